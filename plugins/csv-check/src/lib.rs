@@ -1,0 +1,244 @@
+//! `csv-check`: reads CSV and JSONL, checks every row against a contract, passes clean rows on as JSONL.
+//!
+//! [`csv`] takes text apart, [`contract`] says what is promised, [`value`] types and checks one value, [`check`] goes
+//! through the rows. Nothing holds more than one row, so that a file may be larger than memory.
+
+mod check;
+mod contract;
+mod csv;
+mod value;
+
+use std::io::BufRead;
+
+use serde::{Deserialize, Serialize};
+use trackside_rows::jsonl::{Line, Lines};
+use trackside_sdk::{Artifact, ArtifactRef, Port, Step, StepError};
+
+use crate::{
+    check::{Check, ColumnReport, Problem},
+    contract::Contract,
+    csv::{Record, Records},
+};
+
+/// The largest contract that is read.
+const MAX_CONTRACT: u64 = 1 << 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Input {
+    #[serde(rename = "file")]
+    _file: ArtifactRef,
+    #[serde(default, rename = "schema")]
+    schema: Option<ArtifactRef>,
+    #[serde(default)]
+    contract: Option<Contract>,
+    #[serde(default)]
+    format: Format,
+    #[serde(default = "comma")]
+    delimiter: String,
+    #[serde(default = "yes")]
+    header: bool,
+    #[serde(default = "usual_nulls")]
+    nulls: Vec<String>,
+    #[serde(default)]
+    on_bad: OnBad,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Auto,
+    Csv,
+    Jsonl,
+}
+
+#[derive(Default, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OnBad {
+    #[default]
+    Fail,
+    Drop,
+}
+
+/// The output document.
+#[derive(Serialize)]
+pub struct Output {
+    row_count: u64,
+    bad_rows: u64,
+    columns: Vec<ColumnReport>,
+    problems: Vec<Problem>,
+}
+
+fn comma() -> String {
+    ",".into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn usual_nulls() -> Vec<String> {
+    ["", "NA", "N/A", "NaN", "nan", "null"].map(Into::into).into()
+}
+
+fn run(input: Input, step: &Step) -> Result<Output, StepError> {
+    let file = step.input("file")?;
+    let mut contract = contract(&input, step)?;
+    contract.check()?;
+    let stem = file.name().rsplit_once('.').map_or(file.name(), |(stem, _)| stem);
+    let target = step.create("rows", &format!("{stem}.jsonl"), "application/jsonl")?;
+    let mut check = Check::new(&mut contract, target);
+    let result = match format(&input, &file) {
+        Format::Jsonl => jsonl(&file, &mut check, step),
+        _ => csv_rows(&file, &input, &mut check, step),
+    };
+    result
+        .and_then(|()| check.finish(&contract, input.on_bad == OnBad::Drop))
+        .map_err(|error| error.context(file.name()))
+}
+
+fn contract(input: &Input, step: &Step) -> Result<Contract, StepError> {
+    match (&input.schema, &input.contract) {
+        (Some(_), Some(_)) => Err(StepError::fatal("bad-input", "give `schema` or `contract`, not both")),
+        (Some(_), None) => {
+            let schema = step.input("schema")?;
+            schema.json(MAX_CONTRACT).map_err(|error| {
+                StepError::fatal("bad-contract", error.message().to_owned()).context("the contract cannot be read")
+            })
+        }
+        (None, Some(contract)) => Ok(contract.clone()),
+        (None, None) => Ok(Contract::default()),
+    }
+}
+
+fn format(input: &Input, file: &Artifact) -> Format {
+    let name = file.name().to_ascii_lowercase();
+    let is_jsonl = name.ends_with(".jsonl")
+        || name.ends_with(".ndjson")
+        || matches!(file.media_type(), "application/jsonl" | "application/x-ndjson");
+    match input.format {
+        Format::Auto if is_jsonl => Format::Jsonl,
+        Format::Auto => Format::Csv,
+        chosen => chosen,
+    }
+}
+
+fn jsonl(file: &Artifact, check: &mut Check, step: &Step) -> Result<(), StepError> {
+    let mut lines = Lines::new(file.reader()?);
+    while let Some(line) = lines.read()? {
+        let number = lines.number();
+        stop_when_cancelled(number, step)?;
+        match line {
+            Line::Object(object) => check.json_row(number, object)?,
+            Line::Bad(reason) => check.broken_row(number, reason),
+        }
+    }
+    Ok(())
+}
+
+fn csv_rows(file: &Artifact, input: &Input, check: &mut Check, step: &Step) -> Result<(), StepError> {
+    let mut records = Records::new(file.reader()?, delimiter(&input.delimiter)?);
+    let mut record = Record::default();
+    let columns = header(&mut records, &mut record, input.header, check)?;
+    // Without a header the first record is a row already.
+    let mut more = !input.header && record.len() > 0 || records.read(&mut record)?;
+    while more {
+        stop_when_cancelled(record.line, step)?;
+        if let Some(defect) = record.defect {
+            check.broken_row(record.line, defect);
+        } else if record.len() != columns.len() {
+            check.broken_row(record.line, format!("{} fields instead of {}", record.len(), columns.len()));
+        } else {
+            check.text_row(record.line, columns.iter().copied().zip(record.fields()), &input.nulls)?;
+        }
+        more = records.read(&mut record)?;
+    }
+    Ok(())
+}
+
+/// The column of each field. Reads the first record; when there is no header it stays in `record` as the first row.
+fn header<R: BufRead>(
+    records: &mut Records<R>,
+    record: &mut Record,
+    named: bool,
+    check: &mut Check,
+) -> Result<Vec<Option<usize>>, StepError> {
+    let bad = |what: String| StepError::fatal("bad-data", what);
+    if !records.read(record)? {
+        let missing = check.missing_columns(&[]);
+        let empty = "the file is empty: not even a header";
+        return if named || !missing.is_empty() { Err(bad(empty.into())) } else { Ok(Vec::new()) };
+    }
+    let mut names: Vec<String> = Vec::new();
+    if named {
+        if let Some(defect) = record.defect {
+            return Err(bad(format!("line {}: {defect} in the header", record.line)));
+        }
+        for field in record.fields() {
+            let name = field.ok_or_else(|| bad(format!("line {}: the header is not UTF-8", record.line)))?.trim();
+            if name.is_empty() {
+                return Err(bad(format!("line {}: column {} has no name", record.line, names.len() + 1)));
+            }
+            if names.iter().any(|other| other == name) {
+                return Err(bad(format!("line {}: column `{name}` is there twice", record.line)));
+            }
+            names.push(name.to_owned());
+        }
+    } else {
+        let known = check.column_count();
+        names = (known + 1..=record.len()).map(|at| format!("column_{at}")).collect();
+        let declared = (0..known.min(record.len())).map(Some);
+        let rest = names.iter().map(|name| check.column(name, record.line)).collect::<Result<Vec<_>, _>>()?;
+        return require(check, declared.chain(rest).collect());
+    }
+    let columns = names.iter().map(|name| check.column(name, record.line)).collect::<Result<_, _>>()?;
+    require(check, columns)
+}
+
+fn require(check: &Check, columns: Vec<Option<usize>>) -> Result<Vec<Option<usize>>, StepError> {
+    match check.missing_columns(&columns) {
+        missing if missing.is_empty() => Ok(columns),
+        missing => {
+            let what = format!("column `{}` is missing", missing.join("`, `"));
+            Err(StepError::fatal("bad-data", what))
+        }
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, StepError> {
+    match text {
+        "tab" | "\\t" => Ok(b'\t'),
+        _ => match *text.as_bytes() {
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(byte),
+            _ => Err(StepError::fatal("bad-input", format!("delimiter {text:?}: give one ASCII character, or `tab`"))),
+        },
+    }
+}
+
+/// Asks the host now and then: a call per row would cost more than the row.
+fn stop_when_cancelled(line: u64, step: &Step) -> Result<(), StepError> {
+    if line.is_multiple_of(16_384) && step.cancelled() {
+        return Err(StepError::fatal("cancelled", format!("stopped at line {line}")));
+    }
+    Ok(())
+}
+
+trackside_sdk::plugin! {
+    name: "csv-check",
+    summary: "Reads CSV and JSONL, checks every row, passes clean rows on as JSONL",
+    docs: include_str!("../README.md"),
+    input_schema: include_str!("../input.schema.json"),
+    output_schema: include_str!("../output.schema.json"),
+    inputs: [
+        Port::new("file", "The file to check").required()
+            .media_type("text/csv").media_type("application/jsonl").media_type("text/plain"),
+        Port::new("schema", "The contract, as JSON").media_type("application/json"),
+    ],
+    outputs: [Port::new("rows", "Clean rows, one JSON object per line").media_type("application/jsonl")],
+    deterministic: true,
+    run: run,
+}
+
+#[cfg(test)]
+mod tests;

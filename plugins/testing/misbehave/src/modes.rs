@@ -1,0 +1,159 @@
+//! The modes, one function each where it needs more than a line.
+
+use std::{
+    hint::black_box,
+    io::{Read, Write},
+    time::{Duration, Instant, SystemTime},
+};
+
+use serde_json::{Value, json};
+use trackside_sdk::{IfPresent, Outcome, Step, StepError, http::Request, model::Model, telemetry};
+
+/// Does what `mode` says. `raw` takes an output that is to leave as it is.
+pub fn run(
+    mode: &str,
+    n: u64,
+    target: Option<&str>,
+    step: &Step,
+    raw: &mut Option<String>,
+) -> Result<Outcome<Value>, StepError> {
+    let mut output = json!({ "mode": mode });
+    match mode {
+        "succeed" => {}
+        "skip" => return Ok(Outcome::skipped("asked to")),
+        "fail" => return Err(as_asked()),
+        "flaky" if u64::from(step.info().attempt) < n => {
+            let message = format!("attempt {} of {n}", step.info().attempt);
+            return Err(StepError::retryable("flaky", message).retry_after(Duration::from_millis(1)));
+        }
+        "flaky" => {}
+        "loop" => compute_for_ever(),
+        "sleep" => std::thread::sleep(Duration::from_secs(365 * 86_400)),
+        "wait-for-cancel" => while !step.cancelled() {},
+        "allocate-all" => allocate(64 << 20),
+        "grow" => allocate(64 << 10),
+        "recurse" => output["sum"] = recurse(u64::MAX).into(),
+        "panic" => panic!("misbehave was asked to panic"),
+        "panic-deep" => panic_below(10),
+        "unreachable" => unreachable_instruction(),
+        "out-of-bounds" => output["value"] = past_the_end(&[1, 2, 3]).into(),
+        "output-rubbish" => *raw = Some("}{ this is no JSON".into()),
+        "output-huge" => output["filler"] = "x".repeat(size(n)).into(),
+        "output-deep" => *raw = Some(format!("{}{}", "[".repeat(size(n)), "]".repeat(size(n)))),
+        "http" => {
+            let response = Request::get(target.unwrap_or("https://ungranted.example.org/")).send()?;
+            output["status"] = response.status().into();
+        }
+        "deliver" => deliver(step, target.unwrap_or("out/misbehave.txt"))?,
+        "deliver-outside" => deliver(step, target.unwrap_or("out/../../escaped.txt"))?,
+        "deliver-then-fail" => {
+            deliver(step, target.unwrap_or("out/misbehave.txt"))?;
+            return Err(as_asked());
+        }
+        "model" => output["digest"] = Model::open(target.unwrap_or("ungranted"))?.digest().into(),
+        "state" => output["value"] = step.state().get::<Value>("key")?.unwrap_or_default(),
+        "count" => output["count"] = count(step)?.into(),
+        "set-then-fail" => {
+            count(step)?;
+            return Err(as_asked());
+        }
+        "write" => {
+            let mut writer = step.create("out", "out.bin", "application/octet-stream")?;
+            std::io::copy(&mut std::io::repeat(b'x').take(n), &mut writer)?;
+            output["bytes"] = writer.commit()?.size().into();
+        }
+        "write-uncommitted" => {
+            let mut writer = step.create("out", "out.bin", "application/octet-stream")?;
+            std::io::copy(&mut std::io::repeat(b'x').take(n), &mut writer)?;
+            writer.flush()?;
+        }
+        "write-undeclared" => {
+            step.create_with("never-declared", "out.bin", "application/octet-stream", b"x")?;
+        }
+        "log-flood" => (0..n).for_each(|line| trackside_sdk::info!("{line:0>100}")),
+        "stderr-flood" => (0..n).for_each(|line| eprintln!("{line:0>99}")),
+        "read" => {
+            let mut reader = step.input("in")?.reader()?;
+            output["bytes"] = std::io::copy(&mut reader, &mut std::io::sink())?.into();
+        }
+        "clock" => clocks(&mut output),
+        _ => return Err(StepError::fatal("bad-input", format!("there is no mode `{mode}`"))),
+    }
+    Ok(Outcome::Done(output))
+}
+
+fn as_asked() -> StepError {
+    StepError::fatal("as-asked", "misbehave was asked to fail")
+}
+
+fn size(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn compute_for_ever() {
+    let mut number = 1u64;
+    loop {
+        number = black_box(number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    }
+}
+
+fn allocate(piece: usize) {
+    let mut held: Vec<Vec<u8>> = Vec::new();
+    loop {
+        held.push(black_box(vec![1; piece]));
+        telemetry::gauge("held", held.len() as f64, &[]);
+    }
+}
+
+#[inline(never)]
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 16]);
+    if depth == 0 { 0 } else { recurse(depth - 1).wrapping_add(frame[7]) }
+}
+
+#[inline(never)]
+fn panic_below(levels: u32) {
+    if levels == 0 {
+        panic!("misbehave was asked to panic ten calls down");
+    }
+    panic_below(black_box(levels - 1));
+    black_box(levels);
+}
+
+#[inline(never)]
+fn past_the_end(values: &[u32]) -> u32 {
+    values[black_box(7)]
+}
+
+#[cfg(target_arch = "wasm32")]
+fn unreachable_instruction() {
+    core::arch::wasm32::unreachable()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn unreachable_instruction() {
+    std::process::abort()
+}
+
+fn deliver(step: &Step, path: &str) -> Result<(), StepError> {
+    let artifact = step.create_with("out", "misbehave.txt", "text/plain", b"delivered by misbehave\n")?;
+    step.deliver(&artifact, path, IfPresent::Replace)
+}
+
+fn count(step: &Step) -> Result<u64, StepError> {
+    step.workflow_state().update("count", |count: &mut u64| {
+        *count += 1;
+        Ok(*count)
+    })
+}
+
+/// A pure step must see the logical time and repeatable randomness here.
+fn clocks(output: &mut Value) {
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    output["unix_ms"] = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX).into();
+    let start = Instant::now();
+    output["elapsed_ns"] = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX).into();
+    // The standard library seeds its hash maps from the random source.
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 1);
+    output["random"] = format!("{random:016x}").into();
+}

@@ -1,0 +1,118 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::{commands, failure::EXIT_CODES};
+
+/// A small local orchestrator for edge boxes.
+///
+/// Workflows start on a schedule, when files arrive, or by hand; their steps are sandboxed WebAssembly components and
+/// local ONNX models; every result is on disk before anyone is told of it.
+///
+/// Data goes to standard output, talk to standard error.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trackside",
+    version,
+    after_long_help = EXIT_CODES,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The project's folder; without it the nearest one upwards that has a trackside.toml, else this folder
+    /// [env: TRACKSIDE_PROJECT]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more; twice: everything. The environment variable TRACKSIDE_LOG sets levels by module
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// When to use colours; NO_COLOR is heeded
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// See it work: runs a complete example in a folder of its own
+    Demo(commands::demo::Arguments),
+    /// Make a new project
+    Init(commands::init::Arguments),
+    /// Check config, workflows, plugins and models without running anything
+    Check(commands::check::Arguments),
+    /// Run a workflow now
+    Run(commands::run::Arguments),
+    /// Run the node: triggers, schedules, the socket
+    Serve(commands::serve::Arguments),
+    /// Look at runs
+    #[command(subcommand)]
+    Runs(commands::runs::Command),
+    /// Look at plugins
+    #[command(subcommand)]
+    Plugin(commands::plugin::Command),
+    /// Look at models and try them
+    #[command(subcommand)]
+    Model(commands::model::Command),
+    /// Look at ONNX engines and install one
+    #[command(subcommand)]
+    Engine(commands::engine::Command),
+    /// Take artifacts out of the store, and check them
+    #[command(subcommand)]
+    Artifact(commands::artifact::Command),
+    /// Print the JSON Schema of a file that people write
+    Schema(commands::schema::Arguments),
+    /// Print a reference page of the book as Markdown
+    #[command(hide = true)]
+    Reference(commands::reference::Arguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_are_taken_before_and_after_the_command() {
+        let before = Cli::try_parse_from(["trackside", "--json", "--project", "/p", "runs", "list"]).unwrap();
+        let after = Cli::try_parse_from(["trackside", "runs", "list", "--json", "--project", "/p"]).unwrap();
+        assert!(before.global.json && after.global.json);
+        assert_eq!(before.global.project, after.global.project);
+    }
+}

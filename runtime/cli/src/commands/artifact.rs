@@ -1,0 +1,220 @@
+//! `trackside artifact`: content out of the store, and whether it is still what it was.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use trackside_engine::RunId;
+use trackside_spec::{ArtifactRef, Digest};
+use trackside_store::{ArtifactProblem, Artifacts, Reader};
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    lookup,
+    output::{bytes, count},
+};
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write an artifact's content to standard output or to a file
+    Get(Get),
+    /// Compare artifacts with their digests
+    Verify(Verify),
+}
+
+/// Writes an artifact's content to standard output or to a file. Its digest is checked on the way.
+#[derive(Debug, Args)]
+pub struct Get {
+    /// The digest, with or without `sha256:`, or its beginning
+    digest: String,
+    /// The file to write; it appears whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Reads artifacts through and compares them with their digests; looks for artifacts that runs refer to and that are
+/// gone.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The digest, with or without `sha256:`, or its beginning; without one all are checked
+    digest: Option<String>,
+    /// All artifacts
+    #[arg(long, conflicts_with = "digest")]
+    all: bool,
+}
+
+/// Journal entries read at a time.
+const PAGE: u32 = 1000;
+
+/// Runs one.
+pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
+    let (project, reader) = context.reader()?;
+    let artifacts = Artifacts::read_only(&project.data_dir());
+    match command {
+        Command::Get(get) => fetch(context, &artifacts, get),
+        Command::Verify(verify) => check(context, &artifacts, &reader, verify),
+    }
+}
+
+fn fetch(context: &Context, artifacts: &Artifacts, arguments: &Get) -> Result<(), Failure> {
+    let digest = lookup::artifact(artifacts, &arguments.digest)?;
+    let mut file = artifacts.open_artifact(&digest).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::usage(format!("[TS-0815] there is no artifact {digest}")),
+        _ => Failure::unable(format!("[TS-0851] cannot read {}: {error}", artifacts.path(&digest).display())),
+    })?;
+    let found = match &arguments.output {
+        None => copy(&mut file, &mut io::stdout().lock()).map_err(|error| Failure::output(&error))?,
+        Some(path) => {
+            let found = to_file(&mut file, path, &digest)
+                .map_err(|error| Failure::unable(format!("[TS-0852] cannot write {}: {error}", path.display())))?;
+            if found == digest {
+                context.console.say(&format!("Wrote {}", path.display()));
+            }
+            found
+        }
+    };
+    if found == digest {
+        return Ok(());
+    }
+    Err(Failure::Ended(Exit::Bad, format!("[TS-0853] {digest} is damaged: its content has the digest {found}; restore it from a copy")))
+}
+
+/// Writes the content beside the target and renames it there if it is what it should be.
+fn to_file(source: &mut File, target: &Path, expected: &Digest) -> io::Result<Digest> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temp = tempfile::NamedTempFile::new_in(folder)?;
+    let found = copy(source, &mut temp)?;
+    if found == *expected {
+        temp.as_file().sync_all()?;
+        temp.persist(target).map_err(|error| error.error)?;
+    }
+    Ok(found)
+}
+
+/// Copies, and tells the digest of what was copied.
+fn copy(source: &mut dyn Read, target: &mut dyn Write) -> io::Result<Digest> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => {
+                hasher.update(&buffer[..length]);
+                target.write_all(&buffer[..length])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    target.flush()?;
+    Ok(Digest::from_bytes(hasher.finalize().into()))
+}
+
+fn check(context: &Context, artifacts: &Artifacts, reader: &Reader, arguments: &Verify) -> Result<(), Failure> {
+    let (digests, references) = match &arguments.digest {
+        Some(text) => (vec![lookup::artifact(artifacts, text)?], BTreeMap::new()),
+        None => {
+            let listed = match artifacts.list() {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Failure::unable(format!("[TS-0851] cannot list the artifacts: {error}")));
+                }
+                listed => listed.unwrap_or_default(),
+            };
+            (listed, references(reader)?)
+        }
+    };
+    let mut problems: Vec<(Digest, String)> = Vec::new();
+    let (mut checked, mut size) = (0u64, 0u64);
+    for digest in &digests {
+        let problem = match artifacts.verify(digest) {
+            Ok(None) => None,
+            Ok(Some(ArtifactProblem::Missing)) => Some("it is missing".to_owned()),
+            Ok(Some(ArtifactProblem::Changed { found })) => Some(format!("its content has the digest {found}")),
+            Err(error) => Some(format!("it can not be read: {error}")),
+        };
+        checked += 1;
+        size += std::fs::metadata(artifacts.path(digest)).map_or(0, |meta| meta.len());
+        problems.extend(problem.map(|problem| (*digest, problem)));
+    }
+    for (digest, run) in references {
+        if !artifacts.path(&digest).exists() {
+            problems.push((digest, format!("run {run} refers to it and it is missing")));
+        }
+    }
+    let console = context.console;
+    if console.json {
+        let problem = |(digest, reason): &(Digest, String)| json!({ "artifact": digest, "reason": reason });
+        let problems: Vec<Value> = problems.iter().map(problem).collect();
+        console.print_json(&json!({ "checked": checked, "bytes": size, "problems": problems }))?;
+    } else {
+        for (digest, reason) in &problems {
+            console.print(&format!("{digest}  {reason}"))?;
+        }
+        console.say(&format!("{} checked ({}), {}", count(checked, "artifact"), bytes(size), count(problems.len() as u64, "problem")));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::bad()) }
+}
+
+/// Every artifact that the journal names, with one run that does.
+fn references(reader: &Reader) -> Result<BTreeMap<Digest, RunId>, Failure> {
+    let mut found = BTreeMap::new();
+    let mut after = 0;
+    loop {
+        let page = reader.journal_after(after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = last.seq;
+        for row in &page {
+            let events: Value = serde_json::from_str(&row.events).unwrap_or_default();
+            collect(&events, &mut |digest| drop(found.entry(digest).or_insert(row.run)));
+        }
+    }
+}
+
+/// Calls `found` with every artifact in a document. The store holds no document that is nested deeper than its parser
+/// allows, so this ends.
+fn collect(value: &Value, found: &mut dyn FnMut(Digest)) {
+    if let Some(artifact) = ArtifactRef::from_json(value) {
+        found(artifact.digest);
+    }
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| collect(field, found)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_artifact_never_becomes_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("source");
+        std::fs::write(&source, "changed").unwrap();
+        let target = folder.path().join("target");
+        let found = to_file(&mut File::open(&source).unwrap(), &target, &Digest::of(b"original")).unwrap();
+        assert_eq!(found, Digest::of(b"changed"));
+        assert!(!target.exists());
+        to_file(&mut File::open(&source).unwrap(), &target, &found).unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"changed");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
+    }
+
+    #[test]
+    fn artifacts_are_found_wherever_they_stand() {
+        let digest = Digest::of(b"x");
+        let document = json!([{ "event": "step-succeeded", "output": { "files": [{ "artifact": digest, "name": "a" }] } }]);
+        let mut found = Vec::new();
+        collect(&document, &mut |digest| found.push(digest));
+        assert_eq!(found, [digest]);
+    }
+}

@@ -1,0 +1,63 @@
+//! One file for each command.
+
+pub mod artifact;
+pub mod check;
+pub mod demo;
+pub mod engine;
+pub mod init;
+pub mod model;
+pub mod plugin;
+pub mod reference;
+pub mod run;
+pub mod runs;
+pub mod schema;
+pub mod serve;
+
+use std::process::ExitCode;
+
+use crate::{
+    args::{Cli, Command},
+    console::Console,
+    context::Context,
+    failure::Failure,
+    logging,
+};
+
+/// Runs a command and tells how it ended.
+pub fn run(cli: Cli) -> ExitCode {
+    let console = Console::new(&cli.global);
+    match dispatch(cli, console) {
+        Ok(()) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
+        Err(Failure::Ended(exit, message)) => {
+            if !message.is_empty() {
+                console.complain(&message);
+            }
+            exit.into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    let context = Context::new(&global, console)?;
+    // A service tells what it does; a command that a person waits for tells what is wrong.
+    let level = match &command {
+        Command::Serve(_) => serve::log_level(&context)?,
+        _ => "warn",
+    };
+    logging::start(&global, console, level);
+    match command {
+        Command::Demo(arguments) => demo::execute(&context, &arguments),
+        Command::Init(arguments) => init::execute(&context, &arguments),
+        Command::Check(arguments) => check::execute(&context, &arguments),
+        Command::Run(arguments) => run::execute(&context, arguments),
+        Command::Serve(_) => serve::execute(&context),
+        Command::Runs(command) => runs::execute(&context, &command),
+        Command::Plugin(command) => plugin::execute(&context, &command),
+        Command::Model(command) => model::execute(&context, &command),
+        Command::Engine(command) => engine::execute(&context, &command),
+        Command::Artifact(command) => artifact::execute(&context, &command),
+        Command::Schema(arguments) => schema::execute(&context, &arguments),
+        Command::Reference(arguments) => reference::execute(&context, &arguments),
+    }
+}

@@ -1,0 +1,145 @@
+//! `trackside model inspect`
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::{Value, json};
+use trackside_models::{
+    EngineChoice, ModelSource,
+    onnx::{Dim, ModelInspection, PortInspection, inspect},
+};
+use trackside_node::Models;
+
+use super::{models, source};
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    output::{Cell, Glyphs, Paint, Table, bytes, count, escape, shorten},
+};
+
+/// Shows what a model file says of itself, and loads and self-tests it on every engine of this box.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// An .onnx file, or a model's name in trackside.toml
+    #[arg(value_name = "FILE|NAME")]
+    model: String,
+}
+
+/// What one engine makes of the model.
+struct Verdict {
+    engine: &'static str,
+    version: Option<String>,
+    /// Why it can not run it; nothing when it can.
+    problem: Option<String>,
+    caveats: Vec<String>,
+}
+
+/// Operators that are named in the page for people.
+const NAMED: usize = 12;
+
+/// Shows it.
+pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let project = context.any_project()?;
+    let models = models(&project);
+    let source = source(&models, &arguments.model)?;
+    let about = inspect(&source.path)
+        .map_err(|error| Failure::Ended(Exit::Bad, format!("[{}] {error}", error.code())))?;
+    let verdicts = [("onnxruntime", EngineChoice::OnnxRuntime), ("rten", EngineChoice::Rten)]
+        .map(|(engine, choice)| try_engine(&models, &source, engine, choice));
+    let console = context.console;
+    if console.json {
+        return console.print_json(&document(&source, &about, &verdicts));
+    }
+    console.print(&page(&source, &about, &verdicts, console.out, console.glyphs))
+}
+
+fn try_engine(models: &Models, source: &ModelSource, engine: &'static str, choice: EngineChoice) -> Verdict {
+    let source = ModelSource { choice, sessions: 1, ..source.clone() };
+    match models.engines().load(&source) {
+        Ok(model) => Verdict {
+            engine,
+            version: Some(model.info().engine.version.clone()),
+            problem: None,
+            caveats: model.info().caveats.clone(),
+        },
+        Err(error) => {
+            let problem = Some(format!("[{}] {error}", error.code()));
+            Verdict { engine, version: None, problem, caveats: Vec::new() }
+        }
+    }
+}
+
+fn document(source: &ModelSource, about: &ModelInspection, verdicts: &[Verdict]) -> Value {
+    let mut document = serde_json::to_value(about).unwrap_or_default();
+    document["path"] = json!(source.path);
+    let verdict = |verdict: &Verdict| {
+        json!({
+            "engine": verdict.engine,
+            "version": verdict.version,
+            "runs": verdict.problem.is_none(),
+            "reason": verdict.problem,
+            "caveats": verdict.caveats,
+        })
+    };
+    document["engines"] = verdicts.iter().map(verdict).collect();
+    document
+}
+
+fn page(source: &ModelSource, about: &ModelInspection, verdicts: &[Verdict], paint: Paint, glyphs: Glyphs) -> String {
+    let mut page = format!("{}  {}\n", paint.bold(&escape(&source.name)), source.path.display());
+    let mut facts = Table::plain(2);
+    let mut fact = |name: &str, value: String| facts.row([Cell::dressed(name, Paint::dim), escape(&value).into_owned().into()]);
+    fact("digest", about.digest.to_string());
+    fact("size", bytes(about.size));
+    let opsets: Vec<String> = about.opsets.iter().map(|set| format!("{} {}", set.domain, set.version)).collect();
+    fact("opsets", opsets.join(", "));
+    if !about.producer.is_empty() {
+        fact("producer", about.producer.clone());
+    }
+    fact("parameters", format!("{} ({})", count(about.parameters, "number"), bytes(about.parameter_bytes)));
+    let operators = about.operators.iter().take(NAMED).map(|operator| format!("{} {}", operator.name, operator.count));
+    let more = about.operators.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(", and {more} more kinds") } else { String::new() };
+    fact("operators", format!("{}{more}", operators.collect::<Vec<_>>().join(", ")));
+    if !about.quantised_operators.is_empty() {
+        fact("quantised", about.quantised_operators.join(", "));
+    }
+    for file in &about.external {
+        fact("weights", format!("{} ({})", file.name, bytes(file.size)));
+    }
+    for (key, value) in &about.metadata {
+        fact(&escape(key), shorten(value, 120));
+    }
+    page.push_str(&facts.render(paint));
+    for (title, ports) in [("Inputs", &about.inputs), ("Outputs", &about.outputs)] {
+        let mut table = Table::plain(2);
+        ports.iter().for_each(|port| table.row([Cell::new(escape(&port.name).into_owned()), signature(port).into()]));
+        let _ = write!(page, "\n{}\n{}", paint.bold(title), table.render(paint));
+    }
+    let _ = writeln!(page, "\n{}", paint.bold("Engines"));
+    for verdict in verdicts {
+        let line = match (&verdict.problem, &verdict.version) {
+            (None, version) => {
+                let version = version.as_deref().unwrap_or_default();
+                format!("{} {} {version}: runs it; self-test passed", paint.green(glyphs.good), verdict.engine)
+            }
+            (Some(problem), _) => format!("{} {}: {}", paint.red(glyphs.bad), verdict.engine, escape(problem)),
+        };
+        let _ = writeln!(page, "  {line}");
+        for caveat in &verdict.caveats {
+            let _ = writeln!(page, "    {}", paint.yellow(&escape(caveat)));
+        }
+    }
+    page
+}
+
+/// `float32[batch,64]`
+fn signature(port: &PortInspection) -> String {
+    let dim = |dim: &Dim| match dim {
+        Dim::Fixed(size) => size.to_string(),
+        Dim::Symbol(name) => name.clone(),
+        Dim::Any => "?".to_owned(),
+    };
+    let shape = port.shape.as_ref().map_or("…".to_owned(), |shape| shape.iter().map(dim).collect::<Vec<_>>().join(","));
+    escape(&format!("{}[{shape}]", port.kind)).into_owned()
+}

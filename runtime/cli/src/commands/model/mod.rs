@@ -1,0 +1,64 @@
+//! `trackside model`: what a model file is, which engine can run it, and what it gives.
+
+mod inspect;
+mod predict;
+
+use std::{path::Path, sync::Arc};
+
+use clap::{Subcommand, ValueEnum};
+use trackside_models::{EngineChoice, ModelSource};
+use trackside_node::{Models, Project};
+
+use crate::{context::Context, failure::Failure};
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show a model's inputs, outputs, operators, and which engines can run it
+    Inspect(inspect::Arguments),
+    /// Run a model once and print its outputs as JSON
+    Predict(predict::Arguments),
+}
+
+/// Which engine.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Engine {
+    /// The one that workflows would use
+    Auto,
+    /// ONNX Runtime
+    Onnxruntime,
+    /// The built-in one
+    Rten,
+}
+
+impl From<Engine> for EngineChoice {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Auto => Self::Auto,
+            Engine::Onnxruntime => Self::OnnxRuntime,
+            Engine::Rten => Self::Rten,
+        }
+    }
+}
+
+/// Runs one.
+pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Inspect(arguments) => inspect::execute(context, arguments),
+        Command::Predict(arguments) => predict::execute(context, arguments),
+    }
+}
+
+/// The models of a project.
+fn models(project: &Project) -> Models {
+    Models::new(project.root.clone(), project.data_dir(), Arc::clone(&project.config))
+}
+
+/// A model of the project by its name, or a file wherever it lies.
+fn source(models: &Models, name: &str) -> Result<ModelSource, Failure> {
+    let path = Path::new(name);
+    if path.extension().is_some_and(|extension| extension == "onnx") && path.is_file() {
+        return Ok(ModelSource::new(path.file_stem().unwrap_or_default().to_string_lossy(), path));
+    }
+    Ok(models.source(name)?)
+}

@@ -1,0 +1,141 @@
+//! `trackside model predict`
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use trackside_models::{
+    CancelToken, Model,
+    tensor_io::{TensorLimits, from_json, read_safetensors, to_json, write_safetensors},
+};
+use trackside_spec::Tensor;
+
+use super::{Engine, models, source};
+use crate::{context::Context, failure::Failure, output::escape};
+
+/// Runs a model once, on the engine that workflows would use, and prints its outputs as JSON.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// An .onnx file, or a model's name in trackside.toml
+    #[arg(value_name = "FILE|NAME")]
+    model: String,
+    /// An input: NAME=JSON, NAME=@FILE.json or NAME=@FILE.safetensors; once for each input
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    inputs: Vec<String>,
+    /// The engine
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    engine: Engine,
+    /// Write the outputs to this safetensors file instead of printing them
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Largest JSON file that is read.
+const MAX_JSON: u64 = 256 << 20;
+
+/// Runs it.
+pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let project = context.any_project()?;
+    let models = models(&project);
+    let mut source = source(&models, &arguments.model)?;
+    if !matches!(arguments.engine, Engine::Auto) {
+        source.choice = arguments.engine.into();
+    }
+    source.sessions = 1;
+    let model = models.engines().load(&source)?;
+    if arguments.inputs.is_empty() && !model.info().inputs.is_empty() {
+        return Err(Failure::usage(format!("[TS-0841] the model {} needs inputs: {}", source.name, usage(&model))));
+    }
+    let inputs = arguments.inputs.iter().map(|text| input(&model, text)).collect::<Result<Vec<_>, _>>()?;
+    let ran = model.run(inputs, &[], None, &CancelToken::new())?;
+    let info = model.info();
+    let console = context.console;
+    if let Some(path) = &arguments.output {
+        write_safetensors(path, &ran.outputs).map_err(|error| Failure::unable(format!("[{}] {error}", error.code())))?;
+        console.say(&format!("Wrote {} to {}", crate::output::count(ran.outputs.len() as u64, "tensor"), path.display()));
+        if !console.json {
+            return Ok(());
+        }
+    }
+    let outputs: Map<String, Value> = match &arguments.output {
+        Some(_) => Map::new(),
+        None => ran.outputs.iter().map(|(name, tensor)| (name.clone(), to_json(tensor))).collect(),
+    };
+    if console.json {
+        let shape = |(name, tensor): &(String, Tensor)| (name.clone(), json!({ "element": tensor.element().name(), "shape": tensor.shape() }));
+        return console.print_json(&json!({
+            "outputs": outputs,
+            "shapes": ran.outputs.iter().map(shape).collect::<Map<_, _>>(),
+            "model": info.name,
+            "digest": info.digest,
+            "engine": info.engine.to_string(),
+            "run_us": ran.run_us,
+            "file": arguments.output,
+        }));
+    }
+    console.say(&format!("{} on {}, {} us", info.name, info.engine, ran.run_us));
+    console.print(&Value::Object(outputs).to_string())
+}
+
+/// The inputs of a model as they would be typed.
+fn usage(model: &Model) -> String {
+    let inputs = model.info().inputs.iter().map(|port| format!("--input '{}=…' ({})", escape(&port.name), port.signature()));
+    inputs.collect::<Vec<_>>().join(" ")
+}
+
+/// One input as it was typed: its name ends at the first `=`.
+fn input(model: &Model, text: &str) -> Result<(String, Tensor), Failure> {
+    let Some((name, value)) = text.split_once('=') else {
+        return Err(Failure::usage(format!(
+            "[TS-0842] --input {:?} is not NAME=VALUE; the model takes {}",
+            escape(text),
+            usage(model)
+        )));
+    };
+    let refuse = |reason: String| Failure::usage(format!("[TS-0843] input `{}`: {reason}", escape(name)));
+    let Some(port) = model.info().inputs.iter().find(|port| port.name == name) else {
+        return Err(refuse(format!("the model has none of this name; it takes {}", usage(model))));
+    };
+    let value = match value.strip_prefix('@') {
+        None => serde_json::from_str(value).map_err(|error| refuse(format!("the value is no JSON ({error}); a file is given as @FILE")))?,
+        Some(path) if path.ends_with(".safetensors") => {
+            return Ok((name.to_owned(), from_file(Path::new(path), name).map_err(refuse)?));
+        }
+        Some(path) => read_json(Path::new(path)).map_err(refuse)?,
+    };
+    // A shape without open dimensions lets a flat list stand for it.
+    let shape: Option<Vec<u32>> = port.shape.as_ref().and_then(|shape| shape.iter().copied().collect());
+    let tensor = from_json(&value, port.element, shape.as_deref()).or_else(|error| match shape {
+        // What does not fit the declared shape is told by the model itself, with both shapes.
+        Some(_) => from_json(&value, port.element, None),
+        None => Err(error),
+    });
+    Ok((name.to_owned(), tensor.map_err(|error| refuse(error.to_string()))?))
+}
+
+/// The only tensor of a file, or the input's namesake (also as `in.NAME`, as self-test files have it).
+fn from_file(path: &Path, name: &str) -> Result<Tensor, String> {
+    let mut tensors = read_safetensors(path, &TensorLimits::default()).map_err(|error| error.to_string())?;
+    let named = |wanted: &str| tensors.iter().position(|(known, _)| known == wanted);
+    let place = named(name).or_else(|| named(&format!("in.{name}"))).or((tensors.len() == 1).then_some(0));
+    place.map(|place| tensors.swap_remove(place).1).ok_or_else(|| {
+        let known: Vec<&str> = tensors.iter().map(|(known, _)| known.as_str()).collect();
+        format!("{} holds no tensor of this name, only {}", path.display(), known.join(", "))
+    })
+}
+
+fn read_json(path: &Path) -> Result<Value, String> {
+    let fail = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let mut text = String::new();
+    let mut file = File::open(path).map_err(fail)?.take(MAX_JSON + 1);
+    file.read_to_string(&mut text).map_err(fail)?;
+    if text.len() as u64 > MAX_JSON {
+        return Err(format!("{} is larger than {MAX_JSON} bytes; give it as a safetensors file", path.display()));
+    }
+    serde_json::from_str(&text).map_err(|error| format!("{} is no JSON: {error}", path.display()))
+}
+

@@ -1,0 +1,343 @@
+//! `trackside run`: starts a workflow now, on the running node or in this process, and shows it.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+use trackside_engine::{Event, RunId};
+use trackside_node::{Node, NodeError, NodeOptions, Project};
+use trackside_server::{Client, Events, Followed, RunFollower, StartRun, StreamLine, start_run};
+use trackside_spec::{Plan, parse_param};
+use trackside_store::{StoreError, SystemClock};
+
+use crate::{
+    console::Console,
+    context::{Context, runtime},
+    failure::{Exit, Failure},
+    live::LiveView,
+    lookup,
+    output::{duration_ms, escape},
+    view::{RunView, failure, sinks},
+};
+
+/// Runs a workflow now and waits for its end.
+///
+/// With a node running (`trackside serve`) the run happens there; without one it happens in this process, on the same
+/// data. Ctrl-C cancels the run, a second Ctrl-C leaves at once.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The workflow's name
+    workflow: String,
+    /// A parameter; may be given several times
+    #[arg(short, long = "param", value_name = "NAME=VALUE")]
+    params: Vec<String>,
+    /// A file for the run: `trigger.file` in the workflow
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Do not wait: print the run's id and leave it to the running node
+    #[arg(long, conflicts_with = "timeout")]
+    detach: bool,
+    /// Cancel the run when it takes longer, such as 30s or 5m
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<trackside_spec::Duration>,
+}
+
+/// How long deliveries that a finished run staged are waited for.
+const DELIVERY_TIME: Duration = Duration::from_secs(10);
+/// How long a node that holds the data folder may take to open its socket.
+const STARTING_TIME: Duration = Duration::from_secs(2);
+/// Between two looks for that socket.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Runs it.
+pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
+    let project = Arc::new(context.project()?);
+    let plan = lookup::workflow(&project, &arguments.workflow)?.clone();
+    let request = StartRun {
+        workflow: arguments.workflow,
+        params: params(&plan, &arguments.params)?,
+        file: arguments.file.map(absolute).transpose()?,
+    };
+    plan.bind_params(&request.params).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::usage(format!("[TS-0712] workflow `{}`: {}", plan.name, lines.join("; ")))
+    })?;
+    let runtime = runtime()?;
+    let data_dir = project.data_dir();
+    let console = context.console;
+    let mut found = runtime.block_on(Client::find(&data_dir))?;
+    if arguments.detach && found.is_none() {
+        return Err(Failure::unable(
+            "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out --detach",
+        ));
+    }
+    let mut own = None;
+    if found.is_none() {
+        match Node::start(&project, &NodeOptions { triggers: false, clock: Arc::new(SystemClock) }) {
+            Ok(node) => own = Some(node),
+            Err(NodeError::Store(error @ StoreError::Locked { .. })) => {
+                // A node that has just been started takes the folder first and opens its socket a moment later.
+                found = runtime.block_on(wait_for_node(&data_dir))?;
+                if found.is_none() {
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let waiting = Waiting { console, plan: &plan, limit: arguments.timeout.map(trackside_spec::Duration::to_std) };
+    // The node is dropped outside of the runtime: it waits for its threads.
+    let ended = runtime.block_on(async {
+        let (run, source) = match (&found, &own) {
+            (Some(client), _) => {
+                warn_when_stale(client, &plan, console).await;
+                let run = client.start(&request).await?;
+                if arguments.detach {
+                    return Ok((run, End::default()));
+                }
+                (run, Source::Node { client: client.clone(), events: client.events(run).await? })
+            }
+            (None, Some(node)) => own_run(node, &project, request).await?,
+            (None, None) => return Err(Failure::unable(NodeError::Closed)),
+        };
+        Ok((run, waiting.follow(run, source).await?))
+    });
+    let told = ended.and_then(|(run, end)| {
+        if arguments.detach {
+            return if console.json { console.print_json(&json!({ "run": run })) } else { console.print(&run.to_string()) };
+        }
+        let (_, reader) = context.reader()?;
+        let view = RunView::read(&reader, run)?
+            .ok_or_else(|| Failure::unable(format!("[TS-0811] run {run} is not in the store of {}", data_dir.display())))?;
+        tell(console, &view, end)
+    });
+    drop(own);
+    told
+}
+
+async fn own_run(node: &Node, project: &Project, request: StartRun) -> Result<(RunId, Source), Failure> {
+    let handle = node.handle();
+    let run = start_run(&handle, project, request).await?;
+    let follower = RunFollower::open(handle.clone(), run).await?;
+    let follower = follower.ok_or_else(|| Failure::unable(format!("[TS-0811] run {run} is not in the store")))?;
+    Ok((run, Source::Own { handle, follower: Box::new(follower) }))
+}
+
+async fn wait_for_node(data_dir: &std::path::Path) -> Result<Option<Client>, Failure> {
+    let until = Instant::now() + STARTING_TIME;
+    loop {
+        if let Some(client) = Client::find(data_dir).await? {
+            return Ok(Some(client));
+        }
+        if Instant::now() >= until {
+            return Ok(None);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The node keeps the definitions that it was started with; the file may be newer.
+async fn warn_when_stale(client: &Client, plan: &Plan, console: Console) {
+    let Ok(status) = client.status().await else { return };
+    let other = status.workflows.iter().find(|workflow| workflow.name == plan.name);
+    if other.is_some_and(|workflow| workflow.digest != plan.digest) {
+        console.warn(&format!(
+            "workflow `{}` was changed since the node (process {}) was started, which still runs the older one; restart it",
+            plan.name, status.pid
+        ));
+    }
+}
+
+/// Parameters as they were typed, in the types that the workflow declares.
+fn params(plan: &Plan, given: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut params = Map::new();
+    for text in given {
+        let Some((name, value)) = text.split_once('=') else {
+            let text = escape(text);
+            return Err(Failure::usage(format!("[TS-0832] -p {text:?} is not NAME=VALUE, such as -p threshold=0.9")));
+        };
+        let value = match plan.params.iter().find(|param| param.name == name) {
+            Some(param) => parse_param(param, value).map_err(|problem| Failure::usage(format!("[TS-0833] {problem}")))?,
+            // Refused later, together with everything else that is wrong.
+            None => Value::from(value),
+        };
+        if params.insert(name.to_owned(), value).is_some() {
+            return Err(Failure::usage(format!("[TS-0834] the parameter `{}` is given twice", escape(name))));
+        }
+    }
+    Ok(params)
+}
+
+fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
+    path.canonicalize().map_err(|error| Failure::usage(format!("[TS-0713] cannot take the file {}: {error}", path.display())))
+}
+
+/// Where the run's events come from.
+enum Source {
+    Node { client: Client, events: Events },
+    Own { handle: trackside_node::Handle, follower: Box<RunFollower> },
+}
+
+impl Source {
+    async fn next(&mut self) -> Result<Option<Followed>, Failure> {
+        match self {
+            Self::Own { follower, .. } => Ok(follower.next().await?),
+            Self::Node { events, .. } => Ok(events.next().await?.map(|line| match line {
+                StreamLine::Event(line) => Followed::Event { at_ms: line.at_ms, event: line.event },
+                // An error line has become an error on the way.
+                StreamLine::Settled | StreamLine::Error(_) => Followed::Settled,
+            })),
+        }
+    }
+
+    /// Asks for the end of the run. Whether it ends is seen in its events.
+    async fn cancel(&self, run: RunId, by: &str) {
+        let problem = match self {
+            Self::Own { handle, .. } => handle.cancel(run, by).await.err().map(|error| error.to_string()),
+            Self::Node { client, .. } => client.cancel(run).await.err().map(|error| error.to_string()),
+        };
+        if let Some(problem) = problem {
+            tracing::warn!(problem, "the run could not be cancelled");
+        }
+    }
+}
+
+/// What happened while the run was waited for.
+#[derive(Debug, Default, Clone, Copy)]
+struct End {
+    /// Somebody pressed Ctrl-C.
+    interrupted: bool,
+    /// It took longer than `--timeout`.
+    too_slow: bool,
+}
+
+struct Waiting<'a> {
+    console: Console,
+    plan: &'a Plan,
+    limit: Option<Duration>,
+}
+
+impl Waiting<'_> {
+    async fn follow(&self, run: RunId, mut source: Source) -> Result<End, Failure> {
+        let mut interrupts = signal(SignalKind::interrupt())
+            .map_err(|error| Failure::unable(format!("[TS-0807] cannot listen for Ctrl-C: {error}")))?;
+        let mut view = LiveView::new(self.console, self.plan);
+        self.console.say(&format!("{} {}", self.plan.name, self.console.err.dim(&run.to_string())));
+        let mut end = End::default();
+        // One timer: first the run's limit, after its end the deliveries'.
+        let mut timer = self.limit.map(|limit| tokio::time::Instant::now() + limit);
+        let mut ended = false;
+        loop {
+            let ring = async {
+                match timer {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                next = source.next() => match next? {
+                    Some(Followed::Event { at_ms, event }) => {
+                        view.event(at_ms, &event);
+                        if matches!(event, Event::Ended { .. }) {
+                            ended = true;
+                            timer = Some(tokio::time::Instant::now() + DELIVERY_TIME);
+                        }
+                    }
+                    Some(Followed::Settled) | None => break,
+                },
+                () = ring => {
+                    if ended {
+                        break;
+                    }
+                    timer = None;
+                    end.too_slow = true;
+                    source.cancel(run, "--timeout").await;
+                }
+                _ = interrupts.recv() => {
+                    if end.interrupted {
+                        view.clear();
+                        // Whatever is under way goes on when a node runs here again.
+                        std::process::exit(130);
+                    }
+                    end.interrupted = true;
+                    view.clear();
+                    self.console.say("Cancelling the run; Ctrl-C again leaves at once.");
+                    source.cancel(run, "Ctrl-C").await;
+                }
+            }
+        }
+        view.clear();
+        Ok(end)
+    }
+}
+
+/// Prints the result and chooses the exit code.
+fn tell(console: Console, view: &RunView, end: End) -> Result<(), Failure> {
+    if view.outbox_waiting > 0 {
+        console.warn(&format!(
+            "{} of this run still to be made: the folder can not be written to at the moment. A running node tries again",
+            crate::output::count(view.outbox_waiting, "delivery").replace("deliverys", "deliveries")
+        ));
+    }
+    if console.json {
+        console.print_json(view)?;
+    } else {
+        for id in sinks(view) {
+            if let Some(output) = view.outputs.get(id) {
+                console.print(&format!("{id}  {output}"))?;
+            }
+        }
+    }
+    let took = view.duration_ms.map(duration_ms).unwrap_or_default();
+    let Some((summary, details)) = failure(view) else {
+        console.say(&format!("{} {} in {took}", console.err.dim(&view.run.to_string()), console.err.green(&view.state)));
+        return Ok(());
+    };
+    console.complain(&summary);
+    for line in details {
+        console.tell(&format!("  {line}"));
+    }
+    if end.too_slow {
+        console.tell(&format!("  it was cancelled because it took longer than --timeout allows ({took})"));
+    }
+    console.say(&format!("  trackside runs show {}  tells more", view.run));
+    Err(Failure::Ended(if end.interrupted { Exit::Interrupted } else { Exit::Bad }, String::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use trackside_spec::load_workflow;
+
+    use super::*;
+
+    const SOURCE: &str = "\
+version: 1
+name: t
+params:
+  threshold: { type: number, default: 0.5, maximum: 1 }
+  name: { type: string, default: a }
+steps:
+  a: { plugin: echo, with: { value: \"${params.threshold}\" } }
+";
+
+    #[test]
+    fn parameters_take_the_declared_types() {
+        let plan = load_workflow("t", SOURCE).unwrap();
+        let given = ["threshold=0.9".to_owned(), "name=12=3".to_owned()];
+        assert_eq!(Value::from(params(&plan, &given).unwrap()), json!({"threshold": 0.9, "name": "12=3"}));
+    }
+
+    #[test]
+    fn parameters_that_are_none_are_refused() {
+        let plan = load_workflow("t", SOURCE).unwrap();
+        for bad in [&["threshold"][..], &["threshold=x"], &["threshold=2"], &["name=a", "name=b"]] {
+            let given: Vec<String> = bad.iter().map(ToString::to_string).collect();
+            assert!(matches!(params(&plan, &given), Err(Failure::Ended(Exit::Usage, _))), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `trackside runs list`
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use trackside_node::rfc3339;
+use trackside_store::{RunFilter, RunRow};
+
+use crate::{
+    context::Context,
+    failure::Failure,
+    output::{Cell, Table, duration_ms, escape, local_time, shorten},
+    view::dress,
+};
+
+/// Lists runs, newest first.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only this workflow's
+    #[arg(long, value_name = "NAME")]
+    workflow: Option<String>,
+    /// Only those in this state
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum State {
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Prints the list.
+pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let console = context.console;
+    let filter = RunFilter {
+        workflow: arguments.workflow.clone(),
+        state: arguments.state.map(|state| state.name().to_owned()),
+        before: None,
+        limit: arguments.limit,
+    };
+    let project = context.project()?;
+    // A project in which nothing has run yet has an empty list, not an error.
+    let runs = match context.reader_of(&project)? {
+        Some(reader) => reader.runs(&filter)?,
+        None => Vec::new(),
+    };
+    if console.json {
+        return console.print_json(&runs.iter().map(document).collect::<Vec<_>>());
+    }
+    if runs.is_empty() {
+        console.say(&format!("No runs in {} that fit.", project.data_dir().display()));
+        return Ok(());
+    }
+    let mut table = Table::headed(&["RUN", "WORKFLOW", "STATE", "TRIGGER", "STARTED", "TOOK", "ERROR"]);
+    for run in &runs {
+        let state = state(run);
+        let took = run.ended_ms.map(|ended| duration_ms(ended.saturating_sub(run.started_ms))).unwrap_or_default();
+        table.row([
+            Cell::new(run.run.to_string()),
+            run.workflow.as_str().into(),
+            Cell::dressed(state, dress(state)),
+            run.trigger.as_str().into(),
+            local_time(run.started_ms).into(),
+            Cell::right(took),
+            shorten(&escape(run.error.as_deref().unwrap_or_default()), 80).into(),
+        ]);
+    }
+    console.print(&table.render(console.out))
+}
+
+fn state(run: &RunRow) -> &str {
+    run.end.as_deref().unwrap_or("running")
+}
+
+fn document(run: &RunRow) -> Value {
+    json!({
+        "run": run.run,
+        "workflow": run.workflow,
+        "definition": run.definition,
+        "state": state(run),
+        "trigger": run.trigger,
+        "started": rfc3339(run.started_ms),
+        "started_ms": run.started_ms,
+        "ended": run.ended_ms.map(rfc3339),
+        "ended_ms": run.ended_ms,
+        "duration_ms": run.ended_ms.map(|ended| ended.saturating_sub(run.started_ms)),
+        "error": run.error,
+    })
+}

@@ -1,0 +1,136 @@
+//! `trackside runs show`
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::{
+    context::Context,
+    failure::Failure,
+    lookup,
+    output::{Cell, Paint, Table, bytes, duration_ms, escape, local_time, shorten},
+    view::{DeliveryState, RunView, StepView, failure, step_table, trigger_line},
+};
+
+/// Shows one run: its steps, their outputs and errors, what was delivered, and which versions did the work.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The run's id, its beginning, or `last`
+    run: String,
+}
+
+/// Longest line of an output in the page for people; --json has all of it.
+const LINE: usize = 200;
+
+/// Shows it.
+pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let (_, reader) = context.reader()?;
+    let run = lookup::run(&reader, &arguments.run)?;
+    let view = RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    let console = context.console;
+    if console.json { console.print_json(&view) } else { console.print(&page(&view, console.out)) }
+}
+
+fn page(view: &RunView, paint: Paint) -> String {
+    let mut page = String::new();
+    let took = view.duration_ms.map(|ms| format!(" in {}", duration_ms(ms))).unwrap_or_default();
+    let _ = writeln!(page, "{}  {}{took}", paint.bold(&view.run.to_string()), paint.state(&view.state, &view.state));
+    page.push_str(&facts(view).render(paint));
+    let _ = write!(page, "\n{}\n{}", paint.bold("Steps"), step_table(view, 2).render(paint));
+    if let Some((summary, details)) = failure(view) {
+        let _ = writeln!(page, "\n{}\n  {}", paint.bold("Error"), paint.red(&summary));
+        for line in details {
+            let _ = writeln!(page, "    {line}");
+        }
+    }
+    section(&mut page, paint, "Earlier attempts", earlier(view));
+    section(&mut page, paint, "Outputs", outputs(view));
+    section(&mut page, paint, "Deliveries", deliveries(view, paint));
+    section(&mut page, paint, "Done by", view.steps.iter().filter_map(made_by).collect());
+    page
+}
+
+fn section(page: &mut String, paint: Paint, title: &str, lines: Vec<String>) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "\n{}", paint.bold(title));
+    for line in lines {
+        let _ = writeln!(page, "  {line}");
+    }
+}
+
+fn facts(view: &RunView) -> Table {
+    let mut table = Table::plain(2);
+    let mut fact = |name: &str, value: String| table.row([Cell::dressed(name, Paint::dim), value.into()]);
+    fact("workflow", view.workflow.clone());
+    fact("trigger", trigger_line(&view.trigger));
+    fact("started", local_time(view.started_ms));
+    if let Some(ended) = view.ended_ms {
+        fact("ended", local_time(ended));
+    }
+    if view.params.as_object().is_some_and(|params| !params.is_empty()) {
+        fact("params", shorten(&escape(&view.params.to_string()), LINE));
+    }
+    if let Some(by) = &view.cancelled_by {
+        fact("cancelled by", escape(by).into_owned());
+    }
+    fact("definition", view.definition.clone());
+    table
+}
+
+fn earlier(view: &RunView) -> Vec<String> {
+    let lines = view.steps.iter().flat_map(|step| step.earlier.iter().map(move |attempt| (step, attempt)));
+    lines
+        .map(|(step, attempt)| {
+            let why = match &attempt.error {
+                Some(error) => format!("{}: {}", error.code, escape(&error.message)),
+                None => "lost when the node went down".to_owned(),
+            };
+            shorten(&format!("{} attempt {}: {why}", step.id, attempt.attempt), LINE)
+        })
+        .collect()
+}
+
+fn outputs(view: &RunView) -> Vec<String> {
+    let width = view.outputs.keys().map(String::len).max().unwrap_or(0);
+    let line = |(id, output): (&String, &Value)| format!("{id:width$}  {}", shorten(&escape(&output.to_string()), LINE));
+    view.outputs.iter().map(line).collect()
+}
+
+fn deliveries(view: &RunView, paint: Paint) -> Vec<String> {
+    let mut lines: Vec<String> = view
+        .deliveries
+        .iter()
+        .map(|delivery| {
+            let target = escape(&delivery.target);
+            match &delivery.state {
+                DeliveryState::Delivered => format!("{target}  {}", paint.dim(&format!("by {}", delivery.step))),
+                DeliveryState::Refused { reason } => paint.red(&format!("{target}  refused: {}", escape(reason))),
+            }
+        })
+        .collect();
+    if view.outbox_waiting > 0 {
+        lines.push(paint.yellow(&format!("{} still waiting: a running node carries them out", view.outbox_waiting)));
+    }
+    lines
+}
+
+/// Which plugin or model did a step, in which version, and what it took.
+fn made_by(step: &StepView) -> Option<String> {
+    let report = step.report.as_object()?;
+    let text = |key: &str| report.get(key).and_then(Value::as_str).map(|text| escape(text).into_owned());
+    let number = |key: &str| report.get(key).and_then(Value::as_u64);
+    let digest = text("digest").and_then(|digest| digest.strip_prefix("sha256:").map(|hex| hex.chars().take(12).collect::<String>()));
+    let mut parts = vec![match (text("plugin"), text("model")) {
+        (Some(plugin), _) => format!("plugin {plugin} {}", text("version").unwrap_or_default()),
+        (None, Some(model)) => format!("model {model} on {}", text("engine").unwrap_or_default()),
+        (None, None) => return None,
+    }];
+    parts.extend(digest);
+    parts.extend(number("cpu_us").map(|us| format!("{}.{} ms cpu", us / 1000, us % 1000 / 100)));
+    parts.extend(number("run_us").map(|us| format!("{}.{} ms", us / 1000, us % 1000 / 100)));
+    parts.extend(number("memory").map(bytes));
+    Some(format!("{}: {}", step.id, parts.join(", ")))
+}

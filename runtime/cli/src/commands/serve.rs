@@ -1,0 +1,114 @@
+//! `trackside serve`: the node as a service.
+
+use std::{sync::Arc, time::Duration};
+
+use clap::Args;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use trackside_node::{Handle, Node, NodeOptions, Project};
+use trackside_server::Server;
+use trackside_spec::TriggerKind;
+use trackside_store::SystemClock;
+
+use crate::{
+    console::Console,
+    context::{Context, runtime},
+    failure::Failure,
+    logging::service_line,
+    output::count,
+};
+
+/// Runs the node in the foreground: watches folders, keeps schedules, answers on its socket.
+///
+/// Ends on SIGTERM and Ctrl-C; what was accepted goes on at the next start. Speaks systemd's notification protocol
+/// (Type=notify, WatchdogSec=), and logs to standard error: with times, or with levels when that is the journal.
+#[derive(Debug, Args)]
+pub struct Arguments {}
+
+/// The level that the project's config asks for. A config that can not be read is told by the command itself.
+pub fn log_level(context: &Context) -> Result<&'static str, Failure> {
+    Ok(context.project()?.config.node.log.as_str())
+}
+
+/// Serves until a signal comes.
+pub fn execute(context: &Context) -> Result<(), Failure> {
+    let project = Arc::new(context.project()?);
+    for problem in &project.problems {
+        tracing::error!("{} is not used:\n{}", problem.file.display(), problem.reason);
+    }
+    if project.workflows.is_empty() {
+        tracing::warn!("there is no workflow that could run; `trackside check` tells more");
+    }
+    let node = Node::start(&project, &NodeOptions { triggers: true, clock: Arc::new(SystemClock) })?;
+    let stayed = runtime()?.block_on(stay(context.console, &node, &project));
+    // Outside of the runtime: it waits for steps that are being stopped.
+    drop(node);
+    stayed
+}
+
+/// Answers on the socket until a signal comes. The socket is gone afterwards, the node still runs.
+pub async fn stay(console: Console, node: &Node, project: &Arc<Project>) -> Result<(), Failure> {
+    let no_signals = |error: std::io::Error| Failure::unable(format!("[TS-0807] cannot listen for signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let server = Server::start(node, project.clone())?;
+    let about = about(project);
+    console.say(&service_line(&format!(
+        "trackside {} is ready: {about}; socket {}",
+        env!("CARGO_PKG_VERSION"),
+        server.path().display()
+    )));
+    notify(&[NotifyState::Ready, NotifyState::Status(&about)]);
+    let name = tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+        () = feed_watchdog(node.handle()) => "watchdog",
+    };
+    notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+    tracing::info!(signal = name, "stopping");
+    server.stop().await;
+    Ok(())
+}
+
+/// Tells the service manager that all is well, twice in each of its periods, for as long as the dispatcher answers.
+/// Never ends; without a watchdog it does nothing at all.
+async fn feed_watchdog(handle: Handle) {
+    let Some(period) = sd_notify::watchdog_enabled().filter(|period| !period.is_zero()) else {
+        return std::future::pending().await;
+    };
+    let half = (period / 2).max(Duration::from_millis(1));
+    let mut ticks = tokio::time::interval(half);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match tokio::time::timeout(half, handle.status()).await {
+            Ok(Ok(status)) => {
+                let trouble = status.trouble.map(|trouble| format!("; trouble: {trouble}")).unwrap_or_default();
+                let text = format!("{} under way{trouble}", count(status.live_runs as u64, "run"));
+                notify(&[NotifyState::Watchdog, NotifyState::Status(&text)]);
+            }
+            // Said nothing, the service manager ends this process and starts another: that is its purpose.
+            Ok(Err(_)) | Err(_) => tracing::error!("the dispatcher does not answer; the watchdog is not fed"),
+        }
+    }
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}
+
+/// `3 workflows, 2 watched folders, 1 schedule`
+fn about(project: &Project) -> String {
+    let triggers = || project.workflows.values().flat_map(|plan| &plan.triggers);
+    let files = triggers().filter(|trigger| matches!(trigger.kind, TriggerKind::File(_))).count();
+    let crons = triggers().filter(|trigger| matches!(trigger.kind, TriggerKind::Cron(_))).count();
+    let parts = [(project.workflows.len(), "workflow"), (files, "watched folder"), (crons, "schedule")];
+    let broken = match project.problems.len() {
+        0 => String::new(),
+        many => format!(", {} that can not be used", count(many as u64, "file")),
+    };
+    let parts: Vec<String> = parts.iter().map(|(number, noun)| count(*number as u64, noun)).collect();
+    parts.join(", ") + &broken
+}

@@ -1,0 +1,146 @@
+//! What every command starts from: the console and the project.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use tokio::runtime::Runtime;
+use trackside_node::{Plugins, Project, project_plugins};
+use trackside_sandbox::SandboxSettings;
+use trackside_store::Reader;
+
+use crate::{args::Global, console::Console, failure::Failure};
+
+/// The file that makes a folder a project.
+pub const CONFIG: &str = "trackside.toml";
+
+/// Console and project.
+pub struct Context {
+    /// Where words and data go.
+    pub console: Console,
+    root: PathBuf,
+    /// Whether somebody named the folder.
+    named: bool,
+}
+
+impl Context {
+    /// As the options, the environment and the current folder say.
+    pub fn new(global: &Global, console: Console) -> Result<Self, Failure> {
+        let from_env = || env::var_os("TRACKSIDE_PROJECT").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let named = global.project.clone().or_else(from_env);
+        let here = env::current_dir()
+            .map_err(|error| Failure::unable(format!("[TS-0803] the current folder can not be used: {error}")))?;
+        let (root, named) = match named {
+            Some(root) => (here.join(root), true),
+            None => (nearest(&here).unwrap_or(&here).to_owned(), false),
+        };
+        Ok(Self { console, root, named })
+    }
+
+    /// The same console on another folder.
+    pub fn at(&self, root: &Path) -> Self {
+        Self { console: self.console, root: root.to_owned(), named: true }
+    }
+
+    /// The project's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Reads the project; any folder will do, so that looking at files needs none.
+    pub fn any_project(&self) -> Result<Project, Failure> {
+        Ok(Project::open(&self.root)?)
+    }
+
+    /// Reads the project, and refuses a folder that is none: a node would leave its data there.
+    pub fn project(&self) -> Result<Project, Failure> {
+        let project = self.any_project()?;
+        if is_project(&project) {
+            return Ok(project);
+        }
+        let place = if self.named { "is no project" } else { "is no project, and nothing above it is" };
+        let root = project.root.display();
+        Err(Failure::unable(format!(
+            "[TS-0804] {root} {place}: there is no {CONFIG} and no folder {}; go to a project, name one with --project, or \
+             make one with `trackside init`",
+            project.config.node.workflows
+        )))
+    }
+
+    /// The committed data of the project.
+    pub fn reader(&self) -> Result<(Project, Reader), Failure> {
+        let project = self.any_project()?;
+        match self.reader_of(&project)? {
+            Some(reader) => Ok((project, reader)),
+            None => Err(Failure::unable(format!(
+                "[TS-0805] there is no data in {} yet: nothing has run there; is it the right project (--project)?",
+                project.data_dir().display()
+            ))),
+        }
+    }
+
+    /// The committed data of a project; none where nothing has run yet.
+    pub fn reader_of(&self, project: &Project) -> Result<Option<Reader>, Failure> {
+        let data_dir = project.data_dir();
+        if !data_dir.join("trackside.db").exists() {
+            return Ok(None);
+        }
+        Ok(Some(Reader::open(&data_dir)?))
+    }
+}
+
+/// Whether a node may be started there.
+fn is_project(project: &Project) -> bool {
+    project.root.join(CONFIG).is_file() || project.root.join(&project.config.node.workflows).is_dir()
+}
+
+fn nearest(here: &Path) -> Option<&Path> {
+    here.ancestors().find(|folder| folder.join(CONFIG).is_file())
+}
+
+/// The plugins of a folder. Compiled code is kept only where a project is; the temporary folder must outlive them.
+pub fn plugins_of(project: &Project) -> Result<(Plugins, Option<tempfile::TempDir>), Failure> {
+    if is_project(project) && project.data_dir().is_dir() {
+        return Ok((project_plugins(project), None));
+    }
+    let temp = temp_dir("trackside-plugins-")?;
+    let settings = SandboxSettings::new(temp.path().join("cache"), temp.path().join("cache.key"));
+    Ok((Plugins::new(project.root.clone(), project.plugin_dir(), settings), Some(temp)))
+}
+
+/// A temporary folder for this user alone.
+pub fn temp_dir(prefix: &str) -> Result<tempfile::TempDir, Failure> {
+    tempfile::Builder::new().prefix(prefix).tempdir().map_err(|error| {
+        let folder = env::temp_dir();
+        Failure::unable(format!(
+            "[TS-0806] cannot make a folder in {}: {error}; set TMPDIR to a folder with space",
+            folder.display()
+        ))
+    })
+}
+
+/// A runtime for the CLI's own waiting; the node brings its threads along.
+pub fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unable(format!("[TS-0807] cannot start: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_folder_with_a_config_is_the_project() {
+        let top = tempfile::tempdir().unwrap();
+        let inner = top.path().join("a/b/c");
+        std::fs::create_dir_all(&inner).unwrap();
+        assert_eq!(nearest(&inner), None);
+        std::fs::write(top.path().join(CONFIG), "").unwrap();
+        assert_eq!(nearest(&inner), Some(top.path()));
+        std::fs::write(top.path().join("a/b").join(CONFIG), "").unwrap();
+        assert_eq!(nearest(&inner), Some(top.path().join("a/b").as_path()));
+    }
+}

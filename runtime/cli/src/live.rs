@@ -1,0 +1,174 @@
+//! A run as it happens: one line for every step that ends, and on a terminal one more for those under way.
+
+use std::collections::BTreeMap;
+
+use trackside_engine::Event;
+use trackside_spec::{Plan, StepIndex};
+
+use crate::{
+    console::Console,
+    output::{Paint, duration_ms, escape, note, shorten},
+    view::skip_reason,
+};
+
+/// Longest note behind a step.
+const NOTE: usize = 100;
+
+/// Shows one run.
+pub struct LiveView {
+    console: Console,
+    names: Vec<String>,
+    width: usize,
+    /// When the first attempt of each step under way started.
+    started: BTreeMap<StepIndex, i64>,
+    /// Steps with an attempt under way.
+    running: Vec<StepIndex>,
+}
+
+impl LiveView {
+    /// For a run on this definition.
+    pub fn new(console: Console, plan: &Plan) -> Self {
+        let names: Vec<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
+        let width = plan.steps[..plan.ordinary_steps()].iter().map(|step| step.id.len()).max().unwrap_or(0);
+        Self { console, names, width, started: BTreeMap::new(), running: Vec::new() }
+    }
+
+    /// Takes an event and shows what there is to show.
+    pub fn event(&mut self, at_ms: i64, event: &Event) {
+        self.keep(at_ms, event);
+        if let Some(line) = self.line(at_ms, event) {
+            self.clear();
+            self.console.say(&line);
+        }
+        if !self.running.is_empty() {
+            let names: Vec<String> = self.running.iter().map(|step| self.name(*step)).collect();
+            let text = format!("  {} {} …", self.console.glyphs.running, shorten(&names.join(", "), NOTE));
+            self.console.tell_live(&self.console.err.cyan(&text));
+        }
+    }
+
+    /// Takes the line about steps under way off the terminal.
+    pub fn clear(&self) {
+        self.console.tell_live("");
+    }
+
+    fn name(&self, step: StepIndex) -> String {
+        self.names.get(step.get()).cloned().unwrap_or_else(|| format!("step-{}", step.0))
+    }
+
+    fn keep(&mut self, at_ms: i64, event: &Event) {
+        match event {
+            Event::StepStarted { step, .. } => {
+                self.started.entry(*step).or_insert(at_ms);
+                self.running.push(*step);
+            }
+            Event::StepSucceeded { step, .. }
+            | Event::StepSkipped { step, .. }
+            | Event::StepRetried { step, .. }
+            | Event::StepFailed { step, .. }
+            | Event::StepCancelled { step }
+            | Event::StepInterrupted { step, .. } => self.running.retain(|other| other != step),
+            _ => {}
+        }
+    }
+
+    /// The line for an event; nothing for those that nobody misses.
+    fn line(&self, at_ms: i64, event: &Event) -> Option<String> {
+        let (paint, glyphs) = (self.console.err, self.console.glyphs);
+        let took = |step: &StepIndex| {
+            let started = self.started.get(step)?;
+            Some(duration_ms(at_ms.saturating_sub(*started)))
+        };
+        let line = |glyph: String, step: &StepIndex, state: &str, word: &str, note: &str| {
+            let (name, state) = (format!("{:width$}", self.name(*step), width = self.width), paint.state(state, &format!("{word:9}")));
+            let note = shorten(note, NOTE);
+            let took = took(step).unwrap_or_default();
+            Some(format!("  {glyph} {name}  {state}  {took:>8}  {}", paint.dim(&note)).trim_end().to_owned())
+        };
+        match event {
+            Event::StepSucceeded { step, output, .. } => {
+                line(paint.green(glyphs.good), step, "succeeded", "succeeded", &note(output))
+            }
+            Event::StepSkipped { step, reason } => {
+                line(paint.dim(glyphs.skipped), step, "skipped", "skipped", &escape(&skip_reason(reason)))
+            }
+            Event::StepRetried { step, attempt, error, due_ms } => {
+                let wait = duration_ms(due_ms.saturating_sub(at_ms));
+                let why = format!("attempt {attempt}: {}: {}; again in {wait}", error.code, escape(&error.message));
+                line(paint.yellow(glyphs.again), step, "waiting", "waiting", &why)
+            }
+            Event::StepFailed { step, error, .. } => {
+                let why = format!("{}: {}", error.code, escape(&error.message));
+                line(paint.red(glyphs.bad), step, "failed", "failed", &why)
+            }
+            Event::StepCancelled { step } if self.started.contains_key(step) => {
+                line(paint.yellow(glyphs.bad), step, "cancelled", "cancelled", "")
+            }
+            Event::StepInterrupted { step, attempt } => {
+                let why = format!("attempt {attempt} was lost when the node went down");
+                line(paint.yellow(glyphs.again), step, "waiting", "again", &why)
+            }
+            Event::Delivered { target, .. } => Some(self.left(paint, &format!("delivered {}", escape(target)))),
+            Event::DeliveryRefused { target, reason, .. } => {
+                let text = format!("not delivered {}: {}", escape(target), escape(reason));
+                Some(format!("  {} {}", paint.red(glyphs.bad), paint.red(&text)))
+            }
+            Event::TimedOut => Some(format!("  {} the run's time is over", paint.red(glyphs.bad))),
+            _ => None,
+        }
+    }
+
+    fn left(&self, paint: Paint, text: &str) -> String {
+        format!("  {} {text}", paint.cyan(self.console.glyphs.arrow))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use trackside_engine::StepError;
+    use trackside_spec::load_workflow;
+
+    use super::*;
+    use crate::output::Glyphs;
+
+    fn view() -> LiveView {
+        let source = "version: 1\nname: t\nsteps:\n  check: { plugin: echo, with: { value: 1 } }\n  hello:\n    plugin: echo\n    with: { value: 2 }\n";
+        let plan = load_workflow("t", source).unwrap();
+        let console = Console {
+            json: false,
+            quiet: false,
+            out: Paint(false),
+            err: Paint(false),
+            live: false,
+            glyphs: Glyphs::ASCII,
+        };
+        LiveView::new(console, &plan)
+    }
+
+    #[test]
+    fn a_step_that_ended_has_name_state_time_and_note() {
+        let mut view = view();
+        let step = StepIndex(0);
+        view.keep(1_000, &Event::StepStarted { step, attempt: 1 });
+        let event = Event::StepSucceeded { step, attempt: 1, output: json!({"rows": 24}), report: Value::Null };
+        assert_eq!(view.line(1_012, &event).unwrap(), "  + check  succeeded     12 ms  rows 24");
+    }
+
+    #[test]
+    fn what_a_plugin_says_can_not_write_over_the_terminal() {
+        let event = Event::StepFailed {
+            step: StepIndex(1),
+            attempt: 1,
+            error: StepError::fatal("trap", "evil \x1b[2J\nline"),
+            report: Value::Null,
+        };
+        let line = view().line(0, &event).unwrap();
+        assert!(line.contains("trap: evil \\u{1b}[2J\\nline"), "{line}");
+    }
+
+    #[test]
+    fn steps_that_never_began_are_not_told_as_cancelled() {
+        assert_eq!(view().line(0, &Event::StepCancelled { step: StepIndex(0) }), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! How things look: pure functions from values to text.
+
+mod escape;
+mod paint;
+mod short;
+mod table;
+mod units;
+
+pub use escape::escape;
+pub use paint::{Glyphs, Paint};
+pub use short::{note, shorten};
+pub use table::{Cell, Table};
+pub use units::{bytes, count, duration_ms, local_time, zoned_time};

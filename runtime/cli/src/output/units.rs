@@ -1,0 +1,109 @@
+//! Numbers as people read them.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Local, TimeZone, Utc};
+use chrono_tz::Tz;
+
+/// A length of time: `340 ms`, `2.1 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
+pub fn duration_ms(ms: i64) -> String {
+    let ms = ms.max(0);
+    let two = |large: i64, large_unit: &str, small: i64, small_unit: &str| match small {
+        0 => format!("{large} {large_unit}"),
+        small => format!("{large} {large_unit} {small} {small_unit}"),
+    };
+    match ms {
+        0 => "<1 ms".to_owned(),
+        1..=999 => format!("{ms} ms"),
+        1_000..=59_999 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        60_000..=3_599_999 => two(ms / 60_000, "min", ms % 60_000 / 1_000, "s"),
+        3_600_000..=86_399_999 => two(ms / 3_600_000, "h", ms % 3_600_000 / 60_000, "min"),
+        _ => two(ms / 86_400_000, "d", ms % 86_400_000 / 3_600_000, "h"),
+    }
+}
+
+/// A number of bytes in binary units with one digit: `512 B`, `1.5 KiB`.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    // In tenths of a unit, rounded down: 1023.9 KiB is not yet a mebibyte.
+    let (mut tenths, mut unit) = (u128::from(bytes) * 10 / 1024, 0);
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// A whole number with its noun: `1 run`, `2 runs`, `1,234 runs`.
+pub fn count(number: u64, noun: &str) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{text} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A time on the clock of this box.
+pub fn local_time(ms: i64) -> String {
+    match Local.timestamp_millis_opt(ms).single() {
+        Some(time) => time.format("%Y-%m-%d %H:%M:%S").to_string(),
+        None => format!("{ms} ms"),
+    }
+}
+
+/// A time on the clock of a zone, with the zone's short name: `Sun 2026-11-22 02:30 CET`.
+pub fn zoned_time(ms: i64, zone: &str) -> String {
+    let (Some(utc), Ok(zone)) = (DateTime::<Utc>::from_timestamp_millis(ms), Tz::from_str(zone)) else {
+        return format!("{ms} ms");
+    };
+    let time = utc.with_timezone(&zone);
+    let seconds = if ms.rem_euclid(60_000) == 0 { "" } else { ":%S" };
+    time.format(&format!("%a %Y-%m-%d %H:%M{seconds} %Z")).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_read_well() {
+        for (ms, text) in [
+            (-5, "<1 ms"),
+            (7, "7 ms"),
+            (999, "999 ms"),
+            (2_150, "2.1 s"),
+            (200_000, "3 min 20 s"),
+            (7_200_000, "2 h"),
+            (90_061_000, "1 d 1 h"),
+        ] {
+            assert_eq!(duration_ms(ms), text);
+        }
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        for (size, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 20, "3.0 MiB"), (u64::MAX, "16777215.9 TiB")] {
+            assert_eq!(bytes(size), text);
+        }
+    }
+
+    #[test]
+    fn numbers_have_their_noun() {
+        assert_eq!(count(0, "run"), "0 runs");
+        assert_eq!(count(1, "run"), "1 run");
+        assert_eq!(count(1_234_567, "run"), "1,234,567 runs");
+    }
+
+    #[test]
+    fn schedule_times_are_told_in_their_zone() {
+        assert_eq!(zoned_time(1_795_311_000_000, "Europe/Paris"), "Sun 2026-11-22 02:30 CET");
+        assert_eq!(zoned_time(1_795_311_005_000, "UTC"), "Sun 2026-11-22 01:30:05 UTC");
+    }
+}

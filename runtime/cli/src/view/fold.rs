@@ -1,0 +1,361 @@
+//! A run's journal, folded. More than the engine's state: reports, failed attempts and deliveries are kept too.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use trackside_engine::{Event, RunError, RunId, SkipReason, StepError};
+use trackside_node::rfc3339;
+use trackside_spec::{Plan, StepIndex, load_workflow};
+use trackside_store::{Reader, RunRow};
+
+use crate::failure::Failure;
+
+/// One run. The JSON form is what `--json` prints.
+#[derive(Debug, Serialize)]
+pub struct RunView {
+    /// Its id.
+    pub run: RunId,
+    /// The workflow.
+    pub workflow: String,
+    /// Digest of the definition that it runs on.
+    pub definition: String,
+    /// `running`, `succeeded`, `failed`, `cancelled`.
+    pub state: String,
+    /// Why it did not end well.
+    pub error: Option<RunError>,
+    /// When it was accepted, RFC 3339.
+    pub started: String,
+    /// The same, milliseconds since 1970.
+    pub started_ms: i64,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// The same, milliseconds since 1970.
+    pub ended_ms: Option<i64>,
+    /// From acceptance to end.
+    pub duration_ms: Option<i64>,
+    /// What started it.
+    pub trigger: Value,
+    /// Its parameters.
+    pub params: Value,
+    /// Who asked for it to be stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
+    /// Output by step.
+    pub outputs: Map<String, Value>,
+    /// Its steps.
+    pub steps: Vec<StepView>,
+    /// What was carried out of the box's store.
+    pub deliveries: Vec<Delivery>,
+    /// Effects that are still to be carried out.
+    pub outbox_waiting: u64,
+    /// The definition, when it could be read.
+    #[serde(skip)]
+    pub plan: Option<Arc<Plan>>,
+}
+
+/// One step of a run.
+#[derive(Debug, Serialize)]
+pub struct StepView {
+    /// Its id.
+    pub id: String,
+    /// `pending`, `running`, `waiting`, `succeeded`, `skipped`, `failed`, `cancelled`.
+    pub state: &'static str,
+    /// Why it was skipped, or what it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Attempts started.
+    pub attempts: u32,
+    /// When the first attempt started, milliseconds since 1970.
+    pub started_ms: Option<i64>,
+    /// When the step ended.
+    pub ended_ms: Option<i64>,
+    /// From the first start to the end.
+    pub duration_ms: Option<i64>,
+    /// How it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<StepError>,
+    /// Attempts that failed or were lost before the last one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierAttempt>,
+    /// What it used: plugin or model, version, engine, time, memory.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub report: Value,
+}
+
+/// An attempt before the last one.
+#[derive(Debug, Serialize)]
+pub struct EarlierAttempt {
+    /// Which.
+    pub attempt: u32,
+    /// How it failed; nothing when the node went down under it.
+    pub error: Option<StepError>,
+}
+
+/// One effect that left the store.
+#[derive(Debug, Serialize)]
+pub struct Delivery {
+    /// The step that staged it.
+    pub step: String,
+    /// Where it went or should have gone.
+    pub target: String,
+    /// How it ended.
+    #[serde(flatten)]
+    pub state: DeliveryState,
+}
+
+/// How an effect ended.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// It is there.
+    Delivered,
+    /// It can never be.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl RunView {
+    /// Reads a run from the store; nothing when there is none.
+    pub fn read(reader: &Reader, run: RunId) -> Result<Option<Self>, Failure> {
+        let Some(row) = reader.run(run)? else { return Ok(None) };
+        let source = reader.definition_of(run)?.unwrap_or_default();
+        // A definition of another version of this program may not load; the journal is told all the same.
+        let plan = load_workflow(&row.workflow, &source).ok().map(Arc::new);
+        let mut view = Self::new(row, plan);
+        for entry in reader.journal(run)? {
+            let events: Vec<Event> = serde_json::from_str(&entry.events).map_err(|error| {
+                Failure::unable(format!("[TS-0818] entry {} of the journal can not be read: {error}", entry.seq))
+            })?;
+            for event in events {
+                view.apply(event, entry.at_ms);
+            }
+        }
+        view.outbox_waiting = reader.outbox_of(run)?;
+        Ok(Some(view))
+    }
+
+    fn new(row: RunRow, plan: Option<Arc<Plan>>) -> Self {
+        let steps = plan.iter().flat_map(|plan| &plan.steps).map(|step| StepView::new(step.id.clone())).collect();
+        Self {
+            run: row.run,
+            workflow: row.workflow,
+            definition: row.definition,
+            state: "running".to_owned(),
+            error: None,
+            started: rfc3339(row.started_ms),
+            started_ms: row.started_ms,
+            ended: None,
+            ended_ms: None,
+            duration_ms: None,
+            trigger: Value::Null,
+            params: Value::Null,
+            cancelled_by: None,
+            outputs: Map::new(),
+            steps,
+            deliveries: Vec::new(),
+            outbox_waiting: 0,
+            plan,
+        }
+    }
+
+    fn apply(&mut self, event: Event, at_ms: i64) {
+        match event {
+            Event::Started { params, trigger, .. } => (self.params, self.trigger) = (params, trigger),
+            Event::StepStarted { step, attempt } => {
+                let step = self.step(step);
+                step.state = "running";
+                step.attempts = attempt;
+                step.reason = None;
+                step.started_ms.get_or_insert(at_ms);
+            }
+            Event::StepSucceeded { step, output, report, .. } => {
+                let step = self.step(step);
+                step.end("succeeded", at_ms);
+                step.report = report;
+                let id = step.id.clone();
+                self.outputs.insert(id, output);
+            }
+            Event::StepSkipped { step, reason } => {
+                let step = self.step(step);
+                step.end("skipped", at_ms);
+                step.reason = Some(skip_reason(&reason));
+            }
+            Event::StepRetried { step, attempt, error, due_ms } => {
+                let step = self.step(step);
+                step.state = "waiting";
+                step.reason = Some(format!("the next attempt is due at {}", rfc3339(due_ms)));
+                step.earlier.push(EarlierAttempt { attempt, error: Some(error) });
+            }
+            Event::StepFailed { step, error, report, .. } => {
+                let step = self.step(step);
+                step.end("failed", at_ms);
+                step.error = Some(error);
+                step.report = report;
+            }
+            Event::StepCancelled { step } => self.step(step).end("cancelled", at_ms),
+            Event::StepInterrupted { step, attempt } => {
+                let step = self.step(step);
+                step.state = "waiting";
+                step.earlier.push(EarlierAttempt { attempt, error: None });
+            }
+            Event::CancelRequested { by } => self.cancelled_by = Some(by),
+            Event::TimedOut | Event::Finishing { .. } => {}
+            Event::Ended { end, error } => {
+                self.state = end.name().to_owned();
+                self.error = error;
+                self.ended = Some(rfc3339(at_ms));
+                self.ended_ms = Some(at_ms);
+                self.duration_ms = Some(at_ms.saturating_sub(self.started_ms).max(0));
+                // Handlers of other ends were never called: nobody misses them.
+                self.steps.retain(|step| step.state != "pending" || !step.id.starts_with("finally."));
+            }
+            Event::Delivered { step, target, .. } => self.delivered(step, target, DeliveryState::Delivered),
+            Event::DeliveryRefused { step, target, reason, .. } => {
+                self.delivered(step, target, DeliveryState::Refused { reason });
+            }
+        }
+    }
+
+    fn delivered(&mut self, step: StepIndex, target: String, state: DeliveryState) {
+        let step = self.name_of(step);
+        self.deliveries.push(Delivery { step, target, state });
+    }
+
+    fn name_of(&self, step: StepIndex) -> String {
+        let known = self.plan.as_ref().and_then(|plan| plan.steps.get(step.get()));
+        known.map_or_else(|| format!("step-{}", step.0), |step| step.id.clone())
+    }
+
+    /// The step with this index; made up when the definition could not be read.
+    fn step(&mut self, index: StepIndex) -> &mut StepView {
+        while self.steps.len() <= index.get() {
+            let name = self.name_of(StepIndex(u16::try_from(self.steps.len()).unwrap_or(u16::MAX)));
+            self.steps.push(StepView::new(name));
+        }
+        &mut self.steps[index.get()]
+    }
+}
+
+impl StepView {
+    fn new(id: String) -> Self {
+        Self {
+            id,
+            state: "pending",
+            reason: None,
+            attempts: 0,
+            started_ms: None,
+            ended_ms: None,
+            duration_ms: None,
+            error: None,
+            earlier: Vec::new(),
+            report: Value::Null,
+        }
+    }
+
+    fn end(&mut self, state: &'static str, at_ms: i64) {
+        self.state = state;
+        self.reason = None;
+        self.ended_ms = Some(at_ms);
+        self.duration_ms = self.started_ms.map(|started| at_ms.saturating_sub(started).max(0));
+    }
+}
+
+/// Why a step did not run, in a few words.
+pub fn skip_reason(reason: &SkipReason) -> String {
+    match reason {
+        SkipReason::Condition => "its condition was false".to_owned(),
+        SkipReason::Upstream(step) => format!("`{step}` was skipped"),
+        SkipReason::UpstreamFailed(step) => format!("`{step}` did not succeed"),
+        SkipReason::Said(why) => why.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trackside_engine::RunEnd;
+
+    use super::*;
+
+    const SOURCE: &str = "\
+version: 1
+name: t
+steps:
+  a:
+    plugin: echo
+    with: { value: 1 }
+  b:
+    needs: [a]
+    plugin: echo
+    with: { value: 2 }
+finally:
+  failed:
+    plugin: echo
+    with: { value: 3 }
+";
+
+    fn view(source: &str, events: Vec<Event>) -> RunView {
+        let row = RunRow {
+            run: RunId::next(None, 1_000, 7),
+            workflow: "t".into(),
+            definition: "sha256:0".into(),
+            trigger: "manual".into(),
+            started_ms: 1_000,
+            ended_ms: None,
+            end: None,
+            error: None,
+        };
+        let mut view = RunView::new(row, load_workflow("t", source).ok().map(Arc::new));
+        for (number, event) in (0i64..).zip(events) {
+            view.apply(event, 1_000 + 10 * number);
+        }
+        view
+    }
+
+    fn story() -> Vec<Event> {
+        let (a, b) = (StepIndex(0), StepIndex(1));
+        let flaky = StepError { retryable: true, ..StepError::fatal("busy", "try later") };
+        vec![
+            Event::Started { params: json!({}), trigger: json!({"kind": "manual"}), logical_time_ms: 0 },
+            Event::StepStarted { step: a, attempt: 1 },
+            Event::StepRetried { step: a, attempt: 1, error: flaky, due_ms: 1_020 },
+            Event::StepStarted { step: a, attempt: 2 },
+            Event::StepSucceeded { step: a, attempt: 2, output: json!({"value": 1}), report: json!({"plugin": "echo"}) },
+            Event::StepSkipped { step: b, reason: SkipReason::Condition },
+            Event::Ended { end: RunEnd::Succeeded, error: None },
+            Event::Delivered { step: a, entry: 0, target: "out/x.json".into() },
+        ]
+    }
+
+    #[test]
+    fn a_journal_becomes_a_story() {
+        let view = view(SOURCE, story());
+        assert_eq!(view.state, "succeeded");
+        assert_eq!(view.duration_ms, Some(60));
+        assert_eq!(view.outputs["a"], json!({"value": 1}));
+        let [a, b] = view.steps.as_slice() else { panic!("the handler of the other end is not told") };
+        assert_eq!((a.state, a.attempts, a.earlier.len(), a.duration_ms), ("succeeded", 2, 1, Some(30)));
+        assert_eq!((b.state, b.reason.as_deref()), ("skipped", Some("its condition was false")));
+        assert_eq!(view.deliveries[0].state, DeliveryState::Delivered);
+    }
+
+    #[test]
+    fn a_definition_that_can_not_be_read_costs_the_names_only() {
+        let view = view("version: 99", story());
+        assert_eq!(view.state, "succeeded");
+        assert_eq!(view.steps[0].id, "step-0");
+        assert_eq!(view.deliveries[0].step, "step-0");
+    }
+
+    #[test]
+    fn the_json_form_has_the_documented_keys() {
+        let json = serde_json::to_value(view(SOURCE, story())).unwrap();
+        for key in ["run", "workflow", "state", "error", "outputs", "steps", "deliveries", "trigger", "params", "duration_ms"] {
+            assert!(json.get(key).is_some(), "{key}");
+        }
+        assert_eq!(json["deliveries"][0], json!({"step": "a", "target": "out/x.json", "state": "delivered"}));
+    }
+}

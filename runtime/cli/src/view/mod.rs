@@ -1,0 +1,8 @@
+//! What is known of one run: its journal folded for people and for JSON.
+
+mod fold;
+mod show;
+
+pub use fold::{Delivery, DeliveryState, RunView, StepView};
+pub use fold::skip_reason;
+pub use show::{dress, failure, sinks, step_table, trigger_line};

@@ -1,0 +1,204 @@
+//! The facts that a run's journal is made of.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use trackside_spec::StepIndex;
+
+/// One fact about a run. The journal keeps the time beside it.
+///
+/// The JSON form is stored for years: add variants and optional fields, never change or remove one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The run was accepted.
+    Started {
+        /// Parameters after defaults were filled in.
+        params: Value,
+        /// What started the run, as `trigger` shows it to expressions.
+        trigger: Value,
+        /// The time that the run is about (schedule time, file time), milliseconds since 1970.
+        logical_time_ms: i64,
+    },
+    /// An attempt of a step was handed to an executor.
+    StepStarted {
+        /// Which step.
+        step: StepIndex,
+        /// 1 for the first.
+        attempt: u32,
+    },
+    /// A step ended well. Final.
+    StepSucceeded {
+        /// Which step.
+        step: StepIndex,
+        /// The attempt that did it.
+        attempt: u32,
+        /// What `steps.ID` shows to later steps.
+        output: Value,
+        /// What the attempt used and which engine or plugin version did it; for people and for lineage.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        report: Value,
+    },
+    /// A step will not run, or said that there was nothing to do. Final.
+    StepSkipped {
+        /// Which step.
+        step: StepIndex,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// An attempt failed and another will be made.
+    StepRetried {
+        /// Which step.
+        step: StepIndex,
+        /// The attempt that failed.
+        attempt: u32,
+        /// How it failed.
+        error: StepError,
+        /// When the next attempt is due, milliseconds since 1970.
+        due_ms: i64,
+    },
+    /// A step failed for good. Final.
+    StepFailed {
+        /// Which step.
+        step: StepIndex,
+        /// The last attempt; 0 when none was made.
+        attempt: u32,
+        /// How it failed.
+        error: StepError,
+        /// As in [`Event::StepSucceeded`].
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        report: Value,
+    },
+    /// A step was stopped, or never started, because its run was. Final.
+    StepCancelled {
+        /// Which step.
+        step: StepIndex,
+    },
+    /// The node went down while an attempt was under way; its result, if any, is lost.
+    StepInterrupted {
+        /// Which step.
+        step: StepIndex,
+        /// The lost attempt.
+        attempt: u32,
+    },
+    /// Somebody asked for the run to be stopped.
+    CancelRequested {
+        /// Who, for the audit.
+        by: String,
+    },
+    /// The run's time was over.
+    TimedOut,
+    /// All ordinary steps have ended; finally handlers run now.
+    Finishing {
+        /// How the ordinary steps ended.
+        end: RunEnd,
+        /// The error that made it so.
+        error: Option<RunError>,
+    },
+    /// The run is over. Final.
+    Ended {
+        /// How.
+        end: RunEnd,
+        /// The error that made it so.
+        error: Option<RunError>,
+    },
+    /// An outbox entry was carried out. May come after [`Event::Ended`].
+    Delivered {
+        /// The step that staged it.
+        step: StepIndex,
+        /// Its place in the step's outbox, from 0.
+        entry: u32,
+        /// Where it went.
+        target: String,
+    },
+    /// An outbox entry can not be carried out and will not be tried again.
+    DeliveryRefused {
+        /// The step that staged it.
+        step: StepIndex,
+        /// Its place in the step's outbox, from 0.
+        entry: u32,
+        /// Where it should have gone.
+        target: String,
+        /// Why it did not.
+        reason: String,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunEnd {
+    /// Every step succeeded or was skipped.
+    Succeeded,
+    /// A step failed, or the run's time was over.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+impl RunEnd {
+    /// The word for people and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why a run did not end well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunError {
+    /// Id of the step at fault; none when the run itself is (its time was over).
+    pub step: Option<String>,
+    /// Stable code, kebab-case.
+    pub code: String,
+    /// One line for people.
+    pub message: String,
+}
+
+/// Why a step did not run to an end of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SkipReason {
+    /// Its `when` was false.
+    Condition,
+    /// A step that it needs was skipped.
+    Upstream(String),
+    /// A step that it needs failed.
+    UpstreamFailed(String),
+    /// It ran and said that there was nothing to do.
+    Said(String),
+}
+
+/// How an attempt failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepError {
+    /// Stable code, kebab-case: `trap`, `cpu-limit`, or one that the plugin chose.
+    pub code: String,
+    /// One line for people.
+    pub message: String,
+    /// Whether another attempt may go better.
+    pub retryable: bool,
+    /// A wish of the plugin: not sooner than in so many milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// More lines: the guest's frames, the tail of its stderr, the YAML that would grant a refused call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+}
+
+impl StepError {
+    /// An error that no retry mends.
+    #[must_use]
+    pub fn fatal(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            retryable: false,
+            retry_after_ms: None,
+            details: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The engines: what they have in common, where they are found, and the two there are.
+
+mod discover;
+mod locate;
+mod onnxruntime;
+mod python;
+mod rten;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use trackside_spec::Tensor;
+
+pub use discover::{EngineSettings, EngineStatus, Engines};
+pub use locate::Tried;
+pub(crate) use locate::tried_lines;
+
+use crate::file::ModelFile;
+use crate::port::Port;
+use crate::stop::{Stop, Stopped};
+
+/// An ONNX engine.
+pub trait Engine: Send + Sync {
+    /// Which one, which version, from where.
+    fn id(&self) -> EngineId;
+
+    /// Makes `model` ready for `sessions` runs at a time.
+    ///
+    /// # Errors
+    /// The engine's own words.
+    fn open(&self, model: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, String>;
+}
+
+/// The checked inputs and outputs of a model.
+#[derive(Clone, Copy)]
+pub struct Ports<'a> {
+    /// What it takes.
+    pub inputs: &'a [Port],
+    /// What it gives.
+    pub outputs: &'a [Port],
+}
+
+/// A model on an engine.
+pub trait Runner: Send + Sync {
+    /// Runs it: `inputs` in the order of the model's ports and already checked against them, `wanted` the indices of
+    /// the outputs to give, in this order.
+    ///
+    /// # Errors
+    /// When the run is stopped, or fails.
+    fn run(&self, inputs: Vec<Tensor>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure>;
+}
+
+/// What a run gave.
+#[derive(Debug)]
+pub struct Ran {
+    /// The outputs.
+    pub outputs: Vec<Tensor>,
+    /// How long it waited for a free session.
+    pub queued: Duration,
+    /// How long the engine worked.
+    pub ran: Duration,
+}
+
+/// Why a run gave nothing.
+#[derive(Debug)]
+pub enum RunFailure {
+    /// It was stopped; what is known about where the time went.
+    Stopped(Stopped, String),
+    /// An input's values, not its type or shape, are impossible: its position and the reason.
+    Input(usize, String),
+    /// The engine failed, in its own words.
+    Failed(String),
+}
+
+/// The engines that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// Microsoft's, a shared library: runs everything that can be expected of an edge box.
+    OnnxRuntime,
+    /// Part of the binary: runs most neural networks, no classical models.
+    Rten,
+}
+
+impl EngineKind {
+    /// The name in configuration and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OnnxRuntime => "onnxruntime",
+            Self::Rten => "rten",
+        }
+    }
+}
+
+/// Which engine a model should run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// The preferred one that is there and passes the model's self-test.
+    #[default]
+    Auto,
+    /// ONNX Runtime or none.
+    OnnxRuntime,
+    /// The built-in one or none.
+    Rten,
+}
+
+/// An engine, exactly: recorded with every run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineId {
+    /// Which one.
+    pub kind: EngineKind,
+    /// Its version; `unknown` when the library does not tell.
+    pub version: String,
+    /// The library's path; `None` for what is part of the binary.
+    pub origin: Option<PathBuf>,
+}
+
+impl fmt::Display for EngineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.name(), self.version)
+    }
+}
+
+/// The text of what a panic carried.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("the engine panicked: {}", text.unwrap_or("it did not say why"))
+}

@@ -1,0 +1,169 @@
+//! What can go wrong between a model file and its result.
+
+use std::path::PathBuf;
+
+use crate::engines::{EngineId, Tried, tried_lines};
+
+/// Why a model could not be read, loaded or run. Every variant has a stable [`code`](ModelError::code).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The file cannot be read.
+    #[error("failed to read the model {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The file is not an ONNX model, or a damaged one.
+    #[error("{} is not a readable ONNX model: {reason}. Check that the file was copied whole (`sha256sum`), or export it again", path.display())]
+    NotOnnx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A weight file is missing, or named in a way that is not allowed.
+    #[error("failed to read the weight file {file:?} of the model {}: {reason}. Weight files must lie beside the model", path.display())]
+    ExternalData {
+        /// The model.
+        path: PathBuf,
+        /// The weight file as the model names it.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// No library of ONNX Runtime can be used.
+    #[error(
+        "ONNX Runtime is not available; looked at: {}. Run `trackside engine install`, or set the library's path in trackside.toml",
+        tried_lines(tried)
+    )]
+    NoOnnxRuntime {
+        /// What was looked at, in order.
+        tried: Vec<Tried>,
+    },
+    /// A library was set by hand that is not the one this process runs on.
+    #[error("ONNX Runtime is already loaded from {}: a process can hold one. Restart it to use {}", loaded.display(), asked.display())]
+    OtherRuntimeLoaded {
+        /// What is loaded.
+        loaded: PathBuf,
+        /// What was asked for.
+        asked: PathBuf,
+    },
+    /// No engine of this box can run the model.
+    #[error(
+        "no engine of this box can run the model {model}: {reason}. Run `trackside engine install` to get ONNX Runtime, which can run more"
+    )]
+    Unsupported {
+        /// The model's name.
+        model: String,
+        /// Operators that the built-in engine lacks.
+        missing: Vec<String>,
+        /// What else speaks against each engine.
+        reason: String,
+    },
+    /// The engine refuses the model.
+    #[error("{engine} refuses the model {model}: {reason}")]
+    Load {
+        /// The model's name.
+        model: String,
+        /// The engine.
+        engine: EngineId,
+        /// Its own words.
+        reason: String,
+    },
+    /// The model does not do on the engine what it should.
+    #[error("the model {model} failed its self-test on {engine}: {reason}")]
+    SelfTest {
+        /// The model's name.
+        model: String,
+        /// The engine.
+        engine: EngineId,
+        /// What differs, and where.
+        reason: String,
+    },
+    /// The sample for the self-test cannot be used.
+    #[error("failed to use the self-test file {}: {reason}", path.display())]
+    Sample {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// An input is missing, unknown, or of another type or shape.
+    #[error("input {input:?} of the model {model}: {reason}")]
+    Input {
+        /// The model's name.
+        model: String,
+        /// The input.
+        input: String,
+        /// What is wrong, with both sides.
+        reason: String,
+    },
+    /// An output was asked for that the model does not have.
+    #[error("the model {model} has no output {output:?}; it gives {known}")]
+    Output {
+        /// The model's name.
+        model: String,
+        /// What was asked for.
+        output: String,
+        /// What there is.
+        known: String,
+    },
+    /// The deadline passed.
+    #[error("the model {model} was stopped at its deadline after {waited_ms} ms{note}")]
+    Timeout {
+        /// The model's name.
+        model: String,
+        /// Time since the call, waiting for a session included.
+        waited_ms: u64,
+        /// Where the time went, when that is known; starts with a separator.
+        note: String,
+    },
+    /// The caller cancelled.
+    #[error("the run of the model {model} was cancelled")]
+    Cancelled {
+        /// The model's name.
+        model: String,
+    },
+    /// The engine failed while it ran.
+    #[error("the model {model} failed on {engine}: {reason}")]
+    Run {
+        /// The model's name.
+        model: String,
+        /// The engine.
+        engine: EngineId,
+        /// Its own words.
+        reason: String,
+    },
+}
+
+impl ModelError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "TS-0501",
+            Self::NotOnnx { .. } => "TS-0502",
+            Self::ExternalData { .. } => "TS-0503",
+            Self::NoOnnxRuntime { .. } => "TS-0504",
+            Self::OtherRuntimeLoaded { .. } => "TS-0505",
+            Self::Unsupported { .. } => "TS-0506",
+            Self::Load { .. } => "TS-0507",
+            Self::SelfTest { .. } => "TS-0508",
+            Self::Sample { .. } => "TS-0509",
+            Self::Input { .. } => "TS-0510",
+            Self::Output { .. } => "TS-0511",
+            Self::Timeout { .. } => "TS-0512",
+            Self::Cancelled { .. } => "TS-0513",
+            Self::Run { .. } => "TS-0514",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
+}

@@ -1,0 +1,180 @@
+//! Reading a model file: once, whole, within limits, never outside its own folder.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use prost::Message;
+use prost::bytes::Bytes;
+use trackside_spec::{ByteSize, Digest};
+
+use crate::error::ModelError;
+use crate::onnx::proto::{ModelProto, TensorProto};
+use crate::onnx::{scan, tensors, text};
+
+/// Bounds on what is read from disk for one model.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelLimits {
+    /// Most bytes of the model file and the weight files beside it together. Default: 2 GiB, which is also protobuf's
+    /// own limit for the model file.
+    pub bytes: ByteSize,
+    /// Most weight files beside the model. Default: 64.
+    pub external_files: usize,
+}
+
+impl Default for ModelLimits {
+    fn default() -> Self {
+        Self { bytes: ByteSize::from_mib(2048), external_files: 64 }
+    }
+}
+
+/// A model as it was on disk when it was read. Engines load from these bytes, so what runs is what was digested.
+pub struct ModelFile {
+    path: PathBuf,
+    bytes: Bytes,
+    digest: Digest,
+    external: Vec<ExternalFile>,
+    proto: ModelProto,
+}
+
+/// A weight file beside a model.
+pub struct ExternalFile {
+    /// Its name as the model writes it: one path component.
+    pub name: String,
+    /// Its content.
+    pub bytes: Arc<[u8]>,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+impl ModelFile {
+    /// Reads and checks the model at `path`, and the weight files that it names.
+    ///
+    /// # Errors
+    /// [`ModelError::File`] when it cannot be read, is no regular file or is too large; [`ModelError::NotOnnx`] when
+    /// its content is not a model; [`ModelError::ExternalData`] when a weight file is missing or lies elsewhere.
+    pub fn read(path: &Path, limits: &ModelLimits) -> Result<Self, ModelError> {
+        let mut left = limits.bytes.as_bytes();
+        let fail = |reason: String| ModelError::File { path: path.to_owned(), reason };
+        let bytes = Bytes::from(read_regular(path, &mut left, limits).map_err(fail)?);
+        let not_onnx = |reason: String| ModelError::NotOnnx { path: path.to_owned(), reason };
+        scan::scan(&bytes).map_err(not_onnx)?;
+        let proto = ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(error.to_string()))?;
+        let mut external = Vec::new();
+        for name in external_names(&proto, path, limits).map_err(|(name, reason)| outside(path, name, reason))? {
+            let file = path.parent().unwrap_or(Path::new(".")).join(&name);
+            if fs::symlink_metadata(&file).is_ok_and(|found| found.is_symlink()) {
+                return Err(outside(path, name, "it is a symbolic link".to_owned()));
+            }
+            let bytes: Arc<[u8]> = match read_regular(&file, &mut left, limits) {
+                Ok(bytes) => bytes.into(),
+                Err(reason) => return Err(outside(path, name, reason)),
+            };
+            external.push(ExternalFile { name, digest: Digest::of(&bytes), bytes });
+        }
+        Ok(Self { path: path.to_owned(), digest: Digest::of(&bytes), bytes, external, proto })
+    }
+
+    /// Where it was read from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Number of bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Its digest, weight files beside it not included.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The weight files beside it.
+    #[must_use]
+    pub fn external(&self) -> &[ExternalFile] {
+        &self.external
+    }
+
+    /// Its structure.
+    #[must_use]
+    pub fn proto(&self) -> &ModelProto {
+        &self.proto
+    }
+}
+
+fn outside(path: &Path, name: String, reason: String) -> ModelError {
+    ModelError::ExternalData { path: path.to_owned(), file: name, reason }
+}
+
+/// Reads a regular file into memory and takes its size from what is `left`.
+fn read_regular(path: &Path, left: &mut u64, limits: &ModelLimits) -> Result<Vec<u8>, String> {
+    // Looked at before it is opened: opening a pipe would wait for a writer.
+    let regular =
+        |found: &fs::Metadata| if found.is_file() { Ok(()) } else { Err("it is not a regular file".to_owned()) };
+    regular(&fs::metadata(path).map_err(|error| error.to_string())?)?;
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let found = file.metadata().map_err(|error| error.to_string())?;
+    regular(&found)?;
+    let too_large = || format!("it is larger than the limit of {} for a model with its weight files", limits.bytes);
+    if found.len() > *left {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(usize::try_from(found.len()).unwrap_or(usize::MAX))
+        .map_err(|_| format!("there is no memory for its {} bytes", found.len()))?;
+    // One byte more than allowed tells a file that grew meanwhile.
+    file.take(left.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    *left = left.checked_sub(bytes.len() as u64).ok_or_else(too_large)?;
+    Ok(bytes)
+}
+
+/// The names of the weight files that a model wants, each one plain file name that looks like weights: whatever a model
+/// reads it can give out again as a result, and a project's folder holds more than models.
+fn external_names(model: &ModelProto, path: &Path, limits: &ModelLimits) -> Result<BTreeSet<String>, (String, String)> {
+    let own = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let mut names = BTreeSet::new();
+    for tensor in tensors(model) {
+        let Some(name) = external_location(tensor) else { continue };
+        let mut components = Path::new(&name).components();
+        let plain =
+            matches!((components.next(), components.next()), (Some(Component::Normal(only)), None) if only == &*name);
+        if !plain || name.contains(['/', '\\', '\0']) {
+            return Err((name, "it must be a plain name of a file in the model's own folder".to_owned()));
+        }
+        let kind = Path::new(&name).extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+        let weights =
+            kind.starts_with("data") || kind.starts_with("onnx_data") || ["bin", "pb", "weights"].contains(&kind);
+        if !weights && (own.is_empty() || !name.starts_with(own)) {
+            let reason =
+                format!("its name must end in .data, .onnx_data, .bin, .pb or .weights, or begin with {own:?}");
+            return Err((name, reason));
+        }
+        names.insert(name);
+        if names.len() > limits.external_files {
+            return Err((String::new(), format!("it names more than {} of them", limits.external_files)));
+        }
+    }
+    Ok(names)
+}
+
+/// The file that a tensor's elements are in, if they are in another file.
+pub(crate) fn external_location(tensor: &TensorProto) -> Option<String> {
+    if tensor.data_location != Some(1) && tensor.external_data.is_empty() {
+        return None;
+    }
+    let location = tensor.external_data.iter().find(|entry| text(&entry.key) == "location");
+    Some(location.map(|entry| text(&entry.value)).unwrap_or_default())
+}

@@ -1,0 +1,34 @@
+//! Local ONNX models: one trait, two engines, chosen per model.
+//!
+//! - [`Engines`] finds the engines of this box and loads a [`Model`] on the one that suits it: ONNX Runtime, a shared
+//!   library that is looked for and loaded when the first model needs it, or rten, which is part of the binary.
+//! - [`Model`] runs: blocking, from any thread, with a deadline and a [`CancelToken`].
+//! - [`onnx`] reads model files without an engine; [`tensor_io`] moves tensors in and out of safetensors, JSON and
+//!   `ndarray`; [`install`] fetches the pinned ONNX Runtime.
+//!
+//! The node and the CLI may call this room. It knows nothing of the store or the sandbox, starts no thread and loads
+//! no library before the first model is loaded, and never lets a model file name a path outside its own folder.
+
+mod engines;
+mod error;
+mod file;
+pub mod install;
+mod model;
+pub mod onnx;
+mod pool;
+mod port;
+mod selftest;
+mod stop;
+mod sync;
+pub mod tensor_io;
+mod watchdog;
+
+pub use engines::{
+    Engine, EngineChoice, EngineId, EngineKind, EngineSettings, EngineStatus, Engines, Ports, Ran, RunFailure, Runner,
+    Tried,
+};
+pub use error::ModelError;
+pub use file::{ExternalFile, ModelFile, ModelLimits};
+pub use model::{Model, ModelSource, RunOutput};
+pub use port::{ExternalInfo, ModelInfo, Port};
+pub use stop::{CancelHook, CancelToken, Stop, Stopped};

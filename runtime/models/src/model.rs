@@ -1,0 +1,276 @@
+//! A model that is loaded and tested, and the choice of its engine.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use trackside_spec::Tensor;
+
+use crate::engines::{Engine, EngineChoice, EngineKind, Engines, Ports, RunFailure, Runner};
+use crate::error::ModelError;
+use crate::file::{ModelFile, ModelLimits};
+use crate::onnx::{BuiltinVerdict, Declared, ModelInspection, inspect_file, ports};
+use crate::port::{ModelInfo, Port, arrange};
+use crate::selftest::{Sample, SelfTest};
+use crate::stop::{CancelToken, Stop, Stopped};
+
+/// Most sessions of one model: each holds a copy of its weights.
+const MAX_SESSIONS: usize = 64;
+
+/// What to load, and how.
+#[derive(Clone, Debug)]
+pub struct ModelSource {
+    /// The name in workflows and messages.
+    pub name: String,
+    /// The `.onnx` file.
+    pub path: PathBuf,
+    /// The engine.
+    pub choice: EngineChoice,
+    /// A safetensors file with tensors `in.NAME` and `out.NAME` that the model must reproduce (rtol 1e-3, atol 1e-4).
+    /// Without one the model is run on made-up input and must give finite numbers of the declared shape.
+    pub selftest: Option<PathBuf>,
+    /// Runs at a time; 0 = one per core.
+    pub sessions: usize,
+}
+
+impl ModelSource {
+    /// `path` under `name`, everything else by default.
+    #[must_use]
+    pub fn new(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        Self { name: name.into(), path: path.into(), choice: EngineChoice::Auto, selftest: None, sessions: 0 }
+    }
+}
+
+/// A loaded model. Calls from several threads share its sessions.
+pub struct Model {
+    info: ModelInfo,
+    runner: Box<dyn Runner>,
+}
+
+/// What a run gave and what it took.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RunOutput {
+    /// Name and value, in the order in which they were asked for.
+    pub outputs: Vec<(String, Tensor)>,
+    /// Microseconds spent waiting for a free session.
+    pub queued_us: u64,
+    /// Microseconds spent in the engine.
+    pub run_us: u64,
+}
+
+impl Model {
+    /// What is known of it.
+    #[must_use]
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// Runs the model on this thread and gives the outputs named in `wanted`, all of them when that is empty. Names,
+    /// types and shapes of the inputs are checked first.
+    ///
+    /// At the deadline, and when `cancel` is raised, the call returns. ONNX Runtime then ends the run between two
+    /// operators, within milliseconds as a rule. The built-in engine cannot: the caller gets its error at once, the
+    /// run's thread and session stay busy until it has finished.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`], [`ModelError::Output`], [`ModelError::Timeout`], [`ModelError::Cancelled`] or
+    /// [`ModelError::Run`].
+    pub fn run(
+        &self,
+        inputs: Vec<(String, Tensor)>,
+        wanted: &[String],
+        deadline: Option<Instant>,
+        cancel: &CancelToken,
+    ) -> Result<RunOutput, ModelError> {
+        let asked = Instant::now();
+        let model = || self.info.name.clone();
+        let inputs = arrange(&self.info.inputs, inputs).map_err(|(input, reason)| ModelError::Input {
+            model: model(),
+            input,
+            reason,
+        })?;
+        let wanted = self.wanted(wanted)?;
+        let ran = self.runner.run(inputs, &wanted, Stop { deadline, cancel }).map_err(|failure| match failure {
+            RunFailure::Stopped(Stopped::Cancelled, _) => ModelError::Cancelled { model: model() },
+            RunFailure::Stopped(Stopped::Deadline, note) => {
+                let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let note = if note.is_empty() { note } else { format!(" ({note})") };
+                ModelError::Timeout { model: model(), waited_ms, note }
+            }
+            RunFailure::Input(index, reason) => {
+                let input = self.info.inputs.get(index).map(|port| port.name.clone()).unwrap_or_default();
+                ModelError::Input { model: model(), input, reason }
+            }
+            RunFailure::Failed(reason) => ModelError::Run { model: model(), engine: self.info.engine.clone(), reason },
+        })?;
+        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let names = wanted.iter().filter_map(|index| self.info.outputs.get(*index)).map(|port| port.name.clone());
+        Ok(RunOutput {
+            outputs: names.zip(ran.outputs).collect(),
+            queued_us: micros(ran.queued),
+            run_us: micros(ran.ran),
+        })
+    }
+
+    fn wanted(&self, names: &[String]) -> Result<Vec<usize>, ModelError> {
+        if names.is_empty() {
+            return Ok((0..self.info.outputs.len()).collect());
+        }
+        let find = |name: &String| {
+            let position = self.info.outputs.iter().position(|port| port.name == *name);
+            position.ok_or_else(|| {
+                let known: Vec<_> = self.info.outputs.iter().map(|port| port.name.as_str()).collect();
+                ModelError::Output { model: self.info.name.clone(), output: name.clone(), known: known.join(", ") }
+            })
+        };
+        // An engine asked twice for one output may refuse; who asks for it twice gets it once.
+        let mut wanted = Vec::with_capacity(names.len());
+        for name in names {
+            let index = find(name)?;
+            if !wanted.contains(&index) {
+                wanted.push(index);
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+/// Loads `source` on the engine that suits it.
+pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>, ModelError> {
+    let file = ModelFile::read(&source.path, &ModelLimits::default())?;
+    let Declared { inputs, outputs, left_out } =
+        ports(file.proto()).map_err(|reason| ModelError::NotOnnx { path: source.path.clone(), reason })?;
+    let sample = source.selftest.as_deref().map(Sample::read).transpose()?;
+    let inspection = inspect_file(&file);
+    let mut caveats = Vec::new();
+    for port in left_out {
+        caveats.push(format!(
+            "the output {:?} is a {} and is left out; for a scikit-learn model export with zipmap=False",
+            port.name, port.kind
+        ));
+    }
+    let loading = Loading { source, file, inputs, outputs, sample, inspection, caveats };
+    let builtin = || loading.on_builtin(engines.rten());
+    match (source.choice, engines.settings().prefer) {
+        (EngineChoice::OnnxRuntime, _) => loading.on(&*engines.onnxruntime()?, &[]),
+        (EngineChoice::Rten, _) => builtin(),
+        (EngineChoice::Auto, EngineKind::Rten) if loading.verdict().is_fit() => match builtin() {
+            Ok(model) => Ok(model),
+            Err(first) => loading.on_onnxruntime_or(engines, first),
+        },
+        (EngineChoice::Auto, _) => loading.auto(engines),
+    }
+}
+
+/// A model between its file and its engine.
+struct Loading<'a> {
+    source: &'a ModelSource,
+    file: ModelFile,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    sample: Option<Sample>,
+    inspection: ModelInspection,
+    caveats: Vec<String>,
+}
+
+impl Loading<'_> {
+    fn verdict(&self) -> &BuiltinVerdict {
+        &self.inspection.builtin
+    }
+
+    /// ONNX Runtime if it is there, else the built-in engine if the model passes there.
+    fn auto(&self, engines: &Engines) -> Result<Arc<Model>, ModelError> {
+        match engines.onnxruntime() {
+            Ok(engine) => match self.on(&*engine, &[]) {
+                // An opset or IR version that is newer than the library: the built-in engine does not look at them.
+                Err(refused @ ModelError::Load { .. }) if self.verdict().is_fit() => {
+                    self.on_builtin(engines.rten()).map_err(|_| refused)
+                }
+                other => other,
+            },
+            Err(missing) => {
+                let builtin = self.on_builtin(engines.rten());
+                if engines.settings().configured.is_some() && builtin.is_ok() {
+                    tracing::warn!(model = self.source.name, "runs on the built-in engine: {missing}");
+                }
+                builtin.map_err(|refused| match refused {
+                    refused @ ModelError::Unsupported { .. } => refused,
+                    refused => self.unsupported(refused.to_string()),
+                })
+            }
+        }
+    }
+
+    fn on_onnxruntime_or(&self, engines: &Engines, first: ModelError) -> Result<Arc<Model>, ModelError> {
+        match engines.onnxruntime() {
+            Ok(engine) => self.on(&*engine, &[]),
+            Err(_) => Err(self.unsupported(first.to_string())),
+        }
+    }
+
+    fn unsupported(&self, reason: String) -> ModelError {
+        ModelError::Unsupported { model: self.source.name.clone(), missing: self.verdict().missing.clone(), reason }
+    }
+
+    /// The built-in engine, unless it is known to get the model wrong. Who chose it by name and has a sample that
+    /// proves the contrary is believed.
+    fn on_builtin(&self, engine: Arc<dyn Engine>) -> Result<Arc<Model>, ModelError> {
+        let verdict = self.verdict();
+        let proven = self.source.choice == EngineChoice::Rten && self.sample.is_some();
+        if !verdict.missing.is_empty() || (!verdict.wrong.is_empty() && !proven) {
+            return Err(self.unsupported(verdict.reasons()));
+        }
+        let caveats: Vec<_> = verdict.wrong.iter().chain(&verdict.caveats).cloned().collect();
+        self.on(&*engine, &caveats)
+    }
+
+    /// Opens the model on `engine` and tests it there.
+    fn on(&self, engine: &dyn Engine, caveats: &[String]) -> Result<Arc<Model>, ModelError> {
+        let id = engine.id();
+        let name = self.source.name.clone();
+        let sessions = match self.source.sessions {
+            0 => available_parallelism().map_or(1, usize::from),
+            some => some,
+        };
+        let sessions = sessions.min(MAX_SESSIONS);
+        let refused = |reason| ModelError::Load { model: name.clone(), engine: id.clone(), reason };
+        let ports = Ports { inputs: &self.inputs, outputs: &self.outputs };
+        let runner = engine.open(&self.file, ports, sessions).map_err(refused)?;
+        let test = SelfTest { runner: &*runner, inputs: &self.inputs, outputs: &self.outputs };
+        let mut caveats: Vec<String> = self.caveats.iter().chain(caveats).cloned().collect();
+        let failed = |reason| ModelError::SelfTest { model: name.clone(), engine: id.clone(), reason };
+        match &self.sample {
+            Some(sample) => test.on_sample(sample).map_err(failed)?,
+            None => match test.on_made_up_input() {
+                Ok(()) => {}
+                // ONNX Runtime is the reference: what it will not do with made-up input may be the input's fault.
+                Err(reason) if id.kind == EngineKind::OnnxRuntime => {
+                    caveats.push(format!("not self-tested, a sample is needed: {reason}"));
+                }
+                Err(reason) => return Err(failed(reason)),
+            },
+        }
+        let info = ModelInfo {
+            name,
+            digest: self.inspection.digest,
+            size: self.inspection.size,
+            external: self.inspection.external.clone(),
+            engine: id,
+            sessions,
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+            metadata: self.inspection.metadata.clone(),
+            caveats,
+        };
+        Ok(Arc::new(Model { info, runner }))
+    }
+}

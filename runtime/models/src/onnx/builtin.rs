@@ -1,0 +1,321 @@
+//! What the built-in engine, rten 0.27, can be trusted with, judged from the graph alone.
+//!
+//! Sources: rten's operator registry, and ONNX's own backend node tests run against it (1,884 cases of `onnx` 1.23.2):
+//! the operators below that are refused gave wrong numbers there without an error.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::inspect::{domain, element_of, tensors};
+use super::proto::{GraphProto, ModelProto, NodeProto, data_type};
+use crate::file::external_location;
+
+/// rten plans recursively; this bounds its stack together with the thread that it runs on.
+const MAX_NODES: usize = 50_000;
+/// The same for subgraphs, which are planned on a thread whose stack is not ours.
+const MAX_SUBGRAPH_NODES: usize = 2_000;
+
+/// What the built-in engine makes of a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BuiltinVerdict {
+    /// Operators that it does not have, `SET/NAME` outside the standard set.
+    pub missing: Vec<String>,
+    /// What it has but is known to compute wrongly, or cannot hold.
+    pub wrong: Vec<String>,
+    /// What is different from ONNX Runtime though usable.
+    pub caveats: Vec<String>,
+}
+
+impl BuiltinVerdict {
+    /// Whether nothing speaks against trying it.
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        self.missing.is_empty() && self.wrong.is_empty()
+    }
+
+    /// What speaks against it, in one line.
+    #[must_use]
+    pub fn reasons(&self) -> String {
+        let mut reasons = Vec::new();
+        if !self.missing.is_empty() {
+            reasons.push(format!("the built-in engine has no operator {}", self.missing.join(", ")));
+        }
+        reasons.extend(self.wrong.iter().cloned());
+        reasons.join("; ")
+    }
+}
+
+/// Operators of the standard set that rten 0.27 has with all its features on, sorted.
+pub const BUILTIN_OPERATORS: &[&str] = &[
+    "Abs",
+    "Acos",
+    "Acosh",
+    "Add",
+    "And",
+    "ArgMax",
+    "ArgMin",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
+    "Attention",
+    "AveragePool",
+    "BatchNormalization",
+    "BitCast",
+    "Cast",
+    "CastLike",
+    "Ceil",
+    "Clip",
+    "Concat",
+    "ConcatFromSequence",
+    "Constant",
+    "ConstantOfShape",
+    "Conv",
+    "ConvInteger",
+    "ConvTranspose",
+    "Cos",
+    "Cosh",
+    "CumSum",
+    "DFT",
+    "DepthToSpace",
+    "DequantizeLinear",
+    "Div",
+    "Dropout",
+    "DynamicQuantizeLinear",
+    "Einsum",
+    "Elu",
+    "Equal",
+    "Erf",
+    "Exp",
+    "Expand",
+    "EyeLike",
+    "Flatten",
+    "Floor",
+    "GRU",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "Gelu",
+    "Gemm",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "Greater",
+    "GreaterOrEqual",
+    "GridSample",
+    "HardSigmoid",
+    "HardSwish",
+    "Identity",
+    "If",
+    "InstanceNormalization",
+    "IsInf",
+    "IsNaN",
+    "LSTM",
+    "LayerNormalization",
+    "LeakyRelu",
+    "Less",
+    "LessOrEqual",
+    "Log",
+    "LogSoftmax",
+    "Loop",
+    "LpNormalization",
+    "MatMul",
+    "MatMulInteger",
+    "Max",
+    "MaxPool",
+    "Mean",
+    "Min",
+    "Mod",
+    "Mul",
+    "Multinomial",
+    "Neg",
+    "NonMaxSuppression",
+    "NonZero",
+    "Not",
+    "OneHot",
+    "Or",
+    "PRelu",
+    "Pad",
+    "Pow",
+    "QuantizeLinear",
+    "RMSNormalization",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+    "Range",
+    "Reciprocal",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+    "Relu",
+    "Reshape",
+    "Resize",
+    "ReverseSequence",
+    "RotaryEmbedding",
+    "Round",
+    "STFT",
+    "Scatter",
+    "ScatterElements",
+    "ScatterND",
+    "SequenceAt",
+    "SequenceConstruct",
+    "SequenceEmpty",
+    "SequenceErase",
+    "SequenceInsert",
+    "SequenceLength",
+    "Shape",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Sinh",
+    "Size",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Split",
+    "SplitToSequence",
+    "Sqrt",
+    "Squeeze",
+    "Sub",
+    "Sum",
+    "Swish",
+    "Tan",
+    "Tanh",
+    "Tile",
+    "TopK",
+    "Transpose",
+    "Trilu",
+    "Unsqueeze",
+    "Upsample",
+    "Where",
+    "Xor",
+];
+
+/// The same for the sets that ONNX Runtime adds, `SET/NAME`.
+const EXTRA_OPERATORS: &[&str] = &[
+    "ai.onnx/SimplifiedLayerNormalization",
+    "com.microsoft/BiasGelu",
+    "com.microsoft/DynamicQuantizeLSTM",
+    "com.microsoft/FastGelu",
+    "com.microsoft/Gelu",
+    "com.microsoft/GroupQueryAttention",
+    "com.microsoft/MatMulNBits",
+    "com.microsoft/MultiHeadAttention",
+    "com.microsoft/QuickGelu",
+    "com.microsoft/RotaryEmbedding",
+    "com.microsoft/SkipLayerNormalization",
+    "com.microsoft/SkipSimplifiedLayerNormalization",
+];
+
+/// Judges a model.
+pub(super) fn judge(model: &ModelProto) -> BuiltinVerdict {
+    let mut judge = Judge::default();
+    for function in &model.functions {
+        let name = function.name.as_deref().unwrap_or_default();
+        judge.missing.insert(format!("{}/{name} (defined by the model itself)", domain(function.domain.as_deref())));
+    }
+    if let Some(graph) = &model.graph {
+        judge.graph(graph, MAX_NODES);
+        judge.weight_files(model);
+        judge.types(graph);
+    }
+    let list = |set: BTreeSet<String>| set.into_iter().collect();
+    BuiltinVerdict { missing: list(judge.missing), wrong: list(judge.wrong), caveats: list(judge.caveats) }
+}
+
+#[derive(Default)]
+struct Judge {
+    missing: BTreeSet<String>,
+    wrong: BTreeSet<String>,
+    caveats: BTreeSet<String>,
+}
+
+impl Judge {
+    fn graph(&mut self, graph: &GraphProto, most: usize) {
+        if graph.node.len() > most {
+            self.wrong
+                .insert(format!("a graph has {} nodes: the built-in engine is given at most {most}", graph.node.len()));
+        }
+        for tensor in &graph.initializer {
+            if tensor.data_type == Some(data_type::DOUBLE) {
+                self.caveats.insert("float64 constants are computed as float32".to_owned());
+            }
+        }
+        for node in &graph.node {
+            self.node(node);
+            for attribute in &node.attribute {
+                attribute.g.iter().chain(&attribute.graphs).for_each(|graph| self.graph(graph, MAX_SUBGRAPH_NODES));
+            }
+        }
+    }
+
+    fn node(&mut self, node: &NodeProto) {
+        let name = node.op_type.as_deref().unwrap_or_default();
+        let domain = domain(node.domain.as_deref());
+        let full = format!("{domain}/{name}");
+        let standard = domain == "ai.onnx" && BUILTIN_OPERATORS.binary_search(&name).is_ok();
+        if !standard && EXTRA_OPERATORS.binary_search(&full.as_str()).is_err() {
+            self.missing.insert(if domain == "ai.onnx" { name.to_owned() } else { full });
+            return;
+        }
+        let text = |wanted: &str| {
+            let mut attributes = node.attribute.iter();
+            let found = attributes.find(|attribute| attribute.name.as_deref() == Some(wanted));
+            found.and_then(|attribute| attribute.s.as_deref()).unwrap_or_default()
+        };
+        let wrong = match name {
+            "Resize" if text("mode") == b"cubic" => "Resize with mode cubic is computed as linear",
+            "Resize" if text("mode") == b"linear" && text("coordinate_transformation_mode") == b"align_corners" => {
+                "Resize with mode linear and align_corners is wrong when it shrinks"
+            }
+            "NonMaxSuppression" => "NonMaxSuppression is wrong with several classes or batches",
+            "Sign" => "Sign of 0 is computed as 1",
+            _ => "",
+        };
+        if !wrong.is_empty() {
+            self.wrong.insert(format!("on the built-in engine {wrong}"));
+        }
+        if ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger"]
+            .contains(&name)
+        {
+            self.caveats.insert("quantised values can differ by one step from ONNX Runtime's".to_owned());
+        }
+    }
+
+    /// rten takes weight files with two endings only.
+    fn weight_files(&mut self, model: &ModelProto) {
+        for name in tensors(model).into_iter().filter_map(external_location) {
+            let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+            if !ending.starts_with("data") && !ending.starts_with("onnx_data") {
+                let rule = "the built-in engine reads weight files called *.data or *.onnx_data only";
+                self.wrong.insert(format!("{rule}, not {name:?}"));
+            }
+        }
+    }
+
+    fn types(&mut self, graph: &GraphProto) {
+        for value in graph.input.iter().chain(&graph.output) {
+            let name = value.name.as_deref().unwrap_or_default();
+            match element_of(value) {
+                Some(data_type::FLOAT | data_type::INT32 | data_type::INT8 | data_type::UINT8 | data_type::BOOL) => {}
+                Some(data_type::INT64) => {
+                    self.caveats.insert("int64 is computed as int32: larger values are refused or wrap".to_owned());
+                }
+                Some(other) => {
+                    let kind = data_type::name(other);
+                    self.wrong.insert(format!("{name:?} is {kind}, which the built-in engine cannot hold exactly"));
+                }
+                None => {}
+            }
+        }
+    }
+}

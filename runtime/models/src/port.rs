@@ -1,0 +1,141 @@
+//! What a model takes and gives, and the check of what it is given.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use trackside_spec::{Digest, ElementType, Tensor};
+
+use crate::engines::EngineId;
+use crate::file::ExternalFile;
+use crate::onnx::{Dim, PortInspection};
+
+/// An input or output of a loaded model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Port {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements.
+    pub element: ElementType,
+    /// The size of each dimension, `None` where any size will do. The whole is `None` when the file does not even
+    /// declare a rank.
+    pub shape: Option<Vec<Option<u32>>>,
+}
+
+impl Port {
+    pub(crate) fn of(port: &PortInspection) -> Option<Self> {
+        let fixed = |dim: &Dim| if let Dim::Fixed(size) = dim { Some(*size) } else { None };
+        let shape = port.shape.as_ref().map(|shape| shape.iter().map(fixed).collect());
+        Some(Self { name: port.name.clone(), element: port.element?, shape })
+    }
+
+    /// `float32[1,?,64]`, as messages write it; `float32[…]` without a declared rank.
+    #[must_use]
+    pub fn signature(&self) -> String {
+        let shape = match &self.shape {
+            None => "…".to_owned(),
+            Some(shape) => {
+                let dims: Vec<_> = shape.iter().map(|dim| dim.map_or("?".to_owned(), |dim| dim.to_string())).collect();
+                dims.join(",")
+            }
+        };
+        format!("{}[{shape}]", self.element.name())
+    }
+
+    /// Why `tensor` does not fit, if it does not.
+    pub(crate) fn mismatch(&self, tensor: &Tensor) -> Option<String> {
+        let fits = match &self.shape {
+            None => true,
+            Some(shape) => {
+                let same = |(want, have): (&Option<u32>, &u32)| want.is_none_or(|want| want == *have);
+                shape.len() == tensor.shape().len() && shape.iter().zip(tensor.shape()).all(same)
+            }
+        };
+        if fits && tensor.element() == self.element {
+            return None;
+        }
+        Some(format!("the model declares {}, it was given {}", self.signature(), signature(tensor)))
+    }
+}
+
+/// `float32[1,64]`.
+pub(crate) fn signature(tensor: &Tensor) -> String {
+    let dims: Vec<_> = tensor.shape().iter().map(u32::to_string).collect();
+    format!("{}[{}]", tensor.element().name(), dims.join(","))
+}
+
+/// What is known of a loaded model; recorded with every run that uses it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ModelInfo {
+    /// The name that workflows use.
+    pub name: String,
+    /// Digest of the model file.
+    pub digest: Digest,
+    /// Bytes of the model file.
+    pub size: u64,
+    /// Weight files beside it.
+    pub external: Vec<ExternalInfo>,
+    /// The engine that it is loaded on.
+    pub engine: EngineId,
+    /// How many runs it serves at once.
+    pub sessions: usize,
+    /// What it takes.
+    pub inputs: Vec<Port>,
+    /// What it gives. Outputs that are no tensors are left out and named in `caveats`.
+    pub outputs: Vec<Port>,
+    /// The author's key-value pairs.
+    pub metadata: BTreeMap<String, String>,
+    /// What an operator should know: differences of the engine, a self-test that proved little.
+    pub caveats: Vec<String>,
+}
+
+/// A weight file beside a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExternalInfo {
+    /// Its file name.
+    pub name: String,
+    /// Its bytes.
+    pub size: u64,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+impl ExternalInfo {
+    pub(crate) fn of(file: &ExternalFile) -> Self {
+        Self { name: file.name.clone(), size: file.bytes.len() as u64, digest: file.digest }
+    }
+}
+
+/// Puts `given` into the order of `declared`.
+///
+/// # Errors
+/// The name of the input and what is wrong with it.
+pub(crate) fn arrange(declared: &[Port], mut given: Vec<(String, Tensor)>) -> Result<Vec<Tensor>, (String, String)> {
+    let names = || {
+        let names: Vec<_> = declared.iter().map(|port| format!("{} ({})", port.name, port.signature())).collect();
+        names.join(", ")
+    };
+    let mut arranged = Vec::with_capacity(declared.len());
+    for port in declared {
+        let Some(position) = given.iter().position(|(name, _)| *name == port.name) else {
+            let have: Vec<_> = given.iter().map(|(name, _)| name.as_str()).collect();
+            let have = if have.is_empty() { "nothing else".to_owned() } else { have.join(", ") };
+            return Err((port.name.clone(), format!("it is missing: the model takes {}; given was {have}", names())));
+        };
+        let (_, tensor) = given.swap_remove(position);
+        if let Some(mismatch) = port.mismatch(&tensor) {
+            return Err((port.name.clone(), mismatch));
+        }
+        if port.element == ElementType::Boolean && tensor.data().iter().any(|byte| *byte > 1) {
+            return Err((port.name.clone(), "a boolean must be the byte 0 or 1".to_owned()));
+        }
+        arranged.push(tensor);
+    }
+    match given.first() {
+        None => Ok(arranged),
+        Some((name, _)) if declared.iter().any(|port| port.name == *name) => {
+            Err((name.clone(), "it was given twice".to_owned()))
+        }
+        Some((name, _)) => Err((name.clone(), format!("the model has no such input; it takes {}", names()))),
+    }
+}

@@ -1,0 +1,205 @@
+//! Does the model do on this engine what it should?
+//!
+//! With a sample: the same numbers within `|a - b| <= 1e-4 + 1e-3 * |b|`, the tolerance of NumPy's `allclose` with
+//! those constants; whole numbers, booleans and text exactly. Without one: made-up input of the declared shape must give
+//! finite numbers of the declared rank.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use trackside_spec::{ElementType, Tensor};
+
+use crate::engines::{Ran, RunFailure, Runner};
+use crate::error::ModelError;
+use crate::port::{Port, arrange, signature};
+use crate::stop::{CancelToken, Stop};
+use crate::tensor_io::{self, TensorLimits};
+
+const RELATIVE: f64 = 1e-3;
+const ABSOLUTE: f64 = 1e-4;
+
+/// The longest that testing a model may take.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Sizes tried for dimensions that the file leaves open, after 1.
+const PLAUSIBLE: [u32; 8] = [2, 4, 8, 16, 32, 64, 224, 512];
+/// Most elements of one made-up input.
+const MAX_ELEMENTS: usize = 1 << 22;
+
+/// Inputs and the outputs that belong to them.
+pub(crate) struct Sample {
+    inputs: Vec<(String, Tensor)>,
+    outputs: Vec<(String, Tensor)>,
+}
+
+impl Sample {
+    /// Reads a safetensors file with tensors `in.NAME` and `out.NAME`.
+    pub(crate) fn read(path: &Path) -> Result<Self, ModelError> {
+        let fail = |reason: String| ModelError::Sample { path: path.to_owned(), reason };
+        let tensors =
+            tensor_io::read_safetensors(path, &TensorLimits::default()).map_err(|error| fail(error.to_string()))?;
+        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        for (name, tensor) in tensors {
+            match (name.strip_prefix("in."), name.strip_prefix("out.")) {
+                (Some(input), _) => inputs.push((input.to_owned(), tensor)),
+                (_, Some(output)) => outputs.push((output.to_owned(), tensor)),
+                _ => return Err(fail(format!("its tensor {name:?} is neither in.NAME nor out.NAME"))),
+            }
+        }
+        if outputs.is_empty() {
+            return Err(fail("it holds no out.NAME tensor to compare with".to_owned()));
+        }
+        Ok(Self { inputs, outputs })
+    }
+}
+
+/// A model on an engine, to be tested.
+pub(crate) struct SelfTest<'a> {
+    pub(crate) runner: &'a dyn Runner,
+    pub(crate) inputs: &'a [Port],
+    pub(crate) outputs: &'a [Port],
+}
+
+impl SelfTest<'_> {
+    /// Compares with a sample.
+    ///
+    /// # Errors
+    /// What differs most, and where.
+    pub(crate) fn on_sample(&self, sample: &Sample) -> Result<(), String> {
+        let inputs = arrange(self.inputs, sample.inputs.clone()).map_err(|(name, why)| format!("in.{name}: {why}"))?;
+        let ran = self.run(inputs, Instant::now() + LIMIT)?;
+        for (name, expected) in &sample.outputs {
+            let given = self.outputs.iter().zip(&ran.outputs).find(|(port, _)| port.name == *name);
+            let (_, given) = given.ok_or_else(|| format!("out.{name}: the model has no such output"))?;
+            compare(given, expected).map_err(|why| format!("output {name:?}: {why}"))?;
+        }
+        Ok(())
+    }
+
+    /// Runs on made-up input.
+    ///
+    /// # Errors
+    /// What the last attempt came to.
+    pub(crate) fn on_made_up_input(&self) -> Result<(), String> {
+        let deadline = Instant::now() + LIMIT;
+        let first = self.attempt(1, deadline);
+        let open = |port: &Port| port.shape.as_ref().is_none_or(|shape| shape.iter().any(Option::is_none));
+        if first.is_ok() || !self.inputs.iter().any(open) {
+            return first;
+        }
+        // The first reason is the one worth reading: it is about the smallest input.
+        let others = PLAUSIBLE.iter().take_while(|_| Instant::now() < deadline);
+        others.map(|size| self.attempt(*size, deadline)).find(Result::is_ok).unwrap_or(first)
+    }
+
+    fn attempt(&self, size: u32, deadline: Instant) -> Result<(), String> {
+        let mut random = SplitMix(0x7261_636b_7369_6465);
+        let inputs: Vec<_> =
+            self.inputs.iter().map(|port| made_up(port, size, &mut random)).collect::<Result<_, _>>()?;
+        let shapes: Vec<_> = inputs.iter().map(signature).collect();
+        let on = |why: String| format!("on made-up input {}: {why}", shapes.join(", "));
+        let ran = self.run(inputs, deadline).map_err(&on)?;
+        for (port, tensor) in self.outputs.iter().zip(&ran.outputs) {
+            plausible(port, tensor).map_err(|why| on(format!("output {:?}: {why}", port.name)))?;
+        }
+        Ok(())
+    }
+
+    fn run(&self, inputs: Vec<Tensor>, deadline: Instant) -> Result<Ran, String> {
+        let all: Vec<usize> = (0..self.outputs.len()).collect();
+        let stop = Stop { deadline: Some(deadline), cancel: &CancelToken::new() };
+        self.runner.run(inputs, &all, stop).map_err(|failure| match failure {
+            RunFailure::Stopped(_, note) => format!("it did not end within {} s {note}", LIMIT.as_secs()),
+            RunFailure::Input(index, reason) => format!("input {index}: {reason}"),
+            RunFailure::Failed(reason) => reason,
+        })
+    }
+}
+
+fn plausible(port: &Port, tensor: &Tensor) -> Result<(), String> {
+    if let Some(shape) = &port.shape
+        && shape.len() != tensor.shape().len()
+    {
+        return Err(format!("{} is declared, {} came", port.signature(), signature(tensor)));
+    }
+    let odd = tensor_io::to_f64(tensor).unwrap_or_default().iter().position(|value| !value.is_finite());
+    odd.map_or(Ok(()), |position| Err(format!("element {position} is not finite")))
+}
+
+/// Input that no model should choke on: floats in [0, 1), whole numbers and booleans 0 or 1, text `a`.
+fn made_up(port: &Port, size: u32, random: &mut SplitMix) -> Result<Tensor, String> {
+    // An open first dimension is nearly always the batch, and 1 is the batch that every model takes.
+    let dims = port.shape.clone().unwrap_or_else(|| vec![None, None]);
+    let sized =
+        |(place, dim): (usize, &Option<u32>)| dim.unwrap_or(if place == 0 && dims.len() > 1 { 1 } else { size });
+    let shape: Vec<u32> = dims.iter().enumerate().map(sized).collect();
+    let count = Tensor::count(&shape).ok().filter(|count| *count <= MAX_ELEMENTS);
+    let count = count.ok_or_else(|| format!("its shape {shape:?} is too large to make up"))?;
+    if port.element == ElementType::Text {
+        return Tensor::from_text(shape, vec!["a".to_owned(); count]).map_err(|error| error.to_string());
+    }
+    let mut data = Vec::with_capacity(count * port.element.size().unwrap_or(1));
+    for _ in 0..count {
+        let unit = random.unit();
+        let whole = u8::from(unit >= 0.5);
+        match port.element {
+            ElementType::Float32 => data.extend_from_slice(&(unit as f32).to_le_bytes()),
+            ElementType::Float64 => data.extend_from_slice(&unit.to_le_bytes()),
+            ElementType::Float16 => data.extend_from_slice(&half::f16::from_f64(unit).to_le_bytes()),
+            ElementType::Bfloat16 => data.extend_from_slice(&half::bf16::from_f64(unit).to_le_bytes()),
+            other => {
+                data.push(whole);
+                data.extend(std::iter::repeat_n(0, other.size().unwrap_or(1) - 1));
+            }
+        }
+    }
+    Tensor::from_bytes(port.element, shape, data).map_err(|error| error.to_string())
+}
+
+fn compare(given: &Tensor, expected: &Tensor) -> Result<(), String> {
+    if given.element() != expected.element() || given.shape() != expected.shape() {
+        return Err(format!("{} is expected, {} came", signature(expected), signature(given)));
+    }
+    let floating = matches!(
+        given.element(),
+        ElementType::Float16 | ElementType::Bfloat16 | ElementType::Float32 | ElementType::Float64
+    );
+    if !floating {
+        let same = given == expected;
+        return if same { Ok(()) } else { Err("its elements, which must agree exactly, differ".to_owned()) };
+    }
+    let values = |tensor: &Tensor| tensor_io::to_f64(tensor).unwrap_or_default();
+    let mut off = 0usize;
+    let mut worst = (0, 0.0f64, 0.0, 0.0);
+    for (position, (a, b)) in values(given).into_iter().zip(values(expected)).enumerate() {
+        // An infinity or NaN that is expected must come; the tolerance of an infinity would allow everything.
+        let same = a == b || (a.is_nan() && b.is_nan());
+        let difference = if same { 0.0 } else { (a - b).abs() };
+        let within = same || (b.is_finite() && difference <= ABSOLUTE + RELATIVE * b.abs());
+        if !within {
+            off += 1;
+            if off == 1 || difference.is_nan() || difference > worst.1 {
+                worst = (position, difference, a, b);
+            }
+        }
+    }
+    if off == 0 {
+        return Ok(());
+    }
+    let (position, difference, a, b) = worst;
+    let count = given.len();
+    Err(format!("{off} of {count} values differ, most at element {position}: {a} instead of {b} (by {difference:.3e})"))
+}
+
+/// SplitMix64 (Steele, Lea and Flood 2014): small, seeded, the same everywhere.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        (z >> 11) as f64 / (1u64 << 53) as f64
+    }
+}

@@ -1,0 +1,61 @@
+//! Tensors in and out: safetensors files, JSON, `ndarray`.
+
+mod arrays;
+mod json;
+mod safetensors;
+
+use trackside_spec::{ElementType, TensorError};
+
+pub use self::safetensors::{
+    TensorLimits, from_safetensors_bytes, read_safetensors, to_safetensors_bytes, write_safetensors,
+};
+pub use arrays::{Element, argmax, from_ndarray, softmax, to_f64, to_ndarray, to_ndarray_f32, top_k};
+pub use json::{from_json, to_json};
+
+/// Why something is not a tensor, or not the one that is needed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TensorIoError {
+    /// A file or its bytes are not safetensors, or break a limit.
+    #[error("{what} is no usable safetensors file: {reason}")]
+    Safetensors {
+        /// The file, or `the data`.
+        what: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// JSON that does not make a tensor.
+    #[error("{place} does not fit a {element} tensor: {reason}", place = if place.is_empty() { "the value" } else { place })]
+    Json {
+        /// Indices to the value, `[0][3]`; empty for the whole.
+        place: String,
+        /// The element type that was wanted.
+        element: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An array operation that this tensor does not allow.
+    #[error("{0}")]
+    Array(String),
+    /// Shape and content do not agree.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+}
+
+impl TensorIoError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Safetensors { .. } => "TS-0520",
+            Self::Json { .. } => "TS-0521",
+            Self::Array(_) => "TS-0522",
+            Self::Tensor(_) => "TS-0523",
+        }
+    }
+}
+
+/// `float32`, for messages.
+fn wanted(element: ElementType) -> &'static str {
+    element.name()
+}

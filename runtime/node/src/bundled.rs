@@ -1,0 +1,28 @@
+//! The plugins that come with the binary.
+
+macro_rules! bundled {
+    ($($name:literal),* $(,)?) => {
+        /// Name and component of every bundled plugin, by name.
+        pub const BUNDLED: &[(&str, &[u8])] =
+            &[$(($name, include_bytes!(concat!("../../../plugins/prebuilt/", $name, ".wasm")))),*];
+    };
+}
+
+bundled!(
+    "csv-check",
+    "deliver-file",
+    "echo",
+    "file-verdict",
+    "http-request",
+    "json-transform",
+    "magika-features",
+    "tally",
+    "threshold",
+    "window-features",
+);
+
+/// The component of a bundled plugin.
+#[must_use]
+pub fn bundled(name: &str) -> Option<&'static [u8]> {
+    BUNDLED.iter().find(|(known, _)| *known == name).map(|(_, component)| *component)
+}

@@ -1,0 +1,465 @@
+//! Live runs and the order in which things happen to them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+
+use serde_json::Value;
+use trackside_engine::{Command, Effect, Event, Outcome, Phase, RunId, RunState, StepError, StepStatus};
+use trackside_spec::{Action as StepAction, Plan, StepIndex};
+use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
+use trackside_triggers::cron::{CronEntry, CronTable};
+
+use super::types::{
+    Action, Carried, CarriedResult, History, Input, RunUpdate, StateChange, StepJob, StepResult,
+};
+
+/// How the core is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct CoreSettings {
+    /// Steps that run at the same time.
+    pub max_steps: usize,
+    /// Runs under way at the same time; more are answered `Busy`.
+    pub max_runs: usize,
+}
+
+/// The dispatcher's state.
+pub struct Core {
+    pub(super) settings: CoreSettings,
+    pub(super) workflows: BTreeMap<String, Arc<Plan>>,
+    pub(super) cron: CronTable,
+    /// Trigger id to the key that its position is kept under.
+    pub(super) cron_keys: HashMap<String, String>,
+    pub(super) history: Box<dyn History>,
+    pub(super) chance: Box<dyn FnMut() -> u64 + Send>,
+    pub(super) runs: HashMap<RunId, LiveRun>,
+    pub(super) last_run: Option<RunId>,
+    /// Ledger identities accepted but not yet on disk.
+    pub(super) in_flight: HashSet<(String, String)>,
+    deadlines: BTreeSet<(i64, RunId)>,
+    ready: VecDeque<Box<StepJob>>,
+    running: HashSet<(RunId, StepIndex)>,
+    /// Workflows whose state a step is using; its successors wait until its result is on disk.
+    state_users: HashMap<String, VecDeque<Box<StepJob>>>,
+    submitted: TxnNumber,
+    after_commit: VecDeque<(TxnNumber, After)>,
+    /// Set while the disk refuses commits.
+    pub(super) trouble: Option<String>,
+    pub(super) actions: Vec<Action>,
+}
+
+pub(super) struct LiveRun {
+    state: RunState,
+    deadline: Option<i64>,
+    outbox_open: u32,
+    /// Events handed to the journal and not yet on disk.
+    uncommitted: u32,
+}
+
+/// What waits for a commit.
+pub(super) enum After {
+    Publish(RunUpdate),
+    Call(Box<dyn FnOnce() + Send>),
+    Release(Box<StepJob>),
+    FreeState(String),
+    FreeIdentity((String, String)),
+    Carry,
+    Settle(RunId),
+}
+
+impl Core {
+    /// An empty core. Workflows, cron positions and live runs are put in before the first input.
+    #[must_use]
+    pub fn new(settings: CoreSettings, history: Box<dyn History>, chance: Box<dyn FnMut() -> u64 + Send>) -> Self {
+        Self {
+            settings,
+            workflows: BTreeMap::new(),
+            cron: CronTable::new(),
+            cron_keys: HashMap::new(),
+            history,
+            chance,
+            runs: HashMap::new(),
+            last_run: None,
+            in_flight: HashSet::new(),
+            deadlines: BTreeSet::new(),
+            ready: VecDeque::new(),
+            running: HashSet::new(),
+            state_users: HashMap::new(),
+            submitted: 0,
+            after_commit: VecDeque::new(),
+            trouble: None,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Run ids handed out from now on are larger than this.
+    pub fn set_last_run(&mut self, last: Option<RunId>) {
+        self.last_run = last;
+    }
+
+    /// Adds a workflow under its name.
+    pub fn add_workflow(&mut self, plan: Arc<Plan>) {
+        self.workflows.insert(plan.name.clone(), plan);
+    }
+
+    /// Adds a schedule. Its position is kept under `key`, which changes with the schedule's text, so that a new
+    /// schedule does not make up for times of the old one.
+    pub fn add_schedule(&mut self, entry: CronEntry, key: String, position: Option<i64>, now_ms: i64) -> Vec<Action> {
+        self.cron_keys.insert(entry.trigger_id.clone(), key.clone());
+        let anchor = self.cron.insert(entry, position, now_ms);
+        if position.is_none() {
+            let writes = vec![Write::Position { trigger: key, position_ms: anchor }];
+            self.submit(Txn { writes, artifacts: Vec::new() });
+        }
+        self.take_actions()
+    }
+
+    /// The newest run's id.
+    #[must_use]
+    pub fn last_run(&self) -> Option<RunId> {
+        self.last_run
+    }
+
+    /// Takes over a run that was under way when the node went down, and moves it on.
+    pub fn recover(&mut self, state: RunState, outbox_open: u32, now_ms: i64) -> Vec<Action> {
+        let run = state.id();
+        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open, uncommitted: 0 });
+        self.command(run, Command::Recover, now_ms, Extras::default());
+        self.take_actions()
+    }
+
+    /// How many runs are under way.
+    #[must_use]
+    pub fn live_runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Why nothing is acknowledged at the moment, if so.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// When [`Input::Wake`] is wanted next, milliseconds since 1970.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<i64> {
+        let run = self.deadlines.first().map(|(at, _)| *at);
+        run.into_iter().chain(self.cron.next_deadline()).min()
+    }
+
+    /// Works one input in.
+    pub fn handle(&mut self, input: Input, now_ms: i64) -> Vec<Action> {
+        match input {
+            Input::Fire(fire, reply) => self.fire(*fire, reply, now_ms),
+            Input::StepDone(result) => self.step_done(*result, now_ms),
+            Input::Store(CommitReport::Committed(upto)) => self.committed(upto),
+            Input::Store(CommitReport::Trouble(error)) => self.trouble = Some(error.to_string()),
+            Input::Carried(carried) => self.carried(carried, now_ms),
+            Input::Claimed { trigger, identity } => {
+                self.submit(Txn { writes: vec![Write::Claimed { trigger, identity }], artifacts: Vec::new() });
+            }
+            Input::Keep(txn, done) => {
+                let number = self.submit(txn);
+                self.after(number, After::Call(done));
+            }
+            Input::Cancel { run, by, reply } => {
+                let live = self.runs.get(&run).is_some_and(|live| !matches!(live.state.phase(), Phase::Ended(..)));
+                if live {
+                    self.command(run, Command::Cancel { by }, now_ms, Extras::default());
+                }
+                self.actions.push(Action::Call(Box::new(move || reply(live))));
+            }
+            Input::Wake => self.wake(now_ms),
+        }
+        self.feed();
+        self.take_actions()
+    }
+
+    fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    fn wake(&mut self, now_ms: i64) {
+        while let Some((at, run)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now_ms) {
+            self.deadlines.remove(&(at, run));
+            if let Some(live) = self.runs.get_mut(&run) {
+                live.deadline = None;
+                self.command(run, Command::Wake, now_ms, Extras::default());
+            }
+        }
+        self.cron_due(now_ms);
+    }
+
+    /// Accepts a run whose parameters have been checked. Gives the number of the commit that makes it durable.
+    pub(super) fn begin(&mut self, new: NewRun, start: Command, extras: Extras) -> TxnNumber {
+        let (run, now_ms) = (new.run, new.started_ms);
+        let state = RunState::new(new.plan.clone(), run);
+        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open: 0, uncommitted: 0 });
+        let mut writes = vec![Write::Run(new)];
+        writes.extend(extras.writes);
+        self.command(run, start, now_ms, Extras { writes, ..extras });
+        self.submitted
+    }
+
+    fn step_done(&mut self, result: StepResult, now_ms: i64) {
+        let StepResult { run, step, attempt, outcome, report, artifacts, state, outbox, logs } = result;
+        if !self.running.remove(&(run, step)) {
+            return;
+        }
+        let Some(live) = self.runs.get_mut(&run) else { return };
+        let record = &live.state.steps()[step.get()];
+        if record.status != StepStatus::Running || record.attempts != attempt {
+            return;
+        }
+        let plan = live.state.plan().clone();
+        let uses_state = uses_state(&plan, step);
+        let mut writes = Vec::new();
+        if !logs.is_empty() {
+            writes.push(Write::Log { run, step: step.0, attempt, lines: logs });
+        }
+        // What a failed attempt staged is dropped with it.
+        let kept = !matches!(outcome, Outcome::Failed(_));
+        if kept {
+            writes.extend(state.into_iter().map(|change| state_write(&plan.name, change, now_ms)));
+            for (entry, item) in (0u32..).zip(outbox) {
+                writes.push(Write::Outbox { run, step: step.0, entry, body: item.body });
+                live.outbox_open += 1;
+            }
+        }
+        let staged_effects = writes.iter().any(|write| matches!(write, Write::Outbox { .. }));
+        let chance = (self.chance)();
+        let command = Command::Finished { step, attempt, outcome, chance, report };
+        self.command(run, command, now_ms, Extras { writes, artifacts: if kept { artifacts } else { Vec::new() } });
+        if staged_effects {
+            self.after(self.submitted, After::Carry);
+        }
+        if uses_state {
+            self.after(self.submitted, After::FreeState(plan.name.clone()));
+        }
+    }
+
+    fn carried(&mut self, carried: Carried, now_ms: i64) {
+        let Carried { row, run, step, entry, target, result } = carried;
+        let event = match result {
+            CarriedResult::Done => Event::Delivered { step, entry, target },
+            CarriedResult::Refused(reason) => Event::DeliveryRefused { step, entry, target, reason },
+        };
+        let done = Write::OutboxDone { id: row };
+        let Some(live) = self.runs.get_mut(&run) else {
+            // The run had ended before the node went down: only its journal is left to write to.
+            let events = vec![event];
+            let txn = Txn { writes: vec![journal(run, now_ms, &events, None), done], artifacts: Vec::new() };
+            let number = self.submit(txn);
+            let update = RunUpdate { run, at_ms: now_ms, events: Arc::new(events), settled: true };
+            self.after(number, After::Publish(update));
+            return;
+        };
+        live.outbox_open = live.outbox_open.saturating_sub(1);
+        let legal = live.state.apply(&event, now_ms);
+        if let Err(error) = legal {
+            tracing::error!(%error, "an outbox entry of no known step was carried out");
+        }
+        self.record(run, now_ms, vec![event], Extras { writes: vec![done], artifacts: Vec::new() });
+    }
+
+    /// Gives a live run a command and does what follows: journal, jobs, deadlines.
+    fn command(&mut self, run: RunId, command: Command, now_ms: i64, extras: Extras) {
+        let Some(live) = self.runs.get_mut(&run) else { return };
+        let decision = live.state.handle(command, now_ms);
+        if !decision.events.is_empty() || !extras.writes.is_empty() {
+            self.record(run, now_ms, decision.events, extras);
+        }
+        for effect in decision.effects {
+            match effect {
+                Effect::Execute { step, attempt } => self.prepare(run, step, attempt, now_ms),
+                Effect::Stop { step } => self.stop(run, step, now_ms),
+            }
+        }
+        self.update_deadline(run);
+    }
+
+    fn record(&mut self, run: RunId, now_ms: i64, events: Vec<Event>, extras: Extras) {
+        let Some(live) = self.runs.get_mut(&run) else { return };
+        live.uncommitted += 1;
+        let ended = events.iter().find_map(|event| match event {
+            Event::Ended { end, error } => {
+                Some(Ended { end: *end, error: error.as_ref().map(|error| describe(error.step.as_deref(), &error.message)) })
+            }
+            _ => None,
+        });
+        let mut writes = extras.writes;
+        // The run's own row, when it is among the writes, must come before its first journal entry.
+        if !events.is_empty() {
+            writes.push(journal(run, now_ms, &events, ended));
+        }
+        let number = self.submit(Txn { writes, artifacts: extras.artifacts });
+        let update = RunUpdate { run, at_ms: now_ms, events: Arc::new(events), settled: false };
+        self.after(number, After::Publish(update));
+        self.after(number, After::Settle(run));
+    }
+
+    fn update_deadline(&mut self, run: RunId) {
+        let Some(live) = self.runs.get_mut(&run) else { return };
+        let deadline = live.state.next_deadline();
+        if deadline != live.deadline {
+            if let Some(old) = live.deadline {
+                self.deadlines.remove(&(old, run));
+            }
+            if let Some(new) = deadline {
+                self.deadlines.insert((new, run));
+            }
+            live.deadline = deadline;
+        }
+    }
+
+    /// Evaluates a step's input and queues the attempt, behind a flush where the step needs one.
+    fn prepare(&mut self, run: RunId, step: StepIndex, attempt: u32, now_ms: i64) {
+        let Some(live) = self.runs.get(&run) else { return };
+        let state = &live.state;
+        let plan = state.plan().clone();
+        let input = match state.input(step) {
+            Ok(input) => input,
+            Err(error) => {
+                let message = format!("the input of step `{}` can not be evaluated: {error}", plan.step(step).id);
+                let outcome = Outcome::Failed(StepError::fatal("bad-expression", message));
+                let command = Command::Finished { step, attempt, outcome, chance: 0, report: Value::Null };
+                self.command(run, command, now_ms, Extras::default());
+                return;
+            }
+        };
+        let job = Box::new(StepJob {
+            run,
+            step,
+            attempt,
+            input,
+            trigger: state.trigger().clone(),
+            logical_time_ms: state.logical_time_ms(),
+            plan: plan.clone(),
+        });
+        if needs_barrier(&plan, step) {
+            self.after(self.submitted, After::Release(job));
+        } else {
+            self.ready.push_back(job);
+        }
+    }
+
+    /// Stops a step: by its executor when it runs, on the spot when it still waits for its turn.
+    fn stop(&mut self, run: RunId, step: StepIndex, now_ms: i64) {
+        if self.running.contains(&(run, step)) {
+            self.actions.push(Action::Stop { run, step });
+            return;
+        }
+        let is_it = |job: &Box<StepJob>| job.run == run && job.step == step;
+        self.ready.retain(|job| !is_it(job));
+        self.state_users.values_mut().for_each(|waiting| waiting.retain(|job| !is_it(job)));
+        self.after_commit.retain(|(_, after)| !matches!(after, After::Release(job) if is_it(job)));
+        let Some(live) = self.runs.get(&run) else { return };
+        let attempt = live.state.steps()[step.get()].attempts;
+        let outcome = Outcome::Failed(StepError::fatal("cancelled", "stopped before it began"));
+        let command = Command::Finished { step, attempt, outcome, chance: 0, report: Value::Null };
+        self.command(run, command, now_ms, Extras::default());
+    }
+
+    /// Hands queued jobs to executors while there is room.
+    fn feed(&mut self) {
+        while self.running.len() < self.settings.max_steps {
+            let Some(job) = self.ready.pop_front() else { break };
+            if uses_state(&job.plan, job.step) {
+                if let Some(waiting) = self.state_users.get_mut(&job.plan.name) {
+                    waiting.push_back(job);
+                    continue;
+                }
+                self.state_users.insert(job.plan.name.clone(), VecDeque::new());
+            }
+            self.running.insert((job.run, job.step));
+            self.actions.push(Action::Execute(job));
+        }
+    }
+
+    pub(super) fn submit(&mut self, txn: Txn) -> TxnNumber {
+        self.submitted += 1;
+        self.actions.push(Action::Submit(txn));
+        self.submitted
+    }
+
+    pub(super) fn after(&mut self, number: TxnNumber, after: After) {
+        self.after_commit.push_back((number, after));
+    }
+
+    fn committed(&mut self, upto: TxnNumber) {
+        self.trouble = None;
+        while self.after_commit.front().is_some_and(|(number, _)| *number <= upto) {
+            let Some((_, after)) = self.after_commit.pop_front() else { break };
+            match after {
+                After::Publish(update) => self.actions.push(Action::Publish(update)),
+                After::Call(call) => self.actions.push(Action::Call(call)),
+                After::Release(job) => self.ready.push_back(job),
+                After::Carry => self.actions.push(Action::Carry),
+                After::FreeIdentity(identity) => {
+                    self.in_flight.remove(&identity);
+                }
+                After::FreeState(workflow) => {
+                    let waiting = self.state_users.remove(&workflow).unwrap_or_default();
+                    // In front of the queue: they have waited longest. The first takes the state, the rest wait again.
+                    waiting.into_iter().rev().for_each(|job| self.ready.push_front(job));
+                }
+                After::Settle(run) => self.settle(run),
+            }
+        }
+    }
+
+    /// Forgets a run when it has ended, everything about it is on disk and nothing of it waits in the outbox.
+    fn settle(&mut self, run: RunId) {
+        let Some(live) = self.runs.get_mut(&run) else { return };
+        live.uncommitted -= 1;
+        if live.uncommitted == 0 && live.outbox_open == 0 && matches!(live.state.phase(), Phase::Ended(..)) {
+            let at_ms = live.state.ended_ms().unwrap_or_default();
+            if let Some(deadline) = live.deadline {
+                self.deadlines.remove(&(deadline, run));
+            }
+            self.runs.remove(&run);
+            self.actions.push(Action::Publish(RunUpdate { run, at_ms, events: Arc::default(), settled: true }));
+        }
+    }
+}
+
+/// What goes into the same transaction as a run's events.
+#[derive(Default)]
+pub(super) struct Extras {
+    pub(super) writes: Vec<Write>,
+    pub(super) artifacts: Vec<trackside_spec::Digest>,
+}
+
+fn describe(step: Option<&str>, message: &str) -> String {
+    step.map_or_else(|| message.to_owned(), |step| format!("step `{step}`: {message}"))
+}
+
+fn journal(run: RunId, at_ms: i64, events: &[Event], ended: Option<Ended>) -> Write {
+    // Events hold JSON values and strings only: there is nothing in them that can not be written.
+    let events = serde_json::to_string(events).unwrap_or_default();
+    Write::Journal { run, at_ms, events, ended }
+}
+
+fn state_write(workflow: &str, change: StateChange, now_ms: i64) -> Write {
+    Write::State {
+        workflow: workflow.to_owned(),
+        scope: change.scope,
+        key: change.key,
+        expires_ms: change.ttl_ms.map(|ttl| now_ms.saturating_add_unsigned(ttl)),
+        value: change.value,
+    }
+}
+
+/// A step with direct effects must find everything that it rests on on disk; one that reads state must see what
+/// earlier steps of its run wrote.
+fn needs_barrier(plan: &Plan, step: StepIndex) -> bool {
+    match &plan.step(step).action {
+        StepAction::Plugin(call) => call.allow.has_direct_effects() || call.allow.state,
+        StepAction::Model(_) => false,
+    }
+}
+
+fn uses_state(plan: &Plan, step: StepIndex) -> bool {
+    matches!(&plan.step(step).action, StepAction::Plugin(call) if call.allow.state)
+}

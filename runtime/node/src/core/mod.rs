@@ -1,0 +1,15 @@
+//! The dispatcher without its thread: inputs in, actions out.
+//!
+//! One [`Core`] linearises everything that happens on the box and owns the truth about live runs. It reads no clock and
+//! does no I/O but for one question to the committed ledger, so the same code runs under the real threads and in the
+//! deterministic simulation.
+
+mod accept;
+mod dispatch;
+mod types;
+
+pub use dispatch::{Core, CoreSettings};
+pub use types::{
+    Action, Carried, CarriedResult, Fire, FireAnswer, History, Input, LedgerEntry, OutboxItem, Reply, RunUpdate,
+    StateChange, StepJob, StepResult,
+};

@@ -1,0 +1,225 @@
+//! What goes into the core and what comes out.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use trackside_engine::{Event, Outcome, RunId};
+use trackside_spec::{Digest, Plan, StepIndex};
+use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
+
+/// A wish to start a run.
+#[derive(Debug)]
+pub struct Fire {
+    /// Which workflow.
+    pub workflow: String,
+    /// `file`, `cron`, `manual`.
+    pub kind: String,
+    /// `trigger` as expressions see it.
+    pub trigger: Value,
+    /// Parameters as given; defaults are filled in when the run is accepted.
+    pub params: Map<String, Value>,
+    /// The time that the run is about, milliseconds since 1970.
+    pub logical_time_ms: i64,
+    /// Set when a file starts the run: at most one run for each identity.
+    pub ledger: Option<LedgerEntry>,
+    /// Artifacts that the trigger document refers to.
+    pub artifacts: Vec<Digest>,
+}
+
+/// The ledger row that a file's run brings with it.
+#[derive(Debug, Clone)]
+pub struct LedgerEntry {
+    /// The trigger's id.
+    pub trigger: String,
+    /// What makes the file itself.
+    pub identity: String,
+    /// Its path below the folder.
+    pub path: String,
+    /// Size, times and inode.
+    pub stat: String,
+}
+
+/// What became of a [`Fire`]. `Accepted` and `Duplicate` are answered only when they are on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FireAnswer {
+    /// The run is on disk.
+    Accepted(RunId),
+    /// The ledger has it; the path is where the first one lay.
+    Duplicate(String),
+    /// It can never be accepted as it is: what is wrong, for people.
+    Refused(String),
+    /// Too much is under way; try again.
+    Busy,
+}
+
+/// Called once with the answer.
+pub type Reply = Box<dyn FnOnce(FireAnswer) + Send>;
+
+/// Something that happened.
+pub enum Input {
+    /// A trigger or a person wants a run.
+    Fire(Box<Fire>, Reply),
+    /// An executor is done.
+    StepDone(Box<StepResult>),
+    /// The writer thread reports.
+    Store(CommitReport),
+    /// An outbox entry was carried out or given up.
+    Carried(Carried),
+    /// A file left the watched folder.
+    Claimed {
+        /// The trigger's id.
+        trigger: String,
+        /// What makes the file itself.
+        identity: String,
+    },
+    /// Rows that a trigger wants kept (files that were there before it, its position).
+    Keep(Txn, Box<dyn FnOnce() + Send>),
+    /// Somebody wants a run stopped; the answer says whether it was under way.
+    Cancel {
+        /// Which.
+        run: RunId,
+        /// Who asks.
+        by: String,
+        /// Called with whether the run was live.
+        reply: Box<dyn FnOnce(bool) + Send>,
+    },
+    /// A deadline may have passed, or the clock was set.
+    Wake,
+}
+
+/// What the core wants done, in order.
+pub enum Action {
+    /// To the writer thread. The core counts these, as the store does.
+    Submit(Txn),
+    /// To an executor.
+    Execute(Box<StepJob>),
+    /// To the executor of this step.
+    Stop {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: StepIndex,
+    },
+    /// Something to call, outside the core.
+    Call(Box<dyn FnOnce() + Send>),
+    /// Committed events, for whoever watches.
+    Publish(RunUpdate),
+    /// The outbox has new rows on disk.
+    Carry,
+}
+
+/// One attempt of one step, ready to run.
+#[derive(Debug)]
+pub struct StepJob {
+    /// Whose.
+    pub run: RunId,
+    /// The definition that the run started with.
+    pub plan: Arc<Plan>,
+    /// Which step.
+    pub step: StepIndex,
+    /// Which attempt.
+    pub attempt: u32,
+    /// The step's `with` or `inputs`, evaluated.
+    pub input: Value,
+    /// The run's `trigger` document.
+    pub trigger: Value,
+    /// The time that the run is about.
+    pub logical_time_ms: i64,
+}
+
+/// How an attempt ended, with what it staged.
+#[derive(Debug)]
+pub struct StepResult {
+    /// Whose.
+    pub run: RunId,
+    /// Which step.
+    pub step: StepIndex,
+    /// Which attempt.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Usage and versions, for the journal.
+    pub report: Value,
+    /// Artifacts to flush before the result commits.
+    pub artifacts: Vec<Digest>,
+    /// Becomes visible with the result.
+    pub state: Vec<StateChange>,
+    /// Carried out after the result is on disk.
+    pub outbox: Vec<OutboxItem>,
+    /// JSON lines; empty when the attempt logged nothing.
+    pub logs: String,
+}
+
+/// One staged change of a plugin's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateChange {
+    /// A step id, or empty for the workflow's own.
+    pub scope: String,
+    /// Which entry.
+    pub key: String,
+    /// The new value; none removes it.
+    pub value: Option<Vec<u8>>,
+    /// Milliseconds from now until it lapses.
+    pub ttl_ms: Option<u64>,
+}
+
+/// One staged effect, as the carrier understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxItem {
+    /// JSON.
+    pub body: String,
+}
+
+/// What the carrier did with an outbox row.
+#[derive(Debug)]
+pub struct Carried {
+    /// The row's id.
+    pub row: i64,
+    /// Whose.
+    pub run: RunId,
+    /// The step that staged it.
+    pub step: StepIndex,
+    /// Its place in the step's outbox.
+    pub entry: u32,
+    /// Where it went or should have gone.
+    pub target: String,
+    /// How it ended.
+    pub result: CarriedResult,
+}
+
+/// How an outbox entry ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum CarriedResult {
+    /// It is where it should be.
+    Done,
+    /// It can never be, and why.
+    Refused(String),
+}
+
+/// Committed events of one run.
+#[derive(Debug, Clone)]
+pub struct RunUpdate {
+    /// Whose.
+    pub run: RunId,
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+    /// What happened.
+    pub events: Arc<Vec<Event>>,
+    /// The run has ended and everything that it staged has been carried out.
+    pub settled: bool,
+}
+
+/// The one question about the past that the core asks.
+pub trait History: Send {
+    /// What the committed ledger knows of a file.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    fn ledger(&self, trigger: &str, identity: &str) -> Result<Option<LedgerRow>, StoreError>;
+}
+
+impl History for trackside_store::Reader {
+    fn ledger(&self, trigger: &str, identity: &str) -> Result<Option<LedgerRow>, StoreError> {
+        Self::ledger(self, trigger, identity)
+    }
+}

@@ -1,0 +1,148 @@
+//! The thread that owns the core: messages in, actions carried out, sleeps exactly until something is due.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender},
+    },
+    time::Duration,
+};
+
+use trackside_engine::RunId;
+use trackside_store::{Clock, Store};
+
+use crate::{
+    carrier::Carrier,
+    core::{Action, Core, Fire, Input, Reply, RunUpdate},
+    executor::Executor,
+};
+
+/// To the dispatcher.
+pub enum Message {
+    /// For the core.
+    Input(Input),
+    /// A run whose events the sender wants from the first.
+    Start(Box<Fire>, Reply, Watcher),
+    /// Events of one run, or of all, from now on.
+    Watch(Option<RunId>, Watcher),
+    /// How things stand.
+    Status(Box<dyn FnOnce(Status) + Send>),
+    /// The end.
+    Shutdown,
+}
+
+/// Gets committed events. One that does not keep up is dropped.
+pub type Watcher = tokio::sync::mpsc::Sender<RunUpdate>;
+
+/// How things stand.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Status {
+    /// Runs under way.
+    pub live_runs: usize,
+    /// Why nothing is acknowledged at the moment, if so.
+    pub trouble: Option<String>,
+    /// When something is due next, milliseconds since 1970.
+    pub next_deadline_ms: Option<i64>,
+}
+
+/// No sleep is longer: it bounds what a clock that was set without notice can cost.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+pub(crate) struct Dispatcher {
+    pub(crate) core: Core,
+    pub(crate) store: Store,
+    pub(crate) executor: Arc<Executor>,
+    pub(crate) carrier: Carrier,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) inbox: Receiver<Message>,
+    pub(crate) watchers: Watchers,
+}
+
+impl Dispatcher {
+    pub(crate) fn work(mut self, first: Vec<Action>) {
+        self.perform(first);
+        self.input(Input::Wake);
+        loop {
+            self.store.set_company(self.core.live_runs() as u64);
+            let message = match self.core.next_deadline() {
+                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => {
+                    let wait = u64::try_from(at.saturating_sub(self.clock.now_ms())).unwrap_or(0);
+                    self.inbox.recv_timeout(Duration::from_millis(wait).min(LONGEST_SLEEP))
+                }
+            };
+            match message {
+                Ok(Message::Input(input)) => self.input(input),
+                Ok(Message::Start(fire, reply, watcher)) => {
+                    let before = self.core.last_run();
+                    let actions = self.core.handle(Input::Fire(fire, reply), self.clock.now_ms());
+                    if let Some(run) = self.core.last_run().filter(|run| Some(*run) != before) {
+                        self.watchers.of_run.entry(run).or_default().push(watcher);
+                    }
+                    self.perform(actions);
+                }
+                Ok(Message::Watch(Some(run), watcher)) => self.watchers.of_run.entry(run).or_default().push(watcher),
+                Ok(Message::Watch(None, watcher)) => self.watchers.of_all.push(watcher),
+                Ok(Message::Status(reply)) => reply(Status {
+                    live_runs: self.core.live_runs(),
+                    trouble: self.core.trouble().map(str::to_owned),
+                    next_deadline_ms: self.core.next_deadline(),
+                }),
+                Ok(Message::Shutdown) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => self.input(Input::Wake),
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let actions = self.core.handle(input, self.clock.now_ms());
+        self.perform(actions);
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Submit(txn) => {
+                    if let Err(error) = self.store.submit(txn) {
+                        tracing::error!(%error, "a transaction was not taken");
+                    }
+                }
+                Action::Execute(job) => self.executor.execute(job),
+                Action::Stop { run, step } => self.executor.stop(run, step),
+                Action::Call(call) => call(),
+                Action::Publish(update) => self.watchers.publish(&update),
+                Action::Carry => self.carrier.wake(),
+            }
+        }
+    }
+}
+
+/// Who wants to know of committed events.
+#[derive(Default)]
+pub(crate) struct Watchers {
+    of_run: HashMap<RunId, Vec<Watcher>>,
+    of_all: Vec<Watcher>,
+}
+
+impl Watchers {
+    fn publish(&mut self, update: &RunUpdate) {
+        let keeps_up = |watcher: &Watcher| watcher.try_send(update.clone()).is_ok();
+        self.of_all.retain(keeps_up);
+        if let Some(watchers) = self.of_run.get_mut(&update.run) {
+            watchers.retain(keeps_up);
+            if watchers.is_empty() || update.settled {
+                self.of_run.remove(&update.run);
+            }
+        }
+    }
+}
+
+/// A sender that the other rooms' callbacks use.
+pub(crate) fn reporter<T>(inbox: &Sender<Message>, wrap: impl Fn(T) -> Input) -> impl Fn(T) {
+    let inbox = inbox.clone();
+    move |value| {
+        // After the end nobody is there to hear it.
+        let _ = inbox.send(Message::Input(wrap(value)));
+    }
+}

@@ -1,0 +1,181 @@
+//! Runs attempts: plugins on the sandbox, models on their engines. Owns no state but what is under way.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::runtime::Runtime;
+use trackside_engine::{Outcome, RunId, StepError};
+use trackside_sandbox::CancelToken;
+use trackside_spec::{Action, NodeConfig, StepIndex};
+use trackside_store::{Artifacts, Clock};
+
+use crate::{
+    core::{StepJob, StepResult},
+    model_step, models::Models, plugin_step, plugins::Plugins, readers::Readers,
+};
+
+/// How long steps have to stop when the node goes down.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// What a step may need, whichever kind it is.
+pub struct Workshop {
+    /// The project's folder.
+    pub project: std::path::PathBuf,
+    /// The node's config: default limits, policy.
+    pub config: Arc<NodeConfig>,
+    /// Plugins by name.
+    pub plugins: Arc<Plugins>,
+    /// Models by name.
+    pub models: Arc<Models>,
+    /// The artifact store.
+    pub artifacts: Arc<Artifacts>,
+    /// Committed state.
+    pub readers: Arc<Readers>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The threads that run steps, and a handle on each attempt.
+pub struct Executor {
+    runtime: Mutex<Option<Runtime>>,
+    /// Set at the end: attempts that are stopped now are not failures, they are made again at the next start.
+    closing: Arc<AtomicBool>,
+    workshop: Arc<Workshop>,
+    under_way: Arc<Mutex<HashMap<(RunId, StepIndex), CancelToken>>>,
+    report: Arc<dyn Fn(StepResult) + Send + Sync>,
+}
+
+impl Executor {
+    /// Starts the threads, one per core; `report` is called on them.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(
+        workshop: Arc<Workshop>,
+        report: impl Fn(StepResult) + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores)
+            .thread_name("step")
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            runtime: Mutex::new(Some(runtime)),
+            closing: Arc::default(),
+            workshop,
+            under_way: Arc::default(),
+            report: Arc::new(report),
+        })
+    }
+
+    /// Starts an attempt.
+    pub fn execute(&self, job: Box<StepJob>) {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(runtime) = &*runtime else { return };
+        let key = (job.run, job.step);
+        let cancel = CancelToken::new();
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(key, cancel.clone());
+        let (workshop, under_way, report) = (self.workshop.clone(), self.under_way.clone(), self.report.clone());
+        let closing = self.closing.clone();
+        runtime.spawn(async move {
+            // A second task, so that a panic of the host's own code ends the attempt and not the box.
+            let (run, step, attempt) = (job.run, job.step, job.attempt);
+            let result = match tokio::spawn(attempt_of(workshop, job, cancel)).await {
+                Ok(result) => result,
+                Err(error) => {
+                    let error = StepError::fatal("internal-error", format!("the executor failed: {error}"));
+                    failed(run, step, attempt, error)
+                }
+            };
+            under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            if !(closing.load(Ordering::Acquire) && matches!(result.outcome, Outcome::Failed(_))) {
+                report(result);
+            }
+        });
+    }
+
+    /// Stops everything under way and ends the threads. What does not stop in time is cut off.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        for cancel in self.under_way.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            cancel.cancel();
+        }
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_timeout(GRACE);
+        }
+    }
+
+    /// Asks an attempt to stop.
+    pub fn stop(&self, run: RunId, step: StepIndex) {
+        if let Some(cancel) = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).get(&(run, step)) {
+            cancel.cancel();
+        }
+    }
+
+    /// Loads what the given plans will need, in the background, so that their first runs do not wait.
+    pub fn warm(&self, plans: impl IntoIterator<Item = Arc<trackside_spec::Plan>>) {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(runtime) = &*runtime else { return };
+        let mut actions: Vec<(bool, String)> = plans
+            .into_iter()
+            .flat_map(|plan| {
+                let name = |step: &trackside_spec::Step| match &step.action {
+                    Action::Plugin(call) => (true, call.plugin.clone()),
+                    Action::Model(call) => (false, call.model.clone()),
+                };
+                plan.steps.iter().map(name).collect::<Vec<_>>()
+            })
+            .collect();
+        actions.sort();
+        actions.dedup();
+        let workshop = self.workshop.clone();
+        runtime.spawn_blocking(move || {
+            for (is_plugin, name) in actions {
+                let problem = if is_plugin {
+                    workshop.plugins.get(&name).err().map(|error| error.to_string())
+                } else {
+                    workshop.models.get(&name).err().map(|error| error.to_string())
+                };
+                if let Some(problem) = problem {
+                    tracing::error!(name, problem, "steps that use it will fail until this is mended");
+                }
+            }
+        });
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+async fn attempt_of(workshop: Arc<Workshop>, job: Box<StepJob>, cancel: CancelToken) -> StepResult {
+    match &job.plan.step(job.step).action {
+        Action::Plugin(_) => plugin_step::run(&workshop, &job, cancel).await,
+        Action::Model(_) => model_step::run(&workshop, &job, cancel).await,
+    }
+}
+
+/// A result without anything staged.
+pub fn failed(run: RunId, step: StepIndex, attempt: u32, error: StepError) -> StepResult {
+    StepResult {
+        run,
+        step,
+        attempt,
+        outcome: Outcome::Failed(error),
+        report: serde_json::Value::Null,
+        artifacts: Vec::new(),
+        state: Vec::new(),
+        outbox: Vec::new(),
+        logs: String::new(),
+    }
+}

@@ -1,0 +1,160 @@
+//! What a running plugin may ask of the node.
+
+use std::{fs::File, io, io::Write, sync::Arc, time::Instant};
+
+use trackside_models::{CancelToken, Model};
+use trackside_sandbox::{
+    ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StateScope, StepHost,
+};
+use trackside_spec::{ArtifactRef, Tensor};
+use trackside_store::{Artifacts, Clock};
+
+use crate::{models::Models, readers::Readers};
+
+/// The node as one step sees it.
+pub struct NodeHost {
+    /// The artifact store.
+    pub artifacts: Arc<Artifacts>,
+    /// Committed state.
+    pub readers: Arc<Readers>,
+    /// Models by name.
+    pub models: Arc<Models>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Whose state.
+    pub workflow: String,
+    /// Whose own scope.
+    pub step: String,
+}
+
+impl NodeHost {
+    fn scope(&self, scope: StateScope) -> String {
+        scope_name(scope, &self.step)
+    }
+}
+
+/// How the store names a scope.
+#[must_use]
+pub fn scope_name(scope: StateScope, step: &str) -> String {
+    match scope {
+        StateScope::Step => step.to_owned(),
+        StateScope::Workflow => String::new(),
+    }
+}
+
+impl StepHost for NodeHost {
+    fn open_artifact(&self, artifact: &ArtifactRef) -> io::Result<File> {
+        self.artifacts.open_artifact(&artifact.digest)
+    }
+
+    fn create_artifact(&self) -> io::Result<Box<dyn ArtifactSink>> {
+        Ok(Box::new(Sink { writer: self.artifacts.create()? }))
+    }
+
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
+        Box::pin(async move {
+            let (models, wanted) = (self.models.clone(), name.to_owned());
+            let model = blocking(move || models.get(&wanted)).await?.map_err(|e| ModelError::NotFound(e.to_string()))?;
+            let info = describe(&model);
+            Ok(Arc::new(Handle { model, info }) as Arc<dyn ModelHandle>)
+        })
+    }
+
+    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+        let now = self.clock.now_ms();
+        let found = self.readers.with(|reader| reader.state(&self.workflow, &self.scope(scope), key, now));
+        let entry = found.map(|row| row.map(|row| StateEntry { value: row.value, version: row.version }));
+        Box::pin(std::future::ready(entry.map_err(|error| error.to_string())))
+    }
+
+    fn state_list<'a>(
+        &'a self,
+        scope: StateScope,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let now = self.clock.now_ms();
+        let scope = self.scope(scope);
+        let keys = self.readers.with(|reader| reader.state_keys(&self.workflow, &scope, prefix, after, limit, now));
+        Box::pin(std::future::ready(keys.map_err(|error| error.to_string())))
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.clock.now_ms()).unwrap_or(0)
+    }
+}
+
+struct Sink {
+    writer: trackside_store::ArtifactWriter,
+}
+
+impl ArtifactSink for Sink {
+    fn write(&mut self, data: &[u8]) -> io::Result<()> {
+        self.writer.write_all(data)
+    }
+
+    fn commit(self: Box<Self>, name: &str, media_type: &str) -> io::Result<ArtifactRef> {
+        self.writer.finish(name, media_type)
+    }
+}
+
+struct Handle {
+    model: Arc<Model>,
+    info: ModelInfo,
+}
+
+fn describe(model: &Model) -> ModelInfo {
+    let info = model.info();
+    let port = |port: &trackside_models::Port| ModelPort {
+        name: port.name.clone(),
+        element: port.element,
+        shape: port.shape.clone(),
+    };
+    ModelInfo {
+        digest: info.digest.to_string(),
+        inputs: info.inputs.iter().map(port).collect(),
+        outputs: info.outputs.iter().map(port).collect(),
+        metadata: info.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+    }
+}
+
+impl ModelHandle for Handle {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn run<'a>(
+        &'a self,
+        inputs: Vec<(String, Arc<Tensor>)>,
+        wanted: Vec<String>,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, ModelError>> {
+        let model = self.model.clone();
+        Box::pin(async move {
+            let stop = StopOnDrop(CancelToken::new());
+            let cancel = stop.0.clone();
+            let inputs = inputs.into_iter().map(|(name, tensor)| (name, Arc::unwrap_or_clone(tensor))).collect();
+            let ran = blocking(move || model.run(inputs, &wanted, Some(deadline), &cancel)).await?;
+            ran.map(|output| output.outputs).map_err(|error| match error {
+                trackside_models::ModelError::Timeout { .. } => ModelError::Timeout,
+                trackside_models::ModelError::Input { .. } => ModelError::BadTensor(error.to_string()),
+                other => ModelError::Runtime(other.to_string()),
+            })
+        })
+    }
+}
+
+/// A step that is stopped drops its futures; the model must stop with them.
+struct StopOnDrop(CancelToken);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ModelError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| ModelError::Runtime(format!("the model's thread ended: {error}")))
+}

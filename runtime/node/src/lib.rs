@@ -1,0 +1,32 @@
+//! The box: the dispatcher and its executors, recovery, the outbox, and the wiring of all rooms below.
+//!
+//! The server and the CLI call this room. One thread owns the truth ([`core::Core`] under [`Node`]); executors, the
+//! writer thread, triggers and the outbox talk to it by messages. It may use everything below it and nothing above.
+
+mod bundled;
+mod carrier;
+pub mod core;
+mod deliver;
+mod dispatcher;
+mod executor;
+mod file_host;
+mod host;
+mod model_step;
+mod models;
+mod node;
+mod plugin_step;
+mod plugins;
+mod project;
+mod readers;
+mod staging;
+mod time;
+
+pub use bundled::{BUNDLED, bundled};
+pub use dispatcher::Status;
+pub use executor::Workshop;
+pub use models::{ModelProblem, Models};
+pub use node::{Handle, Node, NodeError, NodeOptions, plugins as project_plugins, revive};
+pub use plugins::{PluginOrigin, PluginProblem, Plugins};
+pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
+pub use readers::Readers;
+pub use time::rfc3339;

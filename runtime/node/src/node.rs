@@ -1,0 +1,338 @@
+//! The box: opens the store, recovers, wires the rooms together, and takes them apart again.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
+    thread::JoinHandle,
+};
+
+use trackside_engine::{Event, RunId, RunState};
+use trackside_sandbox::SandboxSettings;
+use trackside_spec::{Plan, TriggerKind, load_workflow};
+use trackside_store::{Clock, Committer, Durability, Reader, Store, StoreError};
+use trackside_triggers::{
+    clock_watch::ClockWatch,
+    cron::{CronEntry, CronSchedule},
+    files::{FileWatcher, WatchedFolder},
+};
+
+use crate::{
+    carrier::Carrier,
+    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, RunUpdate},
+    dispatcher::{Dispatcher, Message, Status, Watchers, reporter},
+    executor::{Executor, Workshop},
+    file_host::NodeFileHost,
+    models::Models,
+    plugins::Plugins,
+    project::Project,
+    readers::Readers,
+};
+
+/// Runs under way at the same time; a burst of files beyond that waits in its folder.
+const MAX_RUNS: usize = 1024;
+/// Updates that a watcher may be behind.
+const WATCHER_BUFFER: usize = 4096;
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The data folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A thread, a watch.
+    #[error("[TS-0631] cannot start {what}: {reason}")]
+    Start {
+        /// What.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The node is going down.
+    #[error("[TS-0632] the node is going down")]
+    Closed,
+}
+
+/// How a node runs.
+#[derive(Clone)]
+pub struct NodeOptions {
+    /// Whether schedules and files start runs. Off for a single run by hand.
+    pub triggers: bool,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A running node. Dropping it stops it; what was accepted goes on at the next start.
+pub struct Node {
+    handle: Handle,
+    watcher: Option<FileWatcher>,
+    clock_watch: Option<ClockWatch>,
+    executor: Option<Arc<Executor>>,
+    dispatcher: Option<JoinHandle<()>>,
+}
+
+/// What others may ask of a running node.
+#[derive(Clone)]
+pub struct Handle {
+    inbox: Sender<Message>,
+    readers: Arc<Readers>,
+    workshop: Arc<Workshop>,
+}
+
+impl Node {
+    /// Starts a node on a project. Everything that is live in the store goes on at once.
+    ///
+    /// # Errors
+    /// When the data folder is in use or can not be used, or a thread can not be started.
+    pub fn start(project: &Project, options: &NodeOptions) -> Result<Self, NodeError> {
+        let data_dir = project.data_dir();
+        let durability = match project.config.node.durability {
+            trackside_spec::DurabilityLevel::Full => Durability::Full,
+            trackside_spec::DurabilityLevel::Relaxed => Durability::Relaxed,
+        };
+        let committer = Committer::open(&data_dir, durability)?;
+        let artifacts = committer.artifacts().clone();
+        let readers = Arc::new(Readers::new(data_dir.clone()));
+        let workshop = Arc::new(Workshop {
+            project: project.root.clone(),
+            config: project.config.clone(),
+            plugins: Arc::new(plugins(project)),
+            models: Arc::new(Models::new(project.root.clone(), data_dir, project.config.clone())),
+            artifacts: artifacts.clone(),
+            readers: readers.clone(),
+            clock: options.clock.clone(),
+        });
+        let (inbox, messages) = channel();
+        let store = Store::start(committer, Box::new(reporter(&inbox, Input::Store)))?;
+        let history = store.reader()?;
+        let mut core = Core::new(settings(project), Box::new(store.reader()?), Box::new(chance));
+        let (first, carry) = set_up(&mut core, project, &history, options)?;
+        drop(history);
+        let report = reporter(&inbox, |result| Input::StepDone(Box::new(result)));
+        let executor = Arc::new(Executor::start(workshop.clone(), report).map_err(start("the executors"))?);
+        let carried = reporter(&inbox, Input::Carried);
+        let carrier = Carrier::start(readers.clone(), artifacts.clone(), project.root.clone(), carried)
+            .map_err(start("the outbox"))?;
+        if carry {
+            carrier.wake();
+        }
+        let dispatcher = Dispatcher {
+            core,
+            store,
+            executor: executor.clone(),
+            carrier,
+            clock: options.clock.clone(),
+            inbox: messages,
+            watchers: Watchers::default(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("dispatcher".into())
+            .spawn(move || dispatcher.work(first))
+            .map_err(start("the dispatcher"))?;
+        let mut node = Self {
+            handle: Handle { inbox: inbox.clone(), readers: readers.clone(), workshop },
+            watcher: None,
+            clock_watch: None,
+            executor: Some(executor.clone()),
+            dispatcher: Some(thread),
+        };
+        if options.triggers {
+            let host = NodeFileHost { inbox: inbox.clone(), readers, artifacts, clock: options.clock.clone() };
+            let folders = watched_folders(project);
+            if !folders.is_empty() {
+                node.watcher = Some(FileWatcher::start(folders, Arc::new(host)).map_err(start("the file watcher"))?);
+            }
+            let woken = reporter(&inbox, |()| Input::Wake);
+            node.clock_watch = Some(ClockWatch::start(move || woken(())).map_err(start("the clock watch"))?);
+            executor.warm(project.workflows.values().cloned());
+        }
+        Ok(node)
+    }
+
+    /// For asking things of the node, from any thread.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Nothing new comes in, what runs is stopped, what was decided is committed: in this order.
+        self.watcher = None;
+        self.clock_watch = None;
+        if let Some(executor) = self.executor.take() {
+            executor.close();
+        }
+        // The dispatcher may be gone already.
+        let _ = self.handle.inbox.send(Message::Shutdown);
+        if let Some(dispatcher) = self.dispatcher.take() {
+            let _ = dispatcher.join();
+        }
+    }
+}
+
+impl Handle {
+    /// Asks for a run and watches it: the answer comes when the run is on disk, the updates when their events are.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub async fn start(&self, fire: Fire) -> Result<(FireAnswer, tokio::sync::mpsc::Receiver<RunUpdate>), NodeError> {
+        let (watcher, updates) = tokio::sync::mpsc::channel(WATCHER_BUFFER);
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let reply = Box::new(move |answer| drop(reply.send(answer)));
+        self.inbox.send(Message::Start(Box::new(fire), reply, watcher)).map_err(|_| NodeError::Closed)?;
+        Ok((answer.await.map_err(|_| NodeError::Closed)?, updates))
+    }
+
+    /// Asks for a run; `reply` is called on the dispatcher's thread.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub fn fire(&self, fire: Fire, reply: crate::core::Reply) -> Result<(), NodeError> {
+        self.inbox.send(Message::Input(Input::Fire(Box::new(fire), reply))).map_err(|_| NodeError::Closed)
+    }
+
+    /// Committed events of one run, or of all, from now on.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub fn watch(&self, run: Option<RunId>) -> Result<tokio::sync::mpsc::Receiver<RunUpdate>, NodeError> {
+        let (watcher, updates) = tokio::sync::mpsc::channel(WATCHER_BUFFER);
+        self.inbox.send(Message::Watch(run, watcher)).map_err(|_| NodeError::Closed)?;
+        Ok(updates)
+    }
+
+    /// Stops a run; says whether it was under way.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub async fn cancel(&self, run: RunId, by: &str) -> Result<bool, NodeError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let reply = Box::new(move |live| drop(reply.send(live)));
+        let input = Input::Cancel { run, by: by.to_owned(), reply };
+        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
+        answer.await.map_err(|_| NodeError::Closed)
+    }
+
+    /// How things stand.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub async fn status(&self) -> Result<Status, NodeError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let reply = Box::new(move |status| drop(reply.send(status)));
+        self.inbox.send(Message::Status(reply)).map_err(|_| NodeError::Closed)?;
+        answer.await.map_err(|_| NodeError::Closed)
+    }
+
+    /// Committed data.
+    #[must_use]
+    pub fn readers(&self) -> &Arc<Readers> {
+        &self.readers
+    }
+
+    /// Plugins, models, artifacts.
+    #[must_use]
+    pub fn workshop(&self) -> &Arc<Workshop> {
+        &self.workshop
+    }
+}
+
+/// The plugins of a project, as its config says.
+#[must_use]
+pub fn plugins(project: &Project) -> Plugins {
+    let data = project.data_dir();
+    let settings = SandboxSettings::new(data.join("cache"), data.join("cache.key"));
+    Plugins::new(project.root.clone(), project.plugin_dir(), settings)
+}
+
+fn settings(project: &Project) -> CoreSettings {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let wished = usize::try_from(project.config.node.max_steps).unwrap_or(usize::MAX);
+    CoreSettings { max_steps: if wished == 0 { cores * 2 } else { wished }, max_runs: MAX_RUNS }
+}
+
+fn chance() -> u64 {
+    // Without the kernel's randomness jitter and run ids are merely predictable.
+    getrandom::u64().unwrap_or(0x9e37_79b9_7f4a_7c15)
+}
+
+fn start<E: ToString>(what: &'static str) -> impl FnOnce(E) -> NodeError {
+    move |error| NodeError::Start { what, reason: error.to_string() }
+}
+
+/// Puts workflows, schedules and live runs into the core. Gives the first actions and whether the outbox has rows.
+fn set_up(
+    core: &mut Core,
+    project: &Project,
+    history: &Reader,
+    options: &NodeOptions,
+) -> Result<(Vec<Action>, bool), NodeError> {
+    let now = options.clock.now_ms();
+    core.set_last_run(history.latest_run()?);
+    let mut actions = Vec::new();
+    for plan in project.workflows.values() {
+        core.add_workflow(plan.clone());
+        for trigger in plan.triggers.iter().filter(|_| options.triggers) {
+            let TriggerKind::Cron(cron) = &trigger.kind else { continue };
+            match CronSchedule::parse(&cron.schedule, &cron.timezone) {
+                Ok(schedule) => {
+                    let key = format!("{} {} {}", trigger.id, cron.schedule, cron.timezone);
+                    let entry = CronEntry { trigger_id: trigger.id.clone(), schedule, misfire: cron.misfire };
+                    let position = history.position(&key)?;
+                    actions.extend(core.add_schedule(entry, key, position, now));
+                }
+                Err(error) => tracing::error!(trigger = trigger.id, %error, "the schedule is not used"),
+            }
+        }
+    }
+    for live in history.live_runs()? {
+        match revive(history, live.run, &live.workflow, &live.source) {
+            Ok(state) => {
+                let open = u32::try_from(history.outbox_of(live.run)?).unwrap_or(u32::MAX);
+                actions.extend(core.recover(state, open, now));
+            }
+            Err(reason) => tracing::error!(run = %live.run, reason, "this run can not go on"),
+        }
+    }
+    Ok((actions, !history.outbox(0, 1)?.is_empty()))
+}
+
+/// Folds a run's journal into its state.
+///
+/// # Errors
+/// When the definition or the journal can not be read: a line for people.
+pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Result<RunState, String> {
+    let plan: Plan = load_workflow(workflow, source).map_err(|error| error.to_string())?;
+    let mut state = RunState::new(Arc::new(plan), run);
+    for row in history.journal(run).map_err(|error| error.to_string())? {
+        let events: Vec<Event> = serde_json::from_str(&row.events).map_err(|error| error.to_string())?;
+        for event in &events {
+            state.apply(event, row.at_ms).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(state)
+}
+
+fn watched_folders(project: &Project) -> Vec<WatchedFolder> {
+    let mut folders = Vec::new();
+    for plan in project.workflows.values() {
+        for trigger in &plan.triggers {
+            let TriggerKind::File(file) = &trigger.kind else { continue };
+            let folder = project.root.join(&file.path);
+            // Made here so that a new project works at once; a folder elsewhere may be on a disk that is not there yet.
+            if let Err(error) = std::fs::create_dir_all(&folder) {
+                tracing::warn!(trigger = trigger.id, folder = %folder.display(), %error, "cannot make the watched folder");
+            }
+            folders.push(WatchedFolder {
+                trigger_id: trigger.id.clone(),
+                workflow: plan.name.clone(),
+                trigger: file.clone(),
+                folder,
+            });
+        }
+    }
+    folders
+}

@@ -1,0 +1,273 @@
+//! One attempt of a plugin step: inputs staged, component run, what it left behind put into the store's terms.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Map, Value, json};
+use trackside_engine::{Outcome, StepError};
+use trackside_sandbox::{
+    CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, StateOp, StepCall, StepFailure, StepReport,
+};
+use trackside_spec::{Action, Allow, ArtifactRef, PluginCall};
+
+use crate::{
+    core::{OutboxItem, StateChange, StepJob, StepResult},
+    deliver::{Delivery, Present},
+    executor::{Workshop, failed},
+    host::{NodeHost, scope_name},
+    staging::stage,
+};
+
+/// Runs the attempt to its end.
+pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -> StepResult {
+    match attempt(workshop, job, cancel).await {
+        Ok(result) => result,
+        Err(error) => failed(job.run, job.step, job.attempt, error),
+    }
+}
+
+async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -> Result<StepResult, StepError> {
+    let step = job.plan.step(job.step);
+    let Action::Plugin(call) = &step.action else {
+        return Err(StepError::fatal("internal-error", "not a plugin step"));
+    };
+    let plugin = plugin(workshop, &call.plugin).await?;
+    let mut input = match &job.input {
+        Value::Object(fields) => fields.clone(),
+        Value::Null => Map::new(),
+        other => return Err(StepError::fatal("bad-input", format!("`with` must be an object, not {other}"))),
+    };
+    let inputs = ports(workshop, call, &plugin, &mut input).await?;
+    let request = StepCall {
+        attempt: job.attempt,
+        idempotency_key: format!("{}/{}", job.run, step.id),
+        logical_time_ms: u64::try_from(job.logical_time_ms).unwrap_or(0),
+        trigger_kind: job.trigger["kind"].as_str().unwrap_or("manual").to_owned(),
+        trigger: attributes(&job.trigger),
+        input_json: Value::Object(input).to_string(),
+        inputs,
+        limits: limits(workshop, call),
+        allow: granted(workshop, &call.allow),
+        cancel,
+        ..StepCall::new(&job.plan.name, job.run.to_string(), &step.id)
+    };
+    let host = NodeHost {
+        artifacts: workshop.artifacts.clone(),
+        readers: workshop.readers.clone(),
+        models: workshop.models.clone(),
+        clock: workshop.clock.clone(),
+        workflow: job.plan.name.clone(),
+        step: step.id.clone(),
+    };
+    let report = plugin.run(request, Arc::new(host)).await;
+    Ok(result(job, &step.id, &plugin, report))
+}
+
+async fn plugin(workshop: &Arc<Workshop>, name: &str) -> Result<Arc<Plugin>, StepError> {
+    if let Some(plugin) = workshop.plugins.ready(name) {
+        return Ok(plugin);
+    }
+    let (plugins, wanted) = (workshop.plugins.clone(), name.to_owned());
+    let loaded = tokio::task::spawn_blocking(move || plugins.get(&wanted)).await;
+    loaded
+        .map_err(|error| StepError::fatal("internal-error", format!("loading plugin `{name}`: {error}")))?
+        .map_err(|problem| StepError::fatal("plugin-unavailable", problem.to_string()))
+}
+
+/// Finds the artifact of every declared input port in the step's input. A path of the project that stands there as a
+/// constant is staged as an artifact; a path that an expression made is not: it may come from outside.
+async fn ports(
+    workshop: &Arc<Workshop>,
+    call: &PluginCall,
+    plugin: &Plugin,
+    input: &mut Map<String, Value>,
+) -> Result<BTreeMap<String, Vec<ArtifactRef>>, StepError> {
+    let mut found = BTreeMap::new();
+    for port in &plugin.descriptor().inputs {
+        let constant = call.with.constant_at(&[port.name.as_str()]).and_then(Value::as_str);
+        if let Some(path) = constant {
+            let staged = stage(workshop, path).await?;
+            input.insert(port.name.clone(), staged.to_json());
+        }
+        let bad = |found: &Value| {
+            let message = format!("input `{}` must be an artifact, not {}", port.name, shorten(found));
+            StepError::fatal("bad-input", message)
+        };
+        let references: Vec<ArtifactRef> = match input.get(&port.name) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(items)) if port.many => {
+                items.iter().map(|item| ArtifactRef::from_json(item).ok_or_else(|| bad(item))).collect::<Result<_, _>>()?
+            }
+            Some(item) => vec![ArtifactRef::from_json(item).ok_or_else(|| bad(item))?],
+        };
+        if references.is_empty() && port.required {
+            let message = format!("plugin `{}` needs the artifact `{}` in `with`", call.plugin, port.name);
+            return Err(StepError::fatal("missing-input", message));
+        }
+        found.insert(port.name.clone(), references);
+    }
+    Ok(found)
+}
+
+fn attributes(trigger: &Value) -> Vec<(String, String)> {
+    let fields = trigger.as_object().into_iter().flatten();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    fields.map(|(key, value)| (key.clone(), text(value))).collect()
+}
+
+/// The step's own limits where it has some, the node's otherwise.
+fn limits(workshop: &Workshop, call: &PluginCall) -> CallLimits {
+    let node = &workshop.config.limits;
+    let bytes = |size: trackside_spec::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+    CallLimits {
+        memory: call.limits.memory.unwrap_or(node.memory).as_bytes(),
+        cpu: call.limits.cpu.unwrap_or(node.cpu).to_std(),
+        wall: call.limits.wall.unwrap_or(node.wall).to_std(),
+        input_bytes: bytes(node.input),
+        output_bytes: bytes(node.output),
+        log_bytes: bytes(node.log),
+        artifact_bytes: node.artifact.as_bytes(),
+        artifact_count: node.artifacts,
+        state_value_bytes: bytes(node.state_value),
+        tensor_bytes: node.tensor.as_bytes(),
+        http_requests: node.http_requests,
+        http_body_bytes: node.http_body.as_bytes(),
+        ..CallLimits::default()
+    }
+}
+
+/// What the workflow allows, cut down to what the node's policy allows.
+fn granted(workshop: &Workshop, allow: &Allow) -> Allow {
+    workshop.config.policy.restrict(allow)
+}
+
+fn result(job: &StepJob, step: &str, plugin: &Plugin, report: StepReport) -> StepResult {
+    let usage = &report.usage;
+    let descriptor = plugin.descriptor();
+    let mut summary = json!({
+        "plugin": descriptor.name,
+        "version": descriptor.version,
+        "digest": plugin.digest(),
+        "wall_us": usage.wall_us,
+        "cpu_us": usage.cpu_us,
+        "memory": usage.memory_peak,
+    });
+    let mut note = |key: &str, value: Value| {
+        if value != json!(0) && value != json!([]) {
+            summary[key] = value;
+        }
+    };
+    note("artifact_bytes_read", usage.artifact_bytes_read.into());
+    note("artifact_bytes_written", usage.artifact_bytes_written.into());
+    note("http_requests", usage.http_requests.into());
+    note("model_runs", usage.model_runs.into());
+    note("denials", report.denials.clone().into());
+    note("metrics", report.metrics.iter().map(metric).collect());
+    let outcome = match report.outcome {
+        Ok(trackside_sandbox::Outcome::Done(text)) => compose(&text, &report.artifacts, plugin),
+        Ok(trackside_sandbox::Outcome::Skipped(reason)) => Outcome::Skipped(reason),
+        Err(failure) => Outcome::Failed(step_error(failure, &report.denials)),
+    };
+    StepResult {
+        run: job.run,
+        step: job.step,
+        attempt: job.attempt,
+        outcome,
+        report: summary,
+        artifacts: report.artifacts.iter().map(|(_, artifact)| artifact.digest).collect(),
+        state: report.state_writes.into_iter().map(|write| state_change(write, step)).collect(),
+        outbox: report.outbox.into_iter().map(outbox_item).collect(),
+        logs: log_lines(&report.logs, report.logs_dropped),
+    }
+}
+
+/// The value that later steps see: the plugin's JSON with its artifacts under the names of their ports.
+fn compose(text: &str, artifacts: &[(String, ArtifactRef)], plugin: &Plugin) -> Outcome {
+    let mut output = match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(other) => Map::from_iter([("value".to_owned(), other)]),
+        Err(error) => {
+            return Outcome::Failed(StepError::fatal("bad-output", format!("the output is not JSON: {error}")));
+        }
+    };
+    for port in &plugin.descriptor().outputs {
+        let mut made = artifacts.iter().filter(|(name, _)| *name == port.name).map(|(_, artifact)| artifact.to_json());
+        let value = if port.many { Some(made.collect::<Vec<_>>().into()) } else { made.next_back() };
+        let Some(value) = value else { continue };
+        if output.insert(port.name.clone(), value).is_some() {
+            let message = format!("the output has a field `{}` and an artifact of the same name", port.name);
+            return Outcome::Failed(StepError::fatal("bad-output", message));
+        }
+    }
+    Outcome::Succeeded(output.into())
+}
+
+fn step_error(failure: StepFailure, denials: &[String]) -> StepError {
+    let mut details = failure.backtrace;
+    details.extend(failure.extra.into_iter().map(|(key, value)| format!("{key}: {value}")));
+    details.extend(denials.iter().cloned());
+    details.extend(failure.stderr_tail.lines().map(|line| format!("stderr: {line}")));
+    StepError {
+        code: failure.code,
+        message: failure.message,
+        retryable: failure.retryable,
+        retry_after_ms: failure.retry_after_ms.map(u64::from),
+        details,
+    }
+}
+
+fn state_change(write: trackside_sandbox::StateWrite, step: &str) -> StateChange {
+    let scope = scope_name(write.scope, step);
+    // `expect` needs no second look: steps that use a workflow's state run one at a time.
+    match write.op {
+        StateOp::Set { value, ttl_ms } => StateChange { scope, key: write.key, value: Some(value), ttl_ms },
+        StateOp::Delete => StateChange { scope, key: write.key, value: None, ttl_ms: None },
+    }
+}
+
+fn outbox_item(entry: OutboxEntry) -> OutboxItem {
+    let OutboxEntry::Deliver { artifact, folder, path, present } = entry;
+    let present = match present {
+        IfPresent::Refuse => Present::Refuse,
+        IfPresent::Keep => Present::Keep,
+        IfPresent::Replace => Present::Replace,
+        IfPresent::Number => Present::Number,
+    };
+    let delivery = Delivery { artifact, folder, path, present };
+    // A delivery is made of strings and numbers: nothing in it can not be written.
+    OutboxItem { body: serde_json::to_string(&delivery).unwrap_or_default() }
+}
+
+fn metric(metric: &trackside_sandbox::Metric) -> Value {
+    let (kind, value) = match &metric.value {
+        trackside_sandbox::MetricValue::Counter(value) => ("counter", json!(value)),
+        trackside_sandbox::MetricValue::Gauge(value) => ("gauge", json!(value)),
+        trackside_sandbox::MetricValue::Histogram(values) => ("histogram", json!(values)),
+    };
+    json!({ "name": metric.name, "kind": kind, "value": value, "attributes": pairs(&metric.attrs) })
+}
+
+fn pairs(attributes: &[(String, String)]) -> Value {
+    attributes.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>().into()
+}
+
+fn log_lines(logs: &[trackside_sandbox::LogLine], dropped: u64) -> String {
+    let mut lines = String::new();
+    for line in logs {
+        let mut entry = json!({ "at_ms": line.at_ms, "level": line.level.name(), "message": line.message });
+        if !line.attrs.is_empty() {
+            entry["attributes"] = pairs(&line.attrs);
+        }
+        lines.push_str(&entry.to_string());
+        lines.push('\n');
+    }
+    if dropped > 0 {
+        let message = format!("{dropped} lines dropped: more than the step may log");
+        lines.push_str(&json!({ "level": "warn", "message": message }).to_string());
+        lines.push('\n');
+    }
+    lines
+}
+
+fn shorten(value: &Value) -> String {
+    value.to_string().chars().take(80).collect()
+}

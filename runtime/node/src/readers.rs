@@ -1,0 +1,40 @@
+//! Read connections, lent out one at a time.
+
+use std::{
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+use trackside_store::{Reader, StoreError};
+
+/// No more connections than this are kept when nobody uses them.
+const KEPT: usize = 4;
+
+/// A pool of readers of one database.
+pub struct Readers {
+    data_dir: PathBuf,
+    idle: Mutex<Vec<Reader>>,
+}
+
+impl Readers {
+    /// A pool that opens its connections when they are needed.
+    #[must_use]
+    pub fn new(data_dir: PathBuf) -> Self {
+        Self { data_dir, idle: Mutex::default() }
+    }
+
+    /// Asks a question.
+    ///
+    /// # Errors
+    /// When no connection can be opened, or the question's own.
+    pub fn with<T>(&self, ask: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = idle.map_or_else(|| Reader::open(&self.data_dir), Ok)?;
+        let answer = ask(&reader);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < KEPT {
+            idle.push(reader);
+        }
+        answer
+    }
+}

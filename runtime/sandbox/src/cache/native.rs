@@ -1,0 +1,94 @@
+//! Turning verified native code into a component: the crate's only `unsafe`.
+//!
+//! wasmtime cannot check native code; its contract is that the bytes were made by the same version of it and that
+//! nobody changes them while they are mapped. [`Code`] carries both promises in its type: a value of it is made only
+//! from bytes that this process has just compiled ([`trust_compiler`]) or while a MAC was computed over them (a
+//! [`CodeWriter`] that `entry::read` seals *after* the MAC was found right), and its bytes live in memory that cannot
+//! be written any more.
+
+#![expect(unsafe_code, reason = "wasmtime loads native code only through unsafe functions; argued at each call")]
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::fd::AsRawFd,
+};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use wasmtime::{Engine, component::Component};
+
+/// Native code that may be executed. Not `Clone`, not constructible outside this module.
+pub(crate) struct Code(Bytes);
+
+enum Bytes {
+    /// A memory file, sealed against writing, growing and shrinking. The engine maps it, so only touched pages count.
+    Sealed(File),
+    /// Where memory files are not to be had: a private copy.
+    Private(Vec<u8>),
+}
+
+/// Collects code before it is trusted.
+pub(super) struct CodeWriter(Bytes);
+
+impl CodeWriter {
+    /// For code of this length.
+    pub(super) fn new(length: u64) -> Self {
+        match memfd_create("trackside-code", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING) {
+            Ok(fd) => Self(Bytes::Sealed(fd.into())),
+            Err(_) => Self(Bytes::Private(Vec::with_capacity(usize::try_from(length).unwrap_or(0)))),
+        }
+    }
+
+    pub(super) fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        match &mut self.0 {
+            Bytes::Sealed(file) => file.write_all(chunk),
+            Bytes::Private(bytes) => bytes.write_all(chunk),
+        }
+    }
+
+    /// Ends the writing for good. To be called only when the bytes were found trustworthy.
+    pub(super) fn seal(self) -> io::Result<Code> {
+        if let Bytes::Sealed(file) = &self.0 {
+            fcntl_add_seals(file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+        }
+        Ok(Code(self.0))
+    }
+}
+
+/// Accepts what `engine` has just compiled in this process.
+pub(crate) fn trust_compiler(engine: &Engine, component: &[u8]) -> wasmtime::Result<(Vec<u8>, Code)> {
+    let bytes = engine.precompile_component(component)?;
+    let mut writer = CodeWriter::new(bytes.len() as u64);
+    writer.write(&bytes)?;
+    Ok((bytes, writer.seal()?))
+}
+
+/// Loads code. wasmtime itself refuses code of another version or of other settings.
+pub(crate) fn load(engine: &Engine, code: Code) -> wasmtime::Result<Component> {
+    match code.0 {
+        Bytes::Sealed(file) => {
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+            // SAFETY: the bytes come from this engine's compiler or carried a valid MAC of an entry that it wrote (see
+            // `Code`). The path names the memory file that `file` keeps open, not a file on disk, and its seals forbid
+            // every later write, so they do not change while they are mapped.
+            let mapped = unsafe { Component::deserialize_file(engine, path) };
+            mapped.or_else(|mapping| {
+                // Without /proc, or under a policy against executable memory files, a private copy does as well.
+                let bytes = read_all(&file).map_err(|_| mapping)?;
+                deserialize(engine, &bytes)
+            })
+        }
+        Bytes::Private(bytes) => deserialize(engine, &bytes),
+    }
+}
+
+fn read_all(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
+    std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, 0)?;
+    Ok(bytes)
+}
+
+fn deserialize(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: only called with the bytes of a `Code` (see there); wasmtime copies them before it uses them.
+    unsafe { Component::deserialize(engine, bytes) }
+}

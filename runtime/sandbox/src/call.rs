@@ -1,0 +1,143 @@
+//! What a caller hands in for one attempt of a step.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use trackside_spec::{Allow, ArtifactRef};
+
+use crate::cancel::CancelToken;
+
+const MIB: u64 = 1024 * 1024;
+
+/// One attempt of one step.
+#[derive(Clone, Debug)]
+pub struct StepCall {
+    /// Name of the workflow.
+    pub workflow: String,
+    /// Id of the run.
+    pub run_id: String,
+    /// Id of the step in its workflow; messages name it.
+    pub step: String,
+    /// 1 on the first try.
+    pub attempt: u32,
+    /// The same for all attempts of one step of one run.
+    pub idempotency_key: String,
+    /// Scheduled time or event time in Unix milliseconds: what a pure step sees as "now".
+    pub logical_time_ms: u64,
+    /// `cron`, `file`, `manual`, …
+    pub trigger_kind: String,
+    /// The trigger's own facts, as text.
+    pub trigger: Vec<(String, String)>,
+    /// The step's `with:` after its expressions were evaluated. JSON text.
+    pub input_json: String,
+    /// Artifacts by input port.
+    pub inputs: BTreeMap<String, Vec<ArtifactRef>>,
+    /// Bounds of this call.
+    pub limits: CallLimits,
+    /// What the step may do beyond computing.
+    pub allow: Allow,
+    /// Asks the call to stop.
+    pub cancel: CancelToken,
+}
+
+impl StepCall {
+    /// A first attempt without inputs and without grants; set the fields that you have more for.
+    #[must_use]
+    pub fn new(workflow: impl Into<String>, run_id: impl Into<String>, step: impl Into<String>) -> Self {
+        let (workflow, run_id, step) = (workflow.into(), run_id.into(), step.into());
+        let idempotency_key = format!("{run_id}/{step}");
+        Self {
+            workflow,
+            run_id,
+            step,
+            attempt: 1,
+            idempotency_key,
+            logical_time_ms: 0,
+            trigger_kind: "manual".to_owned(),
+            trigger: Vec::new(),
+            input_json: "{}".to_owned(),
+            inputs: BTreeMap::new(),
+            limits: CallLimits::default(),
+            allow: Allow::default(),
+            cancel: CancelToken::new(),
+        }
+    }
+}
+
+/// Bounds of one call, every number resolved.
+///
+/// [`Plugin::run`](crate::Plugin::run) cuts values above the ceilings that the sandbox itself needs (a single host call
+/// moves at most 8 MiB, for example) down to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Linear memory, summed over all memories of the instance, in bytes.
+    pub memory: u64,
+    /// Processor time that the call may use. Checked every 10 ms.
+    pub cpu: Duration,
+    /// Wall clock for everything, waiting in host calls included.
+    pub wall: Duration,
+    /// Between a cancel and the end by force.
+    pub cancel_grace: Duration,
+    /// Length of the input document.
+    pub input_bytes: usize,
+    /// Length of the output document, 8 MiB at most.
+    pub output_bytes: usize,
+    /// Log text kept, in bytes, messages and attributes together.
+    pub log_bytes: usize,
+    /// Log lines kept.
+    pub log_lines: usize,
+    /// Bytes of all artifacts that the call writes.
+    pub artifact_bytes: u64,
+    /// Artifacts that the call commits.
+    pub artifact_count: u32,
+    /// Length of one state value.
+    pub state_value_bytes: usize,
+    /// State entries that the call writes.
+    pub state_writes: usize,
+    /// Bytes of all live tensors of the call.
+    pub tensor_bytes: u64,
+    /// HTTP requests.
+    pub http_requests: u32,
+    /// Bytes of one HTTP body, in either direction.
+    pub http_body_bytes: u64,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self {
+            memory: 256 * MIB,
+            cpu: Duration::from_secs(60),
+            wall: Duration::from_secs(300),
+            cancel_grace: Duration::from_secs(2),
+            input_bytes: 4 * 1024 * 1024,
+            output_bytes: 1024 * 1024,
+            log_bytes: 256 * 1024,
+            log_lines: 2_000,
+            artifact_bytes: 4096 * MIB,
+            artifact_count: 1_000,
+            state_value_bytes: 64 * 1024,
+            state_writes: 1_000,
+            tensor_bytes: 256 * MIB,
+            http_requests: 100,
+            http_body_bytes: 64 * MIB,
+        }
+    }
+}
+
+impl CallLimits {
+    /// The largest output document that any setting allows.
+    pub(crate) const OUTPUT_CEILING: usize = 8 * 1024 * 1024;
+
+    /// The same limits, none above what the sandbox itself can bear.
+    pub(crate) fn clamped(mut self) -> Self {
+        /// A century: later sums of instants cannot overflow.
+        const LONG: Duration = Duration::from_secs(100 * 366 * 86_400);
+        self.memory = self.memory.min(4096 * MIB);
+        self.cpu = self.cpu.min(LONG);
+        self.wall = self.wall.min(LONG);
+        self.cancel_grace = self.cancel_grace.min(LONG);
+        self.output_bytes = self.output_bytes.min(Self::OUTPUT_CEILING);
+        self.log_lines = self.log_lines.min(100_000);
+        self.log_bytes = self.log_bytes.min(64 * 1024 * 1024);
+        self
+    }
+}

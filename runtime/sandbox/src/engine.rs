@@ -1,0 +1,179 @@
+//! The engine: which WebAssembly is accepted, how memory is laid out, and the parts that all plugins share.
+
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use wasmtime::{Config, Engine, Memory, MemoryType, Store, WasmBacktraceDetails, component::Linker};
+
+use crate::{
+    cache::CodeCache,
+    error::{LoadError, SandboxError},
+    host,
+    net::tls::Tls,
+    plugin::Plugin,
+    store_data::CallData,
+    ticker::Ticker,
+};
+
+/// With this much address space behind each memory, compiled code needs no bounds checks.
+const RESERVATION: u64 = 4 << 30;
+/// For address spaces of 39 bits and for `overcommit_memory = 2`, where the large reservation fails.
+const SMALL_RESERVATION: u64 = 64 << 20;
+/// So many memories at once must fit for the large reservation to be used.
+const PROBED_MEMORIES: usize = 16;
+
+/// Where the sandbox keeps compiled code and how it compiles.
+#[derive(Clone, Debug)]
+pub struct SandboxSettings {
+    /// Folder of compiled code; made with mode 0700 when missing.
+    pub cache_dir: PathBuf,
+    /// The key that authenticates compiled code; made with mode 0600 when missing. Keep it out of backups that others
+    /// can read: who has it can have code executed.
+    pub key_file: PathBuf,
+    /// Threads of one compilation, at least 1. They end with it.
+    pub compile_threads: usize,
+    /// The folder is kept below this many bytes; the entries that were not used for the longest time go first.
+    pub cache_bytes: u64,
+}
+
+impl SandboxSettings {
+    /// One compile thread and 512 MiB of compiled code.
+    #[must_use]
+    pub fn new(cache_dir: impl Into<PathBuf>, key_file: impl Into<PathBuf>) -> Self {
+        Self { cache_dir: cache_dir.into(), key_file: key_file.into(), compile_threads: 1, cache_bytes: 512 << 20 }
+    }
+}
+
+/// Loads and runs plugins. A cheap handle: clones share everything.
+#[derive(Clone)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+}
+
+/// What all plugins of a sandbox share.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) ticker: Ticker,
+    pub(crate) cache: CodeCache,
+    pub(crate) compile_threads: usize,
+    pub(crate) tls: Tls,
+    reservation: u64,
+    /// Made on the first load: a node without plugin steps never pays for it.
+    linker: OnceLock<Linker<CallData>>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("memory_reservation", &self.shared.reservation).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Prepares the engine, the cache folder and its key. Compiles nothing.
+    ///
+    /// # Errors
+    /// When the engine does not start here, or the folder or the key cannot be trusted.
+    pub fn new(settings: SandboxSettings) -> Result<Self, SandboxError> {
+        let (engine, reservation) = engine(settings.compile_threads > 1)?;
+        let cache = CodeCache::open(&engine, &settings.cache_dir, &settings.key_file, settings.cache_bytes)?;
+        let ticker = Ticker::start(&engine).map_err(SandboxError::Thread)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                engine,
+                ticker,
+                cache,
+                compile_threads: settings.compile_threads.max(1),
+                tls: Tls::default(),
+                reservation,
+                linker: OnceLock::new(),
+            }),
+        })
+    }
+
+    /// Makes a plugin of a component's bytes; `name` is for messages. Compiles it, or takes the compiled code of an
+    /// earlier time from the cache. Blocks for seconds when it compiles: keep it off the async threads.
+    ///
+    /// # Errors
+    /// When the bytes are no component of the contract's world, or it does not describe itself well.
+    pub fn load(&self, bytes: &[u8], name: &str) -> Result<Arc<Plugin>, LoadError> {
+        Plugin::load(&self.shared, bytes, name).map(Arc::new)
+    }
+
+    /// Address space behind each linear memory, in bytes: 4 GiB where it can be had.
+    #[must_use]
+    pub fn memory_reservation(&self) -> u64 {
+        self.shared.reservation
+    }
+
+    /// Epoch ticks since the start. They stand still while no guest code runs.
+    #[must_use]
+    pub fn ticks(&self) -> u64 {
+        self.shared.ticker.ticks()
+    }
+}
+
+impl Shared {
+    /// The linker with WASI and the contract in it.
+    pub(crate) fn linker(&self) -> Result<&Linker<CallData>, LoadError> {
+        if let Some(linker) = self.linker.get() {
+            return Ok(linker);
+        }
+        let linker = host::linker(&self.engine).map_err(|error| LoadError::Internal(format!("{error:#}")))?;
+        Ok(self.linker.get_or_init(|| linker))
+    }
+}
+
+/// An engine with the largest reservation that this machine grants.
+fn engine(parallel: bool) -> Result<(Engine, u64), SandboxError> {
+    let with = |reservation| {
+        let engine = Engine::new(&config(reservation, parallel))?;
+        let mut store = Store::new(&engine, ());
+        for _ in 0..PROBED_MEMORIES {
+            Memory::new(&mut store, MemoryType::new(1, None))?;
+        }
+        Ok::<_, wasmtime::Error>((engine, reservation))
+    };
+    with(RESERVATION).or_else(|large| {
+        with(SMALL_RESERVATION).map_err(|_| SandboxError::Engine(format!("{large:#}"))).inspect(|_| {
+            tracing::info!(
+                "plugins run with 64 MiB of reserved address space each instead of 4 GiB, a little slower: {large:#}"
+            );
+        })
+    })
+}
+
+fn config(reservation: u64, parallel: bool) -> Config {
+    let mut config = Config::new();
+    // Interruption and stacks.
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(512 << 10)
+        .async_stack_size(1536 << 10)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(64))
+        // Only native debuggers and profilers need it, and registering it slows every load.
+        .native_unwind_info(false)
+        .parallel_compilation(parallel);
+    // Memory.
+    config.memory_reservation(reservation);
+    if reservation < RESERVATION {
+        config.memory_guard_size(2 << 20).memory_reservation_for_growth(16 << 20);
+    }
+    // Proposals that no supported guest language needs; each was the subject of advisories.
+    config
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .wasm_exceptions(false)
+        .wasm_threads(false)
+        .wasm_memory64(false)
+        .wasm_tail_call(false)
+        .wasm_relaxed_simd(false)
+        .wasm_multi_memory(false)
+        .wasm_stack_switching(false)
+        .concurrency_support(false)
+        .shared_memory(false);
+    config
+}

@@ -1,0 +1,139 @@
+//! What the sandbox needs of the rest of the node: small traits that the node implements.
+
+use std::{fs::File, future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
+
+use trackside_spec::{ArtifactRef, ElementType, Tensor};
+
+use crate::report::StateScope;
+
+/// A boxed future, so that the traits can be used through `dyn`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The host's side of one step.
+///
+/// Futures may be dropped at any await when the step's time is over; dropping one must end the work it waits for.
+pub trait StepHost: Send + Sync + 'static {
+    /// Opens an artifact's bytes for reading. Called where blocking is allowed.
+    ///
+    /// # Errors
+    /// `NotFound` becomes the contract's `not-found`; everything else is an I/O error to the guest.
+    fn open_artifact(&self, artifact: &ArtifactRef) -> io::Result<File>;
+
+    /// Begins a new artifact. Called where blocking is allowed.
+    ///
+    /// # Errors
+    /// When the store cannot take one.
+    fn create_artifact(&self) -> io::Result<Box<dyn ArtifactSink>>;
+
+    /// Opens a model that the step is granted; the handle stays on the version that it found.
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>>;
+
+    /// The committed entry of a key. Writes staged in this call are laid over it by the sandbox. The error is a sentence.
+    fn state_get<'a>(
+        &'a self,
+        scope: StateScope,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<StateEntry>, String>>;
+
+    /// Committed keys that begin with `prefix` and sort bytewise after `after`, in that order, at most `limit`.
+    fn state_list<'a>(
+        &'a self,
+        scope: StateScope,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>>;
+
+    /// The wall clock in Unix milliseconds, for steps with direct effects.
+    fn now_ms(&self) -> u64;
+
+    /// Whether an address is the node's own API, which no step may call whatever its grants say.
+    fn is_own_address(&self, _address: SocketAddr) -> bool {
+        false
+    }
+
+    /// The guest told how far it is. Called often: it must not block.
+    fn progress(&self, _fraction: f32, _note: &str) {}
+}
+
+/// An artifact being written. Dropping it discards what was written.
+pub trait ArtifactSink: Send {
+    /// Appends. Called where blocking is allowed.
+    ///
+    /// # Errors
+    /// When the store cannot take it.
+    fn write(&mut self, data: &[u8]) -> io::Result<()>;
+
+    /// Makes the artifact durable and names it. Called where blocking is allowed.
+    ///
+    /// # Errors
+    /// When the store cannot make it durable.
+    fn commit(self: Box<Self>, name: &str, media_type: &str) -> io::Result<ArtifactRef>;
+}
+
+/// A model pinned to one version.
+pub trait ModelHandle: Send + Sync {
+    /// What the model takes and gives.
+    fn info(&self) -> &ModelInfo;
+
+    /// Runs it. Empty `wanted` = all outputs. The work must end at `deadline`, and when the future is dropped.
+    fn run<'a>(
+        &'a self,
+        inputs: Vec<(String, Arc<Tensor>)>,
+        wanted: Vec<String>,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, ModelError>>;
+}
+
+/// What a model says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelInfo {
+    /// Digest of the model file, as text.
+    pub digest: String,
+    /// Inputs in the model's order.
+    pub inputs: Vec<ModelPort>,
+    /// Outputs in the model's order.
+    pub outputs: Vec<ModelPort>,
+    /// Names and values from the model file.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// One input or output of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelPort {
+    /// Name.
+    pub name: String,
+    /// Element type.
+    pub element: ElementType,
+    /// Shape; `None` = any size.
+    pub shape: Vec<Option<u32>>,
+}
+
+/// Why a model call failed. The texts are shown to the guest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// No such model, or no such version.
+    #[error("{0}")]
+    NotFound(String),
+    /// Names, element types or shapes do not fit.
+    #[error("{0}")]
+    BadTensor(String),
+    /// Too little memory, or the queue is full.
+    #[error("{0}")]
+    Exhausted(String),
+    /// The deadline passed.
+    #[error("the model did not end in time")]
+    Timeout,
+    /// The engine failed.
+    #[error("{0}")]
+    Runtime(String),
+}
+
+/// A committed state entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateEntry {
+    /// The value.
+    pub value: Vec<u8>,
+    /// Grows by one with every committed write.
+    pub version: u64,
+}

@@ -1,0 +1,50 @@
+//! Runs plugins: WebAssembly components that can do only what a workflow grants them.
+//!
+//! The node calls this room. It loads a component once ([`Sandbox::load`]) and runs it once per attempt of a step
+//! ([`Plugin::run`]), each time in a fresh instance with bounds on memory, processor time, wall clock and everything
+//! that a guest can make the host hold. What a guest wants of the box comes through [`StepHost`], which the node
+//! implements; state writes and effects are only collected here and are the node's to commit. This room may never
+//! touch the store, a model engine or a workflow file, never give a guest a path or a socket, and never execute native
+//! code that it has not compiled itself or verified.
+
+mod bindings;
+mod cache;
+mod call;
+mod cancel;
+mod descriptor;
+mod engine;
+mod error;
+mod failure;
+mod files;
+mod grants;
+mod host;
+mod host_api;
+mod interfaces;
+mod limiter;
+mod meter;
+mod net;
+mod nobody;
+mod output;
+mod plugin;
+mod recorder;
+mod report;
+mod run;
+mod store_data;
+mod ticker;
+mod top_k;
+mod wasi;
+
+pub use call::{CallLimits, StepCall};
+pub use cancel::CancelToken;
+pub use descriptor::{Descriptor, Port, Want};
+pub use engine::{Sandbox, SandboxSettings};
+pub use error::{LoadError, SandboxError};
+pub use failure::StepFailure;
+pub use host_api::{
+    ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StepHost,
+};
+pub use plugin::{CacheOutcome, Plugin};
+pub use report::{
+    Expect, IfPresent, LogLevel, LogLine, Metric, MetricValue, Outcome, OutboxEntry, Progress, Span, StateOp,
+    StateScope, StateWrite, StepReport, Usage,
+};

@@ -1,0 +1,114 @@
+//! Memory, table and instance bounds of one store, with a record of what was refused.
+
+use wasmtime::ResourceLimiter;
+
+/// Elements of all tables together. The largest table of a known guest runtime has 7,690.
+const TABLE_ELEMENTS: usize = 100_000;
+const TABLES: usize = 64;
+/// Components made by composition tools hold tens of core instances.
+const INSTANCES: usize = 128;
+const MEMORIES: usize = 16;
+
+/// Sums all memories of a store against one limit.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    limit: usize,
+    used: usize,
+    peak: usize,
+    tables_used: usize,
+    refused: Option<Refused>,
+}
+
+/// A growth that the limiter did not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// What the sum of memories would have become, in bytes.
+    pub(crate) wanted: usize,
+    /// The limit.
+    pub(crate) limit: usize,
+}
+
+impl Limiter {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self {
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            used: 0,
+            peak: 0,
+            tables_used: 0,
+            refused: None,
+        }
+    }
+
+    /// Largest sum of memories so far, in bytes.
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak as u64
+    }
+
+    /// The last memory growth that was refused.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        self.refused
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // The memory's own maximum, not ours.
+            return Ok(false);
+        }
+        let total = self.used.saturating_sub(current).saturating_add(desired);
+        if total > self.limit {
+            self.refused = Some(Refused { wanted: total, limit: self.limit });
+            return Ok(false);
+        }
+        self.used = total;
+        self.peak = self.peak.max(total);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let total = self.tables_used.saturating_sub(current).saturating_add(desired);
+        if total > TABLE_ELEMENTS {
+            return Ok(false);
+        }
+        self.tables_used = total;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        TABLES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_are_summed_and_the_refusal_is_kept() {
+        let mut limiter = Limiter::new(100);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(!limiter.memory_growing(0, 50, None).unwrap());
+        assert_eq!(limiter.refused(), Some(Refused { wanted: 110, limit: 100 }));
+        assert!(limiter.memory_growing(60, 100, None).unwrap());
+        assert_eq!(limiter.peak(), 100);
+    }
+
+    #[test]
+    fn a_memory_that_reaches_its_own_maximum_is_not_out_of_memory() {
+        let mut limiter = Limiter::new(100);
+        assert!(!limiter.memory_growing(0, 60, Some(50)).unwrap());
+        assert_eq!(limiter.refused(), None);
+    }
+}

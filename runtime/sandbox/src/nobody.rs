@@ -1,0 +1,47 @@
+//! The host of a plugin that only describes itself: there is none.
+
+use std::{fs::File, io, sync::Arc};
+
+use trackside_spec::ArtifactRef;
+
+use crate::{
+    host_api::{ArtifactSink, BoxFuture, ModelError, ModelHandle, StateEntry, StepHost},
+    report::StateScope,
+};
+
+/// Refuses everything. The contract's imports trap before they come here while a plugin describes itself.
+pub(crate) struct Nobody;
+
+const REASON: &str = "there is no step to act for";
+
+impl StepHost for Nobody {
+    fn open_artifact(&self, _: &ArtifactRef) -> io::Result<File> {
+        Err(io::Error::other(REASON))
+    }
+
+    fn create_artifact(&self) -> io::Result<Box<dyn ArtifactSink>> {
+        Err(io::Error::other(REASON))
+    }
+
+    fn open_model<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
+        Box::pin(std::future::ready(Err(ModelError::Runtime(REASON.to_owned()))))
+    }
+
+    fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+        Box::pin(std::future::ready(Err(REASON.to_owned())))
+    }
+
+    fn state_list<'a>(
+        &'a self,
+        _: StateScope,
+        _: &'a str,
+        _: Option<&'a str>,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        Box::pin(std::future::ready(Err(REASON.to_owned())))
+    }
+
+    fn now_ms(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,234 @@
+//! Loading a plugin: from bytes to something that can be run at once.
+
+use std::{sync::Arc, time::Instant};
+
+use serde::{Deserialize, Serialize};
+use trackside_spec::Digest;
+use wasmtime::{
+    Engine,
+    component::{Component, types::ComponentItem},
+};
+
+use crate::{
+    bindings::PluginPre,
+    cache::{self, Lookup},
+    call::StepCall,
+    descriptor::Descriptor,
+    engine::Shared,
+    error::LoadError,
+    host_api::StepHost,
+    interfaces,
+    report::StepReport,
+    run,
+    store_data::CallData,
+};
+
+/// Largest component. Python plugins with their interpreter have about 35 MB.
+const SIZE: usize = 64 << 20;
+
+/// A plugin that is compiled, checked and ready. It keeps no state between calls.
+pub struct Plugin {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) pre: PluginPre<CallData>,
+    pub(crate) descriptor: Arc<Descriptor>,
+    name: String,
+    digest: Digest,
+    imports: Vec<String>,
+    cache: CacheOutcome,
+}
+
+/// Where a plugin's native code came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheOutcome {
+    /// From the cache, verified.
+    Hit,
+    /// Compiled just now.
+    Compiled,
+    /// Compiled just now, because the cached file must not be used.
+    Recompiled {
+        /// What was wrong with the file.
+        reason: String,
+    },
+}
+
+/// What is kept beside the code, under the same MAC, so that a plugin from the cache runs no code to be loaded.
+#[derive(Serialize, Deserialize)]
+struct Notes {
+    descriptor: Descriptor,
+    imports: Vec<String>,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    pub(crate) fn load(shared: &Arc<Shared>, bytes: &[u8], name: &str) -> Result<Self, LoadError> {
+        sniff(bytes, name)?;
+        let digest = Digest::of(bytes);
+        let outcome = match shared.cache.get(&digest) {
+            Lookup::Hit { code, notes } => match Self::from_cache(shared, code, &notes, name, digest) {
+                Ok(plugin) => return Ok(plugin),
+                Err(reason) => CacheOutcome::Recompiled { reason },
+            },
+            Lookup::Absent => CacheOutcome::Compiled,
+            Lookup::Refused(reason) => CacheOutcome::Recompiled { reason },
+        };
+        if let CacheOutcome::Recompiled { reason } = &outcome {
+            tracing::warn!(plugin = name, "the compiled code in the cache is not used: {reason}; compiling again");
+        }
+        Self::compile(shared, bytes, name, digest, outcome)
+    }
+
+    fn from_cache(
+        shared: &Arc<Shared>,
+        code: cache::Code,
+        notes: &[u8],
+        name: &str,
+        digest: Digest,
+    ) -> Result<Self, String> {
+        let notes: Notes = serde_json::from_slice(notes).map_err(|error| error.to_string())?;
+        let component = cache::load(&shared.engine, code).map_err(|error| format!("{error:#}"))?;
+        let linker = shared.linker().map_err(|error| error.to_string())?;
+        let pre = linker.instantiate_pre(&component).and_then(PluginPre::new);
+        Ok(Self {
+            shared: shared.clone(),
+            pre: pre.map_err(|error| format!("{error:#}"))?,
+            descriptor: Arc::new(notes.descriptor),
+            name: name.to_owned(),
+            digest,
+            imports: notes.imports,
+            cache: CacheOutcome::Hit,
+        })
+    }
+
+    fn compile(
+        shared: &Arc<Shared>,
+        bytes: &[u8],
+        name: &str,
+        digest: Digest,
+        outcome: CacheOutcome,
+    ) -> Result<Self, LoadError> {
+        let begin = Instant::now();
+        let failed = |reason: wasmtime::Error| LoadError::Compile { name: name.to_owned(), reason: format!("{reason:#}") };
+        let (native, code) = compile_bounded(&shared.engine, bytes, shared.compile_threads).map_err(failed)?;
+        let component = cache::load(&shared.engine, code).map_err(failed)?;
+        tracing::debug!(plugin = name, bytes = bytes.len(), took = ?begin.elapsed(), "compiled");
+
+        let (imports, exports) = names(&component, &shared.engine);
+        interfaces::check(name, &imports, &exports)?;
+        let misfit = |error: wasmtime::Error| LoadError::DoesNotFit { name: name.to_owned(), reason: format!("{error:#}") };
+        let pre = shared.linker()?.instantiate_pre(&component).and_then(PluginPre::new).map_err(misfit)?;
+        let raw = run::describe(shared, &pre)
+            .map_err(|reason| LoadError::Describe { name: name.to_owned(), reason })?;
+        let descriptor =
+            Descriptor::check(raw).map_err(|reason| LoadError::BadDescriptor { name: name.to_owned(), reason })?;
+
+        let notes = Notes { descriptor, imports };
+        // A cache that cannot be written costs time at the next start, nothing else.
+        let kept = serde_json::to_vec(&notes)
+            .map_err(std::io::Error::other)
+            .and_then(|notes| shared.cache.put(&digest, &notes, &native));
+        if let Err(error) = kept {
+            tracing::warn!(plugin = name, "failed to keep the compiled code: {error}");
+        }
+        Ok(Self {
+            shared: shared.clone(),
+            pre,
+            descriptor: Arc::new(notes.descriptor),
+            name: name.to_owned(),
+            digest,
+            imports: notes.imports,
+            cache: outcome,
+        })
+    }
+
+    /// The name that it was loaded under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Digest of the component.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What it says about itself.
+    #[must_use]
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The interfaces that it imports, sorted.
+    #[must_use]
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// Where its native code came from.
+    #[must_use]
+    pub fn cache(&self) -> &CacheOutcome {
+        &self.cache
+    }
+
+    /// Runs one attempt of a step in an instance of its own. Whatever the guest does, the report comes, at the latest
+    /// a moment after the wall limit. Must be called within a tokio runtime with timers.
+    pub async fn run(&self, call: StepCall, host: Arc<dyn StepHost>) -> StepReport {
+        run::run(self, call, host).await
+    }
+}
+
+/// Tells what `bytes` are, unless they are a component.
+fn sniff(bytes: &[u8], name: &str) -> Result<(), LoadError> {
+    if bytes.len() > SIZE {
+        return Err(LoadError::TooLarge { name: name.to_owned(), size: bytes.len(), limit: SIZE });
+    }
+    let (found, remedy) = if bytes.is_empty() {
+        ("an empty file", "was it copied completely?")
+    } else if Engine::detect_precompiled(bytes).is_some() {
+        // Native code from outside would run unsandboxed.
+        ("native code that some engine compiled before", "give the .wasm file that it was made of")
+    } else {
+        match bytes {
+            [0, b'a', b's', b'm', _, _, 1, 0, ..] => return Ok(()),
+            [0, b'a', b's', b'm', _, _, 0, 0, ..] => (
+                "a core module",
+                "build for target wasm32-wasip2, or make a component of it with `wasm-tools component new`",
+            ),
+            [0, b'a', b's', b'm', ..] => ("WebAssembly of an unknown version", "update the node"),
+            [0x7f, b'E', b'L', b'F', ..] => ("an ELF file for some operating system", "build for target wasm32-wasip2"),
+            _ if bytes.trim_ascii_start().starts_with(b"(") => {
+                ("WebAssembly text", "turn it into a binary with `wasm-tools parse`")
+            }
+            _ => ("something else", "give a file built for target wasm32-wasip2"),
+        }
+    };
+    Err(LoadError::NotAComponent { name: name.to_owned(), found, remedy })
+}
+
+/// Compiles on at most `threads` threads, which end with the compilation.
+fn compile_bounded(engine: &Engine, bytes: &[u8], threads: usize) -> wasmtime::Result<(Vec<u8>, cache::Code)> {
+    if threads <= 1 {
+        return cache::trust_compiler(engine, bytes);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    pool.install(|| cache::trust_compiler(engine, bytes))
+}
+
+/// Names of imports and exports, sorted. Only instances count: that is what the contract and WASI consist of.
+fn names(component: &Component, engine: &Engine) -> (Vec<String>, Vec<String>) {
+    let component_type = component.component_type();
+    let mut imports = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+    let mut exports = component_type
+        .exports(engine)
+        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
+        .map(|(name, _)| name.to_owned())
+        .collect::<Vec<_>>();
+    imports.sort();
+    exports.sort();
+    (imports, exports)
+}

@@ -1,0 +1,207 @@
+//! What a guest says, bounded: log lines, and the lines of its standard output and error.
+
+use std::{collections::VecDeque, time::Instant};
+
+use crate::report::{LogLevel, LogLine};
+
+/// One message or value is cut at this length.
+const LINE_LIMIT: usize = 8 * 1024;
+const ATTRS_LIMIT: usize = 32;
+/// The end of standard error that is kept for the failure report.
+const TAIL_LIMIT: usize = 8 * 1024;
+
+/// Collects lines up to the limits of the call and counts the rest.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    begin: Instant,
+    lines: Vec<LogLine>,
+    bytes_left: usize,
+    lines_left: usize,
+    dropped: u64,
+    streams: [Partial; 2],
+    /// The last bytes of standard error.
+    tail: VecDeque<u8>,
+}
+
+/// The streams that a guest writes text to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stream {
+    Stdout = 0,
+    Stderr = 1,
+}
+
+/// A line whose end has not come yet.
+#[derive(Debug, Default)]
+struct Partial {
+    bytes: Vec<u8>,
+    /// Bytes of the line beyond the limit.
+    cut: bool,
+}
+
+impl Recorder {
+    pub(crate) fn new(begin: Instant, bytes: usize, lines: usize) -> Self {
+        Self {
+            begin,
+            lines: Vec::new(),
+            bytes_left: bytes,
+            lines_left: lines,
+            dropped: 0,
+            streams: Default::default(),
+            tail: VecDeque::new(),
+        }
+    }
+
+    /// Whether another line would be kept.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lines_left > 0 && self.bytes_left > 0
+    }
+
+    /// Keeps a line, or counts it.
+    pub(crate) fn log(&mut self, level: LogLevel, message: String, attrs: Vec<(String, String)>) {
+        let (message, attrs) = (clip(message, LINE_LIMIT), clip_attrs(attrs));
+        let size = message.len() + attrs.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() + 16;
+        if self.lines_left == 0 || size > self.bytes_left {
+            // A full budget stays full: a late short line must not look as if nothing was left out before it.
+            self.lines_left = 0;
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        self.lines_left -= 1;
+        self.bytes_left -= size;
+        let at_ms = u32::try_from(self.begin.elapsed().as_millis()).unwrap_or(u32::MAX);
+        self.lines.push(LogLine { at_ms, level, message, attrs });
+    }
+
+    /// Takes bytes of a stream; whole lines become log lines.
+    pub(crate) fn text(&mut self, stream: Stream, bytes: &[u8]) {
+        if matches!(stream, Stream::Stderr) {
+            let kept = &bytes[bytes.len().saturating_sub(TAIL_LIMIT)..];
+            self.tail.extend(kept);
+            self.tail.drain(..self.tail.len().saturating_sub(TAIL_LIMIT));
+        }
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            self.partial(stream, &rest[..end]);
+            self.end_line(stream);
+            rest = &rest[end + 1..];
+        }
+        self.partial(stream, rest);
+    }
+
+    fn partial(&mut self, stream: Stream, bytes: &[u8]) {
+        let partial = &mut self.streams[stream as usize];
+        let room = LINE_LIMIT.saturating_sub(partial.bytes.len());
+        partial.cut |= bytes.len() > room;
+        partial.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn end_line(&mut self, stream: Stream) {
+        let partial = std::mem::take(&mut self.streams[stream as usize]);
+        let mut message = String::from_utf8_lossy(&partial.bytes).into_owned();
+        if partial.cut {
+            message.push('…');
+        }
+        if message.is_empty() {
+            return;
+        }
+        let (level, name) = match stream {
+            Stream::Stdout => (LogLevel::Info, "stdout"),
+            Stream::Stderr => (LogLevel::Warn, "stderr"),
+        };
+        self.log(level, message, vec![("stream".to_owned(), name.to_owned())]);
+    }
+
+    /// The end of standard error, as text.
+    pub(crate) fn stderr_tail(&self) -> String {
+        let (front, back) = self.tail.as_slices();
+        String::from_utf8_lossy(&[front, back].concat()).into_owned()
+    }
+
+    /// Ends open lines and gives everything up: lines, and how many were dropped.
+    pub(crate) fn finish(&mut self) -> (Vec<LogLine>, u64) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            self.end_line(stream);
+        }
+        (std::mem::take(&mut self.lines), self.dropped)
+    }
+}
+
+/// The text, cut at a character boundary at or before `limit` bytes.
+pub(crate) fn clip(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// The first few pairs, each cut.
+pub(crate) fn clip_attrs(mut attrs: Vec<(String, String)>) -> Vec<(String, String)> {
+    attrs.truncate(ATTRS_LIMIT);
+    attrs.into_iter().map(|(key, value)| (clip(key, 128), clip(value, 2 * 1024))).collect()
+}
+
+/// The text with control characters written out, so that it is one harmless line.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        // Besides the control characters: line and paragraph separators and the marks that turn text around.
+        let hostile = character.is_control()
+            || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if hostile {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorder(bytes: usize, lines: usize) -> Recorder {
+        Recorder::new(Instant::now(), bytes, lines)
+    }
+
+    #[test]
+    fn lines_over_the_limit_are_counted() {
+        let mut recorder = recorder(1_000, 2);
+        for _ in 0..5 {
+            recorder.log(LogLevel::Info, "x".to_owned(), Vec::new());
+        }
+        let (lines, dropped) = recorder.finish();
+        assert_eq!((lines.len(), dropped), (2, 3));
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_grow_for_ever() {
+        let mut recorder = recorder(1 << 20, 10);
+        for _ in 0..1_000 {
+            recorder.text(Stream::Stderr, &[b'x'; 1_000]);
+        }
+        assert_eq!(recorder.stderr_tail().len(), TAIL_LIMIT);
+        let (lines, _) = recorder.finish();
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].message.len() < LINE_LIMIT + 8);
+    }
+
+    #[test]
+    fn stream_text_becomes_lines_wherever_the_writes_end() {
+        let mut recorder = recorder(1 << 20, 10);
+        for part in ["a", "b\nc", "\n", "\nd"] {
+            recorder.text(Stream::Stdout, part.as_bytes());
+        }
+        let (lines, _) = recorder.finish();
+        let texts = lines.iter().map(|line| line.message.as_str()).collect::<Vec<_>>();
+        assert_eq!(texts, ["ab", "c", "d"]);
+    }
+
+    #[test]
+    fn hostile_characters_are_written_out() {
+        assert_eq!(one_line("a\u{1b}[31m\nb\u{202e}é"), "a\\u{1b}[31m\\nb\\u{202e}é");
+        assert_eq!(clip("éé".to_owned(), 3), "é…");
+    }
+}

@@ -1,0 +1,319 @@
+//! Running a call: a fresh store and instance, the limits around it, and the report at its end.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
+
+use crate::{
+    bindings::{
+        PluginPre,
+        exports::trackside::plugin::{describe as wit, step},
+    },
+    call::{CallLimits, StepCall},
+    cancel::CancelToken,
+    engine::Shared,
+    failure::{Circumstances, StepFailure, Stopped, explain},
+    host::metrics::micros,
+    host_api::StepHost,
+    meter::Meter,
+    nobody::Nobody,
+    output,
+    plugin::Plugin,
+    recorder::{clip, one_line},
+    report::{Outcome, StepReport, Usage},
+    store_data::{CallData, HANDLES, Purpose},
+};
+
+/// What one host call may move from the guest to the host, in bytes.
+const HOSTCALL_FUEL: usize = 4 << 20;
+const DESCRIBE_LIMITS: (u64, Duration, Duration) = (256 << 20, Duration::from_secs(5), Duration::from_secs(10));
+
+/// How the guest's code came to its end.
+enum End<T> {
+    /// It returned, trapped, or used up its CPU time.
+    Itself(wasmtime::Result<T>),
+    /// The wall limit passed.
+    Wall,
+    /// It was cancelled and did not end within the grace.
+    Cancelled,
+}
+
+pub(crate) async fn run(plugin: &Plugin, mut call: StepCall, host: Arc<dyn StepHost>) -> StepReport {
+    let begin = Instant::now();
+    call.limits = call.limits.clamped();
+    if let Err(failure) = check_inputs(plugin, &call) {
+        return StepReport::failed(failure);
+    }
+    let (limits, cancel) = (call.limits, call.cancel.clone());
+    let purpose = Purpose::Run(plugin.descriptor.clone());
+    let data = CallData::new(purpose, call, host, begin, plugin.shared.tls.clone());
+    let meter = Arc::new(Meter::default());
+    let mut store = match store(&plugin.shared, data, limits, &meter) {
+        Ok(store) => store,
+        Err(error) => return StepReport::failed(StepFailure::new("host-error", format!("{error:#}")).retryable()),
+    };
+    let ready = OnceLock::new();
+    let guest = meter.run(&plugin.shared.ticker, async {
+        let instance = plugin.pre.instantiate_async(&mut store).await?;
+        // Set once, right here.
+        let _ = ready.set(micros(begin));
+        instance.trackside_plugin_step().call_run(&mut store).await
+    });
+    let end = until(guest, begin, limits, &cancel).await;
+
+    let outcome = judge(end, &store, plugin, &limits).map_err(|failure| blame_cancel(failure, &cancel));
+    let cpu = meter.ended();
+    report(outcome, store, begin, ready.get().copied().unwrap_or_default(), cpu)
+}
+
+/// Asks a plugin who it is. Blocks.
+pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Result<wit::Descriptor, String> {
+    let (memory, cpu, wall) = DESCRIBE_LIMITS;
+    let limits = CallLimits { memory, cpu, wall, ..CallLimits::default() };
+    let ask = async {
+        let begin = Instant::now();
+        let call = StepCall { limits, ..StepCall::new("", "describe", "describe") };
+        let data = CallData::new(Purpose::Describe, call, Arc::new(Nobody), begin, shared.tls.clone());
+        let meter = Arc::new(Meter::default());
+        let mut store = store(shared, data, limits, &meter).map_err(|error| format!("{error:#}"))?;
+        let guest = meter.run(&shared.ticker, async {
+            let instance = pre.instantiate_async(&mut store).await?;
+            instance.trackside_plugin_describe().call_describe(&mut store).await
+        });
+        match until(guest, begin, limits, &CancelToken::new()).await {
+            End::Itself(Ok(descriptor)) => Ok(descriptor),
+            End::Itself(Err(error)) => {
+                let failure = explain(&error, circumstances(&store, &limits));
+                let place = failure.backtrace.first().map(|frame| format!(" (in {frame})")).unwrap_or_default();
+                Err(format!("{failure}{place}"))
+            }
+            End::Wall | End::Cancelled => Err(format!("no answer within {}", show(wall))),
+        }
+    };
+    // A thread of its own: the caller may be one where a runtime is not allowed to block.
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new().name("trackside-describe".to_owned()).spawn_scoped(scope, || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .map_err(|error| error.to_string())?
+                .block_on(ask)
+        });
+        let answer = worker.map_err(|error| error.to_string())?.join();
+        answer.unwrap_or_else(|_| Err("the host panicked; please report it".to_owned()))
+    })
+}
+
+/// A store with every bound in place before any guest code runs in it.
+fn store(
+    shared: &Shared,
+    data: CallData,
+    limits: CallLimits,
+    meter: &Arc<Meter>,
+) -> wasmtime::Result<Store<CallData>> {
+    let mut store = Store::try_new(&shared.engine, data)?;
+    store.limiter(|data| &mut data.limiter);
+    // The result is moved out of the guest under the same bound as the arguments of its calls.
+    store.set_hostcall_fuel(HOSTCALL_FUEL.max(limits.output_bytes.saturating_add(64 << 10)));
+    store.set_max_component_handles(HANDLES);
+    let meter = meter.clone();
+    store.epoch_deadline_callback(move |_| {
+        if meter.now() >= limits.cpu {
+            return Err(Stopped::Cpu.into());
+        }
+        // Others get the thread for a moment, timers among them.
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    });
+    store.set_epoch_deadline(1);
+    Ok(store)
+}
+
+/// Drives the guest until it ends, its time is over, or a cancel's grace is.
+async fn until<T>(
+    guest: impl Future<Output = wasmtime::Result<T>>,
+    begin: Instant,
+    limits: CallLimits,
+    cancel: &CancelToken,
+) -> End<T> {
+    let forced = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(limits.cancel_grace).await;
+    };
+    let wall = limits.wall.saturating_sub(begin.elapsed());
+    // The guest first: a call that ends at once never sets up a timer.
+    tokio::select! {
+        biased;
+        result = guest => End::Itself(result),
+        () = forced => End::Cancelled,
+        () = tokio::time::sleep(wall) => End::Wall,
+    }
+}
+
+/// Refuses a call that cannot go well before anything is made for it.
+fn check_inputs(plugin: &Plugin, call: &StepCall) -> Result<(), StepFailure> {
+    let (size, limit) = (call.input_json.len(), call.limits.input_bytes);
+    if size > limit {
+        return Err(StepFailure::new(
+            "bad-input",
+            format!("the input has {size} bytes and the limit is {limit}: pass large data as artifacts"),
+        ));
+    }
+    for port in &plugin.descriptor.inputs {
+        let count = call.inputs.get(&port.name).map_or(0, Vec::len);
+        let wrong = match count {
+            0 if port.required => "needs an artifact and got none",
+            2.. if !port.many => "takes one artifact and got several",
+            _ => continue,
+        };
+        return Err(StepFailure::new("bad-input", format!("input port `{}` of {} {wrong}", port.name, plugin.name())));
+    }
+    Ok(())
+}
+
+/// Turns the guest's end into the step's outcome.
+fn judge(
+    end: End<Result<step::Outcome, step::StepError>>,
+    store: &Store<CallData>,
+    plugin: &Plugin,
+    limits: &CallLimits,
+) -> Result<Outcome, StepFailure> {
+    let tail = || store.data().recorder.lock().stderr_tail();
+    match end {
+        End::Wall => Err(StepFailure {
+            stderr_tail: tail(),
+            ..StepFailure::new(
+                "wall-limit",
+                format!("did not end within {}; raise limits.wall if it needs more", show(limits.wall)),
+            )
+            .retryable()
+        }),
+        End::Cancelled => Err(StepFailure {
+            stderr_tail: tail(),
+            ..StepFailure::new("cancelled", format!("was stopped {} after the cancel", show(limits.cancel_grace)))
+        }),
+        End::Itself(Err(error)) if is_oversized_result(&error) => Err(StepFailure::new(
+            "output-too-large",
+            format!("the result is larger than {} bytes: write large data to artifacts", limits.output_bytes),
+        )),
+        End::Itself(Err(error)) => Err(explain(&error, circumstances(store, limits))),
+        End::Itself(Ok(Err(error))) => {
+            Err(StepFailure { stderr_tail: tail(), ..StepFailure::from_guest(error) })
+        }
+        End::Itself(Ok(Ok(step::Outcome::Skipped(reason)))) => Ok(Outcome::Skipped(clip(one_line(&reason), 1_024))),
+        End::Itself(Ok(Ok(step::Outcome::Done(json)))) => {
+            output::check(&json, limits.output_bytes, &plugin.descriptor.output_schema).map_err(|bad| match bad {
+                output::Bad::TooLarge { size, limit } => StepFailure::new(
+                    "output-too-large",
+                    format!("the output has {size} bytes and the limit is {limit}: write large data to artifacts"),
+                ),
+                output::Bad::Document(reason) => StepFailure::new("bad-output", reason),
+            })?;
+            let produced = &store.data().produced;
+            let missing = plugin
+                .descriptor
+                .outputs
+                .iter()
+                .find(|port| port.required && !produced.iter().any(|(name, _)| *name == port.name));
+            match missing {
+                Some(port) => Err(StepFailure::new(
+                    "missing-output",
+                    format!("ended without committing an artifact for its output port `{}`", port.name),
+                )),
+                None => Ok(Outcome::Done(json)),
+            }
+        }
+    }
+}
+
+/// Whether the error came while the result was moved out of the guest: then no guest frame is on the stack.
+fn is_oversized_result(error: &wasmtime::Error) -> bool {
+    error.downcast_ref::<WasmBacktrace>().is_none()
+        && error.root_cause().to_string().contains("fuel allocated for hostcalls")
+}
+
+/// A failure after a cancel is the cancel's.
+fn blame_cancel(failure: StepFailure, cancel: &CancelToken) -> StepFailure {
+    if !cancel.is_cancelled() || failure.code == "cancelled" {
+        return failure;
+    }
+    StepFailure {
+        code: "cancelled".to_owned(),
+        retryable: false,
+        retry_after_ms: None,
+        message: format!("was cancelled and ended with {}: {}", failure.code, failure.message),
+        ..failure
+    }
+}
+
+fn circumstances(store: &Store<CallData>, limits: &CallLimits) -> Circumstances {
+    let data = store.data();
+    Circumstances {
+        refused: data.limiter.refused(),
+        stderr_tail: data.recorder.lock().stderr_tail(),
+        cpu_limit: limits.cpu,
+    }
+}
+
+fn report(
+    outcome: Result<Outcome, StepFailure>,
+    mut store: Store<CallData>,
+    begin: Instant,
+    instantiate_us: u64,
+    cpu: Duration,
+) -> StepReport {
+    let data = store.data_mut();
+    let (logs, logs_dropped) = data.recorder.lock().finish();
+    let (metrics, spans) = data.metrics.finish();
+    let mut report = StepReport {
+        outcome,
+        artifacts: std::mem::take(&mut data.produced),
+        state_writes: std::mem::take(&mut data.staged).into_writes(),
+        outbox: std::mem::take(&mut data.outbox),
+        logs,
+        logs_dropped,
+        metrics,
+        spans,
+        progress: data.metrics.progress.take(),
+        denials: std::mem::take(&mut data.denials),
+        usage: Usage {
+            cpu_us: u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX),
+            wall_us: micros(begin),
+            instantiate_us,
+            memory_peak: data.limiter.peak(),
+            ..data.usage
+        },
+    };
+    if report.outcome.is_err() {
+        report.artifacts.clear();
+        report.state_writes.clear();
+        report.outbox.clear();
+    }
+    report
+}
+
+impl StepReport {
+    /// The report of a call that never began.
+    fn failed(failure: StepFailure) -> Self {
+        Self {
+            outcome: Err(failure),
+            artifacts: Vec::new(),
+            state_writes: Vec::new(),
+            outbox: Vec::new(),
+            logs: Vec::new(),
+            logs_dropped: 0,
+            metrics: Vec::new(),
+            spans: Vec::new(),
+            progress: None,
+            denials: Vec::new(),
+            usage: Usage::default(),
+        }
+    }
+}
+
+/// A duration as people write it in a workflow.
+pub(crate) fn show(duration: Duration) -> String {
+    trackside_spec::Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).to_string()
+}

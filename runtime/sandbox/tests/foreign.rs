@@ -1,0 +1,93 @@
+//! Files that are no plugins are refused with a reason and a remedy.
+
+mod support;
+
+use support::{Bench, guest};
+use trackside_sandbox::LoadError;
+
+fn refusal(bytes: &[u8]) -> LoadError {
+    Bench::new().sandbox.load(bytes, "stranger").unwrap_err()
+}
+
+/// Replaces text by text of the same length, so that the binary stays valid.
+fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = bytes.to_vec();
+    let mut found = 0;
+    for at in 0..bytes.len() - from.len() {
+        if &bytes[at..at + from.len()] == from.as_bytes() {
+            bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+            found += 1;
+        }
+    }
+    assert!(found > 0, "{from} does not occur");
+    bytes
+}
+
+#[test]
+fn what_is_no_component_is_named_for_what_it_is() {
+    let cases: [(&[u8], &str); 7] = [
+        (b"", "empty"),
+        (b"\0asm\x01\0\0\0", "core module"),
+        (b"\0asm\x63\0\x05\0", "unknown version"),
+        (b"  (component)", "text"),
+        (b"\x7fELF\x02\x01\x01", "ELF"),
+        (b"PK\x03\x04", "something else"),
+        (b"\0as", "something else"),
+    ];
+    for (bytes, word) in cases {
+        let error = refusal(bytes);
+        assert_eq!(error.code(), "TS-0311");
+        assert!(error.to_string().contains(word) && error.to_string().contains("`stranger`"), "{error}");
+    }
+}
+
+#[test]
+fn native_code_from_outside_is_never_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = trackside_sandbox::Sandbox::new(support::settings(folder.path())).unwrap();
+    sandbox.load(&guest("echo.wasm"), "echo").unwrap();
+    let entry = std::fs::read_dir(folder.path().join("cache")).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(entry).unwrap();
+    let elf = bytes.windows(4).position(|window| window == b"\x7fELF").unwrap();
+    let error = refusal(&bytes[elf..bytes.len() - 32]);
+    assert!(error.to_string().contains("native code"), "{error}");
+}
+
+#[test]
+fn a_truncated_or_damaged_component_does_not_compile() {
+    let good = guest("echo.wasm");
+    let mut damaged = good.clone();
+    damaged[good.len() / 2..good.len() / 2 + 64].fill(0xff);
+    for bytes in [&good[..good.len() / 2], &damaged] {
+        assert_eq!(refusal(bytes).code(), "TS-0312");
+    }
+}
+
+#[test]
+fn a_component_of_another_world_is_told_what_it_lacks() {
+    let error = refusal(b"\0asm\x0d\0\x01\0");
+    assert_eq!(error.code(), "TS-0314");
+    assert!(error.to_string().contains("trackside:plugin/describe"), "{error}");
+}
+
+#[test]
+fn another_track_is_named_with_ours() {
+    let future = replaced(&guest("echo.wasm"), "@0.1.0", "@0.2.0");
+    let error = refusal(&future);
+    assert_eq!(error.code(), "TS-0313", "{error}");
+    assert!(error.to_string().contains("trackside:plugin@0.2.0"), "{error}");
+    assert!(error.to_string().contains("trackside:plugin@0.1"), "{error}");
+}
+
+#[test]
+fn imports_that_nobody_gives_are_listed() {
+    let error = refusal(&replaced(&guest("echo.wasm"), "wasi:cli/stderr@", "acme:cli/stderr@"));
+    assert_eq!(error.code(), "TS-0315", "{error}");
+    assert!(error.to_string().contains("acme:cli/stderr@"), "{error}");
+}
+
+#[test]
+fn a_file_over_the_size_limit_is_not_even_hashed() {
+    assert_eq!(refusal(&vec![0; (64 << 20) + 1]).code(), "TS-0310");
+}

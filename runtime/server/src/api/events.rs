@@ -1,0 +1,88 @@
+//! A run's events as a stream of JSON lines.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Path, State},
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
+};
+use tokio::sync::{mpsc, watch};
+use trackside_engine::{Event, RunId};
+use trackside_node::Handle;
+
+use super::Shared;
+use crate::{
+    body::Lines,
+    error::ApiError,
+    follow::{FollowError, Followed, RunFollower},
+    wire::{EventLine, StreamLine, step_of},
+};
+
+/// Lines that may wait for a slow client.
+const BUFFER: usize = 64;
+
+impl From<FollowError> for ApiError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Closed(_) => Self::closing(),
+            other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+/// `GET /v1/runs/{id}/events`
+pub(super) async fn follow(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let run: RunId = id.parse().map_err(|_| ApiError::no_such_run(&id))?;
+    let Some(follower) = RunFollower::open(shared.handle.clone(), run).await? else {
+        return Err(ApiError::no_such_run(&id));
+    };
+    let steps = step_ids(&shared.handle, run).await;
+    let (lines, body) = mpsc::channel(BUFFER);
+    tokio::spawn(send(follower, steps, lines, shared.closing.clone()));
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::new(Lines(body))).into_response())
+}
+
+async fn send(
+    mut follower: RunFollower,
+    steps: Vec<String>,
+    lines: mpsc::Sender<Bytes>,
+    mut closing: watch::Receiver<bool>,
+) {
+    loop {
+        let next = tokio::select! {
+            next = follower.next() => next,
+            // Nobody reads any more.
+            () = lines.closed() => return,
+            _ = closing.wait_for(|closing| *closing) => Err(FollowError::Closed(trackside_node::NodeError::Closed)),
+        };
+        let (line, last) = match next {
+            Ok(Some(Followed::Event { at_ms, event })) => {
+                let step_id = name_of(&event, &steps);
+                (StreamLine::Event(Box::new(EventLine { at_ms, step_id, event })), false)
+            }
+            Ok(Some(Followed::Settled) | None) => (StreamLine::Settled, true),
+            Err(error) => (StreamLine::Error(error.into()), true),
+        };
+        if lines.send(line.to_bytes().into()).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+fn name_of(event: &Event, steps: &[String]) -> Option<String> {
+    step_of(event).and_then(|step| steps.get(step.get()).cloned())
+}
+
+/// Ids of the steps of the definition that the run started with; none when it can not be read, which costs the lines
+/// their `step_id` and nothing else.
+async fn step_ids(handle: &Handle, run: RunId) -> Vec<String> {
+    let readers = handle.readers().clone();
+    let ids = tokio::task::spawn_blocking(move || {
+        let source = readers.with(|reader| reader.definition_of(run)).ok().flatten()?;
+        let plan = trackside_spec::load_workflow("definition", &source).ok()?;
+        Some(plan.steps.iter().map(|step| step.id.clone()).collect())
+    });
+    ids.await.ok().flatten().unwrap_or_default()
+}

@@ -1,0 +1,44 @@
+//! The API's pages.
+
+mod events;
+mod runs;
+mod status;
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use tokio::sync::watch;
+use trackside_node::{Handle, Project};
+
+use crate::error::ApiError;
+
+/// What every page needs.
+pub(crate) struct Shared {
+    /// The node.
+    pub(crate) handle: Handle,
+    /// What it runs.
+    pub(crate) project: Arc<Project>,
+    /// When the server came up.
+    pub(crate) started: Instant,
+    /// Becomes true when the server goes down.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone)]
+pub(crate) struct Peer(pub(crate) String);
+
+/// All pages.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/runs", post(runs::start))
+        .route("/v1/runs/{id}/events", get(events::follow))
+        .route("/v1/runs/{id}/cancel", post(runs::cancel))
+        .route("/v1/status", get(status::status))
+        .fallback(async || ApiError::no_such_path())
+        .method_not_allowed_fallback(async || ApiError::no_such_method())
+        .with_state(shared)
+}

@@ -1,0 +1,64 @@
+//! Starting and cancelling runs.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, State},
+    http::{Request, StatusCode},
+};
+use trackside_engine::RunId;
+
+use super::{Peer, Shared};
+use crate::{
+    body::read_json,
+    error::ApiError,
+    start::{StartError, start_run},
+    wire::{Accepted, Cancelled, StartRun},
+};
+
+impl From<StartError> for ApiError {
+    fn from(error: StartError) -> Self {
+        let text = error.to_string();
+        // The code has a field of its own here.
+        let message = text.split_once("] ").map_or(text.as_str(), |(_, message)| message);
+        match error {
+            StartError::UnknownWorkflow { .. } => Self::refused("TS-0711", message),
+            StartError::Refused { .. } => Self::refused("TS-0712", message),
+            StartError::File { .. } => Self::refused("TS-0713", message),
+            StartError::Busy => Self::busy(),
+            StartError::Node(_) => Self::closing(),
+        }
+    }
+}
+
+/// `POST /v1/runs`
+pub(super) async fn start(
+    State(shared): State<Arc<Shared>>,
+    request: Request<Body>,
+) -> Result<(StatusCode, Json<Accepted>), ApiError> {
+    let request: StartRun = read_json(request).await?;
+    let run = start_run(&shared.handle, &shared.project, request).await?;
+    Ok((StatusCode::ACCEPTED, Json(Accepted { run })))
+}
+
+/// `POST /v1/runs/{id}/cancel`
+pub(super) async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    Path(id): Path<String>,
+) -> Result<Json<Cancelled>, ApiError> {
+    let run: RunId = id.parse().map_err(|_| ApiError::no_such_run(&id))?;
+    if shared.handle.cancel(run, &peer).await.map_err(|_| ApiError::closing())? {
+        return Ok(Json(Cancelled { run, cancelled: true }));
+    }
+    let readers = shared.handle.readers().clone();
+    let known = tokio::task::spawn_blocking(move || readers.with(|reader| reader.run(run))).await;
+    match known {
+        Ok(Ok(Some(_))) => Err(ApiError::not_live(run)),
+        Ok(Ok(None)) => Err(ApiError::no_such_run(&id)),
+        Ok(Err(error)) => Err(ApiError::internal(error.to_string())),
+        Err(_) => Err(ApiError::closing()),
+    }
+}

@@ -1,0 +1,152 @@
+//! What can go wrong at the socket, and how it is told to a client.
+
+use std::path::PathBuf;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+
+/// Why the server does not start. Codes TS-0701 to TS-0709.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The kernel takes no path of this length.
+    #[error(
+        "[TS-0701] the socket's path {} has {length} bytes, the system allows {max}; move the project to a shorter path, or \
+         set a shorter `data` in [node] of trackside.toml", path.display(), max = crate::MAX_SOCKET_PATH
+    )]
+    PathTooLong {
+        /// The path.
+        path: PathBuf,
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// Something lies where the socket should be.
+    #[error("[TS-0702] {} is in the way: it is not a socket; move it elsewhere", path.display())]
+    Occupied {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("[TS-0703] cannot {action} the socket {}: {source}; the data folder must be writable and on a local disk", path.display())]
+    Socket {
+        /// What was being done.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// An answer that is not a success: `{"error": {"code": …, "message": …}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// Stable code, TS-0710 and up.
+    pub code: String,
+    /// One line for people.
+    pub message: String,
+    /// The HTTP status; not part of the document.
+    #[serde(skip)]
+    pub status: u16,
+}
+
+/// The document around an [`ApiError`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ErrorDocument {
+    pub(crate) error: ApiError,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), status: status.as_u16() }
+    }
+
+    /// TS-0710: the request itself is wrong.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "TS-0710", message)
+    }
+
+    /// With a code of its own.
+    pub(crate) fn refused(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// TS-0714: too much is under way.
+    pub(crate) fn busy() -> Self {
+        let message = "the node has too many runs under way, or its disk refuses commits; try again in a moment, and look at \
+                       `trouble` in /v1/status";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "TS-0714", message)
+    }
+
+    /// TS-0715: there is no such run.
+    pub(crate) fn no_such_run(run: &str) -> Self {
+        let run: String = run.chars().take(40).collect();
+        let message = format!("there is no run {run:?}; `trackside runs list` prints the ids");
+        Self::new(StatusCode::NOT_FOUND, "TS-0715", message)
+    }
+
+    /// TS-0716: the run is over.
+    pub(crate) fn not_live(run: trackside_engine::RunId) -> Self {
+        Self::new(StatusCode::CONFLICT, "TS-0716", format!("run {run} has ended already; there is nothing to cancel"))
+    }
+
+    /// TS-0717: the node is going down.
+    pub(crate) fn closing() -> Self {
+        let message = "the node is going down; what was accepted goes on at its next start";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "TS-0717", message)
+    }
+
+    /// TS-0718: more than the API reads.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let message = format!("the body is larger than {limit} bytes; give large data as a file");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TS-0718", message)
+    }
+
+    /// TS-0719: the client took too long.
+    pub(crate) fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "TS-0719", "the body did not arrive in time; send it at once")
+    }
+
+    /// TS-0720: the node's own fault.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "TS-0720", message)
+    }
+
+    /// TS-0721: no such page.
+    pub(crate) fn no_such_path() -> Self {
+        let message = "there is nothing here; the API has POST /v1/runs, GET /v1/runs/{id}/events, \
+                       POST /v1/runs/{id}/cancel and GET /v1/status";
+        Self::new(StatusCode::NOT_FOUND, "TS-0721", message)
+    }
+
+    /// TS-0721: the path is there for another method.
+    pub(crate) fn no_such_method() -> Self {
+        let mut error = Self::no_such_path();
+        error.status = StatusCode::METHOD_NOT_ALLOWED.as_u16();
+        error
+    }
+}
+
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{}] {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let busy = status == StatusCode::SERVICE_UNAVAILABLE;
+        let mut response = (status, Json(ErrorDocument { error: self })).into_response();
+        if busy {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

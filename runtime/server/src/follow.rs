@@ -1,0 +1,201 @@
+//! A run's events, history and live, each exactly once and in order.
+//!
+//! The journal and the live updates overlap: the watch is set first, then the journal is read, so nothing can fall
+//! between them; what comes twice is left out. One update is one journal entry with the same text, and updates come in
+//! the journal's order, so the overlap is found by comparing texts. A watcher that falls behind is dropped by the node;
+//! it starts again and leaves out as many entries as it has given already.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc::Receiver;
+use trackside_engine::{Event, RunId};
+use trackside_node::{Handle, NodeError, core::RunUpdate};
+use trackside_store::{JournalRow, StoreError};
+
+/// Why a run can not be followed (any further).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// The node is going down.
+    #[error(transparent)]
+    Closed(#[from] NodeError),
+    /// Its past can not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An entry of the journal is not what it should be.
+    #[error("[TS-0730] the journal of run {run} is damaged: {reason}; restore the data folder from a copy")]
+    Damaged {
+        /// Whose.
+        run: RunId,
+        /// What was found.
+        reason: String,
+    },
+}
+
+/// What a [`RunFollower`] gives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Followed {
+    /// Something happened; it is on disk.
+    Event {
+        /// When, milliseconds since 1970.
+        at_ms: i64,
+        /// What.
+        event: Event,
+    },
+    /// The run has ended and everything that it staged was carried out. The last.
+    Settled,
+}
+
+/// Follows one run.
+pub struct RunFollower {
+    handle: Handle,
+    run: RunId,
+    /// Journal entries given so far.
+    given: usize,
+    /// Texts of the entries that may still come a second time as live updates.
+    overlap: VecDeque<String>,
+    queue: VecDeque<Followed>,
+    live: Option<Receiver<RunUpdate>>,
+    over: bool,
+}
+
+/// What the store knows of a run at one moment.
+struct Snapshot {
+    settled: bool,
+    rows: Vec<JournalRow>,
+}
+
+impl RunFollower {
+    /// Starts to follow a run, from its first event. `None` when there is no such run.
+    ///
+    /// # Errors
+    /// When the store can not be read or the node is going down.
+    pub async fn open(handle: Handle, run: RunId) -> Result<Option<Self>, FollowError> {
+        let mut follower =
+            Self { handle, run, given: 0, overlap: VecDeque::new(), queue: VecDeque::new(), live: None, over: false };
+        Ok(follower.catch_up().await?.then_some(follower))
+    }
+
+    /// What happened next; `None` after [`Followed::Settled`].
+    ///
+    /// # Errors
+    /// [`FollowError::Closed`] when the node goes down before the run is over, or as [`RunFollower::open`].
+    pub async fn next(&mut self) -> Result<Option<Followed>, FollowError> {
+        loop {
+            if let Some(next) = self.queue.pop_front() {
+                self.over |= next == Followed::Settled;
+                return Ok(Some(next));
+            }
+            if self.over {
+                return Ok(None);
+            }
+            match &mut self.live {
+                Some(live) => match live.recv().await {
+                    Some(update) => self.take(update).await?,
+                    // It fell behind, or the node is going down; in the second case the new watch is refused.
+                    None => self.live = None,
+                },
+                None => {
+                    self.catch_up().await?;
+                }
+            }
+        }
+    }
+
+    /// Queues what the journal has and has not been given; watches unless the run is settled. Says whether there is
+    /// such a run.
+    async fn catch_up(&mut self) -> Result<bool, FollowError> {
+        let Some(before) = self.snapshot().await? else { return Ok(false) };
+        if before.settled {
+            self.queue_rows(&before.rows)?;
+            self.queue.push_back(Followed::Settled);
+            return Ok(true);
+        }
+        // The node takes messages in order: what is committed after the snapshot below is published to this watch.
+        let live = self.handle.watch(Some(self.run))?;
+        let Some(after) = self.snapshot().await? else { return Ok(false) };
+        self.queue_rows(&after.rows)?;
+        if after.settled {
+            self.queue.push_back(Followed::Settled);
+        } else {
+            self.overlap = after.rows.into_iter().map(|row| row.events).collect();
+            self.live = Some(live);
+        }
+        Ok(true)
+    }
+
+    fn queue_rows(&mut self, rows: &[JournalRow]) -> Result<(), FollowError> {
+        for row in rows.iter().skip(self.given) {
+            let events: Vec<Event> = serde_json::from_str(&row.events)
+                .map_err(|error| FollowError::Damaged { run: self.run, reason: format!("entry {}: {error}", row.seq) })?;
+            self.queue.extend(events.into_iter().map(|event| Followed::Event { at_ms: row.at_ms, event }));
+        }
+        self.given = self.given.max(rows.len());
+        Ok(())
+    }
+
+    async fn take(&mut self, update: RunUpdate) -> Result<(), FollowError> {
+        if !update.events.is_empty() && !self.came_before(&update) {
+            self.given += 1;
+            let events = update.events.iter().cloned();
+            self.queue.extend(events.map(|event| Followed::Event { at_ms: update.at_ms, event }));
+        }
+        if update.settled {
+            // For a run that had ended before a restart every delivery says so; the store knows whether it was the last.
+            if self.is_settled().await? {
+                self.queue.push_back(Followed::Settled);
+            } else {
+                self.live = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the journal that was read has the update already.
+    fn came_before(&mut self, update: &RunUpdate) -> bool {
+        if self.overlap.is_empty() {
+            return false;
+        }
+        let text = serde_json::to_string(&*update.events).unwrap_or_default();
+        match self.overlap.iter().position(|known| *known == text) {
+            Some(place) => {
+                self.overlap.drain(..=place);
+                true
+            }
+            None => {
+                // Updates come in order: behind the first new one there is no old one.
+                self.overlap = VecDeque::new();
+                false
+            }
+        }
+    }
+
+    async fn snapshot(&self) -> Result<Option<Snapshot>, FollowError> {
+        let run = self.run;
+        self.read(move |reader| {
+            let Some(row) = reader.run(run)? else { return Ok(None) };
+            // Asked before the journal is read: a run that is settled now has its whole journal.
+            let settled = row.ended_ms.is_some() && reader.outbox_of(run)? == 0;
+            Ok(Some(Snapshot { settled, rows: reader.journal(run)? }))
+        })
+        .await
+    }
+
+    async fn is_settled(&self) -> Result<bool, FollowError> {
+        let run = self.run;
+        self.read(move |reader| {
+            let ended = reader.run(run)?.is_some_and(|row| row.ended_ms.is_some());
+            Ok(ended && reader.outbox_of(run)? == 0)
+        })
+        .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&trackside_store::Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, FollowError> {
+        let readers = self.handle.readers().clone();
+        let answer = tokio::task::spawn_blocking(move || readers.with(ask)).await;
+        Ok(answer.map_err(|_| NodeError::Closed)??)
+    }
+}

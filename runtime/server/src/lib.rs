@@ -1,0 +1,26 @@
+//! The box's own HTTP API on a Unix socket, and the client that the CLI talks to it with.
+//!
+//! [`Server`] answers for a running [`Node`](trackside_node::Node): start a run, follow it, cancel it, ask how things
+//! stand. [`Client`] is the other end. [`RunFollower`] gives a run's events from the first to the last, history and live,
+//! each exactly once; [`start_run`] is the one way in which a run is started by hand, over the socket or in process.
+//!
+//! The socket belongs to the user that runs the node (mode 0600): whoever can connect may do what that user may. This
+//! room decides nothing about runs and writes nothing but its socket; it may use the node and everything below it.
+
+mod api;
+mod body;
+mod client;
+mod error;
+mod follow;
+mod serve;
+mod socket;
+mod start;
+mod wire;
+
+pub use client::{Client, ClientError, Events};
+pub use error::{ApiError, ServerError};
+pub use follow::{FollowError, Followed, RunFollower};
+pub use serve::Server;
+pub use socket::{MAX_SOCKET_PATH, socket_path};
+pub use start::{StartError, start_run};
+pub use wire::{Accepted, Cancelled, EventLine, StartRun, StatusDocument, StreamLine, WorkflowStatus};

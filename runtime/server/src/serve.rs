@@ -1,0 +1,144 @@
+//! The server: accepts connections until it is told to stop.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+use trackside_node::{Node, Project};
+
+use crate::{
+    api::{Peer, Shared, router},
+    error::ServerError,
+    socket::{listen, socket_path},
+};
+
+/// Connections at a time; one more waits until another ends.
+const MAX_CONNECTIONS: usize = 64;
+/// How long a request's headers may take, and how long a connection may idle between two.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a request's headers that are kept.
+const MAX_HEADERS: usize = 16 << 10;
+/// How long requests under way have when the server stops.
+const GRACE: Duration = Duration::from_secs(2);
+/// Accepting fails when the process has no file left; it is tried again after this time.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// A running server. Dropping it stops accepting at once; [`Server::stop`] lets requests under way end.
+pub struct Server {
+    path: PathBuf,
+    closing: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens on the socket in the data folder of `project`, which `node` runs. Needs a tokio runtime.
+    ///
+    /// The running node is what proves that this process holds the data folder's lock, and so that a socket lying
+    /// there is nobody's.
+    ///
+    /// # Errors
+    /// When the socket can not be made.
+    pub fn start(node: &Node, project: Arc<Project>) -> Result<Self, ServerError> {
+        let data_dir = project.data_dir();
+        let listener = listen(&data_dir)?;
+        let (closing, closed) = watch::channel(false);
+        let shared = Shared { handle: node.handle(), project, started: Instant::now(), closing: closed.clone() };
+        let accepting = tokio::spawn(accept(listener, router(Arc::new(shared)), closed));
+        Ok(Self { path: socket_path(&data_dir), closing, accepting })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes no new connections, ends event streams, lets requests under way end within two seconds, and removes the
+    /// socket. To be called while the node still runs.
+    pub async fn stop(mut self) {
+        self.remove();
+        self.closing.send_replace(true);
+        // The task waits no longer than its grace; it ends in any case.
+        let _ = (&mut self.accepting).await;
+    }
+
+    fn remove(&self) {
+        // When it is gone already, all the better.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !self.accepting.is_finished() {
+            self.remove();
+            self.accepting.abort();
+        }
+    }
+}
+
+async fn accept(listener: UnixListener, router: Router, mut closing: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let next = async {
+            let place = places.clone().acquire_owned().await.ok()?;
+            Some((listener.accept().await, place))
+        };
+        let accepted = tokio::select! {
+            accepted = next => accepted,
+            _ = closing.wait_for(|closing| *closing) => break,
+        };
+        let Some((accepted, place)) = accepted else { break };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = connection(&graceful, stream, &router);
+                tokio::spawn(async move {
+                    // A client that breaks off is its own affair.
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were cut off");
+    }
+}
+
+fn connection(
+    graceful: &GracefulShutdown,
+    stream: UnixStream,
+    router: &Router,
+) -> impl Future<Output = hyper::Result<()>> + use<> {
+    let peer = stream.peer_cred().map_or_else(|_| "unknown".to_owned(), |peer| format!("uid {}", peer.uid()));
+    let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer))));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_buf_size(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    graceful.watch(connection)
+}

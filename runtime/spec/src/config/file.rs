@@ -1,0 +1,209 @@
+//! The Rust types of `trackside.toml`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::units::{ByteSize, Duration};
+
+/// The settings of one box. An empty file is a complete one.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "the settings of a node")]
+#[schemars(title = "Trackside node")]
+pub struct NodeConfig {
+    /// The node itself.
+    pub node: NodeSection,
+    /// Bounds of every step. A workflow can set its own `memory`, `cpu` and `wall` for a step.
+    pub limits: NodeLimits,
+    /// What runs ONNX models.
+    pub engine: EngineConfig,
+    /// Models by the name that workflows use.
+    pub models: BTreeMap<String, ModelConfig>,
+    /// What no workflow on this box may go beyond, whatever its `allow` says.
+    pub policy: Policy,
+}
+
+/// The node itself. Relative paths start at the folder of `trackside.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a [node] table")]
+#[schemars(rename = "Node")]
+pub struct NodeSection {
+    /// The node's name in logs and journals. Without one it is the machine's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The folder of the database and the artifacts.
+    pub data: String,
+    /// The folder of the workflow files.
+    pub workflows: String,
+    /// The folder of the project's own plugins.
+    pub plugins: String,
+    /// `full`: nothing acknowledged is lost in a power cut. `relaxed`: at most the last second is done again.
+    pub durability: Durability,
+    /// How many steps run at the same time; 0 is twice the number of cores.
+    #[schemars(range(max = 4096))]
+    pub max_steps: u32,
+    /// How much the node says on standard error.
+    pub log: LogLevel,
+}
+
+impl Default for NodeSection {
+    fn default() -> Self {
+        Self {
+            name: None,
+            data: ".trackside".to_owned(),
+            workflows: "workflows".to_owned(),
+            plugins: "plugins".to_owned(),
+            durability: Durability::default(),
+            max_steps: 0,
+            log: LogLevel::default(),
+        }
+    }
+}
+
+/// What a power cut may cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Nothing that was acknowledged.
+    #[default]
+    Full,
+    /// The last second, which is done again.
+    Relaxed,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say all there is to say")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// The level's name in lower case, as log filters take it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// Bounds of one step attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a [limits] table")]
+#[schemars(rename = "NodeLimits")]
+pub struct NodeLimits {
+    /// Memory of a plugin, when its step sets no limit of its own.
+    pub memory: ByteSize,
+    /// Computing time of a plugin, when its step sets no limit of its own.
+    pub cpu: Duration,
+    /// Time of one attempt of a plugin, when its step sets no limit of its own.
+    pub wall: Duration,
+    /// The input document of a step as JSON.
+    pub input: ByteSize,
+    /// The result of a step as JSON.
+    pub output: ByteSize,
+    /// What a step may log; the rest is dropped and counted.
+    pub log: ByteSize,
+    /// All artifacts of a step together.
+    pub artifact: ByteSize,
+    /// How many artifacts a step may make.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub artifacts: u32,
+    /// One value that a step keeps as state.
+    pub state_value: ByteSize,
+    /// One tensor.
+    pub tensor: ByteSize,
+    /// The body of an HTTP request or response.
+    pub http_body: ByteSize,
+    /// How many HTTP requests a step may make.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub http_requests: u32,
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::from_mib(64),
+            cpu: Duration::from_millis(10_000),
+            wall: Duration::from_millis(60_000),
+            input: ByteSize::from_mib(1),
+            output: ByteSize::from_mib(1),
+            log: ByteSize::from_bytes(256 << 10),
+            artifact: ByteSize::from_mib(1024),
+            artifacts: 1000,
+            state_value: ByteSize::from_mib(1),
+            tensor: ByteSize::from_mib(256),
+            http_body: ByteSize::from_mib(16),
+            http_requests: 100,
+        }
+    }
+}
+
+/// What runs ONNX models.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "an [engine] table")]
+#[schemars(rename = "Engine")]
+pub struct EngineConfig {
+    /// Path of ONNX Runtime's library. Without it the usual places are searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onnxruntime: Option<String>,
+    /// The engine of models that choose none. `auto`: ONNX Runtime where its library is found, otherwise the built-in
+    /// one if the model passes its self-test there.
+    pub prefer: EngineChoice,
+}
+
+/// The engine of a model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// The best one that can run the model.
+    #[default]
+    Auto,
+    /// ONNX Runtime.
+    OnnxRuntime,
+    /// The built-in engine.
+    Rten,
+}
+
+/// A model that workflows can use by name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a model: a table with `path`")]
+#[schemars(rename = "Model")]
+pub struct ModelConfig {
+    /// The ONNX file.
+    pub path: String,
+    /// The engine that runs it.
+    #[serde(default)]
+    pub engine: EngineChoice,
+    /// A safetensors file with inputs `in.NAME` and the outputs `out.NAME` that the model must give for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selftest: Option<String>,
+}
+
+/// What no workflow on this box may go beyond.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a [policy] table")]
+pub struct Policy {
+    /// The only origins that may be called. Without this key the workflows decide; an empty list forbids all calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<Vec<String>>,
+    /// The only folders that files may be delivered below. Without this key any folder below the project is possible,
+    /// and no absolute one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deliver: Option<Vec<String>>,
+    /// Whether private networks may be called at all. Without this key the workflows decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_network: Option<bool>,
+}

@@ -1,0 +1,13 @@
+//! `trackside.toml`: the settings of one box.
+//!
+//! Every key here is one that the node enforces; there are no others. The comments on the fields become the JSON
+//! Schema's descriptions and the reference page.
+
+mod file;
+mod load;
+mod policy;
+
+pub use file::{
+    Durability, EngineChoice, EngineConfig, LogLevel, ModelConfig, NodeConfig, NodeLimits, NodeSection, Policy,
+};
+pub use load::load_node_config;

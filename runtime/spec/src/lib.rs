@@ -1,0 +1,28 @@
+//! What people write, made exact: workflow YAML and node TOML become a validated [`Plan`] and [`NodeConfig`].
+//!
+//! Every other room may call this one; it calls none of them. It holds the shared vocabulary (digests, artifact
+//! references, tensors, durations, sizes), the expression language, and the JSON Schemas that are generated from the
+//! same Rust types that parse the files. It never reads a clock, the network or a folder: callers hand in text.
+
+pub mod artifact;
+pub mod config;
+pub mod expr;
+mod ordered;
+mod origin;
+pub mod plan;
+pub mod schema;
+mod spec_error;
+pub mod tensor;
+mod tree;
+pub mod units;
+pub mod workflow;
+
+pub use artifact::{ArtifactRef, Digest, DigestError};
+pub use config::{NodeConfig, load_node_config};
+pub use expr::{Expr, ExprError, Name, Scope, Template, TemplateProblem};
+pub use plan::*;
+pub use schema::{node_schema, reference_markdown, scaffold_workflow, workflow_schema};
+pub use spec_error::{Problem, SpecError};
+pub use tensor::{ElementType, Tensor, TensorError};
+pub use units::{ByteSize, Duration, UnitError};
+pub use workflow::{ParamProblem, load_workflow, parse_param};

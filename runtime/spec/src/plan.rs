@@ -1,0 +1,342 @@
+//! A workflow after every check: what the engine and the node work with.
+//!
+//! A [`Plan`] can only be made by loading a workflow file, so whoever holds one may rely on it: step indices are in
+//! range, `needs` has no cycle, every expression compiles and uses only names that exist where it stands.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    artifact::Digest,
+    expr::{Expr, Template},
+    units::{ByteSize, Duration},
+};
+
+/// A step's place in [`Plan::steps`]. Finally handlers come after the ordinary steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepIndex(pub u16);
+
+impl StepIndex {
+    /// The index for slices.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A validated workflow.
+#[derive(Debug)]
+pub struct Plan {
+    /// The workflow's name, unique in a project.
+    pub name: String,
+    /// One line for people.
+    pub description: Option<String>,
+    /// SHA-256 of the source text: the definition's version.
+    pub digest: Digest,
+    /// The file as written; kept with every run that started on it.
+    pub source: String,
+    /// Declared parameters, in the order of the file.
+    pub params: Vec<Param>,
+    /// What starts the workflow besides a person.
+    pub triggers: Vec<Trigger>,
+    /// The longest that a run may take, `finally` handlers not counted.
+    pub timeout: Option<Duration>,
+    /// Ordinary steps in the order of the file, then the finally handlers.
+    pub steps: Vec<Step>,
+    /// The finally handlers and when each runs; their indices follow the ordinary steps'.
+    pub finally: Vec<Finally>,
+}
+
+impl Plan {
+    /// How many of [`Plan::steps`] are ordinary steps.
+    #[must_use]
+    pub fn ordinary_steps(&self) -> usize {
+        self.steps.len() - self.finally.len()
+    }
+
+    /// The step with this index.
+    #[must_use]
+    pub fn step(&self, index: StepIndex) -> &Step {
+        &self.steps[index.get()]
+    }
+
+    /// The index of the step with this id.
+    #[must_use]
+    pub fn index_of(&self, id: &str) -> Option<StepIndex> {
+        let position = self.steps.iter().position(|step| step.id == id)?;
+        u16::try_from(position).ok().map(StepIndex)
+    }
+}
+
+/// A handler that runs after the ordinary steps have ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Finally {
+    /// Which end of the run calls it.
+    pub on: FinallyOn,
+    /// The handler's body; its id in the run is `finally.succeeded` and so on.
+    pub step: StepIndex,
+}
+
+/// The ends of a run that a finally handler can wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FinallyOn {
+    /// Every step succeeded or was skipped.
+    Succeeded,
+    /// A step failed, or the run's time was over.
+    Failed,
+    /// Somebody cancelled the run.
+    Cancelled,
+    /// Any end.
+    Always,
+}
+
+/// One parameter of a workflow.
+#[derive(Debug, Clone)]
+pub struct Param {
+    /// Its name in `params.NAME`.
+    pub name: String,
+    /// The type its value must have.
+    pub kind: ParamKind,
+    /// For people.
+    pub description: Option<String>,
+    /// Used when a run does not give the parameter; without one the parameter is required.
+    pub default: Option<Value>,
+    /// Smallest number allowed.
+    pub minimum: Option<f64>,
+    /// Largest number allowed.
+    pub maximum: Option<f64>,
+    /// The only values allowed; empty when all are.
+    pub choices: Vec<Value>,
+}
+
+/// The type of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names are JSON Schema's")]
+pub enum ParamKind {
+    String,
+    Number,
+    Integer,
+    Boolean,
+    Object,
+    Array,
+}
+
+/// What starts a workflow.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// Unique in the project and stable while the trigger's own definition does not change in kind or position:
+    /// `WORKFLOW/file-0`, `WORKFLOW/cron-1`. Ledgers and cron positions are kept under it.
+    pub id: String,
+    /// The kind and its settings.
+    pub kind: TriggerKind,
+}
+
+/// The kinds of trigger.
+#[derive(Debug, Clone)]
+pub enum TriggerKind {
+    /// Files that appear in a folder.
+    File(FileTrigger),
+    /// A schedule.
+    Cron(CronTrigger),
+}
+
+/// Settings of a file trigger.
+#[derive(Debug, Clone)]
+pub struct FileTrigger {
+    /// Folder, absolute or relative to the project.
+    pub path: String,
+    /// Pattern that a file's path below `path` must match (`globset` syntax, `/` is literal for `*`).
+    pub glob: String,
+    /// How long size and modification time must stand still. A close after writing or a move into the folder ends
+    /// the wait at once.
+    pub settle: Duration,
+    /// What makes two files the same.
+    pub identity: Identity,
+    /// What to do with files that are there when the trigger is seen for the first time.
+    pub existing: Existing,
+    /// What happens to the file when its run is accepted.
+    pub claim: Claim,
+}
+
+/// What makes two files the same file to a trigger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Identity {
+    /// The same bytes, wherever they lie and whatever they are called.
+    #[default]
+    Content,
+    /// The same path, size and modification time.
+    Stat,
+}
+
+/// What a trigger does with files that were there before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Existing {
+    /// They start runs like any other.
+    #[default]
+    Run,
+    /// They are entered into the ledger and start nothing.
+    Ignore,
+}
+
+/// What happens to a file when its run is accepted. Its bytes are an artifact of the run in either case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Claim {
+    /// It leaves the watched folder: its bytes are in the artifact store, the ledger names the run.
+    #[default]
+    Move,
+    /// It stays where it is.
+    Keep,
+}
+
+/// Settings of a cron trigger.
+#[derive(Debug, Clone)]
+pub struct CronTrigger {
+    /// Five fields (minute first) or six (second first), in the dialect that the book describes.
+    pub schedule: String,
+    /// IANA zone name, `UTC` when the file says nothing.
+    pub timezone: String,
+    /// What to do about times that passed while the node was down or the clock jumped.
+    pub misfire: Misfire,
+}
+
+/// What to do about missed schedule times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Misfire {
+    /// Nothing.
+    Skip,
+    /// One run, for the latest missed time.
+    #[default]
+    Latest,
+}
+
+/// One step.
+#[derive(Debug)]
+pub struct Step {
+    /// Its name in the workflow, `steps.ID` in expressions.
+    pub id: String,
+    /// Steps that must have ended well before this one starts.
+    pub needs: Vec<StepIndex>,
+    /// The step is skipped when this is false.
+    pub when: Option<Expr>,
+    /// What the step does.
+    pub action: Action,
+    /// What to do when it fails with a retryable error.
+    pub retry: Retry,
+    /// From the first start to the last end, retries and waits included.
+    pub timeout: Option<Duration>,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub enum Action {
+    /// Runs a sandboxed component.
+    Plugin(PluginCall),
+    /// Runs an ONNX model.
+    Model(ModelCall),
+}
+
+/// A call of a plugin.
+#[derive(Debug)]
+pub struct PluginCall {
+    /// A name (bundled, or `plugins/NAME.wasm` in the project) or a path ending in `.wasm`.
+    pub plugin: String,
+    /// The input document.
+    pub with: Template,
+    /// Bounds; every field has the node's default when the file says nothing.
+    pub limits: Limits,
+    /// What the step may do beyond computing. Empty: a pure function of its inputs.
+    pub allow: Allow,
+}
+
+/// A call of a model.
+#[derive(Debug)]
+pub struct ModelCall {
+    /// A name from `[models]` in the node's config, or a path ending in `.onnx`.
+    pub model: String,
+    /// Input name to value: a tensor artifact, or nested JSON arrays.
+    pub inputs: Template,
+}
+
+/// Retry policy of a step. Only errors that the step calls retryable are retried.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retry {
+    /// Retries after the first attempt; 0 = none.
+    pub times: u32,
+    /// The wait before the first retry.
+    pub wait: Duration,
+    /// The wait grows by this factor with every retry.
+    pub factor: f64,
+    /// No wait is longer.
+    pub max: Duration,
+    /// How chance enters.
+    pub jitter: Jitter,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            times: 0,
+            wait: Duration::from_millis(1_000),
+            factor: 2.0,
+            max: Duration::from_millis(60_000),
+            jitter: Jitter::Full,
+        }
+    }
+}
+
+/// How chance enters a retry's wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Jitter {
+    /// Evenly between nothing and the computed wait.
+    #[default]
+    Full,
+    /// The computed wait itself.
+    None,
+}
+
+/// Bounds of one plugin call. `None` = the node's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// Linear memory, summed over all memories of the instance.
+    pub memory: Option<ByteSize>,
+    /// Time spent executing guest code.
+    pub cpu: Option<Duration>,
+    /// Wall clock of one attempt, host calls included.
+    pub wall: Option<Duration>,
+}
+
+/// What a step may do beyond computing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// Allowed origins, `scheme://host[:port][/path-prefix]`.
+    pub http: Vec<String>,
+    /// Addresses of private networks (loopback, RFC 1918, link-local) may be called for the origins of `http`.
+    pub private_network: bool,
+    /// Models that the step may open, names as in [`ModelCall::model`].
+    pub models: Vec<String>,
+    /// Whether the step may keep state.
+    pub state: bool,
+    /// Folders that outbox files may be delivered below, relative to the project or absolute.
+    pub deliver: Vec<String>,
+}
+
+impl Allow {
+    /// Whether the step is a pure function of its inputs, state excepted: nothing it does is seen outside before its
+    /// result is committed.
+    #[must_use]
+    pub fn has_direct_effects(&self) -> bool {
+        !self.http.is_empty()
+    }
+}
+
+/// Names to values, as `params` and `trigger` appear in expressions.
+pub type Document = BTreeMap<String, Value>;

@@ -1,0 +1,142 @@
+//! Parameter values of one run.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    plan::{Param, ParamKind, Plan},
+    spec_error::suggest,
+};
+
+/// Why a run's parameter is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParamProblem {
+    /// The parameter.
+    pub name: String,
+    /// What is wrong with it.
+    pub message: String,
+    /// What to do, if that is known.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for ParamProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "parameter `{}`: {}", self.name, self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, " ({help})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ParamProblem {}
+
+impl Plan {
+    /// The complete `params` document of a run that was given `given`: defaults filled in, everything checked.
+    ///
+    /// # Errors
+    /// One problem for every name that is not declared, every value that does not fit, every required parameter that
+    /// is absent.
+    pub fn bind_params(&self, given: &Map<String, Value>) -> Result<Map<String, Value>, Vec<ParamProblem>> {
+        let mut problems = Vec::new();
+        let known: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
+        for name in given.keys().filter(|name| !known.contains(&name.as_str())) {
+            problems.push(ParamProblem {
+                name: name.clone(),
+                message: format!("workflow `{}` has no such parameter", self.name),
+                help: suggest(name, &known),
+            });
+        }
+        let mut bound = Map::with_capacity(self.params.len());
+        for param in &self.params {
+            match (given.get(&param.name), &param.default) {
+                (Some(value), _) => match check_value(param, value) {
+                    Ok(()) => drop(bound.insert(param.name.clone(), value.clone())),
+                    Err(message) => problems.push(ParamProblem { name: param.name.clone(), message, help: None }),
+                },
+                (None, Some(default)) => drop(bound.insert(param.name.clone(), default.clone())),
+                (None, None) => problems.push(ParamProblem {
+                    name: param.name.clone(),
+                    message: "it is required".to_owned(),
+                    help: Some(format!("give it with -p {}=VALUE", param.name)),
+                }),
+            }
+        }
+        if problems.is_empty() { Ok(bound) } else { Err(problems) }
+    }
+}
+
+/// The value of `param` that somebody wrote as `text` on a command line: a string as it is, everything else as JSON.
+///
+/// # Errors
+/// When `text` is no value of the parameter's type, or outside of its bounds and choices.
+pub fn parse_param(param: &Param, text: &str) -> Result<Value, ParamProblem> {
+    let refuse = |message: String| ParamProblem { name: param.name.clone(), message, help: None };
+    let value = match param.kind {
+        ParamKind::String => Value::String(text.to_owned()),
+        kind => serde_json::from_str(text.trim())
+            .map_err(|_| refuse(format!("{:?} is not {}", clip(text), kind_name(kind))))?,
+    };
+    check_value(param, &value).map_err(refuse)?;
+    Ok(value)
+}
+
+/// Type, bounds and choices.
+pub(super) fn check_value(param: &Param, value: &Value) -> Result<(), String> {
+    check_type(param, value)?;
+    check_bounds(param, value)?;
+    if param.choices.is_empty() || param.choices.iter().any(|choice| same(choice, value)) {
+        return Ok(());
+    }
+    let choices: Vec<String> = param.choices.iter().take(20).map(Value::to_string).collect();
+    Err(format!("{} is not one of {}", clip(&value.to_string()), choices.join(", ")))
+}
+
+pub(super) fn check_type(param: &Param, value: &Value) -> Result<(), String> {
+    let fits = match param.kind {
+        ParamKind::String => value.is_string(),
+        ParamKind::Number => value.is_number(),
+        // As JSON Schema has it, 2.0 is an integer.
+        ParamKind::Integer => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0),
+        ParamKind::Boolean => value.is_boolean(),
+        ParamKind::Object => value.is_object(),
+        ParamKind::Array => value.is_array(),
+    };
+    if fits { Ok(()) } else { Err(format!("{} is not {}", clip(&value.to_string()), kind_name(param.kind))) }
+}
+
+pub(super) fn check_bounds(param: &Param, value: &Value) -> Result<(), String> {
+    let Some(number) = value.as_f64() else { return Ok(()) };
+    match (param.minimum, param.maximum) {
+        (Some(minimum), _) if number < minimum => Err(format!("{value} is below the minimum {minimum}")),
+        (_, Some(maximum)) if number > maximum => Err(format!("{value} is above the maximum {maximum}")),
+        _ => Ok(()),
+    }
+}
+
+/// Equal, with 1 and 1.0 the same.
+fn same(left: &Value, right: &Value) -> bool {
+    match (left.as_f64(), right.as_f64()) {
+        (Some(left), Some(right)) => left == right,
+        _ => left == right,
+    }
+}
+
+fn kind_name(kind: ParamKind) -> &'static str {
+    match kind {
+        ParamKind::String => "a string",
+        ParamKind::Number => "a number",
+        ParamKind::Integer => "an integer",
+        ParamKind::Boolean => "true or false",
+        ParamKind::Object => "a JSON object",
+        ParamKind::Array => "a JSON array",
+    }
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,275 @@
+//! The workflow file as it is written. The comments on the fields become the JSON Schema's descriptions and the
+//! reference page, so they speak to the person who writes the file.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    ordered::Ordered,
+    plan::{Claim, Existing, Identity, Jitter, Misfire, ParamKind, Retry},
+    units::{ByteSize, Duration},
+};
+
+/// A workflow: what starts it and the steps it takes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a workflow: a mapping with version, name, steps")]
+#[schemars(title = "Trackside workflow")]
+pub(crate) struct WorkflowFile {
+    /// The version of this format. Always 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub(crate) version: u32,
+    /// The workflow's name, unique in the project: lower-case letters, digits and `-`, at most 64 characters.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"))]
+    pub(crate) name: String,
+    /// What the workflow is for, in a line or two.
+    pub(crate) description: Option<String>,
+    /// Values that a run can be given, by name; `params.NAME` in expressions.
+    #[serde(default)]
+    pub(crate) params: Ordered<ParamFile>,
+    /// What starts a run besides a person. Without triggers only `trackside run` does.
+    #[serde(default)]
+    pub(crate) triggers: Vec<TriggerFile>,
+    /// The longest that a run may take, `finally` not counted. Without it there is no limit.
+    pub(crate) timeout: Option<Duration>,
+    /// The steps by id (lower-case letters, digits and `_`), at most 256. Steps that do not need each other run at the
+    /// same time.
+    pub(crate) steps: Ordered<StepFile>,
+    /// Handlers that run after the steps have ended, one for each way of ending.
+    #[serde(default)]
+    pub(crate) finally: FinallyFile,
+}
+
+/// A value that a run can be given.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a parameter: a mapping with `type`")]
+#[schemars(rename = "Param")]
+pub(crate) struct ParamFile {
+    /// The type that the value must have. An integer is a number too.
+    #[serde(rename = "type")]
+    pub(crate) kind: ParamKind,
+    /// What the parameter is for.
+    pub(crate) description: Option<String>,
+    /// The value when a run does not give one. Without a default the parameter is required.
+    pub(crate) default: Option<Value>,
+    /// The smallest number allowed.
+    pub(crate) minimum: Option<f64>,
+    /// The largest number allowed.
+    pub(crate) maximum: Option<f64>,
+    /// The only values allowed.
+    #[serde(default)]
+    pub(crate) choices: Vec<Value>,
+}
+
+/// What starts a run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Trigger")]
+pub(crate) enum TriggerFile {
+    /// Every new file in a folder starts a run.
+    File(FileTriggerFile),
+    /// A schedule starts runs.
+    Cron(CronTriggerFile),
+}
+
+/// Every new file in a folder starts a run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a file trigger: a mapping with `path`")]
+#[schemars(rename = "FileTrigger")]
+pub(crate) struct FileTriggerFile {
+    /// The folder, relative to the project or absolute.
+    pub(crate) path: String,
+    /// Which files below the folder count, by their path below it. `*` stays inside one folder, `**/` crosses folders.
+    #[serde(default = "default_glob")]
+    pub(crate) glob: String,
+    /// How long a file must stay unchanged before it is taken. A file that is closed after writing or moved in is taken
+    /// at once.
+    #[serde(default = "default_settle")]
+    pub(crate) settle: Duration,
+    /// What makes two files the same, also across restarts: the same bytes (`content`), or the same path, size and time
+    /// (`stat`).
+    #[serde(default)]
+    pub(crate) identity: Identity,
+    /// What happens with files that were there before the trigger: they start runs (`run`) or not (`ignore`).
+    #[serde(default)]
+    pub(crate) existing: Existing,
+    /// What happens with the file once its run is safely on disk: it leaves the folder (`move`; its bytes are an
+    /// artifact of the run) or stays (`keep`).
+    #[serde(default)]
+    pub(crate) claim: Claim,
+}
+
+fn default_glob() -> String {
+    "*".to_owned()
+}
+
+fn default_settle() -> Duration {
+    Duration::from_millis(2_000)
+}
+
+/// A schedule starts runs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a cron trigger: a mapping with `schedule`")]
+#[schemars(rename = "CronTrigger")]
+pub(crate) struct CronTriggerFile {
+    /// Five fields (minute, hour, day of month, month, day of week), six with seconds first, or a name such as
+    /// `@hourly`.
+    pub(crate) schedule: String,
+    /// The IANA time zone of the schedule.
+    #[serde(default = "default_timezone")]
+    pub(crate) timezone: String,
+    /// What happens about times that passed while the box was off: one run for the latest (`latest`) or none (`skip`).
+    #[serde(default)]
+    pub(crate) misfire: Misfire,
+}
+
+fn default_timezone() -> String {
+    "UTC".to_owned()
+}
+
+/// A condition.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected an expression, or true or false")]
+#[schemars(inline)]
+pub(crate) enum WhenFile {
+    /// Always or never.
+    Constant(bool),
+    /// A CEL expression without `${}`.
+    Expression(String),
+}
+
+/// What an ordinary step and a finally handler have in common, written once.
+macro_rules! step_file {
+    ($(#[$about:meta])* $name:ident { $($own:tt)* }) => {
+        #[derive(Debug, Deserialize, JsonSchema)]
+        $(#[$about])*
+        pub(crate) struct $name {
+            $($own)*
+            /// Runs a plugin: a bundled one or `plugins/NAME.wasm` by name, or any component by a path that ends in
+            /// `.wasm`.
+            pub(crate) plugin: Option<String>,
+            /// Runs a model: a name from `[models]` in trackside.toml, or a path that ends in `.onnx`.
+            pub(crate) model: Option<String>,
+            /// The plugin's input. Strings may hold `${expression}`; a string that is only one keeps its type.
+            pub(crate) with: Option<Value>,
+            /// The model's inputs by name: tensors (artifacts) or nested lists of numbers.
+            pub(crate) inputs: Option<Value>,
+            /// What to do when the step fails with an error that may pass.
+            pub(crate) retry: Option<RetryFile>,
+            /// The longest from the first attempt's start to the last one's end, waits included.
+            pub(crate) timeout: Option<Duration>,
+            /// Bounds of one call of the plugin. The node's own defaults hold for what is not given.
+            #[serde(default)]
+            pub(crate) limits: LimitsFile,
+            /// What the plugin may do besides computing. Nothing, unless it is listed here.
+            #[serde(default)]
+            pub(crate) allow: AllowFile,
+        }
+    };
+}
+
+step_file! {
+    /// A step: a plugin or a model, with what it is given and what it may do.
+    #[serde(deny_unknown_fields, expecting = "a step: a mapping with `plugin` or `model`")]
+    #[schemars(rename = "Step")]
+    StepFile {
+        /// Steps that must have ended well first. Their outputs are `steps.ID` in this step's expressions.
+        #[serde(default)]
+        pub(crate) needs: Vec<String>,
+        /// A condition in CEL, without `${}`; the step is skipped when it is false.
+        pub(crate) when: Option<WhenFile>,
+    }
+}
+
+step_file! {
+    /// A handler: a plugin or a model that runs after the steps have ended.
+    #[serde(deny_unknown_fields, expecting = "a handler: a mapping with `plugin` or `model`")]
+    #[schemars(rename = "Handler")]
+    HandlerFile {}
+}
+
+/// Handlers that run after the steps have ended. Their expressions see every step (null when it has no output) and
+/// `run.state`, `run.error`, `run.failed_step`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with succeeded, failed, cancelled or always")]
+#[schemars(rename = "Finally")]
+pub(crate) struct FinallyFile {
+    /// Runs when every step succeeded or was skipped.
+    pub(crate) succeeded: Option<HandlerFile>,
+    /// Runs when a step failed or the run's time was over.
+    pub(crate) failed: Option<HandlerFile>,
+    /// Runs when somebody cancelled the run.
+    pub(crate) cancelled: Option<HandlerFile>,
+    /// Runs at any end.
+    pub(crate) always: Option<HandlerFile>,
+}
+
+/// What to do when a step fails with an error that may pass.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `times`")]
+#[schemars(rename = "Retry")]
+pub(crate) struct RetryFile {
+    /// Retries after the first attempt, at most 100.
+    #[schemars(range(max = 100))]
+    pub(crate) times: u32,
+    /// The wait before the first retry.
+    #[serde(default = "default_wait")]
+    pub(crate) wait: Duration,
+    /// The wait grows by this factor with every retry.
+    #[serde(default = "default_factor")]
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) factor: f64,
+    /// No wait is longer.
+    #[serde(default = "default_max_wait")]
+    pub(crate) max: Duration,
+    /// How chance enters: evenly between nothing and the computed wait (`full`), or not at all (`none`).
+    #[serde(default)]
+    pub(crate) jitter: Jitter,
+}
+
+fn default_wait() -> Duration {
+    Retry::default().wait
+}
+
+fn default_factor() -> f64 {
+    Retry::default().factor
+}
+
+fn default_max_wait() -> Duration {
+    Retry::default().max
+}
+
+/// Bounds of one call of a plugin.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with memory, cpu or wall")]
+#[schemars(rename = "Limits")]
+pub(crate) struct LimitsFile {
+    /// Memory that the plugin may use.
+    pub(crate) memory: Option<ByteSize>,
+    /// Time that the plugin may spend computing.
+    pub(crate) cpu: Option<Duration>,
+    /// Time that one attempt may take, waiting included.
+    pub(crate) wall: Option<Duration>,
+}
+
+/// What a plugin may do besides computing.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with http, private_network, models, state or deliver")]
+#[schemars(rename = "Allow")]
+pub(crate) struct AllowFile {
+    /// Origins that may be called: `scheme://host[:port][/path-prefix]`.
+    #[serde(default)]
+    pub(crate) http: Vec<String>,
+    /// Whether these origins may be in private networks (loopback, local addresses).
+    #[serde(default)]
+    pub(crate) private_network: bool,
+    /// Models that may be run, names as in `model`.
+    #[serde(default)]
+    pub(crate) models: Vec<String>,
+    /// Whether the step may keep values from run to run.
+    #[serde(default)]
+    pub(crate) state: bool,
+    /// Folders below which files may be delivered.
+    #[serde(default)]
+    pub(crate) deliver: Vec<String>,
+}

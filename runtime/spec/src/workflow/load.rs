@@ -1,0 +1,157 @@
+//! Reads a workflow file.
+
+use super::{
+    checker::Checker,
+    file::{FinallyFile, StepFile, WorkflowFile},
+    graph, params,
+    scope::{Names, Place},
+    steps::{self, Body, Site},
+    triggers, words,
+};
+use crate::{
+    artifact::Digest,
+    ordered::Ordered,
+    plan::{Finally, FinallyOn, Plan, Step, StepIndex, TriggerKind},
+    spec_error::{Report, SpecError},
+    tree,
+};
+
+const MAX_STEPS: usize = 256;
+const MAX_DESCRIPTION: usize = 2_000;
+
+/// Reads and checks the workflow in `text`. `file_name` is only used in messages.
+///
+/// # Errors
+/// Every problem that can be seen in one go; see [`Problem`](crate::Problem) for the codes.
+pub fn load_workflow(file_name: &str, text: &str) -> Result<Plan, SpecError> {
+    let mut report = Report::new(file_name, text);
+    let plan = read(text, &mut report);
+    match (plan, report.finish()) {
+        (_, Err(error)) => Err(error),
+        (Some(plan), Ok(())) => Ok(plan),
+        (None, Ok(())) => Err(SpecError::unexplained(file_name)),
+    }
+}
+
+fn read(text: &str, report: &mut Report<'_>) -> Option<Plan> {
+    let root = tree::parse_yaml(text, report)?;
+    let file: WorkflowFile = tree::read(&root, report)?;
+    build(file, text, &mut Checker { root: &root, report })
+}
+
+fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Option<Plan> {
+    head(&file, checker);
+    let params = params::check(file.params, checker);
+    let triggers = triggers::check(&file.name, file.triggers, checker);
+    if !step_ids(&file.steps, checker) {
+        return None;
+    }
+    let ids: Vec<String> = file.steps.0.iter().map(|(id, _)| id.clone()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let needs: Vec<Vec<String>> = file.steps.0.iter().map(|(_, step)| step.needs.clone()).collect();
+    let graph = graph::check(&ids, &needs, checker);
+    let names = Names {
+        params: params.iter().map(|param| param.name.as_str()).collect(),
+        steps: ids.clone(),
+        graph: &graph,
+        has_cron: triggers.iter().any(|trigger| matches!(trigger.kind, TriggerKind::Cron(_))),
+    };
+    let mut steps = ordinary(file.steps, &names, checker);
+    let finally = handlers(file.finally, &names, &mut steps, checker);
+    // A step that could not be built has left a problem, and the caller throws the plan away.
+    Some(Plan {
+        name: file.name,
+        description: file.description,
+        digest: Digest::of(text.as_bytes()),
+        source: text.to_owned(),
+        params,
+        triggers,
+        timeout: file.timeout,
+        steps,
+        finally,
+    })
+}
+
+fn head(file: &WorkflowFile, checker: &mut Checker<'_, '_>) {
+    if file.version != 1 {
+        let message = format!("version {} is not known to this program", file.version);
+        checker.at("TS-0103", &["version"], message, Some("write version: 1".to_owned()));
+    }
+    if !words::is_slug(&file.name) {
+        let message = "a workflow's name is made of lower-case letters, digits and `-`, at most 64";
+        checker.at("TS-0103", &["name"], message, None);
+    }
+    if file.description.as_ref().is_some_and(|description| description.len() > MAX_DESCRIPTION) {
+        checker.at("TS-0108", &["description"], format!("at most {MAX_DESCRIPTION} bytes"), None);
+    }
+    if file.timeout.is_some_and(|timeout| timeout.as_millis() == 0) {
+        checker.at("TS-0103", &["timeout"], "a timeout of nothing would fail at once", None);
+    }
+}
+
+fn step_ids(steps: &Ordered<StepFile>, checker: &mut Checker<'_, '_>) -> bool {
+    if steps.0.is_empty() {
+        checker.at_key("TS-0102", &["steps"], "a workflow needs at least one step", None);
+    }
+    if steps.0.len() > MAX_STEPS {
+        let message = format!("{} steps; the limit is {MAX_STEPS}", steps.0.len());
+        checker.at_key("TS-0108", &["steps"], message, None);
+        return false;
+    }
+    for (id, _) in &steps.0 {
+        if let Err((message, help)) = words::identifier(id) {
+            checker.at_key("TS-0103", &["steps", id], message, help);
+        }
+    }
+    true
+}
+
+fn ordinary(files: Ordered<StepFile>, names: &Names<'_>, checker: &mut Checker<'_, '_>) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(files.0.len());
+    for (index, (id, mut file)) in files.0.into_iter().enumerate() {
+        let site = Site { path: ["steps", &id], place: Place::Step(index), names };
+        let when = file.when.take().map(|when| steps::when(when, site, checker));
+        let Some(checked) = steps::check(Body::from(file), site, checker) else { continue };
+        steps.push(Step {
+            needs: names.graph.needs.get(index).cloned().unwrap_or_default(),
+            when: when.flatten(),
+            action: checked.action,
+            retry: checked.retry,
+            timeout: checked.timeout,
+            id,
+        });
+    }
+    steps
+}
+
+/// Appends the handlers to `steps`.
+fn handlers(
+    file: FinallyFile,
+    names: &Names<'_>,
+    steps: &mut Vec<Step>,
+    checker: &mut Checker<'_, '_>,
+) -> Vec<Finally> {
+    let written = [
+        ("succeeded", FinallyOn::Succeeded, file.succeeded),
+        ("failed", FinallyOn::Failed, file.failed),
+        ("cancelled", FinallyOn::Cancelled, file.cancelled),
+        ("always", FinallyOn::Always, file.always),
+    ];
+    let mut finally = Vec::new();
+    for (name, on, handler) in written {
+        let Some(handler) = handler else { continue };
+        let site = Site { path: ["finally", name], place: Place::Finally, names };
+        let Some(checked) = steps::check(Body::from(handler), site, checker) else { continue };
+        let Ok(index) = u16::try_from(steps.len()) else { continue };
+        finally.push(Finally { on, step: StepIndex(index) });
+        steps.push(Step {
+            id: format!("finally.{name}"),
+            needs: Vec::new(),
+            when: None,
+            action: checked.action,
+            retry: checked.retry,
+            timeout: checked.timeout,
+        });
+    }
+    finally
+}

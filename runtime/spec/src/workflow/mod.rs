@@ -1,0 +1,22 @@
+//! The workflow file: from YAML text to a [`Plan`](crate::Plan), with every check.
+//!
+//! - `file`: the Rust types of the file as it is written, the one source of schema and reference;
+//! - `load`: reads the text, runs the checks in order, builds the plan;
+//! - `params`, `triggers`, `steps`, `graph`, `scope`: one kind of check each;
+//! - `bind`: parameter values of one run against the plan;
+//! - `checker`: reports problems at the place where they are written.
+
+mod bind;
+mod checker;
+pub(crate) mod file;
+mod graph;
+mod load;
+mod params;
+mod scope;
+mod steps;
+mod triggers;
+pub(crate) mod words;
+
+pub use bind::{ParamProblem, parse_param};
+pub use load::load_workflow;
+pub(crate) use steps::folder_problem;

@@ -1,0 +1,268 @@
+//! Checks of what a step does and may do.
+
+use serde_json::Value;
+
+use super::{
+    checker::Checker,
+    file::{AllowFile, HandlerFile, LimitsFile, RetryFile, StepFile, WhenFile},
+    scope::{self, Names, Place},
+    words,
+};
+use crate::{
+    expr::{Expr, Template},
+    origin::Origin,
+    plan::{Action, Allow, Limits, ModelCall, PluginCall, Retry},
+    units::{ByteSize, Duration},
+};
+
+const MAX_RETRIES: u32 = 100;
+const LARGEST_FACTOR: f64 = 100.0;
+const MAX_ALLOWED: usize = 64;
+const SMALLEST_MEMORY: ByteSize = ByteSize::from_bytes(64 << 10);
+const LARGEST_MEMORY: ByteSize = ByteSize::from_mib(4096);
+
+/// What a step and a handler have in common.
+pub(super) struct Body {
+    plugin: Option<String>,
+    model: Option<String>,
+    with: Option<Value>,
+    inputs: Option<Value>,
+    retry: Option<RetryFile>,
+    timeout: Option<Duration>,
+    limits: LimitsFile,
+    allow: AllowFile,
+}
+
+macro_rules! body_from {
+    ($file:ty) => {
+        impl From<$file> for Body {
+            fn from(file: $file) -> Self {
+                Self {
+                    plugin: file.plugin,
+                    model: file.model,
+                    with: file.with,
+                    inputs: file.inputs,
+                    retry: file.retry,
+                    timeout: file.timeout,
+                    limits: file.limits,
+                    allow: file.allow,
+                }
+            }
+        }
+    };
+}
+body_from!(StepFile);
+body_from!(HandlerFile);
+
+/// A checked body.
+pub(super) struct Checked {
+    pub(super) action: Action,
+    pub(super) retry: Retry,
+    pub(super) timeout: Option<Duration>,
+}
+
+/// Where a step is written (`["steps", "score"]`) and what its expressions can see.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) path: [&'a str; 2],
+    pub(super) place: Place,
+    pub(super) names: &'a Names<'a>,
+}
+
+impl<'a> Site<'a> {
+    fn key(&self, key: &'a str) -> [&'a str; 3] {
+        [self.path[0], self.path[1], key]
+    }
+}
+
+/// `None` when the body says neither or both of plugin and model, or its input does not compile.
+pub(super) fn check(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Checked> {
+    let retry = body.retry.map_or_else(Retry::default, |retry| self::retry(&retry, site, checker));
+    if body.timeout.is_some_and(|timeout| timeout.as_millis() == 0) {
+        checker.at("TS-0103", &site.key("timeout"), "a timeout of nothing would fail at once", None);
+    }
+    let action = match (body.plugin, body.model) {
+        (Some(plugin), None) => {
+            if body.inputs.is_some() {
+                let help = Some("a plugin takes its input under `with`".to_owned());
+                checker.at_key("TS-0102", &site.key("inputs"), "`inputs` is for models", help);
+            }
+            plugin_name(&plugin, site, checker);
+            let limits = self::limits(&body.limits, site, checker);
+            let allow = self::allow(body.allow, site, checker);
+            let with = body.with.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+            let with = document("with", &with, site, checker)?;
+            Action::Plugin(PluginCall { plugin, with, limits, allow })
+        }
+        (None, Some(model)) => {
+            for key in ["with", "limits", "allow"] {
+                if checker.root.at(site.key(key)).is_some() {
+                    let help = (key == "with").then(|| "a model takes its tensors under `inputs`".to_owned());
+                    checker.at_key("TS-0102", &site.key(key), format!("`{key}` is for plugins"), help);
+                }
+            }
+            if let Some(reason) = model_problem(&model) {
+                checker.at("TS-0103", &site.key("model"), reason, None);
+            }
+            let Some(inputs) = body.inputs else {
+                let help = Some("write inputs: { NAME: \"${steps.ID.tensor}\" }".to_owned());
+                checker.at_key("TS-0102", &site.path, "the key `inputs` is missing: what does the model get?", help);
+                return None;
+            };
+            Action::Model(ModelCall { model, inputs: document("inputs", &inputs, site, checker)? })
+        }
+        (None, None) => {
+            let help = Some("add `plugin: NAME` or `model: NAME`".to_owned());
+            checker.at_key("TS-0102", &site.path, "the step does nothing: it has no `plugin` and no `model`", help);
+            return None;
+        }
+        (Some(_), Some(_)) => {
+            let help = Some("make two steps of it".to_owned());
+            checker.at_key("TS-0103", &site.key("model"), "a step has a `plugin` or a `model`, not both", help);
+            return None;
+        }
+    };
+    Some(Checked { action, retry, timeout: body.timeout })
+}
+
+/// The condition of an ordinary step.
+pub(super) fn when(when: WhenFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Expr> {
+    let path = site.key("when");
+    let text = match when {
+        WhenFile::Constant(truth) => truth.to_string(),
+        WhenFile::Expression(text) => text,
+    };
+    if text.trim_start().starts_with("${") {
+        let bare = text.trim().trim_start_matches("${").trim_end_matches('}').trim();
+        let help = Some(format!("write when: {bare}"));
+        checker.at("TS-0105", &path, "`when` holds the expression itself, without ${ }", help);
+        return None;
+    }
+    match Expr::compile(&text) {
+        Ok(expr) => {
+            scope::check(&expr, site.names, site.place, &path, 0, checker);
+            Some(expr)
+        }
+        Err(error) => {
+            checker.inside("TS-0105", &path, (error.offset.unwrap_or(0), 1), error.message, None);
+            None
+        }
+    }
+}
+
+/// An input document: a mapping, or one expression that makes one.
+fn document(key: &str, value: &Value, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Template> {
+    let path = [site.path[0], site.path[1], key];
+    match Template::compile(value) {
+        Ok(template) => {
+            if !value.is_object() && (template.is_constant() || !value.is_string()) {
+                let message = format!("`{key}` is a mapping of names to values");
+                checker.at("TS-0103", &path, message, None);
+            }
+            template.each_expression(&mut |way, offset, expr| {
+                let full: Vec<&str> = path.iter().copied().chain(way.iter().map(String::as_str)).collect();
+                scope::check(expr, site.names, site.place, &full, offset, checker);
+            });
+            Some(template)
+        }
+        Err(problems) => {
+            for problem in problems {
+                let full: Vec<&str> = path.iter().copied().chain(problem.path.iter().map(String::as_str)).collect();
+                match problem.offset {
+                    Some(offset) => checker.inside("TS-0105", &full, (offset, 1), problem.error.message, None),
+                    None => checker.at_key("TS-0105", &full, problem.error.message, None),
+                }
+            }
+            None
+        }
+    }
+}
+
+fn plugin_name(plugin: &str, site: Site<'_>, checker: &mut Checker<'_, '_>) {
+    let reason = match words::path_problem(plugin) {
+        Some(reason) => format!("this is no plugin: {reason}"),
+        None if plugin.ends_with(".wasm") || words::is_slug(plugin) => return,
+        None => "a plugin is a name (lower-case letters, digits and `-`) or a path that ends in .wasm".to_owned(),
+    };
+    checker.at("TS-0103", &site.key("plugin"), reason, None);
+}
+
+fn model_problem(model: &str) -> Option<String> {
+    match words::path_problem(model) {
+        Some(reason) => Some(format!("this is no model: {reason}")),
+        None if model.ends_with(".onnx") || words::is_model_name(model) => None,
+        None => Some("a model is a name from [models] in trackside.toml or a path that ends in .onnx".to_owned()),
+    }
+}
+
+fn retry(file: &RetryFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Retry {
+    let path = |key: &'static str| [site.path[0], site.path[1], "retry", key];
+    if file.times > MAX_RETRIES {
+        checker.at("TS-0103", &path("times"), format!("at most {MAX_RETRIES} retries"), None);
+    }
+    if !(1.0..=LARGEST_FACTOR).contains(&file.factor) {
+        checker.at("TS-0103", &path("factor"), format!("the factor is between 1 and {LARGEST_FACTOR}"), None);
+    }
+    if file.max < file.wait {
+        let message = format!("the longest wait ({}) is shorter than the first ({})", file.max, file.wait);
+        let written = if checker.root.at(path("max")).is_some() { "max" } else { "wait" };
+        checker.at("TS-0103", &path(written), message, None);
+    }
+    Retry { times: file.times, wait: file.wait, factor: file.factor, max: file.max, jitter: file.jitter }
+}
+
+fn limits(file: &LimitsFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Limits {
+    let path = |key: &'static str| [site.path[0], site.path[1], "limits", key];
+    if file.memory.is_some_and(|memory| memory < SMALLEST_MEMORY || memory > LARGEST_MEMORY) {
+        let message = format!("the memory is between {SMALLEST_MEMORY} and {LARGEST_MEMORY}");
+        checker.at("TS-0103", &path("memory"), message, None);
+    }
+    for (key, limit) in [("cpu", file.cpu), ("wall", file.wall)] {
+        if limit.is_some_and(|limit| limit.as_millis() == 0) {
+            checker.at("TS-0103", &path(key), "a limit of nothing would fail at once", None);
+        }
+    }
+    Limits { memory: file.memory, cpu: file.cpu, wall: file.wall }
+}
+
+fn allow(file: AllowFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Allow {
+    let mut each = |key: &'static str, items: &[String], problem: &dyn Fn(&str) -> Option<String>| {
+        if items.len() > MAX_ALLOWED {
+            let path = [site.path[0], site.path[1], "allow", key];
+            checker.at_key("TS-0108", &path, format!("{} entries; the limit is {MAX_ALLOWED}", items.len()), None);
+        }
+        for (index, item) in items.iter().enumerate() {
+            if let Some(reason) = problem(item) {
+                let path = [site.path[0], site.path[1], "allow", key, &index.to_string()];
+                checker.at("TS-0103", &path, reason, None);
+            }
+        }
+    };
+    each("http", &file.http, &|origin| {
+        Origin::parse(origin).err().map(|reason| format!("this is no origin: {reason}"))
+    });
+    each("models", &file.models, &model_problem);
+    each("deliver", &file.deliver, &folder_problem);
+    if file.private_network && file.http.is_empty() {
+        let help =
+            Some("add the origins: allow: { http: [\"http://192.168.0.10\"], private_network: true }".to_owned());
+        let path = [site.path[0], site.path[1], "allow", "private_network"];
+        checker.at("TS-0103", &path, "`private_network` widens `http`, which is empty", help);
+    }
+    Allow {
+        http: file.http,
+        private_network: file.private_network,
+        models: file.models,
+        state: file.state,
+        deliver: file.deliver,
+    }
+}
+
+/// Why `folder` cannot be delivered to.
+pub(crate) fn folder_problem(folder: &str) -> Option<String> {
+    match words::path_problem(folder) {
+        Some(reason) => Some(format!("this is no folder: {reason}")),
+        None if words::climbs(folder) => Some("a folder must not contain `..`".to_owned()),
+        None => None,
+    }
+}

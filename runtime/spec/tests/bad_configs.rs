@@ -1,0 +1,142 @@
+//! Broken node configs, and exactly what is said about them.
+
+mod cases;
+
+use cases::{Case, check};
+use trackside_spec::load_node_config;
+
+#[test]
+fn every_broken_file_gets_its_message() {
+    check(CASES, |text| load_node_config("trackside.toml", text).map(drop).map_err(|error| error.to_string()));
+}
+
+#[rustfmt::skip]
+const CASES: &[Case] = &[
+    Case {
+        name: "syntax",
+        text: r##"[node
+name = "x"
+"##,
+        error: r##"trackside.toml:1:6: error[TS-0101]: this is not TOML: unclosed table, expected `]`
+1 | [node
+  |      ^"##,
+    },
+    Case {
+        name: "unknown_keys",
+        text: r##"[node]
+nmae = "x"
+maxsteps = 1
+[polcy]
+http = []
+"##,
+        error: r##"trackside.toml:2:1: error[TS-0102]: there is no key `nmae` here
+2 | nmae = "x"
+  | ^^^^
+  = help: did you mean `name`?
+trackside.toml:3:1: error[TS-0102]: there is no key `maxsteps` here
+3 | maxsteps = 1
+  | ^^^^^^^^
+  = help: did you mean `max_steps`?
+trackside.toml:4:2: error[TS-0102]: there is no key `polcy` here
+4 | [polcy]
+  |  ^^^^^
+  = help: did you mean `policy`?"##,
+    },
+    Case {
+        name: "wrong_types",
+        text: r##"[node]
+durability = "ful"
+max_steps = "many"
+[limits]
+memory = 64
+cpu = "10"
+"##,
+        error: r##"trackside.toml:2:14: error[TS-0103]: `ful` is not possible here
+2 | durability = "ful"
+  |              ^^^^^
+  = help: did you mean `full`?
+trackside.toml:3:13: error[TS-0103]: expected a whole number, found the text "many"
+3 | max_steps = "many"
+  |             ^^^^^^
+trackside.toml:5:10: error[TS-0103]: expected a size such as 64MiB or 10kB, found the number 64
+5 | memory = 64
+  |          ^^
+trackside.toml:6:7: error[TS-0103]: "10" is not a duration: write a number and a unit: 200ms, 2s, 5m, 1h30m, 7d
+6 | cpu = "10"
+  |       ^^^^"##,
+    },
+    Case {
+        name: "out_of_range",
+        text: r##"[limits]
+memory = "1KiB"
+cpu = "1ms"
+artifacts = 0
+"##,
+        error: r##"trackside.toml:2:10: error[TS-0103]: between 64KiB and 4GiB
+2 | memory = "1KiB"
+  |          ^^^^^^
+trackside.toml:3:7: error[TS-0103]: between 10ms and 7d
+3 | cpu = "1ms"
+  |       ^^^^^
+trackside.toml:4:13: error[TS-0103]: between 1 and 1000000
+4 | artifacts = 0
+  |             ^"##,
+    },
+    Case {
+        name: "models",
+        text: r##"[models.pump]
+engine = "rten"
+[models."a b"]
+path = ""
+engine = "tract"
+"##,
+        error: r##"trackside.toml:1:9: error[TS-0102]: the key `path` is missing
+1 | [models.pump]
+  |         ^^^^
+trackside.toml:5:10: error[TS-0103]: `tract` is not possible here
+5 | engine = "tract"
+  |          ^^^^^^^
+  = help: known here: auto, onnxruntime, rten"##,
+    },
+    Case {
+        name: "model_names",
+        text: r##"[models."a b"]
+path = ""
+"##,
+        error: r##"trackside.toml:1:9: error[TS-0103]: a model's name is made of letters, digits, `.`, `_` and `-`, and does not end in .onnx
+1 | [models."a b"]
+  |         ^^^^^
+trackside.toml:2:8: error[TS-0103]: this is no file: it is empty
+2 | path = ""
+  |        ^^"##,
+    },
+    Case {
+        name: "policy",
+        text: r##"[node]
+data = "workflows"
+[policy]
+http = ["a.example"]
+deliver = ["../x"]
+"##,
+        error: r##"trackside.toml:2:8: error[TS-0110]: the node's data needs a folder of its own
+2 | data = "workflows"
+  |        ^^^^^^^^^^^
+  = help: data = ".trackside"
+trackside.toml:4:9: error[TS-0103]: this is no origin: it must begin with https:// or http://
+4 | http = ["a.example"]
+  |         ^^^^^^^^^^^
+trackside.toml:5:12: error[TS-0103]: a folder must not contain `..`
+5 | deliver = ["../x"]
+  |            ^^^^^^"##,
+    },
+    Case {
+        name: "duplicate",
+        text: r##"[node]
+name = "a"
+name = "b"
+"##,
+        error: r##"trackside.toml:3:1: error[TS-0107]: this is not TOML: duplicate key
+3 | name = "b"
+  | ^^^^"##,
+    },
+];

@@ -1,0 +1,402 @@
+//! Workflows that read well and make no sense, and exactly what is said about them.
+
+mod cases;
+
+use cases::{Case, check};
+use trackside_spec::load_workflow;
+
+#[test]
+fn every_broken_file_gets_its_message() {
+    check(CASES, |text| load_workflow("w.yaml", text).map(drop).map_err(|error| error.to_string()));
+}
+
+#[rustfmt::skip]
+const CASES: &[Case] = &[
+    Case {
+        name: "wrong_version",
+        text: r##"version: 2
+name: w
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:1:10: error[TS-0103]: version 2 is not known to this program
+1 | version: 2
+  |          ^
+  = help: write version: 1"##,
+    },
+    Case {
+        name: "bad_name",
+        text: r##"version: 1
+name: My Workflow
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:2:7: error[TS-0103]: a workflow's name is made of lower-case letters, digits and `-`, at most 64
+2 | name: My Workflow
+  |       ^^^^^^^^^^^"##,
+    },
+    Case {
+        name: "limits_out_of_range",
+        text: r##"version: 1
+name: w
+timeout: 0s
+steps:
+  a: { plugin: echo, limits: { memory: 1KiB, cpu: 0s, wall: 0ms } }
+"##,
+        error: r##"w.yaml:3:10: error[TS-0103]: a timeout of nothing would fail at once
+3 | timeout: 0s
+  |          ^^
+w.yaml:5:40: error[TS-0103]: the memory is between 64KiB and 4GiB
+5 |   a: { plugin: echo, limits: { memory: 1KiB, cpu: 0s, wall: 0ms } }
+  |                                        ^^^^
+w.yaml:5:51: error[TS-0103]: a limit of nothing would fail at once
+5 |   a: { plugin: echo, limits: { memory: 1KiB, cpu: 0s, wall: 0ms } }
+  |                                                   ^^
+w.yaml:5:61: error[TS-0103]: a limit of nothing would fail at once
+5 |   a: { plugin: echo, limits: { memory: 1KiB, cpu: 0s, wall: 0ms } }
+  |                                                             ^^^"##,
+    },
+    Case {
+        name: "trigger_of_unknown_kind",
+        text: r##"version: 1
+name: w
+triggers:
+  - mqtt: { topic: x }
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:5: error[TS-0103]: `mqtt` is not possible here
+4 |   - mqtt: { topic: x }
+  |     ^^^^
+  = help: known here: file, cron"##,
+    },
+    Case {
+        name: "trigger_of_two_kinds",
+        text: r##"version: 1
+name: w
+triggers:
+  - file: { path: a }
+    cron: { schedule: "@daily" }
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:5: error[TS-0103]: expected exactly one of the keys file, cron
+4 |   - file: { path: a }
+  |     ^"##,
+    },
+    Case {
+        name: "bad_glob",
+        text: r##"version: 1
+name: w
+triggers:
+  - file: { path: inbox, glob: "[a" }
+  - file: { path: "", glob: ../x }
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:32: error[TS-0103]: this is no pattern: unclosed character class; missing ']'
+4 |   - file: { path: inbox, glob: "[a" }
+  |                                ^^^^^
+w.yaml:5:19: error[TS-0103]: this is no folder: it is empty
+5 |   - file: { path: "", glob: ../x }
+  |                   ^^
+w.yaml:5:29: error[TS-0103]: the pattern is for paths below the folder
+5 |   - file: { path: "", glob: ../x }
+  |                             ^^^^
+  = help: put the folder into `path` and a pattern such as "**/*.csv" here"##,
+    },
+    Case {
+        name: "bad_schedules",
+        text: r##"version: 1
+name: w
+triggers:
+  - cron: { schedule: "* * *" }
+  - cron: { schedule: "@dayly" }
+  - cron: { schedule: "0 2 * * $", timezone: "Paris time" }
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:23: error[TS-0109]: a schedule has five fields, or six with seconds first; this has 3
+4 |   - cron: { schedule: "* * *" }
+  |                       ^^^^^^^^
+  = help: minute hour day-of-month month day-of-week, for example "30 2 * * *"
+w.yaml:5:23: error[TS-0109]: there is no schedule called `@dayly`
+5 |   - cron: { schedule: "@dayly" }
+  |                       ^^^^^^^^^
+  = help: did you mean `@daily`?
+w.yaml:6:23: error[TS-0109]: `$` has no meaning in a schedule
+6 |   - cron: { schedule: "0 2 * * $", timezone: "Paris time" }
+  |                       ^^^^^^^^^^^
+w.yaml:6:46: error[TS-0109]: this is no time zone
+6 |   - cron: { schedule: "0 2 * * $", timezone: "Paris time" }
+  |                                              ^^^^^^^^^^^^^
+  = help: write an IANA name such as Europe/Paris or UTC"##,
+    },
+    Case {
+        name: "bad_params",
+        text: r##"version: 1
+name: w
+params:
+  Threshold: { type: number, default: 2, maximum: 1 }
+  mode: { type: string, default: slow, choices: [fast, safe] }
+  n: { type: integer, minimum: 5, maximum: 1 }
+  in: { type: string, minimum: 1 }
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:3: error[TS-0103]: `Threshold` cannot be a name in expressions
+4 |   Threshold: { type: number, default: 2, maximum: 1 }
+  |   ^^^^^^^^^
+  = help: use lower-case letters, digits and `_`, beginning with a letter: `threshold`
+w.yaml:4:39: error[TS-0103]: the default does not fit: 2 is above the maximum 1
+4 |   Threshold: { type: number, default: 2, maximum: 1 }
+  |                                       ^
+w.yaml:5:34: error[TS-0103]: the default does not fit: "slow" is not one of "fast", "safe"
+5 |   mode: { type: string, default: slow, choices: [fast, safe] }
+  |                                  ^^^^
+w.yaml:6:32: error[TS-0103]: the minimum 5 is above the maximum 1
+6 |   n: { type: integer, minimum: 5, maximum: 1 }
+  |                                ^
+w.yaml:7:3: error[TS-0103]: `in` is a reserved word
+7 |   in: { type: string, minimum: 1 }
+  |   ^^
+  = help: `in` is a word of the expression language; choose another name
+w.yaml:7:23: error[TS-0103]: `minimum` is for numbers and integers
+7 |   in: { type: string, minimum: 1 }
+  |                       ^^^^^^^"##,
+    },
+    Case {
+        name: "unknown_param_type",
+        text: r##"version: 1
+name: w
+params:
+  t: { type: text }
+  u: 5
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:14: error[TS-0103]: `text` is not possible here
+4 |   t: { type: text }
+  |              ^^^^
+  = help: known here: string, number, integer, boolean, object, array
+w.yaml:5:6: error[TS-0103]: expected a parameter: a mapping with `type`, found the number 5
+5 |   u: 5
+  |      ^"##,
+    },
+    Case {
+        name: "default_of_wrong_type",
+        text: r##"version: 1
+name: w
+params:
+  n: { type: integer, default: 1.5 }
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:32: error[TS-0103]: the default does not fit: 1.5 is not an integer
+4 |   n: { type: integer, default: 1.5 }
+  |                                ^^^"##,
+    },
+    Case {
+        name: "bad_step_ids",
+        text: r##"version: 1
+name: w
+steps:
+  my-step: { plugin: echo }
+  Score: { plugin: echo }
+  in: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:3: error[TS-0103]: `my-step` cannot be a name in expressions
+4 |   my-step: { plugin: echo }
+  |   ^^^^^^^
+  = help: use lower-case letters, digits and `_`, beginning with a letter: `my_step`
+w.yaml:5:3: error[TS-0103]: `Score` cannot be a name in expressions
+5 |   Score: { plugin: echo }
+  |   ^^^^^
+  = help: use lower-case letters, digits and `_`, beginning with a letter: `score`
+w.yaml:6:3: error[TS-0103]: `in` is a reserved word
+6 |   in: { plugin: echo }
+  |   ^^
+  = help: `in` is a word of the expression language; choose another name"##,
+    },
+    Case {
+        name: "no_steps",
+        text: r##"version: 1
+name: w
+steps: {}
+"##,
+        error: r##"w.yaml:3:1: error[TS-0102]: a workflow needs at least one step
+3 | steps: {}
+  | ^^^^^"##,
+    },
+    Case {
+        name: "step_that_does_nothing",
+        text: r##"version: 1
+name: w
+steps:
+  a: { needs: [] }
+  b: { plugin: echo, model: m }
+  c: { model: m, with: {}, allow: { state: true } }
+  d: { plugin: echo, inputs: {} }
+"##,
+        error: r##"w.yaml:4:3: error[TS-0102]: the step does nothing: it has no `plugin` and no `model`
+4 |   a: { needs: [] }
+  |   ^
+  = help: add `plugin: NAME` or `model: NAME`
+w.yaml:5:22: error[TS-0103]: a step has a `plugin` or a `model`, not both
+5 |   b: { plugin: echo, model: m }
+  |                      ^^^^^
+  = help: make two steps of it
+w.yaml:6:3: error[TS-0102]: the key `inputs` is missing: what does the model get?
+6 |   c: { model: m, with: {}, allow: { state: true } }
+  |   ^
+  = help: write inputs: { NAME: "${steps.ID.tensor}" }
+w.yaml:6:18: error[TS-0102]: `with` is for plugins
+6 |   c: { model: m, with: {}, allow: { state: true } }
+  |                  ^^^^
+  = help: a model takes its tensors under `inputs`
+w.yaml:6:28: error[TS-0102]: `allow` is for plugins
+6 |   c: { model: m, with: {}, allow: { state: true } }
+  |                            ^^^^^
+w.yaml:7:22: error[TS-0102]: `inputs` is for models
+7 |   d: { plugin: echo, inputs: {} }
+  |                      ^^^^^^
+  = help: a plugin takes its input under `with`"##,
+    },
+    Case {
+        name: "bad_plugin_and_model_names",
+        text: r##"version: 1
+name: w
+steps:
+  a: { plugin: My/Plugin }
+  b: { plugin: "${params.p}" }
+  c: { model: "x@prod", inputs: { x: [1] } }
+"##,
+        error: r##"w.yaml:4:16: error[TS-0103]: a plugin is a name (lower-case letters, digits and `-`) or a path that ends in .wasm
+4 |   a: { plugin: My/Plugin }
+  |                ^^^^^^^^^
+w.yaml:5:16: error[TS-0103]: this is no plugin: it must be fixed: expressions are not possible here
+5 |   b: { plugin: "${params.p}" }
+  |                ^^^^^^^^^^^^^^
+w.yaml:6:15: error[TS-0103]: a model is a name from [models] in trackside.toml or a path that ends in .onnx
+6 |   c: { model: "x@prod", inputs: { x: [1] } }
+  |               ^^^^^^^^"##,
+    },
+    Case {
+        name: "unknown_needs",
+        text: r##"version: 1
+name: w
+steps:
+  score: { plugin: echo, needs: [skore, score, b, b] }
+  scorer: { plugin: echo }
+  b: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:34: error[TS-0106]: there is no step `skore`
+4 |   score: { plugin: echo, needs: [skore, score, b, b] }
+  |                                  ^^^^^
+  = help: did you mean `scorer`?
+w.yaml:4:41: error[TS-0106]: a step cannot need itself
+4 |   score: { plugin: echo, needs: [skore, score, b, b] }
+  |                                         ^^^^^
+w.yaml:4:51: error[TS-0107]: `b` is there twice
+4 |   score: { plugin: echo, needs: [skore, score, b, b] }
+  |                                                   ^"##,
+    },
+    Case {
+        name: "needs_in_a_circle",
+        text: r##"version: 1
+name: w
+steps:
+  a: { plugin: echo, needs: [c] }
+  b: { plugin: echo, needs: [a] }
+  c: { plugin: echo, needs: [b] }
+  d: { plugin: echo, needs: [c] }
+"##,
+        error: r##"w.yaml:4:22: error[TS-0106]: these steps wait for each other: a -> c -> b -> a
+4 |   a: { plugin: echo, needs: [c] }
+  |                      ^^^^^"##,
+    },
+    Case {
+        name: "bad_retry",
+        text: r##"version: 1
+name: w
+steps:
+  a: { plugin: echo, timeout: 0s, retry: { times: 1000, factor: 0.5, wait: 10m } }
+"##,
+        error: r##"w.yaml:4:31: error[TS-0103]: a timeout of nothing would fail at once
+4 |   a: { plugin: echo, timeout: 0s, retry: { times: 1000, factor: 0.5, wait: 10m } }
+  |                               ^^
+w.yaml:4:51: error[TS-0103]: at most 100 retries
+4 |   a: { plugin: echo, timeout: 0s, retry: { times: 1000, factor: 0.5, wait: 10m } }
+  |                                                   ^^^^
+w.yaml:4:65: error[TS-0103]: the factor is between 1 and 100
+4 |   a: { plugin: echo, timeout: 0s, retry: { times: 1000, factor: 0.5, wait: 10m } }
+  |                                                                 ^^^
+w.yaml:4:76: error[TS-0103]: the longest wait (1m) is shorter than the first (10m)
+4 |   a: { plugin: echo, timeout: 0s, retry: { times: 1000, factor: 0.5, wait: 10m } }
+  |                                                                            ^^^"##,
+    },
+    Case {
+        name: "grant_of_a_later_version",
+        text: r##"version: 1
+name: w
+steps:
+  a: { plugin: echo, allow: { secrets: [x], http: https://a.example } }
+"##,
+        error: r##"w.yaml:4:31: error[TS-0102]: there is no key `secrets` here
+4 |   a: { plugin: echo, allow: { secrets: [x], http: https://a.example } }
+  |                               ^^^^^^^
+  = help: known here: http, private_network, models, state, deliver
+w.yaml:4:51: error[TS-0103]: expected a list, found the text "https://a.example"
+4 |   a: { plugin: echo, allow: { secrets: [x], http: https://a.example } }
+  |                                                   ^^^^^^^^^^^^^^^^^"##,
+    },
+    Case {
+        name: "bad_grants",
+        text: r##"version: 1
+name: w
+steps:
+  a:
+    plugin: echo
+    allow: { http: [hooks.example.org, "https://*.example.org"], deliver: [../out, ""], models: ["a b"] }
+  c: { plugin: echo, allow: { private_network: true } }
+"##,
+        error: r##"w.yaml:6:21: error[TS-0103]: this is no origin: it must begin with https:// or http://
+6 |     allow: { http: [hooks.example.org, "https://*.example.org"], deliver: [../out, ""], models: ["a …
+  |                     ^^^^^^^^^^^^^^^^^
+w.yaml:6:40: error[TS-0103]: this is no origin: `*` has no place in an origin; it is scheme://host[:port][/path-prefix]
+6 |     allow: { http: [hooks.example.org, "https://*.example.org"], deliver: [../out, ""], models: ["a …
+  |                                        ^^^^^^^^^^^^^^^^^^^^^^^
+w.yaml:6:76: error[TS-0103]: a folder must not contain `..`
+6 | ….example.org, "https://*.example.org"], deliver: [../out, ""], models: ["a b"] }
+  |                                                    ^^^^^^
+w.yaml:6:84: error[TS-0103]: this is no folder: it is empty
+6 | ….org, "https://*.example.org"], deliver: [../out, ""], models: ["a b"] }
+  |                                                    ^^
+w.yaml:6:98: error[TS-0103]: a model is a name from [models] in trackside.toml or a path that ends in .onnx
+6 | …/*.example.org"], deliver: [../out, ""], models: ["a b"] }
+  |                                                    ^^^^^
+w.yaml:7:48: error[TS-0103]: `private_network` widens `http`, which is empty
+7 |   c: { plugin: echo, allow: { private_network: true } }
+  |                                                ^^^^
+  = help: add the origins: allow: { http: ["http://192.168.0.10"], private_network: true }"##,
+    },
+    Case {
+        name: "needs_in_finally",
+        text: r##"version: 1
+name: w
+steps:
+  a: { plugin: echo }
+finally:
+  failed: { plugin: echo, needs: [a] }
+  done: { plugin: echo }
+"##,
+        error: r##"w.yaml:6:27: error[TS-0102]: there is no key `needs` here
+6 |   failed: { plugin: echo, needs: [a] }
+  |                           ^^^^^
+  = help: known here: plugin, model, with, inputs, retry, timeout, limits, allow
+w.yaml:7:3: error[TS-0102]: there is no key `done` here
+7 |   done: { plugin: echo }
+  |   ^^^^
+  = help: known here: succeeded, failed, cancelled, always"##,
+    },
+];

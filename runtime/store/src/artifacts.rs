@@ -1,0 +1,240 @@
+//! Immutable files named by the digest of their content.
+//!
+//! A file's mode says whether it can be trusted after a power cut: it is made read-only (0400) after its bytes and its
+//! folder were flushed, and only then does a transaction that refers to it commit. A file with another mode is a
+//! leftover of a crash and is written again.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Read, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use sha2::{Digest as _, Sha256};
+use trackside_spec::{ArtifactRef, Digest};
+
+use crate::error::StoreError;
+
+/// Read-only for the owner: the file is complete and on disk.
+const DURABLE: u32 = 0o400;
+
+/// The artifact folder.
+#[derive(Debug)]
+pub struct Artifacts {
+    root: PathBuf,
+    /// Written by this process, not yet flushed.
+    unflushed: Mutex<HashSet<Digest>>,
+}
+
+/// What is wrong with one artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArtifactProblem {
+    /// No file with this digest.
+    Missing,
+    /// The content has another digest.
+    Changed {
+        /// The digest of what is there.
+        found: Digest,
+    },
+}
+
+impl Artifacts {
+    /// Opens the folder, creating it when missing and clearing half-written files of an earlier process. Needs the
+    /// data folder's lock.
+    pub(crate) fn open(root: PathBuf) -> Result<Self, StoreError> {
+        let temp = root.join("tmp");
+        match fs::remove_dir_all(&temp) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io("clear", &temp)(error));
+            }
+            _ => {}
+        }
+        fs::create_dir_all(&temp).map_err(StoreError::io("create", &temp))?;
+        Ok(Self { root, unflushed: Mutex::default() })
+    }
+
+    /// A view of the folder for reading only; works beside a running node.
+    #[must_use]
+    pub fn read_only(data_dir: &Path) -> Self {
+        Self { root: data_dir.join("artifacts"), unflushed: Mutex::default() }
+    }
+
+    /// Where the artifact lies.
+    #[must_use]
+    pub fn path(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.hex();
+        self.root.join(&hex[..2]).join(hex)
+    }
+
+    /// Opens an artifact for reading.
+    ///
+    /// # Errors
+    /// What the system says; `NotFound` when there is none with this digest.
+    pub fn open_artifact(&self, digest: &Digest) -> io::Result<File> {
+        File::open(self.path(digest))
+    }
+
+    /// Starts a new artifact.
+    ///
+    /// # Errors
+    /// When no temporary file can be made.
+    pub fn create(self: &Arc<Self>) -> io::Result<ArtifactWriter> {
+        let mut name = [0u8; 12];
+        getrandom::fill(&mut name).map_err(io::Error::other)?;
+        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = self.root.join("tmp").join(name);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(ArtifactWriter { artifacts: self.clone(), file, path: Some(path), hasher: Sha256::new(), size: 0 })
+    }
+
+    /// Copies `source` into a new artifact.
+    ///
+    /// # Errors
+    /// When reading or writing fails.
+    pub fn store(self: &Arc<Self>, source: &mut dyn Read, name: &str, media_type: &str) -> io::Result<ArtifactRef> {
+        let mut writer = self.create()?;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match source.read(&mut buffer) {
+                Ok(0) => return writer.finish(name, media_type),
+                Ok(count) => writer.write_all(&buffer[..count])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads an artifact through and compares its digest.
+    ///
+    /// # Errors
+    /// When it can not be read.
+    pub fn verify(&self, digest: &Digest) -> io::Result<Option<ArtifactProblem>> {
+        let mut file = match self.open_artifact(digest) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(ArtifactProblem::Missing)),
+            Err(error) => return Err(error),
+        };
+        let found = Digest::of_reader(&mut file)?;
+        Ok((found != *digest).then_some(ArtifactProblem::Changed { found }))
+    }
+
+    /// The digests of all artifacts, in no order.
+    ///
+    /// # Errors
+    /// When a folder can not be read.
+    pub fn list(&self) -> io::Result<Vec<Digest>> {
+        let mut digests = Vec::new();
+        for shard in fs::read_dir(&self.root)? {
+            let shard = shard?;
+            if shard.file_name() == "tmp" || !shard.file_type()?.is_dir() {
+                continue;
+            }
+            for entry in fs::read_dir(shard.path())? {
+                let name = entry?.file_name();
+                digests.extend(name.to_str().and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok()));
+            }
+        }
+        Ok(digests)
+    }
+
+    /// Flushes an artifact that this process wrote: bytes, then folders, then the mode that says so.
+    pub(crate) fn make_durable(&self, digest: &Digest) -> Result<(), StoreError> {
+        if !self.unflushed().contains(digest) {
+            return Ok(());
+        }
+        let path = self.path(digest);
+        let flush = || -> io::Result<()> {
+            let file = File::open(&path)?;
+            file.sync_all()?;
+            if let Some(shard) = path.parent() {
+                File::open(shard)?.sync_all()?;
+                File::open(&self.root)?.sync_all()?;
+            }
+            file.set_permissions(Permissions::from_mode(DURABLE))
+        };
+        flush().map_err(StoreError::io("flush", &path))?;
+        self.unflushed().remove(digest);
+        Ok(())
+    }
+
+    fn is_durable(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o777 == DURABLE)
+    }
+
+    fn unflushed(&self) -> MutexGuard<'_, HashSet<Digest>> {
+        self.unflushed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An artifact being written. Dropping it leaves nothing behind.
+#[derive(Debug)]
+pub struct ArtifactWriter {
+    artifacts: Arc<Artifacts>,
+    file: File,
+    path: Option<PathBuf>,
+    hasher: Sha256,
+    size: u64,
+}
+
+impl ArtifactWriter {
+    /// Bytes written so far.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Puts the artifact in its place. It becomes durable with the transaction that refers to it.
+    ///
+    /// # Errors
+    /// When it can not be moved there.
+    pub fn finish(mut self, name: &str, media_type: &str) -> io::Result<ArtifactRef> {
+        let hasher = std::mem::take(&mut self.hasher);
+        let digest = Digest::from_bytes(hasher.finalize().into());
+        let reference =
+            ArtifactRef { digest, name: name.to_owned(), media_type: media_type.to_owned(), size: self.size };
+        let target = self.artifacts.path(&digest);
+        // The set is locked over the move, so that the writer thread never flushes a file that is being replaced.
+        let artifacts = self.artifacts.clone();
+        let mut unflushed = artifacts.unflushed();
+        if unflushed.contains(&digest) || artifacts.is_durable(&target) {
+            return Ok(reference);
+        }
+        if let Some(temp) = self.path.as_deref() {
+            if let Err(error) = fs::rename(temp, &target) {
+                let Some(shard) = target.parent().filter(|_| error.kind() == io::ErrorKind::NotFound) else {
+                    return Err(error);
+                };
+                fs::create_dir_all(shard)?;
+                fs::rename(temp, &target)?;
+            }
+        }
+        self.path = None;
+        unflushed.insert(digest);
+        Ok(reference)
+    }
+}
+
+impl Write for ArtifactWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for ArtifactWriter {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            // What stays is cleared at the next start.
+            let _ = fs::remove_file(path);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Commits, one after the other: what the writer thread does, and what a simulation does without a thread.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::{
+    artifacts::Artifacts,
+    error::StoreError,
+    lock::DataLock,
+    schema,
+    write::{self, KnownDefinitions, Txn},
+};
+
+/// When a commit counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// After the flush: nothing acknowledged is lost in a power cut.
+    #[default]
+    Full,
+    /// After the write: a power cut may undo the last second, never more, and never corrupts.
+    Relaxed,
+}
+
+/// The one connection that writes, and the lock of the data folder.
+pub struct Committer {
+    connection: Connection,
+    artifacts: Arc<Artifacts>,
+    known: KnownDefinitions,
+    data_dir: PathBuf,
+    _lock: DataLock,
+}
+
+impl Committer {
+    /// Opens a data folder for writing, creating what is missing.
+    ///
+    /// # Errors
+    /// When another process writes there, the folder can not be used, or the database is newer than this binary.
+    pub fn open(data_dir: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let lock = DataLock::take(data_dir)?;
+        let artifacts = Arc::new(Artifacts::open(data_dir.join("artifacts"))?);
+        let database = data_dir.join("trackside.db");
+        let mut connection = Connection::open(&database).map_err(StoreError::sqlite("open"))?;
+        let synchronous = match durability {
+            Durability::Full => "FULL",
+            Durability::Relaxed => "NORMAL",
+        };
+        schema::prepare(&mut connection, &database, synchronous)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Self { connection, artifacts, known: KnownDefinitions::new(), data_dir: data_dir.to_owned(), _lock: lock })
+    }
+
+    /// Makes the transactions durable together.
+    ///
+    /// # Errors
+    /// When the disk or SQLite refuses; nothing is then written and the same batch may be committed again.
+    pub fn commit(&mut self, batch: &[Txn]) -> Result<(), StoreError> {
+        for digest in batch.iter().flat_map(|txn| &txn.artifacts) {
+            self.artifacts.make_durable(digest)?;
+        }
+        let result = self.write(batch);
+        if result.is_err() {
+            // Definitions inserted by the failed transaction are gone with it.
+            self.known.clear();
+        }
+        result
+    }
+
+    fn write(&mut self, batch: &[Txn]) -> Result<(), StoreError> {
+        let txn = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(StoreError::sqlite("begin a transaction"))?;
+        for write in batch.iter().flat_map(|txn| &txn.writes) {
+            write::apply(&txn, write, &mut self.known).map_err(StoreError::sqlite("take a row"))?;
+        }
+        txn.commit().map_err(StoreError::sqlite("commit"))
+    }
+
+    /// The artifacts beside the database.
+    #[must_use]
+    pub fn artifacts(&self) -> &Arc<Artifacts> {
+        &self.artifacts
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+}

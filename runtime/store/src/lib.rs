@@ -1,0 +1,25 @@
+//! What must survive: the SQLite database and the content-addressed artifacts.
+//!
+//! One writer thread commits what the node submits, many submissions to a commit ([`Store::submit`]); any number of
+//! readers see committed snapshots ([`Store::reader`]). The journal is the only truth; the other tables are written in
+//! the same transactions so that questions are answered quickly. Only the node writes. This room decides nothing: it
+//! never looks into an event.
+
+mod artifacts;
+mod clock;
+mod commit;
+mod error;
+mod lock;
+mod read;
+mod schema;
+mod write;
+mod writer;
+
+pub use artifacts::{ArtifactProblem, ArtifactWriter, Artifacts};
+pub use clock::{Clock, SystemClock};
+pub use commit::{Committer, Durability};
+pub use error::StoreError;
+pub use lock::DataLock;
+pub use read::{JournalRow, LedgerRow, LiveRun, OutboxRow, Reader, RunFilter, RunRow, StateRow};
+pub use write::{Ended, NewRun, Txn, Write};
+pub use writer::{CommitReport, Store, TxnNumber};

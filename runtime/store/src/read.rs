@@ -1,0 +1,392 @@
+//! Questions about committed data.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use trackside_engine::RunId;
+
+use crate::error::StoreError;
+
+/// A connection that sees committed snapshots and can not write.
+pub struct Reader {
+    connection: Connection,
+}
+
+/// A run that has not ended.
+#[derive(Debug)]
+pub struct LiveRun {
+    /// Its id.
+    pub run: RunId,
+    /// The definition's name.
+    pub workflow: String,
+    /// The definition's text.
+    pub source: String,
+}
+
+/// One run in a list.
+#[derive(Debug, Clone)]
+pub struct RunRow {
+    /// Its id.
+    pub run: RunId,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The definition's digest.
+    pub definition: String,
+    /// The trigger's kind.
+    pub trigger: String,
+    /// When it was accepted, milliseconds since 1970.
+    pub started_ms: i64,
+    /// When it ended.
+    pub ended_ms: Option<i64>,
+    /// `succeeded`, `failed`, `cancelled`; none while it is under way.
+    pub end: Option<String>,
+    /// One line for people.
+    pub error: Option<String>,
+}
+
+/// Which runs to list; newest first.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// Only this workflow's.
+    pub workflow: Option<String>,
+    /// Only with this end; `running` for those under way.
+    pub state: Option<String>,
+    /// Only older ones than this.
+    pub before: Option<RunId>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// One journal entry.
+#[derive(Debug, Clone)]
+pub struct JournalRow {
+    /// Its place in the journal.
+    pub seq: i64,
+    /// Whose.
+    pub run: RunId,
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+    /// A JSON array of events.
+    pub events: String,
+}
+
+/// What the ledger knows of a file.
+#[derive(Debug, Clone)]
+pub struct LedgerRow {
+    /// What makes the file itself.
+    pub identity: String,
+    /// The run that it started.
+    pub run: Option<RunId>,
+    /// Where it lay.
+    pub path: String,
+    /// Size, times and inode, in the trigger's notation.
+    pub stat: String,
+    /// Whether it was taken out of the folder.
+    pub claimed: bool,
+}
+
+/// An entry of the plugins' state.
+#[derive(Debug, Clone)]
+pub struct StateRow {
+    /// The value.
+    pub value: Vec<u8>,
+    /// Rises by one with every write.
+    pub version: u64,
+}
+
+/// An effect that waits.
+#[derive(Debug, Clone)]
+pub struct OutboxRow {
+    /// The row's id: the order of carrying out.
+    pub id: i64,
+    /// Whose.
+    pub run: RunId,
+    /// The step's index.
+    pub step: u16,
+    /// Its place in the step's outbox.
+    pub entry: u32,
+    /// The carrier's JSON.
+    pub body: String,
+}
+
+const RUN_COLUMNS: &str = "SELECT r.id, d.name, d.digest, r.trigger, r.started_ms, r.ended_ms, r.end, r.error
+     FROM runs r JOIN definitions d ON d.id = r.definition";
+
+impl Reader {
+    /// Opens the database of a data folder; works beside a running node.
+    ///
+    /// # Errors
+    /// When there is none or it can not be read.
+    pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(data_dir.join("trackside.db"), flags).map_err(StoreError::sqlite("open"))?;
+        connection
+            .execute_batch("PRAGMA cache_size = -512; PRAGMA busy_timeout = 5000;")
+            .map_err(StoreError::sqlite("set its pragmas"))?;
+        Ok(Self { connection })
+    }
+
+    /// The newest run's id.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn latest_run(&self) -> Result<Option<RunId>, StoreError> {
+        let id: Option<i64> = self
+            .connection
+            .query_row("SELECT max(id) FROM runs", [], |row| row.get(0))
+            .map_err(StoreError::sqlite("find the newest run"))?;
+        Ok(id.map(RunId::from_i64))
+    }
+
+    /// The runs that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn live_runs(&self) -> Result<Vec<LiveRun>, StoreError> {
+        self.rows(
+            "SELECT r.id, d.name, d.source FROM runs r JOIN definitions d ON d.id = r.definition
+             WHERE r.ended_ms IS NULL ORDER BY r.id",
+            [],
+            |row| Ok(LiveRun { run: run_id(row, 0)?, workflow: row.get(1)?, source: row.get(2)? }),
+        )
+    }
+
+    /// The journal of one run, oldest entry first.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, StoreError> {
+        let last: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT last_entry FROM runs WHERE id = ?1")
+            .and_then(|mut query| query.query_row([run.as_i64()], |row| row.get(0)).optional())
+            .map_err(StoreError::sqlite("find a run"))?;
+        let mut rows = Vec::new();
+        let mut next = last.unwrap_or(0);
+        while next > 0 {
+            let (previous, row) = self
+                .connection
+                .prepare_cached("SELECT seq, run, at_ms, events, previous FROM journal WHERE seq = ?1")
+                .and_then(|mut query| {
+                    query.query_row([next], |row| Ok((row.get::<_, i64>(4)?, journal_row(row)?)))
+                })
+                .map_err(StoreError::sqlite("read the journal"))?;
+            if row.run != run || previous >= next {
+                return Err(StoreError::Damaged { table: "journal", reason: format!("entry {next} is not of run {run}") });
+            }
+            rows.push(row);
+            next = previous;
+        }
+        rows.reverse();
+        Ok(rows)
+    }
+
+    /// Journal entries of all runs after `seq`, oldest first.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn journal_after(&self, seq: i64, limit: u32) -> Result<Vec<JournalRow>, StoreError> {
+        self.rows(
+            "SELECT seq, run, at_ms, events FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            params![seq, limit],
+            journal_row,
+        )
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn run(&self, run: RunId) -> Result<Option<RunRow>, StoreError> {
+        let found = self.rows(&format!("{RUN_COLUMNS} WHERE r.id = ?1"), [run.as_i64()], run_row)?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        let sql = format!(
+            "{RUN_COLUMNS} WHERE r.id < ?1 AND (?2 IS NULL OR d.name = ?2)
+             AND (?3 IS NULL OR coalesce(r.end, 'running') = ?3) ORDER BY r.id DESC LIMIT ?4"
+        );
+        let before = filter.before.map_or(i64::MAX, RunId::as_i64);
+        self.rows(&sql, params![before, filter.workflow, filter.state, filter.limit], run_row)
+    }
+
+    /// The definition text that a run started with.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn definition_of(&self, run: RunId) -> Result<Option<String>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT d.source FROM runs r JOIN definitions d ON d.id = r.definition WHERE r.id = ?1")
+            .and_then(|mut query| query.query_row([run.as_i64()], |row| row.get(0)).optional())
+            .map_err(StoreError::sqlite("read a definition"))
+    }
+
+    /// What the ledger knows of a file's identity.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn ledger(&self, trigger: &str, identity: &str) -> Result<Option<LedgerRow>, StoreError> {
+        let found = self.rows(
+            "SELECT identity, run, path, stat, claimed FROM ledger WHERE trigger = ?1 AND identity = ?2",
+            params![trigger, identity],
+            ledger_row,
+        )?;
+        Ok(found.into_iter().next())
+    }
+
+    /// What the ledger knows of a path, newest first.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn ledger_by_path(&self, trigger: &str, path: &str) -> Result<Vec<LedgerRow>, StoreError> {
+        self.rows(
+            "SELECT identity, run, path, stat, claimed FROM ledger WHERE trigger = ?1 AND path = ?2
+             ORDER BY at_ms DESC LIMIT 16",
+            params![trigger, path],
+            ledger_row,
+        )
+    }
+
+    /// How far a trigger has come.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn position(&self, trigger: &str) -> Result<Option<i64>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT position_ms FROM triggers WHERE trigger = ?1")
+            .and_then(|mut query| query.query_row([trigger], |row| row.get(0)).optional())
+            .map_err(StoreError::sqlite("read a trigger's position"))
+    }
+
+    /// One entry of the plugins' state, unless it has lapsed.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn state(&self, workflow: &str, scope: &str, key: &str, now_ms: i64) -> Result<Option<StateRow>, StoreError> {
+        self.connection
+            .prepare_cached(
+                "SELECT value, version FROM state WHERE workflow = ?1 AND scope = ?2 AND key = ?3
+                 AND (expires_ms IS NULL OR expires_ms > ?4)",
+            )
+            .and_then(|mut query| {
+                query
+                    .query_row(params![workflow, scope, key, now_ms], |row| {
+                        Ok(StateRow { value: row.get(0)?, version: row.get::<_, i64>(1)?.unsigned_abs() })
+                    })
+                    .optional()
+            })
+            .map_err(StoreError::sqlite("read a plugin's state"))
+    }
+
+    /// Keys of the plugins' state that start with `prefix` and come after `after`, in order.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn state_keys(
+        &self,
+        workflow: &str,
+        scope: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+        now_ms: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        self.rows(
+            "SELECT key FROM state WHERE workflow = ?1 AND scope = ?2 AND key >= ?3 AND substr(key, 1, length(?3)) = ?3
+             AND (?4 IS NULL OR key > ?4) AND (expires_ms IS NULL OR expires_ms > ?5) ORDER BY key LIMIT ?6",
+            params![workflow, scope, prefix, after, now_ms, limit],
+            |row| row.get(0),
+        )
+    }
+
+    /// Effects that wait, in the order of carrying out.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn outbox(&self, after: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        self.rows(
+            "SELECT id, run, step, entry, body FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
+            params![after, limit],
+            |row| {
+                Ok(OutboxRow {
+                    id: row.get(0)?,
+                    run: run_id(row, 1)?,
+                    step: row.get(2)?,
+                    entry: row.get(3)?,
+                    body: row.get(4)?,
+                })
+            },
+        )
+    }
+
+    /// How many effects of a run still wait.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn outbox_of(&self, run: RunId) -> Result<u64, StoreError> {
+        self.connection
+            .prepare_cached("SELECT count(*) FROM outbox WHERE run = ?1")
+            .and_then(|mut query| query.query_row([run.as_i64()], |row| row.get::<_, i64>(0)))
+            .map(i64::unsigned_abs)
+            .map_err(StoreError::sqlite("count waiting effects"))
+    }
+
+    /// What the attempts of a run logged: step index, attempt, JSON lines.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn logs(&self, run: RunId) -> Result<Vec<(u16, u32, String)>, StoreError> {
+        self.rows(
+            "SELECT step, attempt, lines FROM logs WHERE run = ?1 ORDER BY step, attempt",
+            [run.as_i64()],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut query = self.connection.prepare_cached(sql).map_err(StoreError::sqlite("prepare a query"))?;
+        let rows = query.query_map(params, map).map_err(StoreError::sqlite("run a query"))?;
+        rows.collect::<Result<_, _>>().map_err(StoreError::sqlite("read a row"))
+    }
+}
+
+fn run_id(row: &Row<'_>, column: usize) -> rusqlite::Result<RunId> {
+    row.get(column).map(RunId::from_i64)
+}
+
+fn journal_row(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
+    Ok(JournalRow { seq: row.get(0)?, run: run_id(row, 1)?, at_ms: row.get(2)?, events: row.get(3)? })
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        run: run_id(row, 0)?,
+        workflow: row.get(1)?,
+        definition: row.get(2)?,
+        trigger: row.get(3)?,
+        started_ms: row.get(4)?,
+        ended_ms: row.get(5)?,
+        end: row.get(6)?,
+        error: row.get(7)?,
+    })
+}
+
+fn ledger_row(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
+    Ok(LedgerRow {
+        identity: row.get(0)?,
+        run: row.get::<_, Option<i64>>(1)?.map(RunId::from_i64),
+        path: row.get(2)?,
+        stat: row.get(3)?,
+        claimed: row.get(4)?,
+    })
+}

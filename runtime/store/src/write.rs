@@ -1,0 +1,215 @@
+//! What can be written, and how each kind of row gets there.
+
+use std::sync::Arc;
+
+use rusqlite::{Transaction, params};
+use trackside_engine::{RunEnd, RunId};
+use trackside_spec::{Digest, Plan};
+
+/// Writes that become durable together or not at all.
+#[derive(Debug, Default)]
+pub struct Txn {
+    /// In order.
+    pub writes: Vec<Write>,
+    /// Artifacts that the writes refer to; their files are flushed before the commit.
+    pub artifacts: Vec<Digest>,
+}
+
+/// One row's worth of change.
+#[derive(Debug)]
+pub enum Write {
+    /// A run is accepted. Its first journal entry follows in the same transaction.
+    Run(NewRun),
+    /// Events of a run.
+    Journal {
+        /// Which run.
+        run: RunId,
+        /// When, milliseconds since 1970.
+        at_ms: i64,
+        /// A JSON array.
+        events: String,
+        /// Set when the run's last event is among them.
+        ended: Option<Ended>,
+    },
+    /// A file was seen by a trigger.
+    Ledger {
+        /// The trigger's id.
+        trigger: String,
+        /// What makes the file itself.
+        identity: String,
+        /// The run that it started; none when it was there before the trigger and is to be left alone.
+        run: Option<RunId>,
+        /// Where it lay.
+        path: String,
+        /// Size, times and inode, in the trigger's own notation.
+        stat: String,
+        /// When, milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// A file that started a run has been taken out of the watched folder.
+    Claimed {
+        /// The trigger's id.
+        trigger: String,
+        /// What makes the file itself.
+        identity: String,
+    },
+    /// How far a trigger has come.
+    Position {
+        /// The trigger's id.
+        trigger: String,
+        /// Milliseconds since 1970.
+        position_ms: i64,
+    },
+    /// A plugin's state.
+    State {
+        /// Whose.
+        workflow: String,
+        /// A step id, or empty for the workflow's own.
+        scope: String,
+        /// Which entry.
+        key: String,
+        /// The new value; none removes the entry.
+        value: Option<Vec<u8>>,
+        /// When it lapses, milliseconds since 1970.
+        expires_ms: Option<i64>,
+    },
+    /// An effect to carry out.
+    Outbox {
+        /// Whose.
+        run: RunId,
+        /// The step's index.
+        step: u16,
+        /// Its place in the step's outbox.
+        entry: u32,
+        /// The carrier's own JSON.
+        body: String,
+    },
+    /// An effect is done, or given up.
+    OutboxDone {
+        /// The row's id.
+        id: i64,
+    },
+    /// What an attempt logged.
+    Log {
+        /// Whose.
+        run: RunId,
+        /// The step's index.
+        step: u16,
+        /// Which attempt.
+        attempt: u32,
+        /// JSON lines.
+        lines: String,
+    },
+}
+
+/// A run as it is accepted.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id.
+    pub run: RunId,
+    /// The definition that it starts with, kept with it.
+    pub plan: Arc<Plan>,
+    /// The trigger's kind.
+    pub trigger: String,
+    /// When, milliseconds since 1970.
+    pub started_ms: i64,
+}
+
+/// A run's end.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// How.
+    pub end: RunEnd,
+    /// One line for people.
+    pub error: Option<String>,
+}
+
+/// Definition digests whose row is known to exist, so that the hot path does not ask again.
+pub(crate) type KnownDefinitions = std::collections::HashMap<Digest, i64>;
+
+pub(crate) fn apply(txn: &Transaction<'_>, write: &Write, known: &mut KnownDefinitions) -> rusqlite::Result<()> {
+    match write {
+        Write::Run(new) => {
+            let definition = definition_row(txn, &new.plan, known)?;
+            txn.prepare_cached(
+                "INSERT INTO runs (id, definition, trigger, started_ms, last_entry) VALUES (?1, ?2, ?3, ?4, 0)",
+            )?
+            .execute(params![new.run.as_i64(), definition, new.trigger, new.started_ms])?;
+        }
+        Write::Journal { run, at_ms, events, ended } => {
+            txn.prepare_cached(
+                "INSERT INTO journal (run, previous, at_ms, events)
+                 VALUES (?1, (SELECT last_entry FROM runs WHERE id = ?1), ?2, ?3)",
+            )?
+            .execute(params![run.as_i64(), at_ms, events])?;
+            let entry = txn.last_insert_rowid();
+            match ended {
+                None => txn
+                    .prepare_cached("UPDATE runs SET last_entry = ?2 WHERE id = ?1")?
+                    .execute(params![run.as_i64(), entry])?,
+                Some(ended) => txn
+                    .prepare_cached(
+                        "UPDATE runs SET last_entry = ?2, ended_ms = ?3, end = ?4, error = ?5 WHERE id = ?1",
+                    )?
+                    .execute(params![run.as_i64(), entry, at_ms, ended.end.name(), ended.error])?,
+            };
+        }
+        Write::Ledger { trigger, identity, run, path, stat, at_ms } => {
+            txn.prepare_cached(
+                "INSERT INTO ledger (trigger, identity, run, path, stat, claimed, at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![trigger, identity, run.map(RunId::as_i64), path, stat, at_ms])?;
+        }
+        Write::Claimed { trigger, identity } => {
+            txn.prepare_cached("UPDATE ledger SET claimed = 1 WHERE trigger = ?1 AND identity = ?2")?
+                .execute(params![trigger, identity])?;
+        }
+        Write::Position { trigger, position_ms } => {
+            txn.prepare_cached(
+                "INSERT INTO triggers (trigger, position_ms) VALUES (?1, ?2)
+                 ON CONFLICT (trigger) DO UPDATE SET position_ms = excluded.position_ms",
+            )?
+            .execute(params![trigger, position_ms])?;
+        }
+        Write::State { workflow, scope, key, value: Some(value), expires_ms } => {
+            txn.prepare_cached(
+                "INSERT INTO state (workflow, scope, key, value, version, expires_ms) VALUES (?1, ?2, ?3, ?4, 1, ?5)
+                 ON CONFLICT (workflow, scope, key) DO UPDATE
+                 SET value = excluded.value, version = version + 1, expires_ms = excluded.expires_ms",
+            )?
+            .execute(params![workflow, scope, key, value, expires_ms])?;
+        }
+        Write::State { workflow, scope, key, value: None, .. } => {
+            txn.prepare_cached("DELETE FROM state WHERE workflow = ?1 AND scope = ?2 AND key = ?3")?
+                .execute(params![workflow, scope, key])?;
+        }
+        Write::Outbox { run, step, entry, body } => {
+            txn.prepare_cached("INSERT INTO outbox (run, step, entry, body) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![run.as_i64(), step, entry, body])?;
+        }
+        Write::OutboxDone { id } => {
+            txn.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute(params![id])?;
+        }
+        Write::Log { run, step, attempt, lines } => {
+            txn.prepare_cached("INSERT OR REPLACE INTO logs (run, step, attempt, lines) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![run.as_i64(), step, attempt, lines])?;
+        }
+    }
+    Ok(())
+}
+
+fn definition_row(txn: &Transaction<'_>, plan: &Plan, known: &mut KnownDefinitions) -> rusqlite::Result<i64> {
+    if let Some(id) = known.get(&plan.digest) {
+        return Ok(*id);
+    }
+    let digest = plan.digest.to_string();
+    txn.prepare_cached("INSERT INTO definitions (digest, name, source) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+        .execute(params![digest, plan.name, plan.source])?;
+    let id = txn
+        .prepare_cached("SELECT id FROM definitions WHERE digest = ?1")?
+        .query_row(params![digest], |row| row.get(0))?;
+    known.insert(plan.digest, id);
+    Ok(id)
+}

@@ -1,0 +1,216 @@
+//! What reaches the watcher's thread: hints of the operating system, outcomes of fires, requests to scan or to stop.
+//!
+//! Senders never block and never allocate without bound: hints about one path are merged, and when there are too many
+//! paths they are dropped and a scan is asked for instead.
+
+use std::{
+    collections::HashMap,
+    mem,
+    path::PathBuf,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::host::FireOutcome;
+
+/// Paths that are remembered between two rounds of the thread.
+const MAX_HINTS: usize = 16_384;
+
+/// What may have happened to a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Permissions or times changed, or nobody knows.
+    Stirred,
+    /// Created or written.
+    Written,
+    /// Closed after writing or moved in.
+    Finished,
+    /// A directory appeared.
+    Directory,
+    /// Removed or moved away.
+    Gone,
+}
+
+impl Hint {
+    /// One hint for two in a row: the later counts, but stirring changes nothing about what was known.
+    pub fn then(self, later: Self) -> Self {
+        match later {
+            Self::Stirred if self != Self::Gone => self,
+            // Created and then removed before anybody looked, and the like: the present state is looked up anyway.
+            _ => later,
+        }
+    }
+}
+
+/// Everything that arrived since the last round.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Paths in the order in which each was first hinted at.
+    pub hints: Vec<(PathBuf, Hint)>,
+    /// Fire numbers and their outcomes.
+    pub outcomes: Vec<(u64, FireOutcome)>,
+    /// Hints were lost, or somebody asked for it: look through all folders.
+    pub rescan: bool,
+    /// Directories that can no longer be watched, with the reason.
+    pub broken: Vec<(Option<PathBuf>, String)>,
+    /// Time to end.
+    pub stop: bool,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    hints: HashMap<PathBuf, (usize, Hint)>,
+    outcomes: Vec<(u64, FireOutcome)>,
+    rescan: bool,
+    broken: Vec<(Option<PathBuf>, String)>,
+    stop: bool,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.hints.is_empty() && self.outcomes.is_empty() && self.broken.is_empty() && !self.rescan && !self.stop
+    }
+}
+
+/// The box itself, shared by the thread and everybody who talks to it.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+impl Inbox {
+    /// A path may have changed.
+    pub fn hint(&self, path: PathBuf, hint: Hint) {
+        self.put(|waiting| {
+            let order = waiting.hints.len();
+            if let Some((_, earlier)) = waiting.hints.get_mut(&path) {
+                *earlier = earlier.then(hint);
+            } else if order < MAX_HINTS {
+                waiting.hints.insert(path, (order, hint));
+            } else {
+                waiting.rescan = true;
+            }
+        });
+    }
+
+    /// Hints were lost, or a scan is wanted.
+    pub fn rescan(&self) {
+        self.put(|waiting| waiting.rescan = true);
+    }
+
+    /// A directory (all of them for `None`) can no longer be watched.
+    pub fn broken(&self, path: Option<PathBuf>, reason: String) {
+        self.put(|waiting| {
+            // The first tells the cause; the rest would only fill memory.
+            if waiting.broken.len() < 64 {
+                waiting.broken.push((path, reason));
+            } else {
+                waiting.rescan = true;
+            }
+        });
+    }
+
+    /// The thread is to end.
+    pub fn stop(&self) {
+        self.put(|waiting| waiting.stop = true);
+    }
+
+    /// Waits until something arrives or `timeout` (for ever if `None`) is over, and takes all there is.
+    pub fn take(&self, timeout: Option<Duration>) -> Batch {
+        let waiting = self.lock();
+        let mut waiting = match timeout {
+            None => {
+                self.arrived.wait_while(waiting, |waiting| waiting.is_empty()).unwrap_or_else(PoisonError::into_inner)
+            }
+            Some(limit) => {
+                self.arrived
+                    .wait_timeout_while(waiting, limit, |waiting| waiting.is_empty())
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        let Waiting { hints, outcomes, rescan, broken, stop } = mem::take(&mut *waiting);
+        drop(waiting);
+        let mut ordered: Vec<_> = hints.into_iter().collect();
+        ordered.sort_unstable_by_key(|(_, (order, _))| *order);
+        let hints = ordered.into_iter().map(|(path, (_, hint))| (path, hint)).collect();
+        Batch { hints, outcomes, rescan, broken, stop }
+    }
+
+    fn put(&self, change: impl FnOnce(&mut Waiting)) {
+        let mut waiting = self.lock();
+        let idle = waiting.is_empty();
+        change(&mut waiting);
+        drop(waiting);
+        // Whoever waits, waits for the box to be no longer empty.
+        if idle {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// No code panics while it holds the lock, so a poisoned one is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the outcome of one fire goes.
+#[derive(Debug)]
+pub struct ReplyTo {
+    inbox: Arc<Inbox>,
+    fire: u64,
+}
+
+impl ReplyTo {
+    /// The way back for the fire with this number.
+    pub fn new(inbox: Arc<Inbox>, fire: u64) -> Self {
+        Self { inbox, fire }
+    }
+
+    /// Delivers the outcome.
+    pub fn deliver(self, outcome: FireOutcome) {
+        self.inbox.put(|waiting| waiting.outcomes.push((self.fire, outcome)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_about_one_path_are_merged_in_order_of_arrival() {
+        let inbox = Inbox::default();
+        for (path, hint) in [
+            ("a", Hint::Written),
+            ("b", Hint::Written),
+            ("a", Hint::Finished),
+            ("a", Hint::Stirred),
+            ("b", Hint::Gone),
+            ("b", Hint::Stirred),
+        ] {
+            inbox.hint(path.into(), hint);
+        }
+        let batch = inbox.take(None);
+        assert_eq!(batch.hints, [("a".into(), Hint::Finished), ("b".into(), Hint::Stirred)]);
+        assert!(!batch.rescan && inbox.take(Some(Duration::ZERO)).hints.is_empty());
+    }
+
+    #[test]
+    fn too_many_paths_become_a_scan() {
+        let inbox = Inbox::default();
+        for number in 0..=MAX_HINTS {
+            inbox.hint(number.to_string().into(), Hint::Written);
+        }
+        let batch = inbox.take(None);
+        assert_eq!((batch.hints.len(), batch.rescan), (MAX_HINTS, true));
+    }
+
+    #[test]
+    fn a_reply_that_nobody_sends_is_busy() {
+        let inbox = Arc::new(Inbox::default());
+        drop(super::super::host::FireReply(Some(ReplyTo::new(Arc::clone(&inbox), 7))));
+        super::super::host::FireReply(Some(ReplyTo::new(Arc::clone(&inbox), 8))).send(FireOutcome::Accepted);
+        assert_eq!(inbox.take(None).outcomes, [(7, FireOutcome::Busy), (8, FireOutcome::Accepted)]);
+    }
+}

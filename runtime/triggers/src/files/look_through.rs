@@ -1,0 +1,189 @@
+//! Looking through the folders: what is there that the ledger may not know.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use trackside_spec::Existing;
+
+use super::{
+    host::{FolderNotice, SeenFile},
+    scan::{Oldest, walk},
+    settling::Key,
+    spot::Look,
+    watcher::{POLL_PERIOD, Round},
+};
+
+/// `existing: ignore` files recorded in one call.
+const RECORD_BATCH: usize = 1000;
+
+impl Round {
+    /// Looks through the folders that ask for it, as long as there is room.
+    pub(super) fn look_through(&mut self) {
+        if !self.has_room() {
+            return;
+        }
+        // With the memory full, the files left out before would be left out again and again.
+        let backlog = std::mem::take(&mut self.backlog) && !self.memory.is_full();
+        if backlog | std::mem::take(&mut self.lost) {
+            self.folders.iter_mut().for_each(|folder| folder.scan_wanted = true);
+        }
+        for index in 0..self.folders.len() {
+            if self.folders[index].root.is_some() && std::mem::take(&mut self.folders[index].scan_wanted) {
+                self.scan(index, Path::new(""));
+            }
+        }
+    }
+
+    /// Looks through a folder or one of its sub-folders and enters what is new into the table.
+    pub(super) fn scan(&mut self, index: usize, start: &Path) {
+        let now = self.now();
+        let whole = start.as_os_str().is_empty();
+        let Some(root) = self.folders[index].root.clone() else { return };
+        let trigger_id = self.folders[index].watched.trigger_id.clone();
+        if whole {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+        let ignore = self.folders[index].watched.trigger.existing == Existing::Ignore;
+        let first = match self.host.first_seen(&trigger_id) {
+            Ok(first) => first && whole,
+            Err(error) => return self.host_failed(index, "reading whether a trigger is new", &error),
+        };
+        let mut failed = Vec::new();
+        let walked = if first && ignore {
+            self.record_existing(index, &root, &mut failed)
+        } else {
+            self.sight_files(index, &root, start, now, &mut failed)
+        };
+        match walked {
+            Ok(()) => {}
+            Err(Walked::Host(error)) => return self.host_failed(index, "recording the files that were there", &error),
+            // A sub-folder that is gone again is no news.
+            Err(Walked::Folder(_)) if !whole => return,
+            Err(Walked::Folder(error)) => {
+                failed.push((PathBuf::new(), error.to_string()));
+                self.report_unreadable(index, &root, failed);
+                if !root.is_dir() {
+                    return self.check_root(index);
+                }
+                self.folders[index].retry_at = Some(now + POLL_PERIOD);
+                return;
+            }
+        }
+        let complete = failed.is_empty();
+        self.report_unreadable(index, &root, failed);
+        if whole && complete {
+            self.memory.sweep(index, self.epoch);
+        }
+        if first && let Err(error) = self.host.scanned(&trigger_id) {
+            return self.host_failed(index, "recording that a trigger is known", &error);
+        }
+        if whole && self.folders[index].polled {
+            self.folders[index].retry_at = Some(self.now() + POLL_PERIOD);
+        }
+    }
+
+    fn sight_files(
+        &mut self,
+        index: usize,
+        root: &Path,
+        start: &Path,
+        now: Duration,
+        failed: &mut Vec<(PathBuf, String)>,
+    ) -> Result<(), Walked> {
+        let (folder, memory, table, flying, epoch) =
+            (&self.folders[index], &mut self.memory, &mut self.table, &self.flying, self.epoch);
+        let mut oldest = Oldest::new(table.room());
+        let visit = |relative: PathBuf, look: Look| {
+            let key: Key = (index, Arc::new(relative));
+            if !flying.contains_key(&key) && !memory.holds(&key, look, Some(epoch)) {
+                if table.contains(&key) {
+                    table.sight(&key, look.stat, folder.settle(), now);
+                } else {
+                    oldest.push(Arc::unwrap_or_clone(key.1), look);
+                }
+            }
+            Ok(())
+        };
+        walk(folder, root, start, visit, |path, error| note(failed, path, &error)).map_err(Walked::Folder)?;
+        self.backlog |= oldest.dropped();
+        // A file that nobody has touched for the settle time has settled. Its change time cannot be set by hand; but it is
+        // another machine's clock on a remote file system, so there the wait is ours.
+        let settle_ns = i64::try_from(folder.settle().as_nanos()).unwrap_or(i64::MAX);
+        let wall_ns = self.host.now_ms().saturating_mul(1_000_000);
+        for (relative, look) in oldest.into_files() {
+            let age = wall_ns.saturating_sub(look.changed_ns);
+            let settle = if !folder.remote && age >= settle_ns { Duration::ZERO } else { folder.settle() };
+            table.sight(&(index, Arc::new(relative)), look.stat, settle, now);
+        }
+        Ok(())
+    }
+
+    /// `existing: ignore`: what is there when the trigger is new is entered into the ledger and remembered.
+    fn record_existing(
+        &mut self,
+        index: usize,
+        root: &Path,
+        failed: &mut Vec<(PathBuf, String)>,
+    ) -> Result<(), Walked> {
+        let (folder, memory, host, epoch) = (&self.folders[index], &mut self.memory, &self.host, self.epoch);
+        let trigger_id = &folder.watched.trigger_id;
+        let mut batch = Vec::with_capacity(RECORD_BATCH);
+        let mut refused = None;
+        let visit = |relative: PathBuf, look: Look| {
+            // A name that is not UTF-8 has no place in the ledger and is refused later in any case.
+            if let Some(text) = relative.to_str() {
+                batch.push(SeenFile { relative: text.to_owned(), stat: look.stat });
+                memory.keep(&(index, Arc::new(relative)), look, epoch);
+            }
+            if batch.len() == RECORD_BATCH {
+                host.record_existing(trigger_id, &batch).inspect_err(|_| refused = Some(()))?;
+                batch.clear();
+            }
+            Ok(())
+        };
+        let walked = walk(folder, root, Path::new(""), visit, |path, error| note(failed, path, &error));
+        match (walked, refused) {
+            (Err(error), Some(())) => return Err(Walked::Host(error)),
+            (Err(error), None) => return Err(Walked::Folder(error)),
+            (Ok(()), _) => {}
+        }
+        if batch.is_empty() { Ok(()) } else { host.record_existing(trigger_id, &batch).map_err(Walked::Host) }
+    }
+
+    fn report_unreadable(&mut self, index: usize, root: &Path, failed: Vec<(PathBuf, String)>) {
+        let folder = &mut self.folders[index];
+        if failed.is_empty() {
+            folder.reported.clear();
+        }
+        for (path, error) in failed {
+            if folder.reported.insert(path.clone()) {
+                let notice = FolderNotice::Unreadable { folder: root.join(path), error };
+                self.host.notice(&folder.watched.trigger_id, notice);
+            }
+        }
+    }
+
+    fn host_failed(&mut self, index: usize, what: &'static str, error: &io::Error) {
+        let retry = self.now() + POLL_PERIOD;
+        let folder = &mut self.folders[index];
+        folder.retry_at = Some(retry);
+        self.host.notice(&folder.watched.trigger_id, FolderNotice::HostFailed { what, error: error.to_string() });
+    }
+}
+
+/// Whose fault a failed scan is.
+enum Walked {
+    Folder(io::Error),
+    Host(io::Error),
+}
+
+/// Remembers a part of a folder that cannot be read, for a limited number of parts.
+fn note(failed: &mut Vec<(PathBuf, String)>, path: &Path, error: &io::Error) {
+    if failed.len() < 100 {
+        failed.push((path.to_owned(), error.to_string()));
+    }
+}

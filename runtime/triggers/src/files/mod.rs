@@ -1,0 +1,42 @@
+//! The file trigger: files that appear in watched folders, each handed to the node exactly once.
+//!
+//! Events of the operating system are hints; the truth is a scan of the folder against the node's ledger. The parts:
+//!
+//! - [`host`]: what the node must provide, and what it is told;
+//! - [`settling`]: when a file counts as complete, a pure table on a virtual clock;
+//! - [`watcher`]: the one thread that owns all of it, asleep until a file changes or a deadline comes.
+//!
+//! Symbolic links are never followed below a watched folder and never picked up; only regular files are. The folder
+//! itself may be a link, it is resolved when the watch is set. Names that are not UTF-8 are refused with a decision,
+//! because a run's trigger document could not hold them.
+//!
+//! What to know besides:
+//!
+//! - a missing folder is told once; it is taken up when it appears, or, where no event tells (a mount, the target of a
+//!   link), within [`watcher::MISSING_PERIOD`];
+//! - a file system that is mounted over a watched folder hides the folder without an event: mount before the start;
+//! - of two triggers that match the same file, at most one may move it away: the others need `claim: keep`.
+
+mod error;
+mod folder;
+pub mod host;
+mod inbox;
+mod look_through;
+mod media;
+mod memory;
+mod pickup;
+mod presence;
+mod scan;
+pub mod settling;
+mod signals;
+mod spot;
+pub mod watcher;
+
+pub use error::FileWatchError;
+pub use host::{
+    Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FolderNotice, LedgerState, SeenFile,
+    WatchedFolder,
+};
+pub use media::media_type;
+pub use settling::{Due, Settling};
+pub use watcher::FileWatcher;

@@ -1,0 +1,280 @@
+//! From a settled file to an accepted run: look, read, ask the ledger, fire, and clear away.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    sync::Arc,
+    time::Duration,
+};
+
+use trackside_spec::{Claim, Identity};
+
+use super::{
+    folder::Folder,
+    host::{Decision, FileDecision, FileFire, FileStat, FireOutcome, FireReply, FolderNotice},
+    inbox::ReplyTo,
+    media::media_type,
+    settling::{Due, Key},
+    spot::{self, Look, Spot, look_at},
+    watcher::{Flight, MAX_PENDING, Round},
+};
+
+/// When a file is offered again that the node had no room for, or about which the ledger could not be asked.
+const BUSY_DELAY: Duration = Duration::from_secs(1);
+/// The first and the longest wait after the store failed to take a file.
+const STORE_DELAY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+
+impl Round {
+    /// Deals with a file whose wait is over. Every way out leaves it in the table, in flight, or remembered.
+    pub(super) fn pick_up(&mut self, due: Due, now: Duration) {
+        let Due { key, observed } = due;
+        let Some(root) = self.folders[key.0].root.clone() else { return };
+        let path = Arc::clone(&key.1);
+        let spot = match Spot::find(&root, &path) {
+            Ok(spot) => spot,
+            Err(error) => {
+                if error.kind() == io::ErrorKind::NotFound && !root.is_dir() {
+                    self.check_root(key.0);
+                }
+                // Otherwise it is gone, or a link is in the way: not ours.
+                return;
+            }
+        };
+        let (file, look) = match spot.open() {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return,
+            Err(error) => return self.cannot_open(&key, &spot, &error),
+        };
+        if observed.is_some_and(|before| before != look.stat) {
+            return self.table.touch(&key, look.stat, self.folders[key.0].settle(), now);
+        }
+        if self.memory.holds(&key, look, None) {
+            return;
+        }
+        let (relative, utf8) = spot::text(&path);
+        if !utf8 {
+            return self.settle_without_run(&key, look, &relative, None, Decision::NameNotUtf8);
+        }
+        match self.known(&key, look, &relative, &spot) {
+            Ok(true) => {}
+            Ok(false) => self.read_and_fire(&key, look, relative, file, &spot),
+            Err(error) => self.ledger_failed(&key, &error),
+        }
+    }
+
+    /// Whether the ledger knows this path in this state. If it does, what is left to do is done: a file whose run was
+    /// accepted before a crash is cleared away.
+    fn known(&mut self, key: &Key, look: Look, relative: &str, spot: &Spot<'_>) -> io::Result<bool> {
+        let folder = &self.folders[key.0];
+        let Some(state) = self.host.lookup_stat(&folder.watched.trigger_id, relative, look.stat)? else {
+            return Ok(false);
+        };
+        if state.started && folder.watched.trigger.claim == Claim::Move {
+            self.clear_away(key, look, relative, &state.identity, spot);
+        } else {
+            self.memory.keep(key, look, self.epoch);
+        }
+        Ok(true)
+    }
+
+    fn read_and_fire(&mut self, key: &Key, look: Look, relative: String, file: File, spot: &Spot<'_>) {
+        let folder = &self.folders[key.0];
+        let name = key.1.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut source = Source { file, failed: false };
+        let artifact = match self.host.store_file(&mut source, &name, media_type(&name)) {
+            Ok(artifact) => artifact,
+            Err(error) if source.failed => return self.unreadable(key, look, &relative, &error),
+            Err(error) => return self.not_stored(key, look, relative, &error),
+        };
+        self.failures = (0, Duration::ZERO);
+        self.unstored.remove(key);
+        let after = look_at(&source.file).ok().flatten().map_or(look.stat, |after| after.stat);
+        if after != look.stat || artifact.size != look.stat.size {
+            // Written to while it was read: what was read is worth nothing.
+            let (settle, now) = (folder.settle(), self.now());
+            return self.table.touch(key, after, settle, now);
+        }
+        let identity = match folder.watched.trigger.identity {
+            Identity::Content => artifact.digest.to_string(),
+            Identity::Stat => Folder::stat_identity(&relative, look.stat),
+        };
+        match self.host.lookup(&folder.watched.trigger_id, &identity) {
+            Err(error) => return self.ledger_failed(key, &error),
+            Ok(Some(state)) if folder.started_by(&state, &relative, look.stat) => {
+                return match folder.watched.trigger.claim {
+                    Claim::Move => self.clear_away(key, look, &relative, &identity, spot),
+                    Claim::Keep => self.memory.keep(key, look, self.epoch),
+                };
+            }
+            Ok(Some(state)) => {
+                let decision = Decision::Duplicate { path: state.path };
+                return self.settle_without_run(key, look, &relative, Some(identity), decision);
+            }
+            Ok(None) => {}
+        }
+        let fire = FileFire {
+            trigger_id: folder.watched.trigger_id.clone(),
+            workflow: folder.watched.workflow.clone(),
+            identity: identity.clone(),
+            path: folder.root.as_ref().map(|root| root.join(&*key.1)).unwrap_or_default(),
+            relative: relative.clone(),
+            name,
+            size: look.stat.size,
+            modified_ms: look.stat.modified_ns.div_euclid(1_000_000),
+            stat: look.stat,
+            artifact,
+            logical_ms: self.host.now_ms(),
+        };
+        self.last_flight += 1;
+        let number = self.last_flight;
+        self.flights.insert(number, Flight { key: key.clone(), look, relative, identity, hint: None });
+        self.flying.insert(key.clone(), number);
+        self.host.fire(fire, FireReply(Some(ReplyTo::new(Arc::clone(&self.inbox), number))));
+    }
+
+    /// Acts on the outcome of a fire.
+    pub(super) fn land(&mut self, number: u64, outcome: FireOutcome) {
+        let Some(Flight { key, look, relative, identity, hint }) = self.flights.remove(&number) else { return };
+        self.flying.remove(&key);
+        let now = self.now();
+        match outcome {
+            FireOutcome::Accepted => match self.folders[key.0].watched.trigger.claim {
+                Claim::Keep => self.memory.keep(&key, look, self.epoch),
+                Claim::Move => self.claim(&key, look, &relative, &identity),
+            },
+            FireOutcome::Duplicate { path } => {
+                self.settle_without_run(&key, look, &relative, Some(identity), Decision::Duplicate { path });
+            }
+            FireOutcome::Refused { reason } => {
+                self.settle_without_run(&key, look, &relative, Some(identity), Decision::Refused { reason });
+            }
+            FireOutcome::Busy => return self.table.defer(&key, now + BUSY_DELAY),
+        }
+        // What happened to the file meanwhile was put off until now.
+        if let (Some(hint), Some(root)) = (hint, &self.folders[key.0].root) {
+            let path = root.join(&*key.1);
+            if self.take_hint(key.0, Arc::unwrap_or_clone(key.1), &path, hint) {
+                self.folders[key.0].scan_wanted = true;
+            }
+        }
+    }
+
+    /// Removes the file of an accepted run.
+    fn claim(&mut self, key: &Key, look: Look, relative: &str, identity: &str) {
+        let Some(root) = self.folders[key.0].root.clone() else { return };
+        match Spot::find(&root, &key.1) {
+            Ok(spot) => self.clear_away(key, look, relative, identity, &spot),
+            // Somebody else removed the folder that held it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
+            }
+            Err(error) => self.not_removed(key, look, relative, identity, &error),
+        }
+    }
+
+    fn clear_away(&mut self, key: &Key, look: Look, relative: &str, identity: &str, spot: &Spot<'_>) {
+        match spot.remove(look.stat) {
+            Ok(gone) => {
+                self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
+                if !gone {
+                    self.look_again(key);
+                }
+            }
+            Err(error) => self.not_removed(key, look, relative, identity, &error),
+        }
+    }
+
+    fn not_removed(&mut self, key: &Key, look: Look, relative: &str, identity: &str, error: &io::Error) {
+        let decision = Decision::NotRemoved { error: error.to_string() };
+        self.settle_without_run(key, look, relative, Some(identity.to_owned()), decision);
+    }
+
+    /// Another file has taken the name, or this one has changed: its wait begins, if there is anything new about it.
+    fn look_again(&mut self, key: &Key) {
+        let Some(root) = self.folders[key.0].root.clone() else { return };
+        let look = Spot::find(&root, &key.1).and_then(|spot| spot.look());
+        if let Ok(Some(look)) = look
+            && !self.memory.holds(key, look, None)
+        {
+            let (settle, now) = (self.folders[key.0].settle(), self.now());
+            self.table.touch(key, look.stat, settle, now);
+        }
+    }
+
+    fn cannot_open(&mut self, key: &Key, spot: &Spot<'_>, error: &io::Error) {
+        // A link is not ours, a file that is gone is no news.
+        let Ok(Some(look)) = spot.look() else { return };
+        let (relative, _) = spot::text(&key.1);
+        if !self.memory.holds(key, look, None) {
+            self.unreadable(key, look, &relative, error);
+        }
+    }
+
+    fn unreadable(&mut self, key: &Key, look: Look, relative: &str, error: &io::Error) {
+        self.settle_without_run(key, look, relative, None, Decision::Unreadable { error: error.to_string() });
+    }
+
+    fn not_stored(&mut self, key: &Key, look: Look, relative: String, error: &io::Error) {
+        let now = self.now();
+        let (mut count, mut retry_at) = self.failures;
+        // What fails while others wait shares their wait: the trouble is the store's, not the file's.
+        if now >= retry_at {
+            let (first, longest) = STORE_DELAY;
+            retry_at = now + first.saturating_mul(1 << count.min(6)).min(longest);
+            count = count.saturating_add(1);
+            self.failures = (count, retry_at);
+        }
+        if self.unstored.len() >= MAX_PENDING {
+            self.unstored.clear();
+        }
+        if self.unstored.insert(key.clone()) {
+            self.tell(key, Some(look.stat), &relative, None, Decision::NotStored { error: error.to_string() });
+        }
+        self.table.defer(key, retry_at);
+    }
+
+    fn ledger_failed(&mut self, key: &Key, error: &io::Error) {
+        let notice = FolderNotice::HostFailed { what: "asking the ledger about a file", error: error.to_string() };
+        self.host.notice(&self.folders[key.0].watched.trigger_id, notice);
+        let at = self.now() + BUSY_DELAY;
+        self.table.defer(key, at);
+    }
+
+    /// Tells the decision and remembers the file, so that in this state it is neither read nor told again.
+    fn settle_without_run(
+        &mut self,
+        key: &Key,
+        look: Look,
+        relative: &str,
+        identity: Option<String>,
+        decision: Decision,
+    ) {
+        self.tell(key, Some(look.stat), relative, identity, decision);
+        self.memory.keep(key, look, self.epoch);
+    }
+
+    fn tell(&self, key: &Key, stat: Option<FileStat>, relative: &str, identity: Option<String>, decision: Decision) {
+        self.host.decision(FileDecision {
+            trigger_id: self.folders[key.0].watched.trigger_id.clone(),
+            relative: relative.to_owned(),
+            stat,
+            identity,
+            decision,
+        });
+    }
+}
+
+/// The file as the store reads it; it tells whose fault a failure was.
+struct Source {
+    file: File,
+    failed: bool,
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer);
+        // An interrupted read is tried again by whoever reads.
+        self.failed |= read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        read
+    }
+}

@@ -1,0 +1,294 @@
+//! The watcher: its handle, its thread and the thread's round.
+//!
+//! The thread sleeps until a hint or an outcome arrives or a deadline comes. Deadlines exist only while a file settles, a
+//! folder is missing or polled, or something failed and is to be tried again: with nothing going on nothing wakes it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::{Builder, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{
+    error::FileWatchError,
+    folder::Folder,
+    host::{FileHost, WatchedFolder},
+    inbox::{Batch, Hint, Inbox},
+    memory::Memory,
+    settling::{Key, Settling},
+    signals::Signals,
+    spot::Look,
+};
+
+/// Files that may wait at a time; with more, the folder is looked through again when these are done.
+pub const MAX_PENDING: usize = 10_000;
+
+/// Fires that may wait for their outcome at a time.
+pub const MAX_IN_FLIGHT: usize = 1024;
+
+/// How often a folder is looked through that cannot be watched.
+pub const POLL_PERIOD: Duration = Duration::from_secs(5);
+
+/// How often a missing folder is looked for besides when something appears above it: mounting raises no event there.
+pub const MISSING_PERIOD: Duration = Duration::from_secs(30);
+
+/// Files picked up between two looks into the inbox.
+const ROUND: usize = 64;
+
+/// Watches folders until it is dropped.
+#[derive(Debug)]
+pub struct FileWatcher {
+    inbox: Arc<Inbox>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FileWatcher {
+    /// Starts the watcher's thread and returns; watches are set, and what is in the folders is found, by the thread.
+    ///
+    /// # Errors
+    /// [`FileWatchError`] for a pattern or folder that cannot work, or when there is no thread to be had. A folder that
+    /// is missing or cannot be watched is no error but a [`FolderNotice`].
+    pub fn start(folders: Vec<WatchedFolder>, host: Arc<dyn FileHost>) -> Result<Self, FileWatchError> {
+        let folders = folders.into_iter().map(Folder::new).collect::<Result<Vec<_>, _>>()?;
+        let inbox = Arc::new(Inbox::default());
+        if folders.is_empty() {
+            return Ok(Self { inbox, thread: None });
+        }
+        let theirs = Arc::clone(&inbox);
+        let run = move || Round::new(folders, host, theirs).run();
+        let thread = Builder::new().name("file-triggers".to_owned()).spawn(run).map_err(FileWatchError::Thread)?;
+        Ok(Self { inbox, thread: Some(thread) })
+    }
+
+    /// Asks for a look through all folders, for an operator who trusts no event.
+    pub fn rescan(&self) {
+        self.inbox.rescan();
+    }
+
+    /// Ends the thread and waits for it. Fires whose outcome is open are settled by the scan of the next start. Must not
+    /// be called by the host from within a callback.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.inbox.stop();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("TS-0421: the file watcher's thread had panicked; files were not picked up since");
+        }
+    }
+}
+
+impl Drop for FileWatcher {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A fire whose outcome is open.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub key: Key,
+    pub look: Look,
+    pub relative: String,
+    pub identity: String,
+    /// What was hinted about the file since.
+    pub hint: Option<Hint>,
+}
+
+/// All that the thread owns.
+pub(super) struct Round {
+    pub folders: Vec<Folder>,
+    pub host: Arc<dyn FileHost>,
+    pub inbox: Arc<Inbox>,
+    pub table: Settling,
+    pub memory: Memory,
+    pub flights: HashMap<u64, Flight>,
+    pub flying: HashMap<Key, u64>,
+    pub last_flight: u64,
+    /// Files whose bytes could not be stored and were reported.
+    pub unstored: HashSet<Key>,
+    /// Store failures in a row, each after the wait for the one before, and when that wait ends.
+    pub failures: (u32, Duration),
+    pub epoch: u32,
+    pub signals: Signals,
+    started: Instant,
+    /// A look through a folder left files out for lack of room.
+    pub backlog: bool,
+    /// The table dropped files for lack of room.
+    pub lost: bool,
+}
+
+impl Round {
+    fn new(folders: Vec<Folder>, host: Arc<dyn FileHost>, inbox: Arc<Inbox>) -> Self {
+        Self {
+            signals: Signals::new(&inbox),
+            folders,
+            host,
+            inbox,
+            table: Settling::new(MAX_PENDING),
+            memory: Memory::default(),
+            flights: HashMap::new(),
+            flying: HashMap::new(),
+            last_flight: 0,
+            unstored: HashSet::new(),
+            failures: (0, Duration::ZERO),
+            epoch: 0,
+            started: Instant::now(),
+            backlog: false,
+            lost: false,
+        }
+    }
+
+    fn run(mut self) {
+        for index in 0..self.folders.len() {
+            self.open(index);
+        }
+        self.await_missing();
+        loop {
+            self.look_through();
+            self.pick_up_due();
+            let batch = self.inbox.take(self.wait());
+            if batch.stop {
+                return;
+            }
+            self.take_in(batch);
+            self.lost |= self.table.take_overflow();
+        }
+    }
+
+    /// The monotonic clock, counted from the thread's start.
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// How long nothing needs doing; `None` until something arrives.
+    fn wait(&self) -> Option<Duration> {
+        let table = self.table.next_deadline().filter(|_| self.flights.len() < MAX_IN_FLIGHT);
+        let scan =
+            self.backlog || self.lost || self.folders.iter().any(|folder| folder.scan_wanted && folder.root.is_some());
+        let scan = (scan && self.has_room()).then_some(Duration::ZERO);
+        let folders = self.folders.iter().filter_map(|folder| folder.retry_at);
+        let next = folders.chain(table).chain(scan).min()?;
+        Some(next.saturating_sub(self.now()))
+    }
+
+    /// Whether a look through a folder could add a fair number of files. Asking for more than one free place keeps a large
+    /// backlog from being walked again for every few files.
+    pub fn has_room(&self) -> bool {
+        self.table.len() + self.flights.len() <= MAX_PENDING / 8
+    }
+
+    fn pick_up_due(&mut self) {
+        for _ in 0..ROUND {
+            if self.flights.len() >= MAX_IN_FLIGHT {
+                return;
+            }
+            let now = self.now();
+            let Some(due) = self.table.pop_due(now) else { return };
+            self.pick_up(due, now);
+        }
+    }
+
+    fn take_in(&mut self, batch: Batch) {
+        for (flight, outcome) in batch.outcomes {
+            self.land(flight, outcome);
+        }
+        for (path, reason) in batch.broken {
+            self.poll_instead(path.as_deref(), &reason);
+        }
+        if batch.rescan {
+            self.folders.iter_mut().for_each(|folder| folder.scan_wanted = true);
+        }
+        let now = self.now();
+        let mut appeared = false;
+        for index in 0..self.folders.len() {
+            let folder = &self.folders[index];
+            let due = folder.retry_at.is_some_and(|at| at <= now);
+            if folder.root.is_some() {
+                if due {
+                    self.folders[index].retry_at = None;
+                    self.folders[index].scan_wanted = true;
+                }
+            } else if due || batch.hints.iter().any(|(path, _)| folder.watched.folder.starts_with(path)) {
+                self.open(index);
+                appeared = true;
+            }
+        }
+        if appeared {
+            self.await_missing();
+        }
+        self.take_hints(batch.hints);
+    }
+
+    fn take_hints(&mut self, hints: Vec<(PathBuf, Hint)>) {
+        let mut directories: Vec<(usize, PathBuf)> = Vec::new();
+        for (path, hint) in hints {
+            for index in 0..self.folders.len() {
+                let Some(root) = &self.folders[index].root else { continue };
+                if let Ok(relative) = path.strip_prefix(root) {
+                    if relative.as_os_str().is_empty() {
+                        if hint != Hint::Stirred {
+                            self.check_root(index);
+                        }
+                    } else if hint == Hint::Stirred && self.folders[index].reported.contains(relative) {
+                        // It may be readable now, and was not watched before.
+                        self.check_root(index);
+                    } else if self.take_hint(index, relative.to_owned(), &path, hint) {
+                        directories.push((index, relative.to_owned()));
+                    }
+                } else if hint == Hint::Gone && root.starts_with(&path) {
+                    self.check_root(index);
+                }
+            }
+        }
+        if directories.is_empty() {
+            return;
+        }
+        self.signals.catch_up();
+        for (index, relative) in directories {
+            self.scan(index, &relative);
+        }
+    }
+
+    /// Whether the path is a sub-folder to look through.
+    pub fn take_hint(&mut self, index: usize, relative: PathBuf, path: &Path, hint: Hint) -> bool {
+        let folder = &self.folders[index];
+        let matches = folder.matches(&relative);
+        // Only a move tells nothing about what was moved.
+        let may_be_directory = matches!(hint, Hint::Directory | Hint::Finished)
+            && folder.is_recursive()
+            && folder.reaches_below(&relative);
+        if !matches && !may_be_directory {
+            return false;
+        }
+        let key: Key = (index, Arc::new(relative));
+        if let Some(flight) = self.flying.get(&key).and_then(|number| self.flights.get_mut(number)) {
+            flight.hint = Some(flight.hint.map_or(hint, |earlier| earlier.then(hint)));
+            return false;
+        }
+        let metadata = if hint == Hint::Gone { None } else { std::fs::symlink_metadata(path).ok() };
+        let Some(metadata) = metadata else {
+            self.table.forget(&key);
+            self.memory.drop(&key);
+            return false;
+        };
+        if metadata.is_dir() {
+            return may_be_directory;
+        }
+        let Some(look) = Look::of(&metadata).filter(|_| matches) else { return false };
+        if !self.memory.holds(&key, look, None) {
+            let (settle, now) = (self.folders[index].settle(), self.now());
+            match hint {
+                Hint::Finished => self.table.finish(&key, now),
+                Hint::Stirred => self.table.sight(&key, look.stat, settle, now),
+                _ => self.table.touch(&key, look.stat, settle, now),
+            }
+        }
+        false
+    }
+}
