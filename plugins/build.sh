@@ -103,21 +103,29 @@ build() {
     # One invocation, so that the standard library is compiled once.
     (cd "$here" && cargo build --locked --release --target "$target" "${extra[@]}" "${packages[@]}")
 
-    mkdir -p "$out/testing"
-    rm -f "$out"/*.wasm "$out"/testing/*.wasm "$out/STAMP"
+    # Each file is put in place by a rename: whoever reads meanwhile sees the old one or the new one, whole.
+    new=$out/.new
+    rm -rf "$new"
+    mkdir -p "$new/testing" "$out/testing"
     {
         echo "# Written by plugins/build.sh; plugins/README.md says what it means."
         echo "source $sources"
         "${RUSTC:-rustc}" --version
         while read -r name file; do
-            cp "$CARGO_TARGET_DIR/$target/release/${name//-/_}.wasm" "$out/$file"
-            if grep -aqF -e "$here" -e "${CARGO_HOME:-$HOME/.cargo}" -e "$std" -e "$(readlink -f "$std")" "$out/$file"; then
+            cp "$CARGO_TARGET_DIR/$target/release/${name//-/_}.wasm" "$new/$file"
+            if grep -aqF -e "$here" -e "${CARGO_HOME:-$HOME/.cargo}" -e "$std" -e "$(readlink -f "$std")" "$new/$file"; then
                 fail "$file holds a path of this machine"
             fi
-            echo "wasm $(sha256sum <"$out/$file" | cut -d' ' -f1) $file"
+            echo "wasm $(sha256sum <"$new/$file" | cut -d' ' -f1) $file"
         done < <(plugin_list)
-    } >"$out/STAMP.new"
-    mv "$out/STAMP.new" "$out/STAMP"
+    } >"$new/STAMP"
+    while read -r _ file; do mv "$new/$file" "$out/$file"; done < <(plugin_list)
+    mv "$new/STAMP" "$out/STAMP"
+    rm -rf "$new"
+    # What is no plugin any more.
+    for old in "$out"/*.wasm "$out"/testing/*.wasm; do
+        grep -q "^wasm [0-9a-f]* ${old#"$out"/}\$" "$out/STAMP" || rm -f "$old"
+    done
     ls -l "$out"/*.wasm "$out"/testing/*.wasm | awk '{ print $5, $NF }'
 }
 

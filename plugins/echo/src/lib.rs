@@ -25,3 +25,23 @@ trackside_sdk::plugin! {
     deterministic: true,
     run: run,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trackside_sdk::testing::{TestHost, description_problems};
+
+    use super::*;
+
+    #[test]
+    fn it_is_well_described() {
+        assert_eq!(description_problems::<Plugin>(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_value_comes_back() {
+        let value = json!({"value": {"b": [1.50, null], "a": "x"}});
+        assert_eq!(TestHost::new().run::<Plugin>(value.clone()).unwrap().output(), &value);
+        assert_eq!(TestHost::new().run::<Plugin>(json!({})).unwrap_err().code(), "bad-input");
+    }
+}

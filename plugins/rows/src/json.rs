@@ -32,7 +32,7 @@ mod tests {
         assert_eq!(number(3.0).to_string(), "3");
         assert_eq!(number(0.1).to_string(), "0.1");
         assert_eq!(number(f64::NAN), Value::Null);
-        assert_eq!(number(1e300).to_string(), "1e300");
+        assert_eq!(number(1e300).to_string(), "1e+300");
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub enum Command {
     /// Take artifacts out of the store, and check them
     #[command(subcommand)]
     Artifact(commands::artifact::Command),
+    /// Measure what this box can do
+    Bench(commands::bench::Arguments),
     /// Print the JSON Schema of a file that people write
     Schema(commands::schema::Arguments),
     /// Print a reference page of the book as Markdown

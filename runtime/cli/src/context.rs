@@ -43,11 +43,6 @@ impl Context {
         Self { console: self.console, root: root.to_owned(), named: true }
     }
 
-    /// The project's folder.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Reads the project; any folder will do, so that looking at files needs none.
     pub fn any_project(&self) -> Result<Project, Failure> {
         Ok(Project::open(&self.root)?)

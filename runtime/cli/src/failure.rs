@@ -71,11 +71,6 @@ impl Failure {
         Self::Ended(Exit::Unable, message.to_string())
     }
 
-    /// Somebody interrupted it, and knows.
-    pub const fn interrupted() -> Self {
-        Self::Ended(Exit::Interrupted, String::new())
-    }
-
     /// Writing data to standard output failed.
     pub fn output(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {

@@ -51,7 +51,7 @@ pub fn start(global: &Global, console: Console, usual: &str) {
 /// Whether standard error is the journal's own pipe, as systemd tells in `JOURNAL_STREAM` (device and inode).
 pub fn is_journal() -> bool {
     let Ok(told) = std::env::var("JOURNAL_STREAM") else { return false };
-    rustix::fs::fstat(rustix::stdio::stderr()).is_ok_and(|stat| told == format!("{}:{}", stat.st_dev, stat.st_ino))
+    rustix::fs::fstat(io::stderr()).is_ok_and(|stat| told == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 /// One line of talk of a service: with a level where the journal reads it.

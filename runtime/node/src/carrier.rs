@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use trackside_engine::RunId;
 use trackside_spec::StepIndex;
 use trackside_store::{Artifacts, OutboxRow, StoreError};
 
@@ -73,10 +74,13 @@ impl Drop for Carrier {
 pub(crate) struct Rounds {
     artifacts: Arc<Artifacts>,
     project: PathBuf,
-    /// Rows that were carried out and whose removal is not on disk yet.
-    done: HashSet<i64>,
+    /// Entries that were carried out and whose removal is not on disk yet. Not by row: row ids are used again.
+    done: HashSet<Entry>,
     blocked: HashMap<String, Blocked>,
 }
+
+/// Run, step, place in the step's outbox.
+type Entry = (RunId, u16, u32);
 
 struct Blocked {
     until: Instant,
@@ -122,13 +126,13 @@ impl Rounds {
             let Some(last) = rows.last() else { break };
             after = last.id;
             for row in rows {
-                seen.insert(row.id);
-                if !self.done.contains(&row.id) {
+                seen.insert(entry(&row));
+                if !self.done.contains(&entry(&row)) {
                     self.carry(&row, &mut held, report);
                 }
             }
         }
-        self.done.retain(|row| seen.contains(row));
+        self.done.retain(|entry| seen.contains(entry));
         // What was tried again and failed has a new time; the rest has nothing left to wait for.
         self.blocked.retain(|_, blocked| blocked.until > now);
         Ok(())
@@ -161,9 +165,13 @@ impl Rounds {
                 }
             },
         };
-        self.done.insert(row.id);
+        self.done.insert(entry(row));
         report(carried);
     }
+}
+
+const fn entry(row: &OutboxRow) -> Entry {
+    (row.run, row.step, row.entry)
 }
 
 fn display(path: &Path, project: &Path) -> String {

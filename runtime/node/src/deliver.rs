@@ -124,16 +124,23 @@ impl Delivery {
 
     /// Writes the file under this name; `None` when another file has it and may not be replaced.
     fn place(&self, dir: &OwnedFd, name: &str, source: &mut File) -> io::Result<Option<()>> {
-        match openat(dir, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(_) if self.present == Present::Keep => return Ok(Some(())),
-            Ok(existing) if holds(&mut File::from(existing), &self.artifact)? => {
-                // An earlier attempt got this far; its rename may not be on disk yet.
-                fsync(dir)?;
-                return Ok(Some(()));
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let occupied = match openat(dir, name, flags, Mode::empty()) {
+            Ok(existing) => {
+                if self.present == Present::Keep || holds(&mut File::from(existing), &self.artifact)? {
+                    // An earlier attempt may have got this far; its rename may not be on disk yet.
+                    fsync(dir)?;
+                    return Ok(Some(()));
+                }
+                true
             }
-            Ok(_) | Err(Errno::LOOP) if self.present != Present::Replace => return Ok(None),
-            Ok(_) | Err(Errno::LOOP | Errno::NOENT) => {}
+            // A link: never followed, replaced only when asked.
+            Err(Errno::LOOP) => true,
+            Err(Errno::NOENT) => false,
             Err(errno) => return Err(errno.into()),
+        };
+        if occupied && self.present != Present::Replace {
+            return Ok(if self.present == Present::Keep { Some(()) } else { None });
         }
         let temp = format!(".{}.trackside-part", self.artifact.digest.short());
         // A leftover of a crash: this is the only process and the only thread that delivers.

@@ -139,7 +139,7 @@ impl Watchers {
 }
 
 /// A sender that the other rooms' callbacks use.
-pub(crate) fn reporter<T>(inbox: &Sender<Message>, wrap: impl Fn(T) -> Input) -> impl Fn(T) {
+pub(crate) fn reporter<T, W: Fn(T) -> Input>(inbox: &Sender<Message>, wrap: W) -> impl Fn(T) + use<T, W> {
     let inbox = inbox.clone();
     move |value| {
         // After the end nobody is there to hear it.

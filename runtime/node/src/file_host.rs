@@ -35,7 +35,11 @@ impl NodeFileHost {
     /// Hands rows to the dispatcher and waits until they are on disk.
     fn keep(&self, writes: Vec<Write>) -> io::Result<()> {
         let (done, kept) = std::sync::mpsc::channel();
-        let input = Input::Keep(Txn { writes, artifacts: Vec::new() }, Box::new(move || drop(done.send(()))));
+        let tell = Box::new(move || {
+            // Nobody waits any more only when this thread is being ended.
+            let _ = done.send(());
+        });
+        let input = Input::Keep(Txn { writes, artifacts: Vec::new() }, tell);
         let closed = || io::Error::other("the node is going down");
         self.inbox.send(Message::Input(input)).map_err(|_| closed())?;
         kept.recv().map_err(|_| closed())

@@ -110,7 +110,7 @@ fn describe(model: &Model) -> ModelInfo {
     let port = |port: &trackside_models::Port| ModelPort {
         name: port.name.clone(),
         element: port.element,
-        shape: port.shape.clone(),
+        shape: port.shape.clone().unwrap_or_default(),
     };
     ModelInfo {
         digest: info.digest.to_string(),

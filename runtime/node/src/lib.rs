@@ -18,6 +18,8 @@ mod plugin_step;
 mod plugins;
 mod project;
 mod readers;
+#[cfg(test)]
+mod simulation;
 mod staging;
 mod time;
 

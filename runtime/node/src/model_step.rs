@@ -79,9 +79,7 @@ fn step_error(error: ModelError) -> StepError {
         ModelError::Input { .. } => "bad-tensor",
         _ => "model-failed",
     };
-    // A busy box may do better next time; the same tensors will not fit better.
-    let retryable = matches!(error, ModelError::Timeout { .. });
-    StepError { retryable, ..StepError::fatal(code, error.to_string()) }
+    StepError { retryable: error.is_retryable(), ..StepError::fatal(code, format!("[{}] {error}", error.code())) }
 }
 
 /// The model's inputs: a safetensors artifact, or JSON arrays that take the declared element type.
@@ -114,7 +112,7 @@ fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit:
     let file = workshop.artifacts.open_artifact(&artifact.digest).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    let mut tensors = tensor_io::read_safetensors(&bytes).map_err(|error| error.to_string())?;
+    let mut tensors = tensor_io::from_safetensors_bytes(&bytes, &tensor_io::TensorLimits::default()).map_err(|error| error.to_string())?;
     // A file with one tensor fits whatever it is called; of several, the input's namesake is meant.
     let place = if tensors.len() == 1 { Some(0) } else { tensors.iter().position(|(known, _)| known == name) };
     place.map(|place| tensors.swap_remove(place).1).ok_or_else(|| {
@@ -130,13 +128,7 @@ fn values(workshop: &Workshop, output: &RunOutput) -> Result<(Value, Vec<tracksi
         let value = if tensor.len() <= INLINE_ELEMENTS {
             tensor_io::to_json(tensor)
         } else {
-            let stored = tensor_io::write_safetensors(&[(name.as_str(), tensor)])
-                .map_err(|error| error.to_string())
-                .and_then(|bytes| {
-                    let file = format!("{name}.safetensors");
-                    let media_type = "application/vnd.safetensors";
-                    workshop.artifacts.store(&mut bytes.as_slice(), &file, media_type).map_err(|error| error.to_string())
-                })
+            let stored = store(workshop, name, tensor)
                 .map_err(|reason| StepError::fatal("output-not-stored", format!("output `{name}`: {reason}")))?;
             artifacts.push(stored.digest);
             stored.to_json()
@@ -144,4 +136,12 @@ fn values(workshop: &Workshop, output: &RunOutput) -> Result<(Value, Vec<tracksi
         outputs.insert(name.clone(), value);
     }
     Ok((outputs.into(), artifacts))
+}
+
+fn store(workshop: &Workshop, name: &str, tensor: &Tensor) -> Result<ArtifactRef, String> {
+    let tensors = [(name.to_owned(), tensor.clone())];
+    let bytes = tensor_io::to_safetensors_bytes(&tensors).map_err(|error| error.to_string())?;
+    let file = format!("{name}.safetensors");
+    let stored = workshop.artifacts.store(&mut bytes.as_slice(), &file, "application/vnd.safetensors");
+    stored.map_err(|error| error.to_string())
 }

@@ -45,7 +45,7 @@ impl Models {
     pub fn new(project: PathBuf, data_dir: PathBuf, config: Arc<NodeConfig>) -> Self {
         let mut settings = EngineSettings::new(data_dir);
         settings.configured = config.engine.onnxruntime.as_ref().map(|path| project.join(path));
-        if config.engine.prefer == trackside_spec::EngineChoice::Rten {
+        if config.engine.prefer == trackside_spec::config::EngineChoice::Rten {
             settings.prefer = EngineKind::Rten;
         }
         Self { project, config, engines: Engines::discover(settings), loaded: Mutex::default() }
@@ -71,7 +71,7 @@ impl Models {
             return Ok(model.clone());
         }
         let source = self.source(name)?;
-        let model = self.engines.load(&source).map_err(|error| ModelProblem::Load(error.to_string()))?;
+        let model = self.engines.load(&source).map_err(|error| ModelProblem::Load(format!("[{}] {error}", error.code())))?;
         tracing::info!(model = name, engine = %model.info().engine, digest = %model.info().digest, "model loaded");
         *slot = Some(model.clone());
         Ok(model)
@@ -90,18 +90,18 @@ impl Models {
         }
         if Path::new(name).extension().is_some_and(|extension| extension == "onnx") {
             let mut source = ModelSource::new(name, self.project.join(name));
-            source.choice = self.choice(trackside_spec::EngineChoice::Auto);
+            source.choice = self.choice(trackside_spec::config::EngineChoice::Auto);
             return Ok(source);
         }
         Err(ModelProblem::Unknown { name: name.to_owned(), known: self.config.models.keys().cloned().collect() })
     }
 
     /// A model's own choice, or the node's.
-    fn choice(&self, own: trackside_spec::EngineChoice) -> EngineChoice {
+    fn choice(&self, own: trackside_spec::config::EngineChoice) -> EngineChoice {
         match own {
-            trackside_spec::EngineChoice::Auto => EngineChoice::Auto,
-            trackside_spec::EngineChoice::Onnxruntime => EngineChoice::OnnxRuntime,
-            trackside_spec::EngineChoice::Rten => EngineChoice::Rten,
+            trackside_spec::config::EngineChoice::Auto => EngineChoice::Auto,
+            trackside_spec::config::EngineChoice::OnnxRuntime => EngineChoice::OnnxRuntime,
+            trackside_spec::config::EngineChoice::Rten => EngineChoice::Rten,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     sync::{
         Arc,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Sender, channel},
     },
     thread::JoinHandle,
@@ -78,6 +79,7 @@ pub struct Handle {
     inbox: Sender<Message>,
     readers: Arc<Readers>,
     workshop: Arc<Workshop>,
+    commits: Arc<AtomicU64>,
 }
 
 impl Node {
@@ -88,8 +90,8 @@ impl Node {
     pub fn start(project: &Project, options: &NodeOptions) -> Result<Self, NodeError> {
         let data_dir = project.data_dir();
         let durability = match project.config.node.durability {
-            trackside_spec::DurabilityLevel::Full => Durability::Full,
-            trackside_spec::DurabilityLevel::Relaxed => Durability::Relaxed,
+            trackside_spec::config::Durability::Full => Durability::Full,
+            trackside_spec::config::Durability::Relaxed => Durability::Relaxed,
         };
         let committer = Committer::open(&data_dir, durability)?;
         let artifacts = committer.artifacts().clone();
@@ -106,6 +108,7 @@ impl Node {
         let (inbox, messages) = channel();
         let store = Store::start(committer, Box::new(reporter(&inbox, Input::Store)))?;
         let history = store.reader()?;
+        let commits = store.commits();
         let mut core = Core::new(settings(project), Box::new(store.reader()?), Box::new(chance));
         let (first, carry) = set_up(&mut core, project, &history, options)?;
         drop(history);
@@ -131,7 +134,7 @@ impl Node {
             .spawn(move || dispatcher.work(first))
             .map_err(start("the dispatcher"))?;
         let mut node = Self {
-            handle: Handle { inbox: inbox.clone(), readers: readers.clone(), workshop },
+            handle: Handle { inbox: inbox.clone(), readers: readers.clone(), workshop, commits },
             watcher: None,
             clock_watch: None,
             executor: Some(executor.clone()),
@@ -210,7 +213,9 @@ impl Handle {
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn cancel(&self, run: RunId, by: &str) -> Result<bool, NodeError> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |live| drop(reply.send(live)));
+        let reply = Box::new(move |live| {
+            let _ = reply.send(live);
+        });
         let input = Input::Cancel { run, by: by.to_owned(), reply };
         self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
         answer.await.map_err(|_| NodeError::Closed)
@@ -225,6 +230,12 @@ impl Handle {
         let reply = Box::new(move |status| drop(reply.send(status)));
         self.inbox.send(Message::Status(reply)).map_err(|_| NodeError::Closed)?;
         answer.await.map_err(|_| NodeError::Closed)
+    }
+
+    /// How many commits there have been since the start; each is one flush.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Committed data.
@@ -264,7 +275,7 @@ fn start<E: ToString>(what: &'static str) -> impl FnOnce(E) -> NodeError {
 }
 
 /// Puts workflows, schedules and live runs into the core. Gives the first actions and whether the outbox has rows.
-fn set_up(
+pub(crate) fn set_up(
     core: &mut Core,
     project: &Project,
     history: &Reader,

@@ -58,8 +58,10 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         workflow: job.plan.name.clone(),
         step: step.id.clone(),
     };
+    let handed_over = workshop.clock.now_us();
     let report = plugin.run(request, Arc::new(host)).await;
-    Ok(result(job, &step.id, &plugin, report))
+    let began_us = handed_over.saturating_add_unsigned(report.usage.instantiate_us);
+    Ok(result(job, &step.id, &plugin, report, began_us))
 }
 
 async fn plugin(workshop: &Arc<Workshop>, name: &str) -> Result<Arc<Plugin>, StepError> {
@@ -88,16 +90,17 @@ async fn ports(
             let staged = stage(workshop, path).await?;
             input.insert(port.name.clone(), staged.to_json());
         }
-        let bad = |found: &Value| {
-            let message = format!("input `{}` must be an artifact, not {}", port.name, shorten(found));
-            StepError::fatal("bad-input", message)
-        };
-        let references: Vec<ArtifactRef> = match input.get(&port.name) {
+        let references = match input.get(&port.name) {
             None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(items)) if port.many => {
-                items.iter().map(|item| ArtifactRef::from_json(item).ok_or_else(|| bad(item))).collect::<Result<_, _>>()?
-            }
-            Some(item) => vec![ArtifactRef::from_json(item).ok_or_else(|| bad(item))?],
+            Some(value) => match references(value, port.many) {
+                Some(references) => references,
+                // Plugins may take small data as JSON under the name of a port that may stay empty.
+                None if !port.required => Vec::new(),
+                None => {
+                    let message = format!("input `{}` must be an artifact, not {}", port.name, shorten(value));
+                    return Err(StepError::fatal("bad-input", message));
+                }
+            },
         };
         if references.is_empty() && port.required {
             let message = format!("plugin `{}` needs the artifact `{}` in `with`", call.plugin, port.name);
@@ -106,6 +109,13 @@ async fn ports(
         found.insert(port.name.clone(), references);
     }
     Ok(found)
+}
+
+fn references(value: &Value, many: bool) -> Option<Vec<ArtifactRef>> {
+    match value {
+        Value::Array(items) if many => items.iter().map(ArtifactRef::from_json).collect(),
+        item => ArtifactRef::from_json(item).map(|artifact| vec![artifact]),
+    }
 }
 
 fn attributes(trigger: &Value) -> Vec<(String, String)> {
@@ -140,13 +150,14 @@ fn granted(workshop: &Workshop, allow: &Allow) -> Allow {
     workshop.config.policy.restrict(allow)
 }
 
-fn result(job: &StepJob, step: &str, plugin: &Plugin, report: StepReport) -> StepResult {
+fn result(job: &StepJob, step: &str, plugin: &Plugin, report: StepReport, began_us: i64) -> StepResult {
     let usage = &report.usage;
     let descriptor = plugin.descriptor();
     let mut summary = json!({
         "plugin": descriptor.name,
         "version": descriptor.version,
         "digest": plugin.digest(),
+        "began_us": began_us,
         "wall_us": usage.wall_us,
         "cpu_us": usage.cpu_us,
         "memory": usage.memory_peak,

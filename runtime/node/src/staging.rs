@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use trackside_engine::StepError;
 use trackside_spec::ArtifactRef;
-use trackside_triggers::media_type;
+use trackside_triggers::files::media_type;
 
 use crate::executor::Workshop;
 

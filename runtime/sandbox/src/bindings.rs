@@ -3,8 +3,6 @@
 //! Only calls that may wait (disk, network, model, store) are `async`: the others run on the caller's stack without a
 //! future being made for each.
 
-#![expect(missing_docs, reason = "generated; the WIT files document every item")]
-
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "trackside:plugin/plugin",
@@ -32,7 +30,7 @@ wasmtime::component::bindgen!({
     with: {
         "trackside:plugin/artifacts.artifact": crate::host::artifacts::Artifact,
         "trackside:plugin/artifacts.reader": crate::host::artifacts::Reader,
-        "trackside:plugin/artifacts.artifact-writer": crate::host::artifacts::Writer,
+        "trackside:plugin/artifacts.artifact-writer": crate::host::writer::Writer,
         "trackside:plugin/inference.tensor": crate::host::inference::Tensor,
         "trackside:plugin/inference.model": crate::host::inference::Model,
         "trackside:plugin/telemetry.span": crate::host::OpenSpan,

@@ -121,12 +121,7 @@ impl Descriptor {
             wants: raw
                 .wants
                 .into_iter()
-                .map(|want| Want {
-                    kind: want.kind,
-                    value: want.value,
-                    reason: want.reason,
-                    optional: want.optional,
-                })
+                .map(|want| Want { kind: want.kind, value: want.value, reason: want.reason, optional: want.optional })
                 .collect(),
             deterministic: raw.deterministic,
             extra: raw.extra,

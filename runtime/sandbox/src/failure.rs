@@ -12,6 +12,7 @@ use crate::{
 
 const MESSAGE: usize = 1_024;
 const FRAMES: usize = 64;
+const STACK: &str = "the call stack is full: the recursion is too deep, or it never ends";
 
 /// Why a step failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +99,8 @@ pub(crate) struct Circumstances {
 /// Explains an error that came out of the guest.
 pub(crate) fn explain(error: &Error, circumstances: Circumstances) -> StepFailure {
     let Circumstances { refused, stderr_tail, cpu_limit } = circumstances;
-    let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+    let trace = error.downcast_ref::<WasmBacktrace>();
+    let backtrace = trace.map(frames).unwrap_or_default();
     let failure = if error.downcast_ref::<Stopped>().is_some() {
         StepFailure::new(
             "cpu-limit",
@@ -106,6 +108,9 @@ pub(crate) fn explain(error: &Error, circumstances: Circumstances) -> StepFailur
         )
     } else if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
         StepFailure::new("exit", format!("called exit({status}) instead of returning a result"))
+    } else if is_bounds(error) && trace.is_some_and(is_recursion) {
+        // Compilers keep part of the stack in linear memory, below all data: its end is the end of that memory.
+        StepFailure::new("stack-overflow", STACK)
     } else {
         trap(error, refused, &stderr_tail)
     };
@@ -121,9 +126,7 @@ fn trap(error: &Error, refused: Option<Refused>, stderr: &str) -> StepFailure {
         return StepFailure::new("out-of-memory", out_of_memory(refused));
     }
     match trap {
-        Some(Trap::StackOverflow) => {
-            StepFailure::new("stack-overflow", "the call stack is full: the recursion is too deep, or it never ends")
-        }
+        Some(Trap::StackOverflow) => StepFailure::new("stack-overflow", STACK),
         Some(Trap::Interrupt) => StepFailure::new("cpu-limit", "was interrupted"),
         Some(Trap::UnreachableCodeReached) => match (panic, last_line(stderr)) {
             (Some(panic), _) => {
@@ -140,6 +143,19 @@ fn trap(error: &Error, refused: Option<Refused>, stderr: &str) -> StepFailure {
         Some(trap) => StepFailure::new("trap", trap.to_string()),
         None => host(error),
     }
+}
+
+fn is_bounds(error: &Error) -> bool {
+    matches!(error.downcast_ref::<Trap>(), Some(Trap::MemoryOutOfBounds))
+}
+
+/// Whether a few functions fill the whole trace.
+fn is_recursion(trace: &WasmBacktrace) -> bool {
+    let mut functions = trace.frames().iter().map(|frame| frame.func_index()).collect::<Vec<_>>();
+    let depth = functions.len();
+    functions.sort_unstable();
+    functions.dedup();
+    depth >= FRAMES && functions.len() <= depth / 4
 }
 
 /// An error that is no trap of the guest's code: a bound of the host, or the host's own failure.

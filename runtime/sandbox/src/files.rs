@@ -26,7 +26,8 @@ pub(crate) struct Slot(Arc<AtomicU32>);
 impl FileSlots {
     /// One more file, if the call may have it.
     pub(crate) fn take(&self) -> Option<Slot> {
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < OPEN_FILES).then(|| open + 1));
+        let taken =
+            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < OPEN_FILES).then(|| open + 1));
         taken.is_ok().then(|| Slot(self.0.clone()))
     }
 

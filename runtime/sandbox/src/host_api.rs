@@ -29,11 +29,7 @@ pub trait StepHost: Send + Sync + 'static {
     fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>>;
 
     /// The committed entry of a key. Writes staged in this call are laid over it by the sandbox. The error is a sentence.
-    fn state_get<'a>(
-        &'a self,
-        scope: StateScope,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<StateEntry>, String>>;
+    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>>;
 
     /// Committed keys that begin with `prefix` and sort bytewise after `after`, in that order, at most `limit`.
     fn state_list<'a>(

@@ -32,7 +32,9 @@ impl<'a> Name<'a> {
 
 /// Checks the names.
 pub(crate) fn check(name: &str, imports: &[String], exports: &[String]) -> Result<(), LoadError> {
-    let parsed = |names: &'_ [String]| names.iter().filter_map(|name| Name::parse(name).map(|_| name.clone())).collect::<Vec<_>>();
+    let parsed = |names: &'_ [String]| {
+        names.iter().filter_map(|name| Name::parse(name).map(|_| name.clone())).collect::<Vec<_>>()
+    };
     for full in parsed(imports).iter().chain(&parsed(exports)) {
         if let Some(Name { package: PACKAGE, version, .. }) = Name::parse(full)
             && !version.starts_with(TRACK)
@@ -97,9 +99,7 @@ mod tests {
 
     #[test]
     fn each_misfit_is_named() {
-        let error = |imports: &[&str], exports: &[&str]| {
-            check("x", &strings(imports), &strings(exports)).unwrap_err()
-        };
+        let error = |imports: &[&str], exports: &[&str]| check("x", &strings(imports), &strings(exports)).unwrap_err();
         let track = error(&["trackside:plugin/context@0.2.0"], &GOOD);
         assert_eq!(track.code(), "TS-0313");
         assert!(track.to_string().contains("trackside:plugin@0.2.0") && track.to_string().contains(OFFERED));

@@ -40,11 +40,9 @@ pub use descriptor::{Descriptor, Port, Want};
 pub use engine::{Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};
 pub use failure::StepFailure;
-pub use host_api::{
-    ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StepHost,
-};
+pub use host_api::{ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StepHost};
 pub use plugin::{CacheOutcome, Plugin};
 pub use report::{
-    Expect, IfPresent, LogLevel, LogLine, Metric, MetricValue, Outcome, OutboxEntry, Progress, Span, StateOp,
+    Expect, IfPresent, LogLevel, LogLine, Metric, MetricValue, OutboxEntry, Outcome, Progress, Span, StateOp,
     StateScope, StateWrite, StepReport, Usage,
 };

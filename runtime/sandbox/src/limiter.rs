@@ -30,13 +30,7 @@ pub(crate) struct Refused {
 
 impl Limiter {
     pub(crate) fn new(limit: u64) -> Self {
-        Self {
-            limit: usize::try_from(limit).unwrap_or(usize::MAX),
-            used: 0,
-            peak: 0,
-            tables_used: 0,
-            refused: None,
-        }
+        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), used: 0, peak: 0, tables_used: 0, refused: None }
     }
 
     /// Largest sum of memories so far, in bytes.

@@ -9,7 +9,10 @@ const DEPTH: usize = 64;
 /// What is wrong with an output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Bad {
-    TooLarge { size: usize, limit: usize },
+    TooLarge {
+        size: usize,
+        limit: usize,
+    },
     /// A sentence.
     Document(String),
 }

@@ -112,17 +112,19 @@ impl Plugin {
         outcome: CacheOutcome,
     ) -> Result<Self, LoadError> {
         let begin = Instant::now();
-        let failed = |reason: wasmtime::Error| LoadError::Compile { name: name.to_owned(), reason: format!("{reason:#}") };
+        let failed =
+            |reason: wasmtime::Error| LoadError::Compile { name: name.to_owned(), reason: format!("{reason:#}") };
         let (native, code) = compile_bounded(&shared.engine, bytes, shared.compile_threads).map_err(failed)?;
         let component = cache::load(&shared.engine, code).map_err(failed)?;
         tracing::debug!(plugin = name, bytes = bytes.len(), took = ?begin.elapsed(), "compiled");
 
         let (imports, exports) = names(&component, &shared.engine);
         interfaces::check(name, &imports, &exports)?;
-        let misfit = |error: wasmtime::Error| LoadError::DoesNotFit { name: name.to_owned(), reason: format!("{error:#}") };
+        let misfit =
+            |error: wasmtime::Error| LoadError::DoesNotFit { name: name.to_owned(), reason: format!("{error:#}") };
         let pre = shared.linker()?.instantiate_pre(&component).and_then(PluginPre::new).map_err(misfit)?;
-        let raw = run::describe(shared, &pre)
-            .map_err(|reason| LoadError::Describe { name: name.to_owned(), reason })?;
+        let raw =
+            run::describe(shared, &pre).map_err(|reason| LoadError::Describe { name: name.to_owned(), reason })?;
         let descriptor =
             Descriptor::check(raw).map_err(|reason| LoadError::BadDescriptor { name: name.to_owned(), reason })?;
 

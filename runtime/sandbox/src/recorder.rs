@@ -51,11 +51,6 @@ impl Recorder {
         }
     }
 
-    /// Whether another line would be kept.
-    pub(crate) fn has_room(&self) -> bool {
-        self.lines_left > 0 && self.bytes_left > 0
-    }
-
     /// Keeps a line, or counts it.
     pub(crate) fn log(&mut self, level: LogLevel, message: String, attrs: Vec<(String, String)>) {
         let (message, attrs) = (clip(message, LINE_LIMIT), clip_attrs(attrs));

@@ -29,7 +29,7 @@ use crate::{
 
 /// What one host call may move from the guest to the host, in bytes.
 const HOSTCALL_FUEL: usize = 4 << 20;
-const DESCRIBE_LIMITS: (u64, Duration, Duration) = (256 << 20, Duration::from_secs(5), Duration::from_secs(10));
+const DESCRIBE_LIMITS: (u64, Duration, Duration) = (256 << 20, Duration::from_secs(2), Duration::from_secs(10));
 
 /// How the guest's code came to its end.
 enum End<T> {
@@ -44,7 +44,7 @@ enum End<T> {
 pub(crate) async fn run(plugin: &Plugin, mut call: StepCall, host: Arc<dyn StepHost>) -> StepReport {
     let begin = Instant::now();
     call.limits = call.limits.clamped();
-    if let Err(failure) = check_inputs(plugin, &call) {
+    if let Some(failure) = input_problem(plugin, &call) {
         return StepReport::failed(failure);
     }
     let (limits, cancel) = (call.limits, call.cancel.clone());
@@ -64,7 +64,7 @@ pub(crate) async fn run(plugin: &Plugin, mut call: StepCall, host: Arc<dyn StepH
     });
     let end = until(guest, begin, limits, &cancel).await;
 
-    let outcome = judge(end, &store, plugin, &limits).map_err(|failure| blame_cancel(failure, &cancel));
+    let outcome = judge(end, &store, plugin, &limits).map_err(|failure| blame_cancel(*failure, &cancel));
     let cpu = meter.ended();
     report(outcome, store, begin, ready.get().copied().unwrap_or_default(), cpu)
 }
@@ -108,12 +108,7 @@ pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Resul
 }
 
 /// A store with every bound in place before any guest code runs in it.
-fn store(
-    shared: &Shared,
-    data: CallData,
-    limits: CallLimits,
-    meter: &Arc<Meter>,
-) -> wasmtime::Result<Store<CallData>> {
+fn store(shared: &Shared, data: CallData, limits: CallLimits, meter: &Arc<Meter>) -> wasmtime::Result<Store<CallData>> {
     let mut store = Store::try_new(&shared.engine, data)?;
     store.limiter(|data| &mut data.limiter);
     // The result is moved out of the guest under the same bound as the arguments of its calls.
@@ -152,25 +147,24 @@ async fn until<T>(
     }
 }
 
-/// Refuses a call that cannot go well before anything is made for it.
-fn check_inputs(plugin: &Plugin, call: &StepCall) -> Result<(), StepFailure> {
+/// Why a call cannot go well, found before anything is made for it.
+fn input_problem(plugin: &Plugin, call: &StepCall) -> Option<StepFailure> {
     let (size, limit) = (call.input_json.len(), call.limits.input_bytes);
     if size > limit {
-        return Err(StepFailure::new(
+        return Some(StepFailure::new(
             "bad-input",
             format!("the input has {size} bytes and the limit is {limit}: pass large data as artifacts"),
         ));
     }
-    for port in &plugin.descriptor.inputs {
-        let count = call.inputs.get(&port.name).map_or(0, Vec::len);
-        let wrong = match count {
+    plugin.descriptor.inputs.iter().find_map(|port| {
+        let wrong = match call.inputs.get(&port.name).map_or(0, Vec::len) {
             0 if port.required => "needs an artifact and got none",
             2.. if !port.many => "takes one artifact and got several",
-            _ => continue,
+            _ => return None,
         };
-        return Err(StepFailure::new("bad-input", format!("input port `{}` of {} {wrong}", port.name, plugin.name())));
-    }
-    Ok(())
+        let message = format!("input port `{}` of {} {wrong}", port.name, plugin.name());
+        Some(StepFailure::new("bad-input", message))
+    })
 }
 
 /// Turns the guest's end into the step's outcome.
@@ -179,53 +173,54 @@ fn judge(
     store: &Store<CallData>,
     plugin: &Plugin,
     limits: &CallLimits,
-) -> Result<Outcome, StepFailure> {
+) -> Result<Outcome, Box<StepFailure>> {
     let tail = || store.data().recorder.lock().stderr_tail();
-    match end {
-        End::Wall => Err(StepFailure {
-            stderr_tail: tail(),
-            ..StepFailure::new(
-                "wall-limit",
-                format!("did not end within {}; raise limits.wall if it needs more", show(limits.wall)),
-            )
-            .retryable()
-        }),
-        End::Cancelled => Err(StepFailure {
-            stderr_tail: tail(),
-            ..StepFailure::new("cancelled", format!("was stopped {} after the cancel", show(limits.cancel_grace)))
-        }),
-        End::Itself(Err(error)) if is_oversized_result(&error) => Err(StepFailure::new(
+    let failure = match end {
+        End::Itself(Ok(Ok(step::Outcome::Skipped(reason)))) => {
+            return Ok(Outcome::Skipped(clip(one_line(&reason), 1_024)));
+        }
+        End::Itself(Ok(Ok(step::Outcome::Done(json)))) => match result_problem(&json, store, plugin, limits) {
+            None => return Ok(Outcome::Done(json)),
+            Some(problem) => problem,
+        },
+        End::Itself(Ok(Err(error))) => StepFailure { stderr_tail: tail(), ..StepFailure::from_guest(error) },
+        End::Itself(Err(error)) if is_oversized_result(&error) => StepFailure::new(
             "output-too-large",
             format!("the result is larger than {} bytes: write large data to artifacts", limits.output_bytes),
-        )),
-        End::Itself(Err(error)) => Err(explain(&error, circumstances(store, limits))),
-        End::Itself(Ok(Err(error))) => {
-            Err(StepFailure { stderr_tail: tail(), ..StepFailure::from_guest(error) })
+        ),
+        End::Itself(Err(error)) => explain(&error, circumstances(store, limits)),
+        End::Wall => {
+            let message = format!("did not end within {}; raise limits.wall if it needs more", show(limits.wall));
+            StepFailure { stderr_tail: tail(), ..StepFailure::new("wall-limit", message).retryable() }
         }
-        End::Itself(Ok(Ok(step::Outcome::Skipped(reason)))) => Ok(Outcome::Skipped(clip(one_line(&reason), 1_024))),
-        End::Itself(Ok(Ok(step::Outcome::Done(json)))) => {
-            output::check(&json, limits.output_bytes, &plugin.descriptor.output_schema).map_err(|bad| match bad {
-                output::Bad::TooLarge { size, limit } => StepFailure::new(
-                    "output-too-large",
-                    format!("the output has {size} bytes and the limit is {limit}: write large data to artifacts"),
-                ),
-                output::Bad::Document(reason) => StepFailure::new("bad-output", reason),
-            })?;
-            let produced = &store.data().produced;
-            let missing = plugin
-                .descriptor
-                .outputs
-                .iter()
-                .find(|port| port.required && !produced.iter().any(|(name, _)| *name == port.name));
-            match missing {
-                Some(port) => Err(StepFailure::new(
-                    "missing-output",
-                    format!("ended without committing an artifact for its output port `{}`", port.name),
-                )),
-                None => Ok(Outcome::Done(json)),
-            }
+        End::Cancelled => {
+            let message = format!("was stopped {} after the cancel", show(limits.cancel_grace));
+            StepFailure { stderr_tail: tail(), ..StepFailure::new("cancelled", message) }
+        }
+    };
+    Err(Box::new(failure))
+}
+
+/// What is wrong with a result that a step returned as good.
+fn result_problem(json: &str, store: &Store<CallData>, plugin: &Plugin, limits: &CallLimits) -> Option<StepFailure> {
+    match output::check(json, limits.output_bytes, &plugin.descriptor.output_schema) {
+        Ok(()) => {}
+        Err(output::Bad::Document(reason)) => return Some(StepFailure::new("bad-output", reason)),
+        Err(output::Bad::TooLarge { size, limit }) => {
+            return Some(StepFailure::new(
+                "output-too-large",
+                format!("the output has {size} bytes and the limit is {limit}: write large data to artifacts"),
+            ));
         }
     }
+    let produced = &store.data().produced;
+    let made = |name: &str| produced.iter().any(|(port, _)| port == name);
+    plugin.descriptor.outputs.iter().find(|port| port.required && !made(&port.name)).map(|port| {
+        StepFailure::new(
+            "missing-output",
+            format!("ended without committing an artifact for its output port `{}`", port.name),
+        )
+    })
 }
 
 /// Whether the error came while the result was moved out of the guest: then no guest frame is on the stack.

@@ -1,5 +1,7 @@
 //! Artifacts stream: what a guest reads or writes is never whole in memory, neither its own nor the host's.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
+
 mod support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Compiled code is used only when it is exactly what this installation wrote.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
+
 mod support;
 
 use std::{

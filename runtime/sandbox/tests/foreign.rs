@@ -1,5 +1,7 @@
 //! Files that are no plugins are refused with a reason and a remedy.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
+
 mod support;
 
 use support::{Bench, guest};
@@ -90,4 +92,45 @@ fn imports_that_nobody_gives_are_listed() {
 #[test]
 fn a_file_over_the_size_limit_is_not_even_hashed() {
     assert_eq!(refusal(&vec![0; (64 << 20) + 1]).code(), "TS-0310");
+}
+
+/// A component that no compiler would make; see tests/components.
+fn oddity(name: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/components").join(name);
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn a_plugin_that_does_not_describe_itself_in_time_is_refused() {
+    for name in ["describe-loops.wasm", "start-loops.wasm"] {
+        let begin = std::time::Instant::now();
+        let error = refusal(&oddity(name));
+        assert_eq!(error.code(), "TS-0317", "{name}: {error}");
+        assert!(error.to_string().contains("cpu-limit"), "{name}: {error}");
+        assert!(begin.elapsed() < std::time::Duration::from_secs(30), "{name}");
+    }
+}
+
+#[test]
+fn a_plugin_that_asks_for_a_step_while_it_describes_itself_is_refused() {
+    let error = refusal(&oddity("describe-calls-host.wasm"));
+    assert_eq!(error.code(), "TS-0317");
+    assert!(error.to_string().contains("must not call the host"), "{error}");
+}
+
+#[test]
+fn a_plugin_with_too_large_a_table_does_not_start() {
+    assert_eq!(refusal(&oddity("table-bomb.wasm")).code(), "TS-0317");
+}
+
+#[test]
+fn a_proposal_that_is_switched_off_does_not_compile() {
+    let error = refusal(&oddity("two-memories.wasm"));
+    assert_eq!(error.code(), "TS-0312");
+    assert!(error.to_string().contains("memor"), "{error}");
+}
+
+#[test]
+fn a_descriptor_that_lies_outside_memory_is_refused() {
+    assert_eq!(refusal(&oddity("rubbish-descriptor.wasm")).code(), "TS-0317");
 }

@@ -1,11 +1,13 @@
 //! What was not granted is refused in words that tell how to grant it, and is recorded.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
+
 mod support;
 
 use std::sync::Arc;
 
 use support::{TestHost, call, call_with, failure, output, run, run_on};
-use trackside_sandbox::{Expect, Outcome, OutboxEntry, StateEntry, StateOp, StateScope};
+use trackside_sandbox::{Expect, OutboxEntry, Outcome, StateEntry, StateOp, StateScope};
 
 /// Runs a mode without grants and returns the one refusal.
 fn refusal(input: serde_json::Value) -> String {
@@ -96,12 +98,8 @@ fn state_is_read_from_the_host_and_written_to_the_report() {
 fn a_granted_model_is_opened_through_the_host() {
     let mut call = call("model");
     call.allow.models = vec!["ungranted".to_owned()];
-    let info = trackside_sandbox::ModelInfo {
-        digest: "sha256:abc".into(),
-        inputs: vec![],
-        outputs: vec![],
-        metadata: vec![],
-    };
+    let info =
+        trackside_sandbox::ModelInfo { digest: "sha256:abc".into(), inputs: vec![], outputs: vec![], metadata: vec![] };
     let host = TestHost { model: Some(Arc::new(support::Identity(info))), ..TestHost::new() };
     assert_eq!(output(&run_on(call, Arc::new(host)))["digest"], "sha256:abc");
 }

@@ -18,7 +18,7 @@ pub mod units;
 pub mod workflow;
 
 pub use artifact::{ArtifactRef, Digest, DigestError};
-pub use config::{NodeConfig, load_node_config};
+pub use config::{NodeConfig, Policy, load_node_config};
 pub use expr::{Expr, ExprError, Name, Scope, Template, TemplateProblem};
 pub use plan::*;
 pub use schema::{node_schema, reference_markdown, scaffold_workflow, workflow_schema};

@@ -109,7 +109,7 @@ w.yaml:9:28: error[TS-0105]: `when` holds the expression itself, without ${ }
 9 |   f: { plugin: echo, when: "${run.id == 1}" }
   |                            ^^^^^^^^^^^^^^^^^
   = help: write when: run.id == 1
-w.yaml:10:29: error[TS-0105]: there is no clock in expressions: use trigger.logical_time or run.started
+w.yaml:10:29: error[TS-0105]: there is no clock in expressions: use trigger.logical_time or run.started_ms
 10 |   g: { plugin: echo, when: "now() > 1" }
    |                             ^
 w.yaml:11:29: error[TS-0105]: macros (all, exists, map, filter …) may be nested two deep: use a plugin step
@@ -171,11 +171,11 @@ steps:
 w.yaml:11:18: error[TS-0104]: there is no `run.nope`
 11 |         second ${run.nope} line
    |                  ^^^^^^^^
-  = help: known here: id, workflow, started
+  = help: known here: id, workflow, started_ms
 w.yaml:12:15: error[TS-0104]: there is no `run.nope`
 12 |       quoted: "tab\t ${run.nope}"
    |               ^^^^^^^^^^^^^^^^^^^
-  = help: known here: id, workflow, started"##,
+  = help: known here: id, workflow, started_ms"##,
     },
     Case {
         name: "expression_in_long_line",

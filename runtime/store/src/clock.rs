@@ -6,6 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub trait Clock: Send + Sync {
     /// Milliseconds since 1970-01-01 00:00 UTC; negative before.
     fn now_ms(&self) -> i64;
+
+    /// The same in microseconds, for telling how long short things took.
+    fn now_us(&self) -> i64 {
+        self.now_ms().saturating_mul(1000)
+    }
 }
 
 /// The machine's clock.
@@ -14,10 +19,14 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
-        let millis = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        self.now_us().div_euclid(1000)
+    }
+
+    fn now_us(&self) -> i64 {
+        let micros = |time: std::time::Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => millis(since),
-            Err(before) => -millis(before.duration()),
+            Ok(since) => micros(since),
+            Err(before) => -micros(before.duration()),
         }
     }
 }

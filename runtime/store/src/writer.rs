@@ -37,6 +37,7 @@ pub struct Store {
     sender: Option<Sender<Txn>>,
     submitted: AtomicU64,
     company: Arc<AtomicU64>,
+    commits: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
     artifacts: Arc<Artifacts>,
     data_dir: PathBuf,
@@ -50,9 +51,17 @@ impl Store {
     pub fn start(committer: Committer, report: Report) -> Result<Self, StoreError> {
         let (sender, receiver) = channel();
         let company = Arc::new(AtomicU64::new(0));
+        let commits = Arc::new(AtomicU64::new(0));
         let (artifacts, data_dir) = (committer.artifacts().clone(), committer.data_dir().to_owned());
-        let worker =
-            Worker { committer, receiver, report, company: company.clone(), done: 0, last_commit: Duration::ZERO };
+        let worker = Worker {
+            committer,
+            receiver,
+            report,
+            company: company.clone(),
+            commits: commits.clone(),
+            done: 0,
+            last_commit: Duration::ZERO,
+        };
         let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || worker.work())
@@ -61,6 +70,7 @@ impl Store {
             sender: Some(sender),
             submitted: AtomicU64::new(0),
             company,
+            commits,
             thread: Some(thread),
             artifacts,
             data_dir,
@@ -81,6 +91,12 @@ impl Store {
     /// costs the same for one as for sixty-four.
     pub fn set_company(&self, runs: u64) {
         self.company.store(runs, Ordering::Relaxed);
+    }
+
+    /// Counts the commits so far: each is one flush, many submissions may share one.
+    #[must_use]
+    pub fn commits(&self) -> Arc<AtomicU64> {
+        self.commits.clone()
     }
 
     /// The artifacts beside the database.
@@ -119,6 +135,7 @@ struct Worker {
     receiver: Receiver<Txn>,
     report: Report,
     company: Arc<AtomicU64>,
+    commits: Arc<AtomicU64>,
     done: TxnNumber,
     last_commit: Duration,
 }
@@ -168,6 +185,7 @@ impl Worker {
             match self.committer.commit(batch) {
                 Ok(()) => {
                     self.last_commit = start.elapsed();
+                    self.commits.fetch_add(1, Ordering::Relaxed);
                     return true;
                 }
                 Err(error) => {

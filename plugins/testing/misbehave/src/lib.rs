@@ -19,7 +19,7 @@ struct Input {
 }
 
 /// Implemented by hand: `plugin!` would not let rubbish out.
-struct Misbehave;
+pub struct Misbehave;
 
 impl Plugin for Misbehave {
     fn describe() -> Descriptor {

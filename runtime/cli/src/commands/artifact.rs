@@ -173,7 +173,9 @@ fn references(reader: &Reader) -> Result<BTreeMap<Digest, RunId>, Failure> {
         after = last.seq;
         for row in &page {
             let events: Value = serde_json::from_str(&row.events).unwrap_or_default();
-            collect(&events, &mut |digest| drop(found.entry(digest).or_insert(row.run)));
+            collect(&events, &mut |digest| {
+                found.entry(digest).or_insert(row.run);
+            });
         }
     }
 }

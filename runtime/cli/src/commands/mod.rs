@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod artifact;
+pub mod bench;
 pub mod check;
 pub mod demo;
 pub mod engine;
@@ -57,6 +58,7 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Model(command) => model::execute(&context, &command),
         Command::Engine(command) => engine::execute(&context, &command),
         Command::Artifact(command) => artifact::execute(&context, &command),
+        Command::Bench(arguments) => bench::execute(&context, &arguments),
         Command::Schema(arguments) => schema::execute(&context, &arguments),
         Command::Reference(arguments) => reference::execute(&context, &arguments),
     }

@@ -92,7 +92,7 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     }
     let waiting = Waiting { console, plan: &plan, limit: arguments.timeout.map(trackside_spec::Duration::to_std) };
     // The node is dropped outside of the runtime: it waits for its threads.
-    let ended = runtime.block_on(async {
+    let ended: Result<(RunId, End), Failure> = runtime.block_on(async {
         let (run, source) = match (&found, &own) {
             (Some(client), _) => {
                 warn_when_stale(client, &plan, console).await;

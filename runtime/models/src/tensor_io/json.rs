@@ -7,7 +7,7 @@
 use serde_json::{Number, Value};
 use trackside_spec::{ElementType, Tensor};
 
-use super::{TensorIoError, wanted};
+use super::TensorIoError;
 
 /// Most dimensions.
 const MAX_RANK: usize = 32;
@@ -18,7 +18,7 @@ const MAX_RANK: usize = 32;
 /// # Errors
 /// The place, as indices, and what is wrong there: ragged arrays, a value of another type, a number out of range.
 pub fn from_json(value: &Value, element: ElementType, shape: Option<&[u32]>) -> Result<Tensor, TensorIoError> {
-    let refuse = |reason: String| TensorIoError::Json { place: String::new(), element: wanted(element), reason };
+    let refuse = |reason: String| TensorIoError::Json { place: String::new(), element: element.name(), reason };
     let found = nesting(value).ok_or_else(|| refuse(format!("it has more than {MAX_RANK} dimensions")))?;
     let flat =
         |shape: &[u32]| shape.len() != 1 && found.len() == 1 && Tensor::count(shape).ok() == Some(found[0] as usize);
@@ -156,7 +156,7 @@ impl Reader<'_> {
 
     fn refuse(&self, reason: String) -> TensorIoError {
         let place = self.place.iter().map(|index| format!("[{index}]")).collect();
-        TensorIoError::Json { place, element: wanted(self.element), reason }
+        TensorIoError::Json { place, element: self.element.name(), reason }
     }
 }
 

@@ -4,7 +4,7 @@ mod arrays;
 mod json;
 mod safetensors;
 
-use trackside_spec::{ElementType, TensorError};
+use trackside_spec::TensorError;
 
 pub use self::safetensors::{
     TensorLimits, from_safetensors_bytes, read_safetensors, to_safetensors_bytes, write_safetensors,
@@ -53,9 +53,4 @@ impl TensorIoError {
             Self::Tensor(_) => "TS-0523",
         }
     }
-}
-
-/// `float32`, for messages.
-fn wanted(element: ElementType) -> &'static str {
-    element.name()
 }

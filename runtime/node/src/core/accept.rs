@@ -94,6 +94,13 @@ impl Core {
                     continue;
                 }
             };
+            let entry = self.schedule_entry(&fire.trigger_id, fire.logical_ms);
+            match self.history.ledger(&entry.trigger, &entry.identity) {
+                Ok(None) => {}
+                // The clock was set back by days and the schedule went through this time once more.
+                Ok(Some(_)) => continue,
+                Err(error) => tracing::error!(%error, "the ledger can not be read; the run starts all the same"),
+            }
             let run = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
             self.last_run = Some(run);
             let when = rfc3339(fire.logical_ms);
@@ -106,11 +113,27 @@ impl Core {
                 "missed": fire.missed,
             });
             let start = Command::Start { params: params.into(), trigger, logical_time_ms: fire.logical_ms };
-            let extras = Extras { writes: std::mem::take(&mut positions), artifacts: Vec::new() };
+            let mut writes = std::mem::take(&mut positions);
+            let LedgerEntry { trigger, identity, path, stat } = entry;
+            writes.push(Write::Ledger { trigger, identity, run: Some(run), path, stat, at_ms: now_ms });
+            let extras = Extras { writes, artifacts: Vec::new() };
             self.begin(new_run(run, &plan, "cron".to_owned(), now_ms), start, extras);
         }
         if !positions.is_empty() {
             self.submit(Txn { writes: positions, artifacts: Vec::new() });
+        }
+    }
+}
+
+impl Core {
+    /// One run for each time of a schedule, whatever the clock does.
+    fn schedule_entry(&self, trigger: &str, logical_ms: i64) -> LedgerEntry {
+        let key = self.cron_keys.get(trigger).map_or(trigger, String::as_str);
+        LedgerEntry {
+            trigger: key.to_owned(),
+            identity: format!("at:{logical_ms}"),
+            path: rfc3339(logical_ms),
+            stat: String::new(),
         }
     }
 }

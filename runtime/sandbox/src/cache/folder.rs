@@ -14,11 +14,7 @@ use sha2::{Digest as _, Sha256};
 use trackside_spec::Digest;
 use wasmtime::Engine;
 
-use super::{
-    entry,
-    key::Key,
-    native::Code,
-};
+use super::{entry, key::Key, native::Code};
 use crate::error::SandboxError;
 
 /// Part of every entry's name: entries of another build of this crate are never read.
@@ -134,12 +130,8 @@ impl CodeCache {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut entries = Vec::new();
         let mut buffer = Vec::with_capacity(16 << 10);
-        let listing = rustix::fs::openat(
-            &self.folder,
-            ".",
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
+        let listing =
+            rustix::fs::openat(&self.folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let mut listing = RawDir::new(listing, buffer.spare_capacity_mut());
         while let Some(found) = listing.next() {
             let found = found?;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(crate) enum Reach {
     /// The public internet.
     Public,
-    /// This machine or a network beside it: only with `private-network`.
+    /// This machine or a network beside it: only with `private_network`.
     Private,
     /// Nothing that a request can sensibly go to: never.
     Never,
@@ -32,7 +32,9 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
         // Private use, shared (carrier-grade NAT), loopback, link-local with the cloud metadata services.
         (10, ..) | (100, 64..=127, _) | (127, ..) | (169, 254, _) | (172, 16..=31, _) | (192, 168, _) => Reach::Private,
         // Protocol assignments, documentation, benchmarking, and the former 6to4 relays.
-        (192, 0, 0) | (192, 0, 2) | (198, 18..=19, _) | (198, 51, 100) | (203, 0, 113) | (192, 88, 99) => Reach::Private,
+        (192, 0, 0) | (192, 0, 2) | (198, 18..=19, _) | (198, 51, 100) | (203, 0, 113) | (192, 88, 99) => {
+            Reach::Private
+        }
         _ => Reach::Public,
     }
 }

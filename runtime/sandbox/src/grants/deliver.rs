@@ -110,8 +110,22 @@ mod tests {
         let all = granted(&["out", "", ".", "..", "/", "out/.."]);
         let long = format!("out/{}", "x".repeat(256));
         for path in [
-            "out/../a", "../a", "out/./a", "out//a", "out/a/", "out/", "/", "", "a", "out/..", "out/a\0b", "out/a\nb",
-            "out\\..\\a", "out/\u{202e}a", &long, &"x/".repeat(4_000),
+            "out/../a",
+            "../a",
+            "out/./a",
+            "out//a",
+            "out/a/",
+            "out/",
+            "/",
+            "",
+            "a",
+            "out/..",
+            "out/a\0b",
+            "out/a\nb",
+            "out\\..\\a",
+            "out/\u{202e}a",
+            &long,
+            &"x/".repeat(4_000),
         ] {
             assert!(matches!(resolve(&all, path), Err(Refusal::BadPath(_))), "{path:?}");
         }

@@ -48,7 +48,9 @@ impl Target {
             (Some(0), _) => return Err(bad("port 0 is no port")),
             (Some(port), _) => port,
             // `host:` and `host:99999` have a colon after the host but no port.
-            (None, Some((_, after))) if !after.ends_with(']') => return Err(bad("its port is no number from 1 to 65535")),
+            (None, Some((_, after))) if !after.ends_with(']') => {
+                return Err(bad("its port is no number from 1 to 65535"));
+            }
             (None, _) if tls => 443,
             (None, _) => 80,
         };

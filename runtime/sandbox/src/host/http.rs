@@ -11,7 +11,10 @@ use hyper::{
 };
 use wasmtime::component::Resource;
 
-use super::artifacts::{Artifact, CHUNK, Writer};
+use super::{
+    artifacts::{Artifact, CHUNK},
+    writer::Writer,
+};
 use crate::{
     bindings::trackside::plugin::{
         artifacts::ArtifactError,
@@ -110,7 +113,7 @@ impl CallData {
         match failure {
             Failure::Private(address) => HttpError::Denied(self.deny(
                 &format!("call {origin}, which is {address} in a private network"),
-                &format!("http: [{}], private-network: true", quoted(&origin)),
+                &format!("http: [{}], private_network: true", quoted(&origin)),
             )),
             Failure::Never(address) => HttpError::Denied(self.deny_always(
                 &format!("call {origin}"),

@@ -18,8 +18,8 @@ use crate::{
         inference::{ElementType, Host, HostModel, HostTensor, InferenceError, ModelPort},
     },
     files::blocking,
-    host_api::{ModelError, ModelHandle},
     host_api::ModelPort as Port,
+    host_api::{ModelError, ModelHandle},
     store_data::{CallData, quoted},
     top_k::top_k,
 };
@@ -139,8 +139,8 @@ impl HostTensor for CallData {
         self.enter()?;
         let element = element_in(element);
         // Booked before it is allocated: the shape alone may ask for terabytes.
-        let booked = numeric_size(element, &shape)
-            .and_then(|size| self.tensors.book(size as u64).map(|booked| (booked, size)));
+        let booked =
+            numeric_size(element, &shape).and_then(|size| self.tensors.book(size as u64).map(|booked| (booked, size)));
         let (booked, size) = match booked {
             Ok(booked) => booked,
             Err(error) => return Ok(Err(error)),
@@ -160,8 +160,8 @@ impl HostTensor for CallData {
     ) -> Answer<Resource<Tensor>> {
         self.enter()?;
         let element = element_in(element);
-        let booked = numeric_size(element, &shape)
-            .and_then(|size| self.tensors.book(size as u64).map(|booked| (booked, size)));
+        let booked =
+            numeric_size(element, &shape).and_then(|size| self.tensors.book(size as u64).map(|booked| (booked, size)));
         let (booked, size) = match booked {
             Ok(booked) => booked,
             Err(error) => return Ok(Err(error)),
@@ -384,6 +384,4 @@ macro_rules! elements {
     };
 }
 
-elements!(
-    Boolean, Uint8, Int8, Uint16, Int16, Uint32, Int32, Uint64, Int64, Float16, Bfloat16, Float32, Float64, Text
-);
+elements!(Boolean, Uint8, Int8, Uint16, Int16, Uint32, Int32, Uint64, Int64, Float16, Bfloat16, Float32, Float64, Text);

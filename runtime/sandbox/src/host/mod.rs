@@ -7,11 +7,15 @@ mod context;
 mod http;
 pub(crate) mod inference;
 pub(crate) mod metrics;
+mod names;
 mod outbox;
 pub(crate) mod secrets;
 pub(crate) mod staged;
 mod state;
 mod telemetry;
+#[cfg(test)]
+mod tests;
+pub(crate) mod writer;
 
 use wasmtime::{
     Engine,

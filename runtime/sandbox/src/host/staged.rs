@@ -47,9 +47,8 @@ impl Staged {
         expect: Expect,
         limit: usize,
     ) -> Result<u64, Full> {
-        let size = |key: &str, op: &StateOp| {
-            key.len() + if let StateOp::Set { value, .. } = op { value.len() } else { 0 }
-        };
+        let size =
+            |key: &str, op: &StateOp| key.len() + if let StateOp::Set { value, .. } = op { value.len() } else { 0 };
         let new = size(&key, &op);
         let at = (scope, key);
         let old = self.entries.get(&at);

@@ -101,7 +101,8 @@ impl Host for CallData {
 
     fn enabled(&mut self, level: Level) -> wasmtime::Result<bool> {
         self.listens();
-        Ok(!matches!(level, Level::Trace) && self.recorder.lock().has_room())
+        // True for a full budget too: lines that are left out are counted, and the count must be right.
+        Ok(!matches!(level, Level::Trace))
     }
 
     fn counter_add(&mut self, name: String, delta: f64, attrs: Vec<(String, String)>) -> wasmtime::Result<()> {

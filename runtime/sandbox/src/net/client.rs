@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_public_name_that_leads_inside_is_refused() {
-        for inside in ["127.0.0.1:80", "169.254.169.254:80", "[::1]:80", "[::ffff:10.0.0.1]:80", "[64:ff9b::7f00:1]:80"] {
+        for inside in ["127.0.0.1:80", "169.254.169.254:80", "[::1]:80", "[::ffff:10.0.0.1]:80", "[64:ff9b::7f00:1]:80"]
+        {
             let result = permitted("rebind.example", &addresses(&[inside]), false, nobody);
             assert!(matches!(result, Err(Failure::Private(_))), "{inside}");
             assert!(permitted("rebind.example", &addresses(&[inside]), true, nobody).is_ok(), "{inside}");

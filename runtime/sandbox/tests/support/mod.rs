@@ -107,7 +107,7 @@ pub fn failure(report: &StepReport) -> (&str, &str) {
 
 #[derive(Default)]
 pub struct TestHost {
-    folder: Option<TempDir>,
+    pub folder: Option<TempDir>,
     pub state: Mutex<BTreeMap<(StateScope, String), StateEntry>>,
     pub model: Option<Arc<dyn ModelHandle>>,
     pub own: Vec<std::net::SocketAddr>,
@@ -184,11 +184,7 @@ impl StepHost for TestHost {
         Box::pin(std::future::ready(found))
     }
 
-    fn state_get<'a>(
-        &'a self,
-        scope: StateScope,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
         Box::pin(std::future::ready(Ok(self.state.lock().unwrap().get(&(scope, key.to_owned())).cloned())))
     }
 
@@ -202,7 +198,9 @@ impl StepHost for TestHost {
         let state = self.state.lock().unwrap();
         let keys = state
             .keys()
-            .filter(|(at, key)| *at == scope && key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after))
+            .filter(|(at, key)| {
+                *at == scope && key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after)
+            })
             .map(|(_, key)| key.clone())
             .take(limit)
             .collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use trackside_engine::{Event, RunId};
 use trackside_node::Handle;
 
-use super::Shared;
+use super::{Shared, runs::run_id};
 use crate::{
     body::Lines,
     error::ApiError,
@@ -33,10 +33,13 @@ impl From<FollowError> for ApiError {
 }
 
 /// `GET /v1/runs/{id}/events`
-pub(super) async fn follow(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    let run: RunId = id.parse().map_err(|_| ApiError::no_such_run(&id))?;
+pub(super) async fn follow(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let run = run_id(id)?;
     let Some(follower) = RunFollower::open(shared.handle.clone(), run).await? else {
-        return Err(ApiError::no_such_run(&id));
+        return Err(ApiError::no_such_run(&run.to_string()));
     };
     let steps = step_ids(&shared.handle, run).await;
     let (lines, body) = mpsc::channel(BUFFER);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
 };
 use trackside_engine::RunId;
@@ -47,9 +47,9 @@ pub(super) async fn start(
 pub(super) async fn cancel(
     State(shared): State<Arc<Shared>>,
     Extension(Peer(peer)): Extension<Peer>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Cancelled>, ApiError> {
-    let run: RunId = id.parse().map_err(|_| ApiError::no_such_run(&id))?;
+    let run = run_id(id)?;
     if shared.handle.cancel(run, &peer).await.map_err(|_| ApiError::closing())? {
         return Ok(Json(Cancelled { run, cancelled: true }));
     }
@@ -57,8 +57,14 @@ pub(super) async fn cancel(
     let known = tokio::task::spawn_blocking(move || readers.with(|reader| reader.run(run))).await;
     match known {
         Ok(Ok(Some(_))) => Err(ApiError::not_live(run)),
-        Ok(Ok(None)) => Err(ApiError::no_such_run(&id)),
+        Ok(Ok(None)) => Err(ApiError::no_such_run(&run.to_string())),
         Ok(Err(error)) => Err(ApiError::internal(error.to_string())),
         Err(_) => Err(ApiError::closing()),
     }
+}
+
+/// The run that a path names; text that is none is like a run that there is not.
+pub(super) fn run_id(id: Result<Path<String>, PathRejection>) -> Result<RunId, ApiError> {
+    let Ok(Path(id)) = id else { return Err(ApiError::no_such_run("")) };
+    id.parse().map_err(|_| ApiError::no_such_run(&id))
 }

@@ -84,7 +84,7 @@ impl Function {
 /// The message for a function that does not exist.
 pub(super) fn unknown(name: &str) -> String {
     if name == "now" {
-        return "there is no clock in expressions: use trigger.logical_time or run.started".to_owned();
+        return "there is no clock in expressions: use trigger.logical_time or run.started_ms".to_owned();
     }
     if ELSEWHERE.contains(&name) {
         return match name {

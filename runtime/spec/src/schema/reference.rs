@@ -44,9 +44,9 @@ Expressions are [CEL](https://cel.dev). They read these names and nothing else; 
 | `trigger.kind`, `trigger.id` | What started the run |
 | `trigger.logical_time`, `trigger.logical_time_ms` | The time the run is for: RFC 3339 text, Unix milliseconds |
 | `trigger.file` | The file that started the run, an artifact: `artifact`, `name`, `path`, `size`, `media_type`, `modified_ms`; null without a file |
-| `trigger.scheduled` | The scheduled time of a cron trigger; null when something else started the run |
+| `trigger.scheduled`, `trigger.missed` | The scheduled time of a cron trigger (RFC 3339) and how many earlier times were missed; null when something else started the run |
 | `steps.ID` | The output of a step that has ended: one that this step needs, directly or through others |
-| `run.id`, `run.workflow`, `run.started` | The run |
+| `run.id`, `run.workflow`, `run.started_ms` | The run; when it started in Unix milliseconds |
 | `run.state`, `run.error`, `run.failed_step` | How the steps ended; in `finally` only |
 
 Operators: `+ - * / %`, `== != < <= > >=`, `&& || !`, `in`, `a ? b : c`, `x.key`, `x["key"]`, `list[0]`, `[…]`, `{…}`.

@@ -7,10 +7,10 @@ use crate::{
 };
 
 /// What a trigger tells about a run.
-const TRIGGER: [&str; 6] = ["kind", "id", "logical_time", "logical_time_ms", "file", "scheduled"];
+const TRIGGER: [&str; 7] = ["kind", "id", "logical_time", "logical_time_ms", "file", "scheduled", "missed"];
 const TRIGGER_FILE: [&str; 6] = ["artifact", "name", "path", "size", "media_type", "modified_ms"];
-const RUN: [&str; 3] = ["id", "workflow", "started"];
-const RUN_IN_FINALLY: [&str; 6] = ["id", "workflow", "started", "state", "error", "failed_step"];
+const RUN: [&str; 3] = ["id", "workflow", "started_ms"];
+const RUN_IN_FINALLY: [&str; 6] = ["id", "workflow", "started_ms", "state", "error", "failed_step"];
 const ROOTS: [&str; 4] = ["params", "trigger", "steps", "run"];
 
 /// The names that exist in a workflow.
@@ -58,8 +58,8 @@ impl Names<'_> {
             }
             ["params", param, ..] => known("params.", param, &self.params),
             ["trigger", "file", key, ..] => known("trigger.file.", key, &TRIGGER_FILE),
-            ["trigger", "scheduled", ..] if !self.has_cron => {
-                Err(("trigger.scheduled is for cron triggers, and this workflow has none".to_owned(), None))
+            ["trigger", key @ ("scheduled" | "missed"), ..] if !self.has_cron => {
+                Err((format!("trigger.{key} is for cron triggers, and this workflow has none"), None))
             }
             ["trigger", key, ..] => known("trigger.", key, &TRIGGER),
             ["run", key, ..] => match place {

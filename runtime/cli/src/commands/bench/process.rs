@@ -1,0 +1,87 @@
+//! The disk under everything, and the service as a process of its own.
+
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::{fs::FileExt, net::UnixDatagram},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Figure,
+    figures::{BenchError, figure, percentile},
+};
+
+/// Flushes of a 4 KiB page overwritten in place: what a commit can not do without.
+pub fn flushes(root: &Path, time: Duration) -> Result<Vec<Figure>, BenchError> {
+    let file = OpenOptions::new().write(true).create_new(true).open(root.join("flush"))?;
+    file.write_all_at(&[0; 64 * 4096], 0)?;
+    file.sync_all()?;
+    let mut samples = Vec::new();
+    let start = Instant::now();
+    while start.elapsed() < time && samples.len() < 5_000 {
+        let place = (samples.len() as u64 % 64) * 4096;
+        let begun = Instant::now();
+        file.write_all_at(&[samples.len() as u8; 4096], place)?;
+        file.sync_data()?;
+        samples.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(vec![figure("fsync_ms_p50", "flush of one page (fdatasync), median", "ms", percentile(&mut samples, 0.5))])
+}
+
+/// Starts `serve` on the project: time until it says READY=1, memory when it has come to rest.
+pub fn start_and_idle(root: &Path) -> Result<Vec<Figure>, BenchError> {
+    // A file trigger and a schedule are part of an ordinary node.
+    fs::write(root.join("workflows/tick.yaml"), include_str!("tick.yaml"))?;
+    let mut starts = Vec::new();
+    let mut rss = f64::NAN;
+    for _ in 0..5 {
+        let address = root.join("notify");
+        let _ = fs::remove_file(&address);
+        let socket = UnixDatagram::bind(&address)?;
+        socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+        let begun = Instant::now();
+        let child = Command::new(std::env::current_exe()?)
+            .args(["--project".as_ref(), root.as_os_str(), "--quiet".as_ref(), "serve".as_ref()])
+            .env("NOTIFY_SOCKET", &address)
+            .env_remove("WATCHDOG_USEC")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let child = Stopped(child);
+        let mut message = [0; 4096];
+        loop {
+            let length = socket.recv(&mut message)?;
+            if message[..length].split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
+                break;
+            }
+        }
+        starts.push(begun.elapsed().as_secs_f64() * 1e3);
+        // Plugins are loaded in the background after READY.
+        std::thread::sleep(Duration::from_millis(300));
+        rss = resident_mib(child.0.id()).unwrap_or(f64::NAN);
+    }
+    Ok(vec![
+        figure("start_ms", "start of the service until ready, median of 5", "ms", percentile(&mut starts, 0.5)),
+        figure("idle_rss_mib", "memory of the idle service", "MiB", rss),
+    ])
+}
+
+/// Ends its process in any case.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let ended = rustix::process::Pid::from_child(&self.0);
+        let _ = rustix::process::kill_process(ended, rustix::process::Signal::TERM);
+        let _ = self.0.wait();
+    }
+}
+
+fn resident_mib(process: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
+}

@@ -1,0 +1,229 @@
+//! `trackside check`: everything that can be known to be wrong before something runs.
+
+mod place;
+mod schema;
+mod workflow;
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use serde_json::{Value, json};
+use trackside_node::{Project, WorkflowReason};
+use trackside_spec::{Digest, Plan, Problem, TriggerKind, load_workflow};
+use trackside_store::{Clock, SystemClock};
+use trackside_triggers::cron::CronSchedule;
+
+use crate::{
+    context::Context,
+    failure::Failure,
+    output::{count, escape, zoned_time},
+};
+
+/// Checks config, workflows, the plugins and models that they name, and schedules. Nothing is run and nothing sent.
+///
+/// Plugins are compiled and their descriptions compared with what the workflows give them; models are loaded and
+/// self-tested on the engine that they would run on.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Workflow files; without one all of the project's
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// Schedule times that are shown.
+const TIMES: usize = 3;
+
+/// One workflow file.
+struct Checked {
+    file: String,
+    plan: Option<Arc<Plan>>,
+    findings: Findings,
+    /// Name and engine of the models that loaded.
+    models: Vec<(String, String)>,
+}
+
+/// What was found in one file.
+#[derive(Default)]
+struct Findings {
+    problems: Vec<Problem>,
+    /// It runs, and will most likely not do what is wanted.
+    warnings: Vec<Problem>,
+}
+
+/// Checks and tells.
+pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let project = if arguments.files.is_empty() { context.project()? } else { context.any_project()? };
+    let mut checked =
+        if arguments.files.is_empty() { all(&project) } else { arguments.files.iter().map(|file| one(file)).collect() };
+    let workshop = workflow::Workshop::open(&project)?;
+    for file in &mut checked {
+        if let Some(plan) = &file.plan {
+            file.models = workshop.check(plan, &file.file, &mut file.findings);
+        }
+    }
+    tell(context, &checked)
+}
+
+/// The project's workflows, broken ones too, by file.
+fn all(project: &Project) -> Vec<Checked> {
+    let files = files_by_digest(project);
+    let mut checked: Vec<Checked> = project
+        .workflows
+        .values()
+        .map(|plan| {
+            let file = files.get(&plan.digest).cloned().unwrap_or_else(|| plan.name.clone());
+            Checked { file, plan: Some(plan.clone()), findings: Findings::default(), models: Vec::new() }
+        })
+        .collect();
+    for broken in &project.problems {
+        let file = broken.file.display().to_string();
+        let problems = match &broken.reason {
+            WorkflowReason::Spec(error) => error.problems.clone(),
+            reason => vec![place::of_file(&file, &reason.to_string())],
+        };
+        checked.push(Checked { file, plan: None, findings: Findings { problems, warnings: Vec::new() }, models: Vec::new() });
+    }
+    checked.sort_by(|a, b| a.file.cmp(&b.file));
+    checked
+}
+
+/// Which file, relative to the project, has which text.
+fn files_by_digest(project: &Project) -> HashMap<Digest, String> {
+    let folder = project.root.join(&project.config.node.workflows);
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let path = entry.path();
+            let text = fs::read(&path).ok()?;
+            let file = path.strip_prefix(&project.root).unwrap_or(&path).display().to_string();
+            Some((Digest::of(&text), file))
+        })
+        .collect()
+}
+
+/// A file that was named.
+fn one(path: &Path) -> Checked {
+    let file = path.display().to_string();
+    let mut findings = Findings::default();
+    let plan = match fs::read_to_string(path) {
+        Err(error) => {
+            findings.problems.push(place::of_file(&file, &format!("[TS-0622] cannot be read: {error}")));
+            None
+        }
+        Ok(text) => match load_workflow(&file, &text) {
+            Ok(plan) => Some(Arc::new(plan)),
+            Err(error) => {
+                findings.problems = error.problems;
+                None
+            }
+        },
+    };
+    Checked { file, plan, findings, models: Vec::new() }
+}
+
+fn tell(context: &Context, checked: &[Checked]) -> Result<(), Failure> {
+    let console = context.console;
+    let problems: usize = checked.iter().map(|file| file.findings.problems.len()).sum();
+    if console.json {
+        let files: Vec<Value> = checked.iter().map(document).collect();
+        console.print_json(&json!({ "workflows": files, "problems": problems }))?;
+    } else {
+        for file in checked {
+            for problem in &file.findings.problems {
+                console.tell(&problem.to_string());
+            }
+            for warning in &file.findings.warnings {
+                console.say(&warning.to_string().replacen(": error[", ": warning[", 1));
+            }
+            console.print(&line(file, context))?;
+        }
+    }
+    let found = if problems == 0 { "no problems".to_owned() } else { count(problems as u64, "problem") };
+    console.say(&format!("{} checked, {found}", count(checked.len() as u64, "workflow")));
+    if problems == 0 { Ok(()) } else { Err(Failure::bad()) }
+}
+
+/// One line for the workflow and one for each of its schedules.
+fn line(file: &Checked, context: &Context) -> String {
+    let (paint, glyphs) = (context.console.out, context.console.glyphs);
+    let good = file.findings.problems.is_empty();
+    let mark = if good { paint.green(glyphs.good) } else { paint.red(glyphs.bad) };
+    let mut text = format!("{mark} {}", escape(&file.file));
+    let Some(plan) = &file.plan else { return text };
+    let steps = count(plan.ordinary_steps() as u64, "step");
+    let folders: Vec<String> = plan
+        .triggers
+        .iter()
+        .filter_map(|trigger| match &trigger.kind {
+            TriggerKind::File(file) => Some(format!("watches {}/{}", file.path.trim_end_matches('/'), file.glob)),
+            TriggerKind::Cron(_) => None,
+        })
+        .collect();
+    let models: Vec<String> = file.models.iter().map(|(name, engine)| format!("{name} on {engine}")).collect();
+    let parts = [vec![steps], folders, models].concat();
+    text.push_str(&format!("  {}  {}", paint.bold(&plan.name), parts.join(", ")));
+    for (schedule, zone, times) in schedules(plan) {
+        let times: Vec<String> = times.iter().map(|at| zoned_time(*at, &zone)).collect();
+        let times = if times.is_empty() { "never".to_owned() } else { times.join(", ") };
+        text.push_str(&format!("\n    {} {}", paint.dim(&format!("cron {schedule}:")), times));
+    }
+    text
+}
+
+/// Text, zone and the next times of every schedule.
+fn schedules(plan: &Plan) -> Vec<(String, String, Vec<i64>)> {
+    let crons = plan.triggers.iter().filter_map(|trigger| match &trigger.kind {
+        TriggerKind::Cron(cron) => Some(cron),
+        TriggerKind::File(_) => None,
+    });
+    crons
+        .map(|cron| {
+            let schedule = CronSchedule::parse(&cron.schedule, &cron.timezone).ok();
+            let mut at = SystemClock.now_ms();
+            let next = || {
+                at = schedule.as_ref()?.next_after(at)?;
+                Some(at)
+            };
+            let times = std::iter::from_fn(next).take(TIMES).collect();
+            (cron.schedule.clone(), cron.timezone.clone(), times)
+        })
+        .collect()
+}
+
+fn document(file: &Checked) -> Value {
+    let problem = |problem: &Problem| {
+        json!({
+            "code": problem.code,
+            "file": problem.file,
+            "line": problem.line,
+            "column": problem.column,
+            "message": problem.message,
+            "help": problem.help,
+        })
+    };
+    let mut document = json!({
+        "file": file.file,
+        "problems": file.findings.problems.iter().map(problem).collect::<Vec<_>>(),
+        "warnings": file.findings.warnings.iter().map(problem).collect::<Vec<_>>(),
+    });
+    if let Some(plan) = &file.plan {
+        document["name"] = plan.name.as_str().into();
+        document["digest"] = json!(plan.digest);
+        document["steps"] = plan.ordinary_steps().into();
+        document["schedules"] = schedules(plan)
+            .into_iter()
+            .map(|(schedule, zone, times)| {
+                let times: Vec<String> = times.into_iter().map(trackside_node::rfc3339).collect();
+                json!({ "schedule": schedule, "timezone": zone, "next": times })
+            })
+            .collect();
+        document["models"] =
+            file.models.iter().map(|(name, engine)| json!({ "name": name, "engine": engine })).collect();
+    }
+    document
+}

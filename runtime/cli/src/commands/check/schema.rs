@@ -1,0 +1,140 @@
+//! A step's `with` against the input schema of its plugin, as far as that can be known before the run.
+
+use serde_json::Value;
+use trackside_spec::Template;
+
+use crate::lookup::nearest;
+
+/// What is wrong with one key.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeyProblem {
+    /// The key; empty when one is missing.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// Checks the keys of `given` and the values that hold no expression. `ports` are the plugin's artifact inputs, which
+/// need not be in the schema; the `required` ones among them must be given.
+pub fn check_keys(given: &Template, schema: &Value, ports: &[(&str, bool)]) -> Vec<KeyProblem> {
+    let properties = schema["properties"].as_object();
+    let known: Vec<&str> =
+        properties.into_iter().flatten().map(|(name, _)| name.as_str()).chain(ports.iter().map(|(name, _)| *name)).collect();
+    let keys = keys(given, &known);
+    let mut problems = Vec::new();
+    if schema["additionalProperties"] == Value::Bool(false) {
+        for key in keys.iter().filter(|key| !known.contains(&key.as_str())) {
+            let help = nearest(key, &known).map(|near| format!("did you mean `{near}`?"));
+            let help = help.or_else(|| Some(format!("it takes {}", known.join(", "))));
+            problems.push(KeyProblem { key: key.clone(), message: format!("the plugin takes no `{key}`"), help });
+        }
+    }
+    let by_schema = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut required: Vec<&str> = by_schema.chain(ports.iter().filter(|(_, required)| *required).map(|(name, _)| *name)).collect();
+    required.sort_unstable();
+    required.dedup();
+    for name in required.into_iter().filter(|name| !keys.iter().any(|key| key == name)) {
+        problems.push(KeyProblem {
+            key: "with".to_owned(),
+            message: format!("the plugin needs `{name}`"),
+            help: Some(format!("give it in `with`; {}", describe(&schema["properties"][name]))),
+        });
+    }
+    for key in &keys {
+        // A port's constant is the path of a file, whatever the schema says of the artifact.
+        if ports.iter().any(|(port, _)| port == key) {
+            continue;
+        }
+        let property = &schema["properties"][key.as_str()];
+        let wrong = given.constant_at(&[key.as_str()]).and_then(|value| mismatch(value, property));
+        problems.extend(wrong.map(|message| KeyProblem { key: key.clone(), message: format!("`{key}` {message}"), help: None }));
+    }
+    problems
+}
+
+/// The keys that are known to be given: all of a constant document, of another those that hold an expression and those
+/// that the plugin knows.
+pub fn keys(given: &Template, known: &[&str]) -> Vec<String> {
+    if let Some(Value::Object(fields)) = given.constant_at(&[]) {
+        return fields.keys().cloned().collect();
+    }
+    let mut keys: Vec<String> = known.iter().filter(|key| given.constant_at(&[key]).is_some()).map(|key| (*key).to_owned()).collect();
+    given.each_expression(&mut |path, _, _| {
+        if let Some(key) = path.first().filter(|key| !keys.contains(key)) {
+            keys.push(key.clone());
+        }
+    });
+    keys
+}
+
+/// Why a constant is not what a property's schema asks for, by its type and its choices.
+fn mismatch(value: &Value, property: &Value) -> Option<String> {
+    if let Some(choices) = property["enum"].as_array()
+        && !choices.contains(value)
+    {
+        let choices: Vec<String> = choices.iter().map(Value::to_string).collect();
+        return Some(format!("is {value}, not one of {}", choices.join(", ")));
+    }
+    let is = |kind: &str| match kind {
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        "null" => value.is_null(),
+        _ => true,
+    };
+    let kinds: Vec<&str> = match &property["type"] {
+        Value::String(kind) => vec![kind],
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => return None,
+    };
+    if kinds.iter().any(|kind| is(kind)) { None } else { Some(format!("is {value}, not of type {}", kinds.join(" or "))) }
+}
+
+fn describe(property: &Value) -> String {
+    property["description"].as_str().map_or_else(|| "see `trackside plugin inspect`".to_owned(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(with: Value) -> Vec<String> {
+        let schema = json!({
+            "properties": {
+                "window": { "type": "integer", "description": "Rows." },
+                "gaps": { "enum": ["skip", "fill"] },
+                "rows": { "type": "object" },
+            },
+            "required": ["rows", "window"],
+            "additionalProperties": false,
+        });
+        let problems = check_keys(&Template::compile(&with).unwrap(), &schema, &[("rows", true)]);
+        problems.into_iter().map(|problem| problem.message + problem.help.as_deref().map(|help| format!(" | {help}")).unwrap_or_default().as_str()).collect()
+    }
+
+    #[test]
+    fn what_fits_is_accepted() {
+        assert!(found(json!({"rows": "a.jsonl", "window": 12, "gaps": "skip"})).is_empty());
+        assert!(found(json!({"rows": "${steps.a.rows}", "window": "${params.n}"})).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_a_remedy() {
+        assert_eq!(found(json!({"rows": "a", "window": 1, "gasp": "skip"})), ["the plugin takes no `gasp` | did you mean `gaps`?"]);
+        assert_eq!(found(json!({"rows": "a"})), ["the plugin needs `window` | give it in `with`; Rows."]);
+        assert_eq!(found(json!({"rows": "a", "window": "12"})), ["`window` is \"12\", not of type integer"]);
+        assert_eq!(found(json!({"rows": "a", "window": 1, "gaps": "x"})), ["`gaps` is \"x\", not one of \"skip\", \"fill\""]);
+    }
+
+    #[test]
+    fn keys_with_expressions_are_checked_too() {
+        assert_eq!(found(json!({"rows": "${a}", "window": 1, "widnow": "${b}"})), ["the plugin takes no `widnow` | did you mean `window`?"]);
+    }
+}

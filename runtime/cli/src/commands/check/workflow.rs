@@ -1,0 +1,192 @@
+//! A workflow against the plugins, models and files that it names, and the policy of the box.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use trackside_models::{ModelSource, Port as ModelPort};
+use trackside_node::{Models, Plugins, Project};
+use trackside_sandbox::{Descriptor, Port};
+use trackside_spec::{Action, Allow, ModelCall, Plan, PluginCall, Policy, Problem, Step};
+
+use super::{Findings, place, schema};
+use crate::{context::plugins_of, failure::Failure, lookup::nearest, output::escape};
+
+/// What a workflow's steps are checked against.
+pub struct Workshop<'p> {
+    project: &'p Project,
+    root: PathBuf,
+    plugins: Plugins,
+    models: Models,
+    _temp: Option<TempDir>,
+}
+
+/// Collects what is wrong with one step.
+struct Report<'a> {
+    plan: &'a Plan,
+    file: &'a str,
+    step: &'a Step,
+    findings: &'a mut Findings,
+}
+
+impl Report<'_> {
+    fn at(&self, code: &'static str, key: &str, message: String, help: Option<String>) -> Problem {
+        let message = escape(&message).into_owned();
+        let problem = place::problem(&self.plan.source, self.file, code, &self.step.id, key, message);
+        Problem { help: help.map(|help| escape(&help).into_owned()), ..problem }
+    }
+
+    fn problem(&mut self, code: &'static str, key: &str, message: String, help: Option<String>) {
+        let problem = self.at(code, key, message, help);
+        self.findings.problems.push(problem);
+    }
+
+    fn warning(&mut self, code: &'static str, key: &str, message: String, help: Option<String>) {
+        let warning = self.at(code, key, message, help);
+        self.findings.warnings.push(warning);
+    }
+}
+
+impl<'p> Workshop<'p> {
+    /// The plugins and models of a project.
+    pub fn open(project: &'p Project) -> Result<Self, Failure> {
+        let (plugins, temp) = plugins_of(project)?;
+        let models = Models::new(project.root.clone(), project.data_dir(), project.config.clone());
+        Ok(Self { project, root: project.root.clone(), plugins, models, _temp: temp })
+    }
+
+    /// Checks a workflow. Gives the models that loaded and what they loaded on.
+    pub fn check(&self, plan: &Plan, file: &str, findings: &mut Findings) -> Vec<(String, String)> {
+        let mut loaded = Vec::new();
+        for step in &plan.steps {
+            let mut report = Report { plan, file, step, findings };
+            match &step.action {
+                Action::Plugin(call) => self.plugin(call, &mut report),
+                Action::Model(call) => {
+                    let model = self.model(call, &mut report);
+                    loaded.extend(model.filter(|(name, _)| !loaded.iter().any(|(other, _)| other == name)));
+                }
+            }
+        }
+        loaded
+    }
+
+    fn plugin(&self, call: &PluginCall, report: &mut Report<'_>) {
+        for refusal in self.project.config.policy.refusals(&call.allow) {
+            report.problem("TS-0865", "allow", refusal, Some(policy_help(&self.project.config.policy)));
+        }
+        for model in &call.allow.models {
+            if let Err(problem) = self.models.source(model) {
+                let (code, message) = split(&problem.to_string(), "TS-0611");
+                report.problem(code, "models", message, None);
+            }
+        }
+        let plugin = match self.plugins.get(&call.plugin) {
+            Ok(plugin) => plugin,
+            Err(problem) => {
+                let names: Vec<String> = self.plugins.names().into_iter().map(|(name, _)| name).collect();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let help = nearest(&call.plugin, &names).map(|near| format!("did you mean `{near}`?"));
+                let (code, message) = split(&problem.to_string(), "TS-0601");
+                return report.problem(code, "plugin", message, help);
+            }
+        };
+        let about = plugin.descriptor();
+        let ports: Vec<(&str, bool)> = about.inputs.iter().map(|port| (port.name.as_str(), port.required)).collect();
+        for wrong in schema::check_keys(&call.with, &about.input_schema, &ports) {
+            report.problem("TS-0862", &wrong.key, wrong.message, wrong.help);
+        }
+        self.staged_files(call, &about.inputs, report);
+        missing_grants(about, &call.allow, report);
+    }
+
+    /// Files of the project that stand in `with` where an artifact is meant.
+    fn staged_files(&self, call: &PluginCall, ports: &[Port], report: &mut Report<'_>) {
+        for port in ports {
+            let Some(path) = call.with.constant_at(&[port.name.as_str()]).and_then(Value::as_str) else { continue };
+            if let Err(reason) = inside(&self.root, path) {
+                let message = format!("`{}` names the file {path:?} of the project: {reason}", port.name);
+                report.problem("TS-0863", &port.name, message, None);
+            }
+        }
+    }
+
+    fn model(&self, call: &ModelCall, report: &mut Report<'_>) -> Option<(String, String)> {
+        let source = match self.models.source(&call.model) {
+            Ok(source) => ModelSource { sessions: 1, ..source },
+            Err(problem) => {
+                let (code, message) = split(&problem.to_string(), "TS-0611");
+                report.problem(code, "model", message, None);
+                return None;
+            }
+        };
+        let model = match self.models.engines().load(&source) {
+            Ok(model) => model,
+            Err(error) => {
+                report.problem(error.code(), "model", error.to_string(), None);
+                return None;
+            }
+        };
+        let info = model.info();
+        inputs(call, &info.inputs, report);
+        Some((call.model.clone(), info.engine.to_string()))
+    }
+}
+
+/// The names in `inputs` against those of the model.
+fn inputs(call: &ModelCall, ports: &[ModelPort], report: &mut Report<'_>) {
+    let known: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+    let given = schema::keys(&call.inputs, &known);
+    let takes = || ports.iter().map(|port| format!("{} ({})", port.name, port.signature())).collect::<Vec<_>>().join(", ");
+    for name in given.iter().filter(|name| !known.contains(&name.as_str())) {
+        let help = nearest(name, &known).map_or_else(|| format!("it takes {}", takes()), |near| format!("did you mean `{near}`?"));
+        report.problem("TS-0864", name, format!("the model has no input `{name}`"), Some(help));
+    }
+    for port in ports.iter().filter(|port| !given.iter().any(|name| *name == port.name)) {
+        let message = format!("the model needs the input `{}` ({})", port.name, port.signature());
+        report.problem("TS-0864", "inputs", message, None);
+    }
+}
+
+/// What a plugin says that it needs and the step does not allow. It may be right: the plugin may not need it for this.
+fn missing_grants(about: &Descriptor, allow: &Allow, report: &mut Report<'_>) {
+    for want in about.wants.iter().filter(|want| !want.optional) {
+        let (granted, example) = match want.kind.as_str() {
+            "http" => (!allow.http.is_empty(), "allow: { http: [\"https://host.example\"] }"),
+            "deliver" => (!allow.deliver.is_empty(), "allow: { deliver: [folder] }"),
+            "state" => (allow.state, "allow: { state: true }"),
+            "models" | "model" => (!allow.models.is_empty(), "allow: { models: [name] }"),
+            _ => continue,
+        };
+        if !granted {
+            let message = format!("the plugin wants {} ({}), which the step does not allow", want.kind, want.reason);
+            report.warning("TS-0866", "allow", message, Some(format!("{example} would grant it")));
+        }
+    }
+}
+
+fn policy_help(policy: &Policy) -> String {
+    let set = policy.http.is_some() || policy.deliver.is_some() || policy.private_network.is_some();
+    let verb = if set { "change" } else { "add" };
+    format!("take it out of `allow`, or {verb} [policy] in trackside.toml")
+}
+
+/// Why a path does not lead to a file of the project.
+fn inside(root: &Path, path: &str) -> Result<(), String> {
+    let full = root.join(path).canonicalize().map_err(|error| error.to_string())?;
+    if !full.starts_with(root) {
+        return Err("it lies outside the project folder".to_owned());
+    }
+    if full.is_file() { Ok(()) } else { Err("it is not a file".to_owned()) }
+}
+
+/// Takes the code out of a message that begins with one of those known here.
+fn split(text: &str, otherwise: &'static str) -> (&'static str, String) {
+    const KNOWN: [&str; 12] = [
+        "TS-0601", "TS-0602", "TS-0611", "TS-0310", "TS-0311", "TS-0312", "TS-0313", "TS-0314", "TS-0315", "TS-0316", "TS-0317",
+        "TS-0318",
+    ];
+    let code = KNOWN.into_iter().find(|code| text.contains(&format!("[{code}] ")));
+    let message = code.map_or_else(|| text.to_owned(), |code| text.replacen(&format!("[{code}] "), "", 1));
+    (code.unwrap_or(otherwise), message)
+}

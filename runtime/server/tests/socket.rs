@@ -1,0 +1,310 @@
+//! The server and its client on a real node.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::net::UnixStream as Plain,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use trackside_engine::{Event, RunEnd, RunId};
+use trackside_node::{Node, NodeOptions, Project};
+use trackside_server::{Client, ClientError, Events, Server, StartRun, StreamLine};
+use trackside_store::SystemClock;
+
+const HELLO: &str = "\
+version: 1
+name: hello
+params:
+  greeting: { type: string, default: Hello }
+steps:
+  say: { plugin: echo, with: { value: \"${params.greeting}\" } }
+  again:
+    needs: [say]
+    plugin: echo
+    with: { value: \"${steps.say.value}\" }
+";
+
+const FILE: &str = "\
+version: 1
+name: file
+steps:
+  name: { plugin: echo, with: { value: \"${trigger.file.name}\" } }
+";
+
+/// Runs until it is cancelled.
+const LONG: &str = "\
+version: 1
+name: long
+steps:
+  first: { plugin: echo, with: { value: 1 } }
+  wait:
+    needs: [first]
+    plugin: misbehave
+    with: { mode: sleep }
+";
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct TestNode {
+    folder: TempDir,
+    project: Arc<Project>,
+    node: Option<Node>,
+    server: Option<Server>,
+    client: Client,
+}
+
+impl TestNode {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let workflows = folder.path().join("workflows");
+        fs::create_dir(&workflows).unwrap();
+        fs::create_dir(folder.path().join("plugins")).unwrap();
+        for (name, text) in [("hello", HELLO), ("file", FILE), ("long", LONG)] {
+            fs::write(workflows.join(format!("{name}.yaml")), text).unwrap();
+        }
+        let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/prebuilt/testing/misbehave.wasm");
+        fs::copy(guest, folder.path().join("plugins/misbehave.wasm")).unwrap();
+        let project = Arc::new(Project::open(folder.path()).unwrap());
+        assert!(project.problems.is_empty(), "{:?}", project.problems);
+        let (node, server, client) = Self::up(&project).await;
+        Self { folder, project, node: Some(node), server: Some(server), client }
+    }
+
+    async fn up(project: &Arc<Project>) -> (Node, Server, Client) {
+        let node = Node::start(project, &NodeOptions { triggers: false, clock: Arc::new(SystemClock) }).unwrap();
+        let server = Server::start(&node, project.clone()).unwrap();
+        let client = Client::find(&project.data_dir()).await.unwrap().unwrap();
+        (node, server, client)
+    }
+
+    async fn run(&self, workflow: &str, params: Value) -> RunId {
+        let params = params.as_object().cloned().unwrap_or_default();
+        self.client.start(&StartRun { workflow: workflow.into(), params, file: None }).await.unwrap()
+    }
+
+    /// Stops everything as the service does; the node waits for its threads outside of the runtime.
+    async fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+        let node = self.node.take();
+        tokio::task::spawn_blocking(move || drop(node)).await.unwrap();
+    }
+
+    /// What a bare connection is answered.
+    async fn raw(&self, request: String) -> (u16, Value) {
+        let path = trackside_server::socket_path(&self.project.data_dir());
+        let answer = tokio::task::spawn_blocking(move || {
+            let mut stream = Plain::connect(path).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        });
+        let answer = answer.await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or_default())
+    }
+}
+
+fn post(path: &str, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+async fn line(events: &mut Events) -> StreamLine {
+    tokio::time::timeout(PATIENCE, events.next()).await.unwrap().unwrap().unwrap()
+}
+
+/// All events up to the end.
+async fn to_end(events: &mut Events) -> Vec<(i64, Event)> {
+    let mut all = Vec::new();
+    loop {
+        match line(events).await {
+            StreamLine::Event(event) => all.push((event.at_ms, event.event)),
+            StreamLine::Settled => return all,
+            StreamLine::Error(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// The journal of a run.
+fn journal(project: &Project, run: RunId) -> Vec<(i64, Event)> {
+    let reader = trackside_store::Reader::open(&project.data_dir()).unwrap();
+    let rows = reader.journal(run).unwrap();
+    rows.into_iter()
+        .flat_map(|row| {
+            let events: Vec<Event> = serde_json::from_str(&row.events).unwrap();
+            events.into_iter().map(move |event| (row.at_ms, event))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_run_is_started_followed_to_its_end_and_told_again_afterwards() {
+    let mut node = TestNode::start().await;
+    let run = node.run("hello", json!({"greeting": "Moin"})).await;
+    let seen = to_end(&mut node.client.events(run).await.unwrap()).await;
+    assert_eq!(seen, journal(&node.project, run), "every event, once, in order");
+    assert!(matches!(seen.last(), Some((_, Event::Ended { end: RunEnd::Succeeded, .. }))));
+    let again = to_end(&mut node.client.events(run).await.unwrap()).await;
+    assert_eq!(again, seen, "the history of a settled run");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn many_followers_that_join_at_any_moment_see_every_event_once() {
+    let mut node = TestNode::start().await;
+    let mut followers = Vec::new();
+    for round in 0..40 {
+        let run = node.run("hello", json!({})).await;
+        for _ in 0..=(round % 3) {
+            let client = node.client.clone();
+            followers.push(tokio::spawn(async move {
+                let mut events = client.events(run).await.unwrap();
+                (run, to_end(&mut events).await)
+            }));
+        }
+    }
+    for follower in followers {
+        let (run, seen) = follower.await.unwrap();
+        assert_eq!(seen, journal(&node.project, run));
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_live_run_is_shown_as_it_goes_and_can_be_cancelled_once() {
+    let mut node = TestNode::start().await;
+    let run = node.run("long", json!({})).await;
+    let mut events = node.client.events(run).await.unwrap();
+    loop {
+        if let StreamLine::Event(event) = line(&mut events).await
+            && matches!(event.event, Event::StepStarted { .. })
+            && event.step_id.as_deref() == Some("wait")
+        {
+            break;
+        }
+    }
+    assert_eq!(node.client.status().await.unwrap().live_runs, 1);
+    node.client.cancel(run).await.unwrap();
+    let rest = to_end(&mut events).await;
+    assert!(rest.iter().any(|(_, event)| matches!(event, Event::CancelRequested { by } if by.starts_with("uid "))));
+    assert!(matches!(rest.last(), Some((_, Event::Ended { end: RunEnd::Cancelled, .. }))));
+    let refused = node.client.cancel(run).await.unwrap_err();
+    assert!(matches!(&refused, ClientError::Refused(error) if error.code == "TS-0716" && error.status == 409), "{refused}");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn when_the_node_goes_down_streams_end_with_a_reason_and_the_socket_is_gone() {
+    let mut node = TestNode::start().await;
+    let run = node.run("long", json!({})).await;
+    let mut events = node.client.events(run).await.unwrap();
+    line(&mut events).await;
+    node.stop().await;
+    let ended = loop {
+        match events.next().await {
+            Ok(Some(_)) => {}
+            other => break other,
+        }
+    };
+    assert!(matches!(&ended, Err(ClientError::Refused(error)) if error.code == "TS-0717"), "{ended:?}");
+    assert!(Client::find(&node.project.data_dir()).await.unwrap().is_none());
+    assert!(!trackside_server::socket_path(&node.project.data_dir()).exists());
+}
+
+#[tokio::test]
+async fn a_run_that_a_restart_interrupted_is_followed_across_it() {
+    let mut node = TestNode::start().await;
+    let run = node.run("long", json!({})).await;
+    node.stop().await;
+    let (up, server, client) = TestNode::up(&node.project).await;
+    (node.node, node.server, node.client) = (Some(up), Some(server), client);
+    let mut events = node.client.events(run).await.unwrap();
+    assert!(matches!(line(&mut events).await, StreamLine::Event(first) if matches!(first.event, Event::Started { .. })));
+    node.client.cancel(run).await.unwrap();
+    to_end(&mut events).await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_becomes_the_runs_trigger_and_an_artifact() {
+    let mut node = TestNode::start().await;
+    let file = node.folder.path().join("a.csv");
+    fs::write(&file, "x\n1\n").unwrap();
+    let request = StartRun { workflow: "file".into(), file: Some(file), ..StartRun::default() };
+    let run = node.client.start(&request).await.unwrap();
+    let seen = to_end(&mut node.client.events(run).await.unwrap()).await;
+    let Event::Started { trigger, .. } = &seen[0].1 else { panic!("{seen:?}") };
+    assert_eq!(trigger["kind"], "manual");
+    assert_eq!(trigger["file"]["media_type"], "text/csv");
+    let output = seen.iter().find_map(|(_, event)| match event {
+        Event::StepSucceeded { output, .. } => Some(output["value"].clone()),
+        _ => None,
+    });
+    assert_eq!(output, Some(json!("a.csv")));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn what_can_not_be_started_is_refused_with_its_code_and_leaves_nothing() {
+    let mut node = TestNode::start().await;
+    let code = |error: ClientError| match error {
+        ClientError::Refused(error) => (error.status, error.code),
+        other => panic!("{other}"),
+    };
+    let ask = |request: StartRun| async { code(node.client.start(&request).await.unwrap_err()) };
+    let unknown = StartRun { workflow: "helo".into(), ..StartRun::default() };
+    assert_eq!(ask(unknown).await, (400, "TS-0711".into()));
+    let params = json!({"greeting": 1}).as_object().cloned().unwrap();
+    let bad = StartRun { workflow: "hello".into(), params, file: None };
+    assert_eq!(ask(bad).await, (400, "TS-0712".into()));
+    for file in ["relative.csv", "/dev/zero", "/no/such/file"] {
+        let bad = StartRun { workflow: "file".into(), file: Some(file.into()), ..StartRun::default() };
+        assert_eq!(ask(bad).await, (400, "TS-0713".into()), "{file}");
+    }
+    let none = RunId::next(None, 1_000, 1);
+    assert_eq!(code(node.client.events(none).await.unwrap_err()), (404, "TS-0715".into()));
+    assert_eq!(code(node.client.cancel(none).await.unwrap_err()), (404, "TS-0715".into()));
+    assert_eq!(node.client.status().await.unwrap().live_runs, 0);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn rubbish_on_the_wire_is_answered_as_json() {
+    let mut node = TestNode::start().await;
+    for (request, status, code) in [
+        (post("/v1/runs", "{"), 400, "TS-0710"),
+        (post("/v1/runs", r#"{"workflow":"hello","extra":1}"#), 400, "TS-0710"),
+        (post("/v1/runs", &" ".repeat((1 << 20) + 1)), 413, "TS-0718"),
+        (post("/v1/nothing", ""), 404, "TS-0721"),
+        (post("/v1/status", ""), 405, "TS-0721"),
+        (post("/v1/runs/../../etc/cancel", ""), 404, "TS-0721"),
+        (post("/v1/runs/%ff%00/cancel", ""), 404, "TS-0715"),
+    ] {
+        let (found, body) = node.raw(request.clone()).await;
+        let shown: String = request.chars().take(60).collect();
+        assert_eq!((found, body["error"]["code"].as_str()), (status, Some(code)), "{shown} -> {body}");
+        assert!(body["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn the_status_tells_how_things_stand() {
+    let mut node = TestNode::start().await;
+    let status = node.client.status().await.unwrap();
+    assert_eq!(status.pid, std::process::id());
+    assert_eq!(status.trouble, None);
+    let names: Vec<&str> = status.workflows.iter().map(|workflow| workflow.name.as_str()).collect();
+    assert_eq!(names, ["file", "hello", "long"]);
+    assert_eq!(status.workflows[1].digest, node.project.workflows["hello"].digest);
+    node.stop().await;
+}

@@ -1,0 +1,57 @@
+//! What a node costs while nothing happens.
+
+use std::{fs, time::Duration};
+
+use crate::support::{Project, wait::let_pass};
+
+/// How long it is looked at.
+const WINDOW: Duration = Duration::from_secs(2);
+/// More than a hand full of wake-ups in two seconds is a tick somewhere.
+const WAKE_UPS: u64 = 5;
+/// Windows that start-up work may take: plugins are compiled in the background.
+const WINDOWS: usize = 15;
+
+/// A number in a file of `/proc/PID`.
+fn number(pid: u32, file: &str, key: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Bytes written to disk, bytes written at all, wake-ups of all threads.
+fn cost(pid: u32) -> [u64; 3] {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let wake_ups = tasks.filter_map(|task| {
+        let id = task.file_name().into_string().ok()?;
+        Some(number(pid, &format!("task/{id}/status"), "voluntary_ctxt_switches"))
+    });
+    [number(pid, "io", "write_bytes"), number(pid, "io", "wchar"), wake_ups.sum()]
+}
+
+#[test]
+fn an_idle_node_writes_nothing_and_does_not_tick() {
+    let project = Project::new();
+    project.workflow(
+        "watch",
+        "triggers:\n  - file: { path: inbox }\n  - cron: { schedule: \"0 0 1 1 *\" }\nsteps:\n  a: { plugin: echo, with: { value: 1 } }\n",
+    );
+    let node = project.serve();
+    // It has worked before it idles: nothing of that may go on.
+    project.drop_file("inbox/x", "x");
+    project.wait_runs(1);
+    let mut last = [0; 3];
+    for _ in 0..WINDOWS {
+        let before = cost(node.pid());
+        let_pass(WINDOW);
+        let after = cost(node.pid());
+        last = [0, 1, 2].map(|one| after[one] - before[one]);
+        if last[0] == 0 && last[1] == 0 && last[2] <= WAKE_UPS {
+            break;
+        }
+    }
+    let [disk, written, wake_ups] = last;
+    let resident = number(node.pid(), "status", "VmRSS");
+    println!("idle for {WINDOW:?}: {disk} B to disk, {written} B written, {wake_ups} wake-ups; {resident} kB resident");
+    assert_eq!((disk, written), (0, 0), "an idle node writes");
+    assert!(wake_ups <= WAKE_UPS, "{wake_ups} wake-ups in {WINDOW:?}");
+}

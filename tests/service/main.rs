@@ -1,0 +1,12 @@
+//! The promise: a good citizen of the box: it says when it is ready, answers while it lives, ends when told to, and costs
+//! nothing while nothing happens.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod company;
+mod ends;
+mod idle;
+mod ready;

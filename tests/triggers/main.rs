@@ -1,0 +1,10 @@
+//! The promise: everything that should start a run starts exactly one, also when the node was down.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cron;
+mod files;
+mod manual;
