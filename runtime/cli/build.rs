@@ -7,7 +7,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let list = example.join("demo.txt");
     println!("cargo::rerun-if-changed={}", list.display());
     let mut table = String::from("&[\n");
-    for path in fs::read_to_string(&list)?.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for path in
+        fs::read_to_string(&list)?.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         // The list is ours; a path that climbs would be unpacked outside of the demo's folder.
         if path.starts_with('/') || path.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
             return Err(format!("{path}: a path in demo.txt must stay below its folder").into());

@@ -21,7 +21,7 @@ const fn mode(mode: &'static str, code: &'static str, words: &'static [&'static 
 const MODES: &[Mode] = &[
     Mode {
         limits: "{ cpu: 300ms }",
-        frames: &["compute_for_ever"],
+        frames: &["step@0.1.0#run"],
         ..mode("loop", "cpu-limit", &["300ms", "limits.cpu"])
     },
     Mode { limits: "{ wall: 300ms }", ..mode("sleep", "wall-limit", &["300ms", "limits.wall"]) },
@@ -30,14 +30,14 @@ const MODES: &[Mode] = &[
     Mode { frames: &["recurse"], ..mode("recurse", "stack-overflow", &["recursion"]) },
     Mode { frames: &["misbehave"], ..mode("panic", "panic", &["misbehave was asked to panic"]) },
     Mode { frames: &["panic_below"], ..mode("panic-deep", "panic", &["ten calls down"]) },
-    Mode { frames: &["misbehave"], ..mode("unreachable", "trap", &[]) },
+    Mode { frames: &["step@0.1.0#run"], ..mode("unreachable", "trap", &[]) },
     Mode { frames: &["past_the_end"], ..mode("out-of-bounds", "panic", &["index out of bounds"]) },
     mode("output-rubbish", "bad-output", &["JSON"]),
-    Mode { n: 8 << 20, ..mode("output-huge", "output-too-large", &["1 MiB"]) },
+    Mode { n: 8 << 20, ..mode("output-huge", "output-too-large", &["1048576"]) },
     Mode { n: 10_000, ..mode("output-deep", "bad-output", &["deep"]) },
     mode("fail", "as-asked", &["misbehave was asked to fail"]),
     mode("no-such-mode", "bad-input", &["no-such-mode"]),
-    mode("write-undeclared", "internal-error", &[]),
+    mode("write-undeclared", "denied", &["never-declared", "declared: out"]),
 ];
 
 /// A project with a workflow for each mode and one that is well.

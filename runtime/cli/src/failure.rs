@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn exit_codes_are_the_documented_ones() {
         for exit in [Exit::Bad, Exit::Usage, Exit::Unable, Exit::Interrupted] {
-            let documented = EXIT_CODES.lines().any(|line| line.trim_start().starts_with(&format!("{}  ", exit.code())));
+            let documented =
+                EXIT_CODES.lines().any(|line| line.trim_start().starts_with(&format!("{}  ", exit.code())));
             assert!(documented, "{exit:?}");
         }
     }

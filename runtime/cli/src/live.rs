@@ -80,7 +80,8 @@ impl LiveView {
             Some(duration_ms(at_ms.saturating_sub(*started)))
         };
         let line = |glyph: String, step: &StepIndex, state: &str, word: &str, note: &str| {
-            let (name, state) = (format!("{:width$}", self.name(*step), width = self.width), paint.state(state, &format!("{word:9}")));
+            let (name, state) =
+                (format!("{:width$}", self.name(*step), width = self.width), paint.state(state, &format!("{word:9}")));
             let note = shorten(note, NOTE);
             let took = took(step).unwrap_or_default();
             Some(format!("  {glyph} {name}  {state}  {took:>8}  {}", paint.dim(&note)).trim_end().to_owned())

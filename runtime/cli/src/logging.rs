@@ -24,10 +24,9 @@ pub fn start(global: &Global, console: Console, usual: &str) {
     };
     // Only this program's own modules get louder: what libraries trace is for those who name them.
     let quiet_libraries = if global.verbose > 1 { "debug" } else { "warn" };
-    let ours = [
-        "cli", "server", "node", "triggers", "sandbox", "models", "store", "engine", "spec",
-    ];
-    let usual = ours.iter().fold(quiet_libraries.to_owned(), |filter, room| format!("{filter},trackside_{room}={level}"));
+    let ours = ["cli", "server", "node", "triggers", "sandbox", "models", "store", "engine", "spec"];
+    let usual =
+        ours.iter().fold(quiet_libraries.to_owned(), |filter, room| format!("{filter},trackside_{room}={level}"));
     let wished = std::env::var(VARIABLE).ok().filter(|filter| !filter.is_empty());
     let (filter, problem) = match wished.as_deref().map(EnvFilter::try_new) {
         Some(Ok(filter)) => (filter, None),
@@ -44,7 +43,9 @@ pub fn start(global: &Global, console: Console, usual: &str) {
     // A second call is a defect of a test, not of a user.
     let _ = subscriber.try_init();
     if let Some(problem) = problem {
-        tracing::warn!("{VARIABLE} is not a filter ({problem}): write a level, or levels by module as in info,trackside_node=debug");
+        tracing::warn!(
+            "{VARIABLE} is not a filter ({problem}): write a level, or levels by module as in info,trackside_node=debug"
+        );
     }
 }
 
@@ -139,8 +140,11 @@ mod tests {
     fn logged(format: Format, log: impl FnOnce()) -> String {
         let memory = Memory::default();
         let writer = memory.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).event_format(format).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .event_format(format)
+            .finish();
         tracing::subscriber::with_default(subscriber, log);
         let bytes = memory.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()

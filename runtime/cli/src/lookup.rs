@@ -31,10 +31,12 @@ pub fn run(reader: &Reader, text: &str) -> Result<RunId, Failure> {
     let found: Vec<RunId> = reader.runs(&filter)?.into_iter().map(|row| row.run).filter(|run| *run >= lowest).collect();
     match found.as_slice() {
         [only] => Ok(*only),
-        [] => Err(Failure::usage(format!("[TS-0811] there is no run {prefix}; `trackside runs list` prints the newest"))),
-        [one, other, ..] => {
-            Err(Failure::usage(format!("[TS-0813] more than one run begins with {prefix}: {one}, {other}; give more of it")))
+        [] => {
+            Err(Failure::usage(format!("[TS-0811] there is no run {prefix}; `trackside runs list` prints the newest")))
         }
+        [one, other, ..] => Err(Failure::usage(format!(
+            "[TS-0813] more than one run begins with {prefix}: {one}, {other}; give more of it"
+        ))),
     }
 }
 

@@ -315,8 +315,7 @@ impl Moves<'_> {
         }
         let failed = needs().find(|(_, s)| matches!(s, StepStatus::Failed(_) | StepStatus::Cancelled));
         let skipped = needs().find(|(_, s)| matches!(s, StepStatus::Skipped(_)));
-        let failed_upstream =
-            needs().find(|(_, s)| matches!(s, StepStatus::Skipped(SkipReason::UpstreamFailed(_))));
+        let failed_upstream = needs().find(|(_, s)| matches!(s, StepStatus::Skipped(SkipReason::UpstreamFailed(_))));
         let reason = if let Some((need, _)) = failed.or(failed_upstream) {
             Some(SkipReason::UpstreamFailed(need.id.clone()))
         } else {

@@ -92,6 +92,7 @@ pub enum Event {
         /// How the ordinary steps ended.
         end: RunEnd,
         /// The error that made it so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<RunError>,
     },
     /// The run is over. Final.
@@ -99,6 +100,7 @@ pub enum Event {
         /// How.
         end: RunEnd,
         /// The error that made it so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<RunError>,
     },
     /// An outbox entry was carried out. May come after [`Event::Ended`].

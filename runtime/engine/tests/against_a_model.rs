@@ -74,7 +74,8 @@ fn plan(case: &Case) -> Plan {
         if let Some(when) = step.when {
             writeln!(yaml, "    when: {when}").unwrap();
         }
-        writeln!(yaml, "    retry: {{ times: {}, wait: 1s, factor: 2, max: 10s, jitter: none }}", step.retries).unwrap();
+        writeln!(yaml, "    retry: {{ times: {}, wait: 1s, factor: 2, max: 10s, jitter: none }}", step.retries)
+            .unwrap();
     }
     if case.handlers.iter().any(Option::is_some) {
         yaml.push_str("finally:\n");

@@ -157,7 +157,8 @@ impl Rounds {
                 }
                 Err(DeliveryError::Refused(reason)) => ended(delivery.target(), CarriedResult::Refused(reason)),
                 Err(error @ DeliveryError::Io { .. }) => {
-                    let wait = self.blocked.get(&delivery.folder).map_or(FIRST_WAIT, |b| (b.wait * 2).min(LONGEST_WAIT));
+                    let wait =
+                        self.blocked.get(&delivery.folder).map_or(FIRST_WAIT, |b| (b.wait * 2).min(LONGEST_WAIT));
                     tracing::warn!(run = %row.run, %error, retry_in = ?wait, "a delivery failed; it is tried again");
                     held.insert(delivery.folder.clone());
                     self.blocked.insert(delivery.folder, Blocked { until: Instant::now() + wait, wait });

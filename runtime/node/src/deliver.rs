@@ -165,7 +165,11 @@ impl Delivery {
     }
 }
 
-fn failed_or<'a>(action: &'static str, folder: &'a Path, name: &'a str) -> impl FnOnce(io::Error) -> DeliveryError + 'a {
+fn failed_or<'a>(
+    action: &'static str,
+    folder: &'a Path,
+    name: &'a str,
+) -> impl FnOnce(io::Error) -> DeliveryError + 'a {
     move |source| DeliveryError::Io { action, path: folder.join(name), source }
 }
 

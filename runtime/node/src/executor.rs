@@ -17,7 +17,11 @@ use trackside_store::{Artifacts, Clock};
 
 use crate::{
     core::{StepJob, StepResult},
-    model_step, models::Models, plugin_step, plugins::Plugins, readers::Readers,
+    model_step,
+    models::Models,
+    plugin_step,
+    plugins::Plugins,
+    readers::Readers,
 };
 
 /// How long steps have to stop when the node goes down.
@@ -84,20 +88,10 @@ impl Executor {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(key, cancel.clone());
         let (workshop, under_way, report) = (self.workshop.clone(), self.under_way.clone(), self.report.clone());
         let closing = self.closing.clone();
+        let ends = Ends { key, attempt: job.attempt, under_way, closing, report };
         runtime.spawn(async move {
-            // A second task, so that a panic of the host's own code ends the attempt and not the box.
-            let (run, step, attempt) = (job.run, job.step, job.attempt);
-            let result = match tokio::spawn(attempt_of(workshop, job, cancel)).await {
-                Ok(result) => result,
-                Err(error) => {
-                    let error = StepError::fatal("internal-error", format!("the executor failed: {error}"));
-                    failed(run, step, attempt, error)
-                }
-            };
-            under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-            if !(closing.load(Ordering::Acquire) && matches!(result.outcome, Outcome::Failed(_))) {
-                report(result);
-            }
+            let result = attempt_of(workshop, job, cancel).await;
+            ends.with(result);
         });
     }
 
@@ -155,6 +149,39 @@ impl Executor {
 impl Drop for Executor {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Reports the end of an attempt, also when the host's own code panics under it: that ends the attempt, not the box.
+struct Ends {
+    key: (RunId, StepIndex),
+    attempt: u32,
+    under_way: Arc<Mutex<HashMap<(RunId, StepIndex), CancelToken>>>,
+    closing: Arc<AtomicBool>,
+    report: Arc<dyn Fn(StepResult) + Send + Sync>,
+}
+
+impl Ends {
+    fn with(self, result: StepResult) {
+        self.forget();
+        if !(self.closing.load(Ordering::Acquire) && matches!(result.outcome, Outcome::Failed(_))) {
+            (self.report)(result);
+        }
+    }
+
+    fn forget(&self) {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        // A runtime that is shut down drops its tasks too: those attempts are made again at the next start.
+        if std::thread::panicking() {
+            self.forget();
+            let error = StepError::fatal("internal-error", "the executor panicked; the node's log has the place");
+            (self.report)(failed(self.key.0, self.key.1, self.attempt, error));
+        }
     }
 }
 

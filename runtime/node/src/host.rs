@@ -54,7 +54,8 @@ impl StepHost for NodeHost {
     fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
         Box::pin(async move {
             let (models, wanted) = (self.models.clone(), name.to_owned());
-            let model = blocking(move || models.get(&wanted)).await?.map_err(|e| ModelError::NotFound(e.to_string()))?;
+            let model =
+                blocking(move || models.get(&wanted)).await?.map_err(|e| ModelError::NotFound(e.to_string()))?;
             let info = describe(&model);
             Ok(Arc::new(Handle { model, info }) as Arc<dyn ModelHandle>)
         })
@@ -156,5 +157,7 @@ impl Drop for StopOnDrop {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ModelError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| ModelError::Runtime(format!("the model's thread ended: {error}")))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| ModelError::Runtime(format!("the model's thread ended: {error}")))
 }

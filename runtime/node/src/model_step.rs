@@ -42,9 +42,13 @@ pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         ..failed(job.run, job.step, job.attempt, StepError::fatal("internal-error", String::new()))
     };
     match attempt {
-        Ok(Ok(done)) => StepResult { report: done.report, artifacts: done.artifacts, ..blank(Outcome::Succeeded(done.output)) },
+        Ok(Ok(done)) => {
+            StepResult { report: done.report, artifacts: done.artifacts, ..blank(Outcome::Succeeded(done.output)) }
+        }
         Ok(Err(error)) => blank(Outcome::Failed(error)),
-        Err(error) => blank(Outcome::Failed(StepError::fatal("internal-error", format!("the model's thread ended: {error}")))),
+        Err(error) => {
+            blank(Outcome::Failed(StepError::fatal("internal-error", format!("the model's thread ended: {error}"))))
+        }
     }
 }
 
@@ -55,7 +59,8 @@ struct Done {
 }
 
 fn attempt(workshop: &Workshop, name: &str, input: &Value, cancel: &ModelCancel) -> Result<Done, StepError> {
-    let model = workshop.models.get(name).map_err(|problem| StepError::fatal("model-unavailable", problem.to_string()))?;
+    let model =
+        workshop.models.get(name).map_err(|problem| StepError::fatal("model-unavailable", problem.to_string()))?;
     let inputs = tensors(workshop, &model, input)?;
     let deadline = Instant::now() + workshop.config.limits.wall.to_std().max(Duration::from_millis(1));
     let output = model.run(inputs, &[], Some(deadline), cancel).map_err(step_error)?;
@@ -68,7 +73,8 @@ fn attempt(workshop: &Workshop, name: &str, input: &Value, cancel: &ModelCancel)
         "run_us": output.run_us,
     });
     let (outputs, artifacts) = values(workshop, &output)?;
-    let output = json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });
+    let output =
+        json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });
     Ok(Done { output, report, artifacts })
 }
 
@@ -107,12 +113,16 @@ fn tensors(workshop: &Workshop, model: &Model, input: &Value) -> Result<Vec<(Str
 
 fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit: u64) -> Result<Tensor, String> {
     if artifact.size > limit {
-        return Err(format!("artifact {} has {} bytes, more than limits.tensor ({limit})", artifact.name, artifact.size));
+        return Err(format!(
+            "artifact {} has {} bytes, more than limits.tensor ({limit})",
+            artifact.name, artifact.size
+        ));
     }
     let file = workshop.artifacts.open_artifact(&artifact.digest).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    let mut tensors = tensor_io::from_safetensors_bytes(&bytes, &tensor_io::TensorLimits::default()).map_err(|error| error.to_string())?;
+    let mut tensors = tensor_io::from_safetensors_bytes(&bytes, &tensor_io::TensorLimits::default())
+        .map_err(|error| error.to_string())?;
     // A file with one tensor fits whatever it is called; of several, the input's namesake is meant.
     let place = if tensors.len() == 1 { Some(0) } else { tensors.iter().position(|(known, _)| known == name) };
     place.map(|place| tensors.swap_remove(place).1).ok_or_else(|| {

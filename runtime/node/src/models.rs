@@ -71,7 +71,8 @@ impl Models {
             return Ok(model.clone());
         }
         let source = self.source(name)?;
-        let model = self.engines.load(&source).map_err(|error| ModelProblem::Load(format!("[{}] {error}", error.code())))?;
+        let model =
+            self.engines.load(&source).map_err(|error| ModelProblem::Load(format!("[{}] {error}", error.code())))?;
         tracing::info!(model = name, engine = %model.info().engine, digest = %model.info().digest, "model loaded");
         *slot = Some(model.clone());
         Ok(model)

@@ -213,13 +213,17 @@ fn compose(text: &str, artifacts: &[(String, ArtifactRef)], plugin: &Plugin) -> 
 }
 
 fn step_error(failure: StepFailure, denials: &[String]) -> StepError {
-    let mut details = failure.backtrace;
+    // The first line is the message; what follows it (the YAML that would grant a refused call) are details.
+    let mut lines = failure.message.lines();
+    let message = lines.next().unwrap_or_default().to_owned();
+    let mut details: Vec<String> = lines.map(str::to_owned).collect();
+    details.extend(failure.backtrace);
     details.extend(failure.extra.into_iter().map(|(key, value)| format!("{key}: {value}")));
     details.extend(denials.iter().cloned());
     details.extend(failure.stderr_tail.lines().map(|line| format!("stderr: {line}")));
     StepError {
         code: failure.code,
-        message: failure.message,
+        message,
         retryable: failure.retryable,
         retry_after_ms: failure.retry_after_ms.map(u64::from),
         details,

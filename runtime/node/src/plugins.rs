@@ -128,9 +128,7 @@ impl Plugins {
                     names: names(),
                 })
             }
-            Err(error) => {
-                Err(PluginProblem::Unreadable { name: name.to_owned(), file, reason: error.to_string() })
-            }
+            Err(error) => Err(PluginProblem::Unreadable { name: name.to_owned(), file, reason: error.to_string() }),
         }
     }
 

@@ -88,8 +88,7 @@ impl Project {
             Err(error) => return Err(ProjectError::Unreadable { path: file, reason: error.to_string() }),
         };
         let config = load_node_config("trackside.toml", &text).map_err(ProjectError::Config)?;
-        let mut project =
-            Self { root, config: Arc::new(config), workflows: BTreeMap::new(), problems: Vec::new() };
+        let mut project = Self { root, config: Arc::new(config), workflows: BTreeMap::new(), problems: Vec::new() };
         project.read_workflows()?;
         Ok(project)
     }
@@ -108,13 +107,15 @@ impl Project {
 
     fn read_workflows(&mut self) -> Result<(), ProjectError> {
         let folder = self.root.join(&self.config.node.workflows);
-        let unreadable = |error: std::io::Error| ProjectError::Unreadable { path: folder.clone(), reason: error.to_string() };
+        let unreadable =
+            |error: std::io::Error| ProjectError::Unreadable { path: folder.clone(), reason: error.to_string() };
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(unreadable(error)),
         };
-        let mut files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        let mut files =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
         files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
         files.sort();
         let mut origins: BTreeMap<String, PathBuf> = BTreeMap::new();

@@ -379,7 +379,9 @@ fn check(world: &World, machine: &Machine) {
             .collect();
         match row.workflow.as_str() {
             "count" => counted += events.iter().filter(|e| matches!(e, Event::StepSucceeded { .. })).count() as u64,
-            "tick" => assert_eq!(times.insert(state.logical_time_ms(), row.run), None, "one run for each schedule time"),
+            "tick" => {
+                assert_eq!(times.insert(state.logical_time_ms(), row.run), None, "one run for each schedule time")
+            }
             _ => {
                 let name = state.trigger()["file"]["name"].as_str().unwrap().to_owned();
                 assert_eq!(files.insert(name, row.run), None, "one run for each file");

@@ -37,7 +37,9 @@ async fn read_json_within<T: DeserializeOwned>(time: Duration, request: Request<
         Ok(Ok(collected)) => collected.to_bytes(),
     };
     serde_json::from_slice(&bytes).map_err(|error| {
-        ApiError::bad_request(format!("the body must be JSON such as {{\"workflow\": \"hello\", \"params\": {{}}}}: {error}"))
+        ApiError::bad_request(format!(
+            "the body must be JSON such as {{\"workflow\": \"hello\", \"params\": {{}}}}: {error}"
+        ))
     })
 }
 
@@ -48,7 +50,10 @@ impl hyper::body::Body for Lines {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line))))
     }
 }

@@ -81,7 +81,9 @@ impl Client {
         }
         match UnixStream::connect(&path).await {
             Ok(_) => Ok(Some(Self { path })),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+                Ok(None)
+            }
             Err(source) => Err(ClientError::Forbidden { path, source }),
         }
     }

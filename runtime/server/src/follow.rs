@@ -126,8 +126,10 @@ impl RunFollower {
 
     fn queue_rows(&mut self, rows: &[JournalRow]) -> Result<(), FollowError> {
         for row in rows.iter().skip(self.given) {
-            let events: Vec<Event> = serde_json::from_str(&row.events)
-                .map_err(|error| FollowError::Damaged { run: self.run, reason: format!("entry {}: {error}", row.seq) })?;
+            let events: Vec<Event> = serde_json::from_str(&row.events).map_err(|error| FollowError::Damaged {
+                run: self.run,
+                reason: format!("entry {}: {error}", row.seq),
+            })?;
             self.queue.extend(events.into_iter().map(|event| Followed::Event { at_ms: row.at_ms, event }));
         }
         self.given = self.given.max(rows.len());

@@ -1,8 +1,7 @@
 //! The socket's file: where it lies, who may use it, and when an old one may be removed.
 
 use std::{
-    fs,
-    io,
+    fs, io,
     os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
 };

@@ -84,7 +84,8 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
         Some(path) => {
             let artifacts = workshop.artifacts.clone();
             let stored = tokio::task::spawn_blocking(move || store(&artifacts, &path)).await;
-            let failed = |error: tokio::task::JoinError| NodeError::Start { what: "reading a file", reason: error.to_string() };
+            let failed =
+                |error: tokio::task::JoinError| NodeError::Start { what: "reading a file", reason: error.to_string() };
             Some(stored.map_err(failed)??)
         }
     };

@@ -126,7 +126,9 @@ impl StreamLine {
             // Made of strings, numbers and JSON values: nothing in it can not be written.
             Self::Event(event) => serde_json::to_vec(event).unwrap_or_default(),
             Self::Settled => br#"{"settled":true}"#.to_vec(),
-            Self::Error(error) => serde_json::to_vec(&crate::error::ErrorDocument { error: error.clone() }).unwrap_or_default(),
+            Self::Error(error) => {
+                serde_json::to_vec(&crate::error::ErrorDocument { error: error.clone() }).unwrap_or_default()
+            }
         };
         [text, b"\n".to_vec()].concat()
     }

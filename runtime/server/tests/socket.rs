@@ -198,7 +198,10 @@ async fn a_live_run_is_shown_as_it_goes_and_can_be_cancelled_once() {
     assert!(rest.iter().any(|(_, event)| matches!(event, Event::CancelRequested { by } if by.starts_with("uid "))));
     assert!(matches!(rest.last(), Some((_, Event::Ended { end: RunEnd::Cancelled, .. }))));
     let refused = node.client.cancel(run).await.unwrap_err();
-    assert!(matches!(&refused, ClientError::Refused(error) if error.code == "TS-0716" && error.status == 409), "{refused}");
+    assert!(
+        matches!(&refused, ClientError::Refused(error) if error.code == "TS-0716" && error.status == 409),
+        "{refused}"
+    );
     node.stop().await;
 }
 
@@ -228,7 +231,9 @@ async fn a_run_that_a_restart_interrupted_is_followed_across_it() {
     let (up, server, client) = TestNode::up(&node.project).await;
     (node.node, node.server, node.client) = (Some(up), Some(server), client);
     let mut events = node.client.events(run).await.unwrap();
-    assert!(matches!(line(&mut events).await, StreamLine::Event(first) if matches!(first.event, Event::Started { .. })));
+    assert!(
+        matches!(line(&mut events).await, StreamLine::Event(first) if matches!(first.event, Event::Started { .. }))
+    );
     node.client.cancel(run).await.unwrap();
     to_end(&mut events).await;
     node.stop().await;

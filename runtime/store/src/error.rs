@@ -24,7 +24,10 @@ pub enum StoreError {
         holder: String,
     },
     /// SQLite refused.
-    #[error("[TS-0203] the database refused to {action}: {source}")]
+    #[error(
+        "[TS-0203] the database trackside.db in the data folder refused to {action}: {source}; when it says that the file \
+         is damaged or no database, move it away and put back the latest copy"
+    )]
     Sqlite {
         /// What was being done.
         action: &'static str,
@@ -45,7 +48,9 @@ pub enum StoreError {
         known: i64,
     },
     /// A row does not hold what it should.
-    #[error("[TS-0205] damaged row in table {table}: {reason}; run `trackside artifact verify` and restore from a copy")]
+    #[error(
+        "[TS-0205] damaged row in table {table}: {reason}; run `trackside artifact verify` and restore from a copy"
+    )]
     Damaged {
         /// Which table.
         table: &'static str,

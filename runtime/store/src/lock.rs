@@ -44,10 +44,8 @@ impl DataLock {
             return Err(StoreError::Locked { path: data_dir.to_owned(), holder: holder.trim().to_owned() });
         }
         let note = format!("process {}\n", std::process::id());
-        let written = file
-            .set_len(0)
-            .and_then(|()| file.seek(SeekFrom::Start(0)))
-            .and_then(|_| file.write_all(note.as_bytes()));
+        let written =
+            file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(note.as_bytes()));
         written.map_err(StoreError::io("write", &path))?;
         Ok(Self { _file: file })
     }

@@ -119,7 +119,8 @@ impl Reader {
     /// When there is none or it can not be read.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(data_dir.join("trackside.db"), flags).map_err(StoreError::sqlite("open"))?;
+        let connection =
+            Connection::open_with_flags(data_dir.join("trackside.db"), flags).map_err(StoreError::sqlite("open"))?;
         connection
             .execute_batch("PRAGMA cache_size = -512; PRAGMA busy_timeout = 5000;")
             .map_err(StoreError::sqlite("set its pragmas"))?;
@@ -145,7 +146,7 @@ impl Reader {
     pub fn live_runs(&self) -> Result<Vec<LiveRun>, StoreError> {
         self.rows(
             "SELECT r.id, d.name, d.source FROM runs r JOIN definitions d ON d.id = r.definition
-             WHERE r.ended_ms IS NULL ORDER BY r.id",
+             WHERE r.id >= (SELECT run FROM live_from) AND r.ended_ms IS NULL ORDER BY r.id",
             [],
             |row| Ok(LiveRun { run: run_id(row, 0)?, workflow: row.get(1)?, source: row.get(2)? }),
         )
@@ -167,12 +168,13 @@ impl Reader {
             let (previous, row) = self
                 .connection
                 .prepare_cached("SELECT seq, run, at_ms, events, previous FROM journal WHERE seq = ?1")
-                .and_then(|mut query| {
-                    query.query_row([next], |row| Ok((row.get::<_, i64>(4)?, journal_row(row)?)))
-                })
+                .and_then(|mut query| query.query_row([next], |row| Ok((row.get::<_, i64>(4)?, journal_row(row)?))))
                 .map_err(StoreError::sqlite("read the journal"))?;
             if row.run != run || previous >= next {
-                return Err(StoreError::Damaged { table: "journal", reason: format!("entry {next} is not of run {run}") });
+                return Err(StoreError::Damaged {
+                    table: "journal",
+                    reason: format!("entry {next} is not of run {run}"),
+                });
             }
             rows.push(row);
             next = previous;

@@ -60,6 +60,11 @@ pub enum Write {
         /// Milliseconds since 1970.
         position_ms: i64,
     },
+    /// All runs before this one have ended.
+    LiveFrom {
+        /// The oldest live run.
+        run: RunId,
+    },
     /// A plugin's state.
     State {
         /// Whose.
@@ -172,6 +177,9 @@ pub(crate) fn apply(txn: &Transaction<'_>, write: &Write, known: &mut KnownDefin
                  ON CONFLICT (trigger) DO UPDATE SET position_ms = excluded.position_ms",
             )?
             .execute(params![trigger, position_ms])?;
+        }
+        Write::LiveFrom { run } => {
+            txn.prepare_cached("UPDATE live_from SET run = ?1")?.execute([run.as_i64()])?;
         }
         Write::State { workflow, scope, key, value: Some(value), expires_ms } => {
             txn.prepare_cached(

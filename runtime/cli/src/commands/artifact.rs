@@ -84,7 +84,10 @@ fn fetch(context: &Context, artifacts: &Artifacts, arguments: &Get) -> Result<()
     if found == digest {
         return Ok(());
     }
-    Err(Failure::Ended(Exit::Bad, format!("[TS-0853] {digest} is damaged: its content has the digest {found}; restore it from a copy")))
+    Err(Failure::Ended(
+        Exit::Bad,
+        format!("[TS-0853] {digest} is damaged: its content has the digest {found}; restore it from a copy"),
+    ))
 }
 
 /// Writes the content beside the target and renames it there if it is what it should be.
@@ -158,7 +161,12 @@ fn check(context: &Context, artifacts: &Artifacts, reader: &Reader, arguments: &
         for (digest, reason) in &problems {
             console.print(&format!("{digest}  {reason}"))?;
         }
-        console.say(&format!("{} checked ({}), {}", count(checked, "artifact"), bytes(size), count(problems.len() as u64, "problem")));
+        console.say(&format!(
+            "{} checked ({}), {}",
+            count(checked, "artifact"),
+            bytes(size),
+            count(problems.len() as u64, "problem")
+        ));
     }
     if problems.is_empty() { Ok(()) } else { Err(Failure::bad()) }
 }
@@ -214,7 +222,8 @@ mod tests {
     #[test]
     fn artifacts_are_found_wherever_they_stand() {
         let digest = Digest::of(b"x");
-        let document = json!([{ "event": "step-succeeded", "output": { "files": [{ "artifact": digest, "name": "a" }] } }]);
+        let document =
+            json!([{ "event": "step-succeeded", "output": { "files": [{ "artifact": digest, "name": "a" }] } }]);
         let mut found = Vec::new();
         collect(&document, &mut |digest| found.push(digest));
         assert_eq!(found, [digest]);

@@ -62,7 +62,10 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let project = Arc::new(context.at(&root).project()?);
     // From here on the folder stays when it is wanted, also when something goes wrong: then it is wanted most.
     let folder = if arguments.keep { Kept::At(folder.keep()) } else { Kept::Until(folder) };
-    console.say(&format!("A water meter reports its flow, hour by hour. The project is in {}\n", console.err.bold(&root.display().to_string())));
+    console.say(&format!(
+        "A water meter reports its flow, hour by hour. The project is in {}\n",
+        console.err.bold(&root.display().to_string())
+    ));
     let node = Node::start(&project, &NodeOptions { triggers: true, clock: Arc::new(SystemClock) })?;
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
@@ -112,8 +115,9 @@ async fn days(console: Console, node: &Node, project: &Project) -> Result<Vec<Ru
     for (path, what) in DAYS {
         let name = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         console.say(&format!("{} {INBOX}/{name}  {}", console.err.cyan(console.glyphs.arrow), console.err.dim(what)));
-        drop_file(&project.root, path, &name)
-            .map_err(|error| Failure::unable(format!("[TS-0871] cannot write to {}: {error}", project.root.display())))?;
+        drop_file(&project.root, path, &name).map_err(|error| {
+            Failure::unable(format!("[TS-0871] cannot write to {}: {error}", project.root.display()))
+        })?;
         let waited = tokio::time::timeout(PATIENCE, one_day(console, &handle, project, &mut started)).await;
         let run = waited.map_err(|_| {
             let text = "the demo's run did not end within a minute; `trackside demo --keep -v` tells more";
@@ -156,7 +160,8 @@ async fn one_day(
         }
     };
     let workflow = trigger.split('/').next().unwrap_or_default();
-    let plan = project.workflows.get(workflow).ok_or_else(|| Failure::unable(format!("[TS-0711] no workflow {workflow}")))?;
+    let plan =
+        project.workflows.get(workflow).ok_or_else(|| Failure::unable(format!("[TS-0711] no workflow {workflow}")))?;
     let mut view = LiveView::new(console, plan);
     let follower = RunFollower::open(handle.clone(), run).await?;
     let mut follower = follower.ok_or_else(|| Failure::unable(format!("[TS-0811] run {run} is not in the store")))?;
@@ -194,7 +199,9 @@ fn result(console: Console, project: &Project, views: &[RunView], began: Instant
 /// The beginning of a file; JSON on one line is laid out first.
 fn first_lines(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    let laid_out = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|value| serde_json::to_string_pretty(&value).ok());
+    let laid_out = serde_json::from_str::<serde_json::Value>(&text)
+        .ok()
+        .and_then(|value| serde_json::to_string_pretty(&value).ok());
     let text = laid_out.unwrap_or(text);
     let mut lines: Vec<String> = text.lines().take(LINES).map(|line| shorten(&escape(line), 110)).collect();
     if text.lines().count() > LINES {
@@ -214,7 +221,11 @@ fn next(console: Console, folder: &Kept, serves: bool) {
         (_, true) => {
             console.say(&format!(
                 "The node runs on; drop CSV files into {root}/{INBOX}. {}\n\nTry in another shell:",
-                if matches!(folder, Kept::Until(_)) { "The folder is removed at the end; --keep leaves it." } else { "The folder stays." }
+                if matches!(folder, Kept::Until(_)) {
+                    "The folder is removed at the end; --keep leaves it."
+                } else {
+                    "The folder stays."
+                }
             ));
             vec![format!("{at} runs list"), format!("{at} runs show last"), format!("{at} run pump-watch")]
         }

@@ -56,7 +56,11 @@ fn list(context: &Context) -> Result<(), Failure> {
             (None, true) => "part of this binary".to_owned(),
             (None, false) => String::new(),
         };
-        let state = if engine.available { Cell::dressed("available", Paint::green) } else { Cell::dressed("missing", Paint::yellow) };
+        let state = if engine.available {
+            Cell::dressed("available", Paint::green)
+        } else {
+            Cell::dressed("missing", Paint::yellow)
+        };
         let version = engine.version.clone().unwrap_or_default();
         table.row([Cell::new(engine.kind.name()), version.into(), state, from.into()]);
     }

@@ -77,7 +77,8 @@ const IGNORE: &str = ".trackside/\ninbox/*\n!inbox/.gitkeep\n";
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let dir = &arguments.dir;
     let files = files(dir)?;
-    let there: Vec<&str> = files.iter().map(|(path, _)| *path).filter(|path| dir.join(path).symlink_metadata().is_ok()).collect();
+    let there: Vec<&str> =
+        files.iter().map(|(path, _)| *path).filter(|path| dir.join(path).symlink_metadata().is_ok()).collect();
     if !there.is_empty() {
         return Err(Failure::unable(format!(
             "[TS-0821] {} has {} already; nothing was written. Choose another folder, or move what is there away",
@@ -98,7 +99,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     for (path, _) in &files {
         console.say(&format!("  {path}"));
     }
-    let cd = if dir == Path::new(".") { String::new() } else { format!("cd {} && ", escape(&dir.display().to_string())) };
+    let cd =
+        if dir == Path::new(".") { String::new() } else { format!("cd {} && ", escape(&dir.display().to_string())) };
     console.say(&format!("\nNext:\n  {cd}trackside run {WORKFLOW}\n  {cd}trackside check"));
     Ok(())
 }
@@ -147,7 +149,8 @@ mod tests {
         let config = load_node_config(CONFIG, text).unwrap();
         assert_eq!(config.node.name.as_deref(), Some("My-Project-"));
         let setting = |line: &str| line.starts_with("# [") || line.contains(" = \"") || line.contains(" = [");
-        let all: Vec<&str> = text.lines().map(|line| if setting(line) { line.trim_start_matches("# ") } else { line }).collect();
+        let all: Vec<&str> =
+            text.lines().map(|line| if setting(line) { line.trim_start_matches("# ") } else { line }).collect();
         let config = load_node_config(CONFIG, &all.join("\n")).unwrap();
         assert!(config.models.contains_key("my-model") && config.policy.http.is_some());
     }

@@ -4,9 +4,9 @@ use std::{fmt::Write as _, path::Path};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use trackside_node::PluginOrigin;
 use trackside_node::{Plugins, bundled};
 use trackside_sandbox::{Descriptor, Plugin, Port};
-use trackside_node::PluginOrigin;
 
 use crate::{
     context::{Context, plugins_of},
@@ -60,14 +60,25 @@ fn list(context: &Context) -> Result<(), Failure> {
         match plugins.get(name) {
             Ok(plugin) => {
                 let about = plugin.descriptor();
-                documents.push(json!({ "name": name, "version": about.version, "from": from, "summary": about.summary }));
+                documents
+                    .push(json!({ "name": name, "version": about.version, "from": from, "summary": about.summary }));
                 let (version, summary) = (escape(&about.version), escape(&about.summary));
-                table.row([Cell::new(name.as_str()), version.into_owned().into(), from.into(), summary.into_owned().into()]);
+                table.row([
+                    Cell::new(name.as_str()),
+                    version.into_owned().into(),
+                    from.into(),
+                    summary.into_owned().into(),
+                ]);
             }
             Err(problem) => {
                 bad = true;
                 documents.push(json!({ "name": name, "from": from, "error": problem.to_string() }));
-                table.row([Cell::new(name.as_str()), "".into(), from.into(), Cell::dressed("cannot be used", Paint::red)]);
+                table.row([
+                    Cell::new(name.as_str()),
+                    "".into(),
+                    from.into(),
+                    Cell::dressed("cannot be used", Paint::red),
+                ]);
                 context.console.complain(&problem.to_string());
             }
         }
@@ -86,7 +97,11 @@ fn show(context: &Context, name: &str) -> Result<(), Failure> {
     let (plugins, _temp) = plugins_of(&project)?;
     let (plugin, size) = load(&plugins, &project.plugin_dir(), name)?;
     let console = context.console;
-    if console.json { console.print_json(&document(&plugin, size)) } else { console.print(&page(&plugin, size, console.out)) }
+    if console.json {
+        console.print_json(&document(&plugin, size))
+    } else {
+        console.print(&page(&plugin, size, console.out))
+    }
 }
 
 /// A name of the project or of a bundled plugin, or a file anywhere.
@@ -119,7 +134,8 @@ fn document(plugin: &Plugin, size: u64) -> Value {
 
 fn page(plugin: &Plugin, size: u64, paint: Paint) -> String {
     let about = plugin.descriptor();
-    let mut page = format!("{} {}  {}\n", paint.bold(&escape(&about.name)), escape(&about.version), escape(&about.summary));
+    let mut page =
+        format!("{} {}  {}\n", paint.bold(&escape(&about.name)), escape(&about.version), escape(&about.summary));
     let mut facts = Table::plain(2);
     let mut fact = |name: &str, value: String| facts.row([Cell::dressed(name, Paint::dim), value.into()]);
     fact("digest", plugin.digest().to_string());
@@ -196,7 +212,11 @@ fn kind(property: &Value) -> String {
     let text = match (&property["type"], &property["enum"]) {
         (Value::String(kind), Value::Null) => kind.clone(),
         (Value::Array(kinds), _) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("|"),
-        (_, Value::Array(choices)) => choices.iter().map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned)).collect::<Vec<_>>().join("|"),
+        (_, Value::Array(choices)) => choices
+            .iter()
+            .map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join("|"),
         _ => "any".to_owned(),
     };
     escape(&text).into_owned()

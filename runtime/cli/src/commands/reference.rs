@@ -84,7 +84,11 @@ fn arguments(page: &mut String, arguments: &[&Arg]) {
         let help = arg.get_long_help().or_else(|| arg.get_help()).map(ToString::to_string).unwrap_or_default();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
         let values: Vec<String> = if arg.get_action().takes_values() {
-            arg.get_possible_values().iter().filter(|value| !value.is_hide_set()).map(|value| format!("`{}`", value.get_name())).collect()
+            arg.get_possible_values()
+                .iter()
+                .filter(|value| !value.is_hide_set())
+                .map(|value| format!("`{}`", value.get_name()))
+                .collect()
         } else {
             Vec::new()
         };
@@ -117,7 +121,13 @@ mod tests {
     #[test]
     fn the_page_has_every_command_and_the_exit_codes() {
         let page = cli_markdown();
-        for text in ["## trackside run\n", "## trackside runs list\n", "`--project <DIR>`", "130  interrupted", "| `<WORKFLOW>` |"] {
+        for text in [
+            "## trackside run\n",
+            "## trackside runs list\n",
+            "`--project <DIR>`",
+            "130  interrupted",
+            "| `<WORKFLOW>` |",
+        ] {
             assert!(page.contains(text), "{text}\n{page}");
         }
         assert!(!page.contains("## trackside reference"), "hidden commands stay out");

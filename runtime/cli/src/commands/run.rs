@@ -109,11 +109,16 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     });
     let told = ended.and_then(|(run, end)| {
         if arguments.detach {
-            return if console.json { console.print_json(&json!({ "run": run })) } else { console.print(&run.to_string()) };
+            return if console.json {
+                console.print_json(&json!({ "run": run }))
+            } else {
+                console.print(&run.to_string())
+            };
         }
         let (_, reader) = context.reader()?;
-        let view = RunView::read(&reader, run)?
-            .ok_or_else(|| Failure::unable(format!("[TS-0811] run {run} is not in the store of {}", data_dir.display())))?;
+        let view = RunView::read(&reader, run)?.ok_or_else(|| {
+            Failure::unable(format!("[TS-0811] run {run} is not in the store of {}", data_dir.display()))
+        })?;
         tell(console, &view, end)
     });
     drop(own);
@@ -162,7 +167,9 @@ fn params(plan: &Plan, given: &[String]) -> Result<Map<String, Value>, Failure> 
             return Err(Failure::usage(format!("[TS-0832] -p {text:?} is not NAME=VALUE, such as -p threshold=0.9")));
         };
         let value = match plan.params.iter().find(|param| param.name == name) {
-            Some(param) => parse_param(param, value).map_err(|problem| Failure::usage(format!("[TS-0833] {problem}")))?,
+            Some(param) => {
+                parse_param(param, value).map_err(|problem| Failure::usage(format!("[TS-0833] {problem}")))?
+            }
             // Refused later, together with everything else that is wrong.
             None => Value::from(value),
         };
@@ -174,7 +181,8 @@ fn params(plan: &Plan, given: &[String]) -> Result<Map<String, Value>, Failure> 
 }
 
 fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
-    path.canonicalize().map_err(|error| Failure::usage(format!("[TS-0713] cannot take the file {}: {error}", path.display())))
+    path.canonicalize()
+        .map_err(|error| Failure::usage(format!("[TS-0713] cannot take the file {}: {error}", path.display())))
 }
 
 /// Where the run's events come from.
@@ -295,7 +303,11 @@ fn tell(console: Console, view: &RunView, end: End) -> Result<(), Failure> {
     }
     let took = view.duration_ms.map(duration_ms).unwrap_or_default();
     let Some((summary, details)) = failure(view) else {
-        console.say(&format!("{} {} in {took}", console.err.dim(&view.run.to_string()), console.err.green(&view.state)));
+        console.say(&format!(
+            "{} {} in {took}",
+            console.err.dim(&view.run.to_string()),
+            console.err.green(&view.state)
+        ));
         return Ok(());
     };
     console.complain(&summary);

@@ -26,7 +26,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 fn is_dangerous(c: char) -> bool {
     // The second group turns the reading direction or hides itself.
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -123,9 +123,15 @@ mod tests {
         for (output, expected) in [
             (json!({"rows": 24, "bad_rows": 0}), "rows 24, bad_rows 0"),
             (json!({"value": "Hello, hello!"}), "Hello, hello!"),
-            (json!({"outputs": {"score": [[0.123_456]]}, "model": "m", "digest": digest, "engine": "rten 0.27"}), "score 0.1235"),
+            (
+                json!({"outputs": {"score": [[0.123_456]]}, "model": "m", "digest": digest, "engine": "rten 0.27"}),
+                "score 0.1235",
+            ),
             (json!({"outputs": {"score": [1.0, 171.6]}, "engine": "e"}), "score 2 values, max 171.6"),
-            (json!({"file": {"artifact": digest, "name": "a.csv", "size": 2048}, "ok": true}), "ok true, file a.csv (2.0 KiB)"),
+            (
+                json!({"file": {"artifact": digest, "name": "a.csv", "size": 2048}, "ok": true}),
+                "ok true, file a.csv (2.0 KiB)",
+            ),
             (json!({"nested": {"a": 1}, "mixed": [1, "a"], "none": null}), ""),
             (json!("\u{1b}[31mred"), "\\u{1b}[31mred"),
             (json!(null), ""),
@@ -142,7 +148,14 @@ mod tests {
 
     #[test]
     fn numbers_keep_four_significant_digits() {
-        for (value, text) in [(0.0, "0"), (1.5, "1.5"), (171.64, "171.6"), (0.000_123_45, "0.0001234"), (1e20, "1.000e20"), (123_456.7, "123457")] {
+        for (value, text) in [
+            (0.0, "0"),
+            (1.5, "1.5"),
+            (171.64, "171.6"),
+            (0.000_123_45, "0.0001234"),
+            (1e20, "1.000e20"),
+            (123_456.7, "123457"),
+        ] {
             assert_eq!(rounded(value), text);
         }
     }

@@ -64,13 +64,16 @@ impl Table {
     /// The text, one line a row, two spaces between columns, none at the ends of lines.
     pub fn render(&self, paint: Paint) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(cell_width).max().unwrap_or(0);
+        let width =
+            |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(cell_width).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
         for row in &self.rows {
             let last = row.iter().rposition(|cell| !cell.text.is_empty());
             let mut line = " ".repeat(self.indent);
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate().take_while(|(column, _)| Some(*column) <= last) {
+            for (column, (cell, width)) in
+                row.iter().zip(&widths).enumerate().take_while(|(column, _)| Some(*column) <= last)
+            {
                 let space = " ".repeat(width - cell_width(cell));
                 let dressed = (cell.dress)(paint, &cell.text);
                 let gap = if column == 0 { "" } else { "  " };

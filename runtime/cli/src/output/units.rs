@@ -89,7 +89,9 @@ mod tests {
 
     #[test]
     fn sizes_read_well() {
-        for (size, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 20, "3.0 MiB"), (u64::MAX, "16777215.9 TiB")] {
+        for (size, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 20, "3.0 MiB"), (u64::MAX, "16777215.9 TiB")]
+        {
             assert_eq!(bytes(size), text);
         }
     }

@@ -323,7 +323,12 @@ finally:
             Event::StepStarted { step: a, attempt: 1 },
             Event::StepRetried { step: a, attempt: 1, error: flaky, due_ms: 1_020 },
             Event::StepStarted { step: a, attempt: 2 },
-            Event::StepSucceeded { step: a, attempt: 2, output: json!({"value": 1}), report: json!({"plugin": "echo"}) },
+            Event::StepSucceeded {
+                step: a,
+                attempt: 2,
+                output: json!({"value": 1}),
+                report: json!({"plugin": "echo"}),
+            },
             Event::StepSkipped { step: b, reason: SkipReason::Condition },
             Event::Ended { end: RunEnd::Succeeded, error: None },
             Event::Delivered { step: a, entry: 0, target: "out/x.json".into() },
@@ -353,7 +358,9 @@ finally:
     #[test]
     fn the_json_form_has_the_documented_keys() {
         let json = serde_json::to_value(view(SOURCE, story())).unwrap();
-        for key in ["run", "workflow", "state", "error", "outputs", "steps", "deliveries", "trigger", "params", "duration_ms"] {
+        for key in
+            ["run", "workflow", "state", "error", "outputs", "steps", "deliveries", "trigger", "params", "duration_ms"]
+        {
             assert!(json.get(key).is_some(), "{key}");
         }
         assert_eq!(json["deliveries"][0], json!({"step": "a", "target": "out/x.json", "state": "delivered"}));

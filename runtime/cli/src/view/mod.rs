@@ -3,6 +3,6 @@
 mod fold;
 mod show;
 
-pub use fold::{DeliveryState, RunView, StepView};
 pub use fold::skip_reason;
+pub use fold::{DeliveryState, RunView, StepView};
 pub use show::{dress, failure, sinks, step_table, trigger_line};

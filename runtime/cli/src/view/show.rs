@@ -9,7 +9,8 @@ use crate::output::{Cell, Paint, Table, duration_ms, escape, note, shorten};
 pub fn sinks(view: &RunView) -> Vec<&str> {
     let Some(plan) = &view.plan else { return view.steps.iter().map(|step| step.id.as_str()).collect() };
     let ordinary = plan.ordinary_steps();
-    let needed = |index: usize| plan.steps[..ordinary].iter().any(|step| step.needs.iter().any(|need| need.get() == index));
+    let needed =
+        |index: usize| plan.steps[..ordinary].iter().any(|step| step.needs.iter().any(|need| need.get() == index));
     (0..ordinary).filter(|index| !needed(*index)).map(|index| plan.steps[index].id.as_str()).collect()
 }
 

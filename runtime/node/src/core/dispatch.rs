@@ -11,9 +11,7 @@ use trackside_spec::{Action as StepAction, Plan, StepIndex};
 use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronEntry, CronTable};
 
-use super::types::{
-    Action, Carried, CarriedResult, History, Input, RunUpdate, StateChange, StepJob, StepResult,
-};
+use super::types::{Action, Carried, CarriedResult, History, Input, RunUpdate, StateChange, StepJob, StepResult};
 
 /// How the core is set up.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +21,9 @@ pub struct CoreSettings {
     /// Runs under way at the same time; more are answered `Busy`.
     pub max_runs: usize,
 }
+
+/// Runs between two notes of where live runs begin.
+const WATERMARK_EVERY: u32 = 256;
 
 /// The dispatcher's state.
 pub struct Core {
@@ -43,6 +44,8 @@ pub struct Core {
     /// Workflows whose state a step is using; its successors wait until its result is on disk.
     state_users: HashMap<String, VecDeque<Box<StepJob>>>,
     submitted: TxnNumber,
+    /// Runs accepted since the last [`Write::LiveFrom`].
+    since_watermark: u32,
     after_commit: VecDeque<(TxnNumber, After)>,
     /// Set while the disk refuses commits.
     pub(super) trouble: Option<String>,
@@ -65,7 +68,6 @@ pub(super) enum After {
     FreeState(String),
     FreeIdentity((String, String)),
     Carry,
-    Settle(RunId),
 }
 
 impl Core {
@@ -87,6 +89,7 @@ impl Core {
             running: HashSet::new(),
             state_users: HashMap::new(),
             submitted: 0,
+            since_watermark: 0,
             after_commit: VecDeque::new(),
             trouble: None,
             actions: Vec::new(),
@@ -198,6 +201,7 @@ impl Core {
         self.runs.insert(run, LiveRun { state, deadline: None, outbox_open: 0, uncommitted: 0 });
         let mut writes = vec![Write::Run(new)];
         writes.extend(extras.writes);
+        writes.extend(self.watermark());
         self.command(run, start, now_ms, Extras { writes, ..extras });
         self.submitted
     }
@@ -283,9 +287,10 @@ impl Core {
         let Some(live) = self.runs.get_mut(&run) else { return };
         live.uncommitted += 1;
         let ended = events.iter().find_map(|event| match event {
-            Event::Ended { end, error } => {
-                Some(Ended { end: *end, error: error.as_ref().map(|error| describe(error.step.as_deref(), &error.message)) })
-            }
+            Event::Ended { end, error } => Some(Ended {
+                end: *end,
+                error: error.as_ref().map(|error| describe(error.step.as_deref(), &error.message)),
+            }),
             _ => None,
         });
         let mut writes = extras.writes;
@@ -296,7 +301,6 @@ impl Core {
         let number = self.submit(Txn { writes, artifacts: extras.artifacts });
         let update = RunUpdate { run, at_ms: now_ms, events: Arc::new(events), settled: false };
         self.after(number, After::Publish(update));
-        self.after(number, After::Settle(run));
     }
 
     fn update_deadline(&mut self, run: RunId) {
@@ -392,7 +396,10 @@ impl Core {
         while self.after_commit.front().is_some_and(|(number, _)| *number <= upto) {
             let Some((_, after)) = self.after_commit.pop_front() else { break };
             match after {
-                After::Publish(update) => self.actions.push(Action::Publish(update)),
+                After::Publish(mut update) => {
+                    update.settled |= self.settle(update.run);
+                    self.actions.push(Action::Publish(update));
+                }
                 After::Call(call) => self.actions.push(Action::Call(call)),
                 After::Release(job) => self.ready.push_back(job),
                 After::Carry => self.actions.push(Action::Carry),
@@ -404,23 +411,36 @@ impl Core {
                     // In front of the queue: they have waited longest. The first takes the state, the rest wait again.
                     waiting.into_iter().rev().for_each(|job| self.ready.push_front(job));
                 }
-                After::Settle(run) => self.settle(run),
             }
         }
     }
 
-    /// Forgets a run when it has ended, everything about it is on disk and nothing of it waits in the outbox.
-    fn settle(&mut self, run: RunId) {
-        let Some(live) = self.runs.get_mut(&run) else { return };
+    /// One more of the run's transactions is on disk. Forgets the run, and says so, when it has ended, everything about
+    /// it is on disk and nothing of it waits in the outbox.
+    fn settle(&mut self, run: RunId) -> bool {
+        let Some(live) = self.runs.get_mut(&run) else { return false };
         live.uncommitted -= 1;
-        if live.uncommitted == 0 && live.outbox_open == 0 && matches!(live.state.phase(), Phase::Ended(..)) {
-            let at_ms = live.state.ended_ms().unwrap_or_default();
-            if let Some(deadline) = live.deadline {
-                self.deadlines.remove(&(deadline, run));
-            }
-            self.runs.remove(&run);
-            self.actions.push(Action::Publish(RunUpdate { run, at_ms, events: Arc::default(), settled: true }));
+        let over = matches!(live.state.phase(), Phase::Ended(..));
+        if live.uncommitted > 0 || live.outbox_open > 0 || !over {
+            return false;
         }
+        if let Some(deadline) = live.deadline {
+            self.deadlines.remove(&(deadline, run));
+        }
+        self.runs.remove(&run);
+        true
+    }
+
+    /// Every so often, the place from which the next start has to look for live runs. It costs nothing beside a run's
+    /// own rows, and spares the index that would be written with every run.
+    fn watermark(&mut self) -> Option<Write> {
+        self.since_watermark += 1;
+        if self.since_watermark < WATERMARK_EVERY {
+            return None;
+        }
+        self.since_watermark = 0;
+        let oldest = self.runs.keys().min()?;
+        Some(Write::LiveFrom { run: *oldest })
     }
 }
 

@@ -17,7 +17,11 @@ CREATE TABLE runs (
     error       TEXT,
     last_entry  INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX runs_live ON runs (id) WHERE ended_ms IS NULL;
+
+-- One row: all runs before this one have ended. Kept up to date every few hundred runs, so that a start need not look
+-- through all of history and no run has to write an index.
+CREATE TABLE live_from (run INTEGER NOT NULL) STRICT;
+INSERT INTO live_from VALUES (0);
 
 -- The truth: what happened, in the order of commits. `previous` links the entries of one run backwards, which costs no
 -- page of its own as an index on `run` would.

@@ -66,9 +66,19 @@ impl Bench {
         let (bytes, commits) = (written_bytes() - bytes, handle.commits() - commits);
         Ok(vec![
             figure("run_ms_p50", "one-step run, asked for to end on disk, median", "ms", percentile(&mut samples, 0.5)),
-            figure("run_ms_p99", "one-step run, asked for to end on disk, 99th percentile", "ms", percentile(&mut samples, 0.99)),
+            figure(
+                "run_ms_p99",
+                "one-step run, asked for to end on disk, 99th percentile",
+                "ms",
+                percentile(&mut samples, 0.99),
+            ),
             figure("bytes_per_run_1", "written for each run, one at a time", "bytes", bytes / count),
-            figure("fsyncs_per_run_1", "commits (one flush each) for each run, one at a time", "", commits as f64 / count),
+            figure(
+                "fsyncs_per_run_1",
+                "commits (one flush each) for each run, one at a time",
+                "",
+                commits as f64 / count,
+            ),
         ])
     }
 
@@ -116,7 +126,12 @@ impl Bench {
         let rate = done as f64 / seconds;
         if steps > 1 {
             let rate = rate * f64::from(steps);
-            return Ok(vec![figure("chain_steps_per_s_64", "steps per second, 64 chains of ten at a time", "/s", rate)]);
+            return Ok(vec![figure(
+                "chain_steps_per_s_64",
+                "steps per second, 64 chains of ten at a time",
+                "/s",
+                rate,
+            )]);
         }
         let cpu = (cpu_seconds() - cpu) * 1e3 / done as f64;
         let bytes = (written_bytes() - bytes) / done as f64;

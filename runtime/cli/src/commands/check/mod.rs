@@ -86,7 +86,12 @@ fn all(project: &Project) -> Vec<Checked> {
             WorkflowReason::Spec(error) => error.problems.clone(),
             reason => vec![place::of_file(&file, &reason.to_string())],
         };
-        checked.push(Checked { file, plan: None, findings: Findings { problems, warnings: Vec::new() }, models: Vec::new() });
+        checked.push(Checked {
+            file,
+            plan: None,
+            findings: Findings { problems, warnings: Vec::new() },
+            models: Vec::new(),
+        });
     }
     checked.sort_by(|a, b| a.file.cmp(&b.file));
     checked

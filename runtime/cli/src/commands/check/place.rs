@@ -46,10 +46,16 @@ pub fn of_file(file: &str, text: &str) -> Problem {
 fn find(source: &str, step: &str, key: &str) -> Option<Place> {
     let (section, name) = step.strip_prefix("finally.").map_or(("steps", step), |handler| ("finally", handler));
     let lines: Vec<&str> = source.lines().collect();
-    let head = lines.iter().position(|line| line.starts_with(section) && line[section.len()..].trim_start().starts_with(':'))?;
+    let head = lines
+        .iter()
+        .position(|line| line.starts_with(section) && line[section.len()..].trim_start().starts_with(':'))?;
     let mut below = lines.iter().enumerate().skip(head + 1).take_while(|(_, line)| is_below(line, 0));
     let (at, text) = below.find(|(_, line)| key_at(line, name) == Some(indent(line)))?;
-    let place = |line: usize, column: usize, name: &str| Place { line: line + 1, column: column + 1, length: name.chars().count() };
+    let place = |line: usize, column: usize, name: &str| Place {
+        line: line + 1,
+        column: column + 1,
+        length: name.chars().count(),
+    };
     let own = place(at, indent(text), name);
     if key.is_empty() {
         return Some(own);
@@ -90,7 +96,12 @@ fn snippet(source: &str, place: Place) -> String {
     let number = place.line.to_string();
     // Columns are bytes here; what stands before a key is indentation as a rule.
     let before = place.column.saturating_sub(1).min(line.chars().count());
-    format!("{number} | {line}\n{} | {}{}", " ".repeat(number.len()), " ".repeat(before), "^".repeat(place.length.max(1)))
+    format!(
+        "{number} | {line}\n{} | {}{}",
+        " ".repeat(number.len()),
+        " ".repeat(before),
+        "^".repeat(place.length.max(1))
+    )
 }
 
 #[cfg(test)]

@@ -20,8 +20,12 @@ pub struct KeyProblem {
 /// need not be in the schema; the `required` ones among them must be given.
 pub fn check_keys(given: &Template, schema: &Value, ports: &[(&str, bool)]) -> Vec<KeyProblem> {
     let properties = schema["properties"].as_object();
-    let known: Vec<&str> =
-        properties.into_iter().flatten().map(|(name, _)| name.as_str()).chain(ports.iter().map(|(name, _)| *name)).collect();
+    let known: Vec<&str> = properties
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .chain(ports.iter().map(|(name, _)| *name))
+        .collect();
     let keys = keys(given, &known);
     let mut problems = Vec::new();
     if schema["additionalProperties"] == Value::Bool(false) {
@@ -32,7 +36,8 @@ pub fn check_keys(given: &Template, schema: &Value, ports: &[(&str, bool)]) -> V
         }
     }
     let by_schema = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let mut required: Vec<&str> = by_schema.chain(ports.iter().filter(|(_, required)| *required).map(|(name, _)| *name)).collect();
+    let mut required: Vec<&str> =
+        by_schema.chain(ports.iter().filter(|(_, required)| *required).map(|(name, _)| *name)).collect();
     required.sort_unstable();
     required.dedup();
     for name in required.into_iter().filter(|name| !keys.iter().any(|key| key == name)) {
@@ -49,7 +54,11 @@ pub fn check_keys(given: &Template, schema: &Value, ports: &[(&str, bool)]) -> V
         }
         let property = &schema["properties"][key.as_str()];
         let wrong = given.constant_at(&[key.as_str()]).and_then(|value| mismatch(value, property));
-        problems.extend(wrong.map(|message| KeyProblem { key: key.clone(), message: format!("`{key}` {message}"), help: None }));
+        problems.extend(wrong.map(|message| KeyProblem {
+            key: key.clone(),
+            message: format!("`{key}` {message}"),
+            help: None,
+        }));
     }
     problems
 }
@@ -60,7 +69,8 @@ pub fn keys(given: &Template, known: &[&str]) -> Vec<String> {
     if let Some(Value::Object(fields)) = given.constant_at(&[]) {
         return fields.keys().cloned().collect();
     }
-    let mut keys: Vec<String> = known.iter().filter(|key| given.constant_at(&[key]).is_some()).map(|key| (*key).to_owned()).collect();
+    let mut keys: Vec<String> =
+        known.iter().filter(|key| given.constant_at(&[key]).is_some()).map(|key| (*key).to_owned()).collect();
     given.each_expression(&mut |path, _, _| {
         if let Some(key) = path.first().filter(|key| !keys.contains(key)) {
             keys.push(key.clone());
@@ -92,7 +102,11 @@ fn mismatch(value: &Value, property: &Value) -> Option<String> {
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
         _ => return None,
     };
-    if kinds.iter().any(|kind| is(kind)) { None } else { Some(format!("is {value}, not of type {}", kinds.join(" or "))) }
+    if kinds.iter().any(|kind| is(kind)) {
+        None
+    } else {
+        Some(format!("is {value}, not of type {}", kinds.join(" or ")))
+    }
 }
 
 fn describe(property: &Value) -> String {
@@ -116,7 +130,12 @@ mod tests {
             "additionalProperties": false,
         });
         let problems = check_keys(&Template::compile(&with).unwrap(), &schema, &[("rows", true)]);
-        problems.into_iter().map(|problem| problem.message + problem.help.as_deref().map(|help| format!(" | {help}")).unwrap_or_default().as_str()).collect()
+        problems
+            .into_iter()
+            .map(|problem| {
+                problem.message + problem.help.as_deref().map(|help| format!(" | {help}")).unwrap_or_default().as_str()
+            })
+            .collect()
     }
 
     #[test]
@@ -127,14 +146,23 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told_with_a_remedy() {
-        assert_eq!(found(json!({"rows": "a", "window": 1, "gasp": "skip"})), ["the plugin takes no `gasp` | did you mean `gaps`?"]);
+        assert_eq!(
+            found(json!({"rows": "a", "window": 1, "gasp": "skip"})),
+            ["the plugin takes no `gasp` | did you mean `gaps`?"]
+        );
         assert_eq!(found(json!({"rows": "a"})), ["the plugin needs `window` | give it in `with`; Rows."]);
         assert_eq!(found(json!({"rows": "a", "window": "12"})), ["`window` is \"12\", not of type integer"]);
-        assert_eq!(found(json!({"rows": "a", "window": 1, "gaps": "x"})), ["`gaps` is \"x\", not one of \"skip\", \"fill\""]);
+        assert_eq!(
+            found(json!({"rows": "a", "window": 1, "gaps": "x"})),
+            ["`gaps` is \"x\", not one of \"skip\", \"fill\""]
+        );
     }
 
     #[test]
     fn keys_with_expressions_are_checked_too() {
-        assert_eq!(found(json!({"rows": "${a}", "window": 1, "widnow": "${b}"})), ["the plugin takes no `widnow` | did you mean `window`?"]);
+        assert_eq!(
+            found(json!({"rows": "${a}", "window": 1, "widnow": "${b}"})),
+            ["the plugin takes no `widnow` | did you mean `window`?"]
+        );
     }
 }

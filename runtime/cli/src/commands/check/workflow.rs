@@ -137,9 +137,11 @@ impl<'p> Workshop<'p> {
 fn inputs(call: &ModelCall, ports: &[ModelPort], report: &mut Report<'_>) {
     let known: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
     let given = schema::keys(&call.inputs, &known);
-    let takes = || ports.iter().map(|port| format!("{} ({})", port.name, port.signature())).collect::<Vec<_>>().join(", ");
+    let takes =
+        || ports.iter().map(|port| format!("{} ({})", port.name, port.signature())).collect::<Vec<_>>().join(", ");
     for name in given.iter().filter(|name| !known.contains(&name.as_str())) {
-        let help = nearest(name, &known).map_or_else(|| format!("it takes {}", takes()), |near| format!("did you mean `{near}`?"));
+        let help = nearest(name, &known)
+            .map_or_else(|| format!("it takes {}", takes()), |near| format!("did you mean `{near}`?"));
         report.problem("TS-0864", name, format!("the model has no input `{name}`"), Some(help));
     }
     for port in ports.iter().filter(|port| !given.iter().any(|name| *name == port.name)) {
@@ -183,8 +185,8 @@ fn inside(root: &Path, path: &str) -> Result<(), String> {
 /// Takes the code out of a message that begins with one of those known here.
 fn split(text: &str, otherwise: &'static str) -> (&'static str, String) {
     const KNOWN: [&str; 12] = [
-        "TS-0601", "TS-0602", "TS-0611", "TS-0310", "TS-0311", "TS-0312", "TS-0313", "TS-0314", "TS-0315", "TS-0316", "TS-0317",
-        "TS-0318",
+        "TS-0601", "TS-0602", "TS-0611", "TS-0310", "TS-0311", "TS-0312", "TS-0313", "TS-0314", "TS-0315", "TS-0316",
+        "TS-0317", "TS-0318",
     ];
     let code = KNOWN.into_iter().find(|code| text.contains(&format!("[{code}] ")));
     let message = code.map_or_else(|| text.to_owned(), |code| text.replacen(&format!("[{code}] "), "", 1));

@@ -42,8 +42,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let project = context.any_project()?;
     let models = models(&project);
     let source = source(&models, &arguments.model)?;
-    let about = inspect(&source.path)
-        .map_err(|error| Failure::Ended(Exit::Bad, format!("[{}] {error}", error.code())))?;
+    let about =
+        inspect(&source.path).map_err(|error| Failure::Ended(Exit::Bad, format!("[{}] {error}", error.code())))?;
     let verdicts = [("onnxruntime", EngineChoice::OnnxRuntime), ("rten", EngineChoice::Rten)]
         .map(|(engine, choice)| try_engine(&models, &source, engine, choice));
     let console = context.console;
@@ -88,7 +88,8 @@ fn document(source: &ModelSource, about: &ModelInspection, verdicts: &[Verdict])
 fn page(source: &ModelSource, about: &ModelInspection, verdicts: &[Verdict], paint: Paint, glyphs: Glyphs) -> String {
     let mut page = format!("{}  {}\n", paint.bold(&escape(&source.name)), source.path.display());
     let mut facts = Table::plain(2);
-    let mut fact = |name: &str, value: String| facts.row([Cell::dressed(name, Paint::dim), escape(&value).into_owned().into()]);
+    let mut fact =
+        |name: &str, value: String| facts.row([Cell::dressed(name, Paint::dim), escape(&value).into_owned().into()]);
     fact("digest", about.digest.to_string());
     fact("size", bytes(about.size));
     let opsets: Vec<String> = about.opsets.iter().map(|set| format!("{} {}", set.domain, set.version)).collect();
@@ -140,6 +141,7 @@ fn signature(port: &PortInspection) -> String {
         Dim::Symbol(name) => name.clone(),
         Dim::Any => "?".to_owned(),
     };
-    let shape = port.shape.as_ref().map_or("…".to_owned(), |shape| shape.iter().map(dim).collect::<Vec<_>>().join(","));
+    let shape =
+        port.shape.as_ref().map_or("…".to_owned(), |shape| shape.iter().map(dim).collect::<Vec<_>>().join(","));
     escape(&format!("{}[{shape}]", port.kind)).into_owned()
 }

@@ -55,8 +55,13 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let info = model.info();
     let console = context.console;
     if let Some(path) = &arguments.output {
-        write_safetensors(path, &ran.outputs).map_err(|error| Failure::unable(format!("[{}] {error}", error.code())))?;
-        console.say(&format!("Wrote {} to {}", crate::output::count(ran.outputs.len() as u64, "tensor"), path.display()));
+        write_safetensors(path, &ran.outputs)
+            .map_err(|error| Failure::unable(format!("[{}] {error}", error.code())))?;
+        console.say(&format!(
+            "Wrote {} to {}",
+            crate::output::count(ran.outputs.len() as u64, "tensor"),
+            path.display()
+        ));
         if !console.json {
             return Ok(());
         }
@@ -66,7 +71,9 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         None => ran.outputs.iter().map(|(name, tensor)| (name.clone(), to_json(tensor))).collect(),
     };
     if console.json {
-        let shape = |(name, tensor): &(String, Tensor)| (name.clone(), json!({ "element": tensor.element().name(), "shape": tensor.shape() }));
+        let shape = |(name, tensor): &(String, Tensor)| {
+            (name.clone(), json!({ "element": tensor.element().name(), "shape": tensor.shape() }))
+        };
         return console.print_json(&json!({
             "outputs": outputs,
             "shapes": ran.outputs.iter().map(shape).collect::<Map<_, _>>(),
@@ -83,7 +90,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 
 /// The inputs of a model as they would be typed.
 fn usage(model: &Model) -> String {
-    let inputs = model.info().inputs.iter().map(|port| format!("--input '{}=…' ({})", escape(&port.name), port.signature()));
+    let inputs =
+        model.info().inputs.iter().map(|port| format!("--input '{}=…' ({})", escape(&port.name), port.signature()));
     inputs.collect::<Vec<_>>().join(" ")
 }
 
@@ -101,7 +109,8 @@ fn input(model: &Model, text: &str) -> Result<(String, Tensor), Failure> {
         return Err(refuse(format!("the model has none of this name; it takes {}", usage(model))));
     };
     let value = match value.strip_prefix('@') {
-        None => serde_json::from_str(value).map_err(|error| refuse(format!("the value is no JSON ({error}); a file is given as @FILE")))?,
+        None => serde_json::from_str(value)
+            .map_err(|error| refuse(format!("the value is no JSON ({error}); a file is given as @FILE")))?,
         Some(path) if path.ends_with(".safetensors") => {
             return Ok((name.to_owned(), from_file(Path::new(path), name).map_err(refuse)?));
         }
@@ -138,4 +147,3 @@ fn read_json(path: &Path) -> Result<Value, String> {
     }
     serde_json::from_str(&text).map_err(|error| format!("{} is no JSON: {error}", path.display()))
 }
-

@@ -35,7 +35,8 @@ struct Line {
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (_, reader) = context.reader()?;
     let run = lookup::run(&reader, &arguments.run)?;
-    let view = RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    let view =
+        RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     let steps: Vec<String> = match &view.plan {
         Some(plan) => plan.steps.iter().map(|step| step.id.clone()).collect(),
         None => view.steps.iter().map(|step| step.id.clone()).collect(),
@@ -104,8 +105,12 @@ mod tests {
 
     #[test]
     fn log_text_is_made_harmless_and_odd_lines_are_kept() {
-        let text = "{\"at_ms\":3,\"level\":\"warn\",\"message\":\"a\\u001b[31m\",\"attributes\":{\"k\":\"v\\n\"}}\nnot json\n";
+        let text =
+            "{\"at_ms\":3,\"level\":\"warn\",\"message\":\"a\\u001b[31m\",\"attributes\":{\"k\":\"v\\n\"}}\nnot json\n";
         let lines: Vec<Line> = parse(text).map(|line| Line { step: "s".into(), attempt: 1, line }).collect();
-        assert_eq!(table(&lines).render(Paint(false)), "s  3 ms  warn  a\\u{1b}[31m  k=v\\n\ns        info  not json\n");
+        assert_eq!(
+            table(&lines).render(Paint(false)),
+            "s  3 ms  warn  a\\u{1b}[31m  k=v\\n\ns        info  not json\n"
+        );
     }
 }

@@ -27,7 +27,8 @@ const LINE: usize = 200;
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (_, reader) = context.reader()?;
     let run = lookup::run(&reader, &arguments.run)?;
-    let view = RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    let view =
+        RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     let console = context.console;
     if console.json { console.print_json(&view) } else { console.print(&page(&view, console.out)) }
 }
@@ -95,7 +96,8 @@ fn earlier(view: &RunView) -> Vec<String> {
 
 fn outputs(view: &RunView) -> Vec<String> {
     let width = view.outputs.keys().map(String::len).max().unwrap_or(0);
-    let line = |(id, output): (&String, &Value)| format!("{id:width$}  {}", shorten(&escape(&output.to_string()), LINE));
+    let line =
+        |(id, output): (&String, &Value)| format!("{id:width$}  {}", shorten(&escape(&output.to_string()), LINE));
     view.outputs.iter().map(line).collect()
 }
 
@@ -122,7 +124,8 @@ fn made_by(step: &StepView) -> Option<String> {
     let report = step.report.as_object()?;
     let text = |key: &str| report.get(key).and_then(Value::as_str).map(|text| escape(text).into_owned());
     let number = |key: &str| report.get(key).and_then(Value::as_u64);
-    let digest = text("digest").and_then(|digest| digest.strip_prefix("sha256:").map(|hex| hex.chars().take(12).collect::<String>()));
+    let digest = text("digest")
+        .and_then(|digest| digest.strip_prefix("sha256:").map(|hex| hex.chars().take(12).collect::<String>()));
     let mut parts = vec![match (text("plugin"), text("model")) {
         (Some(plugin), _) => format!("plugin {plugin} {}", text("version").unwrap_or_default()),
         (None, Some(model)) => format!("model {model} on {}", text("engine").unwrap_or_default()),
