@@ -43,6 +43,15 @@ impl Context {
         Self { console: self.console, root: root.to_owned(), named: true }
     }
 
+    /// A command line of this program for the same project, as a person would type it here.
+    pub fn command(&self, rest: &str) -> String {
+        if self.named {
+            format!("trackside --project {} {rest}", self.root.display())
+        } else {
+            format!("trackside {rest}")
+        }
+    }
+
     /// Reads the project; any folder will do, so that looking at files needs none.
     pub fn any_project(&self) -> Result<Project, Failure> {
         Ok(Project::open(&self.root)?)

@@ -8,6 +8,7 @@ mod failure;
 mod live;
 mod logging;
 mod lookup;
+mod notify;
 mod output;
 mod view;
 

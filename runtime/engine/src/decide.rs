@@ -286,7 +286,7 @@ impl Moves<'_> {
     /// pass may open the way for steps before it: repeat until nothing moves.
     fn advance(&mut self) {
         if self.run.phase == Phase::Running {
-            while (0..self.run.plan.ordinary_steps()).fold(false, |moved, position| self.settle(position) || moved) {}
+            while (0..self.run.plan.ordinary_steps()).any(|position| self.settle(position)) {}
             if self.run.ordinary_over() {
                 self.finish_ordinary();
             }

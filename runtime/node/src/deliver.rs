@@ -187,7 +187,7 @@ fn split(path: &str) -> Result<(Vec<&str>, &str), DeliveryError> {
     let bad = |part: &&str| {
         part.is_empty() || *part == "." || *part == ".." || part.len() > 255 || part.chars().any(char::is_control)
     };
-    if parts.len() > 32 || parts.iter().any(|part| bad(part)) {
+    if parts.len() > 32 || parts.iter().any(bad) {
         return Err(DeliveryError::Refused(format!("{path:?} is not a plain relative path")));
     }
     let name = parts.pop().unwrap_or_default();

@@ -202,14 +202,14 @@ impl ArtifactWriter {
         if unflushed.contains(&digest) || artifacts.is_durable(&target) {
             return Ok(reference);
         }
-        if let Some(temp) = self.path.as_deref() {
-            if let Err(error) = fs::rename(temp, &target) {
-                let Some(shard) = target.parent().filter(|_| error.kind() == io::ErrorKind::NotFound) else {
-                    return Err(error);
-                };
-                fs::create_dir_all(shard)?;
-                fs::rename(temp, &target)?;
-            }
+        if let Some(temp) = self.path.as_deref()
+            && let Err(error) = fs::rename(temp, &target)
+        {
+            let Some(shard) = target.parent().filter(|_| error.kind() == io::ErrorKind::NotFound) else {
+                return Err(error);
+            };
+            fs::create_dir_all(shard)?;
+            fs::rename(temp, &target)?;
         }
         self.path = None;
         unflushed.insert(digest);

@@ -31,6 +31,7 @@ pub struct Committer {
     artifacts: Arc<Artifacts>,
     known: KnownDefinitions,
     data_dir: PathBuf,
+    durability: Durability,
     _lock: DataLock,
 }
 
@@ -50,7 +51,14 @@ impl Committer {
         };
         schema::prepare(&mut connection, &database, synchronous)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { connection, artifacts, known: KnownDefinitions::new(), data_dir: data_dir.to_owned(), _lock: lock })
+        Ok(Self {
+            connection,
+            artifacts,
+            known: KnownDefinitions::new(),
+            data_dir: data_dir.to_owned(),
+            durability,
+            _lock: lock,
+        })
     }
 
     /// Makes the transactions durable together.
@@ -78,6 +86,22 @@ impl Committer {
             write::apply(&txn, write, &mut self.known).map_err(StoreError::sqlite("take a row"))?;
         }
         txn.commit().map_err(StoreError::sqlite("commit"))
+    }
+
+    /// Whether commits are not flushed one by one.
+    #[must_use]
+    pub fn is_relaxed(&self) -> bool {
+        self.durability == Durability::Relaxed
+    }
+
+    /// Flushes what was committed; with full durability every commit has done so itself.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        let log = self.data_dir.join("trackside.db-wal");
+        let flushed = std::fs::File::open(&log).and_then(|file| file.sync_data());
+        flushed.map_err(StoreError::io("flush", log))
     }
 
     /// The artifacts beside the database.

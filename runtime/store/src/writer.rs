@@ -29,6 +29,8 @@ type Report = Box<dyn Fn(CommitReport) + Send>;
 
 /// Submissions in one commit at most: bounds the time that the first of them waits.
 const MAX_BATCH: usize = 512;
+/// With relaxed durability: what was committed is on disk at most this much later.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// A batch never waits longer for company.
 const MAX_LINGER: Duration = Duration::from_millis(2);
 
@@ -142,7 +144,28 @@ struct Worker {
 
 impl Worker {
     fn work(mut self) {
-        while let Ok(first) = self.receiver.recv() {
+        let mut unflushed: Option<Instant> = None;
+        loop {
+            let first = match unflushed.map(|since| FLUSH_EVERY.saturating_sub(since.elapsed())) {
+                None => self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                // Also when submissions never pause.
+                Some(Duration::ZERO) => Err(RecvTimeoutError::Timeout),
+                Some(left) => self.receiver.recv_timeout(left),
+            };
+            let first = match first {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Err(error) = self.committer.flush() {
+                        tracing::error!(%error, "the write-ahead log can not be flushed");
+                    }
+                    unflushed = None;
+                    continue;
+                }
+            };
+            if self.committer.is_relaxed() {
+                unflushed.get_or_insert_with(Instant::now);
+            }
             let batch = self.collect(first);
             if !self.commit_until_done(&batch) {
                 return;

@@ -49,6 +49,8 @@ const DAYS: [(&str, &str); 2] = [
 const INBOX: &str = "inbox";
 /// No part of the demo takes this long on any box.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the deliveries of a run that has ended are waited for.
+const DELIVERY_TIME: Duration = Duration::from_secs(5);
 /// Lines of a delivered file that are shown.
 const LINES: usize = 12;
 
@@ -165,7 +167,13 @@ async fn one_day(
     let mut view = LiveView::new(console, plan);
     let follower = RunFollower::open(handle.clone(), run).await?;
     let mut follower = follower.ok_or_else(|| Failure::unable(format!("[TS-0811] run {run} is not in the store")))?;
-    while let Some(Followed::Event { at_ms, event }) = follower.next().await? {
+    let mut patience = PATIENCE;
+    // A delivery that can not be made is tried for ever; nobody who watches waits for that.
+    while let Ok(next) = tokio::time::timeout(patience, follower.next()).await {
+        let Some(Followed::Event { at_ms, event }) = next? else { break };
+        if matches!(event, Event::Ended { .. }) {
+            patience = DELIVERY_TIME;
+        }
         view.event(at_ms, &event);
     }
     view.clear();

@@ -82,7 +82,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     if !there.is_empty() {
         return Err(Failure::unable(format!(
             "[TS-0821] {} has {} already; nothing was written. Choose another folder, or move what is there away",
-            dir.display(),
+            dir.canonicalize().unwrap_or_else(|_| dir.clone()).display(),
             there.join(", ")
         )));
     }

@@ -21,7 +21,7 @@ use crate::{
     failure::{Exit, Failure},
     live::LiveView,
     lookup,
-    output::{duration_ms, escape},
+    output::{count, duration_ms, escape},
     view::{RunView, failure, sinks},
 };
 
@@ -119,7 +119,7 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
         let view = RunView::read(&reader, run)?.ok_or_else(|| {
             Failure::unable(format!("[TS-0811] run {run} is not in the store of {}", data_dir.display()))
         })?;
-        tell(console, &view, end)
+        tell(context, &view, end)
     });
     drop(own);
     told
@@ -285,11 +285,12 @@ impl Waiting<'_> {
 }
 
 /// Prints the result and chooses the exit code.
-fn tell(console: Console, view: &RunView, end: End) -> Result<(), Failure> {
+fn tell(context: &Context, view: &RunView, end: End) -> Result<(), Failure> {
+    let console = context.console;
     if view.outbox_waiting > 0 {
         console.warn(&format!(
-            "{} of this run still to be made: the folder can not be written to at the moment. A running node tries again",
-            crate::output::count(view.outbox_waiting, "delivery").replace("deliverys", "deliveries")
+            "{} of this run could not be carried out yet; a running node tries again",
+            count(view.outbox_waiting, "effect")
         ));
     }
     if console.json {
@@ -317,7 +318,7 @@ fn tell(console: Console, view: &RunView, end: End) -> Result<(), Failure> {
     if end.too_slow {
         console.tell(&format!("  it was cancelled because it took longer than --timeout allows ({took})"));
     }
-    console.say(&format!("  trackside runs show {}  tells more", view.run));
+    console.say(&format!("More: {}", context.command(&format!("runs show {}", view.run))));
     Err(Failure::Ended(if end.interrupted { Exit::Interrupted } else { Exit::Bad }, String::new()))
 }
 

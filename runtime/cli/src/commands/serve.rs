@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use clap::Args;
-use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use trackside_node::{Handle, Node, NodeOptions, Project};
 use trackside_server::Server;
@@ -15,6 +14,7 @@ use crate::{
     context::{Context, runtime},
     failure::Failure,
     logging::service_line,
+    notify::{Moment, Notifier},
     output::count,
 };
 
@@ -58,13 +58,14 @@ pub async fn stay(console: Console, node: &Node, project: &Arc<Project>) -> Resu
         env!("CARGO_PKG_VERSION"),
         server.path().display()
     )));
-    notify(&[NotifyState::Ready, NotifyState::Status(&about)]);
+    let notifier = Notifier::start();
+    notifier.tell(Moment::Ready, about);
     let name = tokio::select! {
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
-        () = feed_watchdog(node.handle()) => "watchdog",
+        () = feed_watchdog(node.handle(), &notifier) => "watchdog",
     };
-    notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+    notifier.tell(Moment::Stopping, "stopping");
     tracing::info!(signal = name, "stopping");
     server.stop().await;
     Ok(())
@@ -72,7 +73,7 @@ pub async fn stay(console: Console, node: &Node, project: &Arc<Project>) -> Resu
 
 /// Tells the service manager that all is well, twice in each of its periods, for as long as the dispatcher answers.
 /// Never ends; without a watchdog it does nothing at all.
-async fn feed_watchdog(handle: Handle) {
+async fn feed_watchdog(handle: Handle, notifier: &Notifier) {
     let Some(period) = sd_notify::watchdog_enabled().filter(|period| !period.is_zero()) else {
         return std::future::pending().await;
     };
@@ -84,18 +85,11 @@ async fn feed_watchdog(handle: Handle) {
         match tokio::time::timeout(half, handle.status()).await {
             Ok(Ok(status)) => {
                 let trouble = status.trouble.map(|trouble| format!("; trouble: {trouble}")).unwrap_or_default();
-                let text = format!("{} under way{trouble}", count(status.live_runs as u64, "run"));
-                notify(&[NotifyState::Watchdog, NotifyState::Status(&text)]);
+                notifier.tell(Moment::Alive, format!("{} under way{trouble}", count(status.live_runs as u64, "run")));
             }
             // Said nothing, the service manager ends this process and starts another: that is its purpose.
             Ok(Err(_)) | Err(_) => tracing::error!("the dispatcher does not answer; the watchdog is not fed"),
         }
-    }
-}
-
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the service manager could not be told");
     }
 }
 

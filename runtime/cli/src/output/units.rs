@@ -22,6 +22,15 @@ pub fn duration_ms(ms: i64) -> String {
     }
 }
 
+/// A short length of time: `340 us`, `2.1 ms`, then as [`duration_ms`].
+pub fn duration_us(us: u64) -> String {
+    match us {
+        0..=999 => format!("{us} us"),
+        1_000..=99_999 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        _ => duration_ms(i64::try_from(us / 1_000).unwrap_or(i64::MAX)),
+    }
+}
+
 /// A number of bytes in binary units with one digit: `512 B`, `1.5 KiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -84,6 +93,13 @@ mod tests {
             (90_061_000, "1 d 1 h"),
         ] {
             assert_eq!(duration_ms(ms), text);
+        }
+    }
+
+    #[test]
+    fn short_lengths_of_time_read_well() {
+        for (us, text) in [(0, "0 us"), (980, "980 us"), (2_150, "2.1 ms"), (340_000, "340 ms"), (2_150_000, "2.1 s")] {
+            assert_eq!(duration_us(us), text);
         }
     }
 

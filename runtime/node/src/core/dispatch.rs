@@ -354,7 +354,7 @@ impl Core {
             self.actions.push(Action::Stop { run, step });
             return;
         }
-        let is_it = |job: &Box<StepJob>| job.run == run && job.step == step;
+        let is_it = |job: &StepJob| job.run == run && job.step == step;
         self.ready.retain(|job| !is_it(job));
         self.state_users.values_mut().for_each(|waiting| waiting.retain(|job| !is_it(job)));
         self.after_commit.retain(|(_, after)| !matches!(after, After::Release(job) if is_it(job)));

@@ -6,7 +6,10 @@
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
 };
@@ -37,6 +40,9 @@ pub const MISSING_PERIOD: Duration = Duration::from_secs(30);
 /// Files picked up between two looks into the inbox.
 const ROUND: usize = 64;
 
+/// A start waits no longer than this for the first look through the folders.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+
 /// Watches folders until it is dropped.
 #[derive(Debug)]
 pub struct FileWatcher {
@@ -45,7 +51,8 @@ pub struct FileWatcher {
 }
 
 impl FileWatcher {
-    /// Starts the watcher's thread and returns; watches are set, and what is in the folders is found, by the thread.
+    /// Starts the watcher's thread and returns when the watches are set and what lies in the folders has been found, so
+    /// that whatever comes in later is seen to come in; on a slow disk it returns after [`FIRST_LOOK`] all the same.
     ///
     /// # Errors
     /// [`FileWatchError`] for a pattern or folder that cannot work, or when there is no thread to be had. A folder that
@@ -57,8 +64,11 @@ impl FileWatcher {
             return Ok(Self { inbox, thread: None });
         }
         let theirs = Arc::clone(&inbox);
-        let run = move || Round::new(folders, host, theirs).run();
+        let (looked, first_look) = channel();
+        let run = move || Round::new(folders, host, theirs).run(looked);
         let thread = Builder::new().name("file-triggers".to_owned()).spawn(run).map_err(FileWatchError::Thread)?;
+        // Neither answer changes anything: a thread that has ended is told of at the end.
+        let _ = first_look.recv_timeout(FIRST_LOOK);
         Ok(Self { inbox, thread: Some(thread) })
     }
 
@@ -144,11 +154,13 @@ impl Round {
         }
     }
 
-    fn run(mut self) {
+    fn run(mut self, looked: Sender<()>) {
         for index in 0..self.folders.len() {
             self.open(index);
         }
         self.await_missing();
+        self.look_through();
+        drop(looked);
         loop {
             self.look_through();
             self.pick_up_due();

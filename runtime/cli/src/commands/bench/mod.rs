@@ -45,7 +45,7 @@ const WORKFLOWS: [(&str, &str); 3] = [
 
 /// Runs it.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
-    let unable = |what: &str, error: &dyn std::fmt::Display| Failure::unable(format!("[TS-0841] {what}: {error}"));
+    let unable = |what: &str, error: &dyn std::fmt::Display| Failure::unable(format!("[TS-0891] {what}: {error}"));
     let folder = tempfile::Builder::new()
         .prefix(".trackside-bench-")
         .tempdir_in(&arguments.dir)

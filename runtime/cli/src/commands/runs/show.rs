@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     failure::Failure,
     lookup,
-    output::{Cell, Paint, Table, bytes, duration_ms, escape, local_time, shorten},
+    output::{Cell, Paint, Table, bytes, duration_ms, duration_us, escape, local_time, shorten},
     view::{DeliveryState, RunView, StepView, failure, step_table, trigger_line},
 };
 
@@ -132,8 +132,8 @@ fn made_by(step: &StepView) -> Option<String> {
         (None, None) => return None,
     }];
     parts.extend(digest);
-    parts.extend(number("cpu_us").map(|us| format!("{}.{} ms cpu", us / 1000, us % 1000 / 100)));
-    parts.extend(number("run_us").map(|us| format!("{}.{} ms", us / 1000, us % 1000 / 100)));
+    parts.extend(number("cpu_us").map(|us| format!("{} cpu", duration_us(us))));
+    parts.extend(number("run_us").map(duration_us));
     parts.extend(number("memory").map(bytes));
     Some(format!("{}: {}", step.id, parts.join(", ")))
 }
