@@ -58,6 +58,18 @@ fn onnx_runtime_gives_the_numbers_of_the_sample() {
 }
 
 #[test]
+fn onnx_runtime_leaves_nothing_behind_and_has_no_session_to_report() {
+    // Its packages carry a telemetry client that notes a session in the folder for temporary files and reports it.
+    let Some(library) = optional::onnxruntime("what ONNX Runtime leaves behind") else { return };
+    let project = project(&format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
+    let temp = tempfile::tempdir().unwrap();
+    let arguments = ["model", "predict", MODEL, "--input", &format!("x=@{SAMPLE}"), "--engine", "onnxruntime"];
+    project.command(&arguments).env("TMPDIR", temp.path()).run().ok();
+    let left: Vec<_> = std::fs::read_dir(temp.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn a_list_becomes_a_tensor_and_outputs_become_a_file() {
     let project = project("");
     project.write("relu.onnx", onnx::one_operator("", "Relu"));

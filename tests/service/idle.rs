@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use crate::support::{Project, wait::let_pass};
+use crate::support::{Node, Project, optional, wait::let_pass};
 
 /// How long it is looked at.
 const WINDOW: Duration = Duration::from_secs(2);
@@ -28,17 +28,9 @@ fn cost(pid: u32) -> [u64; 3] {
     [number(pid, "io", "write_bytes"), number(pid, "io", "wchar"), wake_ups.sum()]
 }
 
-#[test]
-fn an_idle_node_writes_nothing_and_does_not_tick() {
-    let project = Project::new();
-    project.workflow(
-        "watch",
-        "triggers:\n  - file: { path: inbox }\n  - cron: { schedule: \"0 0 1 1 *\" }\nsteps:\n  a: { plugin: echo, with: { value: 1 } }\n",
-    );
-    let node = project.serve();
-    // It has worked before it idles: nothing of that may go on.
-    project.drop_file("inbox/x", "x");
-    project.wait_runs(1);
+/// Waits until a window costs nothing.
+#[track_caller]
+fn costs_nothing(node: &Node) {
     let mut last = [0; 3];
     for _ in 0..WINDOWS {
         let before = cost(node.pid());
@@ -54,4 +46,36 @@ fn an_idle_node_writes_nothing_and_does_not_tick() {
     println!("idle for {WINDOW:?}: {disk} B to disk, {written} B written, {wake_ups} wake-ups; {resident} kB resident");
     assert_eq!((disk, written), (0, 0), "an idle node writes");
     assert!(wake_ups <= WAKE_UPS, "{wake_ups} wake-ups in {WINDOW:?}");
+}
+
+#[test]
+fn an_idle_node_writes_nothing_and_does_not_tick() {
+    let project = Project::new();
+    project.workflow(
+        "watch",
+        "triggers:\n  - file: { path: inbox }\n  - cron: { schedule: \"0 0 1 1 *\" }\nsteps:\n  a: { plugin: echo, with: { value: 1 } }\n",
+    );
+    let node = project.serve();
+    // It has worked before it idles: nothing of that may go on.
+    project.drop_file("inbox/x", "x");
+    project.wait_runs(1);
+    costs_nothing(&node);
+}
+
+#[test]
+fn an_idle_node_with_models_loaded_writes_nothing_and_does_not_tick() {
+    let engines = [
+        Some("prefer = \"rten\"".to_owned()),
+        optional::onnxruntime("an idle node with ONNX Runtime")
+            .map(|library| format!("prefer = \"onnxruntime\"\nonnxruntime = {:?}", library.display().to_string())),
+    ];
+    for engine in engines.into_iter().flatten() {
+        let project = Project::example("pump-watch", &format!("[engine]\n{engine}"));
+        let node = project.serve();
+        let day = fs::read(project.path("data/flow-2022-04-30.csv")).unwrap();
+        project.drop_file("inbox/day.csv", day);
+        let runs = project.wait_runs(1);
+        assert_eq!(runs[0]["state"], "succeeded", "{runs:#?}");
+        costs_nothing(&node);
+    }
 }

@@ -18,10 +18,11 @@ use super::wait::PATIENCE;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_trackside");
 
 /// What of the tester's environment must not reach the binary.
-const NOT_OURS: [&str; 11] = [
+const NOT_OURS: [&str; 12] = [
     "TRACKSIDE_PROJECT",
     "TRACKSIDE_LOG",
     "ORT_DYLIB_PATH",
+    "ORT_DISABLE_TELEMETRY",
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod console;
 mod context;
+mod environment;
 mod failure;
 mod live;
 mod logging;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    environment::prepare();
     match args::Cli::try_parse() {
         Ok(cli) => commands::run(cli),
         Err(error) => {

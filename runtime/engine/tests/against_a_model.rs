@@ -1,6 +1,8 @@
 //! The state machine against a reference model that fits on a page: random graphs, scripted outcomes, any order of
 //! completion, crashes between any two commands.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! The server and its client on a real node.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not tests to clippy")]
+
 use std::{
     fs,
     io::{Read, Write},
@@ -265,7 +267,8 @@ async fn what_can_not_be_started_is_refused_with_its_code_and_leaves_nothing() {
         ClientError::Refused(error) => (error.status, error.code),
         other => panic!("{other}"),
     };
-    let ask = |request: StartRun| async { code(node.client.start(&request).await.unwrap_err()) };
+    let client = &node.client;
+    let ask = |request: StartRun| async move { code(client.start(&request).await.unwrap_err()) };
     let unknown = StartRun { workflow: "helo".into(), ..StartRun::default() };
     assert_eq!(ask(unknown).await, (400, "TS-0711".into()));
     let params = json!({"greeting": 1}).as_object().cloned().unwrap();

@@ -193,7 +193,7 @@ fn result(console: Console, project: &Project, views: &[RunView], began: Instant
         console.print_json(&views)?;
     } else {
         for delivery in views.iter().flat_map(|view| &view.deliveries).filter(|d| d.state == DeliveryState::Delivered) {
-            console.print(&format!("{}", console.out.bold(&escape(&delivery.target))))?;
+            console.print(&console.out.bold(&escape(&delivery.target)))?;
             for line in first_lines(&project.root.join(&delivery.target)) {
                 console.print(&format!("  {line}"))?;
             }

@@ -316,7 +316,7 @@ fn tell(context: &Context, view: &RunView, end: End) -> Result<(), Failure> {
         console.tell(&format!("  {line}"));
     }
     if end.too_slow {
-        console.tell(&format!("  it was cancelled because it took longer than --timeout allows ({took})"));
+        console.tell("  it took longer than --timeout allows");
     }
     console.say(&format!("More: {}", context.command(&format!("runs show {}", view.run))));
     Err(Failure::Ended(if end.interrupted { Exit::Interrupted } else { Exit::Bad }, String::new()))

@@ -64,7 +64,12 @@ pub fn failure(view: &RunView) -> Option<(String, Vec<String>)> {
     }
     let Some(error) = &view.error else { return Some((format!("run {run} was {state}"), Vec::new())) };
     let place = error.step.as_ref().map(|step| format!(" at step `{step}`")).unwrap_or_default();
-    let summary = format!("run {run} {state}{place}: {}: {}", error.code, escape(&error.message));
+    let message = escape(&error.message);
+    let summary = match error.code.as_str() {
+        // Its message says all of it: `cancelled by uid 1000`.
+        "cancelled" if message.starts_with("cancelled") => format!("run {run} was {message}"),
+        code => format!("run {run} {state}{place}: {code}: {message}"),
+    };
     let step = error.step.as_ref().and_then(|id| view.steps.iter().find(|step| step.id == *id));
     let details = step.and_then(|step| step.error.as_ref()).map(|error| error.details.as_slice()).unwrap_or_default();
     // The YAML that would grant a refused call has several lines; each is shown as one.

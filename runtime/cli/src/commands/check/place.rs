@@ -1,11 +1,11 @@
-//! Where in a workflow file a step, or a key of a step, stands.
+//! Where in a workflow file a step, or a key of a step, stands, and which keys it has.
 //!
-//! A validated plan has no positions any more. The file has: a step is a key below `steps:` or `finally:`, and its keys
-//! are the first of their name below it.
+//! A validated plan has no positions any more; its source text has, and is read again for them.
 
+use saphyr_parser::{Event, Parser, Span, StrInput};
 use trackside_spec::Problem;
 
-/// A line and a column, from 1, and how many characters the name has.
+/// A line and a column in characters, from 1, and how many characters the name has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
     line: usize,
@@ -13,17 +13,98 @@ struct Place {
     length: usize,
 }
 
-/// A problem at `key` of a step; at the step when it has no such key.
-pub fn problem(source: &str, file: &str, code: &'static str, step: &str, key: &str, message: String) -> Problem {
-    let place = find(source, step, key).unwrap_or(Place { line: 1, column: 1, length: 1 });
-    Problem {
-        code,
-        file: file.to_owned(),
-        line: place.line,
-        column: place.column,
-        message: format!("step `{step}`: {message}"),
-        help: None,
-        snippet: snippet(source, place),
+/// The keys of a workflow file and where they stand.
+pub struct Places<'s> {
+    source: &'s str,
+    /// The keys that lead to each key, itself included, in the order of the file.
+    keys: Vec<(Vec<String>, Place)>,
+}
+
+impl<'s> Places<'s> {
+    /// Of a text that has been loaded as a workflow before: what could be wrong with it was found then.
+    pub fn of(source: &'s str) -> Self {
+        let mut walk = Walk { events: Parser::new_from_str(source), path: Vec::new(), keys: Vec::new() };
+        while let Some((event, _)) = walk.next() {
+            walk.node(&event);
+        }
+        Self { source, keys: walk.keys }
+    }
+
+    /// The keys of a step's `field` (`with`, `inputs`).
+    pub fn keys(&self, step: &str, field: &str) -> Vec<String> {
+        let (section, name) = split(step);
+        let is_below = |path: &[String]| path.len() == 4 && path[0] == section && path[1] == name && path[2] == field;
+        let below = self.keys.iter().filter(|(path, _)| is_below(path));
+        below.filter_map(|(path, _)| path.last().cloned()).collect()
+    }
+
+    /// A problem at `key` of a step, or of one of its fields; at the step itself when it has no such key.
+    pub fn problem(&self, file: &str, code: &'static str, step: &str, key: &str, message: &str) -> Problem {
+        let place = self.find(step, key).unwrap_or(Place { line: 1, column: 1, length: 1 });
+        Problem {
+            code,
+            file: file.to_owned(),
+            line: place.line,
+            column: place.column,
+            message: format!("step `{step}`: {message}"),
+            help: None,
+            snippet: snippet(self.source, place),
+        }
+    }
+
+    fn find(&self, step: &str, key: &str) -> Option<Place> {
+        let (section, name) = split(step);
+        let of_step = |path: &[String]| path.len() >= 2 && path[0] == section && path[1] == name;
+        let own = self.keys.iter().filter(|(path, _)| of_step(path));
+        let named = own.clone().filter(|(path, _)| path.len() > 2 && path.last().is_some_and(|last| last == key));
+        let nearest = named.min_by_key(|(path, _)| path.len());
+        nearest.or_else(|| own.clone().find(|(path, _)| path.len() == 2)).map(|(_, place)| *place)
+    }
+}
+
+/// The section of the file and the name there.
+fn split(step: &str) -> (&str, &str) {
+    step.strip_prefix("finally.").map_or(("steps", step), |handler| ("finally", handler))
+}
+
+struct Walk<'s> {
+    events: Parser<'s, StrInput<'s>>,
+    path: Vec<String>,
+    keys: Vec<(Vec<String>, Place)>,
+}
+
+impl<'s> Walk<'s> {
+    fn next(&mut self) -> Option<(Event<'s>, Span)> {
+        self.events.next_event()?.ok()
+    }
+
+    /// Walks through a node whose first event is this. As deep as the file, whose depth was limited when it was loaded.
+    fn node(&mut self, first: &Event<'s>) {
+        match first {
+            Event::MappingStart(..) => {
+                while let Some((Event::Scalar(key, ..), span)) = self.next() {
+                    let place =
+                        Place { line: span.start.line(), column: span.start.col() + 1, length: key.chars().count() };
+                    self.path.push(key.into_owned());
+                    self.keys.push((self.path.clone(), place));
+                    if let Some((value, _)) = self.next() {
+                        self.node(&value);
+                    }
+                    self.path.pop();
+                }
+            }
+            Event::SequenceStart(..) => {
+                self.path.push(String::new());
+                while let Some((item, _)) = self.next() {
+                    if matches!(item, Event::SequenceEnd) {
+                        break;
+                    }
+                    self.node(&item);
+                }
+                self.path.pop();
+            }
+            _ => {}
+        }
     }
 }
 
@@ -43,58 +124,10 @@ pub fn of_file(file: &str, text: &str) -> Problem {
     }
 }
 
-fn find(source: &str, step: &str, key: &str) -> Option<Place> {
-    let (section, name) = step.strip_prefix("finally.").map_or(("steps", step), |handler| ("finally", handler));
-    let lines: Vec<&str> = source.lines().collect();
-    let head = lines
-        .iter()
-        .position(|line| line.starts_with(section) && line[section.len()..].trim_start().starts_with(':'))?;
-    let mut below = lines.iter().enumerate().skip(head + 1).take_while(|(_, line)| is_below(line, 0));
-    let (at, text) = below.find(|(_, line)| key_at(line, name) == Some(indent(line)))?;
-    let place = |line: usize, column: usize, name: &str| Place {
-        line: line + 1,
-        column: column + 1,
-        length: name.chars().count(),
-    };
-    let own = place(at, indent(text), name);
-    if key.is_empty() {
-        return Some(own);
-    }
-    // The rest of the step's own line holds its keys when they are written in braces.
-    let after = indent(text) + name.len();
-    let same_line = text.get(after..).and_then(|rest| key_at(rest, key)).map(|column| place(at, after + column, key));
-    let found = same_line.or_else(|| {
-        let inner = lines.iter().enumerate().skip(at + 1).take_while(|(_, line)| is_below(line, indent(text)));
-        inner.filter_map(|(number, line)| key_at(line, key).map(|column| place(number, column, key))).next()
-    });
-    Some(found.unwrap_or(own))
-}
-
-fn indent(line: &str) -> usize {
-    line.len() - line.trim_start().len()
-}
-
-/// Whether a line belongs to what begins at this indentation: it is deeper, empty or a comment.
-fn is_below(line: &str, depth: usize) -> bool {
-    let text = line.trim_start();
-    text.is_empty() || text.starts_with('#') || indent(line) > depth
-}
-
-/// The byte at which `name` stands as a key.
-fn key_at(line: &str, name: &str) -> Option<usize> {
-    let code = line.split(" #").next().unwrap_or(line);
-    code.match_indices(name).map(|(at, _)| at).find(|at| {
-        let before = code[..*at].chars().next_back();
-        let after = code[at + name.len()..].trim_start_matches(['"', '\'']);
-        before.is_none_or(|c| matches!(c, ' ' | '{' | ',' | '"' | '\'')) && after.trim_start().starts_with(':')
-    })
-}
-
 fn snippet(source: &str, place: Place) -> String {
     let Some(line) = source.lines().nth(place.line - 1) else { return String::new() };
     let line: String = line.trim_end().chars().take(120).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let number = place.line.to_string();
-    // Columns are bytes here; what stands before a key is indentation as a rule.
     let before = place.column.saturating_sub(1).min(line.chars().count());
     format!(
         "{number} | {line}\n{} | {}{}",
@@ -116,8 +149,9 @@ steps:
     plugin: csv-check
     with:
       file: a.csv
+      list: [{ plugin: 1 }, 2]
       shcema: b.json
-  short: { plugin: echo, with: { value: 1 } }
+  short: { plugin: echo, with: { value: 1, \"öther\": { deep: 2 } } }
 finally:
   failed:
     plugin: echo
@@ -125,22 +159,26 @@ finally:
 
     #[test]
     fn steps_and_their_keys_are_found() {
-        let at = |step, key| find(SOURCE, step, key).map(|place| (place.line, place.column));
+        let places = Places::of(SOURCE);
+        let at = |step, key| places.find(step, key).map(|place| (place.line, place.column));
         assert_eq!(at("check", ""), Some((4, 3)));
-        assert_eq!(at("check", "plugin"), Some((5, 5)));
-        assert_eq!(at("check", "shcema"), Some((8, 7)));
+        assert_eq!(at("check", "plugin"), Some((5, 5)), "the nearest of its name");
+        assert_eq!(at("check", "shcema"), Some((9, 7)));
         assert_eq!(at("check", "missing"), Some((4, 3)), "the step itself");
-        assert_eq!(at("short", "value"), Some((9, 34)));
-        assert_eq!(at("finally.failed", "plugin"), Some((12, 5)));
+        assert_eq!(at("short", "value"), Some((10, 34)));
+        assert_eq!(at("finally.failed", "plugin"), Some((13, 5)));
         assert_eq!(at("none", ""), None);
+        assert_eq!(places.keys("check", "with"), ["file", "list", "shcema"]);
+        assert_eq!(places.keys("short", "with"), ["value", "öther"]);
+        assert!(places.keys("finally.failed", "with").is_empty());
     }
 
     #[test]
     fn a_problem_is_shown_as_compilers_do() {
-        let problem = problem(SOURCE, "w.yaml", "TS-0862", "check", "shcema", "no such input".into());
+        let problem = Places::of(SOURCE).problem("w.yaml", "TS-0862", "check", "shcema", "no such input");
         let expected = "\
-w.yaml:8:7: error[TS-0862]: step `check`: no such input
-8 |       shcema: b.json
+w.yaml:9:7: error[TS-0862]: step `check`: no such input
+9 |       shcema: b.json
   |       ^^^^^^";
         assert_eq!(problem.to_string(), expected);
     }

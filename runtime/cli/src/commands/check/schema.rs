@@ -8,7 +8,7 @@ use crate::lookup::nearest;
 /// What is wrong with one key.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeyProblem {
-    /// The key; empty when one is missing.
+    /// The key; `with` when one is missing.
     pub key: String,
     /// What is wrong.
     pub message: String,
@@ -16,9 +16,12 @@ pub struct KeyProblem {
     pub help: Option<String>,
 }
 
-/// Checks the keys of `given` and the values that hold no expression. `ports` are the plugin's artifact inputs, which
-/// need not be in the schema; the `required` ones among them must be given.
-pub fn check_keys(given: &Template, schema: &Value, ports: &[(&str, bool)]) -> Vec<KeyProblem> {
+/// Checks the `keys` of `given` and those of its values that hold no expression. `ports` are the plugin's artifact
+/// inputs, which need not be in the schema; those that come with `true` must be given.
+pub fn check_keys(given: &Template, keys: &[String], schema: &Value, ports: &[(&str, bool)]) -> Vec<KeyProblem> {
+    if is_expression(given) {
+        return Vec::new();
+    }
     let properties = schema["properties"].as_object();
     let known: Vec<&str> = properties
         .into_iter()
@@ -26,7 +29,6 @@ pub fn check_keys(given: &Template, schema: &Value, ports: &[(&str, bool)]) -> V
         .map(|(name, _)| name.as_str())
         .chain(ports.iter().map(|(name, _)| *name))
         .collect();
-    let keys = keys(given, &known);
     let mut problems = Vec::new();
     if schema["additionalProperties"] == Value::Bool(false) {
         for key in keys.iter().filter(|key| !known.contains(&key.as_str())) {
@@ -47,7 +49,7 @@ pub fn check_keys(given: &Template, schema: &Value, ports: &[(&str, bool)]) -> V
             help: Some(format!("give it in `with`; {}", describe(&schema["properties"][name]))),
         });
     }
-    for key in &keys {
+    for key in keys {
         // A port's constant is the path of a file, whatever the schema says of the artifact.
         if ports.iter().any(|(port, _)| port == key) {
             continue;
@@ -63,20 +65,11 @@ pub fn check_keys(given: &Template, schema: &Value, ports: &[(&str, bool)]) -> V
     problems
 }
 
-/// The keys that are known to be given: all of a constant document, of another those that hold an expression and those
-/// that the plugin knows.
-pub fn keys(given: &Template, known: &[&str]) -> Vec<String> {
-    if let Some(Value::Object(fields)) = given.constant_at(&[]) {
-        return fields.keys().cloned().collect();
-    }
-    let mut keys: Vec<String> =
-        known.iter().filter(|key| given.constant_at(&[key]).is_some()).map(|key| (*key).to_owned()).collect();
-    given.each_expression(&mut |path, _, _| {
-        if let Some(key) = path.first().filter(|key| !keys.contains(key)) {
-            keys.push(key.clone());
-        }
-    });
-    keys
+/// Whether the document as a whole is made by an expression: then nothing is known of it before the run.
+fn is_expression(given: &Template) -> bool {
+    let mut whole = false;
+    given.each_expression(&mut |path, _, _| whole |= path.is_empty());
+    whole
 }
 
 /// Why a constant is not what a property's schema asks for, by its type and its choices.
@@ -129,7 +122,8 @@ mod tests {
             "required": ["rows", "window"],
             "additionalProperties": false,
         });
-        let problems = check_keys(&Template::compile(&with).unwrap(), &schema, &[("rows", true)]);
+        let keys: Vec<String> = with.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+        let problems = check_keys(&Template::compile(&with).unwrap(), &keys, &schema, &[("rows", true)]);
         problems
             .into_iter()
             .map(|problem| {
@@ -142,6 +136,7 @@ mod tests {
     fn what_fits_is_accepted() {
         assert!(found(json!({"rows": "a.jsonl", "window": 12, "gaps": "skip"})).is_empty());
         assert!(found(json!({"rows": "${steps.a.rows}", "window": "${params.n}"})).is_empty());
+        assert!(found(json!("${steps.a.all}")).is_empty(), "nobody knows yet");
     }
 
     #[test]

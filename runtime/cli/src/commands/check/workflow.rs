@@ -9,7 +9,7 @@ use trackside_node::{Models, Plugins, Project};
 use trackside_sandbox::{Descriptor, Port};
 use trackside_spec::{Action, Allow, ModelCall, Plan, PluginCall, Policy, Problem, Step};
 
-use super::{Findings, place, schema};
+use super::{Findings, place::Places, schema};
 use crate::{context::plugins_of, failure::Failure, lookup::nearest, output::escape};
 
 /// What a workflow's steps are checked against.
@@ -23,7 +23,7 @@ pub struct Workshop<'p> {
 
 /// Collects what is wrong with one step.
 struct Report<'a> {
-    plan: &'a Plan,
+    places: &'a Places<'a>,
     file: &'a str,
     step: &'a Step,
     findings: &'a mut Findings,
@@ -32,7 +32,7 @@ struct Report<'a> {
 impl Report<'_> {
     fn at(&self, code: &'static str, key: &str, message: String, help: Option<String>) -> Problem {
         let message = escape(&message).into_owned();
-        let problem = place::problem(&self.plan.source, self.file, code, &self.step.id, key, message);
+        let problem = self.places.problem(self.file, code, &self.step.id, key, &message);
         Problem { help: help.map(|help| escape(&help).into_owned()), ..problem }
     }
 
@@ -57,9 +57,10 @@ impl<'p> Workshop<'p> {
 
     /// Checks a workflow. Gives the models that loaded and what they loaded on.
     pub fn check(&self, plan: &Plan, file: &str, findings: &mut Findings) -> Vec<(String, String)> {
+        let places = Places::of(&plan.source);
         let mut loaded = Vec::new();
         for step in &plan.steps {
-            let mut report = Report { plan, file, step, findings };
+            let mut report = Report { places: &places, file, step, findings };
             match &step.action {
                 Action::Plugin(call) => self.plugin(call, &mut report),
                 Action::Model(call) => {
@@ -93,7 +94,8 @@ impl<'p> Workshop<'p> {
         };
         let about = plugin.descriptor();
         let ports: Vec<(&str, bool)> = about.inputs.iter().map(|port| (port.name.as_str(), port.required)).collect();
-        for wrong in schema::check_keys(&call.with, &about.input_schema, &ports) {
+        let given = report.places.keys(&report.step.id, "with");
+        for wrong in schema::check_keys(&call.with, &given, &about.input_schema, &ports) {
             report.problem("TS-0862", &wrong.key, wrong.message, wrong.help);
         }
         self.staged_files(call, &about.inputs, report);
@@ -128,15 +130,15 @@ impl<'p> Workshop<'p> {
             }
         };
         let info = model.info();
-        inputs(call, &info.inputs, report);
+        inputs(&info.inputs, report);
         Some((call.model.clone(), info.engine.to_string()))
     }
 }
 
 /// The names in `inputs` against those of the model.
-fn inputs(call: &ModelCall, ports: &[ModelPort], report: &mut Report<'_>) {
+fn inputs(ports: &[ModelPort], report: &mut Report<'_>) {
     let known: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
-    let given = schema::keys(&call.inputs, &known);
+    let given = report.places.keys(&report.step.id, "inputs");
     let takes =
         || ports.iter().map(|port| format!("{} ({})", port.name, port.signature())).collect::<Vec<_>>().join(", ");
     for name in given.iter().filter(|name| !known.contains(&name.as_str())) {
@@ -144,7 +146,7 @@ fn inputs(call: &ModelCall, ports: &[ModelPort], report: &mut Report<'_>) {
             .map_or_else(|| format!("it takes {}", takes()), |near| format!("did you mean `{near}`?"));
         report.problem("TS-0864", name, format!("the model has no input `{name}`"), Some(help));
     }
-    for port in ports.iter().filter(|port| !given.iter().any(|name| *name == port.name)) {
+    for port in ports.iter().filter(|port| !given.contains(&port.name)) {
         let message = format!("the model needs the input `{}` ({})", port.name, port.signature());
         report.problem("TS-0864", "inputs", message, None);
     }
