@@ -12,6 +12,9 @@ use criterion::Criterion;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args().sample_size(20);
+    if let Some(library) = std::env::var_os(rooms::BARE) {
+        return rooms::bare(&mut criterion, Path::new(&library));
+    }
     rooms::engine(&mut criterion);
     rooms::store(&mut criterion);
     rooms::artifacts(&mut criterion);

@@ -10,3 +10,4 @@ mod company;
 mod ends;
 mod idle;
 mod ready;
+mod unit;

@@ -62,18 +62,13 @@ pub enum Color {
     Never,
 }
 
-/// The commands.
+/// The commands. Those without a text here have theirs at their arguments.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// See it work: runs a complete example in a folder of its own
     Demo(commands::demo::Arguments),
-    /// Make a new project
     Init(commands::init::Arguments),
-    /// Check config, workflows, plugins and models without running anything
     Check(commands::check::Arguments),
-    /// Run a workflow now
     Run(commands::run::Arguments),
-    /// Run the node: triggers, schedules, the socket
     Serve(commands::serve::Arguments),
     /// Look at runs
     #[command(subcommand)]
@@ -92,9 +87,7 @@ pub enum Command {
     Artifact(commands::artifact::Command),
     /// Measure what this box can do
     Bench(commands::bench::Arguments),
-    /// Print the JSON Schema of a file that people write
     Schema(commands::schema::Arguments),
-    /// Print a reference page of the book as Markdown
     #[command(hide = true)]
     Reference(commands::reference::Arguments),
 }

@@ -110,7 +110,7 @@ struct Machine {
     rounds: Rounds,
     pending: VecDeque<Txn>,
     committed: u64,
-    executing: Vec<Box<StepJob>>,
+    executing: Vec<StepJob>,
     stopped: HashSet<(RunId, u16)>,
     carry: bool,
 }
@@ -301,7 +301,7 @@ impl Machine {
         for action in actions {
             match action {
                 Action::Submit(txn) => self.pending.push_back(txn),
-                Action::Execute(job) => self.executing.push(job),
+                Action::Execute(job) => self.executing.push(*job),
                 Action::Stop { run, step } => {
                     self.stopped.insert((run, step.0));
                 }

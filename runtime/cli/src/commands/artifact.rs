@@ -24,13 +24,13 @@ use crate::{
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write an artifact's content to standard output or to a file
     Get(Get),
-    /// Compare artifacts with their digests
     Verify(Verify),
 }
 
-/// Writes an artifact's content to standard output or to a file. Its digest is checked on the way.
+/// Write an artifact's content to standard output or to a file
+///
+/// Its digest is checked on the way.
 #[derive(Debug, Args)]
 pub struct Get {
     /// The digest, with or without `sha256:`, or its beginning
@@ -40,8 +40,9 @@ pub struct Get {
     output: Option<PathBuf>,
 }
 
-/// Reads artifacts through and compares them with their digests; looks for artifacts that runs refer to and that are
-/// gone.
+/// Compare artifacts with their digests
+///
+/// Looks for artifacts that runs refer to and that are gone, too.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The digest, with or without `sha256:`, or its beginning; without one all are checked

@@ -26,7 +26,9 @@ use crate::{
     view::{DeliveryState, RunView, failure},
 };
 
-/// Shows Trackside at work: unpacks the example pump-watch into a temporary folder, starts a node on it, drops two days
+/// See it work: run a complete example in a folder of its own
+///
+/// Unpacks the example pump-watch into a temporary folder, starts a node on it, drops two days
 /// of a real water meter into its inbox and shows what happens: a component checks the data, another cuts it into
 /// windows, an ONNX model scores them, an alert is delivered.
 #[derive(Debug, Args)]

@@ -17,12 +17,12 @@ use crate::{
 pub enum Command {
     /// List the engines and where they come from
     List,
-    /// Install ONNX Runtime into the project's data folder
     Install(Install),
 }
 
-/// Fetches the pinned ONNX Runtime with your own pip, checks its digest, and puts the library into the data folder.
-/// Nothing else of this box is touched. Doing it again does nothing.
+/// Install ONNX Runtime into the project's data folder
+///
+/// Fetches the pinned version with your own pip, checks its digest, and puts the library into the data folder. Nothing else of this box is touched. Doing it again does nothing.
 #[derive(Debug, Args)]
 pub struct Install {
     /// The Python whose pip fetches it

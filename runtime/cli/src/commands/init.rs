@@ -16,7 +16,9 @@ use crate::{
     output::escape,
 };
 
-/// Makes a new project: config, a first workflow that runs as it is, an inbox. Nothing that is there is overwritten.
+/// Make a new project
+///
+/// Config, a first workflow that runs as it is, an inbox. Nothing that is there is overwritten.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The new project's folder

@@ -19,11 +19,12 @@ use crate::{
 pub enum Command {
     /// List the bundled plugins and the project's own
     List,
-    /// Show what a plugin takes, gives and wants
     Inspect(Inspect),
 }
 
-/// Shows a plugin: its input and output, ports, what it wants, what it imports, digest and size.
+/// Show what a plugin takes, gives and wants
+///
+/// Its input and output, artifact ports, the grants that it asks for, what it imports, digest and size.
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// A plugin's name, or the path of a component (.wasm)

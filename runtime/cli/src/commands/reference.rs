@@ -7,7 +7,7 @@ use trackside_spec::reference_markdown;
 
 use crate::{args::Cli, context::Context, failure::Failure};
 
-/// Prints a reference page as Markdown.
+/// Print a reference page of the book as Markdown
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Which page

@@ -25,7 +25,7 @@ use crate::{
     view::{RunView, failure, sinks},
 };
 
-/// Runs a workflow now and waits for its end.
+/// Run a workflow now and wait for its end
 ///
 /// With a node running (`trackside serve`) the run happens there; without one it happens in this process, on the same
 /// data. Ctrl-C cancels the run, a second Ctrl-C leaves at once.

@@ -5,7 +5,9 @@ use trackside_spec::{node_schema, workflow_schema};
 
 use crate::{context::Context, failure::Failure};
 
-/// Prints the JSON Schema (draft 2020-12) of workflow files or of trackside.toml, for editors and other checkers.
+/// Print the JSON Schema of a file that people write
+///
+/// Of workflow files or of trackside.toml, in draft 2020-12, for editors and other checkers.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Which file's

@@ -18,9 +18,9 @@ use crate::{
     output::count,
 };
 
-/// Runs the node in the foreground: watches folders, keeps schedules, answers on its socket.
+/// Run the node: triggers, schedules, the socket
 ///
-/// Ends on SIGTERM and Ctrl-C; what was accepted goes on at the next start. Speaks systemd's notification protocol
+/// Stays in the foreground, watches folders, keeps schedules and answers on its socket. Ends on SIGTERM and Ctrl-C; what was accepted goes on at the next start. Speaks systemd's notification protocol
 /// (Type=notify, WatchdogSec=), and logs to standard error: with times, or with levels when that is the journal.
 #[derive(Debug, Args)]
 pub struct Arguments {}

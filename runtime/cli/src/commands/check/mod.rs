@@ -24,9 +24,9 @@ use crate::{
     output::{count, escape, zoned_time},
 };
 
-/// Checks config, workflows, the plugins and models that they name, and schedules. Nothing is run and nothing sent.
+/// Check config, workflows, plugins and models without running anything
 ///
-/// Plugins are compiled and their descriptions compared with what the workflows give them; models are loaded and
+/// Nothing is sent anywhere. Plugins are compiled and their descriptions compared with what the workflows give them; models are loaded and
 /// self-tested on the engine that they would run on.
 #[derive(Debug, Args)]
 pub struct Arguments {

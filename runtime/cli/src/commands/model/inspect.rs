@@ -17,7 +17,9 @@ use crate::{
     output::{Cell, Glyphs, Paint, Table, bytes, count, escape, shorten},
 };
 
-/// Shows what a model file says of itself, and loads and self-tests it on every engine of this box.
+/// Show a model's inputs, outputs, operators, and which engines can run it
+///
+/// The model is loaded and self-tested on every engine of this box.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// An .onnx file, or a model's name in trackside.toml

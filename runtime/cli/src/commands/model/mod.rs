@@ -14,9 +14,7 @@ use crate::{context::Context, failure::Failure};
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show a model's inputs, outputs, operators, and which engines can run it
     Inspect(inspect::Arguments),
-    /// Run a model once and print its outputs as JSON
     Predict(predict::Arguments),
 }
 

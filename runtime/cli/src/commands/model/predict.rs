@@ -17,7 +17,7 @@ use trackside_spec::Tensor;
 use super::{Engine, models, source};
 use crate::{context::Context, failure::Failure, output::escape};
 
-/// Runs a model once, on the engine that workflows would use, and prints its outputs as JSON.
+/// Run a model once and print its outputs as JSON
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// An .onnx file, or a model's name in trackside.toml

@@ -12,7 +12,7 @@ use crate::{
     view::dress,
 };
 
-/// Lists runs, newest first.
+/// List runs, newest first
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Only this workflow's

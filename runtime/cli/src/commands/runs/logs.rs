@@ -12,7 +12,9 @@ use crate::{
     view::RunView,
 };
 
-/// Prints what the steps of a run logged, standard output and standard error of its plugins included.
+/// Print what the steps of a run logged
+///
+/// Standard output and standard error of its plugins included.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The run's id, its beginning, or `last`

@@ -11,11 +11,8 @@ use crate::{context::Context, failure::Failure};
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List runs, newest first
     List(list::Arguments),
-    /// Show one run: steps, outputs, errors, deliveries
     Show(show::Arguments),
-    /// Print what the steps of a run logged
     Logs(logs::Arguments),
 }
 

@@ -13,7 +13,7 @@ use crate::{
     view::{DeliveryState, RunView, StepView, failure, step_table, trigger_line},
 };
 
-/// Shows one run: its steps, their outputs and errors, what was delivered, and which versions did the work.
+/// Show one run: steps, outputs, errors, deliveries, and which versions did the work
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The run's id, its beginning, or `last`
