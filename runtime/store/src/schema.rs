@@ -15,6 +15,14 @@ const PAGE_SIZE: u32 = 1024;
 
 /// Prepares the writer's connection and brings the schema up to date.
 pub(crate) fn prepare(connection: &mut Connection, path: &Path, synchronous: &str) -> Result<(), StoreError> {
+    // First: a database of a newer binary is not touched at all.
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(StoreError::sqlite("tell its schema version"))?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
     let pragmas = format!(
         "PRAGMA page_size = {PAGE_SIZE};
          PRAGMA auto_vacuum = INCREMENTAL;
@@ -27,13 +35,6 @@ pub(crate) fn prepare(connection: &mut Connection, path: &Path, synchronous: &st
          PRAGMA journal_size_limit = 8388608;"
     );
     connection.execute_batch(&pragmas).map_err(StoreError::sqlite("set its pragmas"))?;
-    let found: i64 = connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(StoreError::sqlite("tell its schema version"))?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known });
-    }
     for (version, migration) in (1..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
         let script = format!("BEGIN IMMEDIATE;\n{migration}\nPRAGMA user_version = {version};\nCOMMIT;");
         connection.execute_batch(&script).map_err(StoreError::sqlite("migrate its schema"))?;

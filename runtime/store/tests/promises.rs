@@ -1,0 +1,254 @@
+//! What the store promises to the node: all or nothing, in order, one writer, artifacts that can be trusted.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
+
+use std::{
+    fs,
+    io::{Read, Write as _},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Arc, mpsc::channel},
+};
+
+use trackside_engine::{RunEnd, RunId};
+use trackside_spec::{Digest, Plan, load_workflow};
+use trackside_store::{
+    ArtifactProblem, Artifacts, CommitReport, Committer, Durability, Ended, NewRun, Reader, RunFilter, Store,
+    StoreError, Txn, Write,
+};
+
+fn plan(name: &str) -> Arc<Plan> {
+    let text = format!("version: 1\nname: {name}\nsteps:\n  a: {{ plugin: echo }}\n");
+    Arc::new(load_workflow("w.yaml", &text).unwrap())
+}
+
+fn open(folder: &Path) -> Committer {
+    Committer::open(folder, Durability::Full).unwrap()
+}
+
+fn run(id: i64, plan: &Arc<Plan>) -> Write {
+    Write::Run(NewRun { run: RunId::from_i64(id), plan: plan.clone(), trigger: "manual".into(), started_ms: id })
+}
+
+fn entry(id: i64, events: &str, ended: Option<RunEnd>) -> Write {
+    let ended = ended.map(|end| Ended { end, error: None });
+    Write::Journal { run: RunId::from_i64(id), at_ms: id, events: events.into(), ended }
+}
+
+fn txn(writes: Vec<Write>) -> Txn {
+    Txn { writes, artifacts: Vec::new() }
+}
+
+#[test]
+fn the_journal_of_a_run_comes_back_in_order_from_between_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let plan = plan("w");
+    let batch = [
+        txn(vec![run(1, &plan), entry(1, "[1]", None)]),
+        txn(vec![run(2, &plan), entry(2, "[10]", None)]),
+        txn(vec![entry(1, "[2]", None)]),
+        txn(vec![entry(2, "[20]", Some(RunEnd::Succeeded))]),
+        txn(vec![entry(1, "[3]", None)]),
+    ];
+    committer.commit(&batch).unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    let events = |id| -> Vec<String> {
+        reader.journal(RunId::from_i64(id)).unwrap().into_iter().map(|row| row.events).collect()
+    };
+    assert_eq!(events(1), ["[1]", "[2]", "[3]"]);
+    assert_eq!(events(2), ["[10]", "[20]"]);
+    assert_eq!(events(3), Vec::<String>::new());
+    let all: Vec<i64> = reader.journal_after(0, 99).unwrap().iter().map(|row| row.run.as_i64()).collect();
+    assert_eq!(all, [1, 2, 1, 2, 1]);
+    let live: Vec<i64> = reader.live_runs().unwrap().iter().map(|live| live.run.as_i64()).collect();
+    assert_eq!(live, [1]);
+    assert_eq!(reader.latest_run().unwrap(), Some(RunId::from_i64(2)));
+}
+
+#[test]
+fn a_transaction_that_fails_leaves_nothing_and_can_be_committed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let plan = plan("w");
+    committer.commit(&[txn(vec![run(1, &plan), entry(1, "[1]", None)])]).unwrap();
+    // The second run has the first one's id: the whole batch is refused.
+    let other = self::plan("other");
+    let batch = [txn(vec![run(2, &other), entry(2, "[1]", None)]), txn(vec![run(1, &other)])];
+    assert!(matches!(committer.commit(&batch), Err(StoreError::Sqlite { .. })));
+    let reader = Reader::open(folder.path()).unwrap();
+    assert!(reader.run(RunId::from_i64(2)).unwrap().is_none());
+    committer.commit(&batch[..1]).unwrap();
+    assert_eq!(reader.run(RunId::from_i64(2)).unwrap().unwrap().workflow, "other");
+}
+
+#[test]
+fn runs_are_listed_newest_first_and_can_be_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let (one, two) = (plan("one"), plan("two"));
+    for id in 1..=6 {
+        let ended = (id < 6).then_some(if id == 3 { RunEnd::Failed } else { RunEnd::Succeeded });
+        let plan = if id % 2 == 0 { &one } else { &two };
+        committer.commit(&[txn(vec![run(id, plan), entry(id, "[]", ended)])]).unwrap();
+    }
+    let reader = Reader::open(folder.path()).unwrap();
+    let ids =
+        |filter: RunFilter| -> Vec<i64> { reader.runs(&filter).unwrap().iter().map(|row| row.run.as_i64()).collect() };
+    let all = RunFilter { limit: 99, ..RunFilter::default() };
+    assert_eq!(ids(all.clone()), [6, 5, 4, 3, 2, 1]);
+    assert_eq!(ids(RunFilter { limit: 2, before: Some(RunId::from_i64(5)), ..all.clone() }), [4, 3]);
+    assert_eq!(ids(RunFilter { workflow: Some("one".into()), ..all.clone() }), [6, 4, 2]);
+    assert_eq!(ids(RunFilter { state: Some("failed".into()), ..all.clone() }), [3]);
+    assert_eq!(ids(RunFilter { state: Some("running".into()), ..all }), [6]);
+}
+
+#[test]
+fn live_runs_are_found_from_the_watermark_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let plan = plan("w");
+    for id in 1..=4 {
+        let ended = (id != 3).then_some(RunEnd::Succeeded);
+        committer.commit(&[txn(vec![run(id, &plan), entry(id, "[]", ended)])]).unwrap();
+    }
+    committer.commit(&[txn(vec![Write::LiveFrom { run: RunId::from_i64(3) }])]).unwrap();
+    let live = Reader::open(folder.path()).unwrap().live_runs().unwrap();
+    assert_eq!(live.iter().map(|live| live.run.as_i64()).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn state_has_versions_scopes_and_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let set = |scope: &str, key: &str, value: Option<&[u8]>, expires_ms| Write::State {
+        workflow: "w".into(),
+        scope: scope.into(),
+        key: key.into(),
+        value: value.map(<[u8]>::to_vec),
+        expires_ms,
+    };
+    committer
+        .commit(&[txn(vec![
+            set("", "a", Some(b"1"), None),
+            set("", "a", Some(b"2"), None),
+            set("step", "a", Some(b"own"), None),
+            set("", "b%_x", Some(b"3"), Some(100)),
+            set("", "c", Some(b"4"), None),
+            set("", "c", None, None),
+        ])])
+        .unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    let row = reader.state("w", "", "a", 0).unwrap().unwrap();
+    assert_eq!((row.value.as_slice(), row.version), (b"2".as_slice(), 2));
+    assert_eq!(reader.state("w", "step", "a", 0).unwrap().unwrap().value, b"own");
+    assert!(reader.state("w", "", "b%_x", 99).unwrap().is_some());
+    assert!(reader.state("w", "", "b%_x", 100).unwrap().is_none());
+    assert!(reader.state("other", "", "a", 0).unwrap().is_none());
+    let keys = |prefix, after, now| reader.state_keys("w", "", prefix, after, 99, now).unwrap();
+    assert_eq!(keys("", None, 0), ["a", "b%_x"]);
+    assert_eq!(keys("b%", None, 0), ["b%_x"]);
+    assert_eq!(keys("", Some("a"), 0), ["b%_x"]);
+    assert_eq!(keys("", None, 100), ["a"]);
+}
+
+#[test]
+fn one_process_writes_and_the_next_is_told_who() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path());
+    let Err(StoreError::Locked { holder, .. }) = Committer::open(folder.path(), Durability::Full) else {
+        panic!("two writers");
+    };
+    assert_eq!(holder, format!("process {}", std::process::id()));
+    drop(first);
+    open(folder.path());
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let database = folder.path().join("trackside.db");
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    connection.execute_batch("PRAGMA user_version = 9999").unwrap();
+    drop(connection);
+    let before = fs::read(&database).unwrap();
+    let refused = Committer::open(folder.path(), Durability::Full);
+    assert!(matches!(refused, Err(StoreError::Newer { found: 9999, .. })));
+    drop(refused);
+    assert_eq!(fs::read(&database).unwrap(), before);
+}
+
+#[test]
+fn submissions_are_reported_in_order_and_the_rest_is_committed_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reports, reported) = channel();
+    let report = Box::new(move |report| {
+        let CommitReport::Committed(upto) = report else { panic!("{report:?}") };
+        reports.send(upto).unwrap();
+    });
+    let store = Store::start(open(folder.path()), report).unwrap();
+    let plan = plan("w");
+    for id in 1..=200 {
+        assert_eq!(store.submit(txn(vec![run(id, &plan), entry(id, "[]", None)])).unwrap(), id.unsigned_abs());
+    }
+    drop(store);
+    let seen: Vec<u64> = reported.iter().collect();
+    assert!(seen.is_sorted() && seen.last() == Some(&200), "{seen:?}");
+    assert_eq!(Reader::open(folder.path()).unwrap().live_runs().unwrap().len(), 200);
+}
+
+fn artifact(committer: &Committer, bytes: &[u8]) -> Digest {
+    committer.artifacts().store(&mut &*bytes, "name", "text/plain").unwrap().digest
+}
+
+#[test]
+fn an_artifact_is_read_only_once_it_is_on_disk_and_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let digest = artifact(&committer, b"bytes");
+    assert_eq!(digest, Digest::of(b"bytes"));
+    let path = committer.artifacts().path(&digest);
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600, "not yet flushed");
+    committer.commit(&[Txn { writes: Vec::new(), artifacts: vec![digest] }]).unwrap();
+    assert_eq!(mode(), 0o400);
+    let written = fs::metadata(&path).unwrap().modified().unwrap();
+    assert_eq!(artifact(&committer, b"bytes"), digest);
+    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
+    assert_eq!(fs::read_dir(folder.path().join("artifacts/tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_power_cut_left_half_written_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let committer = open(folder.path());
+    let digest = artifact(&committer, b"bytes");
+    let path = committer.artifacts().path(&digest);
+    let mut abandoned = committer.artifacts().create().unwrap();
+    abandoned.write_all(b"half").unwrap();
+    std::mem::forget(abandoned);
+    drop(committer);
+    // The name is there and the bytes are not: what ext4 may leave of a rename without a flush.
+    fs::write(&path, b"").unwrap();
+    let committer = open(folder.path());
+    assert_eq!(fs::read_dir(folder.path().join("artifacts/tmp")).unwrap().count(), 0);
+    assert_eq!(artifact(&committer, b"bytes"), digest);
+    let mut read = String::new();
+    committer.artifacts().open_artifact(&digest).unwrap().read_to_string(&mut read).unwrap();
+    assert_eq!(read, "bytes");
+}
+
+#[test]
+fn damaged_and_missing_artifacts_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let committer = open(folder.path());
+    let digest = artifact(&committer, b"bytes");
+    let artifacts = Artifacts::read_only(folder.path());
+    assert_eq!(artifacts.verify(&digest).unwrap(), None);
+    assert_eq!(artifacts.list().unwrap(), [digest]);
+    fs::write(artifacts.path(&digest), b"bites").unwrap();
+    let found = Digest::of(b"bites");
+    assert_eq!(artifacts.verify(&digest).unwrap(), Some(ArtifactProblem::Changed { found }));
+    assert_eq!(artifacts.verify(&found).unwrap(), Some(ArtifactProblem::Missing));
+}
