@@ -41,6 +41,7 @@ pub use engine::{Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};
 pub use failure::StepFailure;
 pub use host_api::{ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StepHost};
+pub use nobody::Nobody;
 pub use plugin::{CacheOutcome, Plugin};
 pub use report::{
     Expect, IfPresent, LogLevel, LogLine, Metric, MetricValue, OutboxEntry, Outcome, Progress, Span, StateOp,

@@ -1,4 +1,4 @@
-//! The host of a plugin that only describes itself: there is none.
+//! A host that refuses everything: for a plugin that only describes itself, and for measuring the sandbox alone.
 
 use std::{fs::File, io, sync::Arc};
 
@@ -9,8 +9,9 @@ use crate::{
     report::StateScope,
 };
 
-/// Refuses everything. The contract's imports trap before they come here while a plugin describes itself.
-pub(crate) struct Nobody;
+/// Refuses everything. While a plugin describes itself the contract's imports trap before they come here.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
 
 const REASON: &str = "there is no step to act for";
 

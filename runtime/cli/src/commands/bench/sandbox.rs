@@ -5,8 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use trackside_sandbox::{BoxFuture, ModelError, ModelHandle, StateEntry, StateScope, StepCall, StepHost};
-use trackside_spec::ArtifactRef;
+use trackside_sandbox::{Nobody, StepCall, StepHost};
 
 use super::{
     Figure,
@@ -14,44 +13,9 @@ use super::{
     runs::Bench,
 };
 
-/// A host that has nothing.
-struct Nothing;
-
-impl StepHost for Nothing {
-    fn open_artifact(&self, _: &ArtifactRef) -> std::io::Result<std::fs::File> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-
-    fn create_artifact(&self) -> std::io::Result<Box<dyn trackside_sandbox::ArtifactSink>> {
-        Err(std::io::ErrorKind::Unsupported.into())
-    }
-
-    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
-        Box::pin(std::future::ready(Err(ModelError::NotFound(name.to_owned()))))
-    }
-
-    fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
-    fn state_list<'a>(
-        &'a self,
-        _: StateScope,
-        _: &'a str,
-        _: Option<&'a str>,
-        _: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
-        Box::pin(std::future::ready(Ok(Vec::new())))
-    }
-
-    fn now_ms(&self) -> u64 {
-        0
-    }
-}
-
 pub async fn calls(bench: &Bench, time: Duration) -> Result<Vec<Figure>, BenchError> {
     let plugin = bench.echo()?;
-    let host: Arc<dyn StepHost> = Arc::new(Nothing);
+    let host: Arc<dyn StepHost> = Arc::new(Nobody);
     let mut samples = Vec::new();
     let start = Instant::now();
     while start.elapsed() < time {

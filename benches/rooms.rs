@@ -15,8 +15,6 @@ use trackside_sandbox::{Sandbox, SandboxSettings, StepCall};
 use trackside_spec::{Plan, StepIndex, Tensor, load_workflow};
 use trackside_store::{Committer, Durability, Ended, NewRun, Txn, Write as Row};
 
-mod host;
-
 const ONE: &str = "version: 1\nname: one\nsteps:\n  echo: { plugin: echo, with: { value: 1 } }\n";
 
 fn plan() -> Arc<Plan> {
@@ -108,10 +106,10 @@ pub fn sandbox(criterion: &mut Criterion) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
     let settings = SandboxSettings::new(folder.path().join("cache"), folder.path().join("key"));
     let sandbox = Sandbox::new(settings).expect("a sandbox");
-    let echo = include_bytes!("../../plugins/prebuilt/echo.wasm");
+    let echo = include_bytes!("../plugins/prebuilt/echo.wasm");
     let plugin = sandbox.load(echo, "echo").expect("the echo plugin");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let host: Arc<dyn trackside_sandbox::StepHost> = Arc::new(host::Nothing);
+    let host: Arc<dyn trackside_sandbox::StepHost> = Arc::new(trackside_sandbox::Nobody);
     criterion.bench_function("sandbox/instantiate and call echo", |bencher| {
         bencher.iter(|| {
             let mut call = StepCall::new("bench", "bench", "echo");
