@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::JoinHandle,
@@ -40,6 +40,7 @@ pub struct Store {
     submitted: AtomicU64,
     company: Arc<AtomicU64>,
     commits: Arc<AtomicU64>,
+    closing: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     artifacts: Arc<Artifacts>,
     data_dir: PathBuf,
@@ -54,6 +55,7 @@ impl Store {
         let (sender, receiver) = channel();
         let company = Arc::new(AtomicU64::new(0));
         let commits = Arc::new(AtomicU64::new(0));
+        let closing = Arc::new(AtomicBool::new(false));
         let (artifacts, data_dir) = (committer.artifacts().clone(), committer.data_dir().to_owned());
         let worker = Worker {
             committer,
@@ -61,6 +63,7 @@ impl Store {
             report,
             company: company.clone(),
             commits: commits.clone(),
+            closing: closing.clone(),
             done: 0,
             last_commit: Duration::ZERO,
         };
@@ -73,6 +76,7 @@ impl Store {
             submitted: AtomicU64::new(0),
             company,
             commits,
+            closing,
             thread: Some(thread),
             artifacts,
             data_dir,
@@ -124,6 +128,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.closing.store(true, Ordering::Release);
         self.sender = None;
         if let Some(thread) = self.thread.take() {
             // A panic of the writer thread has been reported by the panic hook.
@@ -138,6 +143,7 @@ struct Worker {
     report: Report,
     company: Arc<AtomicU64>,
     commits: Arc<AtomicU64>,
+    closing: Arc<AtomicBool>,
     done: TxnNumber,
     last_commit: Duration,
 }
@@ -216,12 +222,12 @@ impl Worker {
                     (self.report)(CommitReport::Trouble(error));
                 }
             }
-            std::thread::sleep(wait);
-            wait = (wait * 2).min(Duration::from_secs(5));
-            // Nobody is left to wait for: the node is going down and the submissions were never acknowledged.
-            if Arc::strong_count(&self.company) == 1 {
+            // The node is going down, and the submissions were never acknowledged.
+            if self.closing.load(Ordering::Acquire) {
                 return false;
             }
+            std::thread::sleep(wait);
+            wait = (wait * 2).min(Duration::from_secs(5));
         }
     }
 }

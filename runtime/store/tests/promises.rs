@@ -198,6 +198,21 @@ fn submissions_are_reported_in_order_and_the_rest_is_committed_at_the_end() {
     assert_eq!(Reader::open(folder.path()).unwrap().live_runs().unwrap().len(), 200);
 }
 
+#[test]
+fn a_store_whose_commits_fail_says_so_and_can_be_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reports, reported) = channel();
+    let store = Store::start(open(folder.path()), Box::new(move |report| reports.send(report).unwrap())).unwrap();
+    let plan = plan("w");
+    store.submit(txn(vec![run(1, &plan)])).unwrap();
+    assert!(matches!(reported.recv(), Ok(CommitReport::Committed(1))));
+    // The same run once more: no commit can hold it.
+    store.submit(txn(vec![run(1, &plan)])).unwrap();
+    assert!(matches!(reported.recv(), Ok(CommitReport::Trouble(StoreError::Sqlite { .. }))));
+    drop(store);
+    assert_eq!(Reader::open(folder.path()).unwrap().live_runs().unwrap().len(), 1);
+}
+
 fn artifact(committer: &Committer, bytes: &[u8]) -> Digest {
     committer.artifacts().store(&mut &*bytes, "name", "text/plain").unwrap().digest
 }
