@@ -22,7 +22,7 @@ use trackside_triggers::files::{
 };
 
 /// Long enough for a busy machine; only a failing test waits for so long.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What happened, in order.
 #[derive(Clone, Debug)]
