@@ -31,6 +31,9 @@ type Report = Box<dyn Fn(CommitReport) + Send>;
 const MAX_BATCH: usize = 512;
 /// With relaxed durability: what was committed is on disk at most this much later.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// A batch waits for company as long as so many commits take: larger batches cost less processor time and write less for
+/// each run (measured: with 1, a quiet box fell to batches that wrote a third more).
+const PATIENCE: u32 = 4;
 /// A batch never waits longer for company.
 const MAX_LINGER: Duration = Duration::from_millis(2);
 
@@ -193,7 +196,7 @@ impl Worker {
         };
         drain(&mut batch);
         let wanted = usize::try_from(self.company.load(Ordering::Relaxed)).unwrap_or(0).min(MAX_BATCH);
-        let patience = self.last_commit.min(MAX_LINGER);
+        let patience = (self.last_commit * PATIENCE).min(MAX_LINGER);
         let start = Instant::now();
         while batch.len() < wanted {
             let Some(left) = patience.checked_sub(start.elapsed()) else { break };
