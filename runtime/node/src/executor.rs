@@ -22,6 +22,7 @@ use crate::{
     plugin_step,
     plugins::Plugins,
     readers::Readers,
+    rest::give_back,
 };
 
 /// How long steps have to stop when the node goes down.
@@ -114,7 +115,8 @@ impl Executor {
         }
     }
 
-    /// Loads what the given plans will need, in the background, so that their first runs do not wait.
+    /// Loads what the given plans will need, in the background, so that their first runs do not wait, then
+    /// rests.
     pub fn warm(&self, plans: impl IntoIterator<Item = Arc<trackside_spec::Plan>>) {
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(runtime) = &*runtime else { return };
@@ -142,6 +144,7 @@ impl Executor {
                     tracing::error!(name, problem, "steps that use it will fail until this is mended");
                 }
             }
+            give_back();
         });
     }
 }

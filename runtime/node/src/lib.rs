@@ -18,6 +18,7 @@ mod plugin_step;
 mod plugins;
 mod project;
 mod readers;
+mod rest;
 #[cfg(test)]
 mod simulation;
 mod staging;

@@ -255,14 +255,22 @@ impl Handle {
 #[must_use]
 pub fn plugins(project: &Project) -> Plugins {
     let data = project.data_dir();
-    let settings = SandboxSettings::new(data.join("cache"), data.join("cache.key"));
+    let settings = SandboxSettings {
+        concurrent_calls: max_steps(project),
+        ..SandboxSettings::new(data.join("cache"), data.join("cache.key"))
+    };
     Plugins::new(project.root.clone(), project.plugin_dir(), settings)
 }
 
 fn settings(project: &Project) -> CoreSettings {
+    CoreSettings { max_steps: max_steps(project), max_runs: MAX_RUNS }
+}
+
+/// Steps that run at the same time: what the config says, or two for each core.
+fn max_steps(project: &Project) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wished = usize::try_from(project.config.node.max_steps).unwrap_or(usize::MAX);
-    CoreSettings { max_steps: if wished == 0 { cores * 2 } else { wished }, max_runs: MAX_RUNS }
+    if wished == 0 { cores * 2 } else { wished }
 }
 
 fn chance() -> u64 {

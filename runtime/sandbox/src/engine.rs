@@ -14,12 +14,11 @@ use crate::{
     host,
     net::tls::Tls,
     plugin::Plugin,
+    slots::{self, Slots},
     store_data::CallData,
     ticker::Ticker,
 };
 
-/// With this much address space behind each memory, compiled code needs no bounds checks.
-const RESERVATION: u64 = 4 << 30;
 /// For address spaces of 39 bits and for `overcommit_memory = 2`, where the large reservation fails.
 const SMALL_RESERVATION: u64 = 64 << 20;
 /// So many memories at once must fit for the large reservation to be used.
@@ -37,13 +36,36 @@ pub struct SandboxSettings {
     pub compile_threads: usize,
     /// The folder is kept below this many bytes; the entries that were not used for the longest time go first.
     pub cache_bytes: u64,
+    /// Calls that run at the same time, at least 1; more wait for one of them to end.
+    pub concurrent_calls: usize,
+    /// How instances get their memory.
+    pub layout: Layout,
+}
+
+/// How instances get their memory. The sandbox begins with the one that it is told and goes on down the list where the
+/// machine does not grant its address space (boards with 39-bit addresses, `ulimit -v`, `vm.overcommit_memory = 2`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// Slots of 4 GiB, reserved once and used again after they were wiped: an instance costs no system call.
+    Pooled,
+    /// 4 GiB reserved for each instance and given back at its end.
+    Large,
+    /// 64 MiB reserved for each instance; code checks its bounds itself.
+    Small,
 }
 
 impl SandboxSettings {
-    /// One compile thread and 512 MiB of compiled code.
+    /// One compile thread, 512 MiB of compiled code, calls for every core twice.
     #[must_use]
     pub fn new(cache_dir: impl Into<PathBuf>, key_file: impl Into<PathBuf>) -> Self {
-        Self { cache_dir: cache_dir.into(), key_file: key_file.into(), compile_threads: 1, cache_bytes: 512 << 20 }
+        Self {
+            cache_dir: cache_dir.into(),
+            key_file: key_file.into(),
+            compile_threads: 1,
+            cache_bytes: 512 << 20,
+            concurrent_calls: 2 * std::thread::available_parallelism().map_or(1, usize::from),
+            layout: Layout::Pooled,
+        }
     }
 }
 
@@ -60,14 +82,15 @@ pub(crate) struct Shared {
     pub(crate) cache: CodeCache,
     pub(crate) compile_threads: usize,
     pub(crate) tls: Tls,
-    reservation: u64,
+    pub(crate) slots: Slots,
+    layout: Layout,
     /// Made on the first load: a node without plugin steps never pays for it.
     linker: OnceLock<Linker<CallData>>,
 }
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sandbox").field("memory_reservation", &self.shared.reservation).finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("layout", &self.shared.layout).finish_non_exhaustive()
     }
 }
 
@@ -77,7 +100,8 @@ impl Sandbox {
     /// # Errors
     /// When the engine does not start here, or the folder or the key cannot be trusted.
     pub fn new(settings: SandboxSettings) -> Result<Self, SandboxError> {
-        let (engine, reservation) = engine(settings.compile_threads > 1)?;
+        let slots = Slots::new(settings.concurrent_calls);
+        let (engine, layout) = engine(&settings, &slots)?;
         let cache = CodeCache::open(&engine, &settings.cache_dir, &settings.key_file, settings.cache_bytes)?;
         let ticker = Ticker::start(&engine).map_err(SandboxError::Thread)?;
         Ok(Self {
@@ -87,7 +111,8 @@ impl Sandbox {
                 cache,
                 compile_threads: settings.compile_threads.max(1),
                 tls: Tls::default(),
-                reservation,
+                slots,
+                layout,
                 linker: OnceLock::new(),
             }),
         })
@@ -102,10 +127,10 @@ impl Sandbox {
         Plugin::load(&self.shared, bytes, name).map(Arc::new)
     }
 
-    /// Address space behind each linear memory, in bytes: 4 GiB where it can be had.
+    /// How instances get their memory on this machine.
     #[must_use]
-    pub fn memory_reservation(&self) -> u64 {
-        self.shared.reservation
+    pub fn layout(&self) -> Layout {
+        self.shared.layout
     }
 
     /// Epoch ticks since the start. They stand still while no guest code runs.
@@ -126,41 +151,58 @@ impl Shared {
     }
 }
 
-/// An engine with the largest reservation that this machine grants.
-fn engine(parallel: bool) -> Result<(Engine, u64), SandboxError> {
-    let with = |reservation| {
-        let engine = Engine::new(&config(reservation, parallel))?;
+/// An engine with the best layout that this machine grants.
+fn engine(settings: &SandboxSettings, slots: &Slots) -> Result<(Engine, Layout), SandboxError> {
+    let with = |layout| {
+        let mut config = config(layout, settings.compile_threads > 1);
+        if layout == Layout::Pooled {
+            let kept = Engine::new(config.allocation_strategy(slots.pool(true)));
+            return kept.or_else(|_| Engine::new(config.allocation_strategy(slots.pool(false))));
+        }
+        let engine = Engine::new(&config)?;
         let mut store = Store::new(&engine, ());
         for _ in 0..PROBED_MEMORIES {
             Memory::new(&mut store, MemoryType::new(1, None))?;
         }
-        Ok::<_, wasmtime::Error>((engine, reservation))
+        Ok::<_, wasmtime::Error>(engine)
     };
-    with(RESERVATION).or_else(|large| {
-        with(SMALL_RESERVATION).map_err(|_| SandboxError::Engine(format!("{large:#}"))).inspect(|_| {
-            tracing::info!(
-                "plugins run with 64 MiB of reserved address space each instead of 4 GiB, a little slower: {large:#}"
-            );
-        })
-    })
+    let mut refused = String::new();
+    for layout in [Layout::Pooled, Layout::Large, Layout::Small] {
+        if layout < settings.layout {
+            continue;
+        }
+        match with(layout) {
+            Ok(engine) => {
+                if !refused.is_empty() {
+                    tracing::info!("plugins run a little slower here, in the layout {layout:?}: {refused}");
+                }
+                return Ok((engine, layout));
+            }
+            Err(error) => refused = format!("{error:#}"),
+        }
+    }
+    Err(SandboxError::Engine(refused))
 }
 
-fn config(reservation: u64, parallel: bool) -> Config {
+fn config(layout: Layout, parallel: bool) -> Config {
     let mut config = Config::new();
     // Interruption and stacks.
     config
         .epoch_interruption(true)
         .max_wasm_stack(512 << 10)
-        .async_stack_size(1536 << 10)
+        .async_stack_size(slots::STACK)
+        // A guest can not read its native stack.
+        .async_stack_zeroing(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(64))
         // Only native debuggers and profilers need it, and registering it slows every load.
         .native_unwind_info(false)
         .parallel_compilation(parallel);
     // Memory.
-    config.memory_reservation(reservation);
-    if reservation < RESERVATION {
-        config.memory_guard_size(2 << 20).memory_reservation_for_growth(16 << 20);
+    if layout == Layout::Small {
+        config.memory_reservation(SMALL_RESERVATION).memory_guard_size(2 << 20).memory_reservation_for_growth(16 << 20);
+    } else {
+        config.memory_reservation(slots::RESERVATION);
     }
     // Proposals that no supported guest language needs; each was the subject of advisories.
     config

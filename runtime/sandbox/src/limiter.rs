@@ -3,11 +3,11 @@
 use wasmtime::ResourceLimiter;
 
 /// Elements of all tables together. The largest table of a known guest runtime has 7,690.
-const TABLE_ELEMENTS: usize = 100_000;
-const TABLES: usize = 64;
+pub(crate) const TABLE_ELEMENTS: usize = 100_000;
+pub(crate) const TABLES: usize = 64;
 /// Components made by composition tools hold tens of core instances.
-const INSTANCES: usize = 128;
-const MEMORIES: usize = 16;
+pub(crate) const INSTANCES: usize = 128;
+pub(crate) const MEMORIES: usize = 8;
 
 /// Sums all memories of a store against one limit.
 #[derive(Debug)]

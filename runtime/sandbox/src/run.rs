@@ -48,6 +48,7 @@ pub(crate) async fn run(plugin: &Plugin, mut call: StepCall, host: Arc<dyn StepH
         return StepReport::failed(failure);
     }
     let (limits, cancel) = (call.limits, call.cancel.clone());
+    let _slot = plugin.shared.slots.take().await;
     let purpose = Purpose::Run(plugin.descriptor.clone());
     let data = CallData::new(purpose, call, host, begin, plugin.shared.tls.clone());
     let meter = Arc::new(Meter::default());
@@ -74,6 +75,7 @@ pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Resul
     let (memory, cpu, wall) = DESCRIBE_LIMITS;
     let limits = CallLimits { memory, cpu, wall, ..CallLimits::default() };
     let ask = async {
+        let _slot = shared.slots.take().await;
         let begin = Instant::now();
         let call = StepCall { limits, ..StepCall::new("", "describe", "describe") };
         let data = CallData::new(Purpose::Describe, call, Arc::new(Nobody), begin, shared.tls.clone());

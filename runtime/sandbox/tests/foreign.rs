@@ -4,8 +4,8 @@
 
 mod support;
 
-use support::{Bench, guest};
-use trackside_sandbox::LoadError;
+use support::{Bench, bench_with, guest};
+use trackside_sandbox::{Layout, LoadError};
 
 fn refusal(bytes: &[u8]) -> LoadError {
     Bench::new().sandbox.load(bytes, "stranger").unwrap_err()
@@ -120,7 +120,12 @@ fn a_plugin_that_asks_for_a_step_while_it_describes_itself_is_refused() {
 
 #[test]
 fn a_plugin_with_too_large_a_table_does_not_start() {
-    assert_eq!(refusal(&oddity("table-bomb.wasm")).code(), "TS-0317");
+    // The pool knows the size of its slots and refuses the component as such; without it the instance does not start.
+    for (layout, code) in [(Layout::Pooled, "TS-0312"), (Layout::Large, "TS-0317")] {
+        let error = bench_with(layout).sandbox.load(&oddity("table-bomb.wasm"), "foreign").unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains("table"), "{error}");
+    }
 }
 
 #[test]

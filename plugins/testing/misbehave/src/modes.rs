@@ -77,6 +77,7 @@ pub fn run(
             output["bytes"] = std::io::copy(&mut reader, &mut std::io::sink())?.into();
         }
         "clock" => clocks(&mut output),
+        "leave-traces" => output["found"] = traces().into(),
         _ => return Err(StepError::fatal("bad-input", format!("there is no mode `{mode}`"))),
     }
     Ok(Outcome::Done(output))
@@ -145,6 +146,39 @@ fn count(step: &Step) -> Result<u64, StepError> {
         *count += 1;
         Ok(*count)
     })
+}
+
+/// Counts what an earlier call left behind where a fresh instance has zeros, then leaves traces there itself: in a
+/// static variable and in memory that was just asked for.
+#[cfg(target_arch = "wasm32")]
+fn traces() -> usize {
+    use std::{
+        arch::wasm32::memory_grow,
+        sync::atomic::{AtomicU64, Ordering},
+    };
+
+    const PAGES: usize = 32;
+    const PAGE: usize = 64 << 10;
+    static MARK: AtomicU64 = AtomicU64::new(0);
+    let mut found = usize::from(MARK.swap(0x5aa5_5aa5, Ordering::Relaxed) != 0);
+    let first = memory_grow(0, PAGES);
+    if first == usize::MAX {
+        return found;
+    }
+    for place in 0..PAGES * PAGE {
+        let byte = std::ptr::with_exposed_provenance_mut::<u8>(first * PAGE + place);
+        // SAFETY: these pages were just given to this call alone, and the allocator does not know of them.
+        unsafe {
+            found += usize::from(byte.read_volatile() != 0);
+            byte.write_volatile(0xa5);
+        }
+    }
+    found
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn traces() -> usize {
+    0
 }
 
 /// A pure step must see the logical time and repeatable randomness here.

@@ -40,10 +40,12 @@ pub struct Core {
     pub(super) in_flight: HashSet<(String, String)>,
     deadlines: BTreeSet<(i64, RunId)>,
     ready: VecDeque<Box<StepJob>>,
-    running: HashSet<(RunId, StepIndex)>,
+    /// Steps under way, each with the workflow whose state it holds, if it does.
+    running: HashMap<(RunId, StepIndex), Option<String>>,
     /// Workflows whose state a step is using; its successors wait until its result is on disk.
     state_users: HashMap<String, VecDeque<Box<StepJob>>>,
     submitted: TxnNumber,
+    committed: TxnNumber,
     /// Runs accepted since the last [`Write::LiveFrom`].
     since_watermark: u32,
     after_commit: VecDeque<(TxnNumber, After)>,
@@ -86,9 +88,10 @@ impl Core {
             in_flight: HashSet::new(),
             deadlines: BTreeSet::new(),
             ready: VecDeque::new(),
-            running: HashSet::new(),
+            running: HashMap::new(),
             state_users: HashMap::new(),
             submitted: 0,
+            committed: 0,
             since_watermark: 0,
             after_commit: VecDeque::new(),
             trouble: None,
@@ -156,7 +159,10 @@ impl Core {
         match input {
             Input::Fire(fire, reply) => self.fire(*fire, reply, now_ms),
             Input::StepDone(result) => self.step_done(*result, now_ms),
-            Input::Store(CommitReport::Committed(upto)) => self.committed(upto),
+            Input::Store(CommitReport::Committed(upto)) => {
+                self.trouble = None;
+                self.committed = upto;
+            }
             Input::Store(CommitReport::Trouble(error)) => self.trouble = Some(error.to_string()),
             Input::Carried(carried) => self.carried(carried, now_ms),
             Input::Claimed { trigger, identity } => {
@@ -175,6 +181,7 @@ impl Core {
             }
             Input::Wake => self.wake(now_ms),
         }
+        self.go_on();
         self.feed();
         self.take_actions()
     }
@@ -207,17 +214,23 @@ impl Core {
     }
 
     fn step_done(&mut self, result: StepResult, now_ms: i64) {
-        let StepResult { run, step, attempt, outcome, report, artifacts, state, outbox, logs } = result;
-        if !self.running.remove(&(run, step)) {
-            return;
+        let (run, step) = (result.run, result.step);
+        let Some(holds) = self.running.remove(&(run, step)) else { return };
+        self.keep_outcome(result, now_ms);
+        if let Some(workflow) = holds {
+            self.after(self.submitted, After::FreeState(workflow));
         }
+    }
+
+    /// Puts what an attempt left behind into a transaction, unless nobody waits for that attempt any more.
+    fn keep_outcome(&mut self, result: StepResult, now_ms: i64) {
+        let StepResult { run, step, attempt, outcome, report, artifacts, state, outbox, logs } = result;
         let Some(live) = self.runs.get_mut(&run) else { return };
         let record = &live.state.steps()[step.get()];
         if record.status != StepStatus::Running || record.attempts != attempt {
             return;
         }
         let plan = live.state.plan().clone();
-        let uses_state = uses_state(&plan, step);
         let mut writes = Vec::new();
         if !logs.is_empty() {
             writes.push(Write::Log { run, step: step.0, attempt, lines: logs });
@@ -237,9 +250,6 @@ impl Core {
         self.command(run, command, now_ms, Extras { writes, artifacts: if kept { artifacts } else { Vec::new() } });
         if staged_effects {
             self.after(self.submitted, After::Carry);
-        }
-        if uses_state {
-            self.after(self.submitted, After::FreeState(plan.name.clone()));
         }
     }
 
@@ -350,7 +360,7 @@ impl Core {
 
     /// Stops a step: by its executor when it runs, on the spot when it still waits for its turn.
     fn stop(&mut self, run: RunId, step: StepIndex, now_ms: i64) {
-        if self.running.contains(&(run, step)) {
+        if self.running.contains_key(&(run, step)) {
             self.actions.push(Action::Stop { run, step });
             return;
         }
@@ -369,14 +379,16 @@ impl Core {
     fn feed(&mut self) {
         while self.running.len() < self.settings.max_steps {
             let Some(job) = self.ready.pop_front() else { break };
+            let mut holds = None;
             if uses_state(&job.plan, job.step) {
                 if let Some(waiting) = self.state_users.get_mut(&job.plan.name) {
                     waiting.push_back(job);
                     continue;
                 }
                 self.state_users.insert(job.plan.name.clone(), VecDeque::new());
+                holds = Some(job.plan.name.clone());
             }
-            self.running.insert((job.run, job.step));
+            self.running.insert((job.run, job.step), holds);
             self.actions.push(Action::Execute(job));
         }
     }
@@ -391,9 +403,9 @@ impl Core {
         self.after_commit.push_back((number, after));
     }
 
-    fn committed(&mut self, upto: TxnNumber) {
-        self.trouble = None;
-        while self.after_commit.front().is_some_and(|(number, _)| *number <= upto) {
+    /// Does what waited for commits that are on disk.
+    fn go_on(&mut self) {
+        while self.after_commit.front().is_some_and(|(number, _)| *number <= self.committed) {
             let Some((_, after)) = self.after_commit.pop_front() else { break };
             match after {
                 After::Publish(mut update) => {

@@ -16,8 +16,8 @@ use std::{
 
 use tempfile::TempDir;
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, Outcome, Plugin, Sandbox, SandboxSettings, StateEntry,
-    StateScope, StepCall, StepHost, StepReport,
+    ArtifactSink, BoxFuture, Layout, ModelError, ModelHandle, ModelInfo, Outcome, Plugin, Sandbox, SandboxSettings,
+    StateEntry, StateScope, StepCall, StepHost, StepReport,
 };
 use trackside_spec::{ArtifactRef, Digest, Tensor};
 
@@ -46,6 +46,13 @@ impl Bench {
 
 pub fn settings(folder: &Path) -> SandboxSettings {
     SandboxSettings { compile_threads: 2, ..SandboxSettings::new(folder.join("cache"), folder.join("key")) }
+}
+
+/// A sandbox whose instances get their memory in the given way.
+pub fn bench_with(layout: Layout) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::new(SandboxSettings { layout, ..settings(folder.path()) }).unwrap();
+    Bench { sandbox, folder }
 }
 
 /// The misbehave guest, compiled once for all tests of a process.
