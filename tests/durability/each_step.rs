@@ -90,6 +90,32 @@ fn a_pure_step_is_run_again_and_what_was_finished_before_it_is_not() {
 }
 
 #[test]
+fn a_run_killed_while_its_model_computes_starts_the_model_again_and_nothing_else() {
+    let project = Project::new();
+    fs::create_dir_all(project.path("models")).unwrap();
+    fs::write(project.path("models/slow.onnx"), include_bytes!("slow.onnx")).unwrap();
+    let row = serde_json::json!(vec![0.01; 64]);
+    let x = serde_json::json!(vec![row; 64]);
+    project.workflow(
+        "chain",
+        &format!(
+            "steps:\n  first: {{ plugin: echo, with: {{ value: 1 }} }}\n  \
+             score:\n    needs: [first]\n    model: models/slow.onnx\n    inputs: {{ rounds: 40000, x: {x} }}\n  \
+             last: {{ needs: [score], plugin: echo, with: {{ value: \"${{steps.score.engine}}\" }} }}\n",
+        ),
+    );
+    let node = project.serve();
+    let run = node.start_run("chain");
+    wait_until("the journal shows that the model was started", || {
+        let view = project.show(&run);
+        (step(&view, "score")["state"] == "running").then_some(())
+    });
+    node.kill();
+    let node = project.serve();
+    only_this_step_was_repeated(&project, &node, &run, "score");
+}
+
+#[test]
 fn a_step_interrupted_many_times_still_has_one_result() {
     let web = Web::start();
     let project = chain(&web);

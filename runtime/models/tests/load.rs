@@ -313,3 +313,14 @@ fn a_very_deep_graph_does_not_overflow_the_stack() {
     let error = lab.load(EngineChoice::Rten, &chain(60_000)).unwrap_err();
     assert!(error.to_string().contains("at most 50000"), "{error}");
 }
+
+#[test]
+fn the_slow_model_of_the_durability_tests_is_the_one_made_here() {
+    let bytes = prost::Message::encode_to_vec(&support::slow());
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/durability/slow.onnx");
+    if std::fs::read(committed).unwrap_or_default() != bytes {
+        let made = std::env::temp_dir().join("slow.onnx");
+        std::fs::write(&made, bytes).unwrap();
+        panic!("{committed} is another one: copy {} there", made.display());
+    }
+}

@@ -82,7 +82,11 @@ impl Dispatcher {
                     }
                     self.perform(actions);
                 }
-                Ok(Message::Watch(Some(run), watcher)) => self.watchers.of_run.entry(run).or_default().push(watcher),
+                // Of a run that is over nothing comes any more: the channel closes, and who asked reads the store.
+                Ok(Message::Watch(Some(run), watcher)) if self.core.is_live(run) => {
+                    self.watchers.of_run.entry(run).or_default().push(watcher);
+                }
+                Ok(Message::Watch(Some(_), _)) => {}
                 Ok(Message::Watch(None, watcher)) => self.watchers.of_all.push(watcher),
                 Ok(Message::Status(reply)) => reply(Status {
                     live_runs: self.core.live_runs(),

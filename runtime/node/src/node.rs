@@ -21,7 +21,7 @@ use trackside_triggers::{
 
 use crate::{
     carrier::Carrier,
-    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, RunUpdate},
+    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, Revived, RunUpdate},
     dispatcher::{Dispatcher, Message, Status, Watchers, reporter},
     executor::{Executor, Workshop},
     file_host::NodeFileHost,
@@ -307,11 +307,11 @@ pub(crate) fn set_up(
             }
         }
     }
-    for live in history.live_runs()? {
+    for live in history.open_runs()? {
         match revive(history, live.run, &live.workflow, &live.source) {
-            Ok(state) => {
+            Ok(revived) => {
                 let open = u32::try_from(history.outbox_of(live.run)?).unwrap_or(u32::MAX);
-                actions.extend(core.recover(state, open, now));
+                actions.extend(core.recover(revived, open, now));
             }
             Err(reason) => tracing::error!(run = %live.run, reason, "this run can not go on"),
         }
@@ -323,16 +323,17 @@ pub(crate) fn set_up(
 ///
 /// # Errors
 /// When the definition or the journal can not be read: a line for people.
-pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Result<RunState, String> {
+pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Result<Revived, String> {
     let plan: Plan = load_workflow(workflow, source).map_err(|error| error.to_string())?;
     let mut state = RunState::new(Arc::new(plan), run);
-    for row in history.journal(run).map_err(|error| error.to_string())? {
+    let rows = history.journal(run).map_err(|error| error.to_string())?;
+    for row in &rows {
         let events: Vec<Event> = serde_json::from_str(&row.events).map_err(|error| error.to_string())?;
         for event in &events {
             state.apply(event, row.at_ms).map_err(|error| error.to_string())?;
         }
     }
-    Ok(state)
+    Ok(Revived { state, entries: u32::try_from(rows.len()).unwrap_or(u32::MAX) })
 }
 
 fn watched_folders(project: &Project) -> Vec<WatchedFolder> {

@@ -368,7 +368,7 @@ fn check(world: &World, machine: &Machine) {
     let mut files: BTreeMap<String, RunId> = BTreeMap::new();
     for row in &runs {
         let source = reader.definition_of(row.run).unwrap().unwrap();
-        let state = revive(reader, row.run, &row.workflow, &source).unwrap();
+        let state = revive(reader, row.run, &row.workflow, &source).unwrap().state;
         assert!(matches!(state.phase(), Phase::Ended(..)), "{}: {:?}", row.run, state.phase());
         assert_eq!(row.ended_ms, state.ended_ms());
         let events: Vec<Event> = reader

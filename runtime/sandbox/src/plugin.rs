@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use serde::{Deserialize, Serialize};
-use trackside_spec::Digest;
+use trackside_spec::{Digest, JsonSchema};
 use wasmtime::{
     Engine,
     component::{Component, types::ComponentItem},
@@ -31,6 +31,7 @@ pub struct Plugin {
     pub(crate) shared: Arc<Shared>,
     pub(crate) pre: PluginPre<CallData>,
     pub(crate) descriptor: Arc<Descriptor>,
+    pub(crate) schemas: Schemas,
     name: String,
     digest: Digest,
     imports: Vec<String>,
@@ -49,6 +50,24 @@ pub enum CacheOutcome {
         /// What was wrong with the file.
         reason: String,
     },
+}
+
+/// The schemas of a descriptor, compiled.
+pub(crate) struct Schemas {
+    pub(crate) input: JsonSchema,
+    pub(crate) output: JsonSchema,
+}
+
+impl Schemas {
+    fn compile(descriptor: &Descriptor) -> Result<Self, String> {
+        let compile = |what: &str, schema| {
+            JsonSchema::compile(schema).map_err(|problem| format!("its {what} is no JSON Schema: {problem}"))
+        };
+        Ok(Self {
+            input: compile("input-schema", &descriptor.input_schema)?,
+            output: compile("output-schema", &descriptor.output_schema)?,
+        })
+    }
 }
 
 /// What is kept beside the code, under the same MAC, so that a plugin from the cache runs no code to be loaded.
@@ -96,6 +115,7 @@ impl Plugin {
         Ok(Self {
             shared: shared.clone(),
             pre: pre.map_err(|error| format!("{error:#}"))?,
+            schemas: Schemas::compile(&notes.descriptor)?,
             descriptor: Arc::new(notes.descriptor),
             name: name.to_owned(),
             digest,
@@ -125,8 +145,9 @@ impl Plugin {
         let pre = shared.linker()?.instantiate_pre(&component).and_then(PluginPre::new).map_err(misfit)?;
         let raw =
             run::describe(shared, &pre).map_err(|reason| LoadError::Describe { name: name.to_owned(), reason })?;
-        let descriptor =
-            Descriptor::check(raw).map_err(|reason| LoadError::BadDescriptor { name: name.to_owned(), reason })?;
+        let bad = |reason| LoadError::BadDescriptor { name: name.to_owned(), reason };
+        let descriptor = Descriptor::check(raw).map_err(bad)?;
+        let schemas = Schemas::compile(&descriptor).map_err(bad)?;
 
         let notes = Notes { descriptor, imports };
         // A cache that cannot be written costs time at the next start, nothing else.
@@ -139,6 +160,7 @@ impl Plugin {
         Ok(Self {
             shared: shared.clone(),
             pre,
+            schemas,
             descriptor: Arc::new(notes.descriptor),
             name: name.to_owned(),
             digest,

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
 use crate::{
@@ -158,6 +159,25 @@ fn input_problem(plugin: &Plugin, call: &StepCall) -> Option<StepFailure> {
             format!("the input has {size} bytes and the limit is {limit}: pass large data as artifacts"),
         ));
     }
+    let bad = |message| Some(StepFailure::new("bad-input", message));
+    let mut document: Value = match serde_json::from_str(&call.input_json) {
+        Ok(document) => document,
+        Err(error) => return bad(format!("the input is not JSON: {error}")),
+    };
+    // What stands under the name of a port is the host's reference to an artifact. The schema may know it or not, and a
+    // port that is left empty may hold null.
+    if let Some(fields) = document.as_object_mut() {
+        let known = &plugin.descriptor.input_schema["properties"];
+        let is_artifact = |key: &str| call.inputs.get(key).is_some_and(|artifacts| !artifacts.is_empty());
+        fields.retain(|key, value| match plugin.descriptor.input(key) {
+            Some(_) if value.is_null() => false,
+            Some(_) if is_artifact(key) => known.get(key).is_some(),
+            _ => true,
+        });
+    }
+    if let Some(problem) = plugin.schemas.input.problem(&document) {
+        return bad(format!("`with` does not fit the input schema of {}: {problem}", plugin.name()));
+    }
     plugin.descriptor.inputs.iter().find_map(|port| {
         let wrong = match call.inputs.get(&port.name).map_or(0, Vec::len) {
             0 if port.required => "needs an artifact and got none",
@@ -205,7 +225,7 @@ fn judge(
 
 /// What is wrong with a result that a step returned as good.
 fn result_problem(json: &str, store: &Store<CallData>, plugin: &Plugin, limits: &CallLimits) -> Option<StepFailure> {
-    match output::check(json, limits.output_bytes, &plugin.descriptor.output_schema) {
+    match output::check(json, limits.output_bytes, &plugin.schemas.output) {
         Ok(()) => {}
         Err(output::Bad::Document(reason)) => return Some(StepFailure::new("bad-output", reason)),
         Err(output::Bad::TooLarge { size, limit }) => {

@@ -1,9 +1,8 @@
 //! A run's events, history and live, each exactly once and in order.
 //!
 //! The journal and the live updates overlap: the watch is set first, then the journal is read, so nothing can fall
-//! between them; what comes twice is left out. One update is one journal entry with the same text, and updates come in
-//! the journal's order, so the overlap is found by comparing texts. A watcher that falls behind is dropped by the node;
-//! it starts again and leaves out as many entries as it has given already.
+//! between them; what comes twice is left out by the number of its journal entry. A watcher that falls behind is dropped
+//! by the node; it starts again after the last entry that it has given.
 
 use std::collections::VecDeque;
 
@@ -51,9 +50,7 @@ pub struct RunFollower {
     handle: Handle,
     run: RunId,
     /// Journal entries given so far.
-    given: usize,
-    /// Texts of the entries that may still come a second time as live updates.
-    overlap: VecDeque<String>,
+    given: u32,
     queue: VecDeque<Followed>,
     live: Option<Receiver<RunUpdate>>,
     over: bool,
@@ -71,8 +68,7 @@ impl RunFollower {
     /// # Errors
     /// When the store can not be read or the node is going down.
     pub async fn open(handle: Handle, run: RunId) -> Result<Option<Self>, FollowError> {
-        let mut follower =
-            Self { handle, run, given: 0, overlap: VecDeque::new(), queue: VecDeque::new(), live: None, over: false };
+        let mut follower = Self { handle, run, given: 0, queue: VecDeque::new(), live: None, over: false };
         Ok(follower.catch_up().await?.then_some(follower))
     }
 
@@ -91,7 +87,7 @@ impl RunFollower {
             }
             match &mut self.live {
                 Some(live) => match live.recv().await {
-                    Some(update) => self.take(update).await?,
+                    Some(update) => self.take(&update),
                     // It fell behind, or the node is going down; in the second case the new watch is refused.
                     None => self.live = None,
                 },
@@ -118,57 +114,31 @@ impl RunFollower {
         if after.settled {
             self.queue.push_back(Followed::Settled);
         } else {
-            self.overlap = after.rows.into_iter().map(|row| row.events).collect();
             self.live = Some(live);
         }
         Ok(true)
     }
 
     fn queue_rows(&mut self, rows: &[JournalRow]) -> Result<(), FollowError> {
-        for row in rows.iter().skip(self.given) {
+        for row in rows.iter().skip(usize::try_from(self.given).unwrap_or(usize::MAX)) {
             let events: Vec<Event> = serde_json::from_str(&row.events).map_err(|error| FollowError::Damaged {
                 run: self.run,
                 reason: format!("entry {}: {error}", row.seq),
             })?;
             self.queue.extend(events.into_iter().map(|event| Followed::Event { at_ms: row.at_ms, event }));
         }
-        self.given = self.given.max(rows.len());
+        self.given = self.given.max(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         Ok(())
     }
 
-    async fn take(&mut self, update: RunUpdate) -> Result<(), FollowError> {
-        if !update.events.is_empty() && !self.came_before(&update) {
-            self.given += 1;
+    fn take(&mut self, update: &RunUpdate) {
+        if update.entry > self.given {
+            self.given = update.entry;
             let events = update.events.iter().cloned();
             self.queue.extend(events.map(|event| Followed::Event { at_ms: update.at_ms, event }));
         }
         if update.settled {
-            // For a run that had ended before a restart every delivery says so; the store knows whether it was the last.
-            if self.is_settled().await? {
-                self.queue.push_back(Followed::Settled);
-            } else {
-                self.live = None;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the journal that was read has the update already.
-    fn came_before(&mut self, update: &RunUpdate) -> bool {
-        if self.overlap.is_empty() {
-            return false;
-        }
-        let text = serde_json::to_string(&*update.events).unwrap_or_default();
-        match self.overlap.iter().position(|known| *known == text) {
-            Some(place) => {
-                self.overlap.drain(..=place);
-                true
-            }
-            None => {
-                // Updates come in order: behind the first new one there is no old one.
-                self.overlap = VecDeque::new();
-                false
-            }
+            self.queue.push_back(Followed::Settled);
         }
     }
 
@@ -179,15 +149,6 @@ impl RunFollower {
             // Asked before the journal is read: a run that is settled now has its whole journal.
             let settled = row.ended_ms.is_some() && reader.outbox_of(run)? == 0;
             Ok(Some(Snapshot { settled, rows: reader.journal(run)? }))
-        })
-        .await
-    }
-
-    async fn is_settled(&self) -> Result<bool, FollowError> {
-        let run = self.run;
-        self.read(move |reader| {
-            let ended = reader.run(run)?.is_some_and(|row| row.ended_ms.is_some());
-            Ok(ended && reader.outbox_of(run)? == 0)
         })
         .await
     }

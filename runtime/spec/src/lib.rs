@@ -7,6 +7,7 @@
 pub mod artifact;
 pub mod config;
 pub mod expr;
+mod json_schema;
 mod ordered;
 mod origin;
 pub mod plan;
@@ -20,6 +21,7 @@ pub mod workflow;
 pub use artifact::{ArtifactRef, Digest, DigestError};
 pub use config::{NodeConfig, Policy, load_node_config};
 pub use expr::{Expr, ExprError, Name, Scope, Template, TemplateProblem};
+pub use json_schema::JsonSchema;
 pub use plan::*;
 pub use schema::{node_schema, reference_markdown, scaffold_workflow, workflow_schema};
 pub use spec_error::{Problem, SpecError};

@@ -139,14 +139,15 @@ impl Reader {
         Ok(id.map(RunId::from_i64))
     }
 
-    /// The runs that have not ended, oldest first.
+    /// The runs that are not over, oldest first: those that have not ended, and those whose effects still wait.
     ///
     /// # Errors
     /// When SQLite refuses.
-    pub fn live_runs(&self) -> Result<Vec<LiveRun>, StoreError> {
+    pub fn open_runs(&self) -> Result<Vec<LiveRun>, StoreError> {
         self.rows(
             "SELECT r.id, d.name, d.source FROM runs r JOIN definitions d ON d.id = r.definition
-             WHERE r.id >= (SELECT run FROM live_from) AND r.ended_ms IS NULL ORDER BY r.id",
+             WHERE r.id IN (SELECT id FROM runs WHERE id >= (SELECT run FROM live_from) AND ended_ms IS NULL
+                            UNION SELECT run FROM outbox) ORDER BY r.id",
             [],
             |row| Ok(LiveRun { run: run_id(row, 0)?, workflow: row.get(1)?, source: row.get(2)? }),
         )

@@ -61,7 +61,7 @@ fn the_journal_of_a_run_comes_back_in_order_from_between_the_others() {
     assert_eq!(events(3), Vec::<String>::new());
     let all: Vec<i64> = reader.journal_after(0, 99).unwrap().iter().map(|row| row.run.as_i64()).collect();
     assert_eq!(all, [1, 2, 1, 2, 1]);
-    let live: Vec<i64> = reader.live_runs().unwrap().iter().map(|live| live.run.as_i64()).collect();
+    let live: Vec<i64> = reader.open_runs().unwrap().iter().map(|live| live.run.as_i64()).collect();
     assert_eq!(live, [1]);
     assert_eq!(reader.latest_run().unwrap(), Some(RunId::from_i64(2)));
 }
@@ -113,7 +113,7 @@ fn live_runs_are_found_from_the_watermark_on() {
         committer.commit(&[txn(vec![run(id, &plan), entry(id, "[]", ended)])]).unwrap();
     }
     committer.commit(&[txn(vec![Write::LiveFrom { run: RunId::from_i64(3) }])]).unwrap();
-    let live = Reader::open(folder.path()).unwrap().live_runs().unwrap();
+    let live = Reader::open(folder.path()).unwrap().open_runs().unwrap();
     assert_eq!(live.iter().map(|live| live.run.as_i64()).collect::<Vec<_>>(), [3]);
 }
 
@@ -195,7 +195,7 @@ fn submissions_are_reported_in_order_and_the_rest_is_committed_at_the_end() {
     drop(store);
     let seen: Vec<u64> = reported.iter().collect();
     assert!(seen.is_sorted() && seen.last() == Some(&200), "{seen:?}");
-    assert_eq!(Reader::open(folder.path()).unwrap().live_runs().unwrap().len(), 200);
+    assert_eq!(Reader::open(folder.path()).unwrap().open_runs().unwrap().len(), 200);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_store_whose_commits_fail_says_so_and_can_be_closed() {
     store.submit(txn(vec![run(1, &plan)])).unwrap();
     assert!(matches!(reported.recv(), Ok(CommitReport::Trouble(StoreError::Sqlite { .. }))));
     drop(store);
-    assert_eq!(Reader::open(folder.path()).unwrap().live_runs().unwrap().len(), 1);
+    assert_eq!(Reader::open(folder.path()).unwrap().open_runs().unwrap().len(), 1);
 }
 
 fn artifact(committer: &Committer, bytes: &[u8]) -> Digest {

@@ -11,7 +11,9 @@ use trackside_spec::{Action as StepAction, Plan, StepIndex};
 use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronEntry, CronTable};
 
-use super::types::{Action, Carried, CarriedResult, History, Input, RunUpdate, StateChange, StepJob, StepResult};
+use super::types::{
+    Action, Carried, CarriedResult, History, Input, Revived, RunUpdate, StateChange, StepJob, StepResult,
+};
 
 /// How the core is set up.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,8 @@ pub(super) struct LiveRun {
     state: RunState,
     deadline: Option<i64>,
     outbox_open: u32,
+    /// Entries of its journal, handed over or on disk.
+    entries: u32,
     /// Events handed to the journal and not yet on disk.
     uncommitted: u32,
 }
@@ -128,9 +132,10 @@ impl Core {
     }
 
     /// Takes over a run that was under way when the node went down, and moves it on.
-    pub fn recover(&mut self, state: RunState, outbox_open: u32, now_ms: i64) -> Vec<Action> {
+    pub fn recover(&mut self, revived: Revived, outbox_open: u32, now_ms: i64) -> Vec<Action> {
+        let Revived { state, entries } = revived;
         let run = state.id();
-        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open, uncommitted: 0 });
+        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open, entries, uncommitted: 0 });
         self.command(run, Command::Recover, now_ms, Extras::default());
         self.take_actions()
     }
@@ -139,6 +144,12 @@ impl Core {
     #[must_use]
     pub fn live_runs(&self) -> usize {
         self.runs.len()
+    }
+
+    /// Whether something of this run is still to come.
+    #[must_use]
+    pub fn is_live(&self, run: RunId) -> bool {
+        self.runs.contains_key(&run)
     }
 
     /// Why nothing is acknowledged at the moment, if so.
@@ -205,7 +216,7 @@ impl Core {
     pub(super) fn begin(&mut self, new: NewRun, start: Command, extras: Extras) -> TxnNumber {
         let (run, now_ms) = (new.run, new.started_ms);
         let state = RunState::new(new.plan.clone(), run);
-        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open: 0, uncommitted: 0 });
+        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open: 0, entries: 0, uncommitted: 0 });
         let mut writes = vec![Write::Run(new)];
         writes.extend(extras.writes);
         writes.extend(self.watermark());
@@ -261,12 +272,8 @@ impl Core {
         };
         let done = Write::OutboxDone { id: row };
         let Some(live) = self.runs.get_mut(&run) else {
-            // The run had ended before the node went down: only its journal is left to write to.
-            let events = vec![event];
-            let txn = Txn { writes: vec![journal(run, now_ms, &events, None), done], artifacts: Vec::new() };
-            let number = self.submit(txn);
-            let update = RunUpdate { run, at_ms: now_ms, events: Arc::new(events), settled: true };
-            self.after(number, After::Publish(update));
+            tracing::error!(%run, "an outbox entry of a run that could not be read again was carried out");
+            self.submit(Txn { writes: vec![done], artifacts: Vec::new() });
             return;
         };
         live.outbox_open = live.outbox_open.saturating_sub(1);
@@ -306,10 +313,12 @@ impl Core {
         let mut writes = extras.writes;
         // The run's own row, when it is among the writes, must come before its first journal entry.
         if !events.is_empty() {
+            live.entries += 1;
             writes.push(journal(run, now_ms, &events, ended));
         }
+        let entry = live.entries;
         let number = self.submit(Txn { writes, artifacts: extras.artifacts });
-        let update = RunUpdate { run, at_ms: now_ms, events: Arc::new(events), settled: false };
+        let update = RunUpdate { run, at_ms: now_ms, events: Arc::new(events), entry, settled: false };
         self.after(number, After::Publish(update));
     }
 
@@ -409,7 +418,7 @@ impl Core {
             let Some((_, after)) = self.after_commit.pop_front() else { break };
             match after {
                 After::Publish(mut update) => {
-                    update.settled |= self.settle(update.run);
+                    update.settled = self.settle(update.run);
                     self.actions.push(Action::Publish(update));
                 }
                 After::Call(call) => self.actions.push(Action::Call(call)),

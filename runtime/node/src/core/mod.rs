@@ -10,6 +10,6 @@ mod types;
 
 pub use dispatch::{Core, CoreSettings};
 pub use types::{
-    Action, Carried, CarriedResult, Fire, FireAnswer, History, Input, LedgerEntry, OutboxItem, Reply, RunUpdate,
-    StateChange, StepJob, StepResult,
+    Action, Carried, CarriedResult, Fire, FireAnswer, History, Input, LedgerEntry, OutboxItem, Reply, Revived,
+    RunUpdate, StateChange, StepJob, StepResult,
 };

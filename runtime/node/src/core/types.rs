@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use trackside_engine::{Event, Outcome, RunId};
+use trackside_engine::{Event, Outcome, RunId, RunState};
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
@@ -196,6 +196,15 @@ pub enum CarriedResult {
     Refused(String),
 }
 
+/// A run read back from its journal.
+#[derive(Debug)]
+pub struct Revived {
+    /// Where it stands.
+    pub state: RunState,
+    /// How many entries its journal has.
+    pub entries: u32,
+}
+
 /// Committed events of one run.
 #[derive(Debug, Clone)]
 pub struct RunUpdate {
@@ -205,6 +214,8 @@ pub struct RunUpdate {
     pub at_ms: i64,
     /// What happened.
     pub events: Arc<Vec<Event>>,
+    /// How many journal entries the run has with this one: an update that brings no entry repeats the number.
+    pub entry: u32,
     /// The run has ended and everything that it staged has been carried out.
     pub settled: bool,
 }
