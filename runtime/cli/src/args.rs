@@ -73,7 +73,7 @@ pub enum Command {
     /// Look at runs
     #[command(subcommand)]
     Runs(commands::runs::Command),
-    /// Look at plugins
+    /// Make, build, test and look at plugins
     #[command(subcommand)]
     Plugin(commands::plugin::Command),
     /// Look at models and try them
