@@ -21,10 +21,10 @@ pub struct Case {
     /// The plugin's input, as in a workflow's step, but with values only.
     #[serde(default)]
     pub with: Value,
-    /// Artifacts by input port.
+    /// Artifacts by input port. For a WASI command: `stdin` is its standard input, all others are files below `/in`.
     #[serde(default)]
     pub artifacts: BTreeMap<String, OneOrMany>,
-    /// Arguments, standard input and so on of a WASI command, as in a workflow's step.
+    /// Arguments, environment, output and exit codes of a WASI command, as in a workflow's step.
     #[serde(default)]
     pub command: Option<Value>,
     /// Grants, as in a workflow's step.
@@ -66,10 +66,10 @@ pub struct Case {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany {
+    /// Several. First, because a list can be read as a structure as well.
+    Many(Vec<Content>),
     /// One.
     One(Content),
-    /// Several.
-    Many(Vec<Content>),
 }
 
 impl OneOrMany {
@@ -225,10 +225,10 @@ pub struct ExpectError {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrManyMade {
+    /// Several, or none. First, because a list can be read as a structure as well.
+    Many(Vec<ExpectArtifact>),
     /// One.
     One(ExpectArtifact),
-    /// Several.
-    Many(Vec<ExpectArtifact>),
 }
 
 impl OneOrManyMade {

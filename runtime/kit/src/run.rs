@@ -5,16 +5,18 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::DateTime;
 use serde_json::json;
-use trackside_sandbox::{CallLimits, LogLine, Plugin, StepCall, Usage};
+use trackside_sandbox::{CallLimits, CommandCall, CommandStdin, LogLine, Plugin, StepCall, Usage};
 use trackside_spec::{Action, ArtifactRef, PluginCall, load_workflow};
 
 use crate::{
-    case::{Case, Content},
+    case::{Case, Content, OneOrMany},
     compare::differences,
     error::KitError,
     fakes::Fakes,
 };
 
+/// The artifact that a WASI command reads as its standard input; all others lie below `/in`.
+const STDIN: &str = "stdin";
 /// What the plugin sees when the case names no time: 2026-01-01T00:00:00Z.
 const CLOCK_MS: u64 = 1_767_225_600_000;
 
@@ -48,21 +50,33 @@ pub async fn run_case(plugin: &Plugin, case: &Case, file: &Path) -> Result<CaseR
     if document.is_null() {
         document = json!({});
     }
+    let put = |name: &str, contents: &OneOrMany| {
+        let put = |content| artifact(content, name, file, &fakes).map_err(bad);
+        contents.all().iter().map(put).collect::<Result<Vec<_>, _>>()
+    };
     let mut inputs = BTreeMap::new();
-    for (port, contents) in &case.artifacts {
-        if plugin.descriptor().input(port).is_none() {
-            return Err(bad(format!("the plugin has no input port `{port}`")));
+    let mut command = command(case, &step).map_err(bad)?;
+    for (name, contents) in &case.artifacts {
+        let artifacts = put(name, contents)?;
+        match &mut command {
+            Some(command) if name == STDIN => {
+                command.stdin = artifacts.into_iter().next().map_or_else(CommandStdin::default, CommandStdin::Artifact);
+            }
+            Some(command) => command.files.extend(artifacts.into_iter().map(|artifact| (name.clone(), artifact))),
+            None if plugin.descriptor().input(name).is_none() => {
+                return Err(bad(format!("the plugin has no input port `{name}`")));
+            }
+            None => {
+                if let (Some(fields), [first, rest @ ..]) = (document.as_object_mut(), artifacts.as_slice()) {
+                    let value = match rest {
+                        [] => first.to_json(),
+                        _ => artifacts.iter().map(ArtifactRef::to_json).collect(),
+                    };
+                    fields.insert(name.clone(), value);
+                }
+                inputs.insert(name.clone(), artifacts);
+            }
         }
-        let put = |content| artifact(content, port, file, &fakes).map_err(bad);
-        let artifacts = contents.all().iter().map(put).collect::<Result<Vec<_>, _>>()?;
-        if let (Some(fields), [first, rest @ ..]) = (document.as_object_mut(), artifacts.as_slice()) {
-            let value = match rest {
-                [] => first.to_json(),
-                _ => artifacts.iter().map(ArtifactRef::to_json).collect(),
-            };
-            fields.insert(port.clone(), value);
-        }
-        inputs.insert(port.clone(), artifacts);
     }
     let call = StepCall {
         attempt: case.attempt,
@@ -70,6 +84,7 @@ pub async fn run_case(plugin: &Plugin, case: &Case, file: &Path) -> Result<CaseR
         trigger_kind: "test".to_owned(),
         input_json: document.to_string(),
         inputs,
+        command,
         limits: limits(&step),
         allow: step.allow.clone(),
         ..StepCall::new("test", format!("test-{}", case.seed), "test")
@@ -96,6 +111,12 @@ fn step(case: &Case, file: &Path) -> Result<PluginCall, KitError> {
         Some(Action::Plugin(call)) => Ok(call),
         _ => Err(KitError::BadCase { file: file.to_owned(), reason: "it calls no plugin".to_owned() }),
     }
+}
+
+/// How a WASI command is called; `None` for a case of a component.
+fn command(case: &Case, step: &PluginCall) -> Result<Option<CommandCall>, String> {
+    let (Some(given), Some(command)) = (&case.command, &step.command) else { return Ok(None) };
+    CommandCall::read(given, command.stdout, command.exit.clone()).map(Some)
 }
 
 fn limits(step: &PluginCall) -> CallLimits {

@@ -216,7 +216,9 @@ fn config(layout: Layout, parallel: bool) -> Config {
         .wasm_memory64(false)
         .wasm_tail_call(false)
         .wasm_relaxed_simd(false)
-        .wasm_multi_memory(false)
+        // Not for guests, whose modules may have one memory each: the code that wasmtime makes to connect the parts of a
+        // component has several, and without this its compiler panics.
+        .wasm_multi_memory(true)
         .wasm_stack_switching(false)
         .concurrency_support(false)
         .shared_memory(false);

@@ -312,18 +312,25 @@ fn sniff(bytes: &[u8], name: &str) -> Result<bool, LoadError> {
     Err(LoadError::NotAComponent { name: name.to_owned(), found, remedy })
 }
 
-/// Compiles on at most `threads` threads, which end with the compilation.
+/// Compiles on at most `threads` threads, which end with the compilation. A compiler that panics over what it was given
+/// refuses it.
 fn compile_bounded(
     engine: &Engine,
     bytes: &[u8],
     is_module: bool,
     threads: usize,
 ) -> wasmtime::Result<(Vec<u8>, cache::Code)> {
-    if threads <= 1 {
-        return cache::trust_compiler(engine, bytes, is_module);
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    pool.install(|| cache::trust_compiler(engine, bytes, is_module))
+    let compile = || {
+        if threads <= 1 {
+            return cache::trust_compiler(engine, bytes, is_module);
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        pool.install(|| cache::trust_compiler(engine, bytes, is_module))
+    };
+    // The compiler keeps nothing between two compilations that a panic could leave half done.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(compile)).unwrap_or_else(|_| {
+        wasmtime::bail!("the compiler panicked over it; the log above has the place: please report it")
+    })
 }
 
 /// Names of imports and exports, sorted. Only instances count: that is what the contract and WASI consist of.
