@@ -5,7 +5,7 @@ const sdk = "../../../plugins/sdk-c";
 
 pub fn build(b: *std.Build) void {
     const target = b.resolveTargetQuery(.{ .cpu_arch = .wasm32, .os_tag = .wasi });
-    const optimize = b.standardOptimizeOption(.{ .preferred_optimize_mode = .ReleaseSmall });
+    const optimize: std.builtin.OptimizeMode = .ReleaseSmall;
 
     const header = b.addTranslateC(.{ .root_source_file = b.path(sdk ++ "/trackside.h"), .target = target, .optimize = optimize });
     const root = b.createModule(.{
@@ -27,5 +27,7 @@ pub fn build(b: *std.Build) void {
     const plugin = b.addExecutable(.{ .name = "plugin", .root_module = root });
     plugin.wasi_exec_model = .reactor;
     plugin.rdynamic = true;
+    // Zig's own default is 16 MiB, which counts against the step's memory.
+    plugin.stack_size = 256 * 1024;
     b.installArtifact(plugin);
 }
