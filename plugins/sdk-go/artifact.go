@@ -17,6 +17,8 @@ const (
 	chunk = 64 << 10
 	// The most that the host takes in one call.
 	maxCall = 1 << 20
+	// The most that an input document or a value of the state has, unless the box allows more.
+	maxDocument = 2 << 20
 )
 
 // Artifact is immutable.
@@ -61,7 +63,7 @@ func (a *Artifact) OpenRange(offset, length int64) (io.ReadCloser, error) {
 func (a *Artifact) ReadAt(into []byte, offset int64) (int, error) {
 	read := 0
 	for read < len(into) {
-		part, err := call(artifactCases, a.Name, func() types.Result[[]byte, wit.ArtifactError] {
+		part, err := callFor(min(len(into)-read, maxCall), artifactCases, a.Name, func() types.Result[[]byte, wit.ArtifactError] {
 			return a.inner.ReadAt(uint64(offset)+uint64(read), uint32(min(len(into)-read, maxCall)))
 		})
 		if err != nil {
@@ -159,7 +161,7 @@ type reader struct {
 
 func (r *reader) Read(into []byte) (int, error) {
 	if len(r.rest) == 0 && !r.end && len(into) > 0 {
-		part, err := call(artifactCases, "", func() types.Result[[]byte, wit.ArtifactError] { return r.read(chunk) })
+		part, err := callFor(chunk, artifactCases, "", func() types.Result[[]byte, wit.ArtifactError] { return r.read(chunk) })
 		if err != nil {
 			return 0, err
 		}

@@ -124,9 +124,14 @@ var (
 
 type tagged interface{ Tag() uint8 }
 
-// Calls the host with the collector held off; `what` says what was being done.
+// Calls the host; `what` says what was being done.
 func call[T any, E tagged](cases []hostCase, what string, host func() types.Result[T, E]) (T, error) {
-	value, refused, ok := runtime.Call(host).Get()
+	return callFor(0, cases, what, host)
+}
+
+// As call, for results that may have `size` bytes.
+func callFor[T any, E tagged](size int, cases []hostCase, what string, host func() types.Result[T, E]) (T, error) {
+	value, refused, ok := runtime.CallFor(size, host).Get()
 	if ok {
 		return value, nil
 	}

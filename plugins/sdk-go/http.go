@@ -93,7 +93,7 @@ func (r *Response) Header(name string) string {
 // Read reads the body, as io.Reader.
 func (r *Response) Read(into []byte) (int, error) {
 	if len(r.rest) == 0 && !r.end && len(into) > 0 {
-		part, err := call(httpCases, "the response", func() types.Result[[]byte, wit.HttpError] { return r.inner.Read(chunk) })
+		part, err := callFor(chunk, httpCases, "the response", func() types.Result[[]byte, wit.HttpError] { return r.inner.Read(chunk) })
 		if err != nil {
 			return 0, err
 		}

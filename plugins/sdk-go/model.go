@@ -80,7 +80,7 @@ func (t *Tensor) Bytes() ([]byte, error) {
 	length := runtime.Call(t.inner.ByteLength)
 	data := make([]byte, 0, length)
 	for uint64(len(data)) < length {
-		part, err := call(inferenceCases, "", func() types.Result[[]byte, wit.InferenceError] {
+		part, err := callFor(maxCall, inferenceCases, "", func() types.Result[[]byte, wit.InferenceError] {
 			return t.inner.ReadAt(uint64(len(data)), maxCall)
 		})
 		if err != nil {

@@ -92,7 +92,7 @@ func attempt[In, Out any](run func(In, *Step) (Out, error)) (output string, err 
 		}
 	}()
 	var input In
-	document := runtime.Call(trackside_plugin_context.InputJson)
+	document := runtime.CallFor(maxDocument, trackside_plugin_context.InputJson)
 	if err := json.Unmarshal([]byte(document), &input); err != nil {
 		return "", Fatal("bad-input", "input: %w", err)
 	}

@@ -84,11 +84,12 @@ func (s State) Remove(key string) error {
 
 // Keys are all keys that start with prefix, sorted.
 func (s State) Keys(prefix string) ([]string, error) {
-	const page = 256
+	// Keys have at most 512 bytes.
+	const page, maxKey = 256, 512
 	var keys []string
 	after := types.None[string]()
 	for {
-		found, err := call(stateCases, "", func() types.Result[wit.Page, wit.StateError] {
+		found, err := callFor(page*maxKey, stateCases, "", func() types.Result[wit.Page, wit.StateError] {
 			return wit.ListKeys(s.scope, prefix, after, page)
 		})
 		if err != nil {
@@ -103,7 +104,7 @@ func (s State) Keys(prefix string) ([]string, error) {
 }
 
 func (s State) entry(key string) (types.Option[wit.Entry], error) {
-	return call(stateCases, "", func() types.Result[types.Option[wit.Entry], wit.StateError] { return wit.Get(s.scope, key) })
+	return callFor(maxDocument, stateCases, "", func() types.Result[types.Option[wit.Entry], wit.StateError] { return wit.Get(s.scope, key) })
 }
 
 func decode(key string, data []byte, value any) error {

@@ -21,8 +21,8 @@ if (positionals.length !== 1) fail("usage: build.mjs SOURCE [-o OUTPUT] [--engin
 
 const source = resolve(positionals[0]);
 const sdk = dirname(fileURLToPath(import.meta.url));
-// In a project the contract lies beside this file; in Trackside's own repository at its root.
-const wit = [join(sdk, "wit"), join(sdk, "../../wit")].find(existsSync) ?? fail("the contract (wit/) is missing");
+// In a project the contract lies beside this folder; in the repository of Trackside at its root.
+const wit = [join(sdk, "../wit"), join(sdk, "../../wit")].find(existsSync) ?? fail("the contract (wit/) is missing");
 
 const { build } = await tool("esbuild");
 const bundle = await build({

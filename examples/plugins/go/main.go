@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"time"
 
 	trackside "github.com/trackside/trackside/plugins/sdk-go"
@@ -67,7 +68,7 @@ func run(input Input, step *trackside.Step) (output Output, err error) {
 		}
 		output.Total = &total
 	}
-	step.Log.Info(file.Name, "lines", output.Lines, "matches", output.Matches)
+	step.Log.Info(fmt.Sprintf("%s: %d lines, %d with the pattern", file.Name, output.Lines, output.Matches))
 	return output, nil
 }
 

@@ -31,7 +31,7 @@ func build(output string, packages []string) error {
 	}
 	// Paths and times of this machine stay out, so that the same sources give the same bytes. Function names are not
 	// part of the symbol table: panics show them all the same.
-	arguments := []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", output}
+	arguments := []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-w -buildid=", "-o", output}
 	command := exec.Command("go", append(arguments, packages...)...)
 	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr

@@ -1,29 +1,39 @@
 // Package runtime is what the generated bindings stand on: memory for the calling convention, and handles.
 //
 // While the host puts results into this component's memory it calls `cabi_realloc`, and the component model forbids any
-// call out of the component meanwhile. Go's collector reads the clock, which is such a call. So it must not run then:
-// Call switches it off around every call to the host.
+// call out of the component meanwhile. Go's allocator reads the clock, which is such a call, whenever a collection starts
+// or the heap grows. So nothing may be allocated then: Call sets memory aside before every call to the host, and
+// `cabi_realloc` only hands it out. The collector stays on and runs between calls, as in any program.
 package runtime
 
 import (
 	"runtime"
-	"runtime/debug"
 	"unsafe"
 )
 
-// Blocks that the host was given in the current call. The references keep them from the collector until the call's
-// result refers to them itself.
-var given []unsafe.Pointer
+const (
+	// What every call finds set aside: texts, attributes, headers.
+	reserve = 128 << 10
+	// Blocks are larger than that, so that most calls allocate none. A block lives as long as something in it does.
+	block = 512 << 10
+)
 
-// Call runs one call to the host with the collector off. Allocations grow the heap meanwhile; the collector looks at it
-// right after.
-func Call[T any](call func() T) T {
-	before := debug.SetGCPercent(-1)
-	result := call()
-	clear(given)
-	given = given[:0]
-	debug.SetGCPercent(before)
-	return result
+// What is set aside for the host, and how much of it is used. The elements are words, for their alignment.
+var (
+	aside []uint64
+	used  uintptr
+)
+
+// Call runs one call to the host whose results are small.
+func Call[T any](call func() T) T { return CallFor(0, call) }
+
+// CallFor runs one call to the host whose results may have `size` bytes more.
+func CallFor[T any](size int, call func() T) T {
+	needed := uintptr(reserve + size)
+	if used+needed > uintptr(len(aside))*8 {
+		aside, used = make([]uint64, max(needed, block)/8+1), 0
+	}
+	return call()
 }
 
 // Handle is an owned resource of the host; zero when it was given away or dropped.
@@ -80,18 +90,28 @@ func init() { started = true }
 //go:wasmexport cabi_realloc
 func realloc(old unsafe.Pointer, oldSize, align, size uintptr) unsafe.Pointer {
 	if !started {
-		base := uintptr(unsafe.Pointer(&early))
-		at := (base+earlyUsed+align-1)&^(align-1) - base
-		earlyUsed = at + size
-		return unsafe.Pointer(&early[earlyUsed-size : earlyUsed][0])
+		return take(unsafe.Pointer(&early), len(early), &earlyUsed, align, size)
 	}
 	if size == 0 {
 		return nil
 	}
-	pointer := allocate(size, align)
+	pointer := take(unsafe.Pointer(unsafe.SliceData(aside)), len(aside)*8, &used, align, size)
+	if pointer == nil {
+		// More than the contract lets the host give. The heap may have room; if it must grow, the step traps.
+		pointer = allocate(size, align)
+	}
 	if oldSize > 0 {
 		copy(unsafe.Slice((*byte)(pointer), size), unsafe.Slice((*byte)(old), oldSize))
 	}
-	given = append(given, pointer)
 	return pointer
+}
+
+// Cuts a piece off a block; nil when it has no room.
+func take(from unsafe.Pointer, length int, used *uintptr, align, size uintptr) unsafe.Pointer {
+	at := (uintptr(from)+*used+align-1)&^(align-1) - uintptr(from)
+	if at+size > uintptr(length) {
+		return nil
+	}
+	*used = at + size
+	return unsafe.Add(from, at)
 }
