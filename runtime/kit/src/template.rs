@@ -85,12 +85,20 @@ pub fn create(language: Language, name: &str, folder: &Path) -> Result<NewProjec
             write(&folder.join(&inside), &content.unwrap_or_default())?;
             files.push(inside);
         } else if let Some(inside) = language.sdk().and_then(|sdk| path.strip_prefix(sdk)) {
-            write(&folder.join("trackside/sdk").join(inside), content)?;
+            write(&folder.join("trackside/sdk").join(inside), &moved(content))?;
         } else if language.sdk().is_some() && path.starts_with("wit/") {
             write(&folder.join("trackside").join(path), content)?;
         }
     }
     Ok(NewProject { folder: folder.to_owned(), files })
+}
+
+/// An SDK's file where the contract lies beside the SDK: in the repository it is one folder further up.
+fn moved(content: &[u8]) -> Vec<u8> {
+    match std::str::from_utf8(content) {
+        Ok(text) => text.replace("\"../../wit\"", "\"../wit\"").into_bytes(),
+        Err(_) => content.to_vec(),
+    }
 }
 
 /// A template's text with the project's name in it.
