@@ -57,7 +57,7 @@ fn standard_output_becomes_an_artifact_that_the_next_program_reads() {
   dump:
     plugin: boolector
     command:
-      args: [--smt2, --dump-smt2, /in/a.smt2]
+      args: [--smt2, --dump-smt, /in/a.smt2]
       files: { a.smt2: \"${trigger.file}\" }
       stdout: artifact
   solve:
