@@ -215,7 +215,7 @@ fn judge(
     let code = match end {
         End::Itself(Ok(code)) => code,
         End::Itself(Err(error)) => match error.downcast_ref::<I32Exit>() {
-            #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "an exit code is its low byte")]
+            #[expect(clippy::cast_sign_loss, reason = "an exit code is its low byte")]
             Some(I32Exit(code)) => (code & 0xff) as u8,
             None => return Err(Box::new(explain(&error, run::circumstances(store, limits)))),
         },

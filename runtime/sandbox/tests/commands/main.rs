@@ -16,7 +16,7 @@ use support::{Bench, TestHost, runtime};
 use trackside_sandbox::{CommandCall, StepCall, StepReport};
 use trackside_spec::{ArtifactRef, CommandStdout, Digest};
 
-pub fn call(command: CommandCall) -> StepCall {
+fn call(command: CommandCall) -> StepCall {
     let mut call = StepCall::new("flow", "run-1", "tool");
     call.command = Some(command);
     call.limits.memory = 64 << 20;
@@ -25,21 +25,21 @@ pub fn call(command: CommandCall) -> StepCall {
     call
 }
 
-pub fn text() -> CommandCall {
+fn text() -> CommandCall {
     CommandCall { stdout: CommandStdout::Text, ..CommandCall::default() }
 }
 
-pub fn run_on(bytes: &[u8], call: StepCall, host: &Arc<TestHost>) -> StepReport {
+fn run_on(bytes: &[u8], call: StepCall, host: &Arc<TestHost>) -> StepReport {
     let plugin = Bench::new().sandbox.load(bytes, "tool").unwrap();
     runtime().block_on(plugin.run(call, host.clone()))
 }
 
-pub fn run(bytes: &[u8], command: CommandCall) -> StepReport {
+fn run(bytes: &[u8], command: CommandCall) -> StepReport {
     run_on(bytes, call(command), &Arc::new(TestHost::new()))
 }
 
 /// Puts an artifact with this content.
-pub fn put(host: &TestHost, content: &[u8]) -> ArtifactRef {
+fn put(host: &TestHost, content: &[u8]) -> ArtifactRef {
     let digest = Digest::of(content);
     std::fs::write(host.path(&digest), content).unwrap();
     ArtifactRef { digest, name: "a.txt".into(), media_type: "text/plain".into(), size: content.len() as u64 }
