@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use trackside_spec::{ExprError, Plan, Scope, StepIndex};
+use trackside_spec::{ExprError, Plan, PluginCall, Scope, StepIndex};
 
 use crate::{
     event::{Event, RunEnd, RunError, SkipReason, StepError},
@@ -345,6 +345,20 @@ impl RunState {
             trackside_spec::Action::Model(call) => &call.inputs,
         };
         self.with_scope(|scope| template.eval(scope))
+    }
+
+    /// What a step that is a WASI command is called with, every expression evaluated; `None` when it says nothing of
+    /// that.
+    ///
+    /// # Errors
+    /// When an expression fails (a missing key, a wrong type).
+    pub fn command(&self, step: StepIndex) -> Result<Option<Value>, ExprError> {
+        match &self.plan.step(step).action {
+            trackside_spec::Action::Plugin(PluginCall { command: Some(command), .. }) => {
+                self.with_scope(|scope| command.given.eval(scope)).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn with_scope<T>(&self, evaluate: impl FnOnce(&Scope<'_>) -> T) -> T {

@@ -4,7 +4,8 @@ use std::{fs::File, io, io::Write, sync::Arc, time::Instant};
 
 use trackside_models::{CancelToken, Model};
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StateScope, StepHost,
+    ArtifactSink, BoxFuture, InputFolder, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StateScope,
+    StepHost,
 };
 use trackside_spec::{ArtifactRef, Tensor};
 use trackside_store::{Artifacts, Clock};
@@ -45,6 +46,14 @@ pub fn scope_name(scope: StateScope, step: &str) -> String {
 impl StepHost for NodeHost {
     fn open_artifact(&self, artifact: &ArtifactRef) -> io::Result<File> {
         self.artifacts.open_artifact(&artifact.digest)
+    }
+
+    fn input_folder(&self, files: &[(String, ArtifactRef)]) -> io::Result<InputFolder> {
+        let folder = InputFolder::new(&self.artifacts.temporary())?;
+        for (name, artifact) in files {
+            folder.link(name, &self.artifacts.path(&artifact.digest))?;
+        }
+        Ok(folder)
     }
 
     fn create_artifact(&self) -> io::Result<Box<dyn ArtifactSink>> {

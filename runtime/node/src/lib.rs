@@ -5,6 +5,7 @@
 
 mod bundled;
 mod carrier;
+mod command_step;
 pub mod core;
 mod deliver;
 mod dispatcher;

@@ -10,6 +10,7 @@ use trackside_sandbox::{
 use trackside_spec::{Action, Allow, ArtifactRef, PluginCall};
 
 use crate::{
+    command_step,
     core::{OutboxItem, StateChange, StepJob, StepResult},
     deliver::{Delivery, Present},
     executor::{Workshop, failed},
@@ -37,6 +38,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         other => return Err(StepError::fatal("bad-input", format!("`with` must be an object, not {other}"))),
     };
     let inputs = ports(workshop, call, &plugin, &mut input).await?;
+    let command = command_step::given(workshop, call, job).await?;
     let request = StepCall {
         attempt: job.attempt,
         idempotency_key: format!("{}/{}", job.run, step.id),
@@ -45,6 +47,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         trigger: attributes(&job.trigger),
         input_json: Value::Object(input).to_string(),
         inputs,
+        command,
         limits: limits(workshop, call),
         allow: granted(workshop, &call.allow),
         cancel,

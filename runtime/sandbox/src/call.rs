@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use trackside_spec::{Allow, ArtifactRef};
 
-use crate::cancel::CancelToken;
+use crate::{cancel::CancelToken, command::call::CommandCall};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -31,6 +31,8 @@ pub struct StepCall {
     pub input_json: String,
     /// Artifacts by input port.
     pub inputs: BTreeMap<String, Vec<ArtifactRef>>,
+    /// What a WASI command is called with. For a plugin that is none it must be `None`.
+    pub command: Option<CommandCall>,
     /// Bounds of this call.
     pub limits: CallLimits,
     /// What the step may do beyond computing.
@@ -56,6 +58,7 @@ impl StepCall {
             trigger: Vec::new(),
             input_json: "{}".to_owned(),
             inputs: BTreeMap::new(),
+            command: None,
             limits: CallLimits::default(),
             allow: Allow::default(),
             cancel: CancelToken::new(),

@@ -10,6 +10,7 @@ use wasmtime::{Config, Engine, Memory, MemoryType, Store, WasmBacktraceDetails, 
 
 use crate::{
     cache::CodeCache,
+    command,
     error::{LoadError, SandboxError},
     host,
     net::tls::Tls,
@@ -86,6 +87,7 @@ pub(crate) struct Shared {
     layout: Layout,
     /// Made on the first load: a node without plugin steps never pays for it.
     linker: OnceLock<Linker<CallData>>,
+    pub(crate) command_linkers: command::Linkers,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -114,6 +116,7 @@ impl Sandbox {
                 slots,
                 layout,
                 linker: OnceLock::new(),
+                command_linkers: command::Linkers::default(),
             }),
         })
     }

@@ -153,6 +153,36 @@ pub enum LoadError {
         /// What is wrong.
         reason: String,
     },
+    /// A core module that is no program.
+    #[error("[TS-0320] plugin `{name}` is a core module and cannot be run: {found}; {remedy}")]
+    NotACommand {
+        /// The plugin.
+        name: String,
+        /// What is wrong with it.
+        found: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A program that needs imports that no program gets.
+    #[error("[TS-0321] plugin `{name}` is a WASI command and imports what no command is given: {imports}; {remedy}")]
+    CommandImports {
+        /// The plugin.
+        name: String,
+        /// The imports.
+        imports: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The names fit WASI, the types do not, or it uses a function that preview 1 does not have.
+    #[error(
+        "[TS-0322] plugin `{name}` is a WASI command and does not fit WASI: {reason}; build it again with a current toolchain"
+    )]
+    CommandDoesNotFit {
+        /// The plugin.
+        name: String,
+        /// The linker's words.
+        reason: String,
+    },
     /// The node's own fault: the contract could not be linked.
     #[error("[TS-0319] failed to prepare the plugin contract: {0}; this is a defect of the node, please report it")]
     Internal(String),
@@ -173,6 +203,9 @@ impl LoadError {
             Self::Describe { .. } => "TS-0317",
             Self::BadDescriptor { .. } => "TS-0318",
             Self::Internal(_) => "TS-0319",
+            Self::NotACommand { .. } => "TS-0320",
+            Self::CommandImports { .. } => "TS-0321",
+            Self::CommandDoesNotFit { .. } => "TS-0322",
         }
     }
 }

@@ -19,7 +19,7 @@ const STACK: &str = "the call stack is full: the recursion is too deep, or it ne
 pub struct StepFailure {
     /// Stable, kebab-case. The sandbox's own: `trap`, `panic`, `out-of-memory`, `stack-overflow`, `cpu-limit`,
     /// `wall-limit`, `host-limit`, `exit`, `bad-output`, `output-too-large`, `bad-input`, `missing-output`,
-    /// `cancelled`, `host-error`. Everything else is the guest's.
+    /// `cancelled`, `host-error`, `exit-code` (a WASI command's). Everything else is the guest's.
     pub code: String,
     /// Whether trying again can help.
     pub retryable: bool,

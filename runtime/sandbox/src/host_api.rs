@@ -4,7 +4,7 @@ use std::{fs::File, future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, ti
 
 use trackside_spec::{ArtifactRef, ElementType, Tensor};
 
-use crate::report::StateScope;
+use crate::{command::folder::InputFolder, report::StateScope};
 
 /// A boxed future, so that the traits can be used through `dyn`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -18,6 +18,19 @@ pub trait StepHost: Send + Sync + 'static {
     /// # Errors
     /// `NotFound` becomes the contract's `not-found`; everything else is an I/O error to the guest.
     fn open_artifact(&self, artifact: &ArtifactRef) -> io::Result<File>;
+
+    /// A folder with these artifacts under these names, for a WASI command to read. Called where blocking is allowed.
+    /// A host whose artifacts are files links them instead of copying.
+    ///
+    /// # Errors
+    /// When an artifact is not there, a name is none, or the folder cannot be made.
+    fn input_folder(&self, files: &[(String, ArtifactRef)]) -> io::Result<InputFolder> {
+        let folder = InputFolder::new(&std::env::temp_dir())?;
+        for (name, artifact) in files {
+            folder.copy(name, &mut self.open_artifact(artifact)?)?;
+        }
+        Ok(folder)
+    }
 
     /// Begins a new artifact. Called where blocking is allowed.
     ///

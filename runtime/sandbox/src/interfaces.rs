@@ -62,12 +62,18 @@ pub(crate) fn check(name: &str, imports: &[String], exports: &[String]) -> Resul
 fn is_offered(full: &str) -> bool {
     match Name::parse(full) {
         Some(Name { package: PACKAGE, interface, .. }) => OURS.contains(&interface),
-        Some(Name { package, version, .. }) => WASI.contains(&package) && version.starts_with("0.2."),
+        Some(_) => is_wasi(full),
         None => false,
     }
 }
 
-fn list(names: &[String]) -> String {
+/// Whether it is an interface of WASI that is linked.
+pub(crate) fn is_wasi(full: &str) -> bool {
+    Name::parse(full).is_some_and(|name| WASI.contains(&name.package) && name.version.starts_with("0.2."))
+}
+
+/// Names for a message.
+pub(crate) fn list(names: &[String]) -> String {
     const SHOWN: usize = 8;
     if names.is_empty() {
         return "nothing".to_owned();

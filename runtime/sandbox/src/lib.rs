@@ -1,4 +1,4 @@
-//! Runs plugins: WebAssembly components that can do only what a workflow grants them.
+//! Runs plugins: WebAssembly components, and WASI commands, that can do only what a workflow grants them.
 //!
 //! The node calls this room. It loads a component once ([`Sandbox::load`]) and runs it once per attempt of a step
 //! ([`Plugin::run`]), each time in a fresh instance with bounds on memory, processor time, wall clock and everything
@@ -11,6 +11,7 @@ mod bindings;
 mod cache;
 mod call;
 mod cancel;
+mod command;
 mod descriptor;
 mod engine;
 mod error;
@@ -37,6 +38,10 @@ mod wasi;
 
 pub use call::{CallLimits, StepCall};
 pub use cancel::CancelToken;
+pub use command::{
+    call::{CommandCall, CommandStdin},
+    folder::InputFolder,
+};
 pub use descriptor::{Descriptor, Port, Want};
 pub use engine::{Layout, Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};

@@ -19,6 +19,16 @@ pub(crate) enum Bad {
 
 /// Checks that `text` is JSON within the limits and fits `schema`.
 pub(crate) fn check(text: &str, limit: usize, schema: &JsonSchema) -> Result<(), Bad> {
+    match schema.problem(&parse(text, limit)?) {
+        Some(problem) => {
+            Err(Bad::Document(format!("the output does not fit the plugin's own output schema: {problem}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The JSON document that `text` is, if it is one within the limits.
+pub(crate) fn parse(text: &str, limit: usize) -> Result<Value, Bad> {
     if text.len() > limit {
         return Err(Bad::TooLarge { size: text.len(), limit });
     }
@@ -26,16 +36,10 @@ pub(crate) fn check(text: &str, limit: usize, schema: &JsonSchema) -> Result<(),
     if depth(text) > DEPTH {
         return Err(Bad::Document(format!("the output is nested deeper than {DEPTH} levels")));
     }
-    let value: Value = serde_json::from_str(text).map_err(|error| {
+    serde_json::from_str(text).map_err(|error| {
         let shown = crate::recorder::one_line(&text.chars().take(60).collect::<String>());
         Bad::Document(format!("the output is not JSON: {error}; it begins with `{shown}`"))
-    })?;
-    match schema.problem(&value) {
-        Some(problem) => {
-            Err(Bad::Document(format!("the output does not fit the plugin's own output schema: {problem}")))
-        }
-        None => Ok(()),
-    }
+    })
 }
 
 /// The deepest nesting of brackets outside strings.

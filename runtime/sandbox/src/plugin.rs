@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use serde::{Deserialize, Serialize};
 use trackside_spec::{Digest, JsonSchema};
 use wasmtime::{
-    Engine,
+    Engine, Module,
     component::{Component, types::ComponentItem},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     bindings::PluginPre,
     cache::{self, Lookup},
     call::StepCall,
+    command::{self, Form, about::about, kind},
     descriptor::Descriptor,
     engine::Shared,
     error::LoadError,
@@ -29,13 +30,21 @@ const SIZE: usize = 64 << 20;
 /// A plugin that is compiled, checked and ready. It keeps no state between calls.
 pub struct Plugin {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) pre: PluginPre<CallData>,
+    program: Program,
     pub(crate) descriptor: Arc<Descriptor>,
     pub(crate) schemas: Schemas,
     name: String,
     digest: Digest,
     imports: Vec<String>,
     cache: CacheOutcome,
+}
+
+/// The kinds of code that a step can be.
+enum Program {
+    /// A component of the contract's world.
+    Plugin(PluginPre<CallData>),
+    /// A WASI command.
+    Command(command::Program),
 }
 
 /// Where a plugin's native code came from.
@@ -73,7 +82,10 @@ impl Schemas {
 /// What is kept beside the code, under the same MAC, so that a plugin from the cache runs no code to be loaded.
 #[derive(Serialize, Deserialize)]
 struct Notes {
-    descriptor: Descriptor,
+    /// What a plugin of the contract said of itself.
+    descriptor: Option<Descriptor>,
+    /// Which form a WASI command has.
+    command: Option<Form>,
     imports: Vec<String>,
 }
 
@@ -85,7 +97,7 @@ impl std::fmt::Debug for Plugin {
 
 impl Plugin {
     pub(crate) fn load(shared: &Arc<Shared>, bytes: &[u8], name: &str) -> Result<Self, LoadError> {
-        sniff(bytes, name)?;
+        let is_module = sniff(bytes, name)?;
         let digest = Digest::of(bytes);
         let outcome = match shared.cache.get(&digest) {
             Lookup::Hit { code, notes } => match Self::from_cache(shared, code, &notes, name, digest) {
@@ -98,7 +110,7 @@ impl Plugin {
         if let CacheOutcome::Recompiled { reason } = &outcome {
             tracing::warn!(plugin = name, "the compiled code in the cache is not used: {reason}; compiling again");
         }
-        Self::compile(shared, bytes, name, digest, outcome)
+        Self::compile(shared, bytes, is_module, name, digest, outcome)
     }
 
     fn from_cache(
@@ -109,14 +121,35 @@ impl Plugin {
         digest: Digest,
     ) -> Result<Self, String> {
         let notes: Notes = serde_json::from_slice(notes).map_err(|error| error.to_string())?;
-        let component = cache::load(&shared.engine, code).map_err(|error| format!("{error:#}"))?;
-        let linker = shared.linker().map_err(|error| error.to_string())?;
-        let pre = linker.instantiate_pre(&component).and_then(PluginPre::new);
+        let words = |error: wasmtime::Error| format!("{error:#}");
+        let (linkers, engine) = (&shared.command_linkers, &shared.engine);
+        let (program, descriptor) = match (notes.command, notes.descriptor) {
+            (Some(form), _) => {
+                let command = match form {
+                    Form::Module => {
+                        let module = cache::load(engine, code).map_err(words)?;
+                        command::Program::module(linkers, engine, &module, name)
+                    }
+                    Form::Component => {
+                        let component = cache::load(engine, code).map_err(words)?;
+                        command::Program::component(linkers, engine, &component, &notes.imports, name)
+                    }
+                };
+                (Program::Command(command.map_err(|error| error.to_string())?), about(name, form, digest))
+            }
+            (None, Some(descriptor)) => {
+                let component = cache::load(engine, code).map_err(words)?;
+                let linker = shared.linker().map_err(|error| error.to_string())?;
+                let pre = linker.instantiate_pre(&component).and_then(PluginPre::new).map_err(words)?;
+                (Program::Plugin(pre), descriptor)
+            }
+            (None, None) => return Err("its notes say nothing of what it is".to_owned()),
+        };
         Ok(Self {
             shared: shared.clone(),
-            pre: pre.map_err(|error| format!("{error:#}"))?,
-            schemas: Schemas::compile(&notes.descriptor)?,
-            descriptor: Arc::new(notes.descriptor),
+            program,
+            schemas: Schemas::compile(&descriptor)?,
+            descriptor: Arc::new(descriptor),
             name: name.to_owned(),
             digest,
             imports: notes.imports,
@@ -127,6 +160,7 @@ impl Plugin {
     fn compile(
         shared: &Arc<Shared>,
         bytes: &[u8],
+        is_module: bool,
         name: &str,
         digest: Digest,
         outcome: CacheOutcome,
@@ -134,22 +168,37 @@ impl Plugin {
         let begin = Instant::now();
         let failed =
             |reason: wasmtime::Error| LoadError::Compile { name: name.to_owned(), reason: format!("{reason:#}") };
-        let (native, code) = compile_bounded(&shared.engine, bytes, shared.compile_threads).map_err(failed)?;
-        let component = cache::load(&shared.engine, code).map_err(failed)?;
+        let (native, code) =
+            compile_bounded(&shared.engine, bytes, is_module, shared.compile_threads).map_err(failed)?;
         tracing::debug!(plugin = name, bytes = bytes.len(), took = ?begin.elapsed(), "compiled");
 
-        let (imports, exports) = names(&component, &shared.engine);
-        interfaces::check(name, &imports, &exports)?;
-        let misfit =
-            |error: wasmtime::Error| LoadError::DoesNotFit { name: name.to_owned(), reason: format!("{error:#}") };
-        let pre = shared.linker()?.instantiate_pre(&component).and_then(PluginPre::new).map_err(misfit)?;
-        let raw =
-            run::describe(shared, &pre).map_err(|reason| LoadError::Describe { name: name.to_owned(), reason })?;
+        let (linkers, engine) = (&shared.command_linkers, &shared.engine);
+        let (program, described, imports) = if is_module {
+            let module: Module = cache::load(engine, code).map_err(failed)?;
+            let imports = kind::module_imports(&module);
+            (Program::Command(command::Program::module(linkers, engine, &module, name)?), None, imports)
+        } else {
+            let component = cache::load(engine, code).map_err(failed)?;
+            let (imports, exports) = names(&component, engine);
+            if kind::is_command(&exports) {
+                let command = command::Program::component(linkers, engine, &component, &imports, name)?;
+                (Program::Command(command), None, imports)
+            } else {
+                interfaces::check(name, &imports, &exports)?;
+                let (pre, descriptor) = contracted(shared, &component, name)?;
+                (Program::Plugin(pre), Some(descriptor), imports)
+            }
+        };
+        let form = program.command_form();
+        let descriptor = match (&described, form) {
+            (None, Some(form)) => about(name, form, digest),
+            (Some(descriptor), _) => descriptor.clone(),
+            (None, None) => return Err(LoadError::Internal("a plugin without a description".to_owned())),
+        };
         let bad = |reason| LoadError::BadDescriptor { name: name.to_owned(), reason };
-        let descriptor = Descriptor::check(raw).map_err(bad)?;
         let schemas = Schemas::compile(&descriptor).map_err(bad)?;
 
-        let notes = Notes { descriptor, imports };
+        let notes = Notes { descriptor: described, command: form, imports };
         // A cache that cannot be written costs time at the next start, nothing else.
         let kept = serde_json::to_vec(&notes)
             .map_err(std::io::Error::other)
@@ -159,9 +208,9 @@ impl Plugin {
         }
         Ok(Self {
             shared: shared.clone(),
-            pre,
+            program,
             schemas,
-            descriptor: Arc::new(notes.descriptor),
+            descriptor: Arc::new(descriptor),
             name: name.to_owned(),
             digest,
             imports: notes.imports,
@@ -175,19 +224,25 @@ impl Plugin {
         &self.name
     }
 
-    /// Digest of the component.
+    /// Whether it is a WASI command, which is called with [`StepCall::command`].
+    #[must_use]
+    pub const fn is_command(&self) -> bool {
+        matches!(self.program, Program::Command(_))
+    }
+
+    /// Digest of the component or module.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// What it says about itself.
+    /// What it says about itself; of a WASI command, what can be said of any.
     #[must_use]
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
 
-    /// The interfaces that it imports, sorted.
+    /// The interfaces that it imports, sorted; of a core module, its functions.
     #[must_use]
     pub fn imports(&self) -> &[String] {
         &self.imports
@@ -202,12 +257,38 @@ impl Plugin {
     /// Runs one attempt of a step in an instance of its own. Whatever the guest does, the report comes, at the latest
     /// a moment after the wall limit. Must be called within a tokio runtime with timers.
     pub async fn run(&self, call: StepCall, host: Arc<dyn StepHost>) -> StepReport {
-        run::run(self, call, host).await
+        match &self.program {
+            Program::Plugin(pre) => run::run(self, pre, call, host).await,
+            Program::Command(program) => command::run::run(self, program, call, host).await,
+        }
     }
 }
 
-/// Tells what `bytes` are, unless they are a component.
-fn sniff(bytes: &[u8], name: &str) -> Result<(), LoadError> {
+impl Program {
+    const fn command_form(&self) -> Option<Form> {
+        match self {
+            Self::Plugin(_) => None,
+            Self::Command(program) => Some(program.form()),
+        }
+    }
+}
+
+/// Links a component of the contract's world and asks it who it is.
+fn contracted(
+    shared: &Arc<Shared>,
+    component: &Component,
+    name: &str,
+) -> Result<(PluginPre<CallData>, Descriptor), LoadError> {
+    let misfit = |error: wasmtime::Error| LoadError::DoesNotFit { name: name.to_owned(), reason: format!("{error:#}") };
+    let pre = shared.linker()?.instantiate_pre(component).and_then(PluginPre::new).map_err(misfit)?;
+    let raw = run::describe(shared, &pre).map_err(|reason| LoadError::Describe { name: name.to_owned(), reason })?;
+    let checked = Descriptor::check(raw);
+    let descriptor = checked.map_err(|reason| LoadError::BadDescriptor { name: name.to_owned(), reason })?;
+    Ok((pre, descriptor))
+}
+
+/// Tells what `bytes` are, unless they are a core module (true) or a component (false).
+fn sniff(bytes: &[u8], name: &str) -> Result<bool, LoadError> {
     if bytes.len() > SIZE {
         return Err(LoadError::TooLarge { name: name.to_owned(), size: bytes.len(), limit: SIZE });
     }
@@ -218,11 +299,8 @@ fn sniff(bytes: &[u8], name: &str) -> Result<(), LoadError> {
         ("native code that some engine compiled before", "give the .wasm file that it was made of")
     } else {
         match bytes {
-            [0, b'a', b's', b'm', _, _, 1, 0, ..] => return Ok(()),
-            [0, b'a', b's', b'm', _, _, 0, 0, ..] => (
-                "a core module",
-                "build for target wasm32-wasip2, or make a component of it with `wasm-tools component new`",
-            ),
+            [0, b'a', b's', b'm', _, _, 1, 0, ..] => return Ok(false),
+            [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => return Ok(true),
             [0, b'a', b's', b'm', ..] => ("WebAssembly of an unknown version", "update the node"),
             [0x7f, b'E', b'L', b'F', ..] => ("an ELF file for some operating system", "build for target wasm32-wasip2"),
             _ if bytes.trim_ascii_start().starts_with(b"(") => {
@@ -235,12 +313,17 @@ fn sniff(bytes: &[u8], name: &str) -> Result<(), LoadError> {
 }
 
 /// Compiles on at most `threads` threads, which end with the compilation.
-fn compile_bounded(engine: &Engine, bytes: &[u8], threads: usize) -> wasmtime::Result<(Vec<u8>, cache::Code)> {
+fn compile_bounded(
+    engine: &Engine,
+    bytes: &[u8],
+    is_module: bool,
+    threads: usize,
+) -> wasmtime::Result<(Vec<u8>, cache::Code)> {
     if threads <= 1 {
-        return cache::trust_compiler(engine, bytes);
+        return cache::trust_compiler(engine, bytes, is_module);
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    pool.install(|| cache::trust_compiler(engine, bytes))
+    pool.install(|| cache::trust_compiler(engine, bytes, is_module))
 }
 
 /// Names of imports and exports, sorted. Only instances count: that is what the contract and WASI consist of.

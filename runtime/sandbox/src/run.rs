@@ -19,6 +19,7 @@ use crate::{
     failure::{Circumstances, StepFailure, Stopped, explain},
     host::metrics::micros,
     host_api::StepHost,
+    limiter::Limiter,
     meter::Meter,
     nobody::Nobody,
     output,
@@ -26,6 +27,7 @@ use crate::{
     recorder::{clip, one_line},
     report::{Outcome, StepReport, Usage},
     store_data::{CallData, HANDLES, Purpose},
+    wasi::SharedRecorder,
 };
 
 /// What one host call may move from the guest to the host, in bytes.
@@ -33,7 +35,7 @@ const HOSTCALL_FUEL: usize = 4 << 20;
 const DESCRIBE_LIMITS: (u64, Duration, Duration) = (256 << 20, Duration::from_secs(2), Duration::from_secs(10));
 
 /// How the guest's code came to its end.
-enum End<T> {
+pub(crate) enum End<T> {
     /// It returned, trapped, or used up its CPU time.
     Itself(wasmtime::Result<T>),
     /// The wall limit passed.
@@ -42,9 +44,31 @@ enum End<T> {
     Cancelled,
 }
 
-pub(crate) async fn run(plugin: &Plugin, mut call: StepCall, host: Arc<dyn StepHost>) -> StepReport {
+/// What the bounds around a guest need of its store's data.
+pub(crate) trait Bounded: Send + 'static {
+    /// Bounds memory, tables and instances.
+    fn limiter(&mut self) -> &mut Limiter;
+
+    /// The same, to look at.
+    fn limits_met(&self) -> &Limiter;
+
+    /// What the guest has said.
+    fn recorder(&self) -> &SharedRecorder;
+}
+
+pub(crate) async fn run(
+    plugin: &Plugin,
+    pre: &PluginPre<CallData>,
+    mut call: StepCall,
+    host: Arc<dyn StepHost>,
+) -> StepReport {
     let begin = Instant::now();
     call.limits = call.limits.clamped();
+    if call.command.is_some() {
+        let message =
+            format!("{} is a component of the contract, not a WASI command: it takes no `command`", plugin.name());
+        return StepReport::failed(StepFailure::new("bad-input", message));
+    }
     if let Some(failure) = input_problem(plugin, &call) {
         return StepReport::failed(failure);
     }
@@ -59,7 +83,7 @@ pub(crate) async fn run(plugin: &Plugin, mut call: StepCall, host: Arc<dyn StepH
     };
     let ready = OnceLock::new();
     let guest = meter.run(&plugin.shared.ticker, async {
-        let instance = plugin.pre.instantiate_async(&mut store).await?;
+        let instance = pre.instantiate_async(&mut store).await?;
         // Set once, right here.
         let _ = ready.set(micros(begin));
         instance.trackside_plugin_step().call_run(&mut store).await
@@ -111,9 +135,14 @@ pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Resul
 }
 
 /// A store with every bound in place before any guest code runs in it.
-fn store(shared: &Shared, data: CallData, limits: CallLimits, meter: &Arc<Meter>) -> wasmtime::Result<Store<CallData>> {
+pub(crate) fn store<T: Bounded>(
+    shared: &Shared,
+    data: T,
+    limits: CallLimits,
+    meter: &Arc<Meter>,
+) -> wasmtime::Result<Store<T>> {
     let mut store = Store::try_new(&shared.engine, data)?;
-    store.limiter(|data| &mut data.limiter);
+    store.limiter(|data| data.limiter());
     // The result is moved out of the guest under the same bound as the arguments of its calls.
     store.set_hostcall_fuel(HOSTCALL_FUEL.max(limits.output_bytes.saturating_add(64 << 10)));
     store.set_max_component_handles(HANDLES);
@@ -130,7 +159,7 @@ fn store(shared: &Shared, data: CallData, limits: CallLimits, meter: &Arc<Meter>
 }
 
 /// Drives the guest until it ends, its time is over, or a cancel's grace is.
-async fn until<T>(
+pub(crate) async fn until<T>(
     guest: impl Future<Output = wasmtime::Result<T>>,
     begin: Instant,
     limits: CallLimits,
@@ -151,7 +180,7 @@ async fn until<T>(
 }
 
 /// Why a call cannot go well, found before anything is made for it.
-fn input_problem(plugin: &Plugin, call: &StepCall) -> Option<StepFailure> {
+pub(crate) fn input_problem(plugin: &Plugin, call: &StepCall) -> Option<StepFailure> {
     let (size, limit) = (call.input_json.len(), call.limits.input_bytes);
     if size > limit {
         return Some(StepFailure::new(
@@ -211,16 +240,20 @@ fn judge(
             format!("the result is larger than {} bytes: write large data to artifacts", limits.output_bytes),
         ),
         End::Itself(Err(error)) => explain(&error, circumstances(store, limits)),
-        End::Wall => {
-            let message = format!("did not end within {}; raise limits.wall if it needs more", show(limits.wall));
-            StepFailure { stderr_tail: tail(), ..StepFailure::new("wall-limit", message).retryable() }
-        }
-        End::Cancelled => {
-            let message = format!("was stopped {} after the cancel", show(limits.cancel_grace));
-            StepFailure { stderr_tail: tail(), ..StepFailure::new("cancelled", message) }
-        }
+        End::Wall | End::Cancelled => cut_short(&end, store, limits),
     };
     Err(Box::new(failure))
+}
+
+/// The failure of a guest that did not come to its own end.
+pub(crate) fn cut_short<T, D: Bounded>(end: &End<T>, store: &Store<D>, limits: &CallLimits) -> StepFailure {
+    let failure = if matches!(end, End::Cancelled) {
+        StepFailure::new("cancelled", format!("was stopped {} after the cancel", show(limits.cancel_grace)))
+    } else {
+        let message = format!("did not end within {}; raise limits.wall if it needs more", show(limits.wall));
+        StepFailure::new("wall-limit", message).retryable()
+    };
+    StepFailure { stderr_tail: store.data().recorder().lock().stderr_tail(), ..failure }
 }
 
 /// What is wrong with a result that a step returned as good.
@@ -252,7 +285,7 @@ fn is_oversized_result(error: &wasmtime::Error) -> bool {
 }
 
 /// A failure after a cancel is the cancel's.
-fn blame_cancel(failure: StepFailure, cancel: &CancelToken) -> StepFailure {
+pub(crate) fn blame_cancel(failure: StepFailure, cancel: &CancelToken) -> StepFailure {
     if !cancel.is_cancelled() || failure.code == "cancelled" {
         return failure;
     }
@@ -265,11 +298,11 @@ fn blame_cancel(failure: StepFailure, cancel: &CancelToken) -> StepFailure {
     }
 }
 
-fn circumstances(store: &Store<CallData>, limits: &CallLimits) -> Circumstances {
+pub(crate) fn circumstances<T: Bounded>(store: &Store<T>, limits: &CallLimits) -> Circumstances {
     let data = store.data();
     Circumstances {
-        refused: data.limiter.refused(),
-        stderr_tail: data.recorder.lock().stderr_tail(),
+        refused: data.limits_met().refused(),
+        stderr_tail: data.recorder().lock().stderr_tail(),
         cpu_limit: limits.cpu,
     }
 }
@@ -313,9 +346,14 @@ fn report(
 
 impl StepReport {
     /// The report of a call that never began.
-    fn failed(failure: StepFailure) -> Self {
+    pub(crate) fn failed(failure: StepFailure) -> Self {
+        Self { outcome: Err(failure), ..Self::empty() }
+    }
+
+    /// The report of a call that did nothing.
+    pub(crate) fn empty() -> Self {
         Self {
-            outcome: Err(failure),
+            outcome: Ok(Outcome::Skipped(String::new())),
             artifacts: Vec::new(),
             state_writes: Vec::new(),
             outbox: Vec::new(),

@@ -19,6 +19,7 @@ use crate::{
     net::tls::Tls,
     recorder::Recorder,
     report::{OutboxEntry, Usage},
+    run::Bounded,
     wasi::{self, SharedRecorder},
 };
 
@@ -132,6 +133,20 @@ impl CallData {
             self.denials.push(text.clone());
         }
         text
+    }
+}
+
+impl Bounded for CallData {
+    fn limiter(&mut self) -> &mut Limiter {
+        &mut self.limiter
+    }
+
+    fn limits_met(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    fn recorder(&self) -> &SharedRecorder {
+        &self.recorder
     }
 }
 

@@ -12,7 +12,7 @@ use rand_core::TryRng;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
-    HostMonotonicClock, HostWallClock, WasiCtx,
+    HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder,
     cli::{IsTerminal, StdoutStream},
     p2::{OutputStream, Pollable, StreamResult},
 };
@@ -46,14 +46,25 @@ impl SharedRecorder {
 /// The WASI context of one call. A step without direct effects sees the logical time and randomness that depends only
 /// on its idempotency key, so that running it again gives the same result.
 pub(crate) fn context(call: &StepCall, host: &Arc<dyn StepHost>, recorder: &SharedRecorder) -> WasiCtx {
+    builder(call, host)
+        .stdout(TextStream { recorder: recorder.clone(), stream: Stream::Stdout })
+        .stderr(stderr(recorder))
+        .build()
+}
+
+/// Standard error, whose lines are logged.
+pub(crate) fn stderr(recorder: &SharedRecorder) -> impl StdoutStream + 'static {
+    TextStream { recorder: recorder.clone(), stream: Stream::Stderr }
+}
+
+/// Clocks and randomness, and nothing else.
+pub(crate) fn builder(call: &StepCall, host: &Arc<dyn StepHost>) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
         .max_random_size(RANDOM_LIMIT)
-        .stdout(TextStream { recorder: recorder.clone(), stream: Stream::Stdout })
-        .stderr(TextStream { recorder: recorder.clone(), stream: Stream::Stderr })
         .monotonic_clock(Monotonic(Instant::now()));
     if call.allow.has_direct_effects() {
         builder.wall_clock(LiveClock(host.clone()));
@@ -67,7 +78,7 @@ pub(crate) fn context(call: &StepCall, host: &Arc<dyn StepHost>, recorder: &Shar
             .insecure_random(seed("insecure"))
             .insecure_random_seed(u128::from_le_bytes(insecure_seed));
     }
-    builder.build()
+    builder
 }
 
 struct LiveClock(Arc<dyn StepHost>);

@@ -28,9 +28,8 @@ fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 
 #[test]
 fn what_is_no_component_is_named_for_what_it_is() {
-    let cases: [(&[u8], &str); 7] = [
+    let cases: [(&[u8], &str); 6] = [
         (b"", "empty"),
-        (b"\0asm\x01\0\0\0", "core module"),
         (b"\0asm\x63\0\x05\0", "unknown version"),
         (b"  (component)", "text"),
         (b"\x7fELF\x02\x01\x01", "ELF"),

@@ -251,10 +251,52 @@ pub struct PluginCall {
     pub plugin: String,
     /// The input document.
     pub with: Template,
+    /// How to call it when it is a WASI command.
+    pub command: Option<Command>,
     /// Bounds; every field has the node's default when the file says nothing.
     pub limits: Limits,
     /// What the step may do beyond computing. Empty: a pure function of its inputs.
     pub allow: Allow,
+}
+
+/// How a WASI command is called.
+#[derive(Debug)]
+pub struct Command {
+    /// An object: `args` (list of texts), `env` (names to texts), `stdin` (absent: the step's `with`), `files` (names
+    /// to artifacts, or to paths of the project where they are constant).
+    pub given: Template,
+    /// What standard output is.
+    pub stdout: CommandStdout,
+    /// What the exit code says.
+    pub exit: ExitCodes,
+}
+
+/// What the standard output of a WASI command is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CommandStdout {
+    /// A JSON document.
+    #[default]
+    Json,
+    /// A text, UTF-8.
+    Text,
+    /// Bytes: they become an artifact, output port `stdout`.
+    Artifact,
+}
+
+/// What the exit codes of a WASI command mean. A code that is in neither list is a failure for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExitCodes {
+    /// The step is done.
+    pub ok: Vec<u8>,
+    /// The step failed in a way that may pass.
+    pub retry: Vec<u8>,
+}
+
+impl Default for ExitCodes {
+    fn default() -> Self {
+        Self { ok: vec![0], retry: Vec::new() }
+    }
 }
 
 /// A call of a model.

@@ -69,6 +69,12 @@ impl Artifacts {
         self.root.join(&hex[..2]).join(hex)
     }
 
+    /// A folder on the same file system whose content goes when the store is opened next.
+    #[must_use]
+    pub fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
     /// Opens an artifact for reading.
     ///
     /// # Errors

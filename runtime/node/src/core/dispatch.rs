@@ -341,8 +341,9 @@ impl Core {
         let Some(live) = self.runs.get(&run) else { return };
         let state = &live.state;
         let plan = state.plan().clone();
-        let input = match state.input(step) {
-            Ok(input) => input,
+        let given = state.input(step).and_then(|input| Ok((input, state.command(step)?)));
+        let (input, given_command) = match given {
+            Ok(given) => given,
             Err(error) => {
                 let message = format!("the input of step `{}` can not be evaluated: {error}", plan.step(step).id);
                 let outcome = Outcome::Failed(StepError::fatal("bad-expression", message));
@@ -356,6 +357,7 @@ impl Core {
             step,
             attempt,
             input,
+            command: given_command,
             trigger: state.trigger().clone(),
             logical_time_ms: state.logical_time_ms(),
             plan: plan.clone(),

@@ -121,6 +121,8 @@ pub struct StepJob {
     pub attempt: u32,
     /// The step's `with` or `inputs`, evaluated.
     pub input: Value,
+    /// What a WASI command is called with, evaluated.
+    pub command: Option<Value>,
     /// The run's `trigger` document.
     pub trigger: Value,
     /// The time that the run is about.

@@ -18,7 +18,7 @@ use super::{entry, key::Key, native::Code};
 use crate::error::SandboxError;
 
 /// Part of every entry's name: entries of another build of this crate are never read.
-const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+contract-0.1.0+notes-1");
+const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+contract-0.1.0+notes-2");
 const SUFFIX: &str = ".code";
 const TEMPORARY: &str = ".new-";
 /// A temporary file that is older was left by a process that died.

@@ -1,4 +1,4 @@
-//! Turning verified native code into a component: the crate's only `unsafe`.
+//! Turning verified native code into a component or module: the crate's only `unsafe`.
 //!
 //! wasmtime cannot check native code; its contract is that the bytes were made by the same version of it and that
 //! nobody changes them while they are mapped. [`Code`] carries both promises in its type: a value of it is made only
@@ -15,7 +15,7 @@ use std::{
 };
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-use wasmtime::{Engine, component::Component};
+use wasmtime::{Engine, Module, component::Component};
 
 /// Native code that may be executed. Not `Clone`, not constructible outside this module.
 pub(crate) struct Code(Bytes);
@@ -55,23 +55,58 @@ impl CodeWriter {
     }
 }
 
-/// Accepts what `engine` has just compiled in this process.
-pub(crate) fn trust_compiler(engine: &Engine, component: &[u8]) -> wasmtime::Result<(Vec<u8>, Code)> {
-    let bytes = engine.precompile_component(component)?;
+/// Accepts what `engine` has just compiled in this process: a component, or a core module.
+pub(crate) fn trust_compiler(engine: &Engine, wasm: &[u8], is_module: bool) -> wasmtime::Result<(Vec<u8>, Code)> {
+    let bytes = if is_module { engine.precompile_module(wasm)? } else { engine.precompile_component(wasm)? };
     let mut writer = CodeWriter::new(bytes.len() as u64);
     writer.write(&bytes)?;
     Ok((bytes, writer.seal()?))
 }
 
-/// Loads code. wasmtime itself refuses code of another version or of other settings.
-pub(crate) fn load(engine: &Engine, code: Code) -> wasmtime::Result<Component> {
+/// What native code can be loaded as. wasmtime itself refuses code of another kind, version or settings.
+pub(crate) trait Loadable: Sized {
+    /// # Safety
+    /// The file's content must come from wasmtime's compiler and never change.
+    unsafe fn map(engine: &Engine, path: &str) -> wasmtime::Result<Self>;
+
+    /// # Safety
+    /// The bytes must come from wasmtime's compiler.
+    unsafe fn copy(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Self>;
+}
+
+impl Loadable for Component {
+    unsafe fn map(engine: &Engine, path: &str) -> wasmtime::Result<Self> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { Self::deserialize_file(engine, path) }
+    }
+
+    unsafe fn copy(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Self> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { Self::deserialize(engine, bytes) }
+    }
+}
+
+impl Loadable for Module {
+    unsafe fn map(engine: &Engine, path: &str) -> wasmtime::Result<Self> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { Self::deserialize_file(engine, path) }
+    }
+
+    unsafe fn copy(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Self> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { Self::deserialize(engine, bytes) }
+    }
+}
+
+/// Loads code.
+pub(crate) fn load<T: Loadable>(engine: &Engine, code: Code) -> wasmtime::Result<T> {
     match code.0 {
         Bytes::Sealed(file) => {
             let path = format!("/proc/self/fd/{}", file.as_raw_fd());
             // SAFETY: the bytes come from this engine's compiler or carried a valid MAC of an entry that it wrote (see
             // `Code`). The path names the memory file that `file` keeps open, not a file on disk, and its seals forbid
             // every later write, so they do not change while they are mapped.
-            let mapped = unsafe { Component::deserialize_file(engine, path) };
+            let mapped = unsafe { T::map(engine, &path) };
             mapped.or_else(|mapping| {
                 // Without /proc, or under a policy against executable memory files, a private copy does as well.
                 let bytes = read_all(&file).map_err(|_| mapping)?;
@@ -88,7 +123,7 @@ fn read_all(file: &File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn deserialize(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+fn deserialize<T: Loadable>(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<T> {
     // SAFETY: only called with the bytes of a `Code` (see there); wasmtime copies them before it uses them.
-    unsafe { Component::deserialize(engine, bytes) }
+    unsafe { T::copy(engine, bytes) }
 }

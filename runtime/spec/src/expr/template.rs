@@ -102,6 +102,24 @@ impl Template {
         }
     }
 
+    /// The keys of the mapping under `key` of the document; none when that is no mapping.
+    #[must_use]
+    pub fn keys_under(&self, key: &str) -> Vec<&str> {
+        fn of(value: &Value) -> Option<Vec<&str>> {
+            value.as_object().map(|entries| entries.keys().map(String::as_str).collect())
+        }
+        match &self.root {
+            Part::Constant(document) => document.get(key).and_then(of),
+            Part::Object(entries) => entries.iter().find(|(name, _)| name == key).and_then(|(_, part)| match part {
+                Part::Constant(value) => of(value),
+                Part::Object(entries) => Some(entries.iter().map(|(name, _)| name.as_str()).collect()),
+                _ => None,
+            }),
+            _ => None,
+        }
+        .unwrap_or_default()
+    }
+
     /// Calls `visit` with every expression: the path to its string, its offset in that string, and itself.
     pub fn each_expression(&self, visit: &mut dyn FnMut(&[String], usize, &Expr)) {
         self.root.each_expression(&mut Vec::new(), visit);

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::command::CommandFile;
 use crate::{
     ordered::Ordered,
     plan::{Claim, Existing, Identity, Jitter, Misfire, ParamKind, Retry},
@@ -152,6 +153,9 @@ macro_rules! step_file {
             pub(crate) model: Option<String>,
             /// The plugin's input. Strings may hold `${expression}`; a string that is only one keeps its type.
             pub(crate) with: Option<Value>,
+            /// How to call the plugin when it is a WASI command: a program with arguments, standard streams and an
+            /// exit code.
+            pub(crate) command: Option<CommandFile>,
             /// The model's inputs by name: tensors (artifacts) or nested lists of numbers.
             pub(crate) inputs: Option<Value>,
             /// What to do when the step fails with an error that may pass.

@@ -8,6 +8,7 @@
 
 mod bind;
 mod checker;
+mod command;
 pub(crate) mod file;
 mod graph;
 mod load;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     checker::Checker,
+    command::{self, CommandFile},
     file::{AllowFile, HandlerFile, LimitsFile, RetryFile, StepFile, WhenFile},
     scope::{self, Names, Place},
     words,
@@ -27,6 +28,7 @@ pub(super) struct Body {
     plugin: Option<String>,
     model: Option<String>,
     with: Option<Value>,
+    command: Option<CommandFile>,
     inputs: Option<Value>,
     retry: Option<RetryFile>,
     timeout: Option<Duration>,
@@ -42,6 +44,7 @@ macro_rules! body_from {
                     plugin: file.plugin,
                     model: file.model,
                     with: file.with,
+                    command: file.command,
                     inputs: file.inputs,
                     retry: file.retry,
                     timeout: file.timeout,
@@ -91,12 +94,16 @@ pub(super) fn check(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -
             plugin_name(&plugin, site, checker);
             let limits = self::limits(&body.limits, site, checker);
             let allow = self::allow(body.allow, site, checker);
+            let command = match body.command {
+                Some(file) => Some(command::check(file, body.with.as_ref(), site, checker)?),
+                None => None,
+            };
             let with = body.with.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
             let with = document("with", &with, site, checker)?;
-            Action::Plugin(PluginCall { plugin, with, limits, allow })
+            Action::Plugin(PluginCall { plugin, with, command, limits, allow })
         }
         (None, Some(model)) => {
-            for key in ["with", "limits", "allow"] {
+            for key in ["with", "command", "limits", "allow"] {
                 if checker.root.at(site.key(key)).is_some() {
                     let help = (key == "with").then(|| "a model takes its tensors under `inputs`".to_owned());
                     checker.at_key("TS-0102", &site.key(key), format!("`{key}` is for plugins"), help);
@@ -153,13 +160,19 @@ pub(super) fn when(when: WhenFile, site: Site<'_>, checker: &mut Checker<'_, '_>
 
 /// An input document: a mapping, or one expression that makes one.
 fn document(key: &str, value: &Value, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Template> {
+    let template = compile(key, value, site, checker)?;
+    if !value.is_object() && (template.is_constant() || !value.is_string()) {
+        let message = format!("`{key}` is a mapping of names to values");
+        checker.at("TS-0103", &site.key(key), message, None);
+    }
+    Some(template)
+}
+
+/// Compiles what stands under `key` of the step and checks the names in its expressions.
+pub(super) fn compile(key: &str, value: &Value, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Template> {
     let path = [site.path[0], site.path[1], key];
     match Template::compile(value) {
         Ok(template) => {
-            if !value.is_object() && (template.is_constant() || !value.is_string()) {
-                let message = format!("`{key}` is a mapping of names to values");
-                checker.at("TS-0103", &path, message, None);
-            }
             template.each_expression(&mut |way, offset, expr| {
                 let full: Vec<&str> = path.iter().copied().chain(way.iter().map(String::as_str)).collect();
                 scope::check(expr, site.names, site.place, &full, offset, checker);

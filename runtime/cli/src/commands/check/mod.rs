@@ -1,5 +1,6 @@
 //! `trackside check`: everything that can be known to be wrong before something runs.
 
+mod command;
 mod place;
 mod schema;
 mod workflow;

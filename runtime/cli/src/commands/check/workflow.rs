@@ -9,7 +9,7 @@ use trackside_node::{Models, Plugins, Project};
 use trackside_sandbox::{Descriptor, Port};
 use trackside_spec::{Action, Allow, ModelCall, Plan, PluginCall, Policy, Problem, Step};
 
-use super::{Findings, place::Places, schema};
+use super::{Findings, command, place::Places, schema};
 use crate::{context::plugins_of, failure::Failure, lookup::nearest, output::escape};
 
 /// What a workflow's steps are checked against.
@@ -22,7 +22,7 @@ pub struct Workshop<'p> {
 }
 
 /// Collects what is wrong with one step.
-struct Report<'a> {
+pub(super) struct Report<'a> {
     places: &'a Places<'a>,
     file: &'a str,
     step: &'a Step,
@@ -36,12 +36,12 @@ impl Report<'_> {
         Problem { help: help.map(|help| escape(&help).into_owned()), ..problem }
     }
 
-    fn problem(&mut self, code: &'static str, key: &str, message: String, help: Option<String>) {
+    pub(super) fn problem(&mut self, code: &'static str, key: &str, message: String, help: Option<String>) {
         let problem = self.at(code, key, message, help);
         self.findings.problems.push(problem);
     }
 
-    fn warning(&mut self, code: &'static str, key: &str, message: String, help: Option<String>) {
+    pub(super) fn warning(&mut self, code: &'static str, key: &str, message: String, help: Option<String>) {
         let warning = self.at(code, key, message, help);
         self.findings.warnings.push(warning);
     }
@@ -99,6 +99,7 @@ impl<'p> Workshop<'p> {
             report.problem("TS-0862", &wrong.key, wrong.message, wrong.help);
         }
         self.staged_files(call, &about.inputs, report);
+        command::check(&self.root, call, &plugin, report);
         missing_grants(about, &call.allow, report);
     }
 
@@ -176,7 +177,7 @@ fn policy_help(policy: &Policy) -> String {
 }
 
 /// Why a path does not lead to a file of the project.
-fn inside(root: &Path, path: &str) -> Result<(), String> {
+pub(super) fn inside(root: &Path, path: &str) -> Result<(), String> {
     let full = root.join(path).canonicalize().map_err(|error| error.to_string())?;
     if !full.starts_with(root) {
         return Err("it lies outside the project folder".to_owned());
@@ -186,9 +187,9 @@ fn inside(root: &Path, path: &str) -> Result<(), String> {
 
 /// Takes the code out of a message that begins with one of those known here.
 fn split(text: &str, otherwise: &'static str) -> (&'static str, String) {
-    const KNOWN: [&str; 12] = [
+    const KNOWN: [&str; 15] = [
         "TS-0601", "TS-0602", "TS-0611", "TS-0310", "TS-0311", "TS-0312", "TS-0313", "TS-0314", "TS-0315", "TS-0316",
-        "TS-0317", "TS-0318",
+        "TS-0317", "TS-0318", "TS-0320", "TS-0321", "TS-0322",
     ];
     let code = KNOWN.into_iter().find(|code| text.contains(&format!("[{code}] ")));
     let message = code.map_or_else(|| text.to_owned(), |code| text.replacen(&format!("[{code}] "), "", 1));
