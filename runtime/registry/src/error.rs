@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, time::Duration};
 
 use trackside_spec::Digest;
 
-use crate::{signature::KeyError, store::LockError};
+use crate::store::LockError;
 
 /// Why a registry did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -130,15 +130,9 @@ pub enum RegistryError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallError {
-    /// The registry.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
     /// The lock file.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A key.
-    #[error(transparent)]
-    Key(#[from] KeyError),
     /// Another command is at it.
     #[error("[TS-0653] another `trackside plugin` command is changing the plugins of this project; wait for its end")]
     Busy,
@@ -195,20 +189,6 @@ pub enum InstallError {
         /// What to do.
         remedy: &'static str,
     },
-    /// The policy wants a signature.
-    #[error(
-        "[TS-0605] `{name}` is not signed by a key of [plugins] keys: {reason}; sign it (`trackside plugin sign`), add the \
-         signer's key, or set require_signature = false"
-    )]
-    Unsigned {
-        /// The plugin.
-        name: String,
-        /// What there is instead.
-        reason: String,
-    },
-    /// It does not load.
-    #[error("{0}")]
-    Component(String),
 }
 
 impl InstallError {

@@ -112,35 +112,23 @@ fn is_packed(media_type: &str) -> bool {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WasmConfig {
-    /// When it was made, RFC 3339.
-    pub created: String,
+    created: String,
     architecture: &'static str,
     os: &'static str,
     layer_digests: Vec<Digest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    component: Option<Interfaces>,
-}
-
-/// The interfaces of a component.
-#[derive(Debug, Clone, Serialize)]
-struct Interfaces {
-    exports: Vec<String>,
-    imports: Vec<String>,
-    target: Option<String>,
 }
 
 impl WasmConfig {
-    /// Of a component.
+    /// Of a component. `created` is RFC 3339.
     #[must_use]
-    pub fn component(digest: Digest, imports: Vec<String>, exports: Vec<String>, created: String) -> Self {
-        let component = Some(Interfaces { exports, imports, target: None });
-        Self { created, architecture: "wasm", os: "wasip2", layer_digests: vec![digest], component }
+    pub fn component(digest: Digest, created: String) -> Self {
+        Self { created, architecture: "wasm", os: "wasip2", layer_digests: vec![digest] }
     }
 
-    /// Of a core module: a WASI command of preview 1.
+    /// Of a core module: a WASI command of preview 1. `created` is RFC 3339.
     #[must_use]
     pub fn module(digest: Digest, created: String) -> Self {
-        Self { created, architecture: "wasm", os: "wasip1", layer_digests: vec![digest], component: None }
+        Self { os: "wasip1", ..Self::component(digest, created) }
     }
 }
 
