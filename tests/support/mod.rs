@@ -8,6 +8,7 @@
 //! - [`web`]: an HTTP server that holds answers back until it is told to let go;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`optional`]: what may be missing on a machine, and `TRACKSIDE_TEST_REQUIRE`;
+//! - [`registry`]: a real registry of components, where one is installed;
 //! - [`repository`]: where things lie in this repository.
 
 #![allow(dead_code, unused_imports, reason = "each suite uses its part")]
@@ -17,6 +18,7 @@ pub mod node;
 pub mod notify;
 pub mod optional;
 pub mod project;
+pub mod registry;
 pub mod repository;
 pub mod wait;
 pub mod web;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::{commands, failure::EXIT_CODES};
+use crate::{commands, context::COMPILE_WORKER, failure::EXIT_CODES};
 
 /// A small local orchestrator for edge boxes.
 ///
@@ -73,7 +73,7 @@ pub enum Command {
     /// Look at runs
     #[command(subcommand)]
     Runs(commands::runs::Command),
-    /// Make, build, test and look at plugins
+    /// Make, build, test, install, sign and publish plugins
     #[command(subcommand)]
     Plugin(commands::plugin::Command),
     /// Look at models and try them
@@ -90,6 +90,12 @@ pub enum Command {
     Schema(commands::schema::Arguments),
     #[command(hide = true)]
     Reference(commands::reference::Arguments),
+    /// Compile what the node gives, within bounds
+    #[command(hide = true, name = COMPILE_WORKER)]
+    CompileWorker {
+        /// What the node added to the command line.
+        order: Vec<String>,
+    },
 }
 
 #[cfg(test)]

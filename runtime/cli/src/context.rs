@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::runtime::Runtime;
-use trackside_node::{Plugins, Project, project_plugins};
+use trackside_node::{PluginSources, Plugins, Project, compiling, project_plugins};
 use trackside_sandbox::SandboxSettings;
 use trackside_store::Reader;
 
@@ -14,6 +14,9 @@ use crate::{args::Global, console::Console, failure::Failure};
 
 /// The file that makes a folder a project.
 pub const CONFIG: &str = "trackside.toml";
+
+/// The command that compiles a plugin in a process of its own.
+pub const COMPILE_WORKER: &str = "compile-worker";
 
 /// Console and project.
 pub struct Context {
@@ -54,7 +57,10 @@ impl Context {
 
     /// Reads the project; any folder will do, so that looking at files needs none.
     pub fn any_project(&self) -> Result<Project, Failure> {
-        Ok(Project::open(&self.root)?)
+        let mut project = Project::open(&self.root)?;
+        // This very program, also when its file was replaced by an update meanwhile.
+        project.compile_program = Some((PathBuf::from("/proc/self/exe"), vec![COMPILE_WORKER.to_owned()]));
+        Ok(project)
     }
 
     /// Reads the project, and refuses a folder that is none: a node would leave its data there.
@@ -110,7 +116,7 @@ pub fn plugins_of(project: &Project) -> Result<(Plugins, Option<tempfile::TempDi
     }
     let temp = temp_dir("trackside-plugins-")?;
     let settings = SandboxSettings::new(temp.path().join("cache"), temp.path().join("cache.key"));
-    Ok((Plugins::new(project.root.clone(), project.plugin_dir(), settings), Some(temp)))
+    Ok((Plugins::new(PluginSources::new(project), compiling(project, settings)), Some(temp)))
 }
 
 /// A temporary folder for this user alone.

@@ -3,8 +3,9 @@
 use std::{io, process::ExitCode};
 
 use trackside_kit::KitError;
-use trackside_models::{ModelError, install::InstallError};
+use trackside_models::{ModelError, install};
 use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
+use trackside_registry::{InstallError, KeyError, RegistryError};
 use trackside_server::{ClientError, FollowError, ServerError, StartError};
 use trackside_store::StoreError;
 
@@ -91,7 +92,7 @@ macro_rules! unable {
     )+};
 }
 
-unable!(StoreError, NodeError, ServerError, FollowError, ProjectError);
+unable!(StoreError, NodeError, ServerError, FollowError, ProjectError, KeyError);
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
@@ -124,7 +125,8 @@ impl From<KitError> for Failure {
 impl From<PluginProblem> for Failure {
     fn from(error: PluginProblem) -> Self {
         match error {
-            PluginProblem::Unknown { .. } => Self::usage(error),
+            PluginProblem::Unknown { .. } | PluginProblem::NotLocked { .. } => Self::usage(error),
+            PluginProblem::Unsigned { .. } | PluginProblem::Changed { .. } => Self::Ended(Exit::Bad, error.to_string()),
             _ => Self::unable(error),
         }
     }
@@ -150,9 +152,33 @@ impl From<ModelError> for Failure {
     }
 }
 
+impl From<install::InstallError> for Failure {
+    fn from(error: install::InstallError) -> Self {
+        Self::unable(format!("[{}] {error}", error.code()))
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::NotFound { .. } => Self::usage(error),
+            RegistryError::Digest { .. } | RegistryError::NotAComponent { .. } => {
+                Self::Ended(Exit::Bad, error.to_string())
+            }
+            _ => Self::unable(error),
+        }
+    }
+}
+
 impl From<InstallError> for Failure {
     fn from(error: InstallError) -> Self {
-        Self::unable(format!("[{}] {error}", error.code()))
+        match error {
+            InstallError::Unknown { .. } | InstallError::NoEarlier { .. } | InstallError::Name { .. } => Self::usage(error),
+            InstallError::Differs { .. } | InstallError::Gone { .. } => {
+                Self::Ended(Exit::Bad, error.to_string())
+            }
+            _ => Self::unable(error),
+        }
     }
 }
 

@@ -26,7 +26,8 @@ use crate::{
     executor::{Executor, Workshop},
     file_host::NodeFileHost,
     models::Models,
-    plugins::Plugins,
+    plugin_source::PluginSources,
+    plugins::{Plugins, compiling},
     project::Project,
     readers::Readers,
 };
@@ -257,9 +258,9 @@ pub fn plugins(project: &Project) -> Plugins {
     let data = project.data_dir();
     let settings = SandboxSettings {
         concurrent_calls: max_steps(project),
-        ..SandboxSettings::new(data.join("cache"), data.join("cache.key"))
+        ..compiling(project, SandboxSettings::new(data.join("cache"), data.join("cache.key")))
     };
-    Plugins::new(project.root.clone(), project.plugin_dir(), settings)
+    Plugins::new(PluginSources::new(project), settings)
 }
 
 fn settings(project: &Project) -> CoreSettings {

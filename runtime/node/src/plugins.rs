@@ -2,27 +2,34 @@
 
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use trackside_sandbox::{Plugin, Sandbox, SandboxSettings};
+use trackside_registry::{KeyError, LockError};
+use trackside_sandbox::{CompileWorker, Plugin, Sandbox, SandboxSettings};
+use trackside_spec::Digest;
 
-use crate::bundled::{BUNDLED, bundled};
+use crate::{
+    plugin_source::{PluginOrigin, PluginSources},
+    project::Project,
+};
 
 /// Why a plugin is not there.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PluginProblem {
     /// No such plugin.
     #[error(
-        "[TS-0601] there is no plugin `{name}`: looked for {} and among the bundled ones ({}); put the component there, or \
-         correct the name", file.display(), names.join(", ")
+        "[TS-0601] there is no plugin `{name}`: looked in {lock}, for {}, and among the bundled ones ({}); install it with \
+         `trackside plugin add`, put the component there, or correct the name", file.display(), names.join(", ")
     )]
     Unknown {
         /// As in the workflow.
         name: String,
         /// Where it would lie.
         file: PathBuf,
+        /// The lock file's name.
+        lock: &'static str,
         /// What there is.
         names: Vec<&'static str>,
     },
@@ -36,6 +43,58 @@ pub enum PluginProblem {
         /// What the system said.
         reason: String,
     },
+    /// The lock file names it, and it is not there.
+    #[error(
+        "[TS-0603] plugin `{name}` is in workflow.lock, but its component {digest} is not on this box; fetch it with \
+         `trackside plugin sync`"
+    )]
+    NotInstalled {
+        /// As in the workflow.
+        name: String,
+        /// What the lock file says.
+        digest: Digest,
+    },
+    /// It is there, and is something else.
+    #[error(
+        "[TS-0604] plugin `{name}`: {} has the digest {found}, but workflow.lock says {wanted}: it was changed or damaged \
+         and is not used; fetch it again with `trackside plugin sync`", file.display()
+    )]
+    Changed {
+        /// As in the workflow.
+        name: String,
+        /// Where it lies.
+        file: PathBuf,
+        /// The digest of what is there.
+        found: Digest,
+        /// What the lock file says.
+        wanted: Digest,
+    },
+    /// The policy wants a signature.
+    #[error(
+        "[TS-0605] plugin `{name}` is not signed by a key of [plugins] keys: {reason}; sign it (`trackside plugin sign`), \
+         add the signer's key, or set require_signature = false"
+    )]
+    Unsigned {
+        /// As in the workflow.
+        name: String,
+        /// What there is instead.
+        reason: String,
+    },
+    /// The lock file.
+    #[error(transparent)]
+    Lock(LockError),
+    /// A reference that the lock file does not know.
+    #[error(
+        "[TS-0608] {reference} is not in workflow.lock, and a node fetches nothing by itself; run \
+         `trackside plugin add {reference}`"
+    )]
+    NotLocked {
+        /// As in the workflow.
+        reference: String,
+    },
+    /// A key of the config.
+    #[error(transparent)]
+    Key(KeyError),
     /// The sandbox refuses it, or there is no sandbox.
     #[error("plugin `{name}`: {reason}")]
     Refused {
@@ -48,8 +107,7 @@ pub enum PluginProblem {
 
 /// The plugins of a project. Each is loaded when it is first needed and then kept.
 pub struct Plugins {
-    project: PathBuf,
-    folder: PathBuf,
+    sources: PluginSources,
     settings: SandboxSettings,
     sandbox: OnceLock<Result<Sandbox, String>>,
     loaded: Mutex<HashMap<String, Arc<Slot>>>,
@@ -59,10 +117,10 @@ pub struct Plugins {
 type Slot = Mutex<Option<Arc<Plugin>>>;
 
 impl Plugins {
-    /// The plugins of the project at `project`, whose own components lie in `folder`.
+    /// The plugins that `sources` finds.
     #[must_use]
-    pub fn new(project: PathBuf, folder: PathBuf, settings: SandboxSettings) -> Self {
-        Self { project, folder, settings, sandbox: OnceLock::new(), loaded: Mutex::default() }
+    pub fn new(sources: PluginSources, settings: SandboxSettings) -> Self {
+        Self { sources, settings, sandbox: OnceLock::new(), loaded: Mutex::default() }
     }
 
     /// The sandbox, made when it is first needed.
@@ -88,9 +146,9 @@ impl Plugins {
             return Ok(plugin.clone());
         }
         let refused = |reason: String| PluginProblem::Refused { name: name.to_owned(), reason };
-        let bytes = self.component(name)?;
+        let found = self.sources.find(name)?;
         let sandbox = self.sandbox().map_err(refused)?;
-        let plugin = sandbox.load(&bytes, name).map_err(|error| refused(error.to_string()))?;
+        let plugin = sandbox.load(&found.bytes, name).map_err(|error| refused(error.to_string()))?;
         *slot = Some(plugin.clone());
         Ok(plugin)
     }
@@ -102,50 +160,42 @@ impl Plugins {
         slot.try_lock().ok().and_then(|slot| slot.clone())
     }
 
-    /// Names of the bundled plugins and of the project's own.
+    /// Names that can be used, with what each means; sorted.
+    ///
+    /// # Errors
+    /// When the lock file can not be used.
+    pub fn names(&self) -> Result<Vec<(String, PluginOrigin)>, PluginProblem> {
+        self.sources.names()
+    }
+
+    /// Where they are looked for.
     #[must_use]
-    pub fn names(&self) -> Vec<(String, PluginOrigin)> {
-        let mut names: Vec<_> = BUNDLED.iter().map(|(name, _)| ((*name).to_owned(), PluginOrigin::Bundled)).collect();
-        let own = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        names.extend(own.filter_map(|entry| {
-            let path = entry.path();
-            let name = path.file_stem().filter(|_| path.extension().is_some_and(|e| e == "wasm"))?.to_str()?;
-            Some((name.to_owned(), PluginOrigin::File(path.clone())))
-        }));
-        names.sort_by(|(a, _), (b, _)| a.cmp(b));
-        names
-    }
-
-    fn component(&self, name: &str) -> Result<std::borrow::Cow<'static, [u8]>, PluginProblem> {
-        let file = self.file(name);
-        match std::fs::read(&file) {
-            Ok(bytes) => Ok(bytes.into()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let names = || BUNDLED.iter().map(|(name, _)| *name).collect();
-                bundled(name).map(Into::into).ok_or_else(|| PluginProblem::Unknown {
-                    name: name.to_owned(),
-                    file,
-                    names: names(),
-                })
-            }
-            Err(error) => Err(PluginProblem::Unreadable { name: name.to_owned(), file, reason: error.to_string() }),
-        }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        if Path::new(name).extension().is_some_and(|extension| extension == "wasm") {
-            self.project.join(name)
-        } else {
-            self.folder.join(format!("{name}.wasm"))
-        }
+    pub fn sources(&self) -> &PluginSources {
+        &self.sources
     }
 }
 
-/// Where a plugin comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PluginOrigin {
-    /// Part of the binary.
-    Bundled,
-    /// A file of the project; it hides a bundled plugin of the same name.
-    File(PathBuf),
+/// Settings with the project's way to compile: in a process of its own where there is a program for it, on more than one
+/// thread where the box is large.
+#[must_use]
+pub fn compiling(project: &Project, settings: SandboxSettings) -> SandboxSettings {
+    let config = &project.config.plugins;
+    let worker = project.compile_program.as_ref().map(|(program, arguments)| CompileWorker {
+        program: program.clone(),
+        arguments: arguments.clone(),
+        memory: config.compile_memory.as_bytes(),
+        time: config.compile_time.to_std(),
+    });
+    SandboxSettings { worker, compile_threads: compile_threads(), ..settings }
+}
+
+/// Half of the cores, at most four; one where memory is short, because every thread takes its own.
+fn compile_threads() -> usize {
+    const ENOUGH_KIB: u64 = 3 << 20;
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    if total.is_none_or(|total| total < ENOUGH_KIB) {
+        return 1;
+    }
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
 }

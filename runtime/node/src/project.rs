@@ -38,6 +38,9 @@ pub struct Project {
     pub workflows: BTreeMap<String, Arc<Plan>>,
     /// What is wrong with the others.
     pub problems: Vec<WorkflowProblem>,
+    /// The program that compiles plugins in a process of its own, and the arguments that make it do so; set by the program
+    /// itself, which alone knows. Without one they are compiled in the node.
+    pub compile_program: Option<(PathBuf, Vec<String>)>,
 }
 
 /// A workflow file that can not be used.
@@ -88,7 +91,7 @@ impl Project {
             Err(error) => return Err(ProjectError::Unreadable { path: file, reason: error.to_string() }),
         };
         let config = load_node_config("trackside.toml", &text).map_err(ProjectError::Config)?;
-        let mut project = Self { root, config: Arc::new(config), workflows: BTreeMap::new(), problems: Vec::new() };
+        let mut project = Self { root, config: Arc::new(config), workflows: BTreeMap::new(), problems: Vec::new(), compile_program: None };
         project.read_workflows()?;
         Ok(project)
     }

@@ -11,6 +11,7 @@ use wasmtime::{Config, Engine, Memory, MemoryType, Store, WasmBacktraceDetails, 
 use crate::{
     cache::CodeCache,
     command,
+    compile::CompileWorker,
     error::{LoadError, SandboxError},
     host,
     net::tls::Tls,
@@ -35,6 +36,9 @@ pub struct SandboxSettings {
     pub key_file: PathBuf,
     /// Threads of one compilation, at least 1. They end with it.
     pub compile_threads: usize,
+    /// How to start a process that compiles. Without one, this process does it, and a component that is made to take
+    /// memory and time takes them here.
+    pub worker: Option<CompileWorker>,
     /// The folder is kept below this many bytes; the entries that were not used for the longest time go first.
     pub cache_bytes: u64,
     /// Calls that run at the same time, at least 1; more wait for one of them to end.
@@ -63,6 +67,7 @@ impl SandboxSettings {
             cache_dir: cache_dir.into(),
             key_file: key_file.into(),
             compile_threads: 1,
+            worker: None,
             cache_bytes: 512 << 20,
             concurrent_calls: 2 * std::thread::available_parallelism().map_or(1, usize::from),
             layout: Layout::Pooled,
@@ -82,9 +87,10 @@ pub(crate) struct Shared {
     pub(crate) ticker: Ticker,
     pub(crate) cache: CodeCache,
     pub(crate) compile_threads: usize,
+    pub(crate) worker: Option<CompileWorker>,
     pub(crate) tls: Tls,
     pub(crate) slots: Slots,
-    layout: Layout,
+    pub(crate) layout: Layout,
     /// Made on the first load: a node without plugin steps never pays for it.
     linker: OnceLock<Linker<CallData>>,
     pub(crate) command_linkers: command::Linkers,
@@ -112,6 +118,7 @@ impl Sandbox {
                 ticker,
                 cache,
                 compile_threads: settings.compile_threads.max(1),
+                worker: settings.worker,
                 tls: Tls::default(),
                 slots,
                 layout,
@@ -187,7 +194,8 @@ fn engine(settings: &SandboxSettings, slots: &Slots) -> Result<(Engine, Layout),
     Err(SandboxError::Engine(refused))
 }
 
-fn config(layout: Layout, parallel: bool) -> Config {
+/// What compiled code depends on is the same for every process that is given the same two values.
+pub(crate) fn config(layout: Layout, parallel: bool) -> Config {
     let mut config = Config::new();
     // Interruption and stacks.
     config

@@ -183,6 +183,27 @@ pub enum LoadError {
         /// The linker's words.
         reason: String,
     },
+    /// Compiling it takes more than a compilation may take.
+    #[error(
+        "[TS-0328] plugin `{name}` cannot be compiled within {what}; if it is meant to be so large, raise `{key}` in \
+         [plugins] of trackside.toml"
+    )]
+    TooCostly {
+        /// The plugin.
+        name: String,
+        /// The limit that it ran into.
+        what: String,
+        /// The key that holds it.
+        key: &'static str,
+    },
+    /// The process that compiles broke.
+    #[error("[TS-0329] the process that compiles plugin `{name}` broke: {reason}; the plugin is not used")]
+    Worker {
+        /// The plugin.
+        name: String,
+        /// How it ended.
+        reason: String,
+    },
     /// The node's own fault: the contract could not be linked.
     #[error("[TS-0319] failed to prepare the plugin contract: {0}; this is a defect of the node, please report it")]
     Internal(String),
@@ -206,6 +227,8 @@ impl LoadError {
             Self::NotACommand { .. } => "TS-0320",
             Self::CommandImports { .. } => "TS-0321",
             Self::CommandDoesNotFit { .. } => "TS-0322",
+            Self::TooCostly { .. } => "TS-0328",
+            Self::Worker { .. } => "TS-0329",
         }
     }
 }

@@ -12,6 +12,7 @@ mod cache;
 mod call;
 mod cancel;
 mod command;
+mod compile;
 mod descriptor;
 mod engine;
 mod error;
@@ -42,6 +43,7 @@ pub use command::{
     call::{CommandCall, CommandStdin},
     folder::InputFolder,
 };
+pub use compile::{CompileWorker, compile_worker};
 pub use descriptor::{Descriptor, Port, Want};
 pub use engine::{Layout, Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};

@@ -14,6 +14,7 @@ use crate::{
     cache::{self, Lookup},
     call::StepCall,
     command::{self, Form, about::about, kind},
+    compile,
     descriptor::Descriptor,
     engine::Shared,
     error::LoadError,
@@ -127,18 +128,18 @@ impl Plugin {
             (Some(form), _) => {
                 let command = match form {
                     Form::Module => {
-                        let module = cache::load(engine, code).map_err(words)?;
+                        let module = cache::load(engine, &code).map_err(words)?;
                         command::Program::module(linkers, engine, &module, name)
                     }
                     Form::Component => {
-                        let component = cache::load(engine, code).map_err(words)?;
+                        let component = cache::load(engine, &code).map_err(words)?;
                         command::Program::component(linkers, engine, &component, &notes.imports, name)
                     }
                 };
                 (Program::Command(command.map_err(|error| error.to_string())?), about(name, form, digest))
             }
             (None, Some(descriptor)) => {
-                let component = cache::load(engine, code).map_err(words)?;
+                let component = cache::load(engine, &code).map_err(words)?;
                 let linker = shared.linker().map_err(|error| error.to_string())?;
                 let pre = linker.instantiate_pre(&component).and_then(PluginPre::new).map_err(words)?;
                 (Program::Plugin(pre), descriptor)
@@ -168,17 +169,16 @@ impl Plugin {
         let begin = Instant::now();
         let failed =
             |reason: wasmtime::Error| LoadError::Compile { name: name.to_owned(), reason: format!("{reason:#}") };
-        let (native, code) =
-            compile_bounded(&shared.engine, bytes, is_module, shared.compile_threads).map_err(failed)?;
+        let code = compile::compile(shared, bytes, is_module, name)?;
         tracing::debug!(plugin = name, bytes = bytes.len(), took = ?begin.elapsed(), "compiled");
 
         let (linkers, engine) = (&shared.command_linkers, &shared.engine);
         let (program, described, imports) = if is_module {
-            let module: Module = cache::load(engine, code).map_err(failed)?;
+            let module: Module = cache::load(engine, &code).map_err(failed)?;
             let imports = kind::module_imports(&module);
             (Program::Command(command::Program::module(linkers, engine, &module, name)?), None, imports)
         } else {
-            let component = cache::load(engine, code).map_err(failed)?;
+            let component = cache::load(engine, &code).map_err(failed)?;
             let (imports, exports) = names(&component, engine);
             if kind::is_command(&exports) {
                 let command = command::Program::component(linkers, engine, &component, &imports, name)?;
@@ -202,7 +202,7 @@ impl Plugin {
         // A cache that cannot be written costs time at the next start, nothing else.
         let kept = serde_json::to_vec(&notes)
             .map_err(std::io::Error::other)
-            .and_then(|notes| shared.cache.put(&digest, &notes, &native));
+            .and_then(|notes| shared.cache.put(&digest, &notes, &code));
         if let Err(error) = kept {
             tracing::warn!(plugin = name, "failed to keep the compiled code: {error}");
         }
@@ -310,27 +310,6 @@ fn sniff(bytes: &[u8], name: &str) -> Result<bool, LoadError> {
         }
     };
     Err(LoadError::NotAComponent { name: name.to_owned(), found, remedy })
-}
-
-/// Compiles on at most `threads` threads, which end with the compilation. A compiler that panics over what it was given
-/// refuses it.
-fn compile_bounded(
-    engine: &Engine,
-    bytes: &[u8],
-    is_module: bool,
-    threads: usize,
-) -> wasmtime::Result<(Vec<u8>, cache::Code)> {
-    let compile = || {
-        if threads <= 1 {
-            return cache::trust_compiler(engine, bytes, is_module);
-        }
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        pool.install(|| cache::trust_compiler(engine, bytes, is_module))
-    };
-    // The compiler keeps nothing between two compilations that a panic could leave half done.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(compile)).unwrap_or_else(|_| {
-        wasmtime::bail!("the compiler panicked over it; the log above has the place: please report it")
-    })
 }
 
 /// Names of imports and exports, sorted. Only instances count: that is what the contract and WASI consist of.

@@ -246,7 +246,8 @@ pub enum Action {
 /// A call of a plugin.
 #[derive(Debug)]
 pub struct PluginCall {
-    /// A name (bundled, or `plugins/NAME.wasm` in the project) or a path ending in `.wasm`.
+    /// A name (installed, `plugins/NAME.wasm` in the project, or bundled), a reference (`oci://…`) or a path ending in
+    /// `.wasm`.
     pub plugin: String,
     /// The input document.
     pub with: Template,

@@ -26,6 +26,10 @@ use crate::{
 
 /// Runs a command and tells how it ended.
 pub fn run(cli: Cli) -> ExitCode {
+    if let Command::CompileWorker { order } = &cli.command {
+        // Before anything is looked at: it has no project, no folder and no log.
+        return trackside_sandbox::compile_worker(order);
+    }
     let console = Console::new(&cli.global);
     match dispatch(cli, console) {
         Ok(()) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
@@ -61,5 +65,7 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Bench(arguments) => bench::execute(&context, &arguments),
         Command::Schema(arguments) => schema::execute(&context, &arguments),
         Command::Reference(arguments) => reference::execute(&context, &arguments),
+        // Has been run before.
+        Command::CompileWorker { .. } => Ok(()),
     }
 }

@@ -18,6 +18,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::{
+    CODE_LIMIT,
     key::Key,
     native::{Code, CodeWriter},
 };
@@ -26,7 +27,6 @@ const MAGIC: [u8; 8] = *b"TSCODE\0\x01";
 const HEADER: u64 = 20;
 const MAC: u64 = 32;
 const NOTES_LIMIT: u32 = 2 << 20;
-const CODE_LIMIT: u64 = 1 << 30;
 /// Binds the MAC to its purpose.
 const LABEL: &[u8] = b"trackside compiled plugin v1\0";
 
@@ -37,20 +37,24 @@ pub(super) struct Entry {
 }
 
 /// Writes an entry. `name` is the file's final name.
-pub(super) fn write(file: &mut File, key: &Key, name: &str, notes: &[u8], code: &[u8]) -> io::Result<()> {
+pub(super) fn write(file: &mut File, key: &Key, name: &str, notes: &[u8], code: &Code) -> io::Result<()> {
+    let code_length = code.length()?;
     let notes_length = u32::try_from(notes.len()).ok().filter(|length| *length <= NOTES_LIMIT);
-    let (Some(notes_length), true) = (notes_length, code.len() as u64 <= CODE_LIMIT) else {
+    let (Some(notes_length), true) = (notes_length, code_length <= CODE_LIMIT) else {
         return Err(io::Error::other("too large for the cache"));
     };
     let mut header = [0; HEADER as usize];
     header[..8].copy_from_slice(&MAGIC);
     header[8..12].copy_from_slice(&notes_length.to_le_bytes());
-    header[12..].copy_from_slice(&(code.len() as u64).to_le_bytes());
+    header[12..].copy_from_slice(&code_length.to_le_bytes());
     let mut mac = begin(key, name)?;
-    for part in [&header[..], notes, code] {
+    let mut put = |part: &[u8]| {
         mac.update(part);
-        file.write_all(part)?;
-    }
+        file.write_all(part)
+    };
+    put(&header)?;
+    put(notes)?;
+    code.pieces(&mut put)?;
     file.write_all(&mac.finalize().into_bytes())
 }
 

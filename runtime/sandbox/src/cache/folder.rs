@@ -101,7 +101,7 @@ impl CodeCache {
     }
 
     /// Keeps compiled code. The file appears complete or not at all.
-    pub(crate) fn put(&self, digest: &Digest, notes: &[u8], code: &[u8]) -> io::Result<()> {
+    pub(crate) fn put(&self, digest: &Digest, notes: &[u8], code: &Code) -> io::Result<()> {
         let name = self.name(digest);
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::other)?;

@@ -16,4 +16,7 @@ mod key;
 mod native;
 
 pub(crate) use folder::{CodeCache, Lookup};
-pub(crate) use native::{Code, load, trust_compiler};
+pub(crate) use native::{Code, load, trust_compiler, trust_worker};
+
+/// Largest native code of one plugin, in bytes.
+pub(crate) const CODE_LIMIT: u64 = 1 << 30;

@@ -2,16 +2,16 @@
 //!
 //! wasmtime cannot check native code; its contract is that the bytes were made by the same version of it and that
 //! nobody changes them while they are mapped. [`Code`] carries both promises in its type: a value of it is made only
-//! from bytes that this process has just compiled ([`trust_compiler`]) or while a MAC was computed over them (a
-//! [`CodeWriter`] that `entry::read` seals *after* the MAC was found right), and its bytes live in memory that cannot
-//! be written any more.
+//! from bytes that this process has just compiled ([`trust_compiler`]), that a process of this very program has compiled for
+//! it ([`trust_worker`]), or while a MAC was computed over them (a [`CodeWriter`] that `entry::read` seals *after* the MAC
+//! was found right), and its bytes live in memory that cannot be written any more.
 
 #![expect(unsafe_code, reason = "wasmtime loads native code only through unsafe functions; argued at each call")]
 
 use std::{
     fs::File,
-    io::{self, Write},
-    os::fd::AsRawFd,
+    io::{self, Read, Write},
+    os::{fd::AsRawFd, unix::fs::FileExt},
 };
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -55,12 +55,58 @@ impl CodeWriter {
     }
 }
 
+impl Code {
+    /// Its length in bytes.
+    pub(super) fn length(&self) -> io::Result<u64> {
+        match &self.0 {
+            Bytes::Sealed(file) => Ok(file.metadata()?.len()),
+            Bytes::Private(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    /// Gives it out piece by piece.
+    pub(super) fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let file = match &self.0 {
+            Bytes::Sealed(file) => file,
+            Bytes::Private(bytes) => return take(bytes),
+        };
+        let mut buffer = vec![0; PIECE];
+        let mut offset = 0;
+        loop {
+            let count = file.read_at(&mut buffer, offset)?;
+            if count == 0 {
+                return Ok(());
+            }
+            take(&buffer[..count])?;
+            offset += count as u64;
+        }
+    }
+}
+
+/// Bytes that are copied at a time.
+const PIECE: usize = 256 << 10;
+
 /// Accepts what `engine` has just compiled in this process: a component, or a core module.
-pub(crate) fn trust_compiler(engine: &Engine, wasm: &[u8], is_module: bool) -> wasmtime::Result<(Vec<u8>, Code)> {
+pub(crate) fn trust_compiler(engine: &Engine, wasm: &[u8], is_module: bool) -> wasmtime::Result<Code> {
     let bytes = if is_module { engine.precompile_module(wasm)? } else { engine.precompile_component(wasm)? };
     let mut writer = CodeWriter::new(bytes.len() as u64);
     writer.write(&bytes)?;
-    Ok((bytes, writer.seal()?))
+    Ok(writer.seal()?)
+}
+
+/// Accepts what a compile worker gives: `compile::parent` started it from this very program, gave it only bytes to read,
+/// and holds the only other end of the pipe `source`. It must give exactly `length` bytes.
+pub(crate) fn trust_worker(source: &mut dyn Read, length: u64) -> io::Result<Code> {
+    let mut writer = CodeWriter::new(length);
+    let mut buffer = vec![0; PIECE];
+    let mut left = length;
+    while left > 0 {
+        let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        source.read_exact(&mut buffer[..wanted])?;
+        writer.write(&buffer[..wanted])?;
+        left -= wanted as u64;
+    }
+    writer.seal()
 }
 
 /// What native code can be loaded as. wasmtime itself refuses code of another kind, version or settings.
@@ -99,8 +145,8 @@ impl Loadable for Module {
 }
 
 /// Loads code.
-pub(crate) fn load<T: Loadable>(engine: &Engine, code: Code) -> wasmtime::Result<T> {
-    match code.0 {
+pub(crate) fn load<T: Loadable>(engine: &Engine, code: &Code) -> wasmtime::Result<T> {
+    match &code.0 {
         Bytes::Sealed(file) => {
             let path = format!("/proc/self/fd/{}", file.as_raw_fd());
             // SAFETY: the bytes come from this engine's compiler or carried a valid MAC of an entry that it wrote (see
@@ -109,17 +155,17 @@ pub(crate) fn load<T: Loadable>(engine: &Engine, code: Code) -> wasmtime::Result
             let mapped = unsafe { T::map(engine, &path) };
             mapped.or_else(|mapping| {
                 // Without /proc, or under a policy against executable memory files, a private copy does as well.
-                let bytes = read_all(&file).map_err(|_| mapping)?;
+                let bytes = read_all(file).map_err(|_| mapping)?;
                 deserialize(engine, &bytes)
             })
         }
-        Bytes::Private(bytes) => deserialize(engine, &bytes),
+        Bytes::Private(bytes) => deserialize(engine, bytes),
     }
 }
 
 fn read_all(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
-    std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, 0)?;
+    file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
 }
 

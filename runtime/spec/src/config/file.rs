@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{PluginsConfig, RegistryConfig};
 use crate::units::{ByteSize, Duration};
 
 /// The settings of one box. An empty file is a complete one.
@@ -20,6 +21,10 @@ pub struct NodeConfig {
     pub engine: EngineConfig,
     /// Models by the name that workflows use.
     pub models: BTreeMap<String, ModelConfig>,
+    /// Installed plugins.
+    pub plugins: PluginsConfig,
+    /// Registries by their host.
+    pub registries: BTreeMap<String, RegistryConfig>,
     /// What no workflow on this box may go beyond, whatever its `allow` says.
     pub policy: Policy,
 }

@@ -2,6 +2,7 @@
 
 use super::NodeConfig;
 use crate::{
+    oci::is_registry,
     origin::Origin,
     spec_error::{Report, SpecError},
     tree::{self, Node},
@@ -12,6 +13,8 @@ use crate::{
 const MAX_MODELS: usize = 1000;
 const MAX_STEPS: u32 = 4096;
 const MAX_COUNT: u32 = 1_000_000;
+const MAX_KEYS: usize = 100;
+const MAX_REGISTRIES: usize = 100;
 
 /// Reads and checks the node config in `text`. `file_name` is only used in messages.
 ///
@@ -34,6 +37,8 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<NodeConfig> {
     checks.node(&config);
     checks.limits(&config);
     checks.models(&config);
+    checks.plugins(&config);
+    checks.registries(&config);
     checks.policy(&config);
     Some(config)
 }
@@ -119,6 +124,70 @@ impl Checks<'_, '_> {
                 if let Some(reason) = path.and_then(words::path_problem) {
                     self.at("TS-0103", &["models", name, key], format!("this is no file: {reason}"), None);
                 }
+            }
+        }
+    }
+
+    fn plugins(&mut self, config: &NodeConfig) {
+        let plugins = &config.plugins;
+        if plugins.keys.len() > MAX_KEYS {
+            let message = format!("{} keys; the limit is {MAX_KEYS}", plugins.keys.len());
+            self.at("TS-0108", &["plugins", "keys"], message, None);
+        }
+        for (index, key) in plugins.keys.iter().enumerate() {
+            if let Some(reason) = words::path_problem(key) {
+                self.at("TS-0103", &["plugins", "keys", &index.to_string()], format!("this is no file: {reason}"), None);
+            }
+        }
+        if plugins.require_signature && plugins.keys.is_empty() {
+            let message = "a signature is required, but no key is given that it could be checked with";
+            let help = Some("keys = [\"keys/ops.pub\"]".to_owned());
+            self.at("TS-0110", &["plugins", "require_signature"], message, help);
+        }
+        let (least, most) = (ByteSize::from_mib(64), ByteSize::from_mib(1 << 16));
+        if !(least..=most).contains(&plugins.compile_memory) {
+            self.at("TS-0103", &["plugins", "compile_memory"], format!("between {least} and {most}"), None);
+        }
+        let (shortest, longest) = (Duration::from_millis(1_000), Duration::from_millis(3_600_000));
+        if !(shortest..=longest).contains(&plugins.compile_time) {
+            self.at("TS-0103", &["plugins", "compile_time"], format!("between {shortest} and {longest}"), None);
+        }
+    }
+
+    fn registries(&mut self, config: &NodeConfig) {
+        if config.registries.len() > MAX_REGISTRIES {
+            let message = format!("{} registries; the limit is {MAX_REGISTRIES}", config.registries.len());
+            self.at("TS-0108", &["registries"], message, None);
+        }
+        for (host, registry) in &config.registries {
+            if !is_registry(host) {
+                let place = self.root.key_place(&["registries", host]);
+                let help = Some("[registries.\"registry.example:5000\"]".to_owned());
+                self.report.add("TS-0103", place, "a registry's name is its host, with the port if there is one", help);
+            }
+            for (key, path) in [("password_file", &registry.password_file), ("ca", &registry.ca)] {
+                if let Some(reason) = path.as_deref().and_then(words::path_problem) {
+                    self.at("TS-0103", &["registries", host, key], format!("this is no file: {reason}"), None);
+                }
+            }
+            if registry.credential.as_deref().is_some_and(|name| !words::is_model_name(name)) {
+                let message = "a credential's name is made of letters, digits, `.`, `_` and `-`, at most 64";
+                self.at("TS-0103", &["registries", host, "credential"], message, None);
+            }
+            if registry.username.as_deref().is_some_and(|name| name.contains(':') || name.chars().any(char::is_control)) {
+                let message = "a user's name has no `:` and no control characters";
+                self.at("TS-0103", &["registries", host, "username"], message, None);
+            }
+            if registry.password_file.is_some() && registry.credential.is_some() {
+                let message = "one place for the password is enough: `password_file` or `credential`";
+                self.at("TS-0110", &["registries", host, "credential"], message, None);
+            }
+            if registry.username.is_some() != (registry.password_file.is_some() || registry.credential.is_some()) {
+                let message = "`username` and a password (`password_file` or `credential`) belong together";
+                self.at("TS-0110", &["registries", host], message, None);
+            }
+            if registry.plain_http && registry.ca.is_some() {
+                self.at("TS-0110", &["registries", host, "ca"], "without TLS there are no certificates", None);
             }
         }
     }

@@ -5,9 +5,11 @@
 
 mod file;
 mod load;
+mod plugins;
 mod policy;
 
 pub use file::{
     Durability, EngineChoice, EngineConfig, LogLevel, ModelConfig, NodeConfig, NodeLimits, NodeSection, Policy,
 };
 pub use load::load_node_config;
+pub use plugins::{PluginsConfig, RegistryConfig};

@@ -146,8 +146,8 @@ macro_rules! step_file {
         $(#[$about])*
         pub(crate) struct $name {
             $($own)*
-            /// Runs a plugin: a bundled one or `plugins/NAME.wasm` by name, or any component by a path that ends in
-            /// `.wasm`.
+            /// Runs a plugin: an installed one by name or reference (`oci://…`), `plugins/NAME.wasm` or a bundled one by
+            /// name, or any component by a path that ends in `.wasm`.
             pub(crate) plugin: Option<String>,
             /// Runs a model: a name from `[models]` in trackside.toml, or a path that ends in `.onnx`.
             pub(crate) model: Option<String>,

@@ -21,3 +21,4 @@ pub(crate) mod words;
 pub use bind::{ParamProblem, parse_param};
 pub use load::load_workflow;
 pub(crate) use steps::folder_problem;
+pub use words::is_slug as is_plugin_name;

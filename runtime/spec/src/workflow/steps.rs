@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     expr::{Expr, Template},
+    oci::OciReference,
     origin::Origin,
     plan::{Action, Allow, Limits, ModelCall, PluginCall, Retry},
     units::{ByteSize, Duration},
@@ -194,8 +195,14 @@ pub(super) fn compile(key: &str, value: &Value, site: Site<'_>, checker: &mut Ch
 fn plugin_name(plugin: &str, site: Site<'_>, checker: &mut Checker<'_, '_>) {
     let reason = match words::path_problem(plugin) {
         Some(reason) => format!("this is no plugin: {reason}"),
+        None if OciReference::is_meant(plugin) => match plugin.parse::<OciReference>() {
+            Ok(_) => return,
+            Err(error) => error.to_string(),
+        },
         None if plugin.ends_with(".wasm") || words::is_slug(plugin) => return,
-        None => "a plugin is a name (lower-case letters, digits and `-`) or a path that ends in .wasm".to_owned(),
+        None => "a plugin is a name (lower-case letters, digits and `-`), a reference (oci://…) or a path that ends in \
+                 .wasm"
+            .to_owned(),
     };
     checker.at("TS-0103", &site.key("plugin"), reason, None);
 }

@@ -5,8 +5,9 @@ use crate::expr;
 /// Longest name.
 const LONGEST: usize = 64;
 
-/// Lower-case letters, digits and `-`, none at the ends: names of workflows and plugins.
-pub(crate) fn is_slug(text: &str) -> bool {
+/// Lower-case letters, digits and `-`, no `-` at the ends: names of workflows and plugins.
+#[must_use]
+pub fn is_slug(text: &str) -> bool {
     let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=LONGEST).contains(&text.len()) && text.chars().all(inside) && !text.starts_with('-') && !text.ends_with('-')
 }

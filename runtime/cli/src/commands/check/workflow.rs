@@ -85,7 +85,8 @@ impl<'p> Workshop<'p> {
         let plugin = match self.plugins.get(&call.plugin) {
             Ok(plugin) => plugin,
             Err(problem) => {
-                let names: Vec<String> = self.plugins.names().into_iter().map(|(name, _)| name).collect();
+                let names = self.plugins.names().unwrap_or_default();
+                let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let help = nearest(&call.plugin, &names).map(|near| format!("did you mean `{near}`?"));
                 let (code, message) = split(&problem.to_string(), "TS-0601");
@@ -187,9 +188,10 @@ pub(super) fn inside(root: &Path, path: &str) -> Result<(), String> {
 
 /// Takes the code out of a message that begins with one of those known here.
 fn split(text: &str, otherwise: &'static str) -> (&'static str, String) {
-    const KNOWN: [&str; 15] = [
-        "TS-0601", "TS-0602", "TS-0611", "TS-0310", "TS-0311", "TS-0312", "TS-0313", "TS-0314", "TS-0315", "TS-0316",
-        "TS-0317", "TS-0318", "TS-0320", "TS-0321", "TS-0322",
+    const KNOWN: [&str; 23] = [
+        "TS-0310", "TS-0311", "TS-0312", "TS-0313", "TS-0314", "TS-0315", "TS-0316", "TS-0317", "TS-0318", "TS-0320",
+        "TS-0321", "TS-0322", "TS-0328", "TS-0329", "TS-0601", "TS-0602", "TS-0603", "TS-0604", "TS-0605", "TS-0607",
+        "TS-0608", "TS-0609", "TS-0611",
     ];
     let code = KNOWN.into_iter().find(|code| text.contains(&format!("[{code}] ")));
     let message = code.map_or_else(|| text.to_owned(), |code| text.replacen(&format!("[{code}] "), "", 1));

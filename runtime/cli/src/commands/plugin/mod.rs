@@ -1,12 +1,20 @@
 //! `trackside plugin`: making, building and testing plugins; what there is, and what one can do and wants.
 
+mod add;
+mod fetch;
+mod push;
+mod remove;
+mod sign;
+mod sync;
+
 use std::{fmt::Write as _, path::Path};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use trackside_node::PluginOrigin;
-use trackside_node::{Plugins, bundled};
+use trackside_node::{FoundPlugin, PluginOrigin, Plugins, proof_beside};
+use trackside_registry::Verdict;
 use trackside_sandbox::{Descriptor, Plugin, Port};
+use trackside_spec::{Digest, OciReference};
 
 use crate::{
     context::{Context, plugins_of},
@@ -26,18 +34,26 @@ pub enum Command {
     Build(build::Build),
     Test(test::Test),
     Dev(dev::Dev),
-    /// List the bundled plugins and the project's own
+    /// List the plugins: installed, the project's own, bundled
     List,
     Inspect(Inspect),
+    Add(add::Add),
+    Remove(remove::Remove),
+    Rollback(remove::Rollback),
+    Sync(sync::Sync),
+    Push(push::Push),
+    Sign(sign::Sign),
+    Keygen(sign::Keygen),
 }
 
 /// Show what a plugin takes, gives and wants
 ///
-/// Its input and output, artifact ports, the grants that it asks for, what it imports, digest and size.
+/// Its input and output, artifact ports, the grants that it asks for, what it imports, where it comes from, digest, size
+/// and signature.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// A plugin's name, or the path of a component (.wasm)
-    #[arg(value_name = "NAME|FILE")]
+    /// A plugin's name, the reference that it was installed from, or the path of a component (.wasm)
+    #[arg(value_name = "NAME|REF|FILE")]
     plugin: String,
 }
 
@@ -50,6 +66,13 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Dev(dev) => dev::execute(context, dev),
         Command::List => list(context),
         Command::Inspect(inspect) => show(context, &inspect.plugin),
+        Command::Add(add) => add::execute(context, add),
+        Command::Remove(remove) => remove::execute(context, remove),
+        Command::Rollback(rollback) => remove::roll_back(context, rollback),
+        Command::Sync(_) => sync::execute(context),
+        Command::Push(push) => push::execute(context, push),
+        Command::Sign(sign) => sign::execute(context, sign),
+        Command::Keygen(keygen) => sign::generate(context, keygen),
     }
 }
 
@@ -58,29 +81,33 @@ fn list(context: &Context) -> Result<(), Failure> {
     let (plugins, _temp) = plugins_of(&project)?;
     let mut bad = false;
     let mut documents = Vec::new();
-    let mut table = Table::headed(&["NAME", "VERSION", "FROM", "SUMMARY"]);
-    let names = plugins.names();
-    for (name, origin) in &names {
-        // A file hides the bundled plugin of its name.
-        let hidden = *origin == PluginOrigin::Bundled
-            && names.iter().any(|(other, origin)| other == name && matches!(origin, PluginOrigin::File(_)));
-        if hidden {
-            continue;
-        }
-        let from = match origin {
-            PluginOrigin::Bundled => "bundled".to_owned(),
-            PluginOrigin::File(path) => path.strip_prefix(&project.root).unwrap_or(path).display().to_string(),
-        };
-        match plugins.get(name) {
-            Ok(plugin) => {
+    let mut table = Table::headed(&["NAME", "VERSION", "FROM", "DIGEST", "SIGNED", "SUMMARY"]);
+    for (name, origin) in plugins.names()? {
+        let from = source(&origin, &project.root);
+        let loaded = plugins.get(&name).and_then(|plugin| Ok((plugin, plugins.sources().find(&name)?)));
+        match loaded {
+            Ok((plugin, found)) => {
                 let about = plugin.descriptor();
-                documents
-                    .push(json!({ "name": name, "version": about.version, "from": from, "summary": about.summary }));
+                documents.push(json!({
+                    "name": name,
+                    "version": about.version,
+                    "from": from,
+                    "digest": plugin.digest(),
+                    "signature": signature(&found),
+                    "summary": about.summary,
+                }));
                 let (version, summary) = (escape(&about.version), escape(&about.summary));
+                let signed = match &found.verdict {
+                    Some(Verdict::Signed { key, .. }) => key.as_str(),
+                    Some(Verdict::NotSigned(_)) => "no",
+                    None => "",
+                };
                 table.row([
-                    Cell::new(name.as_str()),
+                    Cell::new(name),
                     version.into_owned().into(),
-                    from.into(),
+                    escape(&from).into_owned().into(),
+                    plugin.digest().short().into(),
+                    escape(signed).into_owned().into(),
                     summary.into_owned().into(),
                 ]);
             }
@@ -88,9 +115,11 @@ fn list(context: &Context) -> Result<(), Failure> {
                 bad = true;
                 documents.push(json!({ "name": name, "from": from, "error": problem.to_string() }));
                 table.row([
-                    Cell::new(name.as_str()),
+                    Cell::new(name),
                     "".into(),
-                    from.into(),
+                    escape(&from).into_owned().into(),
+                    "".into(),
+                    "".into(),
                     Cell::dressed("cannot be used", Paint::red),
                 ]);
                 context.console.complain(&problem.to_string());
@@ -106,54 +135,85 @@ fn list(context: &Context) -> Result<(), Failure> {
     if bad { Err(Failure::bad()) } else { Ok(()) }
 }
 
+/// Where a plugin comes from, for people.
+fn source(origin: &PluginOrigin, root: &Path) -> String {
+    match origin {
+        PluginOrigin::Bundled => "bundled".to_owned(),
+        PluginOrigin::Installed(locked) => locked.source.to_string(),
+        PluginOrigin::File(path) => path.strip_prefix(root).unwrap_or(path).display().to_string(),
+    }
+}
+
+/// Who vouches for a plugin: the key's file and id, or nobody.
+fn signature(found: &FoundPlugin) -> Value {
+    match &found.verdict {
+        Some(Verdict::Signed { key, id, .. }) => json!({ "key": key, "id": id }),
+        _ => Value::Null,
+    }
+}
+
 fn show(context: &Context, name: &str) -> Result<(), Failure> {
     let project = context.any_project()?;
     let (plugins, _temp) = plugins_of(&project)?;
-    let (plugin, size) = load(&plugins, &project.plugin_dir(), name)?;
+    let (plugin, found) = load(&plugins, name)?;
     let console = context.console;
+    let source = source(&found.origin, &project.root);
     if console.json {
-        console.print_json(&document(&plugin, size))
+        console.print_json(&document(&plugin, &found, &source))
     } else {
-        console.print(&page(&plugin, size, console.out))
+        console.print(&page(&plugin, &found, &source, console.out))
     }
 }
 
-/// A name of the project or of a bundled plugin, or a file anywhere.
-fn load(plugins: &Plugins, folder: &Path, name: &str) -> Result<(std::sync::Arc<Plugin>, u64), Failure> {
+/// A name or reference of the project, or a file anywhere.
+fn load(plugins: &Plugins, name: &str) -> Result<(std::sync::Arc<Plugin>, FoundPlugin), Failure> {
     let is_path = name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "wasm");
-    if !is_path {
-        let file = std::fs::metadata(folder.join(format!("{name}.wasm")));
-        let size = file.map(|meta| meta.len()).or_else(|_| bundled(name).map(|bytes| bytes.len() as u64).ok_or(()));
-        return Ok((plugins.get(name)?, size.unwrap_or(0)));
+    if !is_path || OciReference::is_meant(name) {
+        return Ok((plugins.get(name)?, plugins.sources().find(name)?));
     }
-    let unreadable = |error: std::io::Error| Failure::usage(format!("[TS-0602] cannot read {name}: {error}"));
-    let meta = std::fs::metadata(name).map_err(unreadable)?;
-    if !meta.is_file() {
-        return Err(Failure::usage(format!("[TS-0602] {name} is not a file")));
-    }
-    let component = std::fs::read(name).map_err(unreadable)?;
+    let bytes = fetch::read_file(Path::new(name))?;
     let sandbox = plugins.sandbox().map_err(Failure::unable)?;
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin");
-    let plugin = sandbox.load(&component, stem).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
-    Ok((plugin, meta.len()))
+    let plugin = sandbox.load(&bytes, stem).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
+    // Looking at a file is no use of it: what the policy thinks of it is shown, not enforced.
+    let keys = plugins.sources().keyring().map_err(Failure::unable)?;
+    let verdict = Some(keys.judge(&bytes, &Digest::of(&bytes), &proof_beside(Path::new(name))));
+    Ok((plugin, FoundPlugin { bytes: bytes.into(), origin: PluginOrigin::File(name.into()), verdict }))
 }
 
-fn document(plugin: &Plugin, size: u64) -> Value {
+fn document(plugin: &Plugin, found: &FoundPlugin, source: &str) -> Value {
     let mut document = serde_json::to_value(plugin.descriptor()).unwrap_or_default();
+    document["source"] = source.into();
     document["digest"] = json!(plugin.digest());
-    document["size"] = size.into();
+    document["size"] = found.bytes.len().into();
+    document["signature"] = signature(found);
+    if let PluginOrigin::Installed(locked) = &found.origin {
+        document["manifest"] = json!(locked.manifest);
+        document["previous"] = json!(locked.previous);
+    }
     document["imports"] = plugin.imports().into();
     document
 }
 
-fn page(plugin: &Plugin, size: u64, paint: Paint) -> String {
+fn page(plugin: &Plugin, found: &FoundPlugin, source: &str, paint: Paint) -> String {
     let about = plugin.descriptor();
     let mut page =
         format!("{} {}  {}\n", paint.bold(&escape(&about.name)), escape(&about.version), escape(&about.summary));
     let mut facts = Table::plain(2);
     let mut fact = |name: &str, value: String| facts.row([Cell::dressed(name, Paint::dim), value.into()]);
+    fact("source", escape(source).into_owned());
     fact("digest", plugin.digest().to_string());
-    fact("size", bytes(size));
+    fact("size", bytes(found.bytes.len() as u64));
+    match &found.verdict {
+        Some(Verdict::Signed { key, id, .. }) => fact("signature", format!("{}, {id}", escape(key))),
+        Some(Verdict::NotSigned(reason)) => fact("signature", escape(reason).into_owned()),
+        None => {}
+    }
+    if let PluginOrigin::Installed(locked) = &found.origin {
+        for digest in locked.previous.iter().rev() {
+            fact("before", digest.to_string());
+        }
+    }
     fact("deterministic", if about.deterministic { "yes" } else { "no" }.to_owned());
     for (name, value) in &about.extra {
         fact(&escape(name), escape(value).into_owned());

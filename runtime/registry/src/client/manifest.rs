@@ -1,0 +1,180 @@
+//! What a registry keeps about a component: the OCI image manifest, in the layout that wkg and oras use for
+//! WebAssembly, and what else it may look like.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use trackside_spec::Digest;
+
+/// Largest manifest. Registries take up to 4 MiB; one of a component has less than a kilobyte.
+pub(crate) const LIMIT: u64 = 1 << 20;
+pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.index.v1+json";
+pub(super) const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
+pub(super) const WASM_LAYER: &str = "application/wasm";
+/// The names that earlier tools gave to the same thing.
+const WASM_LAYERS: [&str; 4] = [
+    WASM_LAYER,
+    "application/vnd.wasm.content.layer.v1+wasm",
+    "application/vnd.module.wasm.content.layer.v1+wasm",
+    "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm",
+];
+/// Most layers that are looked at.
+const LAYERS: usize = 64;
+
+/// An image manifest, as far as it matters here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Manifest {
+    pub(crate) schema_version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) media_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) artifact_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) config: Option<Blob>,
+    #[serde(default)]
+    pub(crate) layers: Vec<Blob>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) annotations: BTreeMap<String, String>,
+}
+
+/// What the image spec calls a descriptor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Blob {
+    pub(crate) media_type: String,
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) annotations: BTreeMap<String, String>,
+}
+
+impl Blob {
+    pub(super) fn of(media_type: &str, bytes: &[u8]) -> Self {
+        let size = bytes.len() as u64;
+        Self { media_type: media_type.to_owned(), digest: Digest::of(bytes), size, annotations: BTreeMap::new() }
+    }
+}
+
+impl Manifest {
+    pub(super) fn new(config: Blob, layers: Vec<Blob>, annotations: BTreeMap<String, String>) -> Self {
+        let media_type = Some(OCI_MANIFEST.to_owned());
+        Self { schema_version: 2, media_type, artifact_type: None, config: Some(config), layers, annotations }
+    }
+
+    /// Reads one. The error is a sentence.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.len() as u64 > LIMIT {
+            return Err(format!("its manifest is larger than {LIMIT} bytes"));
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| format!("its manifest can not be read: {error}"))?;
+        let media_type = manifest.media_type.as_deref().unwrap_or(OCI_MANIFEST);
+        if media_type == OCI_INDEX || media_type == DOCKER_LIST {
+            return Err("it is an index of several manifests; name one of them by its digest".to_owned());
+        }
+        if manifest.schema_version != 2 || !(media_type == OCI_MANIFEST || media_type == DOCKER_MANIFEST) {
+            return Err(format!("its manifest is of another kind: {}", crate::error::one_line(media_type)));
+        }
+        if manifest.layers.len() > LAYERS {
+            return Err(format!("it has {} layers", manifest.layers.len()));
+        }
+        Ok(manifest)
+    }
+
+    /// The layer that is the component. The error is a sentence.
+    pub(crate) fn component(&self) -> Result<&Blob, String> {
+        let mut typed = self.layers.iter().filter(|layer| WASM_LAYERS.contains(&layer.media_type.as_str()));
+        match (typed.next(), typed.next(), self.layers.as_slice()) {
+            (Some(layer), None, _) => Ok(layer),
+            (Some(_), Some(_), _) => Err("it has several WebAssembly layers".to_owned()),
+            // A plain artifact: one file of whatever type its pusher gave it. What it is shows when it is loaded.
+            (None, _, [layer]) if !is_packed(&layer.media_type) => Ok(layer),
+            (None, _, [layer]) => {
+                let kind = crate::error::one_line(&layer.media_type);
+                Err(format!("its only layer is {kind}, which is how container images are packed"))
+            }
+            (None, _, layers) => Err(format!("it has {} layers and none of the type {WASM_LAYER}", layers.len())),
+        }
+    }
+}
+
+/// Whether a layer of this type is an archive.
+fn is_packed(media_type: &str) -> bool {
+    ["tar", "gzip", "zstd"].iter().any(|mark| media_type.contains(mark))
+}
+
+/// The config of a component as the OCI layout for WebAssembly has it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WasmConfig {
+    created: String,
+    architecture: &'static str,
+    os: &'static str,
+    layer_digests: Vec<Digest>,
+}
+
+impl WasmConfig {
+    /// Of a component. `created` is RFC 3339.
+    #[must_use]
+    pub fn component(digest: Digest, created: String) -> Self {
+        Self { created, architecture: "wasm", os: "wasip2", layer_digests: vec![digest] }
+    }
+
+    /// Of a core module: a WASI command of preview 1. `created` is RFC 3339.
+    #[must_use]
+    pub fn module(digest: Digest, created: String) -> Self {
+        Self { os: "wasip1", ..Self::component(digest, created) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn layers(types: &[&str]) -> Vec<u8> {
+        let layers: Vec<_> =
+            types.iter().map(|kind| json!({ "mediaType": kind, "digest": DIGEST, "size": 3 })).collect();
+        let config = json!({ "mediaType": WASM_CONFIG, "digest": DIGEST, "size": 2 });
+        serde_json::to_vec(&json!({ "schemaVersion": 2, "config": config, "layers": layers })).unwrap()
+    }
+
+    fn component(bytes: &[u8]) -> Result<String, String> {
+        Ok(Manifest::parse(bytes)?.component()?.media_type.clone())
+    }
+
+    #[test]
+    fn the_layer_of_every_usual_layout_is_found() {
+        for types in [&["application/wasm"][..], &["application/wasm", "text/plain"], &["application/octet-stream"]] {
+            assert_eq!(component(&layers(types)).unwrap(), types[0]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_component_is_refused_in_words() {
+        let cases: [(Vec<u8>, &str); 8] = [
+            (layers(&["application/vnd.oci.image.layer.v1.tar+gzip"]), "container images"),
+            (layers(&["a/b", "c/d"]), "2 layers"),
+            (layers(&["application/wasm", "application/wasm"]), "several"),
+            (layers(&[]), "0 layers"),
+            (layers(&["a/b"; 65]), "65 layers"),
+            (serde_json::to_vec(&json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] })).unwrap(), "index"),
+            (serde_json::to_vec(&json!({ "schemaVersion": 1, "fsLayers": [] })).unwrap(), "another kind"),
+            (b"<html>".to_vec(), "can not be read"),
+        ];
+        for (bytes, words) in cases {
+            let error = component(&bytes).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+        assert!(Manifest::parse(&vec![b' '; LIMIT as usize + 1]).unwrap_err().contains("larger"));
+        assert!(Manifest::parse("[".repeat(100_000).as_bytes()).is_err());
+    }
+}

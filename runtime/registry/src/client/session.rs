@@ -1,0 +1,219 @@
+//! Requests to one registry: with the permission that it asked for, and through the redirects of its downloads.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http_body_util::Full;
+use hyper::{Method, Request, StatusCode, body::Bytes, header};
+use rustls::ClientConfig;
+
+use super::{
+    access::Access,
+    auth::{self, Challenge},
+    target::{Origin, Target},
+    transport::{self, Answer},
+};
+use crate::error::{RegistryError, one_line};
+
+/// Redirects of one download.
+const REDIRECTS: usize = 5;
+/// A token server's answer, and an error's.
+const SMALL: u64 = 64 << 10;
+
+/// A client of one registry.
+pub struct Client {
+    /// As references and the config name it.
+    pub(super) host: String,
+    pub(super) origin: Origin,
+    access: Access,
+    /// Other hosts that may be spoken to without TLS, as the config names them.
+    plain: Vec<String>,
+    tls: Arc<ClientConfig>,
+    /// The header that worked last.
+    permission: Mutex<Option<String>>,
+}
+
+/// A request before it has its permission.
+pub(super) struct Ask<'a> {
+    pub(super) method: Method,
+    pub(super) target: Target,
+    pub(super) headers: Vec<(header::HeaderName, String)>,
+    pub(super) body: Bytes,
+    /// For messages: `the manifest of a:1`.
+    pub(super) what: &'a str,
+}
+
+impl<'a> Ask<'a> {
+    pub(super) fn new(method: Method, target: Target, what: &'a str) -> Self {
+        Self { method, target, headers: Vec::new(), body: Bytes::new(), what }
+    }
+
+    pub(super) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+}
+
+impl Client {
+    /// For the registry `host`. `plain` are all hosts that may be spoken to without TLS.
+    ///
+    /// # Errors
+    /// When the host or the certificates can not be used.
+    pub fn new(host: &str, access: Access, plain: Vec<String>) -> Result<Self, RegistryError> {
+        let settings = |reason: String| RegistryError::Settings { host: host.to_owned(), reason };
+        let origin = Origin::of_registry(host, access.plain_http)
+            .ok_or_else(|| settings("this is no host; write it as `registry.example:5000`".to_owned()))?;
+        let tls = transport::tls(access.ca.as_deref())
+            .map_err(|error| settings(format!("cannot use the root certificates: {error}")))?;
+        Ok(Self { host: host.to_owned(), origin, access, plain, tls, permission: Mutex::new(None) })
+    }
+
+    /// Sends a request to the registry itself, with its permission, fetched when it asks for one.
+    pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, RegistryError> {
+        let permission = self.permission.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let answer = self.send(ask, permission.as_deref()).await?;
+        if answer.head.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let permission = self.permit(answer, ask.what).await?;
+        let answer = self.send(ask, Some(&permission)).await?;
+        if answer.head.status == StatusCode::UNAUTHORIZED {
+            return Err(self.refused(ask.what, "it does not take the user and password".to_owned()));
+        }
+        *self.permission.lock().unwrap_or_else(PoisonError::into_inner) = Some(permission);
+        Ok(answer)
+    }
+
+    /// A download: redirects are followed, and no permission goes with them.
+    pub(super) async fn download(&self, ask: &Ask<'_>) -> Result<Answer, RegistryError> {
+        let mut answer = self.ask(ask).await?;
+        let mut from = ask.target.clone();
+        for _ in 0..REDIRECTS {
+            if !answer.head.status.is_redirection() {
+                return Ok(answer);
+            }
+            let location = answer.header(header::LOCATION).unwrap_or_default().to_owned();
+            let refuse = |target: String, reason| RegistryError::Redirect {
+                host: self.host.clone(),
+                what: ask.what.to_owned(),
+                target,
+                reason,
+            };
+            let target =
+                from.join(&location).ok_or_else(|| refuse(one_line(&location), "this is no address of the web"))?;
+            if !self.may_speak(&target.origin) {
+                return Err(refuse(target.shown(), "it is not encrypted, and no plain_http allows that"));
+            }
+            let next = Ask::new(Method::GET, target.clone(), ask.what);
+            answer = if target.origin == self.origin { self.ask(&next).await? } else { self.send(&next, None).await? };
+            from = target;
+        }
+        if answer.head.status.is_redirection() {
+            return Err(RegistryError::Redirect {
+                host: self.host.clone(),
+                what: ask.what.to_owned(),
+                target: from.shown(),
+                reason: "there were too many before it",
+            });
+        }
+        Ok(answer)
+    }
+
+    /// Makes an error of an answer that is none of the good ones.
+    pub(super) async fn failure(&self, answer: Answer, what: &str) -> RegistryError {
+        let status = answer.head.status;
+        // The reason is worth having, not worth failing for.
+        let body = answer.bytes(SMALL).await.unwrap_or_default();
+        let reason = reason(&body);
+        match status {
+            StatusCode::NOT_FOUND => RegistryError::NotFound { host: self.host.clone(), what: what.to_owned() },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                self.refused(what, reason.unwrap_or_else(|| format!("status {}", status.as_u16())))
+            }
+            _ => RegistryError::Status {
+                host: self.host.clone(),
+                status: status.as_u16(),
+                what: what.to_owned(),
+                reason: reason.map(|reason| format!(": {reason}")).unwrap_or_default(),
+            },
+        }
+    }
+
+    pub(super) fn malformed(&self, what: &str, reason: impl Into<String>) -> RegistryError {
+        RegistryError::Malformed { host: self.host.clone(), what: what.to_owned(), reason: reason.into() }
+    }
+
+    fn refused(&self, what: &str, reason: String) -> RegistryError {
+        RegistryError::Refused { host: self.host.clone(), what: what.to_owned(), reason }
+    }
+
+    /// Whether the config lets us speak to this host as its scheme says.
+    fn may_speak(&self, origin: &Origin) -> bool {
+        origin.tls || *origin == self.origin || self.plain.contains(&origin.authority())
+    }
+
+    async fn send(&self, ask: &Ask<'_>, permission: Option<&str>) -> Result<Answer, RegistryError> {
+        let mut request = Request::new(Full::new(ask.body.clone()));
+        *request.method_mut() = ask.method.clone();
+        let own = [(header::USER_AGENT, concat!("trackside/", env!("CARGO_PKG_VERSION")))];
+        let given = ask.headers.iter().map(|(name, value)| (name.clone(), value.as_str()));
+        let permission = permission.map(|value| (header::AUTHORIZATION, value));
+        for (name, value) in own.into_iter().chain(given).chain(permission) {
+            let value = value.parse().map_err(|_| self.malformed(ask.what, format!("header {name} has no such value")))?;
+            request.headers_mut().insert(name, value);
+        }
+        tracing::debug!(method = %ask.method, url = ask.target.shown(), "asking the registry");
+        transport::send(&ask.target, &self.tls, request, ask.what).await
+    }
+
+    /// Gets what the registry asked for in its answer 401.
+    async fn permit(&self, answer: Answer, what: &str) -> Result<String, RegistryError> {
+        let challenges = answer.head.headers.get_all(header::WWW_AUTHENTICATE);
+        let mut challenges = challenges.iter().filter_map(|value| Challenge::parse(value.to_str().ok()?));
+        let first = challenges.next();
+        let bearer = challenges.find(|challenge| matches!(challenge, Challenge::Bearer { .. }));
+        let nobody = || self.refused(what, "it wants a user and a password".to_owned());
+        match bearer.or(first) {
+            None => Err(self.malformed(what, "it asks for no kind of permission that we know (Basic, Bearer)")),
+            Some(Challenge::Basic) => auth::basic(&self.access).ok_or_else(nobody),
+            Some(Challenge::Bearer { realm, service, scope }) => {
+                let mut target = Target::parse(&realm).ok_or_else(|| self.malformed(what, "its token server has no address"))?;
+                if !self.may_speak(&target.origin) {
+                    return Err(RegistryError::Redirect {
+                        host: self.host.clone(),
+                        what: what.to_owned(),
+                        target: target.shown(),
+                        reason: "a password is not sent without encryption, and no plain_http allows it",
+                    });
+                }
+                for (key, value) in [("service", service), ("scope", scope)] {
+                    if let Some(value) = value {
+                        target = target.with_query(key, &value);
+                    }
+                }
+                let what = format!("a token for {what}");
+                let ask = Ask::new(Method::GET, target, &what);
+                let answer = self.send(&ask, auth::basic(&self.access).as_deref()).await?;
+                match answer.head.status {
+                    StatusCode::OK => {}
+                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.access.user.is_none() => return Err(nobody()),
+                    _ => return Err(self.failure(answer, &what).await),
+                }
+                let body = answer.bytes(SMALL).await?;
+                auth::bearer(&body).ok_or_else(|| self.malformed(&what, "there is no token in it"))
+            }
+        }
+    }
+}
+
+/// The first message of a registry's error document.
+fn reason(body: &[u8]) -> Option<String> {
+    let document: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let first = document.get("errors")?.get(0)?;
+    let text = |key| first.get(key).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
+    Some(one_line(text("message").or(text("code"))?))
+}

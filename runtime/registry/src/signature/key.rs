@@ -1,0 +1,295 @@
+//! Keys: public ones as PEM `PUBLIC KEY` (SPKI), private ones as PEM `PRIVATE KEY` (PKCS#8), as openssl writes both.
+
+use std::path::{Path, PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::{
+    rand::SystemRandom,
+    signature::{
+        ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+        UnparsedPublicKey,
+    },
+};
+use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObject};
+use trackside_spec::Digest;
+
+/// What comes before the 32 bytes of an Ed25519 key in its SPKI form (RFC 8410).
+const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+/// What comes before the 32 secret bytes of an Ed25519 key in its PKCS#8 form (RFC 8410).
+const ED25519_PKCS8: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+/// What comes before the uncompressed point of a P-256 key in its SPKI form (RFC 5480).
+const P256_SPKI: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+/// Length of that point.
+const P256_POINT: usize = 65;
+/// Largest key file that is read.
+const LARGEST: u64 = 64 << 10;
+
+/// Why a key can not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("[TS-0609] the key {path} can not be used: {reason}", path = path.display())]
+pub struct KeyError {
+    path: PathBuf,
+    reason: String,
+}
+
+impl KeyError {
+    fn new(path: &Path, reason: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), reason: reason.into() }
+    }
+}
+
+/// What a key signs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Ed25519 (RFC 8032).
+    Ed25519,
+    /// ECDSA on P-256 with SHA-256, signatures in ASN.1.
+    P256,
+}
+
+/// A public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    algorithm: Algorithm,
+    /// 32 bytes, or an uncompressed point.
+    bytes: Vec<u8>,
+}
+
+impl PublicKey {
+    /// Reads a PEM file.
+    ///
+    /// # Errors
+    /// When it can not be read or holds another kind of key.
+    pub fn read(path: &Path) -> Result<Self, KeyError> {
+        Self::from_pem(&read(path)?).map_err(|reason| KeyError::new(path, reason))
+    }
+
+    /// Reads PEM text. The error is a sentence.
+    ///
+    /// # Errors
+    /// When it holds no key, or another kind.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(pem)
+            .map_err(|_| "it holds no `-----BEGIN PUBLIC KEY-----`; give the public half as PEM".to_owned())?;
+        let key = |algorithm, bytes: &[u8]| Self { algorithm, bytes: bytes.to_owned() };
+        if let Some(bytes) = der.strip_prefix(&ED25519_SPKI[..]).filter(|bytes| bytes.len() == 32) {
+            return Ok(key(Algorithm::Ed25519, bytes));
+        }
+        let point = der.strip_prefix(&P256_SPKI[..]).filter(|bytes| bytes.len() == P256_POINT && bytes[0] == 4);
+        point.map(|bytes| key(Algorithm::P256, bytes)).ok_or_else(|| OTHER_KIND.to_owned())
+    }
+
+    /// The key as PEM.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        pem("PUBLIC KEY", &self.spki())
+    }
+
+    /// What the key is called in messages and in the lock file: the digest of its SPKI form.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        Digest::of(&self.spki())
+    }
+
+    /// What it signs with.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let verified = match self.algorithm {
+            Algorithm::Ed25519 => UnparsedPublicKey::new(&ED25519, &self.bytes).verify(message, signature),
+            Algorithm::P256 => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.bytes).verify(message, signature),
+        };
+        verified.is_ok()
+    }
+
+    fn spki(&self) -> Vec<u8> {
+        let prefix = match self.algorithm {
+            Algorithm::Ed25519 => &ED25519_SPKI[..],
+            Algorithm::P256 => &P256_SPKI[..],
+        };
+        [prefix, &self.bytes].concat()
+    }
+}
+
+const OTHER_KIND: &str = "it is neither an Ed25519 nor a P-256 key; make one with `trackside plugin keygen`";
+
+/// A private key.
+pub struct SigningKey {
+    pair: Pair,
+    random: SystemRandom,
+}
+
+enum Pair {
+    Ed25519(Ed25519KeyPair),
+    P256(EcdsaKeyPair),
+}
+
+impl SigningKey {
+    /// Reads a PEM file that is not encrypted.
+    ///
+    /// # Errors
+    /// When it can not be read or holds another kind of key.
+    pub fn read(path: &Path) -> Result<Self, KeyError> {
+        Self::from_pem(&read(path)?).map_err(|reason| KeyError::new(path, reason))
+    }
+
+    /// Reads PEM text. The error is a sentence.
+    ///
+    /// # Errors
+    /// When it holds no key, or another kind.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
+        let has = |mark: &[u8]| pem.windows(mark.len()).any(|window| window == mark);
+        if has(b"ENCRYPTED") {
+            return Err("it is encrypted; give an unencrypted PKCS#8 key (openssl pkcs8 -in KEY -out KEY.plain)".to_owned());
+        }
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| {
+            "it holds no `-----BEGIN PRIVATE KEY-----` (PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`".to_owned()
+        })?;
+        let random = SystemRandom::new();
+        let der = der.secret_pkcs8_der();
+        // A key that openssl wrote has no public half to compare with.
+        if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
+            return Ok(Self { pair: Pair::Ed25519(pair), random });
+        }
+        match EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &random) {
+            Ok(pair) => Ok(Self { pair: Pair::P256(pair), random }),
+            Err(_) => Err(OTHER_KIND.to_owned()),
+        }
+    }
+
+    /// Makes a new key; gives it as PEM.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn generate(algorithm: Algorithm) -> Result<String, String> {
+        let der = match algorithm {
+            Algorithm::Ed25519 => {
+                let mut secret = [0; 32];
+                getrandom::fill(&mut secret).map_err(|error| error.to_string())?;
+                // Without the public half, which openssl does not read in a private key.
+                [&ED25519_PKCS8[..], &secret].concat()
+            }
+            Algorithm::P256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new())
+                .map_err(|_| "the system gives no randomness".to_owned())?
+                .as_ref()
+                .to_vec(),
+        };
+        Ok(pem("PRIVATE KEY", &der))
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        let (algorithm, bytes) = match &self.pair {
+            Pair::Ed25519(pair) => (Algorithm::Ed25519, pair.public_key().as_ref()),
+            Pair::P256(pair) => (Algorithm::P256, pair.public_key().as_ref()),
+        };
+        PublicKey { algorithm, bytes: bytes.to_owned() }
+    }
+
+    /// Signs, in base64.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn sign_base64(&self, message: &[u8]) -> Result<String, String> {
+        Ok(STANDARD.encode(match &self.pair {
+            Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+            Pair::P256(pair) => {
+                let signed = pair.sign(&self.random, message).map_err(|_| "the system gives no randomness".to_owned())?;
+                signed.as_ref().to_vec()
+            }
+        }))
+    }
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningKey").field("public", &self.public().id()).finish_non_exhaustive()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
+    let failed = |error: std::io::Error| KeyError::new(path, error.to_string());
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size > LARGEST {
+        return Err(KeyError::new(path, format!("it has {size} bytes, which no key has")));
+    }
+    std::fs::read(path).map_err(failed)
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let lines = body.as_bytes().chunks(64).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n");
+    format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_keys_sign_and_their_public_halves_verify_nothing_else() {
+        for algorithm in [Algorithm::Ed25519, Algorithm::P256] {
+            let text = SigningKey::generate(algorithm).unwrap();
+            let key = SigningKey::from_pem(text.as_bytes()).unwrap();
+            let public = PublicKey::from_pem(key.public().to_pem().as_bytes()).unwrap();
+            assert_eq!((public.algorithm(), public.id()), (algorithm, key.public().id()));
+            let signature = STANDARD.decode(key.sign_base64(b"message").unwrap()).unwrap();
+            assert!(public.verifies(b"message", &signature));
+            assert!(!public.verifies(b"other", &signature));
+            for place in 0..signature.len() {
+                let mut bad = signature.clone();
+                bad[place] ^= 1;
+                assert!(!public.verifies(b"message", &bad), "{algorithm:?}, byte {place}");
+            }
+            let other = SigningKey::from_pem(SigningKey::generate(algorithm).unwrap().as_bytes()).unwrap().public();
+            assert!(!other.verifies(b"message", &signature));
+            assert!(!format!("{key:?}").contains(&text[30..60]));
+        }
+    }
+
+    /// RFC 8032, section 7.1, test 3.
+    #[test]
+    fn the_vector_of_the_ed25519_rfc_verifies() {
+        let hex = |text: &str| -> Vec<u8> {
+            (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+        };
+        let key = PublicKey {
+            algorithm: Algorithm::Ed25519,
+            bytes: hex("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025"),
+        };
+        let signature = hex(
+            "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28d\
+             c027beceea1ec40a",
+        );
+        assert!(key.verifies(&hex("af82"), &signature));
+        assert!(!key.verifies(&hex("af83"), &signature));
+    }
+
+    #[test]
+    fn other_kinds_of_keys_are_refused_in_words() {
+        let cases = [
+            ("", "no `-----BEGIN PUBLIC KEY"),
+            ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "neither"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "no `-----BEGIN PUBLIC KEY"),
+        ];
+        for (text, words) in cases {
+            let error = PublicKey::from_pem(text.as_bytes()).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+        let encrypted = "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n";
+        assert!(SigningKey::from_pem(encrypted.as_bytes()).unwrap_err().contains("encrypted"));
+        let legacy = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
+        assert!(SigningKey::from_pem(legacy.as_bytes()).unwrap_err().contains("PKCS#8"));
+        assert!(PublicKey::read(Path::new("/dev/null")).is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! What the parent tells the worker, on its command line. Both are the same program, so the form is nobody else's
+//! business.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::engine::Layout;
+
+/// How to start a process that compiles, and what it may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileWorker {
+    /// The program: this very one, or what it compiles is of no use here.
+    pub program: PathBuf,
+    /// What makes that program call [`compile_worker`](crate::compile_worker) with the arguments that follow.
+    pub arguments: Vec<String>,
+    /// Memory of one compilation, in bytes.
+    pub memory: u64,
+    /// Time of one compilation.
+    pub time: Duration,
+}
+
+/// One order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) layout: Layout,
+    pub(super) threads: usize,
+    pub(super) is_module: bool,
+    pub(super) memory: u64,
+    /// Computing time, of all threads together.
+    pub(super) cpu_seconds: u64,
+}
+
+impl Order {
+    pub(super) fn new(worker: &CompileWorker, layout: Layout, threads: usize, is_module: bool) -> Self {
+        let seconds = worker.time.as_secs().saturating_add(1);
+        let cpu_seconds = seconds.saturating_mul(threads as u64);
+        Self { layout, threads, is_module, memory: worker.memory, cpu_seconds }
+    }
+
+    pub(super) fn to_arguments(&self) -> [String; 5] {
+        let layout = match self.layout {
+            Layout::Pooled => "pooled",
+            Layout::Large => "large",
+            Layout::Small => "small",
+        };
+        let kind = if self.is_module { "module" } else { "component" };
+        let numbers = [self.threads as u64, self.memory, self.cpu_seconds].map(|number| number.to_string());
+        let [threads, memory, seconds] = numbers;
+        [kind.to_owned(), layout.to_owned(), threads, memory, seconds]
+    }
+
+    pub(super) fn from_arguments(arguments: &[String]) -> Option<Self> {
+        let [kind, layout, threads, memory, cpu_seconds] = arguments else { return None };
+        let layout = match layout.as_str() {
+            "pooled" => Layout::Pooled,
+            "large" => Layout::Large,
+            "small" => Layout::Small,
+            _ => return None,
+        };
+        let is_module = match kind.as_str() {
+            "module" => true,
+            "component" => false,
+            _ => return None,
+        };
+        let threads = threads.parse().ok().filter(|threads| (1..=64).contains(threads))?;
+        Some(Self { layout, threads, is_module, memory: memory.parse().ok()?, cpu_seconds: cpu_seconds.parse().ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_arrives_as_it_was_given() {
+        let worker =
+            CompileWorker { program: PathBuf::new(), arguments: Vec::new(), memory: 5, time: Duration::from_secs(3) };
+        for layout in [Layout::Pooled, Layout::Large, Layout::Small] {
+            for is_module in [true, false] {
+                let order = Order::new(&worker, layout, 2, is_module);
+                assert_eq!(Order::from_arguments(&order.to_arguments()), Some(order));
+            }
+        }
+        assert_eq!(Order::from_arguments(&["component".to_owned()]), None);
+        let endless = ["component", "pooled", "1000000", "1", "1"].map(str::to_owned);
+        assert_eq!(Order::from_arguments(&endless), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! The worker: bounds itself, reads WebAssembly from standard input, writes native code to standard output.
+//!
+//! Standard output carries the code's length (eight bytes, little-endian) and the code. What is wrong with the
+//! WebAssembly is said on standard error, in the compiler's words, and ends the worker with 1.
+
+use std::{
+    io::{self, Read, Write},
+    process::ExitCode,
+};
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
+use wasmtime::Engine;
+
+use super::order::Order;
+use crate::engine::config;
+
+/// Address space beyond the memory: the program itself, its libraries, stacks that are reserved and not used.
+const OVERHEAD: u64 = 1 << 30;
+/// File descriptors: the three standard ones and no other. No file can be opened, and no socket.
+const DESCRIPTORS: u64 = 3;
+/// Native stack of a compiling thread.
+const STACK: usize = 8 << 20;
+
+/// Compiles what comes on standard input. `arguments` are those that the parent added to the worker's command line.
+#[must_use]
+pub fn compile_worker(arguments: &[String]) -> ExitCode {
+    let Some(order) = Order::from_arguments(arguments) else {
+        return end("this command is for the node itself: it compiles what the node gives it");
+    };
+    match work(&order) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => end(&error),
+    }
+}
+
+fn end(message: &str) -> ExitCode {
+    // The parent reads it; when there is none any more, nobody does.
+    let _ = io::stderr().write_all(message.as_bytes());
+    ExitCode::FAILURE
+}
+
+fn work(order: &Order) -> Result<(), String> {
+    // Threads first: they are ours, and starting them may open files.
+    let mut pool = rayon::ThreadPoolBuilder::new().num_threads(order.threads).stack_size(STACK);
+    pool = pool.thread_name(|_| "compile".to_owned());
+    let pool = pool.build().map_err(|error| error.to_string())?;
+    bound(order).map_err(|error| format!("cannot bound itself: {error}"))?;
+
+    let mut wasm = Vec::new();
+    io::stdin().lock().read_to_end(&mut wasm).map_err(|error| format!("cannot read the component: {error}"))?;
+    let engine = Engine::new(&config(order.layout, order.threads > 1)).map_err(|error| format!("{error:#}"))?;
+    let compile = || if order.is_module { engine.precompile_module(&wasm) } else { engine.precompile_component(&wasm) };
+    let code = pool.install(compile).map_err(|error| format!("{error:#}"))?;
+    let mut output = io::stdout().lock();
+    let length = (code.len() as u64).to_le_bytes();
+    output
+        .write_all(&length)
+        .and_then(|()| output.write_all(&code))
+        .and_then(|()| output.flush())
+        .map_err(|error| format!("cannot hand over the code: {error}"))
+}
+
+/// Gives up what a compiler does not need, before the first byte from outside is read.
+fn bound(order: &Order) -> io::Result<()> {
+    let set = |resource, limit: u64| {
+        let limit = Some(limit);
+        rustix::process::setrlimit(resource, Rlimit { current: limit, maximum: limit })
+    };
+    // Memory that is reserved and not writable costs nothing, so it is the writable that is counted; the address space is
+    // bounded besides for whatever is not counted there.
+    set(Resource::Data, order.memory)?;
+    set(Resource::As, order.memory.saturating_add(OVERHEAD))?;
+    // The soft limit ends it with a signal that says why; the hard one is for a signal that is not heeded.
+    let cpu = Rlimit { current: Some(order.cpu_seconds), maximum: Some(order.cpu_seconds.saturating_add(5)) };
+    rustix::process::setrlimit(Resource::Cpu, cpu)?;
+    set(Resource::Core, 0)?;
+    set(Resource::Fsize, 0)?;
+    set(Resource::Nofile, DESCRIPTORS)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    // The node may be killed; what it waits for must not go on.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Components that are made to be expensive to compile.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    process::Stdio,
+};
+
+use crate::{
+    component::{components, project, variant},
+    support::{
+        Project,
+        command::binary,
+        wait_until,
+    },
+};
+
+/// An unsigned number in LEB128.
+fn leb(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let byte = u8::try_from(number & 0x7f).unwrap();
+        number >>= 7;
+        if number == 0 {
+            bytes.push(byte);
+            return bytes;
+        }
+        bytes.push(byte | 0x80);
+    }
+}
+
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    [&[id], leb(content.len()).as_slice(), content].concat()
+}
+
+/// A WASI command whose `functions` functions have `length` additions each, over many variables, so that every one of them
+/// is alive for long.
+fn bomb(functions: usize, length: usize) -> Vec<u8> {
+    const VARIABLES: usize = 1000;
+    let mut body = [&[1][..], &leb(VARIABLES), &[0x7f]].concat();
+    for step in 0..length {
+        let (from, to) = (step * 7 % VARIABLES, step * 13 % VARIABLES);
+        // local.get a, local.get b, i32.add, local.set b
+        body.extend([&[0x20][..], &leb(from), &[0x20], &leb(to), &[0x6a, 0x21], &leb(to)].concat());
+    }
+    body.push(0x0b);
+    let code = [leb(body.len()), body].concat();
+    let mut codes = leb(functions);
+    for _ in 0..functions {
+        codes.extend(&code);
+    }
+    let types = section(1, &[1, 0x60, 0, 0]);
+    let declared = section(3, &[leb(functions), vec![0; functions]].concat());
+    let exports = section(7, &[&[1, 6][..], b"_start", &[0, 0]].concat());
+    [&b"\0asm\x01\0\0\0"[..], &types, &declared, &exports, &section(10, &codes)].concat()
+}
+
+#[test]
+fn a_compilation_that_takes_too_long_is_ended_and_told_with_the_key_that_allows_more() {
+    let project = project("bomb", "[plugins]\ncompile_time = \"1s\"\n");
+    project.write("bomb.wasm", bomb(400, 8_000));
+    let ran = project.run(&["plugin", "add", "bomb.wasm"]).exits(1).says(&["TS-0328", "1s", "compile_time"]);
+    assert!(ran.took.as_secs() < 20, "{ran}");
+    assert_eq!(components(&project), [""; 0]);
+    assert!(!project.path("workflow.lock").exists());
+}
+
+#[test]
+fn a_compilation_that_takes_too_much_memory_is_ended_and_told_with_the_key_that_allows_more() {
+    let project = project("bomb", "[plugins]\ncompile_memory = \"96MiB\"\n");
+    project.write("bomb.wasm", bomb(1, 400_000));
+    project.run(&["plugin", "add", "bomb.wasm"]).exits(1).says(&["TS-0328", "96 MiB of memory", "compile_memory"]);
+    // What is honest still fits.
+    project.write("mine.wasm", variant("one"));
+    project.run(&["plugin", "add", "mine.wasm"]).ok();
+}
+
+#[test]
+fn a_node_that_meets_a_compile_bomb_fails_that_step_and_lives() {
+    let project = project("bomb", "[plugins]\ncompile_memory = \"96MiB\"\ncompile_time = \"20s\"\n");
+    project.write("plugins/bomb.wasm", bomb(1, 400_000));
+    project.workflow("well", "steps:\n  a: { plugin: echo, with: { value: 1 } }\n");
+    let mut node = project.serve();
+    let bad = node.start_run("use");
+    let view = project.wait_end(&bad);
+    assert_eq!(view["state"], "failed", "{view:#}");
+    assert!(view.to_string().contains("plugin-unavailable") && view.to_string().contains("TS-0328"), "{view:#}");
+    let well = node.start_run("well");
+    assert_eq!(project.wait_end(&well)["state"], "succeeded");
+    assert!(!node.has_ended());
+    let status = fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 200 << 10, "the node itself took {peak} KiB");
+}
+
+#[test]
+fn the_process_that_compiles_can_open_nothing_and_ends_with_its_input() {
+    let project = Project::new();
+    let mut worker = binary();
+    worker.args(["compile-worker", "component", "large", "1", "536870912", "60"]).current_dir(project.root());
+    worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut worker = worker.spawn().unwrap();
+    let limits = format!("/proc/{}/limits", worker.id());
+    // It bounds itself before it reads: the input is not there yet.
+    let bounds = wait_until("the worker's bounds", || {
+        let text = fs::read_to_string(&limits).unwrap();
+        let limit = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{text}"));
+            line[name.len()..].split_whitespace().next().unwrap().to_owned()
+        };
+        let bounds = ["Max open files", "Max core file size", "Max file size", "Max cpu time", "Max data size"].map(limit);
+        (bounds[0] == "3").then_some(bounds)
+    });
+    assert_eq!(bounds, ["3", "0", "0", "60", "536870912"]);
+    worker.stdin.take().unwrap().write_all(&variant("one")).unwrap();
+    let mut code = Vec::new();
+    worker.stdout.take().unwrap().read_to_end(&mut code).unwrap();
+    assert!(worker.wait().unwrap().success());
+    let length = u64::from_le_bytes(code[..8].try_into().unwrap());
+    assert_eq!(length, code.len() as u64 - 8);
+    assert!(length > 100_000, "{length}");
+}
+
+#[test]
+fn the_process_that_compiles_says_what_is_wrong_and_is_no_command_for_people() {
+    let project = Project::new();
+    project.run(&["compile-worker"]).exits(1).says(&["for the node itself"]);
+    project.run(&["compile-worker", "component", "pooled", "1", "536870912", "60"]).exits(1).says(&["unexpected end"]);
+    let help = project.run(&["--help"]).ok();
+    assert!(!help.stdout.contains("compile-worker"), "{help}");
+}

@@ -1,0 +1,42 @@
+//! Components that differ, and projects that install them.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Project, repository};
+
+/// The bundled echo with a custom section that makes it another component.
+pub fn variant(mark: &str) -> Vec<u8> {
+    let mut bytes = fs::read(repository::component("echo.wasm")).unwrap();
+    let name = b"mark";
+    let length = u8::try_from(1 + name.len() + mark.len()).unwrap();
+    assert!(length < 128, "one byte of LEB128");
+    bytes.extend([0, length, u8::try_from(name.len()).unwrap()]);
+    bytes.extend(name);
+    bytes.extend(mark.bytes());
+    bytes
+}
+
+/// A project with one workflow whose step is `plugin`, and these lines in its config.
+pub fn project(plugin: &str, config: &str) -> Project {
+    let project = Project::new();
+    project.write("trackside.toml", format!("[node]\nname = \"test\"\n{config}"));
+    project.workflow("use", &format!("steps:\n  a: {{ plugin: \"{plugin}\", with: {{ value: 7 }} }}\n"));
+    project
+}
+
+/// What `plugin list` says of a plugin.
+#[track_caller]
+pub fn listed(project: &Project, name: &str) -> Value {
+    let list = project.run(&["plugin", "list", "--json"]).json();
+    let list = list.as_array().expect("a list").clone();
+    list.into_iter().find(|plugin| plugin["name"] == name).unwrap_or_else(|| panic!("{name} is not listed"))
+}
+
+/// Names of the installed components.
+pub fn components(project: &Project) -> Vec<String> {
+    let mut names = project.names(".trackside/plugins");
+    names.retain(|name| name.ends_with(".wasm"));
+    names
+}
