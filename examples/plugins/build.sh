@@ -8,7 +8,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-all=(rust c go js ts python zig assemblyscript)
+all=(rust c go js ts python zig assemblyscript command)
 
 trackside=${TRACKSIDE:-$root/target/release/trackside}
 [ -x "$trackside" ] || { echo "build.sh: $trackside is missing: run \`cargo build --release\`, or set TRACKSIDE" >&2; exit 1; }
@@ -57,6 +57,7 @@ JS
 
 # The pinned versions are those of the templates' READMEs.
 tools_c() { debian clang lld wasi-libc libclang-rt-14-dev-wasm32 make; }
+tools_command() { tools_c; }
 tools_js() { npm_packages js; }
 tools_ts() { npm_packages ts; }
 tools_assemblyscript() { npm_packages assemblyscript; }
