@@ -8,7 +8,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-all=(rust c go js ts python zig assemblyscript)
+all=(rust c go js ts python zig assemblyscript command)
 
 trackside=${TRACKSIDE:-$root/target/release/trackside}
 [ -x "$trackside" ] || { echo "build.sh: $trackside is missing: run \`cargo build --release\`, or set TRACKSIDE" >&2; exit 1; }
@@ -57,6 +57,7 @@ JS
 
 # The pinned versions are those of the templates' READMEs.
 tools_c() { debian clang lld wasi-libc libclang-rt-14-dev-wasm32 make; }
+tools_command() { tools_c; }
 tools_js() { npm_packages js; }
 tools_ts() { npm_packages ts; }
 tools_assemblyscript() { npm_packages assemblyscript; }
@@ -97,8 +98,8 @@ tools_rust() {
 
 one() {
     local language=$1 log=$tools/log/$1.log began=$SECONDS ready
-    # A shell of its own, so that one language's environment is not another's. Not on the left of `||`: there `set -e`
-    # would not hold.
+    # A shell of its own, so that one language's environment is not another's. Neither it nor this function may stand
+    # in a condition: `set -e` would not hold there.
     set +e
     (
         set -e
@@ -113,7 +114,8 @@ one() {
     if [ $status != 0 ]; then
         echo "$language failed:" >&2
         tail -n 40 "$log" >&2
-        return 1
+        failed=1
+        return 0
     fi
     ready=$(cat "$tools/log/$language.ready")
     printf '%-15s %6d kB   tools %4d s   build %4d s\n' "$language" \
@@ -128,5 +130,5 @@ for language in "$@"; do
     esac
 done
 failed=0
-for language in "$@"; do one "$language" || failed=1; done
+for language in "$@"; do one "$language"; done
 exit $failed
