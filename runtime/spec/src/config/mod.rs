@@ -5,9 +5,10 @@
 
 mod file;
 mod load;
+mod outside;
 mod policy;
 
-pub use file::{
-    Durability, EngineChoice, EngineConfig, LogLevel, ModelConfig, NodeConfig, NodeLimits, NodeSection, Policy,
-};
+pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, ModelConfig, NodeConfig, NodeSection};
 pub use load::load_node_config;
+pub use outside::{HttpConfig, SecretConfig};
+pub use policy::Policy;
