@@ -15,7 +15,7 @@ fn chain(web: &Web) -> Project {
     let call = |id: &str, needs: &str| {
         format!(
             "  {id}:\n    needs: [{needs}]\n    plugin: http-request\n    with: {{ url: \"{origin}/{id}\", method: POST, body: {{ n: 1 }} }}\n    \
-             allow: {{ http: [\"{origin}\"], private_network: true }}\n"
+             allow: {{ http: [{{ origin: \"{origin}\", private: true }}] }}\n"
         )
     };
     project.workflow(

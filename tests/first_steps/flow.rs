@@ -28,7 +28,7 @@ fn steps_that_do_not_need_each_other_run_at_the_same_time() {
     let origin = web.origin();
     let call = |id: &str| {
         format!(
-            "  {id}:\n    plugin: http-request\n    with: {{ url: \"{origin}/{id}\" }}\n    allow: {{ http: [\"{origin}\"], private_network: true }}\n"
+            "  {id}:\n    plugin: http-request\n    with: {{ url: \"{origin}/{id}\" }}\n    allow: {{ http: [{{ origin: \"{origin}\", private: true }}] }}\n"
         )
     };
     project.workflow("flow", &format!("steps:\n{}{}", call("one"), call("two")));

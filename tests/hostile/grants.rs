@@ -123,7 +123,7 @@ fn the_policy_of_the_box_bounds_what_a_workflow_may_grant_itself() {
     let (project, web) = (project(), Web::start());
     let origin = web.origin();
     project.write("trackside.toml", "[policy]\nhttp = []\n");
-    let allow = format!("    allow: {{ http: [{origin:?}], private_network: true }}\n");
+    let allow = format!("    allow: {{ http: [{{ origin: {origin:?}, private: true }}] }}\n");
     ask(&project, "http", &format!("{origin}/x"), &allow);
     project.run(&["check"]).exits(1).says(&["TS-0865", "[policy]", "workflows/ask.yaml:7:"]);
     project.run(&["run", "ask"]).exits(1).says(&["denied"]);

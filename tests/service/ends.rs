@@ -16,7 +16,7 @@ fn project(web: &Web) -> Project {
         "call",
         &format!(
             "steps:\n  before: {{ plugin: echo, with: {{ value: 1 }} }}\n  ask:\n    needs: [before]\n    plugin: http-request\n    \
-             with: {{ url: \"{origin}/x\" }}\n    allow: {{ http: [\"{origin}\"], private_network: true }}\n"
+             with: {{ url: \"{origin}/x\" }}\n    allow: {{ http: [{{ origin: \"{origin}\", private: true }}] }}\n"
         ),
     );
     project

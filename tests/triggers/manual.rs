@@ -56,7 +56,7 @@ fn a_detached_run_goes_on_without_its_caller_and_needs_a_node() {
     project.workflow(
         "call",
         &format!(
-            "steps:\n  ask:\n    plugin: http-request\n    with: {{ url: \"{origin}/x\" }}\n    allow: {{ http: [\"{origin}\"], private_network: true }}\n"
+            "steps:\n  ask:\n    plugin: http-request\n    with: {{ url: \"{origin}/x\" }}\n    allow: {{ http: [{{ origin: \"{origin}\", private: true }}] }}\n"
         ),
     );
     project.run(&["run", "call", "--detach"]).exits(3).says(&["TS-0831", "trackside serve"]);
@@ -100,7 +100,7 @@ fn ctrl_c_cancels_the_run_and_ends_with_130() {
     project.workflow(
         "call",
         &format!(
-            "steps:\n  ask:\n    plugin: http-request\n    with: {{ url: \"{origin}/x\" }}\n    allow: {{ http: [\"{origin}\"], private_network: true }}\n"
+            "steps:\n  ask:\n    plugin: http-request\n    with: {{ url: \"{origin}/x\" }}\n    allow: {{ http: [{{ origin: \"{origin}\", private: true }}] }}\n"
         ),
     );
     web.hold("/x");

@@ -50,7 +50,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 fn run(input: Input, step: &Step) -> Result<Output, StepError> {
     let mut request = Request::new(input.method.to_ascii_uppercase(), &input.url);
     for (name, value) in &input.headers {
-        request = request.header(name, value);
+        request = request.header(name, secrets_filled(value, step)?);
     }
     if let Some(ms) = input.timeout_ms {
         request = request.timeout(Duration::from_millis(ms).min(MAX_TIMEOUT));
@@ -78,6 +78,22 @@ fn run(input: Input, step: &Step) -> Result<Output, StepError> {
     response::output(response, input.save.then_some(step)).map_err(|error| error.context(&what))
 }
 
+/// The value with placeholders where `{{secret:NAME}}` stands; the host puts the secrets there on the way out.
+fn secrets_filled(value: &str, step: &Step) -> Result<String, StepError> {
+    let mut filled = String::new();
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once("{{secret:") {
+        let (name, after) = after.split_once("}}").ok_or_else(|| {
+            StepError::fatal("bad-input", "a header has `{{secret:` without the `}}` that ends it")
+        })?;
+        filled.push_str(before);
+        filled.push_str(&step.secret(name.trim())?.placeholder());
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
 /// A URL for messages: what stands after `?` may be a secret.
 fn shown(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
@@ -91,7 +107,10 @@ trackside_sdk::plugin! {
     output_schema: include_str!("../output.schema.json"),
     inputs: [Port::new("file", "The body, instead of `body` or `text`")],
     outputs: [Port::new("saved", "The response's body, with `save: true`")],
-    wants: [Want::new("http", "", "the origin of `url`")],
+    wants: [
+        Want::new("http", "", "the origin of `url`"),
+        Want::new("secrets", "", "the names in `{{secret:NAME}}` of `headers`").optional(),
+    ],
     deterministic: false,
     run: run,
 }

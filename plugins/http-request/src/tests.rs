@@ -79,3 +79,23 @@ fn a_dead_network_is_retried_and_a_missing_grant_is_not() {
     let error = TestHost::new().run::<Plugin>(json!({"url": "https://a.example"})).unwrap_err();
     assert_eq!((error.code(), error.is_retryable()), ("denied", false));
 }
+
+#[test]
+fn secrets_stand_in_headers_as_placeholders() {
+    let mut host = server(204, &[], "").with_secret("hook", b"s3cr3t");
+    let input = json!({
+        "url": "https://a.example",
+        "headers": {"authorization": "Bearer {{secret:hook}}", "x-two": "{{secret:hook}} {{ secret:hook }} {{secret: hook }}."},
+    });
+    let done = host.run::<Plugin>(input).unwrap();
+    let header = |name: &str| {
+        let headers = &done.requests[0].0.headers;
+        headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()).unwrap()
+    };
+    assert_eq!(header("authorization"), "Bearer secret-placeholder-hook");
+    assert_eq!(header("x-two"), "secret-placeholder-hook {{ secret:hook }} secret-placeholder-hook.");
+    for (value, code) in [("{{secret:other}}", "denied"), ("{{secret:hook", "bad-input")] {
+        let error = host.run::<Plugin>(json!({"url": "https://a.example", "headers": {"x": value}})).unwrap_err();
+        assert_eq!(error.code(), code, "{value}");
+    }
+}

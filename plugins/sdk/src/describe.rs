@@ -74,12 +74,13 @@ impl Port {
     }
 }
 
-/// Something that the plugin asks the operator for. It gets what the workflow's `allow:` grants, nothing more.
+/// Something that the plugin asks the operator for. It gets what it asks for, the workflow's `allow:` grants and the
+/// box's policy permits: a capability that is not asked for here is refused, whatever the workflow says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Want {
-    /// `http`, `models`, `state`, `deliver` or `secrets`: the key in `allow:`.
+    /// `http`, `secrets`, `models`, `state`, `env`, `deliver`, `publish`, `clock` or `random`: the key in `allow:`.
     pub kind: String,
-    /// Which one, as far as the plugin knows: an origin, a model name; empty when the workflow decides.
+    /// Which one, as far as the plugin knows: an origin, a model's or a secret's name; empty when the workflow decides.
     pub value: String,
     /// Why, for the person who decides.
     pub reason: String,

@@ -276,7 +276,7 @@ pub fn description_problems<P: Plugin>() -> Vec<String> {
         }
     }
     for want in &descriptor.wants {
-        if !["http", "models", "state", "deliver", "secrets"].contains(&want.kind.as_str()) {
+        if !["http", "secrets", "models", "state", "env", "deliver", "publish", "clock", "random"].contains(&want.kind.as_str()) {
             problems.push(format!("want {:?}: no such grant", want.kind));
         }
     }

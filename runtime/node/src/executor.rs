@@ -19,6 +19,7 @@ use crate::{
     core::{StepJob, StepResult},
     model_step,
     models::Models,
+    own::OwnAddresses,
     plugin_step,
     plugins::Plugins,
     readers::Readers,
@@ -44,6 +45,8 @@ pub struct Workshop {
     pub readers: Arc<Readers>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
+    /// Where the node itself listens; no step may call there.
+    pub own: Arc<OwnAddresses>,
 }
 
 /// The threads that run steps, and a handle on each attempt.

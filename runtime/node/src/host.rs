@@ -1,16 +1,16 @@
 //! What a running plugin may ask of the node.
 
-use std::{fs::File, io, io::Write, sync::Arc, time::Instant};
+use std::{fs::File, io, io::Write, net::SocketAddr, sync::Arc, time::Instant};
 
 use trackside_models::{CancelToken, Model};
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, InputFolder, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StateScope,
+    ArtifactSink, BoxFuture, InputFolder, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue, StateEntry, StateScope,
     StepHost,
 };
 use trackside_spec::{ArtifactRef, Tensor};
-use trackside_store::{Artifacts, Clock};
+use trackside_store::Artifacts;
 
-use crate::{models::Models, readers::Readers};
+use crate::{executor::Workshop, readers::Readers, secrets};
 
 /// The node as one step sees it.
 pub struct NodeHost {
@@ -18,10 +18,8 @@ pub struct NodeHost {
     pub artifacts: Arc<Artifacts>,
     /// Committed state.
     pub readers: Arc<Readers>,
-    /// Models by name.
-    pub models: Arc<Models>,
-    /// The wall clock.
-    pub clock: Arc<dyn Clock>,
+    /// What the step runs in: models, clock, config.
+    pub workshop: Arc<Workshop>,
     /// Whose state.
     pub workflow: String,
     /// Whose own scope.
@@ -62,7 +60,7 @@ impl StepHost for NodeHost {
 
     fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
         Box::pin(async move {
-            let (models, wanted) = (self.models.clone(), name.to_owned());
+            let (models, wanted) = (self.workshop.models.clone(), name.to_owned());
             let model =
                 blocking(move || models.get(&wanted)).await?.map_err(|e| ModelError::NotFound(e.to_string()))?;
             let info = describe(&model);
@@ -71,7 +69,7 @@ impl StepHost for NodeHost {
     }
 
     fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
-        let now = self.clock.now_ms();
+        let now = self.workshop.clock.now_ms();
         let found = self.readers.with(|reader| reader.state(&self.workflow, &self.scope(scope), key, now));
         let entry = found.map(|row| row.map(|row| StateEntry { value: row.value, version: row.version }));
         Box::pin(std::future::ready(entry.map_err(|error| error.to_string())))
@@ -85,14 +83,22 @@ impl StepHost for NodeHost {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<String>, String>> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let now = self.clock.now_ms();
+        let now = self.workshop.clock.now_ms();
         let scope = self.scope(scope);
         let keys = self.readers.with(|reader| reader.state_keys(&self.workflow, &scope, prefix, after, limit, now));
         Box::pin(std::future::ready(keys.map_err(|error| error.to_string())))
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.clock.now_ms()).unwrap_or(0)
+        u64::try_from(self.workshop.clock.now_ms()).unwrap_or(0)
+    }
+
+    fn secret(&self, name: &str) -> Result<SecretValue, String> {
+        secrets::read(&self.workshop.config, &self.workshop.project, name).map_err(|problem| problem.to_string())
+    }
+
+    fn is_own_address(&self, address: SocketAddr) -> bool {
+        self.workshop.own.covers(address)
     }
 }
 

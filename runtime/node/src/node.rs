@@ -105,6 +105,7 @@ impl Node {
             artifacts: artifacts.clone(),
             readers: readers.clone(),
             clock: options.clock.clone(),
+            own: Arc::default(),
         });
         let (inbox, messages) = channel();
         let store = Store::start(committer, Box::new(reporter(&inbox, Input::Store)))?;
@@ -258,6 +259,7 @@ pub fn plugins(project: &Project) -> Plugins {
     let data = project.data_dir();
     let settings = SandboxSettings {
         concurrent_calls: max_steps(project),
+        ca_file: project.config.http.ca_file.as_ref().map(|file| project.root.join(file)),
         ..compiling(project, SandboxSettings::new(data.join("cache"), data.join("cache.key")))
     };
     Plugins::new(PluginSources::new(project), settings)

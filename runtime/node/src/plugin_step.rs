@@ -7,7 +7,7 @@ use trackside_engine::{Outcome, StepError};
 use trackside_sandbox::{
     CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, StateOp, StepCall, StepFailure, StepReport,
 };
-use trackside_spec::{Action, Allow, ArtifactRef, PluginCall};
+use trackside_spec::{Action, ArtifactRef, ByteSize, NodeLimits, PluginCall};
 
 use crate::{
     command_step,
@@ -31,7 +31,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     let Action::Plugin(call) = &step.action else {
         return Err(StepError::fatal("internal-error", "not a plugin step"));
     };
-    let plugin = plugin(workshop, &call.plugin).await?;
+    let plugin = plugin(workshop, &call.plugin, call.limits.fuel.is_some()).await?;
     let mut input = match &job.input {
         Value::Object(fields) => fields.clone(),
         Value::Null => Map::new(),
@@ -48,31 +48,32 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         input_json: Value::Object(input).to_string(),
         inputs,
         command,
-        limits: limits(workshop, call),
-        allow: granted(workshop, &call.allow),
+        limits: limits(&workshop.config.limits.with(&call.limits)),
+        fuel: call.limits.fuel,
+        allow: call.allow.clone(),
+        policy: workshop.config.policy.clone(),
         cancel,
         ..StepCall::new(&job.plan.name, job.run.to_string(), &step.id)
     };
     let host = NodeHost {
         artifacts: workshop.artifacts.clone(),
         readers: workshop.readers.clone(),
-        models: workshop.models.clone(),
-        clock: workshop.clock.clone(),
+        workshop: workshop.clone(),
         workflow: job.plan.name.clone(),
         step: step.id.clone(),
     };
     let handed_over = workshop.clock.now_us();
     let report = plugin.run(request, Arc::new(host)).await;
     let began_us = handed_over.saturating_add_unsigned(report.usage.instantiate_us);
-    Ok(result(job, &step.id, &plugin, report, began_us))
+    Ok(result(job, call, &plugin, report, began_us))
 }
 
-async fn plugin(workshop: &Arc<Workshop>, name: &str) -> Result<Arc<Plugin>, StepError> {
-    if let Some(plugin) = workshop.plugins.ready(name) {
+async fn plugin(workshop: &Arc<Workshop>, name: &str, counting: bool) -> Result<Arc<Plugin>, StepError> {
+    if let Some(plugin) = workshop.plugins.ready(name, counting) {
         return Ok(plugin);
     }
     let (plugins, wanted) = (workshop.plugins.clone(), name.to_owned());
-    let loaded = tokio::task::spawn_blocking(move || plugins.get(&wanted)).await;
+    let loaded = tokio::task::spawn_blocking(move || plugins.get_as(&wanted, counting)).await;
     loaded
         .map_err(|error| StepError::fatal("internal-error", format!("loading plugin `{name}`: {error}")))?
         .map_err(|problem| StepError::fatal("plugin-unavailable", problem.to_string()))
@@ -127,33 +128,43 @@ fn attributes(trigger: &Value) -> Vec<(String, String)> {
     fields.map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
-/// The step's own limits where it has some, the node's otherwise.
-fn limits(workshop: &Workshop, call: &PluginCall) -> CallLimits {
-    let node = &workshop.config.limits;
-    let bytes = |size: trackside_spec::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+/// The limits of a step in the sandbox's terms.
+fn limits(limits: &NodeLimits) -> CallLimits {
+    let bytes = |size: ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
     CallLimits {
-        memory: call.limits.memory.unwrap_or(node.memory).as_bytes(),
-        cpu: call.limits.cpu.unwrap_or(node.cpu).to_std(),
-        wall: call.limits.wall.unwrap_or(node.wall).to_std(),
-        input_bytes: bytes(node.input),
-        output_bytes: bytes(node.output),
-        log_bytes: bytes(node.log),
-        artifact_bytes: node.artifact.as_bytes(),
-        artifact_count: node.artifacts,
-        state_value_bytes: bytes(node.state_value),
-        tensor_bytes: node.tensor.as_bytes(),
-        http_requests: node.http_requests,
-        http_body_bytes: node.http_body.as_bytes(),
+        memory: limits.memory.as_bytes(),
+        cpu: limits.cpu.to_std(),
+        wall: limits.wall.to_std(),
+        input_bytes: bytes(limits.input),
+        output_bytes: bytes(limits.output),
+        output_depth: count(limits.output_depth),
+        log_bytes: bytes(limits.log),
+        log_lines: count(limits.log_lines),
+        log_rate: limits.log_rate,
+        artifact_bytes: limits.artifact.as_bytes(),
+        artifact_count: limits.artifacts,
+        state_bytes: bytes(limits.state),
+        state_value_bytes: bytes(limits.state_value),
+        state_writes: count(limits.state_entries),
+        tensor_bytes: limits.tensor.as_bytes(),
+        http_requests: limits.http_requests,
+        http_body_bytes: limits.http_body.as_bytes(),
+        http_total_bytes: limits.http_total.as_bytes(),
+        http_header_bytes: bytes(limits.http_headers),
+        http_timeout: limits.http_timeout.to_std(),
+        outbox_entries: count(limits.deliveries),
+        handles: count(limits.handles),
+        table_elements: count(limits.table),
+        instances: count(limits.instances),
+        host_call_bytes: bytes(limits.host_call),
         ..CallLimits::default()
     }
 }
 
-/// What the workflow allows, cut down to what the node's policy allows.
-fn granted(workshop: &Workshop, allow: &Allow) -> Allow {
-    workshop.config.policy.restrict(allow)
-}
-
-fn result(job: &StepJob, step: &str, plugin: &Plugin, report: StepReport, began_us: i64) -> StepResult {
+/// What the journal keeps of an attempt besides its result: what did it, what it used, what it was refused. Nothing is
+/// written of what was not used.
+fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i64) -> Value {
     let usage = &report.usage;
     let descriptor = plugin.descriptor();
     let mut summary = json!({
@@ -166,16 +177,38 @@ fn result(job: &StepJob, step: &str, plugin: &Plugin, report: StepReport, began_
         "memory": usage.memory_peak,
     });
     let mut note = |key: &str, value: Value| {
-        if value != json!(0) && value != json!([]) {
+        if value != json!(0) && value != json!([]) && value != json!(false) && !value.is_null() {
             summary[key] = value;
         }
     };
+    note("deterministic", call.allow.is_deterministic().into());
+    note("fuel", usage.fuel.into());
+    note("input_bytes", usage.input_bytes.into());
+    note("output_bytes", usage.output_bytes.into());
+    note("table_elements", usage.table_elements.into());
     note("artifact_bytes_read", usage.artifact_bytes_read.into());
     note("artifact_bytes_written", usage.artifact_bytes_written.into());
+    note("artifacts", usage.artifacts.into());
+    note("log_bytes", usage.log_bytes.into());
+    note("log_lines", usage.log_lines.into());
+    note("log_lines_dropped", report.logs_dropped.into());
+    note("state_entries", usage.state_entries.into());
+    note("state_bytes", usage.state_bytes.into());
+    note("tensor_bytes", usage.tensor_peak.into());
+    note("deliveries", usage.outbox_entries.into());
     note("http_requests", usage.http_requests.into());
+    note("http_bytes", usage.http_bytes.into());
     note("model_runs", usage.model_runs.into());
+    note("secrets_sent", report.secrets.clone().into());
+    note("secrets_revealed", report.reveals.clone().into());
     note("denials", report.denials.clone().into());
     note("metrics", report.metrics.iter().map(metric).collect());
+    summary
+}
+
+fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport, began_us: i64) -> StepResult {
+    let step = job.plan.step(job.step).id.as_str();
+    let summary = summary(plugin, &report, call, began_us);
     let outcome = match report.outcome {
         Ok(trackside_sandbox::Outcome::Done(text)) => compose(&text, &report.artifacts, plugin),
         Ok(trackside_sandbox::Outcome::Skipped(reason)) => Outcome::Skipped(reason),

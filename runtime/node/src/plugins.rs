@@ -110,7 +110,8 @@ pub struct Plugins {
     sources: PluginSources,
     settings: SandboxSettings,
     sandbox: OnceLock<Result<Sandbox, String>>,
-    loaded: Mutex<HashMap<String, Arc<Slot>>>,
+    /// By name, and whether instructions are counted.
+    loaded: Mutex<HashMap<(String, bool), Arc<Slot>>>,
 }
 
 /// Held locked while its plugin is being loaded, so that two steps do not compile the same component.
@@ -137,9 +138,17 @@ impl Plugins {
     /// # Errors
     /// When there is none, or it can not be used. The next call tries again.
     pub fn get(&self, name: &str) -> Result<Arc<Plugin>, PluginProblem> {
+        self.get_as(name, false)
+    }
+
+    /// The same; with `counting`, one whose instructions are counted.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_as(&self, name: &str, counting: bool) -> Result<Arc<Plugin>, PluginProblem> {
         let slot = {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-            loaded.entry(name.to_owned()).or_default().clone()
+            loaded.entry((name.to_owned(), counting)).or_default().clone()
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(plugin) = &*slot {
@@ -148,15 +157,18 @@ impl Plugins {
         let refused = |reason: String| PluginProblem::Refused { name: name.to_owned(), reason };
         let found = self.sources.find(name)?;
         let sandbox = self.sandbox().map_err(refused)?;
-        let plugin = sandbox.load(&found.bytes, name).map_err(|error| refused(error.to_string()))?;
+        let loaded =
+            if counting { sandbox.load_counting(&found.bytes, name) } else { sandbox.load(&found.bytes, name) };
+        let plugin = loaded.map_err(|error| refused(error.to_string()))?;
         *slot = Some(plugin.clone());
         Ok(plugin)
     }
 
     /// The plugin, if it is loaded already. Never blocks for long.
     #[must_use]
-    pub fn ready(&self, name: &str) -> Option<Arc<Plugin>> {
-        let slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(name)?.clone();
+    pub fn ready(&self, name: &str, counting: bool) -> Option<Arc<Plugin>> {
+        let key = (name.to_owned(), counting);
+        let slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&key)?.clone();
         slot.try_lock().ok().and_then(|slot| slot.clone())
     }
 

@@ -2,9 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use trackside_spec::{Allow, ArtifactRef};
+use trackside_spec::{Allow, ArtifactRef, Policy};
 
-use crate::{cancel::CancelToken, command::call::CommandCall};
+use crate::{
+    cancel::CancelToken,
+    command::call::CommandCall,
+    limiter::{INSTANCES, TABLE_ELEMENTS},
+};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -35,8 +39,16 @@ pub struct StepCall {
     pub command: Option<CommandCall>,
     /// Bounds of this call.
     pub limits: CallLimits,
-    /// What the step may do beyond computing.
+    /// What the workflow lets the step do beyond computing.
     pub allow: Allow,
+    /// What the box permits, whatever `allow` says.
+    pub policy: Policy,
+    /// What seeded randomness depends on; `None` = run and step.
+    pub seed: Option<u64>,
+    /// Instructions that the guest may execute. Only a plugin that was loaded with
+    /// [`Sandbox::load_counting`](crate::Sandbox::load_counting) can keep to it; for such a plugin `None` means that
+    /// they are counted without a bound.
+    pub fuel: Option<u64>,
     /// Asks the call to stop.
     pub cancel: CancelToken,
 }
@@ -61,6 +73,9 @@ impl StepCall {
             command: None,
             limits: CallLimits::default(),
             allow: Allow::default(),
+            policy: Policy::default(),
+            seed: None,
+            fuel: None,
             cancel: CancelToken::new(),
         }
     }
@@ -84,14 +99,20 @@ pub struct CallLimits {
     pub input_bytes: usize,
     /// Length of the output document, 8 MiB at most.
     pub output_bytes: usize,
+    /// How deep lists and objects may lie inside each other in it.
+    pub output_depth: usize,
     /// Log text kept, in bytes, messages and attributes together.
     pub log_bytes: usize,
     /// Log lines kept.
     pub log_lines: usize,
+    /// Log lines kept in a second.
+    pub log_rate: u32,
     /// Bytes of all artifacts that the call writes.
     pub artifact_bytes: u64,
     /// Artifacts that the call commits.
     pub artifact_count: u32,
+    /// Bytes of all state that the call writes, keys and values.
+    pub state_bytes: usize,
     /// Length of one state value.
     pub state_value_bytes: usize,
     /// State entries that the call writes.
@@ -102,6 +123,22 @@ pub struct CallLimits {
     pub http_requests: u32,
     /// Bytes of one HTTP body, in either direction.
     pub http_body_bytes: u64,
+    /// Bytes of all HTTP bodies, both directions together.
+    pub http_total_bytes: u64,
+    /// Bytes of the headers of one request or response.
+    pub http_header_bytes: usize,
+    /// The longest wait for the head of a response, and for each next part of its body.
+    pub http_timeout: Duration,
+    /// Effects for after the commit.
+    pub outbox_entries: usize,
+    /// Resources of the host that live at one time.
+    pub handles: usize,
+    /// Elements of all tables together.
+    pub table_elements: usize,
+    /// Core instances.
+    pub instances: usize,
+    /// What one host call may move from the guest to the host, in bytes.
+    pub host_call_bytes: usize,
 }
 
 impl Default for CallLimits {
@@ -113,15 +150,26 @@ impl Default for CallLimits {
             cancel_grace: Duration::from_secs(2),
             input_bytes: 4 * 1024 * 1024,
             output_bytes: 1024 * 1024,
+            output_depth: 64,
             log_bytes: 256 * 1024,
             log_lines: 2_000,
+            log_rate: 1_000,
             artifact_bytes: 4096 * MIB,
             artifact_count: 1_000,
+            state_bytes: 16 * 1024 * 1024,
             state_value_bytes: 64 * 1024,
             state_writes: 1_000,
             tensor_bytes: 256 * MIB,
             http_requests: 100,
             http_body_bytes: 64 * MIB,
+            http_total_bytes: 256 * MIB,
+            http_header_bytes: 32 * 1024,
+            http_timeout: Duration::from_secs(30),
+            outbox_entries: 1_000,
+            handles: 4_096,
+            table_elements: TABLE_ELEMENTS,
+            instances: INSTANCES,
+            host_call_bytes: 4 * 1024 * 1024,
         }
     }
 }
@@ -129,6 +177,8 @@ impl Default for CallLimits {
 impl CallLimits {
     /// The largest output document that any setting allows.
     pub(crate) const OUTPUT_CEILING: usize = 8 * 1024 * 1024;
+    /// Deeper documents would end the JSON parser's own recursion.
+    const DEPTH_CEILING: usize = 120;
 
     /// The same limits, none above what the sandbox itself can bear.
     pub(crate) fn clamped(mut self) -> Self {
@@ -141,6 +191,14 @@ impl CallLimits {
         self.output_bytes = self.output_bytes.min(Self::OUTPUT_CEILING);
         self.log_lines = self.log_lines.min(100_000);
         self.log_bytes = self.log_bytes.min(64 * 1024 * 1024);
+        self.output_depth = self.output_depth.min(Self::DEPTH_CEILING);
+        self.http_timeout = self.http_timeout.clamp(Duration::from_millis(1), LONG);
+        // hyper needs room for a line and some headers.
+        self.http_header_bytes = self.http_header_bytes.clamp(8 * 1024, 1024 * 1024);
+        self.handles = self.handles.min(100_000);
+        self.table_elements = self.table_elements.min(TABLE_ELEMENTS);
+        self.instances = self.instances.min(INSTANCES);
+        self.host_call_bytes = self.host_call_bytes.min(64 * 1024 * 1024);
         self
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     num::NonZeroUsize,
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use wasmtime::{Config, Engine, Memory, MemoryType, Store, WasmBacktraceDetails, component::Linker};
@@ -14,7 +14,7 @@ use crate::{
     compile::CompileWorker,
     error::{LoadError, SandboxError},
     host,
-    net::tls::Tls,
+    net::{Net, resolver::Resolve},
     plugin::Plugin,
     slots::{self, Slots},
     store_data::CallData,
@@ -45,6 +45,10 @@ pub struct SandboxSettings {
     pub concurrent_calls: usize,
     /// How instances get their memory.
     pub layout: Layout,
+    /// A PEM file with the certificates of the authorities that servers are trusted by, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Looks host names up instead of the system.
+    pub resolver: Option<Arc<dyn Resolve>>,
 }
 
 /// How instances get their memory. The sandbox begins with the one that it is told and goes on down the list where the
@@ -71,6 +75,8 @@ impl SandboxSettings {
             cache_bytes: 512 << 20,
             concurrent_calls: 2 * std::thread::available_parallelism().map_or(1, usize::from),
             layout: Layout::Pooled,
+            ca_file: None,
+            resolver: None,
         }
     }
 }
@@ -79,6 +85,9 @@ impl SandboxSettings {
 #[derive(Clone)]
 pub struct Sandbox {
     shared: Arc<Shared>,
+    /// The same with instructions counted; made when it is first needed.
+    counting: Arc<Mutex<Option<Arc<Shared>>>>,
+    settings: Arc<SandboxSettings>,
 }
 
 /// What all plugins of a sandbox share.
@@ -88,8 +97,10 @@ pub(crate) struct Shared {
     pub(crate) cache: CodeCache,
     pub(crate) compile_threads: usize,
     pub(crate) worker: Option<CompileWorker>,
-    pub(crate) tls: Tls,
-    pub(crate) slots: Slots,
+    pub(crate) net: Net,
+    pub(crate) slots: Arc<Slots>,
+    /// Whether its code counts instructions.
+    pub(crate) counts: bool,
     pub(crate) layout: Layout,
     /// Made on the first load: a node without plugin steps never pays for it.
     linker: OnceLock<Linker<CallData>>,
@@ -108,24 +119,10 @@ impl Sandbox {
     /// # Errors
     /// When the engine does not start here, or the folder or the key cannot be trusted.
     pub fn new(settings: SandboxSettings) -> Result<Self, SandboxError> {
-        let slots = Slots::new(settings.concurrent_calls);
-        let (engine, layout) = engine(&settings, &slots)?;
-        let cache = CodeCache::open(&engine, &settings.cache_dir, &settings.key_file, settings.cache_bytes)?;
-        let ticker = Ticker::start(&engine).map_err(SandboxError::Thread)?;
-        Ok(Self {
-            shared: Arc::new(Shared {
-                engine,
-                ticker,
-                cache,
-                compile_threads: settings.compile_threads.max(1),
-                worker: settings.worker,
-                tls: Tls::default(),
-                slots,
-                layout,
-                linker: OnceLock::new(),
-                command_linkers: command::Linkers::default(),
-            }),
-        })
+        let slots = Arc::new(Slots::new(settings.concurrent_calls));
+        let net = Net::new(settings.ca_file.clone(), settings.resolver.clone());
+        let shared = Arc::new(Shared::new(&settings, slots, net, false)?);
+        Ok(Self { shared, counting: Arc::default(), settings: Arc::new(settings) })
     }
 
     /// Makes a plugin of a component's bytes; `name` is for messages. Compiles it, or takes the compiled code of an
@@ -135,6 +132,27 @@ impl Sandbox {
     /// When the bytes are no component of the contract's world, or it does not describe itself well.
     pub fn load(&self, bytes: &[u8], name: &str) -> Result<Arc<Plugin>, LoadError> {
         Plugin::load(&self.shared, bytes, name).map(Arc::new)
+    }
+
+    /// The same for a plugin whose instructions are counted: it keeps to [`StepCall::fuel`](crate::StepCall::fuel) and
+    /// tells [`Usage::fuel`](crate::Usage::fuel). Counting makes its code slower, and it is compiled a second time.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and when the second engine does not start.
+    pub fn load_counting(&self, bytes: &[u8], name: &str) -> Result<Arc<Plugin>, LoadError> {
+        let shared = {
+            let mut counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*counting {
+                Some(shared) => shared.clone(),
+                None => {
+                    let (slots, net) = (self.shared.slots.clone(), self.shared.net.clone());
+                    let made = Shared::new(&self.settings, slots, net, true);
+                    let made = Arc::new(made.map_err(|error| LoadError::Internal(error.to_string()))?);
+                    counting.insert(made).clone()
+                }
+            }
+        };
+        Plugin::load(&shared, bytes, name).map(Arc::new)
     }
 
     /// How instances get their memory on this machine.
@@ -151,6 +169,25 @@ impl Sandbox {
 }
 
 impl Shared {
+    fn new(settings: &SandboxSettings, slots: Arc<Slots>, net: Net, counts: bool) -> Result<Self, SandboxError> {
+        let (engine, layout) = engine(settings, &slots, counts)?;
+        let cache = CodeCache::open(&engine, &settings.cache_dir, &settings.key_file, settings.cache_bytes)?;
+        let ticker = Ticker::start(&engine).map_err(SandboxError::Thread)?;
+        Ok(Self {
+            engine,
+            ticker,
+            cache,
+            compile_threads: settings.compile_threads.max(1),
+            worker: settings.worker.clone(),
+            net,
+            slots,
+            counts,
+            layout,
+            linker: OnceLock::new(),
+            command_linkers: command::Linkers::default(),
+        })
+    }
+
     /// The linker with WASI and the contract in it.
     pub(crate) fn linker(&self) -> Result<&Linker<CallData>, LoadError> {
         if let Some(linker) = self.linker.get() {
@@ -162,9 +199,9 @@ impl Shared {
 }
 
 /// An engine with the best layout that this machine grants.
-fn engine(settings: &SandboxSettings, slots: &Slots) -> Result<(Engine, Layout), SandboxError> {
+fn engine(settings: &SandboxSettings, slots: &Slots, counts: bool) -> Result<(Engine, Layout), SandboxError> {
     let with = |layout| {
-        let mut config = config(layout, settings.compile_threads > 1);
+        let mut config = config(layout, settings.compile_threads > 1, counts);
         if layout == Layout::Pooled {
             let kept = Engine::new(config.allocation_strategy(slots.pool(true)));
             return kept.or_else(|_| Engine::new(config.allocation_strategy(slots.pool(false))));
@@ -178,7 +215,8 @@ fn engine(settings: &SandboxSettings, slots: &Slots) -> Result<(Engine, Layout),
     };
     let mut refused = String::new();
     for layout in [Layout::Pooled, Layout::Large, Layout::Small] {
-        if layout < settings.layout {
+        // A second pool would reserve its address space a second time, for plugins that are seldom run.
+        if layout < settings.layout || (counts && layout == Layout::Pooled) {
             continue;
         }
         match with(layout) {
@@ -194,9 +232,10 @@ fn engine(settings: &SandboxSettings, slots: &Slots) -> Result<(Engine, Layout),
     Err(SandboxError::Engine(refused))
 }
 
-/// What compiled code depends on is the same for every process that is given the same two values.
-pub(crate) fn config(layout: Layout, parallel: bool) -> Config {
+/// What compiled code depends on is the same for every process that is given the same three values.
+pub(crate) fn config(layout: Layout, parallel: bool, counts: bool) -> Config {
     let mut config = Config::new();
+    config.consume_fuel(counts);
     // Interruption and stacks.
     config
         .epoch_interruption(true)
@@ -209,6 +248,9 @@ pub(crate) fn config(layout: Layout, parallel: bool) -> Config {
         // Only native debuggers and profilers need it, and registering it slows every load.
         .native_unwind_info(false)
         .parallel_compilation(parallel);
+    // The same bytes in give the same bytes out, on every machine: the bits of a NaN are the one thing that the
+    // accepted proposals leave open.
+    config.cranelift_nan_canonicalization(true);
     // Memory.
     if layout == Layout::Small {
         config.memory_reservation(SMALL_RESERVATION).memory_guard_size(2 << 20).memory_reservation_for_growth(16 << 20);

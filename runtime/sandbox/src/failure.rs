@@ -18,7 +18,7 @@ const STACK: &str = "the call stack is full: the recursion is too deep, or it ne
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepFailure {
     /// Stable, kebab-case. The sandbox's own: `trap`, `panic`, `out-of-memory`, `stack-overflow`, `cpu-limit`,
-    /// `wall-limit`, `host-limit`, `exit`, `bad-output`, `output-too-large`, `bad-input`, `missing-output`,
+    /// `wall-limit`, `fuel-limit`, `host-limit`, `exit`, `bad-output`, `output-too-large`, `bad-input`, `missing-output`,
     /// `cancelled`, `host-error`, `exit-code` (a WASI command's). Everything else is the guest's.
     pub code: String,
     /// Whether trying again can help.
@@ -94,17 +94,24 @@ pub(crate) struct Circumstances {
     pub(crate) refused: Option<Refused>,
     pub(crate) stderr_tail: String,
     pub(crate) cpu_limit: std::time::Duration,
+    pub(crate) fuel_limit: Option<u64>,
 }
 
 /// Explains an error that came out of the guest.
 pub(crate) fn explain(error: &Error, circumstances: Circumstances) -> StepFailure {
-    let Circumstances { refused, stderr_tail, cpu_limit } = circumstances;
+    let Circumstances { refused, stderr_tail, cpu_limit, fuel_limit } = circumstances;
     let trace = error.downcast_ref::<WasmBacktrace>();
     let backtrace = trace.map(frames).unwrap_or_default();
     let failure = if error.downcast_ref::<Stopped>().is_some() {
         StepFailure::new(
             "cpu-limit",
             format!("used its {} of CPU time; raise limits.cpu if it needs more", crate::run::show(cpu_limit)),
+        )
+    } else if matches!(error.downcast_ref::<Trap>(), Some(Trap::OutOfFuel)) {
+        let fuel = fuel_limit.unwrap_or_default();
+        StepFailure::new(
+            "fuel-limit",
+            format!("executed its {fuel} instructions; raise limits.fuel if it needs more"),
         )
     } else if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
         StepFailure::new("exit", format!("called exit({status}) instead of returning a result"))
@@ -228,7 +235,7 @@ mod tests {
     use super::*;
 
     fn circumstances(stderr: &str, refused: Option<Refused>) -> Circumstances {
-        Circumstances { refused, stderr_tail: stderr.to_owned(), cpu_limit: std::time::Duration::from_secs(1) }
+        Circumstances { refused, stderr_tail: stderr.to_owned(), cpu_limit: std::time::Duration::from_secs(1), fuel_limit: None }
     }
 
     #[test]

@@ -53,8 +53,25 @@ pub trait StepHost: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<String>, String>>;
 
-    /// The wall clock in Unix milliseconds, for steps with direct effects.
+    /// The wall clock in Unix milliseconds, for steps that are granted `clock`.
     fn now_ms(&self) -> u64;
+
+    /// The value of a secret of the box. Called on an executor thread: it may read a small file and nothing more. The
+    /// error is a sentence.
+    fn secret(&self, name: &str) -> Result<SecretValue, String> {
+        Err(format!("there is no secret `{name}` on this box"))
+    }
+
+    /// Whether [`http`](Self::http) answers requests instead of the network.
+    fn plays_http(&self) -> bool {
+        false
+    }
+
+    /// Answers a request that was granted, secrets filled in, instead of the network: for tests of plugins. The error
+    /// is what the guest is told of the connection.
+    fn http(&self, request: HttpRequest) -> Result<HttpResponse, String> {
+        Err(format!("nobody answers {} {}", request.method, request.url))
+    }
 
     /// Whether an address is the node's own API, which no step may call whatever its grants say.
     fn is_own_address(&self, _address: SocketAddr) -> bool {
@@ -63,6 +80,47 @@ pub trait StepHost: Send + Sync + 'static {
 
     /// The guest told how far it is. Called often: it must not block.
     fn progress(&self, _fraction: f32, _note: &str) {}
+}
+
+/// A request that a host answers itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// In upper case.
+    pub method: String,
+    /// As the guest wrote it.
+    pub url: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// The answer to a [`HttpRequest`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// As in HTTP.
+    pub status: u16,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// A secret of the box.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretValue {
+    /// The value.
+    pub value: Vec<u8>,
+    /// The only hosts that it is sent to: `host` (the usual port of http or https) or `host:port`.
+    pub hosts: Vec<String>,
+    /// Whether a step may see it, if its workflow asks for that.
+    pub reveal: bool,
+}
+
+impl std::fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretValue").field("hosts", &self.hosts).field("reveal", &self.reveal).finish_non_exhaustive()
+    }
 }
 
 /// An artifact being written. Dropping it discards what was written.

@@ -7,10 +7,12 @@
 //! touch the store, a model engine or a workflow file, never give a guest a path or a socket, and never execute native
 //! code that it has not compiled itself or verified.
 
+mod base64;
 mod bindings;
 mod cache;
 mod call;
 mod cancel;
+mod clocks;
 mod command;
 mod compile;
 mod descriptor;
@@ -29,6 +31,7 @@ mod nobody;
 mod output;
 mod plugin;
 mod recorder;
+mod redact;
 mod report;
 mod run;
 mod slots;
@@ -48,7 +51,11 @@ pub use descriptor::{Descriptor, Port, Want};
 pub use engine::{Layout, Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};
 pub use failure::StepFailure;
-pub use host_api::{ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StepHost};
+pub use host_api::{
+    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue,
+    StateEntry, StepHost,
+};
+pub use net::resolver::Resolve;
 pub use nobody::Nobody;
 pub use plugin::{CacheOutcome, Plugin};
 pub use report::{

@@ -2,7 +2,9 @@
 
 use wasmtime::ResourceLimiter;
 
-/// Elements of all tables together. The largest table of a known guest runtime has 7,690.
+use crate::call::CallLimits;
+
+/// Elements of all tables together, at most. The largest table of a known guest runtime has 7,690.
 pub(crate) const TABLE_ELEMENTS: usize = 100_000;
 pub(crate) const TABLES: usize = 64;
 /// Components made by composition tools hold tens of core instances.
@@ -16,6 +18,8 @@ pub(crate) struct Limiter {
     used: usize,
     peak: usize,
     tables_used: usize,
+    table_elements: usize,
+    instances: usize,
     refused: Option<Refused>,
 }
 
@@ -29,8 +33,21 @@ pub(crate) struct Refused {
 }
 
 impl Limiter {
-    pub(crate) fn new(limit: u64) -> Self {
-        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), used: 0, peak: 0, tables_used: 0, refused: None }
+    pub(crate) fn new(limits: &CallLimits) -> Self {
+        Self {
+            limit: usize::try_from(limits.memory).unwrap_or(usize::MAX),
+            used: 0,
+            peak: 0,
+            tables_used: 0,
+            table_elements: limits.table_elements,
+            instances: limits.instances,
+            refused: None,
+        }
+    }
+
+    /// Elements of all tables.
+    pub(crate) fn table_elements(&self) -> u64 {
+        self.tables_used as u64
     }
 
     /// Largest sum of memories so far, in bytes.
@@ -65,7 +82,7 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         let total = self.tables_used.saturating_sub(current).saturating_add(desired);
-        if total > TABLE_ELEMENTS {
+        if total > self.table_elements {
             return Ok(false);
         }
         self.tables_used = total;
@@ -73,7 +90,7 @@ impl ResourceLimiter for Limiter {
     }
 
     fn instances(&self) -> usize {
-        INSTANCES
+        self.instances
     }
 
     fn tables(&self) -> usize {
@@ -89,9 +106,13 @@ impl ResourceLimiter for Limiter {
 mod tests {
     use super::*;
 
+    fn limited(memory: u64) -> Limiter {
+        Limiter::new(&CallLimits { memory, table_elements: 10, ..CallLimits::default() })
+    }
+
     #[test]
     fn memories_are_summed_and_the_refusal_is_kept() {
-        let mut limiter = Limiter::new(100);
+        let mut limiter = limited(100);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.memory_growing(0, 50, None).unwrap());
         assert_eq!(limiter.refused(), Some(Refused { wanted: 110, limit: 100 }));
@@ -100,8 +121,17 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_summed() {
+        let mut limiter = limited(100);
+        assert!(limiter.table_growing(0, 6, None).unwrap());
+        assert!(!limiter.table_growing(0, 5, None).unwrap());
+        assert!(limiter.table_growing(6, 10, None).unwrap());
+        assert_eq!(limiter.table_elements(), 10);
+    }
+
+    #[test]
     fn a_memory_that_reaches_its_own_maximum_is_not_out_of_memory() {
-        let mut limiter = Limiter::new(100);
+        let mut limiter = limited(100);
         assert!(!limiter.memory_growing(0, 60, Some(50)).unwrap());
         assert_eq!(limiter.refused(), None);
     }

@@ -3,8 +3,7 @@
 use serde_json::Value;
 use trackside_spec::JsonSchema;
 
-/// Deepest nesting.
-const DEPTH: usize = 64;
+use crate::call::CallLimits;
 
 /// What is wrong with an output.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,8 +17,8 @@ pub(crate) enum Bad {
 }
 
 /// Checks that `text` is JSON within the limits and fits `schema`.
-pub(crate) fn check(text: &str, limit: usize, schema: &JsonSchema) -> Result<(), Bad> {
-    match schema.problem(&parse(text, limit)?) {
+pub(crate) fn check(text: &str, limits: &CallLimits, schema: &JsonSchema) -> Result<(), Bad> {
+    match schema.problem(&parse(text, limits)?) {
         Some(problem) => {
             Err(Bad::Document(format!("the output does not fit the plugin's own output schema: {problem}")))
         }
@@ -28,13 +27,14 @@ pub(crate) fn check(text: &str, limit: usize, schema: &JsonSchema) -> Result<(),
 }
 
 /// The JSON document that `text` is, if it is one within the limits.
-pub(crate) fn parse(text: &str, limit: usize) -> Result<Value, Bad> {
+pub(crate) fn parse(text: &str, limits: &CallLimits) -> Result<Value, Bad> {
+    let (limit, deepest) = (limits.output_bytes, limits.output_depth);
     if text.len() > limit {
         return Err(Bad::TooLarge { size: text.len(), limit });
     }
     // Before the parser sees it, so that no parser's own recursion is ever in question.
-    if depth(text) > DEPTH {
-        return Err(Bad::Document(format!("the output is nested deeper than {DEPTH} levels")));
+    if depth(text) > deepest {
+        return Err(Bad::Document(format!("the output is nested deeper than {deepest} levels")));
     }
     serde_json::from_str(text).map_err(|error| {
         let shown = crate::recorder::one_line(&text.chars().take(60).collect::<String>());
@@ -67,6 +67,10 @@ mod tests {
 
     use super::*;
 
+    fn limits(output_bytes: usize) -> CallLimits {
+        CallLimits { output_bytes, ..CallLimits::default() }
+    }
+
     fn any() -> JsonSchema {
         JsonSchema::compile(&json!({})).unwrap()
     }
@@ -74,29 +78,29 @@ mod tests {
     #[test]
     fn only_json_passes() {
         for good in ["{}", "null", "[1, 2.5e3]", r#"{"a": "[[["}"#] {
-            assert_eq!(check(good, 100, &any()), Ok(()), "{good}");
+            assert_eq!(check(good, &limits(100), &any()), Ok(()), "{good}");
         }
         for bad in ["", "rubbish", "{} {}", "NaN", "{'a': 1}", "[1,]", "\u{1b}[31m"] {
-            assert!(check(bad, 100, &any()).is_err(), "{bad}");
+            assert!(check(bad, &limits(100), &any()).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn size_and_depth_are_bounded_before_the_parser_runs() {
-        assert_eq!(check("[1234]", 5, &any()), Err(Bad::TooLarge { size: 6, limit: 5 }));
+        assert_eq!(check("[1234]", &limits(5), &any()), Err(Bad::TooLarge { size: 6, limit: 5 }));
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert_eq!(check(&nested(64), 1_000, &any()), Ok(()));
-        assert!(check(&nested(65), 1_000, &any()).is_err());
-        assert!(check(&"[".repeat(1_000_000), 2_000_000, &any()).is_err());
+        assert_eq!(check(&nested(64), &limits(1_000), &any()), Ok(()));
+        assert!(check(&nested(65), &limits(1_000), &any()).is_err());
+        assert!(check(&"[".repeat(1_000_000), &limits(2_000_000), &any()).is_err());
     }
 
     #[test]
     fn the_whole_schema_holds() {
         let schema = json!({ "type": "object", "required": ["rows"], "properties": { "rows": { "minimum": 0 } } });
         let schema = JsonSchema::compile(&schema).unwrap();
-        assert_eq!(check(r#"{"rows": 1}"#, 100, &schema), Ok(()));
+        assert_eq!(check(r#"{"rows": 1}"#, &limits(100), &schema), Ok(()));
         for bad in ["[]", r#"{"row": 1}"#, r#"{"rows": -1}"#] {
-            assert!(check(bad, 100, &schema).is_err(), "{bad}");
+            assert!(check(bad, &limits(100), &schema).is_err(), "{bad}");
         }
     }
 }

@@ -2,25 +2,52 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use crate::report::{LogLevel, LogLine};
+use crate::{
+    call::CallLimits,
+    redact::Redactor,
+    report::{LogLevel, LogLine},
+};
 
 /// One message or value is cut at this length.
 const LINE_LIMIT: usize = 8 * 1024;
 const ATTRS_LIMIT: usize = 32;
+/// Distinct refusals that are kept.
+const DENIALS: usize = 100;
 /// The end of standard error that is kept for the failure report.
 const TAIL_LIMIT: usize = 8 * 1024;
 
 /// Collects lines up to the limits of the call and counts the rest.
 #[derive(Debug)]
 pub(crate) struct Recorder {
+    redactor: Redactor,
+    denials: Vec<String>,
+    rate: Rate,
     begin: Instant,
     lines: Vec<LogLine>,
+    bytes: usize,
     bytes_left: usize,
     lines_left: usize,
     dropped: u64,
     streams: [Partial; 2],
     /// The last bytes of standard error.
     tail: VecDeque<u8>,
+}
+
+/// Lines of the current second of the call.
+#[derive(Debug)]
+struct Rate {
+    limit: u32,
+    second: u64,
+    kept: u32,
+}
+
+impl Rate {
+    fn is_full(&mut self, second: u64) -> bool {
+        if second != self.second {
+            (self.second, self.kept) = (second, 0);
+        }
+        self.kept >= self.limit
+    }
 }
 
 /// The streams that a guest writes text to.
@@ -39,22 +66,62 @@ struct Partial {
 }
 
 impl Recorder {
-    pub(crate) fn new(begin: Instant, bytes: usize, lines: usize) -> Self {
+    pub(crate) fn new(begin: Instant, limits: &CallLimits) -> Self {
         Self {
+            redactor: Redactor::default(),
+            denials: Vec::new(),
+            rate: Rate { limit: limits.log_rate, second: 0, kept: 0 },
             begin,
             lines: Vec::new(),
-            bytes_left: bytes,
-            lines_left: lines,
+            bytes: 0,
+            bytes_left: limits.log_bytes,
+            lines_left: limits.log_lines,
             dropped: 0,
             streams: Default::default(),
             tail: VecDeque::new(),
         }
     }
 
+    /// Hides a secret's value in everything that comes from now on.
+    pub(crate) fn hide(&mut self, name: &str, value: &[u8]) {
+        self.redactor.hide(name, value);
+    }
+
+    /// Keeps a refusal for the report, once.
+    pub(crate) fn keep_denial(&mut self, text: String) -> String {
+        if self.denials.len() < DENIALS && !self.denials.contains(&text) {
+            self.denials.push(text.clone());
+        }
+        text
+    }
+
+    /// Gives up the refusals.
+    pub(crate) fn take_denials(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.denials)
+    }
+
+    /// Bytes of the lines that were kept.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What hides the values of secrets.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Keeps a line, or counts it.
-    pub(crate) fn log(&mut self, level: LogLevel, message: String, attrs: Vec<(String, String)>) {
+    pub(crate) fn log(&mut self, level: LogLevel, message: String, mut attrs: Vec<(String, String)>) {
+        // Before anything is cut: half a secret would not be found any more.
+        let message = self.redactor.clean(message);
+        self.redactor.clean_pairs(&mut attrs);
         let (message, attrs) = (clip(message, LINE_LIMIT), clip_attrs(attrs));
         let size = message.len() + attrs.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() + 16;
+        let elapsed = self.begin.elapsed();
+        if self.lines_left > 0 && self.rate.is_full(elapsed.as_secs()) {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
         if self.lines_left == 0 || size > self.bytes_left {
             // A full budget stays full: a late short line must not look as if nothing was left out before it.
             self.lines_left = 0;
@@ -63,7 +130,9 @@ impl Recorder {
         }
         self.lines_left -= 1;
         self.bytes_left -= size;
-        let at_ms = u32::try_from(self.begin.elapsed().as_millis()).unwrap_or(u32::MAX);
+        self.bytes += size;
+        self.rate.kept += 1;
+        let at_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
         self.lines.push(LogLine { at_ms, level, message, attrs });
     }
 
@@ -94,6 +163,7 @@ impl Recorder {
         let partial = std::mem::take(&mut self.streams[stream as usize]);
         let mut message = String::from_utf8_lossy(&partial.bytes).into_owned();
         if partial.cut {
+            message = self.redactor.clean_cut(message, false, true);
             message.push('…');
         }
         if message.is_empty() {
@@ -158,7 +228,8 @@ mod tests {
     use super::*;
 
     fn recorder(bytes: usize, lines: usize) -> Recorder {
-        Recorder::new(Instant::now(), bytes, lines)
+        let limits = CallLimits { log_bytes: bytes, log_lines: lines, ..CallLimits::default() };
+        Recorder::new(Instant::now(), &limits)
     }
 
     #[test]
@@ -169,6 +240,32 @@ mod tests {
         }
         let (lines, dropped) = recorder.finish();
         assert_eq!((lines.len(), dropped), (2, 3));
+    }
+
+    #[test]
+    fn lines_over_the_rate_are_counted_and_the_next_second_is_a_new_one() {
+        let limits = CallLimits { log_rate: 3, ..CallLimits::default() };
+        let mut recorder = Recorder::new(Instant::now(), &limits);
+        for _ in 0..5 {
+            recorder.log(LogLevel::Info, "x".to_owned(), Vec::new());
+        }
+        assert_eq!((recorder.lines.len(), recorder.dropped), (3, 2));
+        assert!(recorder.rate.is_full(0) && !recorder.rate.is_full(1));
+    }
+
+    #[test]
+    fn a_hidden_value_is_in_no_line_wherever_it_is_cut() {
+        let mut recorder = recorder(1 << 20, 10);
+        recorder.hide("pw", b"hunter2-and-a-long-tail");
+        recorder.log(LogLevel::Info, "pw hunter2-and-a-long-tail".to_owned(), vec![("k".into(), "hunter2-and-a-long-tail".into())]);
+        for part in ["so hunter2-", "and-a-long-tail\n"] {
+            recorder.text(Stream::Stdout, part.as_bytes());
+        }
+        let filler = "x".repeat(LINE_LIMIT - 9);
+        recorder.text(Stream::Stdout, format!("{filler}hunter2-and-a-long-tail\n").as_bytes());
+        let (lines, _) = recorder.finish();
+        assert_eq!(lines.len(), 3);
+        assert!(!format!("{lines:?}").contains("hunter2"), "{:?}", lines[2].message.get(LINE_LIMIT - 12..));
     }
 
     #[test]

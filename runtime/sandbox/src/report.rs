@@ -30,6 +30,10 @@ pub struct StepReport {
     pub progress: Option<Progress>,
     /// Every distinct refusal for want of a grant, with the YAML that would grant it.
     pub denials: Vec<String>,
+    /// Secrets that left the box, `NAME to ORIGIN`, each once.
+    pub secrets: Vec<String>,
+    /// Secrets whose values the guest was shown.
+    pub reveals: Vec<String>,
     /// What it cost.
     pub usage: Usage,
 }
@@ -221,6 +225,30 @@ pub struct Usage {
     pub artifact_bytes_read: u64,
     /// Bytes written to artifacts, discarded ones included.
     pub artifact_bytes_written: u64,
+    /// Instructions that the guest executed, where they are counted.
+    pub fuel: Option<u64>,
+    /// Length of the input document, in bytes.
+    pub input_bytes: u64,
+    /// Length of the output document, in bytes.
+    pub output_bytes: u64,
+    /// Elements of all tables.
+    pub table_elements: u64,
+    /// Artifacts that the guest committed.
+    pub artifacts: u32,
+    /// Log lines kept.
+    pub log_lines: u64,
+    /// Bytes of log text kept.
+    pub log_bytes: u64,
+    /// State entries that the guest wrote.
+    pub state_entries: u64,
+    /// Bytes of state that the guest wrote, keys and values.
+    pub state_bytes: u64,
+    /// Largest sum of live tensors, in bytes.
+    pub tensor_peak: u64,
+    /// Effects for after the commit.
+    pub outbox_entries: u64,
+    /// Bytes of HTTP bodies, both directions together.
+    pub http_bytes: u64,
     /// HTTP requests that left the box.
     pub http_requests: u32,
     /// Model runs.

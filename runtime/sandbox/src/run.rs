@@ -26,12 +26,18 @@ use crate::{
     plugin::Plugin,
     recorder::{clip, one_line},
     report::{Outcome, StepReport, Usage},
-    store_data::{CallData, HANDLES, Purpose},
+    store_data::{CallData, Purpose},
     wasi::SharedRecorder,
 };
 
-/// What one host call may move from the guest to the host, in bytes.
-const HOSTCALL_FUEL: usize = 4 << 20;
+/// Instructions that were executed, where they are counted.
+pub(crate) fn fuel_used<T: Bounded>(store: &Store<T>) -> Option<u64> {
+    let left = store.get_fuel().ok()?;
+    Some(store.data().fuel().unwrap_or(UNBOUNDED).saturating_sub(left))
+}
+
+/// Instructions that are counted and not bounded: centuries.
+const UNBOUNDED: u64 = u64::MAX / 2;
 const DESCRIBE_LIMITS: (u64, Duration, Duration) = (256 << 20, Duration::from_secs(2), Duration::from_secs(10));
 
 /// How the guest's code came to its end.
@@ -54,6 +60,9 @@ pub(crate) trait Bounded: Send + 'static {
 
     /// What the guest has said.
     fn recorder(&self) -> &SharedRecorder;
+
+    /// Instructions that it may execute.
+    fn fuel(&self) -> Option<u64>;
 }
 
 pub(crate) async fn run(
@@ -73,9 +82,10 @@ pub(crate) async fn run(
         return StepReport::failed(failure);
     }
     let (limits, cancel) = (call.limits, call.cancel.clone());
+    let input_bytes = call.input_json.len() as u64;
     let _slot = plugin.shared.slots.take().await;
     let purpose = Purpose::Run(plugin.descriptor.clone());
-    let data = CallData::new(purpose, call, host, begin, plugin.shared.tls.clone());
+    let data = CallData::new(purpose, call, host, begin, plugin.shared.net.clone());
     let meter = Arc::new(Meter::default());
     let mut store = match store(&plugin.shared, data, limits, &meter) {
         Ok(store) => store,
@@ -92,7 +102,9 @@ pub(crate) async fn run(
 
     let outcome = judge(end, &store, plugin, &limits).map_err(|failure| blame_cancel(*failure, &cancel));
     let cpu = meter.ended();
-    report(outcome, store, begin, ready.get().copied().unwrap_or_default(), cpu)
+    let mut report = report(outcome, store, begin, ready.get().copied().unwrap_or_default(), cpu);
+    report.usage.input_bytes = input_bytes;
+    report
 }
 
 /// Asks a plugin who it is. Blocks.
@@ -103,7 +115,7 @@ pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Resul
         let _slot = shared.slots.take().await;
         let begin = Instant::now();
         let call = StepCall { limits, ..StepCall::new("", "describe", "describe") };
-        let data = CallData::new(Purpose::Describe, call, Arc::new(Nobody), begin, shared.tls.clone());
+        let data = CallData::new(Purpose::Describe, call, Arc::new(Nobody), begin, shared.net.clone());
         let meter = Arc::new(Meter::default());
         let mut store = store(shared, data, limits, &meter).map_err(|error| format!("{error:#}"))?;
         let guest = meter.run(&shared.ticker, async {
@@ -143,9 +155,13 @@ pub(crate) fn store<T: Bounded>(
 ) -> wasmtime::Result<Store<T>> {
     let mut store = Store::try_new(&shared.engine, data)?;
     store.limiter(|data| data.limiter());
+    if shared.counts {
+        let fuel = store.data().fuel();
+        store.set_fuel(fuel.unwrap_or(UNBOUNDED))?;
+    }
     // The result is moved out of the guest under the same bound as the arguments of its calls.
-    store.set_hostcall_fuel(HOSTCALL_FUEL.max(limits.output_bytes.saturating_add(64 << 10)));
-    store.set_max_component_handles(HANDLES);
+    store.set_hostcall_fuel(limits.host_call_bytes.max(limits.output_bytes.saturating_add(64 << 10)));
+    store.set_max_component_handles(limits.handles);
     let meter = meter.clone();
     store.epoch_deadline_callback(move |_| {
         if meter.now() >= limits.cpu {
@@ -207,6 +223,10 @@ pub(crate) fn input_problem(plugin: &Plugin, call: &StepCall) -> Option<StepFail
     if let Some(problem) = plugin.schemas.input.problem(&document) {
         return bad(format!("`with` does not fit the input schema of {}: {problem}", plugin.name()));
     }
+    if call.fuel.is_some() && !plugin.shared.counts {
+        let message = "instructions are bounded, and the plugin was not loaded to count them";
+        return Some(StepFailure::new("host-error", message));
+    }
     plugin.descriptor.inputs.iter().find_map(|port| {
         let wrong = match call.inputs.get(&port.name).map_or(0, Vec::len) {
             0 if port.required => "needs an artifact and got none",
@@ -258,7 +278,7 @@ pub(crate) fn cut_short<T, D: Bounded>(end: &End<T>, store: &Store<D>, limits: &
 
 /// What is wrong with a result that a step returned as good.
 fn result_problem(json: &str, store: &Store<CallData>, plugin: &Plugin, limits: &CallLimits) -> Option<StepFailure> {
-    match output::check(json, limits.output_bytes, &plugin.schemas.output) {
+    match output::check(json, limits, &plugin.schemas.output) {
         Ok(()) => {}
         Err(output::Bad::Document(reason)) => return Some(StepFailure::new("bad-output", reason)),
         Err(output::Bad::TooLarge { size, limit }) => {
@@ -304,6 +324,7 @@ pub(crate) fn circumstances<T: Bounded>(store: &Store<T>, limits: &CallLimits) -
         refused: data.limits_met().refused(),
         stderr_tail: data.recorder().lock().stderr_tail(),
         cpu_limit: limits.cpu,
+        fuel_limit: data.fuel(),
     }
 }
 
@@ -314,9 +335,14 @@ fn report(
     instantiate_us: u64,
     cpu: Duration,
 ) -> StepReport {
+    let fuel = fuel_used(&store);
     let data = store.data_mut();
     let (logs, logs_dropped) = data.recorder.lock().finish();
+    let denials = data.recorder.lock().take_denials();
     let (metrics, spans) = data.metrics.finish();
+    let (state_entries, state_bytes) = data.staged.size();
+    let output_bytes = if let Ok(Outcome::Done(json)) = &outcome { json.len() as u64 } else { 0 };
+    let (artifacts, log_lines, outbox_entries) = (data.produced.len(), logs.len(), data.outbox.len());
     let mut report = StepReport {
         outcome,
         artifacts: std::mem::take(&mut data.produced),
@@ -327,8 +353,22 @@ fn report(
         metrics,
         spans,
         progress: data.metrics.progress.take(),
-        denials: std::mem::take(&mut data.denials),
+        denials,
+        secrets: std::mem::take(&mut data.egress.sent).into_iter().collect(),
+        reveals: std::mem::take(&mut data.reveals).into_iter().collect(),
         usage: Usage {
+            fuel,
+            output_bytes,
+            table_elements: data.limiter.table_elements(),
+            artifacts: u32::try_from(artifacts).unwrap_or(u32::MAX),
+            log_lines: log_lines as u64,
+            log_bytes: data.recorder.lock().bytes() as u64,
+            state_entries: state_entries as u64,
+            state_bytes: state_bytes as u64,
+            tensor_peak: data.tensors.peak(),
+            outbox_entries: outbox_entries as u64,
+            http_bytes: data.egress.traffic.total(),
+            http_requests: data.egress.requests,
             cpu_us: u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX),
             wall_us: micros(begin),
             instantiate_us,
@@ -341,6 +381,8 @@ fn report(
         report.state_writes.clear();
         report.outbox.clear();
     }
+    // Last: whatever was put into the report, no secret is in it.
+    data.recorder.lock().redactor().clean_report(&mut report);
     report
 }
 
@@ -363,6 +405,8 @@ impl StepReport {
             spans: Vec::new(),
             progress: None,
             denials: Vec::new(),
+            secrets: Vec::new(),
+            reveals: Vec::new(),
             usage: Usage::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! What one call carries: the data of its wasmtime store.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,22 +12,22 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::{
     call::StepCall,
+    clocks::Clocks,
     descriptor::Descriptor,
     files::FileSlots,
+    grants::decide::{Grants, Refused},
     host::{metrics::Metrics, staged::Staged},
     host_api::StepHost,
     limiter::Limiter,
-    net::tls::Tls,
+    net::{
+        Net,
+        egress::{Denier, Egress},
+    },
     recorder::Recorder,
     report::{OutboxEntry, Usage},
     run::Bounded,
     wasi::{self, SharedRecorder},
 };
-
-/// Resources of one call that are alive at once.
-pub(crate) const HANDLES: usize = 4_096;
-/// Distinct refusals that are kept.
-const DENIALS: usize = 100;
 
 /// Whether the guest runs a step or only tells who it is.
 #[derive(Clone)]
@@ -51,25 +52,38 @@ pub(crate) struct CallData {
     pub(crate) produced: Vec<(String, ArtifactRef)>,
     pub(crate) staged: Staged,
     pub(crate) outbox: Vec<OutboxEntry>,
-    pub(crate) denials: Vec<String>,
     pub(crate) usage: Usage,
     pub(crate) files: FileSlots,
     pub(crate) tensors: crate::host::inference::TensorBudget,
-    pub(crate) keyed_requests: u32,
-    pub(crate) tls: Tls,
+    pub(crate) egress: Egress,
+    pub(crate) grants: Arc<Grants>,
+    denier: Denier,
+    pub(crate) clocks: Clocks,
+    /// Secrets whose values the guest was shown.
+    pub(crate) reveals: BTreeSet<String>,
 }
 
 impl CallData {
     /// `call.limits` must be clamped.
-    pub(crate) fn new(purpose: Purpose, call: StepCall, host: Arc<dyn StepHost>, begin: Instant, tls: Tls) -> Self {
+    pub(crate) fn new(purpose: Purpose, call: StepCall, host: Arc<dyn StepHost>, begin: Instant, net: Net) -> Self {
         let limits = call.limits;
-        let recorder = SharedRecorder::new(Recorder::new(begin, limits.log_bytes, limits.log_lines));
+        let recorder = SharedRecorder::new(Recorder::new(begin, &limits));
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
-        Self {
+        table.set_max_capacity(limits.handles);
+        let wants = match &purpose {
+            Purpose::Run(descriptor) => Some(descriptor.clone()),
+            Purpose::Describe => None,
+        };
+        let grants = Arc::new(Grants::new(wants, call.allow.clone(), call.policy.clone()));
+        let denier = Denier { step: call.step.clone(), grants: grants.clone(), recorder: recorder.clone() };
+        let key = call.idempotency_key.clone();
+        let egress = Egress::new(&denier, (host.clone(), net), &limits, begin, key);
+        let clocks = Clocks::new(grants.clock().is_ok(), &call, &host, begin);
+        let (env, hidden) = grants.env();
+        let data = Self {
             table,
-            wasi: wasi::context(&call, &host, &recorder),
-            limiter: Limiter::new(limits.memory),
+            wasi: wasi::context(&call, &grants, &clocks, env, &recorder),
+            limiter: Limiter::new(&limits),
             purpose,
             call,
             host,
@@ -79,13 +93,19 @@ impl CallData {
             produced: Vec::new(),
             staged: Staged::default(),
             outbox: Vec::new(),
-            denials: Vec::new(),
             usage: Usage::default(),
             files: FileSlots::default(),
             tensors: crate::host::inference::TensorBudget::new(limits.tensor_bytes),
-            keyed_requests: 0,
-            tls,
+            egress,
+            grants,
+            denier,
+            clocks,
+            reveals: BTreeSet::new(),
+        };
+        for (name, refused) in hidden {
+            data.refuse(&format!("see the variable {}", quoted(&name)), refused);
         }
+        data
     }
 
     /// Counts a call of the contract; traps while the guest only describes itself.
@@ -115,24 +135,14 @@ impl CallData {
         self.call.limits.wall.saturating_sub(self.begin.elapsed())
     }
 
-    /// Refuses something for want of a grant: the text for the guest, which is also kept for the report. `grant` is
-    /// the content of `allow: { … }`.
-    pub(crate) fn deny(&mut self, what: &str, grant: &str) -> String {
-        let step = &self.call.step;
-        self.keep_denial(format!("step `{step}` may not {what}: add to the step:\n  allow: {{ {grant} }}"))
+    /// Refuses something for want of a grant: the text for the guest, which is also kept for the report.
+    pub(crate) fn refuse(&self, what: &str, refused: Refused) -> String {
+        self.denier.refuse(what, refused)
     }
 
-    /// Refuses something that no grant of this version allows.
-    pub(crate) fn deny_always(&mut self, what: &str, why: &str) -> String {
-        let step = &self.call.step;
-        self.keep_denial(format!("step `{step}` may not {what}: {why}"))
-    }
-
-    fn keep_denial(&mut self, text: String) -> String {
-        if self.denials.len() < DENIALS && !self.denials.contains(&text) {
-            self.denials.push(text.clone());
-        }
-        text
+    /// Refuses something that no grant would allow.
+    pub(crate) fn deny_always(&self, what: &str, why: &str) -> String {
+        self.denier.refuse_always(what, why)
     }
 }
 
@@ -147,6 +157,10 @@ impl Bounded for CallData {
 
     fn recorder(&self) -> &SharedRecorder {
         &self.recorder
+    }
+
+    fn fuel(&self) -> Option<u64> {
+        self.call.fuel
     }
 }
 

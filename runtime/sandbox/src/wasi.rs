@@ -1,10 +1,10 @@
 //! The WASI that language runtimes expect: clocks, randomness, text streams, and nothing else. No folder, no socket,
-//! no name look-up, no environment, no arguments.
+//! no name look-up, no arguments, and of the environment only what is granted.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -12,14 +12,15 @@ use rand_core::TryRng;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
-    HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder,
+    WasiCtx, WasiCtxBuilder,
     cli::{IsTerminal, StdoutStream},
     p2::{OutputStream, Pollable, StreamResult},
 };
 
 use crate::{
     call::StepCall,
-    host_api::StepHost,
+    clocks::Clocks,
+    grants::decide::Grants,
     recorder::{Recorder, Stream},
 };
 
@@ -43,10 +44,16 @@ impl SharedRecorder {
     }
 }
 
-/// The WASI context of one call. A step without direct effects sees the logical time and randomness that depends only
-/// on its idempotency key, so that running it again gives the same result.
-pub(crate) fn context(call: &StepCall, host: &Arc<dyn StepHost>, recorder: &SharedRecorder) -> WasiCtx {
-    builder(call, host)
+/// The WASI context of one call. Without the grants `clock` and `random` a step sees logical time and randomness that
+/// depends only on its idempotency key, so that running it again gives the same result.
+pub(crate) fn context(
+    call: &StepCall,
+    grants: &Grants,
+    clocks: &Clocks,
+    env: BTreeMap<String, String>,
+    recorder: &SharedRecorder,
+) -> WasiCtx {
+    builder(call, grants, clocks, env)
         .stdout(TextStream { recorder: recorder.clone(), stream: Stream::Stdout })
         .stderr(stderr(recorder))
         .build()
@@ -57,67 +64,35 @@ pub(crate) fn stderr(recorder: &SharedRecorder) -> impl StdoutStream + 'static {
     TextStream { recorder: recorder.clone(), stream: Stream::Stderr }
 }
 
-/// Clocks and randomness, and nothing else.
-pub(crate) fn builder(call: &StepCall, host: &Arc<dyn StepHost>) -> WasiCtxBuilder {
+/// Clocks, randomness and the granted environment, and nothing else.
+pub(crate) fn builder(
+    call: &StepCall,
+    grants: &Grants,
+    clocks: &Clocks,
+    env: BTreeMap<String, String>,
+) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
         .max_random_size(RANDOM_LIMIT)
-        .monotonic_clock(Monotonic(Instant::now()));
-    if call.allow.has_direct_effects() {
-        builder.wall_clock(LiveClock(host.clone()));
-    } else {
-        let seed = |purpose: &str| Seeded::new(&call.idempotency_key, purpose);
+        .wall_clock(clocks.clone())
+        .monotonic_clock(clocks.clone());
+    for (name, value) in env {
+        builder.env(name, value);
+    }
+    if grants.random().is_err() {
+        let key = call.seed.map_or_else(|| call.idempotency_key.clone(), |seed| format!("seed {seed}"));
+        let seed = |purpose: &str| Seeded::new(&key, purpose);
         let mut insecure_seed = [0; 16];
         seed("insecure-seed").fill(&mut insecure_seed);
         builder
-            .wall_clock(FrozenClock(Duration::from_millis(call.logical_time_ms)))
             .secure_random(seed("secure"))
             .insecure_random(seed("insecure"))
             .insecure_random_seed(u128::from_le_bytes(insecure_seed));
     }
     builder
-}
-
-struct LiveClock(Arc<dyn StepHost>);
-
-impl HostWallClock for LiveClock {
-    fn resolution(&self) -> Duration {
-        Duration::from_millis(1)
-    }
-
-    fn now(&self) -> Duration {
-        Duration::from_millis(self.0.now_ms())
-    }
-}
-
-struct FrozenClock(Duration);
-
-impl HostWallClock for FrozenClock {
-    fn resolution(&self) -> Duration {
-        Duration::from_millis(1)
-    }
-
-    fn now(&self) -> Duration {
-        self.0
-    }
-}
-
-/// Starts at zero with every call, in whole milliseconds: fine enough for timeouts, too coarse to time the processor.
-struct Monotonic(Instant);
-
-const NANOS_PER_MILLI: u64 = 1_000_000;
-
-impl HostMonotonicClock for Monotonic {
-    fn resolution(&self) -> u64 {
-        NANOS_PER_MILLI
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_mul(NANOS_PER_MILLI)
-    }
 }
 
 /// SHA-256 in counter mode: the same bytes for the same key with every version of every library.

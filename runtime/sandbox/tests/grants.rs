@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use support::{TestHost, call, call_with, failure, output, run, run_on};
 use trackside_sandbox::{Expect, OutboxEntry, Outcome, StateEntry, StateOp, StateScope};
+use trackside_spec::{HttpGrant, Policy};
 
 /// Runs a mode without grants and returns the one refusal.
 fn refusal(input: serde_json::Value) -> String {
@@ -105,6 +106,69 @@ fn a_granted_model_is_opened_through_the_host() {
 }
 
 #[test]
+fn what_a_plugin_never_asked_for_is_refused_whatever_the_workflow_says() {
+    let bench = support::Bench::new();
+    let echo = bench.sandbox.load(&support::guest("http-request.wasm"), "http-request").unwrap();
+    let mut call = call_with(serde_json::json!({ "url": "https://a.example/" }));
+    call.allow.env = [("TZ".to_owned(), "Europe/Paris".to_owned())].into();
+    let report = support::runtime().block_on(echo.run(call, Arc::new(TestHost::new())));
+    let text = report.denials.iter().find(|text| text.contains("TZ")).unwrap();
+    assert!(text.contains("`http-request` does not ask for that") && text.contains("`env`"), "{text}");
+}
+
+#[test]
+fn the_box_has_the_last_word() {
+    let refused = |mode: &str, policy: Policy, prepare: &dyn Fn(&mut trackside_sandbox::StepCall)| {
+        let mut call = call(mode);
+        prepare(&mut call);
+        call.policy = policy;
+        let report = run(call);
+        failure(&report);
+        let [text] = report.denials.as_slice() else { panic!("{:?}", report.denials) };
+        assert!(text.contains("this box does not permit it") && text.contains("[policy] "), "{text}");
+        text.clone()
+    };
+    let origin = HttpGrant::parse("https://ungranted.example.org").unwrap();
+    let text = refused("http", Policy { http: Some(vec![]), ..Policy::default() }, &|call| {
+        call.allow.http = vec![origin.clone()];
+    });
+    assert!(text.contains("[policy] http"), "{text}");
+    refused("count", Policy { state: Some(false), ..Policy::default() }, &|call| call.allow.state = true);
+    refused("model", Policy { models: Some(vec![]), ..Policy::default() }, &|call| {
+        call.allow.models = vec!["ungranted".to_owned()];
+    });
+    refused("deliver", Policy { deliver: Some(vec!["elsewhere".into()]), ..Policy::default() }, &|call| {
+        call.allow.deliver = vec!["out".to_owned()];
+    });
+    refused("publish", Policy { publish: Some(vec!["other/#".into()]), ..Policy::default() }, &|call| {
+        call.allow.publish = vec!["site/+".to_owned()];
+    });
+}
+
+#[test]
+fn publishing_is_refused_for_want_of_a_grant_and_then_of_a_broker() {
+    let text = refusal(serde_json::json!({ "mode": "publish", "target": "site/7/alarm" }));
+    assert!(text.ends_with("allow: { publish: [\"site/7/alarm\"] }"), "{text}");
+    let mut granted = call_with(serde_json::json!({ "mode": "publish", "target": "site/7/alarm" }));
+    granted.allow.publish = vec!["site/+/alarm".to_owned()];
+    assert!(run(granted).denials[0].ends_with("no broker is configured"));
+    let report = run(call_with(serde_json::json!({ "mode": "publish", "target": "site/#" })));
+    assert!(failure(&report).1.contains("no topic") && report.denials.is_empty());
+}
+
+#[test]
+fn a_guest_sees_the_granted_variables_and_no_others() {
+    let mut call = call("env");
+    assert_eq!(output(&run(call.clone()))["env"], serde_json::json!({}));
+    call.allow.env = [("TZ", "Europe/Paris"), ("SITE", "7")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    assert_eq!(output(&run(call.clone()))["env"], serde_json::json!({ "SITE": "7", "TZ": "Europe/Paris" }));
+    call.policy.env = Some(vec!["TZ".to_owned()]);
+    let report = run(call);
+    assert_eq!(output(&report)["env"], serde_json::json!({ "TZ": "Europe/Paris" }));
+    assert!(report.denials[0].contains("SITE") && report.denials[0].contains("[policy] env"), "{:?}", report.denials);
+}
+
+#[test]
 fn a_skipped_step_gives_its_reason() {
     let report = run(call("skip"));
     assert_eq!(report.outcome.unwrap(), Outcome::Skipped("asked to".to_owned()));
@@ -125,9 +189,27 @@ fn a_step_without_effects_sees_logical_time_and_repeatable_randomness() {
 }
 
 #[test]
-fn a_step_with_effects_sees_the_hosts_clock() {
-    let mut call = call("clock");
-    call.allow.http = vec!["https://a.example".to_owned()];
-    let host = TestHost { now_ms: 1_800_000_000_123, ..TestHost::new() };
-    assert_eq!(output(&run_on(call, Arc::new(host)))["unix_ms"], 1_800_000_000_123_u64);
+fn a_step_with_the_grant_sees_the_hosts_clock() {
+    for granted in [false, true] {
+        let mut call = call("clock");
+        call.allow.clock = granted;
+        let host = TestHost { now_ms: 1_800_000_000_123, ..TestHost::new() };
+        let seen = output(&run_on(call, Arc::new(host)))["unix_ms"].as_u64().unwrap();
+        assert_eq!(seen, if granted { 1_800_000_000_123 } else { 0 });
+    }
+}
+
+#[test]
+fn a_step_with_the_grant_gets_real_randomness_and_a_seed_replaces_the_run() {
+    let look = |prepare: &dyn Fn(&mut trackside_sandbox::StepCall)| {
+        let mut call = call("clock");
+        prepare(&mut call);
+        output(&run(call))["random"].clone()
+    };
+    assert_ne!(look(&|call| call.allow.random = true), look(&|call| call.allow.random = true));
+    let seeded = |key: &str, seed| {
+        look(&|call| (call.idempotency_key, call.seed) = (key.to_owned(), Some(seed)))
+    };
+    assert_eq!(seeded("a", 7), seeded("b", 7));
+    assert_ne!(seeded("a", 7), seeded("a", 8));
 }

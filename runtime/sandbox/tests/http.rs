@@ -13,6 +13,7 @@ use std::{
 
 use support::{TestHost, failure, guest, output};
 use trackside_sandbox::{Plugin, StepCall, StepReport};
+use trackside_spec::HttpGrant;
 
 /// Answers one request with `response` and returns what it was sent.
 fn server(response: impl Into<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
@@ -58,8 +59,7 @@ fn plugin() -> Arc<Plugin> {
 fn request(origin: &str, input: serde_json::Value, private: bool, host: TestHost) -> StepReport {
     let mut call = StepCall::new("flow", "run-1", "alert");
     call.input_json = input.to_string();
-    call.allow.http = vec![origin.to_owned()];
-    call.allow.private_network = private;
+    call.allow.http = vec![HttpGrant { private, ..HttpGrant::parse(origin).unwrap() }];
     call.limits.http_body_bytes = 100_000;
     support::runtime().block_on(plugin().run(call, Arc::new(host)))
 }
@@ -94,7 +94,7 @@ fn a_private_address_needs_its_own_grant() {
     );
     failure(&report);
     assert_eq!(report.denials.len(), 1);
-    assert!(report.denials[0].contains("private_network: true"), "{:?}", report.denials);
+    assert!(report.denials[0].contains("private: true"), "{:?}", report.denials);
     assert!(report.denials[0].contains("127.0.0.1"), "{:?}", report.denials);
 }
 

@@ -196,3 +196,73 @@ fn no_tick_passes_while_no_guest_runs() {
     assert_eq!(failure(&report).0, "wall-limit");
     assert!(bench.sandbox.ticks() - before < 20, "{} ticks in 400 ms of waiting", bench.sandbox.ticks() - before);
 }
+
+#[test]
+fn every_quota_ends_in_words_that_name_the_limit_and_its_use_is_told() {
+    type Prepare = fn(&mut StepCall);
+    type Used = fn(&trackside_sandbox::Usage) -> u64;
+    let cases: [(&str, u64, &str, Prepare, Used, u64); 9] = [
+        ("write", 5_000, "4000", |call| call.limits.artifact_bytes = 4_000, |usage| usage.artifact_bytes_written, 0),
+        ("write-many", 5, "at most 3 artifacts", |call| call.limits.artifact_count = 3, |usage| usage.artifacts.into(), 3),
+        ("state-many", 5, "at most 3 state keys", |call| call.limits.state_writes = 3, |usage| usage.state_entries, 3),
+        ("state-many", 5, "at most 2500 bytes", |call| call.limits.state_bytes = 2_500, |usage| usage.state_bytes, 2_010),
+        ("state-large", 5_000, "4000", |call| call.limits.state_value_bytes = 4_000, |usage| usage.state_bytes, 0),
+        ("tensor", 5_000, "4000", |call| call.limits.tensor_bytes = 4_000, |usage| usage.tensor_peak, 0),
+        ("deliver-many", 5, "at most 3 effects", |call| call.limits.outbox_entries = 3, |usage| usage.outbox_entries, 3),
+        ("handles", 50, "", |call| call.limits.handles = 20, |usage| usage.host_calls, 21),
+        ("host-call", 2 << 20, "", |call| call.limits.host_call_bytes = 1 << 20, |usage| usage.log_lines, 0),
+    ];
+    for (mode, n, words, prepare, used, expected) in cases {
+        let mut call = call_with(serde_json::json!({ "mode": mode, "n": n }));
+        call.allow.state = true;
+        call.allow.deliver = vec!["out".to_owned()];
+        prepare(&mut call);
+        let report = run(call);
+        let (code, message) = failure(&report);
+        assert!(message.contains(words), "{mode}: {code}: {message}");
+        if words.is_empty() {
+            assert_eq!(code, "host-limit", "{mode}: {message}");
+        }
+        if mode != "handles" {
+            assert_eq!(used(&report.usage), expected, "{mode}: {:?}", report.usage);
+        }
+    }
+    still_works();
+}
+
+#[test]
+fn what_a_call_used_is_told_when_it_ends_well() {
+    let mut call = call_with(serde_json::json!({ "mode": "state-many", "n": 3 }));
+    call.allow.state = true;
+    let usage = run(call).usage;
+    assert_eq!((usage.state_entries, usage.state_bytes), (3, 3 * 1_005));
+    let report = run(call_with(serde_json::json!({ "mode": "log-flood", "n": 3 })));
+    assert_eq!(report.usage.log_lines, 3);
+    assert!(report.usage.log_bytes >= 300 && report.usage.table_elements > 0 && report.usage.memory_peak > 0);
+    assert!(report.usage.output_bytes > 0 && report.usage.input_bytes > 0);
+    let report = run(call_with(serde_json::json!({ "mode": "tensor", "n": 5_000 })));
+    assert_eq!(report.usage.tensor_peak, 5_000);
+}
+
+#[test]
+fn tables_instances_and_depth_are_bounded() {
+    let mut no_tables = call("succeed");
+    no_tables.limits.table_elements = 1;
+    failure(&run(no_tables));
+    let mut no_instances = call("succeed");
+    no_instances.limits.instances = 1;
+    failure(&run(no_instances));
+    let mut shallow = call_with(serde_json::json!({ "mode": "output-deep", "n": 5 }));
+    shallow.limits.output_depth = 4;
+    assert!(failure(&run(shallow)).1.contains("deeper than 4 levels"));
+    still_works();
+}
+
+#[test]
+fn lines_beyond_the_rate_are_dropped_and_counted() {
+    let mut flood = call_with(serde_json::json!({ "mode": "log-flood", "n": 500 }));
+    flood.limits.log_rate = 100;
+    let report = run(flood);
+    assert!(report.logs_dropped >= 300, "{} kept, {} dropped", report.logs.len(), report.logs_dropped);
+    assert_eq!(report.logs.len() as u64 + report.logs_dropped, 500);
+}

@@ -6,8 +6,11 @@
 
 pub mod artifact;
 pub mod config;
+mod entries;
 pub mod expr;
+mod grant;
 mod json_schema;
+mod limits;
 pub mod oci;
 mod ordered;
 mod origin;
@@ -15,15 +18,20 @@ pub mod plan;
 pub mod schema;
 mod spec_error;
 pub mod tensor;
+pub mod topic;
 mod tree;
 pub mod units;
 pub mod workflow;
 
 pub use artifact::{ArtifactRef, Digest, DigestError};
-pub use config::{NodeConfig, Policy, load_node_config};
+pub use config::{NodeConfig, Policy, SecretConfig, load_node_config};
+pub use entries::{HttpEntry, Short};
 pub use expr::{Expr, ExprError, Name, Scope, Template, TemplateProblem};
+pub use grant::{Allow, HttpGrant, SecretGrant};
 pub use json_schema::JsonSchema;
+pub use limits::{Limits, NodeLimits};
 pub use oci::OciReference;
+pub use origin::{Origin, host_and_port};
 pub use plan::*;
 pub use schema::{node_schema, reference_markdown, scaffold_workflow, workflow_schema};
 pub use spec_error::{Problem, SpecError};

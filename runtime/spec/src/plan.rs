@@ -11,7 +11,9 @@ use serde_json::Value;
 use crate::{
     artifact::Digest,
     expr::{Expr, Template},
-    units::{ByteSize, Duration},
+    grant::Allow,
+    limits::Limits,
+    units::Duration,
 };
 
 /// A step's place in [`Plan::steps`]. Finally handlers come after the ordinary steps.
@@ -344,41 +346,6 @@ pub enum Jitter {
     Full,
     /// The computed wait itself.
     None,
-}
-
-/// Bounds of one plugin call. `None` = the node's default.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Limits {
-    /// Linear memory, summed over all memories of the instance.
-    pub memory: Option<ByteSize>,
-    /// Time spent executing guest code.
-    pub cpu: Option<Duration>,
-    /// Wall clock of one attempt, host calls included.
-    pub wall: Option<Duration>,
-}
-
-/// What a step may do beyond computing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allow {
-    /// Allowed origins, `scheme://host[:port][/path-prefix]`.
-    pub http: Vec<String>,
-    /// Addresses of private networks (loopback, RFC 1918, link-local) may be called for the origins of `http`.
-    pub private_network: bool,
-    /// Models that the step may open, names as in [`ModelCall::model`].
-    pub models: Vec<String>,
-    /// Whether the step may keep state.
-    pub state: bool,
-    /// Folders that outbox files may be delivered below, relative to the project or absolute.
-    pub deliver: Vec<String>,
-}
-
-impl Allow {
-    /// Whether the step is a pure function of its inputs, state excepted: nothing it does is seen outside before its
-    /// result is committed.
-    #[must_use]
-    pub fn has_direct_effects(&self) -> bool {
-        !self.http.is_empty()
-    }
 }
 
 /// Names to values, as `params` and `trigger` appear in expressions.

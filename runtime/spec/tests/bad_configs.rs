@@ -130,6 +130,22 @@ trackside.toml:5:12: error[TS-0103]: a folder must not contain `..`
   |            ^^^^^^"##,
     },
     Case {
+        name: "secrets",
+        text: r##"[secrets.both]
+file = "a"
+env = "B"
+hosts = ["a.example"]
+[secrets.none]
+hosts = ["https://a.example"]
+[secrets.nowhere]
+env = "A-B"
+[policy]
+http = [{ origin = "http://127.1" }]
+publish = ["a#"]
+"##,
+        error: r##""##,
+    },
+    Case {
         name: "duplicate",
         text: r##"[node]
 name = "a"

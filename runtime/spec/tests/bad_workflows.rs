@@ -46,13 +46,13 @@ steps:
         error: r##"w.yaml:3:10: error[TS-0103]: a timeout of nothing would fail at once
 3 | timeout: 0s
   |          ^^
-w.yaml:5:40: error[TS-0103]: the memory is between 64KiB and 4GiB
+w.yaml:5:40: error[TS-0103]: between 64KiB and 4GiB
 5 |   a: { plugin: echo, limits: { memory: 1KiB, cpu: 0s, wall: 0ms } }
   |                                        ^^^^
-w.yaml:5:51: error[TS-0103]: a limit of nothing would fail at once
+w.yaml:5:51: error[TS-0103]: between 10ms and 7d
 5 |   a: { plugin: echo, limits: { memory: 1KiB, cpu: 0s, wall: 0ms } }
   |                                                   ^^
-w.yaml:5:61: error[TS-0103]: a limit of nothing would fail at once
+w.yaml:5:61: error[TS-0103]: between 10ms and 7d
 5 |   a: { plugin: echo, limits: { memory: 1KiB, cpu: 0s, wall: 0ms } }
   |                                                             ^^^"##,
     },
@@ -340,15 +340,43 @@ w.yaml:4:76: error[TS-0103]: the longest wait (1m) is shorter than the first (10
         text: r##"version: 1
 name: w
 steps:
-  a: { plugin: echo, allow: { secrets: [x], http: https://a.example } }
+  a: { plugin: echo, allow: { secret: [x], http: https://a.example } }
 "##,
-        error: r##"w.yaml:4:31: error[TS-0102]: there is no key `secrets` here
-4 |   a: { plugin: echo, allow: { secrets: [x], http: https://a.example } }
-  |                               ^^^^^^^
-  = help: known here: http, private_network, models, state, deliver
-w.yaml:4:51: error[TS-0103]: expected a list, found the text "https://a.example"
-4 |   a: { plugin: echo, allow: { secrets: [x], http: https://a.example } }
-  |                                                   ^^^^^^^^^^^^^^^^^"##,
+        error: r##"w.yaml:4:31: error[TS-0102]: there is no key `secret` here
+4 |   a: { plugin: echo, allow: { secret: [x], http: https://a.example } }
+  |                               ^^^^^^
+  = help: did you mean `secrets`?
+w.yaml:4:50: error[TS-0103]: expected a list, found the text "https://a.example"
+4 |   a: { plugin: echo, allow: { secret: [x], http: https://a.example } }
+  |                                                  ^^^^^^^^^^^^^^^^^"##,
+    },
+    Case {
+        name: "grants_with_more_to_say",
+        text: r##"version: 1
+name: w
+steps:
+  a:
+    plugin: echo
+    allow:
+      http:
+        - { origin: "https://a.example", methods: [GET, CONNECT] }
+        - { origin: "https://a.example/v1", path: /v2 }
+        - { origin: "https://a.example", path: /../v2 }
+        - { origin: "http://0x7f.1", private: true }
+      secrets: ["a b", { name: "" }]
+      env: { 1A: x, B: "${params.b}" }
+      publish: ["a/#/b"]
+"##,
+        error: r##""##,
+    },
+    Case {
+        name: "grants_with_unknown_keys",
+        text: r##"version: 1
+name: w
+steps:
+  a: { plugin: echo, allow: { http: [{ origin: "https://a.example", privat: true }], secrets: [{ reveal: true }] } }
+"##,
+        error: r##""##,
     },
     Case {
         name: "bad_grants",
@@ -358,7 +386,6 @@ steps:
   a:
     plugin: echo
     allow: { http: [hooks.example.org, "https://*.example.org"], deliver: [../out, ""], models: ["a b"] }
-  c: { plugin: echo, allow: { private_network: true } }
 "##,
         error: r##"w.yaml:6:21: error[TS-0103]: this is no origin: it must begin with https:// or http://
 6 |     allow: { http: [hooks.example.org, "https://*.example.org"], deliver: [../out, ""], models: ["a …
@@ -374,11 +401,7 @@ w.yaml:6:84: error[TS-0103]: this is no folder: it is empty
   |                                                    ^^
 w.yaml:6:98: error[TS-0103]: a model is a name from [models] in trackside.toml or a path that ends in .onnx
 6 | …/*.example.org"], deliver: [../out, ""], models: ["a b"] }
-  |                                                    ^^^^^
-w.yaml:7:48: error[TS-0103]: `private_network` widens `http`, which is empty
-7 |   c: { plugin: echo, allow: { private_network: true } }
-  |                                                ^^^^
-  = help: add the origins: allow: { http: ["http://192.168.0.10"], private_network: true }"##,
+  |                                                    ^^^^^"##,
     },
     Case {
         name: "needs_in_finally",

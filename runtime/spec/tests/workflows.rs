@@ -48,7 +48,17 @@ steps:
     when: steps.score.outputs.score[0] > params.threshold && has(steps.validate.rows)
     plugin: http-request
     with: { method: POST, url: "https://hooks.example.org/pump", body: { file: "${trigger.file.name}" } }
-    allow: { http: ["https://hooks.example.org"], private_network: true, models: [m.onnx], state: true, deliver: [out] }
+    limits: { log_lines: 5, fuel: 1000000 }
+    allow:
+      http: ["https://hooks.example.org/x", { origin: "http://192.168.0.10", methods: [get], path: /v1, private: true }]
+      secrets: [hook, { name: key, reveal: true }]
+      models: [m.onnx]
+      state: true
+      env: { TZ: Europe/Paris }
+      deliver: [out]
+      publish: [site/+/alarm]
+      clock: true
+      random: true
 finally:
   failed: { plugin: echo, with: { text: "${run.id} failed at ${run.failed_step}: ${run.error}" } }
   always: { plugin: echo, with: "${{'all': steps, 'score': steps.score}}" }
@@ -100,8 +110,15 @@ fn steps_have_what_is_written_and_defaults_for_the_rest() {
     assert_eq!((score.retry.times, score.retry.factor, score.retry.jitter), (3, 1.5, Jitter::None));
     assert_eq!(score.timeout.map(|timeout| timeout.as_millis()), Some(30_000));
     let Action::Plugin(alert) = &plan.steps[3].action else { panic!("a plugin") };
-    assert_eq!(alert.allow.http, ["https://hooks.example.org"]);
-    assert!(alert.allow.private_network && alert.allow.state && alert.allow.has_direct_effects());
+    let grants: Vec<String> = alert.allow.http.iter().map(ToString::to_string).collect();
+    let full = "{ origin: \"http://192.168.0.10/v1\", methods: [GET], private: true }";
+    assert_eq!(grants, ["\"https://hooks.example.org/x\"", full]);
+    let secrets: Vec<_> = alert.allow.secrets.iter().map(|secret| (secret.name.as_str(), secret.reveal)).collect();
+    assert_eq!(secrets, [("hook", false), ("key", true)]);
+    assert_eq!(alert.allow.env["TZ"], "Europe/Paris");
+    assert_eq!((alert.allow.publish.as_slice(), alert.limits.fuel), (&["site/+/alarm".to_owned()][..], Some(1_000_000)));
+    assert!(alert.allow.clock && alert.allow.random && alert.allow.state && alert.allow.has_direct_effects());
+    assert!(!alert.allow.is_deterministic() && features.allow.is_deterministic());
     let bare = load_workflow("b.yaml", "version: 1\nname: b\nsteps:\n  a: { plugin: echo }\n").unwrap();
     let Action::Plugin(echo) = &bare.steps[0].action else { panic!("a plugin") };
     assert_eq!(echo.with.constant_at(&[]), Some(&json!({})));
@@ -191,7 +208,9 @@ fn a_config_is_read_and_written_back_the_same() {
     let text = "[node]\nname = \"box-1\"\ndurability = \"relaxed\"\nlog = \"debug\"\nmax_steps = 8\n\n[limits]\nmemory = \"128MiB\"\ncpu = \
                 \"1m\"\n\n[engine]\nonnxruntime = \"/opt/libonnxruntime.so\"\nprefer = \"onnxruntime\"\n\n[models.pump]\npath = \
                 \"models/pump.onnx\"\nengine = \"rten\"\nselftest = \"models/pump.safetensors\"\n\n[policy]\nhttp = []\ndeliver = \
-                [\"/srv/out\"]\nprivate_network = false\n";
+                [\"/srv/out\"]\nprivate = false\nsecrets = [\"hook\"]\n\n[http]\nca_file = \"ca.pem\"\n\n[secrets.hook]\nfile = \
+                \"hook.txt\"\nhosts = [\"hooks.example.org\", \"10.0.0.1:8443\"]\n\n[secrets.key]\ncredential = \
+                \"key\"\nreveal = true\n";
     let config = load_node_config("trackside.toml", text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(config.engine.prefer, EngineChoice::OnnxRuntime);
     assert_eq!(config.models["pump"].selftest.as_deref(), Some("models/pump.safetensors"));

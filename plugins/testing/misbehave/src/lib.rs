@@ -1,6 +1,7 @@
 //! `misbehave`: a guest that breaks every rule on request. See README.md for its modes.
 
 mod modes;
+mod secrets;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -13,9 +14,12 @@ struct Input {
     /// How often or how much.
     #[serde(default)]
     n: u64,
-    /// Where the modes `http` and `deliver` go.
+    /// Where the modes `http`, `deliver` and `publish` go.
     #[serde(default)]
     target: Option<String>,
+    /// The secret of the modes that begin with `secret`.
+    #[serde(default)]
+    secret: Option<String>,
 }
 
 /// Implemented by hand: `plugin!` would not let rubbish out.
@@ -34,15 +38,24 @@ impl Plugin for Misbehave {
                     "mode": {"type": "string"},
                     "n": {"type": "integer", "minimum": 0},
                     "target": {"type": "string"},
+                    "secret": {"type": "string"},
                 },
                 "required": ["mode"],
             })
             .to_string(),
             output_schema: r#"{"type":"object"}"#.into(),
             inputs: vec![Port::new("in", "Read by the mode `read`")],
-            outputs: vec![Port::new("out", "Written by the `write` modes")],
+            outputs: vec![
+                Port::new("out", "Written by the `write` modes"),
+                Port::new("many", "Written by the mode `write-many`").many(),
+            ],
             wants: vec![
                 Want::new("http", "", "the mode `http`").optional(),
+                Want::new("secrets", "", "the modes that begin with `secret`").optional(),
+                Want::new("env", "", "the mode `env`").optional(),
+                Want::new("publish", "", "the mode `publish`").optional(),
+                Want::new("clock", "", "the mode `clock`").optional(),
+                Want::new("random", "", "the mode `clock`").optional(),
                 Want::new("models", "", "the mode `model`").optional(),
                 Want::new("state", "", "the modes `state`, `count` and `set-then-fail`").optional(),
                 Want::new("deliver", "", "the modes `deliver` and `deliver-then-fail`").optional(),
@@ -55,6 +68,10 @@ impl Plugin for Misbehave {
         // `call` reads the input and makes the `Step`; what it returns as JSON is replaced where a mode asks for it.
         let mut raw = None;
         let outcome = trackside_sdk::plugin::call(|input: Input, step: &Step| {
+            if input.mode.starts_with("secret") {
+                let target = input.target.as_deref().unwrap_or("https://ungranted.example.org/");
+                return secrets::run(&input.mode, input.secret.as_deref().unwrap_or("pw"), target, step);
+            }
             modes::run(&input.mode, input.n, input.target.as_deref(), step, &mut raw)
         })?;
         Ok(raw.map_or(outcome, Outcome::Done))

@@ -7,7 +7,12 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use trackside_sdk::{IfPresent, Outcome, Step, StepError, http::Request, model::Model, telemetry};
+use trackside_sdk::{
+    IfPresent, Outcome, Step, StepError,
+    http::Request,
+    model::{ElementType, Model, Tensor},
+    telemetry,
+};
 
 /// Does what `mode` says. `raw` takes an output that is to leave as it is.
 pub fn run(
@@ -44,6 +49,22 @@ pub fn run(
             let response = Request::get(target.unwrap_or("https://ungranted.example.org/")).send()?;
             output["status"] = response.status().into();
         }
+        "http-flood" => {
+            for _ in 0..n {
+                Request::post(target.unwrap_or("https://ungranted.example.org/")).body(vec![b'x'; 1_000]).send()?;
+            }
+        }
+        "http-headers" => {
+            Request::get(target.unwrap_or("https://ungranted.example.org/")).header("x-long", "x".repeat(size(n))).send()?;
+        }
+        "publish" => step.publish("mqtt", target.unwrap_or("site/alarm"), b"hello")?,
+        "env" => output["env"] = std::env::vars().collect::<std::collections::BTreeMap<_, _>>().into_iter().collect(),
+        "deliver-many" => {
+            let artifact = step.create_with("out", "misbehave.txt", "text/plain", b"x")?;
+            for number in 0..n {
+                step.deliver(&artifact, &format!("out/{number}.txt"), IfPresent::Keep)?;
+            }
+        }
         "deliver" => deliver(step, target.unwrap_or("out/misbehave.txt"))?,
         "deliver-outside" => deliver(step, target.unwrap_or("out/../../escaped.txt"))?,
         "deliver-then-fail" => {
@@ -62,6 +83,25 @@ pub fn run(
             std::io::copy(&mut std::io::repeat(b'x').take(n), &mut writer)?;
             output["bytes"] = writer.commit()?.size().into();
         }
+        "write-many" => {
+            for number in 0..n {
+                step.create_with("many", &format!("{number}.bin"), "application/octet-stream", b"x")?;
+            }
+        }
+        "state-many" => {
+            for number in 0..n {
+                step.state().set_bytes(&format!("key-{number}"), &[b'x'; 1_000])?;
+            }
+        }
+        "state-large" => step.state().set_bytes("key", &vec![b'x'; size(n)])?,
+        "tensor" => {
+            Tensor::from_bytes(ElementType::Uint8, &[u32::try_from(n).unwrap_or(u32::MAX)], &vec![1; size(n)])?;
+        }
+        "handles" => {
+            let spans: Vec<_> = (0..n).map(|_| telemetry::Span::start("held", &[])).collect();
+            output["held"] = spans.len().into();
+        }
+        "host-call" => trackside_sdk::info!("{}", "x".repeat(size(n))),
         "write-uncommitted" => {
             let mut writer = step.create("out", "out.bin", "application/octet-stream")?;
             std::io::copy(&mut std::io::repeat(b'x').take(n), &mut writer)?;
@@ -77,6 +117,8 @@ pub fn run(
             output["bytes"] = std::io::copy(&mut reader, &mut std::io::sink())?.into();
         }
         "clock" => clocks(&mut output),
+        "compute" => output["sum"] = (0..n).fold(0u64, |sum, number| black_box(sum.wrapping_add(number))).into(),
+        "deterministic" => deterministic(&mut output),
         "leave-traces" => output["found"] = traces().into(),
         _ => return Err(StepError::fatal("bad-input", format!("there is no mode `{mode}`"))),
     }
@@ -190,4 +232,28 @@ fn clocks(output: &mut Value) {
     // The standard library seeds its hash maps from the random source.
     let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 1);
     output["random"] = format!("{random:016x}").into();
+}
+
+/// Everything that could differ between two runs of a pure step, or between two machines.
+fn deterministic(output: &mut Value) {
+    clocks(output);
+    // Bits of NaNs: the processor decides about sign and payload unless somebody makes them canonical.
+    let (zero, huge) = (black_box(0.0f64), black_box(f64::INFINITY));
+    let odd = f64::from_bits(black_box(0xfff4_0000_dead_beef));
+    let numbers = [zero / zero, -(zero / zero), huge - huge, odd + 1.0, odd * huge, odd.sqrt(), odd.min(zero)];
+    output["nans"] = numbers.iter().map(|number| format!("{:016x}", number.to_bits())).collect();
+    let narrow = [black_box(0.0f32) / black_box(0.0f32), odd as f32];
+    output["narrow"] = narrow.iter().map(|number| format!("{:08x}", number.to_bits())).collect();
+    // The order of a hash map comes from the random source.
+    let map: std::collections::HashMap<u32, ()> = (0..32).map(|key| (key, ())).collect();
+    output["order"] = map.into_keys().collect();
+    // Waiting for a time to come, by looking and by sleeping.
+    let start = Instant::now();
+    let mut looks = 0u32;
+    while start.elapsed() < Duration::from_millis(1) {
+        looks += 1;
+    }
+    std::thread::sleep(Duration::from_millis(3));
+    output["looks"] = looks.into();
+    output["slept_ns"] = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX).into();
 }

@@ -2,7 +2,7 @@
 
 use wasmtime_wasi::{WasiCtxView, WasiView, p1::WasiP1Ctx};
 
-use crate::{limiter::Limiter, run::Bounded, wasi::SharedRecorder};
+use crate::{call::StepCall, limiter::Limiter, run::Bounded, wasi::SharedRecorder};
 
 /// Resources of one call that are alive at once: open files, streams, and what it waits for. Each open file is one of
 /// the node's, which has 1,024 by default.
@@ -13,12 +13,14 @@ pub(crate) struct CommandData {
     pub(super) wasi: WasiP1Ctx,
     limiter: Limiter,
     recorder: SharedRecorder,
+    fuel: Option<u64>,
 }
 
 impl CommandData {
-    pub(super) fn new(mut wasi: WasiP1Ctx, memory: u64, recorder: SharedRecorder) -> Self {
-        wasi.ctx().table.set_max_capacity(HANDLES);
-        Self { wasi, limiter: Limiter::new(memory), recorder }
+    /// `call.limits` must be clamped.
+    pub(super) fn new(mut wasi: WasiP1Ctx, call: &StepCall, recorder: SharedRecorder) -> Self {
+        wasi.ctx().table.set_max_capacity(call.limits.handles.min(HANDLES));
+        Self { wasi, limiter: Limiter::new(&call.limits), recorder, fuel: call.fuel }
     }
 }
 
@@ -39,5 +41,9 @@ impl Bounded for CommandData {
 
     fn recorder(&self) -> &SharedRecorder {
         &self.recorder
+    }
+
+    fn fuel(&self) -> Option<u64> {
+        self.fuel
     }
 }

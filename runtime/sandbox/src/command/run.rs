@@ -24,7 +24,9 @@ use super::{
 use crate::{
     call::{CallLimits, StepCall},
     failure::{StepFailure, explain},
+    clocks::Clocks,
     files::{FileSlots, OpenFile, blocking},
+    grants::decide::Grants,
     host::metrics::micros,
     host_api::StepHost,
     meter::Meter,
@@ -78,15 +80,15 @@ pub(super) async fn run_opened(
     begin: Instant,
 ) -> StepReport {
     let (limits, cancel) = (call.limits, call.cancel.clone());
-    let recorder = SharedRecorder::new(Recorder::new(begin, limits.log_bytes, limits.log_lines));
+    let recorder = SharedRecorder::new(Recorder::new(begin, &limits));
     let stdout = match command.stdout {
         CommandStdout::Artifact => Stdout::artifact(host.clone(), limits.artifact_bytes),
         CommandStdout::Json | CommandStdout::Text => Stdout::memory(limits.output_bytes),
     };
-    let given = Given { plugin, command, call, host: &host, recorder: &recorder };
+    let given = Given { plugin, command, call, host: &host, recorder: &recorder, begin };
     let meter = Arc::new(Meter::default());
     let store = given.context(&opened, &stdout).and_then(|wasi| {
-        let data = CommandData::new(wasi, limits.memory, recorder.clone());
+        let data = CommandData::new(wasi, call, recorder.clone());
         let mut store = run::store(&plugin.shared, data, limits, &meter)?;
         if matches!(program, Program::Module(_)) {
             store.set_hostcall_fuel(usize::try_from(limits.memory).unwrap_or(usize::MAX).max(MODULE_HOSTCALL_FUEL));
@@ -119,6 +121,7 @@ pub(super) async fn run_opened(
         host_calls: stdout.written().1,
         artifact_bytes_read: opened.stdin.bytes_read(),
         artifact_bytes_written: if command.stdout == CommandStdout::Artifact { stdout.written().0 } else { 0 },
+        fuel: run::fuel_used(&store),
         ..Usage::default()
     };
     drop(store);
@@ -132,11 +135,15 @@ struct Given<'a> {
     call: &'a StepCall,
     host: &'a Arc<dyn StepHost>,
     recorder: &'a SharedRecorder,
+    begin: Instant,
 }
 
 impl Given<'_> {
     fn context(&self, opened: &Opened, stdout: &Stdout) -> wasmtime::Result<WasiP1Ctx> {
-        let mut builder = wasi::builder(self.call, self.host);
+        // A program can not say what it wants: what the workflow and the box allow is what it gets.
+        let grants = Grants::new(None, self.call.allow.clone(), self.call.policy.clone());
+        let clocks = Clocks::new(grants.clock().is_ok(), self.call, self.host, self.begin);
+        let mut builder = wasi::builder(self.call, &grants, &clocks, grants.env().0);
         builder
             .arg(&self.plugin.descriptor.name)
             .args(&self.command.args)
@@ -290,7 +297,7 @@ fn json(text: &str, limits: &CallLimits) -> Result<Value, String> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
-    output::parse(text, limits.output_bytes).map_err(|bad| match bad {
+    output::parse(text, limits).map_err(|bad| match bad {
         output::Bad::Document(reason) => clip(format!("{reason}; write `stdout: text` if it is no JSON"), 1_024),
         output::Bad::TooLarge { size, limit } => format!("it has {size} bytes and the limit is {limit}"),
     })

@@ -21,7 +21,7 @@ use crate::{
 /// Compiles a component or a core module.
 pub(crate) fn compile(shared: &Shared, wasm: &[u8], is_module: bool, name: &str) -> Result<Code, LoadError> {
     if let Some(worker) = &shared.worker {
-        let order = order::Order::new(worker, shared.layout, shared.compile_threads, is_module);
+        let order = order::Order::new(worker, shared.layout, shared.counts, shared.compile_threads, is_module);
         match parent::compile(worker, &order, wasm, name) {
             Ok(code) => return Ok(code),
             Err(parent::Failure::Load(error)) => return Err(error),

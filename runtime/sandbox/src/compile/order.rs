@@ -24,32 +24,35 @@ pub(super) struct Order {
     pub(super) layout: Layout,
     pub(super) threads: usize,
     pub(super) is_module: bool,
+    /// Whether the code counts instructions.
+    pub(super) counts: bool,
     pub(super) memory: u64,
     /// Computing time, of all threads together.
     pub(super) cpu_seconds: u64,
 }
 
 impl Order {
-    pub(super) fn new(worker: &CompileWorker, layout: Layout, threads: usize, is_module: bool) -> Self {
+    pub(super) fn new(worker: &CompileWorker, layout: Layout, counts: bool, threads: usize, is_module: bool) -> Self {
         let seconds = worker.time.as_secs().saturating_add(1);
         let cpu_seconds = seconds.saturating_mul(threads as u64);
-        Self { layout, threads, is_module, memory: worker.memory, cpu_seconds }
+        Self { layout, threads, is_module, counts, memory: worker.memory, cpu_seconds }
     }
 
-    pub(super) fn to_arguments(&self) -> [String; 5] {
+    pub(super) fn to_arguments(&self) -> [String; 6] {
         let layout = match self.layout {
             Layout::Pooled => "pooled",
             Layout::Large => "large",
             Layout::Small => "small",
         };
         let kind = if self.is_module { "module" } else { "component" };
+        let code = if self.counts { "counting" } else { "plain" };
         let numbers = [self.threads as u64, self.memory, self.cpu_seconds].map(|number| number.to_string());
         let [threads, memory, seconds] = numbers;
-        [kind.to_owned(), layout.to_owned(), threads, memory, seconds]
+        [kind.to_owned(), code.to_owned(), layout.to_owned(), threads, memory, seconds]
     }
 
     pub(super) fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [kind, layout, threads, memory, cpu_seconds] = arguments else { return None };
+        let [kind, code, layout, threads, memory, cpu_seconds] = arguments else { return None };
         let layout = match layout.as_str() {
             "pooled" => Layout::Pooled,
             "large" => Layout::Large,
@@ -61,8 +64,13 @@ impl Order {
             "component" => false,
             _ => return None,
         };
+        let counts = match code.as_str() {
+            "counting" => true,
+            "plain" => false,
+            _ => return None,
+        };
         let threads = threads.parse().ok().filter(|threads| (1..=64).contains(threads))?;
-        Some(Self { layout, threads, is_module, memory: memory.parse().ok()?, cpu_seconds: cpu_seconds.parse().ok()? })
+        Some(Self { layout, threads, is_module, counts, memory: memory.parse().ok()?, cpu_seconds: cpu_seconds.parse().ok()? })
     }
 }
 
@@ -76,12 +84,12 @@ mod tests {
             CompileWorker { program: PathBuf::new(), arguments: Vec::new(), memory: 5, time: Duration::from_secs(3) };
         for layout in [Layout::Pooled, Layout::Large, Layout::Small] {
             for is_module in [true, false] {
-                let order = Order::new(&worker, layout, 2, is_module);
+                let order = Order::new(&worker, layout, !is_module, 2, is_module);
                 assert_eq!(Order::from_arguments(&order.to_arguments()), Some(order));
             }
         }
         assert_eq!(Order::from_arguments(&["component".to_owned()]), None);
-        let endless = ["component", "pooled", "1000000", "1", "1"].map(str::to_owned);
+        let endless = ["component", "plain", "pooled", "1000000", "1", "1"].map(str::to_owned);
         assert_eq!(Order::from_arguments(&endless), None);
     }
 }

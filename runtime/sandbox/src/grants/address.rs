@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(crate) enum Reach {
     /// The public internet.
     Public,
-    /// This machine or a network beside it: only with `private_network`.
+    /// This machine or a network beside it: only with `private: true`.
     Private,
     /// Nothing that a request can sensibly go to: never.
     Never,

@@ -1,5 +1,6 @@
 //! What a grant covers. Pure functions: text in, decision out.
 
 pub(crate) mod address;
+pub(crate) mod decide;
 pub(crate) mod deliver;
 pub(crate) mod origin;

@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::{
-    Method, Request as HttpRequest,
-    body::Incoming,
-    header::{HeaderName, HeaderValue},
-};
+use hyper::body::Incoming;
 use wasmtime::component::Resource;
 
 use super::{
@@ -20,16 +16,15 @@ use crate::{
         artifacts::ArtifactError,
         http::{Host, HostResponse, HttpError, Request},
     },
-    grants::origin::Target,
+    host_api::HttpRequest,
     net::{
         body::RequestBody,
-        client::{self, Connection, Failure},
+        client::Connection,
+        egress::{Asked, Outgoing, Trouble},
         headers,
     },
-    store_data::{CallData, quoted},
+    store_data::CallData,
 };
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A response that the guest holds.
 pub struct Response {
@@ -40,114 +35,98 @@ pub struct Response {
     /// Received and not yet read.
     rest: Bytes,
     received: u64,
-    _connection: Connection,
+    _connection: Option<Connection>,
 }
 
 type Answer<T> = wasmtime::Result<Result<T, HttpError>>;
 
+impl From<Trouble> for HttpError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Denied(text) => Self::Denied(text),
+            Trouble::BadRequest(text) => Self::BadRequest(text),
+            Trouble::Dns(text) => Self::Dns(text),
+            Trouble::Connect(text) => Self::Connect(text),
+            Trouble::Tls(text) => Self::Tls(text),
+            Trouble::Timeout => Self::Timeout,
+            Trouble::TooLarge(text) => Self::TooLarge(text),
+            Trouble::Protocol(text) => Self::Protocol(text),
+        }
+    }
+}
+
 impl CallData {
     async fn request(&mut self, request: Request, body: RequestBody) -> Result<Response, HttpError> {
-        let target = Target::parse(&request.url).map_err(HttpError::BadRequest)?;
-        let method = method(&request.method)?;
-        if !target.is_granted(&self.call.allow.http) {
-            let origin = target.origin();
-            let text = self.deny(&format!("{method} to {origin}"), &format!("http: [{}]", quoted(&origin)));
-            return Err(HttpError::Denied(text));
-        }
-        let limits = self.call.limits;
-        if self.usage.http_requests >= limits.http_requests {
-            return Err(HttpError::TooLarge(format!("a step sends at most {} requests", limits.http_requests)));
-        }
-        if body.left() > limits.http_body_bytes {
-            return Err(HttpError::TooLarge(format!(
-                "the body has {} bytes; the limit is {}",
-                body.left(),
-                limits.http_body_bytes
-            )));
-        }
-        let mut fields = headers::outgoing(&request.headers).map_err(HttpError::BadRequest)?;
-        if !method.is_safe() && !fields.contains_key(IDEMPOTENCY_KEY) {
-            fields.insert(IDEMPOTENCY_KEY, self.next_key()?);
-        }
-        let (mut head, ()) = HttpRequest::new(()).into_parts();
-        (head.method, head.headers) = (method, fields);
-
-        let asked = request.timeout_ms.map_or(Duration::MAX, |ms| Duration::from_millis(ms.max(1)));
-        let timeout = asked.min(self.remaining());
-        let (host, private, tls) = (self.host.clone(), self.call.allow.private_network, self.tls.clone());
-        self.usage.http_requests += 1;
-        let exchanged = tokio::time::timeout(timeout, async {
-            let addresses = client::resolve(&target, private, |address| host.is_own_address(address)).await?;
-            client::exchange(&target, &addresses, &tls, head, body).await
-        })
-        .await;
-        match exchanged {
-            Err(_) => Err(HttpError::Timeout),
-            Ok(Err(failure)) => Err(self.failure(&target, failure)),
-            Ok(Ok((response, connection))) => Ok(Response {
-                status: response.status().as_u16(),
-                headers: headers::incoming(response.headers()),
-                body: Some(response.into_body()),
-                rest: Bytes::new(),
-                received: 0,
-                _connection: connection,
-            }),
-        }
-    }
-
-    /// The key of the next request that changes something: the same in every attempt of the step, another one for
-    /// every request of an attempt, so that a server does not take the second for a repeat of the first.
-    fn next_key(&mut self) -> Result<HeaderValue, HttpError> {
-        self.keyed_requests += 1;
-        let key = &self.call.idempotency_key;
-        let text = match self.keyed_requests {
-            1 => key.clone(),
-            number => format!("{key}-{number}"),
+        let asked = Asked {
+            method: &request.method,
+            url: &request.url,
+            headers: request.headers,
+            body: body.in_memory(),
+            length: Some(body.left()),
+            timeout: request.timeout_ms.map(Duration::from_millis),
         };
-        HeaderValue::from_str(&text)
-            .map_err(|_| HttpError::BadRequest("the run's idempotency key is no header value".to_owned()))
+        let outgoing = self.egress.check(asked)?;
+        if self.host.plays_http() {
+            return self.scripted(outgoing, request.url, body).await;
+        }
+        let (response, connection) = outgoing.send(body).await?;
+        Ok(Response {
+            status: response.status().as_u16(),
+            headers: headers::incoming(response.headers()),
+            body: Some(response.into_body()),
+            rest: Bytes::new(),
+            received: 0,
+            _connection: Some(connection),
+        })
     }
 
-    fn failure(&mut self, target: &Target, failure: Failure) -> HttpError {
-        let origin = target.origin();
-        match failure {
-            Failure::Private(address) => HttpError::Denied(self.deny(
-                &format!("call {origin}, which is {address} in a private network"),
-                &format!("http: [{}], private_network: true", quoted(&origin)),
-            )),
-            Failure::Never(address) => HttpError::Denied(self.deny_always(
-                &format!("call {origin}"),
-                &format!("{address} is the node itself or no host's address, and no grant allows it"),
-            )),
-            Failure::Dns(text) => HttpError::Dns(text),
-            Failure::Connect(text) => HttpError::Connect(text),
-            Failure::Tls(text) => HttpError::Tls(text),
-            Failure::Protocol(text) => HttpError::Protocol(text),
-        }
+    /// The answer of a host that plays the world outside, as the test kit does.
+    async fn scripted(
+        &mut self,
+        outgoing: Outgoing,
+        url: String,
+        body: RequestBody,
+    ) -> Result<Response, HttpError> {
+        let body = body.collect().await.map_err(|error| HttpError::Protocol(error.to_string()))?;
+        let request = HttpRequest {
+            method: outgoing.head.method.as_str().to_owned(),
+            url,
+            headers: headers::incoming(&outgoing.head.headers),
+            body,
+        };
+        let answer = self.host.http(request).map_err(HttpError::Connect)?;
+        let length = answer.body.len() as u64;
+        self.egress.traffic.book(length, length).map_err(HttpError::TooLarge)?;
+        Ok(Response {
+            status: answer.status,
+            headers: answer.headers,
+            body: None,
+            rest: answer.body.into(),
+            received: length,
+            _connection: None,
+        })
     }
 
     /// Up to `max` bytes of the body; empty at its end.
     async fn body_chunk(&mut self, response: &Resource<Response>, max: usize) -> Answer<Bytes> {
-        let limit = self.call.limits.http_body_bytes;
-        let remaining = self.remaining();
+        let (traffic, patience) = (self.egress.traffic.clone(), self.egress.patience());
         let entry = self.table.get_mut(response)?;
         while entry.rest.is_empty() {
             // Taken out for the wait: if it is given up, the rest of the body is gone with it.
             let Some(mut body) = entry.body.take() else { return Ok(Ok(Bytes::new())) };
-            match tokio::time::timeout(remaining, body.frame()).await {
+            match tokio::time::timeout(patience, body.frame()).await {
                 Err(_) => return Ok(Err(HttpError::Timeout)),
                 Ok(None) => return Ok(Ok(Bytes::new())),
                 Ok(Some(Err(error))) => return Ok(Err(HttpError::Protocol(error.to_string()))),
                 Ok(Some(Ok(frame))) => {
-                    entry.body = Some(body);
                     // Trailers are not part of the contract.
-                    let Ok(data) = frame.into_data() else { continue };
-                    entry.received = entry.received.saturating_add(data.len() as u64);
-                    if entry.received > limit {
-                        entry.body = None;
-                        return Ok(Err(HttpError::TooLarge(format!("the response has more than {limit} bytes"))));
+                    let data = frame.into_data().unwrap_or_default();
+                    let length = data.len() as u64;
+                    entry.received = entry.received.saturating_add(length);
+                    if let Err(reason) = traffic.book(length, entry.received) {
+                        return Ok(Err(HttpError::TooLarge(reason)));
                     }
-                    entry.rest = data;
+                    (entry.body, entry.rest) = (Some(body), data);
                 }
             }
         }
@@ -161,7 +140,6 @@ impl CallData {
         }
     }
 }
-
 impl HostResponse for CallData {
     fn status(&mut self, response: Resource<Response>) -> wasmtime::Result<u16> {
         self.enter()?;
@@ -227,15 +205,3 @@ impl Host for CallData {
     }
 }
 
-/// The method, unless it would turn the connection into something else.
-fn method(name: &str) -> Result<Method, HttpError> {
-    let upper = name.to_ascii_uppercase();
-    match Method::from_bytes(upper.as_bytes()) {
-        Ok(Method::CONNECT | Method::TRACE) | Err(_) => {
-            let shown = crate::recorder::one_line(&name.chars().take(40).collect::<String>());
-            Err(HttpError::BadRequest(format!("`{shown}` is no method that a step may use")))
-        }
-        Ok(method) if upper.len() <= 32 => Ok(method),
-        Ok(_) => Err(HttpError::BadRequest("the method is too long".to_owned())),
-    }
-}

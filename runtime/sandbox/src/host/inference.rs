@@ -33,6 +33,7 @@ const TEXT_OVERHEAD: u64 = 32;
 #[derive(Clone, Debug)]
 pub(crate) struct TensorBudget {
     used: Arc<AtomicU64>,
+    peak: Arc<AtomicU64>,
     limit: u64,
 }
 
@@ -45,13 +46,21 @@ struct Booked {
 
 impl TensorBudget {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { used: Arc::default(), limit }
+        Self { used: Arc::default(), peak: Arc::default(), limit }
+    }
+
+    /// The most that was alive at one time.
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
     }
 
     fn book(&self, bytes: u64) -> Result<Booked, InferenceError> {
         let book = |used: u64| used.checked_add(bytes).filter(|total| *total <= self.limit);
         match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, book) {
-            Ok(_) => Ok(Booked { used: self.used.clone(), bytes }),
+            Ok(used) => {
+                self.peak.fetch_max(used.saturating_add(bytes), Ordering::Relaxed);
+                Ok(Booked { used: self.used.clone(), bytes })
+            }
             Err(used) => Err(InferenceError::ResourceExhausted(format!(
                 "a tensor of {bytes} bytes beside {used} bytes of live tensors goes over the step's limit of {}: \
                  drop tensors that are done with",
@@ -277,10 +286,9 @@ impl HostTensor for CallData {
 impl HostModel for CallData {
     async fn open(&mut self, name: String) -> Answer<Resource<Model>> {
         self.enter()?;
-        if !self.call.allow.models.contains(&name) {
+        if let Err(refused) = self.grants.model(&name) {
             let name = quoted(&name.chars().take(200).collect::<String>());
-            let text = self.deny(&format!("use the model {name}"), &format!("models: [{name}]"));
-            return Ok(Err(InferenceError::Denied(text)));
+            return Ok(Err(InferenceError::Denied(self.refuse(&format!("use the model {name}"), refused))));
         }
         let host = self.host.clone();
         match host.open_model(&name).await {

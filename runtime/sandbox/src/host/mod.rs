@@ -21,6 +21,7 @@ use wasmtime::{
     Engine,
     component::{HasSelf, Linker},
 };
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 
 use crate::{bindings, store_data::CallData};
 
@@ -29,10 +30,14 @@ pub use telemetry::OpenSpan;
 
 impl bindings::trackside::plugin::common::Host for CallData {}
 
-/// A linker with WASI 0.2 and the whole contract.
+/// A linker with WASI 0.2, and the whole contract.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallData>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    // Ours knows logical time; see `clocks`.
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<CallData, HasSelf<CallData>>(&mut linker, |data| data)?;
+    linker.allow_shadowing(false);
     bindings::Plugin::add_to_linker::<CallData, HasSelf<CallData>>(&mut linker, |data| data)?;
     Ok(linker)
 }

@@ -1,17 +1,14 @@
 //! `outbox`: effects that the host carries out after the step's result is committed.
 
+use trackside_spec::topic::topic_problem;
 use wasmtime::component::Resource;
 
 use super::artifacts::Artifact;
 use crate::{
     bindings::trackside::plugin::outbox::{Host, IfPresent, OutboxError},
-    grants::deliver::{self, Refusal},
     report::{self, OutboxEntry},
     store_data::{CallData, quoted},
 };
-
-/// Effects of one call.
-const ENTRIES: usize = 1_000;
 
 impl Host for CallData {
     fn deliver(
@@ -22,17 +19,17 @@ impl Host for CallData {
     ) -> wasmtime::Result<Result<(), OutboxError>> {
         self.enter()?;
         let artifact = self.table.get(&src)?.reference.clone();
-        let target = match deliver::resolve(&self.call.allow.deliver, &path) {
-            Ok(target) => target,
-            Err(Refusal::BadPath(reason)) => return Ok(Err(OutboxError::BadRequest(reason))),
-            Err(Refusal::NotGranted { folder }) => {
+        let target = match self.grants.deliver(&path) {
+            Ok(Ok(target)) => target,
+            Err(reason) => return Ok(Err(OutboxError::BadRequest(reason))),
+            Ok(Err(refused)) => {
                 let shown = quoted(&path.chars().take(200).collect::<String>());
-                let text = self.deny(&format!("deliver to {shown}"), &format!("deliver: [{}]", quoted(&folder)));
-                return Ok(Err(OutboxError::Denied(text)));
+                return Ok(Err(OutboxError::Denied(self.refuse(&format!("deliver to {shown}"), refused))));
             }
         };
-        if self.outbox.len() == ENTRIES {
-            return Ok(Err(OutboxError::QuotaExceeded(format!("a step has at most {ENTRIES} effects"))));
+        let limit = self.call.limits.outbox_entries;
+        if self.outbox.len() >= limit {
+            return Ok(Err(OutboxError::QuotaExceeded(format!("a step has at most {limit} effects"))));
         }
         let present = match present {
             IfPresent::Refuse => report::IfPresent::Refuse,
@@ -46,14 +43,22 @@ impl Host for CallData {
 
     fn publish(
         &mut self,
-        channel: String,
-        _topic: String,
+        _channel: String,
+        topic: String,
         _payload: Vec<u8>,
         _attrs: Vec<(String, String)>,
     ) -> wasmtime::Result<Result<(), OutboxError>> {
         self.enter()?;
-        let what = format!("publish on channel {}", quoted(&channel.chars().take(200).collect::<String>()));
-        Ok(Err(OutboxError::Denied(self.deny_always(&what, "this version of Trackside has no channels"))))
+        let shown = quoted(&topic.chars().take(200).collect::<String>());
+        if let Some(problem) = topic_problem(&topic) {
+            return Ok(Err(OutboxError::BadRequest(format!("{shown} is no topic: {problem}"))));
+        }
+        let what = format!("publish on {shown}");
+        let text = match self.grants.publish(&topic) {
+            Err(refused) => self.refuse(&what, refused),
+            Ok(()) => self.deny_always(&what, "no broker is configured"),
+        };
+        Ok(Err(OutboxError::Denied(text)))
     }
 
     fn emit(&mut self, event: String, _data_json: String) -> wasmtime::Result<Result<(), OutboxError>> {

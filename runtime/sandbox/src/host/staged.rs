@@ -29,23 +29,26 @@ pub(crate) enum Full {
     Bytes(usize),
 }
 
-/// Bytes of all staged keys and values.
-const BYTES: usize = 16 << 20;
-
 impl Staged {
     pub(crate) fn get(&self, scope: StateScope, key: &str) -> Option<&Write> {
         // The map's key is owned; a borrowed pair cannot be looked up in it.
         self.entries.get(&(scope, key.to_owned()))
     }
 
-    /// Stages a write; `limit` bounds the number of keys. Returns how many writes the key has had in this call.
+    /// Keys and bytes that are staged.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.entries.len(), self.bytes)
+    }
+
+    /// Stages a write; the limits bound the number of keys, and the bytes of all keys and values. Returns how many
+    /// writes the key has had in this call.
     pub(crate) fn put(
         &mut self,
         scope: StateScope,
         key: String,
         op: StateOp,
         expect: Expect,
-        limit: usize,
+        (limit, most): (usize, usize),
     ) -> Result<u64, Full> {
         let size =
             |key: &str, op: &StateOp| key.len() + if let StateOp::Set { value, .. } = op { value.len() } else { 0 };
@@ -57,8 +60,8 @@ impl Staged {
             return Err(Full::Keys(limit));
         }
         let bytes = self.bytes - old_size + new;
-        if bytes > BYTES {
-            return Err(Full::Bytes(BYTES));
+        if bytes > most {
+            return Err(Full::Bytes(most));
         }
         self.bytes = bytes;
         let generation = old.map_or(0, |write| write.generation) + 1;
@@ -106,8 +109,8 @@ mod tests {
     fn the_first_check_and_the_last_value_survive() {
         let mut staged = Staged::default();
         let scope = StateScope::Step;
-        assert_eq!(staged.put(scope, "a".into(), set("1"), Expect::Version(7), 9), Ok(1));
-        assert_eq!(staged.put(scope, "a".into(), set("2"), Expect::Any, 9), Ok(2));
+        assert_eq!(staged.put(scope, "a".into(), set("1"), Expect::Version(7), (9, 99)), Ok(1));
+        assert_eq!(staged.put(scope, "a".into(), set("2"), Expect::Any, (9, 99)), Ok(2));
         let writes = staged.into_writes();
         assert_eq!(writes.len(), 1);
         assert_eq!((&writes[0].op, writes[0].expect), (&set("2"), Expect::Version(7)));
@@ -117,20 +120,20 @@ mod tests {
     fn keys_and_bytes_are_bounded() {
         let mut staged = Staged::default();
         let scope = StateScope::Workflow;
-        assert!(staged.put(scope, "a".into(), set(""), Expect::Any, 1).is_ok());
-        assert_eq!(staged.put(scope, "b".into(), set(""), Expect::Any, 1), Err(Full::Keys(1)));
-        let huge = StateOp::Set { value: vec![0; BYTES + 1], ttl_ms: None };
-        assert_eq!(staged.put(scope, "a".into(), huge, Expect::Any, 1), Err(Full::Bytes(BYTES)));
+        assert!(staged.put(scope, "a".into(), set(""), Expect::Any, (1, 99)).is_ok());
+        assert_eq!(staged.put(scope, "b".into(), set(""), Expect::Any, (1, 99)), Err(Full::Keys(1)));
+        let huge = StateOp::Set { value: vec![0; 99], ttl_ms: None };
+        assert_eq!(staged.put(scope, "a".into(), huge, Expect::Any, (1, 99)), Err(Full::Bytes(99)));
     }
 
     #[test]
     fn a_range_keeps_to_scope_prefix_and_position() {
         let mut staged = Staged::default();
         for key in ["a", "p/1", "p/2", "p/3", "q"] {
-            staged.put(StateScope::Step, key.into(), set(""), Expect::Any, 99).unwrap();
-            staged.put(StateScope::Workflow, key.into(), set(""), Expect::Any, 99).unwrap();
+            staged.put(StateScope::Step, key.into(), set(""), Expect::Any, (99, 99)).unwrap();
+            staged.put(StateScope::Workflow, key.into(), set(""), Expect::Any, (99, 99)).unwrap();
         }
-        staged.put(StateScope::Step, "p/3".into(), StateOp::Delete, Expect::Any, 99).unwrap();
+        staged.put(StateScope::Step, "p/3".into(), StateOp::Delete, Expect::Any, (99, 99)).unwrap();
         let found = staged.range(StateScope::Step, "p/", Some("p/1")).collect::<Vec<_>>();
         assert_eq!(found, [("p/2", true), ("p/3", false)]);
     }

@@ -25,8 +25,8 @@ impl CallData {
     /// Counts the call, and refuses it without the grant or with a bad key.
     fn enter_state(&mut self, key: &str) -> Answer<()> {
         self.enter()?;
-        if !self.call.allow.state {
-            return Ok(Err(StateError::Denied(self.deny("keep state", "state: true"))));
+        if let Err(refused) = self.grants.state() {
+            return Ok(Err(StateError::Denied(self.refuse("keep state", refused))));
         }
         if key.len() > KEY || key.chars().any(char::is_control) {
             return Ok(Err(StateError::QuotaExceeded(format!(
@@ -50,7 +50,7 @@ impl CallData {
                 limits.state_value_bytes
             )));
         }
-        self.staged.put(scope_in(scope), key, op, expect, limits.state_writes).map_err(|full| {
+        self.staged.put(scope_in(scope), key, op, expect, (limits.state_writes, limits.state_bytes)).map_err(|full| {
             StateError::QuotaExceeded(match full {
                 Full::Keys(limit) => format!("a step writes at most {limit} state keys"),
                 Full::Bytes(limit) => format!("a step writes at most {limit} bytes of state"),

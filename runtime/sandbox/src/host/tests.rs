@@ -110,7 +110,7 @@ fn data(committed: &[&str]) -> CallData {
     let mut call = StepCall::new("flow", "run", "step");
     call.allow = Allow { state: true, models: vec!["m".into()], ..Allow::default() };
     call.limits.tensor_bytes = 100;
-    CallData::new(Purpose::Run(Arc::new(descriptor)), call, host, Instant::now(), crate::net::tls::Tls::default())
+    CallData::new(Purpose::Run(Arc::new(descriptor)), call, host, Instant::now(), crate::net::Net::new(None, None))
 }
 
 fn wait<T>(future: impl Future<Output = T>) -> T {

@@ -30,6 +30,28 @@ impl RequestBody {
         Self::File { file, position: 0, reading: None }
     }
 
+    /// The body where it is in memory.
+    pub(crate) fn in_memory(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::File { .. } => &[],
+        }
+    }
+
+    /// The whole body, read into memory.
+    pub(crate) fn collect(self) -> impl Future<Output = io::Result<Vec<u8>>> + Send {
+        let (bytes, file) = match self {
+            Self::Bytes(bytes) => (bytes, None),
+            Self::File { file, .. } => (Bytes::new(), Some(file)),
+        };
+        async move {
+            match file {
+                Some(file) => file.read(0, usize::MAX).await,
+                None => Ok(bytes.to_vec()),
+            }
+        }
+    }
+
     /// Bytes that are still to be sent.
     pub(crate) fn left(&self) -> u64 {
         match self {

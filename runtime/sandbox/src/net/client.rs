@@ -3,10 +3,18 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     time::Duration,
 };
 
-use hyper::{Request, Response, Uri, body::Incoming, client::conn::http1, header, http::request};
+use bytes::Bytes;
+use hyper::{
+    Request, Response, Uri,
+    body::{Body, Incoming},
+    client::conn::http1,
+    header,
+    http::request,
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -14,7 +22,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{body::RequestBody, headers, tls::Tls};
+use super::{headers, resolver::Resolve, tls::Tls};
 use crate::grants::{
     address::{Reach, reach},
     origin::Target,
@@ -22,8 +30,6 @@ use crate::grants::{
 
 /// The longest that one address is waited for.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Response headers that are read at most.
-const HEAD: usize = 64 * 1024;
 
 /// Why an exchange failed before there was a response.
 #[derive(Debug)]
@@ -32,6 +38,11 @@ pub(crate) enum Failure {
     Private(IpAddr),
     /// Every address is one that no step may call.
     Never(IpAddr),
+    /// A secret would cross the internet in the open.
+    Exposed {
+        secret: String,
+        address: IpAddr,
+    },
     Dns(String),
     Connect(String),
     Tls(String),
@@ -52,18 +63,14 @@ impl Drop for Connection {
 /// `own` tells the node's own addresses. Every request resolves anew and connects to what it has checked, so a name
 /// whose answer changes between check and use gains nothing.
 pub(crate) async fn resolve(
+    resolver: &dyn Resolve,
     target: &Target,
     private: bool,
     own: impl Fn(SocketAddr) -> bool,
 ) -> Result<Vec<SocketAddr>, Failure> {
-    let found: Vec<SocketAddr> = match target.host.parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, target.port)],
-        Err(_) => tokio::net::lookup_host((target.host.as_str(), target.port))
-            .await
-            .map_err(|error| Failure::Dns(format!("failed to look up `{}`: {error}", target.host)))?
-            .collect(),
-    };
-    permitted(&target.host, &found, private, own)
+    let found = resolver.lookup(target.host(), target.port()).await;
+    let found = found.map_err(|error| Failure::Dns(format!("failed to look up `{}`: {error}", target.host())))?;
+    permitted(target.host(), &found, private, own)
 }
 
 /// The addresses among `found` that may be called.
@@ -93,25 +100,28 @@ fn permitted(
     }
 }
 
-/// Sends a request and waits for the head of the response.
-pub(crate) async fn exchange(
+/// Sends a request and waits for the head of the response, which has at most `header_bytes`.
+pub(crate) async fn exchange<B>(
     target: &Target,
     addresses: &[SocketAddr],
     tls: &Tls,
-    mut head: request::Parts,
-    body: RequestBody,
-) -> Result<(Response<Incoming>, Connection), Failure> {
+    (mut head, body): (request::Parts, B),
+    header_bytes: usize,
+) -> Result<(Response<Incoming>, Connection), Failure>
+where
+    B: Body<Data = Bytes, Error = io::Error> + Send + 'static,
+{
     head.uri = target.path.parse::<Uri>().map_err(|error| Failure::Protocol(error.to_string()))?;
     let host = target.authority().parse().map_err(|_| Failure::Protocol("the host is no header value".to_owned()))?;
     head.headers.insert(header::HOST, host);
-    let request = Request::from_parts(head, body);
+    let request = Request::from_parts(head, Box::pin(body));
     let stream = connect(addresses).await.map_err(|error| Failure::Connect(format!("{}: {error}", target.origin())))?;
-    if target.tls {
-        let secured = tls.connect(&target.host, stream).await;
+    if target.tls() {
+        let secured = tls.connect(target.host(), stream).await;
         let stream = secured.map_err(|error| Failure::Tls(format!("{}: {error}", target.origin())))?;
-        talk(stream, request).await
+        talk(stream, request, header_bytes).await
     } else {
-        talk(stream, request).await
+        talk(stream, request, header_bytes).await
     }
 }
 
@@ -131,17 +141,22 @@ async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     Err(last)
 }
 
-async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+async fn talk<S, B>(
     stream: S,
-    request: Request<RequestBody>,
-) -> Result<(Response<Incoming>, Connection), Failure> {
+    request: Request<Pin<Box<B>>>,
+    header_bytes: usize,
+) -> Result<(Response<Incoming>, Connection), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body<Data = Bytes, Error = io::Error> + Send + 'static,
+{
     let protocol = |error: hyper::Error| {
         // hyper's own words are short; the cause behind them says what happened.
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         Failure::Protocol(format!("{error}{cause}"))
     };
     let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(HEAD)
+        .max_buf_size(header_bytes)
         .max_headers(headers::COUNT)
         .handshake(TokioIo::new(stream))
         .await
@@ -158,7 +173,10 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::host_api::BoxFuture;
 
     fn addresses(list: &[&str]) -> Vec<SocketAddr> {
         list.iter().map(|text| text.parse().unwrap()).collect()
@@ -166,6 +184,28 @@ mod tests {
 
     fn nobody(_: SocketAddr) -> bool {
         false
+    }
+
+    /// Answers with the next list every time.
+    #[derive(Debug)]
+    struct Liar(Mutex<Vec<Vec<SocketAddr>>>);
+
+    impl Resolve for Liar {
+        fn lookup<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+            Box::pin(std::future::ready(Ok(self.0.lock().unwrap().remove(0))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_changes_its_address_is_checked_at_every_request() {
+        let answers = [addresses(&["93.184.216.34:80"]), addresses(&["127.0.0.1:80"])];
+        let liar = Liar(Mutex::new(answers.to_vec()));
+        let target = Target::parse("http://rebind.example/").unwrap();
+        assert_eq!(resolve(&liar, &target, false, nobody).await.unwrap(), answers[0]);
+        let second = resolve(&liar, &target, false, nobody).await;
+        assert!(matches!(second, Err(Failure::Private(_))), "{second:?}");
+        // Each request asks once: there is no second answer between the check and the connection.
+        assert!(liar.0.lock().unwrap().is_empty());
     }
 
     #[test]

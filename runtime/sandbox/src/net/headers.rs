@@ -4,8 +4,6 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// Headers of one message.
 pub(crate) const COUNT: usize = 100;
-/// Bytes of all names and values of one request.
-const BYTES: usize = 32 * 1024;
 
 /// Headers that speak of the connection, which is the host's. A guest's are left out; a server's are not shown.
 const HOP_BY_HOP: [&str; 9] = [
@@ -23,13 +21,13 @@ const HOP_BY_HOP: [&str; 9] = [
 const DERIVED: [&str; 3] = ["host", "content-length", "expect"];
 
 /// Turns a guest's list into headers. The error is a sentence.
-pub(crate) fn outgoing(list: &[(String, String)]) -> Result<HeaderMap, String> {
+pub(crate) fn outgoing(list: &[(String, String)], limit: usize) -> Result<HeaderMap, String> {
     if list.len() > COUNT {
         return Err(format!("a request has at most {COUNT} headers, not {}", list.len()));
     }
     let bytes = list.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-    if bytes > BYTES {
-        return Err(format!("the headers have {bytes} bytes; the limit is {BYTES}"));
+    if bytes > limit {
+        return Err(format!("the headers have {bytes} bytes; the limit http_headers is {limit}"));
     }
     let mut map = HeaderMap::new();
     for (name, value) in list {
@@ -69,7 +67,7 @@ mod tests {
             ("Transfer-Encoding", "chunked"),
             ("Connection", "x-a"),
             ("X-A", "1"),
-        ]))
+        ]), 999)
         .unwrap();
         assert_eq!(map.len(), 1);
         assert_eq!(map["x-a"], "1");
@@ -78,13 +76,13 @@ mod tests {
     #[test]
     fn a_value_cannot_begin_another_header() {
         for (name, value) in [("x", "a\r\nHost: b"), ("x\r\ny", "a"), ("", "a"), ("x y", "a"), ("x", "\0")] {
-            assert!(outgoing(&list(&[(name, value)])).is_err(), "{name:?} {value:?}");
+            assert!(outgoing(&list(&[(name, value)]), 999).is_err(), "{name:?} {value:?}");
         }
     }
 
     #[test]
     fn a_flood_of_headers_is_refused() {
-        assert!(outgoing(&vec![("x".to_owned(), String::new()); COUNT + 1]).is_err());
-        assert!(outgoing(&[("x".to_owned(), "y".repeat(BYTES))]).is_err());
+        assert!(outgoing(&vec![("x".to_owned(), String::new()); COUNT + 1], 999).is_err());
+        assert!(outgoing(&[("x".to_owned(), "y".repeat(999))], 999).is_err());
     }
 }

@@ -16,8 +16,8 @@ use std::{
 
 use tempfile::TempDir;
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, Layout, ModelError, ModelHandle, ModelInfo, Outcome, Plugin, Sandbox, SandboxSettings,
-    StateEntry, StateScope, StepCall, StepHost, StepReport,
+    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, Layout, ModelError, ModelHandle, ModelInfo, Outcome, Plugin, Sandbox, SandboxSettings,
+    SecretValue, StateEntry, StateScope, StepCall, StepHost, StepReport,
 };
 use trackside_spec::{ArtifactRef, Digest, Tensor};
 
@@ -61,6 +61,17 @@ pub fn misbehave() -> Arc<Plugin> {
     let (_, plugin) = LOADED.get_or_init(|| {
         let bench = Bench::new();
         let plugin = bench.misbehave();
+        (bench, plugin)
+    });
+    plugin.clone()
+}
+
+/// The misbehave guest with its instructions counted.
+pub fn counting() -> Arc<Plugin> {
+    static LOADED: std::sync::OnceLock<(Bench, Arc<Plugin>)> = std::sync::OnceLock::new();
+    let (_, plugin) = LOADED.get_or_init(|| {
+        let bench = Bench::new();
+        let plugin = bench.sandbox.load_counting(&guest("testing/misbehave.wasm"), "misbehave").unwrap();
         (bench, plugin)
     });
     plugin.clone()
@@ -119,6 +130,11 @@ pub struct TestHost {
     pub model: Option<Arc<dyn ModelHandle>>,
     pub own: Vec<std::net::SocketAddr>,
     pub now_ms: u64,
+    pub secrets: BTreeMap<String, SecretValue>,
+    /// What every request is answered with, instead of going out.
+    pub answer: Option<HttpResponse>,
+    /// Requests that were answered so.
+    pub requests: Mutex<Vec<HttpRequest>>,
     /// Sinks that exist at this moment.
     pub open_sinks: Arc<AtomicUsize>,
     pub largest_write: Arc<AtomicUsize>,
@@ -216,6 +232,19 @@ impl StepHost for TestHost {
 
     fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    fn secret(&self, name: &str) -> Result<SecretValue, String> {
+        self.secrets.get(name).cloned().ok_or_else(|| format!("there is no secret `{name}` here"))
+    }
+
+    fn plays_http(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    fn http(&self, request: HttpRequest) -> Result<HttpResponse, String> {
+        self.requests.lock().unwrap().push(request);
+        Ok(self.answer.clone().unwrap_or_default())
     }
 
     fn is_own_address(&self, address: std::net::SocketAddr) -> bool {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PluginsConfig, RegistryConfig};
-use crate::units::{ByteSize, Duration};
+use super::{HttpConfig, PluginsConfig, Policy, RegistryConfig, SecretConfig};
+use crate::limits::NodeLimits;
 
 /// The settings of one box. An empty file is a complete one.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -15,8 +15,12 @@ use crate::units::{ByteSize, Duration};
 pub struct NodeConfig {
     /// The node itself.
     pub node: NodeSection,
-    /// Bounds of every step. A workflow can set its own `memory`, `cpu` and `wall` for a step.
+    /// Bounds of every step. A workflow can set its own for a step.
     pub limits: NodeLimits,
+    /// How steps call out.
+    pub http: HttpConfig,
+    /// Secrets by the name that workflows use.
+    pub secrets: BTreeMap<String, SecretConfig>,
     /// What runs ONNX models.
     pub engine: EngineConfig,
     /// Models by the name that workflows use.
@@ -104,58 +108,6 @@ impl LogLevel {
     }
 }
 
-/// Bounds of one step attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a [limits] table")]
-#[schemars(rename = "NodeLimits")]
-pub struct NodeLimits {
-    /// Memory of a plugin, when its step sets no limit of its own.
-    pub memory: ByteSize,
-    /// Computing time of a plugin, when its step sets no limit of its own.
-    pub cpu: Duration,
-    /// Time of one attempt of a plugin, when its step sets no limit of its own.
-    pub wall: Duration,
-    /// The input document of a step as JSON.
-    pub input: ByteSize,
-    /// The result of a step as JSON.
-    pub output: ByteSize,
-    /// What a step may log; the rest is dropped and counted.
-    pub log: ByteSize,
-    /// All artifacts of a step together.
-    pub artifact: ByteSize,
-    /// How many artifacts a step may make.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub artifacts: u32,
-    /// One value that a step keeps as state.
-    pub state_value: ByteSize,
-    /// One tensor.
-    pub tensor: ByteSize,
-    /// The body of an HTTP request or response.
-    pub http_body: ByteSize,
-    /// How many HTTP requests a step may make.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub http_requests: u32,
-}
-
-impl Default for NodeLimits {
-    fn default() -> Self {
-        Self {
-            memory: ByteSize::from_mib(64),
-            cpu: Duration::from_millis(10_000),
-            wall: Duration::from_millis(60_000),
-            input: ByteSize::from_mib(1),
-            output: ByteSize::from_mib(1),
-            log: ByteSize::from_bytes(256 << 10),
-            artifact: ByteSize::from_mib(1024),
-            artifacts: 1000,
-            state_value: ByteSize::from_mib(1),
-            tensor: ByteSize::from_mib(256),
-            http_body: ByteSize::from_mib(16),
-            http_requests: 100,
-        }
-    }
-}
-
 /// What runs ONNX models.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "an [engine] table")]
@@ -195,20 +147,4 @@ pub struct ModelConfig {
     /// A safetensors file with inputs `in.NAME` and the outputs `out.NAME` that the model must give for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selftest: Option<String>,
-}
-
-/// What no workflow on this box may go beyond.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a [policy] table")]
-pub struct Policy {
-    /// The only origins that may be called. Without this key the workflows decide; an empty list forbids all calls.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub http: Option<Vec<String>>,
-    /// The only folders that files may be delivered below. Without this key any folder below the project is possible,
-    /// and no absolute one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deliver: Option<Vec<String>>,
-    /// Whether private networks may be called at all. Without this key the workflows decide.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub private_network: Option<bool>,
 }

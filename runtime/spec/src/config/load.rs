@@ -1,20 +1,24 @@
 //! Reads `trackside.toml`.
 
-use super::NodeConfig;
+use super::{NodeConfig, SecretConfig};
 use crate::{
+    entries::Short,
     oci::is_registry,
-    origin::Origin,
+    origin::host_and_port,
     spec_error::{Report, SpecError},
+    topic::filter_problem,
     tree::{self, Node},
-    units::{ByteSize, Duration},
-    workflow::{folder_problem, words},
+    workflow::{
+        allow_file::{SECRET_NAME, env_problem},
+        folder_problem, words,
+    },
 };
 
 const MAX_MODELS: usize = 1000;
 const MAX_STEPS: u32 = 4096;
-const MAX_COUNT: u32 = 1_000_000;
 const MAX_KEYS: usize = 100;
 const MAX_REGISTRIES: usize = 100;
+const MAX_SECRETS: usize = 1000;
 
 /// Reads and checks the node config in `text`. `file_name` is only used in messages.
 ///
@@ -36,6 +40,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<NodeConfig> {
     let mut checks = Checks { root: &root, report };
     checks.node(&config);
     checks.limits(&config);
+    checks.outside(&config);
     checks.models(&config);
     checks.plugins(&config);
     checks.registries(&config);
@@ -78,32 +83,56 @@ impl Checks<'_, '_> {
     }
 
     fn limits(&mut self, config: &NodeConfig) {
-        let limits = &config.limits;
-        let kib = |kib: u64| ByteSize::from_bytes(kib << 10);
-        let sizes = [
-            ("memory", limits.memory, kib(64), ByteSize::from_mib(4096)),
-            ("input", limits.input, kib(1), ByteSize::from_mib(64)),
-            ("output", limits.output, kib(1), ByteSize::from_mib(64)),
-            ("log", limits.log, kib(1), ByteSize::from_mib(64)),
-            ("artifact", limits.artifact, kib(1), ByteSize::from_mib(1 << 24)),
-            ("state_value", limits.state_value, kib(1), ByteSize::from_mib(64)),
-            ("tensor", limits.tensor, kib(1), ByteSize::from_mib(1 << 16)),
-            ("http_body", limits.http_body, kib(1), ByteSize::from_mib(1024)),
-        ];
-        for (key, value, smallest, largest) in sizes {
-            if value < smallest || value > largest {
-                self.at("TS-0103", &["limits", key], format!("between {smallest} and {largest}"), None);
-            }
+        for (key, reason) in config.limits.problems() {
+            self.at("TS-0103", &["limits", key], reason, None);
         }
-        for (key, value) in [("cpu", limits.cpu), ("wall", limits.wall)] {
-            let (shortest, longest) = (Duration::from_millis(10), Duration::from_millis(7 * 86_400_000));
-            if value < shortest || value > longest {
-                self.at("TS-0103", &["limits", key], format!("between {shortest} and {longest}"), None);
-            }
+    }
+
+    fn outside(&mut self, config: &NodeConfig) {
+        if let Some(reason) = config.http.ca_file.as_deref().and_then(words::path_problem) {
+            self.at("TS-0103", &["http", "ca_file"], format!("this is no file: {reason}"), None);
         }
-        for (key, value) in [("artifacts", limits.artifacts), ("http_requests", limits.http_requests)] {
-            if !(1..=MAX_COUNT).contains(&value) {
-                self.at("TS-0103", &["limits", key], format!("between 1 and {MAX_COUNT}"), None);
+        if config.secrets.len() > MAX_SECRETS {
+            let message = format!("{} secrets; the limit is {MAX_SECRETS}", config.secrets.len());
+            self.at("TS-0108", &["secrets"], message, None);
+        }
+        for (name, secret) in &config.secrets {
+            if !words::is_model_name(name) {
+                self.report.add("TS-0103", self.root.key_place(&["secrets", name]), SECRET_NAME, None);
+            }
+            self.secret(name, secret);
+        }
+    }
+
+    fn secret(&mut self, name: &str, secret: &SecretConfig) {
+        let sources = [("file", &secret.file), ("env", &secret.env), ("credential", &secret.credential)];
+        let given: Vec<&str> = sources.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| *key).collect();
+        if given.len() != 1 {
+            let message = match given.as_slice() {
+                [] => "a secret needs one of `file`, `env` and `credential`".to_owned(),
+                several => format!("a secret has one of {}, not all", several.join(", ")),
+            };
+            self.report.add("TS-0110", self.root.key_place(&["secrets", name]), message, None);
+        }
+        if let Some(reason) = secret.file.as_deref().and_then(words::path_problem) {
+            self.at("TS-0103", &["secrets", name, "file"], format!("this is no file: {reason}"), None);
+        }
+        if let Some(reason) = secret.env.as_deref().and_then(|variable| env_problem(variable, "")) {
+            self.at("TS-0103", &["secrets", name, "env"], reason, None);
+        }
+        if secret.credential.as_ref().is_some_and(|credential| !words::is_model_name(credential)) {
+            let message = "a credential's name is made of letters, digits, `.`, `_` and `-`, at most 64";
+            self.at("TS-0103", &["secrets", name, "credential"], message, None);
+        }
+        if secret.hosts.is_empty() && !secret.reveal {
+            let help = Some("hosts = [\"hooks.example.org\"]".to_owned());
+            let place = self.root.key_place(&["secrets", name]);
+            self.report.add("TS-0102", place, "a secret needs `hosts`: where may it be sent?", help);
+        }
+        for (index, host) in secret.hosts.iter().enumerate() {
+            if let Err(reason) = host_and_port(host) {
+                let path = ["secrets", name, "hosts", &index.to_string()];
+                self.at("TS-0103", &path, format!("write host or host:port: {reason}"), None);
             }
         }
     }
@@ -193,15 +222,24 @@ impl Checks<'_, '_> {
     }
 
     fn policy(&mut self, config: &NodeConfig) {
-        for (index, origin) in config.policy.http.iter().flatten().enumerate() {
-            if let Err(reason) = Origin::parse(origin) {
-                let message = format!("this is no origin: {reason}");
-                self.at("TS-0103", &["policy", "http", &index.to_string()], message, None);
+        let policy = &config.policy;
+        for (index, Short(entry)) in policy.http.iter().flatten().enumerate() {
+            if let Err((key, reason)) = entry.grant() {
+                let index = index.to_string();
+                let full = ["policy", "http", &index, key];
+                let path = if self.root.at(full).is_some() { &full[..] } else { &full[..3] };
+                self.at("TS-0103", path, reason, None);
             }
         }
-        for (index, folder) in config.policy.deliver.iter().flatten().enumerate() {
+        for (index, folder) in policy.deliver.iter().flatten().enumerate() {
             if let Some(reason) = folder_problem(folder) {
                 self.at("TS-0103", &["policy", "deliver", &index.to_string()], reason, None);
+            }
+        }
+        for (index, filter) in policy.publish.iter().flatten().enumerate() {
+            if let Some(reason) = filter_problem(filter) {
+                let path = ["policy", "publish", &index.to_string()];
+                self.at("TS-0103", &path, format!("this is no topic: {reason}"), None);
             }
         }
     }

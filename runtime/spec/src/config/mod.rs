@@ -5,11 +5,12 @@
 
 mod file;
 mod load;
+mod outside;
 mod plugins;
 mod policy;
 
-pub use file::{
-    Durability, EngineChoice, EngineConfig, LogLevel, ModelConfig, NodeConfig, NodeLimits, NodeSection, Policy,
-};
+pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, ModelConfig, NodeConfig, NodeSection};
 pub use load::load_node_config;
+pub use outside::{HttpConfig, SecretConfig};
 pub use plugins::{PluginsConfig, RegistryConfig};
+pub use policy::Policy;

@@ -5,11 +5,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::command::CommandFile;
+use super::{allow_file::AllowFile, command::CommandFile};
 use crate::{
+    limits::Limits,
     ordered::Ordered,
     plan::{Claim, Existing, Identity, Jitter, Misfire, ParamKind, Retry},
-    units::{ByteSize, Duration},
+    units::Duration,
 };
 
 /// A workflow: what starts it and the steps it takes.
@@ -164,7 +165,7 @@ macro_rules! step_file {
             pub(crate) timeout: Option<Duration>,
             /// Bounds of one call of the plugin. The node's own defaults hold for what is not given.
             #[serde(default)]
-            pub(crate) limits: LimitsFile,
+            pub(crate) limits: Limits,
             /// What the plugin may do besides computing. Nothing, unless it is listed here.
             #[serde(default)]
             pub(crate) allow: AllowFile,
@@ -241,39 +242,4 @@ fn default_factor() -> f64 {
 
 fn default_max_wait() -> Duration {
     Retry::default().max
-}
-
-/// Bounds of one call of a plugin.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping with memory, cpu or wall")]
-#[schemars(rename = "Limits")]
-pub(crate) struct LimitsFile {
-    /// Memory that the plugin may use.
-    pub(crate) memory: Option<ByteSize>,
-    /// Time that the plugin may spend computing.
-    pub(crate) cpu: Option<Duration>,
-    /// Time that one attempt may take, waiting included.
-    pub(crate) wall: Option<Duration>,
-}
-
-/// What a plugin may do besides computing.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping with http, private_network, models, state or deliver")]
-#[schemars(rename = "Allow")]
-pub(crate) struct AllowFile {
-    /// Origins that may be called: `scheme://host[:port][/path-prefix]`.
-    #[serde(default)]
-    pub(crate) http: Vec<String>,
-    /// Whether these origins may be in private networks (loopback, local addresses).
-    #[serde(default)]
-    pub(crate) private_network: bool,
-    /// Models that may be run, names as in `model`.
-    #[serde(default)]
-    pub(crate) models: Vec<String>,
-    /// Whether the step may keep values from run to run.
-    #[serde(default)]
-    pub(crate) state: bool,
-    /// Folders below which files may be delivered.
-    #[serde(default)]
-    pub(crate) deliver: Vec<String>,
 }

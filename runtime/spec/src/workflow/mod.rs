@@ -3,9 +3,11 @@
 //! - `file`: the Rust types of the file as it is written, the one source of schema and reference;
 //! - `load`: reads the text, runs the checks in order, builds the plan;
 //! - `params`, `triggers`, `steps`, `graph`, `scope`: one kind of check each;
+//! - `allow_file`: what a step may do, its file types and its checks;
 //! - `bind`: parameter values of one run against the plan;
 //! - `checker`: reports problems at the place where they are written.
 
+pub(crate) mod allow_file;
 mod bind;
 mod checker;
 mod command;
@@ -20,5 +22,5 @@ pub(crate) mod words;
 
 pub use bind::{ParamProblem, parse_param};
 pub use load::load_workflow;
-pub(crate) use steps::folder_problem;
+pub(crate) use allow_file::folder_problem;
 pub use words::is_slug as is_plugin_name;

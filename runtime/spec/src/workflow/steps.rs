@@ -3,25 +3,23 @@
 use serde_json::Value;
 
 use super::{
+    allow_file::{self, AllowFile},
     checker::Checker,
     command::{self, CommandFile},
-    file::{AllowFile, HandlerFile, LimitsFile, RetryFile, StepFile, WhenFile},
+    file::{HandlerFile, RetryFile, StepFile, WhenFile},
     scope::{self, Names, Place},
     words,
 };
 use crate::{
     expr::{Expr, Template},
+    limits::Limits,
     oci::OciReference,
-    origin::Origin,
-    plan::{Action, Allow, Limits, ModelCall, PluginCall, Retry},
-    units::{ByteSize, Duration},
+    plan::{Action, ModelCall, PluginCall, Retry},
+    units::Duration,
 };
 
 const MAX_RETRIES: u32 = 100;
 const LARGEST_FACTOR: f64 = 100.0;
-const MAX_ALLOWED: usize = 64;
-const SMALLEST_MEMORY: ByteSize = ByteSize::from_bytes(64 << 10);
-const LARGEST_MEMORY: ByteSize = ByteSize::from_mib(4096);
 
 /// What a step and a handler have in common.
 pub(super) struct Body {
@@ -32,7 +30,7 @@ pub(super) struct Body {
     inputs: Option<Value>,
     retry: Option<RetryFile>,
     timeout: Option<Duration>,
-    limits: LimitsFile,
+    limits: Limits,
     allow: AllowFile,
 }
 
@@ -92,15 +90,15 @@ pub(super) fn check(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -
                 checker.at_key("TS-0102", &site.key("inputs"), "`inputs` is for models", help);
             }
             plugin_name(&plugin, site, checker);
-            let limits = self::limits(&body.limits, site, checker);
-            let allow = self::allow(body.allow, site, checker);
+            self::limits(&body.limits, site, checker);
+            let allow = allow_file::check(body.allow, site, checker);
             let command = match body.command {
                 Some(file) => Some(Box::new(command::check(file, body.with.as_ref(), site, checker)?)),
                 None => None,
             };
             let with = body.with.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
             let with = document("with", &with, site, checker)?;
-            Action::Plugin(PluginCall { plugin, with, command, limits, allow })
+            Action::Plugin(PluginCall { plugin, with, command, limits: body.limits, allow })
         }
         (None, Some(model)) => {
             for key in ["with", "command", "limits", "allow"] {
@@ -207,7 +205,7 @@ fn plugin_name(plugin: &str, site: Site<'_>, checker: &mut Checker<'_, '_>) {
     checker.at("TS-0103", &site.key("plugin"), reason, None);
 }
 
-fn model_problem(model: &str) -> Option<String> {
+pub(super) fn model_problem(model: &str) -> Option<String> {
     match words::path_problem(model) {
         Some(reason) => Some(format!("this is no model: {reason}")),
         None if model.ends_with(".onnx") || words::is_model_name(model) => None,
@@ -231,58 +229,8 @@ fn retry(file: &RetryFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Ret
     Retry { times: file.times, wait: file.wait, factor: file.factor, max: file.max, jitter: file.jitter }
 }
 
-fn limits(file: &LimitsFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Limits {
-    let path = |key: &'static str| [site.path[0], site.path[1], "limits", key];
-    if file.memory.is_some_and(|memory| memory < SMALLEST_MEMORY || memory > LARGEST_MEMORY) {
-        let message = format!("the memory is between {SMALLEST_MEMORY} and {LARGEST_MEMORY}");
-        checker.at("TS-0103", &path("memory"), message, None);
-    }
-    for (key, limit) in [("cpu", file.cpu), ("wall", file.wall)] {
-        if limit.is_some_and(|limit| limit.as_millis() == 0) {
-            checker.at("TS-0103", &path(key), "a limit of nothing would fail at once", None);
-        }
-    }
-    Limits { memory: file.memory, cpu: file.cpu, wall: file.wall }
-}
-
-fn allow(file: AllowFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Allow {
-    let mut each = |key: &'static str, items: &[String], problem: &dyn Fn(&str) -> Option<String>| {
-        if items.len() > MAX_ALLOWED {
-            let path = [site.path[0], site.path[1], "allow", key];
-            checker.at_key("TS-0108", &path, format!("{} entries; the limit is {MAX_ALLOWED}", items.len()), None);
-        }
-        for (index, item) in items.iter().enumerate() {
-            if let Some(reason) = problem(item) {
-                let path = [site.path[0], site.path[1], "allow", key, &index.to_string()];
-                checker.at("TS-0103", &path, reason, None);
-            }
-        }
-    };
-    each("http", &file.http, &|origin| {
-        Origin::parse(origin).err().map(|reason| format!("this is no origin: {reason}"))
-    });
-    each("models", &file.models, &model_problem);
-    each("deliver", &file.deliver, &folder_problem);
-    if file.private_network && file.http.is_empty() {
-        let help =
-            Some("add the origins: allow: { http: [\"http://192.168.0.10\"], private_network: true }".to_owned());
-        let path = [site.path[0], site.path[1], "allow", "private_network"];
-        checker.at("TS-0103", &path, "`private_network` widens `http`, which is empty", help);
-    }
-    Allow {
-        http: file.http,
-        private_network: file.private_network,
-        models: file.models,
-        state: file.state,
-        deliver: file.deliver,
-    }
-}
-
-/// Why `folder` cannot be delivered to.
-pub(crate) fn folder_problem(folder: &str) -> Option<String> {
-    match words::path_problem(folder) {
-        Some(reason) => Some(format!("this is no folder: {reason}")),
-        None if words::climbs(folder) => Some("a folder must not contain `..`".to_owned()),
-        None => None,
+fn limits(limits: &Limits, site: Site<'_>, checker: &mut Checker<'_, '_>) {
+    for (key, reason) in limits.problems() {
+        checker.at("TS-0103", &[site.path[0], site.path[1], "limits", key], reason, None);
     }
 }

@@ -159,9 +159,14 @@ fn missing_grants(about: &Descriptor, allow: &Allow, report: &mut Report<'_>) {
     for want in about.wants.iter().filter(|want| !want.optional) {
         let (granted, example) = match want.kind.as_str() {
             "http" => (!allow.http.is_empty(), "allow: { http: [\"https://host.example\"] }"),
+            "secrets" => (!allow.secrets.is_empty(), "allow: { secrets: [name] }"),
             "deliver" => (!allow.deliver.is_empty(), "allow: { deliver: [folder] }"),
+            "publish" => (!allow.publish.is_empty(), "allow: { publish: [topic] }"),
             "state" => (allow.state, "allow: { state: true }"),
             "models" | "model" => (!allow.models.is_empty(), "allow: { models: [name] }"),
+            "env" => (!allow.env.is_empty(), "allow: { env: { NAME: value } }"),
+            "clock" => (allow.clock, "allow: { clock: true }"),
+            "random" => (allow.random, "allow: { random: true }"),
             _ => continue,
         };
         if !granted {
@@ -172,8 +177,7 @@ fn missing_grants(about: &Descriptor, allow: &Allow, report: &mut Report<'_>) {
 }
 
 fn policy_help(policy: &Policy) -> String {
-    let set = policy.http.is_some() || policy.deliver.is_some() || policy.private_network.is_some();
-    let verb = if set { "change" } else { "add" };
+    let verb = if *policy == Policy::default() { "add" } else { "change" };
     format!("take it out of `allow`, or {verb} [policy] in trackside.toml")
 }
 
