@@ -53,7 +53,7 @@ pub(crate) async fn run(plugin: &Plugin, mut call: StepCall, host: Arc<dyn StepH
         return StepReport::failed(StepFailure::new("host-error", message));
     }
     let (limits, cancel) = (call.limits, call.cancel.clone());
-    let input_bytes = call.input_json.len() as u64;
+    let (input_bytes, fuel) = (call.input_json.len() as u64, call.fuel);
     let _slot = plugin.shared.slots.take().await;
     let purpose = Purpose::Run(plugin.descriptor.clone());
     let data = CallData::new(purpose, call, host, begin, plugin.shared.net.clone());
@@ -72,6 +72,12 @@ pub(crate) async fn run(plugin: &Plugin, mut call: StepCall, host: Arc<dyn StepH
     let end = until(guest, begin, limits, &cancel).await;
 
     let outcome = judge(end, &store, plugin, &limits).map_err(|failure| blame_cancel(*failure, &cancel));
+    let outcome = match (outcome, fuel) {
+        (Ok(_), Some(limit)) if store.get_fuel().is_ok_and(|left| left == 0) => {
+            Err(StepFailure::out_of_fuel(Some(limit)))
+        }
+        (outcome, _) => outcome,
+    };
     let cpu = meter.ended();
     let mut report = report(outcome, store, begin, ready.get().copied().unwrap_or_default(), cpu);
     report.usage.input_bytes = input_bytes;
@@ -123,7 +129,8 @@ fn store(shared: &Shared, data: CallData, limits: CallLimits, meter: &Arc<Meter>
     store.limiter(|data| &mut data.limiter);
     if shared.counts {
         let fuel = store.data().call.fuel;
-        store.set_fuel(fuel.unwrap_or(UNBOUNDED))?;
+        // One more than allowed: then nothing is left exactly when more was used, also past the guest's last check.
+        store.set_fuel(fuel.map_or(UNBOUNDED, |fuel| fuel.saturating_add(1)))?;
     }
     // The result is moved out of the guest under the same bound as the arguments of its calls.
     store.set_hostcall_fuel(limits.host_call_bytes.max(limits.output_bytes.saturating_add(64 << 10)));
@@ -315,7 +322,7 @@ fn report(
         secrets: std::mem::take(&mut data.egress.sent).into_iter().collect(),
         reveals: std::mem::take(&mut data.reveals).into_iter().collect(),
         usage: Usage {
-            fuel: fuel.map(|left| data.call.fuel.unwrap_or(UNBOUNDED).saturating_sub(left)),
+            fuel: fuel.map(|left| used_fuel(data.call.fuel, left)),
             output_bytes,
             table_elements: data.limiter.table_elements(),
             artifacts: u32::try_from(artifacts).unwrap_or(u32::MAX),
@@ -368,4 +375,12 @@ impl StepReport {
 /// A duration as people write it in a workflow.
 pub(crate) fn show(duration: Duration) -> String {
     trackside_spec::Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).to_string()
+}
+
+/// Instructions that were executed, when `left` are left of those that a call began with.
+fn used_fuel(limit: Option<u64>, left: u64) -> u64 {
+    match limit {
+        Some(limit) => limit.saturating_add(1).saturating_sub(left).min(limit),
+        None => UNBOUNDED.saturating_sub(left),
+    }
 }

@@ -92,7 +92,10 @@ impl Traffic {
         }
         let total = self.total.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if total > self.limit {
-            return Err(format!("the bodies have more than {} bytes together: that is the limit http_total", self.limit));
+            return Err(format!(
+                "the bodies have more than {} bytes together: that is the limit http_total",
+                self.limit
+            ));
         }
         Ok(())
     }
@@ -243,7 +246,9 @@ impl Egress {
     fn count(&self, length: u64) -> Result<(), Trouble> {
         let limit = self.limits.http_requests;
         if self.requests >= limit {
-            return Err(Trouble::TooLarge(format!("a step sends at most {limit} requests: that is the limit http_requests")));
+            return Err(Trouble::TooLarge(format!(
+                "a step sends at most {limit} requests: that is the limit http_requests"
+            )));
         }
         self.traffic.book(length, length).map_err(Trouble::TooLarge)
     }
