@@ -253,7 +253,7 @@ pub struct PluginCall {
     /// The input document.
     pub with: Template,
     /// Bounds; every field has the node's default when the file says nothing.
-    pub limits: Limits,
+    pub limits: Box<Limits>,
     /// What the step may do beyond computing. Empty: a pure function of its inputs.
     pub allow: Allow,
 }

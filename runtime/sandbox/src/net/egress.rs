@@ -145,14 +145,14 @@ impl Denier {
     pub(crate) fn refuse(&self, what: &str, refused: Refused) -> String {
         let (step, plugin) = (&self.step, self.grants.plugin());
         self.recorder.lock().keep_denial(match refused {
-            Refused::ByAllow(grant) => {
+            Refused::Workflow(grant) => {
                 format!("step `{step}` may not {what}: add to the step:\n  allow: {{ {grant} }}")
             }
-            Refused::ByWants(kind) => format!(
+            Refused::Plugin(kind) => format!(
                 "step `{step}` may not {what}: its plugin `{plugin}` does not ask for that; its author must add `{kind}` \
                  to the `wants` of the plugin's description"
             ),
-            Refused::ByPolicy(key) => format!(
+            Refused::Node(key) => format!(
                 "step `{step}` may not {what}: this box does not permit it; whoever runs the box can change \
                  [policy] {key} in trackside.toml"
             ),

@@ -17,7 +17,7 @@ pub fn used(view: &RunView) -> Vec<String> {
 fn limits(view: &RunView, step: &str) -> Limits {
     let action = view.plan.as_ref().and_then(|plan| plan.steps.iter().find(|other| other.id == step));
     match action.map(|step| &step.action) {
-        Some(Action::Plugin(call)) => call.limits,
+        Some(Action::Plugin(call)) => *call.limits,
         _ => Limits::default(),
     }
 }
