@@ -95,6 +95,26 @@ fn an_ungranted_model_is_denied_and_works_with_the_yaml_that_was_printed() {
 }
 
 #[test]
+fn an_ungranted_topic_is_denied_and_nothing_is_published_without_a_broker() {
+    let project = project();
+    ask(&project, "publish", "site/7/alarm", "");
+    let ran = project.run(&["run", "ask"]).exits(1).says(&["denied", "may not publish"]);
+    ask(&project, "publish", "site/7/alarm", &printed_yaml(&ran.stderr));
+    project.run(&["run", "ask"]).exits(1).says(&["denied", "no broker is configured"]);
+}
+
+#[test]
+fn a_plugin_that_never_asked_is_refused_whatever_the_workflow_allows() {
+    let project = project();
+    project.workflow("env", "steps:\n  a: { plugin: echo, with: { value: 1 }, allow: { env: { TZ: UTC } } }\n");
+    project.run(&["run", "env"]).ok();
+    let view = project.show("last");
+    let denial = step(&view, "a")["report"]["denials"][0].as_str().unwrap_or_default().to_owned();
+    assert!(denial.contains("`echo` does not ask for that") && denial.contains("`wants`"), "{view:#}");
+    project.run(&["runs", "show", "last"]).ok().prints(&["Refused", "does not ask for that"]);
+}
+
+#[test]
 fn nothing_is_delivered_outside_of_the_granted_folder() {
     let project = project();
     let outside = tempfile::tempdir().unwrap();

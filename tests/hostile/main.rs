@@ -7,4 +7,7 @@ mod support;
 
 mod cache;
 mod grants;
+mod limits;
 mod misbehaviour;
+mod profile;
+mod secrets;

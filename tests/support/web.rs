@@ -18,6 +18,8 @@ pub struct Request {
     pub path: String,
     /// Its header `idempotency-key`.
     pub key: Option<String>,
+    /// Its header `authorization`.
+    pub authorization: Option<String>,
 }
 
 #[derive(Default)]
@@ -95,7 +97,7 @@ impl Shared {
         let mut first = String::new();
         reader.read_line(&mut first)?;
         let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-        let (mut length, mut key) = (0, None);
+        let (mut length, mut key, mut authorization) = (0, None, None);
         loop {
             let mut line = String::new();
             reader.read_line(&mut line)?;
@@ -103,12 +105,13 @@ impl Shared {
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.trim().parse().unwrap_or(0),
                 "idempotency-key" => key = Some(value.trim().to_owned()),
+                "authorization" => authorization = Some(value.trim().to_owned()),
                 _ => {}
             }
         }
         reader.take(length).read_to_end(&mut Vec::new())?;
         let mut state = self.state.lock().unwrap();
-        state.requests.push(Request { path: path.clone(), key });
+        state.requests.push(Request { path: path.clone(), key, authorization });
         self.changed.notify_all();
         drop(self.changed.wait_while(state, |state| state.held.contains(&path)).unwrap());
         let body = serde_json::json!({ "path": path }).to_string();

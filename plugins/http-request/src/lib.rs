@@ -83,9 +83,9 @@ fn secrets_filled(value: &str, step: &Step) -> Result<String, StepError> {
     let mut filled = String::new();
     let mut rest = value;
     while let Some((before, after)) = rest.split_once("{{secret:") {
-        let (name, after) = after.split_once("}}").ok_or_else(|| {
-            StepError::fatal("bad-input", "a header has `{{secret:` without the `}}` that ends it")
-        })?;
+        let (name, after) = after
+            .split_once("}}")
+            .ok_or_else(|| StepError::fatal("bad-input", "a header has `{{secret:` without the `}}` that ends it"))?;
         filled.push_str(before);
         filled.push_str(&step.secret(name.trim())?.placeholder());
         rest = after;

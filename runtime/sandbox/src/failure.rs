@@ -60,6 +60,12 @@ impl StepFailure {
         }
     }
 
+    /// More instructions than the call may execute.
+    pub(crate) fn out_of_fuel(limit: Option<u64>) -> Self {
+        let limit = limit.unwrap_or_default();
+        Self::new("fuel-limit", format!("executed its {limit} instructions; raise limits.fuel if it needs more"))
+    }
+
     pub(crate) fn retryable(mut self) -> Self {
         self.retryable = true;
         self
@@ -108,11 +114,7 @@ pub(crate) fn explain(error: &Error, circumstances: Circumstances) -> StepFailur
             format!("used its {} of CPU time; raise limits.cpu if it needs more", crate::run::show(cpu_limit)),
         )
     } else if matches!(error.downcast_ref::<Trap>(), Some(Trap::OutOfFuel)) {
-        let fuel = fuel_limit.unwrap_or_default();
-        StepFailure::new(
-            "fuel-limit",
-            format!("executed its {fuel} instructions; raise limits.fuel if it needs more"),
-        )
+        StepFailure::out_of_fuel(fuel_limit)
     } else if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
         StepFailure::new("exit", format!("called exit({status}) instead of returning a result"))
     } else if is_bounds(error) && trace.is_some_and(is_recursion) {
@@ -169,7 +171,14 @@ fn is_recursion(trace: &WasmBacktrace) -> bool {
 fn host(error: &Error) -> StepFailure {
     let root = error.root_cause().to_string();
     // wasmtime has no types for these.
-    let bound = ["fuel allocated for hostcalls", "table has no free keys", "handle", "max_size", "limit exceeded"];
+    let bound = [
+        "fuel allocated for hostcalls",
+        "table has no free keys",
+        "handle",
+        "max_size",
+        "limit exceeded",
+        "table limits",
+    ];
     if bound.iter().any(|text| root.contains(text)) {
         return StepFailure::new("host-limit", format!("asked the host for more than one plugin may have: {root}"));
     }
@@ -235,7 +244,12 @@ mod tests {
     use super::*;
 
     fn circumstances(stderr: &str, refused: Option<Refused>) -> Circumstances {
-        Circumstances { refused, stderr_tail: stderr.to_owned(), cpu_limit: std::time::Duration::from_secs(1), fuel_limit: None }
+        Circumstances {
+            refused,
+            stderr_tail: stderr.to_owned(),
+            cpu_limit: std::time::Duration::from_secs(1),
+            fuel_limit: None,
+        }
     }
 
     #[test]

@@ -257,7 +257,11 @@ mod tests {
     fn a_hidden_value_is_in_no_line_wherever_it_is_cut() {
         let mut recorder = recorder(1 << 20, 10);
         recorder.hide("pw", b"hunter2-and-a-long-tail");
-        recorder.log(LogLevel::Info, "pw hunter2-and-a-long-tail".to_owned(), vec![("k".into(), "hunter2-and-a-long-tail".into())]);
+        recorder.log(
+            LogLevel::Info,
+            "pw hunter2-and-a-long-tail".to_owned(),
+            vec![("k".into(), "hunter2-and-a-long-tail".into())],
+        );
         for part in ["so hunter2-", "and-a-long-tail\n"] {
             recorder.text(Stream::Stdout, part.as_bytes());
         }

@@ -117,9 +117,9 @@ impl Redactor {
             Value::String(text) => self.clean(text).into(),
             Value::Number(number) if self.finds(&number.to_string()) => self.clean(number.to_string()).into(),
             Value::Array(items) => items.into_iter().map(|item| self.clean_value(item)).collect(),
-            Value::Object(fields) => {
-                Value::Object(fields.into_iter().map(|(key, value)| (self.clean(key), self.clean_value(value))).collect())
-            }
+            Value::Object(fields) => Value::Object(
+                fields.into_iter().map(|(key, value)| (self.clean(key), self.clean_value(value))).collect(),
+            ),
             other => other,
         }
     }

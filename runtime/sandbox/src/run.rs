@@ -33,7 +33,19 @@ use crate::{
 /// Instructions that were executed, where they are counted.
 pub(crate) fn fuel_used<T: Bounded>(store: &Store<T>) -> Option<u64> {
     let left = store.get_fuel().ok()?;
-    Some(store.data().fuel().unwrap_or(UNBOUNDED).saturating_sub(left))
+    Some(match store.data().fuel() {
+        // A call begins with one more than it may use.
+        Some(limit) => limit.saturating_add(1).saturating_sub(left).min(limit),
+        None => UNBOUNDED.saturating_sub(left),
+    })
+}
+
+/// Refuses the end of a call that used more than its instructions after the guest's last check.
+pub(crate) fn within_fuel<T: Bounded>(store: &Store<T>) -> Result<(), Box<StepFailure>> {
+    match store.data().fuel() {
+        Some(limit) if store.get_fuel().is_ok_and(|left| left == 0) => Err(Box::new(StepFailure::out_of_fuel(Some(limit)))),
+        _ => Ok(()),
+    }
 }
 
 /// Instructions that are counted and not bounded: centuries.
@@ -100,7 +112,9 @@ pub(crate) async fn run(
     });
     let end = until(guest, begin, limits, &cancel).await;
 
-    let outcome = judge(end, &store, plugin, &limits).map_err(|failure| blame_cancel(*failure, &cancel));
+    let outcome = judge(end, &store, plugin, &limits)
+        .and_then(|outcome| within_fuel(&store).map(|()| outcome))
+        .map_err(|failure| blame_cancel(*failure, &cancel));
     let cpu = meter.ended();
     let mut report = report(outcome, store, begin, ready.get().copied().unwrap_or_default(), cpu);
     report.usage.input_bytes = input_bytes;
@@ -157,7 +171,8 @@ pub(crate) fn store<T: Bounded>(
     store.limiter(|data| data.limiter());
     if shared.counts {
         let fuel = store.data().fuel();
-        store.set_fuel(fuel.unwrap_or(UNBOUNDED))?;
+        // One more than allowed: then nothing is left exactly when more was used, also past the guest's last check.
+        store.set_fuel(fuel.map_or(UNBOUNDED, |fuel| fuel.saturating_add(1)))?;
     }
     // The result is moved out of the guest under the same bound as the arguments of its calls.
     store.set_hostcall_fuel(limits.host_call_bytes.max(limits.output_bytes.saturating_add(64 << 10)));

@@ -153,8 +153,8 @@ fn a_server_with_a_certificate_for_another_name_or_of_another_authority_is_not_t
 
 #[test]
 fn a_file_of_authorities_that_cannot_be_used_is_named() {
-    let (address, _server) = tls_server();
     for file in [tls_file("missing.pem"), tls_file("README.md")] {
+        let (address, _server) = tls_server();
         let (_folder, plugin) = plugin(Some(script(&[&[address]])), Some(file.clone()));
         let origin = format!("https://hooks.example.org:{}", address.port());
         let report = get(&plugin, &origin, &[private(&origin)]);
@@ -184,7 +184,9 @@ fn a_name_that_first_leads_outside_and_then_inside_is_refused_at_the_second_requ
 
 #[test]
 fn a_name_that_leads_to_the_metadata_service_in_any_dress_is_refused() {
-    for dress in ["169.254.169.254", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::1]", "[fe80::1]"] {
+    for dress in
+        ["169.254.169.254", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::1]", "[fe80::1]"]
+    {
         let names = script(&[&[format!("{dress}:80").parse().unwrap()]]);
         let (_folder, plugin) = plugin(Some(names), None);
         let report = get(&plugin, "http://metadata.example/", &[HttpGrant::parse("http://metadata.example").unwrap()]);

@@ -207,9 +207,7 @@ fn a_step_with_the_grant_gets_real_randomness_and_a_seed_replaces_the_run() {
         output(&run(call))["random"].clone()
     };
     assert_ne!(look(&|call| call.allow.random = true), look(&|call| call.allow.random = true));
-    let seeded = |key: &str, seed| {
-        look(&|call| (call.idempotency_key, call.seed) = (key.to_owned(), Some(seed)))
-    };
+    let seeded = |key: &str, seed| look(&|call| (call.idempotency_key, call.seed) = (key.to_owned(), Some(seed)));
     assert_eq!(seeded("a", 7), seeded("b", 7));
     assert_ne!(seeded("a", 7), seeded("a", 8));
 }

@@ -203,12 +203,33 @@ fn every_quota_ends_in_words_that_name_the_limit_and_its_use_is_told() {
     type Used = fn(&trackside_sandbox::Usage) -> u64;
     let cases: [(&str, u64, &str, Prepare, Used, u64); 9] = [
         ("write", 5_000, "4000", |call| call.limits.artifact_bytes = 4_000, |usage| usage.artifact_bytes_written, 0),
-        ("write-many", 5, "at most 3 artifacts", |call| call.limits.artifact_count = 3, |usage| usage.artifacts.into(), 3),
+        (
+            "write-many",
+            5,
+            "at most 3 artifacts",
+            |call| call.limits.artifact_count = 3,
+            |usage| usage.artifacts.into(),
+            3,
+        ),
         ("state-many", 5, "at most 3 state keys", |call| call.limits.state_writes = 3, |usage| usage.state_entries, 3),
-        ("state-many", 5, "at most 2500 bytes", |call| call.limits.state_bytes = 2_500, |usage| usage.state_bytes, 2_010),
+        (
+            "state-many",
+            5,
+            "at most 2500 bytes",
+            |call| call.limits.state_bytes = 2_500,
+            |usage| usage.state_bytes,
+            2_010,
+        ),
         ("state-large", 5_000, "4000", |call| call.limits.state_value_bytes = 4_000, |usage| usage.state_bytes, 0),
         ("tensor", 5_000, "4000", |call| call.limits.tensor_bytes = 4_000, |usage| usage.tensor_peak, 0),
-        ("deliver-many", 5, "at most 3 effects", |call| call.limits.outbox_entries = 3, |usage| usage.outbox_entries, 3),
+        (
+            "deliver-many",
+            5,
+            "at most 3 effects",
+            |call| call.limits.outbox_entries = 3,
+            |usage| usage.outbox_entries,
+            3,
+        ),
         ("handles", 50, "", |call| call.limits.handles = 20, |usage| usage.host_calls, 21),
         ("host-call", 2 << 20, "", |call| call.limits.host_call_bytes = 1 << 20, |usage| usage.log_lines, 0),
     ];

@@ -15,8 +15,7 @@ const VALUE: &str = "correct-horse-battery-staple";
 const IN_BASE64: &str = "eDpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl";
 
 fn host(reveal: bool) -> Arc<TestHost> {
-    let secret =
-        SecretValue { value: VALUE.as_bytes().to_vec(), hosts: vec!["hooks.example.org".to_owned()], reveal };
+    let secret = SecretValue { value: VALUE.as_bytes().to_vec(), hosts: vec!["hooks.example.org".to_owned()], reveal };
     Arc::new(TestHost {
         secrets: [("pw".to_owned(), secret)].into(),
         answer: Some(HttpResponse { status: 204, ..HttpResponse::default() }),
@@ -26,8 +25,9 @@ fn host(reveal: bool) -> Arc<TestHost> {
 
 fn call(mode: &str, target: &str, reveal: bool) -> StepCall {
     let mut call = call_with(serde_json::json!({ "mode": mode, "target": target }));
-    call.allow.http =
-        ["https://hooks.example.org", "https://other.example.org"].map(|origin| HttpGrant::parse(origin).unwrap()).into();
+    call.allow.http = ["https://hooks.example.org", "https://other.example.org"]
+        .map(|origin| HttpGrant::parse(origin).unwrap())
+        .into();
     call.allow.secrets = vec![SecretGrant { name: "pw".to_owned(), reveal }];
     call.allow.deliver = vec!["out".to_owned()];
     call
@@ -96,7 +96,9 @@ fn a_value_that_was_shown_is_in_nothing_that_is_kept_but_artifacts() {
         assert_eq!(report.reveals, ["pw"], "{mode}");
         if mode == "secret-everywhere" {
             // The one place that is the plugin's own business: what it writes into an artifact is written.
-            let [OutboxEntry::Deliver { artifact, .. }] = report.outbox.as_slice() else { panic!("{:?}", report.outbox) };
+            let [OutboxEntry::Deliver { artifact, .. }] = report.outbox.as_slice() else {
+                panic!("{:?}", report.outbox)
+            };
             assert_eq!(std::fs::read_to_string(host.path(&artifact.digest)).unwrap(), VALUE);
         }
     }

@@ -127,10 +127,7 @@ mod tests {
         assert_eq!(grant.to_string(), "\"https://a.example/v1\"");
         grant.methods = vec!["GET".to_owned(), "PUT".to_owned()];
         grant.private = true;
-        assert_eq!(
-            grant.to_string(),
-            "{ origin: \"https://a.example/v1\", methods: [GET, PUT], private: true }"
-        );
+        assert_eq!(grant.to_string(), "{ origin: \"https://a.example/v1\", methods: [GET, PUT], private: true }");
     }
 
     #[test]

@@ -256,7 +256,7 @@ pub struct PluginCall {
     /// How to call it when it is a WASI command.
     pub command: Option<Box<Command>>,
     /// Bounds; every field has the node's default when the file says nothing.
-    pub limits: Limits,
+    pub limits: Box<Limits>,
     /// What the step may do beyond computing. Empty: a pure function of its inputs.
     pub allow: Allow,
 }

@@ -143,7 +143,28 @@ env = "A-B"
 http = [{ origin = "http://127.1" }]
 publish = ["a#"]
 "##,
-        error: r##""##,
+        error: r##"trackside.toml:1:10: error[TS-0110]: a secret has one of file, env, not all
+1 | [secrets.both]
+  |          ^^^^
+trackside.toml:5:10: error[TS-0110]: a secret needs one of `file`, `env` and `credential`
+5 | [secrets.none]
+  |          ^^^^
+trackside.toml:6:10: error[TS-0103]: write host or host:port: `//a.example` is no port
+6 | hosts = ["https://a.example"]
+  |          ^^^^^^^^^^^^^^^^^^^
+trackside.toml:7:10: error[TS-0102]: a secret needs `hosts`: where may it be sent?
+7 | [secrets.nowhere]
+  |          ^^^^^^^
+  = help: hosts = ["hooks.example.org"]
+trackside.toml:8:7: error[TS-0103]: a variable's name is made of letters, digits and `_`, and does not begin with a digit
+8 | env = "A-B"
+  |       ^^^^^
+trackside.toml:10:20: error[TS-0103]: this is no origin: `127.1` is no address: write four decimal numbers, as in 192.168.0.10
+10 | http = [{ origin = "http://127.1" }]
+   |                    ^^^^^^^^^^^^^^
+trackside.toml:11:12: error[TS-0103]: this is no topic: `#` stands alone at the end, after a `/`
+11 | publish = ["a#"]
+   |            ^^^^"##,
     },
     Case {
         name: "duplicate",

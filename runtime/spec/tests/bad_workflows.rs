@@ -367,7 +367,33 @@ steps:
       env: { 1A: x, B: "${params.b}" }
       publish: ["a/#/b"]
 "##,
-        error: r##""##,
+        error: r##"w.yaml:8:42: error[TS-0103]: `CONNECT` is no method that a step may use
+8 |         - { origin: "https://a.example", methods: [GET, CONNECT] }
+  |                                          ^^^^^^^
+w.yaml:9:51: error[TS-0103]: the path stands in `origin` already
+9 |         - { origin: "https://a.example/v1", path: /v2 }
+  |                                                   ^^^
+w.yaml:10:48: error[TS-0103]: its path must not contain `.` or `..`
+10 |         - { origin: "https://a.example", path: /../v2 }
+   |                                                ^^^^^^
+w.yaml:11:21: error[TS-0103]: this is no origin: `0x7f.1` is no address: write four decimal numbers, as in 192.168.0.10
+11 |         - { origin: "http://0x7f.1", private: true }
+   |                     ^^^^^^^^^^^^^^^
+w.yaml:12:17: error[TS-0103]: a secret's name is made of letters, digits, `.`, `_` and `-`, at most 64
+12 |       secrets: ["a b", { name: "" }]
+   |                 ^^^^^
+w.yaml:12:32: error[TS-0103]: a secret's name is made of letters, digits, `.`, `_` and `-`, at most 64
+12 |       secrets: ["a b", { name: "" }]
+   |                                ^^^
+w.yaml:13:18: error[TS-0103]: a variable's name is made of letters, digits and `_`, and does not begin with a digit
+13 |       env: { 1A: x, B: "${params.b}" }
+   |                  ^
+w.yaml:13:24: error[TS-0103]: a variable's value must be fixed: expressions are not possible here
+13 |       env: { 1A: x, B: "${params.b}" }
+   |                        ^^^^^^^^^^^^^^
+w.yaml:14:17: error[TS-0103]: this is no topic: `#` stands alone at the end, after a `/`
+14 |       publish: ["a/#/b"]
+   |                 ^^^^^^^"##,
     },
     Case {
         name: "grants_with_unknown_keys",
@@ -376,7 +402,13 @@ name: w
 steps:
   a: { plugin: echo, allow: { http: [{ origin: "https://a.example", privat: true }], secrets: [{ reveal: true }] } }
 "##,
-        error: r##""##,
+        error: r##"w.yaml:4:69: error[TS-0102]: there is no key `privat` here
+4 | …o, allow: { http: [{ origin: "https://a.example", privat: true }], secrets: [{ reveal: true }] } }
+  |                                                    ^^^^^^
+  = help: did you mean `private`?
+w.yaml:4:96: error[TS-0102]: the key `name` is missing
+4 | …: "https://a.example", privat: true }], secrets: [{ reveal: true }] } }
+  |                                                    ^"##,
     },
     Case {
         name: "bad_grants",

@@ -200,7 +200,6 @@ w.yaml:5:33: error[TS-0102]: there is no key `wiht` here
 w.yaml:6:32: error[TS-0102]: there is no key `mem` here
 6 |   b: { plugin: echo, limits: { mem: 1MiB }, foreach: [] }
   |                                ^^^
-  = help: known here: memory, cpu, wall
 w.yaml:6:45: error[TS-0102]: there is no key `foreach` here
 6 |   b: { plugin: echo, limits: { mem: 1MiB }, foreach: [] }
   |                                             ^^^^^^^

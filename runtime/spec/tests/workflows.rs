@@ -116,7 +116,10 @@ fn steps_have_what_is_written_and_defaults_for_the_rest() {
     let secrets: Vec<_> = alert.allow.secrets.iter().map(|secret| (secret.name.as_str(), secret.reveal)).collect();
     assert_eq!(secrets, [("hook", false), ("key", true)]);
     assert_eq!(alert.allow.env["TZ"], "Europe/Paris");
-    assert_eq!((alert.allow.publish.as_slice(), alert.limits.fuel), (&["site/+/alarm".to_owned()][..], Some(1_000_000)));
+    assert_eq!(
+        (alert.allow.publish.as_slice(), alert.limits.fuel),
+        (&["site/+/alarm".to_owned()][..], Some(1_000_000))
+    );
     assert!(alert.allow.clock && alert.allow.random && alert.allow.state && alert.allow.has_direct_effects());
     assert!(!alert.allow.is_deterministic() && features.allow.is_deterministic());
     let bare = load_workflow("b.yaml", "version: 1\nname: b\nsteps:\n  a: { plugin: echo }\n").unwrap();

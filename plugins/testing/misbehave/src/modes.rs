@@ -55,7 +55,9 @@ pub fn run(
             }
         }
         "http-headers" => {
-            Request::get(target.unwrap_or("https://ungranted.example.org/")).header("x-long", "x".repeat(size(n))).send()?;
+            Request::get(target.unwrap_or("https://ungranted.example.org/"))
+                .header("x-long", "x".repeat(size(n)))
+                .send()?;
         }
         "publish" => step.publish("mqtt", target.unwrap_or("site/alarm"), b"hello")?,
         "env" => output["env"] = std::env::vars().collect::<std::collections::BTreeMap<_, _>>().into_iter().collect(),

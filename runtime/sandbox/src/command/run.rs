@@ -228,6 +228,7 @@ fn judge(
         },
         End::Wall | End::Cancelled => return Err(Box::new(run::cut_short(&end, store, limits))),
     };
+    run::within_fuel(store)?;
     if exit.ok.contains(&code) {
         return Ok(code);
     }

@@ -12,11 +12,11 @@ use crate::descriptor::Descriptor;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// The plugin never asked for this kind of grant, or for another one of the kind.
-    ByWants(&'static str),
+    Plugin(&'static str),
     /// The workflow does not allow it; the content of the `allow: { … }` that would.
-    ByAllow(String),
+    Workflow(String),
     /// The key of `[policy]` that stands against it.
-    ByPolicy(&'static str),
+    Node(&'static str),
 }
 
 /// A request that may be sent, as far as its name goes.
@@ -54,15 +54,15 @@ impl Grants {
         let is_kind = |wanted: &str| wanted == kind || (kind == "models" && wanted == "model");
         let mut of_kind = descriptor.wants.iter().filter(|want| is_kind(&want.kind));
         let found = of_kind.any(|want| want.value.is_empty() || fits(&want.value));
-        if found { Ok(()) } else { Err(Refused::ByWants(kind)) }
+        if found { Ok(()) } else { Err(Refused::Plugin(kind)) }
     }
 
     fn flag(&self, kind: &'static str, allowed: bool, policy: Option<bool>) -> Result<(), Refused> {
         self.wants(kind, |_| true)?;
         if !allowed {
-            return Err(Refused::ByAllow(format!("{kind}: true")));
+            return Err(Refused::Workflow(format!("{kind}: true")));
         }
-        if policy == Some(false) { Err(Refused::ByPolicy(kind)) } else { Ok(()) }
+        if policy == Some(false) { Err(Refused::Node(kind)) } else { Ok(()) }
     }
 
     pub(crate) fn state(&self) -> Result<(), Refused> {
@@ -80,18 +80,18 @@ impl Grants {
     pub(crate) fn model(&self, name: &str) -> Result<(), Refused> {
         self.wants("models", |wanted| wanted == name)?;
         if !self.allow.models.iter().any(|allowed| allowed == name) {
-            return Err(Refused::ByAllow(format!("models: [{}]", crate::store_data::quoted(name))));
+            return Err(Refused::Workflow(format!("models: [{}]", crate::store_data::quoted(name))));
         }
-        if Policy::lists(self.policy.models.as_ref(), name) { Ok(()) } else { Err(Refused::ByPolicy("models")) }
+        if Policy::lists(self.policy.models.as_ref(), name) { Ok(()) } else { Err(Refused::Node("models")) }
     }
 
     /// Whether the secret may be used.
     pub(crate) fn secret(&self, name: &str) -> Result<(), Refused> {
         self.wants("secrets", |wanted| wanted == name)?;
         if !self.allow.secrets.iter().any(|granted| granted.name == name) {
-            return Err(Refused::ByAllow(format!("secrets: [{}]", crate::store_data::quoted(name))));
+            return Err(Refused::Workflow(format!("secrets: [{}]", crate::store_data::quoted(name))));
         }
-        if Policy::lists(self.policy.secrets.as_ref(), name) { Ok(()) } else { Err(Refused::ByPolicy("secrets")) }
+        if Policy::lists(self.policy.secrets.as_ref(), name) { Ok(()) } else { Err(Refused::Node("secrets")) }
     }
 
     /// Whether the workflow lets the plugin see the value of a secret that may be used.
@@ -100,15 +100,15 @@ impl Grants {
         if self.allow.secrets.iter().any(|granted| granted.name == name && granted.reveal) {
             return Ok(());
         }
-        Err(Refused::ByAllow(format!("secrets: [{{ name: {}, reveal: true }}]", crate::store_data::quoted(name))))
+        Err(Refused::Workflow(format!("secrets: [{{ name: {}, reveal: true }}]", crate::store_data::quoted(name))))
     }
 
     pub(crate) fn publish(&self, wanted: &str) -> Result<(), Refused> {
         self.wants("publish", |filter| topic::covers(filter, wanted))?;
         if !self.allow.publish.iter().any(|filter| topic::covers(filter, wanted)) {
-            return Err(Refused::ByAllow(format!("publish: [{}]", crate::store_data::quoted(wanted))));
+            return Err(Refused::Workflow(format!("publish: [{}]", crate::store_data::quoted(wanted))));
         }
-        if self.policy.permits_topic(wanted) { Ok(()) } else { Err(Refused::ByPolicy("publish")) }
+        if self.policy.permits_topic(wanted) { Ok(()) } else { Err(Refused::Node("publish")) }
     }
 
     /// Where a delivery goes; the outer error is for a path that no grant could make good.
@@ -123,9 +123,9 @@ impl Grants {
         }
         Ok(match target {
             Ok(target) if self.policy.permits_delivery(path) => Ok(target),
-            Ok(_) => Err(Refused::ByPolicy("deliver")),
+            Ok(_) => Err(Refused::Node("deliver")),
             Err(deliver::Refusal::NotGranted { folder }) => {
-                Err(Refused::ByAllow(format!("deliver: [{}]", crate::store_data::quoted(&folder))))
+                Err(Refused::Workflow(format!("deliver: [{}]", crate::store_data::quoted(&folder))))
             }
             Err(deliver::Refusal::BadPath(reason)) => return Err(reason),
         })
@@ -137,19 +137,19 @@ impl Grants {
         self.wants("http", |wanted| Origin::parse(wanted).is_ok_and(|origin| target.is_below(&origin)))?;
         let allowed: Vec<_> = self.allow.http.iter().filter(covers).collect();
         if allowed.is_empty() {
-            return Err(Refused::ByAllow(format!("http: [{}]", self.grant_for(target, method))));
+            return Err(Refused::Workflow(format!("http: [{}]", self.grant_for(target, method))));
         }
         let permitted = self.policy_http.as_ref().map(|grants| grants.iter().filter(covers).collect::<Vec<_>>());
         if permitted.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Refused::ByPolicy("http"));
+            return Err(Refused::Node("http"));
         }
         let private = if !allowed.iter().any(|grant| grant.private) {
             let grant = HttpGrant { private: true, ..self.grant_for(target, method) };
-            Err(Refused::ByAllow(format!("http: [{grant}]")))
+            Err(Refused::Workflow(format!("http: [{grant}]")))
         } else if self.policy.private == Some(false) {
-            Err(Refused::ByPolicy("private"))
+            Err(Refused::Node("private"))
         } else if permitted.is_some_and(|grants| !grants.iter().any(|grant| grant.private)) {
-            Err(Refused::ByPolicy("http"))
+            Err(Refused::Node("http"))
         } else {
             Ok(())
         };
@@ -180,7 +180,7 @@ impl Grants {
             match self.wants("env", |wanted| wanted == name) {
                 Err(reason) => refused.push((name.clone(), reason)),
                 Ok(()) if !Policy::lists(self.policy.env.as_ref(), name) => {
-                    refused.push((name.clone(), Refused::ByPolicy("env")));
+                    refused.push((name.clone(), Refused::Node("env")));
                 }
                 Ok(()) => {
                     seen.insert(name.clone(), value.clone());

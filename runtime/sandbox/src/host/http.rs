@@ -81,12 +81,7 @@ impl CallData {
     }
 
     /// The answer of a host that plays the world outside, as the test kit does.
-    async fn scripted(
-        &mut self,
-        outgoing: Outgoing,
-        url: String,
-        body: RequestBody,
-    ) -> Result<Response, HttpError> {
+    async fn scripted(&mut self, outgoing: Outgoing, url: String, body: RequestBody) -> Result<Response, HttpError> {
         let body = body.collect().await.map_err(|error| HttpError::Protocol(error.to_string()))?;
         let request = HttpRequest {
             method: outgoing.head.method.as_str().to_owned(),
@@ -204,4 +199,3 @@ impl Host for CallData {
         }
     }
 }
-

@@ -132,7 +132,8 @@ impl HostSecret for CallData {
         if let Err(refused) = self.grants.reveal(&name) {
             return Ok(Err(SecretError::Denied(self.refuse(&what, refused))));
         }
-        let found = self.egress.secrets.opened.get(&name).map(|opened| (opened.secret.reveal, opened.secret.value.clone()));
+        let found =
+            self.egress.secrets.opened.get(&name).map(|opened| (opened.secret.reveal, opened.secret.value.clone()));
         match found {
             Some((true, value)) => {
                 self.reveals.insert(name);
@@ -158,8 +159,11 @@ mod tests {
     use super::*;
 
     fn secrets() -> Secrets {
-        let secret =
-            SecretValue { value: b"s3cr3t".to_vec(), hosts: vec!["a.example".into(), "b.example:8443".into()], reveal: false };
+        let secret = SecretValue {
+            value: b"s3cr3t".to_vec(),
+            hosts: vec!["a.example".into(), "b.example:8443".into()],
+            reveal: false,
+        };
         let opened = Opened { token: token("run/step", "pw"), secret };
         Secrets { opened: [("pw".to_owned(), opened)].into() }
     }
@@ -177,7 +181,8 @@ mod tests {
             let Ok((value, used)) = fill(&bearer, url) else { panic!("{url}") };
             assert_eq!((value.as_str(), used), ("Bearer s3cr3t", vec!["pw".to_owned()]));
         }
-        for url in ["https://a.example:8443/", "https://b.example/", "https://x.a.example/", "https://a.example.evil/"] {
+        for url in ["https://a.example:8443/", "https://b.example/", "https://x.a.example/", "https://a.example.evil/"]
+        {
             assert!(matches!(fill(&bearer, url), Err(Misuse::WrongHost { .. })), "{url}");
         }
         assert!(matches!(fill("nothing", "https://evil.example/"), Ok((_, used)) if used.is_empty()));

@@ -19,7 +19,7 @@ use crate::{
         state::{Host as _, Scope, StateError},
     },
     call::StepCall,
-    descriptor::Descriptor,
+    descriptor::{Descriptor, Want},
     host_api::{ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, StateEntry, StepHost},
     report::{Expect, StateScope},
     store_data::{CallData, Purpose},
@@ -94,6 +94,7 @@ fn data(committed: &[&str]) -> CallData {
         ((*key).to_owned(), entry)
     });
     let host = Arc::new(Host(Mutex::new(state.collect())));
+    let wants = ["state", "models", "outbox", "publish", "deliver", "secrets"];
     let descriptor = Descriptor {
         name: "test".into(),
         version: "1".into(),
@@ -103,7 +104,9 @@ fn data(committed: &[&str]) -> CallData {
         output_schema: serde_json::json!({}),
         inputs: vec![],
         outputs: vec![],
-        wants: vec![],
+        wants: wants
+            .map(|kind| Want { kind: kind.into(), value: String::new(), reason: String::new(), optional: true })
+            .into(),
         deterministic: false,
         extra: vec![],
     };
@@ -237,9 +240,9 @@ fn state_keys_and_values_are_bounded() {
 fn what_this_version_does_not_have_is_denied_with_the_reason() {
     let mut data = data(&[]);
     let publish = data.publish("mqtt".into(), "t".into(), vec![], vec![]).unwrap();
-    assert!(matches!(publish, Err(OutboxError::Denied(text)) if text.contains("has no channels")));
+    assert!(matches!(publish, Err(OutboxError::Denied(text)) if text.contains("publish: [\"t\"]")));
     let emit = data.emit("done".into(), "{}".into()).unwrap();
     assert!(matches!(emit, Err(OutboxError::Denied(text)) if text.contains("has no events")));
     assert!(HostSecret::open(&mut data, "key".into()).unwrap().is_err());
-    assert_eq!(data.denials.len(), 3);
+    assert_eq!(data.recorder.lock().take_denials().len(), 3);
 }

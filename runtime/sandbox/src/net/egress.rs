@@ -92,7 +92,10 @@ impl Traffic {
         }
         let total = self.total.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if total > self.limit {
-            return Err(format!("the bodies have more than {} bytes together: that is the limit http_total", self.limit));
+            return Err(format!(
+                "the bodies have more than {} bytes together: that is the limit http_total",
+                self.limit
+            ));
         }
         Ok(())
     }
@@ -142,14 +145,14 @@ impl Denier {
     pub(crate) fn refuse(&self, what: &str, refused: Refused) -> String {
         let (step, plugin) = (&self.step, self.grants.plugin());
         self.recorder.lock().keep_denial(match refused {
-            Refused::ByAllow(grant) => {
+            Refused::Workflow(grant) => {
                 format!("step `{step}` may not {what}: add to the step:\n  allow: {{ {grant} }}")
             }
-            Refused::ByWants(kind) => format!(
+            Refused::Plugin(kind) => format!(
                 "step `{step}` may not {what}: its plugin `{plugin}` does not ask for that; its author must add `{kind}` \
                  to the `wants` of the plugin's description"
             ),
-            Refused::ByPolicy(key) => format!(
+            Refused::Node(key) => format!(
                 "step `{step}` may not {what}: this box does not permit it; whoever runs the box can change \
                  [policy] {key} in trackside.toml"
             ),
@@ -243,7 +246,9 @@ impl Egress {
     fn count(&self, length: u64) -> Result<(), Trouble> {
         let limit = self.limits.http_requests;
         if self.requests >= limit {
-            return Err(Trouble::TooLarge(format!("a step sends at most {limit} requests: that is the limit http_requests")));
+            return Err(Trouble::TooLarge(format!(
+                "a step sends at most {limit} requests: that is the limit http_requests"
+            )));
         }
         self.traffic.book(length, length).map_err(Trouble::TooLarge)
     }

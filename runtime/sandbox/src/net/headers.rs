@@ -61,13 +61,16 @@ mod tests {
 
     #[test]
     fn headers_of_the_connection_never_leave_the_guest() {
-        let map = outgoing(&list(&[
-            ("Host", "evil.example"),
-            ("Content-Length", "3"),
-            ("Transfer-Encoding", "chunked"),
-            ("Connection", "x-a"),
-            ("X-A", "1"),
-        ]), 999)
+        let map = outgoing(
+            &list(&[
+                ("Host", "evil.example"),
+                ("Content-Length", "3"),
+                ("Transfer-Encoding", "chunked"),
+                ("Connection", "x-a"),
+                ("X-A", "1"),
+            ]),
+            999,
+        )
         .unwrap();
         assert_eq!(map.len(), 1);
         assert_eq!(map["x-a"], "1");

@@ -16,8 +16,8 @@ use std::{
 
 use tempfile::TempDir;
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, Layout, ModelError, ModelHandle, ModelInfo, Outcome, Plugin, Sandbox, SandboxSettings,
-    SecretValue, StateEntry, StateScope, StepCall, StepHost, StepReport,
+    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, Layout, ModelError, ModelHandle, ModelInfo, Outcome, Plugin,
+    Sandbox, SandboxSettings, SecretValue, StateEntry, StateScope, StepCall, StepHost, StepReport,
 };
 use trackside_spec::{ArtifactRef, Digest, Tensor};
 

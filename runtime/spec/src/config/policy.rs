@@ -199,11 +199,8 @@ mod tests {
             state: Some(false),
             ..Policy::default()
         };
-        let get = |private| HttpGrant {
-            methods: words(&["GET"]),
-            private,
-            ..HttpGrant::parse("http://10.0.0.1/x").unwrap()
-        };
+        let get =
+            |private| HttpGrant { methods: words(&["GET"]), private, ..HttpGrant::parse("http://10.0.0.1/x").unwrap() };
         let granted = Allow {
             http: [http(&["https://a.example/v1/x"]), vec![get(true)]].concat(),
             deliver: words(&["/srv/out/a", "reports"]),

@@ -134,7 +134,9 @@ pub(crate) fn env_problem(name: &str, value: &str) -> Option<String> {
     let inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let fits = (1..=128).contains(&name.len()) && name.bytes().all(inside) && !name.as_bytes()[0].is_ascii_digit();
     if !fits {
-        return Some("a variable's name is made of letters, digits and `_`, and does not begin with a digit".to_owned());
+        return Some(
+            "a variable's name is made of letters, digits and `_`, and does not begin with a digit".to_owned(),
+        );
     }
     if value.len() > ENV_VALUE {
         return Some(format!("a variable's value has at most {ENV_VALUE} bytes"));

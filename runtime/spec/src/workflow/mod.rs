@@ -20,7 +20,7 @@ mod steps;
 mod triggers;
 pub(crate) mod words;
 
+pub(crate) use allow_file::folder_problem;
 pub use bind::{ParamProblem, parse_param};
 pub use load::load_workflow;
-pub(crate) use allow_file::folder_problem;
 pub use words::is_slug as is_plugin_name;

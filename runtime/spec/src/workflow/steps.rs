@@ -98,7 +98,7 @@ pub(super) fn check(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -
             };
             let with = body.with.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
             let with = document("with", &with, site, checker)?;
-            Action::Plugin(PluginCall { plugin, with, command, limits: body.limits, allow })
+            Action::Plugin(PluginCall { plugin, with, command, limits: Box::new(body.limits), allow })
         }
         (None, Some(model)) => {
             for key in ["with", "command", "limits", "allow"] {

@@ -76,6 +76,12 @@ impl<'p> Workshop<'p> {
         for refusal in self.project.config.policy.refusals(&call.allow) {
             report.problem("TS-0865", "allow", refusal, Some(policy_help(&self.project.config.policy)));
         }
+        for secret in call.allow.secrets.iter().filter(|secret| !self.project.config.secrets.contains_key(&secret.name))
+        {
+            let message = format!("this box has no secret `{}`", secret.name);
+            let help = format!("add [secrets.{}] to trackside.toml", secret.name);
+            report.warning("TS-0641", "secrets", message, Some(help));
+        }
         for model in &call.allow.models {
             if let Err(problem) = self.models.source(model) {
                 let (code, message) = split(&problem.to_string(), "TS-0611");

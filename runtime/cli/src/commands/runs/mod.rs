@@ -3,6 +3,7 @@
 mod list;
 mod logs;
 mod show;
+mod usage;
 
 use clap::Subcommand;
 

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::Value;
 
+use super::usage;
 use crate::{
     context::Context,
     failure::Failure,
     lookup,
-    output::{Cell, Paint, Table, bytes, duration_ms, duration_us, escape, local_time, shorten},
+    output::{Cell, Paint, Table, duration_ms, duration_us, escape, local_time, shorten},
     view::{DeliveryState, RunView, StepView, failure, step_table, trigger_line},
 };
 
@@ -48,7 +49,10 @@ fn page(view: &RunView, paint: Paint) -> String {
     section(&mut page, paint, "Earlier attempts", earlier(view));
     section(&mut page, paint, "Outputs", outputs(view));
     section(&mut page, paint, "Deliveries", deliveries(view, paint));
+    section(&mut page, paint, "Refused", usage::refused(view));
+    section(&mut page, paint, "Secrets", usage::secrets(view));
     section(&mut page, paint, "Done by", view.steps.iter().filter_map(made_by).collect());
+    section(&mut page, paint, "Used", usage::used(view));
     page
 }
 
@@ -132,8 +136,6 @@ fn made_by(step: &StepView) -> Option<String> {
         (None, None) => return None,
     }];
     parts.extend(digest);
-    parts.extend(number("cpu_us").map(|us| format!("{} cpu", duration_us(us))));
     parts.extend(number("run_us").map(duration_us));
-    parts.extend(number("memory").map(bytes));
     Some(format!("{}: {}", step.id, parts.join(", ")))
 }
