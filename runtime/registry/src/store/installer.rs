@@ -47,7 +47,13 @@ impl Installer {
     pub fn open(root: &Path, data_dir: &Path) -> Result<Self, InstallError> {
         let installed = Installed::new(data_dir);
         let folder = installed.folder().to_owned();
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(InstallError::io("make", &folder))?;
+        fs::create_dir_all(data_dir).map_err(InstallError::io("make", data_dir))?;
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(InstallError::io("make", &folder)(error));
+            }
+            _ => {}
+        }
         let file = folder.join(".busy");
         let busy = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&file);
         let busy = busy.map_err(InstallError::io("open", &file))?;
@@ -56,8 +62,7 @@ impl Installer {
             error => InstallError::io("lock", &file)(error.into()),
         })?;
         let found = Lock::read(root)?;
-        let installer =
-            Self { root: root.to_owned(), installed, lock: found.clone().unwrap_or_default(), _busy: busy };
+        let installer = Self { root: root.to_owned(), installed, lock: found.clone().unwrap_or_default(), _busy: busy };
         for folder in [root, &folder] {
             durable::sweep(folder).map_err(InstallError::io("clear", folder))?;
         }
