@@ -33,10 +33,18 @@ fn pages_in(folder: &Path) -> Vec<Page> {
 /// Every page that this suite answers for.
 fn pages() -> Vec<Page> {
     let mut pages = pages_in(&root());
-    pages.extend(pages_in(&root().join("docs")));
+    pages.extend(book());
     for example in examples() {
         pages.extend(pages_in(&example));
     }
+    pages
+}
+
+/// The pages of the book, those in its folders too.
+fn book() -> Vec<Page> {
+    let docs = root().join("docs");
+    let mut pages = pages_in(&docs);
+    pages.extend(pages_in(&docs.join("plugins")));
     pages
 }
 
@@ -60,7 +68,7 @@ fn the_commands_of_the_readme_work() {
 
 #[test]
 fn the_commands_of_the_book_work() {
-    let pages = pages_in(&root().join("docs"));
+    let pages = book();
     assert!(!pages.is_empty(), "there is no book");
     for page in &pages {
         shell::run(page, Path::new(""));

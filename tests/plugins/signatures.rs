@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use crate::{
-    component::{listed, project, variant},
+    component::{inspected, project, variant},
     support::{
         Project,
         optional::not_run,
@@ -148,7 +148,7 @@ fn a_signature_in_the_registry_counts_and_travels_with_the_lock() {
     second.write("workflow.lock", signer.read("workflow.lock"));
     second.run(&["plugin", "sync"]).ok();
     second.run(&["run", "use"]).ok();
-    assert_eq!(listed(&second, "mine")["signature"]["key"], "ops.pub");
+    assert_eq!(inspected(&second, "mine")["signature"]["key"], "ops.pub");
 
     // A signature for another manifest does not become one for this by being moved.
     signer.write("mine.wasm", variant("two"));

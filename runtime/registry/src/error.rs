@@ -32,7 +32,7 @@ pub enum RegistryError {
         reason: String,
     },
     /// No such thing there.
-    #[error("[TS-0644] {host} has no {what}; correct the reference, or push it there first")]
+    #[error("[TS-0644] {what} is not in {host}; correct the reference, or push it there first")]
     NotFound {
         /// The registry.
         host: String,

@@ -106,7 +106,12 @@ impl Installer {
         if !self.installed.is_whole(&digest) {
             durable::write(&component, bytes, 0o400).map_err(InstallError::io("write", &component))?;
         }
-        let text = serde_json::to_vec_pretty(receipt).map_err(|error| io::Error::other(error.to_string()));
+        let mut receipt = receipt.clone();
+        if receipt.proof.is_none() {
+            // The same component from another place does not lose the signature that it has.
+            receipt.proof = self.installed.receipt(&digest).and_then(|known| known.proof);
+        }
+        let text = serde_json::to_vec_pretty(&receipt).map_err(|error| io::Error::other(error.to_string()));
         let text = text.map_err(InstallError::io("write", &known))?;
         durable::write(&known, &text, 0o600).map_err(InstallError::io("write", &known))
     }
@@ -297,6 +302,19 @@ mod tests {
         fs::write(place.folder.path().join(LOCK_FILE), "version = 1\n[plugins.a]\n").unwrap();
         assert!(matches!(place.open(), Err(InstallError::Lock(_))));
         assert_eq!(place.components().len(), 1);
+    }
+
+    #[test]
+    fn a_component_keeps_its_signature_when_it_is_installed_from_elsewhere_too() {
+        let place = Box::new();
+        let mut installer = place.open().unwrap();
+        let digest = Digest::of(b"one");
+        install(&mut installer, "a", b"one").unwrap();
+        let proof = crate::signature::Proof::detached("QUJD");
+        let receipt = Receipt { proof: proof.clone(), ..installer.installed().receipt(&digest).unwrap() };
+        installer.place(digest, b"one", &receipt).unwrap();
+        install(&mut installer, "b", b"one").unwrap();
+        assert_eq!(installer.installed().receipt(&digest).unwrap().proof, proof);
     }
 
     #[test]
