@@ -12,7 +12,7 @@ use crate::support::{Project, command::Trackside, optional::not_run, repository}
 
 /// Components and WASI commands, by the names of their files in the folder.
 const COMPONENTS: [&str; 7] = ["rust", "c", "go", "js", "ts", "python", "zig"];
-const COMMANDS: [&str; 1] = ["assemblyscript"];
+const COMMANDS: [&str; 2] = ["assemblyscript", "command"];
 
 fn built() -> Option<PathBuf> {
     let folder = env::var_os("TRACKSIDE_LANGUAGES").filter(|folder| !folder.is_empty()).map(PathBuf::from);

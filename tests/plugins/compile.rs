@@ -8,11 +8,7 @@ use std::{
 
 use crate::{
     component::{components, project, variant},
-    support::{
-        Project,
-        command::binary,
-        wait_until,
-    },
+    support::{Project, command::binary, wait_until},
 };
 
 /// An unsigned number in LEB128.
@@ -110,7 +106,8 @@ fn the_process_that_compiles_can_open_nothing_and_ends_with_its_input() {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{text}"));
             line[name.len()..].split_whitespace().next().unwrap().to_owned()
         };
-        let bounds = ["Max open files", "Max core file size", "Max file size", "Max cpu time", "Max data size"].map(limit);
+        let bounds =
+            ["Max open files", "Max core file size", "Max file size", "Max cpu time", "Max data size"].map(limit);
         (bounds[0] == "3").then_some(bounds)
     });
     assert_eq!(bounds, ["3", "0", "0", "60", "536870912"]);

@@ -61,8 +61,11 @@ fn at_every_step(prepare: impl Fn() -> Project, arguments: &[&str], before: Opti
         // The next command clears up: a file for each digest that is named, and no other.
         project.write("last.wasm", variant("last"));
         project.run(&["plugin", "add", "last.wasm"]).ok();
-        let digests: std::collections::BTreeSet<String> =
-            project.read("workflow.lock").split('"').filter_map(|word| word.strip_prefix("sha256:").map(str::to_owned)).collect();
+        let digests: std::collections::BTreeSet<String> = project
+            .read("workflow.lock")
+            .split('"')
+            .filter_map(|word| word.strip_prefix("sha256:").map(str::to_owned))
+            .collect();
         let named: Vec<String> = digests.iter().map(|hex| format!("{hex}.wasm")).collect();
         assert_eq!(components(&project), named, "step {step}");
         let strange = |names: Vec<String>| names.into_iter().filter(|name| name.contains("-new-")).count();

@@ -109,7 +109,10 @@ fn signatures_and_keys_of_openssl_count_and_openssl_takes_ours() {
     project.run(&["plugin", "keygen", "own-ed"]).ok();
     project.run(&["plugin", "sign", "mine.wasm", "--key", "own-ed.key"]).ok();
     openssl(root, &["base64", "-d", "-A", "-in", "mine.wasm.sig", "-out", "raw"]);
-    openssl(root, &["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "own-ed.pub", "-in", "mine.wasm", "-sigfile", "raw"]);
+    openssl(
+        root,
+        &["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "own-ed.pub", "-in", "mine.wasm", "-sigfile", "raw"],
+    );
 
     openssl(root, &["genpkey", "-algorithm", "RSA", "-out", "rsa.key"]);
     project.run(&["plugin", "sign", "mine.wasm", "--key", "rsa.key"]).exits(3).says(&["TS-0609", "neither"]);

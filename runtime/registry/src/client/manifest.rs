@@ -72,7 +72,8 @@ impl Manifest {
         if bytes.len() as u64 > LIMIT {
             return Err(format!("its manifest is larger than {LIMIT} bytes"));
         }
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| format!("its manifest can not be read: {error}"))?;
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| format!("its manifest can not be read: {error}"))?;
         let media_type = manifest.media_type.as_deref().unwrap_or(OCI_MANIFEST);
         if media_type == OCI_INDEX || media_type == DOCKER_LIST {
             return Err("it is an index of several manifests; name one of them by its digest".to_owned());
@@ -154,7 +155,12 @@ mod tests {
 
     #[test]
     fn the_layer_of_every_usual_layout_is_found() {
-        for types in [&["application/wasm"][..], &["application/wasm", "text/plain"], &["application/octet-stream"], &["application/vnd.oci.image.layer.v1.tar"]] {
+        for types in [
+            &["application/wasm"][..],
+            &["application/wasm", "text/plain"],
+            &["application/octet-stream"],
+            &["application/vnd.oci.image.layer.v1.tar"],
+        ] {
             assert_eq!(component(&layers(types)).unwrap(), types[0]);
         }
     }
@@ -167,7 +173,10 @@ mod tests {
             (layers(&["application/wasm", "application/wasm"]), "several"),
             (layers(&[]), "0 layers"),
             (layers(&["a/b"; 65]), "65 layers"),
-            (serde_json::to_vec(&json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] })).unwrap(), "index"),
+            (
+                serde_json::to_vec(&json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] })).unwrap(),
+                "index",
+            ),
             (serde_json::to_vec(&json!({ "schemaVersion": 1, "fsLayers": [] })).unwrap(), "another kind"),
             (b"<html>".to_vec(), "can not be read"),
         ];

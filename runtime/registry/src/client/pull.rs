@@ -85,8 +85,8 @@ impl Client {
             Err(RegistryError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let manifest = Manifest::parse(&bytes)
-            .map_err(|reason| self.malformed(&format!("the signatures of {signed}"), reason))?;
+        let manifest =
+            Manifest::parse(&bytes).map_err(|reason| self.malformed(&format!("the signatures of {signed}"), reason))?;
         Ok(Some((bytes, manifest)))
     }
 

@@ -56,8 +56,7 @@ impl Installer {
             error => InstallError::io("lock", &file)(error.into()),
         })?;
         let found = Lock::read(root)?;
-        let installer =
-            Self { root: root.to_owned(), installed, lock: found.clone().unwrap_or_default(), _busy: busy };
+        let installer = Self { root: root.to_owned(), installed, lock: found.clone().unwrap_or_default(), _busy: busy };
         for folder in [root, &folder] {
             durable::sweep(folder).map_err(InstallError::io("clear", folder))?;
         }
