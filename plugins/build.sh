@@ -20,7 +20,7 @@ fail() { echo "build.sh: $*" >&2; exit 1; }
 source_list() {
     cd "$root"
     {
-        find plugins -path plugins/README.md -prune -o -name target -prune -o -name prebuilt -prune -o -name '.*' -prune -o \
+        find plugins -path plugins/README.md -prune -o -path plugins/templates -prune -o -path 'plugins/sdk-*' -prune -o -name target -prune -o -name prebuilt -prune -o -name '.*' -prune -o \
             -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.json' -o -name '*.md' -o -name Cargo.lock \) -print
         find wit -maxdepth 1 -type f -name '*.wit' -print
     } | sort | while IFS= read -r file; do

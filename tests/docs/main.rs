@@ -50,7 +50,8 @@ fn book() -> Vec<Page> {
 
 fn examples() -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join("examples")).unwrap().flatten().map(|entry| entry.path());
-    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    // A folder without a config is no project: the plugins in many languages have toolchains and a suite of their own.
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.join("trackside.toml").is_file()).collect();
     folders.sort();
     folders
 }

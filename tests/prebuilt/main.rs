@@ -36,7 +36,9 @@ fn walk(folder: &Path, enters: &dyn Fn(&str) -> bool, found: &mut dyn FnMut(Stri
 /// The digest of everything that decides what the components are.
 fn sources() -> String {
     let mut files = BTreeMap::new();
-    let enters = |name: &str| !matches!(name, "target" | "prebuilt") && !name.starts_with('.');
+    let enters = |name: &str| {
+        !matches!(name, "target" | "prebuilt" | "templates") && !name.starts_with('.') && !name.starts_with("sdk-")
+    };
     walk(&repository::root().join("plugins"), &enters, &mut |relative, path| {
         let name = path.file_name().unwrap().to_str().unwrap();
         let is_source = [".rs", ".toml", ".json", ".md"].iter().any(|end| name.ends_with(end)) || name == "Cargo.lock";

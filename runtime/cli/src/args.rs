@@ -73,7 +73,7 @@ pub enum Command {
     /// Look at runs
     #[command(subcommand)]
     Runs(commands::runs::Command),
-    /// Look at plugins, install, sign and publish them
+    /// Make, build, test, install, sign and publish plugins
     #[command(subcommand)]
     Plugin(commands::plugin::Command),
     /// Look at models and try them

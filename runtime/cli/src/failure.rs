@@ -2,6 +2,7 @@
 
 use std::{io, process::ExitCode};
 
+use trackside_kit::KitError;
 use trackside_models::{ModelError, install};
 use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
 use trackside_registry::{InstallError, KeyError, RegistryError};
@@ -107,6 +108,16 @@ impl From<ClientError> for Failure {
         match &error {
             ClientError::Refused(refusal) if (400..500).contains(&refusal.status) => Self::usage(error),
             _ => Self::unable(error),
+        }
+    }
+}
+
+impl From<KitError> for Failure {
+    fn from(error: KitError) -> Self {
+        match error {
+            KitError::BadName { .. } | KitError::Exists { .. } | KitError::NoProject { .. } => Self::usage(error),
+            KitError::Io { .. } | KitError::NoTool { .. } => Self::unable(error),
+            _ => Self::Ended(Exit::Bad, error.to_string()),
         }
     }
 }

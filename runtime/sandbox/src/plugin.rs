@@ -31,7 +31,7 @@ const SIZE: usize = 64 << 20;
 /// A plugin that is compiled, checked and ready. It keeps no state between calls.
 pub struct Plugin {
     pub(crate) shared: Arc<Shared>,
-    program: Program,
+    pub(crate) program: Program,
     pub(crate) descriptor: Arc<Descriptor>,
     pub(crate) schemas: Schemas,
     name: String,
@@ -41,7 +41,7 @@ pub struct Plugin {
 }
 
 /// The kinds of code that a step can be.
-enum Program {
+pub(crate) enum Program {
     /// A component of the contract's world.
     Plugin(PluginPre<CallData>),
     /// A WASI command.

@@ -105,8 +105,11 @@ impl HostWallClock for FrozenClock {
     }
 }
 
-/// Starts at zero with every call, in whole milliseconds: fine enough for timeouts, too coarse to time the processor.
+/// Starts at one second with every call, in whole milliseconds: fine enough for timeouts, too coarse to time the
+/// processor. Not at zero, which Go's runtime takes for a broken clock.
 struct Monotonic(Instant);
+
+const START_MS: u64 = 1_000;
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -116,7 +119,8 @@ impl HostMonotonicClock for Monotonic {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_mul(NANOS_PER_MILLI)
+        let passed = u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX);
+        passed.saturating_add(START_MS).saturating_mul(NANOS_PER_MILLI)
     }
 }
 

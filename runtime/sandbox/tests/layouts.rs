@@ -1,6 +1,8 @@
 //! The ways in which instances get their memory: each must hold the same bounds, and nothing may pass from one call to
 //! the next.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
+
 mod support;
 
 use std::sync::Arc;

@@ -28,5 +28,6 @@ pub use plan::*;
 pub use schema::{node_schema, reference_markdown, scaffold_workflow, workflow_schema};
 pub use spec_error::{Problem, SpecError};
 pub use tensor::{ElementType, Tensor, TensorError};
+pub use tree::{read_toml, read_yaml};
 pub use units::{ByteSize, Duration, UnitError};
 pub use workflow::{ParamProblem, is_plugin_name, load_workflow, parse_param};

@@ -252,7 +252,7 @@ pub struct PluginCall {
     /// The input document.
     pub with: Template,
     /// How to call it when it is a WASI command.
-    pub command: Option<Command>,
+    pub command: Option<Box<Command>>,
     /// Bounds; every field has the node's default when the file says nothing.
     pub limits: Limits,
     /// What the step may do beyond computing. Empty: a pure function of its inputs.

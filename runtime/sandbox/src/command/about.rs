@@ -57,7 +57,7 @@ pub(crate) fn about(name: &str, form: Form, digest: Digest) -> Descriptor {
         }],
         wants: Vec::new(),
         deterministic: false,
-        extra: vec![("kind".to_owned(), kind.to_owned())],
+        extra: Vec::new(),
     }
 }
 

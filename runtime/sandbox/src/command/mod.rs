@@ -17,6 +17,8 @@ mod link;
 pub(crate) mod run;
 mod stdin;
 mod stdout;
+#[cfg(test)]
+mod suite;
 
 pub(crate) use kind::{Form, Program};
 pub(crate) use link::Linkers;

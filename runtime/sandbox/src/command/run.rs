@@ -51,21 +51,41 @@ pub(crate) async fn run(plugin: &Plugin, program: &Program, mut call: StepCall, 
     if let Some(failure) = problem {
         return StepReport::failed(failure);
     }
-    let (limits, cancel) = (call.limits, call.cancel.clone());
     let _slot = plugin.shared.slots.take().await;
+    match open(&command, &call, &host).await {
+        Ok(opened) => run_opened(plugin, program, &call, &command, host, opened, begin).await,
+        Err(failure) => StepReport::failed(*failure),
+    }
+}
+
+/// What a program reads, ready for it.
+pub(super) struct Opened {
+    /// Its files. The folder goes after the store, which has it open.
+    pub(super) folder: Option<InputFolder>,
+    /// Where it sees them.
+    pub(super) at: &'static str,
+    pub(super) stdin: Stdin,
+}
+
+/// Runs a program on what was opened for it. The caller holds a slot.
+pub(super) async fn run_opened(
+    plugin: &Plugin,
+    program: &Program,
+    call: &StepCall,
+    command: &CommandCall,
+    host: Arc<dyn StepHost>,
+    opened: Opened,
+    begin: Instant,
+) -> StepReport {
+    let (limits, cancel) = (call.limits, call.cancel.clone());
     let recorder = SharedRecorder::new(Recorder::new(begin, limits.log_bytes, limits.log_lines));
-    // The folder goes after the store, which has it open.
-    let (folder, stdin) = match open(&command, &call, &host).await {
-        Ok(opened) => opened,
-        Err(failure) => return StepReport::failed(*failure),
-    };
     let stdout = match command.stdout {
         CommandStdout::Artifact => Stdout::artifact(host.clone(), limits.artifact_bytes),
         CommandStdout::Json | CommandStdout::Text => Stdout::memory(limits.output_bytes),
     };
-    let given = Given { plugin, command: &command, call: &call, host: &host, recorder: &recorder };
+    let given = Given { plugin, command, call, host: &host, recorder: &recorder };
     let meter = Arc::new(Meter::default());
-    let store = given.context(folder.as_ref(), &stdin, &stdout).and_then(|wasi| {
+    let store = given.context(&opened, &stdout).and_then(|wasi| {
         let data = CommandData::new(wasi, limits.memory, recorder.clone());
         let mut store = run::store(&plugin.shared, data, limits, &meter)?;
         if matches!(program, Program::Module(_)) {
@@ -87,7 +107,7 @@ pub(crate) async fn run(plugin: &Plugin, program: &Program, mut call: StepCall, 
     );
     let end = run::until(guest, begin, limits, &cancel).await;
     let judged = match judge(end, &store, &stdout, &command.exit, &limits) {
-        Ok(code) => finish(code, &command, stdout.clone(), &host, &limits).await,
+        Ok(code) => finish(code, command, stdout.clone(), &host, &limits).await,
         Err(failure) => Err(failure),
     };
     let judged = judged.map_err(|failure| run::blame_cancel(*failure, &cancel));
@@ -97,7 +117,7 @@ pub(crate) async fn run(plugin: &Plugin, program: &Program, mut call: StepCall, 
         instantiate_us: ready.get().copied().unwrap_or_default(),
         memory_peak: run::Bounded::limits_met(store.data()).peak(),
         host_calls: stdout.written().1,
-        artifact_bytes_read: stdin.bytes_read(),
+        artifact_bytes_read: opened.stdin.bytes_read(),
         artifact_bytes_written: if command.stdout == CommandStdout::Artifact { stdout.written().0 } else { 0 },
         ..Usage::default()
     };
@@ -115,28 +135,24 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    fn context(&self, folder: Option<&InputFolder>, stdin: &Stdin, stdout: &Stdout) -> wasmtime::Result<WasiP1Ctx> {
+    fn context(&self, opened: &Opened, stdout: &Stdout) -> wasmtime::Result<WasiP1Ctx> {
         let mut builder = wasi::builder(self.call, self.host);
         builder
             .arg(&self.plugin.descriptor.name)
             .args(&self.command.args)
             .envs(&self.command.env)
-            .stdin(stdin.clone())
+            .stdin(opened.stdin.clone())
             .stdout(stdout.clone())
             .stderr(wasi::stderr(self.recorder));
-        if let Some(folder) = folder {
-            builder.preopened_dir(folder.path(), FOLDER, FsPerms::ReadOnly)?;
+        if let Some(folder) = &opened.folder {
+            builder.preopened_dir(folder.path(), opened.at, FsPerms::ReadOnly)?;
         }
         Ok(builder.build_p1())
     }
 }
 
 /// Opens what the program reads.
-async fn open(
-    command: &CommandCall,
-    call: &StepCall,
-    host: &Arc<dyn StepHost>,
-) -> Result<(Option<InputFolder>, Stdin), Box<StepFailure>> {
+async fn open(command: &CommandCall, call: &StepCall, host: &Arc<dyn StepHost>) -> Result<Opened, Box<StepFailure>> {
     let unreadable = |what: String, error: &io::Error| {
         let failure = StepFailure::new("bad-input", format!("{what}: {error}"));
         Box::new(if error.kind() == io::ErrorKind::NotFound { failure } else { failure.retryable() })
@@ -156,7 +172,7 @@ async fn open(
             Stdin::artifact(open_artifact(artifact.clone(), host.clone()).await.map_err(|e| unreadable(what, &e))?)
         }
     };
-    Ok((folder, stdin))
+    Ok(Opened { folder, at: FOLDER, stdin })
 }
 
 async fn open_artifact(artifact: ArtifactRef, host: Arc<dyn StepHost>) -> io::Result<OpenFile> {
@@ -199,7 +215,7 @@ fn judge(
     let code = match end {
         End::Itself(Ok(code)) => code,
         End::Itself(Err(error)) => match error.downcast_ref::<I32Exit>() {
-            #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "an exit code is its low byte")]
+            #[expect(clippy::cast_sign_loss, reason = "an exit code is its low byte")]
             Some(I32Exit(code)) => (code & 0xff) as u8,
             None => return Err(Box::new(explain(&error, run::circumstances(store, limits)))),
         },

@@ -38,12 +38,19 @@ pub(crate) fn compile(shared: &Shared, wasm: &[u8], is_module: bool, name: &str)
         .map_err(|error| LoadError::Compile { name: name.to_owned(), reason: format!("{error:#}") })
 }
 
-/// In this process, on at most so many threads, which end with the compilation.
+/// In this process, on at most so many threads, which end with the compilation. A compiler that panics over what it was
+/// given refuses it.
 fn here(shared: &Shared, wasm: &[u8], is_module: bool) -> wasmtime::Result<Code> {
     let threads = shared.compile_threads;
-    if threads <= 1 {
-        return cache::trust_compiler(&shared.engine, wasm, is_module);
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    pool.install(|| cache::trust_compiler(&shared.engine, wasm, is_module))
+    let compile = || {
+        if threads <= 1 {
+            return cache::trust_compiler(&shared.engine, wasm, is_module);
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        pool.install(|| cache::trust_compiler(&shared.engine, wasm, is_module))
+    };
+    // The compiler keeps nothing between two compilations that a panic could leave half done.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(compile)).unwrap_or_else(|_| {
+        wasmtime::bail!("the compiler panicked over it; the log above has the place: please report it")
+    })
 }

@@ -19,8 +19,8 @@ pub fn workflow_reference() -> String {
 Workflow files are strict YAML 1.2: one document, no anchors, tags or merge keys; `yes` and `on` are texts. Keys that are
 not listed here are errors. Durations are written `200ms`, `2s`, `5m`, `1h30m`, `7d`; sizes `512B`, `10kB`, `64MiB`, `2GiB`.
 
-Strings under `with` and `inputs` may hold `${expression}`: a string that is only one keeps the type of its value, in any
-other the value becomes text, and `$${` stands for `${`. `when` holds a bare expression.";
+Strings under `with`, `inputs` and `command` may hold `${expression}`: a string that is only one keeps the type of its
+value, in any other the value becomes text, and `$${` stands for `${`. `when` holds a bare expression.";
     page("Workflow reference", intro, &workflow_schema(), EXPRESSIONS)
 }
 

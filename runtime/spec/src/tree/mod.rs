@@ -12,7 +12,9 @@ pub(crate) use read::read;
 pub(crate) use toml::parse as parse_toml;
 pub(crate) use yaml::parse as parse_yaml;
 
-use crate::spec_error::Place;
+use serde::de::DeserializeOwned;
+
+use crate::spec_error::{Place, Report, SpecError};
 
 /// Largest file.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
@@ -20,6 +22,33 @@ pub(crate) const MAX_BYTES: usize = 1 << 20;
 pub(crate) const MAX_DEPTH: usize = 32;
 /// Most values and keys in a file.
 pub(crate) const MAX_NODES: usize = 20_000;
+
+/// Reads a YAML document of any type, with the errors of workflow files.
+///
+/// # Errors
+/// Every problem with its place.
+pub fn read_yaml<T: DeserializeOwned>(file_name: &str, text: &str) -> Result<T, SpecError> {
+    read_text(file_name, text, parse_yaml)
+}
+
+/// Reads a TOML document of any type, with the errors of the node's config.
+///
+/// # Errors
+/// Every problem with its place.
+pub fn read_toml<T: DeserializeOwned>(file_name: &str, text: &str) -> Result<T, SpecError> {
+    read_text(file_name, text, parse_toml)
+}
+
+fn read_text<T: DeserializeOwned>(
+    file_name: &str,
+    text: &str,
+    parse: fn(&str, &mut Report<'_>) -> Option<Node>,
+) -> Result<T, SpecError> {
+    let mut report = Report::new(file_name, text);
+    let value = parse(text, &mut report).and_then(|root| read(&root, &mut report));
+    report.finish()?;
+    value.ok_or_else(|| SpecError::unexplained(file_name))
+}
 
 /// A value and where it is written.
 #[derive(Debug, Clone)]

@@ -95,7 +95,7 @@ pub(super) fn check(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -
             let limits = self::limits(&body.limits, site, checker);
             let allow = self::allow(body.allow, site, checker);
             let command = match body.command {
-                Some(file) => Some(command::check(file, body.with.as_ref(), site, checker)?),
+                Some(file) => Some(Box::new(command::check(file, body.with.as_ref(), site, checker)?)),
                 None => None,
             };
             let with = body.with.unwrap_or_else(|| Value::Object(serde_json::Map::new()));

@@ -1,4 +1,4 @@
-//! `trackside plugin`: what there is, and what one can do and wants.
+//! `trackside plugin`: making, building and testing plugins; what there is, and what one can do and wants.
 
 mod add;
 mod fetch;
@@ -22,9 +22,18 @@ use crate::{
     output::{Cell, Paint, Table, bytes, escape},
 };
 
+mod build;
+mod dev;
+mod new;
+mod test;
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    New(new::New),
+    Build(build::Build),
+    Test(test::Test),
+    Dev(dev::Dev),
     /// List the plugins: installed, the project's own, bundled
     List,
     Inspect(Inspect),
@@ -51,6 +60,10 @@ pub struct Inspect {
 /// Runs one.
 pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
+        Command::New(new) => new::execute(context, new),
+        Command::Build(build) => build::execute(context, build),
+        Command::Test(test) => test::execute(context, test),
+        Command::Dev(dev) => dev::execute(context, dev),
         Command::List => list(context),
         Command::Inspect(inspect) => show(context, &inspect.plugin),
         Command::Add(add) => add::execute(context, add),

@@ -1,0 +1,144 @@
+//! `trackside plugin test`
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use serde_json::{Value, json};
+use trackside_kit::{Case, CaseResult, Manifest, run_case};
+use trackside_sandbox::{Plugin, Sandbox, SandboxSettings};
+
+use crate::{
+    context::{Context, runtime, temp_dir},
+    failure::{Exit, Failure},
+    output::{bytes, escape},
+};
+
+/// Test a plugin against its cases
+///
+/// Runs every case of tests/*.yaml in the real sandbox, with the artifacts, state, models and HTTP answers that it names
+/// and a clock that stands still. Nothing goes out.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Case files; those of tests/ when none is given
+    #[arg(value_name = "CASE")]
+    cases: Vec<PathBuf>,
+    /// The plugin project
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Test this component instead of the one in dist/
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// Show what the plugin logs
+    #[arg(long)]
+    logs: bool,
+}
+
+impl Test {
+    /// All cases of a project.
+    pub fn of(dir: &Path) -> Self {
+        Self { cases: Vec::new(), dir: dir.to_owned(), component: None, logs: false }
+    }
+}
+
+/// Runs the cases.
+pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
+    let component = match &arguments.component {
+        Some(component) => component.clone(),
+        None => Manifest::read(&arguments.dir)?.dist(&arguments.dir),
+    };
+    let cases = if arguments.cases.is_empty() { cases_of(&arguments.dir)? } else { arguments.cases.clone() };
+    let temp = temp_dir("trackside-test-")?;
+    let settings = SandboxSettings::new(temp.path().join("cache"), temp.path().join("cache.key"));
+    let sandbox = Sandbox::new(settings).map_err(Failure::unable)?;
+    let plugin = load(&sandbox, &component)?;
+    let runtime = runtime()?;
+    let console = context.console;
+    let mut documents = Vec::new();
+    let mut failed = 0;
+    for file in &cases {
+        let name =
+            file.file_stem().map_or_else(|| file.display().to_string(), |stem| stem.to_string_lossy().into_owned());
+        let result = Case::read(file).and_then(|case| runtime.block_on(run_case(&plugin, &case, file)));
+        let passed = result.as_ref().is_ok_and(|result| result.differences.is_empty());
+        failed += usize::from(!passed);
+        if console.json {
+            documents.push(document(&name, &result.map_err(|error| error.to_string())));
+            continue;
+        }
+        let mark = if passed { console.out.green("✔") } else { console.out.red("✘") };
+        match result {
+            Ok(result) => {
+                console.print(&format!("{mark} {}  {}\n", escape(&name), cost(&result)))?;
+                for line in result.differences.iter().flat_map(|difference| difference.lines()) {
+                    console.print(&format!("    {}\n", escape(line)))?;
+                }
+                for line in result.logs.iter().filter(|_| arguments.logs || !passed) {
+                    console.print(&format!("    {} {}\n", line.level.name(), escape(&line.message)))?;
+                }
+            }
+            Err(error) => {
+                console.print(&format!("{mark} {}\n", escape(&name)))?;
+                console.complain(&error.to_string());
+            }
+        }
+    }
+    if console.json {
+        console.print_json(&documents)?;
+    } else {
+        console.print(&format!("{} passed, {failed} failed\n", cases.len() - failed))?;
+    }
+    if failed > 0 { Err(Failure::bad()) } else { Ok(()) }
+}
+
+fn load(sandbox: &Sandbox, component: &Path) -> Result<Arc<Plugin>, Failure> {
+    let read = fs::read(component).map_err(|error| {
+        Failure::usage(format!(
+            "[TS-0602] cannot read {}: {error}; `trackside plugin build` makes it",
+            component.display()
+        ))
+    })?;
+    let name = component.file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin");
+    sandbox.load(&read, name).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))
+}
+
+/// The case files of a project, in the order of their names.
+fn cases_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let tests = folder.join("tests");
+    let missing = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!(
+            "[TS-0909] there are no cases in {}: {why}; a case is a file NAME.yaml",
+            tests.display()
+        ))
+    };
+    let entries = fs::read_dir(&tests).map_err(|error| missing(&error))?;
+    let mut cases: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
+    cases.sort();
+    if cases.is_empty() { Err(missing(&"none is there")) } else { Ok(cases) }
+}
+
+/// What the call cost, in a few words.
+fn cost(result: &CaseResult) -> String {
+    format!("{} µs, {}", result.usage.wall_us, bytes(result.usage.memory_peak))
+}
+
+fn document(name: &str, result: &Result<CaseResult, String>) -> Value {
+    match result {
+        Ok(result) => json!({
+            "case": name,
+            "passed": result.differences.is_empty(),
+            "differences": result.differences,
+            "wall_us": result.usage.wall_us,
+            "cpu_us": result.usage.cpu_us,
+            "memory": result.usage.memory_peak,
+        }),
+        Err(error) => json!({ "case": name, "passed": false, "error": error }),
+    }
+}

@@ -1,0 +1,156 @@
+//! Running a case: the plugin in the real sandbox, everything around it made up.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use chrono::DateTime;
+use serde_json::json;
+use trackside_sandbox::{CallLimits, CommandCall, CommandStdin, LogLine, Plugin, StepCall, Usage};
+use trackside_spec::{Action, ArtifactRef, PluginCall, load_workflow};
+
+use crate::{
+    case::{Case, Content, OneOrMany},
+    compare::differences,
+    error::KitError,
+    fakes::Fakes,
+};
+
+/// The artifact that a WASI command reads as its standard input; all others lie below `/in`.
+const STDIN: &str = "stdin";
+/// What the plugin sees when the case names no time: 2026-01-01T00:00:00Z.
+const CLOCK_MS: u64 = 1_767_225_600_000;
+
+/// How a case went.
+#[derive(Debug)]
+pub struct CaseResult {
+    /// What differs from what the case expects; nothing when it passed.
+    pub differences: Vec<String>,
+    /// What the plugin logged.
+    pub logs: Vec<LogLine>,
+    /// What the call cost.
+    pub usage: Usage,
+}
+
+/// Runs the case that was read from `file`.
+///
+/// # Errors
+/// When the case itself is wrong. A plugin that does not do what it should is a result.
+pub async fn run_case(plugin: &Plugin, case: &Case, file: &Path) -> Result<CaseResult, KitError> {
+    let bad = |reason: String| KitError::BadCase { file: file.to_owned(), reason };
+    let step = step(case, file)?;
+    if !step.allow.http.is_empty() {
+        return Err(bad(
+            "a case can not answer HTTP requests yet, and nothing may go out: leave `http` out of `allow`".into(),
+        ));
+    }
+    let now_ms = match &case.clock {
+        None => CLOCK_MS,
+        Some(text) => DateTime::parse_from_rfc3339(text)
+            .ok()
+            .and_then(|time| u64::try_from(time.timestamp_millis()).ok())
+            .ok_or_else(|| bad(format!("`clock` must be a time such as 2026-01-31T06:00:00Z, not {text:?}")))?,
+    };
+    let fakes = Arc::new(Fakes::new(case, now_ms).map_err(bad)?);
+    let mut document = case.with.clone();
+    if document.is_null() {
+        document = json!({});
+    }
+    let put = |name: &str, contents: &OneOrMany| {
+        let put = |content| artifact(content, name, file, &fakes).map_err(bad);
+        contents.all().iter().map(put).collect::<Result<Vec<_>, _>>()
+    };
+    let mut inputs = BTreeMap::new();
+    let mut command = command(case, &step).map_err(bad)?;
+    for (name, contents) in &case.artifacts {
+        let artifacts = put(name, contents)?;
+        match &mut command {
+            Some(command) if name == STDIN => {
+                command.stdin = artifacts.into_iter().next().map_or_else(CommandStdin::default, CommandStdin::Artifact);
+            }
+            Some(command) => command.files.extend(artifacts.into_iter().map(|artifact| (name.clone(), artifact))),
+            None if plugin.descriptor().input(name).is_none() => {
+                return Err(bad(format!("the plugin has no input port `{name}`")));
+            }
+            None => {
+                if let (Some(fields), [first, rest @ ..]) = (document.as_object_mut(), artifacts.as_slice()) {
+                    let value = match rest {
+                        [] => first.to_json(),
+                        _ => artifacts.iter().map(ArtifactRef::to_json).collect(),
+                    };
+                    fields.insert(name.clone(), value);
+                }
+                inputs.insert(name.clone(), artifacts);
+            }
+        }
+    }
+    let call = StepCall {
+        attempt: case.attempt,
+        logical_time_ms: now_ms,
+        trigger_kind: "test".to_owned(),
+        input_json: document.to_string(),
+        inputs,
+        command,
+        limits: limits(&step),
+        allow: step.allow.clone(),
+        ..StepCall::new("test", format!("test-{}", case.seed), "test")
+    };
+    let report = plugin.run(call, fakes.clone()).await;
+    Ok(CaseResult { differences: differences(case, &report, &fakes), usage: report.usage, logs: report.logs })
+}
+
+/// The case's grants and limits, read as those of a workflow's step: what is wrong here is wrong there.
+fn step(case: &Case, file: &Path) -> Result<PluginCall, KitError> {
+    let mut step = json!({ "plugin": "test" });
+    for (key, value) in [("allow", &case.allow), ("limits", &case.limits), ("command", &case.command)] {
+        if let Some(value) = value {
+            step[key] = value.clone();
+        }
+    }
+    let workflow = json!({ "version": 1, "name": "test", "steps": { "test": step } });
+    // JSON is YAML.
+    let plan = load_workflow(&file.display().to_string(), &workflow.to_string()).map_err(|error| {
+        let reasons: Vec<&str> = error.problems.iter().map(|problem| problem.message.as_str()).collect();
+        KitError::BadCase { file: file.to_owned(), reason: reasons.join("; ") }
+    })?;
+    match plan.steps.into_iter().next().map(|step| step.action) {
+        Some(Action::Plugin(call)) => Ok(call),
+        _ => Err(KitError::BadCase { file: file.to_owned(), reason: "it calls no plugin".to_owned() }),
+    }
+}
+
+/// How a WASI command is called; `None` for a case of a component.
+fn command(case: &Case, step: &PluginCall) -> Result<Option<CommandCall>, String> {
+    let (Some(given), Some(command)) = (&case.command, &step.command) else { return Ok(None) };
+    CommandCall::read(given, command.stdout, command.exit.clone()).map(Some)
+}
+
+fn limits(step: &PluginCall) -> CallLimits {
+    let usual = CallLimits::default();
+    CallLimits {
+        memory: step.limits.memory.map_or(usual.memory, trackside_spec::ByteSize::as_bytes),
+        cpu: step.limits.cpu.map_or(usual.cpu, trackside_spec::Duration::to_std),
+        wall: step.limits.wall.map_or(usual.wall, trackside_spec::Duration::to_std),
+        ..usual
+    }
+}
+
+fn artifact(content: &Content, port: &str, file: &Path, fakes: &Fakes) -> Result<ArtifactRef, String> {
+    let at = |reason: String| format!("artifacts.{port}: {reason}");
+    let (bytes, usual_name) = match (&content.text, &content.base64, &content.file) {
+        (Some(text), None, None) => (text.clone().into_bytes(), "input".to_owned()),
+        (None, Some(text), None) => {
+            let packed: String = text.split_ascii_whitespace().collect();
+            let bytes = BASE64_STANDARD.decode(packed).map_err(|error| at(format!("no Base64: {error}")))?;
+            (bytes, "input".to_owned())
+        }
+        (None, None, Some(path)) => {
+            let path = file.parent().unwrap_or(Path::new(".")).join(path);
+            let name = path.file_name().map_or_else(|| "input".to_owned(), |name| name.to_string_lossy().into_owned());
+            (std::fs::read(&path).map_err(|error| at(format!("cannot read {}: {error}", path.display())))?, name)
+        }
+        _ => return Err(at("give exactly one of `text`, `base64` and `file`".to_owned())),
+    };
+    let name = content.name.clone().unwrap_or(usual_name);
+    let media_type = content.media_type.as_deref().unwrap_or("application/octet-stream");
+    fakes.put(&bytes, &name, media_type).map_err(|error| at(format!("cannot be kept: {error}")))
+}
