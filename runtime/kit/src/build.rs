@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_the_command_makes_ends_up_in_dist() {
-        let folder = project("printf '\\\\000asm\\\\015\\\\000\\\\001\\\\000' > out.wasm");
+        let folder = project("printf '\\000asm\\015\\000\\001\\000' > out.wasm");
         let built = build(folder.path()).unwrap();
         assert_eq!((built.kind, built.size), (Kind::Component, 8));
         assert_eq!(fs::read(folder.path().join("dist/a.wasm")).unwrap().len(), 8);

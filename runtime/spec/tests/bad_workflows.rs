@@ -283,7 +283,7 @@ w.yaml:6:15: error[TS-0103]: a model is a name from [models] in trackside.toml o
   |               ^^^^^^^^
 w.yaml:7:16: error[TS-0103]: "oci://ghcr.io/acme/line-stats" is no reference to a registry: it has no tag and no digest; write oci://host/repository:tag or oci://host/repository@sha256:…
 7 |   d: { plugin: "oci://ghcr.io/acme/line-stats" }
-  |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"##,
+  |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"##,
     },
     Case {
         name: "unknown_needs",
@@ -397,7 +397,7 @@ finally:
         error: r##"w.yaml:6:27: error[TS-0102]: there is no key `needs` here
 6 |   failed: { plugin: echo, needs: [a] }
   |                           ^^^^^
-  = help: known here: plugin, model, with, inputs, retry, timeout, limits, allow
+  = help: known here: plugin, model, with, command, inputs, retry, timeout, limits, allow
 w.yaml:7:3: error[TS-0102]: there is no key `done` here
 7 |   done: { plugin: echo }
   |   ^^^^
