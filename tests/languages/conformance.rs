@@ -39,7 +39,12 @@ fn judge(component: &Path, cases: &[String]) -> Result<u64, String> {
     let wrong: Vec<String> =
         results.iter().filter(|result| result["passed"] != true).map(|result| format!("{result:#}")).collect();
     if wrong.is_empty() && results.len() == cases.len() {
-        Ok(results.iter().filter_map(|result| result["wall_us"].as_u64()).filter(|us| *us > 0).min().unwrap_or_default())
+        Ok(results
+            .iter()
+            .filter_map(|result| result["wall_us"].as_u64())
+            .filter(|us| *us > 0)
+            .min()
+            .unwrap_or_default())
     } else {
         Err(wrong.join("\n"))
     }
