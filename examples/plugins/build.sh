@@ -80,8 +80,8 @@ tools_rust() {
     mkdir -p "$tools/rust"
     ln -sfn "$tools/rust" "$here/rust/target"
     sysroot=$(rustc --print sysroot)
-    CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS=
     # Panic messages carry file names: not those of this machine.
+    CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="--remap-path-prefix=$root=/trackside"
     for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
         CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS+=" --remap-path-prefix=${registry%/}=/crates"
     done

@@ -2,7 +2,7 @@
 import { inputJson } from "trackside:plugin/context@0.1.0";
 import { StepError, toStepError } from "./errors.js";
 import { Step } from "./step.js";
-import { installConsole } from "./telemetry.js";
+import { installConsole, log } from "./telemetry.js";
 
 /** What `run` returns when there was nothing to do; steps that need this one see it as skipped. */
 export class Skipped {
@@ -50,8 +50,11 @@ export function plugin(declared) {
           installConsole();
           return outcome(declared.run(JSON.parse(inputJson()), new Step()));
         } catch (thrown) {
+          const error = toStepError(thrown);
+          // Without its stack an error that nobody meant to throw says too little; the log is where people look.
+          if (!(thrown instanceof StepError)) log.error(error.message, Object.fromEntries(error.extra));
           // Thrown from an export, this object is the contract's `step-error`.
-          throw toStepError(thrown);
+          throw error;
         }
       },
     },

@@ -88,6 +88,7 @@ fn a_wrong_case_is_told_with_its_place() {
         ("with: { value: 1 }\nclock: yesterday\n", "TS-0908"),
         ("artifacts: { nothing: { text: a } }\n", "no input port `nothing`"),
         ("allow: { htp: [] }\n", "htp"),
+        ("allow: { http: [\"https://example.org\"] }\n", "leave `http` out"),
         ("models: { m: { outputs: { y: [[1], [2, 3]] } } }\n", "output `y`"),
         ("with: [\n", "TS-0101"),
     ] {

@@ -33,16 +33,25 @@ fn pages_in(folder: &Path) -> Vec<Page> {
 /// Every page that this suite answers for.
 fn pages() -> Vec<Page> {
     let mut pages = pages_in(&root());
-    pages.extend(pages_in(&root().join("docs")));
+    pages.extend(book());
     for example in examples() {
         pages.extend(pages_in(&example));
     }
     pages
 }
 
+/// The pages of the book, those in its folders too.
+fn book() -> Vec<Page> {
+    let docs = root().join("docs");
+    let mut pages = pages_in(&docs);
+    pages.extend(pages_in(&docs.join("plugins")));
+    pages
+}
+
 fn examples() -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join("examples")).unwrap().flatten().map(|entry| entry.path());
-    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    // A folder without a config is no project: the plugins in many languages have toolchains and a suite of their own.
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.join("trackside.toml").is_file()).collect();
     folders.sort();
     folders
 }
@@ -60,7 +69,7 @@ fn the_commands_of_the_readme_work() {
 
 #[test]
 fn the_commands_of_the_book_work() {
-    let pages = pages_in(&root().join("docs"));
+    let pages = book();
     assert!(!pages.is_empty(), "there is no book");
     for page in &pages {
         shell::run(page, Path::new(""));

@@ -183,7 +183,7 @@ fn a_plugin_that_is_none_is_told_with_what_it_is_and_the_rest_works() {
     let bundled = std::fs::read(crate::support::repository::component("echo.wasm")).unwrap();
     for (what, bytes, code, words) in [
         ("text", b"not wasm at all".to_vec(), "TS-0311", &["not a WebAssembly component"][..]),
-        ("a core module", b"\0asm\x01\0\0\0".to_vec(), "TS-0311", &["module"]),
+        ("a core module", b"\0asm\x01\0\0\0".to_vec(), "TS-0320", &["module", "_start"]),
         ("nothing", Vec::new(), "TS-0311", &["empty"]),
         ("half a component", bundled[..bundled.len() / 2].to_vec(), "TS-0312", &["does not compile"]),
     ] {

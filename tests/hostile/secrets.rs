@@ -136,7 +136,7 @@ fn a_secret_that_others_can_read_is_not_used_and_the_remedy_is_printed() {
     let project = project(&host(&web), "");
     secret_file(&project, 0o644);
     ask(&project, "secret-send", &format!("{}/x", web.origin()), "pw");
-    project.run(&["run", "ask"]).exits(1).says(&["TS-0643", "chmod 600", "pw.txt"]);
+    project.run(&["run", "ask"]).exits(1).says(&["TS-0663", "chmod 600", "pw.txt"]);
     secret_file(&project, 0o600);
     project.run(&["run", "ask"]).ok();
     // The value is read when it is used: a new one needs no restart.

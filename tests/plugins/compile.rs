@@ -8,11 +8,7 @@ use std::{
 
 use crate::{
     component::{components, project, variant},
-    support::{
-        Project,
-        command::binary,
-        wait_until,
-    },
+    support::{Project, command::binary, wait_until},
 };
 
 /// An unsigned number in LEB128.
@@ -33,32 +29,33 @@ fn section(id: u8, content: &[u8]) -> Vec<u8> {
     [&[id], leb(content.len()).as_slice(), content].concat()
 }
 
-/// A WASI command whose `functions` functions have `length` additions each, over many variables, so that every one of them
-/// is alive for long.
+/// A WASI command whose `functions` functions have `length` conditional calls each, over many variables, so that every
+/// variable is alive for long and has many places where it may have been set.
 fn bomb(functions: usize, length: usize) -> Vec<u8> {
     const VARIABLES: usize = 1000;
     let mut body = [&[1][..], &leb(VARIABLES), &[0x7f]].concat();
     for step in 0..length {
-        let (from, to) = (step * 7 % VARIABLES, step * 13 % VARIABLES);
-        // local.get a, local.get b, i32.add, local.set b
-        body.extend([&[0x20][..], &leb(from), &[0x20], &leb(to), &[0x6a, 0x21], &leb(to)].concat());
+        let (from, to) = (leb(step * 7 % VARIABLES), leb(step * 13 % VARIABLES));
+        // local.get from, if, local.get to, local.get from, call 1, local.set to, end
+        body.extend([&[0x20][..], &from, &[0x04, 0x40, 0x20], &to, &[0x20], &from].concat());
+        body.extend([&[0x10, 1, 0x21][..], &to, &[0x0b]].concat());
     }
     body.push(0x0b);
     let code = [leb(body.len()), body].concat();
-    let mut codes = leb(functions);
-    for _ in 0..functions {
-        codes.extend(&code);
-    }
-    let types = section(1, &[1, 0x60, 0, 0]);
-    let declared = section(3, &[leb(functions), vec![0; functions]].concat());
-    let exports = section(7, &[&[1, 6][..], b"_start", &[0, 0]].concat());
-    [&b"\0asm\x01\0\0\0"[..], &types, &declared, &exports, &section(10, &codes)].concat()
+    // The program, a function that adds, and more like the program.
+    let adds = [7, 0, 0x20, 0, 0x20, 1, 0x6a, 0x0b];
+    let codes = [leb(functions + 1), code.clone(), adds.to_vec(), code.repeat(functions - 1)].concat();
+    let types = section(1, &[2, 0x60, 0, 0, 0x60, 2, 0x7f, 0x7f, 1, 0x7f]);
+    let declared = section(3, &[leb(functions + 1), vec![0, 1], vec![0; functions - 1]].concat());
+    let memory = section(5, &[1, 0, 1]);
+    let exports = section(7, &[&[2, 6][..], b"_start", &[0, 0, 6], b"memory", &[2, 0]].concat());
+    [&b"\0asm\x01\0\0\0"[..], &types, &declared, &memory, &exports, &section(10, &codes)].concat()
 }
 
 #[test]
 fn a_compilation_that_takes_too_long_is_ended_and_told_with_the_key_that_allows_more() {
     let project = project("bomb", "[plugins]\ncompile_time = \"1s\"\n");
-    project.write("bomb.wasm", bomb(400, 8_000));
+    project.write("bomb.wasm", bomb(300, 2_000));
     let ran = project.run(&["plugin", "add", "bomb.wasm"]).exits(1).says(&["TS-0328", "1s", "compile_time"]);
     assert!(ran.took.as_secs() < 20, "{ran}");
     assert_eq!(components(&project), [""; 0]);
@@ -68,8 +65,8 @@ fn a_compilation_that_takes_too_long_is_ended_and_told_with_the_key_that_allows_
 #[test]
 fn a_compilation_that_takes_too_much_memory_is_ended_and_told_with_the_key_that_allows_more() {
     let project = project("bomb", "[plugins]\ncompile_memory = \"96MiB\"\n");
-    project.write("bomb.wasm", bomb(1, 400_000));
-    project.run(&["plugin", "add", "bomb.wasm"]).exits(1).says(&["TS-0328", "96 MiB of memory", "compile_memory"]);
+    project.write("bomb.wasm", bomb(1, 20_000));
+    project.run(&["plugin", "add", "bomb.wasm"]).exits(1).says(&["TS-0328", "96MiB of memory", "compile_memory"]);
     // What is honest still fits.
     project.write("mine.wasm", variant("one"));
     project.run(&["plugin", "add", "mine.wasm"]).ok();
@@ -78,7 +75,7 @@ fn a_compilation_that_takes_too_much_memory_is_ended_and_told_with_the_key_that_
 #[test]
 fn a_node_that_meets_a_compile_bomb_fails_that_step_and_lives() {
     let project = project("bomb", "[plugins]\ncompile_memory = \"96MiB\"\ncompile_time = \"20s\"\n");
-    project.write("plugins/bomb.wasm", bomb(1, 400_000));
+    project.write("plugins/bomb.wasm", bomb(1, 20_000));
     project.workflow("well", "steps:\n  a: { plugin: echo, with: { value: 1 } }\n");
     let mut node = project.serve();
     let bad = node.start_run("use");
@@ -109,7 +106,8 @@ fn the_process_that_compiles_can_open_nothing_and_ends_with_its_input() {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{text}"));
             line[name.len()..].split_whitespace().next().unwrap().to_owned()
         };
-        let bounds = ["Max open files", "Max core file size", "Max file size", "Max cpu time", "Max data size"].map(limit);
+        let bounds =
+            ["Max open files", "Max core file size", "Max file size", "Max cpu time", "Max data size"].map(limit);
         (bounds[0] == "3").then_some(bounds)
     });
     assert_eq!(bounds, ["3", "0", "0", "60", "536870912"]);

@@ -26,12 +26,10 @@ pub fn project(plugin: &str, config: &str) -> Project {
     project
 }
 
-/// What `plugin list` says of a plugin.
+/// What `plugin inspect` says of a plugin.
 #[track_caller]
-pub fn listed(project: &Project, name: &str) -> Value {
-    let list = project.run(&["plugin", "list", "--json"]).json();
-    let list = list.as_array().expect("a list").clone();
-    list.into_iter().find(|plugin| plugin["name"] == name).unwrap_or_else(|| panic!("{name} is not listed"))
+pub fn inspected(project: &Project, name: &str) -> Value {
+    project.run(&["plugin", "inspect", name, "--json"]).ok().json()
 }
 
 /// Names of the installed components.

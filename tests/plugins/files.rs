@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::{
-    component::{components, listed, project, variant},
+    component::{components, inspected, project, variant},
     support::Project,
 };
 
@@ -16,8 +16,8 @@ fn an_installed_plugin_runs_until_it_is_removed() {
     project.run(&["run", "use"]).ok();
     let lock = project.read("workflow.lock");
     assert!(lock.contains("[plugins.mine]\nsource = \"file:vendor/mine.wasm\""), "{lock}");
-    let inspected = project.run(&["plugin", "inspect", "mine", "--json"]).ok().json();
-    assert_eq!((&inspected["name"], &inspected["source"]), (&"echo".into(), &"file:vendor/mine.wasm".into()));
+    let about = inspected(&project, "mine");
+    assert_eq!((&about["name"], &about["source"]), (&"echo".into(), &"file:vendor/mine.wasm".into()));
     // The file is not needed any more.
     fs::remove_file(project.path("vendor/mine.wasm")).unwrap();
     project.run(&["run", "use"]).ok();
@@ -30,14 +30,18 @@ fn an_installed_plugin_runs_until_it_is_removed() {
 #[test]
 fn what_is_installed_hides_files_and_bundled_plugins_of_its_name() {
     let project = project("echo", "");
-    assert_eq!(listed(&project, "echo")["from"], "bundled");
+    assert_eq!(inspected(&project, "echo")["source"], "bundled");
     project.write("plugins/echo.wasm", variant("file"));
-    assert_eq!(listed(&project, "echo")["from"], "plugins/echo.wasm");
+    assert_eq!(inspected(&project, "echo")["source"], "plugins/echo.wasm");
     project.write("other.wasm", variant("installed"));
     project.run(&["plugin", "add", "other.wasm", "--name", "echo"]).ok();
-    assert_eq!(listed(&project, "echo")["from"], "file:other.wasm");
+    assert_eq!(inspected(&project, "echo")["source"], "file:other.wasm");
+    let list = project.run(&["plugin", "list", "--json"]).ok().json();
+    let lines: Vec<_> = list.as_array().unwrap().iter().filter(|plugin| plugin["name"] == "echo").collect();
+    assert_eq!(lines.len(), 1, "{list:#}");
+    assert_eq!((&lines[0]["from"], &lines[0]["signature"]), (&"file:other.wasm".into(), &serde_json::Value::Null));
     project.run(&["plugin", "remove", "echo"]).ok();
-    assert_eq!(listed(&project, "echo")["from"], "plugins/echo.wasm");
+    assert_eq!(inspected(&project, "echo")["source"], "plugins/echo.wasm");
 }
 
 #[test]
@@ -53,7 +57,7 @@ fn a_rollback_brings_the_earlier_component_back_without_its_source() {
     fs::remove_file(project.path("mine.wasm")).unwrap();
     for expected in [&digests[1], &digests[0]] {
         project.run(&["plugin", "rollback", "mine"]).ok().prints(&["is back"]);
-        assert_eq!(listed(&project, "mine")["digest"], *expected);
+        assert_eq!(inspected(&project, "mine")["digest"], *expected);
         project.run(&["run", "use"]).ok();
     }
     project.run(&["plugin", "rollback", "mine"]).exits(2).says(&["TS-0656"]);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::{
-    component::{components, listed, project, variant},
+    component::{components, inspected, project, variant},
     support::{
         Project,
         registry::{Door, Registry},
@@ -30,9 +30,9 @@ fn what_is_pushed_is_pulled_by_tag_and_by_digest_and_runs() {
     project.run(&["plugin", "add", &tagged]).ok().prints(&["line-stats 0.1.0 is installed"]);
     project.run(&["run", "use"]).ok();
     project.run(&["plugin", "add", &exact, "--name", "by-digest"]).ok();
-    let (by_tag, by_digest) = (listed(&project, "line-stats"), listed(&project, "by-digest"));
+    let (by_tag, by_digest) = (inspected(&project, "line-stats"), inspected(&project, "by-digest"));
     assert_eq!(by_tag["digest"], by_digest["digest"]);
-    assert_eq!(by_digest["from"], exact);
+    assert_eq!(by_digest["source"], exact);
     assert_eq!(components(&project).len(), 1, "one component, two names");
     project.run(&["plugin", "add", &tagged, "--name", "again"]).exits(2).says(&["TS-0658", "line-stats"]);
     let missing = registry.reference("acme/line-stats:2");
@@ -54,13 +54,13 @@ fn a_new_box_gets_what_the_lock_says_even_when_the_tag_has_moved() {
     second.run(&["run", "use"]).exits(1).says(&["TS-0603", "trackside plugin sync"]);
     second.run(&["plugin", "sync"]).ok().says(&["1 plugin fetched, 0 there"]);
     second.run(&["run", "use"]).ok();
-    assert_eq!(listed(&second, "line-stats")["digest"], listed(&first, "line-stats")["digest"]);
+    assert_eq!(inspected(&second, "line-stats")["digest"], inspected(&first, "line-stats")["digest"]);
     assert_eq!(second.read("workflow.lock"), first.read("workflow.lock"));
     second.run(&["plugin", "sync"]).ok().says(&["0 plugins fetched, 1 there"]);
 
     // The moved tag is an update for whoever asks for it, and there is a way back.
     first.run(&["plugin", "add", &reference]).ok();
-    assert_ne!(listed(&second, "line-stats")["digest"], listed(&first, "line-stats")["digest"]);
+    assert_ne!(inspected(&second, "line-stats")["digest"], inspected(&first, "line-stats")["digest"]);
     first.run(&["plugin", "rollback", "line-stats"]).ok();
     assert_eq!(first.read("workflow.lock"), second.read("workflow.lock"));
     first.run(&["run", "use"]).ok();
@@ -73,7 +73,7 @@ fn a_registry_whose_bytes_were_changed_installs_nothing() {
     let exact = push(&registry, &project, "one", "acme/line-stats:1");
     let reference = registry.reference("acme/line-stats:1");
     project.run(&["plugin", "add", &reference]).ok();
-    let component = listed(&project, "line-stats")["digest"].as_str().unwrap().to_owned();
+    let component = inspected(&project, "line-stats")["digest"].as_str().unwrap().to_owned();
     let manifest = exact.split_once('@').unwrap().1;
     project.run(&["plugin", "remove", "line-stats"]).ok();
     let lock = project.read("workflow.lock");

@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use crate::{
-    component::{listed, project, variant},
+    component::{inspected, project, variant},
     support::{
         Project,
         optional::not_run,
@@ -109,7 +109,10 @@ fn signatures_and_keys_of_openssl_count_and_openssl_takes_ours() {
     project.run(&["plugin", "keygen", "own-ed"]).ok();
     project.run(&["plugin", "sign", "mine.wasm", "--key", "own-ed.key"]).ok();
     openssl(root, &["base64", "-d", "-A", "-in", "mine.wasm.sig", "-out", "raw"]);
-    openssl(root, &["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "own-ed.pub", "-in", "mine.wasm", "-sigfile", "raw"]);
+    openssl(
+        root,
+        &["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "own-ed.pub", "-in", "mine.wasm", "-sigfile", "raw"],
+    );
 
     openssl(root, &["genpkey", "-algorithm", "RSA", "-out", "rsa.key"]);
     project.run(&["plugin", "sign", "mine.wasm", "--key", "rsa.key"]).exits(3).says(&["TS-0609", "neither"]);
@@ -148,7 +151,7 @@ fn a_signature_in_the_registry_counts_and_travels_with_the_lock() {
     second.write("workflow.lock", signer.read("workflow.lock"));
     second.run(&["plugin", "sync"]).ok();
     second.run(&["run", "use"]).ok();
-    assert_eq!(listed(&second, "mine")["signature"]["key"], "ops.pub");
+    assert_eq!(inspected(&second, "mine")["signature"]["key"], "ops.pub");
 
     // A signature for another manifest does not become one for this by being moved.
     signer.write("mine.wasm", variant("two"));

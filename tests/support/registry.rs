@@ -41,7 +41,8 @@ impl Registry {
     #[track_caller]
     pub fn start(what: &str, door: Door) -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let found = std::env::split_paths(&path).map(|folder| folder.join("docker-registry")).find(|path| path.is_file());
+        let found =
+            std::env::split_paths(&path).map(|folder| folder.join("docker-registry")).find(|path| path.is_file());
         let Some(program) = found else {
             not_run("registry", what, "no program docker-registry: apt-get install docker-registry");
             return None;
@@ -74,7 +75,10 @@ impl Registry {
         match self.door {
             Door::Open => format!("{table}plain_http = true\n"),
             Door::Password => {
-                format!("{table}plain_http = true\nusername = \"ops\"\npassword_file = \"{}\"\n", self.secret().display())
+                format!(
+                    "{table}plain_http = true\nusername = \"ops\"\npassword_file = \"{}\"\n",
+                    self.secret().display()
+                )
             }
             Door::Tls => format!("{table}ca = \"{}\"\n", self.folder.path().join("ca.pem").display()),
         }
@@ -139,7 +143,10 @@ pub fn private(path: &Path, text: &str) {
 fn certificates(folder: &Path) {
     fs::write(folder.join("extensions"), "subjectAltName=IP:127.0.0.1\n").unwrap();
     let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-    openssl(folder, &[&["req", "-x509"], &new[..], &["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca"]].concat());
+    openssl(
+        folder,
+        &[&["req", "-x509"], &new[..], &["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca"]].concat(),
+    );
     openssl(folder, &[&["req"], &new[..], &["-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=leaf"]].concat());
     let sign = ["x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
     openssl(folder, &[&sign[..], &["-out", "leaf.pem", "-extfile", "extensions"]].concat());

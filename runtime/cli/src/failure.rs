@@ -173,10 +173,10 @@ impl From<RegistryError> for Failure {
 impl From<InstallError> for Failure {
     fn from(error: InstallError) -> Self {
         match error {
-            InstallError::Unknown { .. } | InstallError::NoEarlier { .. } | InstallError::Name { .. } => Self::usage(error),
-            InstallError::Differs { .. } | InstallError::Gone { .. } => {
-                Self::Ended(Exit::Bad, error.to_string())
+            InstallError::Unknown { .. } | InstallError::NoEarlier { .. } | InstallError::Name { .. } => {
+                Self::usage(error)
             }
+            InstallError::Differs { .. } | InstallError::Gone { .. } => Self::Ended(Exit::Bad, error.to_string()),
             _ => Self::unable(error),
         }
     }

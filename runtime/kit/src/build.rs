@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -81,7 +82,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), KitError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        // As any file that a build makes: others may read it, unless the umask says no.
+        let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
@@ -105,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_the_command_makes_ends_up_in_dist() {
-        let folder = project("printf '\\\\000asm\\\\015\\\\000\\\\001\\\\000' > out.wasm");
+        let folder = project("printf '\\000asm\\015\\000\\001\\000' > out.wasm");
         let built = build(folder.path()).unwrap();
         assert_eq!((built.kind, built.size), (Kind::Component, 8));
         assert_eq!(fs::read(folder.path().join("dist/a.wasm")).unwrap().len(), 8);

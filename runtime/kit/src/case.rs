@@ -48,12 +48,6 @@ pub struct Case {
     /// The workflow's state before the call.
     #[serde(default)]
     pub workflow_state: BTreeMap<String, Value>,
-    /// Values of secrets by name.
-    #[serde(default)]
-    pub secrets: BTreeMap<String, String>,
-    /// The HTTP requests that the plugin makes, in this order, and what it is answered. Nothing goes out.
-    #[serde(default)]
-    pub http: Vec<Exchange>,
     /// Models by name: whatever goes in, this comes out.
     #[serde(default)]
     pub models: BTreeMap<String, FakeModel>,
@@ -104,50 +98,6 @@ pub struct Content {
     pub media_type: Option<String>,
 }
 
-/// A request that the plugin is expected to make, and the answer.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Exchange {
-    /// What is asked.
-    pub request: Request,
-    /// What comes back.
-    #[serde(default)]
-    pub response: Option<Response>,
-    /// Or why nothing comes back.
-    #[serde(default)]
-    pub error: Option<String>,
-}
-
-/// A request.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Request {
-    /// `GET`, `POST`, …
-    pub method: String,
-    /// The whole URL.
-    pub url: String,
-    /// Headers that must be among those sent.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// The body that must be sent: text, or anything else for JSON.
-    #[serde(default)]
-    pub body: Option<Value>,
-}
-
-/// An answer.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Response {
-    /// 200 and so on.
-    pub status: u16,
-    /// Headers.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// Text, or anything else for JSON.
-    #[serde(default)]
-    pub body: Option<Value>,
-}
-
 /// A model that always answers the same.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -187,9 +137,6 @@ pub struct Expect {
     /// Lines that must be in the log, in this order, others between them.
     #[serde(default)]
     pub logs: Vec<ExpectLog>,
-    /// Instructions that the guest may execute at most.
-    #[serde(default)]
-    pub max_fuel: Option<u64>,
     /// Memory that the guest may use at most.
     #[serde(default)]
     pub max_memory: Option<trackside_spec::ByteSize>,

@@ -151,7 +151,8 @@ impl PluginSources {
         if found != wanted {
             return Err(PluginProblem::Changed { name: name.to_owned(), file, found, wanted });
         }
-        let proofs: Vec<Proof> = self.installed.receipt(&wanted).and_then(|receipt| receipt.proof).into_iter().collect();
+        let proofs: Vec<Proof> =
+            self.installed.receipt(&wanted).and_then(|receipt| receipt.proof).into_iter().collect();
         let verdict = self.judge(name, &bytes, &wanted, &proofs)?;
         let origin = PluginOrigin::Installed(Box::new(locked.clone()));
         Ok(FoundPlugin { bytes: bytes.into(), origin, verdict: Some(verdict) })

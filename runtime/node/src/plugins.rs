@@ -205,7 +205,8 @@ pub fn compiling(project: &Project, settings: SandboxSettings) -> SandboxSetting
 fn compile_threads() -> usize {
     const ENOUGH_KIB: u64 = 3 << 20;
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let total =
+        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     if total.is_none_or(|total| total < ENOUGH_KIB) {
         return 1;
     }

@@ -91,7 +91,13 @@ impl Project {
             Err(error) => return Err(ProjectError::Unreadable { path: file, reason: error.to_string() }),
         };
         let config = load_node_config("trackside.toml", &text).map_err(ProjectError::Config)?;
-        let mut project = Self { root, config: Arc::new(config), workflows: BTreeMap::new(), problems: Vec::new(), compile_program: None };
+        let mut project = Self {
+            root,
+            config: Arc::new(config),
+            workflows: BTreeMap::new(),
+            problems: Vec::new(),
+            compile_program: None,
+        };
         project.read_workflows()?;
         Ok(project)
     }

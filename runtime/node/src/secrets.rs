@@ -20,13 +20,13 @@ const SHORTEST: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretProblem {
     /// The config does not know it.
-    #[error("[TS-0641] there is no secret `{name}` on this box: add [secrets.{name}] to trackside.toml")]
+    #[error("[TS-0661] there is no secret `{name}` on this box: add [secrets.{name}] to trackside.toml")]
     Unknown {
         /// Its name.
         name: String,
     },
     /// What holds it is not there, or cannot be read.
-    #[error("[TS-0642] the secret `{name}` cannot be read from {source_of}: {reason}")]
+    #[error("[TS-0662] the secret `{name}` cannot be read from {source_of}: {reason}")]
     Unreadable {
         /// Its name.
         name: String,
@@ -36,7 +36,7 @@ pub enum SecretProblem {
         reason: String,
     },
     /// Others can read it.
-    #[error("[TS-0643] the secret `{name}` will not be used: others may read {file} (mode {mode:03o}); run: chmod 600 {file}", file = file.display())]
+    #[error("[TS-0663] the secret `{name}` will not be used: others may read {file} (mode {mode:03o}); run: chmod 600 {file}", file = file.display())]
     Exposed {
         /// Its name.
         name: String,
@@ -46,7 +46,7 @@ pub enum SecretProblem {
         mode: u32,
     },
     /// It is no usable value.
-    #[error("[TS-0644] the secret `{name}` has {length} bytes: it must have between {SHORTEST} and {LARGEST}")]
+    #[error("[TS-0664] the secret `{name}` has {length} bytes: it must have between {SHORTEST} and {LARGEST}")]
     Length {
         /// Its name.
         name: String,
@@ -150,7 +150,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for mode in [0o640, 0o604, 0o666] {
             let problem = read(&file(folder.path(), b"s3cr3t", mode), folder.path(), "pw").unwrap_err().to_string();
-            assert!(problem.contains("TS-0643") && problem.contains("chmod 600"), "{problem}");
+            assert!(problem.contains("TS-0663") && problem.contains("chmod 600"), "{problem}");
             assert!(!problem.contains("s3cr3t"));
         }
     }
@@ -158,14 +158,14 @@ mod tests {
     #[test]
     fn a_value_that_is_too_long_too_short_or_not_there_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        for (text, code) in [(vec![b'x'; 3], "TS-0644"), (vec![b'x'; 70_000], "TS-0644"), (b"\n".to_vec(), "TS-0644")] {
+        for (text, code) in [(vec![b'x'; 3], "TS-0664"), (vec![b'x'; 70_000], "TS-0664"), (b"\n".to_vec(), "TS-0664")] {
             let problem = read(&file(folder.path(), &text, 0o600), folder.path(), "pw").unwrap_err();
             assert!(problem.to_string().contains(code), "{problem}");
         }
         let config = file(folder.path(), b"s3cr3t", 0o600);
-        assert!(read(&config, folder.path(), "other").unwrap_err().to_string().contains("TS-0641"));
+        assert!(read(&config, folder.path(), "other").unwrap_err().to_string().contains("TS-0661"));
         fs::remove_file(folder.path().join("pw.txt")).unwrap();
-        assert!(read(&config, folder.path(), "pw").unwrap_err().to_string().contains("TS-0642"));
+        assert!(read(&config, folder.path(), "pw").unwrap_err().to_string().contains("TS-0662"));
         fs::create_dir(folder.path().join("pw.txt")).unwrap();
         assert!(read(&config, folder.path(), "pw").unwrap_err().to_string().contains("not a regular file"));
     }

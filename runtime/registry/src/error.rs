@@ -32,7 +32,7 @@ pub enum RegistryError {
         reason: String,
     },
     /// No such thing there.
-    #[error("[TS-0644] {host} has no {what}; correct the reference, or push it there first")]
+    #[error("[TS-0644] {what} is not in {host}; correct the reference, or push it there first")]
     NotFound {
         /// The registry.
         host: String,
@@ -87,7 +87,9 @@ pub enum RegistryError {
         limit: u64,
     },
     /// A manifest of something else.
-    #[error("[TS-0649] {what} is no WebAssembly component: {reason}; a plugin is pushed with `trackside plugin push`, wkg or oras")]
+    #[error(
+        "[TS-0649] {what} is no WebAssembly component: {reason}; a plugin is pushed with `trackside plugin push`, wkg or oras"
+    )]
     NotAComponent {
         /// The reference.
         what: String,
@@ -172,7 +174,9 @@ pub enum InstallError {
         digest: Digest,
     },
     /// No name for a plugin.
-    #[error("[TS-0658] `{name}` can not be a plugin's name: lower-case letters, digits and `-`; choose one with --name")]
+    #[error(
+        "[TS-0658] `{name}` can not be a plugin's name: lower-case letters, digits and `-`; choose one with --name"
+    )]
     Name {
         /// The name.
         name: String,

@@ -124,7 +124,11 @@ fn a_token_is_fetched_with_the_password_and_used_for_the_rest() {
         if asked.authorization.as_deref() != Some("Bearer t0k3n") {
             return answer("401 Unauthorized", &[("WWW-Authenticate", &realm)], b"");
         }
-        answer("200 OK", &[], if asked.line.contains("/manifests/") { honest_manifest() } else { WASM.to_vec() }.as_slice())
+        answer(
+            "200 OK",
+            &[],
+            if asked.line.contains("/manifests/") { honest_manifest() } else { WASM.to_vec() }.as_slice(),
+        )
     });
     let access = Access { plain_http: true, ..ops() };
     let client = Client::new(&registry.host, access, vec![registry.host.clone(), tokens.host.clone()]).unwrap();
@@ -202,7 +206,11 @@ fn an_upload_goes_to_the_registry_and_to_nobody_else() {
 #[test]
 fn other_bytes_than_were_asked_for_are_not_taken() {
     let blob = Server::start(|asked| {
-        answer("200 OK", &[], if asked.line.contains("/manifests/") { honest_manifest() } else { b"\0asm\r\0\x02\0".to_vec() }.as_slice())
+        answer(
+            "200 OK",
+            &[],
+            if asked.line.contains("/manifests/") { honest_manifest() } else { b"\0asm\r\0\x02\0".to_vec() }.as_slice(),
+        )
     });
     assert!(matches!(blob.pull(Access::default(), "a:1"), Err(RegistryError::Digest { .. })));
     let wanted = Digest::of(b"something else");
@@ -274,13 +282,18 @@ fn nonsense_is_an_error_and_never_a_panic() {
         answer("401 Unauthorized", &[("WWW-Authenticate", "Bearer realm=\"http://[::\",x=\"\\")], b""),
         answer("401 Unauthorized", &[("WWW-Authenticate", "Negotiate")], b""),
         answer("204 No Content", &[], b""),
-        answer("200 OK", &[], b"{\"schemaVersion\":2,\"layers\":[{\"mediaType\":\"a\",\"digest\":\"sha256:x\",\"size\":1}]}"),
+        answer(
+            "200 OK",
+            &[],
+            b"{\"schemaVersion\":2,\"layers\":[{\"mediaType\":\"a\",\"digest\":\"sha256:x\",\"size\":1}]}",
+        ),
         answer("200 OK", &[], b"{\"schemaVersion\":2,\"layers\":{}}"),
         answer("200 OK", &[], b"null"),
         answer("200 OK", &[("Docker-Content-Digest", "md5:0")], b"[]"),
     ];
     // Pieces of good answers with one byte changed.
-    let good = answer("200 OK", &[("Docker-Content-Digest", &Digest::of(&honest_manifest()).to_string())], &honest_manifest());
+    let good =
+        answer("200 OK", &[("Docker-Content-Digest", &Digest::of(&honest_manifest()).to_string())], &honest_manifest());
     pieces.extend((0..good.len()).step_by(7).map(|place| {
         let mut bad = good.clone();
         bad[place] ^= 0x15;

@@ -26,15 +26,17 @@ use crate::{call::StepCall, host_api::StepHost, store_data::CallData};
 
 /// Fine enough for timeouts, too coarse to time the processor.
 const REAL_STEP: u64 = 1_000_000;
+/// What the monotonic clock shows when a call begins. Not zero, which Go's runtime takes for a broken clock.
+const START: u64 = 1_000_000_000;
 /// What a look at the logical clock moves it by, in nanoseconds.
 const LOGICAL_STEP: u64 = 1_000;
 
 /// The clocks of one call. Clones share the time.
 #[derive(Clone)]
 pub(crate) enum Clocks {
-    /// Granted: the host's wall clock, and milliseconds since the call began.
+    /// Granted: the host's wall clock, and whole milliseconds since the call began.
     Real { host: Arc<dyn StepHost>, begin: Instant },
-    /// The run's time in Unix milliseconds, and nanoseconds that the guest has made pass.
+    /// The run's time in Unix milliseconds, and the reading that the guest's looks and sleeps have made.
     Logical { unix_ms: u64, passed: Arc<AtomicU64> },
 }
 
@@ -43,7 +45,7 @@ impl Clocks {
         if granted {
             Self::Real { host: host.clone(), begin }
         } else {
-            Self::Logical { unix_ms: call.logical_time_ms, passed: Arc::default() }
+            Self::Logical { unix_ms: call.logical_time_ms, passed: Arc::new(AtomicU64::new(START)) }
         }
     }
 
@@ -51,7 +53,8 @@ impl Clocks {
     fn monotonic(&self) -> u64 {
         match self {
             Self::Real { begin, .. } => {
-                u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_mul(REAL_STEP)
+                let passed = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+                passed.saturating_mul(REAL_STEP).saturating_add(START)
             }
             // Wraps after 584 years of looking.
             Self::Logical { passed, .. } => passed.fetch_add(LOGICAL_STEP, Ordering::Relaxed),
@@ -168,7 +171,7 @@ mod tests {
         let clocks = logical();
         assert_eq!(HostWallClock::now(&clocks), Duration::from_millis(1_700_000_000_000));
         let looks: Vec<u64> = (0..3).map(|_| clocks.monotonic()).collect();
-        assert_eq!(looks, [0, LOGICAL_STEP, 2 * LOGICAL_STEP]);
+        assert_eq!(looks, [START, START + LOGICAL_STEP, START + 2 * LOGICAL_STEP]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let at = clocks.monotonic() + 5_000_000;

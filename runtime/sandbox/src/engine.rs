@@ -257,14 +257,15 @@ pub(crate) fn config(layout: Layout, parallel: bool, counts: bool) -> Config {
     } else {
         config.memory_reservation(slots::RESERVATION);
     }
-    // Proposals that no supported guest language needs; each was the subject of advisories.
+    // Proposals that no supported guest language needs are off; each was the subject of advisories.
     config
         .wasm_gc(false)
         .wasm_function_references(false)
         .wasm_exceptions(false)
         .wasm_threads(false)
         .wasm_memory64(false)
-        .wasm_tail_call(false)
+        // QuickJS is built with it.
+        .wasm_tail_call(true)
         .wasm_relaxed_simd(false)
         // Not for guests, whose modules may have one memory each: the code that wasmtime makes to connect the parts of a
         // component has several, and without this its compiler panics.

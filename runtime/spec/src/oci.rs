@@ -28,7 +28,9 @@ pub struct OciReference {
 
 /// Why a text is not an [`OciReference`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no reference to a registry: {reason}; write oci://host/repository:tag or oci://host/repository@sha256:…")]
+#[error(
+    "{text:?} is no reference to a registry: {reason}; write oci://host/repository:tag or oci://host/repository@sha256:…"
+)]
 pub struct ReferenceError {
     text: String,
     reason: &'static str,

@@ -111,6 +111,62 @@ trackside.toml:2:8: error[TS-0103]: this is no file: it is empty
   |        ^^"##,
     },
     Case {
+        name: "plugins_and_registries",
+        text: r##"[plugins]
+keys = ["a.pub", ""]
+compile_memory = "1MiB"
+compile_time = "2h"
+[registries."http://x"]
+plain_http = true
+[registries."a.example"]
+username = "a:b"
+[registries."b.example:5000"]
+username = "ops"
+password_file = "p"
+credential = "a b"
+plain_http = true
+ca = "x"
+"##,
+        error: r##"trackside.toml:2:18: error[TS-0103]: this is no file: it is empty
+2 | keys = ["a.pub", ""]
+  |                  ^^
+trackside.toml:3:18: error[TS-0103]: between 64MiB and 64GiB
+3 | compile_memory = "1MiB"
+  |                  ^^^^^^
+trackside.toml:4:16: error[TS-0103]: between 1s and 1h
+4 | compile_time = "2h"
+  |                ^^^^
+trackside.toml:5:13: error[TS-0103]: a registry's name is its host, with the port if there is one
+5 | [registries."http://x"]
+  |             ^^^^^^^^^^
+  = help: [registries."registry.example:5000"]
+trackside.toml:7:1: error[TS-0110]: `username` and a password (`password_file` or `credential`) belong together
+7 | [registries."a.example"]
+  | ^^^^^^^^^^^^^^^^^^^^^^^^
+trackside.toml:8:12: error[TS-0103]: a user's name has no `:` and no control characters
+8 | username = "a:b"
+  |            ^^^^^
+trackside.toml:12:14: error[TS-0103]: a credential's name is made of letters, digits, `.`, `_` and `-`, at most 64
+12 | credential = "a b"
+   |              ^^^^^
+trackside.toml:12:14: error[TS-0110]: one place for the password is enough: `password_file` or `credential`
+12 | credential = "a b"
+   |              ^^^^^
+trackside.toml:14:6: error[TS-0110]: without TLS there are no certificates
+14 | ca = "x"
+   |      ^^^"##,
+    },
+    Case {
+        name: "a_signature_without_a_key",
+        text: r##"[plugins]
+require_signature = true
+"##,
+        error: r##"trackside.toml:2:21: error[TS-0110]: a signature is required, but no key is given that it could be checked with
+2 | require_signature = true
+  |                     ^^^^
+  = help: keys = ["keys/ops.pub"]"##,
+    },
+    Case {
         name: "policy",
         text: r##"[node]
 data = "workflows"

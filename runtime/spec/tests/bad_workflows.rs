@@ -270,8 +270,9 @@ steps:
   a: { plugin: My/Plugin }
   b: { plugin: "${params.p}" }
   c: { model: "x@prod", inputs: { x: [1] } }
+  d: { plugin: "oci://ghcr.io/acme/line-stats" }
 "##,
-        error: r##"w.yaml:4:16: error[TS-0103]: a plugin is a name (lower-case letters, digits and `-`) or a path that ends in .wasm
+        error: r##"w.yaml:4:16: error[TS-0103]: a plugin is a name (lower-case letters, digits and `-`), a reference (oci://…) or a path that ends in .wasm
 4 |   a: { plugin: My/Plugin }
   |                ^^^^^^^^^
 w.yaml:5:16: error[TS-0103]: this is no plugin: it must be fixed: expressions are not possible here
@@ -279,7 +280,10 @@ w.yaml:5:16: error[TS-0103]: this is no plugin: it must be fixed: expressions ar
   |                ^^^^^^^^^^^^^^
 w.yaml:6:15: error[TS-0103]: a model is a name from [models] in trackside.toml or a path that ends in .onnx
 6 |   c: { model: "x@prod", inputs: { x: [1] } }
-  |               ^^^^^^^^"##,
+  |               ^^^^^^^^
+w.yaml:7:16: error[TS-0103]: "oci://ghcr.io/acme/line-stats" is no reference to a registry: it has no tag and no digest; write oci://host/repository:tag or oci://host/repository@sha256:…
+7 |   d: { plugin: "oci://ghcr.io/acme/line-stats" }
+  |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"##,
     },
     Case {
         name: "unknown_needs",
@@ -448,7 +452,7 @@ finally:
         error: r##"w.yaml:6:27: error[TS-0102]: there is no key `needs` here
 6 |   failed: { plugin: echo, needs: [a] }
   |                           ^^^^^
-  = help: known here: plugin, model, with, inputs, retry, timeout, limits, allow
+  = help: known here: plugin, model, with, command, inputs, retry, timeout, limits, allow
 w.yaml:7:3: error[TS-0102]: there is no key `done` here
 7 |   done: { plugin: echo }
   |   ^^^^

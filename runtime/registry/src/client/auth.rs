@@ -39,7 +39,8 @@ impl Challenge {
             let (parameters, next) = parameters(after);
             match scheme.to_ascii_lowercase().as_str() {
                 "bearer" => {
-                    let get = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+                    let get =
+                        |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
                     if let Some(realm) = get("realm") {
                         return Some(Self::Bearer { realm, service: get("service"), scope: get("scope") });
                     }
@@ -60,7 +61,9 @@ fn parameters(mut text: &str) -> (Vec<(String, String)>, &str) {
         text = text.trim_start_matches([' ', ',']);
         let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(text.len());
         let (key, after) = text.split_at(end);
-        let Some(value) = after.trim_start().strip_prefix('=').filter(|_| !key.is_empty()) else { return (found, text) };
+        let Some(value) = after.trim_start().strip_prefix('=').filter(|_| !key.is_empty()) else {
+            return (found, text);
+        };
         let value = value.trim_start();
         let (value, rest) = match value.strip_prefix('"') {
             Some(quoted) => unquote(quoted),
@@ -132,9 +135,17 @@ mod tests {
 
     #[test]
     fn rubbish_is_no_challenge_and_no_endless_loop() {
-        for header in
-            ["", ",,,", "Bearer", "Bearer realm", "Negotiate abc==", "=", "Bearer =\"", "Bearer realm=\"a\\", "\" \" \""]
-        {
+        for header in [
+            "",
+            ",,,",
+            "Bearer",
+            "Bearer realm",
+            "Negotiate abc==",
+            "=",
+            "Bearer =\"",
+            "Bearer realm=\"a\\",
+            "\" \" \"",
+        ] {
             let _ = Challenge::parse(header);
         }
         assert_eq!(Challenge::parse("Bearer service=\"x\""), None);

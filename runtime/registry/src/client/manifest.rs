@@ -72,7 +72,8 @@ impl Manifest {
         if bytes.len() as u64 > LIMIT {
             return Err(format!("its manifest is larger than {LIMIT} bytes"));
         }
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| format!("its manifest can not be read: {error}"))?;
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| format!("its manifest can not be read: {error}"))?;
         let media_type = manifest.media_type.as_deref().unwrap_or(OCI_MANIFEST);
         if media_type == OCI_INDEX || media_type == DOCKER_LIST {
             return Err("it is an index of several manifests; name one of them by its digest".to_owned());
@@ -92,7 +93,8 @@ impl Manifest {
         match (typed.next(), typed.next(), self.layers.as_slice()) {
             (Some(layer), None, _) => Ok(layer),
             (Some(_), Some(_), _) => Err("it has several WebAssembly layers".to_owned()),
-            // A plain artifact: one file of whatever type its pusher gave it. What it is shows when it is loaded.
+            // A plain artifact: one file of whatever type its pusher gave it; oras calls everything a tar that it is told
+            // nothing about. What it is shows when it is loaded.
             (None, _, [layer]) if !is_packed(&layer.media_type) => Ok(layer),
             (None, _, [layer]) => {
                 let kind = crate::error::one_line(&layer.media_type);
@@ -103,9 +105,9 @@ impl Manifest {
     }
 }
 
-/// Whether a layer of this type is an archive.
+/// Whether a layer of this type is compressed.
 fn is_packed(media_type: &str) -> bool {
-    ["tar", "gzip", "zstd"].iter().any(|mark| media_type.contains(mark))
+    ["gzip", "zstd"].iter().any(|mark| media_type.contains(mark))
 }
 
 /// The config of a component as the OCI layout for WebAssembly has it.
@@ -153,7 +155,12 @@ mod tests {
 
     #[test]
     fn the_layer_of_every_usual_layout_is_found() {
-        for types in [&["application/wasm"][..], &["application/wasm", "text/plain"], &["application/octet-stream"]] {
+        for types in [
+            &["application/wasm"][..],
+            &["application/wasm", "text/plain"],
+            &["application/octet-stream"],
+            &["application/vnd.oci.image.layer.v1.tar"],
+        ] {
             assert_eq!(component(&layers(types)).unwrap(), types[0]);
         }
     }
@@ -166,7 +173,10 @@ mod tests {
             (layers(&["application/wasm", "application/wasm"]), "several"),
             (layers(&[]), "0 layers"),
             (layers(&["a/b"; 65]), "65 layers"),
-            (serde_json::to_vec(&json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] })).unwrap(), "index"),
+            (
+                serde_json::to_vec(&json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] })).unwrap(),
+                "index",
+            ),
             (serde_json::to_vec(&json!({ "schemaVersion": 1, "fsLayers": [] })).unwrap(), "another kind"),
             (b"<html>".to_vec(), "can not be read"),
         ];

@@ -45,15 +45,6 @@ impl Client {
         Ok(Component { manifest: bytes, manifest_digest, bytes: component, digest: layer.digest })
     }
 
-    /// Pulls a component by its own digest, without a manifest.
-    ///
-    /// # Errors
-    /// Any [`RegistryError`].
-    pub async fn pull_blob(&self, repository: &str, digest: Digest, size: u64) -> Result<Vec<u8>, RegistryError> {
-        let blob = Blob { media_type: String::new(), digest, size, annotations: Default::default() };
-        self.blob(repository, &blob, LIMIT).await
-    }
-
     /// The signatures of a component in cosign's layout: the tag `sha256-HEX.sig` of its manifest. Nothing about them is
     /// checked but their digests.
     ///
@@ -85,8 +76,8 @@ impl Client {
             Err(RegistryError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let manifest = Manifest::parse(&bytes)
-            .map_err(|reason| self.malformed(&format!("the signatures of {signed}"), reason))?;
+        let manifest =
+            Manifest::parse(&bytes).map_err(|reason| self.malformed(&format!("the signatures of {signed}"), reason))?;
         Ok(Some((bytes, manifest)))
     }
 

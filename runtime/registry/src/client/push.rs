@@ -75,11 +75,8 @@ impl Client {
         }
         let digests: Vec<Digest> = layers.iter().map(|layer| layer.digest).collect();
         let config = json(&signature_config(&digests));
-        let manifest = Manifest::new(
-            Blob::of("application/vnd.oci.image.config.v1+json", &config),
-            layers,
-            BTreeMap::default(),
-        );
+        let manifest =
+            Manifest::new(Blob::of("application/vnd.oci.image.config.v1+json", &config), layers, BTreeMap::default());
         self.put_blob(repository, payload).await?;
         self.put_blob(repository, config).await?;
         self.put_manifest(repository, &format!("sha256-{}.sig", signed.hex()), json(&manifest)).await
@@ -131,9 +128,8 @@ impl Client {
         let wanted = Digest::of(&bytes);
         let what = format!("the manifest {repository}:{name}");
         let target = self.origin.at(format!("/v2/{repository}/manifests/{name}"));
-        let put = Ask::new(Method::PUT, target, &what)
-            .header(header::CONTENT_TYPE, OCI_MANIFEST)
-            .body(Bytes::from(bytes));
+        let put =
+            Ask::new(Method::PUT, target, &what).header(header::CONTENT_TYPE, OCI_MANIFEST).body(Bytes::from(bytes));
         let answer = self.ask(&put).await?;
         if answer.head.status != StatusCode::CREATED {
             return Err(self.failure(answer, &what).await);

@@ -163,7 +163,8 @@ impl Client {
         let given = ask.headers.iter().map(|(name, value)| (name.clone(), value.as_str()));
         let permission = permission.map(|value| (header::AUTHORIZATION, value));
         for (name, value) in own.into_iter().chain(given).chain(permission) {
-            let value = value.parse().map_err(|_| self.malformed(ask.what, format!("header {name} has no such value")))?;
+            let value =
+                value.parse().map_err(|_| self.malformed(ask.what, format!("header {name} has no such value")))?;
             request.headers_mut().insert(name, value);
         }
         tracing::debug!(method = %ask.method, url = ask.target.shown(), "asking the registry");
@@ -181,7 +182,8 @@ impl Client {
             None => Err(self.malformed(what, "it asks for no kind of permission that we know (Basic, Bearer)")),
             Some(Challenge::Basic) => auth::basic(&self.access).ok_or_else(nobody),
             Some(Challenge::Bearer { realm, service, scope }) => {
-                let mut target = Target::parse(&realm).ok_or_else(|| self.malformed(what, "its token server has no address"))?;
+                let mut target =
+                    Target::parse(&realm).ok_or_else(|| self.malformed(what, "its token server has no address"))?;
                 if !self.may_speak(&target.origin) {
                     return Err(RegistryError::Redirect {
                         host: self.host.clone(),
@@ -200,7 +202,9 @@ impl Client {
                 let answer = self.send(&ask, auth::basic(&self.access).as_deref()).await?;
                 match answer.head.status {
                     StatusCode::OK => {}
-                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.access.user.is_none() => return Err(nobody()),
+                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.access.user.is_none() => {
+                        return Err(nobody());
+                    }
                     _ => return Err(self.failure(answer, &what).await),
                 }
                 let body = answer.bytes(SMALL).await?;

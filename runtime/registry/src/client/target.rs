@@ -129,7 +129,9 @@ mod tests {
         let here = Target::parse("https://r.example/v2/x").unwrap();
         assert_eq!(here.join("/a?b=c#d").unwrap(), here.origin.at("/a?b=c"));
         assert_eq!(here.join("https://cdn.example:444/z").unwrap().origin.authority(), "cdn.example:444");
-        for bad in ["", "//evil.example/x", "x", "ftp://a/b", "https://user:pw@a/b", "https:///b", "https://a:/b", "/a b"] {
+        for bad in
+            ["", "//evil.example/x", "x", "ftp://a/b", "https://user:pw@a/b", "https:///b", "https://a:/b", "/a b"]
+        {
             assert_eq!(here.join(bad), None, "{bad:?}");
         }
         assert_eq!(here.join(&format!("/{}", "x".repeat(10_000))), None);

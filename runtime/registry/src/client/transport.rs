@@ -65,8 +65,7 @@ pub(super) async fn send(
     what: &str,
 ) -> Result<Answer, RegistryError> {
     let host = target.origin.authority();
-    let malformed =
-        |reason: String| RegistryError::Malformed { host: host.clone(), what: what.to_owned(), reason };
+    let malformed = |reason: String| RegistryError::Malformed { host: host.clone(), what: what.to_owned(), reason };
     *request.uri_mut() = target.path.parse().map_err(|_| malformed("its address is none".to_owned()))?;
     let value = host.parse().map_err(|_| malformed("its host is none".to_owned()))?;
     request.headers_mut().insert(header::HOST, value);
@@ -87,8 +86,7 @@ pub(super) async fn send(
     };
     // A body that is sent takes its time too.
     let patience = HEAD + Duration::from_secs(request_bytes / SLOWEST);
-    let (response, connection) =
-        timeout(patience, exchange).await.map_err(|_| slow(patience))?.map_err(unreachable)?;
+    let (response, connection) = timeout(patience, exchange).await.map_err(|_| slow(patience))?.map_err(unreachable)?;
     let (head, body) = response.into_parts();
     Ok(Answer { head, body, host, what: what.to_owned(), _connection: connection })
 }

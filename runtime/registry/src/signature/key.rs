@@ -149,10 +149,13 @@ impl SigningKey {
     pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
         let has = |mark: &[u8]| pem.windows(mark.len()).any(|window| window == mark);
         if has(b"ENCRYPTED") {
-            return Err("it is encrypted; give an unencrypted PKCS#8 key (openssl pkcs8 -in KEY -out KEY.plain)".to_owned());
+            return Err(
+                "it is encrypted; give an unencrypted PKCS#8 key (openssl pkcs8 -in KEY -out KEY.plain)".to_owned()
+            );
         }
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| {
-            "it holds no `-----BEGIN PRIVATE KEY-----` (PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`".to_owned()
+            "it holds no `-----BEGIN PRIVATE KEY-----` (PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`"
+                .to_owned()
         })?;
         let random = SystemRandom::new();
         let der = der.secret_pkcs8_der();
@@ -204,7 +207,8 @@ impl SigningKey {
         Ok(STANDARD.encode(match &self.pair {
             Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
             Pair::P256(pair) => {
-                let signed = pair.sign(&self.random, message).map_err(|_| "the system gives no randomness".to_owned())?;
+                let signed =
+                    pair.sign(&self.random, message).map_err(|_| "the system gives no randomness".to_owned())?;
                 signed.as_ref().to_vec()
             }
         }))
@@ -286,7 +290,8 @@ mod tests {
             let error = PublicKey::from_pem(text.as_bytes()).unwrap_err();
             assert!(error.contains(words), "{error}");
         }
-        let encrypted = "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n";
+        let encrypted =
+            "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n";
         assert!(SigningKey::from_pem(encrypted.as_bytes()).unwrap_err().contains("encrypted"));
         let legacy = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
         assert!(SigningKey::from_pem(legacy.as_bytes()).unwrap_err().contains("PKCS#8"));

@@ -49,7 +49,9 @@ impl Keyring {
             return Verdict::NotSigned("there is no signature".to_owned());
         }
         if self.keys.is_empty() {
-            return Verdict::NotSigned("there is a signature, but [plugins] keys names no key to check it with".to_owned());
+            return Verdict::NotSigned(
+                "there is a signature, but [plugins] keys names no key to check it with".to_owned(),
+            );
         }
         let mut doubt = None;
         for proof in proofs {

@@ -114,8 +114,9 @@ mod tests {
         let key = key(Algorithm::Ed25519);
         let digest = Digest::of(b"x");
         let manifest = manifest(&digest);
-        let document =
-            String::from_utf8(payload("a", &Digest::of(&manifest))).unwrap().replace("container image", "atomic container");
+        let document = String::from_utf8(payload("a", &Digest::of(&manifest)))
+            .unwrap()
+            .replace("container image", "atomic container");
         let signature = key.sign_base64(document.as_bytes()).unwrap();
         let proof = Proof::cosign(&signature, document.as_bytes(), &manifest);
         assert!(proof.is_by(&key.public(), b"x", &digest).unwrap_err().contains("atomic"));

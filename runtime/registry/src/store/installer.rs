@@ -47,7 +47,13 @@ impl Installer {
     pub fn open(root: &Path, data_dir: &Path) -> Result<Self, InstallError> {
         let installed = Installed::new(data_dir);
         let folder = installed.folder().to_owned();
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(InstallError::io("make", &folder))?;
+        fs::create_dir_all(data_dir).map_err(InstallError::io("make", data_dir))?;
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(InstallError::io("make", &folder)(error));
+            }
+            _ => {}
+        }
         let file = folder.join(".busy");
         let busy = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&file);
         let busy = busy.map_err(InstallError::io("open", &file))?;
@@ -56,8 +62,7 @@ impl Installer {
             error => InstallError::io("lock", &file)(error.into()),
         })?;
         let found = Lock::read(root)?;
-        let installer =
-            Self { root: root.to_owned(), installed, lock: found.clone().unwrap_or_default(), _busy: busy };
+        let installer = Self { root: root.to_owned(), installed, lock: found.clone().unwrap_or_default(), _busy: busy };
         for folder in [root, &folder] {
             durable::sweep(folder).map_err(InstallError::io("clear", folder))?;
         }
@@ -106,7 +111,12 @@ impl Installer {
         if !self.installed.is_whole(&digest) {
             durable::write(&component, bytes, 0o400).map_err(InstallError::io("write", &component))?;
         }
-        let text = serde_json::to_vec_pretty(receipt).map_err(|error| io::Error::other(error.to_string()));
+        let mut receipt = receipt.clone();
+        if receipt.proof.is_none() {
+            // The same component from another place does not lose the signature that it has.
+            receipt.proof = self.installed.receipt(&digest).and_then(|known| known.proof);
+        }
+        let text = serde_json::to_vec_pretty(&receipt).map_err(|error| io::Error::other(error.to_string()));
         let text = text.map_err(InstallError::io("write", &known))?;
         durable::write(&known, &text, 0o600).map_err(InstallError::io("write", &known))
     }
@@ -297,6 +307,19 @@ mod tests {
         fs::write(place.folder.path().join(LOCK_FILE), "version = 1\n[plugins.a]\n").unwrap();
         assert!(matches!(place.open(), Err(InstallError::Lock(_))));
         assert_eq!(place.components().len(), 1);
+    }
+
+    #[test]
+    fn a_component_keeps_its_signature_when_it_is_installed_from_elsewhere_too() {
+        let place = Box::new();
+        let mut installer = place.open().unwrap();
+        let digest = Digest::of(b"one");
+        install(&mut installer, "a", b"one").unwrap();
+        let proof = crate::signature::Proof::detached("QUJD");
+        let receipt = Receipt { proof: proof.clone(), ..installer.installed().receipt(&digest).unwrap() };
+        installer.place(digest, b"one", &receipt).unwrap();
+        install(&mut installer, "b", b"one").unwrap();
+        assert_eq!(installer.installed().receipt(&digest).unwrap().proof, proof);
     }
 
     #[test]

@@ -81,7 +81,9 @@ impl FromStr for Source {
         match text.strip_prefix("file:") {
             Some(path) if !path.is_empty() && !path.contains(char::is_control) => Ok(Self::File(path.to_owned())),
             Some(_) => Err(format!("{text:?} names no file")),
-            None => text.parse().map(Self::Registry).map_err(|error: trackside_spec::oci::ReferenceError| error.to_string()),
+            None => {
+                text.parse().map(Self::Registry).map_err(|error: trackside_spec::oci::ReferenceError| error.to_string())
+            }
         }
     }
 }
@@ -159,7 +161,8 @@ impl Lock {
 
     /// Its text.
     pub(super) fn to_text(&self) -> Result<String, LockError> {
-        let body = toml::to_string(self).map_err(|error| LockError { reason: format!("cannot be written: {error}") })?;
+        let body =
+            toml::to_string(self).map_err(|error| LockError { reason: format!("cannot be written: {error}") })?;
         Ok(format!("{HEAD}{body}"))
     }
 

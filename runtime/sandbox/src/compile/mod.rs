@@ -27,7 +27,10 @@ pub(crate) fn compile(shared: &Shared, wasm: &[u8], is_module: bool, name: &str)
             Err(parent::Failure::Load(error)) => return Err(error),
             Err(parent::Failure::NotStarted(error)) => {
                 let program = worker.program.display();
-                tracing::warn!(plugin = name, "compiling in this process, without limits: cannot start {program}: {error}");
+                tracing::warn!(
+                    plugin = name,
+                    "compiling in this process, without limits: cannot start {program}: {error}"
+                );
             }
         }
     }

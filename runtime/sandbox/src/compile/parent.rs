@@ -70,10 +70,14 @@ fn watch(mut child: Child, worker: &CompileWorker, wasm: &[u8]) -> io::Result<Re
     let (Some(mut stdin), Some(mut stdout), Some(stderr)) = (stdin, stdout, stderr) else {
         return Err(io::Error::other("the worker has no pipes"));
     };
+    let group = rustix::process::Pid::from_child(&child);
     let child = Mutex::new(child);
     let kill = || {
-        // One that has ended by itself cannot be killed and keeps its own status.
-        let _ = child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        // One that has ended by itself cannot be killed and keeps its own status. Its group goes with it: whatever it
+        // started would hold its pipes open.
+        let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        let _ = child.kill();
     };
     let (done, waiting) = mpsc::channel::<()>();
     thread::scope(|scope| {
@@ -86,10 +90,13 @@ fn watch(mut child: Child, worker: &CompileWorker, wasm: &[u8]) -> io::Result<Re
             late
         });
         let clock = clock.inspect_err(|_| kill())?;
-        // A worker that ends early does not read everything; what it then says is the reason.
-        let fed = stdin.write_all(wasm);
-        drop(stdin);
+        // In a thread: a worker that answers before it has read everything would wait for us, and we for it. One that
+        // ends early does not read everything; what it then says is the reason.
+        let feeder = thread::Builder::new().name("compile-feeder".to_owned());
+        let feeder = feeder.spawn_scoped(scope, move || stdin.write_all(wasm)).inspect_err(|_| kill())?;
         let code = take(&mut stdout);
+        // Nobody listens any more: a worker that goes on talking ends.
+        drop(stdout);
         let mut words = Vec::new();
         if code.is_err() {
             // Its last words; it is silent when it was killed.
@@ -100,6 +107,7 @@ fn watch(mut child: Child, worker: &CompileWorker, wasm: &[u8]) -> io::Result<Re
         // It has nothing more to do, and whatever holds it up must not hold up this side.
         kill();
         let status = child.lock().unwrap_or_else(PoisonError::into_inner).wait()?;
+        let fed = feeder.join().unwrap_or_else(|_| Err(io::Error::other("it was not fed")));
         match (code, fed) {
             (Ok(code), Ok(())) => Ok(Ok(code)),
             _ => Ok(Err(Ended { status, late, words: String::from_utf8_lossy(&words).trim().to_owned() })),

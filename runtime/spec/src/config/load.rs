@@ -165,7 +165,12 @@ impl Checks<'_, '_> {
         }
         for (index, key) in plugins.keys.iter().enumerate() {
             if let Some(reason) = words::path_problem(key) {
-                self.at("TS-0103", &["plugins", "keys", &index.to_string()], format!("this is no file: {reason}"), None);
+                self.at(
+                    "TS-0103",
+                    &["plugins", "keys", &index.to_string()],
+                    format!("this is no file: {reason}"),
+                    None,
+                );
             }
         }
         if plugins.require_signature && plugins.keys.is_empty() {
@@ -203,7 +208,8 @@ impl Checks<'_, '_> {
                 let message = "a credential's name is made of letters, digits, `.`, `_` and `-`, at most 64";
                 self.at("TS-0103", &["registries", host, "credential"], message, None);
             }
-            if registry.username.as_deref().is_some_and(|name| name.contains(':') || name.chars().any(char::is_control)) {
+            if registry.username.as_deref().is_some_and(|name| name.contains(':') || name.chars().any(char::is_control))
+            {
                 let message = "a user's name has no `:` and no control characters";
                 self.at("TS-0103", &["registries", host, "username"], message, None);
             }

@@ -25,7 +25,7 @@ impl Default for PluginsConfig {
         Self {
             keys: Vec::new(),
             require_signature: false,
-            compile_memory: ByteSize::from_mib(2048),
+            compile_memory: ByteSize::from_mib(1024),
             compile_time: Duration::from_millis(300_000),
         }
     }

@@ -198,9 +198,11 @@ fn plugin_name(plugin: &str, site: Site<'_>, checker: &mut Checker<'_, '_>) {
             Err(error) => error.to_string(),
         },
         None if plugin.ends_with(".wasm") || words::is_slug(plugin) => return,
-        None => "a plugin is a name (lower-case letters, digits and `-`), a reference (oci://…) or a path that ends in \
+        None => {
+            "a plugin is a name (lower-case letters, digits and `-`), a reference (oci://…) or a path that ends in \
                  .wasm"
-            .to_owned(),
+                .to_owned()
+        }
     };
     checker.at("TS-0103", &site.key("plugin"), reason, None);
 }

@@ -80,7 +80,7 @@ impl<'p> Workshop<'p> {
         {
             let message = format!("this box has no secret `{}`", secret.name);
             let help = format!("add [secrets.{}] to trackside.toml", secret.name);
-            report.warning("TS-0641", "secrets", message, Some(help));
+            report.warning("TS-0661", "secrets", message, Some(help));
         }
         for model in &call.allow.models {
             if let Err(problem) = self.models.source(model) {

@@ -62,8 +62,7 @@ pub fn accept(project: &Project, name: &str, fetched: &Fetched) -> Result<(Recei
     let (plugins, _temp) = plugins_of(project)?;
     let verdict = plugins.sources().judge(name, &fetched.bytes, &fetched.digest, &fetched.proofs)?;
     let sandbox = plugins.sandbox().map_err(Failure::unable)?;
-    let plugin =
-        sandbox.load(&fetched.bytes, name).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
+    let plugin = sandbox.load(&fetched.bytes, name).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
     // Of several signatures the one that convinced is kept; without keys in the config, the first: keys may come later.
     let proof = match &verdict {
         Verdict::Signed { proof, .. } => Some(proof.clone()),

@@ -35,7 +35,9 @@ pub struct Push {
 pub fn execute(context: &Context, push: &Push) -> Result<(), Failure> {
     let Push { file, reference, key } = push;
     if reference.digest.is_some() {
-        return Err(Failure::usage(format!("[TS-0641] {reference} has a digest; push to a tag: the digest comes of it")));
+        return Err(Failure::usage(format!(
+            "[TS-0641] {reference} has a digest; push to a tag: the digest comes of it"
+        )));
     }
     let project = context.any_project()?;
     let key = key.as_deref().map(SigningKey::read).transpose()?;
