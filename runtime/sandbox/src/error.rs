@@ -121,7 +121,7 @@ pub enum LoadError {
     /// It needs imports that no plugin gets.
     #[error(
         "[TS-0315] plugin `{name}` imports what no plugin is given: {imports}. Plugins get `trackside:plugin/*@0.1` and \
-         `wasi:*@0.2` up to 0.2.12 without wasi:http"
+         `wasi:*@0.2` up to 0.2.12, of wasi:http the client's half"
     )]
     UnknownImports {
         /// The plugin.

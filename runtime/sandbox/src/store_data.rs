@@ -9,6 +9,7 @@ use std::{
 use trackside_spec::ArtifactRef;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::{
     call::StepCall,
@@ -56,6 +57,7 @@ pub(crate) struct CallData {
     pub(crate) files: FileSlots,
     pub(crate) tensors: crate::host::inference::TensorBudget,
     pub(crate) egress: Egress,
+    pub(crate) wasi_http: WasiHttpCtx,
     pub(crate) grants: Arc<Grants>,
     denier: Denier,
     pub(crate) clocks: Clocks,
@@ -78,6 +80,9 @@ impl CallData {
         let denier = Denier { step: call.step.clone(), grants: grants.clone(), recorder: recorder.clone() };
         let key = call.idempotency_key.clone();
         let egress = Egress::new(&denier, (host.clone(), net), &limits, begin, key);
+        let mut wasi_http = WasiHttpCtx::new();
+        // Their size in memory, which is a little more than on the wire.
+        wasi_http.set_field_size_limit(limits.http_header_bytes.saturating_mul(2));
         let clocks = Clocks::new(grants.clock().is_ok(), &call, &host, begin);
         let (env, hidden) = grants.env();
         let data = Self {
@@ -97,6 +102,7 @@ impl CallData {
             files: FileSlots::default(),
             tensors: crate::host::inference::TensorBudget::new(limits.tensor_bytes),
             egress,
+            wasi_http,
             grants,
             denier,
             clocks,

@@ -15,6 +15,7 @@ mod state;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod wasi_http;
 pub(crate) mod writer;
 
 use wasmtime::{
@@ -30,7 +31,7 @@ pub use telemetry::OpenSpan;
 
 impl bindings::trackside::plugin::common::Host for CallData {}
 
-/// A linker with WASI 0.2, and the whole contract.
+/// A linker with WASI 0.2, wasi:http for outgoing requests, and the whole contract.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallData>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -38,6 +39,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallData>> {
     linker.allow_shadowing(true);
     monotonic_clock::add_to_linker::<CallData, HasSelf<CallData>>(&mut linker, |data| data)?;
     linker.allow_shadowing(false);
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     bindings::Plugin::add_to_linker::<CallData, HasSelf<CallData>>(&mut linker, |data| data)?;
     Ok(linker)
 }

@@ -43,6 +43,13 @@ pub(crate) fn outgoing(list: &[(String, String)], limit: usize) -> Result<Header
     Ok(map)
 }
 
+/// Takes the headers of the connection out of a response.
+pub(crate) fn strip(map: &mut HeaderMap) {
+    for name in HOP_BY_HOP {
+        map.remove(name);
+    }
+}
+
 /// The headers of a response as a guest sees them.
 pub(crate) fn incoming(map: &HeaderMap) -> Vec<(String, String)> {
     map.iter()
