@@ -2,6 +2,7 @@
 
 use super::{NodeConfig, SecretConfig};
 use crate::{
+    ByteSize, Duration,
     entries::Short,
     oci::is_registry,
     origin::host_and_port,
