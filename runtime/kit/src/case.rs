@@ -48,6 +48,12 @@ pub struct Case {
     /// The workflow's state before the call.
     #[serde(default)]
     pub workflow_state: BTreeMap<String, Value>,
+    /// Secrets of the box by name. They may be sent to the hosts of `http`, and shown where `allow` says `reveal`.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// The HTTP requests that are expected, in their order, and their answers. Nothing goes out.
+    #[serde(default)]
+    pub http: Vec<Exchange>,
     /// Models by name: whatever goes in, this comes out.
     #[serde(default)]
     pub models: BTreeMap<String, FakeModel>,
@@ -98,6 +104,64 @@ pub struct Content {
     pub media_type: Option<String>,
 }
 
+/// One request and what comes of it: a `response` or an `error`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// What the plugin must send.
+    pub request: ExpectRequest,
+    /// What it is answered.
+    #[serde(default)]
+    pub response: Option<Response>,
+    /// What it is told of a connection that fails.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+/// A request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectRequest {
+    /// The method; `GET` when it is left out.
+    #[serde(default = "get")]
+    pub method: String,
+    /// The whole URL, as the plugin writes it.
+    pub url: String,
+    /// Headers that must be among those sent, secrets filled in.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body as text, any when it is left out; at most one of `body`, `json` and `base64`.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// The body as JSON.
+    #[serde(default)]
+    pub json: Option<Value>,
+    /// The body as Base64.
+    #[serde(default)]
+    pub base64: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    /// The status; 200 when it is left out.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body as text, empty when it is left out; at most one of `body`, `json` and `base64`.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// The body as JSON.
+    #[serde(default)]
+    pub json: Option<Value>,
+    /// The body as Base64.
+    #[serde(default)]
+    pub base64: Option<String>,
+}
+
 /// A model that always answers the same.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,6 +204,9 @@ pub struct Expect {
     /// Memory that the guest may use at most.
     #[serde(default)]
     pub max_memory: Option<trackside_spec::ByteSize>,
+    /// Instructions that the guest may execute at most.
+    #[serde(default)]
+    pub max_fuel: Option<u64>,
 }
 
 /// The ways in which a call ends.
@@ -238,6 +305,14 @@ impl Case {
         let text = std::fs::read_to_string(path).map_err(KitError::io("cannot read", path))?;
         Ok(read_yaml(&path.display().to_string(), &text)?)
     }
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn ok() -> u16 {
+    200
 }
 
 fn one() -> u32 {

@@ -52,6 +52,12 @@ pub(crate) fn differences(case: &Case, report: &StepReport, fakes: &Fakes) -> Ve
     {
         found.push(format!("memory: {} bytes used, at most {} expected", report.usage.memory_peak, most.as_bytes()));
     }
+    if let (Some(most), Some(fuel)) = (expect.max_fuel, report.usage.fuel)
+        && fuel > most
+    {
+        found.push(format!("fuel: {fuel} instructions executed, at most {most} expected"));
+    }
+    found.extend(fakes.conversation());
     found
 }
 

@@ -5,24 +5,32 @@ use std::{
     fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
 use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, ModelPort, StateEntry, StateScope, StepHost,
+    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue,
+    StateEntry, StateScope, StepHost,
 };
 use trackside_spec::{ArtifactRef, Digest, ElementType, Tensor};
 
-use crate::case::{Case, FakeModel};
+use crate::{
+    case::{Case, FakeModel},
+    script::Script,
+};
 
 /// What a case gives a plugin. Artifacts live in a temporary folder.
 pub(crate) struct Fakes {
     folder: Arc<TempDir>,
     state: BTreeMap<(StateScope, String), Vec<u8>>,
     models: BTreeMap<String, Arc<Canned>>,
+    secrets: BTreeMap<String, String>,
+    /// Hosts that secrets may be sent to: those of the script.
+    hosts: Vec<String>,
+    script: Mutex<Script>,
     now_ms: u64,
 }
 
@@ -41,7 +49,16 @@ impl Fakes {
             let canned = Canned::new(model).map_err(|reason| format!("model `{name}`: {reason}"))?;
             Ok((name.clone(), Arc::new(canned)))
         });
-        Ok(Self { folder: Arc::new(folder), state, models: models.collect::<Result<_, String>>()?, now_ms })
+        let script = Script::new(&case.http)?;
+        Ok(Self {
+            folder: Arc::new(folder),
+            state,
+            models: models.collect::<Result<_, String>>()?,
+            secrets: case.secrets.clone(),
+            hosts: script.hosts(),
+            script: Mutex::new(script),
+            now_ms,
+        })
     }
 
     /// Keeps bytes as an artifact.
@@ -54,6 +71,11 @@ impl Fakes {
     /// The bytes of an artifact.
     pub(crate) fn get(&self, artifact: &ArtifactRef) -> io::Result<Vec<u8>> {
         std::fs::read(self.path(&artifact.digest))
+    }
+
+    /// Where the requests differed from the script.
+    pub(crate) fn conversation(&self) -> Vec<String> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner).problems()
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -96,6 +118,19 @@ impl StepHost for Fakes {
 
     fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    fn secret(&self, name: &str) -> Result<SecretValue, String> {
+        let value = self.secrets.get(name).ok_or_else(|| format!("the case has no secret `{name}`: add it"))?;
+        Ok(SecretValue { value: value.clone().into_bytes(), hosts: self.hosts.clone(), reveal: true })
+    }
+
+    fn plays_http(&self) -> bool {
+        true
+    }
+
+    fn http(&self, request: HttpRequest) -> Result<HttpResponse, String> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner).answer(&request)
     }
 }
 

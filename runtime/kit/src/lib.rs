@@ -12,6 +12,7 @@ mod error;
 mod fakes;
 mod manifest;
 mod run;
+mod script;
 mod template;
 mod watch;
 

@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::DateTime;
 use serde_json::json;
 use trackside_sandbox::{CallLimits, CommandCall, CommandStdin, LogLine, Plugin, StepCall, Usage};
-use trackside_spec::{Action, ArtifactRef, PluginCall, load_workflow};
+use trackside_spec::{Action, ArtifactRef, NodeLimits, PluginCall, load_workflow};
 
 use crate::{
     case::{Case, Content, OneOrMany},
@@ -38,11 +38,6 @@ pub struct CaseResult {
 pub async fn run_case(plugin: &Plugin, case: &Case, file: &Path) -> Result<CaseResult, KitError> {
     let bad = |reason: String| KitError::BadCase { file: file.to_owned(), reason };
     let step = step(case, file)?;
-    if !step.allow.http.is_empty() {
-        return Err(bad(
-            "a case can not answer HTTP requests yet, and nothing may go out: leave `http` out of `allow`".into(),
-        ));
-    }
     let now_ms = match &case.clock {
         None => CLOCK_MS,
         Some(text) => DateTime::parse_from_rfc3339(text)
@@ -90,9 +85,11 @@ pub async fn run_case(plugin: &Plugin, case: &Case, file: &Path) -> Result<CaseR
         input_json: document.to_string(),
         inputs,
         command,
-        limits: limits(&step),
+        limits: CallLimits::from(&NodeLimits::default().with(&step.limits)),
+        fuel: step.limits.fuel,
+        seed: Some(case.seed),
         allow: step.allow.clone(),
-        ..StepCall::new("test", format!("test-{}", case.seed), "test")
+        ..StepCall::new("test", "test", "test")
     };
     let report = plugin.run(call, fakes.clone()).await;
     Ok(CaseResult { differences: differences(case, &report, &fakes), usage: report.usage, logs: report.logs })
@@ -122,16 +119,6 @@ fn step(case: &Case, file: &Path) -> Result<PluginCall, KitError> {
 fn command(case: &Case, step: &PluginCall) -> Result<Option<CommandCall>, String> {
     let (Some(given), Some(command)) = (&case.command, &step.command) else { return Ok(None) };
     CommandCall::read(given, command.stdout, command.exit.clone()).map(Some)
-}
-
-fn limits(step: &PluginCall) -> CallLimits {
-    let usual = CallLimits::default();
-    CallLimits {
-        memory: step.limits.memory.map_or(usual.memory, trackside_spec::ByteSize::as_bytes),
-        cpu: step.limits.cpu.map_or(usual.cpu, trackside_spec::Duration::to_std),
-        wall: step.limits.wall.map_or(usual.wall, trackside_spec::Duration::to_std),
-        ..usual
-    }
 }
 
 fn artifact(content: &Content, port: &str, file: &Path, fakes: &Fakes) -> Result<ArtifactRef, String> {

@@ -4,8 +4,8 @@ use std::{fs::File, io, io::Write, net::SocketAddr, sync::Arc, time::Instant};
 
 use trackside_models::{CancelToken, Model};
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, InputFolder, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue, StateEntry, StateScope,
-    StepHost,
+    ArtifactSink, BoxFuture, InputFolder, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue, StateEntry,
+    StateScope, StepHost,
 };
 use trackside_spec::{ArtifactRef, Tensor};
 use trackside_store::Artifacts;

@@ -7,7 +7,7 @@ use trackside_engine::{Outcome, StepError};
 use trackside_sandbox::{
     CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, StateOp, StepCall, StepFailure, StepReport,
 };
-use trackside_spec::{Action, ArtifactRef, ByteSize, NodeLimits, PluginCall};
+use trackside_spec::{Action, ArtifactRef, PluginCall};
 
 use crate::{
     command_step,
@@ -48,7 +48,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         input_json: Value::Object(input).to_string(),
         inputs,
         command,
-        limits: limits(&workshop.config.limits.with(&call.limits)),
+        limits: CallLimits::from(&workshop.config.limits.with(&call.limits)),
         fuel: call.limits.fuel,
         allow: call.allow.clone(),
         policy: workshop.config.policy.clone(),
@@ -126,40 +126,6 @@ fn attributes(trigger: &Value) -> Vec<(String, String)> {
     let fields = trigger.as_object().into_iter().flatten();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     fields.map(|(key, value)| (key.clone(), text(value))).collect()
-}
-
-/// The limits of a step in the sandbox's terms.
-fn limits(limits: &NodeLimits) -> CallLimits {
-    let bytes = |size: ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
-    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-    CallLimits {
-        memory: limits.memory.as_bytes(),
-        cpu: limits.cpu.to_std(),
-        wall: limits.wall.to_std(),
-        input_bytes: bytes(limits.input),
-        output_bytes: bytes(limits.output),
-        output_depth: count(limits.output_depth),
-        log_bytes: bytes(limits.log),
-        log_lines: count(limits.log_lines),
-        log_rate: limits.log_rate,
-        artifact_bytes: limits.artifact.as_bytes(),
-        artifact_count: limits.artifacts,
-        state_bytes: bytes(limits.state),
-        state_value_bytes: bytes(limits.state_value),
-        state_writes: count(limits.state_entries),
-        tensor_bytes: limits.tensor.as_bytes(),
-        http_requests: limits.http_requests,
-        http_body_bytes: limits.http_body.as_bytes(),
-        http_total_bytes: limits.http_total.as_bytes(),
-        http_header_bytes: bytes(limits.http_headers),
-        http_timeout: limits.http_timeout.to_std(),
-        outbox_entries: count(limits.deliveries),
-        handles: count(limits.handles),
-        table_elements: count(limits.table),
-        instances: count(limits.instances),
-        host_call_bytes: bytes(limits.host_call),
-        ..CallLimits::default()
-    }
 }
 
 /// What the journal keeps of an attempt besides its result: what did it, what it used, what it was refused. Nothing is

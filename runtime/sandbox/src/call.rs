@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use trackside_spec::{Allow, ArtifactRef, Policy};
+use trackside_spec::{Allow, ArtifactRef, ByteSize, NodeLimits, Policy};
 
 use crate::{
     cancel::CancelToken,
@@ -170,6 +170,41 @@ impl Default for CallLimits {
             table_elements: TABLE_ELEMENTS,
             instances: INSTANCES,
             host_call_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+impl From<&NodeLimits> for CallLimits {
+    fn from(limits: &NodeLimits) -> Self {
+        let bytes = |size: ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        Self {
+            memory: limits.memory.as_bytes(),
+            cpu: limits.cpu.to_std(),
+            wall: limits.wall.to_std(),
+            cancel_grace: Self::default().cancel_grace,
+            input_bytes: bytes(limits.input),
+            output_bytes: bytes(limits.output),
+            output_depth: count(limits.output_depth),
+            log_bytes: bytes(limits.log),
+            log_lines: count(limits.log_lines),
+            log_rate: limits.log_rate,
+            artifact_bytes: limits.artifact.as_bytes(),
+            artifact_count: limits.artifacts,
+            state_bytes: bytes(limits.state),
+            state_value_bytes: bytes(limits.state_value),
+            state_writes: count(limits.state_entries),
+            tensor_bytes: limits.tensor.as_bytes(),
+            http_requests: limits.http_requests,
+            http_body_bytes: limits.http_body.as_bytes(),
+            http_total_bytes: limits.http_total.as_bytes(),
+            http_header_bytes: bytes(limits.http_headers),
+            http_timeout: limits.http_timeout.to_std(),
+            outbox_entries: count(limits.deliveries),
+            handles: count(limits.handles),
+            table_elements: count(limits.table),
+            instances: count(limits.instances),
+            host_call_bytes: bytes(limits.host_call),
         }
     }
 }

@@ -33,44 +33,65 @@ const LOGICAL_STEP: u64 = 1_000;
 
 /// The clocks of one call. Clones share the time.
 #[derive(Clone)]
-pub(crate) enum Clocks {
-    /// Granted: the host's wall clock, and whole milliseconds since the call began.
-    Real { host: Arc<dyn StepHost>, begin: Instant },
-    /// The run's time in Unix milliseconds, and the reading that the guest's looks and sleeps have made.
-    Logical { unix_ms: u64, passed: Arc<AtomicU64> },
+pub(crate) struct Clocks {
+    wall: Wall,
+    monotonic: Monotonic,
+}
+
+#[derive(Clone)]
+enum Wall {
+    /// Granted: the host's.
+    Real(Arc<dyn StepHost>),
+    /// The run's time in Unix milliseconds.
+    Logical(u64),
+}
+
+#[derive(Clone)]
+enum Monotonic {
+    /// Whole milliseconds since the call began.
+    Real(Instant),
+    /// The reading that the guest's looks and sleeps have made.
+    Logical(Arc<AtomicU64>),
 }
 
 impl Clocks {
     pub(crate) fn new(granted: bool, call: &StepCall, host: &Arc<dyn StepHost>, begin: Instant) -> Self {
         if granted {
-            Self::Real { host: host.clone(), begin }
+            Self { wall: Wall::Real(host.clone()), monotonic: Monotonic::Real(begin) }
         } else {
-            Self::Logical { unix_ms: call.logical_time_ms, passed: Arc::new(AtomicU64::new(START)) }
+            let passed = Arc::new(AtomicU64::new(START));
+            Self { wall: Wall::Logical(call.logical_time_ms), monotonic: Monotonic::Logical(passed) }
         }
+    }
+
+    /// The clocks of a WASI command. The monotonic one is always real: sleeps of programs go through the library, which
+    /// does not move a clock of ours, and a runtime that looks whether its sleep is over would sleep for ever.
+    pub(crate) fn of_command(granted: bool, call: &StepCall, host: &Arc<dyn StepHost>, begin: Instant) -> Self {
+        Self { monotonic: Monotonic::Real(begin), ..Self::new(granted, call, host, begin) }
     }
 
     /// The monotonic clock in nanoseconds.
     fn monotonic(&self) -> u64 {
-        match self {
-            Self::Real { begin, .. } => {
+        match &self.monotonic {
+            Monotonic::Real(begin) => {
                 let passed = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
                 passed.saturating_mul(REAL_STEP).saturating_add(START)
             }
             // Wraps after 584 years of looking.
-            Self::Logical { passed, .. } => passed.fetch_add(LOGICAL_STEP, Ordering::Relaxed),
+            Monotonic::Logical(passed) => passed.fetch_add(LOGICAL_STEP, Ordering::Relaxed),
         }
     }
 
     fn step(&self) -> u64 {
-        match self {
-            Self::Real { .. } => REAL_STEP,
-            Self::Logical { .. } => LOGICAL_STEP,
+        match self.monotonic {
+            Monotonic::Real(_) => REAL_STEP,
+            Monotonic::Logical(_) => LOGICAL_STEP,
         }
     }
 
     /// A sleep that ends at `at` has ended.
     fn has_slept_until(&self, at: u64) {
-        if let Self::Logical { passed, .. } = self {
+        if let Monotonic::Logical(passed) = &self.monotonic {
             passed.fetch_max(at, Ordering::Relaxed);
         }
     }
@@ -87,9 +108,9 @@ impl HostWallClock for Clocks {
     }
 
     fn now(&self) -> Duration {
-        Duration::from_millis(match self {
-            Self::Real { host, .. } => host.now_ms(),
-            Self::Logical { unix_ms, .. } => *unix_ms,
+        Duration::from_millis(match &self.wall {
+            Wall::Real(host) => host.now_ms(),
+            Wall::Logical(unix_ms) => *unix_ms,
         })
     }
 }

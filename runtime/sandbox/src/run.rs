@@ -43,7 +43,9 @@ pub(crate) fn fuel_used<T: Bounded>(store: &Store<T>) -> Option<u64> {
 /// Refuses the end of a call that used more than its instructions after the guest's last check.
 pub(crate) fn within_fuel<T: Bounded>(store: &Store<T>) -> Result<(), Box<StepFailure>> {
     match store.data().fuel() {
-        Some(limit) if store.get_fuel().is_ok_and(|left| left == 0) => Err(Box::new(StepFailure::out_of_fuel(Some(limit)))),
+        Some(limit) if store.get_fuel().is_ok_and(|left| left == 0) => {
+            Err(Box::new(StepFailure::out_of_fuel(Some(limit))))
+        }
         _ => Ok(()),
     }
 }

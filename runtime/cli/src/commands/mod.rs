@@ -5,6 +5,7 @@ pub mod bench;
 pub mod check;
 pub mod demo;
 pub mod engine;
+pub mod grants;
 pub mod init;
 pub mod model;
 pub mod plugin;

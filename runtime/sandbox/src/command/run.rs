@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     call::{CallLimits, StepCall},
-    failure::{StepFailure, explain},
     clocks::Clocks,
+    failure::{StepFailure, explain},
     files::{FileSlots, OpenFile, blocking},
     grants::decide::Grants,
     host::metrics::micros,
@@ -142,7 +142,7 @@ impl Given<'_> {
     fn context(&self, opened: &Opened, stdout: &Stdout) -> wasmtime::Result<WasiP1Ctx> {
         // A program can not say what it wants: what the workflow and the box allow is what it gets.
         let grants = Grants::new(None, self.call.allow.clone(), self.call.policy.clone());
-        let clocks = Clocks::new(grants.clock().is_ok(), self.call, self.host, self.begin);
+        let clocks = Clocks::of_command(grants.clock().is_ok(), self.call, self.host, self.begin);
         let mut builder = wasi::builder(self.call, &grants, &clocks, grants.env().0);
         builder
             .arg(&self.plugin.descriptor.name)

@@ -70,7 +70,14 @@ impl Order {
             _ => return None,
         };
         let threads = threads.parse().ok().filter(|threads| (1..=64).contains(threads))?;
-        Some(Self { layout, threads, is_module, counts, memory: memory.parse().ok()?, cpu_seconds: cpu_seconds.parse().ok()? })
+        Some(Self {
+            layout,
+            threads,
+            is_module,
+            counts,
+            memory: memory.parse().ok()?,
+            cpu_seconds: cpu_seconds.parse().ok()?,
+        })
     }
 }
 

@@ -48,7 +48,8 @@ fn work(order: &Order) -> Result<(), String> {
 
     let mut wasm = Vec::new();
     io::stdin().lock().read_to_end(&mut wasm).map_err(|error| format!("cannot read the component: {error}"))?;
-    let engine = Engine::new(&config(order.layout, order.threads > 1, order.counts)).map_err(|error| format!("{error:#}"))?;
+    let engine =
+        Engine::new(&config(order.layout, order.threads > 1, order.counts)).map_err(|error| format!("{error:#}"))?;
     let compile = || if order.is_module { engine.precompile_module(&wasm) } else { engine.precompile_component(&wasm) };
     let code = pool.install(compile).map_err(|error| format!("{error:#}"))?;
     let mut output = io::stdout().lock();

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use wasmtime::component::Resource;
 
 use super::{
@@ -16,11 +15,10 @@ use crate::{
         artifacts::ArtifactError,
         http::{Host, HostResponse, HttpError, Request},
     },
-    host_api::HttpRequest,
     net::{
-        body::RequestBody,
+        body::{RequestBody, ResponseBody},
         client::Connection,
-        egress::{Asked, Outgoing, Trouble},
+        egress::{Asked, Trouble},
         headers,
     },
     store_data::CallData,
@@ -31,7 +29,7 @@ pub struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     /// `None` after the end, or when reading was given up half-way.
-    body: Option<Incoming>,
+    body: Option<ResponseBody>,
     /// Received and not yet read.
     rest: Bytes,
     received: u64,
@@ -66,9 +64,6 @@ impl CallData {
             timeout: request.timeout_ms.map(Duration::from_millis),
         };
         let outgoing = self.egress.check(asked)?;
-        if self.host.plays_http() {
-            return self.scripted(outgoing, request.url, body).await;
-        }
         let (response, connection) = outgoing.send(body).await?;
         Ok(Response {
             status: response.status().as_u16(),
@@ -76,29 +71,7 @@ impl CallData {
             body: Some(response.into_body()),
             rest: Bytes::new(),
             received: 0,
-            _connection: Some(connection),
-        })
-    }
-
-    /// The answer of a host that plays the world outside, as the test kit does.
-    async fn scripted(&mut self, outgoing: Outgoing, url: String, body: RequestBody) -> Result<Response, HttpError> {
-        let body = body.collect().await.map_err(|error| HttpError::Protocol(error.to_string()))?;
-        let request = HttpRequest {
-            method: outgoing.head.method.as_str().to_owned(),
-            url,
-            headers: headers::incoming(&outgoing.head.headers),
-            body,
-        };
-        let answer = self.host.http(request).map_err(HttpError::Connect)?;
-        let length = answer.body.len() as u64;
-        self.egress.traffic.book(length, length).map_err(HttpError::TooLarge)?;
-        Ok(Response {
-            status: answer.status,
-            headers: answer.headers,
-            body: None,
-            rest: answer.body.into(),
-            received: length,
-            _connection: None,
+            _connection: connection,
         })
     }
 

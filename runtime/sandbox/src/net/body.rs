@@ -9,11 +9,15 @@ use std::{
 };
 
 use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, SizeHint};
 
 use crate::files::OpenFile;
 
 const CHUNK: usize = 64 * 1024;
+
+/// The body of a response, from the network or from a host that plays it.
+pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, hyper::Error>;
 
 type Reading = Pin<Box<dyn Future<Output = io::Result<Vec<u8>>> + Send>>;
 
@@ -35,20 +39,6 @@ impl RequestBody {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::File { .. } => &[],
-        }
-    }
-
-    /// The whole body, read into memory.
-    pub(crate) fn collect(self) -> impl Future<Output = io::Result<Vec<u8>>> + Send {
-        let (bytes, file) = match self {
-            Self::Bytes(bytes) => (bytes, None),
-            Self::File { file, .. } => (Bytes::new(), Some(file)),
-        };
-        async move {
-            match file {
-                Some(file) => file.read(0, usize::MAX).await,
-                None => Ok(bytes.to_vec()),
-            }
         }
     }
 

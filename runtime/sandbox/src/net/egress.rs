@@ -13,17 +13,19 @@ use std::{
 };
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::{
     Method, Request, Response,
-    body::{Body, Incoming},
+    body::Body,
     header::{HeaderName, HeaderValue},
     http::request,
 };
 
 use super::{
     Net,
+    body::ResponseBody,
     client::{self, Connection, Failure},
-    headers,
+    headers, scripted,
 };
 use crate::{
     call::CallLimits,
@@ -121,6 +123,8 @@ pub(crate) struct Asked<'a> {
 /// A request that may be sent, as far as can be told before its host's name is looked up.
 pub(crate) struct Outgoing {
     pub(crate) head: request::Parts,
+    /// As the guest wrote it.
+    url: String,
     pub(crate) target: Target,
     pub(crate) timeout: Duration,
     private: Result<(), Refused>,
@@ -232,6 +236,7 @@ impl Egress {
         self.requests += 1;
         Ok(Outgoing {
             head,
+            url: asked.url.to_owned(),
             timeout: asked.timeout.unwrap_or(Duration::MAX).max(Duration::from_millis(1)).min(self.patience()),
             target,
             private: permit.private,
@@ -268,11 +273,16 @@ impl Egress {
 
 impl Outgoing {
     /// Looks the host up, checks its addresses, connects to one of them, and waits for the head of the response.
-    pub(crate) async fn send<B>(self, body: B) -> Result<(Response<Incoming>, Connection), Trouble>
+    ///
+    /// A host that plays the world outside is asked instead. The connection must be held while the body is read.
+    pub(crate) async fn send<B>(self, body: B) -> Result<(Response<ResponseBody>, Option<Connection>), Trouble>
     where
         B: Body<Data = Bytes, Error = io::Error> + Send + 'static,
     {
-        let Self { head, target, timeout, private, exposed, header_bytes, host, net, denier } = self;
+        if self.host.plays_http() {
+            return Ok((scripted::answer(&*self.host, &self.head, self.url, body).await?, None));
+        }
+        let Self { head, url: _, target, timeout, private, exposed, header_bytes, host, net, denier } = self;
         let exchange = async {
             let own = |address| host.is_own_address(address);
             let addresses = client::resolve(&*net.resolver, &target, private.is_ok(), own).await?;
@@ -287,7 +297,7 @@ impl Outgoing {
         match tokio::time::timeout(timeout, exchange).await {
             Err(_) => Err(Trouble::Timeout),
             Ok(Err(failure)) => Err(explain(failure, &target, private, &denier)),
-            Ok(Ok(done)) => Ok(done),
+            Ok(Ok((response, connection))) => Ok((response.map(BodyExt::boxed_unsync), Some(connection))),
         }
     }
 }

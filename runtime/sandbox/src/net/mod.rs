@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod egress;
 pub(crate) mod headers;
 pub(crate) mod resolver;
+mod scripted;
 pub(crate) mod tls;
 
 use std::sync::Arc;

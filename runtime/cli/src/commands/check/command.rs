@@ -11,9 +11,11 @@ use super::workflow::{Report, inside};
 /// Checks that only programs are called as programs, and that their files are there.
 pub fn check(root: &Path, call: &PluginCall, plugin: &Plugin, report: &mut Report<'_>) {
     let is_command = plugin.is_command();
-    if is_command && call.allow != Allow::default() {
-        let message = "a WASI command can use no grants: it gets its arguments, its streams and its files".to_owned();
-        report.warning("TS-0868", "allow", message, Some("take `allow` out".to_owned()));
+    let usable =
+        Allow { clock: call.allow.clock, random: call.allow.random, env: call.allow.env.clone(), ..Allow::default() };
+    if is_command && call.allow != usable {
+        let message = "a WASI command can use the grants `clock`, `random` and `env` only".to_owned();
+        report.warning("TS-0868", "allow", message, Some("take the others out of `allow`".to_owned()));
     }
     let Some(command) = &call.command else { return };
     if !is_command {

@@ -10,7 +10,7 @@ use trackside_sandbox::{Descriptor, Port};
 use trackside_spec::{Action, Allow, ModelCall, Plan, PluginCall, Policy, Problem, Step};
 
 use super::{Findings, command, place::Places, schema};
-use crate::{context::plugins_of, failure::Failure, lookup::nearest, output::escape};
+use crate::{commands::grants, context::plugins_of, failure::Failure, lookup::nearest, output::escape};
 
 /// What a workflow's steps are checked against.
 pub struct Workshop<'p> {
@@ -94,8 +94,9 @@ impl<'p> Workshop<'p> {
                 let names = self.plugins.names().unwrap_or_default();
                 let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let help = nearest(&call.plugin, &names).map(|near| format!("did you mean `{near}`?"));
                 let (code, message) = split(&problem.to_string(), "TS-0601");
+                let near = nearest(&call.plugin, &names).filter(|_| code == "TS-0601");
+                let help = near.map(|near| format!("did you mean `{near}`?"));
                 return report.problem(code, "plugin", message, help);
             }
         };
@@ -107,7 +108,9 @@ impl<'p> Workshop<'p> {
         }
         self.staged_files(call, &about.inputs, report);
         command::check(&self.root, call, &plugin, report);
-        missing_grants(about, &call.allow, report);
+        if !plugin.is_command() {
+            grants_against_wants(about, &call.allow, report);
+        }
     }
 
     /// Files of the project that stand in `with` where an artifact is meant.
@@ -161,23 +164,28 @@ fn inputs(ports: &[ModelPort], report: &mut Report<'_>) {
 }
 
 /// What a plugin says that it needs and the step does not allow. It may be right: the plugin may not need it for this.
-fn missing_grants(about: &Descriptor, allow: &Allow, report: &mut Report<'_>) {
-    for want in about.wants.iter().filter(|want| !want.optional) {
-        let (granted, example) = match want.kind.as_str() {
-            "http" => (!allow.http.is_empty(), "allow: { http: [\"https://host.example\"] }"),
-            "secrets" => (!allow.secrets.is_empty(), "allow: { secrets: [name] }"),
-            "deliver" => (!allow.deliver.is_empty(), "allow: { deliver: [folder] }"),
-            "publish" => (!allow.publish.is_empty(), "allow: { publish: [topic] }"),
-            "state" => (allow.state, "allow: { state: true }"),
-            "models" | "model" => (!allow.models.is_empty(), "allow: { models: [name] }"),
-            "env" => (!allow.env.is_empty(), "allow: { env: { NAME: value } }"),
-            "clock" => (allow.clock, "allow: { clock: true }"),
-            "random" => (allow.random, "allow: { random: true }"),
-            _ => continue,
+fn grants_against_wants(about: &Descriptor, allow: &Allow, report: &mut Report<'_>) {
+    for kind in grants::KINDS {
+        let granted = !grants::granted(allow, kind).is_empty();
+        let mut wants = grants::wanted(about, kind).peekable();
+        if granted && wants.peek().is_none() {
+            let message = format!("the plugin never asks for `{kind}`: it is refused whatever is allowed here");
+            report.warning("TS-0869", kind, message, Some(format!("take `{kind}` out of `allow`")));
+        }
+        if granted {
+            continue;
+        }
+        let example = match kind {
+            "http" => "[\"https://host.example\"]",
+            "deliver" => "[folder]",
+            "publish" => "[topic]",
+            "env" => "{ NAME: value }",
+            "secrets" | "models" => "[name]",
+            _ => "true",
         };
-        if !granted {
-            let message = format!("the plugin wants {} ({}), which the step does not allow", want.kind, want.reason);
-            report.warning("TS-0866", "allow", message, Some(format!("{example} would grant it")));
+        for want in wants.filter(|want| !want.optional) {
+            let message = format!("the plugin wants {kind} ({}), which the step does not allow", want.reason);
+            report.warning("TS-0866", "allow", message, Some(format!("allow: {{ {kind}: {example} }} would grant it")));
         }
     }
 }

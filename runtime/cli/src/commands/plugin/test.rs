@@ -14,7 +14,7 @@ use trackside_sandbox::{Plugin, Sandbox, SandboxSettings};
 use crate::{
     context::{Context, runtime, temp_dir},
     failure::{Exit, Failure},
-    output::{bytes, escape},
+    output::{bytes, count, duration_us, escape},
 };
 
 /// Test a plugin against its cases
@@ -102,7 +102,7 @@ fn load(sandbox: &Sandbox, component: &Path) -> Result<Arc<Plugin>, Failure> {
         ))
     })?;
     let name = component.file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin");
-    sandbox.load(&read, name).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))
+    sandbox.load_counting(&read, name).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))
 }
 
 /// The case files of a project, in the order of their names.
@@ -126,7 +126,9 @@ fn cases_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// What the call cost, in a few words.
 fn cost(result: &CaseResult) -> String {
-    format!("{} µs, {}", result.usage.wall_us, bytes(result.usage.memory_peak))
+    let fuel =
+        result.usage.fuel.map_or_else(String::new, |fuel| format!(", {} instructions", count(fuel, "instruction")));
+    format!("{}, {}{fuel}", duration_us(result.usage.wall_us), bytes(result.usage.memory_peak))
 }
 
 fn document(name: &str, result: &Result<CaseResult, String>) -> Value {
@@ -138,6 +140,7 @@ fn document(name: &str, result: &Result<CaseResult, String>) -> Value {
             "wall_us": result.usage.wall_us,
             "cpu_us": result.usage.cpu_us,
             "memory": result.usage.memory_peak,
+            "fuel": result.usage.fuel,
         }),
         Err(error) => json!({ "case": name, "passed": false, "error": error }),
     }
