@@ -88,7 +88,9 @@ fn a_wrong_case_is_told_with_its_place() {
         ("with: { value: 1 }\nclock: yesterday\n", "TS-0908"),
         ("artifacts: { nothing: { text: a } }\n", "no input port `nothing`"),
         ("allow: { htp: [] }\n", "htp"),
-        ("allow: { http: [\"https://example.org\"] }\n", "leave `http` out"),
+        ("with: { value: 1 }\nhttp: [{ request: { url: \"https://a.example/\" } }]\n", "`response` or an `error`"),
+        ("with: { value: 1 }\nhttp: [{ request: { url: a.example }, error: gone }]\n", "http[0]: request.url"),
+        ("http: [{ request: { url: \"http://a/\", verb: GET }, error: gone }]\n", "verb"),
         ("models: { m: { outputs: { y: [[1], [2, 3]] } } }\n", "output `y`"),
         ("with: [\n", "TS-0101"),
     ] {
@@ -100,4 +102,59 @@ fn a_wrong_case_is_told_with_its_place() {
     fs::remove_file(author.folder.path().join("dist/mine.wasm")).unwrap();
     author.case("good", "with: { value: 1 }\n");
     author.run(&["plugin", "test"]).exits(2).says(&["plugin build"]);
+}
+
+const ASKS: &str = "with: { url: \"https://api.example/v1/pumps?site=7\", method: post, body: { on: true },
+        headers: { authorization: \"Bearer {{secret:token}}\" } }
+allow: { http: [\"https://api.example/v1\"], secrets: [token] }
+secrets: { token: s3cret-value }
+";
+
+#[test]
+fn scripted_requests_are_compared_and_answered() {
+    let author = Author::new("http-request.wasm").built();
+    let request = "{ method: POST, url: \"https://api.example/v1/pumps?site=7\", json: { on: true },
+      headers: { authorization: Bearer s3cret-value, content-type: application/json } }";
+    let answered = "response: { status: 201, headers: { x-id: a7 }, json: { id: 7 } }";
+    author.case(
+        "answered",
+        &format!("{ASKS}http:\n  - request: {request}\n    {answered}\nexpect: {{ max_fuel: 100000000, logs: [] }}\n"),
+    );
+    author.case(
+        "broken",
+        &format!("{ASKS}http:\n  - request: {request}\n    error: reset\nexpect: {{ error: {{ code: http-connect, message: reset }} }}\n"),
+    );
+    let ran = author.run(&["plugin", "test"]).ok();
+    assert!(ran.stdout.contains("2 passed") && ran.stdout.contains("instructions"), "{}", ran.stdout);
+    // Counted, so the same everywhere and every time.
+    let fuel = || author.run(&["plugin", "test", "--json"]).ok().json()[0]["fuel"].as_u64().unwrap();
+    assert_eq!(fuel(), fuel());
+}
+
+#[test]
+fn a_conversation_that_goes_otherwise_is_told_request_by_request() {
+    let author = Author::new("http-request.wasm").built();
+    let case = |name: &str, http: &str| author.case(name, &format!("{ASKS}http: {http}\n"));
+    case(
+        "a",
+        "[{ request: { method: PUT, url: \"https://api.example/v1/pumps\", json: { on: 1 }, headers: { x-y: z } }, response: {} }]",
+    );
+    case("b", "[]");
+    let pumps = "{ request: { method: POST, url: \"https://api.example/v1/pumps?site=7\" }, response: {} }";
+    case("c", &format!("[{pumps}, {pumps}]"));
+    author.case("d", &ASKS.replace("secrets: { token: s3cret-value }", "expect: { max_fuel: 10 }"));
+    let ran = author.run(&["plugin", "test"]).exits(1);
+    for says in [
+        "http[0].request.method: POST, expected PUT",
+        "http[0].request.url: https://api.example/v1/pumps?site=7, expected https://api.example/v1/pumps",
+        "http[0].request.headers.x-y: nothing, expected z",
+        "http[0].request.json: {\"on\":true}, expected {\"on\":1}",
+        "http[0]: POST https://api.example/v1/pumps?site=7 is not in the case",
+        "http[1]: POST https://api.example/v1/pumps?site=7 was never sent",
+        "the case has no secret `token`",
+        "instructions executed, at most 10 expected",
+        "0 passed, 4 failed",
+    ] {
+        assert!(ran.stdout.contains(says), "{says}: {}", ran.stdout);
+    }
 }

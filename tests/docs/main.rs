@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blocks;
 mod page;
 mod shell;
 

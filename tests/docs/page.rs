@@ -13,20 +13,30 @@ pub struct Page {
     text: String,
 }
 
-/// A shell block.
+/// A fenced block.
 pub struct Block {
     /// The line after its fence, from 1.
     pub line: usize,
+    /// The language of its fence.
+    pub language: String,
+    /// The file that it shows, where the comment `<!-- file: PATH -->` before it says so.
+    pub file: Option<String>,
     /// What is in it.
     pub text: String,
 }
 
 impl Block {
-    /// Of a block that shows a terminal only what was typed: the lines with a prompt. The rest is output.
-    fn typed(self) -> Self {
-        let typed = self.text.lines().filter_map(|line| line.strip_prefix("$ "));
-        let text = typed.map(|line| format!("{line}\n")).collect();
-        Self { text, ..self }
+    /// What of it a shell runs: all, or of a block that shows a terminal what was typed, the lines with a prompt.
+    fn runs(self) -> Option<Self> {
+        match self.language.as_str() {
+            "sh" => Some(self),
+            "console" => {
+                let typed = self.text.lines().filter_map(|line| line.strip_prefix("$ "));
+                let text = typed.map(|line| format!("{line}\n")).collect();
+                Some(Self { text, ..self })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -55,27 +65,29 @@ impl Page {
 
     /// The blocks that are run.
     pub fn blocks(&self) -> Vec<Block> {
+        self.fenced().into_iter().filter_map(Block::runs).collect()
+    }
+
+    /// All fenced blocks.
+    pub fn fenced(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
-        // The fence's language, and the block in hand.
-        let mut open: Option<(&str, Block)> = None;
+        let mut open: Option<Block> = None;
+        let mut named: Option<String> = None;
         for (number, line) in self.lines() {
             match (&mut open, line.trim_start().strip_prefix("```")) {
                 (None, Some(language)) => {
-                    open = Some((language.trim(), Block { line: number + 1, text: String::new() }))
+                    let language = language.trim().to_owned();
+                    open = Some(Block { line: number + 1, language, file: named.take(), text: String::new() });
                 }
-                (Some(_), Some(_)) => {
-                    let (language, block) = open.take().unwrap();
-                    match language {
-                        "sh" => blocks.push(block),
-                        "console" => blocks.push(block.typed()),
-                        _ => {}
-                    }
-                }
-                (Some((_, block)), None) => {
+                (Some(_), Some(_)) => blocks.extend(open.take()),
+                (Some(block), None) => {
                     block.text.push_str(line);
                     block.text.push('\n');
                 }
-                (None, None) => {}
+                (None, None) => {
+                    let file = line.strip_prefix("<!-- file: ").and_then(|rest| rest.strip_suffix(" -->"));
+                    named = file.map(str::to_owned).or(named.filter(|_| line.is_empty()));
+                }
             }
         }
         assert!(open.is_none(), "{}: a block is not closed", self.name());

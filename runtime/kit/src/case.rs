@@ -39,9 +39,12 @@ pub struct Case {
     /// The time that the plugin sees, RFC 3339; the beginning of 2026 when it is left out.
     #[serde(default)]
     pub clock: Option<String>,
-    /// What randomness is made of; equal seeds give equal numbers.
+    /// What randomness is made of; equal seeds give equal numbers. Without it they depend on `context`, as on a node.
     #[serde(default)]
-    pub seed: u64,
+    pub seed: Option<u64>,
+    /// The run that the plugin sees itself in.
+    #[serde(default)]
+    pub context: Surroundings,
     /// The step's own state before the call: JSON values by key.
     #[serde(default)]
     pub state: BTreeMap<String, Value>,
@@ -60,6 +63,32 @@ pub struct Case {
     /// What must come of it.
     #[serde(default)]
     pub expect: Expect,
+}
+
+/// The run that a plugin sees itself in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Surroundings {
+    /// The workflow's name.
+    pub workflow: String,
+    /// The run's id.
+    pub run: String,
+    /// The step's id.
+    pub step: String,
+    /// What started the run: `kind`, and the trigger's own facts.
+    pub trigger: BTreeMap<String, Value>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        let test = || "test".to_owned();
+        Self {
+            workflow: test(),
+            run: test(),
+            step: test(),
+            trigger: BTreeMap::from([("kind".to_owned(), test().into())]),
+        }
+    }
 }
 
 /// One artifact, or several for a port that takes them.

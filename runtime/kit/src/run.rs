@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::DateTime;
-use serde_json::json;
+use serde_json::{Value, json};
 use trackside_sandbox::{CallLimits, CommandCall, CommandStdin, LogLine, Plugin, StepCall, Usage};
 use trackside_spec::{Action, ArtifactRef, NodeLimits, PluginCall, load_workflow};
 
@@ -81,15 +81,16 @@ pub async fn run_case(plugin: &Plugin, case: &Case, file: &Path) -> Result<CaseR
     let call = StepCall {
         attempt: case.attempt,
         logical_time_ms: now_ms,
-        trigger_kind: "test".to_owned(),
+        trigger_kind: case.context.trigger.get("kind").and_then(Value::as_str).unwrap_or("test").to_owned(),
+        trigger: case.context.trigger.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
         input_json: document.to_string(),
         inputs,
         command,
         limits: CallLimits::from(&NodeLimits::default().with(&step.limits)),
         fuel: step.limits.fuel,
-        seed: Some(case.seed),
+        seed: case.seed,
         allow: step.allow.clone(),
-        ..StepCall::new("test", "test", "test")
+        ..StepCall::new(&case.context.workflow, &case.context.run, &case.context.step)
     };
     let report = plugin.run(call, fakes.clone()).await;
     Ok(CaseResult { differences: differences(case, &report, &fakes), usage: report.usage, logs: report.logs })
@@ -113,6 +114,11 @@ fn step(case: &Case, file: &Path) -> Result<PluginCall, KitError> {
         Some(Action::Plugin(call)) => Ok(call),
         _ => Err(KitError::BadCase { file: file.to_owned(), reason: "it calls no plugin".to_owned() }),
     }
+}
+
+/// A fact as the plugin sees it: text as it is, all else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// How a WASI command is called; `None` for a case of a component.

@@ -4,6 +4,7 @@ mod add;
 mod fetch;
 mod inspect;
 mod push;
+mod record;
 mod remove;
 mod sign;
 mod sync;

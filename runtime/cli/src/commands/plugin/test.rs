@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use trackside_kit::{Case, CaseResult, Manifest, run_case};
 use trackside_sandbox::{Plugin, Sandbox, SandboxSettings};
 
+use super::record;
 use crate::{
     context::{Context, runtime, temp_dir},
     failure::{Exit, Failure},
@@ -32,6 +33,12 @@ pub struct Test {
     /// Test this component instead of the one in dist/
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
+    /// Write a case out of a step that ran on a node, instead of testing: the run's id, `last` for the latest
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["cases", "component", "logs"])]
+    record: Option<String>,
+    /// The step of the recorded run; needed when the run has several plugin steps
+    #[arg(long, requires = "record")]
+    step: Option<String>,
     /// Show what the plugin logs
     #[arg(long)]
     logs: bool,
@@ -40,12 +47,16 @@ pub struct Test {
 impl Test {
     /// All cases of a project.
     pub fn of(dir: &Path) -> Self {
-        Self { cases: Vec::new(), dir: dir.to_owned(), component: None, logs: false }
+        Self { cases: Vec::new(), dir: dir.to_owned(), component: None, record: None, step: None, logs: false }
     }
 }
 
 /// Runs the cases.
 pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
+    if let Some(run) = &arguments.record {
+        let file = record::execute(context, run, arguments.step.as_deref(), &arguments.dir)?;
+        return context.console.print(&format!("{}\n", file.display()));
+    }
     let component = match &arguments.component {
         Some(component) => component.clone(),
         None => Manifest::read(&arguments.dir)?.dist(&arguments.dir),
