@@ -20,6 +20,8 @@ mod engine;
 mod error;
 mod failure;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grants;
 mod host;
 mod host_api;

@@ -150,6 +150,7 @@ fn document(name: &str, result: &Result<CaseResult, String>) -> Value {
             "differences": result.differences,
             "wall_us": result.usage.wall_us,
             "cpu_us": result.usage.cpu_us,
+            "instantiate_us": result.usage.instantiate_us,
             "memory": result.usage.memory_peak,
             "fuel": result.usage.fuel,
         }),
