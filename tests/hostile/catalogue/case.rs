@@ -55,6 +55,12 @@ impl Timed {
         Self { took: Duration::ZERO, limit: Duration::ZERO }
     }
 
+    /// The one that came closer to its limit.
+    pub fn later(self, other: Self) -> Self {
+        let left = |timed: &Self| timed.limit.saturating_sub(timed.took);
+        if left(&other) < left(&self) { other } else { self }
+    }
+
     /// Whether it ended too late.
     pub fn is_late(self) -> bool {
         self.took > self.limit + GRACE.mul_f64(slowness())

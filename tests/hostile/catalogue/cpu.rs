@@ -69,7 +69,7 @@ fn h08_calls_the_host_while_the_host_waits_for_it() {
     Attacks::of(8, 32)
         .attack(Attack::guest(&calls).ends("trap", &["leave"]))
         .attack(Attack::guest(&loops).cpu(300).ends("cpu-limit", &["300ms"]))
-        .attack(Attack::guest(&lies).ends("trap", &["out of bounds"]))
+        .attack(Attack::guest(&lies).ends("trap", &["beyond end of memory"]))
         .attack(Attack::guest(&afterwards).cpu(300).ends("cpu-limit", &["300ms"]))
         .run();
 }

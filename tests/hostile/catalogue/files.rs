@@ -222,7 +222,7 @@ fn h25_makes_a_million_artifacts() {
                 .ends("quota-exceeded", &["at most 100 artifacts"])
                 .look(nothing_is_left),
         )
-        .attack(Attack::guest(&opens).ends("quota-exceeded", &["at one time"]).look(nothing_is_left))
+        .attack(Attack::guest(&opens).ends("quota-exceeded", &["open at once"]).look(nothing_is_left))
         .run();
 }
 

@@ -15,17 +15,21 @@ fn sleeps(guest: &mut Guest) -> &mut Guest {
 fn h11_polls_a_hundred_thousand_pollables() {
     let mut many = Guest::new();
     sleeps(&mut many).run("(loop $l (drop (call $sleep (i64.const 3600000000000))) (br $l))");
-    let mut one = Guest::new();
-    sleeps(&mut one).import("poll", "io/poll", "poll", "(param i32 i32 i32)").pages(16).run(format!(
+    let polls = |count: u32| {
+        let mut one = Guest::new();
+        sleeps(&mut one).import("poll", "io/poll", "poll", "(param i32 i32 i32)").pages(16).run(format!(
         "(local.set $a (call $sleep (i64.const 3600000000000)))
         (loop $l
           (i32.store (i32.add (i32.const 65536) (i32.shl (local.get $n) (i32.const 2))) (local.get $a))
-          (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 100000))))
-        (call $poll (i32.const 65536) (i32.const 100000) (i32.const {RET}))"
+          (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const {count}))))
+        (call $poll (i32.const 65536) (i32.const {count}) (i32.const {RET}))"
     ));
+        one
+    };
     Attacks::of(11, 48)
         .attack(Attack::guest(&many).ends("host-limit", &["limits.handles"]))
-        .attack(Attack::guest(&one).wall(300).ends("wall-limit", &["300ms"]))
+        .attack(Attack::guest(&polls(100_000)).ends("host-limit", &["limits.handles"]))
+        .attack(Attack::guest(&polls(4_000)).wall(300).ends("wall-limit", &["300ms"]))
         .run();
 }
 
@@ -33,7 +37,7 @@ fn h11_polls_a_hundred_thousand_pollables() {
 fn h12_waits_for_a_model_that_computes_for_hours() {
     let mut guest = Guest::new();
     let (name, rounds, x) = (guest.text("slow"), guest.text("rounds"), guest.text("x"));
-    let (count, shape) = (guest.bytes(&i64::MAX.to_le_bytes()), guest.words(&[64, 64]));
+    let (count, shape) = (guest.bytes(&i64::from(i32::MAX).to_le_bytes()), guest.words(&[64, 64]));
     let failed = guest.refused("inference", RET + 4);
     let list = guest.words(&[rounds.at, rounds.length, 0, x.at, x.length, 0]);
     let check = format!("(if (i32.load8_u (i32.const {RET})) (then {failed}))");
@@ -104,7 +108,7 @@ fn h17_passes_lists_of_gigabytes() {
     // Seven million empty attributes: little for the guest, much for a host that makes texts of them.
     let attributes = log(2_000, "(i32.const 0) (i32.const 0) (i32.const 65536) (i32.const 7000000)");
     let message = log(4, "(i32.const 0) (i32.const -1073741824) (i32.const 0) (i32.const 0)");
-    let whole = log(1_600, "(i32.const 1024) (i32.const 100000000) (i32.const 0) (i32.const 0)");
+    let whole = log(1_600, "(i32.const 65536) (i32.const 100000000) (i32.const 0) (i32.const 0)");
     // The same 60 kB ten thousand times.
     let mut texts = Guest::new();
     texts.import("texts", "inference", "[static]tensor.from-text", "(param i32 i32 i32 i32 i32)").pages(8).run(format!(
@@ -114,8 +118,8 @@ fn h17_passes_lists_of_gigabytes() {
         (call $texts (i32.const 0) (i32.const 0) (i32.const 131072) (i32.const 10000) (i32.const {RET}))"
     ));
     Attacks::of(17, 48)
-        .attack(Attack::guest(&attributes).ends("host-limit", &["limits.host_call"]))
-        .attack(Attack::guest(&whole).ends("host-limit", &["limits.host_call"]))
+        .attack(Attack::guest(&attributes).limits("memory: 200MiB").ends("host-limit", &["limits.host_call"]))
+        .attack(Attack::guest(&whole).limits("memory: 200MiB").ends("host-limit", &["limits.host_call"]))
         .attack(Attack::guest(&texts).ends("host-limit", &["limits.host_call"]))
         .attack(Attack::guest(&message).ends("trap", &["out of bounds"]))
         .run();

@@ -48,8 +48,8 @@ fn h06_makes_tables_of_ten_million_elements() {
         unreachable"
     ));
     Attacks::of(6, 32)
-        .attack(Attack::guest(&at_once).refused("TS-0317", &["table"]))
-        .attack(Attack::guest(&many).refused("TS-0317", &["table"]))
+        .attack(Attack::guest(&at_once).refused("TS-0312", &["10000000", "100000"]))
+        .attack(Attack::guest(&many).refused("TS-0312", &["90", "64"]))
         .attack(Attack::guest(&later).ends("host-limit", &["table", "limits.table"]))
         .run();
 }

@@ -46,7 +46,7 @@ impl Ask {
 }
 
 /// Ends with the host's error, if the last call gave one.
-fn check(guest: &mut Guest) -> String {
+fn ends_on_error(guest: &mut Guest) -> String {
     let refused = guest.refused("http", RET + 4);
     format!("(if (i32.load8_u (i32.const {RET})) (then {refused}))")
 }
@@ -56,7 +56,7 @@ fn fetches(url: &str, prepare: impl FnOnce(&mut Guest, &mut Ask)) -> Guest {
     let mut guest = client();
     let mut ask = Ask::get(&mut guest, url);
     prepare(&mut guest, &mut ask);
-    let (send, check) = (ask.send(), check(&mut guest));
+    let (send, check) = (ask.send(), ends_on_error(&mut guest));
     guest.run(format!(
         "{send} {check} (local.set $a (i32.load offset=4 (i32.const {RET})))
         (local.set $b (global.get $heap))
@@ -72,13 +72,14 @@ fn fetches(url: &str, prepare: impl FnOnce(&mut Guest, &mut Ask)) -> Guest {
 fn is_refused_everywhere(urls: &[&str], case: u32) -> Guest {
     let mut guest = client();
     let method = guest.text("GET");
-    let (sent, other) = (guest.fail("sent", "a request went out"), guest.refused("http", RET + 4));
+    let (sent, other) = (guest.text("sent"), guest.refused("http", RET + 4));
     let each = guest.each(
         urls,
         &format!(
             "(call $send {method} (local.get $p) (local.get $l) (i32.const 0) (i32.const 0) (i32.const 0) (i64.const 0)
               (i32.const 0) (i32.const 0) (i32.const {RET}))
-            (if (i32.eqz (i32.load8_u (i32.const {RET}))) (then {sent}))
+            (if (i32.eqz (i32.load8_u (i32.const {RET}))) 
+              (then (return (call $fail (i32.const 1) {sent} (local.get $p) (local.get $l)))))
             (if (i32.ne (i32.load8_u offset=4 (i32.const {RET})) (i32.const {case}))
               (then (call $name (local.get $p) (local.get $l)) {other}))"
         ),
@@ -108,9 +109,18 @@ fn h13_talks_to_a_server_that_never_ends() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("http://{}", silent.local_addr().map(|address| (silent, address)).map(leak).unwrap());
     let url = |origin: &str| format!("{origin}/x");
+    // It takes no error for an answer.
+    let mut stubborn = client();
+    let ask = Ask::get(&mut stubborn, &url(&trickle.origin));
+    let (send, check) = (ask.send(), ends_on_error(&mut stubborn));
+    stubborn.run(format!(
+        "{send} {check} (local.set $a (i32.load offset=4 (i32.const {RET}))) (local.set $b (global.get $heap))
+        (loop $more
+          (global.set $heap (local.get $b)) (call $read (local.get $a) (i32.const 65536) (i32.const {RET})) (br $more))"
+    ));
     let mut held = client();
     let ask = Ask::get(&mut held, &url(&trickle.origin));
-    let (send, check) = (ask.send(), check(&mut held));
+    let (send, check) = (ask.send(), ends_on_error(&mut held));
     held.import("sleep", "clocks/monotonic-clock", "subscribe-duration", "(param i64) (result i32)")
         .import("block", "io/poll", "[method]pollable.block", "(param i32)")
         .run(format!("{send} {check} (call $block (call $sleep (i64.const 3600000000000)))"));
@@ -121,10 +131,7 @@ fn h13_talks_to_a_server_that_never_ends() {
     });
     Attacks::of(13, 48)
         .attack(
-            Attack::guest(&fetches(&url(&trickle.origin), |_, _| {}))
-                .wall(500)
-                .allow(private(&trickle.origin))
-                .ends("wall-limit", &["500ms"]),
+            Attack::guest(&stubborn).wall(500).allow(private(&trickle.origin)).ends("wall-limit", &["500ms"]),
         )
         .attack(Attack::guest(&held).wall(500).allow(private(&trickle.origin)).ends("wall-limit", &["500ms"]))
         .attack(
@@ -200,7 +207,7 @@ fn h32_follows_a_redirect_inside() {
     });
     let mut guest = client();
     let (first, second) = (Ask::get(&mut guest, &format!("{}/x", server.origin)), Ask::get(&mut guest, METADATA));
-    let (followed, check) = (guest.fail("followed", "the host followed the redirect"), check(&mut guest));
+    let (followed, check) = (guest.fail("followed", "the host followed the redirect"), ends_on_error(&mut guest));
     guest.run(format!(
         "{} {check}
         (if (i32.ne (call $status (i32.load offset=4 (i32.const {RET}))) (i32.const 302)) (then {followed}))
