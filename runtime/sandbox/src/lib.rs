@@ -34,6 +34,7 @@ mod recorder;
 mod redact;
 mod report;
 mod run;
+mod schema_cost;
 mod slots;
 mod store_data;
 mod ticker;

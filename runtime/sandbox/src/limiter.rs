@@ -85,12 +85,13 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
         let total = self.tables_used.saturating_sub(current).saturating_add(desired);
+        // Before the maximum, which in a pool is the pool's where the table has none.
         if total > self.table_elements {
             self.table_refused = Some(Refused { wanted: total, limit: self.table_elements });
+            return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         self.tables_used = total;

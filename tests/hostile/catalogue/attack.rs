@@ -14,8 +14,8 @@ use crate::support::{Node, Project, project::step, repository};
 const CPU: u64 = 2_000;
 const WALL: u64 = 5_000;
 
-/// What starting and compiling takes, on top of the limits of a plugin that is added.
-const STARTING: Duration = Duration::from_millis(500);
+/// What a plugin that is added may take: to compile, and to describe itself.
+const ADDED: Duration = Duration::from_secs(10);
 
 /// A look at what happened, beyond what is looked at for every attack.
 type Look = Box<dyn Fn(&Seen<'_>)>;
@@ -206,7 +206,8 @@ impl Arena {
 pub struct Attacks {
     case: Case,
     config: String,
-    files: Vec<(String, Vec<u8>)>,
+    prepare: Vec<Box<dyn Fn(&Project)>>,
+    prepare_last: Vec<Box<dyn Fn(&Project)>>,
     attacks: Vec<Attack>,
     growth: u64,
 }
@@ -220,7 +221,7 @@ impl Attacks {
 
     /// More attacks of a case that has begun.
     pub fn going_on(case: Case, growth: u64) -> Self {
-        Self { case, config: String::new(), files: Vec::new(), attacks: Vec::new(), growth }
+        Self { case, config: String::new(), prepare: Vec::new(), prepare_last: Vec::new(), attacks: Vec::new(), growth }
     }
 
     /// More lines of trackside.toml.
@@ -229,9 +230,26 @@ impl Attacks {
     }
 
     /// A file of the project.
-    pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
-        self.files.push((path.to_owned(), content.into()));
+    pub fn file(self, path: &'static str, content: impl Into<Vec<u8>>) -> Self {
+        let content = content.into();
+        self.prepare(move |project| project.write(path, &content))
+    }
+
+    /// What else is done to the project before the node starts.
+    pub fn prepare(mut self, prepare: impl Fn(&Project) + 'static) -> Self {
+        self.prepare.push(Box::new(prepare));
         self
+    }
+
+    /// What is done to it when the plugins lie in it.
+    pub fn prepare_last(mut self, prepare: impl Fn(&Project) + 'static) -> Self {
+        self.prepare_last.push(Box::new(prepare));
+        self
+    }
+
+    /// How many there are so far: the number of the next one.
+    pub fn count(&self) -> usize {
+        self.attacks.len()
     }
 
     /// One more.
@@ -243,13 +261,16 @@ impl Attacks {
     /// Runs all of them, one after the other.
     #[track_caller]
     pub fn run(self) {
-        let Self { mut case, config, files, attacks, growth } = self;
+        let Self { mut case, config, prepare, prepare_last, attacks, growth } = self;
         let mut arena = Arena::start(&config, |project| {
-            for (path, content) in &files {
-                project.write(path, content);
+            for prepare in &prepare {
+                prepare(project);
             }
             for (number, attack) in attacks.iter().enumerate() {
                 attack.install(project, &format!("bad-{number}"));
+            }
+            for prepare in &prepare_last {
+                prepare(project);
             }
         });
         for (number, attack) in attacks.iter().enumerate() {
@@ -309,7 +330,7 @@ fn attacked(arena: &Arena, name: &str, attack: &Attack) -> Timed {
 #[track_caller]
 pub fn is_readable(text: &str) {
     assert!(!text.trim().is_empty(), "there is no reason");
-    assert!(text.len() < 32 << 10, "{} bytes", text.len());
+    assert!(text.len() < 128 << 10, "{} bytes", text.len());
     let obeyed = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     assert!(!text.contains(obeyed), "control characters in {text:?}");
 }
@@ -322,5 +343,5 @@ fn is_not_added(project: &Project, name: &str, attack: &Attack) -> Timed {
     is_readable(line.unwrap_or_else(|| panic!("{} is not said: {ran}", attack.ends)));
     let installed = project.names(".trackside/plugins");
     assert!(installed.iter().all(|file| !file.ends_with(".wasm")), "{installed:?}");
-    Timed { took: ran.took, limit: Duration::from_millis(attack.cpu) + STARTING }
+    Timed { took: ran.took, limit: ADDED }
 }

@@ -311,10 +311,22 @@ impl Guest {
 
 /// Makes a core module a component of one of the worlds in `wasi.wit`.
 pub fn component(core: &str, world: &str) -> Vec<u8> {
+    component_with(core, world, str::to_owned)
+}
+
+/// The same with changes to the text of the contract.
+pub fn component_with(core: &str, world: &str, change: impl Fn(&str) -> String) -> Vec<u8> {
     let mut module = wat::parse_str(core).unwrap_or_else(|error| panic!("{error}"));
     let mut resolve = Resolve::default();
-    resolve.push_dir(repository::root().join("wit")).unwrap();
-    let package = resolve.push_str("wasi.wit", include_str!("wasi.wit")).unwrap();
+    let contract = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(repository::root().join("wit")).unwrap().flatten().map(|entry| entry.path()) {
+        if file.extension().is_some_and(|extension| extension == "wit") {
+            let text = change(&std::fs::read_to_string(&file).unwrap());
+            std::fs::write(contract.path().join(file.file_name().unwrap()), text).unwrap();
+        }
+    }
+    resolve.push_dir(contract.path()).unwrap();
+    let package = resolve.push_str("wasi.wit", &change(include_str!("wasi.wit"))).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     // The host's own check is what is under test.

@@ -53,8 +53,9 @@ fn h12_waits_for_a_model_that_computes_for_hours() {
             (i32.store offset=8 (i32.const {list}) {handle})
             (call $zeroed (i32.const 11) (i32.const {shape}) (i32.const 2) (i32.const {RET})) {check}
             (i32.store offset=20 (i32.const {list}) {handle})
-            (call $infer (local.get $a) (i32.const {list}) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const {RET}))
-            {check}"
+            (loop $l
+              (call $infer (local.get $a) (i32.const {list}) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const {RET}))
+              (br $l))"
         ));
     let model = std::fs::read(repository::root().join("tests/durability/slow.onnx")).unwrap();
     Attacks::of(12, 96)
@@ -113,6 +114,7 @@ fn h17_passes_lists_of_gigabytes() {
     let mut texts = Guest::new();
     texts.import("texts", "inference", "[static]tensor.from-text", "(param i32 i32 i32 i32 i32)").pages(8).run(format!(
         "(loop $l
+          (i32.store (i32.add (i32.const 131072) (i32.shl (local.get $n) (i32.const 3))) (i32.const 262144))
           (i32.store offset=4 (i32.add (i32.const 131072) (i32.shl (local.get $n) (i32.const 3))) (i32.const 60000))
           (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 10000))))
         (call $texts (i32.const 0) (i32.const 0) (i32.const 131072) (i32.const 10000) (i32.const {RET}))"

@@ -12,13 +12,20 @@ mod attack;
 mod case;
 mod guest;
 
+mod adding;
 mod cpu;
+mod data;
 mod files;
 mod host_calls;
+mod inside;
 mod memory;
 mod network;
+mod output;
+mod policy;
+mod private;
 mod sections;
 mod server;
+mod text;
 
 use std::process::Command;
 

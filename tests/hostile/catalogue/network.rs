@@ -162,6 +162,7 @@ fn h29_asks_for_hosts_in_disguise() {
         format!("https://127.0.0.1:{port}/"),
         format!("http://localhost:{port}/"),
         format!("http://127.0.0.2:{port}/"),
+        format!("http://127.0.0.2.:{port}/"),
         format!("http://127.0.0.1.example.org:{port}/"),
         format!("http://[::1]:{port}/"),
         format!("http://[::ffff:127.0.0.1]:{port}/"),
@@ -172,7 +173,6 @@ fn h29_asks_for_hosts_in_disguise() {
     let bad = [
         format!("http://127.0.0.1:{port}@{}/", &other.origin[7..]),
         format!("http://user:pass@127.0.0.1:{port}/"),
-        format!("http://127.0.0.1.:{port}/"),
         format!("http://0177.0.0.1:{port}/"),
         format!("http://0x7f.0.0.1:{port}/"),
         format!("http://0x7f000001:{port}/"),
