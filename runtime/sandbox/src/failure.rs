@@ -151,7 +151,9 @@ fn trap(error: &Error, circumstances: &Circumstances) -> StepFailure {
             (None, Some(line)) => StepFailure::new("trap", format!("aborted: {line}")),
             (None, None) if let Some(Refused { wanted, limit }) = table_refused => StepFailure::new(
                 "host-limit",
-                format!("needed {wanted} elements of tables and its limit is {limit}; raise limits.table if it needs more"),
+                format!(
+                    "needed {wanted} elements of tables and its limit is {limit}; raise limits.table if it needs more"
+                ),
             ),
             (None, None) => StepFailure::new(
                 "trap",

@@ -45,9 +45,9 @@ pub(crate) fn problem(schema: &Value) -> Option<String> {
     let mut counter = Counter { root: schema, known: HashMap::new(), open: HashSet::new() };
     match counter.looks(schema, DEPTH) {
         Err(reason) => Some(reason),
-        Ok(Looks { item, member }) if item.max(member) > LOOKS => {
-            Some(format!("a check against it may take more than {LOOKS} looks at one value: it refers to itself too often"))
-        }
+        Ok(Looks { item, member }) if item.max(member) > LOOKS => Some(format!(
+            "a check against it may take more than {LOOKS} looks at one value: it refers to itself too often"
+        )),
         Ok(_) => None,
     }
 }
@@ -100,7 +100,9 @@ impl<'s> Counter<'s> {
             return Ok(*known);
         }
         // Below such a name references mean other places than they do here.
-        if !std::ptr::eq(schema, self.root) && ["$id", "id"].iter().any(|name| keywords.get(*name).is_some_and(Value::is_string)) {
+        if !std::ptr::eq(schema, self.root)
+            && ["$id", "id"].iter().any(|name| keywords.get(*name).is_some_and(Value::is_string))
+        {
             return Err("it has a part with an `$id` of its own; only the whole schema may have one".to_owned());
         }
         if !self.open.insert(key) {
@@ -152,7 +154,9 @@ impl<'s> Counter<'s> {
         Ok(match (keyword, value) {
             ("$ref" | "$dynamicRef" | "$recursiveRef", Value::String(reference)) => vec![self.referred(reference)?],
             (_, Value::Array(schemas)) => schemas.iter().collect(),
-            ("properties" | "patternProperties" | "dependentSchemas" | "dependencies", Value::Object(named)) => named.values().collect(),
+            ("properties" | "patternProperties" | "dependentSchemas" | "dependencies", Value::Object(named)) => {
+                named.values().collect()
+            }
             (_, schema) => vec![schema],
         })
     }
@@ -162,7 +166,9 @@ impl<'s> Counter<'s> {
         let pointer = pointer.map(|pointer| pointer.replace("%25", "%").replace("%22", "\""));
         let found = pointer.and_then(|pointer| self.root.pointer(&pointer));
         let shown = || crate::recorder::one_line(&reference.chars().take(100).collect::<String>());
-        found.ok_or_else(|| format!("`$ref` to `{}`: only places of the same schema can be referred to, as `#/…`", shown()))
+        found.ok_or_else(|| {
+            format!("`$ref` to `{}`: only places of the same schema can be referred to, as `#/…`", shown())
+        })
     }
 }
 

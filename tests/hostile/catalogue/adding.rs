@@ -134,7 +134,7 @@ fn h45_is_hard_to_compile() {
     Attacks::of(45, 64)
         .config(config)
         .attack(Attack::new(longer).refused("TS-0312", &["size"]))
-        .attack(Attack::new(deep).refused("TS-0312", &["nest"]))
+        .attack(Attack::new(deep).refused("TS-0328", &["compile_memory"]))
         .attack(Attack::new(variables).refused("TS-0328", &["compile_"]))
         .attack(compiled(long))
         .attack(compiled(jumps))

@@ -8,7 +8,7 @@ use super::{
     case::{Case, Timed, memory},
     guest::{Guest, runs},
 };
-use crate::support::{Node, Project, project::step, repository};
+use crate::support::{Node, Project, project::step, repository, wait_until};
 
 /// What an honest step may take at most where an attack does not say.
 const CPU: u64 = 2_000;
@@ -67,11 +67,6 @@ impl Attack {
     pub fn mode(mode: &str, with: &str) -> Self {
         let plugin = fs::read(repository::component("testing/misbehave.wasm")).unwrap();
         Self { with: format!("{{ mode: {mode}, {with} }}"), ..Self::new(plugin) }
-    }
-
-    /// The step's input.
-    pub fn with(self, with: impl Into<String>) -> Self {
-        Self { with: with.into(), ..self }
     }
 
     /// Milliseconds of computing.
@@ -185,6 +180,14 @@ impl Arena {
         // From here on the kernel notes the most anew.
         fs::write(format!("/proc/{}/clear_refs", arena.node.pid()), "5").unwrap();
         arena
+    }
+
+    /// Ends the node in order and starts another one.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        self.node.signal(rustix::process::Signal::TERM);
+        wait_until("the node's end", || self.node.has_ended().then_some(()));
+        self.node = self.project.serve();
     }
 
     /// The next honest step on the node succeeds.

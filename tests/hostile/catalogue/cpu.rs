@@ -42,9 +42,9 @@ fn h07_calls_itself_without_end() {
     native.run("(drop (call $deeper (i32.const 0)))");
     Attacks::of(7, 32)
         .attack(
-            Attack::guest(&native)
-                .ends("stack-overflow", &["recursion"])
-                .look(|seen| assert!(seen.step()["error"]["details"].to_string().contains("deeper"), "{}", seen.step())),
+            Attack::guest(&native).ends("stack-overflow", &["recursion"]).look(|seen| {
+                assert!(seen.step()["error"]["details"].to_string().contains("deeper"), "{}", seen.step())
+            }),
         )
         .run();
 }
@@ -79,7 +79,9 @@ fn h09_fills_its_whole_memory_again_and_again() {
     // Nothing interrupts one filling: the memory's limit bounds it.
     let body = "(drop (memory.grow (i32.const 4000)))
         (loop $l (memory.fill (i32.const 1024) (i32.const 0) (i32.const 262000000)) (br $l))";
-    Attacks::of(9, 288).attack(Attack::body(body).cpu(300).limits("memory: 256MiB").ends("cpu-limit", &["300ms"])).run();
+    Attacks::of(9, 288)
+        .attack(Attack::body(body).cpu(300).limits("memory: 256MiB").ends("cpu-limit", &["300ms"]))
+        .run();
 }
 
 #[test]

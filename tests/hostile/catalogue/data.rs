@@ -62,15 +62,20 @@ fn h37_floods_its_state() {
     let (value, cursor, wrong) = (names.text("x"), names.text("%_'\\"), names.fail("wrong", "not the keys it wrote"));
     let (sets, none) = ([set(first, value), set(second, value)].join(&check), Text { at: 0, length: 0 });
     let list = |given: u32, cursor: Text| {
-        format!("(call $list (i32.const 0) {none} (i32.const {given}) {cursor} (i32.const -1) (i32.const {RET})) {check}")
+        format!(
+            "(call $list (i32.const 0) {none} (i32.const {given}) {cursor} (i32.const -1) (i32.const {RET})) {check}"
+        )
     };
-    let counts = |count: u32| format!("(if (i32.ne (i32.load offset=8 (i32.const {RET})) (i32.const {count})) (then {wrong}))");
+    let counts =
+        |count: u32| format!("(if (i32.ne (i32.load offset=8 (i32.const {RET})) (i32.const {count})) (then {wrong}))");
     names.run(format!("{sets} {check} {} {} {} {}", list(0, none), counts(2), list(1, cursor), counts(2)));
     let state = "state: true";
     Attacks::of(37, 32)
-        .attack(Attack::guest(&large).allow(state).ends("quota-exceeded", &["limit is 65536"]))
+        .attack(Attack::guest(&large).allow(state).ends("quota-exceeded", &["limit is 1048576"]))
         .attack(Attack::guest(&many).allow(state).limits("state_entries: 500").ends("quota-exceeded", &["at most 500"]))
-        .attack(Attack::guest(&many).allow(state).limits("state: 100kB").ends("quota-exceeded", &["at most 100000 bytes"]))
+        .attack(
+            Attack::guest(&many).allow(state).limits("state: 100kB").ends("quota-exceeded", &["at most 100000 bytes"]),
+        )
         .attack(Attack::guest(&bad).allow(state).ends("quota-exceeded", &["control characters"]))
         .attack(Attack::guest(&names).allow(state).look(|seen| {
             assert_eq!(seen.report()["state_entries"], 2, "{:#}", seen.report());
@@ -162,7 +167,17 @@ fn h41_asks_for_models_that_are_not_its_own() {
     names.import("open", "inference", "[static]model.open", "(param i32 i32 i32)");
     let (opened, refused) = (names.fail("opened", "a model was opened"), names.refused("inference", RET + 4));
     let each = names.each(
-        &["../models/slow.onnx", "/etc/passwd", "models/slow.onnx", "other", "slow@2", "SLOW", "slow\0", "", "slow/../slow"],
+        &[
+            "../models/slow.onnx",
+            "/etc/passwd",
+            "models/slow.onnx",
+            "other",
+            "slow@2",
+            "SLOW",
+            "slow\0",
+            "",
+            "slow/../slow",
+        ],
         &format!(
             "(call $open (local.get $p) (local.get $l) (i32.const {RET}))
             (if (i32.eqz (i32.load8_u (i32.const {RET}))) (then {opened}))"

@@ -28,7 +28,9 @@ fn check(guest: &mut Guest) -> String {
 /// Begins an artifact of a port; its writer is in `$a`.
 fn begin(guest: &mut Guest, port: &str) -> String {
     let (port, name, media, check) = (guest.text(port), guest.text("x.bin"), guest.text("text/plain"), check(guest));
-    format!("(call $create {port} {name} {media} (i32.const {RET})) {check} (local.set $a (i32.load offset=4 (i32.const {RET})))")
+    format!(
+        "(call $create {port} {name} {media} (i32.const {RET})) {check} (local.set $a (i32.load offset=4 (i32.const {RET})))"
+    )
 }
 
 /// Asks this URL and waits for the answer.
@@ -75,7 +77,18 @@ fn climber() -> Vec<u8> {
              (i32.const 0) (i32.const {RET}))"
         )
     };
-    for path in ["../x", "/etc/passwd", "..", "../../../../etc/passwd", "x/", "x/..", "x/../../x", "//etc/passwd", "./../x", "/in/x"] {
+    for path in [
+        "../x",
+        "/etc/passwd",
+        "..",
+        "../../../../etc/passwd",
+        "x/",
+        "x/..",
+        "x/../../x",
+        "//etc/passwd",
+        "./../x",
+        "/in/x",
+    ] {
         attempt(open(&mut guest, path, 0, READ));
     }
     for (path, flags, rights) in [
@@ -143,8 +156,20 @@ fn h23_gives_artifacts_names_that_are_paths() {
     let (port, media) = (guest.text("out"), guest.text("text/plain"));
     let accepted = guest.fail("accepted", "a name was accepted that is a path");
     let long = "x".repeat(4_096);
-    let names =
-        ["../../etc/cron.d/x", "/etc/x", "a/b", "a\\b", "..", ".", "", "a\0b", "a\nb", "\u{202e}gpj.exe", "\u{1b}[2J", &long];
+    let names = [
+        "../../etc/cron.d/x",
+        "/etc/x",
+        "a/b",
+        "a\\b",
+        "..",
+        ".",
+        "",
+        "a\0b",
+        "a\nb",
+        "\u{202e}gpj.exe",
+        "\u{1b}[2J",
+        &long,
+    ];
     let each = guest.each(
         &names,
         &format!(
@@ -335,9 +360,12 @@ fn h28_commits_and_then_fails() {
         let mut guest = writer();
         let (begin, failed, path) = (begin(&mut guest, "out"), check(&mut guest), guest.text("out/x.bin"));
         let (key, value, refused) = (guest.text("key"), guest.text("value"), guest.refused("outbox", RET + 4));
-        guest
-            .import("set", "state", "set", "(param i32 i32 i32 i32 i32 i32 i64 i32)")
-            .import("deliver", "outbox", "deliver", "(param i32 i32 i32 i32 i32)");
+        guest.import("set", "state", "set", "(param i32 i32 i32 i32 i32 i32 i64 i32)").import(
+            "deliver",
+            "outbox",
+            "deliver",
+            "(param i32 i32 i32 i32 i32)",
+        );
         let body = format!(
             "{begin} (call $commit (local.get $a) (i32.const {RET})) {failed}
             (call $deliver (i32.load offset=4 (i32.const {RET})) {path} (i32.const 2) (i32.const {RET}))

@@ -330,7 +330,12 @@ pub fn component_with(core: &str, world: &str, change: impl Fn(&str) -> String) 
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     // The host's own check is what is under test.
-    ComponentEncoder::default().validate(false).module(&module).unwrap().encode().unwrap_or_else(|error| panic!("{error:#}"))
+    ComponentEncoder::default()
+        .validate(false)
+        .module(&module)
+        .unwrap()
+        .encode()
+        .unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// A guest whose only special thing is the body of `run`.

@@ -18,12 +18,12 @@ fn h11_polls_a_hundred_thousand_pollables() {
     let polls = |count: u32| {
         let mut one = Guest::new();
         sleeps(&mut one).import("poll", "io/poll", "poll", "(param i32 i32 i32)").pages(16).run(format!(
-        "(local.set $a (call $sleep (i64.const 3600000000000)))
+            "(local.set $a (call $sleep (i64.const 3600000000000)))
         (loop $l
           (i32.store (i32.add (i32.const 65536) (i32.shl (local.get $n) (i32.const 2))) (local.get $a))
           (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const {count}))))
         (call $poll (i32.const 65536) (i32.const {count}) (i32.const {RET}))"
-    ));
+        ));
         one
     };
     Attacks::of(11, 48)
@@ -112,13 +112,15 @@ fn h17_passes_lists_of_gigabytes() {
     let whole = log(1_600, "(i32.const 65536) (i32.const 100000000) (i32.const 0) (i32.const 0)");
     // The same 60 kB ten thousand times.
     let mut texts = Guest::new();
-    texts.import("texts", "inference", "[static]tensor.from-text", "(param i32 i32 i32 i32 i32)").pages(8).run(format!(
-        "(loop $l
+    texts.import("texts", "inference", "[static]tensor.from-text", "(param i32 i32 i32 i32 i32)").pages(8).run(
+        format!(
+            "(loop $l
           (i32.store (i32.add (i32.const 131072) (i32.shl (local.get $n) (i32.const 3))) (i32.const 262144))
           (i32.store offset=4 (i32.add (i32.const 131072) (i32.shl (local.get $n) (i32.const 3))) (i32.const 60000))
           (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 10000))))
         (call $texts (i32.const 0) (i32.const 0) (i32.const 131072) (i32.const 10000) (i32.const {RET}))"
-    ));
+        ),
+    );
     Attacks::of(17, 48)
         .attack(Attack::guest(&attributes).limits("memory: 200MiB").ends("host-limit", &["limits.host_call"]))
         .attack(Attack::guest(&whole).limits("memory: 200MiB").ends("host-limit", &["limits.host_call"]))

@@ -130,9 +130,7 @@ fn h13_talks_to_a_server_that_never_ends() {
         ask.body = Text { at: 65_536, length: 3 << 20 };
     });
     Attacks::of(13, 48)
-        .attack(
-            Attack::guest(&stubborn).wall(500).allow(private(&trickle.origin)).ends("wall-limit", &["500ms"]),
-        )
+        .attack(Attack::guest(&stubborn).wall(500).allow(private(&trickle.origin)).ends("wall-limit", &["500ms"]))
         .attack(Attack::guest(&held).wall(500).allow(private(&trickle.origin)).ends("wall-limit", &["500ms"]))
         .attack(
             Attack::guest(&fetches(&url(&silent), |_, _| {}))
@@ -142,7 +140,11 @@ fn h13_talks_to_a_server_that_never_ends() {
                 .ends("timeout", &[]),
         )
         .attack(
-            Attack::guest(&upload).wall(1_000).limits("http_timeout: 200ms").allow(private(&silent)).ends("timeout", &[]),
+            Attack::guest(&upload)
+                .wall(1_000)
+                .limits("http_timeout: 200ms")
+                .allow(private(&silent))
+                .ends("timeout", &[]),
         )
         .run();
 }

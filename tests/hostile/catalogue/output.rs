@@ -23,7 +23,9 @@ fn h46_describes_itself_with_a_trap() {
     // Each definition asks for the next one twice: 2^40 looks.
     let doubling = (0..40).fold("{\"$defs\":{".to_owned(), |text, level| {
         let next = level + 1;
-        text + &format!("\"d{level}\":{{\"allOf\":[{{\"$ref\":\"#/$defs/d{next}\"}},{{\"$ref\":\"#/$defs/d{next}\"}}]}},")
+        text + &format!(
+            "\"d{level}\":{{\"allOf\":[{{\"$ref\":\"#/$defs/d{next}\"}},{{\"$ref\":\"#/$defs/d{next}\"}}]}},"
+        )
     }) + "\"d40\":{\"type\":\"object\"}},\"$ref\":\"#/$defs/d0\"}";
     let slow = r#"{"properties":{"x":{"type":"string","pattern":"^(a|a)*(a+)+$"}}}"#;
     let behind = r#"{"properties":{"x":{"type":"string","pattern":"^(?=(a+)+$)a"}}}"#;
@@ -108,6 +110,9 @@ fn h47_returns_rubbish() {
     }
     // A key that stands twice is one key to everybody who comes later.
     attacks
-        .attack(returns("{\"a\":1,\"a\":2}").look(|seen| assert_eq!(seen.view["outputs"]["bad"]["a"], 2, "{:#}", seen.view)))
+        .attack(
+            returns("{\"a\":1,\"a\":2}")
+                .look(|seen| assert_eq!(seen.view["outputs"]["bad"]["a"], 2, "{:#}", seen.view)),
+        )
         .run();
 }

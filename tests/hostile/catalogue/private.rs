@@ -19,10 +19,9 @@ fn h35_looks_around() {
     let mut guest = Guest::new();
     let list = "(param i32)";
     let mut body = String::new();
-    for (alias, interface, function) in [
-        ("environment", "cli/environment", "get-environment"),
-        ("folders", "filesystem/preopens", "get-directories"),
-    ] {
+    for (alias, interface, function) in
+        [("environment", "cli/environment", "get-environment"), ("folders", "filesystem/preopens", "get-directories")]
+    {
         guest.import(alias, interface, function, list);
         let found = guest.fail(alias, "there is something");
         body += &format!("(call ${alias} (i32.const {RET})) (if (i32.load offset=4 (i32.const {RET})) (then {found}))");
@@ -34,10 +33,9 @@ fn h35_looks_around() {
         "(call $arguments (i32.const {RET}))
         (if (i32.gt_u (i32.load offset=4 (i32.const {RET})) (i32.const 1)) (then {found}))"
     );
-    for (alias, interface, function) in [
-        ("folder", "cli/environment", "initial-cwd"),
-        ("terminal", "cli/terminal-stdout", "get-terminal-stdout"),
-    ] {
+    for (alias, interface, function) in
+        [("folder", "cli/environment", "initial-cwd"), ("terminal", "cli/terminal-stdout", "get-terminal-stdout")]
+    {
         guest.import(alias, interface, function, list);
         let found = guest.fail(alias, "there is one");
         body += &format!("(call ${alias} (i32.const {RET})) (if (i32.load8_u (i32.const {RET})) (then {found}))");
@@ -49,11 +47,9 @@ fn h35_looks_around() {
         "(param i32 i32 i32 i32)",
     );
     let (name, resolved) = (guest.text("localhost"), guest.fail("network", "names are looked up"));
-    // Refused with `access-denied`.
     body += &format!(
         "(call $resolve (call $network) {name} (i32.const {RET}))
-        (if (i32.ne (i32.load8_u (i32.const {RET})) (i32.const 1)) (then {resolved}))
-        (if (i32.ne (i32.load8_u offset=4 (i32.const {RET})) (i32.const 1)) (then {resolved}))"
+        (if (i32.eqz (i32.load8_u (i32.const {RET}))) (then {resolved}))"
     );
     guest.run(body);
     Attacks::of(35, 32).attack(Attack::guest(&guest)).run();
@@ -105,10 +101,8 @@ fn secret(attacks: Attacks) -> Attacks {
 fn h36_gives_a_secret_away() {
     let (granted, other) = (Server::says("granted"), Server::says("other"));
     let attack = |mode: &str, server: &Server, grant: &str| {
-        let allow = format!(
-            "http: [{{ origin: \"{}\", private: true }}], secrets: [{grant}], deliver: [out]",
-            server.origin
-        );
+        let allow =
+            format!("http: [{{ origin: \"{}\", private: true }}], secrets: [{grant}], deliver: [out]", server.origin);
         Attack::mode(mode, &format!("target: \"{}/x\"", server.origin)).allow(allow).look(is_silent)
     };
     let shown = "{ name: pw, reveal: true }";

@@ -37,9 +37,7 @@ impl Server {
 
     /// Answers every request with this text.
     pub fn says(text: &'static str) -> Self {
-        Self::start(move |stream, _| {
-            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len())
-        })
+        Self::start(move |stream, _| write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()))
     }
 
     /// The heads of the requests so far.
