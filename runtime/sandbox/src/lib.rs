@@ -36,6 +36,7 @@ mod recorder;
 mod redact;
 mod report;
 mod run;
+mod schema_cost;
 mod slots;
 mod store_data;
 mod ticker;

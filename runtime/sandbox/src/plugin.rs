@@ -21,7 +21,7 @@ use crate::{
     host_api::StepHost,
     interfaces,
     report::StepReport,
-    run,
+    run, schema_cost,
     store_data::CallData,
 };
 
@@ -71,6 +71,9 @@ pub(crate) struct Schemas {
 impl Schemas {
     fn compile(descriptor: &Descriptor) -> Result<Self, String> {
         let compile = |what: &str, schema| {
+            if let Some(problem) = schema_cost::problem(schema) {
+                return Err(format!("its {what} cannot be used: {problem}"));
+            }
             JsonSchema::compile(schema).map_err(|problem| format!("its {what} is no JSON Schema: {problem}"))
         };
         Ok(Self {

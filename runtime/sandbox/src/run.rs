@@ -339,8 +339,9 @@ pub(crate) fn circumstances<T: Bounded>(store: &Store<T>, limits: &CallLimits) -
     let data = store.data();
     Circumstances {
         refused: data.limits_met().refused(),
+        table_refused: data.limits_met().table_refused(),
         stderr_tail: data.recorder().lock().stderr_tail(),
-        cpu_limit: limits.cpu,
+        limits: *limits,
         fuel_limit: data.fuel(),
     }
 }
