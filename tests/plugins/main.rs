@@ -12,3 +12,5 @@ mod files;
 mod interrupted;
 mod registry;
 mod signatures;
+mod swap;
+mod warm;

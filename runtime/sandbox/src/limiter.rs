@@ -47,6 +47,16 @@ impl Limiter {
         }
     }
 
+    /// The same for the next call of the same instance, whose memories and tables stay as large as they are.
+    pub(crate) fn renewed(&self, limits: &CallLimits) -> Self {
+        Self { used: self.used, peak: self.used, tables_used: self.tables_used, ..Self::new(limits) }
+    }
+
+    /// Sum of all memories now, in bytes.
+    pub(crate) fn used(&self) -> u64 {
+        self.used as u64
+    }
+
     /// Elements of all tables.
     pub(crate) fn table_elements(&self) -> u64 {
         self.tables_used as u64

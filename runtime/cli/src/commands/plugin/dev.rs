@@ -10,8 +10,8 @@ use crate::{context::Context, failure::Failure};
 
 /// Build, test and swap a plugin whenever a file is saved
 ///
-/// Builds the plugin project, runs its cases, and puts the plugin into the plugins folder of the project (--project); a node
-/// takes it when it is started again. Then it waits for the next save, until Ctrl-C.
+/// Builds the plugin project, runs its cases, and puts the plugin into the plugins folder of the project (--project), where a
+/// running node takes it with the next step that begins. Then it waits for the next save, until Ctrl-C.
 #[derive(Debug, Args)]
 pub struct Dev {
     /// The plugin project
