@@ -143,6 +143,14 @@ fn workflow_around(shown: &Value) -> Option<Value> {
     } else {
         return None;
     }
+    // Steps that stand elsewhere.
+    let needs = |step: &Value| step["needs"].as_array().cloned().unwrap_or_default();
+    let missing: Vec<Value> = workflow["steps"].as_object()?.values().flat_map(needs).collect();
+    for name in missing.iter().filter_map(Value::as_str) {
+        if workflow["steps"][name].is_null() {
+            workflow["steps"][name] = json!({ "plugin": "echo" });
+        }
+    }
     Some(workflow)
 }
 

@@ -137,8 +137,7 @@ fn cases_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// What the call cost, in a few words.
 fn cost(result: &CaseResult) -> String {
-    let fuel =
-        result.usage.fuel.map_or_else(String::new, |fuel| format!(", {} instructions", count(fuel, "instruction")));
+    let fuel = result.usage.fuel.map_or_else(String::new, |fuel| format!(", {}", count(fuel, "instruction")));
     format!("{}, {}{fuel}", duration_us(result.usage.wall_us), bytes(result.usage.memory_peak))
 }
 
