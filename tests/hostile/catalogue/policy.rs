@@ -17,7 +17,7 @@ const CANCEL_GRACE: Duration = Duration::from_secs(2);
 
 /// How many times longer honest work may take beside as many hostile steps as get in: the cores are shared among twice
 /// as many steps as there are cores, and with this test.
-const SHARERS: u32 = 3;
+const SHARERS: u32 = 4;
 
 #[test]
 fn h48_wants_to_be_tried_for_ever() {
