@@ -4,12 +4,15 @@
 
 use std::{
     borrow::Cow,
-    io,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use trackside_registry::{Installed, KeyError, Keyring, LOCK_FILE, Lock, Locked, Proof, SIGNATURE_SUFFIX, Verdict};
+use trackside_registry::{
+    Installed, KeyError, Keyring, LIMIT, LOCK_FILE, Lock, Locked, Proof, SIGNATURE_SUFFIX, Verdict,
+};
 use trackside_spec::{Digest, OciReference};
 
 use crate::{
@@ -201,8 +204,15 @@ impl PluginSources {
     }
 
     fn file(&self, name: &str, file: &Path) -> Result<Option<FoundPlugin>, PluginProblem> {
-        let bytes = match std::fs::read(file) {
-            Ok(bytes) => bytes,
+        let bytes = match read_bounded(file) {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(size)) => {
+                let reason = format!(
+                    "[TS-0310] {} has {size} bytes; the limit is {LIMIT}: strip its debug sections, or split it",
+                    file.display()
+                );
+                return Err(PluginProblem::Refused { name: name.to_owned(), reason });
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(name, file, &error)),
         };
@@ -211,6 +221,20 @@ impl PluginSources {
         let origin = PluginOrigin::File(file.to_owned());
         Ok(Some(FoundPlugin { bytes: bytes.into(), digest, origin, verdict: Some(verdict) }))
     }
+}
+
+/// Reads a file, if it is no larger than a component may be; its size otherwise. Never more than that is in memory.
+fn read_bounded(path: &Path) -> io::Result<Result<Vec<u8>, u64>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > LIMIT {
+        return Ok(Err(size));
+    }
+    let mut bytes = Vec::new();
+    // It may grow while it is read.
+    file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    let size = bytes.len() as u64;
+    Ok(if size > LIMIT { Err(size) } else { Ok(bytes) })
 }
 
 /// The signature that lies beside a component's file, if there is one.

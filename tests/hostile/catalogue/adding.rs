@@ -128,7 +128,7 @@ fn h45_is_hard_to_compile() {
     let types = with(&"(type (func))".repeat(100_000));
     let config = "[plugins]\ncompile_time = \"3s\"\ncompile_memory = \"256MiB\"\n";
     let compiled = |plugin: Vec<u8>| Attack::new(plugin).more("    command: { stdout: text }\n");
-    Attacks::of(45, 64)
+    Attacks::of(45, 128)
         .config(config)
         .attack(Attack::new(longer).refused("TS-0312", &["size"]))
         .attack(Attack::new(deep).refused("TS-0328", &["compile_memory"]))
