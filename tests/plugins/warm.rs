@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     component::marked,
-    support::{Project, node::Node, project::step},
+    support::{Project, node::Node, project::step, repository},
 };
 
 /// A project with `gauge`, which counts its calls in its own memory, in two workflows with two steps each.
@@ -100,7 +100,11 @@ fn a_key_that_makes_no_sense_is_refused_with_its_place() {
     }
     project.workflow("bad", "steps:\n  a: { model: m.onnx, inputs: {}, reuse: { runs: 5 } }\n");
     project.run(&["check"]).says(&["`reuse` is for plugins"]);
-    project.write("workflows/bad.yaml", "version: 1\nname: bad\nsteps:\n  a: { plugin: gauge }\n");
+    let tool = std::fs::read(repository::root().join("tests/golden/line-stats-command-c-0.1.0.wasm")).unwrap();
+    project.write("plugins/tool.wasm", tool);
+    project.workflow("bad", "steps:\n  a: { plugin: tool, reuse: { runs: 5 } }\n");
+    project.run(&["check"]).says(&["TS-0870", "WASI command"]);
+    project.workflow("bad", "steps:\n  a: { plugin: gauge }\n");
     for line in ["warm_instances = 1000", "warm_memory = \"1kB\""] {
         project.write("trackside.toml", format!("[plugins]\n{line}\n"));
         let checked = project.run(&["check"]);

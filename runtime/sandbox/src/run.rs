@@ -1,7 +1,10 @@
 //! Running a call: a fresh store and instance, the limits around it, and the report at its end.
 
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::{Arc, OnceLock},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -239,14 +242,31 @@ pub(crate) async fn until<T>(
         cancel.cancelled().await;
         tokio::time::sleep(limits.cancel_grace).await;
     };
-    let wall = limits.wall.saturating_sub(begin.elapsed());
-    // The guest first: a call that ends at once never sets up a timer.
-    tokio::select! {
-        biased;
-        result = guest => End::Itself(result),
-        () = forced => End::Cancelled,
-        () = tokio::time::sleep(wall) => End::Wall,
-    }
+    let wall = async { tokio::time::sleep(limits.wall.saturating_sub(begin.elapsed())).await };
+    let (mut guest, mut forced, mut wall) = (pin!(guest), pin!(forced), pin!(wall));
+    let mut has_begun = false;
+    poll_fn(|context| {
+        // The guest first: a call that ends at once never sets up a timer. Later the timers first: a guest that computes
+        // holds the thread until the next tick whenever it is polled.
+        if has_begun {
+            if begin.elapsed() >= limits.wall {
+                return Poll::Ready(End::Wall);
+            }
+        } else if let Poll::Ready(result) = guest.as_mut().poll(context) {
+            return Poll::Ready(End::Itself(result));
+        }
+        if forced.as_mut().poll(context).is_ready() {
+            return Poll::Ready(End::Cancelled);
+        }
+        if wall.as_mut().poll(context).is_ready() {
+            return Poll::Ready(End::Wall);
+        }
+        if std::mem::replace(&mut has_begun, true) {
+            return guest.as_mut().poll(context).map(End::Itself);
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Why a call cannot go well, found before anything is made for it.
