@@ -9,6 +9,7 @@ mod support;
 mod compile;
 mod component;
 mod files;
+mod inspect;
 mod interrupted;
 mod registry;
 mod signatures;

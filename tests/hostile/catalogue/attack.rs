@@ -205,12 +205,15 @@ impl Arena {
     }
 }
 
+/// What is made ready in a project before the attack.
+type Preparation = Box<dyn Fn(&Project)>;
+
 /// Attacks of one case, on one node.
 pub struct Attacks {
     case: Case,
     config: String,
-    prepare: Vec<Box<dyn Fn(&Project)>>,
-    prepare_last: Vec<Box<dyn Fn(&Project)>>,
+    prepare: Vec<Preparation>,
+    prepare_last: Vec<Preparation>,
     attacks: Vec<Attack>,
     growth: u64,
 }

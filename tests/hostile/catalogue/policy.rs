@@ -165,7 +165,7 @@ fn h51_changes_while_it_runs() {
     fs::write(&file, &new[..new.len() / 2]).unwrap();
     web.release();
     assert_eq!(version(&arena, &running), "old");
-    // The node keeps to the code that it has, whatever becomes of the file.
+    // The last good one goes on being used.
     let next = arena.node.start_run("swapped");
     assert_eq!(version(&arena, &next), "old");
     case.ended("succeeded", Timed::none());
@@ -178,8 +178,8 @@ fn h51_changes_while_it_runs() {
     is_readable(&message);
     case.ended("TS-0312", Timed::none());
     arena.honest_work_is_done();
+    // The whole new one is taken up by the node that runs.
     fs::write(&file, &new).unwrap();
-    arena.start_again();
     let next = arena.node.start_run("swapped");
     assert_eq!(version(&arena, &next), "new");
     case.finish();
@@ -193,7 +193,8 @@ fn h52_has_its_compiled_code_changed() {
     let files: Vec<_> = fs::read_dir(&cache).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(!files.is_empty());
     let good: Vec<_> = files.iter().map(|file| fs::read(file).unwrap()).collect();
-    let tampered: [fn(&[u8]) -> Vec<u8>; 4] = [
+    type Tamper = fn(&[u8]) -> Vec<u8>;
+    let tampered: [Tamper; 4] = [
         |good| good.iter().enumerate().map(|(at, byte)| if at == good.len() / 2 { byte ^ 1 } else { *byte }).collect(),
         |good| good[..good.len() / 2].to_vec(),
         // Native code without what authenticates it.
