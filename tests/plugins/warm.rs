@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     component::marked,
-    support::{Project, node::Node, project::step, repository},
+    support::{Project, node::Node, project::step, repository, wait::wait_until},
 };
 
 /// A project with `gauge`, which counts its calls in its own memory, in two workflows with two steps each.
@@ -43,7 +43,11 @@ fn each_step_has_its_own_memory_and_a_new_component_has_none() {
     assert_eq!(counts(&ran(&project, &node, "fresh")), [1]);
     assert_eq!(counts(&ran(&project, &node, "fresh")), [1]);
     assert_eq!(counts(&ran(&project, &node, "first")), [3, 3]);
+    let digest = || step(&ran(&project, &node, "fresh"), "a")["report"]["digest"].clone();
+    let old = digest();
     project.drop_file("plugins/gauge.wasm", marked("testing/gauge.wasm", "two"));
+    // One step waits for the new component; those beside it go on with the old one.
+    wait_until("the new component", || (digest() != old).then_some(()));
     assert_eq!(counts(&ran(&project, &node, "first")), [1, 1]);
     assert_eq!(counts(&ran(&project, &node, "first")), [2, 2]);
 }

@@ -130,6 +130,6 @@ fn floods_and_silence_end_at_their_limits() {
     let report = fetch(json!({ "url": "http://127.0.0.1:9/", "headers": headers }), &[], |_| {});
     // The library ends a guest that fills a table of headers beyond its bound.
     let (code, message) = failure(&report);
-    assert_eq!((code, report.usage.http_requests), ("trap", 0), "{:?}", report.outcome);
+    assert_eq!((code, report.usage.http_requests), ("host-limit", 0), "{:?}", report.outcome);
     assert!(message.contains("total size of fields exceeds limit"), "{message}");
 }

@@ -203,7 +203,7 @@ w.yaml:6:32: error[TS-0102]: there is no key `mem` here
 w.yaml:6:45: error[TS-0102]: there is no key `foreach` here
 6 |   b: { plugin: echo, limits: { mem: 1MiB }, foreach: [] }
   |                                             ^^^^^^^
-  = help: known here: needs, when, plugin, model, with, command, inputs, retry, timeout, limits, allow"##,
+  = help: known here: needs, when, plugin, model, with, command, inputs, retry, timeout, limits, reuse, allow"##,
     },
     Case {
         name: "missing_keys",
