@@ -156,7 +156,7 @@ fn mutated_expressions_never_panic() {
             "\"\"\"triple\"\"\" + r'raw' + '\\u00e9'.substring(0, 1).replace('a', 'b')",
         ];
         let params = json!({"threshold": 1, "x": [1, {"y": null}]});
-        let scope = Scope { params: &params, trigger: &params, steps: &params, run: &params };
+        let scope = Scope::new(&params, &params, &params, &params);
         let mut random = Random(2);
         let mut compiled = 0;
         for round in 0..20_000 {

@@ -133,7 +133,7 @@ fn conditions_and_inputs_are_evaluated_in_the_scope_of_a_run() {
     let (params, trigger) = (json!({"threshold": 0.85}), json!({"file": {"name": "a.csv"}}));
     let steps = json!({"score": {"outputs": {"score": [0.9]}}, "validate": {"rows": 3}});
     let run = json!({"id": "r", "failed_step": "score", "error": "no model"});
-    let scope = Scope { params: &params, trigger: &trigger, steps: &steps, run: &run };
+    let scope = Scope::new(&params, &trigger, &steps, &run);
     assert_eq!(plan.steps[3].when.as_ref().map(|when| when.eval_bool(&scope)), Some(Ok(true)));
     let Action::Plugin(alert) = &plan.steps[3].action else { panic!("a plugin") };
     assert_eq!(alert.with.eval(&scope).unwrap()["body"], json!({"file": "a.csv"}));
