@@ -10,7 +10,7 @@ fn load(step: &str) -> Result<PluginCall, SpecError> {
     let mut plan = load_workflow("w.yaml", &text)?;
     match plan.steps.remove(0).action {
         Action::Plugin(call) => Ok(call),
-        Action::Model(_) => panic!("a plugin"),
+        _ => panic!("a plugin"),
     }
 }
 

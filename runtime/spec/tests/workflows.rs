@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 use trackside_spec::{
-    Action, Claim, Digest, Existing, FinallyOn, Identity, Jitter, Misfire, NodeConfig, ParamKind, Plan, Scope,
+    Action, Claim, Digest, Existing, FinallyOn, Identity, Jitter, Misfire, Need, NodeConfig, ParamKind, Plan, Scope,
     StepIndex, TriggerKind,
     config::{Durability, EngineChoice, LogLevel},
     load_node_config, load_workflow, node_schema, parse_param, reference_markdown, scaffold_workflow, workflow_schema,
@@ -78,7 +78,7 @@ fn a_workflow_becomes_a_plan() {
     assert_eq!(ids, ["validate", "features", "score", "alert", "finally.failed", "finally.always"]);
     assert_eq!(plan.ordinary_steps(), 4);
     assert_eq!(plan.index_of("score"), Some(StepIndex(2)));
-    assert_eq!(plan.step(StepIndex(3)).needs, [StepIndex(2)]);
+    assert_eq!(plan.step(StepIndex(3)).needs, [Need::succeeded(StepIndex(2))]);
     assert!(plan.step(StepIndex(4)).needs.is_empty());
     let finally: Vec<_> = plan.finally.iter().map(|finally| (finally.on, finally.step)).collect();
     assert_eq!(finally, [(FinallyOn::Failed, StepIndex(4)), (FinallyOn::Always, StepIndex(5))]);
