@@ -219,7 +219,7 @@ pub(crate) fn suggest(word: &str, known: &[&str]) -> Option<String> {
     match known {
         [] => None,
         [only] => Some(format!("only `{only}` is known here")),
-        _ if known.len() <= 20 => Some(format!("known here: {}", known.join(", "))),
+        _ if known.len() <= 32 => Some(format!("known here: {}", known.join(", "))),
         _ => None,
     }
 }

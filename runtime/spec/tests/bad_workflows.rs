@@ -238,7 +238,7 @@ steps:
   c: { model: m, with: {}, allow: { state: true } }
   d: { plugin: echo, inputs: {} }
 "##,
-        error: r##"w.yaml:4:3: error[TS-0102]: the step does nothing: it has no `plugin` and no `model`
+        error: r##"w.yaml:4:3: error[TS-0102]: the step does nothing: it has no `plugin`, `model`, `workflow` or `approval`
 4 |   a: { needs: [] }
   |   ^
   = help: add `plugin: NAME` or `model: NAME`
