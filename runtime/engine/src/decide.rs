@@ -1,6 +1,6 @@
 //! What happens next: commands in, events and effects out.
 
-use trackside_spec::{FinallyOn, NeedOn, StepIndex};
+use trackside_spec::{FinallyOn, NeedOn, Step, StepIndex};
 
 use crate::{
     command::{Command, Decision, Effect},
@@ -258,7 +258,7 @@ impl Moves<'_> {
     /// A handler that failed turns a good end into a bad one; a bad end keeps its first cause.
     fn end_after_handlers(&self, end: RunEnd, error: Option<RunError>) -> (RunEnd, Option<RunError>) {
         let failure = self.run.plan.finally.iter().find_map(|handler| {
-            let StepStatus::Failed(error) = &self.run.steps[handler.step.get()].status else { return None };
+            let error = failure_of(&self.run.steps[handler.step.get()])?;
             Some(run_error(&self.run.plan.step(handler.step).id, error))
         });
         match (end, failure) {
@@ -292,10 +292,8 @@ impl RunState {
         if let Some(error) = &self.broken {
             return (RunEnd::Failed, Some(error.clone()));
         }
-        let failure = self.ordinary().zip(&plan.steps).find_map(|(record, step)| match &record.status {
-            StepStatus::Failed(error) | StepStatus::Blocked(error) => Some(run_error(&step.id, error)),
-            _ => None,
-        });
+        let failed = |(record, step): (&StepRecord, &Step)| Some(run_error(&step.id, failure_of(record)?));
+        let failure = self.ordinary().zip(&plan.steps).find_map(failed);
         match failure {
             Some(error) => (RunEnd::Failed, Some(error)),
             None => (RunEnd::Succeeded, None),
@@ -339,6 +337,13 @@ fn calls(on: FinallyOn, end: RunEnd) -> bool {
         FinallyOn::Succeeded => end == RunEnd::Succeeded,
         FinallyOn::Failed => end == RunEnd::Failed,
         FinallyOn::Cancelled => end == RunEnd::Cancelled,
+    }
+}
+
+fn failure_of(record: &StepRecord) -> Option<&StepError> {
+    match &record.status {
+        StepStatus::Failed(error) | StepStatus::Blocked(error) => Some(error),
+        _ => None,
     }
 }
 

@@ -39,7 +39,16 @@ name: w
 steps:
   a: { plugin: echo, max_parallel: 2, on_failure: collect, when_item: "true", exclude: [{ a: 1 }] }
   b: { plugin: echo, foreach: [1], exclude: [{ a: 1 }], max_parallel: 0 }
-  c: { plugin: echo, foreach: [1], on_failure: colect, max_parallel: 300 }
+  c: { plugin: echo, foreach: [1], max_parallel: 300 }
+"##,
+        error: r##""##,
+    },
+    Case {
+        name: "failure_policy_that_is_none",
+        text: r##"version: 1
+name: w
+steps:
+  c: { plugin: echo, foreach: [1], on_failure: colect }
 "##,
         error: r##""##,
     },

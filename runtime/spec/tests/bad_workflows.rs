@@ -242,7 +242,7 @@ steps:
 4 |   a: { needs: [] }
   |   ^
   = help: add `plugin: NAME` or `model: NAME`
-w.yaml:5:22: error[TS-0103]: a step has a `plugin` or a `model`, not both
+w.yaml:5:22: error[TS-0103]: a step has `plugin` or `model`, not both
 5 |   b: { plugin: echo, model: m }
   |                      ^^^^^
   = help: make two steps of it

@@ -200,6 +200,7 @@ w.yaml:5:33: error[TS-0102]: there is no key `wiht` here
 w.yaml:6:32: error[TS-0102]: there is no key `mem` here
 6 |   b: { plugin: echo, limits: { mem: 1MiB }, turns: [] }
   |                                ^^^
+  = help: known here: memory, cpu, wall, input, output, output_depth, log, log_lines, log_rate, artifact, artifacts, state, state_value, state_entries, tensor, http_requests, http_body, http_total, http_headers, http_timeout, deliveries, handles, table, instances, host_call, fuel
 w.yaml:6:45: error[TS-0102]: there is no key `turns` here
 6 |   b: { plugin: echo, limits: { mem: 1MiB }, turns: [] }
   |                                             ^^^^^

@@ -62,7 +62,7 @@ pub(super) fn check(keys: ForeachKeys, site: Site<'_>, checker: &mut Checker<'_,
             if !keys.exclude.is_empty() {
                 checker.at_key("TS-0102", &site.key("exclude"), "`exclude` is for steps with `matrix`", None);
             }
-            Items::List(self::list(&site.key("foreach"), "foreach", &list, site, checker)?)
+            Items::List(self::list(&site.key("foreach"), &list, site, checker)?)
         }
         (None, Some(lists)) => Items::Matrix(matrix(lists, keys.exclude, site, checker)?),
     };
@@ -107,7 +107,7 @@ fn matrix(
         } else {
             constant = None;
         }
-        if let Some(template) = list(&path, "matrix", value, site, checker) {
+        if let Some(template) = list(&path, value, site, checker) {
             keys.push((key.clone(), template));
         }
     }
@@ -138,13 +138,8 @@ fn matrix(
 }
 
 /// A list, or one expression that may make one.
-fn list(
-    path: &[&str],
-    key: &str,
-    value: &Value,
-    site: Site<'_>,
-    checker: &mut Checker<'_, '_>,
-) -> Option<Template> {
+fn list(path: &[&str], value: &Value, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Template> {
+    let key = path.last().copied().unwrap_or_default();
     let template = steps::compile_at(path, value, site.place, site.names, checker)?;
     let refuse = |checker: &mut Checker<'_, '_>, found: String, help: Option<String>| {
         checker.at("TS-0103", path, format!("`{key}` needs a list, and this is {found}"), help);

@@ -186,7 +186,7 @@ impl Names<'_> {
             )),
             _ if !visible => Err((
                 format!("`{root}` has no value here: this is evaluated once, before the items are known"),
-                Some("a condition for each item stands under `when_item`".to_owned()),
+                Some("evaluated for each item: `when_item`, `requires` and what the step is given".to_owned()),
             )),
             (ItemNames::List, "matrix") => {
                 Err(("this step has `foreach`, no `matrix`".to_owned(), Some("write `item`".to_owned())))

@@ -128,7 +128,7 @@ pub(super) fn check(mut body: Body, site: Site<'_>, checker: &mut Checker<'_, '_
         }
         [first, .., last] => {
             let help = Some("make two steps of it".to_owned());
-            let message = format!("a step has a `{first}` or a `{last}`, not both");
+            let message = format!("a step has `{first}` or `{last}`, not both");
             checker.at_key("TS-0103", &site.key(last), message, help);
             return None;
         }
