@@ -115,7 +115,7 @@ fn workflow_around(shown: &Value) -> Option<Value> {
         "triggers": [{ "file": { "path": "inbox" } }],
         "steps": { "only": { "plugin": "echo" } },
     });
-    const OF_A_WORKFLOW: [&str; 10] = [
+    const OF_A_WORKFLOW: [&str; 13] = [
         "version",
         "name",
         "description",
@@ -123,6 +123,9 @@ fn workflow_around(shown: &Value) -> Option<Value> {
         "params",
         "steps",
         "concurrency",
+        "queue_timeout",
+        "priority",
+        "outputs",
         "timeout",
         "on_failure",
         "labels",

@@ -89,8 +89,10 @@ pub struct Admission {
 
 #[derive(Clone, Debug, Default)]
 struct Room {
-    /// Who is in, and when they came, as a count.
-    inside: BTreeMap<Holder, i64>,
+    /// Who is in, and as the how manieth they came in.
+    inside: BTreeMap<Holder, u64>,
+    /// How many came in so far.
+    entries: u64,
     /// Of those inside, who was asked to leave.
     leaving: BTreeSet<Holder>,
     /// Who waits, best first: (rank, arrival).
@@ -112,17 +114,16 @@ impl Admission {
         match command {
             AdmissionCommand::Enter(request) => self.enter(request, &mut decision),
             AdmissionCommand::Rejoin { gate, holder } => {
-                self.arrivals += 1;
                 let room = self.gates.entry(gate).or_default();
                 room.forget(holder);
-                room.inside.insert(holder, self.arrivals);
+                room.let_in(holder);
             }
             AdmissionCommand::Leave { gate, holder } => {
                 if let Some(room) = self.gates.get_mut(&gate) {
                     room.forget(holder);
                     room.inside.remove(&holder);
                     room.leaving.remove(&holder);
-                    room.fill(&gate, self.arrivals, &mut decision);
+                    room.fill(&gate, &mut decision);
                     if room.inside.is_empty() && room.waiting.is_empty() {
                         self.gates.remove(&gate);
                     }
@@ -147,7 +148,7 @@ impl Admission {
         let place = (self.arrivals - i64::from(priority) * PLACES_PER_POINT, self.arrivals);
         room.places.insert(holder, place);
         room.waiting.insert(place, (holder, limit));
-        room.fill(&gate, self.arrivals, decision);
+        room.fill(&gate, decision);
         if room.inside.contains_key(&holder) {
             return;
         }
@@ -194,23 +195,28 @@ impl Room {
         }
     }
 
+    fn let_in(&mut self, holder: Holder) {
+        self.entries += 1;
+        self.inside.insert(holder, self.entries);
+    }
+
     /// Lets in who comes first, as long as there is room for them. Who comes first and finds no room lets nobody pass:
     /// otherwise requests with a larger limit would keep it out for ever.
-    fn fill(&mut self, gate: &Gate, arrivals: i64, decision: &mut AdmissionDecision) {
+    fn fill(&mut self, gate: &Gate, decision: &mut AdmissionDecision) {
         while let Some((&place, &(holder, limit))) = self.waiting.first_key_value() {
             if self.inside.len() >= limit as usize {
                 return;
             }
             self.waiting.remove(&place);
             self.places.remove(&holder);
-            self.inside.insert(holder, arrivals);
+            self.let_in(holder);
             decision.admitted.push((gate.clone(), holder));
         }
     }
 
     /// The oldest of those inside who must leave so that there is room for one more, without those who leave already.
     fn surplus(&self, limit: u32) -> Vec<Holder> {
-        let mut staying: Vec<(i64, Holder)> = self
+        let mut staying: Vec<(u64, Holder)> = self
             .inside
             .iter()
             .filter(|(holder, _)| !self.leaving.contains(holder))

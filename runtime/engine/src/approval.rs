@@ -83,7 +83,8 @@ impl Moves<'_> {
     pub(crate) fn decide(&mut self, step: StepIndex, by: String, approve: bool, comment: &str) {
         if self.run.may_decide(step, &by).is_ok() {
             let comment = clip(comment, LONGEST_COMMENT);
-            let rejected = if comment.is_empty() { format!("rejected by {by}") } else { format!("rejected by {by}: {comment}") };
+            let rejected =
+                if comment.is_empty() { format!("rejected by {by}") } else { format!("rejected by {by}: {comment}") };
             self.decided(step, approve, Some(by), comment, StepError::fatal("rejected", rejected));
         }
     }

@@ -114,14 +114,7 @@ impl Moves<'_> {
     }
 
     /// Works the end of the attempt under way in.
-    pub(crate) fn finish(
-        &mut self,
-        step: StepIndex,
-        item: Option<u32>,
-        outcome: Outcome,
-        chance: u64,
-        report: Value,
-    ) {
+    pub(crate) fn finish(&mut self, step: StepIndex, item: Option<u32>, outcome: Outcome, chance: u64, report: Value) {
         let Some(record) = self.record(step, item) else { return };
         let (attempt, stopping) = (record.attempts, record.stopping);
         match (outcome, stopping) {
@@ -157,9 +150,10 @@ impl Moves<'_> {
         let (attempt, failures, started_ms) = (record.attempts, record.failures + 1, record.started_ms);
         let policy = &self.run.plan.step(step).retry;
         let due_ms = self.now_ms.saturating_add_unsigned(retry_wait(policy, failures, error.retry_after_ms, chance));
-        let given_up = policy.give_up_after.zip(started_ms).is_some_and(|(limit, started_ms)| {
-            due_ms > started_ms.saturating_add_unsigned(limit.as_millis())
-        });
+        let given_up = policy
+            .give_up_after
+            .zip(started_ms)
+            .is_some_and(|(limit, started_ms)| due_ms > started_ms.saturating_add_unsigned(limit.as_millis()));
         // Waiting for an attempt that could not start in time would only delay the bad news.
         let too_late = given_up || self.run.step_deadline(step.get()).is_some_and(|deadline| due_ms >= deadline);
         if too_late || failures > policy.times || !policy.applies_to(&error.code, error.retryable) {

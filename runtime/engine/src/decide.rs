@@ -268,7 +268,8 @@ impl Moves<'_> {
     }
 
     fn end(&mut self, end: RunEnd, error: Option<RunError>) {
-        let outputs = if end == RunEnd::Succeeded { self.run.make_outputs().unwrap_or_default() } else { Default::default() };
+        let outputs =
+            if end == RunEnd::Succeeded { self.run.make_outputs().unwrap_or_default() } else { Default::default() };
         self.emit(Event::Ended { end, error, outputs });
         if let Some(group) = self.run.group().map(str::to_owned) {
             self.effect(Effect::Leave { group });

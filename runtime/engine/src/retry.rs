@@ -31,7 +31,14 @@ mod tests {
     use trackside_spec::Duration;
 
     fn policy(jitter: Jitter) -> Retry {
-        Retry { times: 9, wait: Duration::from_millis(200), factor: 2.0, max: Duration::from_millis(5_000), jitter, ..Retry::default() }
+        Retry {
+            times: 9,
+            wait: Duration::from_millis(200),
+            factor: 2.0,
+            max: Duration::from_millis(5_000),
+            jitter,
+            ..Retry::default()
+        }
     }
 
     #[test]

@@ -24,7 +24,10 @@ pub fn concurrency_group(plan: &Plan, params: &Value, trigger: &Value) -> Result
     };
     if text.is_empty() || text.len() > LONGEST_GROUP {
         let found = text.len();
-        return Err(format!("the name of a group has 1 to {LONGEST_GROUP} bytes; that of workflow `{}` has {found}", plan.name));
+        return Err(format!(
+            "the name of a group has 1 to {LONGEST_GROUP} bytes; that of workflow `{}` has {found}",
+            plan.name
+        ));
     }
     Ok(Some(text))
 }
@@ -121,9 +124,9 @@ impl RunState {
     ) -> T {
         let run = self.run_document();
         let items = self.steps.get(step.get()).and_then(|record| record.items.as_ref());
-        let each = item.zip(items).and_then(|(index, items)| {
-            items.items().get(index as usize).map(|item| Each { item, index })
-        });
+        let each = item
+            .zip(items)
+            .and_then(|(index, items)| items.items().get(index as usize).map(|item| Each { item, index }));
         let scope = Scope::new(&self.params, &self.trigger, &self.outputs, &run);
         evaluate(&Scope { each, ..scope })
     }

@@ -60,10 +60,7 @@ impl StepStatus {
     /// Whether nothing more will happen to the step.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded | Self::Skipped(_) | Self::Failed(_) | Self::Blocked(_) | Self::Cancelled
-        )
+        matches!(self, Self::Succeeded | Self::Skipped(_) | Self::Failed(_) | Self::Blocked(_) | Self::Cancelled)
     }
 
     /// The word for people and JSON.

@@ -259,9 +259,7 @@ fn demands(event: &Event) -> Option<(StepIndex, Option<u32>, Fits)> {
         Event::StepSkipped { step, item, .. } => {
             (*step, *item, |s| matches!(s, StepStatus::Pending | StepStatus::Running))
         }
-        Event::StepFailed { step, item, .. } | Event::StepCancelled { step, item } => {
-            (*step, *item, |s| !s.is_final())
-        }
+        Event::StepFailed { step, item, .. } | Event::StepCancelled { step, item } => (*step, *item, |s| !s.is_final()),
         _ => return None,
     })
 }

@@ -26,8 +26,16 @@ fn holder(number: u8) -> Holder {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Enter { gate: u8, holder: u8, priority: i32, on_conflict: OnConflict },
-    Leave { gate: u8, holder: u8 },
+    Enter {
+        gate: u8,
+        holder: u8,
+        priority: i32,
+        on_conflict: OnConflict,
+    },
+    Leave {
+        gate: u8,
+        holder: u8,
+    },
     /// Whoever is in somewhere, picked by number, leaves.
     LeaveInside(u8),
     Crash,
@@ -108,7 +116,7 @@ fn those_come_in_whom_the_model_lets_in() {
         let mut bytes = [1; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let config = Config { cases: 1, failure_persistence: None, ..Config::default() };
+        let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: 50_000, ..Config::default() };
         if let Err(error) = TestRunner::new_with_rng(config, rng).run(&ops, |ops| check(&ops)) {
             panic!("TRACKSIDE_SEED={seed}: {error}");
         }

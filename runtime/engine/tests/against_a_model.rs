@@ -37,7 +37,7 @@ fn every_run_ends_as_the_model_says() {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let config = Config { cases: 1, failure_persistence: None, ..Config::default() };
+        let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: 50_000, ..Config::default() };
         let outcome = TestRunner::new_with_rng(config, rng).run(&cases, |case| {
             *kinds.borrow_mut().entry(check(&case)?).or_default() += 1;
             Ok(())
@@ -88,7 +88,9 @@ fn check(case: &Case) -> Result<&'static str, TestCaseError> {
     let called = |name: &str| {
         matches!((name, first_end), ("always", _) | ("succeeded", RunEnd::Succeeded) | ("failed", RunEnd::Failed))
     };
-    let bad = |ending: Option<Ending>| matches!(ending, Some(Ending::Bad | Ending::BadAgain | Ending::BadNever | Ending::Blocked));
+    let bad = |ending: Option<Ending>| {
+        matches!(ending, Some(Ending::Bad | Ending::BadAgain | Ending::BadNever | Ending::Blocked))
+    };
     let handler_failed = HANDLERS.iter().zip(case.handlers).any(|(name, ending)| called(name) && bad(ending));
     prop_assert_eq!(*end, if handler_failed { RunEnd::Failed } else { first_end });
     Ok(if failed { "failed" } else { "succeeded" })
@@ -146,7 +148,9 @@ fn check_journal(case: &Case, node: &Node<'_>) -> Result<(), TestCaseError> {
             Event::StepCollected { step, .. } => Some((step, &None, "good")),
             Event::StepSkipped { step, item, reason: SkipReason::UpstreamFailed(_) } => Some((step, item, "failed")),
             Event::StepSkipped { step, item, .. } => Some((step, item, "skipped")),
-            Event::StepFailed { step, item, .. } | Event::StepBlocked { step, item, .. } => Some((step, item, "failed")),
+            Event::StepFailed { step, item, .. } | Event::StepBlocked { step, item, .. } => {
+                Some((step, item, "failed"))
+            }
             Event::StepCancelled { step, item } => Some((step, item, "cancelled")),
             _ => None,
         };

@@ -13,7 +13,9 @@ const LIST: &str = "params: { list: { type: array } }\nsteps:\n  each:\n    plug
 
 #[test]
 fn results_keep_the_order_of_the_items_and_only_so_many_run_at_once() {
-    let text = format!("{LIST}    max_parallel: 2\n  after:\n    plugin: echo\n    needs: [each]\n    with: {{ all: \"${{steps.each.results}}\" }}\n");
+    let text = format!(
+        "{LIST}    max_parallel: 2\n  after:\n    plugin: echo\n    needs: [each]\n    with: {{ all: \"${{steps.each.results}}\" }}\n"
+    );
     let (mut run, effects) = Run::start(&text, json!({ "list": ["a", "b", "c"] }));
     assert_eq!(started(&effects), [Some(0), Some(1)]);
     let step = run.step("each");

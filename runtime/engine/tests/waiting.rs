@@ -71,7 +71,8 @@ fn a_cancelled_run_asks_nobody_any_more() {
     assert_eq!((run.status("ok"), run.end().0), ("cancelled", RunEnd::Cancelled));
 }
 
-const CHILD: &str = "steps:\n  sub: { workflow: other, params: { x: 1 }, retry: { times: 1, wait: 1s, jitter: none } }\n";
+const CHILD: &str =
+    "steps:\n  sub: { workflow: other, params: { x: 1 }, retry: { times: 1, wait: 1s, jitter: none } }\n";
 
 fn child_ended(end: RunEnd, attempt: u32) -> Command {
     let step = Some("s".into());
@@ -234,7 +235,8 @@ fn a_wish_to_be_tried_later_is_kept_and_gives_up_when_it_comes_too_late() {
     assert_eq!(run.error("a").0, "busy");
 }
 
-const MUTEX: &str = "steps:\n  a: { plugin: echo, mutex: press, queue_timeout: 5s, retry: { times: 1, wait: 1s, jitter: none } }\n";
+const MUTEX: &str =
+    "steps:\n  a: { plugin: echo, mutex: press, queue_timeout: 5s, retry: { times: 1, wait: 1s, jitter: none } }\n";
 
 #[test]
 fn a_step_starts_when_it_has_its_mutex_and_gives_it_back_whatever_happens() {

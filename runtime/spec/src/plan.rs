@@ -21,9 +21,7 @@ pub use fanout::{
 };
 pub use needs::{Need, NeedOn};
 pub use retry::{Jitter, Retry};
-pub use waiting::{
-    Approval, ChildCall, Concurrency, MAX_CHILD_DEPTH, OnConflict, OnTimeout, PRIORITIES,
-};
+pub use waiting::{Approval, ChildCall, Concurrency, MAX_CHILD_DEPTH, OnConflict, OnTimeout, PRIORITIES};
 
 use crate::{
     artifact::Digest,

@@ -129,7 +129,8 @@ impl Step {
                 let policy = if *collect { "collect" } else { "fail-fast" };
                 write!(yaml, "    plugin: echo\n    retry: {{ {retry}, never: [never] }}\n").unwrap();
                 write!(yaml, "    foreach: [{}]\n    max_parallel: {parallel}\n", list.join(", ")).unwrap();
-                write!(yaml, "    on_failure: {policy}\n    when_item: \"!(item in [{}])\"\n", skipped.join(", ")).unwrap();
+                write!(yaml, "    on_failure: {policy}\n    when_item: \"!(item in [{}])\"\n", skipped.join(", "))
+                    .unwrap();
             }
         }
         let need = |need: &Need| {

@@ -8,8 +8,8 @@ use std::{
 
 use serde_json::{Value, json};
 use trackside_engine::{
-    Admission, AdmissionCommand, Command, Decision, Effect, Event, Gate, Holder, Outcome, Parent, Phase, Request, RunEnd,
-    RunId, RunState, StepError, StepStatus,
+    Admission, AdmissionCommand, Command, Decision, Effect, Event, Gate, Holder, Outcome, Parent, Phase, Request,
+    RunEnd, RunId, RunState, StepError, StepStatus,
 };
 use trackside_spec::{OnConflict, Plan, StepIndex, load_workflow};
 
@@ -250,7 +250,8 @@ impl<'a> Node<'a> {
     }
 
     fn end_child(&mut self, key: &str) {
-        let failures = self.state.record(self.children[key].slot.0, self.children[key].slot.1).map_or(0, |r| r.failures);
+        let failures =
+            self.state.record(self.children[key].slot.0, self.children[key].slot.1).map_or(0, |r| r.failures);
         let child = self.children.get_mut(key).expect("it lives");
         let Kind::Child(script) = &self.case.steps[child.slot.0.get()].kind else { panic!("no child") };
         let end = match at(script, failures) {

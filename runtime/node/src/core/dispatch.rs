@@ -362,9 +362,8 @@ impl Core {
         let plan = state.plan().clone();
         // Contracts are not checked by this version: `requires.NAME` has no value.
         let requires = Value::Null;
-        let given = state
-            .input(step, item, &requires)
-            .and_then(|input| Ok((input, state.command(step, item, &requires)?)));
+        let given =
+            state.input(step, item, &requires).and_then(|input| Ok((input, state.command(step, item, &requires)?)));
         let (input, given_command) = match given {
             Ok(given) => given,
             Err(error) => {

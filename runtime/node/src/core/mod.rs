@@ -11,6 +11,6 @@ mod types;
 
 pub use dispatch::{Core, CoreSettings};
 pub use types::{
-    Action, Carried, CarriedResult, DecisionReply, Fire, FireAnswer, History, Input, LedgerEntry, OutboxItem, PastEnd, Reply, Revived,
-    RunUpdate, StateChange, StepJob, StepResult,
+    Action, Carried, CarriedResult, DecisionReply, Fire, FireAnswer, History, Input, LedgerEntry, OutboxItem, PastEnd,
+    Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
 };

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use trackside_engine::{
-    AdmissionCommand, AdmissionDecision, Command, Effect, Gate, Holder, Outcome, Parent, Phase, Request, RunId, StepError,
-    concurrency_group,
+    AdmissionCommand, AdmissionDecision, Command, Effect, Gate, Holder, Outcome, Parent, Phase, Request, RunId,
+    StepError, concurrency_group,
 };
 use trackside_spec::{Action as StepAction, OnConflict, Plan};
 use trackside_store::{NewRun, Write};
@@ -207,7 +207,9 @@ impl Core {
     /// Tells the run that waits for this one that it is over. Told twice, the second time changes nothing.
     pub(super) fn tell_parent(&mut self, run: RunId, now_ms: i64) {
         let Some(live) = self.runs.get(&run) else { return };
-        let (Some(parent), Phase::Ended(end, error)) = (live.state.parent().copied(), live.state.phase()) else { return };
+        let (Some(parent), Phase::Ended(end, error)) = (live.state.parent().copied(), live.state.phase()) else {
+            return;
+        };
         let past = PastEnd { end: *end, error: error.clone(), outputs: live.state.outputs().clone() };
         self.child_ended(run, &parent, past, now_ms);
     }

@@ -121,9 +121,9 @@ fn has_all(item: &Value, wanted: &Value) -> bool {
         (Some(left), Some(right)) => left == right,
         _ => left == right,
     };
-    wanted.as_object().is_some_and(|wanted| {
-        wanted.iter().all(|(key, value)| item.get(key).is_some_and(|found| same(found, value)))
-    })
+    wanted
+        .as_object()
+        .is_some_and(|wanted| wanted.iter().all(|(key, value)| item.get(key).is_some_and(|found| same(found, value))))
 }
 
 /// A value as messages call it.

@@ -152,13 +152,7 @@ fn ordinary(files: Ordered<StepFile>, names: &Names<'_>, checker: &mut Checker<'
     steps
 }
 
-fn step(
-    index: usize,
-    id: &str,
-    mut file: StepFile,
-    names: &Names<'_>,
-    checker: &mut Checker<'_, '_>,
-) -> Option<Step> {
+fn step(index: usize, id: &str, mut file: StepFile, names: &Names<'_>, checker: &mut Checker<'_, '_>) -> Option<Step> {
     let site = Site { path: ["steps", id], place: Place::step(index), names };
     let when = file.when.take().and_then(|when| steps::when("when", when, site, checker));
     let each = names.steps.get(index).is_some_and(|step| step.items != ItemNames::None);

@@ -44,10 +44,6 @@ impl From<String> for NeedFile {
 impl NeedFile {
     pub(super) fn ends(&self) -> NeedOn {
         let has = |word| self.on.contains(&word);
-        NeedOn {
-            succeeded: has(NeedWord::Succeeded),
-            skipped: has(NeedWord::Skipped),
-            failed: has(NeedWord::Failed),
-        }
+        NeedOn { succeeded: has(NeedWord::Succeeded), skipped: has(NeedWord::Skipped), failed: has(NeedWord::Failed) }
     }
 }

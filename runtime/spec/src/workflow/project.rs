@@ -94,14 +94,16 @@ impl<'a> Project<'a> {
         let mut found = Vec::new();
         for (step, call) in calls(self.plan(own)) {
             let Some(&child) = self.by_name.get(call.workflow.as_str()) else {
-                let known: Vec<&str> = self.by_name.keys().copied().filter(|name| *name != self.plan(own).name).collect();
+                let known: Vec<&str> =
+                    self.by_name.keys().copied().filter(|name| *name != self.plan(own).name).collect();
                 let message = format!("the project has no usable workflow `{}`", call.workflow);
                 found.push(Found::new(step, &["workflow"], message, suggest(&call.workflow, &known)));
                 continue;
             };
             found.extend(misfits(step, call, self.plan(child)));
             if let Some(way) = self.way(child, own) {
-                let message = format!("these workflows start each other: {} -> {}", self.plan(own).name, self.names(&way));
+                let message =
+                    format!("these workflows start each other: {} -> {}", self.plan(own).name, self.names(&way));
                 found.push(Found::new(step, &["workflow"], message, None));
             } else {
                 found.extend(self.too_deep(own, child, step));
@@ -180,7 +182,8 @@ impl<'a> Project<'a> {
     fn deadlock(&self, own: usize, child: usize, step: &Step) -> Option<Found> {
         let below = self.reach(child);
         if let Some(mutex) = &step.mutex {
-            let holder = below.iter().find(|&&index| self.plan(index).steps.iter().any(|s| s.mutex.as_ref() == Some(mutex)));
+            let holder =
+                below.iter().find(|&&index| self.plan(index).steps.iter().any(|s| s.mutex.as_ref() == Some(mutex)));
             if let Some(&index) = holder {
                 let message = format!(
                     "the step holds the mutex `{mutex}` while it waits for `{}`, which has a step that waits for it",

@@ -177,9 +177,10 @@ impl Names<'_> {
         let root = segments[0];
         let items = self.steps.get(own).map_or(&ItemNames::None, |step| &step.items);
         match (items, root) {
-            (ItemNames::None, "matrix") => {
-                Err((format!("there is nothing called `{root}`"), Some("`matrix` is for steps with `matrix`".to_owned())))
-            }
+            (ItemNames::None, "matrix") => Err((
+                format!("there is nothing called `{root}`"),
+                Some("`matrix` is for steps with `matrix`".to_owned()),
+            )),
             (ItemNames::None, _) => Err((
                 format!("there is nothing called `{root}`"),
                 Some(format!("`{root}` is for steps with `foreach` or `matrix`")),

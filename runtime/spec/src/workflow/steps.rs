@@ -100,7 +100,15 @@ const OWN_KEYS: [(&str, &str, &[&str]); 4] = [
 ];
 /// What makes no sense for a step that only waits for a person.
 const NOT_FOR_APPROVALS: [&str; 10] = [
-    "foreach", "matrix", "retry", "timeout", "requires", "mutex", "queue_timeout", "when_item", "max_parallel",
+    "foreach",
+    "matrix",
+    "retry",
+    "timeout",
+    "requires",
+    "mutex",
+    "queue_timeout",
+    "when_item",
+    "max_parallel",
     "on_failure",
 ];
 
@@ -214,8 +222,7 @@ fn pure(call: &PluginCall, site: Site<'_>, checker: &mut Checker<'_, '_>) {
         ("clock", allow.clock),
         ("random", allow.random),
     ];
-    let given: Vec<String> =
-        given.iter().filter(|(_, given)| *given).map(|(name, _)| format!("`{name}`")).collect();
+    let given: Vec<String> = given.iter().filter(|(_, given)| *given).map(|(name, _)| format!("`{name}`")).collect();
     if !given.is_empty() {
         let message = format!("only a pure step can be cached, and this one is granted {}", given.join(", "));
         let help = Some("take `cache` out, or those grants".to_owned());

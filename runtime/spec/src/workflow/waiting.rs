@@ -102,8 +102,7 @@ pub(super) fn concurrency(
         let message = format!("the limit is between 1 and {MAX_LIMIT}");
         checker.at("TS-0103", &["concurrency", "limit"], message, None);
     }
-    let group =
-        steps::compile_at(&["concurrency", "group"], &Value::from(file.group), Place::GROUP, names, checker)?;
+    let group = steps::compile_at(&["concurrency", "group"], &Value::from(file.group), Place::GROUP, names, checker)?;
     Some(Concurrency { group, limit: u32::try_from(file.limit).unwrap_or(1), on_conflict: file.on_conflict })
 }
 
@@ -119,7 +118,12 @@ pub(super) fn priority(priority: i64, path: &[&str], checker: &mut Checker<'_, '
 }
 
 /// `mutex` and `queue_timeout` of a step.
-pub(super) fn mutex(mutex: Option<&str>, queue_timeout: Option<Duration>, site: Site<'_>, checker: &mut Checker<'_, '_>) {
+pub(super) fn mutex(
+    mutex: Option<&str>,
+    queue_timeout: Option<Duration>,
+    site: Site<'_>,
+    checker: &mut Checker<'_, '_>,
+) {
     if mutex.is_some_and(|name| !words::is_slug(name)) {
         let message = "the name of a mutex is made of lower-case letters, digits and `-`, at most 64";
         checker.at("TS-0103", &site.key("mutex"), message, None);
