@@ -56,6 +56,10 @@ fn check(case: &Case) -> Result<&'static str, TestCaseError> {
     prop_assert_eq!(refolded.steps(), node.state.steps());
     prop_assert_eq!(refolded.phase(), node.state.phase());
     check_journal(case, &node)?;
+    for (step, record) in case.steps.iter().zip(node.state.steps()) {
+        let durable = matches!(step.kind, Kind::Child(_) | Kind::Approval(_));
+        prop_assert!(!durable || record.interruptions == 0, "a crash does not interrupt what lives elsewhere");
+    }
     let Phase::Ended(end, _) = node.state.phase() else { unreachable!() };
     if node.journal.iter().any(|(_, event)| matches!(event, Event::CancelRequested { .. })) {
         prop_assert_eq!(*end, RunEnd::Cancelled);

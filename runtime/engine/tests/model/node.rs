@@ -231,6 +231,8 @@ impl<'a> Node<'a> {
     fn start_child(&mut self, slot: Slot, attempt: u32, parent: &Parent) {
         let next = RunId::from_i64(100 + self.children.len() as i64);
         let again = || Child { slot, attempt, run: next, ended: None, cancelled: false };
+        let alive = self.children.iter().filter(|(key, child)| **key != parent.key() && child.ended.is_none());
+        assert!(alive.into_iter().all(|(_, child)| child.slot != slot), "a second child while the first one lives");
         let child = self.children.entry(parent.key()).or_insert_with(again);
         assert_eq!((child.slot, child.attempt), (slot, attempt), "two children share a key");
         self.news.push(parent.key());
