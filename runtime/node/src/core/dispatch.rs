@@ -52,6 +52,9 @@ pub struct Core {
     pub(super) admission: Admission,
     /// Wishes for a place in a group from before the first input: those that had one come first.
     pub(super) returning: Option<Vec<(RunId, String, bool)>>,
+    /// What runs have for each other and for themselves, in order. Given only when the command before it is through: 10,000
+    /// items that fail at once must not stand on each other's shoulders.
+    letters: VecDeque<(RunId, Command)>,
     /// Children started and not yet on disk, by their key.
     pub(super) children: HashMap<String, RunId>,
     /// Runs accepted since the last [`Write::LiveFrom`].
@@ -105,6 +108,7 @@ impl Core {
             committed: 0,
             admission: Admission::new(),
             returning: Some(Vec::new()),
+            letters: VecDeque::new(),
             children: HashMap::new(),
             since_watermark: 0,
             after_commit: VecDeque::new(),
@@ -147,6 +151,7 @@ impl Core {
         let run = state.id();
         self.runs.insert(run, LiveRun { state, deadline: None, outbox_open, entries, uncommitted: 0 });
         self.command(run, Command::Recover, now_ms, Extras::default());
+        self.give_letters(now_ms);
         self.take_actions()
     }
 
@@ -210,12 +215,24 @@ impl Core {
             }
             Input::Wake => self.wake(now_ms),
         }
+        self.give_letters(now_ms);
         self.go_on();
         self.feed();
         self.take_actions()
     }
 
-    fn take_actions(&mut self) -> Vec<Action> {
+    /// Has a run given a command once the one under way is through.
+    pub(super) fn later(&mut self, run: RunId, command: Command) {
+        self.letters.push_back((run, command));
+    }
+
+    pub(super) fn give_letters(&mut self, now_ms: i64) {
+        while let Some((run, command)) = self.letters.pop_front() {
+            self.command(run, command, now_ms, Extras::default());
+        }
+    }
+
+    pub(super) fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
     }
 
@@ -310,13 +327,13 @@ impl Core {
         }
         for effect in decision.effects {
             match effect {
-                Effect::Execute { step, item, attempt } => self.prepare(run, (step, item), attempt, now_ms),
-                Effect::Stop { step, item } => self.stop(run, (step, item), now_ms),
+                Effect::Execute { step, item, attempt } => self.prepare(run, (step, item), attempt),
+                Effect::Stop { step, item } => self.stop(run, (step, item)),
                 other => self.together(run, other, now_ms),
             }
         }
         self.update_deadline(run);
-        self.tell_parent(run, now_ms);
+        self.tell_parent(run);
     }
 
     fn record(&mut self, run: RunId, now_ms: i64, events: Vec<Event>, extras: Extras) {
@@ -356,7 +373,7 @@ impl Core {
     }
 
     /// Evaluates a step's input and queues the attempt, behind a flush where the step needs one.
-    fn prepare(&mut self, run: RunId, (step, item): Slot, attempt: u32, now_ms: i64) {
+    fn prepare(&mut self, run: RunId, (step, item): Slot, attempt: u32) {
         let Some(live) = self.runs.get(&run) else { return };
         let state = &live.state;
         let plan = state.plan().clone();
@@ -370,7 +387,7 @@ impl Core {
                 let message = format!("the input of step `{}` can not be evaluated: {error}", plan.step(step).id);
                 let outcome = Outcome::Failed(StepError::fatal("bad-expression", message));
                 let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
-                self.command(run, command, now_ms, Extras::default());
+                self.later(run, command);
                 return;
             }
         };
@@ -393,7 +410,7 @@ impl Core {
     }
 
     /// Stops a step: by its executor when it runs, on the spot when it still waits for its turn.
-    fn stop(&mut self, run: RunId, (step, item): Slot, now_ms: i64) {
+    fn stop(&mut self, run: RunId, (step, item): Slot) {
         if self.running.contains_key(&(run, step, item)) {
             self.actions.push(Action::Stop { run, step, item });
             return;
@@ -406,7 +423,7 @@ impl Core {
         let attempt = live.state.record(step, item).map_or(0, |record| record.attempts);
         let outcome = Outcome::Failed(StepError::fatal("cancelled", "stopped before it began"));
         let command = Command::Finished { step, attempt, outcome, chance: 0, report: Value::Null };
-        self.command(run, command, now_ms, Extras::default());
+        self.later(run, command);
     }
 
     /// Hands queued jobs to executors while there is room.

@@ -24,12 +24,13 @@ impl Core {
         for (run, group, _) in returning.iter().filter(|(_, _, admitted)| *admitted) {
             let (gate, holder) = (Gate::Group(group.clone()), Holder { run: *run, step: None });
             let decision = self.admission.handle(AdmissionCommand::Rejoin { gate, holder });
-            self.admit(decision, now_ms);
+            self.admit(decision);
         }
         for (run, group, _) in returning.into_iter().filter(|(_, _, admitted)| !*admitted) {
-            self.enter(run, group, now_ms);
+            self.enter(run, group);
         }
-        std::mem::take(&mut self.actions)
+        self.give_letters(now_ms);
+        self.take_actions()
     }
 
     /// The effects that concern other runs.
@@ -43,10 +44,10 @@ impl Core {
                 match child {
                     Some(child) if self.runs.contains_key(&child) => {
                         let by = format!("run {run}, whose step started it");
-                        self.command(child, Command::Cancel { by }, now_ms, Extras::default());
+                        self.later(child, Command::Cancel { by });
                     }
-                    Some(child) => self.tell_past_end(child, &parent, now_ms),
-                    None => self.refuse(run, (step, item), attempt, "cancelled", "stopped before it began", now_ms),
+                    Some(child) => self.tell_past_end(child, &parent),
+                    None => self.refuse(run, (step, item), attempt, "cancelled", "stopped before it began"),
                 }
             }
             Effect::Acquire { step, item } => {
@@ -58,29 +59,29 @@ impl Core {
                 let gate = Gate::Mutex(mutex);
                 let request = Request { gate, holder, limit, priority, on_conflict: OnConflict::Queue };
                 let decision = self.admission.handle(AdmissionCommand::Enter(request));
-                self.admit(decision, now_ms);
+                self.admit(decision);
             }
             Effect::Release { step, item } => {
                 let Some(live) = self.runs.get(&run) else { return };
                 let Some(mutex) = live.state.plan().step(step).mutex.clone() else { return };
                 let (gate, holder) = (Gate::Mutex(mutex), Holder { run, step: Some((step, item)) });
                 let decision = self.admission.handle(AdmissionCommand::Leave { gate, holder });
-                self.admit(decision, now_ms);
+                self.admit(decision);
             }
             Effect::Enter { group, admitted } => match &mut self.returning {
                 Some(returning) => returning.push((run, group, admitted)),
-                None => self.enter(run, group, now_ms),
+                None => self.enter(run, group),
             },
             Effect::Leave { group } => {
                 let (gate, holder) = (Gate::Group(group), Holder { run, step: None });
                 let decision = self.admission.handle(AdmissionCommand::Leave { gate, holder });
-                self.admit(decision, now_ms);
+                self.admit(decision);
             }
             Effect::Execute { .. } | Effect::Stop { .. } => {}
         }
     }
 
-    fn enter(&mut self, run: RunId, group: String, now_ms: i64) {
+    fn enter(&mut self, run: RunId, group: String) {
         let Some(live) = self.runs.get(&run) else { return };
         let plan = live.state.plan();
         let Some(concurrency) = &plan.concurrency else { return };
@@ -96,7 +97,7 @@ impl Core {
             },
         };
         let decision = self.admission.handle(AdmissionCommand::Enter(request));
-        self.admit(decision, now_ms);
+        self.admit(decision);
     }
 
     /// What is in the way of a run that is not to wait; `None` when nothing is.
@@ -111,18 +112,18 @@ impl Core {
         })
     }
 
-    fn admit(&mut self, decision: AdmissionDecision, now_ms: i64) {
+    fn admit(&mut self, decision: AdmissionDecision) {
         for (_, holder) in decision.admitted {
             let command = match holder.step {
                 None => Command::Admit,
                 Some((step, item)) => Command::Acquired { step, item },
             };
-            self.command(holder.run, command, now_ms, Extras::default());
+            self.later(holder.run, command);
         }
         for (gate, holder) in decision.cancelled {
             let (Gate::Group(name) | Gate::Mutex(name)) = gate;
             let by = format!("a later run of the concurrency group `{name}`");
-            self.command(holder.run, Command::Cancel { by }, now_ms, Extras::default());
+            self.later(holder.run, Command::Cancel { by });
         }
     }
 
@@ -143,9 +144,9 @@ impl Core {
     fn start_child(&mut self, run: RunId, (step, item): Slot, attempt: u32, parent: Parent, now_ms: i64) {
         let key = parent.key();
         if let Some(child) = self.find_child(&key) {
-            self.command(run, Command::ChildStarted { step, item, attempt, run: child }, now_ms, Extras::default());
+            self.later(run, Command::ChildStarted { step, item, attempt, run: child });
             if !self.runs.contains_key(&child) {
-                self.tell_past_end(child, &parent, now_ms);
+                self.tell_past_end(child, &parent);
             }
             return;
         }
@@ -157,19 +158,19 @@ impl Core {
             Ok(Value::Object(params)) => params,
             Ok(other) => {
                 let message = format!("`params` must be an object, and this is {other}");
-                return self.refuse(run, (step, item), attempt, "bad-expression", &message, now_ms);
+                return self.refuse(run, (step, item), attempt, "bad-expression", &message);
             }
-            Err(error) => return self.refuse(run, (step, item), attempt, "bad-expression", &error.to_string(), now_ms),
+            Err(error) => return self.refuse(run, (step, item), attempt, "bad-expression", &error.to_string()),
         };
         let Some(plan) = self.workflows.get(&name).cloned() else {
             let message = format!("the project has no workflow `{name}`");
-            return self.refuse(run, (step, item), attempt, "no-such-workflow", &message, now_ms);
+            return self.refuse(run, (step, item), attempt, "no-such-workflow", &message);
         };
         let params = match plan.bind_params(&params) {
             Ok(params) => Value::Object(params),
             Err(problems) => {
                 let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                return self.refuse(run, (step, item), attempt, "bad-params", &lines.join("; "), now_ms);
+                return self.refuse(run, (step, item), attempt, "bad-params", &lines.join("; "));
             }
         };
         let trigger = json!({
@@ -191,44 +192,43 @@ impl Core {
         };
         let new = NewRun { run: child, plan, trigger: "workflow".to_owned(), started_ms: now_ms };
         let start = Command::Start { params, trigger, logical_time_ms, parent: Some(parent) };
+        // Before anything that the child has for its parent.
+        self.later(run, Command::ChildStarted { step, item, attempt, run: child });
         let number = self.begin(new, start, Extras { writes: vec![ledger], artifacts: Vec::new() });
         self.after(number, After::FreeChild(key));
-        self.command(run, Command::ChildStarted { step, item, attempt, run: child }, now_ms, Extras::default());
-        // A child without anything to do has ended before its parent knew of it.
-        self.tell_parent(child, now_ms);
     }
 
-    fn refuse(&mut self, run: RunId, (step, item): Slot, attempt: u32, code: &str, message: &str, now_ms: i64) {
+    fn refuse(&mut self, run: RunId, (step, item): Slot, attempt: u32, code: &str, message: &str) {
         let outcome = Outcome::Failed(StepError::fatal(code, message));
         let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
-        self.command(run, command, now_ms, Extras::default());
+        self.later(run, command);
     }
 
     /// Tells the run that waits for this one that it is over. Told twice, the second time changes nothing.
-    pub(super) fn tell_parent(&mut self, run: RunId, now_ms: i64) {
+    pub(super) fn tell_parent(&mut self, run: RunId) {
         let Some(live) = self.runs.get(&run) else { return };
         let (Some(parent), Phase::Ended(end, error)) = (live.state.parent().copied(), live.state.phase()) else {
             return;
         };
         let past = PastEnd { end: *end, error: error.clone(), outputs: live.state.outputs().clone() };
-        self.child_ended(run, &parent, past, now_ms);
+        self.child_ended(run, &parent, past);
     }
 
     /// The same for a run that ended before the node came up.
-    fn tell_past_end(&mut self, child: RunId, parent: &Parent, now_ms: i64) {
+    fn tell_past_end(&mut self, child: RunId, parent: &Parent) {
         match self.history.end_of(child) {
-            Ok(Some(past)) => self.child_ended(child, parent, past, now_ms),
+            Ok(Some(past)) => self.child_ended(child, parent, past),
             // It is one of the runs that are still to be recovered; its end will come.
             Ok(None) => {}
             Err(error) => tracing::error!(%error, run = %child, "the end of a child can not be read"),
         }
     }
 
-    fn child_ended(&mut self, run: RunId, parent: &Parent, past: PastEnd, now_ms: i64) {
+    fn child_ended(&mut self, run: RunId, parent: &Parent, past: PastEnd) {
         let PastEnd { end, error, outputs } = past;
         let Parent { step, item, attempt, .. } = *parent;
         let chance = (self.chance)();
         let command = Command::ChildEnded { step, item, attempt, run, end, error, outputs, chance };
-        self.command(parent.run, command, now_ms, Extras::default());
+        self.later(parent.run, command);
     }
 }
