@@ -127,7 +127,7 @@ impl RunState {
         let each = item
             .zip(items)
             .and_then(|(index, items)| items.items().get(index as usize).map(|item| Each { item, index }));
-        let scope = Scope::new(&self.params, &self.trigger, &self.outputs, &run);
+        let scope = Scope::new(&self.params, &self.trigger, &self.step_outputs, &run);
         evaluate(&Scope { each, ..scope })
     }
 
@@ -136,6 +136,6 @@ impl RunState {
         let Some(outputs) = &self.plan.outputs else { return Ok(Value::Null) };
         // The same before and after the handlers, so that it can be made twice.
         let run = self.bare_document();
-        outputs.eval(&Scope::new(&self.params, &self.trigger, &self.outputs, &run))
+        outputs.eval(&Scope::new(&self.params, &self.trigger, &self.step_outputs, &run))
     }
 }

@@ -151,7 +151,7 @@ pub struct RunState {
     pub(crate) ended_ms: Option<i64>,
     pub(crate) steps: Vec<StepRecord>,
     /// `steps` as expressions see it: id to output of the steps that succeeded.
-    pub(crate) outputs: Value,
+    pub(crate) step_outputs: Value,
     pub(crate) cancelled_by: Option<String>,
     pub(crate) timed_out: bool,
     /// Why the run can not go on, when no step is at fault.
@@ -159,7 +159,7 @@ pub struct RunState {
     pub(crate) membership: Option<Membership>,
     pub(crate) parent: Option<Parent>,
     /// What `outputs` made.
-    pub(crate) made: Value,
+    pub(crate) outputs: Value,
 }
 
 impl RunState {
@@ -176,13 +176,13 @@ impl RunState {
             logical_time_ms: 0,
             started_ms: 0,
             ended_ms: None,
-            outputs: Value::Object(Map::new()),
+            step_outputs: Value::Object(Map::new()),
             cancelled_by: None,
             timed_out: false,
             broken: None,
             membership: None,
             parent: None,
-            made: Value::Null,
+            outputs: Value::Null,
         }
     }
 
@@ -247,7 +247,7 @@ impl RunState {
     /// The output of a step that succeeded.
     #[must_use]
     pub fn output(&self, step: StepIndex) -> Option<&Value> {
-        self.outputs.get(&self.plan.step(step).id)
+        self.step_outputs.get(&self.plan.step(step).id)
     }
 
     /// What is known of a step, or of an item that has started.
@@ -297,6 +297,6 @@ impl RunState {
     /// What the workflow's `outputs` made, an object; null before the run has ended well.
     #[must_use]
     pub const fn outputs(&self) -> &Value {
-        &self.made
+        &self.outputs
     }
 }

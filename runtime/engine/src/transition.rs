@@ -55,7 +55,7 @@ impl RunState {
             Event::Ended { end, error, outputs } => {
                 self.phase = Phase::Ended(*end, error.clone());
                 self.ended_ms = Some(at_ms);
-                self.made = outputs.clone();
+                self.outputs = outputs.clone();
             }
             Event::Delivered { .. } | Event::DeliveryRefused { .. } | Event::ApprovalDecided { .. } => {}
             _ => self.apply_to_step(event, at_ms),
@@ -147,7 +147,7 @@ impl RunState {
             }
             None => {
                 let id = self.plan.steps.get(step.get()).map(|step| step.id.clone());
-                if let (Value::Object(outputs), Some(output), Some(id)) = (&mut self.outputs, output, id) {
+                if let (Value::Object(outputs), Some(output), Some(id)) = (&mut self.step_outputs, output, id) {
                     outputs.insert(id, output.clone());
                 }
             }

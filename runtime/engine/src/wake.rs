@@ -111,17 +111,14 @@ impl Moves<'_> {
                 self.fail_unstarted(step, item, error);
             }
             StepStatus::Waiting { due_ms } if due_ms <= self.now_ms => self.begin(step, item),
-            StepStatus::Queued { since_ms } => {
-                if self.run.mutex_deadline(step, since_ms).is_some_and(|deadline| deadline <= self.now_ms) {
-                    let definition = self.run.plan.step(step);
-                    let (limit, mutex) = (definition.queue_timeout.unwrap_or_default(), definition.mutex.as_deref());
-                    let message = format!(
-                        "step `{}` waited longer than {limit} for the mutex `{}`",
-                        definition.id,
-                        mutex.unwrap_or_default()
-                    );
-                    self.fail_unstarted(step, item, StepError::fatal("queue-timeout", message));
-                }
+            StepStatus::Queued { since_ms }
+                if self.run.mutex_deadline(step, since_ms).is_some_and(|deadline| deadline <= self.now_ms) =>
+            {
+                let definition = self.run.plan.step(step);
+                let limit = definition.queue_timeout.unwrap_or_default();
+                let mutex = definition.mutex.as_deref().unwrap_or_default();
+                let message = format!("step `{}` waited longer than {limit} for the mutex `{mutex}`", definition.id);
+                self.fail_unstarted(step, item, StepError::fatal("queue-timeout", message));
             }
             StepStatus::Asking { deadline_ms: Some(deadline_ms) } if deadline_ms <= self.now_ms => {
                 self.decide_by_time(step);

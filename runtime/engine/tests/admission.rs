@@ -20,7 +20,7 @@ fn gate(number: u8) -> Gate {
 }
 
 fn holder(number: u8) -> Holder {
-    let step = (number % 2 == 0).then(|| (StepIndex(u16::from(number % 3)), None));
+    let step = number.is_multiple_of(2).then(|| (StepIndex(u16::from(number % 3)), None));
     Holder { run: RunId::from_i64(i64::from(number)), step }
 }
 

@@ -96,10 +96,10 @@ impl<'a> Node<'a> {
             return self.give(Command::Cancel { by: "somebody".into() });
         }
         // At most this often, so that nothing counts as interrupted too often.
-        if choice % 11 == 0 && self.turn < 40 {
+        if choice.is_multiple_of(11) && self.turn < 40 {
             return self.crash();
         }
-        if self.case.is_timed() && choice % 5 == 0 && self.pass_time() {
+        if self.case.is_timed() && choice.is_multiple_of(5) && self.pass_time() {
             return;
         }
         let asking = self.asking();
@@ -282,7 +282,7 @@ impl<'a> Node<'a> {
             }
         };
         // Some results come in spite of the request to stop.
-        let ending = if stopped && self.choice(3) % 4 != 0 { Ending::Bad } else { ending };
+        let ending = if stopped && !self.choice(3).is_multiple_of(4) { Ending::Bad } else { ending };
         let (outcome, report) = (outcome(ending), Value::Null);
         self.give(Command::Finished { step, item, attempt, outcome, chance: 7, report });
     }
