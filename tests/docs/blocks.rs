@@ -115,8 +115,20 @@ fn workflow_around(shown: &Value) -> Option<Value> {
         "triggers": [{ "file": { "path": "inbox" } }],
         "steps": { "only": { "plugin": "echo" } },
     });
-    const OF_A_WORKFLOW: [&str; 8] =
-        ["version", "name", "description", "triggers", "params", "steps", "timeout", "finally"];
+    const OF_A_WORKFLOW: [&str; 12] = [
+        "version",
+        "name",
+        "description",
+        "triggers",
+        "params",
+        "steps",
+        "concurrency",
+        "queue_timeout",
+        "priority",
+        "outputs",
+        "timeout",
+        "finally",
+    ];
     const OF_A_STEP: [&str; 8] = ["plugin", "model", "with", "inputs", "limits", "allow", "retry", "command"];
     if fields.contains_key("expect") {
         return None;

@@ -58,16 +58,21 @@ impl LiveView {
 
     fn keep(&mut self, at_ms: i64, event: &Event) {
         match event {
-            Event::StepStarted { step, .. } => {
+            // A step with items is under way from its list to its end; its items come and go in between.
+            Event::StepStarted { step, item: None, .. }
+            | Event::StepExpanded { step, .. }
+            | Event::ApprovalRequested { step, .. } => {
                 self.started.entry(*step).or_insert(at_ms);
                 self.running.push(*step);
             }
-            Event::StepSucceeded { step, .. }
-            | Event::StepSkipped { step, .. }
-            | Event::StepRetried { step, .. }
-            | Event::StepFailed { step, .. }
-            | Event::StepCancelled { step }
-            | Event::StepInterrupted { step, .. } => self.running.retain(|other| other != step),
+            Event::StepSucceeded { step, item: None, .. }
+            | Event::StepCollected { step, .. }
+            | Event::StepSkipped { step, item: None, .. }
+            | Event::StepRetried { step, item: None, .. }
+            | Event::StepFailed { step, item: None, .. }
+            | Event::StepBlocked { step, item: None, .. }
+            | Event::StepCancelled { step, item: None }
+            | Event::StepInterrupted { step, item: None, .. } => self.running.retain(|other| other != step),
             _ => {}
         }
     }
@@ -87,25 +92,53 @@ impl LiveView {
             Some(format!("  {glyph} {name}  {state}  {took:>8}  {}", paint.dim(&note)).trim_end().to_owned())
         };
         match event {
-            Event::StepSucceeded { step, output, .. } => {
-                line(paint.green(glyphs.good), step, "succeeded", "succeeded", &note(output))
+            Event::StepSucceeded { step, item: None, output, cached, .. } => {
+                let kept = if *cached { "kept result; " } else { "" };
+                let note = format!("{kept}{}", note(output));
+                line(paint.green(glyphs.good), step, "succeeded", "succeeded", &note)
             }
-            Event::StepSkipped { step, reason } => {
+            Event::StepCollected { step, succeeded, skipped, failed } => {
+                let note = format!("{succeeded} items succeeded, {skipped} skipped, {failed} failed");
+                line(paint.green(glyphs.good), step, "succeeded", "succeeded", &note)
+            }
+            Event::StepSkipped { step, item: None, reason } => {
                 line(paint.dim(glyphs.skipped), step, "skipped", "skipped", &escape(&skip_reason(reason)))
             }
-            Event::StepRetried { step, attempt, error, due_ms } => {
+            Event::StepRetried { step, item, attempt, error, due_ms } => {
                 let wait = duration_ms(due_ms.saturating_sub(at_ms));
-                let why = format!("attempt {attempt}: {}: {}; again in {wait}", error.code, escape(&error.message));
+                let of = item.map(|item| format!("item {item}, ")).unwrap_or_default();
+                let message = escape(&error.message);
+                let why = format!("{of}attempt {attempt}: {}: {message}; again in {wait}", error.code);
                 line(paint.yellow(glyphs.again), step, "waiting", "waiting", &why)
             }
-            Event::StepFailed { step, error, .. } => {
-                let why = format!("{}: {}", error.code, escape(&error.message));
+            Event::StepFailed { step, item, error, .. } => {
+                let of = item.map(|item| format!("item {item}: ")).unwrap_or_default();
+                let why = format!("{of}{}: {}", error.code, escape(&error.message));
                 line(paint.red(glyphs.bad), step, "failed", "failed", &why)
             }
-            Event::StepCancelled { step } if self.started.contains_key(step) => {
+            Event::StepBlocked { step, item, message, .. } => {
+                let of = item.map(|item| format!("item {item}: ")).unwrap_or_default();
+                line(paint.red(glyphs.bad), step, "failed", "blocked", &format!("{of}{}", escape(message)))
+            }
+            Event::StepQueued { step, item: None, mutex } => {
+                line(paint.yellow(glyphs.again), step, "waiting", "queued", &format!("for the mutex {mutex}"))
+            }
+            Event::ChildStarted { step, item: None, run, .. } => {
+                line(paint.cyan(glyphs.running), step, "running", "running", &format!("run {run}"))
+            }
+            Event::ApprovalRequested { step, message, .. } => {
+                line(paint.yellow(glyphs.again), step, "waiting", "asks", &escape(message))
+            }
+            Event::Queued { group } => {
+                Some(format!("  {} waits for the concurrency group {}", paint.yellow(glyphs.again), escape(group)))
+            }
+            Event::RunFailed { message, .. } => {
+                Some(format!("  {} {}", paint.red(glyphs.bad), paint.red(&escape(message))))
+            }
+            Event::StepCancelled { step, item: None } if self.started.contains_key(step) => {
                 line(paint.yellow(glyphs.bad), step, "cancelled", "cancelled", "")
             }
-            Event::StepInterrupted { step, attempt } => {
+            Event::StepInterrupted { step, item: None, attempt } => {
                 let why = format!("attempt {attempt} was lost when the node went down");
                 line(paint.yellow(glyphs.again), step, "waiting", "again", &why)
             }
@@ -151,8 +184,9 @@ mod tests {
     fn a_step_that_ended_has_name_state_time_and_note() {
         let mut view = view();
         let step = StepIndex(0);
-        view.keep(1_000, &Event::StepStarted { step, attempt: 1 });
-        let event = Event::StepSucceeded { step, attempt: 1, output: json!({"rows": 24}), report: Value::Null };
+        view.keep(1_000, &Event::StepStarted { step, item: None, attempt: 1 });
+        let (output, report) = (json!({"rows": 24}), Value::Null);
+        let event = Event::StepSucceeded { step, item: None, attempt: 1, output, cached: false, report };
         assert_eq!(view.line(1_012, &event).unwrap(), "  + check  succeeded     12 ms  rows 24");
     }
 
@@ -160,6 +194,7 @@ mod tests {
     fn what_a_plugin_says_can_not_write_over_the_terminal() {
         let event = Event::StepFailed {
             step: StepIndex(1),
+            item: None,
             attempt: 1,
             error: StepError::fatal("trap", "evil \x1b[2J\nline"),
             report: Value::Null,
@@ -170,6 +205,6 @@ mod tests {
 
     #[test]
     fn steps_that_never_began_are_not_told_as_cancelled() {
-        assert_eq!(view().line(0, &Event::StepCancelled { step: StepIndex(0) }), None);
+        assert_eq!(view().line(0, &Event::StepCancelled { step: StepIndex(0), item: None }), None);
     }
 }

@@ -1,148 +1,87 @@
 //! What happens next: commands in, events and effects out.
 
-use serde_json::Value;
-use trackside_spec::{FinallyOn, StepIndex};
+use trackside_spec::{FinallyOn, NeedOn, Step, StepIndex};
 
 use crate::{
+    command::{Command, Decision, Effect},
     event::{Event, RunEnd, RunError, SkipReason, StepError},
-    retry::retry_wait,
-    state::{Phase, RunState, StepStatus, StopReason},
+    scope::concurrency_group,
+    state::{Phase, RunState, StepRecord, StepStatus, StopReason},
 };
-
-/// A step that was under way this many times when the node went down is given up: it may be what brings it down.
-pub const MAX_INTERRUPTIONS: u32 = 50;
-
-/// Something that happened outside the run.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// The run is accepted. The first command of every run.
-    Start {
-        /// Parameters, checked and complete.
-        params: Value,
-        /// What started it.
-        trigger: Value,
-        /// The time that it is about, milliseconds since 1970.
-        logical_time_ms: i64,
-    },
-    /// An attempt ended.
-    Finished {
-        /// Which step.
-        step: StepIndex,
-        /// Which attempt; an outcome of another than the current one is ignored.
-        attempt: u32,
-        /// How.
-        outcome: Outcome,
-        /// A uniform random number for the retry's jitter.
-        chance: u64,
-        /// Usage and versions, for the journal.
-        report: Value,
-    },
-    /// [`RunState::next_deadline`] may have passed.
-    Wake,
-    /// Somebody wants the run stopped.
-    Cancel {
-        /// Who.
-        by: String,
-    },
-    /// The node came up again: attempts under way are lost.
-    Recover,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// Well, with this output.
-    Succeeded(Value),
-    /// There was nothing to do.
-    Skipped(String),
-    /// Badly.
-    Failed(StepError),
-}
-
-/// What the dispatcher is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Run this attempt.
-    Execute {
-        /// Which step.
-        step: StepIndex,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// Ask this step's attempt to stop; its outcome still comes as [`Command::Finished`].
-    Stop {
-        /// Which step.
-        step: StepIndex,
-    },
-}
-
-/// New facts, already applied, and the wishes that follow from them.
-#[derive(Clone, Debug, Default)]
-pub struct Decision {
-    /// For the journal, in order. Empty when nothing changed.
-    pub events: Vec<Event>,
-    /// To be carried out.
-    pub effects: Vec<Effect>,
-}
 
 impl RunState {
     /// Takes a command and moves the run as far as it goes.
     pub fn handle(&mut self, command: Command, now_ms: i64) -> Decision {
-        let mut step = Moves { run: self, now_ms, decision: Decision::default() };
-        step.take(command);
-        step.advance();
-        step.decision
+        let mut moves = Moves { run: self, now_ms, decision: Decision::default() };
+        moves.take(command);
+        moves.advance();
+        moves.decision
     }
 
-    /// When the run wants [`Command::Wake`] next, milliseconds since 1970: a retry is due, a step's or the run's time
-    /// is over.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<i64> {
-        if matches!(self.phase, Phase::Ended(..)) {
-            return None;
-        }
-        let steps = self.steps.iter().enumerate().filter_map(|(position, record)| {
-            let limit = self.step_deadline(position).filter(|_| record.stopping.is_none());
-            match record.status {
-                StepStatus::Waiting { due_ms } => Some(limit.map_or(due_ms, |limit| limit.min(due_ms))),
-                StepStatus::Running => limit,
-                _ => None,
-            }
-        });
-        steps.chain(self.run_deadline()).min()
-    }
-
-    fn run_deadline(&self) -> Option<i64> {
-        let open = self.phase == Phase::Running && !self.is_stopping();
-        let timeout = self.plan.timeout.filter(|_| open)?;
-        Some(self.started_ms.saturating_add_unsigned(timeout.as_millis()))
-    }
-
-    fn step_deadline(&self, position: usize) -> Option<i64> {
-        let timeout = self.plan.steps[position].timeout?;
-        Some(self.steps[position].started_ms?.saturating_add_unsigned(timeout.as_millis()))
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.timed_out || self.cancelled_by.is_some()
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.timed_out || self.cancelled_by.is_some() || self.broken.is_some()
     }
 }
 
 /// The run while a command is being worked in.
-struct Moves<'a> {
-    run: &'a mut RunState,
-    now_ms: i64,
-    decision: Decision,
+pub(crate) struct Moves<'a> {
+    pub(crate) run: &'a mut RunState,
+    pub(crate) now_ms: i64,
+    pub(crate) decision: Decision,
 }
 
 impl Moves<'_> {
-    fn emit(&mut self, event: Event) {
-        // A decision that the transition table refuses would be a bug of this file; dropping the event keeps the
+    pub(crate) fn emit(&mut self, event: Event) {
+        let held = self.holder(&event);
+        // A decision that the transition table refuses would be a bug of this crate; dropping the event keeps the
         // journal legal, and the property tests see the difference.
         let legal = self.run.apply(&event, self.now_ms);
         debug_assert_eq!(legal, Ok(()));
-        if legal.is_ok() {
-            self.decision.events.push(event);
+        if legal.is_err() {
+            return;
+        }
+        self.decision.events.push(event);
+        if let Some((step, item)) = held.filter(|(step, item)| !self.holds(*step, *item)) {
+            self.effect(Effect::Release { step, item });
+        }
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.decision.effects.push(effect);
+    }
+
+    /// The step or item that the event may take the mutex from.
+    fn holder(&self, event: &Event) -> Option<(StepIndex, Option<u32>)> {
+        let (step, item) = match event {
+            Event::StepSucceeded { step, item, .. }
+            | Event::StepSkipped { step, item, .. }
+            | Event::StepRetried { step, item, .. }
+            | Event::StepFailed { step, item, .. }
+            | Event::StepBlocked { step, item, .. }
+            | Event::StepCancelled { step, item }
+            | Event::StepInterrupted { step, item, .. } => (*step, *item),
+            _ => return None,
+        };
+        self.holds(step, item).then_some((step, item))
+    }
+
+    /// Whether the step or item has its mutex or waits for it.
+    fn holds(&self, step: StepIndex, item: Option<u32>) -> bool {
+        self.run.plan.step(step).mutex.is_some()
+            && self.run.record(step, item).is_some_and(|record| {
+                record.items.is_none() && matches!(record.status, StepStatus::Queued { .. } | StepStatus::Running)
+            })
+    }
+
+    pub(crate) fn record(&self, step: StepIndex, item: Option<u32>) -> Option<&StepRecord> {
+        self.run.record(step, item)
+    }
+
+    pub(crate) fn record_mut(&mut self, step: StepIndex, item: Option<u32>) -> Option<&mut StepRecord> {
+        let record = self.run.steps.get_mut(step.get())?;
+        match item {
+            None => Some(record),
+            Some(item) => record.items.as_mut()?.started_mut(item),
         }
     }
 
@@ -151,15 +90,39 @@ impl Moves<'_> {
             return;
         }
         match command {
-            Command::Start { params, trigger, logical_time_ms } => {
-                self.emit(Event::Started { params, trigger, logical_time_ms });
+            Command::Start { params, trigger, logical_time_ms, parent } => {
+                self.emit(Event::Started { params, trigger, logical_time_ms, parent });
+                self.enter();
             }
-            Command::Finished { step, attempt, outcome, chance, report } => {
-                let current = self.run.steps.get(step.get());
-                if current.is_some_and(|s| s.status == StepStatus::Running && s.attempts == attempt) {
-                    self.finish(step, attempt, outcome, chance, report);
+            Command::Admit => {
+                if self.run.is_queued() && !self.run.is_stopping() {
+                    self.emit(Event::Admitted);
                 }
             }
+            Command::Acquired { step, item } => {
+                let queued = |record: &StepRecord| matches!(record.status, StepStatus::Queued { .. });
+                if self.record(step, item).is_some_and(queued) {
+                    self.launch(step, item);
+                }
+            }
+            Command::Finished { step, item, attempt, outcome, chance, report } => {
+                if self.run.is_current(step, item, attempt) {
+                    self.finish(step, item, outcome, chance, report);
+                }
+            }
+            Command::ChildStarted { step, item, attempt, run } => {
+                let new = self.record(step, item).is_some_and(|record| record.child.is_none());
+                if new && self.run.is_current(step, item, attempt) {
+                    self.emit(Event::ChildStarted { step, item, attempt, run });
+                }
+            }
+            Command::ChildEnded { step, item, attempt, run, end, error, outputs, chance } => {
+                if self.run.is_current(step, item, attempt) {
+                    let outcome = self.child_outcome(step, run, end, error, outputs);
+                    self.finish(step, item, outcome, chance, serde_json::Value::Null);
+                }
+            }
+            Command::Decide { step, by, approve, comment } => self.decide(step, by, approve, &comment),
             Command::Wake => self.wake(),
             Command::Cancel { by } => {
                 if !self.run.is_stopping() && self.run.phase == Phase::Running {
@@ -171,166 +134,102 @@ impl Moves<'_> {
         }
     }
 
-    fn finish(&mut self, step: StepIndex, attempt: u32, outcome: Outcome, chance: u64, report: Value) {
-        let stopping = self.run.steps[step.get()].stopping;
-        match (outcome, stopping) {
-            // A result that came in spite of the request to stop is a result.
-            (Outcome::Succeeded(output), _) => self.emit(Event::StepSucceeded { step, attempt, output, report }),
-            (Outcome::Skipped(reason), _) => {
-                self.emit(Event::StepSkipped { step, reason: SkipReason::Said(reason) });
+    /// Queues the run for its concurrency group, if it has one.
+    fn enter(&mut self) {
+        match concurrency_group(&self.run.plan, &self.run.params, &self.run.trigger) {
+            Ok(None) => {}
+            Ok(Some(group)) => {
+                self.emit(Event::Queued { group: group.clone() });
+                self.effect(Effect::Enter { group, admitted: false });
             }
-            (Outcome::Failed(_), Some(StopReason::Run)) => self.emit(Event::StepCancelled { step }),
-            (Outcome::Failed(error), Some(StopReason::StepTimeout)) => {
-                let error = StepError { details: error.details, ..self.step_timeout(step) };
-                self.emit(Event::StepFailed { step, attempt, error, report });
-            }
-            (Outcome::Failed(error), None) => self.fail(step, attempt, error, chance, report),
+            Err(message) => self.fail_run("bad-group", message),
         }
     }
 
-    fn fail(&mut self, step: StepIndex, attempt: u32, error: StepError, chance: u64, report: Value) {
-        let policy = self.run.plan.step(step).retry;
-        let failures = self.run.steps[step.get()].failures + 1;
-        if !error.retryable || failures > policy.times {
-            self.emit(Event::StepFailed { step, attempt, error, report });
-            return;
-        }
-        let wait = retry_wait(&policy, failures, error.retry_after_ms, chance);
-        let due_ms = self.now_ms.saturating_add_unsigned(wait);
-        // Waiting for an attempt that could not start in time would only delay the bad news.
-        if self.run.step_deadline(step.get()).is_some_and(|deadline| due_ms >= deadline) {
-            self.emit(Event::StepFailed { step, attempt, error, report });
-        } else {
-            self.emit(Event::StepRetried { step, attempt, error, due_ms });
-        }
-    }
-
-    fn wake(&mut self) {
-        if self.run.run_deadline().is_some_and(|deadline| deadline <= self.now_ms) {
-            self.emit(Event::TimedOut);
-            self.stop_all();
-        }
-        for position in 0..self.run.steps.len() {
-            let step = index(position);
-            let over = self.run.step_deadline(position).is_some_and(|deadline| deadline <= self.now_ms);
-            let record = &mut self.run.steps[position];
-            match record.status {
-                StepStatus::Running if over && record.stopping.is_none() => {
-                    record.stopping = Some(StopReason::StepTimeout);
-                    self.decision.effects.push(Effect::Stop { step });
-                }
-                StepStatus::Waiting { .. } if over => {
-                    let attempt = record.attempts;
-                    let error = self.step_timeout(step);
-                    self.emit(Event::StepFailed { step, attempt, error, report: Value::Null });
-                }
-                StepStatus::Waiting { due_ms } if due_ms <= self.now_ms => self.start(step),
-                _ => {}
-            }
-        }
-    }
-
-    fn recover(&mut self) {
-        for position in 0..self.run.steps.len() {
-            let step = index(position);
-            let record = &self.run.steps[position];
-            let (attempt, interruptions) = (record.attempts, record.interruptions);
-            if record.status != StepStatus::Running {
-                continue;
-            }
-            if self.run.is_stopping() && self.run.phase == Phase::Running {
-                self.emit(Event::StepCancelled { step });
-            } else if interruptions >= MAX_INTERRUPTIONS {
-                let message = format!(
-                    "the node went down {MAX_INTERRUPTIONS} times while this step ran; it is not tried again: see the \
-                     system's log for what ended the node"
-                );
-                let error = StepError::fatal("interrupted-too-often", message);
-                self.emit(Event::StepFailed { step, attempt, error, report: Value::Null });
-            } else {
-                self.emit(Event::StepInterrupted { step, attempt });
-            }
-        }
-        self.wake();
+    /// Ends the run for a reason that is no step's.
+    pub(crate) fn fail_run(&mut self, code: &str, message: String) {
+        self.emit(Event::RunFailed { code: code.to_owned(), message });
+        self.stop_all();
     }
 
     /// Ends what has not begun and asks what runs to stop.
-    fn stop_all(&mut self) {
+    pub(crate) fn stop_all(&mut self) {
         for position in 0..self.run.plan.ordinary_steps() {
             let step = index(position);
             let record = &mut self.run.steps[position];
             match record.status {
-                StepStatus::Pending | StepStatus::Waiting { .. } => self.emit(Event::StepCancelled { step }),
-                StepStatus::Running => {
+                StepStatus::Running if record.items.is_some() => {
                     record.stopping = Some(StopReason::Run);
-                    self.decision.effects.push(Effect::Stop { step });
+                    self.stop_items(step, StopReason::Run);
                 }
+                StepStatus::Running => self.stop(step, None, StopReason::Run),
+                StepStatus::Pending
+                | StepStatus::Queued { .. }
+                | StepStatus::Asking { .. }
+                | StepStatus::Waiting { .. } => self.emit(Event::StepCancelled { step, item: None }),
                 _ => {}
             }
         }
-    }
-
-    fn start(&mut self, step: StepIndex) {
-        let attempt = self.run.steps[step.get()].attempts + 1;
-        self.emit(Event::StepStarted { step, attempt });
-        self.decision.effects.push(Effect::Execute { step, attempt });
-    }
-
-    fn step_timeout(&self, step: StepIndex) -> StepError {
-        let step = self.run.plan.step(step);
-        let limit = step.timeout.unwrap_or_default();
-        StepError::fatal("step-timeout", format!("step `{}` took longer than its timeout of {limit}", step.id))
     }
 
     /// Starts whatever can start and ends the run when nothing is left. Steps stand in no particular order, so one
     /// pass may open the way for steps before it: repeat until nothing moves.
     fn advance(&mut self) {
         if self.run.phase == Phase::Running {
-            while (0..self.run.plan.ordinary_steps()).any(|position| self.settle(position)) {}
-            if self.run.ordinary_over() {
+            if !self.run.is_queued() || self.run.is_stopping() {
+                while (0..self.run.plan.ordinary_steps()).any(|position| self.settle(position)) {}
+            }
+            if self.run.ordinary().all(|step| step.status.is_final()) {
                 self.finish_ordinary();
             }
         }
         if let Phase::Finishing(end, error) = &self.run.phase {
             let (end, error) = (*end, error.clone());
             let handlers = &self.run.steps[self.run.plan.ordinary_steps()..];
-            if !handlers.iter().any(|h| matches!(h.status, StepStatus::Running | StepStatus::Waiting { .. })) {
+            if handlers.iter().all(|handler| handler.status.is_final() || handler.status == StepStatus::Pending) {
                 let (end, error) = self.end_after_handlers(end, error);
-                self.emit(Event::Ended { end, error });
+                self.end(end, error);
             }
         }
     }
 
-    /// Moves one pending step if its time has come; says whether it did.
+    /// Moves one step if its time has come; says whether it did. Steps with items are moved on in any case; that they
+    /// end is what may move others.
     fn settle(&mut self, position: usize) -> bool {
+        let step = index(position);
+        if self.run.steps[position].items.is_some() {
+            return self.drive(step);
+        }
         if self.run.steps[position].status != StepStatus::Pending {
             return false;
         }
-        let step = index(position);
         let plan = self.run.plan.clone();
         let definition = plan.step(step);
-        let needs = || definition.needs.iter().map(|need| (plan.step(*need), &self.run.steps[need.get()].status));
+        let needs = || definition.needs.iter().map(|need| (need, &self.run.steps[need.get()].status));
         if needs().any(|(_, status)| !status.is_final()) {
             return false;
         }
-        let failed = needs().find(|(_, s)| matches!(s, StepStatus::Failed(_) | StepStatus::Cancelled));
-        let skipped = needs().find(|(_, s)| matches!(s, StepStatus::Skipped(_)));
-        let failed_upstream = needs().find(|(_, s)| matches!(s, StepStatus::Skipped(SkipReason::UpstreamFailed(_))));
-        let reason = if let Some((need, _)) = failed.or(failed_upstream) {
-            Some(SkipReason::UpstreamFailed(need.id.clone()))
-        } else {
-            skipped.map(|(need, _)| SkipReason::Upstream(need.id.clone()))
+        let unmet = |kind: EndKind| {
+            needs()
+                .find(|(need, status)| end_kind(status) == kind && !lets(need.on, status))
+                .map(|(need, _)| plan.step(need.step).id.clone())
         };
+        let reason = unmet(EndKind::Failed)
+            .or_else(|| unmet(EndKind::AfterFailure))
+            .map(SkipReason::UpstreamFailed)
+            .or_else(|| unmet(EndKind::Skipped).map(SkipReason::Upstream))
+            .or_else(|| unmet(EndKind::Succeeded).map(SkipReason::Unwanted));
         if let Some(reason) = reason {
-            self.emit(Event::StepSkipped { step, reason });
+            self.emit(Event::StepSkipped { step, item: None, reason });
             return true;
         }
-        match definition.when.as_ref().map(|when| self.run.with_scope(|scope| when.eval_bool(scope))) {
-            None | Some(Ok(true)) => self.start(step),
-            Some(Ok(false)) => self.emit(Event::StepSkipped { step, reason: SkipReason::Condition }),
+        match definition.when.as_ref().map(|when| self.run.holds(step, None, when)) {
+            None | Some(Ok(true)) if definition.foreach.is_some() => self.expand(step),
+            None | Some(Ok(true)) => self.begin(step, None),
+            Some(Ok(false)) => self.emit(Event::StepSkipped { step, item: None, reason: SkipReason::Condition }),
             Some(Err(error)) => {
-                let error = StepError::fatal("bad-condition", format!("`when` of step `{}`: {error}", definition.id));
-                self.emit(Event::StepFailed { step, attempt: 0, error, report: Value::Null });
+                let message = format!("`when` of step `{}`: {error}", definition.id);
+                self.fail_unstarted(step, None, StepError::fatal("bad-condition", message));
             }
         }
         true
@@ -338,37 +237,28 @@ impl Moves<'_> {
 
     fn finish_ordinary(&mut self) {
         let plan = self.run.plan.clone();
-        let first_failure = (0..plan.ordinary_steps()).find_map(|position| {
-            let StepStatus::Failed(error) = &self.run.steps[position].status else { return None };
-            Some(run_error(&plan.steps[position].id, error))
-        });
-        let (end, error) = if let Some(by) = &self.run.cancelled_by {
-            let message = format!("cancelled by {by}");
-            (RunEnd::Cancelled, Some(RunError { step: None, code: "cancelled".into(), message }))
-        } else if self.run.timed_out {
-            let limit = plan.timeout.unwrap_or_default();
-            let message = format!("the run took longer than its timeout of {limit}");
-            (RunEnd::Failed, Some(RunError { step: None, code: "run-timeout".into(), message }))
-        } else if first_failure.is_some() {
-            (RunEnd::Failed, first_failure)
-        } else {
-            (RunEnd::Succeeded, None)
-        };
+        if self.run.ordinary_end().0 == RunEnd::Succeeded
+            && let Err(error) = self.run.make_outputs()
+        {
+            let message = format!("`outputs` of workflow `{}`: {error}", plan.name);
+            self.emit(Event::RunFailed { code: "bad-outputs".to_owned(), message });
+        }
+        let (end, error) = self.run.ordinary_end();
         let called: Vec<_> = plan.finally.iter().filter(|handler| calls(handler.on, end)).collect();
         if called.is_empty() {
-            self.emit(Event::Ended { end, error });
+            self.end(end, error);
             return;
         }
         self.emit(Event::Finishing { end, error });
         for handler in called {
-            self.start(handler.step);
+            self.begin(handler.step, None);
         }
     }
 
     /// A handler that failed turns a good end into a bad one; a bad end keeps its first cause.
     fn end_after_handlers(&self, end: RunEnd, error: Option<RunError>) -> (RunEnd, Option<RunError>) {
         let failure = self.run.plan.finally.iter().find_map(|handler| {
-            let StepStatus::Failed(error) = &self.run.steps[handler.step.get()].status else { return None };
+            let error = failure_of(&self.run.steps[handler.step.get()])?;
             Some(run_error(&self.run.plan.step(handler.step).id, error))
         });
         match (end, failure) {
@@ -376,11 +266,69 @@ impl Moves<'_> {
             _ => (end, error),
         }
     }
+
+    fn end(&mut self, end: RunEnd, error: Option<RunError>) {
+        let outputs =
+            if end == RunEnd::Succeeded { self.run.make_outputs().unwrap_or_default() } else { Default::default() };
+        self.emit(Event::Ended { end, error, outputs });
+        if let Some(group) = self.run.group().map(str::to_owned) {
+            self.effect(Effect::Leave { group });
+        }
+    }
 }
 
 impl RunState {
-    fn ordinary_over(&self) -> bool {
-        self.steps[..self.plan.ordinary_steps()].iter().all(|step| step.status.is_final())
+    /// How the run ends when all its ordinary steps have.
+    fn ordinary_end(&self) -> (RunEnd, Option<RunError>) {
+        let plan = &self.plan;
+        if let Some(by) = &self.cancelled_by {
+            let message = format!("cancelled by {by}");
+            return (RunEnd::Cancelled, Some(RunError { step: None, code: "cancelled".into(), message }));
+        }
+        if self.timed_out {
+            let limit = plan.timeout.unwrap_or_default();
+            let message = format!("the run took longer than its timeout of {limit}");
+            return (RunEnd::Failed, Some(RunError { step: None, code: "run-timeout".into(), message }));
+        }
+        if let Some(error) = &self.broken {
+            return (RunEnd::Failed, Some(error.clone()));
+        }
+        let failed = |(record, step): (&StepRecord, &Step)| Some(run_error(&step.id, failure_of(record)?));
+        let failure = self.ordinary().zip(&plan.steps).find_map(failed);
+        match failure {
+            Some(error) => (RunEnd::Failed, Some(error)),
+            None => (RunEnd::Succeeded, None),
+        }
+    }
+}
+
+/// What an end means to the steps that need it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EndKind {
+    Succeeded,
+    Skipped,
+    Failed,
+    /// Skipped because of a failure further up.
+    AfterFailure,
+}
+
+fn end_kind(status: &StepStatus) -> EndKind {
+    match status {
+        StepStatus::Succeeded => EndKind::Succeeded,
+        StepStatus::Skipped(SkipReason::UpstreamFailed(_)) => EndKind::AfterFailure,
+        StepStatus::Skipped(_) => EndKind::Skipped,
+        _ => EndKind::Failed,
+    }
+}
+
+/// Whether this end lets a step start that needs it.
+fn lets(on: NeedOn, status: &StepStatus) -> bool {
+    match end_kind(status) {
+        EndKind::Succeeded => on.succeeded,
+        EndKind::Skipped => on.skipped,
+        EndKind::AfterFailure => on.failed,
+        // What was cancelled lets nothing start: its run is stopping.
+        EndKind::Failed => on.failed && *status != StepStatus::Cancelled,
     }
 }
 
@@ -393,11 +341,18 @@ fn calls(on: FinallyOn, end: RunEnd) -> bool {
     }
 }
 
+fn failure_of(record: &StepRecord) -> Option<&StepError> {
+    match &record.status {
+        StepStatus::Failed(error) | StepStatus::Blocked(error) => Some(error),
+        _ => None,
+    }
+}
+
 fn run_error(step: &str, error: &StepError) -> RunError {
     RunError { step: Some(step.to_owned()), code: error.code.clone(), message: error.message.clone() }
 }
 
-/// Positions come from slices that the spec bounds to 256 steps.
-fn index(position: usize) -> StepIndex {
+/// Positions come from slices that the spec bounds to 256 steps and four handlers.
+pub(crate) fn index(position: usize) -> StepIndex {
     StepIndex(u16::try_from(position).unwrap_or(u16::MAX))
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trackside_spec::StepIndex;
 
+use crate::id::RunId;
+
 /// One fact about a run. The journal keeps the time beside it.
 ///
 /// The JSON form is stored for years: add variants and optional fields, never change or remove one.
@@ -18,11 +20,113 @@ pub enum Event {
         trigger: Value,
         /// The time that the run is about (schedule time, file time), milliseconds since 1970.
         logical_time_ms: i64,
+        /// The step of another run that this run was started by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Parent>,
+    },
+    /// The run waits for its concurrency group.
+    Queued {
+        /// The group's name.
+        group: String,
+    },
+    /// The run's concurrency group has room for it.
+    Admitted,
+    /// The run can not go on, and no step is at fault.
+    RunFailed {
+        /// Stable code, kebab-case: `queue-timeout`, `bad-group`, `bad-outputs`.
+        code: String,
+        /// One line for people.
+        message: String,
+    },
+    /// A step with `foreach` knows its items; they start now.
+    StepExpanded {
+        /// Which step.
+        step: StepIndex,
+        /// The items in their order.
+        items: Vec<Value>,
+    },
+    /// All items of a step with `foreach` have ended and the step has ended well. Final. Its output is what the items'
+    /// events say, put together.
+    StepCollected {
+        /// Which step.
+        step: StepIndex,
+        /// Items that ended well.
+        succeeded: u32,
+        /// Items that were skipped.
+        skipped: u32,
+        /// Items that failed or were blocked.
+        failed: u32,
+    },
+    /// An attempt waits for the step's mutex.
+    StepQueued {
+        /// Which step.
+        step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
+        /// What it waits for.
+        mutex: String,
+    },
+    /// The inputs of a step do not fit its contracts. Final.
+    StepBlocked {
+        /// Which step.
+        step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
+        /// The attempt that was to be made.
+        attempt: u32,
+        /// One line for people.
+        message: String,
+        /// What does not fit, in full.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        report: Value,
+    },
+    /// The run that a step waits for is on disk.
+    ChildStarted {
+        /// Which step.
+        step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
+        /// The attempt that it belongs to.
+        attempt: u32,
+        /// The child.
+        run: RunId,
+    },
+    /// A step waits for a person.
+    ApprovalRequested {
+        /// Which step.
+        step: StepIndex,
+        /// What is to be decided.
+        message: String,
+        /// Who may decide; empty = everybody.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvers: Vec<String>,
+        /// Until when, milliseconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline_ms: Option<i64>,
+    },
+    /// A decision was taken, or the time for it was over. The step's end follows.
+    ApprovalDecided {
+        /// Which step.
+        step: StepIndex,
+        /// What was decided.
+        approved: bool,
+        /// Who decided; none when the time was over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// What they said about it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        comment: String,
     },
     /// An attempt of a step was handed to an executor.
     StepStarted {
         /// Which step.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// 1 for the first.
         attempt: u32,
     },
@@ -30,10 +134,16 @@ pub enum Event {
     StepSucceeded {
         /// Which step.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// The attempt that did it.
         attempt: u32,
-        /// What `steps.ID` shows to later steps.
+        /// What `steps.ID` shows to later steps; for an item, its place in `results`.
         output: Value,
+        /// Whether the output was kept from an earlier attempt with the same plugin, input and configuration.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        cached: bool,
         /// What the attempt used and which engine or plugin version did it; for people and for lineage.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         report: Value,
@@ -42,6 +152,9 @@ pub enum Event {
     StepSkipped {
         /// Which step.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// Why.
         reason: SkipReason,
     },
@@ -49,6 +162,9 @@ pub enum Event {
     StepRetried {
         /// Which step.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// The attempt that failed.
         attempt: u32,
         /// How it failed.
@@ -60,6 +176,9 @@ pub enum Event {
     StepFailed {
         /// Which step.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// The last attempt; 0 when none was made.
         attempt: u32,
         /// How it failed.
@@ -72,11 +191,17 @@ pub enum Event {
     StepCancelled {
         /// Which step.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
     },
     /// The node went down while an attempt was under way; its result, if any, is lost.
     StepInterrupted {
         /// Which step.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// The lost attempt.
         attempt: u32,
     },
@@ -102,11 +227,17 @@ pub enum Event {
         /// The error that made it so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<RunError>,
+        /// What the workflow's `outputs` made, when it ended well.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        outputs: Value,
     },
     /// An outbox entry was carried out. May come after [`Event::Ended`].
     Delivered {
         /// The step that staged it.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// Its place in the step's outbox, from 0.
         entry: u32,
         /// Where it went.
@@ -116,6 +247,9 @@ pub enum Event {
     DeliveryRefused {
         /// The step that staged it.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// Its place in the step's outbox, from 0.
         entry: u32,
         /// Where it should have gone.
@@ -125,13 +259,39 @@ pub enum Event {
     },
 }
 
+/// The step of another run that started a run and waits for its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The other run.
+    pub run: RunId,
+    /// Its step.
+    pub step: StepIndex,
+    /// The item, when the step runs for several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
+    /// The attempt.
+    pub attempt: u32,
+    /// How deep the child lies: 1 when nobody started the parent but a trigger or a person.
+    pub depth: u32,
+}
+
+impl Parent {
+    /// The text that makes the child unique: whoever starts runs keeps it, so that the same attempt, asked for again
+    /// after a crash, finds its run instead of starting another.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let item = self.item.map_or_else(|| "-".to_owned(), |item| item.to_string());
+        format!("{}/{}/{item}/{}", self.run, self.step.0, self.attempt)
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunEnd {
     /// Every step succeeded or was skipped.
     Succeeded,
-    /// A step failed, or the run's time was over.
+    /// A step failed or was blocked, or the run's time was over.
     Failed,
     /// Somebody stopped it.
     Cancelled,
@@ -168,8 +328,10 @@ pub enum SkipReason {
     Condition,
     /// A step that it needs was skipped.
     Upstream(String),
-    /// A step that it needs failed.
+    /// A step that it needs failed or was blocked.
     UpstreamFailed(String),
+    /// A step that it needs ended well, and it runs only after other ends.
+    Unwanted(String),
     /// It ran and said that there was nothing to do.
     Said(String),
 }

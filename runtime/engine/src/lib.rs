@@ -1,18 +1,38 @@
-//! The state machine of one run: (state, command) -> (events, effects).
+//! The state machine of one run: (state, command) -> (events, effects); and of what runs wait for: [`Admission`].
 //!
 //! Pure: no I/O, no clock, no threads, no randomness; the caller hands in the time and the chance. The node's
 //! dispatcher is the only caller. Events are facts: folding a run's events with [`RunState::apply`] gives back its
 //! state, which is all that recovery does. Effects are wishes that the dispatcher carries out after the events have
 //! been handed to the journal.
+//!
+//! - `command`, `event`: what goes in and what comes out;
+//! - `state`, `transition`, `fanout`, `scope`: what is known, what may change it, what expressions see of it;
+//! - `decide`: the run as a whole; `attempt`, `items`, `approval`, `wake`: its parts;
+//! - `admission`: concurrency groups and mutexes, across runs.
 
+mod admission;
+mod approval;
+mod attempt;
+mod command;
 mod decide;
 mod event;
+mod fanout;
 mod id;
+mod items;
 mod retry;
+mod scope;
 mod state;
+mod transition;
+mod wake;
 
-pub use decide::{Command, Decision, Effect, MAX_INTERRUPTIONS, Outcome};
-pub use event::{Event, RunEnd, RunError, SkipReason, StepError};
+pub use admission::{Admission, AdmissionCommand, AdmissionDecision, Gate, Holder, PLACES_PER_POINT, Request};
+pub use approval::DecisionRefused;
+pub use command::{Command, Decision, Effect, Outcome};
+pub use event::{Event, Parent, RunEnd, RunError, SkipReason, StepError};
+pub use fanout::{Fanout, MAX_COLLECTED_BYTES};
 pub use id::{BadRunId, RunId};
 pub use retry::retry_wait;
-pub use state::{IllegalTransition, Phase, RunState, StepRecord, StepStatus};
+pub use scope::concurrency_group;
+pub use state::{Phase, RunState, StepRecord, StepStatus};
+pub use transition::IllegalTransition;
+pub use wake::MAX_INTERRUPTIONS;

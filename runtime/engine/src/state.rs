@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
-use trackside_spec::{ExprError, Plan, PluginCall, Scope, StepIndex};
+use serde_json::{Map, Value};
+use trackside_spec::{Plan, StepIndex};
 
 use crate::{
-    event::{Event, RunEnd, RunError, SkipReason, StepError},
+    event::{Parent, RunEnd, RunError, SkipReason, StepError},
+    fanout::Fanout,
     id::RunId,
 };
 
@@ -26,8 +27,18 @@ pub enum Phase {
 pub enum StepStatus {
     /// Waits for the steps that it needs; for finally handlers, to be called.
     Pending,
-    /// An attempt is under way.
+    /// Waits for its mutex.
+    Queued {
+        /// Since when, milliseconds since 1970.
+        since_ms: i64,
+    },
+    /// An attempt is under way; for a step with `foreach`, its items are.
     Running,
+    /// Waits for a person.
+    Asking {
+        /// Until when, milliseconds since 1970.
+        deadline_ms: Option<i64>,
+    },
     /// The next attempt is due at this time, milliseconds since 1970.
     Waiting {
         /// When.
@@ -39,6 +50,8 @@ pub enum StepStatus {
     Skipped(SkipReason),
     /// Ended badly.
     Failed(StepError),
+    /// Its inputs do not fit its contracts. The code is `blocked`.
+    Blocked(StepError),
     /// Stopped with its run.
     Cancelled,
 }
@@ -47,7 +60,7 @@ impl StepStatus {
     /// Whether nothing more will happen to the step.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        !matches!(self, Self::Pending | Self::Running | Self::Waiting { .. })
+        matches!(self, Self::Succeeded | Self::Skipped(_) | Self::Failed(_) | Self::Blocked(_) | Self::Cancelled)
     }
 
     /// The word for people and JSON.
@@ -55,6 +68,9 @@ impl StepStatus {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Queued { .. } => "queued",
+            Self::Asking { .. } => "awaiting-approval",
+            Self::Blocked(_) => "blocked",
             Self::Running => "running",
             Self::Waiting { .. } => "waiting",
             Self::Succeeded => "succeeded",
@@ -65,7 +81,7 @@ impl StepStatus {
     }
 }
 
-/// What is known of one step of a run.
+/// What is known of one step of a run, or of one item of a step with `foreach`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepRecord {
     /// Where it stands.
@@ -80,24 +96,46 @@ pub struct StepRecord {
     pub started_ms: Option<i64>,
     /// When the step ended, milliseconds since 1970.
     pub ended_ms: Option<i64>,
+    /// The run that the current attempt waits for.
+    pub child: Option<RunId>,
+    /// Its items, once they are known.
+    pub items: Option<Box<Fanout>>,
     /// The step has been asked to stop; not journaled, a restart has the same effect.
     pub(crate) stopping: Option<StopReason>,
+}
+
+impl StepRecord {
+    pub(crate) const fn blank() -> Self {
+        Self {
+            status: StepStatus::Pending,
+            attempts: 0,
+            failures: 0,
+            interruptions: 0,
+            started_ms: None,
+            ended_ms: None,
+            child: None,
+            items: None,
+            stopping: None,
+        }
+    }
 }
 
 /// Why a running attempt was asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopReason {
+    /// Its run is stopping.
     Run,
+    /// Its step's time is over.
     StepTimeout,
+    /// The other items of its step make its result worthless.
+    Sibling,
 }
 
-/// An event that can not follow the ones before it: a damaged journal, or one of another definition.
-#[derive(Debug, thiserror::Error, PartialEq)]
-#[error("run {run}: {event} is not possible now ({reason}); the journal of this run is damaged")]
-pub struct IllegalTransition {
-    run: RunId,
-    event: String,
-    reason: String,
+/// The run's place in its concurrency group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Membership {
+    pub(crate) group: String,
+    pub(crate) admitted_ms: Option<i64>,
 }
 
 /// The state of a run.
@@ -113,26 +151,23 @@ pub struct RunState {
     pub(crate) ended_ms: Option<i64>,
     pub(crate) steps: Vec<StepRecord>,
     /// `steps` as expressions see it: id to output of the steps that succeeded.
-    pub(crate) outputs: Value,
+    pub(crate) step_outputs: Value,
     pub(crate) cancelled_by: Option<String>,
     pub(crate) timed_out: bool,
+    /// Why the run can not go on, when no step is at fault.
+    pub(crate) broken: Option<RunError>,
+    pub(crate) membership: Option<Membership>,
+    pub(crate) parent: Option<Parent>,
+    /// What `outputs` made.
+    pub(crate) outputs: Value,
 }
 
 impl RunState {
     /// A run before its first event.
     #[must_use]
     pub fn new(plan: Arc<Plan>, id: RunId) -> Self {
-        let blank = StepRecord {
-            status: StepStatus::Pending,
-            attempts: 0,
-            failures: 0,
-            interruptions: 0,
-            started_ms: None,
-            ended_ms: None,
-            stopping: None,
-        };
         Self {
-            steps: vec![blank; plan.steps.len()],
+            steps: vec![StepRecord::blank(); plan.steps.len()],
             plan,
             id,
             phase: Phase::Running,
@@ -141,121 +176,17 @@ impl RunState {
             logical_time_ms: 0,
             started_ms: 0,
             ended_ms: None,
-            outputs: Value::Object(Map::new()),
+            step_outputs: Value::Object(Map::new()),
             cancelled_by: None,
             timed_out: false,
+            broken: None,
+            membership: None,
+            parent: None,
+            outputs: Value::Null,
         }
     }
 
-    /// Takes a fact over.
-    ///
-    /// # Errors
-    /// [`IllegalTransition`] when the fact can not follow the facts before it; the state is then unchanged.
-    pub fn apply(&mut self, event: &Event, at_ms: i64) -> Result<(), IllegalTransition> {
-        self.check(event)?;
-        match event {
-            Event::Started { params, trigger, logical_time_ms } => {
-                self.params = params.clone();
-                self.trigger = trigger.clone();
-                self.logical_time_ms = *logical_time_ms;
-                self.started_ms = at_ms;
-            }
-            Event::StepStarted { step, attempt } => {
-                let record = &mut self.steps[step.get()];
-                record.status = StepStatus::Running;
-                record.attempts = *attempt;
-                record.started_ms.get_or_insert(at_ms);
-            }
-            Event::StepSucceeded { step, output, .. } => {
-                self.end_step(*step, StepStatus::Succeeded, at_ms);
-                let id = self.plan.step(*step).id.clone();
-                if let Value::Object(outputs) = &mut self.outputs {
-                    outputs.insert(id, output.clone());
-                }
-            }
-            Event::StepSkipped { step, reason } => {
-                self.end_step(*step, StepStatus::Skipped(reason.clone()), at_ms);
-            }
-            Event::StepRetried { step, due_ms, .. } => {
-                let record = &mut self.steps[step.get()];
-                record.failures += 1;
-                record.stopping = None;
-                record.status = StepStatus::Waiting { due_ms: *due_ms };
-            }
-            Event::StepFailed { step, error, .. } => {
-                self.steps[step.get()].failures += 1;
-                self.end_step(*step, StepStatus::Failed(error.clone()), at_ms);
-            }
-            Event::StepCancelled { step } => self.end_step(*step, StepStatus::Cancelled, at_ms),
-            Event::StepInterrupted { step, .. } => {
-                let record = &mut self.steps[step.get()];
-                record.interruptions += 1;
-                record.stopping = None;
-                record.status = StepStatus::Waiting { due_ms: at_ms };
-            }
-            Event::CancelRequested { by } => self.cancelled_by = Some(by.clone()),
-            Event::TimedOut => self.timed_out = true,
-            Event::Finishing { end, error } => self.phase = Phase::Finishing(*end, error.clone()),
-            Event::Ended { end, error } => {
-                self.phase = Phase::Ended(*end, error.clone());
-                self.ended_ms = Some(at_ms);
-            }
-            Event::Delivered { .. } | Event::DeliveryRefused { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn end_step(&mut self, step: StepIndex, status: StepStatus, at_ms: i64) {
-        let record = &mut self.steps[step.get()];
-        record.status = status;
-        record.ended_ms = Some(at_ms);
-        record.stopping = None;
-    }
-
-    /// The legal transitions, in one place.
-    fn check(&self, event: &Event) -> Result<(), IllegalTransition> {
-        let refuse = |reason: String| {
-            let event = serde_json::to_value(event).ok().and_then(|v| v["event"].as_str().map(str::to_owned));
-            Err(IllegalTransition { run: self.id, event: event.unwrap_or_default(), reason })
-        };
-        let ended = matches!(self.phase, Phase::Ended(..));
-        let (step, fits): (StepIndex, fn(&StepStatus) -> bool) = match event {
-            Event::Started { .. } => {
-                let fresh = self.started_ms == 0 && self.steps.iter().all(|s| s.status == StepStatus::Pending);
-                return if fresh { Ok(()) } else { refuse("it has started already".into()) };
-            }
-            Event::Delivered { step, .. } | Event::DeliveryRefused { step, .. } => {
-                let known = self.steps.get(step.get()).is_some_and(|s| s.status == StepStatus::Succeeded);
-                return if known { Ok(()) } else { refuse(format!("step {} did not succeed", step.0)) };
-            }
-            _ if ended => return refuse("the run has ended".into()),
-            Event::CancelRequested { .. } | Event::TimedOut => return Ok(()),
-            Event::Finishing { .. } => {
-                let over = self.phase == Phase::Running && self.ordinary().all(|s| s.status.is_final());
-                return if over { Ok(()) } else { refuse("steps are still open".into()) };
-            }
-            Event::Ended { .. } => {
-                let open = |s: &StepRecord| matches!(s.status, StepStatus::Running | StepStatus::Waiting { .. });
-                let over = self.ordinary().all(|s| s.status.is_final()) && !self.steps.iter().any(open);
-                return if over { Ok(()) } else { refuse("steps are still open".into()) };
-            }
-            Event::StepStarted { step, .. } => {
-                (*step, |s| matches!(s, StepStatus::Pending | StepStatus::Waiting { .. }))
-            }
-            Event::StepSucceeded { step, .. }
-            | Event::StepRetried { step, .. }
-            | Event::StepInterrupted { step, .. } => (*step, |s| *s == StepStatus::Running),
-            Event::StepSkipped { step, .. } => (*step, |s| matches!(s, StepStatus::Pending | StepStatus::Running)),
-            Event::StepFailed { step, .. } | Event::StepCancelled { step } => (*step, |s| !s.is_final()),
-        };
-        match self.steps.get(step.get()) {
-            Some(record) if fits(&record.status) => Ok(()),
-            Some(record) => refuse(format!("step {} is {}", self.plan.step(step).id, record.status.name())),
-            None => refuse(format!("there is no step {}", step.0)),
-        }
-    }
-
-    fn ordinary(&self) -> impl Iterator<Item = &StepRecord> {
+    pub(crate) fn ordinary(&self) -> impl Iterator<Item = &StepRecord> {
         self.steps[..self.plan.ordinary_steps()].iter()
     }
 
@@ -316,53 +247,56 @@ impl RunState {
     /// The output of a step that succeeded.
     #[must_use]
     pub fn output(&self, step: StepIndex) -> Option<&Value> {
-        self.outputs.get(&self.plan.step(step).id)
+        self.step_outputs.get(&self.plan.step(step).id)
     }
 
-    /// What `run` shows to expressions.
+    /// What is known of a step, or of an item that has started.
     #[must_use]
-    pub fn run_document(&self) -> Value {
-        let mut document = json!({
-            "id": self.id,
-            "workflow": self.plan.name,
-            "started_ms": self.started_ms,
-        });
-        if let Phase::Finishing(end, error) | Phase::Ended(end, error) = &self.phase {
-            document["state"] = end.name().into();
-            document["error"] = error.as_ref().map_or(Value::Null, |e| e.message.clone().into());
-            document["failed_step"] = error.as_ref().and_then(|e| e.step.clone()).map_or(Value::Null, Value::from);
-        }
-        document
-    }
-
-    /// A step's input: its `with` or `inputs` with every expression evaluated.
-    ///
-    /// # Errors
-    /// When an expression fails (a missing key, a wrong type).
-    pub fn input(&self, step: StepIndex) -> Result<Value, ExprError> {
-        let template = match &self.plan.step(step).action {
-            trackside_spec::Action::Plugin(call) => &call.with,
-            trackside_spec::Action::Model(call) => &call.inputs,
-        };
-        self.with_scope(|scope| template.eval(scope))
-    }
-
-    /// What a step that is a WASI command is called with, every expression evaluated; `None` when it says nothing of
-    /// that.
-    ///
-    /// # Errors
-    /// When an expression fails (a missing key, a wrong type).
-    pub fn command(&self, step: StepIndex) -> Result<Option<Value>, ExprError> {
-        match &self.plan.step(step).action {
-            trackside_spec::Action::Plugin(PluginCall { command: Some(command), .. }) => {
-                self.with_scope(|scope| command.given.eval(scope)).map(Some)
-            }
-            _ => Ok(None),
+    pub fn record(&self, step: StepIndex, item: Option<u32>) -> Option<&StepRecord> {
+        let record = self.steps.get(step.get())?;
+        match item {
+            None => Some(record),
+            Some(item) => record.items.as_ref()?.record(item),
         }
     }
 
-    pub(crate) fn with_scope<T>(&self, evaluate: impl FnOnce(&Scope<'_>) -> T) -> T {
-        let run = self.run_document();
-        evaluate(&Scope { params: &self.params, trigger: &self.trigger, steps: &self.outputs, run: &run })
+    /// Whether this attempt is the one under way: the outcome of any other is ignored.
+    #[must_use]
+    pub fn is_current(&self, step: StepIndex, item: Option<u32>, attempt: u32) -> bool {
+        // A step with items has no attempts of its own.
+        self.record(step, item).is_some_and(|record| {
+            record.status == StepStatus::Running && record.attempts == attempt && record.items.is_none()
+        })
+    }
+
+    /// Whether the run waits for its concurrency group.
+    #[must_use]
+    pub fn is_queued(&self) -> bool {
+        self.membership.as_ref().is_some_and(|membership| membership.admitted_ms.is_none())
+            && !matches!(self.phase, Phase::Ended(..))
+    }
+
+    /// The run's concurrency group.
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        self.membership.as_ref().map(|membership| membership.group.as_str())
+    }
+
+    /// The step of another run that waits for this one.
+    #[must_use]
+    pub const fn parent(&self) -> Option<&Parent> {
+        self.parent.as_ref()
+    }
+
+    /// How many runs lie above this one.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        self.parent.map_or(0, |parent| parent.depth)
+    }
+
+    /// What the workflow's `outputs` made, an object; null before the run has ended well.
+    #[must_use]
+    pub const fn outputs(&self) -> &Value {
+        &self.outputs
     }
 }

@@ -79,8 +79,8 @@ pub(crate) struct Rounds {
     blocked: HashMap<String, Blocked>,
 }
 
-/// Run, step, place in the step's outbox.
-type Entry = (RunId, u16, u32);
+/// Run, step, item, place in the outbox.
+type Entry = (RunId, u16, Option<u32>, u32);
 
 struct Blocked {
     until: Instant,
@@ -143,6 +143,7 @@ impl Rounds {
             row: row.id,
             run: row.run,
             step: StepIndex(row.step),
+            item: row.item,
             entry: row.entry,
             target,
             result,
@@ -172,7 +173,7 @@ impl Rounds {
 }
 
 const fn entry(row: &OutboxRow) -> Entry {
-    (row.run, row.step, row.entry)
+    (row.run, row.step, row.item, row.entry)
 }
 
 fn display(path: &Path, project: &Path) -> String {

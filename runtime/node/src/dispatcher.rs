@@ -113,7 +113,7 @@ impl Dispatcher {
                     }
                 }
                 Action::Execute(job) => self.executor.execute(job),
-                Action::Stop { run, step } => self.executor.stop(run, step),
+                Action::Stop { run, step, item } => self.executor.stop(run, step, item),
                 Action::Call(call) => call(),
                 Action::Publish(update) => self.watchers.publish(&update),
                 Action::Carry => self.carrier.wake(),

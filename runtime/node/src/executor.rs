@@ -29,6 +29,9 @@ use crate::{
 /// How long steps have to stop when the node goes down.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// Run, step, item.
+pub type Key = (RunId, StepIndex, Option<u32>);
+
 /// What a step may need, whichever kind it is.
 pub struct Workshop {
     /// The project's folder.
@@ -55,7 +58,7 @@ pub struct Executor {
     /// Set at the end: attempts that are stopped now are not failures, they are made again at the next start.
     closing: Arc<AtomicBool>,
     workshop: Arc<Workshop>,
-    under_way: Arc<Mutex<HashMap<(RunId, StepIndex), CancelToken>>>,
+    under_way: Arc<Mutex<HashMap<Key, CancelToken>>>,
     report: Arc<dyn Fn(StepResult) + Send + Sync>,
 }
 
@@ -87,7 +90,7 @@ impl Executor {
     pub fn execute(&self, job: Box<StepJob>) {
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(runtime) = &*runtime else { return };
-        let key = (job.run, job.step);
+        let key = (job.run, job.step, job.item);
         let cancel = CancelToken::new();
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(key, cancel.clone());
         let (workshop, under_way, report) = (self.workshop.clone(), self.under_way.clone(), self.report.clone());
@@ -112,8 +115,8 @@ impl Executor {
     }
 
     /// Asks an attempt to stop.
-    pub fn stop(&self, run: RunId, step: StepIndex) {
-        if let Some(cancel) = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).get(&(run, step)) {
+    pub fn stop(&self, run: RunId, step: StepIndex, item: Option<u32>) {
+        if let Some(cancel) = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).get(&(run, step, item)) {
             cancel.cancel();
         }
     }
@@ -127,10 +130,11 @@ impl Executor {
             .into_iter()
             .flat_map(|plan| {
                 let name = |step: &trackside_spec::Step| match &step.action {
-                    Action::Plugin(call) => (true, call.plugin.clone()),
-                    Action::Model(call) => (false, call.model.clone()),
+                    Action::Plugin(call) => Some((true, call.plugin.clone())),
+                    Action::Model(call) => Some((false, call.model.clone())),
+                    Action::Workflow(_) | Action::Approval(_) => None,
                 };
-                plan.steps.iter().map(name).collect::<Vec<_>>()
+                plan.steps.iter().filter_map(name).collect::<Vec<_>>()
             })
             .collect();
         actions.sort();
@@ -160,9 +164,9 @@ impl Drop for Executor {
 
 /// Reports the end of an attempt, also when the host's own code panics under it: that ends the attempt, not the box.
 struct Ends {
-    key: (RunId, StepIndex),
+    key: Key,
     attempt: u32,
-    under_way: Arc<Mutex<HashMap<(RunId, StepIndex), CancelToken>>>,
+    under_way: Arc<Mutex<HashMap<Key, CancelToken>>>,
     closing: Arc<AtomicBool>,
     report: Arc<dyn Fn(StepResult) + Send + Sync>,
 }
@@ -186,7 +190,7 @@ impl Drop for Ends {
         if std::thread::panicking() {
             self.forget();
             let error = StepError::fatal("internal-error", "the executor panicked; the node's log has the place");
-            (self.report)(failed(self.key.0, self.key.1, self.attempt, error));
+            (self.report)(failed(self.key, self.attempt, error));
         }
     }
 }
@@ -195,14 +199,19 @@ async fn attempt_of(workshop: Arc<Workshop>, job: Box<StepJob>, cancel: CancelTo
     match &job.plan.step(job.step).action {
         Action::Plugin(_) => plugin_step::run(&workshop, &job, cancel).await,
         Action::Model(_) => model_step::run(&workshop, &job, cancel).await,
+        Action::Workflow(_) | Action::Approval(_) => {
+            let error = StepError::fatal("internal-error", "nothing to execute");
+            failed((job.run, job.step, job.item), job.attempt, error)
+        }
     }
 }
 
 /// A result without anything staged.
-pub fn failed(run: RunId, step: StepIndex, attempt: u32, error: StepError) -> StepResult {
+pub fn failed((run, step, item): Key, attempt: u32, error: StepError) -> StepResult {
     StepResult {
         run,
         step,
+        item,
         attempt,
         outcome: Outcome::Failed(error),
         report: serde_json::Value::Null,

@@ -121,6 +121,7 @@ impl FileHost for NodeFileHost {
                 FireAnswer::Duplicate(path) => FireOutcome::Duplicate { path },
                 FireAnswer::Refused(reason) => FireOutcome::Refused { reason },
                 FireAnswer::Busy => FireOutcome::Busy,
+                FireAnswer::Skipped(reason) => FireOutcome::Refused { reason },
             });
         };
         // When the dispatcher is gone the reply is dropped, which means "not now".

@@ -24,7 +24,7 @@ const INLINE_ELEMENTS: usize = 1024;
 pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -> StepResult {
     let Action::Model(call) = &job.plan.step(job.step).action else {
         let error = StepError::fatal("internal-error", "not a model step");
-        return failed(job.run, job.step, job.attempt, error);
+        return failed((job.run, job.step, job.item), job.attempt, error);
     };
     let stop = ModelCancel::new();
     let watch = {
@@ -39,7 +39,7 @@ pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     watch.abort();
     let blank = |outcome| StepResult {
         outcome,
-        ..failed(job.run, job.step, job.attempt, StepError::fatal("internal-error", String::new()))
+        ..failed((job.run, job.step, job.item), job.attempt, StepError::fatal("internal-error", String::new()))
     };
     match attempt {
         Ok(Ok(done)) => {

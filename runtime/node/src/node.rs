@@ -321,6 +321,7 @@ pub(crate) fn set_up(
             Err(reason) => tracing::error!(run = %live.run, reason, "this run can not go on"),
         }
     }
+    actions.extend(core.recovered(now));
     Ok((actions, !history.outbox(0, 1)?.is_empty()))
 }
 

@@ -22,7 +22,7 @@ use crate::{
 pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -> StepResult {
     match attempt(workshop, job, cancel).await {
         Ok(result) => result,
-        Err(error) => failed(job.run, job.step, job.attempt, error),
+        Err(error) => failed((job.run, job.step, job.item), job.attempt, error),
     }
 }
 
@@ -42,7 +42,11 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     let command = command_step::given(workshop, call, job).await?;
     let request = StepCall {
         attempt: job.attempt,
-        idempotency_key: format!("{}/{}", job.run, step.id),
+        // The same for all attempts, another for each item.
+        idempotency_key: match job.item {
+            None => format!("{}/{}", job.run, step.id),
+            Some(item) => format!("{}/{}/{item}", job.run, step.id),
+        },
         logical_time_ms: u64::try_from(job.logical_time_ms).unwrap_or(0),
         trigger_kind: job.trigger["kind"].as_str().unwrap_or("manual").to_owned(),
         trigger: attributes(&job.trigger),
@@ -179,6 +183,7 @@ fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport,
     StepResult {
         run: job.run,
         step: job.step,
+        item: job.item,
         attempt: job.attempt,
         outcome,
         report: summary,

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use trackside_spec::{NodeConfig, Plan, SpecError, load_node_config, load_workflow};
+use trackside_spec::{NodeConfig, Plan, SpecError, check_project, load_node_config, load_workflow};
 
 /// Why a project can not be opened at all. A broken workflow is no such reason: it is told and the rest runs.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +144,29 @@ impl Project {
                 Err(reason) => self.problems.push(WorkflowProblem { file, reason }),
             }
         }
+        self.refuse_misfits(&origins);
         Ok(())
+    }
+
+    /// Takes out the workflows that do not fit together with the others, until all that are left do.
+    fn refuse_misfits(&mut self, origins: &BTreeMap<String, PathBuf>) {
+        loop {
+            let of = |name: &str| origins.get(name).map(|file| file.display().to_string()).unwrap_or_default();
+            let files: Vec<String> = self.workflows.keys().map(|name| of(name)).collect();
+            let plans: Vec<(&str, &Plan)> =
+                files.iter().map(String::as_str).zip(self.workflows.values().map(Arc::as_ref)).collect();
+            let names: Vec<String> = self.workflows.keys().cloned().collect();
+            let refused = check_project(&plans);
+            if refused.is_empty() {
+                return;
+            }
+            for (index, error) in refused {
+                let Some(name) = names.get(index) else { continue };
+                self.workflows.remove(name);
+                let file = origins.get(name).cloned().unwrap_or_default();
+                self.problems.push(WorkflowProblem { file, reason: WorkflowReason::Spec(error) });
+            }
+        }
     }
 }
 

@@ -111,7 +111,7 @@ struct Machine {
     pending: VecDeque<Txn>,
     committed: u64,
     executing: Vec<StepJob>,
-    stopped: HashSet<(RunId, u16)>,
+    stopped: HashSet<(RunId, u16, Option<u32>)>,
     carry: bool,
 }
 
@@ -225,7 +225,7 @@ impl World {
                 assert!(files.lock().unwrap().insert(identity), "one run for each file");
             }
             FireAnswer::Duplicate(_) | FireAnswer::Busy => {}
-            FireAnswer::Refused(reason) => panic!("{reason}"),
+            FireAnswer::Refused(reason) | FireAnswer::Skipped(reason) => panic!("{reason}"),
         };
         machine.give(Input::Fire(Box::new(fire), Box::new(reply)), now);
     }
@@ -252,8 +252,9 @@ impl World {
     /// What an executor would report. A step with direct effects checks that all it rests on is on disk.
     fn finish(&self, machine: &Machine, job: &StepJob, luck: usize) -> StepResult {
         let step = job.plan.step(job.step);
-        let stopped = machine.stopped.contains(&(job.run, job.step.0));
-        let mut result = crate::executor::failed(job.run, job.step, job.attempt, StepError::fatal("unlucky", "fatal"));
+        let stopped = machine.stopped.contains(&(job.run, job.step.0, job.item));
+        let mut result =
+            crate::executor::failed((job.run, job.step, job.item), job.attempt, StepError::fatal("unlucky", "fatal"));
         if stopped || luck == 9 {
             return result;
         }
@@ -281,7 +282,7 @@ impl World {
                 let journal = machine.reader.journal(job.run).unwrap();
                 let started = journal.iter().any(|row| {
                     let events: Vec<Event> = serde_json::from_str(&row.events).unwrap();
-                    events.contains(&Event::StepStarted { step: job.step, attempt: job.attempt })
+                    events.contains(&Event::StepStarted { step: job.step, item: job.item, attempt: job.attempt })
                 });
                 assert!(started, "a step with effects runs before its start is on disk");
             }
@@ -302,8 +303,8 @@ impl Machine {
             match action {
                 Action::Submit(txn) => self.pending.push_back(txn),
                 Action::Execute(job) => self.executing.push(*job),
-                Action::Stop { run, step } => {
-                    self.stopped.insert((run, step.0));
+                Action::Stop { run, step, item } => {
+                    self.stopped.insert((run, step.0, item));
                 }
                 Action::Call(call) => call(),
                 Action::Publish(update) => {

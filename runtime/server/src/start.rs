@@ -111,7 +111,7 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
     handle.fire(fire, Box::new(move |answer| drop(reply.send(answer))))?;
     match answer.await.map_err(|_| NodeError::Closed)? {
         FireAnswer::Accepted(run) => Ok(run),
-        FireAnswer::Refused(reason) => Err(StartError::Refused { reason }),
+        FireAnswer::Refused(reason) | FireAnswer::Skipped(reason) => Err(StartError::Refused { reason }),
         FireAnswer::Duplicate(_) | FireAnswer::Busy => Err(StartError::Busy),
     }
 }

@@ -142,11 +142,21 @@ pub(crate) fn step_of(event: &Event) -> Option<trackside_spec::StepIndex> {
         | Event::StepSkipped { step, .. }
         | Event::StepRetried { step, .. }
         | Event::StepFailed { step, .. }
-        | Event::StepCancelled { step }
+        | Event::StepCancelled { step, .. }
         | Event::StepInterrupted { step, .. }
+        | Event::StepExpanded { step, .. }
+        | Event::StepCollected { step, .. }
+        | Event::StepQueued { step, .. }
+        | Event::StepBlocked { step, .. }
+        | Event::ChildStarted { step, .. }
+        | Event::ApprovalRequested { step, .. }
+        | Event::ApprovalDecided { step, .. }
         | Event::Delivered { step, .. }
         | Event::DeliveryRefused { step, .. } => Some(*step),
         Event::Started { .. }
+        | Event::Queued { .. }
+        | Event::Admitted
+        | Event::RunFailed { .. }
         | Event::CancelRequested { .. }
         | Event::TimedOut
         | Event::Finishing { .. }
@@ -169,13 +179,14 @@ mod tests {
     fn every_kind_of_line_reads_back_as_written() {
         let failed = Event::StepFailed {
             step: StepIndex(2),
+            item: None,
             attempt: 1,
             error: StepError::fatal("trap", "unreachable"),
             report: Value::Null,
         };
         for line in [
             event(failed, Some("score")),
-            event(Event::Ended { end: RunEnd::Succeeded, error: None }, None),
+            event(Event::Ended { end: RunEnd::Succeeded, error: None, outputs: Value::Null }, None),
             StreamLine::Settled,
             StreamLine::Error(ApiError { status: 0, ..ApiError::closing() }),
         ] {
@@ -187,7 +198,8 @@ mod tests {
 
     #[test]
     fn an_event_line_is_flat() {
-        let line = event(Event::StepStarted { step: StepIndex(0), attempt: 1 }, Some("validate")).to_bytes();
+        let line =
+            event(Event::StepStarted { step: StepIndex(0), item: None, attempt: 1 }, Some("validate")).to_bytes();
         let line: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(
             line,

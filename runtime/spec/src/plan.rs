@@ -8,6 +8,21 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod contract;
+mod fanout;
+mod needs;
+mod retry;
+mod waiting;
+
+pub use contract::{Column, ColumnKind, Contract, Rows, Severity, Shape};
+pub(crate) use fanout::described;
+pub use fanout::{
+    DEFAULT_PARALLEL, Foreach, Items, MAX_ITEMS, MAX_MATRIX_KEYS, MAX_PARALLEL, Matrix, NoItems, OnFailure, list_of,
+};
+pub use needs::{Need, NeedOn};
+pub use retry::{Jitter, Retry};
+pub use waiting::{Approval, ChildCall, Concurrency, MAX_CHILD_DEPTH, OnConflict, OnTimeout, PRIORITIES};
+
 use crate::{
     artifact::Digest,
     expr::{Expr, Template},
@@ -45,8 +60,16 @@ pub struct Plan {
     pub params: Vec<Param>,
     /// What starts the workflow besides a person.
     pub triggers: Vec<Trigger>,
-    /// The longest that a run may take, `finally` handlers not counted.
+    /// The longest that a run may take, `finally` handlers and the wait for its concurrency group not counted.
     pub timeout: Option<Duration>,
+    /// How many runs may be under way at one time; none = as many as the node takes.
+    pub concurrency: Option<Concurrency>,
+    /// The longest that an accepted run may wait for its concurrency group.
+    pub queue_timeout: Option<Duration>,
+    /// Which run comes first where there is no room for all, from -100 to 100.
+    pub priority: i32,
+    /// What a run gives to who started it: an object, evaluated when the steps have ended well.
+    pub outputs: Option<Template>,
     /// Ordinary steps in the order of the file, then the finally handlers.
     pub steps: Vec<Step>,
     /// The finally handlers and when each runs; their indices follow the ordinary steps'.
@@ -64,6 +87,12 @@ impl Plan {
     #[must_use]
     pub fn step(&self, index: StepIndex) -> &Step {
         &self.steps[index.get()]
+    }
+
+    /// Which of two waiting steps comes first: the step's own priority, or the workflow's.
+    #[must_use]
+    pub fn priority_of(&self, step: StepIndex) -> i32 {
+        self.step(step).priority.unwrap_or(self.priority)
     }
 
     /// The index of the step with this id.
@@ -225,16 +254,28 @@ pub enum Misfire {
 pub struct Step {
     /// Its name in the workflow, `steps.ID` in expressions.
     pub id: String,
-    /// Steps that must have ended well before this one starts.
-    pub needs: Vec<StepIndex>,
-    /// The step is skipped when this is false.
+    /// Steps that must have ended before this one starts, and how.
+    pub needs: Vec<Need>,
+    /// The step is skipped when this is false. Evaluated once, before `foreach`.
     pub when: Option<Expr>,
+    /// Set when the step runs once for each item of a list. Boxed: most steps run once.
+    pub foreach: Option<Box<Foreach>>,
+    /// What the inputs must be like.
+    pub requires: Vec<Contract>,
     /// What the step does.
     pub action: Action,
     /// What to do when it fails with a retryable error.
     pub retry: Retry,
-    /// From the first start to the last end, retries and waits included.
+    /// From the first start to the last end, retries, waits and all items included.
     pub timeout: Option<Duration>,
+    /// Only one attempt of all steps of the node that name the same one is under way at a time.
+    pub mutex: Option<String>,
+    /// The longest that an attempt may wait for the mutex.
+    pub queue_timeout: Option<Duration>,
+    /// As [`Plan::priority`], for this step; none = the workflow's.
+    pub priority: Option<i32>,
+    /// Whether a result that the node kept of the same plugin, input and configuration may stand for an attempt.
+    pub cache: bool,
 }
 
 /// What a step does.
@@ -244,6 +285,10 @@ pub enum Action {
     Plugin(PluginCall),
     /// Runs an ONNX model.
     Model(ModelCall),
+    /// Runs another workflow and waits for its end.
+    Workflow(ChildCall),
+    /// Waits for a person.
+    Approval(Approval),
 }
 
 /// A call of a plugin.
@@ -311,44 +356,6 @@ pub struct ModelCall {
     pub model: String,
     /// Input name to value: a tensor artifact, or nested JSON arrays.
     pub inputs: Template,
-}
-
-/// Retry policy of a step. Only errors that the step calls retryable are retried.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Retry {
-    /// Retries after the first attempt; 0 = none.
-    pub times: u32,
-    /// The wait before the first retry.
-    pub wait: Duration,
-    /// The wait grows by this factor with every retry.
-    pub factor: f64,
-    /// No wait is longer.
-    pub max: Duration,
-    /// How chance enters.
-    pub jitter: Jitter,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            times: 0,
-            wait: Duration::from_millis(1_000),
-            factor: 2.0,
-            max: Duration::from_millis(60_000),
-            jitter: Jitter::Full,
-        }
-    }
-}
-
-/// How chance enters a retry's wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Jitter {
-    /// Evenly between nothing and the computed wait.
-    #[default]
-    Full,
-    /// The computed wait itself.
-    None,
 }
 
 /// Names to values, as `params` and `trigger` appear in expressions.

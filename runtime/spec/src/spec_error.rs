@@ -16,6 +16,7 @@ use std::fmt;
 /// | `TS-0108` | A limit is exceeded |
 /// | `TS-0109` | A schedule or a time zone is not written as one |
 /// | `TS-0110` | Settings of the node contradict each other |
+/// | `TS-0112` | Workflows of a project do not fit together |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// A stable code from the table above.
@@ -219,7 +220,7 @@ pub(crate) fn suggest(word: &str, known: &[&str]) -> Option<String> {
     match known {
         [] => None,
         [only] => Some(format!("only `{only}` is known here")),
-        _ if known.len() <= 20 => Some(format!("known here: {}", known.join(", "))),
+        _ if known.len() <= 32 => Some(format!("known here: {}", known.join(", "))),
         _ => None,
     }
 }

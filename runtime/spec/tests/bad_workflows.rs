@@ -238,11 +238,11 @@ steps:
   c: { model: m, with: {}, allow: { state: true } }
   d: { plugin: echo, inputs: {} }
 "##,
-        error: r##"w.yaml:4:3: error[TS-0102]: the step does nothing: it has no `plugin` and no `model`
+        error: r##"w.yaml:4:3: error[TS-0102]: the step does nothing: it has no `plugin`, `model`, `workflow` or `approval`
 4 |   a: { needs: [] }
   |   ^
   = help: add `plugin: NAME` or `model: NAME`
-w.yaml:5:22: error[TS-0103]: a step has a `plugin` or a `model`, not both
+w.yaml:5:22: error[TS-0103]: a step has `plugin` or `model`, not both
 5 |   b: { plugin: echo, model: m }
   |                      ^^^^^
   = help: make two steps of it

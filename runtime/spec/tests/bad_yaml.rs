@@ -183,7 +183,7 @@ name: w
 timeoutt: 2m
 steps:
   a: { plugin: echo, need: [b], wiht: {} }
-  b: { plugin: echo, limits: { mem: 1MiB }, foreach: [] }
+  b: { plugin: echo, limits: { mem: 1MiB }, turns: [] }
 "##,
         error: r##"w.yaml:3:1: error[TS-0102]: there is no key `timeoutt` here
 3 | timeoutt: 2m
@@ -198,12 +198,13 @@ w.yaml:5:33: error[TS-0102]: there is no key `wiht` here
   |                                 ^^^^
   = help: did you mean `with`?
 w.yaml:6:32: error[TS-0102]: there is no key `mem` here
-6 |   b: { plugin: echo, limits: { mem: 1MiB }, foreach: [] }
+6 |   b: { plugin: echo, limits: { mem: 1MiB }, turns: [] }
   |                                ^^^
-w.yaml:6:45: error[TS-0102]: there is no key `foreach` here
-6 |   b: { plugin: echo, limits: { mem: 1MiB }, foreach: [] }
-  |                                             ^^^^^^^
-  = help: known here: needs, when, plugin, model, with, command, inputs, retry, timeout, limits, reuse, allow"##,
+  = help: known here: memory, cpu, wall, input, output, output_depth, log, log_lines, log_rate, artifact, artifacts, state, state_value, state_entries, tensor, http_requests, http_body, http_total, http_headers, http_timeout, deliveries, handles, table, instances, host_call, fuel
+w.yaml:6:45: error[TS-0102]: there is no key `turns` here
+6 |   b: { plugin: echo, limits: { mem: 1MiB }, turns: [] }
+  |                                             ^^^^^
+  = help: known here: needs, when, foreach, matrix, exclude, when_item, max_parallel, on_failure, requires, workflow, params, approval, mutex, queue_timeout, priority, cache, plugin, model, with, command, inputs, retry, timeout, limits, reuse, allow"##,
     },
     Case {
         name: "missing_keys",

@@ -10,7 +10,7 @@ fn load(step: &str) -> Result<PluginCall, SpecError> {
     let mut plan = load_workflow("w.yaml", &text)?;
     match plan.steps.remove(0).action {
         Action::Plugin(call) => Ok(call),
-        Action::Model(_) => panic!("a plugin"),
+        _ => panic!("a plugin"),
     }
 }
 
@@ -32,7 +32,7 @@ fn a_command_has_its_words_as_texts_and_defaults_for_the_rest() {
     let command = call.command.unwrap();
     let (params, trigger) = (json!({"n": 3}), json!({"file": {"artifact": "x"}}));
     let (steps, run) = (json!({}), json!({}));
-    let given = command.given.eval(&Scope { params: &params, trigger: &trigger, steps: &steps, run: &run }).unwrap();
+    let given = command.given.eval(&Scope::new(&params, &trigger, &steps, &run)).unwrap();
     assert_eq!(given["args"], json!(["-n", "5", "true", "x=3"]));
     assert_eq!(given["env"], json!({"LEVEL": "7"}));
     assert_eq!(given["stdin"], json!({"n": 3}));

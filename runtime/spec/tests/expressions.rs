@@ -16,7 +16,7 @@ fn documents() -> [Value; 4] {
 
 fn eval(text: &str) -> Result<Value, String> {
     let [params, trigger, steps, run] = documents();
-    let scope = Scope { params: &params, trigger: &trigger, steps: &steps, run: &run };
+    let scope = Scope::new(&params, &trigger, &steps, &run);
     Expr::compile(text).map_err(|error| error.to_string())?.eval(&scope).map_err(|error| error.to_string())
 }
 
@@ -156,7 +156,7 @@ fn what_cannot_be_evaluated_cheaply_is_refused_or_stopped() {
     let thousand = format!("[{}]", vec!["1"; 400].join(","));
     let params = json!({"l": vec![1; 5_000]});
     let empty = json!({});
-    let scope = Scope { params: &params, trigger: &empty, steps: &empty, run: &empty };
+    let scope = Scope::new(&params, &empty, &empty, &empty);
     let heavy = Expr::compile("params.l.all(a, params.l.all(b, a == b))").unwrap();
     assert!(heavy.eval(&scope).unwrap_err().message.contains("more work"), "{thousand}");
     // The limit is not an error that another side can make irrelevant.
@@ -170,7 +170,7 @@ fn what_cannot_be_evaluated_cheaply_is_refused_or_stopped() {
 #[test]
 fn a_condition_must_be_true_or_false() {
     let [params, trigger, steps, run] = documents();
-    let scope = Scope { params: &params, trigger: &trigger, steps: &steps, run: &run };
+    let scope = Scope::new(&params, &trigger, &steps, &run);
     assert_eq!(Expr::compile("params.n == 3").unwrap().eval_bool(&scope), Ok(true));
     let error = Expr::compile("params.n").unwrap().eval_bool(&scope).unwrap_err();
     assert_eq!(error.message, "`params.n` must be true or false, but it is the number 3");
@@ -204,7 +204,7 @@ fn syntax_errors_say_where() {
 #[test]
 fn templates_keep_types_and_render_text() {
     let [params, trigger, steps, run] = documents();
-    let scope = Scope { params: &params, trigger: &trigger, steps: &steps, run: &run };
+    let scope = Scope::new(&params, &trigger, &steps, &run);
     let document = json!({
         "whole": "${params.n}",
         "list": ["${steps.score.outputs.score}", 1, "x"],
@@ -239,7 +239,7 @@ fn templates_keep_types_and_render_text() {
 #[test]
 fn a_template_error_names_its_place_in_the_document() {
     let [params, trigger, steps, run] = documents();
-    let scope = Scope { params: &params, trigger: &trigger, steps: &steps, run: &run };
+    let scope = Scope::new(&params, &trigger, &steps, &run);
     let template = Template::compile(&json!({"a": ["x", {"b": "${steps.score.zip}"}]})).unwrap();
     let error = template.eval(&scope).unwrap_err();
     assert!(error.message.starts_with("at a.1.b: `steps.score.zip`: `steps.score` has no key `zip`"), "{error}");
@@ -252,7 +252,7 @@ fn a_template_error_names_its_place_in_the_document() {
 fn many_small_expressions_share_one_budget() {
     let params = json!({"text": "x".repeat(1 << 20)});
     let empty = json!({});
-    let scope = Scope { params: &params, trigger: &empty, steps: &empty, run: &empty };
+    let scope = Scope::new(&params, &empty, &empty, &empty);
     let template = Template::compile(&json!(vec!["${params.text}"; 40])).unwrap();
     assert!(template.eval(&scope).unwrap_err().message.contains("more work"));
 }
@@ -311,7 +311,7 @@ fn the_evaluator_agrees_with_the_cel_interpreter() {
     let env = std::sync::Arc::new(cel::Env::stdlib());
     let params = json!({"n": 7, "t": "bcd", "l": [1, "a", 2.5]});
     let empty = json!({});
-    let scope = Scope { params: &params, trigger: &empty, steps: &empty, run: &empty };
+    let scope = Scope::new(&params, &empty, &empty, &empty);
     let (mut compared, mut values) = (0, 0);
     let mut differences = Vec::new();
     for shape in shapes {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
 
 use serde_json::json;
-use trackside_spec::{Expr, Scope, Template, load_node_config, load_workflow};
+use trackside_spec::{Expr, Scope, Template, check_project, load_node_config, load_workflow};
 
 /// Knuth's MMIX generator: the same inputs on every machine.
 struct Random(u64);
@@ -119,17 +119,39 @@ finally:
   failed: { plugin: echo, with: { text: "${run.error}" } }
 "#;
 
+const GRAPH: &str = r#"version: 1
+name: graph
+params: { files: { type: array, default: [] } }
+concurrency: { group: "g ${trigger.kind}", limit: 2, on_conflict: queue }
+queue_timeout: 5m
+priority: 3
+outputs: { all: "${steps.each.results}" }
+steps:
+  each:
+    foreach: "${params.files}"
+    when_item: index < 3
+    requires: [{ of: "${item}", name: r, severity: quarantine, columns: { a: { type: string, pattern: "^a+$" } } }]
+    plugin: echo
+    with: { x: "${requires.r}" }
+    mutex: press
+    retry: { times: 2, only: [busy], give_up_after: 1m }
+  grid: { matrix: { a: [1, 2], b: ["x"] }, exclude: [{ a: 1 }], workflow: graph, params: { files: "${[matrix.b]}" } }
+  ask: { needs: [each, { step: grid, on: [skipped] }], approval: { message: "ok ${steps.each.count}?", deadline: 1h } }
+"#;
+
 #[test]
 fn mutated_workflows_never_panic() {
     on_a_small_stack(|| {
-        assert!(load_workflow("w.yaml", WORKFLOW).is_ok());
+        assert!(load_workflow("w.yaml", WORKFLOW).is_ok() && load_workflow("w.yaml", GRAPH).is_ok());
         let mut random = Random(1);
         let mut loaded = 0;
-        for _ in 0..20_000 {
-            let text = mutate(WORKFLOW, &mut random);
+        for round in 0..20_000 {
+            let text = mutate(if round % 2 == 0 { WORKFLOW } else { GRAPH }, &mut random);
             match load_workflow("w.yaml", &text) {
                 Ok(plan) => {
                     loaded += 1;
+                    let problems = check_project(&[("w.yaml", &plan)]);
+                    assert!(problems.values().all(|error| !error.problems.is_empty()));
                     assert!(plan.ordinary_steps() >= 1);
                     for step in &plan.steps {
                         assert!(step.needs.iter().all(|need| need.get() < plan.ordinary_steps()));
@@ -156,7 +178,7 @@ fn mutated_expressions_never_panic() {
             "\"\"\"triple\"\"\" + r'raw' + '\\u00e9'.substring(0, 1).replace('a', 'b')",
         ];
         let params = json!({"threshold": 1, "x": [1, {"y": null}]});
-        let scope = Scope { params: &params, trigger: &params, steps: &params, run: &params };
+        let scope = Scope::new(&params, &params, &params, &params);
         let mut random = Random(2);
         let mut compiled = 0;
         for round in 0..20_000 {

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 use trackside_spec::{
-    Action, Claim, Digest, Existing, FinallyOn, Identity, Jitter, Misfire, NodeConfig, ParamKind, Plan, Scope,
+    Action, Claim, Digest, Existing, FinallyOn, Identity, Jitter, Misfire, Need, NodeConfig, ParamKind, Plan, Scope,
     StepIndex, TriggerKind,
     config::{Durability, EngineChoice, LogLevel},
     load_node_config, load_workflow, node_schema, parse_param, reference_markdown, scaffold_workflow, workflow_schema,
@@ -78,7 +78,7 @@ fn a_workflow_becomes_a_plan() {
     assert_eq!(ids, ["validate", "features", "score", "alert", "finally.failed", "finally.always"]);
     assert_eq!(plan.ordinary_steps(), 4);
     assert_eq!(plan.index_of("score"), Some(StepIndex(2)));
-    assert_eq!(plan.step(StepIndex(3)).needs, [StepIndex(2)]);
+    assert_eq!(plan.step(StepIndex(3)).needs, [Need::succeeded(StepIndex(2))]);
     assert!(plan.step(StepIndex(4)).needs.is_empty());
     let finally: Vec<_> = plan.finally.iter().map(|finally| (finally.on, finally.step)).collect();
     assert_eq!(finally, [(FinallyOn::Failed, StepIndex(4)), (FinallyOn::Always, StepIndex(5))]);
@@ -133,7 +133,7 @@ fn conditions_and_inputs_are_evaluated_in_the_scope_of_a_run() {
     let (params, trigger) = (json!({"threshold": 0.85}), json!({"file": {"name": "a.csv"}}));
     let steps = json!({"score": {"outputs": {"score": [0.9]}}, "validate": {"rows": 3}});
     let run = json!({"id": "r", "failed_step": "score", "error": "no model"});
-    let scope = Scope { params: &params, trigger: &trigger, steps: &steps, run: &run };
+    let scope = Scope::new(&params, &trigger, &steps, &run);
     assert_eq!(plan.steps[3].when.as_ref().map(|when| when.eval_bool(&scope)), Some(Ok(true)));
     let Action::Plugin(alert) = &plan.steps[3].action else { panic!("a plugin") };
     assert_eq!(alert.with.eval(&scope).unwrap()["body"], json!({"file": "a.csv"}));

@@ -103,6 +103,8 @@ pub struct OutboxRow {
     pub run: RunId,
     /// The step's index.
     pub step: u16,
+    /// Which item of a step with `foreach`.
+    pub item: Option<u32>,
     /// Its place in the step's outbox.
     pub entry: u32,
     /// The carrier's JSON.
@@ -313,15 +315,16 @@ impl Reader {
     /// When SQLite refuses.
     pub fn outbox(&self, after: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         self.rows(
-            "SELECT id, run, step, entry, body FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
+            "SELECT id, run, step, item, entry, body FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
             params![after, limit],
             |row| {
                 Ok(OutboxRow {
                     id: row.get(0)?,
                     run: run_id(row, 1)?,
                     step: row.get(2)?,
-                    entry: row.get(3)?,
-                    body: row.get(4)?,
+                    item: row.get(3)?,
+                    entry: row.get(4)?,
+                    body: row.get(5)?,
                 })
             },
         )
@@ -339,15 +342,15 @@ impl Reader {
             .map_err(StoreError::sqlite("count waiting effects"))
     }
 
-    /// What the attempts of a run logged: step index, attempt, JSON lines.
+    /// What the attempts of a run logged: step index, item, attempt, JSON lines.
     ///
     /// # Errors
     /// When SQLite refuses.
-    pub fn logs(&self, run: RunId) -> Result<Vec<(u16, u32, String)>, StoreError> {
+    pub fn logs(&self, run: RunId) -> Result<Vec<(u16, Option<u32>, u32, String)>, StoreError> {
         self.rows(
-            "SELECT step, attempt, lines FROM logs WHERE run = ?1 ORDER BY step, attempt",
+            "SELECT step, nullif(item, -1), attempt, lines FROM logs WHERE run = ?1 ORDER BY step, item, attempt",
             [run.as_i64()],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )
     }
 

@@ -84,6 +84,8 @@ pub enum Write {
         run: RunId,
         /// The step's index.
         step: u16,
+        /// Which item of a step with `foreach`.
+        item: Option<u32>,
         /// Its place in the step's outbox.
         entry: u32,
         /// The carrier's own JSON.
@@ -100,6 +102,8 @@ pub enum Write {
         run: RunId,
         /// The step's index.
         step: u16,
+        /// Which item of a step with `foreach`.
+        item: Option<u32>,
         /// Which attempt.
         attempt: u32,
         /// JSON lines.
@@ -193,16 +197,19 @@ pub(crate) fn apply(txn: &Transaction<'_>, write: &Write, known: &mut KnownDefin
             txn.prepare_cached("DELETE FROM state WHERE workflow = ?1 AND scope = ?2 AND key = ?3")?
                 .execute(params![workflow, scope, key])?;
         }
-        Write::Outbox { run, step, entry, body } => {
-            txn.prepare_cached("INSERT INTO outbox (run, step, entry, body) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![run.as_i64(), step, entry, body])?;
+        Write::Outbox { run, step, item, entry, body } => {
+            txn.prepare_cached("INSERT INTO outbox (run, step, item, entry, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![run.as_i64(), step, item, entry, body])?;
         }
         Write::OutboxDone { id } => {
             txn.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute(params![id])?;
         }
-        Write::Log { run, step, attempt, lines } => {
-            txn.prepare_cached("INSERT OR REPLACE INTO logs (run, step, attempt, lines) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![run.as_i64(), step, attempt, lines])?;
+        Write::Log { run, step, item, attempt, lines } => {
+            let item = item.map_or(-1, i64::from);
+            txn.prepare_cached(
+                "INSERT OR REPLACE INTO logs (run, step, item, attempt, lines) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![run.as_i64(), step, item, attempt, lines])?;
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ pub struct RunView {
     pub workflow: String,
     /// Digest of the definition that it runs on.
     pub definition: String,
-    /// `running`, `succeeded`, `failed`, `cancelled`.
+    /// `running`, `queued`, `succeeded`, `failed`, `cancelled`.
     pub state: String,
     /// Why it did not end well.
     pub error: Option<RunError>,
@@ -59,7 +59,8 @@ pub struct RunView {
 pub struct StepView {
     /// Its id.
     pub id: String,
-    /// `pending`, `running`, `waiting`, `succeeded`, `skipped`, `failed`, `cancelled`.
+    /// `pending`, `queued`, `running`, `waiting`, `awaiting-approval`, `succeeded`, `skipped`, `failed`, `blocked`,
+    /// `cancelled`.
     pub state: &'static str,
     /// Why it was skipped, or what it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,12 +76,40 @@ pub struct StepView {
     /// How it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<StepError>,
+    /// Whether the result was kept from an earlier attempt with the same input.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+    /// The run that it started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child: Option<RunId>,
+    /// Its items, where it runs for several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<ItemsView>,
     /// Attempts that failed or were lost before the last one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierAttempt>,
     /// What it used: plugin or model, version, engine, time, memory.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub report: Value,
+}
+
+/// The items of a step with `foreach`.
+#[derive(Debug, Default, Serialize)]
+pub struct ItemsView {
+    /// How many there are.
+    pub count: usize,
+    /// Under way.
+    pub running: usize,
+    /// Ended well.
+    pub succeeded: usize,
+    /// Did not run.
+    pub skipped: usize,
+    /// Stopped with their step.
+    pub cancelled: usize,
+    /// How the others failed, as in the step's output.
+    pub failed: Vec<Value>,
+    #[serde(skip)]
+    results: Vec<Value>,
 }
 
 /// An attempt before the last one.
@@ -162,28 +191,72 @@ impl RunView {
     }
 
     fn apply(&mut self, event: Event, at_ms: i64) {
+        let Some(event) = self.apply_to_item(event) else { return };
         match event {
             Event::Started { params, trigger, .. } => (self.params, self.trigger) = (params, trigger),
-            Event::StepStarted { step, attempt } => {
+            Event::Queued { .. } => self.state = "queued".to_owned(),
+            Event::Admitted => self.state = "running".to_owned(),
+            Event::RunFailed { .. } | Event::ApprovalDecided { .. } => {}
+            Event::StepExpanded { step, items } => {
+                let step = self.step(step);
+                step.state = "running";
+                step.started_ms = Some(at_ms);
+                let results = vec![Value::Null; items.len()];
+                step.items = Some(ItemsView { count: items.len(), results, ..ItemsView::default() });
+            }
+            Event::StepCollected { step, .. } => {
+                let step = self.step(step);
+                step.end("succeeded", at_ms);
+                let items = step.items.get_or_insert_default();
+                items.failed.sort_by_key(|error| error["index"].as_u64());
+                let output = serde_json::json!({
+                    "count": items.count,
+                    "failed": items.failed,
+                    "results": std::mem::take(&mut items.results),
+                });
+                let id = step.id.clone();
+                self.outputs.insert(id, output);
+            }
+            Event::StepQueued { step, mutex, .. } => {
+                let step = self.step(step);
+                step.state = "queued";
+                step.reason = Some(format!("it waits for the mutex `{mutex}`"));
+            }
+            Event::ChildStarted { step, run, .. } => self.step(step).child = Some(run),
+            Event::ApprovalRequested { step, message, deadline_ms, .. } => {
+                let step = self.step(step);
+                step.state = "awaiting-approval";
+                step.started_ms = Some(at_ms);
+                let until = deadline_ms.map(|at| format!(" (until {})", rfc3339(at)));
+                step.reason = Some(format!("{message}{}", until.unwrap_or_default()));
+            }
+            Event::StepBlocked { step, message, report, .. } => {
+                let step = self.step(step);
+                step.end("blocked", at_ms);
+                step.error = Some(StepError::fatal("blocked", message));
+                step.report = report;
+            }
+            Event::StepStarted { step, attempt, .. } => {
                 let step = self.step(step);
                 step.state = "running";
                 step.attempts = attempt;
                 step.reason = None;
                 step.started_ms.get_or_insert(at_ms);
             }
-            Event::StepSucceeded { step, output, report, .. } => {
+            Event::StepSucceeded { step, output, report, cached, .. } => {
                 let step = self.step(step);
                 step.end("succeeded", at_ms);
                 step.report = report;
+                step.cached = cached;
                 let id = step.id.clone();
                 self.outputs.insert(id, output);
             }
-            Event::StepSkipped { step, reason } => {
+            Event::StepSkipped { step, reason, .. } => {
                 let step = self.step(step);
                 step.end("skipped", at_ms);
                 step.reason = Some(skip_reason(&reason));
             }
-            Event::StepRetried { step, attempt, error, due_ms } => {
+            Event::StepRetried { step, attempt, error, due_ms, .. } => {
                 let step = self.step(step);
                 step.state = "waiting";
                 step.reason = Some(format!("the next attempt is due at {}", rfc3339(due_ms)));
@@ -195,15 +268,15 @@ impl RunView {
                 step.error = Some(error);
                 step.report = report;
             }
-            Event::StepCancelled { step } => self.step(step).end("cancelled", at_ms),
-            Event::StepInterrupted { step, attempt } => {
+            Event::StepCancelled { step, .. } => self.step(step).end("cancelled", at_ms),
+            Event::StepInterrupted { step, attempt, .. } => {
                 let step = self.step(step);
                 step.state = "waiting";
                 step.earlier.push(EarlierAttempt { attempt, error: None });
             }
             Event::CancelRequested { by } => self.cancelled_by = Some(by),
             Event::TimedOut | Event::Finishing { .. } => {}
-            Event::Ended { end, error } => {
+            Event::Ended { end, error, .. } => {
                 self.state = end.name().to_owned();
                 self.error = error;
                 self.ended = Some(rfc3339(at_ms));
@@ -217,6 +290,60 @@ impl RunView {
                 self.delivered(step, target, DeliveryState::Refused { reason });
             }
         }
+    }
+
+    /// Counts an event of one item; gives back every other event.
+    fn apply_to_item(&mut self, event: Event) -> Option<Event> {
+        let (step, item) = match &event {
+            Event::StepStarted { step, item: Some(item), .. }
+            | Event::StepSucceeded { step, item: Some(item), .. }
+            | Event::StepSkipped { step, item: Some(item), .. }
+            | Event::StepRetried { step, item: Some(item), .. }
+            | Event::StepFailed { step, item: Some(item), .. }
+            | Event::StepBlocked { step, item: Some(item), .. }
+            | Event::StepCancelled { step, item: Some(item) }
+            | Event::StepInterrupted { step, item: Some(item), .. }
+            | Event::StepQueued { step, item: Some(item), .. }
+            | Event::ChildStarted { step, item: Some(item), .. } => (*step, *item),
+            _ => return Some(event),
+        };
+        let items = self.step(step).items.get_or_insert_default();
+        // Items that never ran (their condition was false, their mutex did not come) have not been counted as running.
+        let ran = |items: &mut ItemsView| items.running = items.running.saturating_sub(1);
+        let failed = |code: &str, message: &str| serde_json::json!({ "index": item, "code": code, "message": message });
+        match event {
+            Event::StepStarted { .. } => items.running += 1,
+            Event::StepSucceeded { output, .. } => {
+                ran(items);
+                items.succeeded += 1;
+                if let Some(place) = items.results.get_mut(item as usize) {
+                    *place = output;
+                }
+            }
+            Event::StepSkipped { reason, .. } => {
+                if matches!(reason, SkipReason::Said(_)) {
+                    ran(items);
+                }
+                items.skipped += 1;
+            }
+            Event::StepRetried { .. } | Event::StepInterrupted { .. } => ran(items),
+            Event::StepFailed { attempt, error, .. } => {
+                if attempt > 0 {
+                    ran(items);
+                }
+                items.failed.push(failed(&error.code, &error.message));
+            }
+            Event::StepBlocked { message, .. } => {
+                ran(items);
+                items.failed.push(failed("blocked", &message));
+            }
+            Event::StepCancelled { .. } => {
+                ran(items);
+                items.cancelled += 1;
+            }
+            _ => {}
+        }
+        None
     }
 
     fn delivered(&mut self, step: StepIndex, target: String, state: DeliveryState) {
@@ -250,6 +377,9 @@ impl StepView {
             ended_ms: None,
             duration_ms: None,
             error: None,
+            cached: false,
+            child: None,
+            items: None,
             earlier: Vec::new(),
             report: Value::Null,
         }
@@ -269,6 +399,7 @@ pub fn skip_reason(reason: &SkipReason) -> String {
         SkipReason::Condition => "its condition was false".to_owned(),
         SkipReason::Upstream(step) => format!("`{step}` was skipped"),
         SkipReason::UpstreamFailed(step) => format!("`{step}` did not succeed"),
+        SkipReason::Unwanted(step) => format!("`{step}` succeeded, and it runs only after other ends"),
         SkipReason::Said(why) => why.clone(),
     }
 }
@@ -319,19 +450,21 @@ finally:
         let (a, b) = (StepIndex(0), StepIndex(1));
         let flaky = StepError { retryable: true, ..StepError::fatal("busy", "try later") };
         vec![
-            Event::Started { params: json!({}), trigger: json!({"kind": "manual"}), logical_time_ms: 0 },
-            Event::StepStarted { step: a, attempt: 1 },
-            Event::StepRetried { step: a, attempt: 1, error: flaky, due_ms: 1_020 },
-            Event::StepStarted { step: a, attempt: 2 },
+            Event::Started { params: json!({}), trigger: json!({"kind": "manual"}), logical_time_ms: 0, parent: None },
+            Event::StepStarted { step: a, item: None, attempt: 1 },
+            Event::StepRetried { step: a, item: None, attempt: 1, error: flaky, due_ms: 1_020 },
+            Event::StepStarted { step: a, item: None, attempt: 2 },
             Event::StepSucceeded {
                 step: a,
+                item: None,
                 attempt: 2,
                 output: json!({"value": 1}),
+                cached: false,
                 report: json!({"plugin": "echo"}),
             },
-            Event::StepSkipped { step: b, reason: SkipReason::Condition },
-            Event::Ended { end: RunEnd::Succeeded, error: None },
-            Event::Delivered { step: a, entry: 0, target: "out/x.json".into() },
+            Event::StepSkipped { step: b, item: None, reason: SkipReason::Condition },
+            Event::Ended { end: RunEnd::Succeeded, error: None, outputs: Value::Null },
+            Event::Delivered { step: a, item: None, entry: 0, target: "out/x.json".into() },
         ]
     }
 

@@ -33,6 +33,10 @@ impl Core {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             refuse(lines.join("; "))
         })?;
+        let params = serde_json::Value::Object(params);
+        if let Some(reason) = self.conflict(&plan, &params, &fire.trigger) {
+            return Err(FireAnswer::Skipped(reason));
+        }
         let mut writes = Vec::new();
         let run = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
         let identity = fire.ledger.as_ref().map(|entry| (entry.trigger.clone(), entry.identity.clone()));
@@ -43,7 +47,7 @@ impl Core {
         }
         self.last_run = Some(run);
         let start =
-            Command::Start { params: params.into(), trigger: fire.trigger, logical_time_ms: fire.logical_time_ms };
+            Command::Start { params, trigger: fire.trigger, logical_time_ms: fire.logical_time_ms, parent: None };
         let extras = Extras { writes, artifacts: fire.artifacts };
         let number = self.begin(new_run(run, &plan, fire.kind, now_ms), start, extras);
         if let Some(identity) = identity {
@@ -101,8 +105,6 @@ impl Core {
                 Ok(Some(_)) => continue,
                 Err(error) => tracing::error!(%error, "the ledger can not be read; the run starts all the same"),
             }
-            let run = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
-            self.last_run = Some(run);
             let when = rfc3339(fire.logical_ms);
             let trigger = json!({
                 "kind": "cron",
@@ -112,7 +114,14 @@ impl Core {
                 "scheduled": when,
                 "missed": fire.missed,
             });
-            let start = Command::Start { params: params.into(), trigger, logical_time_ms: fire.logical_ms };
+            let params = serde_json::Value::Object(params);
+            if let Some(reason) = self.conflict(&plan, &params, &trigger) {
+                tracing::info!(trigger = fire.trigger_id, when, reason, "a scheduled time is skipped");
+                continue;
+            }
+            let run = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
+            self.last_run = Some(run);
+            let start = Command::Start { params, trigger, logical_time_ms: fire.logical_ms, parent: None };
             let mut writes = std::mem::take(&mut positions);
             let LedgerEntry { trigger, identity, path, stat } = entry;
             writes.push(Write::Ledger { trigger, identity, run: Some(run), path, stat, at_ms: now_ms });

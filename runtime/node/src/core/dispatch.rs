@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::Value;
-use trackside_engine::{Command, Effect, Event, Outcome, Phase, RunId, RunState, StepError, StepStatus};
+use trackside_engine::{Admission, Command, Effect, Event, Outcome, Phase, RunId, RunState, StepError};
 use trackside_spec::{Action as StepAction, Plan, StepIndex};
 use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronEntry, CronTable};
@@ -43,12 +43,21 @@ pub struct Core {
     pub(super) in_flight: HashSet<(String, String)>,
     deadlines: BTreeSet<(i64, RunId)>,
     ready: Turns,
-    /// Steps under way.
-    running: HashMap<(RunId, StepIndex), UnderWay>,
+    /// Attempts under way.
+    running: HashMap<(RunId, StepIndex, Option<u32>), UnderWay>,
     /// Workflows whose state a step is using; its successors wait until its result is on disk.
     state_users: HashMap<String, VecDeque<Box<StepJob>>>,
     submitted: TxnNumber,
     committed: TxnNumber,
+    /// Who is in which concurrency group, and who holds which mutex.
+    pub(super) admission: Admission,
+    /// Wishes for a place in a group from before the first input: those that had one come first.
+    pub(super) returning: Option<Vec<(RunId, String, bool)>>,
+    /// What runs have for each other and for themselves, in order. Given only when the command before it is through: 10,000
+    /// items that fail at once must not stand on each other's shoulders.
+    letters: VecDeque<(RunId, Command)>,
+    /// Children started and not yet on disk, by their key.
+    pub(super) children: HashMap<String, RunId>,
     /// Runs accepted since the last [`Write::LiveFrom`].
     since_watermark: u32,
     after_commit: VecDeque<(TxnNumber, After)>,
@@ -66,7 +75,7 @@ struct UnderWay {
 }
 
 pub(super) struct LiveRun {
-    state: RunState,
+    pub(super) state: RunState,
     deadline: Option<i64>,
     outbox_open: u32,
     /// Entries of its journal, handed over or on disk.
@@ -82,6 +91,7 @@ pub(super) enum After {
     Release(Box<StepJob>),
     FreeState(String),
     FreeIdentity((String, String)),
+    FreeChild(String),
     Carry,
 }
 
@@ -105,6 +115,10 @@ impl Core {
             state_users: HashMap::new(),
             submitted: 0,
             committed: 0,
+            admission: Admission::new(),
+            returning: Some(Vec::new()),
+            letters: VecDeque::new(),
+            children: HashMap::new(),
             since_watermark: 0,
             after_commit: VecDeque::new(),
             trouble: None,
@@ -146,6 +160,7 @@ impl Core {
         let run = state.id();
         self.runs.insert(run, LiveRun { state, deadline: None, outbox_open, entries, uncommitted: 0 });
         self.command(run, Command::Recover, now_ms, Extras::default());
+        self.give_letters(now_ms);
         self.take_actions()
     }
 
@@ -199,14 +214,34 @@ impl Core {
                 }
                 self.actions.push(Action::Call(Box::new(move || reply(live))));
             }
+            Input::Decide { run, step, by, approve, comment, reply } => {
+                let allowed = self.runs.get(&run).map(|live| live.state.may_decide(step, &by));
+                if allowed == Some(Ok(())) {
+                    let command = Command::Decide { step, by, approve, comment };
+                    self.command(run, command, now_ms, Extras::default());
+                }
+                self.after(self.submitted, After::Call(Box::new(move || reply(allowed))));
+            }
             Input::Wake => self.wake(now_ms),
         }
+        self.give_letters(now_ms);
         self.go_on();
         self.feed();
         self.take_actions()
     }
 
-    fn take_actions(&mut self) -> Vec<Action> {
+    /// Has a run given a command once the one under way is through.
+    pub(super) fn later(&mut self, run: RunId, command: Command) {
+        self.letters.push_back((run, command));
+    }
+
+    pub(super) fn give_letters(&mut self, now_ms: i64) {
+        while let Some((run, command)) = self.letters.pop_front() {
+            self.command(run, command, now_ms, Extras::default());
+        }
+    }
+
+    pub(super) fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
     }
 
@@ -234,8 +269,8 @@ impl Core {
     }
 
     fn step_done(&mut self, result: StepResult, now_ms: i64) {
-        let (run, step) = (result.run, result.step);
-        let Some(UnderWay { workflow, holds_state }) = self.running.remove(&(run, step)) else { return };
+        let (run, step, item) = (result.run, result.step, result.item);
+        let Some(UnderWay { workflow, holds_state }) = self.running.remove(&(run, step, item)) else { return };
         self.ready.ended(&workflow);
         self.keep_outcome(result, now_ms);
         if holds_state {
@@ -245,29 +280,28 @@ impl Core {
 
     /// Puts what an attempt left behind into a transaction, unless nobody waits for that attempt any more.
     fn keep_outcome(&mut self, result: StepResult, now_ms: i64) {
-        let StepResult { run, step, attempt, outcome, report, artifacts, state, outbox, logs } = result;
+        let StepResult { run, step, item, attempt, outcome, report, artifacts, state, outbox, logs } = result;
         let Some(live) = self.runs.get_mut(&run) else { return };
-        let record = &live.state.steps()[step.get()];
-        if record.status != StepStatus::Running || record.attempts != attempt {
+        if !live.state.is_current(step, item, attempt) {
             return;
         }
         let plan = live.state.plan().clone();
         let mut writes = Vec::new();
         if !logs.is_empty() {
-            writes.push(Write::Log { run, step: step.0, attempt, lines: logs });
+            writes.push(Write::Log { run, step: step.0, item, attempt, lines: logs });
         }
         // What a failed attempt staged is dropped with it.
-        let kept = !matches!(outcome, Outcome::Failed(_));
+        let kept = !matches!(outcome, Outcome::Failed(_) | Outcome::Blocked { .. });
         if kept {
             writes.extend(state.into_iter().map(|change| state_write(&plan.name, change, now_ms)));
-            for (entry, item) in (0u32..).zip(outbox) {
-                writes.push(Write::Outbox { run, step: step.0, entry, body: item.body });
+            for (entry, staged) in (0u32..).zip(outbox) {
+                writes.push(Write::Outbox { run, step: step.0, item, entry, body: staged.body });
                 live.outbox_open += 1;
             }
         }
         let staged_effects = writes.iter().any(|write| matches!(write, Write::Outbox { .. }));
         let chance = (self.chance)();
-        let command = Command::Finished { step, attempt, outcome, chance, report };
+        let command = Command::Finished { step, item, attempt, outcome, chance, report };
         self.command(run, command, now_ms, Extras { writes, artifacts: if kept { artifacts } else { Vec::new() } });
         if staged_effects {
             self.after(self.submitted, After::Carry);
@@ -275,10 +309,10 @@ impl Core {
     }
 
     fn carried(&mut self, carried: Carried, now_ms: i64) {
-        let Carried { row, run, step, entry, target, result } = carried;
+        let Carried { row, run, step, item, entry, target, result } = carried;
         let event = match result {
-            CarriedResult::Done => Event::Delivered { step, entry, target },
-            CarriedResult::Refused(reason) => Event::DeliveryRefused { step, entry, target, reason },
+            CarriedResult::Done => Event::Delivered { step, item, entry, target },
+            CarriedResult::Refused(reason) => Event::DeliveryRefused { step, item, entry, target, reason },
         };
         let done = Write::OutboxDone { id: row };
         let Some(live) = self.runs.get_mut(&run) else {
@@ -295,7 +329,7 @@ impl Core {
     }
 
     /// Gives a live run a command and does what follows: journal, jobs, deadlines.
-    fn command(&mut self, run: RunId, command: Command, now_ms: i64, extras: Extras) {
+    pub(super) fn command(&mut self, run: RunId, command: Command, now_ms: i64, extras: Extras) {
         let Some(live) = self.runs.get_mut(&run) else { return };
         let decision = live.state.handle(command, now_ms);
         if !decision.events.is_empty() || !extras.writes.is_empty() {
@@ -303,18 +337,20 @@ impl Core {
         }
         for effect in decision.effects {
             match effect {
-                Effect::Execute { step, attempt } => self.prepare(run, step, attempt, now_ms),
-                Effect::Stop { step } => self.stop(run, step, now_ms),
+                Effect::Execute { step, item, attempt } => self.prepare(run, (step, item), attempt),
+                Effect::Stop { step, item } => self.stop(run, (step, item)),
+                other => self.together(run, other, now_ms),
             }
         }
         self.update_deadline(run);
+        self.tell_parent(run);
     }
 
     fn record(&mut self, run: RunId, now_ms: i64, events: Vec<Event>, extras: Extras) {
         let Some(live) = self.runs.get_mut(&run) else { return };
         live.uncommitted += 1;
         let ended = events.iter().find_map(|event| match event {
-            Event::Ended { end, error } => Some(Ended {
+            Event::Ended { end, error, .. } => Some(Ended {
                 end: *end,
                 error: error.as_ref().map(|error| describe(error.step.as_deref(), &error.message)),
             }),
@@ -347,24 +383,28 @@ impl Core {
     }
 
     /// Evaluates a step's input and queues the attempt, behind a flush where the step needs one.
-    fn prepare(&mut self, run: RunId, step: StepIndex, attempt: u32, now_ms: i64) {
+    fn prepare(&mut self, run: RunId, (step, item): Slot, attempt: u32) {
         let Some(live) = self.runs.get(&run) else { return };
         let state = &live.state;
         let plan = state.plan().clone();
-        let given = state.input(step).and_then(|input| Ok((input, state.command(step)?)));
+        // Contracts are not checked by this version: `requires.NAME` has no value.
+        let requires = Value::Null;
+        let given =
+            state.input(step, item, &requires).and_then(|input| Ok((input, state.command(step, item, &requires)?)));
         let (input, given_command) = match given {
             Ok(given) => given,
             Err(error) => {
                 let message = format!("the input of step `{}` can not be evaluated: {error}", plan.step(step).id);
                 let outcome = Outcome::Failed(StepError::fatal("bad-expression", message));
-                let command = Command::Finished { step, attempt, outcome, chance: 0, report: Value::Null };
-                self.command(run, command, now_ms, Extras::default());
+                let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
+                self.later(run, command);
                 return;
             }
         };
         let job = Box::new(StepJob {
             run,
             step,
+            item,
             attempt,
             input,
             command: given_command,
@@ -380,20 +420,20 @@ impl Core {
     }
 
     /// Stops a step: by its executor when it runs, on the spot when it still waits for its turn.
-    fn stop(&mut self, run: RunId, step: StepIndex, now_ms: i64) {
-        if self.running.contains_key(&(run, step)) {
-            self.actions.push(Action::Stop { run, step });
+    fn stop(&mut self, run: RunId, (step, item): Slot) {
+        if self.running.contains_key(&(run, step, item)) {
+            self.actions.push(Action::Stop { run, step, item });
             return;
         }
-        let is_it = |job: &StepJob| job.run == run && job.step == step;
-        self.ready.forget(run, step);
+        let is_it = |job: &StepJob| job.run == run && job.step == step && job.item == item;
+        self.ready.forget(is_it);
         self.state_users.values_mut().for_each(|waiting| waiting.retain(|job| !is_it(job)));
         self.after_commit.retain(|(_, after)| !matches!(after, After::Release(job) if is_it(job)));
         let Some(live) = self.runs.get(&run) else { return };
-        let attempt = live.state.steps()[step.get()].attempts;
+        let attempt = live.state.record(step, item).map_or(0, |record| record.attempts);
         let outcome = Outcome::Failed(StepError::fatal("cancelled", "stopped before it began"));
         let command = Command::Finished { step, attempt, outcome, chance: 0, report: Value::Null };
-        self.command(run, command, now_ms, Extras::default());
+        self.later(run, command);
     }
 
     /// Hands queued jobs to executors while there is room.
@@ -411,7 +451,7 @@ impl Core {
                 holds_state = true;
             }
             self.ready.began(&workflow);
-            self.running.insert((job.run, job.step), UnderWay { workflow, holds_state });
+            self.running.insert((job.run, job.step, job.item), UnderWay { workflow, holds_state });
             self.actions.push(Action::Execute(job));
         }
     }
@@ -440,6 +480,9 @@ impl Core {
                 After::Carry => self.actions.push(Action::Carry),
                 After::FreeIdentity(identity) => {
                     self.in_flight.remove(&identity);
+                }
+                After::FreeChild(key) => {
+                    self.children.remove(&key);
                 }
                 After::FreeState(workflow) => {
                     let waiting = self.state_users.remove(&workflow).unwrap_or_default();
@@ -479,6 +522,9 @@ impl Core {
     }
 }
 
+/// A step, or one item of it.
+pub(super) type Slot = (StepIndex, Option<u32>);
+
 /// What goes into the same transaction as a run's events.
 #[derive(Default)]
 pub(super) struct Extras {
@@ -511,7 +557,7 @@ fn state_write(workflow: &str, change: StateChange, now_ms: i64) -> Write {
 fn needs_barrier(plan: &Plan, step: StepIndex) -> bool {
     match &plan.step(step).action {
         StepAction::Plugin(call) => call.allow.has_direct_effects() || call.allow.state,
-        StepAction::Model(_) => false,
+        StepAction::Model(_) | StepAction::Workflow(_) | StepAction::Approval(_) => false,
     }
 }
 

@@ -1,16 +1,17 @@
 //! The dispatcher without its thread: inputs in, actions out.
 //!
 //! One [`Core`] linearises everything that happens on the box and owns the truth about live runs. It reads no clock and
-//! does no I/O but for one question to the committed ledger, so the same code runs under the real threads and in the
+//! does no I/O but for two questions about what is committed, so the same code runs under the real threads and in the
 //! deterministic simulation.
 
 mod accept;
 mod dispatch;
+mod together;
 mod turns;
 mod types;
 
 pub use dispatch::{Core, CoreSettings};
 pub use types::{
-    Action, Carried, CarriedResult, Fire, FireAnswer, History, Input, LedgerEntry, OutboxItem, Reply, Revived,
-    RunUpdate, StateChange, StepJob, StepResult,
+    Action, Carried, CarriedResult, DecisionReply, Fire, FireAnswer, History, Input, LedgerEntry, OutboxItem, PastEnd,
+    Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
 };

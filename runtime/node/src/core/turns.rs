@@ -1,10 +1,7 @@
 //! Whose turn it is: jobs that are ready, workflow by workflow, so that one with many jobs does not keep the others
 //! waiting.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use trackside_engine::RunId;
-use trackside_spec::StepIndex;
+use std::collections::BTreeMap;
 
 use super::types::StepJob;
 
@@ -21,7 +18,8 @@ pub(super) struct Turns {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<(i64, Box<StepJob>)>,
+    /// By their turn: the higher priority first (it is kept negated), then the smaller number.
+    jobs: BTreeMap<(i32, i64), Box<StepJob>>,
     under_way: usize,
 }
 
@@ -31,24 +29,32 @@ impl Turns {
         Self { workflows: BTreeMap::new(), share: (room - room / 4).max(1), first: 0, last: 0 }
     }
 
-    /// Waits behind all others of its workflow.
+    /// Waits behind all others of its workflow and its priority.
     pub(super) fn push_back(&mut self, job: Box<StepJob>) {
         self.last += 1;
-        self.workflows.entry(job.plan.name.clone()).or_default().jobs.push_back((self.last, job));
+        self.push(self.last, job);
     }
 
-    /// Waits before all others of its workflow.
+    /// Waits before all others of its workflow and its priority.
     pub(super) fn push_front(&mut self, job: Box<StepJob>) {
         self.first -= 1;
-        self.workflows.entry(job.plan.name.clone()).or_default().jobs.push_front((self.first, job));
+        self.push(self.first, job);
     }
 
-    /// The next job: of the workflow with the fewest steps under way, and among those of the one that has waited
-    /// longest. A workflow that has its share under way waits.
+    fn push(&mut self, number: i64, job: Box<StepJob>) {
+        let turn = (-job.plan.priority_of(job.step), number);
+        self.workflows.entry(job.plan.name.clone()).or_default().jobs.insert(turn, job);
+    }
+
+    /// The next job: of the highest priority, among those of the workflow with the fewest steps under way, and among those
+    /// the one that has waited longest. A workflow that has its share under way waits.
     pub(super) fn next(&mut self) -> Option<Box<StepJob>> {
         let may = |waiting: &&mut Waiting| waiting.under_way < self.share && !waiting.jobs.is_empty();
-        let turn = |waiting: &&mut Waiting| (waiting.under_way, waiting.jobs.front().map(|(number, _)| *number));
-        let (_, job) = self.workflows.values_mut().filter(may).min_by_key(turn)?.jobs.pop_front()?;
+        let turn = |waiting: &&mut Waiting| {
+            let first = waiting.jobs.first_key_value().map(|(turn, _)| *turn);
+            first.map(|(priority, number)| (priority, waiting.under_way, number))
+        };
+        let (_, job) = self.workflows.values_mut().filter(may).min_by_key(turn)?.jobs.pop_first()?;
         Some(job)
     }
 
@@ -67,10 +73,10 @@ impl Turns {
         }
     }
 
-    /// Forgets the jobs of a step.
-    pub(super) fn forget(&mut self, run: RunId, step: StepIndex) {
+    /// Forgets jobs.
+    pub(super) fn forget(&mut self, is_it: impl Fn(&StepJob) -> bool) {
         for waiting in self.workflows.values_mut() {
-            waiting.jobs.retain(|(_, job)| job.run != run || job.step != step);
+            waiting.jobs.retain(|_, job| !is_it(job));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use trackside_engine::{Event, Outcome, RunId, RunState};
+use trackside_engine::{DecisionRefused, Event, Outcome, RunEnd, RunError, RunId, RunState};
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
@@ -50,6 +50,8 @@ pub enum FireAnswer {
     Refused(String),
     /// Too much is under way; try again.
     Busy,
+    /// Its concurrency group has no room, and the workflow says that it is not to wait; what is in the way, for people.
+    Skipped(String),
 }
 
 /// Called once with the answer.
@@ -83,9 +85,27 @@ pub enum Input {
         /// Called with whether the run was live.
         reply: Box<dyn FnOnce(bool) + Send>,
     },
+    /// Somebody decided about an approval.
+    Decide {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: StepIndex,
+        /// Who.
+        by: String,
+        /// What.
+        approve: bool,
+        /// What they said about it.
+        comment: String,
+        /// Called with whether the decision was taken, once it is on disk.
+        reply: DecisionReply,
+    },
     /// A deadline may have passed, or the clock was set.
     Wake,
 }
+
+/// Called once with what became of a decision; the run may be over.
+pub type DecisionReply = Box<dyn FnOnce(Option<Result<(), DecisionRefused>>) + Send>;
 
 /// What the core wants done, in order.
 pub enum Action {
@@ -99,6 +119,8 @@ pub enum Action {
         run: RunId,
         /// Which step.
         step: StepIndex,
+        /// Which item of a step with `foreach`.
+        item: Option<u32>,
     },
     /// Something to call, outside the core.
     Call(Box<dyn FnOnce() + Send>),
@@ -117,6 +139,8 @@ pub struct StepJob {
     pub plan: Arc<Plan>,
     /// Which step.
     pub step: StepIndex,
+    /// Which item of a step with `foreach`.
+    pub item: Option<u32>,
     /// Which attempt.
     pub attempt: u32,
     /// The step's `with` or `inputs`, evaluated.
@@ -136,6 +160,8 @@ pub struct StepResult {
     pub run: RunId,
     /// Which step.
     pub step: StepIndex,
+    /// Which item of a step with `foreach`.
+    pub item: Option<u32>,
     /// Which attempt.
     pub attempt: u32,
     /// How it ended.
@@ -181,6 +207,8 @@ pub struct Carried {
     pub run: RunId,
     /// The step that staged it.
     pub step: StepIndex,
+    /// The item, where the step runs for several.
+    pub item: Option<u32>,
     /// Its place in the step's outbox.
     pub entry: u32,
     /// Where it went or should have gone.
@@ -222,17 +250,46 @@ pub struct RunUpdate {
     pub settled: bool,
 }
 
-/// The one question about the past that the core asks.
+/// How a run of the past ended.
+#[derive(Debug, Clone)]
+pub struct PastEnd {
+    /// How.
+    pub end: RunEnd,
+    /// Why it did not end well.
+    pub error: Option<RunError>,
+    /// What its `outputs` made.
+    pub outputs: Value,
+}
+
+/// The questions about the past that the core asks.
 pub trait History: Send {
     /// What the committed ledger knows of a file.
     ///
     /// # Errors
     /// When the database refuses.
     fn ledger(&self, trigger: &str, identity: &str) -> Result<Option<LedgerRow>, StoreError>;
+
+    /// How a committed run ended; `None` when it has not.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    fn end_of(&self, run: RunId) -> Result<Option<PastEnd>, StoreError>;
 }
 
 impl History for trackside_store::Reader {
     fn ledger(&self, trigger: &str, identity: &str) -> Result<Option<LedgerRow>, StoreError> {
         Self::ledger(self, trigger, identity)
+    }
+
+    fn end_of(&self, run: RunId) -> Result<Option<PastEnd>, StoreError> {
+        for row in self.journal(run)?.iter().rev() {
+            let events: Vec<Event> = serde_json::from_str(&row.events).unwrap_or_default();
+            for event in events {
+                if let Event::Ended { end, error, outputs } = event {
+                    return Ok(Some(PastEnd { end, error, outputs }));
+                }
+            }
+        }
+        Ok(None)
     }
 }

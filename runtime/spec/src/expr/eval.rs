@@ -33,7 +33,7 @@ impl<'a> Evaluation<'_, 'a> {
             Ir::UInt(number) => Ok(Val::UInt(*number)),
             Ir::Double(number) => Ok(Val::Double(*number)),
             Ir::Text(text) => Ok(Val::Str(text)),
-            Ir::Root(root) => Ok(self.root(*root)),
+            Ir::Root(root) => self.root(*root),
             Ir::Unknown(name) => Err(Fault::Data(format!("there is nothing called `{name}`"))),
             Ir::Local(slot) => {
                 self.locals.get(*slot).cloned().ok_or_else(|| Fault::Data("a variable has no value".to_owned()))
@@ -79,13 +79,18 @@ impl<'a> Evaluation<'_, 'a> {
         }
     }
 
-    fn root(&self, root: Root) -> Val<'a> {
-        Val::from(match root {
-            Root::Params => self.scope.params,
-            Root::Trigger => self.scope.trigger,
-            Root::Steps => self.scope.steps,
-            Root::Run => self.scope.run,
-        })
+    fn root(&self, root: Root) -> Result<Val<'a>, Fault> {
+        let each = self.scope.each;
+        let found = match root {
+            Root::Params => Some(Val::from(self.scope.params)),
+            Root::Trigger => Some(Val::from(self.scope.trigger)),
+            Root::Steps => Some(Val::from(self.scope.steps)),
+            Root::Run => Some(Val::from(self.scope.run)),
+            Root::Item | Root::Matrix => each.map(|each| Val::from(each.item)),
+            Root::Index => each.map(|each| Val::Int(i64::from(each.index))),
+            Root::Requires => self.scope.requires.map(Val::from),
+        };
+        found.ok_or_else(|| Fault::Data(format!("`{}` has no value here", root.name())))
     }
 
     fn truth(&mut self, ir: &'a Ir, operator: &str) -> Result<bool, Fault> {
@@ -115,7 +120,7 @@ impl<'a> Evaluation<'_, 'a> {
         if let Some(found) = value.lookup(&Val::Str(field), self.budget)? {
             return Ok(found);
         }
-        if matches!(of, Ir::Root(_)) {
+        if matches!(of, Ir::Root(root) if root.is_open()) {
             return Ok(Val::Null);
         }
         Err(no_such_key(of, &value, field))

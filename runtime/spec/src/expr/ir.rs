@@ -41,14 +41,32 @@ pub(super) enum Root {
     Trigger,
     Steps,
     Run,
+    Item,
+    Index,
+    Matrix,
+    Requires,
 }
 
 impl Root {
-    pub(super) const ALL: [(&'static str, Self); 4] =
-        [("params", Self::Params), ("trigger", Self::Trigger), ("steps", Self::Steps), ("run", Self::Run)];
+    const ALL: [(&'static str, Self); 8] = [
+        ("params", Self::Params),
+        ("trigger", Self::Trigger),
+        ("steps", Self::Steps),
+        ("run", Self::Run),
+        ("item", Self::Item),
+        ("index", Self::Index),
+        ("matrix", Self::Matrix),
+        ("requires", Self::Requires),
+    ];
 
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, root)| *root)
+    }
+
+    /// Whether a name directly below it is null when it has no value. The keys of an item are data: one that is missing
+    /// is an error there.
+    pub(super) fn is_open(self) -> bool {
+        !matches!(self, Self::Item | Self::Index)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -57,6 +75,10 @@ impl Root {
             Self::Trigger => "trigger",
             Self::Steps => "steps",
             Self::Run => "run",
+            Self::Item => "item",
+            Self::Index => "index",
+            Self::Matrix => "matrix",
+            Self::Requires => "requires",
         }
     }
 }

@@ -9,7 +9,7 @@
 //! - JSON does not tell `1` from `1.0`, so integers and doubles mix in arithmetic too (the result is a double) and an
 //!   integral double is an index.
 //! - `has(a.b)` is false when `b` is null or anything on the way to it is missing.
-//! - A name that stands directly below `params`, `trigger`, `run` or `steps` is null when it has no value; whether it
+//! - A name that stands directly below `params`, `trigger`, `run`, `steps`, `matrix` or `requires` is null when it has no value; whether it
 //!   can exist at all is checked when the workflow is loaded.
 //! - There are no bytes, timestamps, durations, types or messages. `matches` takes a literal pattern, compiled at load.
 
@@ -47,6 +47,27 @@ pub struct Scope<'a> {
     pub steps: &'a Value,
     /// `run`: an object.
     pub run: &'a Value,
+    /// `item`, `matrix` and `index`, in a step that runs once for each item.
+    pub each: Option<Each<'a>>,
+    /// `requires`: an object of contract name to the input as it passed; none where no contract has been checked.
+    pub requires: Option<&'a Value>,
+}
+
+impl<'a> Scope<'a> {
+    /// A scope without items and contracts.
+    #[must_use]
+    pub const fn new(params: &'a Value, trigger: &'a Value, steps: &'a Value, run: &'a Value) -> Self {
+        Self { params, trigger, steps, run, each: None, requires: None }
+    }
+}
+
+/// The item that a step runs for.
+#[derive(Clone, Copy, Debug)]
+pub struct Each<'a> {
+    /// `item`, and `matrix` where the items come from one.
+    pub item: &'a Value,
+    /// `index`: its place in the list, from 0.
+    pub index: u32,
 }
 
 /// A compiled CEL expression. Cheap to evaluate, free to share between threads.

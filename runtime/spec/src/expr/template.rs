@@ -84,6 +84,27 @@ impl Template {
         matches!(self.root, Part::Constant(_))
     }
 
+    /// The expression, when the document is a text that is only one.
+    #[must_use]
+    pub fn whole(&self) -> Option<&Expr> {
+        match &self.root {
+            Part::Whole(placed) => Some(&placed.expr),
+            _ => None,
+        }
+    }
+
+    /// The keys of the document; `None` when it is no mapping or the data decides.
+    #[must_use]
+    pub fn keys(&self) -> Option<Vec<&str>> {
+        match &self.root {
+            Part::Constant(document) => {
+                document.as_object().map(|entries| entries.keys().map(String::as_str).collect())
+            }
+            Part::Object(entries) => Some(entries.iter().map(|(name, _)| name.as_str()).collect()),
+            _ => None,
+        }
+    }
+
     /// The value at `path` (keys, and decimal indices for arrays) if neither it nor anything in it is an expression.
     #[must_use]
     pub fn constant_at(&self, path: &[&str]) -> Option<&Value> {

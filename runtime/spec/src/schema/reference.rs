@@ -19,8 +19,9 @@ pub fn workflow_reference() -> String {
 Workflow files are strict YAML 1.2: one document, no anchors, tags or merge keys; `yes` and `on` are texts. Keys that are
 not listed here are errors. Durations are written `200ms`, `2s`, `5m`, `1h30m`, `7d`; sizes `512B`, `10kB`, `64MiB`, `2GiB`.
 
-Strings under `with`, `inputs` and `command` may hold `${expression}`: a string that is only one keeps the type of its
-value, in any other the value becomes text, and `$${` stands for `${`. `when` holds a bare expression.";
+Strings under `with`, `inputs`, `command`, `params` of a step, `foreach`, `matrix`, `message`, `group` and `outputs` may hold
+`${expression}`: a string that is only one keeps the type of its value, in any other the value becomes text, and `$${` stands
+for `${`. `when` and `when_item` hold a bare expression. How steps depend on each other is told in [Graphs](graphs.md).";
     page("Workflow reference", intro, &workflow_schema(), EXPRESSIONS)
 }
 
@@ -47,7 +48,10 @@ Expressions are [CEL](https://cel.dev). They read these names and nothing else; 
 | `trigger.scheduled`, `trigger.missed` | The scheduled time of a cron trigger (RFC 3339) and how many earlier times were missed; null when something else started the run |
 | `steps.ID` | The output of a step that has ended: one that this step needs, directly or through others |
 | `run.id`, `run.workflow`, `run.started_ms` | The run; when it started in Unix milliseconds |
-| `run.state`, `run.error`, `run.failed_step` | How the steps ended; in `finally` only |
+| `run.state`, `run.error`, `run.error_code`, `run.failed_step` | How the steps ended; in `finally` only |
+| `item`, `index` | The item that a step with `foreach` or `matrix` runs for, and its place from 0; not in `when`, `foreach` and `matrix` themselves |
+| `matrix.NAME` | One value of the combination that a step with `matrix` runs for; the same as `item.NAME` |
+| `requires.NAME` | The input that a contract of the step is about, as it passed: without the rows that went into quarantine |
 
 Operators: `+ - * / %`, `== != < <= > >=`, `&& || !`, `in`, `a ? b : c`, `x.key`, `x["key"]`, `list[0]`, `[…]`, `{…}`.
 Macros: `has(a.b)`, `list.all(x, …)`, `list.exists(x, …)`, `list.exists_one(x, …)`, `list.map(x, …)`, `list.filter(x, …)`,

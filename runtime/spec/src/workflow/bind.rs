@@ -123,7 +123,7 @@ fn same(left: &Value, right: &Value) -> bool {
     }
 }
 
-fn kind_name(kind: ParamKind) -> &'static str {
+pub(super) fn kind_name(kind: ParamKind) -> &'static str {
     match kind {
         ParamKind::String => "a string",
         ParamKind::Number => "a number",

@@ -5,11 +5,19 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{allow_file::AllowFile, command::CommandFile};
+use super::{
+    allow_file::AllowFile,
+    command::CommandFile,
+    contract::ContractFile,
+    needs::NeedFile,
+    retry::RetryFile,
+    waiting::{ApprovalFile, ConcurrencyFile},
+};
 use crate::{
+    entries::Short,
     limits::Limits,
     ordered::Ordered,
-    plan::{Claim, Existing, Identity, Jitter, Misfire, ParamKind, Retry},
+    plan::{Claim, Existing, Identity, Misfire, OnFailure, ParamKind},
     reuse::Reuse,
     units::Duration,
 };
@@ -33,8 +41,20 @@ pub(crate) struct WorkflowFile {
     /// What starts a run besides a person. Without triggers only `trackside run` does.
     #[serde(default)]
     pub(crate) triggers: Vec<TriggerFile>,
-    /// The longest that a run may take, `finally` not counted. Without it there is no limit.
+    /// The longest that a run may take, `finally` and the wait for its concurrency group not counted. Without it there
+    /// is no limit.
     pub(crate) timeout: Option<Duration>,
+    /// How many runs may be under way at one time. Without it there are as many as the node takes.
+    pub(crate) concurrency: Option<ConcurrencyFile>,
+    /// The longest that an accepted run may wait for its concurrency group; then it fails with `queue-timeout`.
+    pub(crate) queue_timeout: Option<Duration>,
+    /// Which run comes first where there is no room for all: the higher number.
+    #[serde(default)]
+    #[schemars(range(min = -100, max = 100))]
+    pub(crate) priority: i64,
+    /// What a run gives to the step of another workflow that started it: names to values, evaluated when the steps have
+    /// ended well. The expressions see every step (null when it has no output).
+    pub(crate) outputs: Option<Value>,
     /// The steps by id (lower-case letters, digits and `_`), at most 256. Steps that do not need each other run at the
     /// same time.
     pub(crate) steps: Ordered<StepFile>,
@@ -162,7 +182,7 @@ macro_rules! step_file {
             pub(crate) inputs: Option<Value>,
             /// What to do when the step fails with an error that may pass.
             pub(crate) retry: Option<RetryFile>,
-            /// The longest from the first attempt's start to the last one's end, waits included.
+            /// The longest from the first attempt's start to the last one's end, waits and all items included.
             pub(crate) timeout: Option<Duration>,
             /// Bounds of one call of the plugin. The node's own defaults hold for what is not given.
             #[serde(default)]
@@ -178,15 +198,53 @@ macro_rules! step_file {
 }
 
 step_file! {
-    /// A step: a plugin or a model, with what it is given and what it may do.
+    /// A step: a plugin, a model, another workflow or an approval, with what it is given and what it may do.
     #[serde(deny_unknown_fields, expecting = "a step: a mapping with `plugin` or `model`")]
     #[schemars(rename = "Step")]
     StepFile {
-        /// Steps that must have ended well first. Their outputs are `steps.ID` in this step's expressions.
+        /// Steps that must have ended first: names of steps that must have ended well, or mappings that say more. Their
+        /// outputs are `steps.ID` in this step's expressions.
         #[serde(default)]
-        pub(crate) needs: Vec<String>,
-        /// A condition in CEL, without `${}`; the step is skipped when it is false.
+        pub(crate) needs: Vec<Short<NeedFile>>,
+        /// A condition in CEL, without `${}`; the step is skipped when it is false. Evaluated once, before `foreach`.
         pub(crate) when: Option<WhenFile>,
+        /// A list, or an expression that makes one: the step runs once for each item. `item` and `index` (from 0) in its
+        /// expressions. At most 10,000 items.
+        pub(crate) foreach: Option<Value>,
+        /// Names to lists: the step runs once for each combination of their values, the last name varying fastest. `item`
+        /// is the combination, an object; `matrix.NAME` is one of its values.
+        pub(crate) matrix: Option<Ordered<Value>>,
+        /// Combinations of `matrix` that are left out: those that have all the values of one of these mappings.
+        #[serde(default)]
+        pub(crate) exclude: Vec<Ordered<Value>>,
+        /// A condition for each item, in CEL without `${}`; the item is skipped when it is false.
+        pub(crate) when_item: Option<WhenFile>,
+        /// Items under way at one time, 4 when the file says nothing. An item that waits for its next attempt is under way.
+        #[schemars(range(min = 1, max = 256))]
+        pub(crate) max_parallel: Option<u64>,
+        /// What the failure of an item means: no more items start and the step fails with the first error (`fail-fast`,
+        /// when the file says nothing), or all items run, the step succeeds and its output names the errors (`collect`).
+        pub(crate) on_failure: Option<OnFailure>,
+        /// What the inputs must be like before the step starts.
+        #[serde(default)]
+        pub(crate) requires: Vec<ContractFile>,
+        /// Runs another workflow of the project and waits for its end. The output is `run` (its id), `state` and `outputs`.
+        pub(crate) workflow: Option<String>,
+        /// The parameters of `workflow`. The values may hold `${expression}`.
+        pub(crate) params: Option<Value>,
+        /// Waits until a person has approved or rejected something. The output is `approved`, `by`, `comment` and `at`.
+        pub(crate) approval: Option<ApprovalFile>,
+        /// A name: of all steps on the node with the same one, only one attempt is under way at a time.
+        pub(crate) mutex: Option<String>,
+        /// The longest that an attempt may wait for `mutex`; then the step fails with `queue-timeout`.
+        pub(crate) queue_timeout: Option<Duration>,
+        /// Which step comes first where there is no room for all: the higher number. The workflow's when not given.
+        #[schemars(range(min = -100, max = 100))]
+        pub(crate) priority: Option<i64>,
+        /// Whether the kept result of the same plugin, input and configuration may stand for running the step again. Only
+        /// for plugins whose grants make them a pure function of their input.
+        #[serde(default)]
+        pub(crate) cache: bool,
     }
 }
 
@@ -198,52 +256,17 @@ step_file! {
 }
 
 /// Handlers that run after the steps have ended. Their expressions see every step (null when it has no output) and
-/// `run.state`, `run.error`, `run.failed_step`.
+/// `run.state`, `run.error`, `run.error_code`, `run.failed_step`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with succeeded, failed, cancelled or always")]
 #[schemars(rename = "Finally")]
 pub(crate) struct FinallyFile {
     /// Runs when every step succeeded or was skipped.
     pub(crate) succeeded: Option<HandlerFile>,
-    /// Runs when a step failed or the run's time was over.
+    /// Runs when a step failed or was blocked, or the run's time was over.
     pub(crate) failed: Option<HandlerFile>,
     /// Runs when somebody cancelled the run.
     pub(crate) cancelled: Option<HandlerFile>,
     /// Runs at any end.
     pub(crate) always: Option<HandlerFile>,
-}
-
-/// What to do when a step fails with an error that may pass.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping with `times`")]
-#[schemars(rename = "Retry")]
-pub(crate) struct RetryFile {
-    /// Retries after the first attempt, at most 100.
-    #[schemars(range(max = 100))]
-    pub(crate) times: u32,
-    /// The wait before the first retry.
-    #[serde(default = "default_wait")]
-    pub(crate) wait: Duration,
-    /// The wait grows by this factor with every retry.
-    #[serde(default = "default_factor")]
-    #[schemars(range(min = 1, max = 100))]
-    pub(crate) factor: f64,
-    /// No wait is longer.
-    #[serde(default = "default_max_wait")]
-    pub(crate) max: Duration,
-    /// How chance enters: evenly between nothing and the computed wait (`full`), or not at all (`none`).
-    #[serde(default)]
-    pub(crate) jitter: Jitter,
-}
-
-fn default_wait() -> Duration {
-    Retry::default().wait
-}
-
-fn default_factor() -> f64 {
-    Retry::default().factor
-}
-
-fn default_max_wait() -> Duration {
-    Retry::default().max
 }

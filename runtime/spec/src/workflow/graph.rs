@@ -1,12 +1,15 @@
 //! Checks of `needs`: every step exists, nothing goes round in a circle.
 
-use super::checker::Checker;
-use crate::{plan::StepIndex, spec_error::suggest};
+use super::{checker::Checker, needs::NeedFile};
+use crate::{
+    plan::{Need, StepIndex},
+    spec_error::suggest,
+};
 
 /// The dependencies of the ordinary steps.
 pub(super) struct Graph {
     /// For each step the steps that it needs, in the order of the file.
-    pub(super) needs: Vec<Vec<StepIndex>>,
+    pub(super) needs: Vec<Vec<Need>>,
     /// For each step, which steps have certainly ended before it starts.
     before: Vec<Vec<bool>>,
 }
@@ -19,31 +22,41 @@ impl Graph {
 }
 
 /// `written` holds the `needs` of every step, in the order of `ids`.
-pub(super) fn check(ids: &[&str], written: &[Vec<String>], checker: &mut Checker<'_, '_>) -> Graph {
-    let needs: Vec<Vec<usize>> = ids.iter().zip(written).map(|(id, needs)| resolve(id, needs, ids, checker)).collect();
-    report_cycles(ids, &needs, checker);
-    let before = reachable(&needs);
-    let index = |needs: &Vec<usize>| needs.iter().filter_map(|&step| u16::try_from(step).ok().map(StepIndex)).collect();
-    Graph { needs: needs.iter().map(index).collect(), before }
+pub(super) fn check(ids: &[&str], written: &[Vec<NeedFile>], checker: &mut Checker<'_, '_>) -> Graph {
+    let needs: Vec<Vec<Need>> = ids.iter().zip(written).map(|(id, needs)| resolve(id, needs, ids, checker)).collect();
+    let steps: Vec<Vec<usize>> = needs.iter().map(|needs| needs.iter().map(|need| need.get()).collect()).collect();
+    report_cycles(ids, &steps, checker);
+    let before = reachable(&steps);
+    Graph { needs, before }
 }
 
-fn resolve(id: &str, needs: &[String], ids: &[&str], checker: &mut Checker<'_, '_>) -> Vec<usize> {
+fn resolve(id: &str, needs: &[NeedFile], ids: &[&str], checker: &mut Checker<'_, '_>) -> Vec<Need> {
     let mut resolved = Vec::with_capacity(needs.len());
     for (position, need) in needs.iter().enumerate() {
-        let path = ["steps", id, "needs", &position.to_string()];
-        if needs[..position].contains(need) {
-            checker.at("TS-0107", &path, format!("`{need}` is there twice"), None);
+        // Where it is a mapping the name is one deeper; a path that ends in nothing means the last thing on it.
+        let position_text = position.to_string();
+        let path = ["steps", id, "needs", &position_text, "step"];
+        let name = need.step.as_str();
+        if needs[..position].iter().any(|other| other.step == name) {
+            checker.at("TS-0107", &path, format!("`{name}` is there twice"), None);
             continue;
         }
-        if need == id {
+        if need.on.is_empty() {
+            let help = Some("write on: [succeeded]".to_owned());
+            let path = ["steps", id, "needs", &position_text, "on"];
+            checker.at("TS-0103", &path, "the step could never start: no end would let it", help);
+            continue;
+        }
+        if name == id {
             checker.at("TS-0106", &path, "a step cannot need itself", None);
             continue;
         }
-        match ids.iter().position(|known| known == need) {
-            Some(step) => resolved.push(step),
+        let found = ids.iter().position(|known| *known == name).and_then(|step| u16::try_from(step).ok());
+        match found {
+            Some(step) => resolved.push(Need { step: StepIndex(step), on: need.ends() }),
             None => {
                 let others: Vec<&str> = ids.iter().copied().filter(|other| *other != id).collect();
-                checker.at("TS-0106", &path, format!("there is no step `{need}`"), suggest(need, &others));
+                checker.at("TS-0106", &path, format!("there is no step `{name}`"), suggest(name, &others));
             }
         }
     }

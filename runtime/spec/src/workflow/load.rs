@@ -2,14 +2,19 @@
 
 use super::{
     checker::Checker,
+    contract,
     file::{FinallyFile, StepFile, WorkflowFile},
-    graph, params,
-    scope::{Names, Place},
+    foreach::{self, ForeachKeys, ItemNames},
+    graph,
+    needs::NeedFile,
+    params,
+    scope::{Makes, Names, Place, StepNames},
     steps::{self, Body, Site},
-    triggers, words,
+    triggers, waiting, words,
 };
 use crate::{
     artifact::Digest,
+    expr::Template,
     ordered::Ordered,
     plan::{Finally, FinallyOn, Plan, Step, StepIndex, TriggerKind},
     spec_error::{Report, SpecError},
@@ -48,14 +53,18 @@ fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Optio
     }
     let ids: Vec<String> = file.steps.0.iter().map(|(id, _)| id.clone()).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let needs: Vec<Vec<String>> = file.steps.0.iter().map(|(_, step)| step.needs.clone()).collect();
+    let written = |step: &StepFile| step.needs.iter().map(|need| need.0.clone()).collect();
+    let needs: Vec<Vec<NeedFile>> = file.steps.0.iter().map(|(_, step)| written(step)).collect();
     let graph = graph::check(&ids, &needs, checker);
     let names = Names {
-        params: params.iter().map(|param| param.name.as_str()).collect(),
-        steps: ids.clone(),
+        params: params.iter().map(|param| (param.name.as_str(), param.kind)).collect(),
+        steps: ids.iter().zip(&file.steps.0).map(|(id, (_, step))| step_names(id, step)).collect(),
         graph: &graph,
         has_cron: triggers.iter().any(|trigger| matches!(trigger.kind, TriggerKind::Cron(_))),
     };
+    let priority = waiting::priority(file.priority, &["priority"], checker);
+    let concurrency = file.concurrency.and_then(|file| waiting::concurrency(file, &names, checker));
+    let outputs = file.outputs.as_ref().and_then(|outputs| self::outputs(outputs, &names, checker));
     let mut steps = ordinary(file.steps, &names, checker);
     let finally = handlers(file.finally, &names, &mut steps, checker);
     // A step that could not be built has left a problem, and the caller throws the plan away.
@@ -67,9 +76,31 @@ fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Optio
         params,
         triggers,
         timeout: file.timeout,
+        concurrency,
+        queue_timeout: file.queue_timeout,
+        priority,
+        outputs,
         steps,
         finally,
     })
+}
+
+fn step_names<'a>(id: &'a str, step: &StepFile) -> StepNames<'a> {
+    let makes = match (&step.workflow, &step.approval) {
+        (Some(_), _) => Makes::Child,
+        (None, Some(_)) => Makes::Approval,
+        (None, None) => Makes::Anything,
+    };
+    let contracts = step.requires.iter().map(|contract| contract.name.clone()).collect();
+    StepNames { id, makes, items: ItemNames::of(step), contracts }
+}
+
+fn outputs(written: &serde_json::Value, names: &Names<'_>, checker: &mut Checker<'_, '_>) -> Option<Template> {
+    let template = steps::compile_at(&["outputs"], written, Place::OUTPUTS, names, checker)?;
+    if !written.is_object() {
+        checker.at("TS-0103", &["outputs"], "`outputs` is a mapping of names to values", None);
+    }
+    Some(template)
 }
 
 fn head(file: &WorkflowFile, checker: &mut Checker<'_, '_>) {
@@ -86,6 +117,13 @@ fn head(file: &WorkflowFile, checker: &mut Checker<'_, '_>) {
     }
     if file.timeout.is_some_and(|timeout| timeout.as_millis() == 0) {
         checker.at("TS-0103", &["timeout"], "a timeout of nothing would fail at once", None);
+    }
+    if file.queue_timeout.is_some_and(|timeout| timeout.as_millis() == 0) {
+        checker.at("TS-0103", &["queue_timeout"], "a timeout of nothing would fail at once", None);
+    }
+    if file.queue_timeout.is_some() && file.concurrency.is_none() {
+        let help = Some("for the run as a whole there is `timeout`".to_owned());
+        checker.at_key("TS-0102", &["queue_timeout"], "a workflow without `concurrency` waits in no queue", help);
     }
 }
 
@@ -108,20 +146,39 @@ fn step_ids(steps: &Ordered<StepFile>, checker: &mut Checker<'_, '_>) -> bool {
 
 fn ordinary(files: Ordered<StepFile>, names: &Names<'_>, checker: &mut Checker<'_, '_>) -> Vec<Step> {
     let mut steps = Vec::with_capacity(files.0.len());
-    for (index, (id, mut file)) in files.0.into_iter().enumerate() {
-        let site = Site { path: ["steps", &id], place: Place::Step(index), names };
-        let when = file.when.take().map(|when| steps::when(when, site, checker));
-        let Some(checked) = steps::check(Body::from(file), site, checker) else { continue };
-        steps.push(Step {
-            needs: names.graph.needs.get(index).cloned().unwrap_or_default(),
-            when: when.flatten(),
-            action: checked.action,
-            retry: checked.retry,
-            timeout: checked.timeout,
-            id,
-        });
+    for (index, (id, file)) in files.0.into_iter().enumerate() {
+        steps.extend(step(index, &id, file, names, checker));
     }
     steps
+}
+
+fn step(index: usize, id: &str, mut file: StepFile, names: &Names<'_>, checker: &mut Checker<'_, '_>) -> Option<Step> {
+    let site = Site { path: ["steps", id], place: Place::step(index), names };
+    let when = file.when.take().and_then(|when| steps::when("when", when, site, checker));
+    let each = names.steps.get(index).is_some_and(|step| step.items != ItemNames::None);
+    let foreach = foreach::check(ForeachKeys::take(&mut file), site, checker);
+    let of_item = site.place.with_item(each);
+    let requires = contract::check(std::mem::take(&mut file.requires), of_item, site, checker);
+    let (mutex, queue_timeout) = (file.mutex.take(), file.queue_timeout.take());
+    waiting::mutex(mutex.as_deref(), queue_timeout, site, checker);
+    let priority = file.priority.take().map(|priority| waiting::priority(priority, &site.key("priority"), checker));
+    let checks = names.steps.get(index).is_some_and(|step| !step.contracts.is_empty());
+    let body = Site { place: of_item.with_requires(checks), ..site };
+    let checked = steps::check(Body::from(file), body, checker)?;
+    Some(Step {
+        id: id.to_owned(),
+        needs: names.graph.needs.get(index).cloned().unwrap_or_default(),
+        when,
+        foreach: foreach.map(Box::new),
+        requires,
+        action: checked.action,
+        retry: checked.retry,
+        timeout: checked.timeout,
+        mutex,
+        queue_timeout,
+        priority,
+        cache: checked.cache,
+    })
 }
 
 /// Appends the handlers to `steps`.
@@ -140,7 +197,7 @@ fn handlers(
     let mut finally = Vec::new();
     for (name, on, handler) in written {
         let Some(handler) = handler else { continue };
-        let site = Site { path: ["finally", name], place: Place::Finally, names };
+        let site = Site { path: ["finally", name], place: Place::FINALLY, names };
         let Some(checked) = steps::check(Body::from(handler), site, checker) else { continue };
         let Ok(index) = u16::try_from(steps.len()) else { continue };
         finally.push(Finally { on, step: StepIndex(index) });
@@ -148,9 +205,15 @@ fn handlers(
             id: format!("finally.{name}"),
             needs: Vec::new(),
             when: None,
+            foreach: None,
+            requires: Vec::new(),
             action: checked.action,
             retry: checked.retry,
             timeout: checked.timeout,
+            mutex: None,
+            queue_timeout: None,
+            priority: None,
+            cache: false,
         });
     }
     finally

@@ -1,8 +1,9 @@
 //! Checks of the names that expressions use.
 
-use super::{checker::Checker, graph::Graph};
+use super::{checker::Checker, foreach::ItemNames, graph::Graph};
 use crate::{
     expr::{Expr, Name},
+    plan::ParamKind,
     spec_error::{nearest, suggest},
 };
 
@@ -10,24 +11,80 @@ use crate::{
 const TRIGGER: [&str; 7] = ["kind", "id", "logical_time", "logical_time_ms", "file", "scheduled", "missed"];
 const TRIGGER_FILE: [&str; 6] = ["artifact", "name", "path", "size", "media_type", "modified_ms"];
 const RUN: [&str; 3] = ["id", "workflow", "started_ms"];
-const RUN_IN_FINALLY: [&str; 6] = ["id", "workflow", "started_ms", "state", "error", "failed_step"];
+const RUN_IN_FINALLY: [&str; 7] = ["id", "workflow", "started_ms", "state", "error", "error_code", "failed_step"];
 const ROOTS: [&str; 4] = ["params", "trigger", "steps", "run"];
+/// The keys of outputs that the engine itself makes.
+const COLLECTED: [&str; 3] = ["results", "failed", "count"];
+const APPROVED: [&str; 4] = ["approved", "by", "comment", "at"];
+const CHILD: [&str; 3] = ["run", "state", "outputs"];
 
 /// The names that exist in a workflow.
 pub(super) struct Names<'a> {
-    pub(super) params: Vec<&'a str>,
-    pub(super) steps: Vec<&'a str>,
+    pub(super) params: Vec<(&'a str, ParamKind)>,
+    pub(super) steps: Vec<StepNames<'a>>,
     pub(super) graph: &'a Graph,
     pub(super) has_cron: bool,
 }
 
+/// What a step means to expressions.
+pub(super) struct StepNames<'a> {
+    pub(super) id: &'a str,
+    /// What its output is made by.
+    pub(super) makes: Makes,
+    pub(super) items: ItemNames,
+    /// The names of its contracts.
+    pub(super) contracts: Vec<String>,
+}
+
+/// Who makes the output of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Makes {
+    /// A plugin or a model: anything.
+    Anything,
+    Child,
+    Approval,
+}
+
 /// Where an expression stands.
 #[derive(Clone, Copy)]
-pub(super) enum Place {
-    /// In the ordinary step with this index.
+pub(super) struct Place {
+    at: At,
+    /// Whether the items of the step are in sight.
+    item: bool,
+    /// Whether the step's contracts have been checked.
+    requires: bool,
+}
+
+#[derive(Clone, Copy)]
+enum At {
     Step(usize),
-    /// In a finally handler.
     Finally,
+    Outputs,
+    Group,
+}
+
+impl Place {
+    /// In a finally handler.
+    pub(super) const FINALLY: Self = Self { at: At::Finally, item: false, requires: false };
+    /// In the workflow's `outputs`.
+    pub(super) const OUTPUTS: Self = Self { at: At::Outputs, item: false, requires: false };
+    /// In the name of the concurrency group: the run has not begun.
+    pub(super) const GROUP: Self = Self { at: At::Group, item: false, requires: false };
+
+    /// In the ordinary step with this index.
+    pub(super) const fn step(step: usize) -> Self {
+        Self { at: At::Step(step), item: false, requires: false }
+    }
+
+    /// The same place with the step's items in sight, or not.
+    pub(super) const fn with_item(self, item: bool) -> Self {
+        Self { item, ..self }
+    }
+
+    /// The same place when the step's contracts, if it has any, have been checked.
+    pub(super) const fn with_requires(self, requires: bool) -> Self {
+        Self { requires, ..self }
+    }
 }
 
 /// Checks every name of `expr`, which begins at byte `offset` of the text at `path`.
@@ -50,70 +107,147 @@ pub(super) fn check(
 type Missing = (String, Option<String>);
 
 impl Names<'_> {
-    fn find(&self, name: &Name, place: Place) -> Result<(), Missing> {
-        let segments: Vec<&str> = name.path.iter().map(String::as_str).collect();
-        match segments.as_slice() {
-            ["params", param, ..] if self.params.is_empty() => {
-                Err((format!("there is no `params.{param}`"), Some(format!("declare `{param}` under `params`"))))
-            }
-            ["params", param, ..] => known("params.", param, &self.params),
-            ["trigger", "file", key, ..] => known("trigger.file.", key, &TRIGGER_FILE),
-            ["trigger", key @ ("scheduled" | "missed"), ..] if !self.has_cron => {
-                Err((format!("trigger.{key} is for cron triggers, and this workflow has none"), None))
-            }
-            ["trigger", key, ..] => known("trigger.", key, &TRIGGER),
-            ["run", key, ..] => match place {
-                Place::Finally => known("run.", key, &RUN_IN_FINALLY),
-                Place::Step(_) if RUN_IN_FINALLY.contains(key) && !RUN.contains(key) => {
-                    Err((format!("run.{key} is known only in `finally`"), None))
-                }
-                Place::Step(_) => known("run.", key, &RUN),
-            },
-            ["steps", step, ..] => self.find_step(step, place),
-            ["steps"] => match place {
-                Place::Finally => Ok(()),
-                Place::Step(_) => Err((
-                    "`steps` as a whole is not a value here".to_owned(),
-                    Some("name a step that this one needs: steps.ID".to_owned()),
-                )),
-            },
-            ["params" | "trigger" | "run"] => Ok(()),
-            [other, ..] => Err(self.unknown_root(other)),
-            [] => Ok(()),
+    /// The type of a parameter.
+    pub(super) fn kind_of(&self, param: &str) -> Option<ParamKind> {
+        self.params.iter().find(|(name, _)| *name == param).map(|(_, kind)| *kind)
+    }
+
+    /// The keys of a step's output, where the engine makes it.
+    pub(super) fn output_keys(&self, step: &str) -> Option<&'static [&'static str]> {
+        let step = self.steps.iter().find(|known| known.id == step)?;
+        match (&step.items, step.makes) {
+            (ItemNames::List | ItemNames::Matrix(_), _) => Some(&COLLECTED),
+            (ItemNames::None, Makes::Child) => Some(&CHILD),
+            (ItemNames::None, Makes::Approval) => Some(&APPROVED),
+            (ItemNames::None, Makes::Anything) => None,
         }
     }
 
+    fn param_names(&self) -> Vec<&str> {
+        self.params.iter().map(|(name, _)| *name).collect()
+    }
+
+    fn step_names(&self) -> Vec<&str> {
+        self.steps.iter().map(|step| step.id).collect()
+    }
+
+    fn find(&self, name: &Name, place: Place) -> Result<(), Missing> {
+        let segments: Vec<&str> = name.path.iter().map(String::as_str).collect();
+        match (segments.as_slice(), place.at) {
+            (["params", param, ..], _) if self.params.is_empty() => {
+                Err((format!("there is no `params.{param}`"), Some(format!("declare `{param}` under `params`"))))
+            }
+            (["params", param, ..], _) => known("params.", param, &self.param_names()),
+            (["trigger", "file", key, ..], _) => known("trigger.file.", key, &TRIGGER_FILE),
+            (["trigger", key @ ("scheduled" | "missed"), ..], _) if !self.has_cron => {
+                Err((format!("trigger.{key} is for cron triggers, and this workflow has none"), None))
+            }
+            (["trigger", key, ..], _) => known("trigger.", key, &TRIGGER),
+            (["params" | "trigger"], _) => Ok(()),
+            ([root @ ("steps" | "run"), ..], At::Group) => Err((
+                format!("`{root}` has no value before the run begins"),
+                Some("a group's name is made of `params` and `trigger`".to_owned()),
+            )),
+            (["run", key, ..], At::Finally) => known("run.", key, &RUN_IN_FINALLY),
+            (["run", key, ..], _) if RUN_IN_FINALLY.contains(key) && !RUN.contains(key) => {
+                Err((format!("run.{key} is known only in `finally`"), None))
+            }
+            (["run", key, ..], _) => known("run.", key, &RUN),
+            (["run"], _) => Ok(()),
+            (["steps", step, rest @ ..], _) => {
+                self.find_step(step, place)?;
+                match (rest.first(), self.output_keys(step)) {
+                    (Some(key), Some(keys)) => known(&format!("steps.{step}."), key, keys),
+                    _ => Ok(()),
+                }
+            }
+            (["steps"], At::Finally | At::Outputs) => Ok(()),
+            (["steps"], _) => Err((
+                "`steps` as a whole is not a value here".to_owned(),
+                Some("name a step that this one needs: steps.ID".to_owned()),
+            )),
+            (["item" | "index" | "matrix", ..], At::Step(own)) => self.find_item(&segments, own, place.item),
+            (["requires", ..], At::Step(own)) => self.find_contract(&segments, own, place.requires),
+            ([other, ..], _) => Err(self.unknown_root(other)),
+            ([], _) => Ok(()),
+        }
+    }
+
+    fn find_item(&self, segments: &[&str], own: usize, visible: bool) -> Result<(), Missing> {
+        let root = segments[0];
+        let items = self.steps.get(own).map_or(&ItemNames::None, |step| &step.items);
+        match (items, root) {
+            (ItemNames::None, "matrix") => Err((
+                format!("there is nothing called `{root}`"),
+                Some("`matrix` is for steps with `matrix`".to_owned()),
+            )),
+            (ItemNames::None, _) => Err((
+                format!("there is nothing called `{root}`"),
+                Some(format!("`{root}` is for steps with `foreach` or `matrix`")),
+            )),
+            _ if !visible => Err((
+                format!("`{root}` has no value here: this is evaluated once, before the items are known"),
+                Some("evaluated for each item: `when_item`, `requires` and what the step is given".to_owned()),
+            )),
+            (ItemNames::List, "matrix") => {
+                Err(("this step has `foreach`, no `matrix`".to_owned(), Some("write `item`".to_owned())))
+            }
+            (ItemNames::Matrix(keys), "item" | "matrix") => match segments.get(1) {
+                Some(key) => {
+                    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                    known(&format!("{root}."), key, &keys)
+                }
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn find_contract(&self, segments: &[&str], own: usize, visible: bool) -> Result<(), Missing> {
+        let contracts = self.steps.get(own).map_or(&[][..], |step| &step.contracts);
+        if contracts.is_empty() {
+            let help = Some("`requires` is for steps with `requires`".to_owned());
+            return Err(("there is nothing called `requires`".to_owned(), help));
+        }
+        if !visible {
+            let message = "`requires` has no value here: the inputs have not been checked yet";
+            return Err((message.to_owned(), None));
+        }
+        let contracts: Vec<&str> = contracts.iter().map(String::as_str).collect();
+        segments.get(1).map_or(Ok(()), |name| known("requires.", name, &contracts))
+    }
+
     fn find_step(&self, step: &str, place: Place) -> Result<(), Missing> {
-        let Some(index) = self.steps.iter().position(|known| *known == step) else {
-            let near = match place {
-                Place::Finally => suggest(step, &self.steps),
-                Place::Step(own) => {
-                    let others: Vec<&str> = (0..self.steps.len())
+        let names = self.step_names();
+        let Some(index) = names.iter().position(|known| *known == step) else {
+            let near = match place.at {
+                At::Step(own) => {
+                    let others: Vec<&str> = (0..names.len())
                         .filter(|&other| self.graph.is_before(other, own))
-                        .map(|other| self.steps[other])
+                        .map(|other| names[other])
                         .collect();
-                    nearest(step, self.steps.iter().copied())
+                    nearest(step, names.iter().copied())
                         .map(|near| format!("did you mean `{near}`?"))
                         .or_else(|| suggest(step, &others))
                 }
+                _ => suggest(step, &names),
             };
             return Err((format!("there is no step `{step}`"), near));
         };
-        match place {
-            Place::Finally => Ok(()),
-            Place::Step(own) if own == index => Err(("a step cannot use its own output".to_owned(), None)),
-            Place::Step(own) if self.graph.is_before(index, own) => Ok(()),
-            Place::Step(own) => Err((
-                format!("step `{step}` need not have ended before `{}` starts", self.steps[own]),
-                Some(format!("add `{step}` to the needs of `{}`", self.steps[own])),
+        match place.at {
+            At::Step(own) if own == index => Err(("a step cannot use its own output".to_owned(), None)),
+            At::Step(own) if !self.graph.is_before(index, own) => Err((
+                format!("step `{step}` need not have ended before `{}` starts", names[own]),
+                Some(format!("add `{step}` to the needs of `{}`", names[own])),
             )),
+            _ => Ok(()),
         }
     }
 
     fn unknown_root(&self, word: &str) -> Missing {
-        let help = if self.params.contains(&word) {
+        let help = if self.kind_of(word).is_some() {
             Some(format!("did you mean `params.{word}`?"))
-        } else if self.steps.contains(&word) {
+        } else if self.steps.iter().any(|step| step.id == word) {
             Some(format!("did you mean `steps.{word}`?"))
         } else {
             suggest(word, &ROOTS)

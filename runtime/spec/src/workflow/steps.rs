@@ -6,64 +6,78 @@ use super::{
     allow_file::{self, AllowFile},
     checker::Checker,
     command::{self, CommandFile},
-    file::{HandlerFile, RetryFile, StepFile, WhenFile},
+    file::{HandlerFile, StepFile, WhenFile},
+    retry::{self, RetryFile},
     scope::{self, Names, Place},
+    waiting::{self, ApprovalFile},
     words,
 };
 use crate::{
     expr::{Expr, Template},
     limits::Limits,
     oci::OciReference,
-    plan::{Action, ModelCall, PluginCall, Retry},
+    plan::{Action, ChildCall, ModelCall, PluginCall, Retry},
     reuse::Reuse,
     units::Duration,
 };
 
-const MAX_RETRIES: u32 = 100;
-const LARGEST_FACTOR: f64 = 100.0;
-
-/// What a step and a handler have in common.
+/// What a step and a handler have in common, and the actions that only a step has.
 pub(super) struct Body {
     plugin: Option<String>,
     model: Option<String>,
+    workflow: Option<String>,
+    approval: Option<ApprovalFile>,
     with: Option<Value>,
     command: Option<CommandFile>,
     inputs: Option<Value>,
+    params: Option<Value>,
     retry: Option<RetryFile>,
     timeout: Option<Duration>,
     limits: Limits,
     reuse: Option<Reuse>,
     allow: AllowFile,
+    cache: bool,
 }
 
-macro_rules! body_from {
-    ($file:ty) => {
-        impl From<$file> for Body {
-            fn from(file: $file) -> Self {
-                Self {
-                    plugin: file.plugin,
-                    model: file.model,
-                    with: file.with,
-                    command: file.command,
-                    inputs: file.inputs,
-                    retry: file.retry,
-                    timeout: file.timeout,
-                    limits: file.limits,
-                    reuse: file.reuse,
-                    allow: file.allow,
-                }
-            }
+macro_rules! body {
+    ($file:ident, $workflow:expr, $approval:expr, $params:expr, $cache:expr) => {
+        Self {
+            plugin: $file.plugin,
+            model: $file.model,
+            workflow: $workflow,
+            approval: $approval,
+            with: $file.with,
+            command: $file.command,
+            inputs: $file.inputs,
+            params: $params,
+            retry: $file.retry,
+            timeout: $file.timeout,
+            limits: $file.limits,
+            reuse: $file.reuse,
+            allow: $file.allow,
+            cache: $cache,
         }
     };
 }
-body_from!(StepFile);
-body_from!(HandlerFile);
+
+impl From<StepFile> for Body {
+    fn from(file: StepFile) -> Self {
+        body!(file, file.workflow, file.approval, file.params, file.cache)
+    }
+}
+
+impl From<HandlerFile> for Body {
+    fn from(file: HandlerFile) -> Self {
+        body!(file, None, None, None, false)
+    }
+}
 
 /// A checked body.
 pub(super) struct Checked {
     pub(super) action: Action,
     pub(super) retry: Retry,
     pub(super) timeout: Option<Duration>,
+    pub(super) cache: bool,
 }
 
 /// Where a step is written (`["steps", "score"]`) and what its expressions can see.
@@ -75,84 +89,162 @@ pub(super) struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    fn key(&self, key: &'a str) -> [&'a str; 3] {
+    pub(super) fn key(&self, key: &'a str) -> [&'a str; 3] {
         [self.path[0], self.path[1], key]
     }
 }
 
-/// `None` when the body says neither or both of plugin and model, or its input does not compile.
-pub(super) fn check(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Checked> {
-    let retry = body.retry.map_or_else(Retry::default, |retry| self::retry(&retry, site, checker));
+/// The kinds of action and the keys that belong to each alone.
+const OWN_KEYS: [(&str, &str, &[&str]); 4] = [
+    ("plugin", "plugins", &["with", "command", "limits", "reuse", "allow", "cache"]),
+    ("model", "models", &["inputs"]),
+    ("workflow", "steps with `workflow`", &["params"]),
+    ("approval", "approvals", &[]),
+];
+/// What makes no sense for a step that only waits for a person.
+const NOT_FOR_APPROVALS: [&str; 10] = [
+    "foreach",
+    "matrix",
+    "retry",
+    "timeout",
+    "requires",
+    "mutex",
+    "queue_timeout",
+    "when_item",
+    "max_parallel",
+    "on_failure",
+];
+
+/// `None` when the body says nothing or too much about what the step does, or an expression does not compile.
+pub(super) fn check(mut body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Checked> {
+    let retry = body.retry.take().map_or_else(Retry::default, |retry| retry::check(retry, site, checker));
     if body.timeout.is_some_and(|timeout| timeout.as_millis() == 0) {
         checker.at("TS-0103", &site.key("timeout"), "a timeout of nothing would fail at once", None);
     }
-    let action = match (body.plugin, body.model) {
-        (Some(plugin), None) => {
-            if body.inputs.is_some() {
-                let help = Some("a plugin takes its input under `with`".to_owned());
-                checker.at_key("TS-0102", &site.key("inputs"), "`inputs` is for models", help);
-            }
-            plugin_name(&plugin, site, checker);
-            self::limits(&body.limits, site, checker);
-            self::reuse(body.reuse, body.command.is_some(), site, checker);
-            let allow = allow_file::check(body.allow, site, checker);
-            let command = match body.command {
-                Some(file) => Some(Box::new(command::check(file, body.with.as_ref(), site, checker)?)),
-                None => None,
+    let said = [body.plugin.is_some(), body.model.is_some(), body.workflow.is_some(), body.approval.is_some()];
+    let kinds: Vec<&str> = OWN_KEYS.iter().zip(said).filter(|(_, said)| *said).map(|(kind, _)| kind.0).collect();
+    match kinds.as_slice() {
+        [kind] => foreign_keys(kind, site, checker),
+        [] => {
+            let (message, help) = if site.path[0] == "finally" {
+                ("the handler does nothing: it has no `plugin` and no `model`", "add `plugin: NAME` or `model: NAME`")
+            } else {
+                (
+                    "the step does nothing: it has no `plugin`, `model`, `workflow` or `approval`",
+                    "add `plugin: NAME` or `model: NAME`",
+                )
             };
-            let with = body.with.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-            let with = document("with", &with, site, checker)?;
-            Action::Plugin(PluginCall {
-                plugin,
-                with,
-                command,
-                limits: Box::new(body.limits),
-                reuse: body.reuse,
-                allow,
-            })
-        }
-        (None, Some(model)) => {
-            for key in ["with", "command", "limits", "reuse", "allow"] {
-                if checker.root.at(site.key(key)).is_some() {
-                    let help = (key == "with").then(|| "a model takes its tensors under `inputs`".to_owned());
-                    checker.at_key("TS-0102", &site.key(key), format!("`{key}` is for plugins"), help);
-                }
-            }
-            if let Some(reason) = model_problem(&model) {
-                checker.at("TS-0103", &site.key("model"), reason, None);
-            }
-            let Some(inputs) = body.inputs else {
-                let help = Some("write inputs: { NAME: \"${steps.ID.tensor}\" }".to_owned());
-                checker.at_key("TS-0102", &site.path, "the key `inputs` is missing: what does the model get?", help);
-                return None;
-            };
-            Action::Model(ModelCall { model, inputs: document("inputs", &inputs, site, checker)? })
-        }
-        (None, None) => {
-            let help = Some("add `plugin: NAME` or `model: NAME`".to_owned());
-            checker.at_key("TS-0102", &site.path, "the step does nothing: it has no `plugin` and no `model`", help);
+            checker.at_key("TS-0102", &site.path, message, Some(help.to_owned()));
             return None;
         }
-        (Some(_), Some(_)) => {
+        [first, .., last] => {
             let help = Some("make two steps of it".to_owned());
-            checker.at_key("TS-0103", &site.key("model"), "a step has a `plugin` or a `model`, not both", help);
+            let message = format!("a step has `{first}` or `{last}`, not both");
+            checker.at_key("TS-0103", &site.key(last), message, help);
             return None;
         }
-    };
-    Some(Checked { action, retry, timeout: body.timeout })
+    }
+    let (timeout, cache) = (body.timeout, body.cache);
+    let action = action(body, site, checker)?;
+    if cache && let Action::Plugin(call) = &action {
+        pure(call, site, checker);
+    }
+    Some(Checked { action, retry, timeout, cache })
 }
 
-/// The condition of an ordinary step.
-pub(super) fn when(when: WhenFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Expr> {
-    let path = site.key("when");
+/// Keys that belong to other kinds of step.
+fn foreign_keys(kind: &str, site: Site<'_>, checker: &mut Checker<'_, '_>) {
+    for (_, owner, keys) in OWN_KEYS.iter().filter(|(other, _, _)| *other != kind) {
+        for key in keys.iter().filter(|key| checker.root.at(site.key(key)).is_some()).collect::<Vec<_>>() {
+            let help = match (kind, *key) {
+                ("model", "with") => Some("a model takes its tensors under `inputs`"),
+                ("plugin", "inputs") => Some("a plugin takes its input under `with`"),
+                ("workflow", "with") => Some("another workflow takes its parameters under `params`"),
+                _ => None,
+            };
+            checker.at_key("TS-0102", &site.key(key), format!("`{key}` is for {owner}"), help.map(str::to_owned));
+        }
+    }
+    if kind == "approval" {
+        for key in NOT_FOR_APPROVALS {
+            if checker.root.at(site.key(key)).is_some() {
+                let help = (key == "timeout").then(|| "write `deadline` inside of `approval`".to_owned());
+                checker.at_key("TS-0102", &site.key(key), format!("`{key}` is not for approvals"), help);
+            }
+        }
+    }
+}
+
+fn action(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Action> {
+    if let Some(plugin) = body.plugin {
+        plugin_name(&plugin, site, checker);
+        self::limits(&body.limits, site, checker);
+        self::reuse(body.reuse, body.command.is_some(), site, checker);
+        let allow = allow_file::check(body.allow, site, checker);
+        let command = match body.command {
+            Some(file) => Some(Box::new(command::check(file, body.with.as_ref(), site, checker)?)),
+            None => None,
+        };
+        let with = body.with.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let with = document("with", &with, site, checker)?;
+        return Some(Action::Plugin(PluginCall { plugin, with, command, limits: Box::new(body.limits), reuse: body.reuse, allow }));
+    }
+    if let Some(model) = body.model {
+        if let Some(reason) = model_problem(&model) {
+            checker.at("TS-0103", &site.key("model"), reason, None);
+        }
+        let Some(inputs) = body.inputs else {
+            let help = Some("write inputs: { NAME: \"${steps.ID.tensor}\" }".to_owned());
+            checker.at_key("TS-0102", &site.path, "the key `inputs` is missing: what does the model get?", help);
+            return None;
+        };
+        let inputs = document("inputs", &inputs, site, checker)?;
+        return Some(Action::Model(ModelCall { model, inputs }));
+    }
+    if let Some(workflow) = body.workflow {
+        if !words::is_slug(&workflow) {
+            let message = "a workflow's name is made of lower-case letters, digits and `-`, at most 64";
+            checker.at("TS-0103", &site.key("workflow"), message, None);
+        }
+        let params = body.params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let params = document("params", &params, site, checker)?;
+        return Some(Action::Workflow(ChildCall { workflow, params }));
+    }
+    waiting::approval(body.approval?, site, checker).map(Action::Approval)
+}
+
+/// A result may only be kept for later where nothing but the input makes it, and where nothing but it is made.
+fn pure(call: &PluginCall, site: Site<'_>, checker: &mut Checker<'_, '_>) {
+    let allow = &call.allow;
+    let given = [
+        ("http", !allow.http.is_empty()),
+        ("secrets", !allow.secrets.is_empty()),
+        ("models", !allow.models.is_empty()),
+        ("state", allow.state),
+        ("deliver", !allow.deliver.is_empty()),
+        ("publish", !allow.publish.is_empty()),
+        ("clock", allow.clock),
+        ("random", allow.random),
+    ];
+    let given: Vec<String> = given.iter().filter(|(_, given)| *given).map(|(name, _)| format!("`{name}`")).collect();
+    if !given.is_empty() {
+        let message = format!("only a pure step can be cached, and this one is granted {}", given.join(", "));
+        let help = Some("take `cache` out, or those grants".to_owned());
+        checker.at("TS-0103", &site.key("cache"), message, help);
+    }
+}
+
+/// The condition of an ordinary step, or of its items.
+pub(super) fn when(key: &str, when: WhenFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Expr> {
+    let path = [site.path[0], site.path[1], key];
     let text = match when {
         WhenFile::Constant(truth) => truth.to_string(),
         WhenFile::Expression(text) => text,
     };
     if text.trim_start().starts_with("${") {
         let bare = text.trim().trim_start_matches("${").trim_end_matches('}').trim();
-        let help = Some(format!("write when: {bare}"));
-        checker.at("TS-0105", &path, "`when` holds the expression itself, without ${ }", help);
+        let help = Some(format!("write {key}: {bare}"));
+        checker.at("TS-0105", &path, format!("`{key}` holds the expression itself, without ${{ }}"), help);
         return None;
     }
     match Expr::compile(&text) {
@@ -179,12 +271,22 @@ fn document(key: &str, value: &Value, site: Site<'_>, checker: &mut Checker<'_, 
 
 /// Compiles what stands under `key` of the step and checks the names in its expressions.
 pub(super) fn compile(key: &str, value: &Value, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Template> {
-    let path = [site.path[0], site.path[1], key];
+    compile_at(&[site.path[0], site.path[1], key], value, site.place, site.names, checker)
+}
+
+/// Compiles what stands at `path` and checks the names in its expressions.
+pub(super) fn compile_at(
+    path: &[&str],
+    value: &Value,
+    place: Place,
+    names: &Names<'_>,
+    checker: &mut Checker<'_, '_>,
+) -> Option<Template> {
     match Template::compile(value) {
         Ok(template) => {
             template.each_expression(&mut |way, offset, expr| {
                 let full: Vec<&str> = path.iter().copied().chain(way.iter().map(String::as_str)).collect();
-                scope::check(expr, site.names, site.place, &full, offset, checker);
+                scope::check(expr, names, place, &full, offset, checker);
             });
             Some(template)
         }
@@ -224,22 +326,6 @@ pub(super) fn model_problem(model: &str) -> Option<String> {
         None if model.ends_with(".onnx") || words::is_model_name(model) => None,
         None => Some("a model is a name from [models] in trackside.toml or a path that ends in .onnx".to_owned()),
     }
-}
-
-fn retry(file: &RetryFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Retry {
-    let path = |key: &'static str| [site.path[0], site.path[1], "retry", key];
-    if file.times > MAX_RETRIES {
-        checker.at("TS-0103", &path("times"), format!("at most {MAX_RETRIES} retries"), None);
-    }
-    if !(1.0..=LARGEST_FACTOR).contains(&file.factor) {
-        checker.at("TS-0103", &path("factor"), format!("the factor is between 1 and {LARGEST_FACTOR}"), None);
-    }
-    if file.max < file.wait {
-        let message = format!("the longest wait ({}) is shorter than the first ({})", file.max, file.wait);
-        let written = if checker.root.at(path("max")).is_some() { "max" } else { "wait" };
-        checker.at("TS-0103", &path(written), message, None);
-    }
-    Retry { times: file.times, wait: file.wait, factor: file.factor, max: file.max, jitter: file.jitter }
 }
 
 fn reuse(reuse: Option<Reuse>, is_command: bool, site: Site<'_>, checker: &mut Checker<'_, '_>) {

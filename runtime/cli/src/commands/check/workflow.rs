@@ -67,6 +67,8 @@ impl<'p> Workshop<'p> {
                     let model = self.model(call, &mut report);
                     loaded.extend(model.filter(|(name, _)| !loaded.iter().any(|(other, _)| other == name)));
                 }
+                // What can be said of these was said when the project was read.
+                Action::Workflow(_) | Action::Approval(_) => {}
             }
         }
         loaded

@@ -79,8 +79,8 @@ impl<'p> Told<'p> {
     fn read(reader: &Reader, run: RunId, plan: &'p Arc<Plan>, step: Option<&str>) -> Result<Self, Failure> {
         let unusable = |why: String| no_case(run, &why);
         let calls = (0..).map(StepIndex).zip(&plan.steps).filter_map(|(index, step)| match &step.action {
-            Action::Plugin(call) => Some((index, step.id.as_str(), call)),
-            Action::Model(_) => None,
+            Action::Plugin(call) if step.foreach.is_none() => Some((index, step.id.as_str(), call)),
+            _ => None,
         });
         let calls: Vec<_> = calls.collect();
         let found = match step {
@@ -98,14 +98,14 @@ impl<'p> Told<'p> {
                 .map_err(|error| unusable(format!("entry {} of its journal cannot be read: {error}", row.seq)))?;
             for event in events {
                 let end = match &event {
-                    Event::StepStarted { step: started, attempt } if *started == step => {
+                    Event::StepStarted { step: started, attempt, .. } if *started == step => {
                         begun = Some(*attempt);
                         None
                     }
                     Event::StepSucceeded { step: ended, output, .. } if *ended == step => {
                         Some(End::Done(output.clone()))
                     }
-                    Event::StepSkipped { step: ended, reason: SkipReason::Said(why) } if *ended == step => {
+                    Event::StepSkipped { step: ended, reason: SkipReason::Said(why), .. } if *ended == step => {
                         Some(End::Skipped(why.clone()))
                     }
                     Event::StepFailed { step: ended, error, .. } if *ended == step => Some(End::Failed(error.clone())),
@@ -194,9 +194,9 @@ impl Beside<'_> {
 fn case(told: &Told<'_>, about: &Descriptor, beside: &mut Beside<'_>) -> Result<String, Failure> {
     let unusable = |error: &dyn std::fmt::Display| Failure::usage(format!("[TS-0910] the step's input: {error}"));
     let call = told.call;
-    let mut with = told.before.input(told.step).map_err(|error| unusable(&error))?;
+    let mut with = told.before.input(told.step, None, &Value::Null).map_err(|error| unusable(&error))?;
     let mut artifacts = Map::new();
-    let command = told.before.command(told.step).map_err(|error| unusable(&error))?;
+    let command = told.before.command(told.step, None, &Value::Null).map_err(|error| unusable(&error))?;
     let command = match command {
         Some(given) => Some(program(&given, &source_of(told)["command"], beside, &mut artifacts)?),
         None => {

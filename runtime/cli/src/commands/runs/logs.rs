@@ -48,7 +48,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         return Err(Failure::usage(format!("[TS-0819] run {run} has no step `{}`; it has {known}", escape(wanted))));
     }
     let mut lines = Vec::new();
-    for (step, attempt, text) in reader.logs(run)? {
+    for (step, _item, attempt, text) in reader.logs(run)? {
         let step = steps.get(usize::from(step)).cloned().unwrap_or_else(|| format!("step-{step}"));
         if arguments.step.as_ref().is_none_or(|wanted| *wanted == step) {
             lines.extend(parse(&text).map(|line| Line { step: step.clone(), attempt, line }));

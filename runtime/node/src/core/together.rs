@@ -1,0 +1,234 @@
+//! What runs have to do with each other: children, concurrency groups, mutexes.
+
+use serde_json::{Value, json};
+use trackside_engine::{
+    AdmissionCommand, AdmissionDecision, Command, Effect, Gate, Holder, Outcome, Parent, Phase, Request, RunId,
+    StepError, concurrency_group,
+};
+use trackside_spec::{Action as StepAction, OnConflict, Plan};
+use trackside_store::{NewRun, Write};
+
+use super::{
+    dispatch::{After, Core, Extras, Slot},
+    types::{Action, PastEnd},
+};
+
+/// The ledger's name for children: their identity is the key that their parent's attempt gives them.
+const CHILDREN: &str = "workflow";
+
+impl Core {
+    /// All runs that were under way have been handed to [`Core::recover`]: groups are filled again, those first that were
+    /// in them before.
+    pub fn recovered(&mut self, now_ms: i64) -> Vec<Action> {
+        let returning = self.returning.take().unwrap_or_default();
+        for (run, group, _) in returning.iter().filter(|(_, _, admitted)| *admitted) {
+            let (gate, holder) = (Gate::Group(group.clone()), Holder { run: *run, step: None });
+            let decision = self.admission.handle(AdmissionCommand::Rejoin { gate, holder });
+            self.admit(decision);
+        }
+        for (run, group, _) in returning.into_iter().filter(|(_, _, admitted)| !*admitted) {
+            self.enter(run, group);
+        }
+        self.give_letters(now_ms);
+        self.take_actions()
+    }
+
+    /// The effects that concern other runs.
+    pub(super) fn together(&mut self, run: RunId, effect: Effect, now_ms: i64) {
+        match effect {
+            Effect::StartChild { step, item, attempt, parent } => {
+                self.start_child(run, (step, item), attempt, parent, now_ms);
+            }
+            Effect::StopChild { step, item, attempt, parent, child } => {
+                let child = child.or_else(|| self.find_child(&parent.key()));
+                match child {
+                    Some(child) if self.runs.contains_key(&child) => {
+                        let by = format!("run {run}, whose step started it");
+                        self.later(child, Command::Cancel { by });
+                    }
+                    Some(child) => self.tell_past_end(child, &parent),
+                    None => self.refuse(run, (step, item), attempt, "cancelled", "stopped before it began"),
+                }
+            }
+            Effect::Acquire { step, item } => {
+                let Some(live) = self.runs.get(&run) else { return };
+                let plan = live.state.plan();
+                let Some(mutex) = plan.step(step).mutex.clone() else { return };
+                let holder = Holder { run, step: Some((step, item)) };
+                let (limit, priority) = (1, plan.priority_of(step));
+                let gate = Gate::Mutex(mutex);
+                let request = Request { gate, holder, limit, priority, on_conflict: OnConflict::Queue };
+                let decision = self.admission.handle(AdmissionCommand::Enter(request));
+                self.admit(decision);
+            }
+            Effect::Release { step, item } => {
+                let Some(live) = self.runs.get(&run) else { return };
+                let Some(mutex) = live.state.plan().step(step).mutex.clone() else { return };
+                let (gate, holder) = (Gate::Mutex(mutex), Holder { run, step: Some((step, item)) });
+                let decision = self.admission.handle(AdmissionCommand::Leave { gate, holder });
+                self.admit(decision);
+            }
+            Effect::Enter { group, admitted } => match &mut self.returning {
+                Some(returning) => returning.push((run, group, admitted)),
+                None => self.enter(run, group),
+            },
+            Effect::Leave { group } => {
+                let (gate, holder) = (Gate::Group(group), Holder { run, step: None });
+                let decision = self.admission.handle(AdmissionCommand::Leave { gate, holder });
+                self.admit(decision);
+            }
+            Effect::Execute { .. } | Effect::Stop { .. } => {}
+        }
+    }
+
+    fn enter(&mut self, run: RunId, group: String) {
+        let Some(live) = self.runs.get(&run) else { return };
+        let plan = live.state.plan();
+        let Some(concurrency) = &plan.concurrency else { return };
+        let request = Request {
+            gate: Gate::Group(group),
+            holder: Holder { run, step: None },
+            limit: concurrency.limit,
+            priority: plan.priority,
+            // A run that is there has been accepted: it was asked before whether it is to be skipped.
+            on_conflict: match concurrency.on_conflict {
+                OnConflict::CancelRunning => OnConflict::CancelRunning,
+                OnConflict::Queue | OnConflict::Skip => OnConflict::Queue,
+            },
+        };
+        let decision = self.admission.handle(AdmissionCommand::Enter(request));
+        self.admit(decision);
+    }
+
+    /// What is in the way of a run that is not to wait; `None` when nothing is.
+    pub(super) fn conflict(&self, plan: &Plan, params: &Value, trigger: &Value) -> Option<String> {
+        let concurrency = plan.concurrency.as_ref().filter(|c| c.on_conflict == OnConflict::Skip)?;
+        let group = concurrency_group(plan, params, trigger).ok()??;
+        let (inside, waiting) = self.admission.standing(&Gate::Group(group.clone()));
+        let full = inside.len() >= concurrency.limit as usize || !waiting.is_empty();
+        full.then(|| {
+            let runs: Vec<String> = inside.iter().take(3).map(|holder| holder.run.to_string()).collect();
+            format!("the concurrency group `{group}` has no room: run {} is under way", runs.join(", "))
+        })
+    }
+
+    fn admit(&mut self, decision: AdmissionDecision) {
+        for (_, holder) in decision.admitted {
+            let command = match holder.step {
+                None => Command::Admit,
+                Some((step, item)) => Command::Acquired { step, item },
+            };
+            self.later(holder.run, command);
+        }
+        for (gate, holder) in decision.cancelled {
+            let (Gate::Group(name) | Gate::Mutex(name)) = gate;
+            let by = format!("a later run of the concurrency group `{name}`");
+            self.later(holder.run, Command::Cancel { by });
+        }
+    }
+
+    /// The run that was started under this key, in this life of the node or before.
+    fn find_child(&self, key: &str) -> Option<RunId> {
+        if let Some(child) = self.children.get(key) {
+            return Some(*child);
+        }
+        match self.history.ledger(CHILDREN, key) {
+            Ok(row) => row.and_then(|row| row.run),
+            Err(error) => {
+                tracing::error!(%error, key, "the ledger can not be read");
+                None
+            }
+        }
+    }
+
+    fn start_child(&mut self, run: RunId, (step, item): Slot, attempt: u32, parent: Parent, now_ms: i64) {
+        let key = parent.key();
+        if let Some(child) = self.find_child(&key) {
+            self.later(run, Command::ChildStarted { step, item, attempt, run: child });
+            if !self.runs.contains_key(&child) {
+                self.tell_past_end(child, &parent);
+            }
+            return;
+        }
+        let Some(live) = self.runs.get(&run) else { return };
+        let state = &live.state;
+        let StepAction::Workflow(call) = &state.plan().step(step).action else { return };
+        let (name, logical_time_ms) = (call.workflow.clone(), state.logical_time_ms());
+        let params = match state.input(step, item, &Value::Null) {
+            Ok(Value::Object(params)) => params,
+            Ok(other) => {
+                let message = format!("`params` must be an object, and this is {other}");
+                return self.refuse(run, (step, item), attempt, "bad-expression", &message);
+            }
+            Err(error) => return self.refuse(run, (step, item), attempt, "bad-expression", &error.to_string()),
+        };
+        let Some(plan) = self.workflows.get(&name).cloned() else {
+            let message = format!("the project has no workflow `{name}`");
+            return self.refuse(run, (step, item), attempt, "no-such-workflow", &message);
+        };
+        let params = match plan.bind_params(&params) {
+            Ok(params) => Value::Object(params),
+            Err(problems) => {
+                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                return self.refuse(run, (step, item), attempt, "bad-params", &lines.join("; "));
+            }
+        };
+        let trigger = json!({
+            "kind": "workflow",
+            "id": format!("{name}/workflow"),
+            "logical_time": crate::time::rfc3339(logical_time_ms),
+            "logical_time_ms": logical_time_ms,
+        });
+        let child = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
+        self.last_run = Some(child);
+        self.children.insert(key.clone(), child);
+        let ledger = Write::Ledger {
+            trigger: CHILDREN.to_owned(),
+            identity: key.clone(),
+            run: Some(child),
+            path: String::new(),
+            stat: String::new(),
+            at_ms: now_ms,
+        };
+        let new = NewRun { run: child, plan, trigger: "workflow".to_owned(), started_ms: now_ms };
+        let start = Command::Start { params, trigger, logical_time_ms, parent: Some(parent) };
+        // Before anything that the child has for its parent.
+        self.later(run, Command::ChildStarted { step, item, attempt, run: child });
+        let number = self.begin(new, start, Extras { writes: vec![ledger], artifacts: Vec::new() });
+        self.after(number, After::FreeChild(key));
+    }
+
+    fn refuse(&mut self, run: RunId, (step, item): Slot, attempt: u32, code: &str, message: &str) {
+        let outcome = Outcome::Failed(StepError::fatal(code, message));
+        let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
+        self.later(run, command);
+    }
+
+    /// Tells the run that waits for this one that it is over. Told twice, the second time changes nothing.
+    pub(super) fn tell_parent(&mut self, run: RunId) {
+        let Some(live) = self.runs.get(&run) else { return };
+        let (Some(parent), Phase::Ended(end, error)) = (live.state.parent().copied(), live.state.phase()) else {
+            return;
+        };
+        let past = PastEnd { end: *end, error: error.clone(), outputs: live.state.outputs().clone() };
+        self.child_ended(run, &parent, past);
+    }
+
+    /// The same for a run that ended before the node came up.
+    fn tell_past_end(&mut self, child: RunId, parent: &Parent) {
+        match self.history.end_of(child) {
+            Ok(Some(past)) => self.child_ended(child, parent, past),
+            // It is one of the runs that are still to be recovered; its end will come.
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, run = %child, "the end of a child can not be read"),
+        }
+    }
+
+    fn child_ended(&mut self, run: RunId, parent: &Parent, past: PastEnd) {
+        let PastEnd { end, error, outputs } = past;
+        let Parent { step, item, attempt, .. } = *parent;
+        let chance = (self.chance)();
+        let command = Command::ChildEnded { step, item, attempt, run, end, error, outputs, chance };
+        self.later(parent.run, command);
+    }
+}

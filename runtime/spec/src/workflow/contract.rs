@@ -1,0 +1,274 @@
+//! `requires:` as it is written, and its checks.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    checker::Checker,
+    scope::Place,
+    steps::{self, Site},
+    words,
+};
+use crate::{
+    expr::Template,
+    json_schema::JsonSchema as Compiled,
+    ordered::Ordered,
+    plan::{Column, ColumnKind, Contract, Rows, Severity, Shape},
+};
+
+const MAX_CONTRACTS: usize = 16;
+const MAX_COLUMNS: usize = 1_000;
+const MAX_CHOICES: usize = 256;
+/// Longest name of a column, in bytes.
+const LONGEST_COLUMN: usize = 256;
+/// Size of a compiled regular expression, in bytes.
+const PATTERN: usize = 1 << 20;
+
+/// What one input of a step must be like.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a contract: a mapping with `of` and `name`")]
+#[schemars(rename = "Contract")]
+pub(crate) struct ContractFile {
+    /// The input: one `${expression}` that gives an artifact or a value.
+    pub(crate) of: String,
+    /// Its name in messages (lower-case letters, digits and `_`). `requires.NAME` in the step's expressions is the input as
+    /// it passed: without the rows that went into quarantine.
+    pub(crate) name: String,
+    /// What happens when the input does not fit: the step is blocked and the run fails (`error`), the step runs and the
+    /// report says so (`warn`), or the rows that do not fit become an artifact of their own and the step gets the others
+    /// (`quarantine`).
+    #[serde(default)]
+    pub(crate) severity: Severity,
+    /// A JSON Schema that a JSON document must fit.
+    pub(crate) schema: Option<Value>,
+    /// The columns that a table (CSV with a header, JSON lines) must have, by name. Other columns may be there.
+    pub(crate) columns: Option<Ordered<ColumnFile>>,
+    /// How many rows a table, or elements a list, must have.
+    pub(crate) rows: Option<RowsFile>,
+}
+
+/// What the values of a column must be like.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a column: a mapping with `type`")]
+#[schemars(rename = "Column")]
+pub(crate) struct ColumnFile {
+    /// The type of every value that is there.
+    #[serde(rename = "type")]
+    pub(crate) kind: ColumnKind,
+    /// Whether the column must be there.
+    #[serde(default)]
+    pub(crate) required: bool,
+    /// The smallest number allowed.
+    pub(crate) minimum: Option<f64>,
+    /// The largest number allowed.
+    pub(crate) maximum: Option<f64>,
+    /// The only values allowed.
+    #[serde(rename = "enum", default)]
+    pub(crate) choices: Vec<Value>,
+    /// A regular expression that every text must match somewhere; `^` and `$` bind it to the ends.
+    pub(crate) pattern: Option<String>,
+    /// Whether no value may be there twice.
+    #[serde(default)]
+    pub(crate) unique: bool,
+    /// How many of the values may be missing (null, an empty field of CSV), from 0 to 1. Without it none may in a required
+    /// column, and all may in any other.
+    pub(crate) max_null_fraction: Option<f64>,
+}
+
+/// How many rows there must be.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with minimum or maximum")]
+#[schemars(rename = "Rows")]
+pub(crate) struct RowsFile {
+    /// At least so many.
+    pub(crate) minimum: Option<u64>,
+    /// At most so many.
+    pub(crate) maximum: Option<u64>,
+}
+
+/// `place` is that of the contracts' own expressions.
+pub(super) fn check(
+    files: Vec<ContractFile>,
+    place: Place,
+    site: Site<'_>,
+    checker: &mut Checker<'_, '_>,
+) -> Vec<Contract> {
+    if files.len() > MAX_CONTRACTS {
+        let message = format!("{} contracts; the limit is {MAX_CONTRACTS}", files.len());
+        checker.at_key("TS-0108", &site.key("requires"), message, None);
+    }
+    let mut seen: Vec<String> = Vec::with_capacity(files.len());
+    let mut contracts = Vec::with_capacity(files.len());
+    for (index, file) in files.into_iter().enumerate() {
+        let position = index.to_string();
+        let mut one = One { path: [site.path[0], site.path[1], "requires", &position], checker };
+        if seen.contains(&file.name) {
+            one.at("TS-0107", &["name"], format!("`{}` is there twice", file.name));
+        }
+        seen.push(file.name.clone());
+        let of = one.of(&file.of, place, site);
+        let contract = one.contract(file);
+        if let Some((of, (name, severity, shape, rows))) = of.zip(contract) {
+            contracts.push(Contract { name, of, severity, shape, rows });
+        }
+    }
+    contracts
+}
+
+/// One contract and where it is written.
+struct One<'a, 'c, 'r, 'f> {
+    path: [&'a str; 4],
+    checker: &'c mut Checker<'r, 'f>,
+}
+
+impl One<'_, '_, '_, '_> {
+    fn at(&mut self, code: &'static str, below: &[&str], message: impl Into<String>) {
+        let path: Vec<&str> = self.path.iter().chain(below).copied().collect();
+        self.checker.at(code, &path, message, None);
+    }
+
+    fn at_key(&mut self, code: &'static str, below: &[&str], message: impl Into<String>, help: Option<&str>) {
+        let path: Vec<&str> = self.path.iter().chain(below).copied().collect();
+        self.checker.at_key(code, &path, message, help.map(str::to_owned));
+    }
+
+    fn of(&mut self, text: &str, place: Place, site: Site<'_>) -> Option<Template> {
+        let path: Vec<&str> = self.path.iter().copied().chain(["of"]).collect();
+        let template = steps::compile_at(&path, &Value::from(text), place, site.names, self.checker)?;
+        if template.whole().is_none() {
+            self.at("TS-0103", &["of"], "a contract is about one input: a single ${expression}");
+        }
+        Some(template)
+    }
+
+    fn contract(&mut self, file: ContractFile) -> Option<(String, Severity, Shape, Rows)> {
+        if let Err((message, help)) = words::identifier(&file.name) {
+            let path: Vec<&str> = self.path.iter().copied().chain(["name"]).collect();
+            self.checker.at("TS-0103", &path, message, help);
+        }
+        let rows = file.rows.as_ref().map(|rows| Rows { minimum: rows.minimum, maximum: rows.maximum });
+        if let Some(Rows { minimum: Some(minimum), maximum: Some(maximum) }) = rows
+            && minimum > maximum
+        {
+            self.at("TS-0103", &["rows", "minimum"], format!("the minimum {minimum} is above the maximum {maximum}"));
+        }
+        if file.severity == Severity::Quarantine && file.columns.is_none() {
+            let message = "only the rows of a table can go into quarantine: this contract has no `columns`";
+            self.at("TS-0103", &["severity"], message);
+        }
+        let shape = match (file.schema, file.columns) {
+            (Some(_), Some(_)) => {
+                let help = Some("make two contracts of it");
+                self.at_key("TS-0103", &["columns"], "a contract has a `schema` or `columns`, not both", help);
+                return None;
+            }
+            (Some(source), None) => match Compiled::compile(&source) {
+                Ok(schema) => Shape::Json { source, schema },
+                Err(reason) => {
+                    self.at("TS-0103", &["schema"], format!("this is no JSON Schema: {reason}"));
+                    return None;
+                }
+            },
+            (None, Some(columns)) => Shape::Table(self.columns(columns)),
+            (None, None) if rows.is_some() => Shape::Any,
+            (None, None) => {
+                let help = Some("add `schema`, `columns` or `rows`");
+                self.at_key("TS-0102", &["name"], "the contract asks for nothing", help);
+                return None;
+            }
+        };
+        Some((file.name, file.severity, shape, rows.unwrap_or_default()))
+    }
+
+    fn columns(&mut self, files: Ordered<ColumnFile>) -> Vec<(String, Column)> {
+        if files.0.is_empty() {
+            self.at_key("TS-0102", &["columns"], "no column is named", None);
+        }
+        if files.0.len() > MAX_COLUMNS {
+            let message = format!("{} columns; the limit is {MAX_COLUMNS}", files.0.len());
+            self.at_key("TS-0108", &["columns"], message, None);
+        }
+        let mut columns = Vec::with_capacity(files.0.len());
+        for (name, file) in files.0 {
+            if !(1..=LONGEST_COLUMN).contains(&name.len()) {
+                let message = format!("the name of a column has 1 to {LONGEST_COLUMN} bytes");
+                self.at_key("TS-0103", &["columns", &name], message, None);
+            }
+            let column = self.column(&name, file);
+            columns.push((name, column));
+        }
+        columns
+    }
+
+    fn column(&mut self, name: &str, file: ColumnFile) -> Column {
+        let numeric = matches!(file.kind, ColumnKind::Number | ColumnKind::Integer);
+        for (key, bound) in [("minimum", file.minimum), ("maximum", file.maximum)] {
+            if bound.is_some() && !numeric {
+                self.at_key("TS-0103", &["columns", name, key], format!("`{key}` is for numbers and integers"), None);
+            }
+        }
+        if let (Some(minimum), Some(maximum)) = (file.minimum, file.maximum)
+            && minimum > maximum
+        {
+            let message = format!("the minimum {minimum} is above the maximum {maximum}");
+            self.at("TS-0103", &["columns", name, "minimum"], message);
+        }
+        if file.choices.len() > MAX_CHOICES {
+            let message = format!("{} values; the limit is {MAX_CHOICES}", file.choices.len());
+            self.at_key("TS-0108", &["columns", name, "enum"], message, None);
+        }
+        for (index, choice) in file.choices.iter().enumerate().filter(|(_, choice)| !fits(file.kind, choice)) {
+            let message = format!("{} is not {}", crate::plan::described(choice), kind_name(file.kind));
+            self.at("TS-0103", &["columns", name, "enum", &index.to_string()], message);
+        }
+        let fraction = file.max_null_fraction.unwrap_or(if file.required { 0.0 } else { 1.0 });
+        if !(0.0..=1.0).contains(&fraction) {
+            self.at("TS-0103", &["columns", name, "max_null_fraction"], "a fraction is between 0 and 1");
+        }
+        Column {
+            kind: file.kind,
+            required: file.required,
+            minimum: file.minimum,
+            maximum: file.maximum,
+            choices: file.choices,
+            pattern: file.pattern.and_then(|pattern| self.pattern(name, file.kind, &pattern)),
+            unique: file.unique,
+            max_null_fraction: fraction,
+        }
+    }
+
+    fn pattern(&mut self, name: &str, kind: ColumnKind, pattern: &str) -> Option<regex::Regex> {
+        if kind != ColumnKind::String {
+            self.at_key("TS-0103", &["columns", name, "pattern"], "`pattern` is for strings", None);
+        }
+        let built = regex::RegexBuilder::new(pattern).size_limit(PATTERN).dfa_size_limit(PATTERN).build();
+        match built {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                self.at("TS-0103", &["columns", name, "pattern"], format!("this is no regular expression: {reason}"));
+                None
+            }
+        }
+    }
+}
+
+fn fits(kind: ColumnKind, value: &Value) -> bool {
+    match kind {
+        ColumnKind::String => value.is_string(),
+        ColumnKind::Number => value.is_number(),
+        ColumnKind::Integer => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0),
+        ColumnKind::Boolean => value.is_boolean(),
+    }
+}
+
+fn kind_name(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::String => "a string",
+        ColumnKind::Number => "a number",
+        ColumnKind::Integer => "an integer",
+        ColumnKind::Boolean => "true or false",
+    }
+}
