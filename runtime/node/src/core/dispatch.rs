@@ -432,7 +432,7 @@ impl Core {
         let Some(live) = self.runs.get(&run) else { return };
         let attempt = live.state.record(step, item).map_or(0, |record| record.attempts);
         let outcome = Outcome::Failed(StepError::fatal("cancelled", "stopped before it began"));
-        let command = Command::Finished { step, attempt, outcome, chance: 0, report: Value::Null };
+        let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
         self.later(run, command);
     }
 
