@@ -20,6 +20,7 @@ mod spec_error;
 pub mod tensor;
 pub mod topic;
 mod tree;
+pub mod triggers;
 pub mod units;
 pub mod workflow;
 
@@ -37,5 +38,6 @@ pub use schema::{node_schema, reference_markdown, scaffold_workflow, workflow_sc
 pub use spec_error::{Problem, SpecError};
 pub use tensor::{ElementType, Tensor, TensorError};
 pub use tree::{read_toml, read_yaml};
+pub use triggers::*;
 pub use units::{ByteSize, Duration, UnitError};
 pub use workflow::{ParamProblem, is_plugin_name, load_workflow, parse_param};

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     artifact::Digest,
     ordered::Ordered,
-    plan::{Finally, FinallyOn, Plan, Step, StepIndex, TriggerKind},
+    plan::{Finally, FinallyOn, Plan, Step, StepIndex},
     spec_error::{Report, SpecError},
     tree,
 };
@@ -43,6 +43,7 @@ fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Optio
     head(&file, checker);
     let params = params::check(file.params, checker);
     let triggers = triggers::check(&file.name, file.triggers, checker);
+    triggers::check_params(&triggers, &params, checker);
     if !step_ids(&file.steps, checker) {
         return None;
     }
@@ -54,7 +55,7 @@ fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Optio
         params: params.iter().map(|param| param.name.as_str()).collect(),
         steps: ids.clone(),
         graph: &graph,
-        has_cron: triggers.iter().any(|trigger| matches!(trigger.kind, TriggerKind::Cron(_))),
+        triggers: &triggers,
     };
     let mut steps = ordinary(file.steps, &names, checker);
     let finally = handlers(file.finally, &names, &mut steps, checker);

@@ -1,10 +1,12 @@
 //! The workflow file: from YAML text to a [`Plan`](crate::Plan), with every check.
 //!
 //! - `file`: the Rust types of the file as it is written, the one source of schema and reference;
+//! - `trigger_file`: the same for what stands under `triggers`;
 //! - `load`: reads the text, runs the checks in order, builds the plan;
 //! - `params`, `triggers`, `steps`, `graph`, `scope`: one kind of check each;
 //! - `allow_file`: what a step may do, its file types and its checks;
-//! - `bind`: parameter values of one run against the plan;
+//! - `bind`: parameter values of one run against the plan, `payload`: those that a message brings;
+//! - `trigger_names`: what expressions may read of `trigger`;
 //! - `checker`: reports problems at the place where they are written.
 
 pub(crate) mod allow_file;
@@ -15,8 +17,11 @@ pub(crate) mod file;
 mod graph;
 mod load;
 mod params;
+mod payload;
 mod scope;
 mod steps;
+pub(crate) mod trigger_file;
+mod trigger_names;
 mod triggers;
 pub(crate) mod words;
 

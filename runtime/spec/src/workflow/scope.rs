@@ -1,14 +1,12 @@
 //! Checks of the names that expressions use.
 
-use super::{checker::Checker, graph::Graph};
+use super::{checker::Checker, graph::Graph, trigger_names};
 use crate::{
     expr::{Expr, Name},
     spec_error::{nearest, suggest},
+    triggers::Trigger,
 };
 
-/// What a trigger tells about a run.
-const TRIGGER: [&str; 7] = ["kind", "id", "logical_time", "logical_time_ms", "file", "scheduled", "missed"];
-const TRIGGER_FILE: [&str; 6] = ["artifact", "name", "path", "size", "media_type", "modified_ms"];
 const RUN: [&str; 3] = ["id", "workflow", "started_ms"];
 const RUN_IN_FINALLY: [&str; 6] = ["id", "workflow", "started_ms", "state", "error", "failed_step"];
 const ROOTS: [&str; 4] = ["params", "trigger", "steps", "run"];
@@ -18,7 +16,7 @@ pub(super) struct Names<'a> {
     pub(super) params: Vec<&'a str>,
     pub(super) steps: Vec<&'a str>,
     pub(super) graph: &'a Graph,
-    pub(super) has_cron: bool,
+    pub(super) triggers: &'a [Trigger],
 }
 
 /// Where an expression stands.
@@ -47,7 +45,7 @@ pub(super) fn check(
     }
 }
 
-type Missing = (String, Option<String>);
+pub(super) type Missing = (String, Option<String>);
 
 impl Names<'_> {
     fn find(&self, name: &Name, place: Place) -> Result<(), Missing> {
@@ -57,11 +55,7 @@ impl Names<'_> {
                 Err((format!("there is no `params.{param}`"), Some(format!("declare `{param}` under `params`"))))
             }
             ["params", param, ..] => known("params.", param, &self.params),
-            ["trigger", "file", key, ..] => known("trigger.file.", key, &TRIGGER_FILE),
-            ["trigger", key @ ("scheduled" | "missed"), ..] if !self.has_cron => {
-                Err((format!("trigger.{key} is for cron triggers, and this workflow has none"), None))
-            }
-            ["trigger", key, ..] => known("trigger.", key, &TRIGGER),
+            ["trigger", rest @ ..] => trigger_names::find(rest, self.triggers),
             ["run", key, ..] => match place {
                 Place::Finally => known("run.", key, &RUN_IN_FINALLY),
                 Place::Step(_) if RUN_IN_FINALLY.contains(key) && !RUN.contains(key) => {
@@ -77,7 +71,7 @@ impl Names<'_> {
                     Some("name a step that this one needs: steps.ID".to_owned()),
                 )),
             },
-            ["params" | "trigger" | "run"] => Ok(()),
+            ["params" | "run"] => Ok(()),
             [other, ..] => Err(self.unknown_root(other)),
             [] => Ok(()),
         }
@@ -122,6 +116,6 @@ impl Names<'_> {
     }
 }
 
-fn known(root: &str, word: &str, all: &[&str]) -> Result<(), Missing> {
+pub(super) fn known(root: &str, word: &str, all: &[&str]) -> Result<(), Missing> {
     if all.contains(&word) { Ok(()) } else { Err((format!("there is no `{root}{word}`"), suggest(word, all))) }
 }

@@ -149,6 +149,12 @@ impl Inbox {
         }
     }
 
+    /// Keeps everybody out, so that a test can let a queue before it overflow.
+    #[cfg(test)]
+    pub fn hold(&self) -> impl Drop + '_ {
+        self.lock()
+    }
+
     /// No code panics while it holds the lock, so a poisoned one is as good as any.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)

@@ -63,8 +63,10 @@ fn nanoseconds(seconds: i128, rest: i128) -> i64 {
 /// The directory that holds a file, opened, and the file's name in it.
 #[derive(Debug)]
 pub struct Spot<'a> {
-    directory: OwnedFd,
-    name: &'a OsStr,
+    /// The directory.
+    pub directory: OwnedFd,
+    /// The name.
+    pub name: &'a OsStr,
 }
 
 impl<'a> Spot<'a> {

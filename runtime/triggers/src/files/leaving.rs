@@ -1,0 +1,120 @@
+//! Taking a file out of its folder, or copying it, once its run is on disk.
+
+use std::{io, path::PathBuf};
+
+use trackside_spec::Claim;
+
+use super::{
+    host::Decision,
+    place,
+    settling::Key,
+    spot::{Look, Spot},
+    watcher::{MAX_PENDING, Round},
+};
+
+/// A file whose run is on disk and which another trigger still wants to read.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    key: Key,
+    look: Look,
+    relative: String,
+    identity: String,
+}
+
+impl Round {
+    /// Does with the file of an accepted run what the trigger's `claim` says.
+    pub(super) fn claim(&mut self, key: &Key, look: Look, relative: &str, identity: &str) {
+        let folder = &self.folders[key.0];
+        if folder.watched.trigger.claim == Claim::Keep {
+            return self.deal_with(key, look);
+        }
+        let Some(root) = folder.root.clone() else { return };
+        match Spot::find(&root, &key.1) {
+            Ok(spot) => self.clear_away(key, look, relative, identity, &spot),
+            // Somebody else removed the folder that held it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
+            }
+            Err(error) => self.not_claimed(key, look, relative, identity, Decision::NotRemoved { error: error.to_string() }),
+        }
+    }
+
+    /// The same for a file whose folder is at hand.
+    pub(super) fn clear_away(&mut self, key: &Key, look: Look, relative: &str, identity: &str, spot: &Spot<'_>) {
+        if self.folders[key.0].watched.trigger.claim.takes_away() && self.others_want(key, look) {
+            return self.wait_for_others(key, look, relative, identity);
+        }
+        let watched = &self.folders[key.0].watched;
+        let to = watched.to.as_ref().map(|to| to.join(relative));
+        let done = match (&watched.trigger.claim, &to) {
+            (Claim::MoveTo(_), Some(to)) => place::move_to(spot, look.stat, to),
+            (Claim::CopyTo(_), Some(to)) => place::copy_to(spot, look.stat, to),
+            _ => spot.remove(look.stat),
+        };
+        match (done, to) {
+            (Ok(done), _) => {
+                self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
+                if !done {
+                    self.look_again(key);
+                } else if !self.folders[key.0].watched.trigger.claim.takes_away() {
+                    self.deal_with(key, look);
+                }
+            }
+            (Err(error), Some(to)) => {
+                self.not_claimed(key, look, relative, identity, Decision::NotPlaced { to, error: error.to_string() });
+            }
+            (Err(error), None) => {
+                self.not_claimed(key, look, relative, identity, Decision::NotRemoved { error: error.to_string() });
+            }
+        }
+    }
+
+    fn not_claimed(&mut self, key: &Key, look: Look, relative: &str, identity: &str, decision: Decision) {
+        self.settle_without_run(key, look, relative, Some(identity.to_owned()), decision);
+    }
+
+    /// Whether another trigger has yet to deal with the file.
+    fn others_want(&mut self, key: &Key, look: Look) -> bool {
+        if self.folders.len() == 1 {
+            return false;
+        }
+        let Some(path) = self.path_of(key) else { return false };
+        (0..self.folders.len()).filter(|index| *index != key.0).any(|index| {
+            let folder = &self.folders[index];
+            let Some(relative) = folder.root.as_ref().and_then(|root| path.strip_prefix(root).ok()) else { return false };
+            let ours = folder.matches(relative)
+                && relative.parent().is_none_or(|above| above.as_os_str().is_empty() || folder.reaches_below(above));
+            ours && !self.memory.holds(&(index, relative.to_owned().into()), look, None)
+        })
+    }
+
+    fn wait_for_others(&mut self, key: &Key, look: Look, relative: &str, identity: &str) {
+        // Not read again meanwhile.
+        self.memory.keep(key, look, self.epoch);
+        let Some(path) = self.path_of(key) else { return };
+        if self.leaving.len() >= MAX_PENDING {
+            // The ledger knows it: a later look through the folder takes it out.
+            self.memory.drop(key);
+            self.lost = true;
+            return;
+        }
+        let leaving = Leaving { key: key.clone(), look, relative: relative.to_owned(), identity: identity.to_owned() };
+        self.leaving.entry(path).or_default().push(leaving);
+    }
+
+    /// This trigger has nothing more to do about the file as it is. Those that waited for that go on.
+    pub(super) fn deal_with(&mut self, key: &Key, look: Look) {
+        self.memory.keep(key, look, self.epoch);
+        if self.leaving.is_empty() {
+            return;
+        }
+        let Some(waiting) = self.path_of(key).and_then(|path| self.leaving.remove(&path)) else { return };
+        for Leaving { key, look, relative, identity } in waiting {
+            self.claim(&key, look, &relative, &identity);
+        }
+    }
+
+    fn path_of(&self, key: &Key) -> Option<PathBuf> {
+        self.folders[key.0].root.as_ref().map(|root| root.join(&*key.1))
+    }
+}
