@@ -153,7 +153,7 @@ fn read_workflow(path: &Path, file: &Path) -> Result<Plan, WorkflowReason> {
     let plan = load_workflow(&file.display().to_string(), &text).map_err(WorkflowReason::Spec)?;
     for trigger in &plan.triggers {
         if let trackside_spec::TriggerKind::Cron(cron) = &trigger.kind {
-            trackside_triggers::cron::CronSchedule::parse(&cron.schedule, &cron.timezone)
+            trackside_triggers::cron::Times::parse(&cron.times)
                 .map_err(|error| WorkflowReason::Schedule(format!("trigger {}: {error}", trigger.id)))?;
         }
     }

@@ -6,6 +6,7 @@
 
 mod accept;
 mod dispatch;
+mod schedules;
 mod types;
 
 pub use dispatch::{Core, CoreSettings};
