@@ -67,8 +67,8 @@ steps:
 "##,
         error: r##"w.yaml:4:5: error[TS-0103]: `kafka` is not possible here
 4 |   - kafka: { topic: x }
-  |     ^^^^
-  = help: known here: file, cron"##,
+  |     ^^^^^
+  = help: known here: file, cron, webhook, mqtt, workflow, dataset"##,
     },
     Case {
         name: "trigger_of_two_kinds",

@@ -8,7 +8,7 @@ use cases::{Case, check};
 use serde_json::json;
 use trackside_spec::{
     ByteSize, Claim, CronTimes, Duration, FileBatch, HookSignature, Misfire, MqttPayload, Overlap, Plan, RunEnding,
-    Trigger, TriggerKind, load_node_config, load_workflow,
+    Trigger, TriggerKind, check_triggers, load_node_config, load_workflow,
 };
 
 fn load(triggers: &str) -> Plan {
@@ -128,6 +128,35 @@ fn a_broker_logs_in_with_a_secret_that_is_the_nodes() {
 }
 
 #[test]
+fn triggers_that_do_not_fit_their_project_are_told_with_what_would() {
+    let plan = |name: &str, triggers: &str| {
+        let text = format!("version: 1\nname: {name}\ntriggers:\n{triggers}\nsteps:\n  a: {{ plugin: echo }}\n");
+        load_workflow("w.yaml", &text).unwrap()
+    };
+    let plans = [
+        plan("one", "  - workflow: { name: three }\n  - webhook: { name: push, secret: hook }"),
+        plan("two", "  - workflow: { name: one, on: [failed] }\n  - webhook: { name: push, signature: none }"),
+        plan("three", "  - workflow: { name: two }\n  - workflow: { name: on }\n  - mqtt: { broker: plnt, topic: a }"),
+    ];
+    let plans: Vec<&Plan> = plans.iter().collect();
+    let config =
+        load_node_config("t.toml", "[secrets.hook]\nfile = \"x\"\nreveal = true\n[mqtt.plant]\nhost = \"m\"\n").unwrap();
+    let told: Vec<String> = check_triggers(&plans, &config).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "[TS-0104] trigger one/webhook-1: `hook` is no secret that the node may use ([secrets.hook] with node = true \
+             in trackside.toml)",
+            "[TS-0110] trigger two/webhook-1: the webhook `push` belongs to the trigger one/webhook-1 already (every \
+             webhook of a project has a name of its own)",
+            "[TS-0104] trigger three/workflow-1: there is no workflow `on` in this project (did you mean `one`?)",
+            "[TS-0104] trigger three/mqtt-2: there is no broker `plnt` in trackside.toml (did you mean `plant`?)",
+            "[TS-0106] trigger two/workflow-0: workflows start each other without end: one -> two -> three -> one",
+        ]
+    );
+}
+
+#[test]
 fn every_broken_trigger_gets_its_message() {
     check(CASES, |text| {
         load_workflow("w.yaml", &format!("version: 1\nname: w\n{text}steps:\n  a: {{ plugin: echo }}\n"))
@@ -201,7 +230,28 @@ w.yaml:4:56: error[TS-0103]: at most 1h
   - cron: { schedule: "@daily", misfire: skip, misfire_window: 1h }
   - cron: { schedule: "@daily", misfire: all, misfire_max: 0, jitter: 13h }
 "##,
-        error: "",
+        error: r##"w.yaml:4:5: error[TS-0102]: a cron trigger needs `schedule` or `every`
+4 |   - cron: { misfire: skip }
+  |     ^^^^
+  = help: schedule: "30 2 * * *", or every: 90s
+w.yaml:5:33: error[TS-0110]: a trigger has `schedule` or `every`, not both
+5 |   - cron: { schedule: "@daily", every: 5m }
+  |                                 ^^^^^
+w.yaml:6:20: error[TS-0103]: between 1s and 366d
+6 |   - cron: { every: 10ms }
+  |                    ^^^^
+w.yaml:7:24: error[TS-0110]: an interval has no time zone: it is for `schedule`
+7 |   - cron: { every: 5m, timezone: Europe/Paris }
+  |                        ^^^^^^^^
+w.yaml:8:48: error[TS-0110]: with `misfire: skip` nothing is made up for
+8 |   - cron: { schedule: "@daily", misfire: skip, misfire_window: 1h }
+  |                                                ^^^^^^^^^^^^^^
+w.yaml:9:60: error[TS-0103]: between 1 and 1000
+9 |   - cron: { schedule: "@daily", misfire: all, misfire_max: 0, jitter: 13h }
+  |                                                            ^
+w.yaml:9:71: error[TS-0103]: at most 12h
+9 |   - cron: { schedule: "@daily", misfire: all, misfire_max: 0, jitter: 13h }
+  |                                                                       ^^^"##,
     },
     Case {
         name: "webhooks_that_do_not_fit",
@@ -237,7 +287,25 @@ w.yaml:8:52: error[TS-0103]: between 1B and 64MiB
   - workflow: { name: other, on: [] }
   - dataset: ../x
 "##,
-        error: "",
+        error: r##"w.yaml:4:21: error[TS-0103]: a broker's name is made of letters, digits, `.`, `_` and `-`, at most 64
+4 |   - mqtt: { broker: "a b", topic: a/#/b, qos: 2 }
+  |                     ^^^^^
+w.yaml:4:35: error[TS-0103]: this is no topic: `#` stands alone at the end, after a `/`
+4 |   - mqtt: { broker: "a b", topic: a/#/b, qos: 2 }
+  |                                   ^^^^^
+w.yaml:4:47: error[TS-0103]: 0 or 1
+4 |   - mqtt: { broker: "a b", topic: a/#/b, qos: 2 }
+  |                                               ^
+w.yaml:5:23: error[TS-0110]: a workflow that starts itself would never end
+5 |   - workflow: { name: w }
+  |                       ^
+w.yaml:6:30: error[TS-0103]: without an end that counts it starts nothing
+6 |   - workflow: { name: other, on: [] }
+  |                              ^^
+  = help: on: [succeeded]
+w.yaml:7:14: error[TS-0103]: a dataset's name is made of letters, digits, `.`, `_` and `-`, at most 64
+7 |   - dataset: ../x
+  |              ^^^^"##,
     },
     Case {
         name: "words_that_are_no_choice",
@@ -245,7 +313,14 @@ w.yaml:8:52: error[TS-0103]: between 1B and 64MiB
   - cron: { schedule: "@daily", overlap: replace }
   - workflow: { name: other, on: [done] }
 "##,
-        error: "",
+        error: r##"w.yaml:4:42: error[TS-0103]: `replace` is not possible here
+4 |   - cron: { schedule: "@daily", overlap: replace }
+  |                                          ^^^^^^^
+  = help: known here: allow, skip, queue, cancel-previous
+w.yaml:5:35: error[TS-0103]: `done` is not possible here
+5 |   - workflow: { name: other, on: [done] }
+  |                                   ^^^^
+  = help: known here: succeeded, failed, cancelled"##,
     },
     Case {
         name: "a_parameter_that_nobody_gives",

@@ -34,6 +34,7 @@ impl Round {
             // Somebody else removed the folder that held it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
+                self.release(key);
             }
             Err(error) => self.not_claimed(key, look, relative, identity, Decision::NotRemoved { error: error.to_string() }),
         }
@@ -41,7 +42,10 @@ impl Round {
 
     /// The same for a file whose folder is at hand.
     pub(super) fn clear_away(&mut self, key: &Key, look: Look, relative: &str, identity: &str, spot: &Spot<'_>) {
-        if self.folders[key.0].watched.trigger.claim.takes_away() && self.others_want(key, look) {
+        // One that is gone or changed nobody wants any more as it was.
+        let is_still = spot.look().is_ok_and(|now| now.is_some_and(|now| now.stat == look.stat));
+        let takes_away = self.folders[key.0].watched.trigger.claim.takes_away();
+        if is_still && takes_away && self.others_want(key, look) {
             return self.wait_for_others(key, look, relative, identity);
         }
         let watched = &self.folders[key.0].watched;
@@ -56,9 +60,10 @@ impl Round {
                 self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
                 if !done {
                     self.look_again(key);
-                } else if !self.folders[key.0].watched.trigger.claim.takes_away() {
-                    self.deal_with(key, look);
+                } else if !takes_away {
+                    self.memory.keep(key, look, self.epoch);
                 }
+                self.release(key);
             }
             (Err(error), Some(to)) => {
                 self.not_claimed(key, look, relative, identity, Decision::NotPlaced { to, error: error.to_string() });
@@ -102,15 +107,27 @@ impl Round {
         self.leaving.entry(path).or_default().push(leaving);
     }
 
-    /// This trigger has nothing more to do about the file as it is. Those that waited for that go on.
+    /// This trigger has nothing more to do about the file as it is.
     pub(super) fn deal_with(&mut self, key: &Key, look: Look) {
         self.memory.keep(key, look, self.epoch);
+        self.release(key);
+    }
+
+    /// Whoever waited for this trigger goes on.
+    fn release(&mut self, key: &Key) {
         if self.leaving.is_empty() {
             return;
         }
         let Some(waiting) = self.path_of(key).and_then(|path| self.leaving.remove(&path)) else { return };
         for Leaving { key, look, relative, identity } in waiting {
             self.claim(&key, look, &relative, &identity);
+        }
+    }
+
+    /// What waits can not be found any more under its name: it is looked for again.
+    pub(super) fn forget_leaving(&mut self) {
+        for leaving in std::mem::take(&mut self.leaving).into_values().flatten() {
+            self.memory.drop(&leaving.key);
         }
     }
 

@@ -48,6 +48,7 @@ impl Round {
     pub(super) fn check_root(&mut self, index: usize) {
         let Some(root) = self.folders[index].root.clone() else { return };
         self.signals.uncover(&root);
+        self.forget_leaving();
         self.reopen_below(&root);
         self.await_missing();
     }

@@ -178,6 +178,9 @@ impl FileHost for Host {
             size += read as u64;
         }
         self.reads.fetch_add(1, Ordering::SeqCst);
+        // Under the lock, so that nobody who waits misses it.
+        drop(self.told.lock().unwrap());
+        self.changed.notify_all();
         if let Some(hook) = self.after_read.lock().unwrap().as_mut() {
             hook(name);
         }
