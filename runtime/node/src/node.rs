@@ -145,8 +145,9 @@ impl Node {
             dispatcher: Some(thread),
         };
         if options.triggers {
+            let box_id = readers.with(|reader| reader.box_id())?;
             let host = NodeFileHost { inbox: inbox.clone(), readers, artifacts, clock: options.clock.clone() };
-            let folders = watched_folders(project);
+            let folders = watched_folders(project, &box_id);
             if !folders.is_empty() {
                 node.watcher = Some(FileWatcher::start(folders, Arc::new(host)).map_err(start("the file watcher"))?);
             }
@@ -348,7 +349,7 @@ pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Res
     Ok(Revived { state, entries: u32::try_from(rows.len()).unwrap_or(u32::MAX) })
 }
 
-fn watched_folders(project: &Project) -> Vec<WatchedFolder> {
+fn watched_folders(project: &Project, box_id: &str) -> Vec<WatchedFolder> {
     let mut folders = Vec::new();
     for plan in project.workflows.values() {
         for trigger in &plan.triggers {
@@ -363,6 +364,7 @@ fn watched_folders(project: &Project) -> Vec<WatchedFolder> {
                 workflow: plan.name.clone(),
                 trigger: file.clone(),
                 folder,
+                shared_as: file.shared.then(|| box_id.chars().take(8).collect()),
                 to: match &file.claim {
                     Claim::MoveTo(to) | Claim::CopyTo(to) => Some(project.root.join(to)),
                     Claim::Move | Claim::Keep => None,

@@ -76,6 +76,8 @@ pub struct FileTrigger {
     pub existing: Existing,
     /// What happens to the file when its run is accepted.
     pub claim: Claim,
+    /// Whether other boxes watch the folder, too: a file is taken by one of them.
+    pub shared: bool,
     /// One run for many files; none: one run for each.
     pub batch: Option<FileBatch>,
 }

@@ -191,6 +191,7 @@ w.yaml:5:23: error[TS-0103]: without a pattern no file counts
   - file: { path: in, claim: keep, to: done }
   - file: { path: in, glob: "**/*.csv", to: in/done }
   - file: { path: ./in, to: in/ }
+  - file: { path: in, claim: keep, shared: true }
 "##,
         error: r##"w.yaml:4:30: error[TS-0102]: `claim: copy` needs `to`, the folder for the copies
 4 |   - file: { path: in, claim: copy }
@@ -206,7 +207,11 @@ w.yaml:6:45: error[TS-0110]: the trigger would find its own files there
 w.yaml:7:29: error[TS-0110]: the trigger would find its own files there
 7 |   - file: { path: ./in, to: in/ }
   |                             ^^^
-  = help: name a folder beside `path`, or leave it out with `exclude`"##,
+  = help: name a folder beside `path`, or leave it out with `exclude`
+w.yaml:8:36: error[TS-0110]: a file that stays can not be taken by one box only
+8 |   - file: { path: in, claim: keep, shared: true }
+  |                                    ^^^^^^
+  = help: claim: move"##,
     },
     Case {
         name: "batches_out_of_range",

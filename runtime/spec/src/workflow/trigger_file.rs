@@ -63,6 +63,9 @@ pub(crate) struct FileTriggerFile {
     pub(crate) claim: ClaimFile,
     /// The folder for `claim: move` and `claim: copy`, relative to the project or absolute; made when it is missing.
     pub(crate) to: Option<String>,
+    /// Whether several boxes watch this folder (a network share): each file is then taken by one of them. For `claim: move`.
+    #[serde(default)]
+    pub(crate) shared: bool,
     /// One run for many files: they are gathered and `trigger.files` lists them.
     pub(crate) batch: Option<BatchFile>,
 }

@@ -14,6 +14,7 @@ use super::{
     coverage::Polled,
     error::FileWatchError,
     host::{FileStat, LedgerState, WatchedFolder},
+    reserve::original,
 };
 
 /// One trigger's folder.
@@ -80,6 +81,11 @@ impl Folder {
 
     /// What a file at this path below the folder is to the trigger.
     pub fn verdict(&self, relative: &Path) -> Verdict {
+        if let Some(own) = &self.watched.shared_as
+            && let Some((_, tag)) = original(relative)
+        {
+            return if tag == own.as_str() { Verdict::Taken } else { Verdict::Other };
+        }
         if !self.patterns.is_match(relative) {
             Verdict::Other
         } else if self.excluded.is_match(relative) {
@@ -129,7 +135,9 @@ pub enum Verdict {
     Ours,
     /// `glob` takes it and `exclude` leaves it out.
     Excluded,
-    /// No pattern takes it.
+    /// This box has taken it, before other boxes that watch the folder could.
+    Taken,
+    /// No pattern takes it, or another box has.
     Other,
 }
 
@@ -174,8 +182,10 @@ mod tests {
                 existing: Existing::Run,
                 claim: Claim::Move,
                 batch: None,
+                shared: false,
             },
             folder: "/in".into(),
+            shared_as: None,
             to: None,
         })
     }

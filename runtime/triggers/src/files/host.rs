@@ -17,6 +17,8 @@ pub struct WatchedFolder {
     pub trigger: FileTrigger,
     /// The folder, absolute. It may be a symbolic link and it may be missing.
     pub folder: PathBuf,
+    /// Set when other boxes watch the folder, too (`shared`): a word of lower-case letters and digits that none of them has.
+    pub shared_as: Option<String>,
     /// Where claimed files go, absolute, for the claims that name a folder.
     pub to: Option<PathBuf>,
 }

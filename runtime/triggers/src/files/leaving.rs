@@ -29,7 +29,8 @@ impl Round {
             return self.deal_with(key, look);
         }
         let Some(root) = folder.root.clone() else { return };
-        match Spot::find(&root, &key.1) {
+        let held = self.held_path(key);
+        match Spot::find(&root, &held) {
             Ok(spot) => self.clear_away(key, look, relative, identity, &spot),
             // Somebody else removed the folder that held it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -75,12 +76,15 @@ impl Round {
     }
 
     fn not_claimed(&mut self, key: &Key, look: Look, relative: &str, identity: &str, decision: Decision) {
-        self.settle_without_run(key, look, relative, Some(identity.to_owned()), decision);
+        // Its run is accepted: it does not get its own name back, under which another box would take it.
+        self.tell(key, Some(look.stat), relative, Some(identity.to_owned()), decision);
+        self.deal_with(key, look);
     }
 
     /// Whether another trigger has yet to deal with the file.
     fn others_want(&mut self, key: &Key, look: Look) -> bool {
-        if self.folders.len() == 1 {
+        // Where boxes compete for a file, the triggers of one box do, too.
+        if self.folders.len() == 1 || self.folders[key.0].watched.shared_as.is_some() {
             return false;
         }
         let Some(path) = self.path_of(key) else { return false };

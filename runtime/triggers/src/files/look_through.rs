@@ -13,6 +13,7 @@ use super::{
     coverage::Coverage,
     folder::Verdict,
     host::{FolderNotice, SeenFile},
+    reserve::original,
     scan::{Oldest, walk},
     settling::Key,
     spot::Look,
@@ -44,6 +45,7 @@ impl Round {
                 self.scan(index, Path::new(""));
             }
         }
+        self.signals.renewed();
     }
 
     /// Looks through a folder or one of its sub-folders and enters what is new into the table.
@@ -105,6 +107,14 @@ impl Round {
         let mut excluded = Vec::new();
         let mut cover = Coverage::of(folder, &mut self.signals);
         let visit = |relative: PathBuf, look: Look, verdict: Verdict| {
+            if verdict == Verdict::Taken {
+                // Under way, or left behind by a crash.
+                let key: Key = (index, Arc::new(original(&relative).map(|(own, _)| own).unwrap_or_default()));
+                if !flying.contains_key(&key) && !memory.holds(&key, look, Some(epoch)) {
+                    table.finish(&key, now);
+                }
+                return Ok(());
+            }
             let key: Key = (index, Arc::new(relative));
             if verdict == Verdict::Excluded {
                 if !memory.holds(&key, look, Some(epoch)) && excluded.len() < MAX_TOLD {
@@ -156,7 +166,7 @@ impl Round {
         let mut batch = Vec::with_capacity(RECORD_BATCH);
         let mut refused = None;
         let visit = |relative: PathBuf, look: Look, verdict: Verdict| {
-            if verdict == Verdict::Excluded {
+            if verdict != Verdict::Ours {
                 return Ok(());
             }
             // A name that is not UTF-8 has no place in the ledger and is refused later in any case.

@@ -30,6 +30,7 @@ mod memory;
 mod pickup;
 mod place;
 mod presence;
+mod reserve;
 mod scan;
 pub mod settling;
 mod signals;

@@ -29,7 +29,11 @@ impl Round {
         let (key, observed) = (due.key.clone(), due.observed);
         let Some(root) = self.folders[key.0].root.clone() else { return };
         let path = Arc::clone(&key.1);
-        let spot = match Spot::find(&root, &path) {
+        let held = self.held_path(&key);
+        // What a crash left behind under this box's name comes before a new file of the same name.
+        let taken = self.folders[key.0].watched.shared_as.is_some()
+            && Spot::find(&root, &held).and_then(|spot| spot.look()).is_ok_and(|look| look.is_some());
+        let spot = match Spot::find(&root, if taken { &held } else { &path }) {
             Ok(spot) => spot,
             Err(error) => {
                 if error.kind() == io::ErrorKind::NotFound && !root.is_dir() {
@@ -55,6 +59,22 @@ impl Round {
         if !utf8 {
             return self.settle_without_run(&key, look, &relative, None, Decision::NameNotUtf8);
         }
+        let (spot, look) = match taken {
+            true => (spot, look),
+            false => match self.reserve(&key, &spot) {
+                Ok(true) => {
+                    let name = held.file_name().unwrap_or_default();
+                    // The change of its name is the only change, and ours.
+                    (Spot { name, ..spot }, look_at(&file).ok().flatten().unwrap_or(look))
+                }
+                // Another box has it.
+                Ok(false) => return,
+                Err(error) => {
+                    let decision = Decision::NotRemoved { error: error.to_string() };
+                    return self.settle_without_run(&key, look, &relative, None, decision);
+                }
+            },
+        };
         match self.known(&key, look, &relative, &spot) {
             Ok(true) => {}
             Ok(false) => self.read_and_fire(&key, look, relative, file, &spot),
@@ -83,6 +103,7 @@ impl Round {
         if to_do {
             self.clear_away(key, look, relative, &state.identity, spot);
         } else {
+            let look = self.give_back(key).unwrap_or(look);
             self.deal_with(key, look);
         }
     }
@@ -102,6 +123,7 @@ impl Round {
         if after != look.stat || artifact.size != look.stat.size {
             // Written to while it was read: what was read is worth nothing.
             let (settle, now) = (folder.settle(), self.now());
+            self.give_back(key);
             self.table.touch(key, after, settle, now);
             return self.judge(key);
         }
@@ -123,6 +145,7 @@ impl Round {
         if folder.batch.twin(&identity) {
             // Its twin's run is not on disk yet; after that the ledger will name it.
             let at = folder.batch.deadline().unwrap_or_default().max(self.now()).saturating_add(BUSY_DELAY);
+            self.give_back(key);
             return self.table.defer(key, at);
         }
         let file = FiredFile {
@@ -163,7 +186,10 @@ impl Round {
                 let decision = Decision::Refused { reason: reason.clone() };
                 self.settle_without_run(&key, look, &relative, Some(identity), decision);
             }
-            FireOutcome::Busy | FireOutcome::Duplicate { .. } => return self.table.defer(&key, now + BUSY_DELAY),
+            FireOutcome::Busy | FireOutcome::Duplicate { .. } => {
+                self.give_back(&key);
+                return self.table.defer(&key, now + BUSY_DELAY);
+            }
         }
         // What happened to the file meanwhile was put off until now.
         if let (Some(hint), Some(root)) = (hint, &self.folders[key.0].root) {
@@ -200,6 +226,7 @@ impl Round {
     }
 
     fn not_stored(&mut self, key: &Key, look: Look, relative: String, error: &io::Error) {
+        self.give_back(key);
         let now = self.now();
         let (mut count, mut retry_at) = self.failures;
         // What fails while others wait shares their wait: the trouble is the store's, not the file's.
@@ -221,6 +248,7 @@ impl Round {
     fn ledger_failed(&mut self, key: &Key, error: &io::Error) {
         let notice = FolderNotice::HostFailed { what: "asking the ledger about a file", error: error.to_string() };
         self.host.notice(&self.folders[key.0].watched.trigger_id, notice);
+        self.give_back(key);
         let at = self.now() + BUSY_DELAY;
         self.table.defer(key, at);
     }
@@ -235,6 +263,8 @@ impl Round {
         decision: Decision,
     ) {
         self.tell(key, Some(look.stat), relative, identity, decision);
+        // Looking like that it is remembered.
+        let look = self.give_back(key).unwrap_or(look);
         self.deal_with(key, look);
     }
 
@@ -260,7 +290,7 @@ impl Round {
         }
     }
 
-    fn tell(&self, key: &Key, stat: Option<FileStat>, relative: &str, identity: Option<String>, decision: Decision) {
+    pub(super) fn tell(&self, key: &Key, stat: Option<FileStat>, relative: &str, identity: Option<String>, decision: Decision) {
         self.host.decision(FileDecision {
             trigger_id: self.folders[key.0].watched.trigger_id.clone(),
             relative: relative.to_owned(),

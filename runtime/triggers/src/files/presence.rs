@@ -83,16 +83,6 @@ impl Round {
         }
     }
 
-    /// Events were lost: nothing that was known of the folders can be relied on, not even which of them are watched.
-    pub(super) fn distrust(&mut self) {
-        for folder in &mut self.folders {
-            if let Some(root) = &folder.root {
-                self.signals.uncover(root);
-            }
-            folder.scan_wanted = true;
-        }
-    }
-
     /// The operating system lost sight of a directory (of all for `None`): it is looked through at intervals until a
     /// watch works again.
     pub(super) fn poll_instead(&mut self, path: Option<&Path>, reason: &str) {

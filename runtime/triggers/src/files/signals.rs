@@ -24,6 +24,8 @@ pub struct Signals {
     inbox: Arc<Inbox>,
     folders: Result<RecommendedWatcher, String>,
     covered: BTreeSet<PathBuf>,
+    /// Watches that are being replaced: they go when the new ones are set, so that nothing comes in unseen between.
+    retired: Option<RecommendedWatcher>,
     /// Watches the nearest existing folders above missing ones; exists only while there are any.
     above: Option<RecommendedWatcher>,
 }
@@ -32,7 +34,7 @@ impl Signals {
     /// No watch yet. If the operating system gives none at all, every [`Signals::cover`] will say why.
     pub fn new(inbox: &Arc<Inbox>) -> Self {
         let folders = open(inbox).map_err(|error| reason(&error));
-        Self { inbox: Arc::clone(inbox), folders, covered: BTreeSet::new(), above: None }
+        Self { inbox: Arc::clone(inbox), folders, covered: BTreeSet::new(), retired: None, above: None }
     }
 
     /// Watches `folder`, which must be free of links, itself and not what is below it. From the return on, whatever comes
@@ -72,6 +74,20 @@ impl Signals {
         }
     }
 
+    /// Events were lost, and with them perhaps that a folder was replaced: all watches are to be set anew.
+    pub fn renew(&mut self) {
+        self.covered.clear();
+        let fresh = open(&self.inbox).map_err(|error| reason(&error));
+        if let Ok(old) = std::mem::replace(&mut self.folders, fresh) {
+            self.retired = Some(old);
+        }
+    }
+
+    /// The watches are set anew.
+    pub fn renewed(&mut self) {
+        self.retired = None;
+    }
+
     /// The watcher as a whole is broken: the next [`Signals::cover`] starts another one.
     pub fn start_over(&mut self, reason: &str) {
         self.covered.clear();
@@ -109,7 +125,7 @@ fn open(inbox: &Arc<Inbox>) -> notify::Result<RecommendedWatcher> {
 
 fn receive(inbox: &Inbox, event: notify::Result<Event>) {
     match event {
-        Ok(event) if event.need_rescan() => inbox.rescan(),
+        Ok(event) if event.need_rescan() => inbox.lost(),
         Ok(event) => {
             let hint = hint(event.kind);
             if let (Some(hint), Some(path)) = (hint, event.paths.into_iter().next()) {
@@ -183,7 +199,8 @@ mod tests {
     fn lost_events_ask_for_a_look_through_everything() {
         let inbox = Inbox::default();
         receive(&inbox, Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)));
-        assert!(inbox.take(Some(Duration::ZERO)).rescan);
+        let batch = inbox.take(Some(Duration::ZERO));
+        assert!(batch.rescan && batch.lost);
     }
 
     #[test]
@@ -207,7 +224,7 @@ mod tests {
         loop {
             let batch = inbox.take(Some(Duration::from_secs(60)));
             hinted += batch.hints.len();
-            if batch.rescan {
+            if batch.lost {
                 break;
             }
             assert!(std::time::Instant::now() < end, "no overflow after {hinted} hints");

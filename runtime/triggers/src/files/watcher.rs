@@ -230,8 +230,11 @@ impl Round {
         for (path, reason) in batch.broken {
             self.poll_instead(path.as_deref(), &reason);
         }
+        if batch.lost {
+            self.signals.renew();
+        }
         if batch.rescan {
-            self.distrust();
+            self.folders.iter_mut().for_each(|folder| folder.scan_wanted = true);
         }
         let now = self.now();
         let mut appeared = false;
@@ -300,7 +303,7 @@ impl Round {
         let verdict = folder.verdict(&relative);
         // Only a move tells nothing about what was moved.
         let may_be_directory = matches!(hint, Hint::Directory | Hint::Finished) && folder.reaches_below(&relative);
-        if verdict == Verdict::Other && !may_be_directory {
+        if matches!(verdict, Verdict::Other | Verdict::Taken) && !may_be_directory {
             return false;
         }
         let key: Key = (index, Arc::new(relative));
@@ -314,13 +317,16 @@ impl Round {
         let metadata = if hint == Hint::Gone { None } else { std::fs::symlink_metadata(path).ok() };
         let Some(metadata) = metadata else {
             self.table.forget(&key);
-            self.memory.drop(&key);
+            // In a shared folder a name goes when this box takes the file, too.
+            if self.folders[index].watched.shared_as.is_none() {
+                self.memory.drop(&key);
+            }
             return false;
         };
         if metadata.is_dir() {
             return may_be_directory;
         }
-        let Some(look) = Look::of(&metadata).filter(|_| verdict != Verdict::Other) else { return false };
+        let Some(look) = Look::of(&metadata).filter(|_| !matches!(verdict, Verdict::Other | Verdict::Taken)) else { return false };
         if self.memory.holds(&key, look, None) {
             return false;
         }

@@ -272,6 +272,7 @@ impl Inbox {
             identity: Identity::Content,
             existing: Existing::Run,
             claim: Claim::Move,
+            shared: false,
             batch: None,
         };
         Self { base, folder, trigger }
@@ -339,6 +340,7 @@ impl Inbox {
             workflow: "w".into(),
             trigger: self.trigger.clone(),
             folder: self.folder.clone(),
+            shared_as: None,
             to: match &self.trigger.claim {
                 Claim::MoveTo(to) | Claim::CopyTo(to) => Some(self.base.path().join(to)),
                 Claim::Move | Claim::Keep => None,

@@ -31,6 +31,10 @@ pub(super) fn check(file: FileTriggerFile, position: &str, checker: &mut Checker
         checker.at("TS-0103", &path("settle"), "at most 1d", None);
     }
     let claim = claim(&file.path, (file.claim, file.to), (&globs, &exclude), position, checker);
+    if file.shared && !claim.takes_away() {
+        let help = Some("claim: move".to_owned());
+        checker.at_key("TS-0110", &path("shared"), "a file that stays can not be taken by one box only", help);
+    }
     let batch = file.batch.map(|batch| self::batch(&batch, position, checker));
     FileTrigger {
         path: file.path,
@@ -42,6 +46,7 @@ pub(super) fn check(file: FileTriggerFile, position: &str, checker: &mut Checker
         identity: file.identity,
         existing: file.existing,
         claim,
+        shared: file.shared,
         batch,
     }
 }
