@@ -107,7 +107,8 @@ fn follow<'p>(
         way.push((at, trigger));
         if let Some(start) = way.iter().position(|(workflow, _)| *workflow == next) {
             // The end of the one starts the other: the way of the runs is the way back.
-            let mut names: Vec<&str> = way[start..].iter().map(|(workflow, _)| plans[*workflow].name.as_str()).collect();
+            let mut names: Vec<&str> =
+                way[start..].iter().map(|(workflow, _)| plans[*workflow].name.as_str()).collect();
             names.push(&plans[next].name);
             names.reverse();
             let message = format!("workflows start each other without end: {}", names.join(" -> "));

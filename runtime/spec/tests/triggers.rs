@@ -23,7 +23,9 @@ fn only(triggers: &str) -> TriggerKind {
 }
 
 fn file(keys: &str) -> trackside_spec::FileTrigger {
-    let TriggerKind::File(file) = only(&format!("  - file: {{ path: inbox, {keys} }}")) else { panic!("a file trigger") };
+    let TriggerKind::File(file) = only(&format!("  - file: {{ path: inbox, {keys} }}")) else {
+        panic!("a file trigger")
+    };
     file
 }
 
@@ -140,7 +142,8 @@ fn triggers_that_do_not_fit_their_project_are_told_with_what_would() {
     ];
     let plans: Vec<&Plan> = plans.iter().collect();
     let config =
-        load_node_config("t.toml", "[secrets.hook]\nfile = \"x\"\nreveal = true\n[mqtt.plant]\nhost = \"m\"\n").unwrap();
+        load_node_config("t.toml", "[secrets.hook]\nfile = \"x\"\nreveal = true\n[mqtt.plant]\nhost = \"m\"\n")
+            .unwrap();
     let told: Vec<String> = check_triggers(&plans, &config).iter().map(ToString::to_string).collect();
     assert_eq!(
         told,

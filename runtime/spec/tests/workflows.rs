@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 use trackside_spec::{
-    Action, Claim, CronTimes, Digest, Existing, FinallyOn, Identity, Jitter, Misfire, NodeConfig, ParamKind, Plan, Scope,
-    StepIndex, TriggerKind,
+    Action, Claim, CronTimes, Digest, Existing, FinallyOn, Identity, Jitter, Misfire, NodeConfig, ParamKind, Plan,
+    Scope, StepIndex, TriggerKind,
     config::{Durability, EngineChoice, LogLevel},
     load_node_config, load_workflow, node_schema, parse_param, reference_markdown, scaffold_workflow, workflow_schema,
 };
@@ -90,7 +90,10 @@ fn triggers_keep_their_place_in_their_id() {
     let ids: Vec<&str> = plan.triggers.iter().map(|trigger| trigger.id.as_str()).collect();
     assert_eq!(ids, ["pump-watch/file-0", "pump-watch/cron-1"]);
     let TriggerKind::File(file) = &plan.triggers[0].kind else { panic!("a file trigger") };
-    assert_eq!((file.path.as_str(), file.globs.as_slice(), file.settle.as_millis()), ("inbox", &["**/*.csv".to_owned()][..], 500));
+    assert_eq!(
+        (file.path.as_str(), file.globs.as_slice(), file.settle.as_millis()),
+        ("inbox", &["**/*.csv".to_owned()][..], 500)
+    );
     assert_eq!((file.identity, file.existing, &file.claim), (Identity::Stat, Existing::Ignore, &Claim::Keep));
     let TriggerKind::Cron(cron) = &plan.triggers[1].kind else { panic!("a cron trigger") };
     let times = CronTimes::Schedule { text: "30 2 * * *".into(), timezone: "Europe/Paris".into() };

@@ -42,8 +42,10 @@ pub(crate) fn decide(txn: &Transaction<'_>, row: &DecisionRow) -> rusqlite::Resu
 }
 
 pub(crate) fn queue(txn: &Transaction<'_>, trigger: &str, logical_ms: i64, missed: u32) -> rusqlite::Result<()> {
-    txn.prepare_cached("INSERT INTO cron_queue (trigger, logical_ms, missed) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-        .execute(params![trigger, logical_ms, missed])?;
+    txn.prepare_cached(
+        "INSERT INTO cron_queue (trigger, logical_ms, missed) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![trigger, logical_ms, missed])?;
     Ok(())
 }
 

@@ -13,8 +13,8 @@ use std::{
 use trackside_engine::{RunEnd, RunId};
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::{
-    ArtifactProblem, Artifacts, CommitReport, Committer, DECISIONS_KEPT, DecisionRow, Durability, Ended, NewRun, Reader, RunFilter, Store,
-    StoreError, Txn, Write,
+    ArtifactProblem, Artifacts, CommitReport, Committer, DECISIONS_KEPT, DecisionRow, Durability, Ended, NewRun,
+    Reader, RunFilter, Store, StoreError, Txn, Write,
 };
 
 fn plan(name: &str) -> Arc<Plan> {

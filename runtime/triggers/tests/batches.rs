@@ -22,11 +22,10 @@ fn a_full_batch_is_one_run_for_all_its_files() {
     let fires = host.whole_fires();
     assert_eq!(fires.len(), 2);
     assert!(fires.iter().all(|fire| fire.batch));
-    assert_eq!((names(&fires[0].files), names(&fires[1].files)), (vec!["a".into(), "b".into(), "c".into()], vec![
-        "d".into(),
-        "e".into(),
-        "f".into()
-    ]));
+    assert_eq!(
+        (names(&fires[0].files), names(&fires[1].files)),
+        (vec!["a".into(), "b".into(), "c".into()], vec!["d".into(), "e".into(), "f".into()])
+    );
     // The last one waits for company.
     assert!(exists(&inbox.path("g")) && !exists(&inbox.path("a")));
 }

@@ -142,11 +142,11 @@ fn a_board_that_boots_in_1970_starts_nothing_before_it_knows_the_time() {
 
 #[test]
 fn a_board_that_ran_before_and_boots_in_1970_makes_up_as_after_any_downtime() {
-    for (misfire, expected) in
-        [(Misfire::Latest, vec![60, 360, 420]), (Misfire::All, vec![60, 120, 180, 240, 300, 360, 420]), (Misfire::Skip, vec![
-            60, 420,
-        ])]
-    {
+    for (misfire, expected) in [
+        (Misfire::Latest, vec![60, 360, 420]),
+        (Misfire::All, vec![60, 120, 180, 240, 300, 360, 420]),
+        (Misfire::Skip, vec![60, 420]),
+    ] {
         let mut node = Node::new(SUNDAY + MINUTE, schedule("@hourly", misfire));
         node.pass(HOUR);
         // The power is off from 7:01 to 12:10.

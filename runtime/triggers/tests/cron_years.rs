@@ -123,9 +123,8 @@ fn wall(zone: Tz) -> Vec<i64> {
 
 fn vixie(expression: &Expression, wall: &[i64], calendar: &(i64, Vec<Day>)) -> Vec<i64> {
     let days: Vec<bool> = calendar.1.iter().map(|day| expression.day(day)).collect();
-    let matches = |minute: i64| {
-        expression.time(minute) && days[usize::try_from(minute.div_euclid(1440) - calendar.0).unwrap()]
-    };
+    let matches =
+        |minute: i64| expression.time(minute) && days[usize::try_from(minute.div_euclid(1440) - calendar.0).unwrap()];
     let mut runs = Vec::new();
     let mut virtual_minute = wall[0];
     for (index, now) in wall.iter().enumerate() {
@@ -217,7 +216,10 @@ fn five_years_in_twelve_zones_run_when_cronsim_says_but_for_the_differences_list
             different.entry(parts[1].to_owned()).or_default().insert(format!("{} {local} {who}", parts[0]));
         }
     }
-    println!("cron: {compared} runs compared with cronsim, {} differ", different.values().map(BTreeSet::len).sum::<usize>());
+    println!(
+        "cron: {compared} runs compared with cronsim, {} differ",
+        different.values().map(BTreeSet::len).sum::<usize>()
+    );
     for (text, times) in &different {
         println!("  {text}: {} times, such as {:?}", times.len(), times.iter().take(4).collect::<Vec<_>>());
     }

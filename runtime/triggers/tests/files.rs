@@ -439,6 +439,36 @@ fn two_triggers_on_one_tree_each_get_their_files() {
 }
 
 #[test]
+fn a_folder_that_was_replaced_while_events_were_lost_is_watched_again() {
+    let (inbox, host) = (Inbox::new().glob("**/*.csv").settle(300), Host::new());
+    fs::create_dir(inbox.path("sub")).unwrap();
+    let (enter, entered) = std::sync::mpsc::channel();
+    let (leave, left) = std::sync::mpsc::channel::<()>();
+    *host.after_read.lock().unwrap() = Some(Box::new(move |name| {
+        if name == "gate.csv" {
+            enter.send(()).unwrap();
+            left.recv().unwrap();
+        }
+    }));
+    let _watcher = inbox.start(&host);
+    inbox.move_in("gate.csv", "gate");
+    entered.recv().unwrap();
+    // Nobody takes hints now: more paths than are remembered, and after them the one that matters.
+    for number in 0..20_000 {
+        fs::write(inbox.path(&number.to_string()), "").unwrap();
+        fs::remove_file(inbox.path(&number.to_string())).unwrap();
+    }
+    fs::remove_dir(inbox.path("sub")).unwrap();
+    fs::create_dir(inbox.path("sub")).unwrap();
+    leave.send(()).unwrap();
+    fence(&inbox, &host, "fence.csv");
+    inbox.move_in("sub/a.csv", "a");
+    host.wait_for("the file in the new folder", |told| {
+        support::fires(told).iter().any(|fire| fire.relative == "sub/a.csv")
+    });
+}
+
+#[test]
 fn reading_the_watched_files_wakes_nobody() {
     let (inbox, host) = (Inbox::new().keep(), Host::new());
     let _watcher = inbox.start(&host);

@@ -21,7 +21,8 @@ use std::{
 use support::Inbox;
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_triggers::files::{
-    FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FileWatcher, FolderNotice, LedgerState, SeenFile,
+    FileDecision, FileFire, FileHost, FileStat, FileWatcher, FireOutcome, FireReply, FolderNotice, LedgerState,
+    SeenFile,
 };
 
 /// Remembers eight bytes for a file, so that what grows is the watcher.

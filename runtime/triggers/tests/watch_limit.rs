@@ -40,8 +40,7 @@ fn in_namespace() {
     for name in ["a", "b", "c", "d", "e", "f/deep/deeper"] {
         fs::create_dir_all(inbox.path(name)).unwrap();
     }
-    let _watcher =
-        FileWatcher::start(vec![inbox.watched("w/file-0")], Arc::clone(&host) as Arc<dyn FileHost>).unwrap();
+    let _watcher = FileWatcher::start(vec![inbox.watched("w/file-0")], Arc::clone(&host) as Arc<dyn FileHost>).unwrap();
     host.wait_scanned();
     let polling = |told: &[Told]| {
         let reason = |told: &Told| match told {

@@ -273,14 +273,14 @@ impl CronTable {
         let row = self.rows.get_mut(trigger_id)?;
         row.lane.live = live;
         row.lane.queue = queue.into_iter().collect();
-        row.from_queue()
+        row.start_waiting()
     }
 
     /// A run of the trigger has ended or could not start. Gives the run that waited for that.
     pub fn ended(&mut self, trigger_id: &str) -> Option<CronFire> {
         let row = self.rows.get_mut(trigger_id)?;
         row.lane.live = row.lane.live.saturating_sub(1);
-        row.from_queue()
+        row.start_waiting()
     }
 }
 
@@ -289,7 +289,7 @@ impl Row {
         self.next.map(|next| next.saturating_add(self.entry.offset_ms))
     }
 
-    fn from_queue(&mut self) -> Option<CronFire> {
+    fn start_waiting(&mut self) -> Option<CronFire> {
         let Tick { logical_ms, missed } = self.lane.next()?;
         let trigger_id = self.entry.trigger_id.clone();
         Some(CronFire { trigger_id, logical_ms, missed, cancel_previous: false, from_queue: true })

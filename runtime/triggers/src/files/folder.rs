@@ -198,7 +198,10 @@ mod tests {
     fn one_of_several_patterns_is_enough_and_one_exclusion_too() {
         let folder = some(&["*.csv", "deep/*/x.json"], &["~*", "deep/tmp/**", "**/.git/**"]).unwrap();
         let verdict = |path: &str| folder.verdict(Path::new(path));
-        assert_eq!((verdict("a.csv"), verdict("deep/a/x.json"), verdict("a.json")), (Verdict::Ours, Verdict::Ours, Verdict::Other));
+        assert_eq!(
+            (verdict("a.csv"), verdict("deep/a/x.json"), verdict("a.json")),
+            (Verdict::Ours, Verdict::Ours, Verdict::Other)
+        );
         assert_eq!((verdict("~a.csv"), verdict("deep/tmp/x.json")), (Verdict::Excluded, Verdict::Excluded));
         assert!(folder.reaches_below(Path::new("deep/a")) && !folder.reaches_below(Path::new("deep/a/b")));
         assert!(!folder.reaches_below(Path::new("deep/tmp")));

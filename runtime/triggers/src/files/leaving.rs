@@ -37,7 +37,9 @@ impl Round {
                 self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
                 self.release(key);
             }
-            Err(error) => self.not_claimed(key, look, relative, identity, Decision::NotRemoved { error: error.to_string() }),
+            Err(error) => {
+                self.not_claimed(key, look, relative, identity, Decision::NotRemoved { error: error.to_string() })
+            }
         }
     }
 
@@ -90,7 +92,9 @@ impl Round {
         let Some(path) = self.path_of(key) else { return false };
         (0..self.folders.len()).filter(|index| *index != key.0).any(|index| {
             let folder = &self.folders[index];
-            let Some(relative) = folder.root.as_ref().and_then(|root| path.strip_prefix(root).ok()) else { return false };
+            let Some(relative) = folder.root.as_ref().and_then(|root| path.strip_prefix(root).ok()) else {
+                return false;
+            };
             let ours = folder.matches(relative)
                 && relative.parent().is_none_or(|above| above.as_os_str().is_empty() || folder.reaches_below(above));
             ours && !self.memory.holds(&(index, relative.to_owned().into()), look, None)

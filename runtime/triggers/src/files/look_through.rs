@@ -89,7 +89,7 @@ impl Round {
             self.memory.sweep(index, self.epoch);
         }
         if first && let Err(error) = self.host.scanned(&trigger_id) {
-            return self.host_failed(index, "recording that a trigger is known", &error);
+            self.host_failed(index, "recording that a trigger is known", &error);
         }
     }
 
@@ -131,9 +131,16 @@ impl Round {
             }
             Ok(())
         };
-        let walked = walk(folder, root, start, |path| cover.enter(root, path), visit, |path, error| {
-            note(failed, path, &error);
-        });
+        let walked = walk(
+            folder,
+            root,
+            start,
+            |path| cover.enter(root, path),
+            visit,
+            |path, error| {
+                note(failed, path, &error);
+            },
+        );
         let coverage = cover.done();
         let (remote, settle) = (folder.remote, folder.settle());
         self.note_coverage(index, root, coverage);
@@ -180,9 +187,16 @@ impl Round {
             }
             Ok(())
         };
-        let walked = walk(folder, root, Path::new(""), |path| cover.enter(root, path), visit, |path, error| {
-            note(failed, path, &error);
-        });
+        let walked = walk(
+            folder,
+            root,
+            Path::new(""),
+            |path| cover.enter(root, path),
+            visit,
+            |path, error| {
+                note(failed, path, &error);
+            },
+        );
         let recorded = match (walked, refused) {
             (Err(error), Some(())) => Err(Walked::Host(error)),
             (Err(error), None) => Err(Walked::Folder(error)),

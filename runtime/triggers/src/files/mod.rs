@@ -39,8 +39,8 @@ pub mod watcher;
 
 pub use error::FileWatchError;
 pub use host::{
-    Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState, SeenFile,
-    WatchedFolder,
+    Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
+    SeenFile, WatchedFolder,
 };
 pub use media::media_type;
 pub use settling::{Due, Settling};

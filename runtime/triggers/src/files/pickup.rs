@@ -11,7 +11,7 @@ use trackside_spec::{Claim, Identity};
 
 use super::{
     folder::Folder,
-    host::{Decision, FileDecision, FileStat, FiredFile, FireOutcome, FolderNotice, LedgerState},
+    host::{Decision, FileDecision, FileStat, FireOutcome, FiredFile, FolderNotice, LedgerState},
     media::media_type,
     settling::{Due, Key},
     spot::{self, Look, Spot, look_at},
@@ -290,7 +290,14 @@ impl Round {
         }
     }
 
-    pub(super) fn tell(&self, key: &Key, stat: Option<FileStat>, relative: &str, identity: Option<String>, decision: Decision) {
+    pub(super) fn tell(
+        &self,
+        key: &Key,
+        stat: Option<FileStat>,
+        relative: &str,
+        identity: Option<String>,
+        decision: Decision,
+    ) {
         self.host.decision(FileDecision {
             trigger_id: self.folders[key.0].watched.trigger_id.clone(),
             relative: relative.to_owned(),

@@ -66,7 +66,9 @@ pub fn copy_to(spot: &Spot<'_>, stat: FileStat, to: &Path) -> io::Result<bool> {
             Err(rustix::io::Errno::EXIST) if same(&temporary.path, &target)? => return Ok(true),
             Err(rustix::io::Errno::EXIST) => {}
             // No hard links there.
-            Err(rustix::io::Errno::PERM | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::MLINK) if !target.exists() => {
+            Err(rustix::io::Errno::PERM | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::MLINK)
+                if !target.exists() =>
+            {
                 fs::rename(&temporary.path, &target)?;
                 return Ok(true);
             }

@@ -55,7 +55,14 @@ impl Settling {
     /// An empty table for at most `capacity` files.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, pending: HashMap::new(), queue: BTreeMap::new(), arrivals: 0, overflow: false, late: Vec::new() }
+        Self {
+            capacity,
+            pending: HashMap::new(),
+            queue: BTreeMap::new(),
+            arrivals: 0,
+            overflow: false,
+            late: Vec::new(),
+        }
     }
 
     /// The file was written or seen and looks like `stat`: its wait of `settle` begins now.

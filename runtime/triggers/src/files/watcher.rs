@@ -326,7 +326,9 @@ impl Round {
         if metadata.is_dir() {
             return may_be_directory;
         }
-        let Some(look) = Look::of(&metadata).filter(|_| !matches!(verdict, Verdict::Other | Verdict::Taken)) else { return false };
+        let Some(look) = Look::of(&metadata).filter(|_| !matches!(verdict, Verdict::Other | Verdict::Taken)) else {
+            return false;
+        };
         if self.memory.holds(&key, look, None) {
             return false;
         }

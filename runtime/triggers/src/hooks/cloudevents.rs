@@ -310,7 +310,10 @@ mod tests {
         assert_eq!(event.attributes["subject"], json!("Euro € 😀"));
         assert_eq!(event.attributes["datacontenttype"], json!("application/json"));
         assert_eq!(event.data, Some(EventData::Json(json!({ "a": 1 }))));
-        assert_eq!(binary(&[("content-type", "text/csv")], b"a,b").unwrap().data, Some(EventData::Bytes(b"a,b".to_vec())));
+        assert_eq!(
+            binary(&[("content-type", "text/csv")], b"a,b").unwrap().data,
+            Some(EventData::Bytes(b"a,b".to_vec()))
+        );
         assert_eq!(binary(&[], b"").unwrap().data, None);
         assert_eq!(binary(&[("content-type", "application/json")], b"{").unwrap_err().code(), "TS-0442");
     }
@@ -331,7 +334,9 @@ mod tests {
         assert!(without(&|event| event["time"] = "yesterday".into()).contains("RFC 3339"));
         assert!(without(&|event| drop(event.insert("Bad-Name".into(), "x".into()))).contains("lower-case"));
         assert!(without(&|event| drop(event.insert("list".into(), json!([1])))).contains("neither a text"));
-        assert!(without(&|event| drop(event.insert("data_base64".into(), "AA==".into()))).contains("exclude each other"));
+        assert!(
+            without(&|event| drop(event.insert("data_base64".into(), "AA==".into()))).contains("exclude each other")
+        );
         assert!(without(&|event| drop(event.insert("subject".into(), "x".repeat(5000).into()))).contains("4096"));
         assert!(binary(&[("ce-x", "%4")], b"").is_err() && binary(&[("ce-x", "%FF")], b"").is_err());
         assert_eq!(read(&[("content-type", STRUCTURED)], "[".repeat(10_000).as_bytes()).unwrap_err().code(), "TS-0442");

@@ -17,8 +17,8 @@ use sha2::Digest as _;
 use tempfile::TempDir;
 use trackside_spec::{ArtifactRef, Claim, Digest, Existing, FileBatch, FileTrigger, Identity};
 use trackside_triggers::files::{
-    FileDecision, FileFire, FileHost, FileStat, FileWatcher, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
-    SeenFile, WatchedFolder,
+    FileDecision, FileFire, FileHost, FileStat, FileWatcher, FireOutcome, FireReply, FiredFile, FolderNotice,
+    LedgerState, SeenFile, WatchedFolder,
 };
 
 /// Long enough for a busy machine; only a failing test waits for so long.

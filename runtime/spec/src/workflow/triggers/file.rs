@@ -127,7 +127,8 @@ fn watches(folder: &str, globs: &[String], exclude: &[String], to: &str) -> bool
         folder.is_some_and(|folder| folder.compile_matcher().is_match(&below))
     });
     let depth = if below.is_empty() { 0 } else { below.matches('/').count() + 1 };
-    !left_out && globs.iter().any(|glob| glob.contains("**") || glob.contains('[') || glob.matches('/').count() == depth)
+    !left_out
+        && globs.iter().any(|glob| glob.contains("**") || glob.contains('[') || glob.matches('/').count() == depth)
 }
 
 fn batch(batch: &BatchFile, position: &str, checker: &mut Checker<'_, '_>) -> FileBatch {
