@@ -117,8 +117,8 @@ impl Round {
             }
             let key: Key = (index, Arc::new(relative));
             if verdict == Verdict::Excluded {
-                if !memory.holds(&key, look, Some(epoch)) && excluded.len() < MAX_TOLD {
-                    excluded.push((key, look));
+                if !memory.holds(&key, Look::EXCLUDED, Some(epoch)) && excluded.len() < MAX_TOLD {
+                    excluded.push((key, look.stat));
                 }
                 return Ok(());
             }
@@ -145,7 +145,10 @@ impl Round {
         let (remote, settle) = (folder.remote, folder.settle());
         self.note_coverage(index, root, coverage);
         walked.map_err(Walked::Folder)?;
-        excluded.iter().for_each(|(key, look)| self.tell_excluded(key, *look));
+        for (key, stat) in &excluded {
+            self.table.forget(key);
+            self.tell_excluded(key, Some(*stat));
+        }
         self.note_backlog(index, oldest.dropped());
         let table = &mut self.table;
         // A file that nobody has touched for the settle time has settled. Its change time cannot be set by hand; but it is

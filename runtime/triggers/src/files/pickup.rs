@@ -10,7 +10,7 @@ use std::{
 use trackside_spec::{Claim, Identity};
 
 use super::{
-    folder::Folder,
+    folder::{Folder, Verdict},
     host::{Decision, FileDecision, FileStat, FireOutcome, FiredFile, FolderNotice, LedgerState},
     media::media_type,
     settling::{Due, Key},
@@ -29,6 +29,12 @@ impl Round {
         let (key, observed) = (due.key.clone(), due.observed);
         let Some(root) = self.folders[key.0].root.clone() else { return };
         let path = Arc::clone(&key.1);
+        if self.folders[key.0].verdict(&path) == Verdict::Excluded {
+            if Spot::find(&root, &path).and_then(|spot| spot.look()).is_ok_and(|look| look.is_some()) {
+                self.tell_excluded(&key, observed);
+            }
+            return;
+        }
         let held = self.held_path(&key);
         // What a crash left behind under this box's name comes before a new file of the same name.
         let taken = self.folders[key.0].watched.shared_as.is_some()
@@ -268,10 +274,11 @@ impl Round {
         self.deal_with(key, look);
     }
 
-    /// A file that `exclude` leaves out was seen; that is told once for each state of it.
-    pub(super) fn tell_excluded(&mut self, key: &Key, look: Look) {
+    /// A file that `exclude` leaves out is there; that is told once, however often it is written to.
+    pub(super) fn tell_excluded(&mut self, key: &Key, stat: Option<FileStat>) {
         let (relative, _) = spot::text(&key.1);
-        self.settle_without_run(key, look, &relative, None, Decision::Excluded);
+        self.tell(key, stat, &relative, None, Decision::Excluded);
+        self.memory.keep(key, Look::EXCLUDED, self.epoch);
     }
 
     /// Whether the file has changed for too long; it is told at the end of the round.

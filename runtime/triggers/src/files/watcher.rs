@@ -38,6 +38,9 @@ pub const POLL_PERIOD: Duration = Duration::from_secs(5);
 /// How often a missing folder is looked for besides when something appears above it: mounting raises no event there.
 pub const MISSING_PERIOD: Duration = Duration::from_secs(30);
 
+/// How long a file that `exclude` leaves out must stand still before that is told.
+const EXCLUDED_STAYS: Duration = Duration::from_secs(1);
+
 /// Files picked up between two looks into the inbox.
 const ROUND: usize = 64;
 
@@ -329,14 +332,17 @@ impl Round {
         let Some(look) = Look::of(&metadata).filter(|_| !matches!(verdict, Verdict::Other | Verdict::Taken)) else {
             return false;
         };
+        let (settle, now) = (self.folders[index].settle(), self.now());
+        if verdict == Verdict::Excluded {
+            // Told when it stays: a temporary name that is given up at once is worth no row.
+            if !self.memory.holds(&key, Look::EXCLUDED, None) {
+                self.table.touch(&key, look.stat, settle.max(EXCLUDED_STAYS), now);
+            }
+            return false;
+        }
         if self.memory.holds(&key, look, None) {
             return false;
         }
-        if verdict == Verdict::Excluded {
-            self.tell_excluded(&key, look);
-            return false;
-        }
-        let (settle, now) = (self.folders[index].settle(), self.now());
         match hint {
             Hint::Finished => self.table.finish(&key, now),
             Hint::Stirred => self.table.sight(&key, look.stat, settle, now),
