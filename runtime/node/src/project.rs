@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use trackside_spec::{NodeConfig, Plan, SpecError, load_node_config, load_workflow};
+use trackside_spec::{NodeConfig, Plan, SpecError, TriggerProblem, check_triggers, load_node_config, load_workflow};
 
 /// Why a project can not be opened at all. A broken workflow is no such reason: it is told and the rest runs.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,9 @@ pub enum WorkflowReason {
         /// The other file.
         other: PathBuf,
     },
+    /// A trigger that does not fit the rest of the project. The workflow runs all the same; that trigger starts nothing.
+    #[error("{0}")]
+    Trigger(TriggerProblem),
     /// A schedule that no calendar knows.
     #[error("{0}")]
     Schedule(String),
@@ -143,6 +146,11 @@ impl Project {
                 },
                 Err(reason) => self.problems.push(WorkflowProblem { file, reason }),
             }
+        }
+        let plans: Vec<&Plan> = self.workflows.values().map(Arc::as_ref).collect();
+        for problem in check_triggers(&plans, &self.config) {
+            let file = origins.get(&problem.workflow).cloned().unwrap_or_default();
+            self.problems.push(WorkflowProblem { file, reason: WorkflowReason::Trigger(problem) });
         }
         Ok(())
     }
