@@ -1,10 +1,19 @@
-//! `cargo bench`: the rooms one by one (Criterion), then the whole box (`trackside bench`), then sizes.
+//! `cargo bench`: the rooms one by one (Criterion), then what plugins cost, then the whole box (`trackside bench`) and
+//! sizes. `cargo bench -- NAME` runs a part alone: a bench by its name, or one of calls, streams, stops, memory,
+//! languages, box.
 //!
 //! Compare ratios within one run: these figures depend on the machine and on what else it does.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can not be set up has nothing to say")]
 
+mod calls;
+mod host;
+mod languages;
+mod memory;
+mod report;
 mod rooms;
+mod stops;
+mod streams;
 
 use std::{fs, path::Path, process::Command};
 
@@ -19,11 +28,24 @@ fn main() {
     rooms::store(&mut criterion);
     rooms::artifacts(&mut criterion);
     rooms::sandbox(&mut criterion);
-    rooms::inference(&mut criterion);
+    calls::criterion(&mut criterion);
+    // Finding the engines takes time and tells what is missing.
+    if report::is_wanted("inference") || report::filters().any(|filter| filter.starts_with("inference/")) {
+        rooms::inference(&mut criterion);
+    }
     criterion.final_summary();
-    // `cargo bench -- FILTER` is after one of the above.
-    if std::env::args().skip(1).all(|argument| argument.starts_with('-')) {
-        whole_box(Path::new(env!("CARGO_BIN_EXE_trackside")));
+    let parts: [(&str, fn()); 6] = [
+        ("calls", calls::table),
+        ("streams", streams::run),
+        ("stops", stops::run),
+        ("memory", memory::run),
+        ("languages", languages::run),
+        ("box", || whole_box(Path::new(env!("CARGO_BIN_EXE_trackside")))),
+    ];
+    for (name, part) in parts {
+        if report::is_wanted(name) {
+            part();
+        }
     }
 }
 

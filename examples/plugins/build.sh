@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the examples into dist/LANG.wasm with toolchains from the package registries (apt, PyPI, npm).
+# Builds the examples into dist/LANG.wasm with toolchains from the package registries (apt, PyPI, npm), and with the same
+# toolchains what `trackside plugin new` makes in each language, which must pass its own cases.
 #
 #   build.sh [LANG..]     all languages, or these
 #
@@ -96,8 +97,23 @@ tools_rust() {
     export CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS
 }
 
+# What a reader of the language's page does.
+template() {
+    local language=$1 project=$tools/template-$1/my-step
+    rm -rf "$tools/template-$language"
+    mkdir -p "$tools/template-$language"
+    (cd "$tools/template-$language" && "$trackside" plugin new my-step --lang "$language")
+    [ ! -e "$project/package.json" ] || ln -s "$tools/npm/node_modules" "$project/node_modules"
+    if [ "$language" = rust ]; then
+        mkdir -p "$tools/rust-template"
+        ln -s "$tools/rust-template" "$project/target"
+    fi
+    "$trackside" plugin build "$project"
+    "$trackside" plugin test --dir "$project"
+}
+
 one() {
-    local language=$1 log=$tools/log/$1.log began=$SECONDS ready
+    local language=$1 log=$tools/log/$1.log began=$SECONDS ready built
     # A shell of its own, so that one language's environment is not another's. Neither it nor this function may stand
     # in a condition: `set -e` would not hold there.
     set +e
@@ -108,6 +124,8 @@ one() {
         "$trackside" plugin build "$here/$language"
         cp "$here/$language/dist/line-stats.wasm" "$here/dist/.$language.wasm"
         mv "$here/dist/.$language.wasm" "$here/dist/$language.wasm"
+        echo "$SECONDS" >"$tools/log/$language.built"
+        [ "$language" = command ] || template "$language"
     ) >"$log" 2>&1
     local status=$?
     set -e
@@ -117,9 +135,10 @@ one() {
         failed=1
         return 0
     fi
-    ready=$(cat "$tools/log/$language.ready")
-    printf '%-15s %6d kB   tools %4d s   build %4d s\n' "$language" \
-        "$(($(stat -c %s "$here/dist/$language.wasm") / 1000))" "$((ready - began))" "$((SECONDS - ready))"
+    ready=$(cat "$tools/log/$language.ready") built=$(cat "$tools/log/$language.built")
+    printf '%-15s %6d kB   tools %4d s   build %4d s   template %4d s\n' "$language" \
+        "$(($(stat -c %s "$here/dist/$language.wasm") / 1000))" "$((ready - began))" "$((built - ready))" \
+        "$((SECONDS - built))"
 }
 
 [ $# -gt 0 ] || set -- "${all[@]}"

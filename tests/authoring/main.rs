@@ -8,5 +8,6 @@ mod support;
 
 mod build;
 mod cases;
+mod dev;
 mod project;
 mod record;

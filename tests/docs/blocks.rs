@@ -115,18 +115,8 @@ fn workflow_around(shown: &Value) -> Option<Value> {
         "triggers": [{ "file": { "path": "inbox" } }],
         "steps": { "only": { "plugin": "echo" } },
     });
-    const OF_A_WORKFLOW: [&str; 10] = [
-        "version",
-        "name",
-        "description",
-        "triggers",
-        "params",
-        "steps",
-        "concurrency",
-        "timeout",
-        "on_failure",
-        "labels",
-    ];
+    const OF_A_WORKFLOW: [&str; 8] =
+        ["version", "name", "description", "triggers", "params", "steps", "timeout", "finally"];
     const OF_A_STEP: [&str; 8] = ["plugin", "model", "with", "inputs", "limits", "allow", "retry", "command"];
     if fields.contains_key("expect") {
         return None;
@@ -142,6 +132,21 @@ fn workflow_around(shown: &Value) -> Option<Value> {
         }
     } else {
         return None;
+    }
+    // Parameters and steps that stand elsewhere.
+    let text = workflow.to_string();
+    for part in text.split("params.").skip(1) {
+        let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        if workflow["params"][&name].is_null() {
+            workflow["params"][&name] = json!({ "type": "string", "default": "x" });
+        }
+    }
+    let needs = |step: &Value| step["needs"].as_array().cloned().unwrap_or_default();
+    let missing: Vec<Value> = workflow["steps"].as_object()?.values().flat_map(needs).collect();
+    for name in missing.iter().filter_map(Value::as_str) {
+        if workflow["steps"][name].is_null() {
+            workflow["steps"][name] = json!({ "plugin": "echo" });
+        }
     }
     Some(workflow)
 }

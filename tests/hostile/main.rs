@@ -6,6 +6,7 @@
 mod support;
 
 mod cache;
+mod catalogue;
 mod grants;
 mod limits;
 mod misbehaviour;

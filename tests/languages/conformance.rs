@@ -4,6 +4,7 @@ use std::{
     env, fs,
     io::Write,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use serde_json::Value;
@@ -30,8 +31,8 @@ fn cases(kind: &str) -> Vec<String> {
     cases
 }
 
-/// What `plugin test` found wrong; the time of the quickest case's call otherwise.
-fn judge(component: &Path, cases: &[String]) -> Result<u64, String> {
+/// What `plugin test` found wrong; the shortest times to instantiate and to call otherwise, in microseconds.
+fn judge(component: &Path, cases: &[String]) -> Result<[u64; 2], String> {
     let mut arguments = vec!["plugin", "test", "--json", "--component", component.to_str().unwrap()];
     arguments.extend(cases.iter().map(String::as_str));
     let ran = Trackside::new(&arguments).run();
@@ -39,29 +40,46 @@ fn judge(component: &Path, cases: &[String]) -> Result<u64, String> {
     let wrong: Vec<String> =
         results.iter().filter(|result| result["passed"] != true).map(|result| format!("{result:#}")).collect();
     if wrong.is_empty() && results.len() == cases.len() {
-        Ok(results
-            .iter()
-            .filter_map(|result| result["wall_us"].as_u64())
-            .filter(|us| *us > 0)
-            .min()
-            .unwrap_or_default())
+        let shortest = |key: &str| {
+            results.iter().filter_map(|result| result[key].as_u64()).filter(|us| *us > 0).min().unwrap_or_default()
+        };
+        Ok([shortest("instantiate_us"), shortest("wall_us")])
     } else {
         Err(wrong.join("\n"))
     }
+}
+
+/// How long the whole command that shows the component takes, in milliseconds: compiling it, and again with the code
+/// that was kept.
+fn load_times(component: &Path) -> [u128; 2] {
+    let project = Project::new();
+    // A node's data folder is where compiled code is kept.
+    project.workflow("w", "steps:\n  a: { plugin: echo, with: { value: 1 } }\n");
+    project.run(&["run", "w"]).ok();
+    [(); 2].map(|()| {
+        let begin = Instant::now();
+        project.run(&["plugin", "inspect", component.to_str().unwrap(), "--json"]).ok();
+        begin.elapsed().as_millis()
+    })
 }
 
 #[test]
 fn every_language_passes_the_same_cases() {
     let Some(folder) = built() else { return };
     let mut problems = Vec::new();
-    let mut table = String::from("language          size     call\n");
+    let mut table = String::from("language          size   compile      load  instantiate      call\n");
     for (kind, languages) in [("components", COMPONENTS.as_slice()), ("commands", COMMANDS.as_slice())] {
         let cases = cases(kind);
         for language in languages {
             let component = folder.join(format!("{language}.wasm"));
             let size = fs::metadata(&component).map(|meta| meta.len()).unwrap_or_default();
             match judge(&component, &cases) {
-                Ok(call) => table.push_str(&format!("{language:<14} {:>6} kB {call:>6} us\n", size / 1000)),
+                Ok([instantiate, call]) => {
+                    let ([compile, load], size) = (load_times(&component), size / 1000);
+                    table.push_str(&format!(
+                        "{language:<14} {size:>6} kB {compile:>6} ms {load:>6} ms {instantiate:>9} us {call:>6} us\n"
+                    ));
+                }
                 Err(problem) => problems.push(format!("{language}: {problem}")),
             }
         }

@@ -95,7 +95,7 @@ fn a_node_that_meets_a_compile_bomb_fails_that_step_and_lives() {
 fn the_process_that_compiles_can_open_nothing_and_ends_with_its_input() {
     let project = Project::new();
     let mut worker = binary();
-    worker.args(["compile-worker", "component", "large", "1", "536870912", "60"]).current_dir(project.root());
+    worker.args(["compile-worker", "component", "plain", "large", "1", "536870912", "60"]).current_dir(project.root());
     worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut worker = worker.spawn().unwrap();
     let limits = format!("/proc/{}/limits", worker.id());
@@ -124,7 +124,10 @@ fn the_process_that_compiles_can_open_nothing_and_ends_with_its_input() {
 fn the_process_that_compiles_says_what_is_wrong_and_is_no_command_for_people() {
     let project = Project::new();
     project.run(&["compile-worker"]).exits(1).says(&["for the node itself"]);
-    project.run(&["compile-worker", "component", "pooled", "1", "536870912", "60"]).exits(1).says(&["unexpected end"]);
+    project
+        .run(&["compile-worker", "component", "plain", "pooled", "1", "536870912", "60"])
+        .exits(1)
+        .says(&["unexpected end"]);
     let help = project.run(&["--help"]).ok();
     assert!(!help.stdout.contains("compile-worker"), "{help}");
 }

@@ -8,7 +8,12 @@ use crate::support::{Project, repository};
 
 /// The bundled echo with a custom section that makes it another component.
 pub fn variant(mark: &str) -> Vec<u8> {
-    let mut bytes = fs::read(repository::component("echo.wasm")).unwrap();
+    marked("echo.wasm", mark)
+}
+
+/// One of our components with a custom section that makes it another one.
+pub fn marked(component: &str, mark: &str) -> Vec<u8> {
+    let mut bytes = fs::read(repository::component(component)).unwrap();
     let name = b"mark";
     let length = u8::try_from(1 + name.len() + mark.len()).unwrap();
     assert!(length < 128, "one byte of LEB128");

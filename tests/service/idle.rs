@@ -63,6 +63,23 @@ fn an_idle_node_writes_nothing_and_does_not_tick() {
 }
 
 #[test]
+fn a_node_with_warm_instances_does_not_tick_and_neither_does_one_whose_last_is_gone() {
+    let project = Project::new();
+    for (name, idle) in [("long", "1h"), ("brief", "100ms")] {
+        let step = "plugin: echo, with: { value: 1 }";
+        project.workflow(name, &format!("steps:\n  a: {{ {step}, reuse: {{ runs: 9, idle: {idle} }} }}\n"));
+    }
+    let node = project.serve();
+    for workflow in ["brief", "brief", "long", "long"] {
+        project.wait_end(&node.start_run(workflow));
+    }
+    assert_eq!(project.show("last")["steps"][0]["report"]["earlier_runs"], 1);
+    costs_nothing(&node);
+    let view = project.wait_end(&node.start_run("brief"));
+    assert_eq!(view["steps"][0]["report"].get("earlier_runs"), None, "{view:#}");
+}
+
+#[test]
 fn an_idle_node_with_models_loaded_writes_nothing_and_does_not_tick() {
     let engines = [
         Some("prefer = \"rten\"".to_owned()),

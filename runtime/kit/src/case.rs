@@ -51,7 +51,7 @@ pub struct Case {
     /// The workflow's state before the call.
     #[serde(default)]
     pub workflow_state: BTreeMap<String, Value>,
-    /// Secrets of the box by name. They may be sent to the hosts of `http`, and shown where `allow` says `reveal`.
+    /// Secrets of the box by name. They may be sent to the hosts that `allow` names, and shown where `allow` says `reveal`.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
     /// The HTTP requests that are expected, in their order, and their answers. Nothing goes out.

@@ -15,7 +15,7 @@ use trackside_sandbox::{
     ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue,
     StateEntry, StateScope, StepHost,
 };
-use trackside_spec::{ArtifactRef, Digest, ElementType, Tensor};
+use trackside_spec::{Allow, ArtifactRef, Digest, ElementType, Origin, Tensor};
 
 use crate::{
     case::{Case, FakeModel},
@@ -28,7 +28,7 @@ pub(crate) struct Fakes {
     state: BTreeMap<(StateScope, String), Vec<u8>>,
     models: BTreeMap<String, Arc<Canned>>,
     secrets: BTreeMap<String, String>,
-    /// Hosts that secrets may be sent to: those of the script.
+    /// Hosts that secrets may be sent to: those that the case allows.
     hosts: Vec<String>,
     script: Mutex<Script>,
     now_ms: u64,
@@ -37,7 +37,7 @@ pub(crate) struct Fakes {
 impl Fakes {
     /// # Errors
     /// What is wrong with the case, or that there is no room for its artifacts.
-    pub(crate) fn new(case: &Case, now_ms: u64) -> Result<Self, String> {
+    pub(crate) fn new(case: &Case, allow: &Allow, now_ms: u64) -> Result<Self, String> {
         let folder = TempDir::new().map_err(|error| format!("there is no place for its artifacts: {error}"))?;
         let mut state = BTreeMap::new();
         for (scope, values) in [(StateScope::Step, &case.state), (StateScope::Workflow, &case.workflow_state)] {
@@ -49,14 +49,14 @@ impl Fakes {
             let canned = Canned::new(model).map_err(|reason| format!("model `{name}`: {reason}"))?;
             Ok((name.clone(), Arc::new(canned)))
         });
-        let script = Script::new(&case.http)?;
+        let hosts = allow.http.iter().map(|grant| host_and_port(&grant.origin)).collect();
         Ok(Self {
             folder: Arc::new(folder),
             state,
             models: models.collect::<Result<_, String>>()?,
             secrets: case.secrets.clone(),
-            hosts: script.hosts(),
-            script: Mutex::new(script),
+            hosts,
+            script: Mutex::new(Script::new(&case.http)?),
             now_ms,
         })
     }
@@ -132,6 +132,11 @@ impl StepHost for Fakes {
     fn http(&self, request: HttpRequest) -> Result<HttpResponse, String> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner).answer(&request)
     }
+}
+
+fn host_and_port(origin: &Origin) -> String {
+    let host = origin.host();
+    if host.contains(':') { format!("[{host}]:{}", origin.port()) } else { format!("{host}:{}", origin.port()) }
 }
 
 /// An artifact that is being written.

@@ -45,7 +45,7 @@ pub async fn run_case(plugin: &Plugin, case: &Case, file: &Path) -> Result<CaseR
             .and_then(|time| u64::try_from(time.timestamp_millis()).ok())
             .ok_or_else(|| bad(format!("`clock` must be a time such as 2026-01-31T06:00:00Z, not {text:?}")))?,
     };
-    let fakes = Arc::new(Fakes::new(case, now_ms).map_err(bad)?);
+    let fakes = Arc::new(Fakes::new(case, &step.allow, now_ms).map_err(bad)?);
     let mut document = case.with.clone();
     if document.is_null() {
         document = json!({});

@@ -28,12 +28,6 @@ impl Script {
         Ok(Self { exchanges: exchanges.to_vec(), next: 0, problems: Vec::new() })
     }
 
-    /// Origins that the script answers for, as `host:port`.
-    pub(crate) fn hosts(&self) -> Vec<String> {
-        let origins = self.exchanges.iter().filter_map(|exchange| origin(&exchange.request.url).ok());
-        origins.map(|origin| format!("{}:{}", bracketed(origin.host()), origin.port())).collect()
-    }
-
     /// The answer to the next request. The error is what the guest is told of the connection.
     pub(crate) fn answer(&mut self, request: &HttpRequest) -> Result<HttpResponse, String> {
         let index = self.next;
@@ -80,10 +74,6 @@ fn origin(url: &str) -> Result<Origin, String> {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let end = url[after_scheme..].find(['/', '?', '#']).map_or(url.len(), |at| after_scheme + at);
     Origin::parse(&url[..end])
-}
-
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 fn differences(exchange: &Exchange, request: &HttpRequest) -> Vec<String> {

@@ -16,6 +16,8 @@ mod model_step;
 mod models;
 mod node;
 mod own;
+mod plugin_look;
+mod plugin_slot;
 mod plugin_source;
 mod plugin_step;
 mod plugins;

@@ -259,9 +259,11 @@ impl Handle {
 /// The plugins of a project, as its config says.
 #[must_use]
 pub fn plugins(project: &Project) -> Plugins {
-    let data = project.data_dir();
+    let (data, config) = (project.data_dir(), &project.config.plugins);
     let settings = SandboxSettings {
         concurrent_calls: max_steps(project),
+        warm_instances: usize::try_from(config.warm_instances).unwrap_or(usize::MAX),
+        warm_bytes: config.warm_memory.as_bytes(),
         ca_file: project.config.http.ca_file.as_ref().map(|file| project.root.join(file)),
         ..compiling(project, SandboxSettings::new(data.join("cache"), data.join("cache.key")))
     };

@@ -4,16 +4,20 @@
 
 use std::{
     borrow::Cow,
-    io,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use trackside_registry::{Installed, KeyError, Keyring, LOCK_FILE, Lock, Locked, Proof, SIGNATURE_SUFFIX, Verdict};
+use trackside_registry::{
+    Installed, KeyError, Keyring, LIMIT, LOCK_FILE, Lock, Locked, Proof, SIGNATURE_SUFFIX, Verdict,
+};
 use trackside_spec::{Digest, OciReference};
 
 use crate::{
     bundled::{BUNDLED, bundled},
+    plugin_look::{Look, Stamp},
     plugins::PluginProblem,
     project::Project,
 };
@@ -23,6 +27,8 @@ use crate::{
 pub struct FoundPlugin {
     /// Its bytes.
     pub bytes: Cow<'static, [u8]>,
+    /// Their digest.
+    pub digest: Digest,
     /// Where they come from.
     pub origin: PluginOrigin,
     /// What its signatures are worth; `None` for what is part of the binary.
@@ -49,6 +55,8 @@ pub struct PluginSources {
     keys: Vec<String>,
     require_signature: bool,
     keyring: OnceLock<Result<Keyring, KeyError>>,
+    /// The lock file as it was when it looked like that.
+    lock: Mutex<Option<(Stamp, Arc<Lock>)>>,
 }
 
 impl PluginSources {
@@ -63,7 +71,44 @@ impl PluginSources {
             keys: config.keys.clone(),
             require_signature: config.require_signature,
             keyring: OnceLock::new(),
+            lock: Mutex::default(),
         }
+    }
+
+    /// How the files look that decide what `name` means. Reads none of them, but the lock file when that has changed.
+    #[must_use]
+    pub(crate) fn look(&self, name: &str) -> Look {
+        let with_proof = |lock: Option<Stamp>, file: &Path| {
+            let component = Stamp::of(file);
+            // Most plugins are not files, and have no signature beside them.
+            let proof = component.is_some().then(|| Stamp::of(&proof_file(file))).flatten();
+            Look::new(lock, component, proof)
+        };
+        if is_path(name) {
+            return with_proof(None, &self.root.join(name));
+        }
+        let stamp = Stamp::of(&self.root.join(LOCK_FILE));
+        if let Some(digest) =
+            stamp.and_then(|stamp| self.known_lock(stamp)?.find(name).map(|(_, locked)| locked.digest))
+        {
+            let (component, receipt) = (self.installed.path(&digest), self.installed.receipt_path(&digest));
+            return Look::new(stamp, Stamp::of(&component), Stamp::of(&receipt));
+        }
+        if OciReference::is_meant(name) {
+            return Look::new(stamp, None, None);
+        }
+        with_proof(stamp, &self.folder.join(format!("{name}.wasm")))
+    }
+
+    /// The lock file that looks like this, read once. `None` when it can not be used: who needs it is told by reading it.
+    fn known_lock(&self, stamp: Stamp) -> Option<Arc<Lock>> {
+        let mut known = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, lock)) = known.as_ref().filter(|(seen, _)| *seen == stamp) {
+            return Some(lock.clone());
+        }
+        let lock = Arc::new(Lock::read(&self.root).ok().flatten()?);
+        *known = Some((stamp, lock.clone()));
+        Some(lock)
     }
 
     /// The component that a workflow calls `name`, checked against the lock file and the policy.
@@ -71,7 +116,7 @@ impl PluginSources {
     /// # Errors
     /// When there is none, or it must not be used.
     pub fn find(&self, name: &str) -> Result<FoundPlugin, PluginProblem> {
-        if Path::new(name).extension().is_some_and(|extension| extension == "wasm") && !OciReference::is_meant(name) {
+        if is_path(name) {
             let file = self.root.join(name);
             return self.file(name, &file)?.ok_or_else(|| unknown(name, file));
         }
@@ -87,7 +132,7 @@ impl PluginSources {
             return Ok(found);
         }
         let bytes = bundled(name).ok_or_else(|| unknown(name, file))?;
-        Ok(FoundPlugin { bytes: bytes.into(), origin: PluginOrigin::Bundled, verdict: None })
+        Ok(FoundPlugin { bytes: bytes.into(), digest: Digest::of(bytes), origin: PluginOrigin::Bundled, verdict: None })
     }
 
     /// Names that can be used, with what each means; sorted.
@@ -133,7 +178,7 @@ impl PluginSources {
         let verdict = self.keyring().map_err(PluginProblem::Key)?.judge(bytes, digest, proofs);
         match &verdict {
             Verdict::NotSigned(reason) if self.require_signature => {
-                Err(PluginProblem::Unsigned { name: name.to_owned(), reason: reason.clone() })
+                Err(PluginProblem::Unsigned { name: name.to_owned(), reason: reason.clone(), digest: *digest })
             }
             _ => Ok(verdict),
         }
@@ -155,19 +200,41 @@ impl PluginSources {
             self.installed.receipt(&wanted).and_then(|receipt| receipt.proof).into_iter().collect();
         let verdict = self.judge(name, &bytes, &wanted, &proofs)?;
         let origin = PluginOrigin::Installed(Box::new(locked.clone()));
-        Ok(FoundPlugin { bytes: bytes.into(), origin, verdict: Some(verdict) })
+        Ok(FoundPlugin { bytes: bytes.into(), digest: wanted, origin, verdict: Some(verdict) })
     }
 
     fn file(&self, name: &str, file: &Path) -> Result<Option<FoundPlugin>, PluginProblem> {
-        let bytes = match std::fs::read(file) {
-            Ok(bytes) => bytes,
+        let bytes = match read_bounded(file) {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(size)) => {
+                let reason = format!(
+                    "[TS-0310] {} has {size} bytes; the limit is {LIMIT}: strip its debug sections, or split it",
+                    file.display()
+                );
+                return Err(PluginProblem::Refused { name: name.to_owned(), reason });
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(name, file, &error)),
         };
-        let verdict = self.judge(name, &bytes, &Digest::of(&bytes), &proof_beside(file))?;
+        let digest = Digest::of(&bytes);
+        let verdict = self.judge(name, &bytes, &digest, &proof_beside(file))?;
         let origin = PluginOrigin::File(file.to_owned());
-        Ok(Some(FoundPlugin { bytes: bytes.into(), origin, verdict: Some(verdict) }))
+        Ok(Some(FoundPlugin { bytes: bytes.into(), digest, origin, verdict: Some(verdict) }))
     }
+}
+
+/// Reads a file, if it is no larger than a component may be; its size otherwise. Never more than that is in memory.
+fn read_bounded(path: &Path) -> io::Result<Result<Vec<u8>, u64>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > LIMIT {
+        return Ok(Err(size));
+    }
+    let mut bytes = Vec::new();
+    // It may grow while it is read.
+    file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    let size = bytes.len() as u64;
+    Ok(if size > LIMIT { Err(size) } else { Ok(bytes) })
 }
 
 /// The signature that lies beside a component's file, if there is one.
@@ -175,11 +242,22 @@ impl PluginSources {
 pub fn proof_beside(file: &Path) -> Vec<Proof> {
     /// A signature has less than 200 bytes.
     const LARGEST: u64 = 4096;
+    let file = proof_file(file);
+    let size = std::fs::metadata(&file).map_or(u64::MAX, |meta| meta.len());
+    let text = (size <= LARGEST).then(|| std::fs::read_to_string(&file).ok()).flatten();
+    text.and_then(|text| Proof::detached(&text)).into_iter().collect()
+}
+
+/// Where the signature of a component's file lies.
+fn proof_file(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(SIGNATURE_SUFFIX);
-    let size = std::fs::metadata(&name).map_or(u64::MAX, |meta| meta.len());
-    let text = (size <= LARGEST).then(|| std::fs::read_to_string(&name).ok()).flatten();
-    text.and_then(|text| Proof::detached(&text)).into_iter().collect()
+    name.into()
+}
+
+/// Whether a step names its component by a path in the project.
+fn is_path(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "wasm") && !OciReference::is_meant(name)
 }
 
 fn unknown(name: &str, file: PathBuf) -> PluginProblem {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
 use trackside_sandbox::{
-    CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, StateOp, StepCall, StepFailure, StepReport,
+    CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, Reuse, StateOp, StepCall, StepFailure, StepReport,
 };
 use trackside_spec::{Action, ArtifactRef, PluginCall};
 
@@ -31,7 +31,8 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     let Action::Plugin(call) = &step.action else {
         return Err(StepError::fatal("internal-error", "not a plugin step"));
     };
-    let plugin = plugin(workshop, &call.plugin, call.limits.fuel.is_some()).await?;
+    let plugin = workshop.plugins.for_step(&call.plugin, call.limits.fuel.is_some()).await;
+    let plugin = plugin.map_err(|problem| StepError::fatal("plugin-unavailable", problem.to_string()))?;
     let mut input = match &job.input {
         Value::Object(fields) => fields.clone(),
         Value::Null => Map::new(),
@@ -52,6 +53,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         fuel: call.limits.fuel,
         allow: call.allow.clone(),
         policy: workshop.config.policy.clone(),
+        reuse: call.reuse.map(|reuse| Reuse { runs: reuse.runs, idle: reuse.idle.to_std() }),
         cancel,
         ..StepCall::new(&job.plan.name, job.run.to_string(), &step.id)
     };
@@ -66,17 +68,6 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     let report = plugin.run(request, Arc::new(host)).await;
     let began_us = handed_over.saturating_add_unsigned(report.usage.instantiate_us);
     Ok(result(job, call, &plugin, report, began_us))
-}
-
-async fn plugin(workshop: &Arc<Workshop>, name: &str, counting: bool) -> Result<Arc<Plugin>, StepError> {
-    if let Some(plugin) = workshop.plugins.ready(name, counting) {
-        return Ok(plugin);
-    }
-    let (plugins, wanted) = (workshop.plugins.clone(), name.to_owned());
-    let loaded = tokio::task::spawn_blocking(move || plugins.get_as(&wanted, counting)).await;
-    loaded
-        .map_err(|error| StepError::fatal("internal-error", format!("loading plugin `{name}`: {error}")))?
-        .map_err(|problem| StepError::fatal("plugin-unavailable", problem.to_string()))
 }
 
 /// Finds the artifact of every declared input port in the step's input. A path of the project that stands there as a
@@ -147,7 +138,8 @@ fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i6
             summary[key] = value;
         }
     };
-    note("deterministic", call.allow.is_deterministic().into());
+    note("deterministic", (call.allow.is_deterministic() && call.reuse.is_none()).into());
+    note("earlier_runs", usage.earlier_calls.into());
     note("fuel", usage.fuel.into());
     note("input_bytes", usage.input_bytes.into());
     note("output_bytes", usage.output_bytes.into());
@@ -169,6 +161,10 @@ fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i6
     note("secrets_revealed", report.reveals.clone().into());
     note("denials", report.denials.clone().into());
     note("metrics", report.metrics.iter().map(metric).collect());
+    if call.reuse.is_some() {
+        // Said also when it is so: without `reuse` the same step might be.
+        summary["deterministic"] = false.into();
+    }
     summary
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use trackside_registry::{KeyError, LockError};
@@ -11,9 +12,13 @@ use trackside_sandbox::{CompileWorker, Plugin, Sandbox, SandboxSettings};
 use trackside_spec::Digest;
 
 use crate::{
+    plugin_slot::{Ready, Slot},
     plugin_source::{PluginOrigin, PluginSources},
     project::Project,
 };
+
+/// How long a step waits for a component that has been changed before it begins on the last good one.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a plugin is not there.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -79,6 +84,8 @@ pub enum PluginProblem {
         name: String,
         /// What there is instead.
         reason: String,
+        /// The component.
+        digest: Digest,
     },
     /// The lock file.
     #[error(transparent)]
@@ -105,7 +112,25 @@ pub enum PluginProblem {
     },
 }
 
-/// The plugins of a project. Each is loaded when it is first needed and then kept.
+impl PluginProblem {
+    /// Whether the name means nothing any more. Everything else is a state that passes: a file that is being written, a
+    /// component that is still to be fetched.
+    pub(crate) fn is_removal(&self) -> bool {
+        matches!(self, Self::Unknown { .. } | Self::NotLocked { .. })
+    }
+
+    /// The component that it is about, where the message is about one.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::NotInstalled { digest, .. } | Self::Unsigned { digest, .. } => Some(*digest),
+            Self::Changed { found, .. } => Some(*found),
+            _ => None,
+        }
+    }
+}
+
+/// The plugins of a project. Each is loaded when it is first needed, and again when its files have changed; what was
+/// loaded before is freed with the last call that uses it.
 pub struct Plugins {
     sources: PluginSources,
     settings: SandboxSettings,
@@ -113,9 +138,6 @@ pub struct Plugins {
     /// By name, and whether instructions are counted.
     loaded: Mutex<HashMap<(String, bool), Arc<Slot>>>,
 }
-
-/// Held locked while its plugin is being loaded, so that two steps do not compile the same component.
-type Slot = Mutex<Option<Arc<Plugin>>>;
 
 impl Plugins {
     /// The plugins that `sources` finds.
@@ -133,10 +155,10 @@ impl Plugins {
         made.as_ref().map_err(Clone::clone)
     }
 
-    /// The plugin that a workflow calls `name`. Blocks while the component is compiled.
+    /// The plugin that a workflow calls `name`, as its files are now. Blocks while the component is compiled.
     ///
     /// # Errors
-    /// When there is none, or it can not be used. The next call tries again.
+    /// When there is none, or it can not be used and no earlier one was. The next call tries again.
     pub fn get(&self, name: &str) -> Result<Arc<Plugin>, PluginProblem> {
         self.get_as(name, false)
     }
@@ -146,30 +168,44 @@ impl Plugins {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn get_as(&self, name: &str, counting: bool) -> Result<Arc<Plugin>, PluginProblem> {
-        let slot = {
-            let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-            loaded.entry((name.to_owned(), counting)).or_default().clone()
-        };
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plugin) = &*slot {
-            return Ok(plugin.clone());
-        }
         let refused = |reason: String| PluginProblem::Refused { name: name.to_owned(), reason };
-        let found = self.sources.find(name)?;
-        let sandbox = self.sandbox().map_err(refused)?;
-        let loaded =
-            if counting { sandbox.load_counting(&found.bytes, name) } else { sandbox.load(&found.bytes, name) };
-        let plugin = loaded.map_err(|error| refused(error.to_string()))?;
-        *slot = Some(plugin.clone());
-        Ok(plugin)
+        self.slot(name, counting).get(&self.sources, name, |found| {
+            let sandbox = self.sandbox().map_err(refused)?;
+            let loaded =
+                if counting { sandbox.load_counting(&found.bytes, name) } else { sandbox.load(&found.bytes, name) };
+            loaded.map_err(|error| refused(error.to_string()))
+        })
     }
 
-    /// The plugin, if it is loaded already. Never blocks for long.
-    #[must_use]
-    pub fn ready(&self, name: &str, counting: bool) -> Option<Arc<Plugin>> {
-        let key = (name.to_owned(), counting);
-        let slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&key)?.clone();
-        slot.try_lock().ok().and_then(|slot| slot.clone())
+    /// The plugin for a step that begins now: as its files are, loaded off the async threads where that is needed. One that
+    /// was changed is waited for a little; meanwhile, and when it can not be used, steps get the last good one.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn for_step(self: &Arc<Self>, name: &str, counting: bool) -> Result<Arc<Plugin>, PluginProblem> {
+        let last_good = match self.slot(name, counting).ready(&self.sources, name) {
+            Ready::Current(plugin) => return Ok(plugin),
+            Ready::Changed(plugin) => Some(plugin),
+            Ready::Absent => None,
+        };
+        let (plugins, wanted) = (self.clone(), name.to_owned());
+        let loading = tokio::task::spawn_blocking(move || plugins.get_as(&wanted, counting));
+        let loaded = match last_good {
+            None => loading.await,
+            Some(last_good) => match tokio::time::timeout(PATIENCE, loading).await {
+                Ok(loaded) => loaded,
+                // The loading goes on by itself.
+                Err(_) => return Ok(last_good),
+            },
+        };
+        loaded.unwrap_or_else(|error| {
+            Err(PluginProblem::Refused { name: name.to_owned(), reason: format!("loading it: {error}") })
+        })
+    }
+
+    fn slot(&self, name: &str, counting: bool) -> Arc<Slot> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.entry((name.to_owned(), counting)).or_default().clone()
     }
 
     /// Names that can be used, with what each means; sorted.

@@ -49,6 +49,9 @@ pub struct StepCall {
     /// [`Sandbox::load_counting`](crate::Sandbox::load_counting) can keep to it; for such a plugin `None` means that
     /// they are counted without a bound.
     pub fuel: Option<u64>,
+    /// Whether the instance is kept after the call, and may be one that was kept. `None` = a fresh one, for this call
+    /// alone. Without meaning for WASI commands.
+    pub reuse: Option<Reuse>,
     /// Asks the call to stop.
     pub cancel: CancelToken,
 }
@@ -76,9 +79,20 @@ impl StepCall {
             policy: Policy::default(),
             seed: None,
             fuel: None,
+            reuse: None,
             cancel: CancelToken::new(),
         }
     }
+}
+
+/// How long an instance is kept for the calls of the same step of the same workflow, with the same plugin, grants and
+/// limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reuse {
+    /// How many calls it serves, the first included.
+    pub runs: u32,
+    /// How long it waits for the next one.
+    pub idle: Duration,
 }
 
 /// Bounds of one call, every number resolved.

@@ -64,6 +64,11 @@ impl Clocks {
         }
     }
 
+    /// The clocks of the next call of the same instance, whose monotonic clock must not go back.
+    pub(crate) fn renewed(&self, granted: bool, call: &StepCall, host: &Arc<dyn StepHost>, begin: Instant) -> Self {
+        Self { monotonic: self.monotonic.clone(), ..Self::new(granted, call, host, begin) }
+    }
+
     /// The clocks of a WASI command. The monotonic one is always real: sleeps of programs go through the library, which
     /// does not move a clock of ours, and a runtime that looks whether its sleep is over would sleep for ever.
     pub(crate) fn of_command(granted: bool, call: &StepCall, host: &Arc<dyn StepHost>, begin: Instant) -> Self {

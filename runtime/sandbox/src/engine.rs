@@ -19,6 +19,7 @@ use crate::{
     slots::{self, Slots},
     store_data::CallData,
     ticker::Ticker,
+    warm::WarmPool,
 };
 
 /// For address spaces of 39 bits and for `overcommit_memory = 2`, where the large reservation fails.
@@ -43,6 +44,10 @@ pub struct SandboxSettings {
     pub cache_bytes: u64,
     /// Calls that run at the same time, at least 1; more wait for one of them to end.
     pub concurrent_calls: usize,
+    /// Instances that wait for the next call of their step, at most ([`StepCall::reuse`](crate::StepCall::reuse)).
+    pub warm_instances: usize,
+    /// Memory of those together, in bytes.
+    pub warm_bytes: u64,
     /// How instances get their memory.
     pub layout: Layout,
     /// A PEM file with the certificates of the authorities that servers are trusted by, instead of the system's.
@@ -64,7 +69,7 @@ pub enum Layout {
 }
 
 impl SandboxSettings {
-    /// One compile thread, 512 MiB of compiled code, calls for every core twice.
+    /// One compile thread, 512 MiB of compiled code, calls for every core twice, 8 warm instances in 256 MiB.
     #[must_use]
     pub fn new(cache_dir: impl Into<PathBuf>, key_file: impl Into<PathBuf>) -> Self {
         Self {
@@ -74,6 +79,8 @@ impl SandboxSettings {
             worker: None,
             cache_bytes: 512 << 20,
             concurrent_calls: 2 * std::thread::available_parallelism().map_or(1, usize::from),
+            warm_instances: 8,
+            warm_bytes: 256 << 20,
             layout: Layout::Pooled,
             ca_file: None,
             resolver: None,
@@ -99,6 +106,7 @@ pub(crate) struct Shared {
     pub(crate) worker: Option<CompileWorker>,
     pub(crate) net: Net,
     pub(crate) slots: Arc<Slots>,
+    pub(crate) warm: Arc<WarmPool>,
     /// Whether its code counts instructions.
     pub(crate) counts: bool,
     pub(crate) layout: Layout,
@@ -119,9 +127,10 @@ impl Sandbox {
     /// # Errors
     /// When the engine does not start here, or the folder or the key cannot be trusted.
     pub fn new(settings: SandboxSettings) -> Result<Self, SandboxError> {
-        let slots = Arc::new(Slots::new(settings.concurrent_calls));
+        let slots = Arc::new(Slots::new(settings.concurrent_calls, settings.warm_instances));
+        let warm = Arc::new(WarmPool::new(settings.warm_instances, settings.warm_bytes));
         let net = Net::new(settings.ca_file.clone(), settings.resolver.clone());
-        let shared = Arc::new(Shared::new(&settings, slots, net, false)?);
+        let shared = Arc::new(Shared::new(&settings, slots, warm, net, false)?);
         Ok(Self { shared, counting: Arc::default(), settings: Arc::new(settings) })
     }
 
@@ -146,7 +155,7 @@ impl Sandbox {
                 Some(shared) => shared.clone(),
                 None => {
                     let (slots, net) = (self.shared.slots.clone(), self.shared.net.clone());
-                    let made = Shared::new(&self.settings, slots, net, true);
+                    let made = Shared::new(&self.settings, slots, self.shared.warm.clone(), net, true);
                     let made = Arc::new(made.map_err(|error| LoadError::Internal(error.to_string()))?);
                     counting.insert(made).clone()
                 }
@@ -169,7 +178,13 @@ impl Sandbox {
 }
 
 impl Shared {
-    fn new(settings: &SandboxSettings, slots: Arc<Slots>, net: Net, counts: bool) -> Result<Self, SandboxError> {
+    fn new(
+        settings: &SandboxSettings,
+        slots: Arc<Slots>,
+        warm: Arc<WarmPool>,
+        net: Net,
+        counts: bool,
+    ) -> Result<Self, SandboxError> {
         let (engine, layout) = engine(settings, &slots, counts)?;
         let cache = CodeCache::open(&engine, &settings.cache_dir, &settings.key_file, settings.cache_bytes)?;
         let ticker = Ticker::start(&engine).map_err(SandboxError::Thread)?;
@@ -181,6 +196,7 @@ impl Shared {
             worker: settings.worker.clone(),
             net,
             slots,
+            warm,
             counts,
             layout,
             linker: OnceLock::new(),

@@ -6,6 +6,7 @@ use wasmtime_wasi::I32Exit;
 use crate::{
     bindings::exports::trackside::plugin::step::StepError,
     bindings::trackside::plugin::common::ErrorKind,
+    call::CallLimits,
     limiter::Refused,
     recorder::{clip, clip_attrs, one_line},
 };
@@ -97,21 +98,24 @@ pub(crate) enum Stopped {
 
 /// What is known besides the error itself.
 pub(crate) struct Circumstances {
+    /// The last growth of memory that was refused.
     pub(crate) refused: Option<Refused>,
+    /// The last growth of a table that was refused.
+    pub(crate) table_refused: Option<Refused>,
     pub(crate) stderr_tail: String,
-    pub(crate) cpu_limit: std::time::Duration,
+    pub(crate) limits: CallLimits,
     pub(crate) fuel_limit: Option<u64>,
 }
 
 /// Explains an error that came out of the guest.
 pub(crate) fn explain(error: &Error, circumstances: Circumstances) -> StepFailure {
-    let Circumstances { refused, stderr_tail, cpu_limit, fuel_limit } = circumstances;
+    let Circumstances { fuel_limit, limits, .. } = circumstances;
     let trace = error.downcast_ref::<WasmBacktrace>();
     let backtrace = trace.map(frames).unwrap_or_default();
     let failure = if error.downcast_ref::<Stopped>().is_some() {
         StepFailure::new(
             "cpu-limit",
-            format!("used its {} of CPU time; raise limits.cpu if it needs more", crate::run::show(cpu_limit)),
+            format!("used its {} of CPU time; raise limits.cpu if it needs more", crate::run::show(limits.cpu)),
         )
     } else if matches!(error.downcast_ref::<Trap>(), Some(Trap::OutOfFuel)) {
         StepFailure::out_of_fuel(fuel_limit)
@@ -121,12 +125,14 @@ pub(crate) fn explain(error: &Error, circumstances: Circumstances) -> StepFailur
         // Compilers keep part of the stack in linear memory, below all data: its end is the end of that memory.
         StepFailure::new("stack-overflow", STACK)
     } else {
-        trap(error, refused, &stderr_tail)
+        trap(error, &circumstances)
     };
-    StepFailure { backtrace, stderr_tail, ..failure }
+    StepFailure { backtrace, stderr_tail: circumstances.stderr_tail, ..failure }
 }
 
-fn trap(error: &Error, refused: Option<Refused>, stderr: &str) -> StepFailure {
+fn trap(error: &Error, circumstances: &Circumstances) -> StepFailure {
+    let Circumstances { refused, table_refused, stderr_tail, limits, .. } = circumstances;
+    let (refused, stderr) = (*refused, stderr_tail.as_str());
     let panic = panic_message(stderr);
     let trap = error.downcast_ref::<Trap>().copied();
     if let (Some(refused), None) = (refused, &panic)
@@ -143,6 +149,12 @@ fn trap(error: &Error, refused: Option<Refused>, stderr: &str) -> StepFailure {
                 StepFailure::new("panic", panic + &memory.unwrap_or_default())
             }
             (None, Some(line)) => StepFailure::new("trap", format!("aborted: {line}")),
+            (None, None) if let Some(Refused { wanted, limit }) = table_refused => StepFailure::new(
+                "host-limit",
+                format!(
+                    "needed {wanted} elements of tables and its limit is {limit}; raise limits.table if it needs more"
+                ),
+            ),
             (None, None) => StepFailure::new(
                 "trap",
                 "aborted without a message (an `unreachable` instruction: a panic without hook, abort(), or an \
@@ -150,7 +162,7 @@ fn trap(error: &Error, refused: Option<Refused>, stderr: &str) -> StepFailure {
             ),
         },
         Some(trap) => StepFailure::new("trap", trap.to_string()),
-        None => host(error),
+        None => host(error, limits),
     }
 }
 
@@ -168,21 +180,27 @@ fn is_recursion(trace: &WasmBacktrace) -> bool {
 }
 
 /// An error that is no trap of the guest's code: a bound of the host, or the host's own failure.
-fn host(error: &Error) -> StepFailure {
+fn host(error: &Error, limits: &CallLimits) -> StepFailure {
     let root = error.root_cause().to_string();
     // wasmtime has no types for these.
-    let bound = [
-        "fuel allocated for hostcalls",
-        "table has no free keys",
-        "handle",
-        "max_size",
-        "limit exceeded",
-        "table limits",
-    ];
-    if bound.iter().any(|text| root.contains(text)) {
-        return StepFailure::new("host-limit", format!("asked the host for more than one plugin may have: {root}"));
+    let says = |texts: &[&str]| texts.iter().any(|text| root.contains(text));
+    let over = |text: String| StepFailure::new("host-limit", text);
+    if says(&["fuel allocated for hostcalls"]) {
+        let limit = limits.host_call_bytes;
+        over(format!(
+            "passed more than {limit} bytes to the host in one call; pass it in pieces, or raise limits.host_call"
+        ))
+    } else if says(&["table has no free keys", "handle"]) {
+        let limit = limits.handles;
+        over(format!(
+            "held more than {limit} things of the host (readers, tensors, spans, timers); drop what is done with, or raise \
+             limits.handles: {root}"
+        ))
+    } else if says(&["exceeds limit", "max_size", "limit exceeded", "table limits"]) {
+        over(format!("asked the host for more than one plugin may have: {root}"))
+    } else {
+        StepFailure::new("trap", root)
     }
-    StepFailure::new("trap", root)
 }
 
 fn out_of_memory(refused: Refused) -> String {
@@ -246,8 +264,9 @@ mod tests {
     fn circumstances(stderr: &str, refused: Option<Refused>) -> Circumstances {
         Circumstances {
             refused,
+            table_refused: None,
             stderr_tail: stderr.to_owned(),
-            cpu_limit: std::time::Duration::from_secs(1),
+            limits: CallLimits::default(),
             fuel_limit: None,
         }
     }

@@ -1,7 +1,7 @@
 //! Runs plugins: WebAssembly components, and WASI commands, that can do only what a workflow grants them.
 //!
 //! The node calls this room. It loads a component once ([`Sandbox::load`]) and runs it once per attempt of a step
-//! ([`Plugin::run`]), each time in a fresh instance with bounds on memory, processor time, wall clock and everything
+//! ([`Plugin::run`]), each time in a fresh instance (but for steps that ask for a warm one) with bounds on memory, processor time, wall clock and everything
 //! that a guest can make the host hold. What a guest wants of the box comes through [`StepHost`], which the node
 //! implements; state writes and effects are only collected here and are the node's to commit. This room may never
 //! touch the store, a model engine or a workflow file, never give a guest a path or a socket, and never execute native
@@ -20,6 +20,8 @@ mod engine;
 mod error;
 mod failure;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grants;
 mod host;
 mod host_api;
@@ -34,13 +36,15 @@ mod recorder;
 mod redact;
 mod report;
 mod run;
+mod schema_cost;
 mod slots;
 mod store_data;
 mod ticker;
 mod top_k;
+mod warm;
 mod wasi;
 
-pub use call::{CallLimits, StepCall};
+pub use call::{CallLimits, Reuse, StepCall};
 pub use cancel::CancelToken;
 pub use command::{
     call::{CommandCall, CommandStdin},

@@ -21,12 +21,13 @@ pub(crate) struct Limiter {
     table_elements: usize,
     instances: usize,
     refused: Option<Refused>,
+    table_refused: Option<Refused>,
 }
 
 /// A growth that the limiter did not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
-    /// What the sum of memories would have become, in bytes.
+    /// What the sum would have become: bytes of memories, or elements of tables.
     pub(crate) wanted: usize,
     /// The limit.
     pub(crate) limit: usize,
@@ -42,7 +43,18 @@ impl Limiter {
             table_elements: limits.table_elements,
             instances: limits.instances,
             refused: None,
+            table_refused: None,
         }
+    }
+
+    /// The same for the next call of the same instance, whose memories and tables stay as large as they are.
+    pub(crate) fn renewed(&self, limits: &CallLimits) -> Self {
+        Self { used: self.used, peak: self.used, tables_used: self.tables_used, ..Self::new(limits) }
+    }
+
+    /// Sum of all memories now, in bytes.
+    pub(crate) fn used(&self) -> u64 {
+        self.used as u64
     }
 
     /// Elements of all tables.
@@ -58,6 +70,11 @@ impl Limiter {
     /// The last memory growth that was refused.
     pub(crate) fn refused(&self) -> Option<Refused> {
         self.refused
+    }
+
+    /// The last growth of a table that was refused.
+    pub(crate) fn table_refused(&self) -> Option<Refused> {
+        self.table_refused
     }
 }
 
@@ -78,11 +95,13 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        let total = self.tables_used.saturating_sub(current).saturating_add(desired);
+        // Before the maximum, which in a pool is the pool's where the table has none.
+        if total > self.table_elements {
+            self.table_refused = Some(Refused { wanted: total, limit: self.table_elements });
             return Ok(false);
         }
-        let total = self.tables_used.saturating_sub(current).saturating_add(desired);
-        if total > self.table_elements {
+        if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         self.tables_used = total;
@@ -127,6 +146,7 @@ mod tests {
         assert!(!limiter.table_growing(0, 5, None).unwrap());
         assert!(limiter.table_growing(6, 10, None).unwrap());
         assert_eq!(limiter.table_elements(), 10);
+        assert_eq!(limiter.table_refused(), Some(Refused { wanted: 11, limit: 10 }));
     }
 
     #[test]

@@ -1,6 +1,12 @@
 //! Loading a plugin: from bytes to something that can be run at once.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use serde::{Deserialize, Serialize};
 use trackside_spec::{Digest, JsonSchema};
@@ -21,14 +27,15 @@ use crate::{
     host_api::StepHost,
     interfaces,
     report::StepReport,
-    run,
+    run, schema_cost,
     store_data::CallData,
 };
 
 /// Largest component. Python plugins with their interpreter have about 35 MB.
 const SIZE: usize = 64 << 20;
 
-/// A plugin that is compiled, checked and ready. It keeps no state between calls.
+/// A plugin that is compiled, checked and ready. It keeps no state between calls, unless they ask for it
+/// ([`StepCall::reuse`]).
 pub struct Plugin {
     pub(crate) shared: Arc<Shared>,
     pub(crate) program: Program,
@@ -38,6 +45,7 @@ pub struct Plugin {
     digest: Digest,
     imports: Vec<String>,
     cache: CacheOutcome,
+    retired: AtomicBool,
 }
 
 /// The kinds of code that a step can be.
@@ -71,6 +79,9 @@ pub(crate) struct Schemas {
 impl Schemas {
     fn compile(descriptor: &Descriptor) -> Result<Self, String> {
         let compile = |what: &str, schema| {
+            if let Some(problem) = schema_cost::problem(schema) {
+                return Err(format!("its {what} cannot be used: {problem}"));
+            }
             JsonSchema::compile(schema).map_err(|problem| format!("its {what} is no JSON Schema: {problem}"))
         };
         Ok(Self {
@@ -155,6 +166,7 @@ impl Plugin {
             digest,
             imports: notes.imports,
             cache: CacheOutcome::Hit,
+            retired: AtomicBool::new(false),
         })
     }
 
@@ -215,6 +227,7 @@ impl Plugin {
             digest,
             imports: notes.imports,
             cache: outcome,
+            retired: AtomicBool::new(false),
         })
     }
 
@@ -254,7 +267,18 @@ impl Plugin {
         &self.cache
     }
 
-    /// Runs one attempt of a step in an instance of its own. Whatever the guest does, the report comes, at the latest
+    /// Says that another component has taken its place. Calls under way end on this one; its warm instances are dropped,
+    /// and no more are kept.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+        self.shared.warm.forget(&self.digest);
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// Runs one attempt of a step, in an instance of its own unless [`StepCall::reuse`] says otherwise. Whatever the guest does, the report comes, at the latest
     /// a moment after the wall limit. Must be called within a tokio runtime with timers.
     pub async fn run(&self, call: StepCall, host: Arc<dyn StepHost>) -> StepReport {
         match &self.program {

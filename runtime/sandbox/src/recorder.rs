@@ -82,6 +82,12 @@ impl Recorder {
         }
     }
 
+    /// The same for the next call of the same instance. What was hidden stays hidden: the guest may have kept it.
+    pub(crate) fn renew(&mut self, begin: Instant, limits: &CallLimits) {
+        let redactor = std::mem::take(&mut self.redactor);
+        *self = Self { redactor, ..Self::new(begin, limits) };
+    }
+
     /// Hides a secret's value in everything that comes from now on.
     pub(crate) fn hide(&mut self, name: &str, value: &[u8]) {
         self.redactor.hide(name, value);

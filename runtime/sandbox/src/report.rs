@@ -215,6 +215,8 @@ pub struct Usage {
     pub cpu_us: u64,
     /// Wall clock from begin to end, in microseconds.
     pub wall_us: u64,
+    /// Calls that the instance had served before this one: 0 for a fresh one.
+    pub earlier_calls: u32,
     /// The part of `wall_us` before the first call into the guest.
     pub instantiate_us: u64,
     /// Largest sum of linear memory, in bytes.

@@ -1,7 +1,10 @@
 //! Running a call: a fresh store and instance, the limits around it, and the report at its end.
 
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::{Arc, OnceLock},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -13,7 +16,7 @@ use crate::{
         PluginPre,
         exports::trackside::plugin::{describe as wit, step},
     },
-    call::{CallLimits, StepCall},
+    call::{CallLimits, Reuse, StepCall},
     cancel::CancelToken,
     engine::Shared,
     failure::{Circumstances, StepFailure, Stopped, explain},
@@ -27,6 +30,7 @@ use crate::{
     recorder::{clip, one_line},
     report::{Outcome, StepReport, Usage},
     store_data::{CallData, Purpose},
+    warm::{self, Instance},
     wasi::SharedRecorder,
 };
 
@@ -95,22 +99,37 @@ pub(crate) async fn run(
     if let Some(failure) = input_problem(plugin, &call) {
         return StepReport::failed(failure);
     }
+    call.reuse = call.reuse.map(Reuse::clamped);
     let (limits, cancel) = (call.limits, call.cancel.clone());
     let input_bytes = call.input_json.len() as u64;
-    let _slot = plugin.shared.slots.take().await;
+    let shared = &plugin.shared;
+    let _slot = shared.slots.take().await;
+    let key = warm::Key::of(&call, plugin.digest(), shared.counts);
     let purpose = Purpose::Run(plugin.descriptor.clone());
-    let data = CallData::new(purpose, call, host, begin, plugin.shared.net.clone());
     let meter = Arc::new(Meter::default());
-    let mut store = match store(&plugin.shared, data, limits, &meter) {
+    let (store, mut exports, calls) = match key.as_ref().and_then(|key| shared.warm.take(key)) {
+        Some(Instance { mut store, exports, calls }) => {
+            store.data_mut().renew(purpose, call, host, begin, shared.net.clone());
+            (arm(shared, store, limits, &meter), Some(exports), calls)
+        }
+        None => {
+            let data = CallData::new(purpose, call, host, begin, shared.net.clone());
+            (self::store(shared, data, limits, &meter), None, 0)
+        }
+    };
+    let mut store = match store {
         Ok(store) => store,
         Err(error) => return StepReport::failed(StepFailure::new("host-error", format!("{error:#}")).retryable()),
     };
     let ready = OnceLock::new();
-    let guest = meter.run(&plugin.shared.ticker, async {
-        let instance = pre.instantiate_async(&mut store).await?;
+    let guest = meter.run(&shared.ticker, async {
+        let exports = match &mut exports {
+            Some(exports) => exports,
+            none => none.insert(pre.instantiate_async(&mut store).await?),
+        };
         // Set once, right here.
         let _ = ready.set(micros(begin));
-        instance.trackside_plugin_step().call_run(&mut store).await
+        exports.trackside_plugin_step().call_run(&mut store).await
     });
     let end = until(guest, begin, limits, &cancel).await;
 
@@ -118,8 +137,19 @@ pub(crate) async fn run(
         .and_then(|outcome| within_fuel(&store).map(|()| outcome))
         .map_err(|failure| blame_cancel(*failure, &cancel));
     let cpu = meter.ended();
-    let mut report = report(outcome, store, begin, ready.get().copied().unwrap_or_default(), cpu);
+    let mut report = report(outcome, &mut store, begin, ready.get().copied().unwrap_or_default(), cpu);
     report.usage.input_bytes = input_bytes;
+    report.usage.earlier_calls = calls;
+    // After anything but a good end nobody knows in what state the guest is; a secret that it was shown, or a thing of
+    // the host that it holds, must not come into another run.
+    let is_fit = report.outcome.is_ok()
+        && !cancel.is_cancelled()
+        && report.reveals.is_empty()
+        && !plugin.is_retired()
+        && store.data_mut().holds_only_streams();
+    if let (true, Some(key), Some(exports)) = (is_fit, key, exports) {
+        shared.warm.put(key, Instance { store, exports, calls: calls.saturating_add(1) });
+    }
     report
 }
 
@@ -171,6 +201,16 @@ pub(crate) fn store<T: Bounded>(
 ) -> wasmtime::Result<Store<T>> {
     let mut store = Store::try_new(&shared.engine, data)?;
     store.limiter(|data| data.limiter());
+    arm(shared, store, limits, meter)
+}
+
+/// Sets every bound of a store for one call.
+fn arm<T: Bounded>(
+    shared: &Shared,
+    mut store: Store<T>,
+    limits: CallLimits,
+    meter: &Arc<Meter>,
+) -> wasmtime::Result<Store<T>> {
     if shared.counts {
         let fuel = store.data().fuel();
         // One more than allowed: then nothing is left exactly when more was used, also past the guest's last check.
@@ -202,14 +242,31 @@ pub(crate) async fn until<T>(
         cancel.cancelled().await;
         tokio::time::sleep(limits.cancel_grace).await;
     };
-    let wall = limits.wall.saturating_sub(begin.elapsed());
-    // The guest first: a call that ends at once never sets up a timer.
-    tokio::select! {
-        biased;
-        result = guest => End::Itself(result),
-        () = forced => End::Cancelled,
-        () = tokio::time::sleep(wall) => End::Wall,
-    }
+    let wall = async { tokio::time::sleep(limits.wall.saturating_sub(begin.elapsed())).await };
+    let (mut guest, mut forced, mut wall) = (pin!(guest), pin!(forced), pin!(wall));
+    let mut has_begun = false;
+    poll_fn(|context| {
+        // The guest first: a call that ends at once never sets up a timer. Later the timers first: a guest that computes
+        // holds the thread until the next tick whenever it is polled.
+        if has_begun {
+            if begin.elapsed() >= limits.wall {
+                return Poll::Ready(End::Wall);
+            }
+        } else if let Poll::Ready(result) = guest.as_mut().poll(context) {
+            return Poll::Ready(End::Itself(result));
+        }
+        if forced.as_mut().poll(context).is_ready() {
+            return Poll::Ready(End::Cancelled);
+        }
+        if wall.as_mut().poll(context).is_ready() {
+            return Poll::Ready(End::Wall);
+        }
+        if std::mem::replace(&mut has_begun, true) {
+            return guest.as_mut().poll(context).map(End::Itself);
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Why a call cannot go well, found before anything is made for it.
@@ -339,20 +396,21 @@ pub(crate) fn circumstances<T: Bounded>(store: &Store<T>, limits: &CallLimits) -
     let data = store.data();
     Circumstances {
         refused: data.limits_met().refused(),
+        table_refused: data.limits_met().table_refused(),
         stderr_tail: data.recorder().lock().stderr_tail(),
-        cpu_limit: limits.cpu,
+        limits: *limits,
         fuel_limit: data.fuel(),
     }
 }
 
 fn report(
     outcome: Result<Outcome, StepFailure>,
-    mut store: Store<CallData>,
+    store: &mut Store<CallData>,
     begin: Instant,
     instantiate_us: u64,
     cpu: Duration,
 ) -> StepReport {
-    let fuel = fuel_used(&store);
+    let fuel = fuel_used(store);
     let data = store.data_mut();
     let (logs, logs_dropped) = data.recorder.lock().finish();
     let denials = data.recorder.lock().take_denials();

@@ -23,14 +23,17 @@ const MOST: usize = 1_024;
 /// How many calls run at the same time.
 #[derive(Debug)]
 pub(crate) struct Slots {
+    /// Of calls and of instances that wait for one.
     count: u32,
     free: Semaphore,
 }
 
 impl Slots {
-    pub(crate) fn new(calls: usize) -> Self {
-        let count = calls.clamp(1, MOST) + SPARE;
-        Self { count: u32::try_from(count).unwrap_or(u32::MAX), free: Semaphore::new(count) }
+    /// For so many calls, and so many instances that wait for one.
+    pub(crate) fn new(calls: usize, warm: usize) -> Self {
+        let calls = calls.clamp(1, MOST) + SPARE;
+        let count = calls + warm.min(MOST);
+        Self { count: u32::try_from(count).unwrap_or(u32::MAX), free: Semaphore::new(calls) }
     }
 
     /// Waits for a slot; it is free again when the guard is dropped, which must be after the store.

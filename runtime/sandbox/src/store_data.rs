@@ -24,11 +24,15 @@ use crate::{
         Net,
         egress::{Denier, Egress},
     },
+    nobody::Nobody,
     recorder::Recorder,
     report::{OutboxEntry, Usage},
     run::Bounded,
-    wasi::{self, SharedRecorder},
+    wasi::{self, SharedRecorder, Streams},
 };
+
+/// The handles on an instance's text streams that are not the guest's: three in its WASI context, and ours.
+const OWN_STREAMS: usize = 4;
 
 /// Whether the guest runs a step or only tells who it is.
 #[derive(Clone)]
@@ -60,17 +64,79 @@ pub(crate) struct CallData {
     pub(crate) wasi_http: WasiHttpCtx,
     pub(crate) grants: Arc<Grants>,
     denier: Denier,
+    streams: Streams,
     pub(crate) clocks: Clocks,
     /// Secrets whose values the guest was shown.
     pub(crate) reveals: BTreeSet<String>,
 }
 
+/// What stays with an instance from one call to the next: what its own text streams need, how large it is, and how late
+/// its clock is.
+struct Kept {
+    table: ResourceTable,
+    limiter: Limiter,
+    recorder: SharedRecorder,
+    streams: Streams,
+    clocks: Clocks,
+}
+
 impl CallData {
     /// `call.limits` must be clamped.
     pub(crate) fn new(purpose: Purpose, call: StepCall, host: Arc<dyn StepHost>, begin: Instant, net: Net) -> Self {
+        Self::with(purpose, call, host, begin, net, None)
+    }
+
+    /// Makes everything anew for the next call of the same instance, but what stays with it.
+    pub(crate) fn renew(
+        &mut self,
+        purpose: Purpose,
+        call: StepCall,
+        host: Arc<dyn StepHost>,
+        begin: Instant,
+        net: Net,
+    ) {
+        self.recorder.lock().renew(begin, &call.limits);
+        let kept = Kept {
+            table: std::mem::take(&mut self.table),
+            limiter: self.limiter.renewed(&call.limits),
+            recorder: self.recorder.clone(),
+            streams: self.streams.clone(),
+            clocks: self.clocks.clone(),
+        };
+        *self = Self::with(purpose, call, host, begin, net, Some(kept));
+    }
+
+    /// Lets go of the call that has ended: its input, its grants, its host. Gives the size of the instance in bytes.
+    pub(crate) fn rest(&mut self) -> u64 {
+        let net = self.egress.net();
+        let call = StepCall { limits: self.call.limits, ..StepCall::new("", "", "") };
+        self.renew(Purpose::Describe, call, Arc::new(Nobody), Instant::now(), net);
+        self.limiter.used()
+    }
+
+    /// Whether the guest holds nothing of the host but its text streams.
+    pub(crate) fn holds_only_streams(&mut self) -> bool {
+        self.table.iter_mut().count().saturating_add(OWN_STREAMS) == self.streams.count()
+    }
+
+    fn with(
+        purpose: Purpose,
+        call: StepCall,
+        host: Arc<dyn StepHost>,
+        begin: Instant,
+        net: Net,
+        kept: Option<Kept>,
+    ) -> Self {
         let limits = call.limits;
-        let recorder = SharedRecorder::new(Recorder::new(begin, &limits));
-        let mut table = ResourceTable::new();
+        let (mut table, limiter, recorder, streams, earlier) = match kept {
+            Some(Kept { table, limiter, recorder, streams, clocks }) => {
+                (table, limiter, recorder, streams, Some(clocks))
+            }
+            None => {
+                let recorder = SharedRecorder::new(Recorder::new(begin, &limits));
+                (ResourceTable::new(), Limiter::new(&limits), recorder, Streams::default(), None)
+            }
+        };
         table.set_max_capacity(limits.handles);
         let wants = match &purpose {
             Purpose::Run(descriptor) => Some(descriptor.clone()),
@@ -83,12 +149,15 @@ impl CallData {
         let mut wasi_http = WasiHttpCtx::new();
         // Their size in memory, which is a little more than on the wire.
         wasi_http.set_field_size_limit(limits.http_header_bytes.saturating_mul(2));
-        let clocks = Clocks::new(grants.clock().is_ok(), &call, &host, begin);
+        let clocks = match &earlier {
+            Some(earlier) => earlier.renewed(grants.clock().is_ok(), &call, &host, begin),
+            None => Clocks::new(grants.clock().is_ok(), &call, &host, begin),
+        };
         let (env, hidden) = grants.env();
         let data = Self {
             table,
-            wasi: wasi::context(&call, &grants, &clocks, env, &recorder),
-            limiter: Limiter::new(&limits),
+            wasi: wasi::context(&call, &grants, &clocks, env, &recorder, &streams),
+            limiter,
             purpose,
             call,
             host,
@@ -105,6 +174,7 @@ impl CallData {
             wasi_http,
             grants,
             denier,
+            streams,
             clocks,
             reveals: BTreeSet::new(),
         };

@@ -10,11 +10,11 @@ use std::{
 use bytes::Bytes;
 use rand_core::TryRng;
 use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite};
 use wasmtime_wasi::{
     WasiCtx, WasiCtxBuilder,
-    cli::{IsTerminal, StdoutStream},
-    p2::{OutputStream, Pollable, StreamResult},
+    cli::{IsTerminal, StdinStream, StdoutStream},
+    p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult},
 };
 
 use crate::{
@@ -44,6 +44,18 @@ impl SharedRecorder {
     }
 }
 
+/// The text streams of an instance. A language's runtime opens them once and holds them for as long as it lives; how many
+/// of them live tells whether it holds anything else.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Streams(Arc<()>);
+
+impl Streams {
+    /// How many there are, clones of this handle included.
+    pub(crate) fn count(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+}
+
 /// The WASI context of one call. Without the grants `clock` and `random` a step sees logical time and randomness that
 /// depends only on its idempotency key, so that running it again gives the same result.
 pub(crate) fn context(
@@ -52,16 +64,19 @@ pub(crate) fn context(
     clocks: &Clocks,
     env: BTreeMap<String, String>,
     recorder: &SharedRecorder,
+    streams: &Streams,
 ) -> WasiCtx {
+    let text = |stream| TextStream { recorder: recorder.clone(), stream, _held: streams.clone() };
     builder(call, grants, clocks, env)
-        .stdout(TextStream { recorder: recorder.clone(), stream: Stream::Stdout })
-        .stderr(stderr(recorder))
+        .stdin(NoInput { _held: streams.clone() })
+        .stdout(text(Stream::Stdout))
+        .stderr(text(Stream::Stderr))
         .build()
 }
 
 /// Standard error, whose lines are logged.
 pub(crate) fn stderr(recorder: &SharedRecorder) -> impl StdoutStream + 'static {
-    TextStream { recorder: recorder.clone(), stream: Stream::Stderr }
+    TextStream { recorder: recorder.clone(), stream: Stream::Stderr, _held: Streams::default() }
 }
 
 /// Clocks, randomness and the granted environment, and nothing else.
@@ -150,6 +165,41 @@ impl TryRng for Seeded {
 struct TextStream {
     recorder: SharedRecorder,
     stream: Stream,
+    _held: Streams,
+}
+
+/// Standard input: at its end.
+#[derive(Clone)]
+struct NoInput {
+    _held: Streams,
+}
+
+impl IsTerminal for NoInput {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdinStream for NoInput {
+    fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
+        // Only WASI 0.3 asks for this form, and it is not linked.
+        Box::new(tokio::io::empty())
+    }
+
+    fn p2_stream(&self) -> Box<dyn InputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl InputStream for NoInput {
+    fn read(&mut self, _: usize) -> StreamResult<Bytes> {
+        Err(StreamError::Closed)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for NoInput {
+    async fn ready(&mut self) {}
 }
 
 impl IsTerminal for TextStream {

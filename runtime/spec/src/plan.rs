@@ -13,6 +13,7 @@ use crate::{
     expr::{Expr, Template},
     grant::Allow,
     limits::Limits,
+    reuse::Reuse,
     triggers::Trigger,
     units::Duration,
 };
@@ -166,6 +167,8 @@ pub struct PluginCall {
     pub command: Option<Box<Command>>,
     /// Bounds; every field has the node's default when the file says nothing.
     pub limits: Box<Limits>,
+    /// Whether the instance is kept for the next attempts. Never for a WASI command.
+    pub reuse: Option<Reuse>,
     /// What the step may do beyond computing. Empty: a pure function of its inputs.
     pub allow: Allow,
 }

@@ -13,10 +13,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use sha2::{Digest as _, Sha256};
 use trackside_spec::{ArtifactRef, Digest};
 
-use crate::error::StoreError;
+use crate::{digesting::Digesting, error::StoreError};
 
 /// Read-only for the owner: the file is complete and on disk.
 const DURABLE: u32 = 0o400;
@@ -93,7 +92,7 @@ impl Artifacts {
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.root.join("tmp").join(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(ArtifactWriter { artifacts: self.clone(), file, path: Some(path), hasher: Sha256::new(), size: 0 })
+        Ok(ArtifactWriter { artifacts: self.clone(), file, path: Some(path), digest: Digesting::new() })
     }
 
     /// Copies `source` into a new artifact.
@@ -181,15 +180,14 @@ pub struct ArtifactWriter {
     artifacts: Arc<Artifacts>,
     file: File,
     path: Option<PathBuf>,
-    hasher: Sha256,
-    size: u64,
+    digest: Digesting,
 }
 
 impl ArtifactWriter {
     /// Bytes written so far.
     #[must_use]
     pub const fn size(&self) -> u64 {
-        self.size
+        self.digest.seen()
     }
 
     /// Puts the artifact in its place. It becomes durable with the transaction that refers to it.
@@ -197,10 +195,9 @@ impl ArtifactWriter {
     /// # Errors
     /// When it can not be moved there.
     pub fn finish(mut self, name: &str, media_type: &str) -> io::Result<ArtifactRef> {
-        let hasher = std::mem::take(&mut self.hasher);
-        let digest = Digest::from_bytes(hasher.finalize().into());
-        let reference =
-            ArtifactRef { digest, name: name.to_owned(), media_type: media_type.to_owned(), size: self.size };
+        let size = self.size();
+        let digest = Digest::from_bytes(std::mem::replace(&mut self.digest, Digesting::new()).finish()?);
+        let reference = ArtifactRef { digest, name: name.to_owned(), media_type: media_type.to_owned(), size };
         let target = self.artifacts.path(&digest);
         // The set is locked over the move, so that the writer thread never flushes a file that is being replaced.
         let artifacts = self.artifacts.clone();
@@ -226,8 +223,7 @@ impl ArtifactWriter {
 impl Write for ArtifactWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        self.size += count as u64;
+        self.digest.update(&bytes[..count]);
         Ok(count)
     }
 

@@ -8,6 +8,7 @@
 mod artifacts;
 mod clock;
 mod commit;
+mod digesting;
 mod error;
 mod lock;
 mod read;

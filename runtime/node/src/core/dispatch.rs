@@ -11,8 +11,9 @@ use trackside_spec::{Action as StepAction, Plan, StepIndex};
 use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronTable, TimeGate};
 
-use super::types::{
-    Action, Carried, CarriedResult, History, Input, Revived, RunUpdate, StateChange, StepJob, StepResult,
+use super::{
+    turns::Turns,
+    types::{Action, Carried, CarriedResult, History, Input, Revived, RunUpdate, StateChange, StepJob, StepResult},
 };
 
 /// How the core is set up.
@@ -45,9 +46,9 @@ pub struct Core {
     /// Ledger identities accepted but not yet on disk.
     pub(super) in_flight: HashSet<(String, String)>,
     deadlines: BTreeSet<(i64, RunId)>,
-    ready: VecDeque<Box<StepJob>>,
-    /// Steps under way, each with the workflow whose state it holds, if it does.
-    running: HashMap<(RunId, StepIndex), Option<String>>,
+    ready: Turns,
+    /// Steps under way.
+    running: HashMap<(RunId, StepIndex), UnderWay>,
     /// Workflows whose state a step is using; its successors wait until its result is on disk.
     state_users: HashMap<String, VecDeque<Box<StepJob>>>,
     submitted: TxnNumber,
@@ -58,6 +59,14 @@ pub struct Core {
     /// Set while the disk refuses commits.
     pub(super) trouble: Option<String>,
     pub(super) actions: Vec<Action>,
+}
+
+/// A step under way.
+struct UnderWay {
+    /// Its workflow.
+    workflow: String,
+    /// Whether it holds the workflow's state.
+    holds_state: bool,
 }
 
 pub(super) struct LiveRun {
@@ -97,7 +106,7 @@ impl Core {
             last_run: None,
             in_flight: HashSet::new(),
             deadlines: BTreeSet::new(),
-            ready: VecDeque::new(),
+            ready: Turns::new(settings.max_steps),
             running: HashMap::new(),
             state_users: HashMap::new(),
             submitted: 0,
@@ -224,9 +233,10 @@ impl Core {
 
     fn step_done(&mut self, result: StepResult, now_ms: i64) {
         let (run, step) = (result.run, result.step);
-        let Some(holds) = self.running.remove(&(run, step)) else { return };
+        let Some(UnderWay { workflow, holds_state }) = self.running.remove(&(run, step)) else { return };
+        self.ready.ended(&workflow);
         self.keep_outcome(result, now_ms);
-        if let Some(workflow) = holds {
+        if holds_state {
             self.after(self.submitted, After::FreeState(workflow));
         }
     }
@@ -378,7 +388,7 @@ impl Core {
             return;
         }
         let is_it = |job: &StepJob| job.run == run && job.step == step;
-        self.ready.retain(|job| !is_it(job));
+        self.ready.forget(run, step);
         self.state_users.values_mut().for_each(|waiting| waiting.retain(|job| !is_it(job)));
         self.after_commit.retain(|(_, after)| !matches!(after, After::Release(job) if is_it(job)));
         let Some(live) = self.runs.get(&run) else { return };
@@ -391,17 +401,19 @@ impl Core {
     /// Hands queued jobs to executors while there is room.
     fn feed(&mut self) {
         while self.running.len() < self.settings.max_steps {
-            let Some(job) = self.ready.pop_front() else { break };
-            let mut holds = None;
+            let Some(job) = self.ready.next() else { break };
+            let workflow = job.plan.name.clone();
+            let mut holds_state = false;
             if uses_state(&job.plan, job.step) {
                 if let Some(waiting) = self.state_users.get_mut(&job.plan.name) {
                     waiting.push_back(job);
                     continue;
                 }
-                self.state_users.insert(job.plan.name.clone(), VecDeque::new());
-                holds = Some(job.plan.name.clone());
+                self.state_users.insert(workflow.clone(), VecDeque::new());
+                holds_state = true;
             }
-            self.running.insert((job.run, job.step), holds);
+            self.ready.began(&workflow);
+            self.running.insert((job.run, job.step), UnderWay { workflow, holds_state });
             self.actions.push(Action::Execute(job));
         }
     }

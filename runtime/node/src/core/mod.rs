@@ -7,6 +7,7 @@
 mod accept;
 mod dispatch;
 mod schedules;
+mod turns;
 mod types;
 
 pub use dispatch::{Core, CoreSettings};

@@ -57,7 +57,9 @@ impl Installed {
         self.folder.join(format!("{}.wasm", digest.hex()))
     }
 
-    pub(super) fn receipt_path(&self, digest: &Digest) -> PathBuf {
+    /// Where what is known about a component lies.
+    #[must_use]
+    pub fn receipt_path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(format!("{}.json", digest.hex()))
     }
 

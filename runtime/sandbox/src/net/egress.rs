@@ -193,6 +193,11 @@ impl Egress {
         }
     }
 
+    /// What requests go out through.
+    pub(crate) fn net(&self) -> Net {
+        self.net.clone()
+    }
+
     /// The longest wait for the next sign of a server.
     pub(crate) fn patience(&self) -> Duration {
         self.limits.http_timeout.min(self.end.saturating_duration_since(Instant::now()))

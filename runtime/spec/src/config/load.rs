@@ -19,6 +19,8 @@ const MAX_MODELS: usize = 1000;
 const MAX_STEPS: u32 = 4096;
 const MAX_BROKERS: usize = 100;
 const MAX_KEYS: usize = 100;
+/// Each takes address space, whether it is used or not.
+const MAX_WARM: u32 = 128;
 const MAX_REGISTRIES: usize = 100;
 const MAX_SECRETS: usize = 1000;
 
@@ -225,6 +227,13 @@ impl Checks<'_, '_> {
         let (shortest, longest) = (Duration::from_millis(1_000), Duration::from_millis(3_600_000));
         if !(shortest..=longest).contains(&plugins.compile_time) {
             self.at("TS-0103", &["plugins", "compile_time"], format!("between {shortest} and {longest}"), None);
+        }
+        if plugins.warm_instances > MAX_WARM {
+            self.at("TS-0103", &["plugins", "warm_instances"], format!("at most {MAX_WARM}"), None);
+        }
+        let (least, most) = (ByteSize::from_mib(1), ByteSize::from_mib(1 << 16));
+        if !(least..=most).contains(&plugins.warm_memory) {
+            self.at("TS-0103", &["plugins", "warm_memory"], format!("between {least} and {most}"), None);
         }
     }
 

@@ -18,6 +18,11 @@ pub struct PluginsConfig {
     pub compile_memory: ByteSize,
     /// Time that the compilation of one plugin may take.
     pub compile_time: Duration,
+    /// How many instances of steps with `reuse` wait for their next attempts at one time; the one that waited longest goes
+    /// first. 0 keeps none.
+    pub warm_instances: u32,
+    /// Memory of the instances that wait, together.
+    pub warm_memory: ByteSize,
 }
 
 impl Default for PluginsConfig {
@@ -27,6 +32,8 @@ impl Default for PluginsConfig {
             require_signature: false,
             compile_memory: ByteSize::from_mib(1024),
             compile_time: Duration::from_millis(300_000),
+            warm_instances: 8,
+            warm_memory: ByteSize::from_mib(256),
         }
     }
 }

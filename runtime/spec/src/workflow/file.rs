@@ -10,6 +10,7 @@ use crate::{
     limits::Limits,
     ordered::Ordered,
     plan::{Jitter, ParamKind, Retry},
+    reuse::Reuse,
     units::Duration,
 };
 
@@ -100,6 +101,9 @@ macro_rules! step_file {
             /// Bounds of one call of the plugin. The node's own defaults hold for what is not given.
             #[serde(default)]
             pub(crate) limits: Limits,
+            /// Keeps the plugin's instance for the next attempts of this step, for languages whose start is slow. What
+            /// the plugin leaves in its own memory is there at the next attempt.
+            pub(crate) reuse: Option<Reuse>,
             /// What the plugin may do besides computing. Nothing, unless it is listed here.
             #[serde(default)]
             pub(crate) allow: AllowFile,

@@ -15,6 +15,7 @@ use crate::{
     limits::Limits,
     oci::OciReference,
     plan::{Action, ModelCall, PluginCall, Retry},
+    reuse::Reuse,
     units::Duration,
 };
 
@@ -31,6 +32,7 @@ pub(super) struct Body {
     retry: Option<RetryFile>,
     timeout: Option<Duration>,
     limits: Limits,
+    reuse: Option<Reuse>,
     allow: AllowFile,
 }
 
@@ -47,6 +49,7 @@ macro_rules! body_from {
                     retry: file.retry,
                     timeout: file.timeout,
                     limits: file.limits,
+                    reuse: file.reuse,
                     allow: file.allow,
                 }
             }
@@ -91,6 +94,7 @@ pub(super) fn check(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -
             }
             plugin_name(&plugin, site, checker);
             self::limits(&body.limits, site, checker);
+            self::reuse(body.reuse, body.command.is_some(), site, checker);
             let allow = allow_file::check(body.allow, site, checker);
             let command = match body.command {
                 Some(file) => Some(Box::new(command::check(file, body.with.as_ref(), site, checker)?)),
@@ -98,10 +102,17 @@ pub(super) fn check(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -
             };
             let with = body.with.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
             let with = document("with", &with, site, checker)?;
-            Action::Plugin(PluginCall { plugin, with, command, limits: Box::new(body.limits), allow })
+            Action::Plugin(PluginCall {
+                plugin,
+                with,
+                command,
+                limits: Box::new(body.limits),
+                reuse: body.reuse,
+                allow,
+            })
         }
         (None, Some(model)) => {
-            for key in ["with", "command", "limits", "allow"] {
+            for key in ["with", "command", "limits", "reuse", "allow"] {
                 if checker.root.at(site.key(key)).is_some() {
                     let help = (key == "with").then(|| "a model takes its tensors under `inputs`".to_owned());
                     checker.at_key("TS-0102", &site.key(key), format!("`{key}` is for plugins"), help);
@@ -229,6 +240,17 @@ fn retry(file: &RetryFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Ret
         checker.at("TS-0103", &path(written), message, None);
     }
     Retry { times: file.times, wait: file.wait, factor: file.factor, max: file.max, jitter: file.jitter }
+}
+
+fn reuse(reuse: Option<Reuse>, is_command: bool, site: Site<'_>, checker: &mut Checker<'_, '_>) {
+    let Some(reuse) = reuse else { return };
+    for (key, reason) in reuse.problems() {
+        checker.at("TS-0103", &[site.path[0], site.path[1], "reuse", key], reason, None);
+    }
+    if is_command {
+        let message = "a WASI command ends with its attempt: there is nothing to keep";
+        checker.at_key("TS-0103", &site.key("reuse"), message, Some("take `reuse` out".to_owned()));
+    }
 }
 
 fn limits(limits: &Limits, site: Site<'_>, checker: &mut Checker<'_, '_>) {

@@ -17,6 +17,11 @@ pub fn check(root: &Path, call: &PluginCall, plugin: &Plugin, report: &mut Repor
         let message = "a WASI command can use the grants `clock`, `random` and `env` only".to_owned();
         report.warning("TS-0868", "allow", message, Some("take the others out of `allow`".to_owned()));
     }
+    if is_command && call.reuse.is_some() {
+        let message =
+            format!("`{}` is a WASI command: it ends with its attempt, and there is nothing to keep", call.plugin);
+        report.warning("TS-0870", "reuse", message, Some("take `reuse` out".to_owned()));
+    }
     let Some(command) = &call.command else { return };
     if !is_command {
         let message = format!("`{}` is a component of the contract, not a WASI command", call.plugin);

@@ -10,8 +10,8 @@ use crate::{context::Context, failure::Failure};
 
 /// Build, test and swap a plugin whenever a file is saved
 ///
-/// Builds the plugin project, runs its cases, and puts the plugin into the plugins folder of the project (--project); a node
-/// takes it when it is started again. Then it waits for the next save, until Ctrl-C.
+/// Builds the plugin project, runs its cases, and puts the plugin into the plugins folder of the project (--project), where a
+/// running node takes it with the next step that begins. Then it waits for the next save, until Ctrl-C.
 #[derive(Debug, Args)]
 pub struct Dev {
     /// The plugin project
@@ -22,11 +22,16 @@ pub struct Dev {
     once: bool,
 }
 
+/// A build that writes other sources every time is not repeated for ever.
+const MOST_IN_A_ROW: u32 = 3;
+
 /// Runs until somebody ends it.
 pub fn execute(context: &Context, arguments: &Dev) -> Result<(), Failure> {
     let manifest = Manifest::read(&arguments.dir)?;
     let sources = Sources::watch(&arguments.dir, &manifest.build.output)?;
+    let mut in_a_row = 0;
     loop {
+        let before = sources.state();
         let done = round(context, &arguments.dir);
         if arguments.once {
             return done;
@@ -36,8 +41,12 @@ pub fn execute(context: &Context, arguments: &Dev) -> Result<(), Failure> {
         {
             context.console.complain(&message);
         }
-        // What the build itself wrote beside its output is not what somebody saved.
-        sources.forget();
+        // Somebody saved while it was built, or the build wrote sources of its own: those are the same the next time.
+        in_a_row += 1;
+        if sources.state() != before && in_a_row < MOST_IN_A_ROW {
+            continue;
+        }
+        in_a_row = 0;
         context.console.say("waiting for the next save …");
         if !sources.wait() {
             return Ok(());

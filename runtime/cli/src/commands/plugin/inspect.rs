@@ -68,8 +68,9 @@ fn load(plugins: &Plugins, name: &str) -> Result<(std::sync::Arc<Plugin>, FoundP
     let plugin = sandbox.load(&bytes, stem).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
     // Looking at a file is no use of it: what the policy thinks of it is shown, not enforced.
     let keys = plugins.sources().keyring().map_err(Failure::unable)?;
-    let verdict = Some(keys.judge(&bytes, &Digest::of(&bytes), &proof_beside(Path::new(name))));
-    Ok((plugin, FoundPlugin { bytes: bytes.into(), origin: PluginOrigin::File(name.into()), verdict }))
+    let digest = Digest::of(&bytes);
+    let verdict = Some(keys.judge(&bytes, &digest, &proof_beside(Path::new(name))));
+    Ok((plugin, FoundPlugin { bytes: bytes.into(), digest, origin: PluginOrigin::File(name.into()), verdict }))
 }
 
 fn document(plugin: &Plugin, found: &FoundPlugin, source: &str) -> Value {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use trackside_engine::{Event, RunId, RunState, SkipReason, StepError};
 use trackside_node::{Project, rfc3339};
 use trackside_sandbox::Descriptor;
-use trackside_spec::{Action, ArtifactRef, PluginCall, StepIndex, load_workflow, read_yaml};
+use trackside_spec::{Action, ArtifactRef, Plan, PluginCall, StepIndex, load_workflow, read_yaml};
 use trackside_store::{Artifacts, Reader};
 
 use crate::{
@@ -33,7 +33,8 @@ const LARGEST: u64 = 64 << 20;
 pub fn execute(context: &Context, run: &str, step: Option<&str>, dir: &Path) -> Result<PathBuf, Failure> {
     let (project, reader) = context.reader()?;
     let run = lookup::run(&reader, run)?;
-    let told = Told::read(&reader, run, step)?;
+    let plan = definition(&reader, run)?;
+    let told = Told::read(&reader, run, &plan, step)?;
     let (plugins, _temp) = plugins_of(&project)?;
     let plugin = plugins.get(&told.call.plugin)?;
     let name = format!("{}-{}", told.step_name(), run.to_string().to_lowercase());
@@ -45,11 +46,23 @@ pub fn execute(context: &Context, run: &str, step: Option<&str>, dir: &Path) -> 
     Ok(file)
 }
 
+/// The definition that the run started with.
+fn definition(reader: &Reader, run: RunId) -> Result<Arc<Plan>, Failure> {
+    let workflow = reader.run(run)?.map(|row| row.workflow).unwrap_or_default();
+    let source = reader.definition_of(run)?.unwrap_or_default();
+    let plan = load_workflow(&workflow, &source);
+    plan.map(Arc::new).map_err(|_| no_case(run, "its definition is of another version of this program"))
+}
+
+fn no_case(run: RunId, why: &str) -> Failure {
+    Failure::usage(format!("[TS-0910] run {run} gives no case: {why}"))
+}
+
 /// What the journal tells of one step.
-struct Told {
+struct Told<'p> {
     run: RunId,
     step: StepIndex,
-    call: PluginCall,
+    call: &'p PluginCall,
     attempt: u32,
     /// The run when the attempt began.
     before: RunState,
@@ -62,14 +75,9 @@ enum End {
     Failed(StepError),
 }
 
-impl Told {
-    fn read(reader: &Reader, run: RunId, step: Option<&str>) -> Result<Self, Failure> {
-        let unusable = |why: String| Failure::usage(format!("[TS-0910] run {run} gives no case: {why}"));
-        let workflow = reader.run(run)?.map(|row| row.workflow).unwrap_or_default();
-        let source = reader.definition_of(run)?.unwrap_or_default();
-        let plan = load_workflow(&workflow, &source)
-            .map_err(|_| unusable("its definition is of another version of this program".to_owned()))?;
-        let plan = Arc::new(plan);
+impl<'p> Told<'p> {
+    fn read(reader: &Reader, run: RunId, plan: &'p Arc<Plan>, step: Option<&str>) -> Result<Self, Failure> {
+        let unusable = |why: String| no_case(run, &why);
         let calls = (0..).map(StepIndex).zip(&plan.steps).filter_map(|(index, step)| match &step.action {
             Action::Plugin(call) => Some((index, step.id.as_str(), call)),
             Action::Model(_) => None,
@@ -79,7 +87,7 @@ impl Told {
             Some(name) => calls.iter().find(|(_, id, _)| *id == name),
             None => calls.first().filter(|_| calls.len() == 1),
         };
-        let Some((step, call)) = found.map(|(index, _, call)| (*index, (*call).clone())) else {
+        let Some((step, call)) = found.map(|(index, _, call)| (*index, *call)) else {
             let names: Vec<&str> = calls.iter().map(|(_, id, _)| *id).collect();
             return Err(unusable(format!("name one of its plugin steps with --step: {}", names.join(", "))));
         };
@@ -183,9 +191,9 @@ impl Beside<'_> {
 }
 
 /// The text of the case.
-fn case(told: &Told, about: &Descriptor, beside: &mut Beside<'_>) -> Result<String, Failure> {
+fn case(told: &Told<'_>, about: &Descriptor, beside: &mut Beside<'_>) -> Result<String, Failure> {
     let unusable = |error: &dyn std::fmt::Display| Failure::usage(format!("[TS-0910] the step's input: {error}"));
-    let call = &told.call;
+    let call = told.call;
     let mut with = told.before.input(told.step).map_err(|error| unusable(&error))?;
     let mut artifacts = Map::new();
     let command = told.before.command(told.step).map_err(|error| unusable(&error))?;
@@ -224,7 +232,7 @@ fn case(told: &Told, about: &Descriptor, beside: &mut Beside<'_>) -> Result<Stri
     Ok(text)
 }
 
-fn context_of(told: &Told) -> Value {
+fn context_of(told: &Told<'_>) -> Value {
     json!({
         "workflow": told.before.plan().name,
         "run": told.run.to_string(),
@@ -234,7 +242,7 @@ fn context_of(told: &Told) -> Value {
 }
 
 /// The step as its author wrote it.
-fn source_of(told: &Told) -> Value {
+fn source_of(told: &Told<'_>) -> Value {
     let plan = told.before.plan();
     let source: Value = read_yaml(&plan.name, &plan.source).unwrap_or_default();
     match told.step_name().split_once('.') {
@@ -282,7 +290,7 @@ fn program(
 }
 
 /// What came of it: the plugin's document, and the artifacts that the node laid beside it, by their digests.
-fn expected(told: &Told, about: &Descriptor, call: &PluginCall) -> Value {
+fn expected(told: &Told<'_>, about: &Descriptor, call: &PluginCall) -> Value {
     let output = match &told.end {
         End::Skipped(why) => return json!({ "skipped": why }),
         End::Failed(error) => {

@@ -137,8 +137,7 @@ fn cases_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// What the call cost, in a few words.
 fn cost(result: &CaseResult) -> String {
-    let fuel =
-        result.usage.fuel.map_or_else(String::new, |fuel| format!(", {} instructions", count(fuel, "instruction")));
+    let fuel = result.usage.fuel.map_or_else(String::new, |fuel| format!(", {}", count(fuel, "instruction")));
     format!("{}, {}{fuel}", duration_us(result.usage.wall_us), bytes(result.usage.memory_peak))
 }
 
@@ -150,6 +149,7 @@ fn document(name: &str, result: &Result<CaseResult, String>) -> Value {
             "differences": result.differences,
             "wall_us": result.usage.wall_us,
             "cpu_us": result.usage.cpu_us,
+            "instantiate_us": result.usage.instantiate_us,
             "memory": result.usage.memory_peak,
             "fuel": result.usage.fuel,
         }),

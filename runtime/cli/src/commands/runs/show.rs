@@ -137,5 +137,6 @@ fn made_by(step: &StepView) -> Option<String> {
     }];
     parts.extend(digest);
     parts.extend(number("run_us").map(duration_us));
+    parts.extend(number("earlier_runs").map(|earlier| format!("warm instance (run {})", earlier.saturating_add(1))));
     Some(format!("{}: {}", step.id, parts.join(", ")))
 }
