@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use trackside_spec::ArtifactRef;
 use trackside_store::{Artifacts, Clock, DecisionRow, LedgerRow, StoreError, Txn, Write};
 use trackside_triggers::files::{
-    Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState, SeenFile,
+    Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
+    SeenFile,
 };
 
 use crate::{
@@ -187,7 +188,9 @@ impl FileHost for NodeFileHost {
 
     fn notice(&self, trigger_id: &str, notice: FolderNotice) {
         match notice {
-            FolderNotice::Watching { .. } | FolderNotice::Backlog { .. } => tracing::info!(trigger = trigger_id, "{notice}"),
+            FolderNotice::Watching { .. } | FolderNotice::Backlog { .. } => {
+                tracing::info!(trigger = trigger_id, "{notice}")
+            }
             FolderNotice::HostFailed { .. } => tracing::error!(trigger = trigger_id, "{notice}"),
             _ => tracing::warn!(trigger = trigger_id, "{notice}"),
         }

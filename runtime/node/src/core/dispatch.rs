@@ -139,7 +139,9 @@ impl Core {
         let Revived { state, entries } = revived;
         let run = state.id();
         let ended = matches!(state.phase(), Phase::Ended(..));
-        if let (false, Some("cron"), Some(id)) = (ended, state.trigger()["kind"].as_str(), state.trigger()["id"].as_str()) {
+        if let (false, Some("cron"), Some(id)) =
+            (ended, state.trigger()["kind"].as_str(), state.trigger()["id"].as_str())
+        {
             self.cron_runs.insert(run, id.to_owned());
         }
         self.runs.insert(run, LiveRun { state, deadline: None, outbox_open, entries, uncommitted: 0 });

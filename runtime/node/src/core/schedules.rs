@@ -127,7 +127,13 @@ impl Core {
             Ok(None) => {}
             // The clock was set back by days and the schedule went through this time once more.
             Ok(Some(_)) => {
-                writes.push(decision(&fire.trigger_id, fire.logical_ms, now_ms, "deduped", "it has had its run".into()));
+                writes.push(decision(
+                    &fire.trigger_id,
+                    fire.logical_ms,
+                    now_ms,
+                    "deduped",
+                    "it has had its run".into(),
+                ));
                 return Err(writes);
             }
             Err(error) => tracing::error!(%error, "the ledger can not be read; the run starts all the same"),
