@@ -6,11 +6,12 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, Sender},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use trackside_engine::RunId;
 use trackside_store::{Clock, Store};
+use trackside_triggers::cron::GateState;
 
 use crate::{
     carrier::Carrier,
@@ -63,14 +64,17 @@ impl Dispatcher {
     pub(crate) fn work(mut self, first: Vec<Action>) {
         self.perform(first);
         self.input(Input::Wake);
+        let started = Instant::now();
         loop {
+            let patience = self.believe_the_clock(started);
             self.store.set_company(self.core.live_runs() as u64);
-            let message = match self.core.next_deadline() {
+            let wait = |core: &Core, now: i64| {
+                let left = |at: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0));
+                core.next_deadline().map(left).into_iter().chain(patience).min()
+            };
+            let message = match wait(&self.core, self.clock.now_ms()) {
                 None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => {
-                    let wait = u64::try_from(at.saturating_sub(self.clock.now_ms())).unwrap_or(0);
-                    self.inbox.recv_timeout(Duration::from_millis(wait).min(LONGEST_SLEEP))
-                }
+                Some(wait) => self.inbox.recv_timeout(wait.min(LONGEST_SLEEP)),
             };
             match message {
                 Ok(Message::Input(input)) => self.input(input),
@@ -97,6 +101,19 @@ impl Dispatcher {
                 Err(RecvTimeoutError::Timeout) => self.input(Input::Wake),
             }
         }
+    }
+
+    /// Lets schedules go when the clock was set or nobody sets it; how long they wait yet, if they do.
+    fn believe_the_clock(&mut self, started: Instant) -> Option<Duration> {
+        let now = self.clock.now_ms();
+        match self.core.gate()?.state(now, started.elapsed()) {
+            GateState::Wait(left) => return Some(left),
+            GateState::Open => tracing::info!("the clock was set; schedules begin"),
+            GateState::GivenUp => tracing::warn!("the clock is obviously wrong and nobody sets it; schedules begin"),
+        }
+        let actions = self.core.release_schedules(now);
+        self.perform(actions);
+        None
     }
 
     fn input(&mut self, input: Input) {

@@ -5,11 +5,12 @@ use std::{
     sync::{Arc, mpsc::Sender},
 };
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use trackside_spec::ArtifactRef;
-use trackside_store::{Artifacts, Clock, LedgerRow, StoreError, Txn, Write};
+use trackside_store::{Artifacts, Clock, DecisionRow, LedgerRow, StoreError, Txn, Write};
 use trackside_triggers::files::{
-    FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FolderNotice, LedgerState, SeenFile,
+    Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
+    SeenFile,
 };
 
 use crate::{
@@ -66,6 +67,15 @@ fn ledger_state(row: LedgerRow) -> Option<LedgerState> {
     Some(LedgerState { identity, started: run.is_some(), claimed, path, stat })
 }
 
+/// `trigger.file`, or one of `trigger.files`.
+fn file_document(fired: &FiredFile) -> Value {
+    let mut file = fired.artifact.to_json();
+    file["name"] = fired.name.clone().into();
+    file["path"] = fired.relative.clone().into();
+    file["modified_ms"] = fired.modified_ms.into();
+    file
+}
+
 fn refused(error: StoreError) -> io::Error {
     io::Error::other(error)
 }
@@ -90,16 +100,23 @@ impl FileHost for NodeFileHost {
     }
 
     fn fire(&self, fire: FileFire, reply: FireReply) {
-        let mut file = fire.artifact.to_json();
-        file["name"] = fire.name.clone().into();
-        file["path"] = fire.relative.clone().into();
-        file["modified_ms"] = fire.modified_ms.into();
-        let trigger = json!({
+        let files: Vec<Value> = fire.files.iter().map(file_document).collect();
+        let mut trigger = json!({
             "kind": "file",
             "id": fire.trigger_id,
             "logical_time": rfc3339(fire.logical_ms),
             "logical_time_ms": fire.logical_ms,
-            "file": file,
+        });
+        match files.as_slice() {
+            [file] if !fire.batch => trigger["file"] = file.clone(),
+            _ => trigger["files"] = files.into(),
+        }
+        let artifacts = fire.files.iter().map(|file| file.artifact.digest).collect();
+        let ledger = fire.files.into_iter().map(|file| LedgerEntry {
+            trigger: fire.trigger_id.clone(),
+            identity: file.identity,
+            path: file.relative,
+            stat: stat_text(file.stat),
         });
         let wish = Fire {
             workflow: fire.workflow,
@@ -107,13 +124,8 @@ impl FileHost for NodeFileHost {
             trigger,
             params: Map::new(),
             logical_time_ms: fire.logical_ms,
-            ledger: Some(LedgerEntry {
-                trigger: fire.trigger_id,
-                identity: fire.identity,
-                path: fire.relative,
-                stat: stat_text(fire.stat),
-            }),
-            artifacts: vec![fire.artifact.digest],
+            ledger: ledger.collect(),
+            artifacts,
         };
         let answer = move |answer: FireAnswer| {
             reply.send(match answer {
@@ -135,7 +147,22 @@ impl FileHost for NodeFileHost {
     }
 
     fn decision(&self, decision: FileDecision) {
-        tracing::warn!(trigger = decision.trigger_id, file = decision.relative, "{}", decision.decision);
+        // Left out on purpose, it is worth no line.
+        if decision.decision == Decision::Excluded {
+            tracing::debug!(trigger = decision.trigger_id, file = decision.relative, "{}", decision.decision);
+        } else {
+            tracing::warn!(trigger = decision.trigger_id, file = decision.relative, "{}", decision.decision);
+        }
+        let row = DecisionRow {
+            trigger: decision.trigger_id,
+            subject: decision.relative,
+            at_ms: self.clock.now_ms(),
+            decision: decision.decision.name().to_owned(),
+            detail: decision.decision.to_string(),
+        };
+        let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };
+        // Nobody waits for it; lost in a crash, it is taken again.
+        let _ = self.inbox.send(Message::Input(Input::Keep(txn, Box::new(|| ()))));
     }
 
     fn first_seen(&self, trigger_id: &str) -> io::Result<bool> {
@@ -162,7 +189,9 @@ impl FileHost for NodeFileHost {
 
     fn notice(&self, trigger_id: &str, notice: FolderNotice) {
         match notice {
-            FolderNotice::Watching { .. } => tracing::info!(trigger = trigger_id, "{notice}"),
+            FolderNotice::Watching { .. } | FolderNotice::Backlog { .. } => {
+                tracing::info!(trigger = trigger_id, "{notice}")
+            }
             FolderNotice::HostFailed { .. } => tracing::error!(trigger = trigger_id, "{notice}"),
             _ => tracing::warn!(trigger = trigger_id, "{notice}"),
         }

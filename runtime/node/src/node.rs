@@ -1,21 +1,23 @@
 //! The box: opens the store, recovers, wires the rooms together, and takes them apart again.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
         mpsc::{Sender, channel},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use trackside_engine::{Event, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
-use trackside_spec::{Plan, TriggerKind, load_workflow};
+use trackside_spec::{Claim, Plan, TriggerKind, load_workflow};
 use trackside_store::{Clock, Committer, Durability, Reader, Store, StoreError};
 use trackside_triggers::{
     clock_watch::ClockWatch,
-    cron::{CronEntry, CronSchedule},
+    cron::{CronEntry, GateState, TimeGate},
     files::{FileWatcher, WatchedFolder},
 };
 
@@ -143,8 +145,9 @@ impl Node {
             dispatcher: Some(thread),
         };
         if options.triggers {
+            let box_id = readers.with(|reader| reader.box_id())?;
             let host = NodeFileHost { inbox: inbox.clone(), readers, artifacts, clock: options.clock.clone() };
-            let folders = watched_folders(project);
+            let folders = watched_folders(project, &box_id);
             if !folders.is_empty() {
                 node.watcher = Some(FileWatcher::start(folders, Arc::new(host)).map_err(start("the file watcher"))?);
             }
@@ -297,15 +300,21 @@ pub(crate) fn set_up(
     let now = options.clock.now_ms();
     core.set_last_run(history.latest_run()?);
     let mut actions = Vec::new();
+    let box_id = history.box_id()?;
+    let gate = TimeGate::new(history.newest_start()?);
+    if gate.state(now, Duration::ZERO) != GateState::Open {
+        core.hold_schedules(gate);
+    }
+    let mut queues = HashMap::new();
     for plan in project.workflows.values() {
         core.add_workflow(plan.clone());
         for trigger in plan.triggers.iter().filter(|_| options.triggers) {
             let TriggerKind::Cron(cron) = &trigger.kind else { continue };
-            match CronSchedule::parse(&cron.schedule, &cron.timezone) {
-                Ok(schedule) => {
-                    let key = format!("{} {} {}", trigger.id, cron.schedule, cron.timezone);
-                    let entry = CronEntry { trigger_id: trigger.id.clone(), schedule, misfire: cron.misfire };
+            match CronEntry::new(&trigger.id, cron, &box_id) {
+                Ok(entry) => {
+                    let key = format!("{} {}", trigger.id, cron.times.key());
                     let position = history.position(&key)?;
+                    queues.insert(trigger.id.clone(), history.cron_queue(&trigger.id)?);
                     actions.extend(core.add_schedule(entry, key, position, now));
                 }
                 Err(error) => tracing::error!(trigger = trigger.id, %error, "the schedule is not used"),
@@ -322,6 +331,7 @@ pub(crate) fn set_up(
         }
     }
     actions.extend(core.recovered(now));
+    actions.extend(core.restore_schedules(queues, now));
     Ok((actions, !history.outbox(0, 1)?.is_empty()))
 }
 
@@ -342,7 +352,7 @@ pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Res
     Ok(Revived { state, entries: u32::try_from(rows.len()).unwrap_or(u32::MAX) })
 }
 
-fn watched_folders(project: &Project) -> Vec<WatchedFolder> {
+fn watched_folders(project: &Project, box_id: &str) -> Vec<WatchedFolder> {
     let mut folders = Vec::new();
     for plan in project.workflows.values() {
         for trigger in &plan.triggers {
@@ -357,6 +367,11 @@ fn watched_folders(project: &Project) -> Vec<WatchedFolder> {
                 workflow: plan.name.clone(),
                 trigger: file.clone(),
                 folder,
+                shared_as: file.shared.then(|| box_id.chars().take(8).collect()),
+                to: match &file.claim {
+                    Claim::MoveTo(to) | Claim::CopyTo(to) => Some(project.root.join(to)),
+                    Claim::Move | Claim::Keep => None,
+                },
             });
         }
     }

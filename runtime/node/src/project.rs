@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use trackside_spec::{NodeConfig, Plan, SpecError, check_project, load_node_config, load_workflow};
+use trackside_spec::{
+    NodeConfig, Plan, SpecError, TriggerProblem, check_project, check_triggers, load_node_config, load_workflow,
+};
 
 /// Why a project can not be opened at all. A broken workflow is no such reason: it is told and the rest runs.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +71,9 @@ pub enum WorkflowReason {
         /// The other file.
         other: PathBuf,
     },
+    /// A trigger that does not fit the rest of the project. The workflow runs all the same; that trigger starts nothing.
+    #[error("{0}")]
+    Trigger(TriggerProblem),
     /// A schedule that no calendar knows.
     #[error("{0}")]
     Schedule(String),
@@ -145,6 +150,11 @@ impl Project {
             }
         }
         self.refuse_misfits(&origins);
+        let plans: Vec<&Plan> = self.workflows.values().map(Arc::as_ref).collect();
+        for problem in check_triggers(&plans, &self.config) {
+            let file = origins.get(&problem.workflow).cloned().unwrap_or_default();
+            self.problems.push(WorkflowProblem { file, reason: WorkflowReason::Trigger(problem) });
+        }
         Ok(())
     }
 
@@ -175,7 +185,7 @@ fn read_workflow(path: &Path, file: &Path) -> Result<Plan, WorkflowReason> {
     let plan = load_workflow(&file.display().to_string(), &text).map_err(WorkflowReason::Spec)?;
     for trigger in &plan.triggers {
         if let trackside_spec::TriggerKind::Cron(cron) = &trigger.kind {
-            trackside_triggers::cron::CronSchedule::parse(&cron.schedule, &cron.timezone)
+            trackside_triggers::cron::Times::parse(&cron.times)
                 .map_err(|error| WorkflowReason::Schedule(format!("trigger {}: {error}", trigger.id)))?;
         }
     }

@@ -215,7 +215,7 @@ impl World {
             trigger: json!({ "kind": "file", "file": artifact.to_json() }),
             params: Map::new(),
             logical_time_ms: now,
-            ledger: Some(entry),
+            ledger: vec![entry],
             artifacts: vec![artifact.digest],
         };
         let (accepted, files) = (self.accepted.clone(), self.files.clone());
@@ -237,7 +237,7 @@ impl World {
             trigger: json!({ "kind": "manual" }),
             params: Map::new(),
             logical_time_ms: now,
-            ledger: None,
+            ledger: Vec::new(),
             artifacts: Vec::new(),
         };
         let accepted = self.accepted.clone();

@@ -104,7 +104,7 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
         trigger,
         params,
         logical_time_ms: now_ms,
-        ledger: None,
+        ledger: Vec::new(),
         artifacts: digests,
     };
     let (reply, answer) = tokio::sync::oneshot::channel();

@@ -29,6 +29,7 @@ use crate::{
     grant::Allow,
     limits::Limits,
     reuse::Reuse,
+    triggers::Trigger,
     units::Duration,
 };
 
@@ -155,98 +156,6 @@ pub enum ParamKind {
     Boolean,
     Object,
     Array,
-}
-
-/// What starts a workflow.
-#[derive(Debug, Clone)]
-pub struct Trigger {
-    /// Unique in the project and stable while the trigger's own definition does not change in kind or position:
-    /// `WORKFLOW/file-0`, `WORKFLOW/cron-1`. Ledgers and cron positions are kept under it.
-    pub id: String,
-    /// The kind and its settings.
-    pub kind: TriggerKind,
-}
-
-/// The kinds of trigger.
-#[derive(Debug, Clone)]
-pub enum TriggerKind {
-    /// Files that appear in a folder.
-    File(FileTrigger),
-    /// A schedule.
-    Cron(CronTrigger),
-}
-
-/// Settings of a file trigger.
-#[derive(Debug, Clone)]
-pub struct FileTrigger {
-    /// Folder, absolute or relative to the project.
-    pub path: String,
-    /// Pattern that a file's path below `path` must match (`globset` syntax, `/` is literal for `*`).
-    pub glob: String,
-    /// How long size and modification time must stand still. A close after writing or a move into the folder ends
-    /// the wait at once.
-    pub settle: Duration,
-    /// What makes two files the same.
-    pub identity: Identity,
-    /// What to do with files that are there when the trigger is seen for the first time.
-    pub existing: Existing,
-    /// What happens to the file when its run is accepted.
-    pub claim: Claim,
-}
-
-/// What makes two files the same file to a trigger.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Identity {
-    /// The same bytes, wherever they lie and whatever they are called.
-    #[default]
-    Content,
-    /// The same path, size and modification time.
-    Stat,
-}
-
-/// What a trigger does with files that were there before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Existing {
-    /// They start runs like any other.
-    #[default]
-    Run,
-    /// They are entered into the ledger and start nothing.
-    Ignore,
-}
-
-/// What happens to a file when its run is accepted. Its bytes are an artifact of the run in either case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Claim {
-    /// It leaves the watched folder: its bytes are in the artifact store, the ledger names the run.
-    #[default]
-    Move,
-    /// It stays where it is.
-    Keep,
-}
-
-/// Settings of a cron trigger.
-#[derive(Debug, Clone)]
-pub struct CronTrigger {
-    /// Five fields (minute first) or six (second first), in the dialect that the book describes.
-    pub schedule: String,
-    /// IANA zone name, `UTC` when the file says nothing.
-    pub timezone: String,
-    /// What to do about times that passed while the node was down or the clock jumped.
-    pub misfire: Misfire,
-}
-
-/// What to do about missed schedule times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Misfire {
-    /// Nothing.
-    Skip,
-    /// One run, for the latest missed time.
-    #[default]
-    Latest,
 }
 
 /// One step.

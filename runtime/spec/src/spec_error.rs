@@ -9,13 +9,13 @@ use std::fmt;
 /// | `TS-0101` | The text is no YAML or TOML, or uses a part of it that is refused (anchors, tags, merge keys) |
 /// | `TS-0102` | A key that does not exist, or one that is missing |
 /// | `TS-0103` | A value of the wrong type or outside of its range |
-/// | `TS-0104` | An expression uses a name that does not exist there |
+/// | `TS-0104` | An expression or a trigger uses a name that does not exist there |
 /// | `TS-0105` | An expression is wrong in itself |
-/// | `TS-0106` | `needs` names no step, or goes round in a circle |
+/// | `TS-0106` | `needs` names no step, or goes round in a circle; or workflows start each other in a circle |
 /// | `TS-0107` | Something is there twice |
 /// | `TS-0108` | A limit is exceeded |
 /// | `TS-0109` | A schedule or a time zone is not written as one |
-/// | `TS-0110` | Settings of the node contradict each other |
+/// | `TS-0110` | Settings contradict each other |
 /// | `TS-0112` | Workflows of a project do not fit together |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

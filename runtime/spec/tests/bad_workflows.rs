@@ -61,14 +61,14 @@ w.yaml:5:61: error[TS-0103]: between 10ms and 7d
         text: r##"version: 1
 name: w
 triggers:
-  - mqtt: { topic: x }
+  - kafka: { topic: x }
 steps:
   a: { plugin: echo }
 "##,
-        error: r##"w.yaml:4:5: error[TS-0103]: `mqtt` is not possible here
-4 |   - mqtt: { topic: x }
-  |     ^^^^
-  = help: known here: file, cron"##,
+        error: r##"w.yaml:4:5: error[TS-0103]: `kafka` is not possible here
+4 |   - kafka: { topic: x }
+  |     ^^^^^
+  = help: known here: file, cron, webhook, mqtt, workflow, dataset"##,
     },
     Case {
         name: "trigger_of_two_kinds",
@@ -80,7 +80,7 @@ triggers:
 steps:
   a: { plugin: echo }
 "##,
-        error: r##"w.yaml:4:5: error[TS-0103]: expected exactly one of the keys file, cron
+        error: r##"w.yaml:4:5: error[TS-0103]: expected exactly one of the keys file, cron, webhook, mqtt, workflow, dataset
 4 |   - file: { path: a }
   |     ^"##,
     },

@@ -296,7 +296,7 @@ steps:
 w.yaml:4:53: error[TS-0103]: `on` is not possible here
 4 |   - file: { path: inbox, identity: contents, claim: on }
   |                                                     ^^
-  = help: known here: move, keep"##,
+  = help: known here: move, copy, keep"##,
     },
     Case {
         name: "list_instead_of_steps",

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 use trackside_spec::{
-    Action, Claim, Digest, Existing, FinallyOn, Identity, Jitter, Misfire, Need, NodeConfig, ParamKind, Plan, Scope,
-    StepIndex, TriggerKind,
+    Action, Claim, CronTimes, Digest, Existing, FinallyOn, Identity, Jitter, Misfire, Need, NodeConfig, ParamKind,
+    Plan, Scope, StepIndex, TriggerKind,
     config::{Durability, EngineChoice, LogLevel},
     load_node_config, load_workflow, node_schema, parse_param, reference_markdown, scaffold_workflow, workflow_schema,
 };
@@ -17,7 +17,7 @@ description: Score each CSV that the PLC drops; alert when the anomaly score is 
 params:
   threshold: { type: number, default: 0.85, minimum: 0, maximum: 1 }
   mode: { type: string, default: fast, choices: [fast, safe] }
-  retries: { type: integer }
+  retries: { type: integer, default: 0 }
 triggers:
   - file:
       path: inbox
@@ -90,10 +90,16 @@ fn triggers_keep_their_place_in_their_id() {
     let ids: Vec<&str> = plan.triggers.iter().map(|trigger| trigger.id.as_str()).collect();
     assert_eq!(ids, ["pump-watch/file-0", "pump-watch/cron-1"]);
     let TriggerKind::File(file) = &plan.triggers[0].kind else { panic!("a file trigger") };
-    assert_eq!((file.path.as_str(), file.glob.as_str(), file.settle.as_millis()), ("inbox", "**/*.csv", 500));
-    assert_eq!((file.identity, file.existing, file.claim), (Identity::Stat, Existing::Ignore, Claim::Keep));
+    assert_eq!(
+        (file.path.as_str(), file.globs.as_slice(), file.settle.as_millis()),
+        ("inbox", &["**/*.csv".to_owned()][..], 500)
+    );
+    assert_eq!((file.identity, file.existing, &file.claim), (Identity::Stat, Existing::Ignore, &Claim::Keep));
     let TriggerKind::Cron(cron) = &plan.triggers[1].kind else { panic!("a cron trigger") };
-    assert_eq!((cron.schedule.as_str(), cron.timezone.as_str()), ("30 2 * * *", "Europe/Paris"));
+    let times = CronTimes::Schedule { text: "30 2 * * *".into(), timezone: "Europe/Paris".into() };
+    assert_eq!(cron.times, times);
+    // Positions of older databases are kept under this text.
+    assert_eq!(cron.times.key(), "30 2 * * * Europe/Paris");
     assert_eq!(cron.misfire, Misfire::Skip);
 }
 
@@ -158,7 +164,11 @@ fn parameters_are_bound_with_defaults() {
 
 #[test]
 fn every_wrong_parameter_is_reported() {
-    let plan = pump_watch();
+    // A trigger could not start a workflow that requires a parameter.
+    let manual = PUMP_WATCH.replace("integer, default: 0", "integer").replace("triggers:\n", "triggers: []\n");
+    let (head, rest) = manual.split_once("  - file:").unwrap();
+    let (_, rest) = rest.split_once("timeout:").unwrap();
+    let plan = load_workflow("w.yaml", &format!("{head}timeout:{rest}")).unwrap();
     let problems = plan.bind_params(&given(json!({"treshold": 1, "threshold": 1.5, "mode": "slow"}))).unwrap_err();
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(

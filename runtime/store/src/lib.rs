@@ -13,6 +13,7 @@ mod error;
 mod lock;
 mod read;
 mod schema;
+mod trigger_rows;
 mod write;
 mod writer;
 
@@ -22,5 +23,6 @@ pub use commit::{Committer, Durability};
 pub use error::StoreError;
 pub use lock::DataLock;
 pub use read::{JournalRow, LedgerRow, LiveRun, OutboxRow, Reader, RunFilter, RunRow, StateRow};
+pub use trigger_rows::{DECISIONS_KEPT, DecisionRow};
 pub use write::{Ended, NewRun, Txn, Write};
 pub use writer::{CommitReport, Store, TxnNumber};

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 
 /// A connection that sees committed snapshots and can not write.
 pub struct Reader {
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 /// A run that has not ended.
@@ -354,7 +354,7 @@ impl Reader {
         )
     }
 
-    fn rows<T>(
+    pub(crate) fn rows<T>(
         &self,
         sql: &str,
         params: impl rusqlite::Params,

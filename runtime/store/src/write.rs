@@ -6,6 +6,8 @@ use rusqlite::{Transaction, params};
 use trackside_engine::{RunEnd, RunId};
 use trackside_spec::{Digest, Plan};
 
+use crate::trigger_rows::{self, DecisionRow};
+
 /// Writes that become durable together or not at all.
 #[derive(Debug, Default)]
 pub struct Txn {
@@ -59,6 +61,24 @@ pub enum Write {
         trigger: String,
         /// Milliseconds since 1970.
         position_ms: i64,
+    },
+    /// A trigger decided to start no run.
+    Decision(DecisionRow),
+    /// A schedule time waits for a run of its trigger to end.
+    CronQueued {
+        /// The trigger's id.
+        trigger: String,
+        /// Which time, milliseconds since 1970.
+        logical_ms: i64,
+        /// How many missed times it stands for besides.
+        missed: u32,
+    },
+    /// A schedule time waits no longer: its run starts in the same transaction.
+    CronDequeued {
+        /// The trigger's id.
+        trigger: String,
+        /// Which time, milliseconds since 1970.
+        logical_ms: i64,
     },
     /// All runs before this one have ended.
     LiveFrom {
@@ -182,6 +202,9 @@ pub(crate) fn apply(txn: &Transaction<'_>, write: &Write, known: &mut KnownDefin
             )?
             .execute(params![trigger, position_ms])?;
         }
+        Write::Decision(row) => trigger_rows::decide(txn, row)?,
+        Write::CronQueued { trigger, logical_ms, missed } => trigger_rows::queue(txn, trigger, *logical_ms, *missed)?,
+        Write::CronDequeued { trigger, logical_ms } => trigger_rows::dequeue(txn, trigger, *logical_ms)?,
         Write::LiveFrom { run } => {
             txn.prepare_cached("UPDATE live_from SET run = ?1")?.execute([run.as_i64()])?;
         }

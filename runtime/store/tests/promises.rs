@@ -13,8 +13,8 @@ use std::{
 use trackside_engine::{RunEnd, RunId};
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::{
-    ArtifactProblem, Artifacts, CommitReport, Committer, Durability, Ended, NewRun, Reader, RunFilter, Store,
-    StoreError, Txn, Write,
+    ArtifactProblem, Artifacts, CommitReport, Committer, DECISIONS_KEPT, DecisionRow, Durability, Ended, NewRun,
+    Reader, RunFilter, Store, StoreError, Txn, Write,
 };
 
 fn plan(name: &str) -> Arc<Plan> {
@@ -266,4 +266,57 @@ fn damaged_and_missing_artifacts_are_found() {
     let found = Digest::of(b"bites");
     assert_eq!(artifacts.verify(&digest).unwrap(), Some(ArtifactProblem::Changed { found }));
     assert_eq!(artifacts.verify(&found).unwrap(), Some(ArtifactProblem::Missing));
+}
+
+#[test]
+fn decisions_are_a_ring_for_each_trigger_and_can_be_asked_by_subject() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let decide = |trigger: &str, subject: String, at_ms| {
+        let (decision, detail) = ("deduped".to_owned(), "x".repeat(2000));
+        Write::Decision(DecisionRow { trigger: trigger.to_owned(), subject, at_ms, decision, detail })
+    };
+    let many = (0..DECISIONS_KEPT + 10).map(|number| decide("w/file-0", format!("f{number}"), number));
+    committer.commit(&[txn(many.collect()), txn(vec![decide("w/file-1", "f0".into(), 7)])]).unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    let all = reader.decisions("w/file-0", None, u32::MAX).unwrap();
+    assert_eq!(i64::try_from(all.len()).unwrap(), DECISIONS_KEPT);
+    assert_eq!((all[0].subject.as_str(), all[0].detail.len()), (format!("f{}", DECISIONS_KEPT + 9).as_str(), 1000));
+    assert!(reader.decisions("w/file-0", Some("f0"), 10).unwrap().is_empty());
+    assert_eq!(reader.decisions("w/file-0", Some("f11"), 10).unwrap()[0].at_ms, 11);
+    assert_eq!(reader.decisions("w/file-1", None, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn times_wait_in_order_and_leave_with_their_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let queued = |logical_ms, missed| Write::CronQueued { trigger: "w/cron-0".into(), logical_ms, missed };
+    committer.commit(&[txn(vec![queued(30, 0), queued(20, 4), queued(20, 9)])]).unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    assert_eq!(reader.cron_queue("w/cron-0").unwrap(), [(20, 4), (30, 0)]);
+    let plan = plan("w");
+    let leave = Write::CronDequeued { trigger: "w/cron-0".into(), logical_ms: 20 };
+    committer.commit(&[txn(vec![run(1, &plan), entry(1, "[1]", None), leave])]).unwrap();
+    assert_eq!(reader.cron_queue("w/cron-0").unwrap(), [(30, 0)]);
+    assert_eq!(reader.newest_start().unwrap(), Some(1));
+}
+
+#[test]
+fn an_older_database_gets_its_tables_and_a_name_that_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    // As the first version left it.
+    let old = rusqlite::Connection::open(folder.path().join("trackside.db")).unwrap();
+    old.execute_batch(include_str!("../src/schema/0001.sql")).unwrap();
+    old.execute_batch("INSERT INTO triggers VALUES ('w/cron-0 @daily UTC', 5); PRAGMA user_version = 1;").unwrap();
+    drop(old);
+    drop(open(folder.path()));
+    let reader = Reader::open(folder.path()).unwrap();
+    let name = reader.box_id().unwrap();
+    assert_eq!((name.len(), reader.position("w/cron-0 @daily UTC").unwrap()), (32, Some(5)));
+    drop(open(folder.path()));
+    assert_eq!(reader.box_id().unwrap(), name);
+    let other = tempfile::tempdir().unwrap();
+    drop(open(other.path()));
+    assert_ne!(Reader::open(other.path()).unwrap().box_id().unwrap(), name);
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use trackside_engine::{Admission, Command, Effect, Event, Outcome, Phase, RunId, RunState, StepError};
 use trackside_spec::{Action as StepAction, Plan, StepIndex};
 use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
-use trackside_triggers::cron::{CronEntry, CronTable};
+use trackside_triggers::cron::{CronTable, TimeGate};
 
 use super::{
     turns::Turns,
@@ -35,6 +35,10 @@ pub struct Core {
     pub(super) cron: CronTable,
     /// Trigger id to the key that its position is kept under.
     pub(super) cron_keys: HashMap<String, String>,
+    /// Runs of schedules under way, and their triggers.
+    pub(super) cron_runs: HashMap<RunId, String>,
+    /// Set while the wall clock is not believed.
+    pub(super) gate: Option<TimeGate>,
     pub(super) history: Box<dyn History>,
     pub(super) chance: Box<dyn FnMut() -> u64 + Send>,
     pub(super) runs: HashMap<RunId, LiveRun>,
@@ -104,6 +108,8 @@ impl Core {
             workflows: BTreeMap::new(),
             cron: CronTable::new(),
             cron_keys: HashMap::new(),
+            cron_runs: HashMap::new(),
+            gate: None,
             history,
             chance,
             runs: HashMap::new(),
@@ -136,18 +142,6 @@ impl Core {
         self.workflows.insert(plan.name.clone(), plan);
     }
 
-    /// Adds a schedule. Its position is kept under `key`, which changes with the schedule's text, so that a new
-    /// schedule does not make up for times of the old one.
-    pub fn add_schedule(&mut self, entry: CronEntry, key: String, position: Option<i64>, now_ms: i64) -> Vec<Action> {
-        self.cron_keys.insert(entry.trigger_id.clone(), key.clone());
-        let anchor = self.cron.insert(entry, position, now_ms);
-        if position.is_none() {
-            let writes = vec![Write::Position { trigger: key, position_ms: anchor }];
-            self.submit(Txn { writes, artifacts: Vec::new() });
-        }
-        self.take_actions()
-    }
-
     /// The newest run's id.
     #[must_use]
     pub fn last_run(&self) -> Option<RunId> {
@@ -158,6 +152,12 @@ impl Core {
     pub fn recover(&mut self, revived: Revived, outbox_open: u32, now_ms: i64) -> Vec<Action> {
         let Revived { state, entries } = revived;
         let run = state.id();
+        let ended = matches!(state.phase(), Phase::Ended(..));
+        if let (false, Some("cron"), Some(id)) =
+            (ended, state.trigger()["kind"].as_str(), state.trigger()["id"].as_str())
+        {
+            self.cron_runs.insert(run, id.to_owned());
+        }
         self.runs.insert(run, LiveRun { state, deadline: None, outbox_open, entries, uncommitted: 0 });
         self.command(run, Command::Recover, now_ms, Extras::default());
         self.give_letters(now_ms);
@@ -356,6 +356,7 @@ impl Core {
             }),
             _ => None,
         });
+        let ended_now = ended.is_some();
         let mut writes = extras.writes;
         // The run's own row, when it is among the writes, must come before its first journal entry.
         if !events.is_empty() {
@@ -366,6 +367,9 @@ impl Core {
         let number = self.submit(Txn { writes, artifacts: extras.artifacts });
         let update = RunUpdate { run, at_ms: now_ms, events: Arc::new(events), entry, settled: false };
         self.after(number, After::Publish(update));
+        if ended_now {
+            self.scheduled_run_ended(run, now_ms);
+        }
     }
 
     fn update_deadline(&mut self, run: RunId) {

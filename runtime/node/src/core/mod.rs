@@ -6,6 +6,7 @@
 
 mod accept;
 mod dispatch;
+mod schedules;
 mod together;
 mod turns;
 mod types;

@@ -20,8 +20,8 @@ pub struct Fire {
     pub params: Map<String, Value>,
     /// The time that the run is about, milliseconds since 1970.
     pub logical_time_ms: i64,
-    /// Set when a file starts the run: at most one run for each identity.
-    pub ledger: Option<LedgerEntry>,
+    /// One for each file that starts the run: at most one run for each identity.
+    pub ledger: Vec<LedgerEntry>,
     /// Artifacts that the trigger document refers to.
     pub artifacts: Vec<Digest>,
 }

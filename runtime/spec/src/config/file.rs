@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HttpConfig, PluginsConfig, Policy, RegistryConfig, SecretConfig};
+use super::{HttpConfig, MqttConfig, PluginsConfig, Policy, RegistryConfig, SecretConfig};
 use crate::limits::NodeLimits;
 
 /// The settings of one box. An empty file is a complete one.
@@ -21,6 +21,8 @@ pub struct NodeConfig {
     pub http: HttpConfig,
     /// Secrets by the name that workflows use.
     pub secrets: BTreeMap<String, SecretConfig>,
+    /// Brokers by the name that MQTT triggers use.
+    pub mqtt: BTreeMap<String, MqttConfig>,
     /// What runs ONNX models.
     pub engine: EngineConfig,
     /// Models by the name that workflows use.

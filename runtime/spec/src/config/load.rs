@@ -17,6 +17,7 @@ use crate::{
 
 const MAX_MODELS: usize = 1000;
 const MAX_STEPS: u32 = 4096;
+const MAX_BROKERS: usize = 100;
 const MAX_KEYS: usize = 100;
 /// Each takes address space, whether it is used or not.
 const MAX_WARM: u32 = 128;
@@ -44,6 +45,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<NodeConfig> {
     checks.node(&config);
     checks.limits(&config);
     checks.outside(&config);
+    checks.brokers(&config);
     checks.models(&config);
     checks.plugins(&config);
     checks.registries(&config);
@@ -127,7 +129,7 @@ impl Checks<'_, '_> {
             let message = "a credential's name is made of letters, digits, `.`, `_` and `-`, at most 64";
             self.at("TS-0103", &["secrets", name, "credential"], message, None);
         }
-        if secret.hosts.is_empty() && !secret.reveal {
+        if secret.hosts.is_empty() && !secret.reveal && !secret.node {
             let help = Some("hosts = [\"hooks.example.org\"]".to_owned());
             let place = self.root.key_place(&["secrets", name]);
             self.report.add("TS-0102", place, "a secret needs `hosts`: where may it be sent?", help);
@@ -136,6 +138,43 @@ impl Checks<'_, '_> {
             if let Err(reason) = host_and_port(host) {
                 let path = ["secrets", name, "hosts", &index.to_string()];
                 self.at("TS-0103", &path, format!("write host or host:port: {reason}"), None);
+            }
+        }
+    }
+
+    fn brokers(&mut self, config: &NodeConfig) {
+        if config.mqtt.len() > MAX_BROKERS {
+            let message = format!("{} brokers; the limit is {MAX_BROKERS}", config.mqtt.len());
+            self.at("TS-0108", &["mqtt"], message, None);
+        }
+        for (name, broker) in &config.mqtt {
+            if !words::is_model_name(name) {
+                let place = self.root.key_place(&["mqtt", name]);
+                let message = "a broker's name is made of letters, digits, `.`, `_` and `-`, at most 64";
+                self.report.add("TS-0103", place, message, None);
+            }
+            if let Err(reason) = host_and_port(&broker.host) {
+                self.at("TS-0103", &["mqtt", name, "host"], format!("this is no host: {reason}"), None);
+            } else if broker.host.contains(':') && !broker.host.starts_with('[') {
+                self.at("TS-0103", &["mqtt", name, "host"], "the port has a key of its own: `port`", None);
+            }
+            if let Some(reason) = broker.ca_file.as_deref().and_then(words::path_problem) {
+                self.at("TS-0103", &["mqtt", name, "ca_file"], format!("this is no file: {reason}"), None);
+            }
+            if broker.ca_file.is_some() && !broker.tls {
+                self.at("TS-0110", &["mqtt", name, "ca_file"], "without TLS there are no certificates", None);
+            }
+            if broker.username.is_some() != broker.password.is_some() {
+                self.at("TS-0110", &["mqtt", name], "`username` and `password` belong together", None);
+            }
+            if let Some(secret) = &broker.password
+                && !config.secrets.get(secret).is_some_and(|secret| secret.node)
+            {
+                let help = Some(format!("[secrets.{secret}] with node = true"));
+                self.at("TS-0104", &["mqtt", name, "password"], "this is no secret that the node may use", help);
+            }
+            if !(1_000..=3_600_000).contains(&broker.keep_alive.as_millis()) {
+                self.at("TS-0103", &["mqtt", name, "keep_alive"], "between 1s and 1h", None);
             }
         }
     }

@@ -5,12 +5,14 @@
 
 mod file;
 mod load;
+mod mqtt;
 mod outside;
 mod plugins;
 mod policy;
 
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, ModelConfig, NodeConfig, NodeSection};
 pub use load::load_node_config;
+pub use mqtt::{MqttConfig, MqttVersion};
 pub use outside::{HttpConfig, SecretConfig};
 pub use plugins::{PluginsConfig, RegistryConfig};
 pub use policy::Policy;

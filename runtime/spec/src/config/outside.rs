@@ -32,4 +32,7 @@ pub struct SecretConfig {
     pub hosts: Vec<String>,
     /// Whether a step may see the value itself, if its workflow asks for that.
     pub reveal: bool,
+    /// Whether the node itself uses the value: to check the signatures of webhooks, or to log in at a broker. Such a secret
+    /// needs no `hosts`.
+    pub node: bool,
 }

@@ -11,13 +11,14 @@ use super::{
     contract::ContractFile,
     needs::NeedFile,
     retry::RetryFile,
+    trigger_file::TriggerFile,
     waiting::{ApprovalFile, ConcurrencyFile},
 };
 use crate::{
     entries::Short,
     limits::Limits,
     ordered::Ordered,
-    plan::{Claim, Existing, Identity, Misfire, OnFailure, ParamKind},
+    plan::{OnFailure, ParamKind},
     reuse::Reuse,
     units::Duration,
 };
@@ -82,72 +83,6 @@ pub(crate) struct ParamFile {
     /// The only values allowed.
     #[serde(default)]
     pub(crate) choices: Vec<Value>,
-}
-
-/// What starts a run.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(rename = "Trigger")]
-pub(crate) enum TriggerFile {
-    /// Every new file in a folder starts a run.
-    File(FileTriggerFile),
-    /// A schedule starts runs.
-    Cron(CronTriggerFile),
-}
-
-/// Every new file in a folder starts a run.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a file trigger: a mapping with `path`")]
-#[schemars(rename = "FileTrigger")]
-pub(crate) struct FileTriggerFile {
-    /// The folder, relative to the project or absolute.
-    pub(crate) path: String,
-    /// Which files below the folder count, by their path below it. `*` stays inside one folder, `**/` crosses folders.
-    #[serde(default = "default_glob")]
-    pub(crate) glob: String,
-    /// How long a file must stay unchanged before it is taken. A file that is closed after writing or moved in is taken
-    /// at once.
-    #[serde(default = "default_settle")]
-    pub(crate) settle: Duration,
-    /// What makes two files the same, also across restarts: the same bytes (`content`), or the same path, size and time
-    /// (`stat`).
-    #[serde(default)]
-    pub(crate) identity: Identity,
-    /// What happens with files that were there before the trigger: they start runs (`run`) or not (`ignore`).
-    #[serde(default)]
-    pub(crate) existing: Existing,
-    /// What happens with the file once its run is safely on disk: it leaves the folder (`move`; its bytes are an
-    /// artifact of the run) or stays (`keep`).
-    #[serde(default)]
-    pub(crate) claim: Claim,
-}
-
-fn default_glob() -> String {
-    "*".to_owned()
-}
-
-fn default_settle() -> Duration {
-    Duration::from_millis(2_000)
-}
-
-/// A schedule starts runs.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a cron trigger: a mapping with `schedule`")]
-#[schemars(rename = "CronTrigger")]
-pub(crate) struct CronTriggerFile {
-    /// Five fields (minute, hour, day of month, month, day of week), six with seconds first, or a name such as
-    /// `@hourly`.
-    pub(crate) schedule: String,
-    /// The IANA time zone of the schedule.
-    #[serde(default = "default_timezone")]
-    pub(crate) timezone: String,
-    /// What happens about times that passed while the box was off: one run for the latest (`latest`) or none (`skip`).
-    #[serde(default)]
-    pub(crate) misfire: Misfire,
-}
-
-fn default_timezone() -> String {
-    "UTC".to_owned()
 }
 
 /// A condition.

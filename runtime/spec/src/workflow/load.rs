@@ -16,7 +16,7 @@ use crate::{
     artifact::Digest,
     expr::Template,
     ordered::Ordered,
-    plan::{Finally, FinallyOn, Plan, Step, StepIndex, TriggerKind},
+    plan::{Finally, FinallyOn, Plan, Step, StepIndex},
     spec_error::{Report, SpecError},
     tree,
 };
@@ -48,6 +48,7 @@ fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Optio
     head(&file, checker);
     let params = params::check(file.params, checker);
     let triggers = triggers::check(&file.name, file.triggers, checker);
+    triggers::check_params(&triggers, &params, checker);
     if !step_ids(&file.steps, checker) {
         return None;
     }
@@ -60,7 +61,7 @@ fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Optio
         params: params.iter().map(|param| (param.name.as_str(), param.kind)).collect(),
         steps: ids.iter().zip(&file.steps.0).map(|(id, (_, step))| step_names(id, step)).collect(),
         graph: &graph,
-        has_cron: triggers.iter().any(|trigger| matches!(trigger.kind, TriggerKind::Cron(_))),
+        triggers: &triggers,
     };
     let priority = waiting::priority(file.priority, &["priority"], checker);
     let concurrency = file.concurrency.and_then(|file| waiting::concurrency(file, &names, checker));

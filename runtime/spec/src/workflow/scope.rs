@@ -1,15 +1,13 @@
 //! Checks of the names that expressions use.
 
-use super::{checker::Checker, foreach::ItemNames, graph::Graph};
+use super::{checker::Checker, foreach::ItemNames, graph::Graph, trigger_names};
 use crate::{
     expr::{Expr, Name},
     plan::ParamKind,
     spec_error::{nearest, suggest},
+    triggers::Trigger,
 };
 
-/// What a trigger tells about a run.
-const TRIGGER: [&str; 7] = ["kind", "id", "logical_time", "logical_time_ms", "file", "scheduled", "missed"];
-const TRIGGER_FILE: [&str; 6] = ["artifact", "name", "path", "size", "media_type", "modified_ms"];
 const RUN: [&str; 3] = ["id", "workflow", "started_ms"];
 const RUN_IN_FINALLY: [&str; 7] = ["id", "workflow", "started_ms", "state", "error", "error_code", "failed_step"];
 const ROOTS: [&str; 4] = ["params", "trigger", "steps", "run"];
@@ -23,7 +21,7 @@ pub(super) struct Names<'a> {
     pub(super) params: Vec<(&'a str, ParamKind)>,
     pub(super) steps: Vec<StepNames<'a>>,
     pub(super) graph: &'a Graph,
-    pub(super) has_cron: bool,
+    pub(super) triggers: &'a [Trigger],
 }
 
 /// What a step means to expressions.
@@ -104,7 +102,7 @@ pub(super) fn check(
     }
 }
 
-type Missing = (String, Option<String>);
+pub(super) type Missing = (String, Option<String>);
 
 impl Names<'_> {
     /// The type of a parameter.
@@ -138,12 +136,8 @@ impl Names<'_> {
                 Err((format!("there is no `params.{param}`"), Some(format!("declare `{param}` under `params`"))))
             }
             (["params", param, ..], _) => known("params.", param, &self.param_names()),
-            (["trigger", "file", key, ..], _) => known("trigger.file.", key, &TRIGGER_FILE),
-            (["trigger", key @ ("scheduled" | "missed"), ..], _) if !self.has_cron => {
-                Err((format!("trigger.{key} is for cron triggers, and this workflow has none"), None))
-            }
-            (["trigger", key, ..], _) => known("trigger.", key, &TRIGGER),
-            (["params" | "trigger"], _) => Ok(()),
+            (["trigger", rest @ ..], _) => trigger_names::find(rest, self.triggers),
+            (["params"], _) => Ok(()),
             ([root @ ("steps" | "run"), ..], At::Group) => Err((
                 format!("`{root}` has no value before the run begins"),
                 Some("a group's name is made of `params` and `trigger`".to_owned()),
@@ -256,6 +250,6 @@ impl Names<'_> {
     }
 }
 
-fn known(root: &str, word: &str, all: &[&str]) -> Result<(), Missing> {
+pub(super) fn known(root: &str, word: &str, all: &[&str]) -> Result<(), Missing> {
     if all.contains(&word) { Ok(()) } else { Err((format!("there is no `{root}{word}`"), suggest(word, all))) }
 }

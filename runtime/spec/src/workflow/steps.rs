@@ -187,7 +187,14 @@ fn action(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<A
         };
         let with = body.with.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         let with = document("with", &with, site, checker)?;
-        return Some(Action::Plugin(PluginCall { plugin, with, command, limits: Box::new(body.limits), reuse: body.reuse, allow }));
+        return Some(Action::Plugin(PluginCall {
+            plugin,
+            with,
+            command,
+            limits: Box::new(body.limits),
+            reuse: body.reuse,
+            allow,
+        }));
     }
     if let Some(model) = body.model {
         if let Some(reason) = model_problem(&model) {

@@ -18,9 +18,20 @@
 
 mod dialect;
 mod error;
+mod gate;
+mod jitter;
+mod overlap;
 mod schedule;
 mod table;
+mod times;
 
 pub use error::CronError;
+pub use gate::{GateState, LONGEST_WAIT, TimeGate};
+pub use jitter::jitter_offset;
+pub use overlap::{QUEUE_CAP, Tick};
 pub use schedule::CronSchedule;
-pub use table::{CronDue, CronEntry, CronFire, CronMove, CronTable, DUE_WORK_MS, MISSED_CAP, MoveCause, REANCHOR_MS};
+pub use table::{
+    CronDue, CronEntry, CronFire, CronMove, CronTable, CronTick, DUE_WORK_MS, MISSED_CAP, MoveCause, REANCHOR_MS,
+    TickDecision,
+};
+pub use times::Times;

@@ -17,6 +17,10 @@ pub struct WatchedFolder {
     pub trigger: FileTrigger,
     /// The folder, absolute. It may be a symbolic link and it may be missing.
     pub folder: PathBuf,
+    /// Set when other boxes watch the folder, too (`shared`): a word of lower-case letters and digits that none of them has.
+    pub shared_as: Option<String>,
+    /// Where claimed files go, absolute, for the claims that name a folder.
+    pub to: Option<PathBuf>,
 }
 
 /// What tells one state of a file from another without reading it.
@@ -45,13 +49,25 @@ pub struct LedgerState {
     pub stat: FileStat,
 }
 
-/// A complete file that is new to its trigger.
+/// A run to start: one complete file that is new to its trigger, or the files of a batch.
 #[derive(Clone, Debug)]
 pub struct FileFire {
     /// The trigger.
     pub trigger_id: String,
     /// The workflow to start.
     pub workflow: String,
+    /// One file, or at least one of a batch, in the order in which they were complete. Their ledger rows belong into the
+    /// run's transaction, all of them.
+    pub files: Vec<FiredFile>,
+    /// Whether the trigger gathers files: its runs have `trigger.files` and no `trigger.file`.
+    pub batch: bool,
+    /// When the (last) file was picked up: [`FileHost::now_ms`] at that moment.
+    pub logical_ms: i64,
+}
+
+/// A complete file that is new to its trigger.
+#[derive(Clone, Debug)]
+pub struct FiredFile {
     /// The ledger key: `sha256:…` of the content, or `stat:…`.
     pub identity: String,
     /// The file's absolute path.
@@ -68,8 +84,6 @@ pub struct FileFire {
     pub stat: FileStat,
     /// Its bytes in the artifact store.
     pub artifact: ArtifactRef,
-    /// When it was picked up: [`FileHost::now_ms`] at that moment.
-    pub logical_ms: i64,
 }
 
 /// What became of a [`FileFire`].
@@ -77,7 +91,8 @@ pub struct FileFire {
 pub enum FireOutcome {
     /// The run and its ledger row are durable.
     Accepted,
-    /// The ledger holds this identity already. `path` is where it was first seen, relative to the folder.
+    /// The ledger holds this identity already. `path` is where it was first seen, relative to the folder. Of a batch this
+    /// is no answer: its files are then offered again, and the ledger is asked about each.
     Duplicate {
         /// Where the first one lay.
         path: String,
@@ -161,11 +176,26 @@ pub enum Decision {
         /// The operating system's words.
         error: String,
     },
+    /// It has changed for longer than the trigger's `max_wait`. It is still waited for and never taken before it settles.
+    NotSettled {
+        /// For how long, in milliseconds.
+        waited_ms: u64,
+    },
+    /// `exclude` leaves it out.
+    Excluded,
     /// Its name is not UTF-8. It is tried again under another name.
     NameNotUtf8,
     /// Its bytes could not be stored (disk full, say). It is tried again, at growing intervals of at most five minutes.
     NotStored {
         /// The store's words.
+        error: String,
+    },
+    /// Its run was accepted, but it could not be moved or copied to where the trigger wants it. It stays and starts no
+    /// second run; it is tried again at the next start.
+    NotPlaced {
+        /// Where it should be.
+        to: PathBuf,
+        /// The operating system's words.
         error: String,
     },
     /// Its run was accepted, but it could not be removed from the folder. It starts no second run; the removal is tried
@@ -176,6 +206,20 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// One word, as `explain` and the decisions' table have it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Duplicate { .. } => "deduped",
+            Self::NotSettled { .. } => "not-settled",
+            Self::Excluded => "excluded",
+            Self::Refused { .. } | Self::Unreadable { .. } | Self::NameNotUtf8 | Self::NotStored { .. } => "blocked",
+            Self::NotPlaced { .. } | Self::NotRemoved { .. } => "not-claimed",
+        }
+    }
+}
+
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -184,6 +228,18 @@ impl fmt::Display for Decision {
             Self::Unreadable { error } => {
                 write!(f, "TS-0412: cannot be read ({error}): make it readable for the node's user")
             }
+            Self::NotSettled { waited_ms } => write!(
+                f,
+                "TS-0423: it still changes after {} s: it is not taken before it has settled; let its writer use another \
+                 name and rename it at the end",
+                waited_ms / 1000
+            ),
+            Self::Excluded => f.write_str("left in place: `exclude` leaves it out"),
+            Self::NotPlaced { to, error } => write!(
+                f,
+                "TS-0424: its run was accepted but it cannot be put into {} ({error}): let the node's user write there",
+                to.display()
+            ),
             Self::NameNotUtf8 => f.write_str("TS-0413: its name is not UTF-8: rename it"),
             Self::NotStored { error } => {
                 write!(f, "TS-0414: cannot be copied into the artifact store ({error}): it will be tried again")
@@ -212,12 +268,19 @@ pub enum FolderNotice {
         /// The folder with links resolved.
         folder: PathBuf,
     },
-    /// The folder is looked through every five seconds, because the operating system cannot tell of all changes.
+    /// The folder, or one below it, is looked through every five seconds with all below it, because the operating system
+    /// cannot tell of all changes there. Told once for each reason.
     Polling {
-        /// The folder with links resolved.
+        /// The folder with links resolved, or the first of several below it.
         folder: PathBuf,
         /// Why, and what would help.
         reason: String,
+    },
+    /// More files wait than are kept in mind. Those that were modified longest ago come first; the others stay in the
+    /// folder until there is room.
+    Backlog {
+        /// How many are kept in mind.
+        limit: usize,
     },
     /// Part of the folder cannot be looked through.
     Unreadable {
@@ -246,6 +309,9 @@ impl fmt::Display for FolderNotice {
             Self::Watching { folder } => write!(f, "watching {}", folder.display()),
             Self::Polling { folder, reason } => {
                 write!(f, "TS-0411: {} is looked through every 5 s: {reason}", folder.display())
+            }
+            Self::Backlog { limit } => {
+                write!(f, "more than {limit} files wait: the oldest come first, the others wait in the folder")
             }
             Self::Unreadable { folder, error } => write!(
                 f,
@@ -285,10 +351,10 @@ pub trait FileHost: Send + Sync + 'static {
     fn lookup_stat(&self, trigger_id: &str, relative: &str, stat: FileStat) -> io::Result<Option<LedgerState>>;
 
     /// Submits a fire. Must return quickly; the outcome comes through `reply` once it is durable. At most
-    /// [`super::watcher::MAX_IN_FLIGHT`] fires are open at a time.
+    /// [`super::watcher::MAX_IN_FLIGHT`] files are under way at a time.
     fn fire(&self, fire: FileFire, reply: FireReply);
 
-    /// The file of an accepted run has left the folder. Also called again for a file that came back unchanged from
+    /// The file of an accepted run has left the folder, or its copy is where it should be. Also called again for a file that came back unchanged from
     /// before a power cut. It need not be durable at once.
     fn claimed(&self, trigger_id: &str, identity: &str);
 

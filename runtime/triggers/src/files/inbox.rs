@@ -51,6 +51,8 @@ pub struct Batch {
     pub outcomes: Vec<(u64, FireOutcome)>,
     /// Hints were lost, or somebody asked for it: look through all folders.
     pub rescan: bool,
+    /// Hints were lost: what was known of the folders can not be relied on.
+    pub lost: bool,
     /// Directories that can no longer be watched, with the reason.
     pub broken: Vec<(Option<PathBuf>, String)>,
     /// Time to end.
@@ -62,13 +64,15 @@ struct Waiting {
     hints: HashMap<PathBuf, (usize, Hint)>,
     outcomes: Vec<(u64, FireOutcome)>,
     rescan: bool,
+    lost: bool,
     broken: Vec<(Option<PathBuf>, String)>,
     stop: bool,
 }
 
 impl Waiting {
     fn is_empty(&self) -> bool {
-        self.hints.is_empty() && self.outcomes.is_empty() && self.broken.is_empty() && !self.rescan && !self.stop
+        let idle = !self.rescan && !self.lost && !self.stop;
+        idle && self.hints.is_empty() && self.outcomes.is_empty() && self.broken.is_empty()
     }
 }
 
@@ -89,14 +93,19 @@ impl Inbox {
             } else if order < MAX_HINTS {
                 waiting.hints.insert(path, (order, hint));
             } else {
-                waiting.rescan = true;
+                waiting.lost = true;
             }
         });
     }
 
-    /// Hints were lost, or a scan is wanted.
+    /// A scan is wanted.
     pub fn rescan(&self) {
         self.put(|waiting| waiting.rescan = true);
+    }
+
+    /// The operating system lost events.
+    pub fn lost(&self) {
+        self.put(|waiting| waiting.lost = true);
     }
 
     /// A directory (all of them for `None`) can no longer be watched.
@@ -106,7 +115,7 @@ impl Inbox {
             if waiting.broken.len() < 64 {
                 waiting.broken.push((path, reason));
             } else {
-                waiting.rescan = true;
+                waiting.lost = true;
             }
         });
     }
@@ -130,12 +139,12 @@ impl Inbox {
                     .0
             }
         };
-        let Waiting { hints, outcomes, rescan, broken, stop } = mem::take(&mut *waiting);
+        let Waiting { hints, outcomes, rescan, lost, broken, stop } = mem::take(&mut *waiting);
         drop(waiting);
         let mut ordered: Vec<_> = hints.into_iter().collect();
         ordered.sort_unstable_by_key(|(_, (order, _))| *order);
         let hints = ordered.into_iter().map(|(path, (_, hint))| (path, hint)).collect();
-        Batch { hints, outcomes, rescan, broken, stop }
+        Batch { hints, outcomes, rescan: rescan || lost, lost, broken, stop }
     }
 
     fn put(&self, change: impl FnOnce(&mut Waiting)) {
@@ -147,6 +156,12 @@ impl Inbox {
         if idle {
             self.arrived.notify_one();
         }
+    }
+
+    /// Keeps everybody out, so that a test can let a queue before it overflow.
+    #[cfg(test)]
+    pub fn hold(&self) -> impl Drop + '_ {
+        self.lock()
     }
 
     /// No code panics while it holds the lock, so a poisoned one is as good as any.
@@ -203,7 +218,7 @@ mod tests {
             inbox.hint(number.to_string().into(), Hint::Written);
         }
         let batch = inbox.take(None);
-        assert_eq!((batch.hints.len(), batch.rescan), (MAX_HINTS, true));
+        assert_eq!((batch.hints.len(), batch.rescan, batch.lost), (MAX_HINTS, true, true));
     }
 
     #[test]

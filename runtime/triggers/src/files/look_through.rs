@@ -10,12 +10,18 @@ use std::{
 use trackside_spec::Existing;
 
 use super::{
+    coverage::Coverage,
+    folder::Verdict,
     host::{FolderNotice, SeenFile},
+    reserve::original,
     scan::{Oldest, walk},
     settling::Key,
     spot::Look,
-    watcher::{POLL_PERIOD, Round},
+    watcher::{MAX_PENDING, POLL_PERIOD, Round},
 };
+
+/// Excluded files that one look through a folder tells of; the next one tells of more.
+const MAX_TOLD: usize = 1000;
 
 /// `existing: ignore` files recorded in one call.
 const RECORD_BATCH: usize = 1000;
@@ -27,7 +33,10 @@ impl Round {
             return;
         }
         // With the memory full, the files left out before would be left out again and again.
-        let backlog = std::mem::take(&mut self.backlog) && !self.memory.is_full();
+        let left_out = std::mem::take(&mut self.backlog);
+        // Told again when a new heap comes in.
+        self.backlog_told &= left_out;
+        let backlog = left_out && !self.memory.is_full();
         if backlog | std::mem::take(&mut self.lost) {
             self.folders.iter_mut().for_each(|folder| folder.scan_wanted = true);
         }
@@ -36,6 +45,7 @@ impl Round {
                 self.scan(index, Path::new(""));
             }
         }
+        self.signals.renewed();
     }
 
     /// Looks through a folder or one of its sub-folders and enters what is new into the table.
@@ -79,10 +89,7 @@ impl Round {
             self.memory.sweep(index, self.epoch);
         }
         if first && let Err(error) = self.host.scanned(&trigger_id) {
-            return self.host_failed(index, "recording that a trigger is known", &error);
-        }
-        if whole && self.folders[index].polled {
-            self.folders[index].retry_at = Some(self.now() + POLL_PERIOD);
+            self.host_failed(index, "recording that a trigger is known", &error);
         }
     }
 
@@ -97,8 +104,24 @@ impl Round {
         let (folder, memory, table, flying, epoch) =
             (&self.folders[index], &mut self.memory, &mut self.table, &self.flying, self.epoch);
         let mut oldest = Oldest::new(table.room());
-        let visit = |relative: PathBuf, look: Look| {
+        let mut excluded = Vec::new();
+        let mut cover = Coverage::of(folder, &mut self.signals);
+        let visit = |relative: PathBuf, look: Look, verdict: Verdict| {
+            if verdict == Verdict::Taken {
+                // Under way, or left behind by a crash.
+                let key: Key = (index, Arc::new(original(&relative).map(|(own, _)| own).unwrap_or_default()));
+                if !flying.contains_key(&key) && !memory.holds(&key, look, Some(epoch)) {
+                    table.finish(&key, now);
+                }
+                return Ok(());
+            }
             let key: Key = (index, Arc::new(relative));
+            if verdict == Verdict::Excluded {
+                if !memory.holds(&key, Look::EXCLUDED, Some(epoch)) && excluded.len() < MAX_TOLD {
+                    excluded.push((key, look.stat));
+                }
+                return Ok(());
+            }
             if !flying.contains_key(&key) && !memory.holds(&key, look, Some(epoch)) {
                 if table.contains(&key) {
                     table.sight(&key, look.stat, folder.settle(), now);
@@ -108,15 +131,33 @@ impl Round {
             }
             Ok(())
         };
-        walk(folder, root, start, visit, |path, error| note(failed, path, &error)).map_err(Walked::Folder)?;
-        self.backlog |= oldest.dropped();
+        let walked = walk(
+            folder,
+            root,
+            start,
+            |path| cover.enter(root, path),
+            visit,
+            |path, error| {
+                note(failed, path, &error);
+            },
+        );
+        let coverage = cover.done();
+        let (remote, settle) = (folder.remote, folder.settle());
+        self.note_coverage(index, root, coverage);
+        walked.map_err(Walked::Folder)?;
+        for (key, stat) in &excluded {
+            self.table.forget(key);
+            self.tell_excluded(key, Some(*stat));
+        }
+        self.note_backlog(index, oldest.dropped());
+        let table = &mut self.table;
         // A file that nobody has touched for the settle time has settled. Its change time cannot be set by hand; but it is
         // another machine's clock on a remote file system, so there the wait is ours.
-        let settle_ns = i64::try_from(folder.settle().as_nanos()).unwrap_or(i64::MAX);
+        let settle_ns = i64::try_from(settle.as_nanos()).unwrap_or(i64::MAX);
         let wall_ns = self.host.now_ms().saturating_mul(1_000_000);
         for (relative, look) in oldest.into_files() {
             let age = wall_ns.saturating_sub(look.changed_ns);
-            let settle = if !folder.remote && age >= settle_ns { Duration::ZERO } else { folder.settle() };
+            let settle = if !remote && age >= settle_ns { Duration::ZERO } else { settle };
             table.sight(&(index, Arc::new(relative)), look.stat, settle, now);
         }
         Ok(())
@@ -130,10 +171,14 @@ impl Round {
         failed: &mut Vec<(PathBuf, String)>,
     ) -> Result<(), Walked> {
         let (folder, memory, host, epoch) = (&self.folders[index], &mut self.memory, &self.host, self.epoch);
+        let mut cover = Coverage::of(folder, &mut self.signals);
         let trigger_id = &folder.watched.trigger_id;
         let mut batch = Vec::with_capacity(RECORD_BATCH);
         let mut refused = None;
-        let visit = |relative: PathBuf, look: Look| {
+        let visit = |relative: PathBuf, look: Look, verdict: Verdict| {
+            if verdict != Verdict::Ours {
+                return Ok(());
+            }
             // A name that is not UTF-8 has no place in the ledger and is refused later in any case.
             if let Some(text) = relative.to_str() {
                 batch.push(SeenFile { relative: text.to_owned(), stat: look.stat });
@@ -145,13 +190,33 @@ impl Round {
             }
             Ok(())
         };
-        let walked = walk(folder, root, Path::new(""), visit, |path, error| note(failed, path, &error));
-        match (walked, refused) {
-            (Err(error), Some(())) => return Err(Walked::Host(error)),
-            (Err(error), None) => return Err(Walked::Folder(error)),
-            (Ok(()), _) => {}
+        let walked = walk(
+            folder,
+            root,
+            Path::new(""),
+            |path| cover.enter(root, path),
+            visit,
+            |path, error| {
+                note(failed, path, &error);
+            },
+        );
+        let recorded = match (walked, refused) {
+            (Err(error), Some(())) => Err(Walked::Host(error)),
+            (Err(error), None) => Err(Walked::Folder(error)),
+            (Ok(()), _) if batch.is_empty() => Ok(()),
+            (Ok(()), _) => host.record_existing(trigger_id, &batch).map_err(Walked::Host),
+        };
+        let coverage = cover.done();
+        self.note_coverage(index, root, coverage);
+        recorded
+    }
+
+    fn note_backlog(&mut self, index: usize, dropped: bool) {
+        self.backlog |= dropped;
+        if dropped && !std::mem::replace(&mut self.backlog_told, true) {
+            let notice = FolderNotice::Backlog { limit: MAX_PENDING };
+            self.host.notice(&self.folders[index].watched.trigger_id, notice);
         }
-        if batch.is_empty() { Ok(()) } else { host.record_existing(trigger_id, &batch).map_err(Walked::Host) }
     }
 
     fn report_unreadable(&mut self, index: usize, root: &Path, failed: Vec<(PathBuf, String)>) {

@@ -15,17 +15,22 @@
 //! - a missing folder is told once; it is taken up when it appears, or, where no event tells (a mount, the target of a
 //!   link), within [`watcher::MISSING_PERIOD`];
 //! - a file system that is mounted over a watched folder hides the folder without an event: mount before the start;
-//! - of two triggers that match the same file, at most one may move it away: the others need `claim: keep`.
+//! - of several triggers that match the same file each gets it: one that takes it away waits for the others.
 
+mod batch;
+mod coverage;
 mod error;
 mod folder;
 pub mod host;
 mod inbox;
+mod leaving;
 mod look_through;
 mod media;
 mod memory;
 mod pickup;
+mod place;
 mod presence;
+mod reserve;
 mod scan;
 pub mod settling;
 mod signals;
@@ -34,8 +39,8 @@ pub mod watcher;
 
 pub use error::FileWatchError;
 pub use host::{
-    Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FolderNotice, LedgerState, SeenFile,
-    WatchedFolder,
+    Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
+    SeenFile, WatchedFolder,
 };
 pub use media::media_type;
 pub use settling::{Due, Settling};

@@ -10,13 +10,12 @@ use std::{
 use trackside_spec::{Claim, Identity};
 
 use super::{
-    folder::Folder,
-    host::{Decision, FileDecision, FileFire, FileStat, FireOutcome, FireReply, FolderNotice},
-    inbox::ReplyTo,
+    folder::{Folder, Verdict},
+    host::{Decision, FileDecision, FileStat, FireOutcome, FiredFile, FolderNotice, LedgerState},
     media::media_type,
     settling::{Due, Key},
     spot::{self, Look, Spot, look_at},
-    watcher::{Flight, MAX_PENDING, Round},
+    watcher::{Flight, MAX_PENDING, Passenger, Round},
 };
 
 /// When a file is offered again that the node had no room for, or about which the ledger could not be asked.
@@ -27,10 +26,20 @@ const STORE_DELAY: (Duration, Duration) = (Duration::from_secs(5), Duration::fro
 impl Round {
     /// Deals with a file whose wait is over. Every way out leaves it in the table, in flight, or remembered.
     pub(super) fn pick_up(&mut self, due: Due, now: Duration) {
-        let Due { key, observed } = due;
+        let (key, observed) = (due.key.clone(), due.observed);
         let Some(root) = self.folders[key.0].root.clone() else { return };
         let path = Arc::clone(&key.1);
-        let spot = match Spot::find(&root, &path) {
+        if self.folders[key.0].verdict(&path) == Verdict::Excluded {
+            if Spot::find(&root, &path).and_then(|spot| spot.look()).is_ok_and(|look| look.is_some()) {
+                self.tell_excluded(&key, observed);
+            }
+            return;
+        }
+        let held = self.held_path(&key);
+        // What a crash left behind under this box's name comes before a new file of the same name.
+        let taken = self.folders[key.0].watched.shared_as.is_some()
+            && Spot::find(&root, &held).and_then(|spot| spot.look()).is_ok_and(|look| look.is_some());
+        let spot = match Spot::find(&root, if taken { &held } else { &path }) {
             Ok(spot) => spot,
             Err(error) => {
                 if error.kind() == io::ErrorKind::NotFound && !root.is_dir() {
@@ -46,7 +55,8 @@ impl Round {
             Err(error) => return self.cannot_open(&key, &spot, &error),
         };
         if observed.is_some_and(|before| before != look.stat) {
-            return self.table.touch(&key, look.stat, self.folders[key.0].settle(), now);
+            self.table.touch_again(&due, look.stat, self.folders[key.0].settle(), now);
+            return self.judge(&key);
         }
         if self.memory.holds(&key, look, None) {
             return;
@@ -55,6 +65,22 @@ impl Round {
         if !utf8 {
             return self.settle_without_run(&key, look, &relative, None, Decision::NameNotUtf8);
         }
+        let (spot, look) = match taken {
+            true => (spot, look),
+            false => match self.reserve(&key, &spot) {
+                Ok(true) => {
+                    let name = held.file_name().unwrap_or_default();
+                    // The change of its name is the only change, and ours.
+                    (Spot { name, ..spot }, look_at(&file).ok().flatten().unwrap_or(look))
+                }
+                // Another box has it.
+                Ok(false) => return,
+                Err(error) => {
+                    let decision = Decision::NotRemoved { error: error.to_string() };
+                    return self.settle_without_run(&key, look, &relative, None, decision);
+                }
+            },
+        };
         match self.known(&key, look, &relative, &spot) {
             Ok(true) => {}
             Ok(false) => self.read_and_fire(&key, look, relative, file, &spot),
@@ -65,16 +91,27 @@ impl Round {
     /// Whether the ledger knows this path in this state. If it does, what is left to do is done: a file whose run was
     /// accepted before a crash is cleared away.
     fn known(&mut self, key: &Key, look: Look, relative: &str, spot: &Spot<'_>) -> io::Result<bool> {
-        let folder = &self.folders[key.0];
-        let Some(state) = self.host.lookup_stat(&folder.watched.trigger_id, relative, look.stat)? else {
+        let watched = &self.folders[key.0].watched;
+        let Some(state) = self.host.lookup_stat(&watched.trigger_id, relative, look.stat)? else {
             return Ok(false);
         };
-        if state.started && folder.watched.trigger.claim == Claim::Move {
+        self.finish_claim(key, look, relative, &state, spot);
+        Ok(true)
+    }
+
+    /// Does what is left to do for a file whose run was accepted earlier.
+    fn finish_claim(&mut self, key: &Key, look: Look, relative: &str, state: &LedgerState, spot: &Spot<'_>) {
+        let to_do = match self.folders[key.0].watched.trigger.claim {
+            Claim::Move | Claim::MoveTo(_) => state.started,
+            Claim::CopyTo(_) => state.started && !state.claimed,
+            Claim::Keep => false,
+        };
+        if to_do {
             self.clear_away(key, look, relative, &state.identity, spot);
         } else {
-            self.memory.keep(key, look, self.epoch);
+            let look = self.give_back(key).unwrap_or(look);
+            self.deal_with(key, look);
         }
-        Ok(true)
     }
 
     fn read_and_fire(&mut self, key: &Key, look: Look, relative: String, file: File, spot: &Spot<'_>) {
@@ -92,7 +129,9 @@ impl Round {
         if after != look.stat || artifact.size != look.stat.size {
             // Written to while it was read: what was read is worth nothing.
             let (settle, now) = (folder.settle(), self.now());
-            return self.table.touch(key, after, settle, now);
+            self.give_back(key);
+            self.table.touch(key, after, settle, now);
+            return self.judge(key);
         }
         let identity = match folder.watched.trigger.identity {
             Identity::Content => artifact.digest.to_string(),
@@ -101,10 +140,7 @@ impl Round {
         match self.host.lookup(&folder.watched.trigger_id, &identity) {
             Err(error) => return self.ledger_failed(key, &error),
             Ok(Some(state)) if folder.started_by(&state, &relative, look.stat) => {
-                return match folder.watched.trigger.claim {
-                    Claim::Move => self.clear_away(key, look, &relative, &identity, spot),
-                    Claim::Keep => self.memory.keep(key, look, self.epoch),
-                };
+                return self.finish_claim(key, look, &relative, &state, spot);
             }
             Ok(Some(state)) => {
                 let decision = Decision::Duplicate { path: state.path };
@@ -112,9 +148,13 @@ impl Round {
             }
             Ok(None) => {}
         }
-        let fire = FileFire {
-            trigger_id: folder.watched.trigger_id.clone(),
-            workflow: folder.watched.workflow.clone(),
+        if folder.batch.twin(&identity) {
+            // Its twin's run is not on disk yet; after that the ledger will name it.
+            let at = folder.batch.deadline().unwrap_or_default().max(self.now()).saturating_add(BUSY_DELAY);
+            self.give_back(key);
+            return self.table.defer(key, at);
+        }
+        let file = FiredFile {
             identity: identity.clone(),
             path: folder.root.as_ref().map(|root| root.join(&*key.1)).unwrap_or_default(),
             relative: relative.clone(),
@@ -123,32 +163,39 @@ impl Round {
             modified_ms: look.stat.modified_ns.div_euclid(1_000_000),
             stat: look.stat,
             artifact,
-            logical_ms: self.host.now_ms(),
         };
-        self.last_flight += 1;
-        let number = self.last_flight;
-        self.flights.insert(number, Flight { key: key.clone(), look, relative, identity, hint: None });
-        self.flying.insert(key.clone(), number);
-        self.host.fire(fire, FireReply(Some(ReplyTo::new(Arc::clone(&self.inbox), number))));
+        self.set_out(key.0, Passenger { key: key.clone(), look, relative, identity, hint: None }, file);
     }
 
     /// Acts on the outcome of a fire.
-    pub(super) fn land(&mut self, number: u64, outcome: FireOutcome) {
-        let Some(Flight { key, look, relative, identity, hint }) = self.flights.remove(&number) else { return };
-        self.flying.remove(&key);
+    pub(super) fn land(&mut self, number: u64, outcome: &FireOutcome) {
+        let Some(Flight { passengers }) = self.flights.remove(&number) else { return };
+        for passenger in &passengers {
+            self.flying.remove(&passenger.key);
+        }
+        let alone = passengers.len() == 1;
+        for passenger in passengers {
+            self.land_one(passenger, outcome, alone);
+        }
+    }
+
+    fn land_one(&mut self, passenger: Passenger, outcome: &FireOutcome, alone: bool) {
+        let Passenger { key, look, relative, identity, hint } = passenger;
         let now = self.now();
         match outcome {
-            FireOutcome::Accepted => match self.folders[key.0].watched.trigger.claim {
-                Claim::Keep => self.memory.keep(&key, look, self.epoch),
-                Claim::Move => self.claim(&key, look, &relative, &identity),
-            },
-            FireOutcome::Duplicate { path } => {
-                self.settle_without_run(&key, look, &relative, Some(identity), Decision::Duplicate { path });
+            FireOutcome::Accepted => self.claim(&key, look, &relative, &identity),
+            FireOutcome::Duplicate { path } if alone => {
+                let decision = Decision::Duplicate { path: path.clone() };
+                self.settle_without_run(&key, look, &relative, Some(identity), decision);
             }
             FireOutcome::Refused { reason } => {
-                self.settle_without_run(&key, look, &relative, Some(identity), Decision::Refused { reason });
+                let decision = Decision::Refused { reason: reason.clone() };
+                self.settle_without_run(&key, look, &relative, Some(identity), decision);
             }
-            FireOutcome::Busy => return self.table.defer(&key, now + BUSY_DELAY),
+            FireOutcome::Busy | FireOutcome::Duplicate { .. } => {
+                self.give_back(&key);
+                return self.table.defer(&key, now + BUSY_DELAY);
+            }
         }
         // What happened to the file meanwhile was put off until now.
         if let (Some(hint), Some(root)) = (hint, &self.folders[key.0].root) {
@@ -159,38 +206,8 @@ impl Round {
         }
     }
 
-    /// Removes the file of an accepted run.
-    fn claim(&mut self, key: &Key, look: Look, relative: &str, identity: &str) {
-        let Some(root) = self.folders[key.0].root.clone() else { return };
-        match Spot::find(&root, &key.1) {
-            Ok(spot) => self.clear_away(key, look, relative, identity, &spot),
-            // Somebody else removed the folder that held it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
-            }
-            Err(error) => self.not_removed(key, look, relative, identity, &error),
-        }
-    }
-
-    fn clear_away(&mut self, key: &Key, look: Look, relative: &str, identity: &str, spot: &Spot<'_>) {
-        match spot.remove(look.stat) {
-            Ok(gone) => {
-                self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
-                if !gone {
-                    self.look_again(key);
-                }
-            }
-            Err(error) => self.not_removed(key, look, relative, identity, &error),
-        }
-    }
-
-    fn not_removed(&mut self, key: &Key, look: Look, relative: &str, identity: &str, error: &io::Error) {
-        let decision = Decision::NotRemoved { error: error.to_string() };
-        self.settle_without_run(key, look, relative, Some(identity.to_owned()), decision);
-    }
-
     /// Another file has taken the name, or this one has changed: its wait begins, if there is anything new about it.
-    fn look_again(&mut self, key: &Key) {
+    pub(super) fn look_again(&mut self, key: &Key) {
         let Some(root) = self.folders[key.0].root.clone() else { return };
         let look = Spot::find(&root, &key.1).and_then(|spot| spot.look());
         if let Ok(Some(look)) = look
@@ -215,6 +232,7 @@ impl Round {
     }
 
     fn not_stored(&mut self, key: &Key, look: Look, relative: String, error: &io::Error) {
+        self.give_back(key);
         let now = self.now();
         let (mut count, mut retry_at) = self.failures;
         // What fails while others wait shares their wait: the trouble is the store's, not the file's.
@@ -236,12 +254,13 @@ impl Round {
     fn ledger_failed(&mut self, key: &Key, error: &io::Error) {
         let notice = FolderNotice::HostFailed { what: "asking the ledger about a file", error: error.to_string() };
         self.host.notice(&self.folders[key.0].watched.trigger_id, notice);
+        self.give_back(key);
         let at = self.now() + BUSY_DELAY;
         self.table.defer(key, at);
     }
 
     /// Tells the decision and remembers the file, so that in this state it is neither read nor told again.
-    fn settle_without_run(
+    pub(super) fn settle_without_run(
         &mut self,
         key: &Key,
         look: Look,
@@ -250,10 +269,42 @@ impl Round {
         decision: Decision,
     ) {
         self.tell(key, Some(look.stat), relative, identity, decision);
-        self.memory.keep(key, look, self.epoch);
+        // Looking like that it is remembered.
+        let look = self.give_back(key).unwrap_or(look);
+        self.deal_with(key, look);
     }
 
-    fn tell(&self, key: &Key, stat: Option<FileStat>, relative: &str, identity: Option<String>, decision: Decision) {
+    /// A file that `exclude` leaves out is there; that is told once, however often it is written to.
+    pub(super) fn tell_excluded(&mut self, key: &Key, stat: Option<FileStat>) {
+        let (relative, _) = spot::text(&key.1);
+        self.tell(key, stat, &relative, None, Decision::Excluded);
+        self.memory.keep(key, Look::EXCLUDED, self.epoch);
+    }
+
+    /// Whether the file has changed for too long; it is told at the end of the round.
+    pub(super) fn judge(&mut self, key: &Key) {
+        let max_wait = self.folders[key.0].watched.trigger.max_wait.to_std();
+        let now = self.now();
+        self.table.judge(key, max_wait, now);
+    }
+
+    /// Tells of files that have changed for too long.
+    pub(super) fn tell_late(&mut self) {
+        for (key, stat) in self.table.take_late() {
+            let waited_ms = self.folders[key.0].watched.trigger.max_wait.as_millis();
+            let (relative, _) = spot::text(&key.1);
+            self.tell(&key, stat, &relative, None, Decision::NotSettled { waited_ms });
+        }
+    }
+
+    pub(super) fn tell(
+        &self,
+        key: &Key,
+        stat: Option<FileStat>,
+        relative: &str,
+        identity: Option<String>,
+        decision: Decision,
+    ) {
         self.host.decision(FileDecision {
             trigger_id: self.folders[key.0].watched.trigger_id.clone(),
             relative: relative.to_owned(),

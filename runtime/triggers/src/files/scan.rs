@@ -6,10 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{folder::Folder, spot::Look};
+use super::{
+    folder::{Folder, Verdict},
+    spot::Look,
+};
 
-/// Walks `start` (a path below `root`, empty for all of it) and calls `file` for every regular file that matches, and
-/// `failed` for every folder that cannot be read. Links are not followed; what disappears meanwhile is passed over.
+/// Walks `start` (a path below `root`, empty for all of it) and calls `enter` for every folder before it is read, `file` for
+/// every regular file that matches a pattern, and `failed` for every folder that cannot be read. Links are not followed;
+/// what disappears meanwhile is passed over.
 ///
 /// # Errors
 /// When `start` itself cannot be read, or `file` fails.
@@ -17,11 +21,13 @@ pub fn walk(
     folder: &Folder,
     root: &Path,
     start: &Path,
-    mut file: impl FnMut(PathBuf, Look) -> io::Result<()>,
+    mut enter: impl FnMut(&Path),
+    mut file: impl FnMut(PathBuf, Look, Verdict) -> io::Result<()>,
     mut failed: impl FnMut(&Path, io::Error),
 ) -> io::Result<()> {
     let mut pending = vec![start.to_owned()];
     while let Some(directory) = pending.pop() {
+        enter(&directory);
         let entries = match fs::read_dir(root.join(&directory)) {
             Ok(entries) => entries,
             Err(error) if directory == start => return Err(error),
@@ -46,10 +52,14 @@ pub fn walk(
                 if folder.reaches_below(&relative) {
                     pending.push(relative);
                 }
-            } else if kind.is_file() && folder.matches(&relative) {
+            } else if kind.is_file() {
+                let verdict = folder.verdict(&relative);
+                if verdict == Verdict::Other {
+                    continue;
+                }
                 // Not the entry's type but the file itself, without following it should it be a link by now.
                 if let Some(look) = entry.metadata().ok().as_ref().and_then(Look::of) {
-                    file(relative, look)?;
+                    file(relative, look, verdict)?;
                 }
             }
         }

@@ -23,6 +23,10 @@ pub struct Due {
     /// What it looked like when the wait began. The caller looks again and, if it changed, [`Settling::touch`]es it.
     /// `None`: the file was finished, no comparison is needed.
     pub observed: Option<FileStat>,
+    /// When the file was first seen to be incomplete.
+    pub since: Duration,
+    /// Whether it was told as late.
+    pub late: bool,
 }
 
 /// The table. It holds no more than its capacity; what does not fit is dropped and [`Settling::take_overflow`] says so,
@@ -35,24 +39,63 @@ pub struct Settling {
     queue: BTreeMap<(Duration, u64), Key>,
     arrivals: u64,
     overflow: bool,
+    /// Files that took too long, not yet told.
+    late: Vec<Key>,
 }
 
 #[derive(Debug)]
 struct Pending {
     place: (Duration, u64),
     observed: Option<FileStat>,
+    since: Duration,
+    late: bool,
 }
 
 impl Settling {
     /// An empty table for at most `capacity` files.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, pending: HashMap::new(), queue: BTreeMap::new(), arrivals: 0, overflow: false }
+        Self {
+            capacity,
+            pending: HashMap::new(),
+            queue: BTreeMap::new(),
+            arrivals: 0,
+            overflow: false,
+            late: Vec::new(),
+        }
     }
 
     /// The file was written or seen and looks like `stat`: its wait of `settle` begins now.
     pub fn touch(&mut self, key: &Key, stat: FileStat, settle: Duration, now: Duration) {
-        self.place(key, Some(stat), now.saturating_add(settle));
+        self.place(key, Some(stat), now.saturating_add(settle), now);
+    }
+
+    /// The file that was due turned out to be another by now: its wait begins again, and how long it has taken altogether
+    /// is not forgotten.
+    pub fn touch_again(&mut self, due: &Due, stat: FileStat, settle: Duration, now: Duration) {
+        self.touch(&due.key, stat, settle, now);
+        if let Some(pending) = self.pending.get_mut(&due.key) {
+            (pending.since, pending.late) = (due.since, due.late);
+        }
+    }
+
+    /// Says that a file is late if it has changed for longer than `max_wait`; [`Settling::take_late`] gives it once.
+    pub fn judge(&mut self, key: &Key, max_wait: Duration, now: Duration) {
+        if let Some(pending) = self.pending.get_mut(key)
+            && pending.observed.is_some()
+            && !pending.late
+            && now.saturating_sub(pending.since) >= max_wait
+        {
+            pending.late = true;
+            self.late.push(key.clone());
+        }
+    }
+
+    /// The files that became late since the last call, with what they looked like.
+    pub fn take_late(&mut self) -> Vec<(Key, Option<FileStat>)> {
+        let late = std::mem::take(&mut self.late);
+        let observed = |key: &Key| self.pending.get(key).and_then(|pending| pending.observed);
+        late.into_iter().map(|key| (observed(&key), key)).map(|(observed, key)| (key, observed)).collect()
     }
 
     /// The file was seen by a look through the folder: its wait begins now unless it is waiting in the same state
@@ -66,12 +109,12 @@ impl Settling {
 
     /// The file was closed after writing or moved in: it is complete now.
     pub fn finish(&mut self, key: &Key, now: Duration) {
-        self.place(key, None, now);
+        self.place(key, None, now, now);
     }
 
     /// The file is to be offered again at `at`, whatever it looks like then.
     pub fn defer(&mut self, key: &Key, at: Duration) {
-        self.place(key, None, at);
+        self.place(key, None, at, at);
     }
 
     /// The file is gone.
@@ -88,8 +131,8 @@ impl Settling {
             return None;
         }
         let key = entry.remove();
-        let observed = self.pending.remove(&key).and_then(|pending| pending.observed);
-        Some(Due { key, observed })
+        let pending = self.pending.remove(&key)?;
+        Some(Due { key, observed: pending.observed, since: pending.since, late: pending.late })
     }
 
     /// When the next file is due.
@@ -127,19 +170,19 @@ impl Settling {
         std::mem::take(&mut self.overflow)
     }
 
-    fn place(&mut self, key: &Key, observed: Option<FileStat>, deadline: Duration) {
+    fn place(&mut self, key: &Key, observed: Option<FileStat>, deadline: Duration, now: Duration) {
         if let Some(pending) = self.pending.get_mut(key) {
             // The place in the line is kept; only the deadline moves.
             let place = (deadline, pending.place.1);
             self.queue.remove(&pending.place);
-            *pending = Pending { place, observed };
+            (pending.place, pending.observed) = (place, observed);
             self.queue.insert(place, key.clone());
         } else if self.pending.len() >= self.capacity {
             self.overflow = true;
         } else {
             self.arrivals += 1;
             let place = (deadline, self.arrivals);
-            self.pending.insert(key.clone(), Pending { place, observed });
+            self.pending.insert(key.clone(), Pending { place, observed, since: now, late: false });
             self.queue.insert(place, key.clone());
         }
     }
@@ -163,6 +206,32 @@ mod tests {
         FileStat { size, modified_ns: 5, inode: 9 }
     }
 
+    fn due(name: &str, stat: FileStat, since: Duration) -> Due {
+        Due { key: key(name), observed: Some(stat), since, late: false }
+    }
+
+    #[test]
+    fn a_file_that_never_settles_is_late_once_also_when_it_was_due_in_between() {
+        let mut table = Settling::new(10);
+        let max_wait = at(10_000);
+        let mut late = 0;
+        for second in 0..30 {
+            let now = at(second * 1000);
+            match table.pop_due(now) {
+                Some(due) => table.touch_again(&due, stat(second), at(1000), now),
+                None => table.touch(&key("a"), stat(second), at(1000), now),
+            }
+            table.judge(&key("a"), max_wait, now);
+            let told = table.take_late();
+            assert_eq!(told.is_empty(), second != 10, "{second}");
+            late += told.len();
+        }
+        assert_eq!(late, 1);
+        // Closed at last, it is a file like any other.
+        table.finish(&key("a"), at(31_000));
+        assert_eq!(table.pop_due(at(31_000)).map(|due| due.observed), Some(None));
+    }
+
     fn names(table: &mut Settling, now: Duration) -> Vec<String> {
         std::iter::from_fn(|| table.pop_due(now)).map(|due| due.key.1.display().to_string()).collect()
     }
@@ -173,7 +242,7 @@ mod tests {
         table.touch(&key("a"), stat(1), SETTLE, at(0));
         assert_eq!(table.next_deadline(), Some(at(2000)));
         assert_eq!(table.pop_due(at(1999)), None);
-        assert_eq!(table.pop_due(at(2000)), Some(Due { key: key("a"), observed: Some(stat(1)) }));
+        assert_eq!(table.pop_due(at(2000)), Some(due("a", stat(1), at(0))));
         assert!(table.is_empty() && table.next_deadline().is_none());
     }
 
@@ -184,7 +253,7 @@ mod tests {
             table.touch(&key("a"), stat(second), SETTLE, at(second * 1000));
         }
         assert_eq!(table.pop_due(at(5999)), None);
-        assert_eq!(table.pop_due(at(6000)), Some(Due { key: key("a"), observed: Some(stat(4)) }));
+        assert_eq!(table.pop_due(at(6000)), Some(due("a", stat(4), at(0))));
     }
 
     #[test]
@@ -195,7 +264,7 @@ mod tests {
         assert_eq!(table.next_deadline(), Some(at(10)));
         table.touch(&key("a"), stat(2), SETTLE, at(20));
         assert_eq!(table.pop_due(at(2019)), None);
-        assert_eq!(table.pop_due(at(2020)), Some(Due { key: key("a"), observed: Some(stat(2)) }));
+        assert_eq!(table.pop_due(at(2020)), Some(due("a", stat(2), at(0))));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The operating system's file events, turned into hints.
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,12 +18,14 @@ use super::inbox::{Hint, Inbox};
 /// after reading: the watcher reads files itself and would wake itself for ever.
 const EVENTS: EventKindMask = EventKindMask::CORE.union(EventKindMask::ACCESS_CLOSE);
 
-/// The watches. Dropping it removes them all.
+/// The watches, one for each folder: what they do not reach is known by name, and what a trigger never looks into costs no
+/// watch. Dropping it removes them all.
 pub struct Signals {
     inbox: Arc<Inbox>,
     folders: Result<RecommendedWatcher, String>,
-    /// Covered roots and whether with all below.
-    covered: BTreeMap<PathBuf, bool>,
+    covered: BTreeSet<PathBuf>,
+    /// Watches that are being replaced: they go when the new ones are set, so that nothing comes in unseen between.
+    retired: Option<RecommendedWatcher>,
     /// Watches the nearest existing folders above missing ones; exists only while there are any.
     above: Option<RecommendedWatcher>,
 }
@@ -32,52 +34,64 @@ impl Signals {
     /// No watch yet. If the operating system gives none at all, every [`Signals::cover`] will say why.
     pub fn new(inbox: &Arc<Inbox>) -> Self {
         let folders = open(inbox).map_err(|error| reason(&error));
-        Self { inbox: Arc::clone(inbox), folders, covered: BTreeMap::new(), above: None }
+        Self { inbox: Arc::clone(inbox), folders, covered: BTreeSet::new(), retired: None, above: None }
     }
 
-    /// Watches `root`, which must be free of links, with all below it if `recursive`.
+    /// Watches `folder`, which must be free of links, itself and not what is below it. From the return on, whatever comes
+    /// into it raises a hint.
     ///
     /// # Errors
-    /// Why it cannot be watched (wholly), and what would help.
-    pub fn cover(&mut self, root: &Path, recursive: bool) -> Result<(), String> {
-        let enough = |(covered, all): (&PathBuf, &bool)| {
-            if covered == root { *all || !recursive } else { *all && root.starts_with(covered) }
-        };
-        if self.covered.iter().any(enough) {
+    /// Why it cannot be watched, and what would help. A folder that is gone or may not be read is no error: looking
+    /// through it tells that.
+    pub fn cover(&mut self, folder: &Path) -> Result<(), String> {
+        if self.covered.contains(folder) {
             return Ok(());
         }
-        let mode = if recursive { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
         if self.folders.is_err() {
             // What the system refused at first it may grant later.
             self.folders = open(&self.inbox).map_err(|error| reason(&error));
         }
         let watcher = self.folders.as_mut().map_err(|reason| reason.clone())?;
-        watcher.watch(root, mode).map_err(|error| reason(&error))?;
-        self.covered.insert(root.to_owned(), recursive);
+        match watcher.watch(folder, RecursiveMode::NonRecursive) {
+            Ok(()) => drop(self.covered.insert(folder.to_owned())),
+            Err(error) if tells_itself(&error) => {}
+            Err(error) => return Err(reason(&error)),
+        }
         Ok(())
     }
 
-    /// Gives up the watches of `root` and all below it: it is gone or another folder now.
+    /// Gives up the watches of `root` and all below it: it is gone, or another folder now.
     pub fn uncover(&mut self, root: &Path) {
-        let Ok(watcher) = self.folders.as_mut() else { return };
-        self.covered.retain(|covered, _| {
-            let lost = covered.starts_with(root);
-            if lost {
+        // In the order of paths, what is below a folder follows it.
+        let below = |path: &&PathBuf| path.starts_with(root);
+        let lost: Vec<PathBuf> = self.covered.range(root.to_owned()..).take_while(below).cloned().collect();
+        for folder in lost {
+            self.covered.remove(&folder);
+            if let Ok(watcher) = self.folders.as_mut() {
                 // It fails when the watch went with the folder, which is as well.
-                let _ = watcher.unwatch(covered);
+                let _ = watcher.unwatch(&folder);
             }
-            !lost
-        });
+        }
     }
 
-    /// Returns once every folder whose creation has been hinted at is watched itself: files that appear in it from now
-    /// on raise hints, and those that are there can be found by a scan.
-    pub fn catch_up(&self) {
-        if let Ok(watcher) = &self.folders {
-            // The watcher's thread installs such watches after it has delivered the events it had read, and answers
-            // questions after that.
-            let _ = watcher.watched_paths();
+    /// Events were lost, and with them perhaps that a folder was replaced: all watches are to be set anew.
+    pub fn renew(&mut self) {
+        self.covered.clear();
+        let fresh = open(&self.inbox).map_err(|error| reason(&error));
+        if let Ok(old) = std::mem::replace(&mut self.folders, fresh) {
+            self.retired = Some(old);
         }
+    }
+
+    /// The watches are set anew.
+    pub fn renewed(&mut self) {
+        self.retired = None;
+    }
+
+    /// The watcher as a whole is broken: the next [`Signals::cover`] starts another one.
+    pub fn start_over(&mut self, reason: &str) {
+        self.covered.clear();
+        self.folders = Err(reason.to_owned());
     }
 
     /// Watches, instead of what was watched for this purpose before, the nearest existing folder above each of
@@ -111,7 +125,7 @@ fn open(inbox: &Arc<Inbox>) -> notify::Result<RecommendedWatcher> {
 
 fn receive(inbox: &Inbox, event: notify::Result<Event>) {
     match event {
-        Ok(event) if event.need_rescan() => inbox.rescan(),
+        Ok(event) if event.need_rescan() => inbox.lost(),
         Ok(event) => {
             let hint = hint(event.kind);
             if let (Some(hint), Some(path)) = (hint, event.paths.into_iter().next()) {
@@ -143,6 +157,15 @@ fn hint(kind: EventKind) -> Option<Hint> {
     }
 }
 
+/// Whether looking through the folder fails for the same reason.
+fn tells_itself(error: &Error) -> bool {
+    match &error.kind {
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(io) => matches!(io.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied),
+        _ => false,
+    }
+}
+
 /// Why a folder cannot be watched, for people, with what helps.
 fn reason(error: &Error) -> String {
     match &error.kind {
@@ -162,4 +185,65 @@ fn reason(error: &Error) -> String {
 fn too_many_instances(error: &io::Error) -> bool {
     use rustix::io::Errno;
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, time::Duration};
+
+    use notify::event::Flag;
+
+    use super::*;
+
+    #[test]
+    fn lost_events_ask_for_a_look_through_everything() {
+        let inbox = Inbox::default();
+        receive(&inbox, Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)));
+        let batch = inbox.take(Some(Duration::ZERO));
+        assert!(batch.rescan && batch.lost);
+    }
+
+    #[test]
+    fn a_kernel_queue_that_overflows_asks_for_a_look_through_everything() {
+        let folder = tempfile::tempdir().unwrap();
+        let limit: usize =
+            std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
+        let inbox = Arc::new(Inbox::default());
+        let mut signals = Signals::new(&inbox);
+        signals.cover(&folder.path().canonicalize().unwrap()).unwrap();
+        let names = ["a", "b"].map(|name| folder.path().join(name));
+        {
+            // Nobody can take events off the kernel's queue now. Two paths only: our own table can not overflow.
+            let _held = inbox.hold();
+            for number in 0..2 * limit {
+                drop(File::create(&names[number % 2]).unwrap());
+            }
+        }
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        let mut hinted = 0;
+        loop {
+            let batch = inbox.take(Some(Duration::from_secs(60)));
+            hinted += batch.hints.len();
+            if batch.lost {
+                break;
+            }
+            assert!(std::time::Instant::now() < end, "no overflow after {hinted} hints");
+        }
+    }
+
+    #[test]
+    fn giving_up_a_folder_gives_up_what_is_below_and_nothing_beside() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path().canonicalize().unwrap();
+        let inbox = Arc::new(Inbox::default());
+        let mut signals = Signals::new(&inbox);
+        for name in ["a", "a/b", "a/b/c", "a.d", "ab"] {
+            std::fs::create_dir(base.join(name)).unwrap();
+            signals.cover(&base.join(name)).unwrap();
+        }
+        signals.uncover(&base.join("a"));
+        assert_eq!(signals.covered, BTreeSet::from([base.join("a.d"), base.join("ab")]));
+        // A folder that is gone is no news here.
+        signals.cover(&base.join("gone")).unwrap();
+    }
 }

@@ -26,6 +26,9 @@ pub struct Look {
 }
 
 impl Look {
+    /// Stands for every look of a file that is left out whatever it looks like.
+    pub const EXCLUDED: Self = Self { stat: FileStat { size: 0, modified_ns: 0, inode: 0 }, changed_ns: i64::MIN };
+
     /// `None` unless it is a regular file.
     fn regular(stat: &Stat) -> Option<Self> {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -63,8 +66,10 @@ fn nanoseconds(seconds: i128, rest: i128) -> i64 {
 /// The directory that holds a file, opened, and the file's name in it.
 #[derive(Debug)]
 pub struct Spot<'a> {
-    directory: OwnedFd,
-    name: &'a OsStr,
+    /// The directory.
+    pub directory: OwnedFd,
+    /// The name.
+    pub name: &'a OsStr,
 }
 
 impl<'a> Spot<'a> {

@@ -16,9 +16,10 @@ use std::{
 
 use super::{
     error::FileWatchError,
-    folder::Folder,
+    folder::{Folder, Verdict},
     host::{FileHost, WatchedFolder},
     inbox::{Batch, Hint, Inbox},
+    leaving::Leaving,
     memory::Memory,
     settling::{Key, Settling},
     signals::Signals,
@@ -28,7 +29,7 @@ use super::{
 /// Files that may wait at a time; with more, the folder is looked through again when these are done.
 pub const MAX_PENDING: usize = 10_000;
 
-/// Fires that may wait for their outcome at a time.
+/// Files that may be under way at a time: gathered for a batch, or in a fire whose outcome is open.
 pub const MAX_IN_FLIGHT: usize = 1024;
 
 /// How often a folder is looked through that cannot be watched.
@@ -36,6 +37,9 @@ pub const POLL_PERIOD: Duration = Duration::from_secs(5);
 
 /// How often a missing folder is looked for besides when something appears above it: mounting raises no event there.
 pub const MISSING_PERIOD: Duration = Duration::from_secs(30);
+
+/// How long a file that `exclude` leaves out must stand still before that is told.
+const EXCLUDED_STAYS: Duration = Duration::from_secs(1);
 
 /// Files picked up between two looks into the inbox.
 const ROUND: usize = 64;
@@ -99,9 +103,15 @@ impl Drop for FileWatcher {
     }
 }
 
-/// A fire whose outcome is open.
-#[derive(Debug)]
+/// The files of a run that is being gathered, or whose outcome is open.
+#[derive(Debug, Default)]
 pub(super) struct Flight {
+    pub passengers: Vec<Passenger>,
+}
+
+/// One file under way.
+#[derive(Debug)]
+pub(super) struct Passenger {
     pub key: Key,
     pub look: Look,
     pub relative: String,
@@ -118,7 +128,10 @@ pub(super) struct Round {
     pub table: Settling,
     pub memory: Memory,
     pub flights: HashMap<u64, Flight>,
-    pub flying: HashMap<Key, u64>,
+    /// Files under way: their flight, and their place in it.
+    pub flying: HashMap<Key, (u64, usize)>,
+    /// Files whose run is on disk and which other triggers still want, by their path.
+    pub leaving: HashMap<PathBuf, Vec<Leaving>>,
     pub last_flight: u64,
     /// Files whose bytes could not be stored and were reported.
     pub unstored: HashSet<Key>,
@@ -129,6 +142,8 @@ pub(super) struct Round {
     started: Instant,
     /// A look through a folder left files out for lack of room.
     pub backlog: bool,
+    /// That was told.
+    pub backlog_told: bool,
     /// The table dropped files for lack of room.
     pub lost: bool,
 }
@@ -144,12 +159,14 @@ impl Round {
             memory: Memory::default(),
             flights: HashMap::new(),
             flying: HashMap::new(),
+            leaving: HashMap::new(),
             last_flight: 0,
             unstored: HashSet::new(),
             failures: (0, Duration::ZERO),
             epoch: 0,
             started: Instant::now(),
             backlog: false,
+            backlog_told: false,
             lost: false,
         }
     }
@@ -164,6 +181,8 @@ impl Round {
         loop {
             self.look_through();
             self.pick_up_due();
+            self.launch_due_batches();
+            self.tell_late();
             let batch = self.inbox.take(self.wait());
             if batch.stop {
                 return;
@@ -180,11 +199,12 @@ impl Round {
 
     /// How long nothing needs doing; `None` until something arrives.
     fn wait(&self) -> Option<Duration> {
-        let table = self.table.next_deadline().filter(|_| self.flights.len() < MAX_IN_FLIGHT);
+        let table = self.table.next_deadline().filter(|_| self.flying.len() < MAX_IN_FLIGHT);
         let scan =
             self.backlog || self.lost || self.folders.iter().any(|folder| folder.scan_wanted && folder.root.is_some());
         let scan = (scan && self.has_room()).then_some(Duration::ZERO);
-        let folders = self.folders.iter().filter_map(|folder| folder.retry_at);
+        let folders = self.folders.iter().flat_map(|folder| [folder.retry_at, folder.poll_at, folder.batch.deadline()]);
+        let folders = folders.flatten();
         let next = folders.chain(table).chain(scan).min()?;
         Some(next.saturating_sub(self.now()))
     }
@@ -192,12 +212,12 @@ impl Round {
     /// Whether a look through a folder could add a fair number of files. Asking for more than one free place keeps a large
     /// backlog from being walked again for every few files.
     pub fn has_room(&self) -> bool {
-        self.table.len() + self.flights.len() <= MAX_PENDING / 8
+        self.table.len() + self.flying.len() <= MAX_PENDING / 8
     }
 
     fn pick_up_due(&mut self) {
         for _ in 0..ROUND {
-            if self.flights.len() >= MAX_IN_FLIGHT {
+            if self.flying.len() >= MAX_IN_FLIGHT {
                 return;
             }
             let now = self.now();
@@ -208,10 +228,13 @@ impl Round {
 
     fn take_in(&mut self, batch: Batch) {
         for (flight, outcome) in batch.outcomes {
-            self.land(flight, outcome);
+            self.land(flight, &outcome);
         }
         for (path, reason) in batch.broken {
             self.poll_instead(path.as_deref(), &reason);
+        }
+        if batch.lost {
+            self.signals.renew();
         }
         if batch.rescan {
             self.folders.iter_mut().for_each(|folder| folder.scan_wanted = true);
@@ -221,6 +244,10 @@ impl Round {
         for index in 0..self.folders.len() {
             let folder = &self.folders[index];
             let due = folder.retry_at.is_some_and(|at| at <= now);
+            if folder.poll_at.is_some_and(|at| at <= now) {
+                self.poll(index);
+            }
+            let folder = &self.folders[index];
             if folder.root.is_some() {
                 if due {
                     self.folders[index].retry_at = None;
@@ -239,7 +266,12 @@ impl Round {
 
     fn take_hints(&mut self, hints: Vec<(PathBuf, Hint)>) {
         let mut directories: Vec<(usize, PathBuf)> = Vec::new();
+        let mut appeared: Vec<PathBuf> = Vec::new();
         for (path, hint) in hints {
+            if hint == Hint::Gone {
+                self.signals.uncover(&path);
+            }
+            let before = directories.len();
             for index in 0..self.folders.len() {
                 let Some(root) = &self.folders[index].root else { continue };
                 if let Ok(relative) = path.strip_prefix(root) {
@@ -257,11 +289,12 @@ impl Round {
                     self.check_root(index);
                 }
             }
+            if directories.len() > before {
+                appeared.push(path);
+            }
         }
-        if directories.is_empty() {
-            return;
-        }
-        self.signals.catch_up();
+        // Whatever was watched under these names before is not what is there now.
+        appeared.iter().for_each(|path| self.signals.uncover(path));
         for (index, relative) in directories {
             self.scan(index, &relative);
         }
@@ -270,37 +303,52 @@ impl Round {
     /// Whether the path is a sub-folder to look through.
     pub fn take_hint(&mut self, index: usize, relative: PathBuf, path: &Path, hint: Hint) -> bool {
         let folder = &self.folders[index];
-        let matches = folder.matches(&relative);
+        let verdict = folder.verdict(&relative);
         // Only a move tells nothing about what was moved.
-        let may_be_directory = matches!(hint, Hint::Directory | Hint::Finished)
-            && folder.is_recursive()
-            && folder.reaches_below(&relative);
-        if !matches && !may_be_directory {
+        let may_be_directory = matches!(hint, Hint::Directory | Hint::Finished) && folder.reaches_below(&relative);
+        if matches!(verdict, Verdict::Other | Verdict::Taken) && !may_be_directory {
             return false;
         }
         let key: Key = (index, Arc::new(relative));
-        if let Some(flight) = self.flying.get(&key).and_then(|number| self.flights.get_mut(number)) {
-            flight.hint = Some(flight.hint.map_or(hint, |earlier| earlier.then(hint)));
+        if let Some((flight, seat)) = self.flying.get(&key) {
+            let passenger = self.flights.get_mut(flight).and_then(|flight| flight.passengers.get_mut(*seat));
+            if let Some(passenger) = passenger {
+                passenger.hint = Some(passenger.hint.map_or(hint, |earlier| earlier.then(hint)));
+            }
             return false;
         }
         let metadata = if hint == Hint::Gone { None } else { std::fs::symlink_metadata(path).ok() };
         let Some(metadata) = metadata else {
             self.table.forget(&key);
-            self.memory.drop(&key);
+            // In a shared folder a name goes when this box takes the file, too.
+            if self.folders[index].watched.shared_as.is_none() {
+                self.memory.drop(&key);
+            }
             return false;
         };
         if metadata.is_dir() {
             return may_be_directory;
         }
-        let Some(look) = Look::of(&metadata).filter(|_| matches) else { return false };
-        if !self.memory.holds(&key, look, None) {
-            let (settle, now) = (self.folders[index].settle(), self.now());
-            match hint {
-                Hint::Finished => self.table.finish(&key, now),
-                Hint::Stirred => self.table.sight(&key, look.stat, settle, now),
-                _ => self.table.touch(&key, look.stat, settle, now),
+        let Some(look) = Look::of(&metadata).filter(|_| !matches!(verdict, Verdict::Other | Verdict::Taken)) else {
+            return false;
+        };
+        let (settle, now) = (self.folders[index].settle(), self.now());
+        if verdict == Verdict::Excluded {
+            // Told when it stays: a temporary name that is given up at once is worth no row.
+            if !self.memory.holds(&key, Look::EXCLUDED, None) {
+                self.table.touch(&key, look.stat, settle.max(EXCLUDED_STAYS), now);
             }
+            return false;
         }
+        if self.memory.holds(&key, look, None) {
+            return false;
+        }
+        match hint {
+            Hint::Finished => self.table.finish(&key, now),
+            Hint::Stirred => self.table.sight(&key, look.stat, settle, now),
+            _ => self.table.touch(&key, look.stat, settle, now),
+        }
+        self.judge(&key);
         false
     }
 }

@@ -15,10 +15,10 @@ use std::{
 
 use sha2::Digest as _;
 use tempfile::TempDir;
-use trackside_spec::{ArtifactRef, Claim, Digest, Existing, FileTrigger, Identity};
+use trackside_spec::{ArtifactRef, Claim, Digest, Existing, FileBatch, FileTrigger, Identity};
 use trackside_triggers::files::{
-    FileDecision, FileFire, FileHost, FileStat, FileWatcher, FireOutcome, FireReply, FolderNotice, LedgerState,
-    SeenFile, WatchedFolder,
+    FileDecision, FileFire, FileHost, FileStat, FileWatcher, FireOutcome, FireReply, FiredFile, FolderNotice,
+    LedgerState, SeenFile, WatchedFolder,
 };
 
 /// Long enough for a busy machine; only a failing test waits for so long.
@@ -78,7 +78,11 @@ impl Host {
         }
     }
 
-    pub fn fires(&self) -> Vec<FileFire> {
+    pub fn whole_fires(&self) -> Vec<FileFire> {
+        whole_fires(&self.told.lock().unwrap())
+    }
+
+    pub fn fires(&self) -> Vec<FiredFile> {
         fires(&self.told.lock().unwrap())
     }
 
@@ -86,7 +90,7 @@ impl Host {
         decisions(&self.told.lock().unwrap())
     }
 
-    pub fn wait_fires(&self, count: usize) -> Vec<FileFire> {
+    pub fn wait_fires(&self, count: usize) -> Vec<FiredFile> {
         self.wait_for(&format!("{count} fires"), |told| fires(told).len() >= count);
         self.fires()
     }
@@ -115,18 +119,20 @@ impl Host {
             return outcome;
         }
         let mut ledger = self.ledger.lock().unwrap();
-        let key = (fire.trigger_id.clone(), fire.identity.clone());
-        if let Some(first) = ledger.get(&key) {
+        let key = |file: &FiredFile| (fire.trigger_id.clone(), file.identity.clone());
+        if let Some(first) = fire.files.iter().find_map(|file| ledger.get(&key(file))) {
             return FireOutcome::Duplicate { path: first.path.clone() };
         }
-        let state = LedgerState {
-            identity: fire.identity.clone(),
-            started: true,
-            claimed: false,
-            path: fire.relative.clone(),
-            stat: fire.stat,
-        };
-        ledger.insert(key, state);
+        for file in &fire.files {
+            let state = LedgerState {
+                identity: file.identity.clone(),
+                started: true,
+                claimed: false,
+                path: file.relative.clone(),
+                stat: file.stat,
+            };
+            assert!(ledger.insert(key(file), state).is_none(), "twins in one fire: {}", file.relative);
+        }
         FireOutcome::Accepted
     }
 
@@ -139,7 +145,12 @@ impl Host {
     }
 }
 
-pub fn fires(told: &[Told]) -> Vec<FileFire> {
+/// The files of all fires, in order.
+pub fn fires(told: &[Told]) -> Vec<FiredFile> {
+    whole_fires(told).into_iter().flat_map(|fire| fire.files).collect()
+}
+
+pub fn whole_fires(told: &[Told]) -> Vec<FileFire> {
     told.iter().filter_map(|told| if let Told::Fire(fire) = told { Some(fire.clone()) } else { None }).collect()
 }
 
@@ -167,6 +178,9 @@ impl FileHost for Host {
             size += read as u64;
         }
         self.reads.fetch_add(1, Ordering::SeqCst);
+        // Under the lock, so that nobody who waits misses it.
+        drop(self.told.lock().unwrap());
+        self.changed.notify_all();
         if let Some(hook) = self.after_read.lock().unwrap().as_mut() {
             hook(name);
         }
@@ -251,17 +265,37 @@ impl Inbox {
         std::fs::create_dir(&folder).unwrap();
         let trigger = FileTrigger {
             path: "in".into(),
-            glob: "*".into(),
+            globs: vec!["*".into()],
+            exclude: Vec::new(),
             settle: trackside_spec::Duration::from_millis(3_600_000),
+            max_wait: trackside_spec::Duration::from_millis(3_600_000),
             identity: Identity::Content,
             existing: Existing::Run,
             claim: Claim::Move,
+            shared: false,
+            batch: None,
         };
         Self { base, folder, trigger }
     }
 
     pub fn glob(mut self, glob: &str) -> Self {
-        self.trigger.glob = glob.into();
+        self.trigger.globs = vec![glob.into()];
+        self
+    }
+
+    pub fn exclude(mut self, globs: &[&str]) -> Self {
+        self.trigger.exclude = globs.iter().map(|glob| (*glob).into()).collect();
+        self
+    }
+
+    pub fn claim(mut self, claim: Claim) -> Self {
+        self.trigger.claim = claim;
+        self
+    }
+
+    pub fn batch(mut self, max_files: u32, max_wait_ms: u64) -> Self {
+        let max_wait = trackside_spec::Duration::from_millis(max_wait_ms);
+        self.trigger.batch = Some(FileBatch { max_files, max_wait });
         self
     }
 
@@ -306,6 +340,11 @@ impl Inbox {
             workflow: "w".into(),
             trigger: self.trigger.clone(),
             folder: self.folder.clone(),
+            shared_as: None,
+            to: match &self.trigger.claim {
+                Claim::MoveTo(to) | Claim::CopyTo(to) => Some(self.base.path().join(to)),
+                Claim::Move | Claim::Keep => None,
+            },
         }
     }
 
@@ -341,7 +380,7 @@ pub fn fence(inbox: &Inbox, host: &Host, name: &str) {
     });
 }
 
-pub fn names(fires: &[FileFire]) -> Vec<String> {
+pub fn names(fires: &[FiredFile]) -> Vec<String> {
     fires.iter().map(|fire| fire.relative.clone()).collect()
 }
 

@@ -150,7 +150,7 @@ fn fire(workflow: &str) -> Fire {
         trigger: json!({ "kind": "manual" }),
         params: Map::new(),
         logical_time_ms: 0,
-        ledger: None,
+        ledger: Vec::new(),
         artifacts: Vec::new(),
     }
 }

@@ -15,9 +15,9 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 use trackside_node::{Project, WorkflowReason};
-use trackside_spec::{Digest, Plan, Problem, TriggerKind, load_workflow};
+use trackside_spec::{CronTimes, Digest, Plan, Problem, TriggerKind, load_workflow};
 use trackside_store::{Clock, SystemClock};
-use trackside_triggers::cron::CronSchedule;
+use trackside_triggers::cron::Times;
 
 use crate::{
     context::Context,
@@ -166,7 +166,13 @@ fn line(file: &Checked, context: &Context) -> String {
         .triggers
         .iter()
         .filter_map(|trigger| match &trigger.kind {
-            TriggerKind::File(file) => Some(format!("watches {}/{}", file.path.trim_end_matches('/'), file.glob)),
+            TriggerKind::File(file) => {
+                Some(format!("watches {}/{}", file.path.trim_end_matches('/'), file.globs.join(", ")))
+            }
+            TriggerKind::Webhook(hook) => Some(format!("takes POST /hooks/{}", hook.name)),
+            TriggerKind::Mqtt(mqtt) => Some(format!("listens to {} at {}", mqtt.topic, mqtt.broker)),
+            TriggerKind::Workflow(other) => Some(format!("follows workflow {}", other.name)),
+            TriggerKind::Dataset(dataset) => Some(format!("follows dataset {}", dataset.name)),
             TriggerKind::Cron(_) => None,
         })
         .collect();
@@ -181,22 +187,26 @@ fn line(file: &Checked, context: &Context) -> String {
     text
 }
 
-/// Text, zone and the next times of every schedule.
+/// Text, zone and the next times of every schedule. An interval that began now stands for one that began earlier.
 fn schedules(plan: &Plan) -> Vec<(String, String, Vec<i64>)> {
     let crons = plan.triggers.iter().filter_map(|trigger| match &trigger.kind {
         TriggerKind::Cron(cron) => Some(cron),
-        TriggerKind::File(_) => None,
+        _ => None,
     });
     crons
         .map(|cron| {
-            let schedule = CronSchedule::parse(&cron.schedule, &cron.timezone).ok();
+            let times = Times::parse(&cron.times).ok();
             let mut at = SystemClock.now_ms();
             let next = || {
-                at = schedule.as_ref()?.next_after(at)?;
+                at = times.as_ref()?.next_after(at)?;
                 Some(at)
             };
-            let times = std::iter::from_fn(next).take(TIMES).collect();
-            (cron.schedule.clone(), cron.timezone.clone(), times)
+            let next = std::iter::from_fn(next).take(TIMES).collect();
+            let (text, zone) = match &cron.times {
+                CronTimes::Schedule { text, timezone } => (text.clone(), timezone.clone()),
+                CronTimes::Every(period) => (format!("every {period}"), "UTC".to_owned()),
+            };
+            (text, zone, next)
         })
         .collect()
 }
