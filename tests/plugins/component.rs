@@ -1,7 +1,5 @@
 //! Components that differ, and projects that install them.
 
-use std::fs;
-
 use serde_json::Value;
 
 use crate::support::{Project, sections::marked};
