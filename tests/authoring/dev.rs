@@ -4,7 +4,7 @@ use std::{fs, process::Stdio};
 
 use crate::{
     project::Author,
-    support::{command::binary, project::Project, repository, wait::wait_until},
+    support::{command::binary, project::Project, repository, sections::marked, wait::wait_until},
 };
 
 /// Ended with the test, also when it fails.
@@ -51,9 +51,7 @@ fn a_save_reaches_the_node_that_runs_and_what_fails_its_cases_does_not() {
     let first = digest();
 
     // The next version comes with a case that does not hold: it stays outside.
-    let mut next = fs::read(repository::component("echo.wasm")).unwrap();
-    // An empty custom section of the name `abc`.
-    next.extend([0, 4, 3, b'a', b'b', b'c']);
+    let next = marked("echo.wasm", "next");
     author.case("echoes", "with: { value: 1 }\nexpect: { output: { value: 2 } }\n");
     fs::write(author.folder.path().join("source.wasm"), &next).unwrap();
     let built = author.folder.path().join("dist/mine.wasm");

@@ -8,26 +8,13 @@ use std::{
 
 use crate::{
     component::{components, project, variant},
-    support::{Project, command::binary, wait_until},
+    support::{
+        Project,
+        command::binary,
+        sections::{leb, section},
+        wait_until,
+    },
 };
-
-/// An unsigned number in LEB128.
-fn leb(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let byte = u8::try_from(number & 0x7f).unwrap();
-        number >>= 7;
-        if number == 0 {
-            bytes.push(byte);
-            return bytes;
-        }
-        bytes.push(byte | 0x80);
-    }
-}
-
-fn section(id: u8, content: &[u8]) -> Vec<u8> {
-    [&[id], leb(content.len()).as_slice(), content].concat()
-}
 
 /// A WASI command whose `functions` functions have `length` conditional calls each, over many variables, so that every
 /// variable is alive for long and has many places where it may have been set.

@@ -1,26 +1,12 @@
 //! Components that differ, and projects that install them.
 
-use std::fs;
-
 use serde_json::Value;
 
-use crate::support::{Project, repository};
+use crate::support::{Project, sections::marked};
 
 /// The bundled echo with a custom section that makes it another component.
 pub fn variant(mark: &str) -> Vec<u8> {
     marked("echo.wasm", mark)
-}
-
-/// One of our components with a custom section that makes it another one.
-pub fn marked(component: &str, mark: &str) -> Vec<u8> {
-    let mut bytes = fs::read(repository::component(component)).unwrap();
-    let name = b"mark";
-    let length = u8::try_from(1 + name.len() + mark.len()).unwrap();
-    assert!(length < 128, "one byte of LEB128");
-    bytes.extend([0, length, u8::try_from(name.len()).unwrap()]);
-    bytes.extend(name);
-    bytes.extend(mark.bytes());
-    bytes
 }
 
 /// A project with one workflow whose step is `plugin`, and these lines in its config.

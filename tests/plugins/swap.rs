@@ -14,11 +14,12 @@ use serde_json::Value;
 use trackside_spec::Digest;
 
 use crate::{
-    component::{marked, project, variant},
+    component::{project, variant},
     support::{
         Project,
         node::{Node, ask},
         project::step,
+        sections::marked,
         wait::wait_until,
     },
 };

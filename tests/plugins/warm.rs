@@ -2,10 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{
-    component::marked,
-    support::{Project, node::Node, project::step, repository, wait::wait_until},
-};
+use crate::support::{Project, node::Node, project::step, repository, sections::marked, wait::wait_until};
 
 /// A project with `gauge`, which counts its calls in its own memory, in two workflows with two steps each.
 fn gauges(config: &str) -> Project {

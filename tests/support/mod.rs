@@ -9,7 +9,8 @@
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`optional`]: what may be missing on a machine, and `TRACKSIDE_TEST_REQUIRE`;
 //! - [`registry`]: a real registry of components, where one is installed;
-//! - [`repository`]: where things lie in this repository.
+//! - [`repository`]: where things lie in this repository;
+//! - [`sections`]: bytes of WebAssembly.
 
 #![allow(dead_code, unused_imports, reason = "each suite uses its part")]
 
@@ -20,6 +21,7 @@ pub mod optional;
 pub mod project;
 pub mod registry;
 pub mod repository;
+pub mod sections;
 pub mod wait;
 pub mod web;
 

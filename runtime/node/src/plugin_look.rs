@@ -57,6 +57,13 @@ impl Look {
         Self([lock, component, proof])
     }
 
+    /// Whether the component looks as it did in `before` and what vouches for it does not: a signature that was added is
+    /// whole, other than a component that is being written.
+    pub fn has_other_papers_than(&self, before: &Self) -> bool {
+        let [lock, component, proof] = &self.0;
+        *component == before.0[1] && (*lock != before.0[0] || *proof != before.0[2])
+    }
+
     /// Whether one of them was changed just now.
     pub fn is_young(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().cast_signed();
@@ -83,6 +90,16 @@ mod tests {
         assert_eq!((after.size, after.modified), (before.size, before.modified));
         assert_ne!(after, before);
         assert_eq!(Stamp::of(&other), None);
+    }
+
+    #[test]
+    fn a_signature_that_was_added_is_no_component_that_is_being_written() {
+        let stamp = |inode| Some(Stamp { device: 1, inode, size: 1, modified: (1, 0), changed: (1, 0) });
+        let before = Look::new(None, stamp(1), None);
+        assert!(Look::new(None, stamp(1), stamp(2)).has_other_papers_than(&before));
+        assert!(Look::new(stamp(3), stamp(1), None).has_other_papers_than(&before));
+        assert!(!before.has_other_papers_than(&before));
+        assert!(!Look::new(None, stamp(4), stamp(2)).has_other_papers_than(&before));
     }
 
     #[test]

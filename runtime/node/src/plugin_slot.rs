@@ -68,7 +68,8 @@ impl Slot {
         let look = sources.look(name);
         let state = self.state();
         let Some(current) = state.current.clone() else { return Ready::Absent };
-        let resting = state.trouble.as_ref().is_some_and(|trouble| Instant::now() < trouble.rests_until);
+        let resting = state.trouble.as_ref().is_some_and(|trouble| Instant::now() < trouble.rests_until)
+            && !look.has_other_papers_than(&state.seen);
         if !state.is_stale(&look) || resting {
             return Ready::Current(current);
         }

@@ -211,7 +211,7 @@ impl PluginSources {
                     "[TS-0310] {} has {size} bytes; the limit is {LIMIT}: strip its debug sections, or split it",
                     file.display()
                 );
-                return Err(PluginProblem::Refused { name: name.to_owned(), reason });
+                return Err(PluginProblem::Refused(reason));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(name, file, &error)),

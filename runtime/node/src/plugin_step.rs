@@ -137,37 +137,41 @@ fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i6
         "cpu_us": usage.cpu_us,
         "memory": usage.memory_peak,
     });
-    let mut note = |key: &str, value: Value| {
-        if value != json!(0) && value != json!([]) && value != json!(false) && !value.is_null() {
-            summary[key] = value;
-        }
-    };
-    note("deterministic", (call.allow.is_deterministic() && call.reuse.is_none()).into());
-    note("earlier_runs", usage.earlier_calls.into());
-    note("fuel", usage.fuel.into());
-    note("input_bytes", usage.input_bytes.into());
-    note("output_bytes", usage.output_bytes.into());
-    note("table_elements", usage.table_elements.into());
-    note("artifact_bytes_read", usage.artifact_bytes_read.into());
-    note("artifact_bytes_written", usage.artifact_bytes_written.into());
-    note("artifacts", usage.artifacts.into());
-    note("log_bytes", usage.log_bytes.into());
-    note("log_lines", usage.log_lines.into());
-    note("log_lines_dropped", report.logs_dropped.into());
-    note("state_entries", usage.state_entries.into());
-    note("state_bytes", usage.state_bytes.into());
-    note("tensor_bytes", usage.tensor_peak.into());
-    note("deliveries", usage.outbox_entries.into());
-    note("http_requests", usage.http_requests.into());
-    note("http_bytes", usage.http_bytes.into());
-    note("model_runs", usage.model_runs.into());
-    note("secrets_sent", report.secrets.clone().into());
-    note("secrets_revealed", report.reveals.clone().into());
-    note("denials", report.denials.clone().into());
-    note("metrics", report.metrics.iter().map(metric).collect());
-    if call.reuse.is_some() {
-        // Said also when it is so: without `reuse` the same step might be.
-        summary["deterministic"] = false.into();
+    let counts = [
+        ("earlier_runs", u64::from(usage.earlier_calls)),
+        ("fuel", usage.fuel.unwrap_or_default()),
+        ("input_bytes", usage.input_bytes),
+        ("output_bytes", usage.output_bytes),
+        ("table_elements", usage.table_elements),
+        ("artifact_bytes_read", usage.artifact_bytes_read),
+        ("artifact_bytes_written", usage.artifact_bytes_written),
+        ("artifacts", u64::from(usage.artifacts)),
+        ("log_bytes", usage.log_bytes),
+        ("log_lines", usage.log_lines),
+        ("log_lines_dropped", report.logs_dropped),
+        ("state_entries", usage.state_entries),
+        ("state_bytes", usage.state_bytes),
+        ("tensor_bytes", usage.tensor_peak),
+        ("deliveries", usage.outbox_entries),
+        ("http_requests", u64::from(usage.http_requests)),
+        ("http_bytes", usage.http_bytes),
+        ("model_runs", u64::from(usage.model_runs)),
+    ];
+    for (key, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        summary[key] = count.into();
+    }
+    let lists =
+        [("secrets_sent", &report.secrets), ("secrets_revealed", &report.reveals), ("denials", &report.denials)];
+    for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        summary[key] = list.clone().into();
+    }
+    if !report.metrics.is_empty() {
+        summary["metrics"] = report.metrics.iter().map(metric).collect();
+    }
+    // With `reuse` it is said also when it is not so: without it the same step might be.
+    let deterministic = call.allow.is_deterministic() && call.reuse.is_none();
+    if deterministic || call.reuse.is_some() {
+        summary["deterministic"] = deterministic.into();
     }
     summary
 }

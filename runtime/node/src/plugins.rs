@@ -103,13 +103,9 @@ pub enum PluginProblem {
     #[error(transparent)]
     Key(KeyError),
     /// The sandbox refuses it, or there is no sandbox.
-    #[error("plugin `{name}`: {reason}")]
-    Refused {
-        /// As in the workflow.
-        name: String,
-        /// With a code of its own.
-        reason: String,
-    },
+    /// The sentence has a code of its own and names the plugin.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl PluginProblem {
@@ -168,12 +164,12 @@ impl Plugins {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn get_as(&self, name: &str, counting: bool) -> Result<Arc<Plugin>, PluginProblem> {
-        let refused = |reason: String| PluginProblem::Refused { name: name.to_owned(), reason };
         self.slot(name, counting).get(&self.sources, name, |found| {
-            let sandbox = self.sandbox().map_err(refused)?;
+            let unable = |reason| PluginProblem::Refused(format!("plugin `{name}` cannot be loaded: {reason}"));
+            let sandbox = self.sandbox().map_err(unable)?;
             let loaded =
                 if counting { sandbox.load_counting(&found.bytes, name) } else { sandbox.load(&found.bytes, name) };
-            loaded.map_err(|error| refused(error.to_string()))
+            loaded.map_err(|error| PluginProblem::Refused(error.to_string()))
         })
     }
 
@@ -198,9 +194,7 @@ impl Plugins {
                 Err(_) => return Ok(last_good),
             },
         };
-        loaded.unwrap_or_else(|error| {
-            Err(PluginProblem::Refused { name: name.to_owned(), reason: format!("loading it: {error}") })
-        })
+        loaded.unwrap_or_else(|error| Err(PluginProblem::Refused(format!("plugin `{name}` cannot be loaded: {error}"))))
     }
 
     fn slot(&self, name: &str, counting: bool) -> Arc<Slot> {

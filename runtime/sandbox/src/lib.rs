@@ -7,7 +7,6 @@
 //! touch the store, a model engine or a workflow file, never give a guest a path or a socket, and never execute native
 //! code that it has not compiled itself or verified.
 
-mod base64;
 mod bindings;
 mod cache;
 mod call;

@@ -2,24 +2,7 @@
 
 use std::iter::repeat_n;
 
-/// An unsigned number in LEB128.
-pub fn leb(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let byte = u8::try_from(number & 0x7f).unwrap();
-        number >>= 7;
-        if number == 0 {
-            bytes.push(byte);
-            return bytes;
-        }
-        bytes.push(byte | 0x80);
-    }
-}
-
-/// A section of a module or a component.
-pub fn section(id: u8, content: &[u8]) -> Vec<u8> {
-    [&[id], leb(content.len()).as_slice(), content].concat()
-}
+pub use crate::support::sections::{leb, section};
 
 /// A custom section.
 pub fn custom(name: &str, content: &[u8]) -> Vec<u8> {

@@ -237,6 +237,7 @@ fn clocks(output: &mut Value) {
 }
 
 /// Everything that could differ between two runs of a pure step, or between two machines.
+#[expect(clippy::eq_op, reason = "NaNs are what is wanted")]
 fn deterministic(output: &mut Value) {
     clocks(output);
     // Bits of NaNs: the processor decides about sign and payload unless somebody makes them canonical.

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::Resource;
 
@@ -12,6 +16,14 @@ use crate::{
     host_api::SecretValue,
     store_data::{CallData, quoted},
 };
+
+/// Base64 as `Basic` writes it. Texts without padding are read too: servers read them.
+const BASIC: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 /// A secret that a guest holds.
 pub struct Secret {
@@ -74,12 +86,12 @@ impl Opened {
         if !header.eq_ignore_ascii_case("authorization") || !scheme.eq_ignore_ascii_case("basic") {
             return None;
         }
-        let plain = crate::base64::decode(encoded.trim()).and_then(|bytes| String::from_utf8(bytes).ok())?;
+        let plain = BASIC.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())?;
         if !plain.contains(&self.token) {
             return None;
         }
         let filled = text().map(|text| plain.replace(&self.token, text));
-        Some(filled.map(|filled| format!("{scheme} {}", crate::base64::encode(filled.as_bytes()))))
+        Some(filled.map(|filled| format!("{scheme} {}", BASIC.encode(filled.as_bytes()))))
     }
 }
 
@@ -191,7 +203,7 @@ mod tests {
     #[test]
     fn a_placeholder_in_basic_authorization_is_found() {
         let plain = format!("user:{}", token("run/step", "pw"));
-        let header = format!("Basic {}", crate::base64::encode(plain.as_bytes()));
+        let header = format!("Basic {}", BASIC.encode(plain.as_bytes()));
         let Ok((value, used)) = fill(&header, "https://a.example/") else { panic!("it is refused") };
         assert_eq!((value.as_str(), used.len()), ("Basic dXNlcjpzM2NyM3Q=", 1));
         assert!(matches!(fill(&header, "https://evil.example/"), Err(Misuse::WrongHost { .. })));
