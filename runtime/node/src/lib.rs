@@ -6,6 +6,7 @@
 mod bundled;
 mod carrier;
 mod command_step;
+mod contracts;
 pub mod core;
 mod deliver;
 mod dispatcher;

@@ -116,7 +116,7 @@ impl Node {
         let mut core = Core::new(settings(project), Box::new(store.reader()?), Box::new(chance));
         let (first, carry) = set_up(&mut core, project, &history, options)?;
         drop(history);
-        let report = reporter(&inbox, |result| Input::StepDone(Box::new(result)));
+        let report = reporter(&inbox, |input| input);
         let executor = Arc::new(Executor::start(workshop.clone(), report).map_err(start("the executors"))?);
         let carried = reporter(&inbox, Input::Carried);
         let carrier = Carrier::start(readers.clone(), artifacts.clone(), project.root.clone(), carried)
