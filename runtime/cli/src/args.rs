@@ -73,6 +73,7 @@ pub enum Command {
     /// Look at runs
     #[command(subcommand)]
     Runs(commands::runs::Command),
+    Approve(commands::approve::Arguments),
     /// Make, build, test, install, sign and publish plugins
     #[command(subcommand)]
     Plugin(commands::plugin::Command),

@@ -258,5 +258,6 @@ pub fn failed((run, step, item): Key, attempt: u32, error: StepError) -> StepRes
         state: Vec::new(),
         outbox: Vec::new(),
         logs: String::new(),
+        kept: None,
     }
 }

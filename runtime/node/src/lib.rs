@@ -13,6 +13,7 @@ mod dispatcher;
 mod executor;
 mod file_host;
 mod host;
+mod kept;
 mod model_step;
 mod models;
 mod node;

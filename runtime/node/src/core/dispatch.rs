@@ -8,14 +8,14 @@ use std::{
 use serde_json::Value;
 use trackside_engine::{Admission, Command, Effect, Event, Outcome, Phase, RunId, RunState, StepError};
 use trackside_spec::{Action as StepAction, Plan, StepIndex};
-use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
+use trackside_store::{CommitReport, Ended, NewRun, ResultRow, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronTable, TimeGate};
 
 use super::{
     checked,
     turns::Turns,
     types::{
-        Action, Carried, CarriedResult, History, Input, Passed, Revived, RunUpdate, StateChange, StepJob, StepResult,
+        Action, Carried, CarriedResult, History, Input, KeptResult, Passed, Revived, RunUpdate, StateChange, StepJob, StepResult,
     },
 };
 
@@ -287,7 +287,8 @@ impl Core {
 
     /// Puts what an attempt left behind into a transaction, unless nobody waits for that attempt any more.
     fn keep_outcome(&mut self, result: StepResult, now_ms: i64) {
-        let StepResult { run, step, item, attempt, outcome, mut report, artifacts, state, outbox, mut logs } = result;
+        let StepResult { run, step, item, attempt, outcome, mut report, artifacts, state, outbox, mut logs, kept: of_cache } =
+            result;
         let Some(live) = self.runs.get_mut(&run) else { return };
         if !live.state.is_current(step, item, attempt) {
             return;
@@ -306,6 +307,13 @@ impl Core {
         }
         // What a failed attempt staged is dropped with it.
         let kept = !matches!(outcome, Outcome::Failed(_) | Outcome::Blocked { .. });
+        match of_cache {
+            Some(KeptResult::Used { key }) => writes.push(Write::KeptUsed { key }),
+            Some(KeptResult::New { key, output, artifacts }) => {
+                writes.push(Write::Kept { key, result: ResultRow { run, output, artifacts } });
+            }
+            None => {}
+        }
         if kept {
             writes.extend(state.into_iter().map(|change| state_write(&plan.name, change, now_ms)));
             for (entry, staged) in (0u32..).zip(outbox) {

@@ -213,6 +213,27 @@ pub struct StepResult {
     pub outbox: Vec<OutboxItem>,
     /// JSON lines; empty when the attempt logged nothing.
     pub logs: String,
+    /// What becomes of the store of kept results.
+    pub kept: Option<KeptResult>,
+}
+
+/// What an attempt is to the store of kept results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeptResult {
+    /// A kept one stood for it.
+    Used {
+        /// Digest of everything that made it.
+        key: Digest,
+    },
+    /// It may stand for later ones.
+    New {
+        /// Digest of everything that made it.
+        key: Digest,
+        /// The output as JSON.
+        output: String,
+        /// Artifacts in it.
+        artifacts: Vec<Digest>,
+    },
 }
 
 /// One staged change of a plugin's state.
