@@ -1,6 +1,6 @@
-//! What `docs/graphs.md` promises, seen from outside: the binary, a project, a node.
+//! The promise: what `docs/graphs.md` says of contracts, kept results and approvals holds for the binary.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
 
 #[path = "../support/mod.rs"]
 mod support;
