@@ -29,8 +29,14 @@ fn what_waits_is_listed_and_goes_on_when_it_is_approved() {
     let node = project.serve();
     let run = node.start_run("ask");
     let waiting = asked(&project);
-    assert_eq!((&waiting["run"], &waiting["step"], &waiting["message"]), (&json!(run), &json!("ask"), &json!("Install?")));
-    project.run(&["runs", "show", &run]).ok().prints(&["Waits for a decision", &format!("trackside approve {run} ask")]);
+    assert_eq!(
+        (&waiting["run"], &waiting["step"], &waiting["message"]),
+        (&json!(run), &json!("ask"), &json!("Install?"))
+    );
+    project
+        .run(&["runs", "show", &run])
+        .ok()
+        .prints(&["Waits for a decision", &format!("trackside approve {run} ask")]);
     project.run(&["approve", &run, "ask", "--comment", "looks good"]).ok().prints(&["approved ask"]);
     let view = project.wait_end(&run);
     assert_eq!((&view["state"], &view["outputs"]["ask"]["comment"]), (&json!("succeeded"), &json!("looks good")));

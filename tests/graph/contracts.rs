@@ -28,7 +28,10 @@ fn a_bad_input_blocks_the_step_and_fails_the_run() {
     assert_eq!(step(&run(&project, "good.csv", 0), "load")["state"], "succeeded");
     let view = run(&project, "bad.csv", 1);
     let load = step(&view, "load");
-    assert_eq!((&view["state"], &load["state"], &view["error"]["code"]), (&json!("failed"), &json!("blocked"), &json!("blocked")));
+    assert_eq!(
+        (&view["state"], &load["state"], &view["error"]["code"]),
+        (&json!("failed"), &json!("blocked"), &json!("blocked"))
+    );
     assert_eq!(load["report"]["contracts"][0]["bad_rows"], 2);
     assert_eq!(step(&view, "finally.failed")["state"], "succeeded");
     project.run(&["runs", "show", "last"]).ok().prints(&["Data contracts", "line 3 `machine`"]);
@@ -61,7 +64,10 @@ fn quarantine_gives_the_good_rows_and_keeps_the_bad_ones() {
 #[test]
 fn another_workflow_is_not_started_on_bad_data() {
     let project = Project::new();
-    project.workflow("child", "params: { n: { type: array } }\nsteps:\n  a: { plugin: echo, with: { value: \"${params.n}\" } }\n");
+    project.workflow(
+        "child",
+        "params: { n: { type: array } }\nsteps:\n  a: { plugin: echo, with: { value: \"${params.n}\" } }\n",
+    );
     project.workflow(
         "parent",
         "params: { n: { type: array, default: [{ v: 1 }] } }\nsteps:\n  call:\n    requires: [{ of: \"${params.n}\", name: n, severity: SEVERITY, columns: { v: { type: integer, required: true } } }]\n    workflow: child\n    params: { n: \"${requires.n}\" }\n"

@@ -70,10 +70,10 @@ pub enum Command {
     Check(commands::check::Arguments),
     Run(commands::run::Arguments),
     Serve(commands::serve::Arguments),
+    Approve(commands::approve::Arguments),
     /// Look at runs
     #[command(subcommand)]
     Runs(commands::runs::Command),
-    Approve(commands::approve::Arguments),
     /// Make, build, test, install, sign and publish plugins
     #[command(subcommand)]
     Plugin(commands::plugin::Command),

@@ -71,10 +71,7 @@ impl Executor {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(
-        workshop: Arc<Workshop>,
-        report: impl Fn(Input) + Send + Sync + 'static,
-    ) -> std::io::Result<Self> {
+    pub fn start(workshop: Arc<Workshop>, report: impl Fn(Input) + Send + Sync + 'static) -> std::io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores)

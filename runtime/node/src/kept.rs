@@ -82,6 +82,9 @@ pub async fn find(workshop: &Arc<Workshop>, job: &StepJob, key: Digest) -> Optio
 /// What is to be kept of an attempt: a result that nothing but the input made, and that made nothing but its output.
 pub fn to_keep(key: Digest, result: &StepResult) -> Option<KeptResult> {
     let Outcome::Succeeded(output) = &result.outcome else { return None };
-    (result.state.is_empty() && result.outbox.is_empty())
-        .then(|| KeptResult::New { key, output: output.to_string(), artifacts: result.artifacts.clone() })
+    (result.state.is_empty() && result.outbox.is_empty()).then(|| KeptResult::New {
+        key,
+        output: output.to_string(),
+        artifacts: result.artifacts.clone(),
+    })
 }

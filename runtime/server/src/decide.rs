@@ -43,19 +43,16 @@ pub enum DecideError {
 ///
 /// # Errors
 /// Any [`DecideError`].
-pub async fn decide(
-    handle: &Handle,
-    run: RunId,
-    step: &str,
-    by: &str,
-    decision: &Decision,
-) -> Result<(), DecideError> {
+pub async fn decide(handle: &Handle, run: RunId, step: &str, by: &str, decision: &Decision) -> Result<(), DecideError> {
     let readers = handle.readers().clone();
     let looked = tokio::task::spawn_blocking(move || {
         readers.with(|reader| Ok((reader.run(run)?, reader.definition_of(run)?.unwrap_or_default())))
     });
     let (row, source) = looked.await.map_err(|_| NodeError::Closed)??;
     let Some(row) = row else { return Err(DecideError::NoRun(run)) };
+    if row.ended_ms.is_some() {
+        return Err(DecideError::Over(run));
+    }
     // The definition that the run started with: its steps have the numbers that the run knows.
     let plan = load_workflow(&row.workflow, &source).ok();
     let place = plan.and_then(|plan| plan.steps.iter().position(|known| known.id == step));

@@ -27,4 +27,6 @@ pub use people::user_name;
 pub use serve::Server;
 pub use socket::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, start_run};
-pub use wire::{Accepted, Cancelled, Decided, Decision, EventLine, StartRun, StatusDocument, StreamLine, WorkflowStatus};
+pub use wire::{
+    Accepted, Cancelled, Decided, Decision, EventLine, StartRun, StatusDocument, StreamLine, WorkflowStatus,
+};

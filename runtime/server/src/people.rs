@@ -31,7 +31,8 @@ mod tests {
 
     #[test]
     fn the_first_name_of_a_number_counts_and_odd_lines_are_passed_over() {
-        let list = "root:x:0:0:root:/root:/bin/sh\n# ana:x:7:7\n#bo:x:7:7\n\nbroken\nana:x:7:7::/:/bin/sh\nbo:x:7:7::/:\n";
+        let list =
+            "root:x:0:0:root:/root:/bin/sh\n# ana:x:7:7\n#bo:x:7:7\n\nbroken\nana:x:7:7::/:/bin/sh\nbo:x:7:7::/:\n";
         assert_eq!(name_in(list, 0).as_deref(), Some("root"));
         assert_eq!(name_in(list, 7).as_deref(), Some("ana"));
         assert_eq!(name_in(list, 70), None);

@@ -33,7 +33,13 @@ pub(crate) fn keep(txn: &Transaction<'_>, key: &Digest, row: &ResultRow) -> rusq
         "INSERT OR REPLACE INTO results (key, run, output, artifacts, bytes, used)
          VALUES (?1, ?2, ?3, ?4, ?5, 1 + coalesce((SELECT max(used) FROM results), 0))",
     )?
-    .execute(params![key.as_bytes(), row.run.as_i64(), row.output, artifacts.join(" "), row.output.len() as i64])?;
+    .execute(params![
+        key.as_bytes(),
+        row.run.as_i64(),
+        row.output,
+        artifacts.join(" "),
+        row.output.len() as i64
+    ])?;
     // The newest come first; the place where the sum or the number is too large ends what is kept.
     txn.prepare_cached(
         "DELETE FROM results WHERE used <= (

@@ -52,7 +52,9 @@ pub fn check(
     value: Value,
     patience: &Patience,
 ) -> Result<Checked, CheckError> {
-    let Some(artifact) = ArtifactRef::from_json(&value) else { return check_value(artifacts, contract, value, patience) };
+    let Some(artifact) = ArtifactRef::from_json(&value) else {
+        return check_value(artifacts, contract, value, patience);
+    };
     let open = || artifacts.open_artifact(&artifact.digest).map(BufReader::new);
     let form = match (&contract.shape, form_of(&artifact, &mut open()?)?) {
         (Shape::Json { .. }, _) => Form::Document,

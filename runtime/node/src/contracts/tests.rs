@@ -35,7 +35,8 @@ impl Bench {
     }
 
     fn check(&self, value: Value) -> Result<Verdict, CheckError> {
-        let patience = Patience { until: Instant::now() + std::time::Duration::from_secs(60), cancel: CancelToken::new() };
+        let patience =
+            Patience { until: Instant::now() + std::time::Duration::from_secs(60), cancel: CancelToken::new() };
         check_all(&self.artifacts, &self.plan.steps[0].requires, vec![value], &patience)
     }
 
@@ -152,7 +153,9 @@ fn a_value_twice_is_told_at_the_second_row() {
     let bench = Bench::new("columns: { id: { type: integer, unique: true, max_null_fraction: 1 } }");
     let (_, report) = bench.blocked(bench.file("a.csv", "id,x\n1,a\n2,b\n,c\n,d\n1.0,e\n"));
     assert_eq!((&report["bad_rows"], &report["problems"][0]["line"]), (&json!(1), &json!(6)));
-    let split = Bench::new("severity: quarantine, columns: { id: { type: integer, unique: true, maximum: 5 }, x: { type: integer } }");
+    let split = Bench::new(
+        "severity: quarantine, columns: { id: { type: integer, unique: true, maximum: 5 }, x: { type: integer } }",
+    );
     // The twin of a row that is bad for another reason may stay.
     let passed = split.passed(split.file("a.csv", "id,x\n1,no\n1,2\n1,3\n"));
     assert_eq!(split.read(&passed.requires["data"]), "id,x\n1,2\n");

@@ -15,7 +15,8 @@ use super::{
     checked,
     turns::Turns,
     types::{
-        Action, Carried, CarriedResult, History, Input, KeptResult, Passed, Revived, RunUpdate, StateChange, StepJob, StepResult,
+        Action, Carried, CarriedResult, History, Input, KeptResult, Passed, Revived, RunUpdate, StateChange, StepJob,
+        StepResult,
     },
 };
 
@@ -287,8 +288,19 @@ impl Core {
 
     /// Puts what an attempt left behind into a transaction, unless nobody waits for that attempt any more.
     fn keep_outcome(&mut self, result: StepResult, now_ms: i64) {
-        let StepResult { run, step, item, attempt, outcome, mut report, artifacts, state, outbox, mut logs, kept: of_cache } =
-            result;
+        let StepResult {
+            run,
+            step,
+            item,
+            attempt,
+            outcome,
+            mut report,
+            artifacts,
+            state,
+            outbox,
+            mut logs,
+            kept: of_cache,
+        } = result;
         let Some(live) = self.runs.get_mut(&run) else { return };
         if !live.state.is_current(step, item, attempt) {
             return;
@@ -419,7 +431,8 @@ impl Core {
         let plan = state.plan().clone();
         let given = match self.passed.get(&(run, step, item)) {
             None if !plan.step(step).requires.is_empty() => {
-                let unchecked = state.contract_inputs(step, item).map_err(|error| checked::bad_input(&plan, step, &error));
+                let unchecked =
+                    state.contract_inputs(step, item).map_err(|error| checked::bad_input(&plan, step, &error));
                 unchecked.map(|inputs| (Some(inputs), Value::Null, None))
             }
             passed => {

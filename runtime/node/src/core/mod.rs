@@ -15,6 +15,5 @@ mod types;
 pub use dispatch::{Core, CoreSettings};
 pub use types::{
     Action, Carried, CarriedResult, Checked, DecisionReply, Fire, FireAnswer, GivenReply, History, Input, KeptResult,
-    LedgerEntry,
-    OutboxItem, Passed, PastEnd, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
+    LedgerEntry, OutboxItem, Passed, PastEnd, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
 };
