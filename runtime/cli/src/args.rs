@@ -70,6 +70,7 @@ pub enum Command {
     Check(commands::check::Arguments),
     Run(commands::run::Arguments),
     Serve(commands::serve::Arguments),
+    Approve(commands::approve::Arguments),
     /// Look at runs
     #[command(subcommand)]
     Runs(commands::runs::Command),

@@ -16,7 +16,8 @@ use trackside_spec::{Action, NodeConfig, StepIndex};
 use trackside_store::{Artifacts, Clock};
 
 use crate::{
-    core::{StepJob, StepResult},
+    contracts::{self, Verdict},
+    core::{Checked, Input, StepJob, StepResult},
     model_step,
     models::Models,
     own::OwnAddresses,
@@ -59,18 +60,18 @@ pub struct Executor {
     closing: Arc<AtomicBool>,
     workshop: Arc<Workshop>,
     under_way: Arc<Mutex<HashMap<Key, CancelToken>>>,
-    report: Arc<dyn Fn(StepResult) + Send + Sync>,
+    report: Report,
 }
+
+/// Tells the core.
+type Report = Arc<dyn Fn(Input) + Send + Sync>;
 
 impl Executor {
     /// Starts the threads, one per core; `report` is called on them.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(
-        workshop: Arc<Workshop>,
-        report: impl Fn(StepResult) + Send + Sync + 'static,
-    ) -> std::io::Result<Self> {
+    pub fn start(workshop: Arc<Workshop>, report: impl Fn(Input) + Send + Sync + 'static) -> std::io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores)
@@ -95,10 +96,12 @@ impl Executor {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(key, cancel.clone());
         let (workshop, under_way, report) = (self.workshop.clone(), self.under_way.clone(), self.report.clone());
         let closing = self.closing.clone();
-        let ends = Ends { key, attempt: job.attempt, under_way, closing, report };
+        let ends = Ends { key, attempt: job.attempt, under_way, closing, report: report.clone() };
         runtime.spawn(async move {
-            let result = attempt_of(workshop, job, cancel).await;
-            ends.with(result);
+            match attempt_of(workshop, job, cancel, report).await {
+                Some(result) => ends.with(result),
+                None => ends.forget(),
+            }
         });
     }
 
@@ -168,14 +171,14 @@ struct Ends {
     attempt: u32,
     under_way: Arc<Mutex<HashMap<Key, CancelToken>>>,
     closing: Arc<AtomicBool>,
-    report: Arc<dyn Fn(StepResult) + Send + Sync>,
+    report: Report,
 }
 
 impl Ends {
     fn with(self, result: StepResult) {
         self.forget();
         if !(self.closing.load(Ordering::Acquire) && matches!(result.outcome, Outcome::Failed(_))) {
-            (self.report)(result);
+            (self.report)(Input::StepDone(Box::new(result)));
         }
     }
 
@@ -190,12 +193,45 @@ impl Drop for Ends {
         if std::thread::panicking() {
             self.forget();
             let error = StepError::fatal("internal-error", "the executor panicked; the node's log has the place");
-            (self.report)(failed(self.key, self.attempt, error));
+            (self.report)(Input::StepDone(Box::new(failed(self.key, self.attempt, error))));
         }
     }
 }
 
-async fn attempt_of(workshop: Arc<Workshop>, job: Box<StepJob>, cancel: CancelToken) -> StepResult {
+/// `None` when there is nothing to tell: the core went on by itself.
+async fn attempt_of(
+    workshop: Arc<Workshop>,
+    mut job: Box<StepJob>,
+    cancel: CancelToken,
+    report: Report,
+) -> Option<StepResult> {
+    if let Some(inputs) = job.contracts.take() {
+        let key = (job.run, job.step, job.item);
+        let passed = match contracts::check(&workshop, &job, inputs, &cancel).await {
+            Verdict::Passed(passed) => *passed,
+            Verdict::Stopped(outcome, logs) => {
+                let blank = failed(key, job.attempt, StepError::fatal("internal-error", String::new()));
+                return Some(StepResult { outcome, logs, ..blank });
+            }
+        };
+        let (reply, given) = tokio::sync::oneshot::channel();
+        let reply = Box::new(move |given| drop(reply.send(given)));
+        let (run, step, item, attempt) = (job.run, job.step, job.item, job.attempt);
+        report(Input::Checked(Box::new(Checked { run, step, item, attempt, passed, reply })));
+        if matches!(job.plan.step(job.step).action, Action::Workflow(_)) {
+            return None;
+        }
+        match given.await {
+            Ok(Ok((input, command))) => (job.input, job.command) = (input, command),
+            Ok(Err(error)) => return Some(failed(key, job.attempt, error)),
+            // The dispatcher has ended.
+            Err(_) => return None,
+        }
+    }
+    Some(run(workshop, job, cancel).await)
+}
+
+async fn run(workshop: Arc<Workshop>, job: Box<StepJob>, cancel: CancelToken) -> StepResult {
     match &job.plan.step(job.step).action {
         Action::Plugin(_) => plugin_step::run(&workshop, &job, cancel).await,
         Action::Model(_) => model_step::run(&workshop, &job, cancel).await,
@@ -219,5 +255,6 @@ pub fn failed((run, step, item): Key, attempt: u32, error: StepError) -> StepRes
         state: Vec::new(),
         outbox: Vec::new(),
         logs: String::new(),
+        kept: None,
     }
 }

@@ -6,12 +6,14 @@
 mod bundled;
 mod carrier;
 mod command_step;
+mod contracts;
 pub mod core;
 mod deliver;
 mod dispatcher;
 mod executor;
 mod file_host;
 mod host;
+mod kept;
 mod model_step;
 mod models;
 mod node;

@@ -11,9 +11,9 @@ use std::{
     time::Duration,
 };
 
-use trackside_engine::{Event, RunId, RunState};
+use trackside_engine::{DecisionRefused, Event, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
-use trackside_spec::{Claim, Plan, TriggerKind, load_workflow};
+use trackside_spec::{Claim, Plan, StepIndex, TriggerKind, load_workflow};
 use trackside_store::{Clock, Committer, Durability, Reader, Store, StoreError};
 use trackside_triggers::{
     clock_watch::ClockWatch,
@@ -116,7 +116,7 @@ impl Node {
         let mut core = Core::new(settings(project), Box::new(store.reader()?), Box::new(chance));
         let (first, carry) = set_up(&mut core, project, &history, options)?;
         drop(history);
-        let report = reporter(&inbox, |result| Input::StepDone(Box::new(result)));
+        let report = reporter(&inbox, |input| input);
         let executor = Arc::new(Executor::start(workshop.clone(), report).map_err(start("the executors"))?);
         let carried = reporter(&inbox, Input::Carried);
         let carrier = Carrier::start(readers.clone(), artifacts.clone(), project.root.clone(), carried)
@@ -222,6 +222,27 @@ impl Handle {
             let _ = reply.send(live);
         });
         let input = Input::Cancel { run, by: by.to_owned(), reply };
+        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
+        answer.await.map_err(|_| NodeError::Closed)
+    }
+
+    /// Decides about a step that waits for a person; nothing when the run is over. The answer comes when the decision is on
+    /// disk.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub async fn decide(
+        &self,
+        run: RunId,
+        step: StepIndex,
+        by: &str,
+        approve: bool,
+        comment: &str,
+    ) -> Result<Option<Result<(), DecisionRefused>>, NodeError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let reply = Box::new(move |taken| drop(reply.send(taken)));
+        let (by, comment) = (by.to_owned(), comment.to_owned());
+        let input = Input::Decide { run, step, by, approve, comment, reply };
         self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
         answer.await.map_err(|_| NodeError::Closed)
     }

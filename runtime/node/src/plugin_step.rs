@@ -15,6 +15,7 @@ use crate::{
     deliver::{Delivery, Present},
     executor::{Workshop, failed},
     host::{NodeHost, scope_name},
+    kept,
     staging::stage,
 };
 
@@ -40,6 +41,21 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     };
     let inputs = ports(workshop, call, &plugin, &mut input).await?;
     let command = command_step::given(workshop, call, job).await?;
+    let limits = workshop.config.limits.with(&call.limits);
+    let kept_under = step.cache.then(|| {
+        // The command's staged files are in its own words: their digests are what counts.
+        let (document, staged) = (Value::Object(input.clone()), format!("{command:?}"));
+        kept::key(&plugin.digest().to_string(), job, call, &inputs, (&document, &staged), &limits)
+    });
+    if let Some(key) = kept_under
+        && let Some(mut result) = kept::find(workshop, job, key).await
+    {
+        let descriptor = plugin.descriptor();
+        result.report["plugin"] = descriptor.name.clone().into();
+        result.report["version"] = descriptor.version.clone().into();
+        result.report["digest"] = json!(plugin.digest());
+        return Ok(result);
+    }
     let request = StepCall {
         attempt: job.attempt,
         // The same for all attempts, another for each item.
@@ -53,7 +69,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         input_json: Value::Object(input).to_string(),
         inputs,
         command,
-        limits: CallLimits::from(&workshop.config.limits.with(&call.limits)),
+        limits: CallLimits::from(&limits),
         fuel: call.limits.fuel,
         allow: call.allow.clone(),
         policy: workshop.config.policy.clone(),
@@ -71,7 +87,9 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     let handed_over = workshop.clock.now_us();
     let report = plugin.run(request, Arc::new(host)).await;
     let began_us = handed_over.saturating_add_unsigned(report.usage.instantiate_us);
-    Ok(result(job, call, &plugin, report, began_us))
+    let mut result = result(job, call, &plugin, report, began_us);
+    result.kept = kept_under.and_then(|key| kept::to_keep(key, &result));
+    Ok(result)
 }
 
 /// Finds the artifact of every declared input port in the step's input. A path of the project that stands there as a
@@ -195,6 +213,7 @@ fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport,
         state: report.state_writes.into_iter().map(|write| state_change(write, step)).collect(),
         outbox: report.outbox.into_iter().map(outbox_item).collect(),
         logs: log_lines(&report.logs, report.logs_dropped),
+        kept: None,
     }
 }
 

@@ -21,7 +21,7 @@ use trackside_engine::RunId;
 use crate::{
     error::{ApiError, ErrorDocument},
     socket::{MAX_SOCKET_PATH, socket_path},
-    wire::{Accepted, Cancelled, StartRun, StatusDocument, StreamLine},
+    wire::{Accepted, Cancelled, Decided, Decision, StartRun, StatusDocument, StreamLine},
 };
 
 /// The largest answer that is read, and the longest line of a stream.
@@ -115,6 +115,21 @@ impl Client {
         let path = format!("/v1/runs/{run}/cancel");
         let answer = tokio::time::timeout(QUICK, self.ask::<Cancelled>(Method::POST, &path, Bytes::new())).await;
         answer.unwrap_or_else(|_| Err(self.lost("it does not answer"))).map(drop)
+    }
+
+    /// Decides about a step that waits for a person, as the user of this process.
+    ///
+    /// # Errors
+    /// Any [`ClientError`]; `TS-0724` when somebody else must decide.
+    pub async fn decide(&self, run: RunId, step: &str, decision: &Decision) -> Result<Decided, ClientError> {
+        // Names of steps need no quoting in a path; what is none is no step, and would be another page.
+        if !step.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
+            let message = format!("{:?} can not be the name of a step", step.chars().take(80).collect::<String>());
+            return Err(ApiError::refused("TS-0722", message).into());
+        }
+        let path = format!("/v1/runs/{run}/approvals/{step}");
+        let answer = tokio::time::timeout(QUICK, self.ask(Method::POST, &path, self.json(decision)?)).await;
+        answer.unwrap_or_else(|_| Err(self.lost("it does not answer")))
     }
 
     /// A run's events from the first on.

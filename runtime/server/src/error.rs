@@ -94,6 +94,16 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "TS-0716", format!("run {run} has ended already; there is nothing to cancel"))
     }
 
+    /// What is asked for does not fit how things stand.
+    pub(crate) fn conflict(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// Somebody else may.
+    pub(crate) fn forbidden(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, message)
+    }
+
     /// TS-0717: the node is going down.
     pub(crate) fn closing() -> Self {
         let message = "the node is going down; what was accepted goes on at its next start";
@@ -119,7 +129,7 @@ impl ApiError {
     /// TS-0721: no such page.
     pub(crate) fn no_such_path() -> Self {
         let message = "there is nothing here; the API has POST /v1/runs, GET /v1/runs/{id}/events, \
-                       POST /v1/runs/{id}/cancel and GET /v1/status";
+                       POST /v1/runs/{id}/cancel, POST /v1/runs/{id}/approvals/{step} and GET /v1/status";
         Self::new(StatusCode::NOT_FOUND, "TS-0721", message)
     }
 

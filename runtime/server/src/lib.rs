@@ -1,6 +1,6 @@
 //! The box's own HTTP API on a Unix socket, and the client that the CLI talks to it with.
 //!
-//! [`Server`] answers for a running [`Node`](trackside_node::Node): start a run, follow it, cancel it, ask how things
+//! [`Server`] answers for a running [`Node`](trackside_node::Node): start a run, follow it, cancel it, decide about what waits, ask how things
 //! stand. [`Client`] is the other end. [`RunFollower`] gives a run's events from the first to the last, history and live,
 //! each exactly once; [`start_run`] is the one way in which a run is started by hand, over the socket or in process.
 //!
@@ -10,17 +10,23 @@
 mod api;
 mod body;
 mod client;
+mod decide;
 mod error;
 mod follow;
+mod people;
 mod serve;
 mod socket;
 mod start;
 mod wire;
 
 pub use client::{Client, ClientError, Events};
+pub use decide::{DecideError, decide};
 pub use error::{ApiError, ServerError};
 pub use follow::{FollowError, Followed, RunFollower};
+pub use people::user_name;
 pub use serve::Server;
 pub use socket::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, start_run};
-pub use wire::{Accepted, Cancelled, EventLine, StartRun, StatusDocument, StreamLine, WorkflowStatus};
+pub use wire::{
+    Accepted, Cancelled, Decided, Decision, EventLine, StartRun, StatusDocument, StreamLine, WorkflowStatus,
+};

@@ -133,8 +133,8 @@ fn connection(
     stream: UnixStream,
     router: &Router,
 ) -> impl Future<Output = hyper::Result<()>> + use<> {
-    let peer = stream.peer_cred().map_or_else(|_| "unknown".to_owned(), |peer| format!("uid {}", peer.uid()));
-    let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer))));
+    let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+    let service = TowerToHyperService::new(router.clone().layer(Extension(Peer { uid })));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)

@@ -39,6 +39,30 @@ pub struct Cancelled {
     pub cancelled: bool,
 }
 
+/// `POST /v1/runs/{id}/approvals/{step}`: decide about a step that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// Yes or no.
+    pub approve: bool,
+    /// What there is to say about it.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// The answer to [`Decision`]: it is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: String,
+    /// What was decided.
+    pub approved: bool,
+    /// Who decided.
+    pub by: String,
+}
+
 /// `GET /v1/status`: how things stand.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StatusDocument {

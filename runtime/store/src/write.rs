@@ -6,7 +6,10 @@ use rusqlite::{Transaction, params};
 use trackside_engine::{RunEnd, RunId};
 use trackside_spec::{Digest, Plan};
 
-use crate::trigger_rows::{self, DecisionRow};
+use crate::{
+    results::{self, ResultRow},
+    trigger_rows::{self, DecisionRow},
+};
 
 /// Writes that become durable together or not at all.
 #[derive(Debug, Default)]
@@ -115,6 +118,18 @@ pub enum Write {
     OutboxDone {
         /// The row's id.
         id: i64,
+    },
+    /// A result of a pure step that may stand for later attempts.
+    Kept {
+        /// Digest of everything that made it.
+        key: Digest,
+        /// The result.
+        result: ResultRow,
+    },
+    /// A kept result stood for an attempt.
+    KeptUsed {
+        /// Which.
+        key: Digest,
     },
     /// What an attempt logged.
     Log {
@@ -227,6 +242,8 @@ pub(crate) fn apply(txn: &Transaction<'_>, write: &Write, known: &mut KnownDefin
         Write::OutboxDone { id } => {
             txn.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute(params![id])?;
         }
+        Write::Kept { key, result } => results::keep(txn, key, result)?,
+        Write::KeptUsed { key } => results::used(txn, key)?,
         Write::Log { run, step, item, attempt, lines } => {
             let item = item.map_or(-1, i64::from);
             txn.prepare_cached(

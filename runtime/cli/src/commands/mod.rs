@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod approve;
 pub mod artifact;
 pub mod bench;
 pub mod check;
@@ -58,6 +59,7 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Check(arguments) => check::execute(&context, &arguments),
         Command::Run(arguments) => run::execute(&context, arguments),
         Command::Serve(_) => serve::execute(&context),
+        Command::Approve(arguments) => approve::execute(&context, arguments),
         Command::Runs(command) => runs::execute(&context, &command),
         Command::Plugin(command) => plugin::execute(&context, &command),
         Command::Model(command) => model::execute(&context, &command),

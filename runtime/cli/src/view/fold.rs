@@ -79,6 +79,9 @@ pub struct StepView {
     /// Whether the result was kept from an earlier attempt with the same input.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cached: bool,
+    /// What a person is asked, while nobody has decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Asks>,
     /// The run that it started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub child: Option<RunId>,
@@ -91,6 +94,17 @@ pub struct StepView {
     /// What it used: plugin or model, version, engine, time, memory.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub report: Value,
+}
+
+/// What a person is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Asks {
+    /// What is to be decided.
+    pub message: String,
+    /// Who may; empty = everybody who may use the node.
+    pub approvers: Vec<String>,
+    /// Until when, RFC 3339.
+    pub until: Option<String>,
 }
 
 /// The items of a step with `foreach`.
@@ -196,7 +210,8 @@ impl RunView {
             Event::Started { params, trigger, .. } => (self.params, self.trigger) = (params, trigger),
             Event::Queued { .. } => self.state = "queued".to_owned(),
             Event::Admitted => self.state = "running".to_owned(),
-            Event::RunFailed { .. } | Event::ApprovalDecided { .. } => {}
+            Event::RunFailed { .. } => {}
+            Event::ApprovalDecided { step, .. } => self.step(step).asks = None,
             Event::StepExpanded { step, items } => {
                 let step = self.step(step);
                 step.state = "running";
@@ -223,12 +238,14 @@ impl RunView {
                 step.reason = Some(format!("it waits for the mutex `{mutex}`"));
             }
             Event::ChildStarted { step, run, .. } => self.step(step).child = Some(run),
-            Event::ApprovalRequested { step, message, deadline_ms, .. } => {
+            Event::ApprovalRequested { step, message, approvers, deadline_ms } => {
                 let step = self.step(step);
                 step.state = "awaiting-approval";
                 step.started_ms = Some(at_ms);
-                let until = deadline_ms.map(|at| format!(" (until {})", rfc3339(at)));
-                step.reason = Some(format!("{message}{}", until.unwrap_or_default()));
+                let until = deadline_ms.map(rfc3339);
+                let limit = until.as_ref().map(|until| format!(" (until {until})"));
+                step.reason = Some(format!("{message}{}", limit.unwrap_or_default()));
+                step.asks = Some(Asks { message, approvers, until });
             }
             Event::StepBlocked { step, message, report, .. } => {
                 let step = self.step(step);
@@ -268,7 +285,11 @@ impl RunView {
                 step.error = Some(error);
                 step.report = report;
             }
-            Event::StepCancelled { step, .. } => self.step(step).end("cancelled", at_ms),
+            Event::StepCancelled { step, .. } => {
+                let step = self.step(step);
+                step.asks = None;
+                step.end("cancelled", at_ms);
+            }
             Event::StepInterrupted { step, attempt, .. } => {
                 let step = self.step(step);
                 step.state = "waiting";
@@ -378,6 +399,7 @@ impl StepView {
             duration_ms: None,
             error: None,
             cached: false,
+            asks: None,
             child: None,
             items: None,
             earlier: Vec::new(),

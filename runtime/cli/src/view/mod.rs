@@ -4,5 +4,5 @@ mod fold;
 mod show;
 
 pub use fold::skip_reason;
-pub use fold::{DeliveryState, RunView, StepView};
+pub use fold::{Asks, DeliveryState, RunView, StepView};
 pub use show::{dress, failure, sinks, step_table, trigger_line};

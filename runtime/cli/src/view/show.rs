@@ -18,7 +18,11 @@ pub fn sinks(view: &RunView) -> Vec<&str> {
 pub fn step_table(view: &RunView, indent: usize) -> Table {
     let mut table = Table::plain(indent);
     for step in &view.steps {
-        let attempts = if step.attempts > 1 { format!("{} attempts", step.attempts) } else { String::new() };
+        let attempts = match step.attempts {
+            _ if step.cached => "kept result".to_owned(),
+            0 | 1 => String::new(),
+            many => format!("{many} attempts"),
+        };
         let note = match (&step.error, &step.reason, view.outputs.get(&step.id)) {
             (Some(error), _, _) => format!("{}: {}", error.code, escape(&error.message)),
             (None, Some(reason), _) => escape(reason).into_owned(),

@@ -8,12 +8,16 @@ use std::{
 use serde_json::Value;
 use trackside_engine::{Admission, Command, Effect, Event, Outcome, Phase, RunId, RunState, StepError};
 use trackside_spec::{Action as StepAction, Plan, StepIndex};
-use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
+use trackside_store::{CommitReport, Ended, NewRun, ResultRow, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronTable, TimeGate};
 
 use super::{
+    checked,
     turns::Turns,
-    types::{Action, Carried, CarriedResult, History, Input, Revived, RunUpdate, StateChange, StepJob, StepResult},
+    types::{
+        Action, Carried, CarriedResult, History, Input, KeptResult, Passed, Revived, RunUpdate, StateChange, StepJob,
+        StepResult,
+    },
 };
 
 /// How the core is set up.
@@ -46,9 +50,11 @@ pub struct Core {
     /// Ledger identities accepted but not yet on disk.
     pub(super) in_flight: HashSet<(String, String)>,
     deadlines: BTreeSet<(i64, RunId)>,
-    ready: Turns,
+    pub(super) ready: Turns,
     /// Attempts under way.
-    running: HashMap<(RunId, StepIndex, Option<u32>), UnderWay>,
+    pub(super) running: HashMap<(RunId, StepIndex, Option<u32>), UnderWay>,
+    /// Inputs that were checked, while their step may be tried again: the check is made once.
+    pub(super) passed: HashMap<(RunId, StepIndex, Option<u32>), Passed>,
     /// Workflows whose state a step is using; its successors wait until its result is on disk.
     state_users: HashMap<String, VecDeque<Box<StepJob>>>,
     submitted: TxnNumber,
@@ -71,9 +77,9 @@ pub struct Core {
 }
 
 /// A step under way.
-struct UnderWay {
+pub(super) struct UnderWay {
     /// Its workflow.
-    workflow: String,
+    pub(super) workflow: String,
     /// Whether it holds the workflow's state.
     holds_state: bool,
 }
@@ -118,6 +124,7 @@ impl Core {
             deadlines: BTreeSet::new(),
             ready: Turns::new(settings.max_steps),
             running: HashMap::new(),
+            passed: HashMap::new(),
             state_users: HashMap::new(),
             submitted: 0,
             committed: 0,
@@ -199,6 +206,7 @@ impl Core {
                 self.committed = upto;
             }
             Input::Store(CommitReport::Trouble(error)) => self.trouble = Some(error.to_string()),
+            Input::Checked(checked) => self.checked(*checked, now_ms),
             Input::Carried(carried) => self.carried(carried, now_ms),
             Input::Claimed { trigger, identity } => {
                 self.submit(Txn { writes: vec![Write::Claimed { trigger, identity }], artifacts: Vec::new() });
@@ -280,10 +288,29 @@ impl Core {
 
     /// Puts what an attempt left behind into a transaction, unless nobody waits for that attempt any more.
     fn keep_outcome(&mut self, result: StepResult, now_ms: i64) {
-        let StepResult { run, step, item, attempt, outcome, report, artifacts, state, outbox, logs } = result;
+        let StepResult {
+            run,
+            step,
+            item,
+            attempt,
+            outcome,
+            mut report,
+            artifacts,
+            state,
+            outbox,
+            mut logs,
+            kept: of_cache,
+        } = result;
         let Some(live) = self.runs.get_mut(&run) else { return };
         if !live.state.is_current(step, item, attempt) {
             return;
+        }
+        // What the check of the step's inputs found is told with the attempt, however that ended.
+        let mut kept_artifacts = Vec::new();
+        if let Some(passed) = self.passed.get_mut(&(run, step, item)) {
+            logs.insert_str(0, &std::mem::take(&mut passed.logs));
+            kept_artifacts.clone_from(&passed.artifacts);
+            checked::tell(&mut report, &passed.report);
         }
         let plan = live.state.plan().clone();
         let mut writes = Vec::new();
@@ -292,6 +319,13 @@ impl Core {
         }
         // What a failed attempt staged is dropped with it.
         let kept = !matches!(outcome, Outcome::Failed(_) | Outcome::Blocked { .. });
+        match of_cache {
+            Some(KeptResult::Used { key }) => writes.push(Write::KeptUsed { key }),
+            Some(KeptResult::New { key, output, artifacts }) => {
+                writes.push(Write::Kept { key, result: ResultRow { run, output, artifacts } });
+            }
+            None => {}
+        }
         if kept {
             writes.extend(state.into_iter().map(|change| state_write(&plan.name, change, now_ms)));
             for (entry, staged) in (0u32..).zip(outbox) {
@@ -301,8 +335,12 @@ impl Core {
         }
         let staged_effects = writes.iter().any(|write| matches!(write, Write::Outbox { .. }));
         let chance = (self.chance)();
+        if kept {
+            kept_artifacts.extend(artifacts);
+        }
         let command = Command::Finished { step, item, attempt, outcome, chance, report };
-        self.command(run, command, now_ms, Extras { writes, artifacts: if kept { artifacts } else { Vec::new() } });
+        self.command(run, command, now_ms, Extras { writes, artifacts: kept_artifacts });
+        self.forget_passed(run, step, item);
         if staged_effects {
             self.after(self.submitted, After::Carry);
         }
@@ -387,19 +425,25 @@ impl Core {
     }
 
     /// Evaluates a step's input and queues the attempt, behind a flush where the step needs one.
-    fn prepare(&mut self, run: RunId, (step, item): Slot, attempt: u32) {
+    pub(super) fn prepare(&mut self, run: RunId, (step, item): Slot, attempt: u32) {
         let Some(live) = self.runs.get(&run) else { return };
         let state = &live.state;
         let plan = state.plan().clone();
-        // Contracts are not checked by this version: `requires.NAME` has no value.
-        let requires = Value::Null;
-        let given =
-            state.input(step, item, &requires).and_then(|input| Ok((input, state.command(step, item, &requires)?)));
-        let (input, given_command) = match given {
+        let given = match self.passed.get(&(run, step, item)) {
+            None if !plan.step(step).requires.is_empty() => {
+                let unchecked =
+                    state.contract_inputs(step, item).map_err(|error| checked::bad_input(&plan, step, &error));
+                unchecked.map(|inputs| (Some(inputs), Value::Null, None))
+            }
+            passed => {
+                let given = checked::given(state, (step, item), passed.map_or(&Value::Null, |passed| &passed.requires));
+                given.map(|(input, command)| (None, input, command))
+            }
+        };
+        let (contracts, input, given_command) = match given {
             Ok(given) => given,
             Err(error) => {
-                let message = format!("the input of step `{}` can not be evaluated: {error}", plan.step(step).id);
-                let outcome = Outcome::Failed(StepError::fatal("bad-expression", message));
+                let outcome = Outcome::Failed(error);
                 let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
                 self.later(run, command);
                 return;
@@ -410,6 +454,7 @@ impl Core {
             step,
             item,
             attempt,
+            contracts,
             input,
             command: given_command,
             trigger: state.trigger().clone(),
@@ -510,6 +555,7 @@ impl Core {
             self.deadlines.remove(&(deadline, run));
         }
         self.runs.remove(&run);
+        self.passed.retain(|(of, ..), _| *of != run);
         true
     }
 

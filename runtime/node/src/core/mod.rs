@@ -5,6 +5,7 @@
 //! deterministic simulation.
 
 mod accept;
+mod checked;
 mod dispatch;
 mod schedules;
 mod together;
@@ -13,6 +14,6 @@ mod types;
 
 pub use dispatch::{Core, CoreSettings};
 pub use types::{
-    Action, Carried, CarriedResult, DecisionReply, Fire, FireAnswer, History, Input, LedgerEntry, OutboxItem, PastEnd,
-    Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
+    Action, Carried, CarriedResult, Checked, DecisionReply, Fire, FireAnswer, GivenReply, History, Input, KeptResult,
+    LedgerEntry, OutboxItem, Passed, PastEnd, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
 };

@@ -36,6 +36,9 @@ impl Core {
     /// The effects that concern other runs.
     pub(super) fn together(&mut self, run: RunId, effect: Effect, now_ms: i64) {
         match effect {
+            Effect::StartChild { step, item, attempt, parent } if self.must_check(run, (step, item), &parent) => {
+                self.prepare(run, (step, item), attempt);
+            }
             Effect::StartChild { step, item, attempt, parent } => {
                 self.start_child(run, (step, item), attempt, parent, now_ms);
             }
@@ -47,6 +50,7 @@ impl Core {
                         self.later(child, Command::Cancel { by });
                     }
                     Some(child) => self.tell_past_end(child, &parent),
+                    // Its inputs may still be looked at; what comes of that finds nobody who waits for it.
                     None => self.refuse(run, (step, item), attempt, "cancelled", "stopped before it began"),
                 }
             }
@@ -141,7 +145,16 @@ impl Core {
         }
     }
 
-    fn start_child(&mut self, run: RunId, (step, item): Slot, attempt: u32, parent: Parent, now_ms: i64) {
+    /// Whether the inputs of a step are to be checked before its run is started. One that was started in an earlier life of
+    /// the node is found again as it is.
+    fn must_check(&self, run: RunId, (step, item): Slot, parent: &Parent) -> bool {
+        let Some(live) = self.runs.get(&run) else { return false };
+        !live.state.plan().step(step).requires.is_empty()
+            && !self.passed.contains_key(&(run, step, item))
+            && self.find_child(&parent.key()).is_none()
+    }
+
+    pub(super) fn start_child(&mut self, run: RunId, (step, item): Slot, attempt: u32, parent: Parent, now_ms: i64) {
         let key = parent.key();
         if let Some(child) = self.find_child(&key) {
             self.later(run, Command::ChildStarted { step, item, attempt, run: child });
@@ -154,7 +167,8 @@ impl Core {
         let state = &live.state;
         let StepAction::Workflow(call) = &state.plan().step(step).action else { return };
         let (name, logical_time_ms) = (call.workflow.clone(), state.logical_time_ms());
-        let params = match state.input(step, item, &Value::Null) {
+        let requires = self.passed.get(&(run, step, item)).map_or(&Value::Null, |passed| &passed.requires);
+        let params = match state.input(step, item, requires) {
             Ok(Value::Object(params)) => params,
             Ok(other) => {
                 let message = format!("`params` must be an object, and this is {other}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use trackside_engine::{DecisionRefused, Event, Outcome, RunEnd, RunError, RunId, RunState};
+use trackside_engine::{DecisionRefused, Event, Outcome, RunEnd, RunError, RunId, RunState, StepError};
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
@@ -85,6 +85,8 @@ pub enum Input {
         /// Called with whether the run was live.
         reply: Box<dyn FnOnce(bool) + Send>,
     },
+    /// The inputs of a step fit its contracts: what is it given now?
+    Checked(Box<Checked>),
     /// Somebody decided about an approval.
     Decide {
         /// Which run.
@@ -102,6 +104,38 @@ pub enum Input {
     },
     /// A deadline may have passed, or the clock was set.
     Wake,
+}
+
+/// The inputs of a step fit its contracts, as far as they must.
+pub struct Checked {
+    /// Whose.
+    pub run: RunId,
+    /// Which step.
+    pub step: StepIndex,
+    /// Which item of a step with `foreach`.
+    pub item: Option<u32>,
+    /// Which attempt.
+    pub attempt: u32,
+    /// What passed.
+    pub passed: Passed,
+    /// Called once with what the attempt is given. Not for a step that is another run: the core starts that itself.
+    pub reply: GivenReply,
+}
+
+/// Called once with what an attempt is given: its input, and what a WASI command is called with.
+pub type GivenReply = Box<dyn FnOnce(Result<(Value, Option<Value>), StepError>) + Send>;
+
+/// The inputs of a step after the check.
+#[derive(Debug, Default)]
+pub struct Passed {
+    /// `requires` as expressions see it: contract name to the input as it passed.
+    pub requires: Value,
+    /// What does not fit and does not block the step, a list; null when all fits.
+    pub report: Value,
+    /// Artifacts that the split of a table made.
+    pub artifacts: Vec<Digest>,
+    /// JSON lines for the step's log.
+    pub logs: String,
 }
 
 /// Called once with what became of a decision; the run may be over.
@@ -143,6 +177,9 @@ pub struct StepJob {
     pub item: Option<u32>,
     /// Which attempt.
     pub attempt: u32,
+    /// The inputs of the step's contracts, while they have not been checked. `input` and `command` are asked for
+    /// afterwards, by [`Input::Checked`].
+    pub contracts: Option<Vec<Value>>,
     /// The step's `with` or `inputs`, evaluated.
     pub input: Value,
     /// What a WASI command is called with, evaluated.
@@ -176,6 +213,27 @@ pub struct StepResult {
     pub outbox: Vec<OutboxItem>,
     /// JSON lines; empty when the attempt logged nothing.
     pub logs: String,
+    /// What becomes of the store of kept results.
+    pub kept: Option<KeptResult>,
+}
+
+/// What an attempt is to the store of kept results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeptResult {
+    /// A kept one stood for it.
+    Used {
+        /// Digest of everything that made it.
+        key: Digest,
+    },
+    /// It may stand for later ones.
+    New {
+        /// Digest of everything that made it.
+        key: Digest,
+        /// The output as JSON.
+        output: String,
+        /// Artifacts in it.
+        artifacts: Vec<Digest>,
+    },
 }
 
 /// One staged change of a plugin's state.

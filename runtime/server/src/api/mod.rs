@@ -1,5 +1,6 @@
 //! The API's pages.
 
+mod approvals;
 mod events;
 mod runs;
 mod status;
@@ -29,7 +30,10 @@ pub(crate) struct Shared {
 
 /// Who is at the other end of a connection.
 #[derive(Clone)]
-pub(crate) struct Peer(pub(crate) String);
+pub(crate) struct Peer {
+    /// The user's number, as the kernel says.
+    pub(crate) uid: Option<u32>,
+}
 
 /// All pages.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -37,6 +41,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/runs", post(runs::start))
         .route("/v1/runs/{id}/events", get(events::follow))
         .route("/v1/runs/{id}/cancel", post(runs::cancel))
+        .route("/v1/runs/{id}/approvals/{step}", post(approvals::post))
         .route("/v1/status", get(status::status))
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::no_such_method())

@@ -46,11 +46,12 @@ pub(super) async fn start(
 /// `POST /v1/runs/{id}/cancel`
 pub(super) async fn cancel(
     State(shared): State<Arc<Shared>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Cancelled>, ApiError> {
     let run = run_id(id)?;
-    if shared.handle.cancel(run, &peer).await.map_err(|_| ApiError::closing())? {
+    let by = peer.uid.map_or_else(|| "unknown".to_owned(), |uid| format!("uid {uid}"));
+    if shared.handle.cancel(run, &by).await.map_err(|_| ApiError::closing())? {
         return Ok(Json(Cancelled { run, cancelled: true }));
     }
     let readers = shared.handle.readers().clone();

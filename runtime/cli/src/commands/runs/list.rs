@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use trackside_node::rfc3339;
 use trackside_store::{RunFilter, RunRow};
 
+use super::waiting;
 use crate::{
     context::Context,
     failure::Failure,
@@ -21,6 +22,9 @@ pub struct Arguments {
     /// Only those in this state
     #[arg(long, value_enum)]
     state: Option<State>,
+    /// Only those that wait for a decision, with what is to be decided; `trackside approve` takes it
+    #[arg(long, conflicts_with = "state")]
+    waiting: bool,
     /// How many at most
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
@@ -47,6 +51,9 @@ impl State {
 
 /// Prints the list.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.waiting {
+        return waiting::execute(context, arguments.workflow.clone(), arguments.limit);
+    }
     let console = context.console;
     let filter = RunFilter {
         workflow: arguments.workflow.clone(),

@@ -4,6 +4,7 @@ mod list;
 mod logs;
 mod show;
 mod usage;
+mod waiting;
 
 use clap::Subcommand;
 

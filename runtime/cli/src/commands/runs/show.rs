@@ -46,6 +46,8 @@ fn page(view: &RunView, paint: Paint) -> String {
             let _ = writeln!(page, "    {line}");
         }
     }
+    section(&mut page, paint, "Waits for a decision", waits(view));
+    section(&mut page, paint, "Data contracts", contracts(view));
     section(&mut page, paint, "Earlier attempts", earlier(view));
     section(&mut page, paint, "Outputs", outputs(view));
     section(&mut page, paint, "Deliveries", deliveries(view, paint));
@@ -98,6 +100,44 @@ fn earlier(view: &RunView) -> Vec<String> {
         .collect()
 }
 
+/// What people are asked, and how they answer.
+fn waits(view: &RunView) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (step, asks) in view.steps.iter().filter_map(|step| Some((step, step.asks.as_ref()?))) {
+        lines.push(shorten(&format!("{}: {}", step.id, escape(&asks.message)), LINE));
+        if !asks.approvers.is_empty() {
+            lines.push(shorten(&format!("  by {}", escape(&asks.approvers.join(", "))), LINE));
+        }
+        lines.extend(asks.until.as_ref().map(|until| format!("  until {until}")));
+        lines.push(format!("  trackside approve {} {}", view.run, step.id));
+    }
+    lines
+}
+
+/// Inputs that do not fit, one line each, with the artifact of the rows that went into quarantine.
+fn contracts(view: &RunView) -> Vec<String> {
+    let mut lines = Vec::new();
+    for step in &view.steps {
+        for input in step.report["contracts"].as_array().into_iter().flatten() {
+            let text = |value: &Value| escape(value.as_str().unwrap_or_default()).into_owned();
+            let mut parts: Vec<String> = input["whole"].as_array().into_iter().flatten().map(text).collect();
+            if let Some(bad) = input["bad_rows"].as_u64().filter(|bad| *bad > 0) {
+                parts.push(format!("{bad} of {} rows do not fit", input["rows"]));
+            }
+            for problem in input["problems"].as_array().into_iter().flatten().take(3) {
+                let column = problem["column"].as_str().map(|name| format!(" `{}`", escape(name))).unwrap_or_default();
+                parts.push(format!("line {}{column}: {}", problem["line"], text(&problem["reason"])));
+            }
+            if let Some(digest) = input["quarantine"]["artifact"].as_str() {
+                parts.push(format!("bad rows in {}", escape(digest)));
+            }
+            let (name, severity) = (text(&input["name"]), text(&input["severity"]));
+            lines.push(shorten(&format!("{} {name} ({severity}): {}", step.id, parts.join("; ")), 2 * LINE));
+        }
+    }
+    lines
+}
+
 fn outputs(view: &RunView) -> Vec<String> {
     let width = view.outputs.keys().map(String::len).max().unwrap_or(0);
     let line =
@@ -137,6 +177,7 @@ fn made_by(step: &StepView) -> Option<String> {
     }];
     parts.extend(digest);
     parts.extend(number("run_us").map(duration_us));
+    parts.extend(text("cached_from").map(|run| format!("kept from run {run}")));
     parts.extend(number("earlier_runs").map(|earlier| format!("warm instance (run {})", earlier.saturating_add(1))));
     Some(format!("{}: {}", step.id, parts.join(", ")))
 }

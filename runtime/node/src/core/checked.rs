@@ -1,0 +1,90 @@
+//! Steps whose inputs are checked before they start.
+
+use serde_json::{Value, json};
+use trackside_engine::{Parent, RunId, RunState, StepError};
+use trackside_spec::{Action as StepAction, Plan, StepIndex, expr::ExprError};
+use trackside_store::{Txn, Write};
+
+use super::{
+    dispatch::{Core, Slot},
+    types::Checked,
+};
+
+impl Core {
+    /// The inputs fit: the attempt gets what its expressions make of them, or the other run is started.
+    pub(super) fn checked(&mut self, checked: Checked, now_ms: i64) {
+        let Checked { run, step, item, attempt, mut passed, reply } = checked;
+        let current = self.runs.get(&run).filter(|live| live.state.is_current(step, item, attempt));
+        let Some(live) = current else {
+            self.over(run, (step, item));
+            reply(Err(StepError::fatal("cancelled", "nobody waits for this attempt any more")));
+            return;
+        };
+        if !matches!(live.state.plan().step(step).action, StepAction::Workflow(_)) {
+            let given = given(&live.state, (step, item), &passed.requires);
+            self.passed.insert((run, step, item), passed);
+            reply(given);
+            return;
+        }
+        let parent = Parent { run, step, item, attempt, depth: live.state.depth() + 1 };
+        // The other run must not begin before what it is given is on disk, and nothing comes after it that could tell.
+        let (lines, artifacts) = (std::mem::take(&mut passed.logs), std::mem::take(&mut passed.artifacts));
+        let log = Write::Log { run, step: step.0, item, attempt, lines };
+        if !matches!(&log, Write::Log { lines, .. } if lines.is_empty()) || !artifacts.is_empty() {
+            self.submit(Txn { writes: vec![log], artifacts });
+        }
+        self.passed.insert((run, step, item), passed);
+        self.over(run, (step, item));
+        self.start_child(run, (step, item), attempt, parent, now_ms);
+    }
+
+    /// The check of a step that is another run holds its place no longer.
+    fn over(&mut self, run: RunId, (step, item): Slot) {
+        let is_child = self
+            .runs
+            .get(&run)
+            .is_some_and(|live| matches!(live.state.plan().step(step).action, StepAction::Workflow(_)));
+        // A plugin's or a model's attempt says itself that it is over.
+        if (is_child || !self.runs.contains_key(&run))
+            && let Some(under_way) = self.running.remove(&(run, step, item))
+        {
+            self.ready.ended(&under_way.workflow);
+        }
+    }
+
+    /// Forgets a check whose step is not tried again.
+    pub(super) fn forget_passed(&mut self, run: RunId, step: StepIndex, item: Option<u32>) {
+        let record = self.runs.get(&run).and_then(|live| live.state.record(step, item));
+        if record.is_none_or(|record| record.status.is_final()) {
+            self.passed.remove(&(run, step, item));
+        }
+    }
+}
+
+/// What an attempt is given, with the inputs that passed.
+pub(super) fn given(
+    state: &RunState,
+    (step, item): Slot,
+    requires: &Value,
+) -> Result<(Value, Option<Value>), StepError> {
+    let given = state.input(step, item, requires).and_then(|input| Ok((input, state.command(step, item, requires)?)));
+    given.map_err(|error| bad_input(state.plan(), step, &error))
+}
+
+pub(super) fn bad_input(plan: &Plan, step: StepIndex, error: &ExprError) -> StepError {
+    let message = format!("the input of step `{}` can not be evaluated: {error}", plan.step(step).id);
+    StepError::fatal("bad-expression", message)
+}
+
+/// Puts what does not fit into the report of an attempt.
+pub(super) fn tell(report: &mut Value, contracts: &Value) {
+    if contracts.is_null() {
+        return;
+    }
+    match report {
+        Value::Object(fields) => {
+            fields.insert("contracts".to_owned(), contracts.clone());
+        }
+        other => *other = json!({ "contracts": contracts }),
+    }
+}

@@ -1,0 +1,82 @@
+//! Inputs that fit, and inputs that do not.
+
+use serde_json::{Value, json};
+
+use crate::support::{Project, project::step};
+
+/// A workflow whose step passes its checked input on.
+fn project(severity: &str) -> Project {
+    let project = Project::new();
+    project.workflow(
+        "load",
+        &format!(
+            "steps:\n  load:\n    requires:\n      - of: \"${{trigger.file}}\"\n        name: readings\n        severity: {severity}\n        columns:\n          machine: {{ type: string, required: true, pattern: \"^M[0-9]+$\" }}\n          value: {{ type: number, maximum: 100 }}\n    plugin: echo\n    with: {{ value: \"${{requires.readings}}\" }}\nfinally:\n  failed:\n    plugin: echo\n    with: {{ value: 1 }}\n"
+        ),
+    );
+    project.write("good.csv", "machine,value\nM1,5\n");
+    project.write("bad.csv", "machine,value\nM1,5\nX,6\nM2,200\n");
+    project
+}
+
+fn run(project: &Project, file: &str, code: i32) -> Value {
+    project.run(&["run", "load", "--file", file, "--json"]).exits(code).json()
+}
+
+#[test]
+fn a_bad_input_blocks_the_step_and_fails_the_run() {
+    let project = project("error");
+    assert_eq!(step(&run(&project, "good.csv", 0), "load")["state"], "succeeded");
+    let view = run(&project, "bad.csv", 1);
+    let load = step(&view, "load");
+    assert_eq!(
+        (&view["state"], &load["state"], &view["error"]["code"]),
+        (&json!("failed"), &json!("blocked"), &json!("blocked"))
+    );
+    assert_eq!(load["report"]["contracts"][0]["bad_rows"], 2);
+    assert_eq!(step(&view, "finally.failed")["state"], "succeeded");
+    project.run(&["runs", "show", "last"]).ok().prints(&["Data contracts", "line 3 `machine`"]);
+    project.run(&["runs", "logs", "last"]).ok().prints(&["error", "2 of 3 rows"]);
+}
+
+#[test]
+fn a_warning_is_told_and_the_step_gets_its_input() {
+    let project = project("warn");
+    let view = run(&project, "bad.csv", 0);
+    assert_eq!(view["outputs"]["load"]["value"]["name"], "bad.csv");
+    assert_eq!(step(&view, "load")["report"]["contracts"][0]["severity"], "warn");
+    project.run(&["runs", "logs", "last"]).ok().prints(&["warn", "2 of 3 rows"]);
+}
+
+#[test]
+fn quarantine_gives_the_good_rows_and_keeps_the_bad_ones() {
+    let project = project("quarantine");
+    let view = run(&project, "bad.csv", 0);
+    let cat = |artifact: &Value| {
+        let digest = artifact["artifact"].as_str().unwrap();
+        let hex = digest.strip_prefix("sha256:").unwrap();
+        project.read(&format!(".trackside/artifacts/{}/{hex}", &hex[..2]))
+    };
+    assert_eq!(cat(&view["outputs"]["load"]["value"]), "machine,value\nM1,5\n");
+    let bad = &step(&view, "load")["report"]["contracts"][0]["quarantine"];
+    assert_eq!(cat(bad), "machine,value\nX,6\nM2,200\n");
+}
+
+#[test]
+fn another_workflow_is_not_started_on_bad_data() {
+    let project = Project::new();
+    project.workflow(
+        "child",
+        "params: { n: { type: array } }\nsteps:\n  a: { plugin: echo, with: { value: \"${params.n}\" } }\n",
+    );
+    project.workflow(
+        "parent",
+        "params: { n: { type: array, default: [{ v: 1 }] } }\nsteps:\n  call:\n    requires: [{ of: \"${params.n}\", name: n, severity: SEVERITY, columns: { v: { type: integer, required: true } } }]\n    workflow: child\n    params: { n: \"${requires.n}\" }\n"
+            .replace("SEVERITY", "error")
+            .as_str(),
+    );
+    project.run(&["run", "parent"]).ok();
+    assert_eq!(project.runs().len(), 2);
+    let view = project.run(&["run", "parent", "-p", "n=[{\"v\":\"x\"}]", "--json"]).exits(1).json();
+    assert_eq!(step(&view, "call")["state"], "blocked");
+    assert_eq!(project.runs().len(), 3, "no child was started");
+}
