@@ -6,7 +6,7 @@ use trackside_kit::KitError;
 use trackside_models::{ModelError, install};
 use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
 use trackside_registry::{InstallError, KeyError, RegistryError};
-use trackside_server::{ClientError, FollowError, ServerError, StartError};
+use trackside_server::{ClientError, ControlError, FollowError, ServerError, StartError};
 use trackside_store::StoreError;
 
 /// The exit codes. They are part of the interface: scripts rely on them.
@@ -98,6 +98,17 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Busy | StartError::Node(_) => Self::unable(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Busy | ControlError::Unreadable { .. } | ControlError::Store(_) | ControlError::Node(_) => {
+                Self::unable(error)
+            }
             _ => Self::usage(error),
         }
     }

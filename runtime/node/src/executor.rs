@@ -195,7 +195,8 @@ impl Drop for Ends {
     }
 }
 
-async fn attempt_of(workshop: Arc<Workshop>, job: Box<StepJob>, cancel: CancelToken) -> StepResult {
+/// Makes an attempt, whatever kind of step it is.
+pub(crate) async fn attempt_of(workshop: Arc<Workshop>, job: Box<StepJob>, cancel: CancelToken) -> StepResult {
     match &job.plan.step(job.step).action {
         Action::Plugin(_) => plugin_step::run(&workshop, &job, cancel).await,
         Action::Model(_) => model_step::run(&workshop, &job, cancel).await,

@@ -21,7 +21,9 @@ use trackside_engine::RunId;
 use crate::{
     error::{ApiError, ErrorDocument},
     socket::{MAX_SOCKET_PATH, socket_path},
-    wire::{Accepted, Cancelled, StartRun, StatusDocument, StreamLine},
+    wire::{
+        Accepted, Cancelled, PauseTrigger, RetryRun, RunPaused, StartRun, StatusDocument, StreamLine, TriggerPaused,
+    },
 };
 
 /// The largest answer that is read, and the longest line of a stream.
@@ -115,6 +117,38 @@ impl Client {
         let path = format!("/v1/runs/{run}/cancel");
         let answer = tokio::time::timeout(QUICK, self.ask::<Cancelled>(Method::POST, &path, Bytes::new())).await;
         answer.unwrap_or_else(|_| Err(self.lost("it does not answer"))).map(drop)
+    }
+
+    /// Pauses or resumes a run.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn pause_run(&self, run: RunId, pause: bool) -> Result<RunPaused, ClientError> {
+        let path = format!("/v1/runs/{run}/{}", if pause { "pause" } else { "resume" });
+        self.quick(&path, Bytes::new()).await
+    }
+
+    /// Starts a run that repeats another one; it is on disk when its id is given.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn retry(&self, run: RunId, request: &RetryRun) -> Result<RunId, ClientError> {
+        let accepted: Accepted = self.quick(&format!("/v1/runs/{run}/retry"), self.json(request)?).await?;
+        Ok(accepted.run)
+    }
+
+    /// Pauses or resumes a trigger.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn pause_trigger(&self, trigger: &str, pause: bool) -> Result<TriggerPaused, ClientError> {
+        let body = self.json(&PauseTrigger { trigger: trigger.to_owned() })?;
+        self.quick(if pause { "/v1/triggers/pause" } else { "/v1/triggers/resume" }, body).await
+    }
+
+    async fn quick<T: DeserializeOwned>(&self, path: &str, body: Bytes) -> Result<T, ClientError> {
+        let answer = tokio::time::timeout(QUICK, self.ask(Method::POST, path, body)).await;
+        answer.unwrap_or_else(|_| Err(self.lost("it does not answer")))
     }
 
     /// A run's events from the first on.

@@ -26,6 +26,8 @@ pub struct Artifacts {
     root: PathBuf,
     /// Written by this process, not yet flushed.
     unflushed: Mutex<HashSet<Digest>>,
+    /// Another store's folder, in which what is not here is looked for.
+    below: Option<PathBuf>,
 }
 
 /// What is wrong with one artifact.
@@ -52,13 +54,23 @@ impl Artifacts {
             _ => {}
         }
         fs::create_dir_all(&temp).map_err(StoreError::io("create", &temp))?;
-        Ok(Self { root, unflushed: Mutex::default() })
+        Ok(Self { root, unflushed: Mutex::default(), below: None })
     }
 
     /// A view of the folder for reading only; works beside a running node.
     #[must_use]
     pub fn read_only(data_dir: &Path) -> Self {
-        Self { root: data_dir.join("artifacts"), unflushed: Mutex::default() }
+        Self { root: data_dir.join("artifacts"), unflushed: Mutex::default(), below: None }
+    }
+
+    /// A store in `scratch` that finds the artifacts of a data folder, too, and writes nothing there; works beside a
+    /// running node.
+    ///
+    /// # Errors
+    /// When the folder can not be prepared.
+    pub fn beside(data_dir: &Path, scratch: &Path) -> io::Result<Self> {
+        fs::create_dir_all(scratch.join("tmp"))?;
+        Ok(Self { root: scratch.to_owned(), unflushed: Mutex::default(), below: Some(data_dir.join("artifacts")) })
     }
 
     /// Where the artifact lies.
@@ -79,7 +91,13 @@ impl Artifacts {
     /// # Errors
     /// What the system says; `NotFound` when there is none with this digest.
     pub fn open_artifact(&self, digest: &Digest) -> io::Result<File> {
-        File::open(self.path(digest))
+        match (File::open(self.path(digest)), &self.below) {
+            (Err(error), Some(below)) if error.kind() == io::ErrorKind::NotFound => {
+                let hex = digest.hex();
+                File::open(below.join(&hex[..2]).join(hex))
+            }
+            (found, _) => found,
+        }
     }
 
     /// Starts a new artifact.

@@ -6,6 +6,7 @@
 
 mod accept;
 mod dispatch;
+mod pausing;
 mod schedules;
 mod together;
 mod turns;
@@ -14,5 +15,5 @@ mod types;
 pub use dispatch::{Core, CoreSettings};
 pub use types::{
     Action, Carried, CarriedResult, DecisionReply, Fire, FireAnswer, History, Input, LedgerEntry, OutboxItem, PastEnd,
-    Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
+    PauseAnswer, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
 };

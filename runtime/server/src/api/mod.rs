@@ -1,5 +1,6 @@
 //! The API's pages.
 
+mod control;
 mod events;
 mod runs;
 mod status;
@@ -36,7 +37,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/runs", post(runs::start))
         .route("/v1/runs/{id}/events", get(events::follow))
-        .route("/v1/runs/{id}/cancel", post(runs::cancel))
+        .route("/v1/runs/{id}/cancel", post(control::cancel))
+        .route("/v1/runs/{id}/pause", post(control::pause))
+        .route("/v1/runs/{id}/resume", post(control::resume))
+        .route("/v1/runs/{id}/retry", post(control::retry))
+        .route("/v1/triggers/pause", post(control::pause_one))
+        .route("/v1/triggers/resume", post(control::resume_one))
         .route("/v1/status", get(status::status))
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::no_such_method())
