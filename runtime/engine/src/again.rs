@@ -126,9 +126,7 @@ impl RunState {
     fn ended_well(&self, position: usize) -> bool {
         match &self.steps[position].status {
             StepStatus::Succeeded => true,
-            StepStatus::Skipped(reason) => {
-                !matches!(reason, SkipReason::UpstreamFailed(_) | SkipReason::NotRepeated)
-            }
+            StepStatus::Skipped(reason) => !matches!(reason, SkipReason::UpstreamFailed(_) | SkipReason::NotRepeated),
             _ => false,
         }
     }

@@ -141,7 +141,13 @@ impl Node {
             .spawn(move || dispatcher.work(first))
             .map_err(start("the dispatcher"))?;
         let mut node = Self {
-            handle: Handle { inbox: inbox.clone(), readers: readers.clone(), workshop, commits, pauses: pauses.clone() },
+            handle: Handle {
+                inbox: inbox.clone(),
+                readers: readers.clone(),
+                workshop,
+                commits,
+                pauses: pauses.clone(),
+            },
             watcher: None,
             clock_watch: None,
             executor: Some(executor.clone()),

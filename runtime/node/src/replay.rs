@@ -189,9 +189,9 @@ fn first_difference(a: &Value, b: &Value) -> String {
     let (mut a, mut b) = (a, b);
     loop {
         let step = match (a, b) {
-            (Value::Object(x), Value::Object(y)) if x.len() == y.len() => x
-                .iter()
-                .find_map(|(key, value)| y.get(key).filter(|other| *other != value).map(|other| (key.clone(), value, other))),
+            (Value::Object(x), Value::Object(y)) if x.len() == y.len() => x.iter().find_map(|(key, value)| {
+                y.get(key).filter(|other| *other != value).map(|other| (key.clone(), value, other))
+            }),
             (Value::Array(x), Value::Array(y)) if x.len() == y.len() => x
                 .iter()
                 .zip(y)
@@ -215,7 +215,10 @@ mod tests {
     #[test]
     fn the_first_difference_is_pointed_at() {
         let at = |a: Value, b: Value| first_difference(&a, &b);
-        assert_eq!(at(json!({ "a": 1, "b": [1, { "c/d": 2 }] }), json!({ "a": 1, "b": [1, { "c/d": 3 }] })), "/b/1/c~1d");
+        assert_eq!(
+            at(json!({ "a": 1, "b": [1, { "c/d": 2 }] }), json!({ "a": 1, "b": [1, { "c/d": 3 }] })),
+            "/b/1/c~1d"
+        );
         assert_eq!(at(json!({ "a": 1 }), json!({ "a": 1, "b": 2 })), "");
         assert_eq!(at(json!(1), json!("1")), "");
     }

@@ -91,7 +91,8 @@ fn schedule_of<'p>(plan: &'p Plan, trigger: Option<&str>) -> Result<(&'p str, &'
 
 fn calendar(id: &str, cron: &CronTrigger) -> Result<Times, StartError> {
     if let CronTimes::Every(period) = &cron.times {
-        let reason = format!("{id} comes every {period}: its times hang on when it began; only schedules have past times");
+        let reason =
+            format!("{id} comes every {period}: its times hang on when it began; only schedules have past times");
         return Err(StartError::Backfill { reason });
     }
     Times::parse(&cron.times).map_err(|error| StartError::Backfill { reason: format!("{id}: {error}") })

@@ -77,7 +77,9 @@ fn known_triggers(known: &[String]) -> String {
     if known.is_empty() { "the project has none".to_owned() } else { format!("the project has: {}", known.join(", ")) }
 }
 
-async fn ask<T: Send + 'static>(work: impl FnOnce() -> Result<T, ControlError> + Send + 'static) -> Result<T, ControlError> {
+async fn ask<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ControlError> + Send + 'static,
+) -> Result<T, ControlError> {
     let failed = |error: tokio::task::JoinError| NodeError::Start { what: "reading a run", reason: error.to_string() };
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }

@@ -28,6 +28,6 @@ pub use serve::Server;
 pub use socket::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, start_run};
 pub use wire::{
-    Accepted, BackfillTime, Cancelled, EventLine, PauseTrigger, RetryRun, RunPaused, StartRun, StatusDocument, StreamLine,
-    TriggerPaused, WorkflowStatus,
+    Accepted, BackfillTime, Cancelled, EventLine, PauseTrigger, RetryRun, RunPaused, StartRun, StatusDocument,
+    StreamLine, TriggerPaused, WorkflowStatus,
 };

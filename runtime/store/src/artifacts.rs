@@ -76,8 +76,11 @@ impl Artifacts {
     /// Where the artifact lies.
     #[must_use]
     pub fn path(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        self.root.join(&hex[..2]).join(hex)
+        let own = place(&self.root, digest);
+        match &self.below {
+            Some(below) if !own.exists() => Some(place(below, digest)).filter(|there| there.exists()).unwrap_or(own),
+            _ => own,
+        }
     }
 
     /// A folder on the same file system whose content goes when the store is opened next.
@@ -91,13 +94,7 @@ impl Artifacts {
     /// # Errors
     /// What the system says; `NotFound` when there is none with this digest.
     pub fn open_artifact(&self, digest: &Digest) -> io::Result<File> {
-        match (File::open(self.path(digest)), &self.below) {
-            (Err(error), Some(below)) if error.kind() == io::ErrorKind::NotFound => {
-                let hex = digest.hex();
-                File::open(below.join(&hex[..2]).join(hex))
-            }
-            (found, _) => found,
-        }
+        File::open(self.path(digest))
     }
 
     /// Starts a new artifact.
@@ -192,6 +189,11 @@ impl Artifacts {
     }
 }
 
+fn place(root: &Path, digest: &Digest) -> PathBuf {
+    let hex = digest.hex();
+    root.join(&hex[..2]).join(hex)
+}
+
 /// An artifact being written. Dropping it leaves nothing behind.
 #[derive(Debug)]
 pub struct ArtifactWriter {
@@ -216,7 +218,8 @@ impl ArtifactWriter {
         let size = self.size();
         let digest = Digest::from_bytes(std::mem::replace(&mut self.digest, Digesting::new()).finish()?);
         let reference = ArtifactRef { digest, name: name.to_owned(), media_type: media_type.to_owned(), size };
-        let target = self.artifacts.path(&digest);
+        // Never a place in the store below this one.
+        let target = place(&self.artifacts.root, &digest);
         // The set is locked over the move, so that the writer thread never flushes a file that is being replaced.
         let artifacts = self.artifacts.clone();
         let mut unflushed = artifacts.unflushed();

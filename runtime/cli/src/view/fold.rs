@@ -400,6 +400,7 @@ impl StepView {
             duration_ms: None,
             error: None,
             cached: false,
+            taken_from: None,
             child: None,
             items: None,
             earlier: Vec::new(),

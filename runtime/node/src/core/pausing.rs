@@ -25,8 +25,7 @@ impl Core {
         reply: Box<dyn FnOnce(bool) + Send>,
         now_ms: i64,
     ) {
-        let changed =
-            if pause { self.paused.insert(trigger.clone()) } else { self.paused.remove(trigger.as_str()) };
+        let changed = if pause { self.paused.insert(trigger.clone()) } else { self.paused.remove(trigger.as_str()) };
         if changed {
             let write = match pause {
                 true => Write::Paused(PausedRow { trigger, at_ms: now_ms, by }),

@@ -84,7 +84,13 @@ fn all(project: &Project) -> Vec<Checked> {
         .values()
         .map(|plan| {
             let file = files.get(&plan.digest).cloned().unwrap_or_else(|| plan.name.clone());
-            Checked { file, plan: Some(plan.clone()), findings: Findings::default(), models: Vec::new(), schedules: Vec::new() }
+            Checked {
+                file,
+                plan: Some(plan.clone()),
+                findings: Findings::default(),
+                models: Vec::new(),
+                schedules: Vec::new(),
+            }
         })
         .collect();
     for broken in &project.problems {
@@ -221,9 +227,9 @@ fn document(file: &Checked) -> Value {
         document["triggers"] = plan
             .triggers
             .iter()
-            .map(|trigger| {
-                json!({ "id": trigger.id, "kind": trigger.kind.name(), "what": triggers::describe(trigger) })
-            })
+            .map(
+                |trigger| json!({ "id": trigger.id, "kind": trigger.kind.name(), "what": triggers::describe(trigger) }),
+            )
             .collect();
         document["graph"] = triggers::graph(plan).into();
         document["models"] =

@@ -135,8 +135,7 @@ fn trigger(reader: &Reader, id: &str, limit: u32) -> Result<TriggerFacts, Failur
 }
 
 fn run(reader: &Reader, run: RunId, limit: u32) -> Result<Explanation, Failure> {
-    let view =
-        RunView::read(reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    let view = RunView::read(reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     let mut triggers = Vec::new();
     if let Some(id) = view.trigger["id"].as_str() {
         let decisions = of_run(reader, id, run, limit)?;

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 use trackside_engine::{Event, RunId};
-use trackside_node::{Project, rfc3339, revive};
+use trackside_node::{Project, revive, rfc3339};
 use trackside_server::{Client, Followed, RetryRun, cancel_run, retry_run};
 use trackside_spec::load_workflow;
 use trackside_store::{Clock, Committer, Durability, Reader, SystemClock, Txn, Write};
@@ -132,9 +132,9 @@ fn write(project: &Project, reader: &Reader, run: RunId, pause: bool) -> Result<
     let by = HERE.to_owned();
     let event = if pause { Event::Paused { by } } else { Event::Resumed { by } };
     let at_ms = SystemClock.now_ms();
-    state.apply(&event, at_ms).map_err(|_| {
-        Failure::usage(format!("[TS-0722] run {run} is ending: there is nothing left to pause"))
-    })?;
+    state
+        .apply(&event, at_ms)
+        .map_err(|_| Failure::usage(format!("[TS-0722] run {run} is ending: there is nothing left to pause")))?;
     let events = serde_json::to_string(&[event]).unwrap_or_default();
     let write = Write::Journal { run, at_ms, events, ended: None };
     committer.commit(&[Txn { writes: vec![write], artifacts: Vec::new() }])?;
@@ -156,7 +156,9 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
     // The definition that the run had, not the one that the file has now.
     let source = reader.definition_of(run)?.unwrap_or_default();
     let plan = load_workflow("definition", &source).map_err(|error| {
-        Failure::unable(format!("[TS-0726] run {run} cannot be repeated: this version cannot read its definition: {error}"))
+        Failure::unable(format!(
+            "[TS-0726] run {run} cannot be repeated: this version cannot read its definition: {error}"
+        ))
     })?;
     drop(reader);
     let request = RetryRun { from: arguments.from.clone(), only: arguments.only };
