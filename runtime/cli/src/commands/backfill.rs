@@ -72,13 +72,13 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let project = context.project()?;
     let plan = lookup::workflow(&project, &arguments.workflow)?.clone();
     if arguments.from > arguments.to {
-        return Err(Failure::usage("[TS-0843] --from is later than --to; exchange them"));
+        return Err(Failure::usage("[TS-0883] --from is later than --to; exchange them"));
     }
     let until = arguments.to.min(SystemClock.now_ms());
     let times = past_times(&plan, arguments.trigger.as_deref(), (arguments.from, until), MAX_TIMES)?;
     if times.more {
         return Err(Failure::usage(format!(
-            "[TS-0844] there are more than {MAX_TIMES} times from {} to {}; give a shorter span",
+            "[TS-0884] there are more than {MAX_TIMES} times from {} to {}; give a shorter span",
             rfc3339(arguments.from),
             rfc3339(until)
         )));
@@ -151,7 +151,7 @@ impl Wanted {
                     }
                 }
                 let Some(ended) = under_way.join_next().await else { return Ok(outcomes) };
-                let ended = ended.map_err(|error| Failure::unable(format!("[TS-0845] {error}")))??;
+                let ended = ended.map_err(|error| Failure::unable(format!("[TS-0885] {error}")))??;
                 context.console.say(&format!("{}  {}", ended.time, ended.state));
                 outcomes.push(ended);
             }

@@ -33,7 +33,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let run = lookup::run(&reader, &arguments.run)?;
     let row = reader.run(run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     if row.ended_ms.is_none() {
-        return Err(Failure::usage(format!("[TS-0846] run {run} is under way; only a finished run can be replayed")));
+        return Err(Failure::usage(format!("[TS-0886] run {run} is under way; only a finished run can be replayed")));
     }
     let source = reader.definition_of(run)?.unwrap_or_default();
     let unreadable = |reason: String| Failure::unable(format!("[TS-0726] run {run} cannot be read: {reason}"));

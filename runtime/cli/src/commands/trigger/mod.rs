@@ -45,5 +45,5 @@ fn find<'p>(project: &'p Project, id: &str) -> Result<(&'p Plan, &'p Trigger), F
         (None, []) => "the project has none".to_owned(),
         (None, known) => format!("the project has: {}", known.join(", ")),
     };
-    Err(Failure::usage(format!("[TS-0842] there is no trigger `{}`; {remedy}", escape(id))))
+    Err(Failure::usage(format!("[TS-0882] there is no trigger `{}`; {remedy}", escape(id))))
 }
