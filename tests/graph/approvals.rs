@@ -65,9 +65,9 @@ fn only_those_who_are_named_decide_and_only_about_what_asks() {
     let node = project.serve();
     let run = node.start_run("ask");
     asked(&project);
-    project.run(&["approve", &run, "ask"]).exits(2).says(&["TS-0724", "nobody-of-this-name"]);
-    project.run(&["approve", &run, "go"]).exits(2).says(&["TS-0723"]);
-    project.run(&["approve", &run, "other"]).exits(2).says(&["TS-0722"]);
+    project.run(&["approve", &run, "ask"]).exits(2).says(&["TS-0736", "nobody-of-this-name"]);
+    project.run(&["approve", &run, "go"]).exits(2).says(&["TS-0735"]);
+    project.run(&["approve", &run, "other"]).exits(2).says(&["TS-0734"]);
     // A name in the request changes nothing.
     let body = r#"{"approve":true,"by":"nobody-of-this-name"}"#;
     let (status, _) = node.ask("POST", &format!("/v1/runs/{run}/approvals/ask"), body);

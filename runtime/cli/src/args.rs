@@ -71,9 +71,15 @@ pub enum Command {
     Run(commands::run::Arguments),
     Serve(commands::serve::Arguments),
     Approve(commands::approve::Arguments),
-    /// Look at runs
+    /// Look at runs, stop, pause and repeat them
     #[command(subcommand)]
     Runs(commands::runs::Command),
+    Explain(commands::explain::Arguments),
+    /// Look at triggers, pause and resume them
+    #[command(subcommand)]
+    Trigger(commands::trigger::Command),
+    Backfill(commands::backfill::Arguments),
+    Replay(commands::replay::Arguments),
     /// Make, build, test, install, sign and publish plugins
     #[command(subcommand)]
     Plugin(commands::plugin::Command),

@@ -6,7 +6,7 @@ use trackside_kit::KitError;
 use trackside_models::{ModelError, install};
 use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
 use trackside_registry::{InstallError, KeyError, RegistryError};
-use trackside_server::{ClientError, DecideError, FollowError, ServerError, StartError};
+use trackside_server::{ClientError, ControlError, DecideError, FollowError, ServerError, StartError};
 use trackside_store::StoreError;
 
 /// The exit codes. They are part of the interface: scripts rely on them.
@@ -107,6 +107,17 @@ impl From<DecideError> for Failure {
     fn from(error: DecideError) -> Self {
         match error {
             DecideError::Store(_) | DecideError::Node(_) => Self::unable(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Busy | ControlError::Unreadable { .. } | ControlError::Store(_) | ControlError::Node(_) => {
+                Self::unable(error)
+            }
             _ => Self::usage(error),
         }
     }

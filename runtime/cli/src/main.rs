@@ -11,6 +11,7 @@ mod logging;
 mod lookup;
 mod notify;
 mod output;
+mod session;
 mod view;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ use serde_json::Value;
 use trackside_spec::StepIndex;
 
 use crate::{
+    again::Repeat,
     event::{Event, Parent, RunEnd, RunError, StepError},
     id::RunId,
 };
@@ -21,6 +22,19 @@ pub enum Command {
         logical_time_ms: i64,
         /// The step of another run that wants it.
         parent: Option<Parent>,
+    },
+    /// The run is accepted, and repeats another one ([`RunState::repeat`](crate::RunState::repeat)). The first command of
+    /// such a run.
+    StartAgain(Box<Repeat>),
+    /// Somebody wants nothing more to begin in this run.
+    Pause {
+        /// Who.
+        by: String,
+    },
+    /// Somebody wants a paused run to go on.
+    Resume {
+        /// Who.
+        by: String,
     },
     /// The run's concurrency group has room: the answer to [`Effect::Enter`].
     Admit,

@@ -18,6 +18,11 @@ impl RunState {
         moves.decision
     }
 
+    /// Whether nothing may begin: a stop goes before a pause.
+    pub(crate) fn is_held(&self) -> bool {
+        self.paused_by.is_some() && !self.is_stopping()
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         self.timed_out || self.cancelled_by.is_some() || self.broken.is_some()
     }
@@ -94,6 +99,19 @@ impl Moves<'_> {
                 self.emit(Event::Started { params, trigger, logical_time_ms, parent });
                 self.enter();
             }
+            Command::StartAgain(repeat) => self.start_again(*repeat),
+            Command::Pause { by } => {
+                if self.run.phase == Phase::Running && !self.run.is_stopping() && self.run.paused_by.is_none() {
+                    self.emit(Event::Paused { by });
+                }
+            }
+            Command::Resume { by } => {
+                if self.run.paused_by.is_some() {
+                    self.emit(Event::Resumed { by });
+                    // Attempts have become due meanwhile.
+                    self.wake();
+                }
+            }
             Command::Admit => {
                 if self.run.is_queued() && !self.run.is_stopping() {
                     self.emit(Event::Admitted);
@@ -135,7 +153,7 @@ impl Moves<'_> {
     }
 
     /// Queues the run for its concurrency group, if it has one.
-    fn enter(&mut self) {
+    pub(crate) fn enter(&mut self) {
         match concurrency_group(&self.run.plan, &self.run.params, &self.run.trigger) {
             Ok(None) => {}
             Ok(Some(group)) => {
@@ -175,7 +193,7 @@ impl Moves<'_> {
     /// Starts whatever can start and ends the run when nothing is left. Steps stand in no particular order, so one
     /// pass may open the way for steps before it: repeat until nothing moves.
     fn advance(&mut self) {
-        if self.run.phase == Phase::Running {
+        if self.run.phase == Phase::Running && !self.run.is_held() {
             if !self.run.is_queued() || self.run.is_stopping() {
                 while (0..self.run.plan.ordinary_steps()).any(|position| self.settle(position)) {}
             }

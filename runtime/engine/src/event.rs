@@ -31,6 +31,37 @@ pub enum Event {
     },
     /// The run's concurrency group has room for it.
     Admitted,
+    /// Somebody paused the run: what is under way goes on, nothing else begins.
+    Paused {
+        /// Who, for the audit.
+        by: String,
+    },
+    /// The run goes on after a pause.
+    Resumed {
+        /// Who.
+        by: String,
+    },
+    /// The run repeats another one with the definition of that one. Comes at once after [`Event::Started`], before
+    /// anything about steps.
+    Retries {
+        /// The other run.
+        run: RunId,
+        /// The step from which on it is repeated, when somebody named one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<StepIndex>,
+        /// Whether that step alone is repeated.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        only: bool,
+        /// Who asked for it.
+        by: String,
+    },
+    /// The step's output was taken over from the run that this one repeats. Final.
+    StepTaken {
+        /// Which step.
+        step: StepIndex,
+        /// Its output there.
+        output: Value,
+    },
     /// The run can not go on, and no step is at fault.
     RunFailed {
         /// Stable code, kebab-case: `queue-timeout`, `bad-group`, `bad-outputs`.
@@ -334,6 +365,8 @@ pub enum SkipReason {
     Unwanted(String),
     /// It ran and said that there was nothing to do.
     Said(String),
+    /// Its run repeats another one, and not this step.
+    NotRepeated,
 }
 
 /// How an attempt failed.

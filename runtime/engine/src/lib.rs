@@ -8,9 +8,11 @@
 //! - `command`, `event`: what goes in and what comes out;
 //! - `state`, `transition`, `fanout`, `scope`: what is known, what may change it, what expressions see of it;
 //! - `decide`: the run as a whole; `attempt`, `items`, `approval`, `wake`: its parts;
+//! - `again`: what a run takes over that repeats another one;
 //! - `admission`: concurrency groups and mutexes, across runs.
 
 mod admission;
+mod again;
 mod approval;
 mod attempt;
 mod command;
@@ -26,6 +28,7 @@ mod transition;
 mod wake;
 
 pub use admission::{Admission, AdmissionCommand, AdmissionDecision, Gate, Holder, PLACES_PER_POINT, Request};
+pub use again::{Again, Repeat, RepeatRefused, Taken};
 pub use approval::DecisionRefused;
 pub use command::{Command, Decision, Effect, Outcome};
 pub use event::{Event, Parent, RunEnd, RunError, SkipReason, StepError};

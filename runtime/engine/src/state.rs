@@ -158,6 +158,10 @@ pub struct RunState {
     pub(crate) broken: Option<RunError>,
     pub(crate) membership: Option<Membership>,
     pub(crate) parent: Option<Parent>,
+    /// Who paused the run.
+    pub(crate) paused_by: Option<String>,
+    /// The run that this one repeats.
+    pub(crate) repeats: Option<RunId>,
     /// What `outputs` made.
     pub(crate) outputs: Value,
 }
@@ -182,6 +186,8 @@ impl RunState {
             broken: None,
             membership: None,
             parent: None,
+            paused_by: None,
+            repeats: None,
             outputs: Value::Null,
         }
     }
@@ -286,6 +292,18 @@ impl RunState {
     #[must_use]
     pub const fn parent(&self) -> Option<&Parent> {
         self.parent.as_ref()
+    }
+
+    /// Who paused the run, while it is paused.
+    #[must_use]
+    pub fn paused_by(&self) -> Option<&str> {
+        self.paused_by.as_deref()
+    }
+
+    /// The run that this one repeats.
+    #[must_use]
+    pub const fn repeats(&self) -> Option<RunId> {
+        self.repeats
     }
 
     /// How many runs lie above this one.

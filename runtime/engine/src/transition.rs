@@ -46,6 +46,9 @@ impl RunState {
                     membership.admitted_ms = Some(at_ms);
                 }
             }
+            Event::Paused { by } => self.paused_by = Some(by.clone()),
+            Event::Resumed { .. } => self.paused_by = None,
+            Event::Retries { run, .. } => self.repeats = Some(*run),
             Event::RunFailed { code, message } => {
                 self.broken = Some(RunError { step: None, code: code.clone(), message: message.clone() });
             }
@@ -95,6 +98,7 @@ impl RunState {
             Event::StepSucceeded { step, item, output, .. } => {
                 self.end(*step, *item, StepStatus::Succeeded, at_ms, Some(output));
             }
+            Event::StepTaken { step, output } => self.end(*step, None, StepStatus::Succeeded, at_ms, Some(output)),
             Event::StepSkipped { step, item, reason } => {
                 self.end(*step, *item, StepStatus::Skipped(reason.clone()), at_ms, None);
             }
@@ -169,6 +173,15 @@ impl RunState {
             }
             _ if ended => return Err("the run has ended".to_owned()),
             Event::CancelRequested { .. } | Event::TimedOut => return Ok(()),
+            Event::Paused { .. } => {
+                return demand(self.phase == Phase::Running && self.paused_by.is_none(), "it is paused or ending");
+            }
+            Event::Resumed { .. } => return demand(self.paused_by.is_some(), "it is not paused"),
+            Event::Retries { .. } => {
+                let fresh = self.repeats.is_none() && self.steps.iter().all(|s| s.status == StepStatus::Pending);
+                return demand(fresh, "it has begun already");
+            }
+            Event::StepTaken { .. } if self.repeats.is_none() => return Err("it repeats no run".to_owned()),
             Event::RunFailed { .. } => return demand(self.phase == Phase::Running, "the steps have ended"),
             Event::Queued { .. } => {
                 let fresh = self.membership.is_none() && self.steps.iter().all(|s| s.status == StepStatus::Pending);
@@ -195,6 +208,7 @@ impl RunState {
                     event,
                     Event::StepExpanded { .. }
                         | Event::StepSkipped { .. }
+                        | Event::StepTaken { .. }
                         | Event::StepFailed { .. }
                         | Event::StepCancelled { .. }
                 );
@@ -240,7 +254,7 @@ fn demands(event: &Event) -> Option<(StepIndex, Option<u32>, Fits)> {
     let running: Fits = |s| *s == StepStatus::Running;
     let asking: Fits = |s| matches!(s, StepStatus::Asking { .. });
     Some(match event {
-        Event::StepExpanded { step, .. } | Event::ApprovalRequested { step, .. } => {
+        Event::StepExpanded { step, .. } | Event::ApprovalRequested { step, .. } | Event::StepTaken { step, .. } => {
             (*step, None, |s| *s == StepStatus::Pending)
         }
         Event::StepQueued { step, item, .. } => (*step, *item, ready),

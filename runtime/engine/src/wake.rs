@@ -33,13 +33,15 @@ impl RunState {
             Some(items) => {
                 let open = items.open().iter().filter_map(|item| items.record(*item));
                 let items = open.filter_map(|record| self.next_of(step, record, None));
-                items.chain(limit).chain(self.has_backlog(step).then_some(self.started_ms)).min()
+                let backlog = self.has_backlog(step) && !self.is_held();
+                items.chain(limit).chain(backlog.then_some(self.started_ms)).min()
             }
         }
     }
 
     fn next_of(&self, step: StepIndex, record: &StepRecord, limit: Option<i64>) -> Option<i64> {
         let own = match record.status {
+            StepStatus::Waiting { .. } if self.is_held() => None,
             StepStatus::Waiting { due_ms } => Some(due_ms),
             StepStatus::Queued { since_ms } => self.mutex_deadline(step, since_ms),
             StepStatus::Asking { deadline_ms } => deadline_ms,
@@ -110,7 +112,7 @@ impl Moves<'_> {
                 let error = self.step_timeout(step);
                 self.fail_unstarted(step, item, error);
             }
-            StepStatus::Waiting { due_ms } if due_ms <= self.now_ms => self.begin(step, item),
+            StepStatus::Waiting { due_ms } if due_ms <= self.now_ms && !self.run.is_held() => self.begin(step, item),
             StepStatus::Queued { since_ms }
                 if self.run.mutex_deadline(step, since_ms).is_some_and(|deadline| deadline <= self.now_ms) =>
             {

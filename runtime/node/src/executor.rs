@@ -231,7 +231,8 @@ async fn attempt_of(
     Some(run(workshop, job, cancel).await)
 }
 
-async fn run(workshop: Arc<Workshop>, job: Box<StepJob>, cancel: CancelToken) -> StepResult {
+/// Makes an attempt with the input that it is given, whatever kind of step it is.
+pub(crate) async fn run(workshop: Arc<Workshop>, job: Box<StepJob>, cancel: CancelToken) -> StepResult {
     match &job.plan.step(job.step).action {
         Action::Plugin(_) => plugin_step::run(&workshop, &job, cancel).await,
         Action::Model(_) => model_step::run(&workshop, &job, cancel).await,

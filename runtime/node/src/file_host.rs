@@ -16,6 +16,7 @@ use trackside_triggers::files::{
 use crate::{
     core::{Fire, FireAnswer, Input, LedgerEntry},
     dispatcher::Message,
+    pauses::Pauses,
     readers::Readers,
     time::rfc3339,
 };
@@ -30,6 +31,8 @@ pub struct NodeFileHost {
     pub artifacts: Arc<Artifacts>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
+    /// Triggers that are paused.
+    pub pauses: Arc<Pauses>,
 }
 
 impl NodeFileHost {
@@ -132,7 +135,8 @@ impl FileHost for NodeFileHost {
                 FireAnswer::Accepted(_) => FireOutcome::Accepted,
                 FireAnswer::Duplicate(path) => FireOutcome::Duplicate { path },
                 FireAnswer::Refused(reason) => FireOutcome::Refused { reason },
-                FireAnswer::Busy => FireOutcome::Busy,
+                // Offered again it is left alone, because the watcher knows of the pause by then.
+                FireAnswer::Busy | FireAnswer::Paused => FireOutcome::Busy,
                 FireAnswer::Skipped(reason) => FireOutcome::Refused { reason },
             });
         };
@@ -185,6 +189,10 @@ impl FileHost for NodeFileHost {
 
     fn scanned(&self, trigger_id: &str) -> io::Result<()> {
         self.keep(vec![Write::Position { trigger: trigger_id.to_owned(), position_ms: self.clock.now_ms() }])
+    }
+
+    fn is_paused(&self, trigger_id: &str) -> bool {
+        self.pauses.contains(trigger_id)
     }
 
     fn notice(&self, trigger_id: &str, notice: FolderNotice) {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use trackside_engine::{DecisionRefused, Event, RunId, RunState};
+use trackside_engine::{DecisionRefused, Event, Repeat, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
 use trackside_spec::{Claim, Plan, StepIndex, TriggerKind, load_workflow};
 use trackside_store::{Clock, Committer, Durability, Reader, Store, StoreError};
@@ -23,11 +23,12 @@ use trackside_triggers::{
 
 use crate::{
     carrier::Carrier,
-    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, Revived, RunUpdate},
+    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate},
     dispatcher::{Dispatcher, Message, Status, Watchers, reporter},
     executor::{Executor, Workshop},
     file_host::NodeFileHost,
     models::Models,
+    pauses::Pauses,
     plugin_source::PluginSources,
     plugins::{Plugins, compiling},
     project::Project,
@@ -83,6 +84,7 @@ pub struct Handle {
     readers: Arc<Readers>,
     workshop: Arc<Workshop>,
     commits: Arc<AtomicU64>,
+    pauses: Arc<Pauses>,
 }
 
 impl Node {
@@ -115,6 +117,7 @@ impl Node {
         let commits = store.commits();
         let mut core = Core::new(settings(project), Box::new(store.reader()?), Box::new(chance));
         let (first, carry) = set_up(&mut core, project, &history, options)?;
+        let pauses = Arc::new(Pauses::new(history.paused()?.into_iter().map(|row| row.trigger)));
         drop(history);
         let report = reporter(&inbox, |input| input);
         let executor = Arc::new(Executor::start(workshop.clone(), report).map_err(start("the executors"))?);
@@ -138,7 +141,13 @@ impl Node {
             .spawn(move || dispatcher.work(first))
             .map_err(start("the dispatcher"))?;
         let mut node = Self {
-            handle: Handle { inbox: inbox.clone(), readers: readers.clone(), workshop, commits },
+            handle: Handle {
+                inbox: inbox.clone(),
+                readers: readers.clone(),
+                workshop,
+                commits,
+                pauses: pauses.clone(),
+            },
             watcher: None,
             clock_watch: None,
             executor: Some(executor.clone()),
@@ -146,10 +155,13 @@ impl Node {
         };
         if options.triggers {
             let box_id = readers.with(|reader| reader.box_id())?;
-            let host = NodeFileHost { inbox: inbox.clone(), readers, artifacts, clock: options.clock.clone() };
+            let clock = options.clock.clone();
+            let host = NodeFileHost { inbox: inbox.clone(), readers, artifacts, clock, pauses: pauses.clone() };
             let folders = watched_folders(project, &box_id);
             if !folders.is_empty() {
-                node.watcher = Some(FileWatcher::start(folders, Arc::new(host)).map_err(start("the file watcher"))?);
+                let watcher = FileWatcher::start(folders, Arc::new(host)).map_err(start("the file watcher"))?;
+                pauses.watched_by(watcher.folder_scan());
+                node.watcher = Some(watcher);
             }
             let woken = reporter(&inbox, |()| Input::Wake);
             node.clock_watch = Some(ClockWatch::start(move || woken(())).map_err(start("the clock watch"))?);
@@ -247,6 +259,55 @@ impl Handle {
         answer.await.map_err(|_| NodeError::Closed)
     }
 
+    /// Pauses or resumes a run; what became of it is on disk when the answer comes.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub async fn pause_run(&self, run: RunId, pause: bool, by: &str) -> Result<PauseAnswer, NodeError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let reply = Box::new(move |done| {
+            let _ = reply.send(done);
+        });
+        let input = Input::PauseRun { run, pause, by: by.to_owned(), reply };
+        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
+        answer.await.map_err(|_| NodeError::Closed)
+    }
+
+    /// Starts a run that repeats another one on the definition that one had.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub async fn repeat(&self, plan: Arc<Plan>, repeat: Repeat) -> Result<FireAnswer, NodeError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let reply = Box::new(move |done| drop(reply.send(done)));
+        let input = Input::Again(plan, Box::new(repeat), reply);
+        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
+        answer.await.map_err(|_| NodeError::Closed)
+    }
+
+    /// Pauses or resumes a trigger; says whether that changed anything. It is on disk when the answer comes.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub async fn pause_trigger(&self, trigger: &str, pause: bool, by: &str) -> Result<bool, NodeError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let reply = Box::new(move |changed| {
+            let _ = reply.send(changed);
+        });
+        let (trigger, by) = (trigger.to_owned(), by.to_owned());
+        let input = Input::PauseTrigger { trigger: trigger.clone(), pause, by, reply };
+        if pause {
+            // Before the core knows: the watcher must not offer what the core refuses.
+            self.pauses.set(&trigger, true);
+        }
+        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
+        let changed = answer.await.map_err(|_| NodeError::Closed)?;
+        if !pause {
+            self.pauses.set(&trigger, false);
+        }
+        Ok(changed)
+    }
+
     /// How things stand.
     ///
     /// # Errors
@@ -320,6 +381,7 @@ pub(crate) fn set_up(
 ) -> Result<(Vec<Action>, bool), NodeError> {
     let now = options.clock.now_ms();
     core.set_last_run(history.latest_run()?);
+    core.restore_pauses(history.paused()?.into_iter().map(|row| row.trigger));
     let mut actions = Vec::new();
     let box_id = history.box_id()?;
     let gate = TimeGate::new(history.newest_start()?);

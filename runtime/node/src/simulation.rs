@@ -224,7 +224,7 @@ impl World {
                 assert!(accepted.lock().unwrap().insert(run));
                 assert!(files.lock().unwrap().insert(identity), "one run for each file");
             }
-            FireAnswer::Duplicate(_) | FireAnswer::Busy => {}
+            FireAnswer::Duplicate(_) | FireAnswer::Busy | FireAnswer::Paused => {}
             FireAnswer::Refused(reason) | FireAnswer::Skipped(reason) => panic!("{reason}"),
         };
         machine.give(Input::Fire(Box::new(fire), Box::new(reply)), now);

@@ -21,7 +21,10 @@ use trackside_engine::RunId;
 use crate::{
     error::{ApiError, ErrorDocument},
     socket::{MAX_SOCKET_PATH, socket_path},
-    wire::{Accepted, Cancelled, Decided, Decision, StartRun, StatusDocument, StreamLine},
+    wire::{
+        Accepted, Cancelled, Decided, Decision, PauseTrigger, RetryRun, RunPaused, StartRun, StatusDocument,
+        StreamLine, TriggerPaused,
+    },
 };
 
 /// The largest answer that is read, and the longest line of a stream.
@@ -120,15 +123,46 @@ impl Client {
     /// Decides about a step that waits for a person, as the user of this process.
     ///
     /// # Errors
-    /// Any [`ClientError`]; `TS-0724` when somebody else must decide.
+    /// Any [`ClientError`]; `TS-0736` when somebody else must decide.
     pub async fn decide(&self, run: RunId, step: &str, decision: &Decision) -> Result<Decided, ClientError> {
         // Names of steps need no quoting in a path; what is none is no step, and would be another page.
         if !step.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
             let message = format!("{:?} can not be the name of a step", step.chars().take(80).collect::<String>());
-            return Err(ApiError::refused("TS-0722", message).into());
+            return Err(ApiError::refused("TS-0734", message).into());
         }
         let path = format!("/v1/runs/{run}/approvals/{step}");
-        let answer = tokio::time::timeout(QUICK, self.ask(Method::POST, &path, self.json(decision)?)).await;
+        self.quick(&path, self.json(decision)?).await
+    }
+
+    /// Pauses or resumes a run.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn pause_run(&self, run: RunId, pause: bool) -> Result<RunPaused, ClientError> {
+        let path = format!("/v1/runs/{run}/{}", if pause { "pause" } else { "resume" });
+        self.quick(&path, Bytes::new()).await
+    }
+
+    /// Starts a run that repeats another one; it is on disk when its id is given.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn retry(&self, run: RunId, request: &RetryRun) -> Result<RunId, ClientError> {
+        let accepted: Accepted = self.quick(&format!("/v1/runs/{run}/retry"), self.json(request)?).await?;
+        Ok(accepted.run)
+    }
+
+    /// Pauses or resumes a trigger.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn pause_trigger(&self, trigger: &str, pause: bool) -> Result<TriggerPaused, ClientError> {
+        let body = self.json(&PauseTrigger { trigger: trigger.to_owned() })?;
+        self.quick(if pause { "/v1/triggers/pause" } else { "/v1/triggers/resume" }, body).await
+    }
+
+    async fn quick<T: DeserializeOwned>(&self, path: &str, body: Bytes) -> Result<T, ClientError> {
+        let answer = tokio::time::timeout(QUICK, self.ask(Method::POST, path, body)).await;
         answer.unwrap_or_else(|_| Err(self.lost("it does not answer")))
     }
 

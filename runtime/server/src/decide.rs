@@ -18,7 +18,7 @@ pub enum DecideError {
     #[error("[TS-0716] run {0} has ended already; there is nothing to decide")]
     Over(RunId),
     /// The run has no such step.
-    #[error("[TS-0722] run {run} has no step {step:?}; `trackside runs show {run}` prints what waits")]
+    #[error("[TS-0734] run {run} has no step {step:?}; `trackside runs show {run}` prints what waits")]
     NoStep {
         /// The run.
         run: RunId,
@@ -26,10 +26,10 @@ pub enum DecideError {
         step: String,
     },
     /// Nobody asked.
-    #[error("[TS-0723] {0}; `trackside runs list --waiting` prints what waits")]
+    #[error("[TS-0735] {0}; `trackside runs list --waiting` prints what waits")]
     NotAsked(DecisionRefused),
     /// Somebody else must decide.
-    #[error("[TS-0724] {0}")]
+    #[error("[TS-0736] {0}")]
     NotAllowed(DecisionRefused),
     /// The store.
     #[error(transparent)]

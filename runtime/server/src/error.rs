@@ -75,6 +75,11 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
+    /// With a code and a status of its own.
+    pub(crate) fn with_status(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        Self::new(status, code, message)
+    }
+
     /// TS-0714: too much is under way.
     pub(crate) fn busy() -> Self {
         let message = "the node has too many runs under way, or its disk refuses commits; try again in a moment, and look at \
@@ -87,21 +92,6 @@ impl ApiError {
         let run: String = run.chars().take(40).collect();
         let message = format!("there is no run {run:?}; `trackside runs list` prints the ids");
         Self::new(StatusCode::NOT_FOUND, "TS-0715", message)
-    }
-
-    /// TS-0716: the run is over.
-    pub(crate) fn not_live(run: trackside_engine::RunId) -> Self {
-        Self::new(StatusCode::CONFLICT, "TS-0716", format!("run {run} has ended already; there is nothing to cancel"))
-    }
-
-    /// What is asked for does not fit how things stand.
-    pub(crate) fn conflict(code: &str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, code, message)
-    }
-
-    /// Somebody else may.
-    pub(crate) fn forbidden(code: &str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, code, message)
     }
 
     /// TS-0717: the node is going down.
@@ -129,7 +119,8 @@ impl ApiError {
     /// TS-0721: no such page.
     pub(crate) fn no_such_path() -> Self {
         let message = "there is nothing here; the API has POST /v1/runs, GET /v1/runs/{id}/events, \
-                       POST /v1/runs/{id}/cancel, POST /v1/runs/{id}/approvals/{step} and GET /v1/status";
+                       POST /v1/runs/{id}/cancel, /pause, /resume, /retry and /approvals/{step}, \
+                       POST /v1/triggers/pause and /resume, and GET /v1/status";
         Self::new(StatusCode::NOT_FOUND, "TS-0721", message)
     }
 

@@ -8,8 +8,10 @@
 //! room decides nothing about runs and writes nothing but its socket; it may use the node and everything below it.
 
 mod api;
+mod backfill;
 mod body;
 mod client;
+mod control;
 mod decide;
 mod error;
 mod follow;
@@ -19,7 +21,9 @@ mod socket;
 mod start;
 mod wire;
 
+pub use backfill::{PastTimes, past_times};
 pub use client::{Client, ClientError, Events};
+pub use control::{ControlError, cancel_run, pause_run, pause_trigger, retry_run};
 pub use decide::{DecideError, decide};
 pub use error::{ApiError, ServerError};
 pub use follow::{FollowError, Followed, RunFollower};
@@ -28,5 +32,6 @@ pub use serve::Server;
 pub use socket::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, start_run};
 pub use wire::{
-    Accepted, Cancelled, Decided, Decision, EventLine, StartRun, StatusDocument, StreamLine, WorkflowStatus,
+    Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, PauseTrigger, RetryRun, RunPaused, StartRun,
+    StatusDocument, StreamLine, TriggerPaused, WorkflowStatus,
 };

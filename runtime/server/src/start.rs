@@ -20,9 +20,12 @@ use trackside_spec::Digest;
 use trackside_store::Artifacts;
 use trackside_triggers::files::media_type;
 
-use crate::wire::StartRun;
+use crate::{
+    backfill::{past_run, past_time},
+    wire::StartRun,
+};
 
-/// Why a run does not start. Codes TS-0711 to TS-0714.
+/// Why a run does not start. Codes TS-0711 to TS-0714, TS-0727 and TS-0728.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -48,6 +51,20 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// The time is none that can be made up for.
+    #[error("[TS-0727] {reason}")]
+    Backfill {
+        /// Why.
+        reason: String,
+    },
+    /// The time has had its run.
+    #[error("[TS-0728] {time} of {trigger} has had its run")]
+    Done {
+        /// The trigger's id.
+        trigger: String,
+        /// Which time.
+        time: String,
+    },
     /// Too much is under way.
     #[error("[TS-0714] the node has too many runs under way, or its disk refuses commits; try again in a moment")]
     Busy,
@@ -68,7 +85,7 @@ fn known_workflows(known: &[String]) -> String {
 /// # Errors
 /// Any [`StartError`]; nothing was started then.
 pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) -> Result<RunId, StartError> {
-    let StartRun { workflow, params, file } = request;
+    let StartRun { workflow, params, file, backfill } = request;
     let Some(plan) = project.workflows.get(&workflow) else {
         let known = project.workflows.keys().cloned().collect();
         return Err(StartError::UnknownWorkflow { name: workflow.chars().take(80).collect(), known });
@@ -79,6 +96,7 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
         StartError::Refused { reason: format!("workflow `{workflow}`: {}", lines.join("; ")) }
     })?;
     let workshop = handle.workshop();
+    let past = backfill.map(|time| past_time(plan, &time, workshop.clock.now_ms())).transpose()?;
     let taken = match file {
         None => None,
         Some(path) => {
@@ -91,28 +109,32 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
     };
     let now_ms = workshop.clock.now_ms();
     let (document, digests) = taken.map_or((Value::Null, Vec::new()), |(document, digest)| (document, vec![digest]));
-    let trigger = json!({
-        "kind": "manual",
-        "id": format!("{workflow}/manual"),
-        "logical_time": rfc3339(now_ms),
-        "logical_time_ms": now_ms,
-        "file": document,
-    });
-    let fire = Fire {
-        workflow,
-        kind: "manual".to_owned(),
-        trigger,
-        params,
-        logical_time_ms: now_ms,
-        ledger: Vec::new(),
-        artifacts: digests,
+    let (made_up, id) = past.as_ref().map_or((false, String::new()), |past| (true, past.trigger.clone()));
+    let fire = match past {
+        None => Fire {
+            kind: "manual".to_owned(),
+            trigger: json!({
+                "kind": "manual",
+                "id": format!("{workflow}/manual"),
+                "logical_time": rfc3339(now_ms),
+                "logical_time_ms": now_ms,
+                "file": document,
+            }),
+            workflow,
+            params,
+            logical_time_ms: now_ms,
+            ledger: Vec::new(),
+            artifacts: digests,
+        },
+        Some(past) => past_run(workflow, params, digests, &document, past),
     };
     let (reply, answer) = tokio::sync::oneshot::channel();
     handle.fire(fire, Box::new(move |answer| drop(reply.send(answer))))?;
     match answer.await.map_err(|_| NodeError::Closed)? {
         FireAnswer::Accepted(run) => Ok(run),
         FireAnswer::Refused(reason) | FireAnswer::Skipped(reason) => Err(StartError::Refused { reason }),
-        FireAnswer::Duplicate(_) | FireAnswer::Busy => Err(StartError::Busy),
+        FireAnswer::Duplicate(time) if made_up => Err(StartError::Done { trigger: id, time }),
+        FireAnswer::Duplicate(_) | FireAnswer::Busy | FireAnswer::Paused => Err(StartError::Busy),
     }
 }
 

@@ -21,6 +21,59 @@ pub struct StartRun {
     /// An absolute path on this box. The node reads the file into its artifact store; it becomes `trigger.file`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// The time of a schedule that the run makes up for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<BackfillTime>,
+}
+
+/// A past time of one of the workflow's schedules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackfillTime {
+    /// The trigger's id.
+    pub trigger: String,
+    /// The time, milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// `POST /v1/runs/{id}/retry`: repeat a run that has ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRun {
+    /// The step to repeat from; without one, those that did not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// That step alone.
+    #[serde(default)]
+    pub only: bool,
+}
+
+/// `POST /v1/triggers/pause` and `POST /v1/triggers/resume`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseTrigger {
+    /// The trigger's id.
+    pub trigger: String,
+}
+
+/// The answer to [`PauseTrigger`]: it is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerPaused {
+    /// The trigger's id.
+    pub trigger: String,
+    /// Whether it is paused now.
+    pub paused: bool,
+    /// Whether it was otherwise before.
+    pub changed: bool,
+}
+
+/// The answer to `POST /v1/runs/{id}/pause` and `/resume`: it is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPaused {
+    /// The run.
+    pub run: RunId,
+    /// Whether it is paused now.
+    pub paused: bool,
 }
 
 /// The answer to [`StartRun`]: the run is on disk.
@@ -171,6 +224,7 @@ pub(crate) fn step_of(event: &Event) -> Option<trackside_spec::StepIndex> {
         | Event::StepExpanded { step, .. }
         | Event::StepCollected { step, .. }
         | Event::StepQueued { step, .. }
+        | Event::StepTaken { step, .. }
         | Event::StepBlocked { step, .. }
         | Event::ChildStarted { step, .. }
         | Event::ApprovalRequested { step, .. }
@@ -180,6 +234,9 @@ pub(crate) fn step_of(event: &Event) -> Option<trackside_spec::StepIndex> {
         Event::Started { .. }
         | Event::Queued { .. }
         | Event::Admitted
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::Retries { .. }
         | Event::RunFailed { .. }
         | Event::CancelRequested { .. }
         | Event::TimedOut

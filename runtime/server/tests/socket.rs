@@ -87,7 +87,7 @@ impl TestNode {
 
     async fn run(&self, workflow: &str, params: Value) -> RunId {
         let params = params.as_object().cloned().unwrap_or_default();
-        self.client.start(&StartRun { workflow: workflow.into(), params, file: None }).await.unwrap()
+        self.client.start(&StartRun { workflow: workflow.into(), params, ..StartRun::default() }).await.unwrap()
     }
 
     /// Stops everything as the service does; the node waits for its threads outside of the runtime.
@@ -272,7 +272,7 @@ async fn what_can_not_be_started_is_refused_with_its_code_and_leaves_nothing() {
     let unknown = StartRun { workflow: "helo".into(), ..StartRun::default() };
     assert_eq!(ask(unknown).await, (400, "TS-0711".into()));
     let params = json!({"greeting": 1}).as_object().cloned().unwrap();
-    let bad = StartRun { workflow: "hello".into(), params, file: None };
+    let bad = StartRun { workflow: "hello".into(), params, ..StartRun::default() };
     assert_eq!(ask(bad).await, (400, "TS-0712".into()));
     for file in ["relative.csv", "/dev/zero", "/no/such/file"] {
         let bad = StartRun { workflow: "file".into(), file: Some(file.into()), ..StartRun::default() };

@@ -26,6 +26,8 @@ pub struct Artifacts {
     root: PathBuf,
     /// Written by this process, not yet flushed.
     unflushed: Mutex<HashSet<Digest>>,
+    /// Another store's folder, in which what is not here is looked for.
+    below: Option<PathBuf>,
 }
 
 /// What is wrong with one artifact.
@@ -52,20 +54,33 @@ impl Artifacts {
             _ => {}
         }
         fs::create_dir_all(&temp).map_err(StoreError::io("create", &temp))?;
-        Ok(Self { root, unflushed: Mutex::default() })
+        Ok(Self { root, unflushed: Mutex::default(), below: None })
     }
 
     /// A view of the folder for reading only; works beside a running node.
     #[must_use]
     pub fn read_only(data_dir: &Path) -> Self {
-        Self { root: data_dir.join("artifacts"), unflushed: Mutex::default() }
+        Self { root: data_dir.join("artifacts"), unflushed: Mutex::default(), below: None }
+    }
+
+    /// A store in `scratch` that finds the artifacts of a data folder, too, and writes nothing there; works beside a
+    /// running node.
+    ///
+    /// # Errors
+    /// When the folder can not be prepared.
+    pub fn beside(data_dir: &Path, scratch: &Path) -> io::Result<Self> {
+        fs::create_dir_all(scratch.join("tmp"))?;
+        Ok(Self { root: scratch.to_owned(), unflushed: Mutex::default(), below: Some(data_dir.join("artifacts")) })
     }
 
     /// Where the artifact lies.
     #[must_use]
     pub fn path(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        self.root.join(&hex[..2]).join(hex)
+        let own = place(&self.root, digest);
+        match &self.below {
+            Some(below) if !own.exists() => Some(place(below, digest)).filter(|there| there.exists()).unwrap_or(own),
+            _ => own,
+        }
     }
 
     /// A folder on the same file system whose content goes when the store is opened next.
@@ -174,6 +189,11 @@ impl Artifacts {
     }
 }
 
+fn place(root: &Path, digest: &Digest) -> PathBuf {
+    let hex = digest.hex();
+    root.join(&hex[..2]).join(hex)
+}
+
 /// An artifact being written. Dropping it leaves nothing behind.
 #[derive(Debug)]
 pub struct ArtifactWriter {
@@ -198,7 +218,8 @@ impl ArtifactWriter {
         let size = self.size();
         let digest = Digest::from_bytes(std::mem::replace(&mut self.digest, Digesting::new()).finish()?);
         let reference = ArtifactRef { digest, name: name.to_owned(), media_type: media_type.to_owned(), size };
-        let target = self.artifacts.path(&digest);
+        // Never a place in the store below this one.
+        let target = place(&self.artifacts.root, &digest);
         // The set is locked over the move, so that the writer thread never flushes a file that is being replaced.
         let artifacts = self.artifacts.clone();
         let mut unflushed = artifacts.unflushed();

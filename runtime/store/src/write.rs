@@ -7,6 +7,7 @@ use trackside_engine::{RunEnd, RunId};
 use trackside_spec::{Digest, Plan};
 
 use crate::{
+    pauses::{self, PausedRow},
     results::{self, ResultRow},
     trigger_rows::{self, DecisionRow},
 };
@@ -67,6 +68,13 @@ pub enum Write {
     },
     /// A trigger decided to start no run.
     Decision(DecisionRow),
+    /// Somebody paused a trigger.
+    Paused(PausedRow),
+    /// Somebody resumed a trigger.
+    Resumed {
+        /// The trigger's id.
+        trigger: String,
+    },
     /// A schedule time waits for a run of its trigger to end.
     CronQueued {
         /// The trigger's id.
@@ -218,6 +226,8 @@ pub(crate) fn apply(txn: &Transaction<'_>, write: &Write, known: &mut KnownDefin
             .execute(params![trigger, position_ms])?;
         }
         Write::Decision(row) => trigger_rows::decide(txn, row)?,
+        Write::Paused(row) => pauses::pause(txn, row)?,
+        Write::Resumed { trigger } => pauses::resume(txn, trigger)?,
         Write::CronQueued { trigger, logical_ms, missed } => trigger_rows::queue(txn, trigger, *logical_ms, *missed)?,
         Write::CronDequeued { trigger, logical_ms } => trigger_rows::dequeue(txn, trigger, *logical_ms)?,
         Write::LiveFrom { run } => {

@@ -2,19 +2,23 @@
 
 pub mod approve;
 pub mod artifact;
+pub mod backfill;
 pub mod bench;
 pub mod check;
 pub mod demo;
 pub mod engine;
+pub mod explain;
 pub mod grants;
 pub mod init;
 pub mod model;
 pub mod plugin;
 pub mod reference;
+pub mod replay;
 pub mod run;
 pub mod runs;
 pub mod schema;
 pub mod serve;
+pub mod trigger;
 
 use std::process::ExitCode;
 
@@ -61,6 +65,10 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Serve(_) => serve::execute(&context),
         Command::Approve(arguments) => approve::execute(&context, arguments),
         Command::Runs(command) => runs::execute(&context, &command),
+        Command::Explain(arguments) => explain::execute(&context, &arguments),
+        Command::Trigger(command) => trigger::execute(&context, &command),
+        Command::Backfill(arguments) => backfill::execute(&context, &arguments),
+        Command::Replay(arguments) => replay::execute(&context, &arguments),
         Command::Plugin(command) => plugin::execute(&context, &command),
         Command::Model(command) => model::execute(&context, &command),
         Command::Engine(command) => engine::execute(&context, &command),

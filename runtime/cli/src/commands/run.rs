@@ -62,6 +62,7 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
         workflow: arguments.workflow,
         params: params(&plan, &arguments.params)?,
         file: arguments.file.map(absolute).transpose()?,
+        backfill: None,
     };
     plan.bind_params(&request.params).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -133,7 +134,7 @@ async fn own_run(node: &Node, project: &Project, request: StartRun) -> Result<(R
     Ok((run, Source::Own { handle, follower: Box::new(follower) }))
 }
 
-async fn wait_for_node(data_dir: &std::path::Path) -> Result<Option<Client>, Failure> {
+pub(crate) async fn wait_for_node(data_dir: &std::path::Path) -> Result<Option<Client>, Failure> {
     let until = Instant::now() + STARTING_TIME;
     loop {
         if let Some(client) = Client::find(data_dir).await? {
@@ -159,7 +160,7 @@ async fn warn_when_stale(client: &Client, plan: &Plan, console: Console) {
 }
 
 /// Parameters as they were typed, in the types that the workflow declares.
-fn params(plan: &Plan, given: &[String]) -> Result<Map<String, Value>, Failure> {
+pub(crate) fn params(plan: &Plan, given: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut params = Map::new();
     for text in given {
         let Some((name, value)) = text.split_once('=') else {
@@ -186,13 +187,13 @@ fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
 }
 
 /// Where the run's events come from.
-enum Source {
+pub(crate) enum Source {
     Node { client: Client, events: Events },
     Own { handle: trackside_node::Handle, follower: Box<RunFollower> },
 }
 
 impl Source {
-    async fn next(&mut self) -> Result<Option<Followed>, Failure> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Followed>, Failure> {
         match self {
             Self::Own { follower, .. } => Ok(follower.next().await?),
             Self::Node { events, .. } => Ok(events.next().await?.map(|line| match line {
@@ -217,21 +218,21 @@ impl Source {
 
 /// What happened while the run was waited for.
 #[derive(Debug, Default, Clone, Copy)]
-struct End {
+pub(crate) struct End {
     /// Somebody pressed Ctrl-C.
     interrupted: bool,
     /// It took longer than `--timeout`.
     too_slow: bool,
 }
 
-struct Waiting<'a> {
-    console: Console,
-    plan: &'a Plan,
-    limit: Option<Duration>,
+pub(crate) struct Waiting<'a> {
+    pub(crate) console: Console,
+    pub(crate) plan: &'a Plan,
+    pub(crate) limit: Option<Duration>,
 }
 
 impl Waiting<'_> {
-    async fn follow(&self, run: RunId, mut source: Source) -> Result<End, Failure> {
+    pub(crate) async fn follow(&self, run: RunId, mut source: Source) -> Result<End, Failure> {
         let mut interrupts = signal(SignalKind::interrupt())
             .map_err(|error| Failure::unable(format!("[TS-0807] cannot listen for Ctrl-C: {error}")))?;
         let mut view = LiveView::new(self.console, self.plan);
@@ -285,7 +286,7 @@ impl Waiting<'_> {
 }
 
 /// Prints the result and chooses the exit code.
-fn tell(context: &Context, view: &RunView, end: End) -> Result<(), Failure> {
+pub(crate) fn tell(context: &Context, view: &RunView, end: End) -> Result<(), Failure> {
     let console = context.console;
     if view.outbox_waiting > 0 {
         console.warn(&format!(

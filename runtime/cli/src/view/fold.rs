@@ -41,6 +41,12 @@ pub struct RunView {
     /// Who asked for it to be stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<String>,
+    /// Who paused it, while it is paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<String>,
+    /// The run that it repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<RunId>,
     /// Output by step.
     pub outputs: Map<String, Value>,
     /// Its steps.
@@ -82,6 +88,9 @@ pub struct StepView {
     /// What a person is asked, while nobody has decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asks: Option<Asks>,
+    /// The run that its output was taken over from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<RunId>,
     /// The run that it started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub child: Option<RunId>,
@@ -196,6 +205,8 @@ impl RunView {
             trigger: Value::Null,
             params: Value::Null,
             cancelled_by: None,
+            paused_by: None,
+            retry_of: None,
             outputs: Map::new(),
             steps,
             deliveries: Vec::new(),
@@ -210,8 +221,19 @@ impl RunView {
             Event::Started { params, trigger, .. } => (self.params, self.trigger) = (params, trigger),
             Event::Queued { .. } => self.state = "queued".to_owned(),
             Event::Admitted => self.state = "running".to_owned(),
-            Event::RunFailed { .. } => {}
             Event::ApprovalDecided { step, .. } => self.step(step).asks = None,
+            Event::Paused { by } => self.paused_by = Some(by),
+            Event::Resumed { .. } => self.paused_by = None,
+            Event::Retries { run, .. } => self.retry_of = Some(run),
+            Event::StepTaken { step, output } => {
+                let of = self.retry_of;
+                let step = self.step(step);
+                step.state = "succeeded";
+                step.taken_from = of;
+                let id = step.id.clone();
+                self.outputs.insert(id, output);
+            }
+            Event::RunFailed { .. } => {}
             Event::StepExpanded { step, items } => {
                 let step = self.step(step);
                 step.state = "running";
@@ -400,6 +422,7 @@ impl StepView {
             error: None,
             cached: false,
             asks: None,
+            taken_from: None,
             child: None,
             items: None,
             earlier: Vec::new(),
@@ -422,6 +445,7 @@ pub fn skip_reason(reason: &SkipReason) -> String {
         SkipReason::Upstream(step) => format!("`{step}` was skipped"),
         SkipReason::UpstreamFailed(step) => format!("`{step}` did not succeed"),
         SkipReason::Unwanted(step) => format!("`{step}` succeeded, and it runs only after other ends"),
+        SkipReason::NotRepeated => "the retry is of another step".to_owned(),
         SkipReason::Said(why) => why.clone(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trackside_engine::{Command, RunId};
+use trackside_engine::{Command, Repeat, RunId};
 use trackside_spec::Plan;
 use trackside_store::{NewRun, Write};
 
@@ -26,6 +26,9 @@ impl Core {
         };
         if self.runs.len() >= self.settings.max_runs || self.trouble.is_some() {
             return Err(FireAnswer::Busy);
+        }
+        if self.is_paused(&fire) {
+            return Err(FireAnswer::Paused);
         }
         let params = plan.bind_params(&fire.params).map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -55,6 +58,24 @@ impl Core {
             self.after(number, After::FreeIdentity(identity));
         }
         Ok((run, number))
+    }
+
+    /// Starts a run that repeats another one.
+    pub(super) fn repeat(&mut self, plan: &Arc<Plan>, repeat: Repeat, reply: Reply, now_ms: i64) {
+        let conflict = self.conflict(plan, &repeat.params, &repeat.trigger);
+        let refusal = match conflict {
+            Some(reason) => Some(FireAnswer::Skipped(reason)),
+            None => (self.runs.len() >= self.settings.max_runs || self.trouble.is_some()).then_some(FireAnswer::Busy),
+        };
+        if let Some(answer) = refusal {
+            self.actions.push(super::Action::Call(Box::new(move || reply(answer))));
+            return;
+        }
+        let run = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
+        self.last_run = Some(run);
+        let new = new_run(run, plan, "retry".to_owned(), now_ms);
+        let number = self.begin(new, Command::StartAgain(Box::new(repeat)), Extras::default());
+        self.after(number, After::Call(Box::new(move || reply(FireAnswer::Accepted(run)))));
     }
 
     fn check_ledger(&self, entry: &LedgerEntry) -> Result<(), FireAnswer> {

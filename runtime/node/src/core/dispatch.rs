@@ -41,6 +41,8 @@ pub struct Core {
     pub(super) cron_keys: HashMap<String, String>,
     /// Runs of schedules under way, and their triggers.
     pub(super) cron_runs: HashMap<RunId, String>,
+    /// Triggers that start nothing.
+    pub(super) paused: BTreeSet<String>,
     /// Set while the wall clock is not believed.
     pub(super) gate: Option<TimeGate>,
     pub(super) history: Box<dyn History>,
@@ -115,6 +117,7 @@ impl Core {
             cron: CronTable::new(),
             cron_keys: HashMap::new(),
             cron_runs: HashMap::new(),
+            paused: BTreeSet::new(),
             gate: None,
             history,
             chance,
@@ -160,8 +163,10 @@ impl Core {
         let Revived { state, entries } = revived;
         let run = state.id();
         let ended = matches!(state.phase(), Phase::Ended(..));
-        if let (false, Some("cron"), Some(id)) =
-            (ended, state.trigger()["kind"].as_str(), state.trigger()["id"].as_str())
+        // A run that repeats another one, or is made for a past time, is not the schedule's: no time waits for it.
+        let own = state.repeats().is_none() && state.trigger()["backfill"] != Value::Bool(true);
+        if let (false, true, Some("cron"), Some(id)) =
+            (ended, own, state.trigger()["kind"].as_str(), state.trigger()["id"].as_str())
         {
             self.cron_runs.insert(run, id.to_owned());
         }
@@ -222,6 +227,9 @@ impl Core {
                 }
                 self.actions.push(Action::Call(Box::new(move || reply(live))));
             }
+            Input::PauseRun { run, pause, by, reply } => self.pause_run(run, pause, by, reply, now_ms),
+            Input::Again(plan, repeat, reply) => self.repeat(&plan, *repeat, reply, now_ms),
+            Input::PauseTrigger { trigger, pause, by, reply } => self.pause_trigger(trigger, pause, by, reply, now_ms),
             Input::Decide { run, step, by, approve, comment, reply } => {
                 let allowed = self.runs.get(&run).map(|live| live.state.may_decide(step, &by));
                 if allowed == Some(Ok(())) {
@@ -503,6 +511,11 @@ impl Core {
             self.running.insert((job.run, job.step, job.item), UnderWay { workflow, holds_state });
             self.actions.push(Action::Execute(job));
         }
+    }
+
+    /// The number of the last transaction that was handed over.
+    pub(super) const fn submitted(&self) -> TxnNumber {
+        self.submitted
     }
 
     pub(super) fn submit(&mut self, txn: Txn) -> TxnNumber {

@@ -7,6 +7,7 @@
 mod accept;
 mod checked;
 mod dispatch;
+mod pausing;
 mod schedules;
 mod together;
 mod turns;
@@ -15,5 +16,5 @@ mod types;
 pub use dispatch::{Core, CoreSettings};
 pub use types::{
     Action, Carried, CarriedResult, Checked, DecisionReply, Fire, FireAnswer, GivenReply, History, Input, KeptResult,
-    LedgerEntry, OutboxItem, Passed, PastEnd, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
+    LedgerEntry, OutboxItem, Passed, PastEnd, PauseAnswer, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
 };

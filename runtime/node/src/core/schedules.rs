@@ -113,6 +113,10 @@ impl Core {
         }
         let plan = fire.trigger_id.split_once('/').and_then(|(workflow, _)| self.workflows.get(workflow).cloned());
         let Some(plan) = plan else { return Err(writes) };
+        if let Some(detail) = self.pause_of(&fire.trigger_id) {
+            writes.push(decision(&fire.trigger_id, fire.logical_ms, now_ms, "paused", detail));
+            return Err(writes);
+        }
         let params = match plan.bind_params(&Map::new()) {
             Ok(params) => params,
             Err(problems) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use trackside_engine::{DecisionRefused, Event, Outcome, RunEnd, RunError, RunId, RunState, StepError};
+use trackside_engine::{DecisionRefused, Event, Outcome, Repeat, RunEnd, RunError, RunId, RunState, StepError};
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
@@ -50,6 +50,8 @@ pub enum FireAnswer {
     Refused(String),
     /// Too much is under way; try again.
     Busy,
+    /// Its trigger is paused.
+    Paused,
     /// Its concurrency group has no room, and the workflow says that it is not to wait; what is in the way, for people.
     Skipped(String),
 }
@@ -87,6 +89,30 @@ pub enum Input {
     },
     /// The inputs of a step fit its contracts: what is it given now?
     Checked(Box<Checked>),
+    /// Somebody pauses or resumes a run.
+    PauseRun {
+        /// Which.
+        run: RunId,
+        /// Whether it is to be paused.
+        pause: bool,
+        /// Who asks.
+        by: String,
+        /// Called with what became of it, once it is on disk.
+        reply: Box<dyn FnOnce(PauseAnswer) + Send>,
+    },
+    /// Somebody wants a run that has ended repeated, with its own definition.
+    Again(Arc<Plan>, Box<Repeat>, Reply),
+    /// Somebody pauses or resumes a trigger.
+    PauseTrigger {
+        /// Its id.
+        trigger: String,
+        /// Whether it is to be paused.
+        pause: bool,
+        /// Who asks.
+        by: String,
+        /// Called with whether that changed anything, once it is on disk.
+        reply: Box<dyn FnOnce(bool) + Send>,
+    },
     /// Somebody decided about an approval.
     Decide {
         /// Which run.
@@ -136,6 +162,17 @@ pub struct Passed {
     pub artifacts: Vec<Digest>,
     /// JSON lines for the step's log.
     pub logs: String,
+}
+
+/// What became of a wish to pause or resume a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseAnswer {
+    /// It is as wished, now or already.
+    Done,
+    /// It is ending: there is nothing left to pause.
+    Ending,
+    /// It is not under way.
+    NotLive,
 }
 
 /// Called once with what became of a decision; the run may be over.

@@ -6,7 +6,7 @@ use axum::{
     Extension, Json,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
-    http::Request,
+    http::{Request, StatusCode},
 };
 use trackside_engine::RunId;
 
@@ -15,7 +15,6 @@ use crate::{
     body::read_json,
     decide::{DecideError, decide},
     error::ApiError,
-    people::user_name,
     wire::{Decided, Decision},
 };
 
@@ -26,10 +25,10 @@ impl From<DecideError> for ApiError {
         let message = text.split_once("] ").map_or(text.as_str(), |(_, message)| message);
         match error {
             DecideError::NoRun(run) => Self::no_such_run(&run.to_string()),
-            DecideError::Over(run) => Self::not_live(run),
-            DecideError::NoStep { .. } => Self::refused("TS-0722", message),
-            DecideError::NotAsked(_) => Self::conflict("TS-0723", message),
-            DecideError::NotAllowed(_) => Self::forbidden("TS-0724", message),
+            DecideError::Over(_) => Self::with_status(StatusCode::CONFLICT, "TS-0716", message),
+            DecideError::NoStep { .. } => Self::refused("TS-0734", message),
+            DecideError::NotAsked(_) => Self::with_status(StatusCode::CONFLICT, "TS-0735", message),
+            DecideError::NotAllowed(_) => Self::with_status(StatusCode::FORBIDDEN, "TS-0736", message),
             DecideError::Store(error) => Self::internal(error.to_string()),
             DecideError::Node(_) => Self::closing(),
         }
@@ -47,10 +46,11 @@ pub(super) async fn post(
     let run: RunId = id.parse().map_err(|_| ApiError::no_such_run(&id))?;
     let decision: Decision = read_json(request).await?;
     // Asked of the kernel, never of the request: nobody decides in another's name.
-    let Some(uid) = peer.uid else {
-        return Err(ApiError::forbidden("TS-0724", "the system does not say who is at the other end of the socket"));
-    };
-    let by = tokio::task::spawn_blocking(move || user_name(uid)).await.map_err(|_| ApiError::closing())?;
+    if peer.uid.is_none() {
+        let message = "the system does not say who is at the other end of the socket";
+        return Err(ApiError::with_status(StatusCode::FORBIDDEN, "TS-0736", message));
+    }
+    let by = peer.name().await;
     decide(&shared.handle, run, &step, &by, &decision).await?;
     Ok(Json(Decided { run, step, approved: decision.approve, by }))
 }

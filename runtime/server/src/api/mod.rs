@@ -1,6 +1,7 @@
 //! The API's pages.
 
 mod approvals;
+mod control;
 mod events;
 mod runs;
 mod status;
@@ -14,7 +15,7 @@ use axum::{
 use tokio::sync::watch;
 use trackside_node::{Handle, Project};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, people::user_name};
 
 /// What every page needs.
 pub(crate) struct Shared {
@@ -35,13 +36,26 @@ pub(crate) struct Peer {
     pub(crate) uid: Option<u32>,
 }
 
+impl Peer {
+    /// The name that the box knows the user by, for the journal.
+    async fn name(&self) -> String {
+        let Some(uid) = self.uid else { return "unknown".to_owned() };
+        tokio::task::spawn_blocking(move || user_name(uid)).await.unwrap_or_else(|_| format!("uid {uid}"))
+    }
+}
+
 /// All pages.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/runs", post(runs::start))
         .route("/v1/runs/{id}/events", get(events::follow))
-        .route("/v1/runs/{id}/cancel", post(runs::cancel))
         .route("/v1/runs/{id}/approvals/{step}", post(approvals::post))
+        .route("/v1/runs/{id}/cancel", post(control::cancel))
+        .route("/v1/runs/{id}/pause", post(control::pause))
+        .route("/v1/runs/{id}/resume", post(control::resume))
+        .route("/v1/runs/{id}/retry", post(control::retry))
+        .route("/v1/triggers/pause", post(control::pause_one))
+        .route("/v1/triggers/resume", post(control::resume_one))
         .route("/v1/status", get(status::status))
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::no_such_method())

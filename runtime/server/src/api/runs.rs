@@ -1,21 +1,21 @@
-//! Starting and cancelling runs.
+//! Starting runs.
 
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Json,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
 };
 use trackside_engine::RunId;
 
-use super::{Peer, Shared};
+use super::Shared;
 use crate::{
     body::read_json,
     error::ApiError,
     start::{StartError, start_run},
-    wire::{Accepted, Cancelled, StartRun},
+    wire::{Accepted, StartRun},
 };
 
 impl From<StartError> for ApiError {
@@ -27,6 +27,8 @@ impl From<StartError> for ApiError {
             StartError::UnknownWorkflow { .. } => Self::refused("TS-0711", message),
             StartError::Refused { .. } => Self::refused("TS-0712", message),
             StartError::File { .. } => Self::refused("TS-0713", message),
+            StartError::Backfill { .. } => Self::refused("TS-0727", message),
+            StartError::Done { .. } => Self::with_status(StatusCode::CONFLICT, "TS-0728", message),
             StartError::Busy => Self::busy(),
             StartError::Node(_) => Self::closing(),
         }
@@ -41,27 +43,6 @@ pub(super) async fn start(
     let request: StartRun = read_json(request).await?;
     let run = start_run(&shared.handle, &shared.project, request).await?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { run })))
-}
-
-/// `POST /v1/runs/{id}/cancel`
-pub(super) async fn cancel(
-    State(shared): State<Arc<Shared>>,
-    Extension(peer): Extension<Peer>,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<Json<Cancelled>, ApiError> {
-    let run = run_id(id)?;
-    let by = peer.uid.map_or_else(|| "unknown".to_owned(), |uid| format!("uid {uid}"));
-    if shared.handle.cancel(run, &by).await.map_err(|_| ApiError::closing())? {
-        return Ok(Json(Cancelled { run, cancelled: true }));
-    }
-    let readers = shared.handle.readers().clone();
-    let known = tokio::task::spawn_blocking(move || readers.with(|reader| reader.run(run))).await;
-    match known {
-        Ok(Ok(Some(_))) => Err(ApiError::not_live(run)),
-        Ok(Ok(None)) => Err(ApiError::no_such_run(&run.to_string())),
-        Ok(Err(error)) => Err(ApiError::internal(error.to_string())),
-        Err(_) => Err(ApiError::closing()),
-    }
 }
 
 /// The run that a path names; text that is none is like a run that there is not.

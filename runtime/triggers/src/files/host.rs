@@ -380,6 +380,12 @@ pub trait FileHost: Send + Sync + 'static {
     /// When the ledger cannot be written: the scan is tried again later.
     fn scanned(&self, trigger_id: &str) -> io::Result<()>;
 
+    /// Whether the trigger is paused: its files stay where they are and nothing is decided about them. When it is resumed
+    /// the host asks for a look through the folders ([`super::FolderScan`]).
+    fn is_paused(&self, _trigger_id: &str) -> bool {
+        false
+    }
+
     /// Something about a folder as a whole.
     fn notice(&self, trigger_id: &str, notice: FolderNotice);
 }

@@ -11,7 +11,7 @@ use trackside_spec::Existing;
 
 use super::{
     coverage::Coverage,
-    folder::Verdict,
+    folder::{Folder, Verdict},
     host::{FolderNotice, SeenFile},
     reserve::original,
     scan::{Oldest, walk},
@@ -38,7 +38,9 @@ impl Round {
         self.backlog_told &= left_out;
         let backlog = left_out && !self.memory.is_full();
         if backlog | std::mem::take(&mut self.lost) {
-            self.folders.iter_mut().for_each(|folder| folder.scan_wanted = true);
+            // What a paused trigger leaves lying would be left out again and again, too.
+            let wakeful = |folder: &&mut Folder| !self.host.is_paused(&folder.watched.trigger_id);
+            self.folders.iter_mut().filter(wakeful).for_each(|folder| folder.scan_wanted = true);
         }
         for index in 0..self.folders.len() {
             if self.folders[index].root.is_some() && std::mem::take(&mut self.folders[index].scan_wanted) {

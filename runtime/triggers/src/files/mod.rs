@@ -35,6 +35,7 @@ mod scan;
 pub mod settling;
 mod signals;
 mod spot;
+mod wanted;
 pub mod watcher;
 
 pub use error::FileWatchError;
@@ -44,4 +45,5 @@ pub use host::{
 };
 pub use media::media_type;
 pub use settling::{Due, Settling};
-pub use watcher::FileWatcher;
+pub use wanted::{Wanted, wants};
+pub use watcher::{FileWatcher, FolderScan};

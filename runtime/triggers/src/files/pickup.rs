@@ -28,6 +28,10 @@ impl Round {
     pub(super) fn pick_up(&mut self, due: Due, now: Duration) {
         let (key, observed) = (due.key.clone(), due.observed);
         let Some(root) = self.folders[key.0].root.clone() else { return };
+        if self.host.is_paused(&self.folders[key.0].watched.trigger_id) {
+            // Neither read nor remembered: the look through the folder after the pause finds it.
+            return;
+        }
         let path = Arc::clone(&key.1);
         if self.folders[key.0].verdict(&path) == Verdict::Excluded {
             if Spot::find(&root, &path).and_then(|spot| spot.look()).is_ok_and(|look| look.is_some()) {

@@ -81,6 +81,12 @@ impl FileWatcher {
         self.inbox.rescan();
     }
 
+    /// The same from elsewhere. After the watcher's end it does nothing.
+    #[must_use]
+    pub fn folder_scan(&self) -> FolderScan {
+        FolderScan(Arc::clone(&self.inbox))
+    }
+
     /// Ends the thread and waits for it. Fires whose outcome is open are settled by the scan of the next start. Must not
     /// be called by the host from within a callback.
     pub fn stop(mut self) {
@@ -94,6 +100,17 @@ impl FileWatcher {
         {
             tracing::error!("TS-0421: the file watcher's thread had panicked; files were not picked up since");
         }
+    }
+}
+
+/// Asks a watcher for a look through its folders.
+#[derive(Clone, Debug)]
+pub struct FolderScan(Arc<Inbox>);
+
+impl FolderScan {
+    /// Asks for it.
+    pub fn rescan(&self) {
+        self.0.rescan();
     }
 }
 

@@ -3,6 +3,7 @@
 mod command;
 mod place;
 mod schema;
+pub mod triggers;
 mod workflow;
 
 use std::{
@@ -15,9 +16,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 use trackside_node::{Project, WorkflowReason};
-use trackside_spec::{CronTimes, Digest, Plan, Problem, TriggerKind, load_workflow};
-use trackside_store::{Clock, SystemClock};
-use trackside_triggers::cron::Times;
+use trackside_spec::{Digest, Plan, Problem, TriggerKind, load_workflow};
 
 use crate::{
     context::Context,
@@ -46,6 +45,8 @@ struct Checked {
     findings: Findings,
     /// Name and engine of the models that loaded.
     models: Vec<(String, String)>,
+    /// When its schedules come.
+    schedules: Vec<triggers::Schedule>,
 }
 
 /// What was found in one file.
@@ -62,9 +63,14 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let mut checked =
         if arguments.files.is_empty() { all(&project) } else { arguments.files.iter().map(|file| one(file)).collect() };
     let workshop = workflow::Workshop::open(&project)?;
+    if !arguments.files.is_empty() {
+        triggers::check(&project, &mut checked);
+    }
+    let reader = context.reader_of(&project)?;
     for file in &mut checked {
         if let Some(plan) = &file.plan {
             file.models = workshop.check(plan, &file.file, &mut file.findings);
+            file.schedules = triggers::schedules(plan, reader.as_ref(), TIMES)?;
         }
     }
     tell(context, &checked)
@@ -78,7 +84,13 @@ fn all(project: &Project) -> Vec<Checked> {
         .values()
         .map(|plan| {
             let file = files.get(&plan.digest).cloned().unwrap_or_else(|| plan.name.clone());
-            Checked { file, plan: Some(plan.clone()), findings: Findings::default(), models: Vec::new() }
+            Checked {
+                file,
+                plan: Some(plan.clone()),
+                findings: Findings::default(),
+                models: Vec::new(),
+                schedules: Vec::new(),
+            }
         })
         .collect();
     for broken in &project.problems {
@@ -92,6 +104,7 @@ fn all(project: &Project) -> Vec<Checked> {
             plan: None,
             findings: Findings { problems, warnings: Vec::new() },
             models: Vec::new(),
+            schedules: Vec::new(),
         });
     }
     checked.sort_by(|a, b| a.file.cmp(&b.file));
@@ -129,7 +142,7 @@ fn one(path: &Path) -> Checked {
             }
         },
     };
-    Checked { file, plan, findings, models: Vec::new() }
+    Checked { file, plan, findings, models: Vec::new(), schedules: Vec::new() }
 }
 
 fn tell(context: &Context, checked: &[Checked]) -> Result<(), Failure> {
@@ -162,53 +175,18 @@ fn line(file: &Checked, context: &Context) -> String {
     let mut text = format!("{mark} {}", escape(&file.file));
     let Some(plan) = &file.plan else { return text };
     let steps = count(plan.ordinary_steps() as u64, "step");
-    let folders: Vec<String> = plan
-        .triggers
-        .iter()
-        .filter_map(|trigger| match &trigger.kind {
-            TriggerKind::File(file) => {
-                Some(format!("watches {}/{}", file.path.trim_end_matches('/'), file.globs.join(", ")))
-            }
-            TriggerKind::Webhook(hook) => Some(format!("takes POST /hooks/{}", hook.name)),
-            TriggerKind::Mqtt(mqtt) => Some(format!("listens to {} at {}", mqtt.topic, mqtt.broker)),
-            TriggerKind::Workflow(other) => Some(format!("follows workflow {}", other.name)),
-            TriggerKind::Dataset(dataset) => Some(format!("follows dataset {}", dataset.name)),
-            TriggerKind::Cron(_) => None,
-        })
-        .collect();
+    let others = plan.triggers.iter().filter(|trigger| !matches!(trigger.kind, TriggerKind::Cron(_)));
+    let others: Vec<String> = others.map(|trigger| escape(&triggers::describe(trigger)).into_owned()).collect();
     let models: Vec<String> = file.models.iter().map(|(name, engine)| format!("{name} on {engine}")).collect();
-    let parts = [vec![steps], folders, models].concat();
+    let parts = [vec![steps], triggers::graph(plan), others, models].concat();
     text.push_str(&format!("  {}  {}", paint.bold(&plan.name), parts.join(", ")));
-    for (schedule, zone, times) in schedules(plan) {
-        let times: Vec<String> = times.iter().map(|at| zoned_time(*at, &zone)).collect();
+    for schedule in &file.schedules {
+        let times: Vec<String> = schedule.next.times.iter().map(|at| zoned_time(*at, &schedule.zone)).collect();
         let times = if times.is_empty() { "never".to_owned() } else { times.join(", ") };
-        text.push_str(&format!("\n    {} {}", paint.dim(&format!("cron {schedule}:")), times));
+        let later = schedule.next.remark();
+        text.push_str(&format!("\n    {} {times}{later}", paint.dim(&format!("cron {}:", schedule.text))));
     }
     text
-}
-
-/// Text, zone and the next times of every schedule. An interval that began now stands for one that began earlier.
-fn schedules(plan: &Plan) -> Vec<(String, String, Vec<i64>)> {
-    let crons = plan.triggers.iter().filter_map(|trigger| match &trigger.kind {
-        TriggerKind::Cron(cron) => Some(cron),
-        _ => None,
-    });
-    crons
-        .map(|cron| {
-            let times = Times::parse(&cron.times).ok();
-            let mut at = SystemClock.now_ms();
-            let next = || {
-                at = times.as_ref()?.next_after(at)?;
-                Some(at)
-            };
-            let next = std::iter::from_fn(next).take(TIMES).collect();
-            let (text, zone) = match &cron.times {
-                CronTimes::Schedule { text, timezone } => (text.clone(), timezone.clone()),
-                CronTimes::Every(period) => (format!("every {period}"), "UTC".to_owned()),
-            };
-            (text, zone, next)
-        })
-        .collect()
 }
 
 fn document(file: &Checked) -> Value {
@@ -231,13 +209,29 @@ fn document(file: &Checked) -> Value {
         document["name"] = plan.name.as_str().into();
         document["digest"] = json!(plan.digest);
         document["steps"] = plan.ordinary_steps().into();
-        document["schedules"] = schedules(plan)
-            .into_iter()
-            .map(|(schedule, zone, times)| {
-                let times: Vec<String> = times.into_iter().map(trackside_node::rfc3339).collect();
-                json!({ "schedule": schedule, "timezone": zone, "next": times })
+        document["schedules"] = file
+            .schedules
+            .iter()
+            .map(|schedule| {
+                let times: Vec<String> = schedule.next.times.iter().map(|at| trackside_node::rfc3339(*at)).collect();
+                json!({
+                    "trigger": schedule.trigger,
+                    "schedule": schedule.text,
+                    "timezone": schedule.zone,
+                    "next": times,
+                    "delayed_by_ms": schedule.next.delay_ms,
+                    "estimated": schedule.next.estimated,
+                })
             })
             .collect();
+        document["triggers"] = plan
+            .triggers
+            .iter()
+            .map(
+                |trigger| json!({ "id": trigger.id, "kind": trigger.kind.name(), "what": triggers::describe(trigger) }),
+            )
+            .collect();
+        document["graph"] = triggers::graph(plan).into();
         document["models"] =
             file.models.iter().map(|(name, engine)| json!({ "name": name, "engine": engine })).collect();
     }

@@ -1,5 +1,7 @@
-//! `trackside runs`: what has run. Reads the store directly; a node may or may not be running.
+//! `trackside runs`: what has run, and what is to become of it. What is only shown is read from the store directly; a node
+//! may or may not be running.
 
+mod control;
 mod list;
 mod logs;
 mod show;
@@ -16,6 +18,10 @@ pub enum Command {
     List(list::Arguments),
     Show(show::Arguments),
     Logs(logs::Arguments),
+    Cancel(control::Cancel),
+    Pause(control::Pause),
+    Resume(control::Resume),
+    Retry(control::Retry),
 }
 
 /// Runs one.
@@ -24,5 +30,9 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::List(arguments) => list::execute(context, arguments),
         Command::Show(arguments) => show::execute(context, arguments),
         Command::Logs(arguments) => logs::execute(context, arguments),
+        Command::Cancel(arguments) => control::cancel(context, arguments),
+        Command::Pause(arguments) => control::pause(context, arguments),
+        Command::Resume(arguments) => control::resume(context, arguments),
+        Command::Retry(arguments) => control::retry(context, arguments),
     }
 }

@@ -80,6 +80,12 @@ fn facts(view: &RunView) -> Table {
     if view.params.as_object().is_some_and(|params| !params.is_empty()) {
         fact("params", shorten(&escape(&view.params.to_string()), LINE));
     }
+    if let Some(other) = view.retry_of {
+        fact("repeats", other.to_string());
+    }
+    if let Some(by) = &view.paused_by {
+        fact("paused by", escape(by).into_owned());
+    }
     if let Some(by) = &view.cancelled_by {
         fact("cancelled by", escape(by).into_owned());
     }

@@ -1,0 +1,145 @@
+//! From what people type to what they ask about.
+
+use std::path::{Component, Path, PathBuf};
+
+use trackside_engine::RunId;
+use trackside_node::Project;
+use trackside_spec::{Trigger, TriggerKind};
+use trackside_store::Reader;
+use trackside_triggers::files::{Wanted, wants};
+
+use crate::{failure::Failure, lookup, output::escape};
+
+/// What is asked about.
+pub enum Subject {
+    /// Triggers, by id.
+    Triggers(Vec<String>),
+    /// A run.
+    Run(RunId),
+    /// A file, as each trigger that watches its folder sees it.
+    File(Vec<Watching>),
+}
+
+/// A file below a watched folder.
+pub struct Watching {
+    /// The trigger.
+    pub trigger: String,
+    /// The file's path below the folder.
+    pub path: String,
+}
+
+/// Triggers first, then runs, then files: a file that is called like a trigger is reached by `./`.
+pub fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, Failure> {
+    if let Some(plan) = project.workflows.get(text).filter(|plan| !plan.triggers.is_empty()) {
+        return Ok(Subject::Triggers(plan.triggers.iter().map(|trigger| trigger.id.clone()).collect()));
+    }
+    // One that the project has no longer may have left decisions.
+    let left = || -> Result<bool, Failure> {
+        Ok(!reader.decisions(text, None, 1)?.is_empty() || !reader.accepted(text, None, 1)?.is_empty())
+    };
+    if triggers(project).any(|trigger| trigger.id == text) || left()? {
+        return Ok(Subject::Triggers(vec![text.to_owned()]));
+    }
+    let no_run = match lookup::run(reader, text) {
+        Ok(run) => return Ok(Subject::Run(run)),
+        Err(problem) => problem,
+    };
+    let watching = watching(project, reader, text)?;
+    if !watching.is_empty() {
+        return Ok(Subject::File(watching));
+    }
+    // More than one run begins with it: nothing else was meant.
+    if matches!(&no_run, Failure::Ended(_, message) if message.contains("TS-0813")) {
+        return Err(no_run);
+    }
+    let known: Vec<&str> = triggers(project).map(|trigger| trigger.id.as_str()).collect();
+    let remedy = match (lookup::nearest(text, &known), known.as_slice()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => "the project has no triggers".to_owned(),
+        (None, known) => format!("the triggers are {}", known.join(", ")),
+    };
+    Err(Failure::usage(format!(
+        "[TS-0881] {} is no trigger, no run, and no file below a watched folder; {remedy}",
+        escape(text)
+    )))
+}
+
+fn triggers(project: &Project) -> impl Iterator<Item = &Trigger> {
+    project.workflows.values().flat_map(|plan| &plan.triggers)
+}
+
+/// The triggers that watch the file's folder. A file need not be there any more; its path may also be given as the
+/// decisions have it, below the folder.
+fn watching(project: &Project, reader: &Reader, text: &str) -> Result<Vec<Watching>, Failure> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let places = [tidy(&here.join(text)), tidy(&project.root.join(text))];
+    let mut found = Vec::new();
+    for trigger in triggers(project) {
+        let TriggerKind::File(file) = &trigger.kind else { continue };
+        let folder = tidy(&project.root.join(&file.path));
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        let below = places.iter().find_map(|place| {
+            let path = place.strip_prefix(&folder).or_else(|_| place.strip_prefix(&real)).ok()?;
+            path.to_str().filter(|path| !path.is_empty()).map(str::to_owned)
+        });
+        let known = || -> Result<bool, Failure> {
+            let seen = reader.decisions(&trigger.id, Some(text), 1)?;
+            Ok(!seen.is_empty() || !reader.ledger_by_path(&trigger.id, text)?.is_empty())
+        };
+        let path = match below {
+            Some(path) => path,
+            None if known()? => text.to_owned(),
+            None => continue,
+        };
+        found.push(Watching { trigger: trigger.id.clone(), path });
+    }
+    Ok(found)
+}
+
+/// Without `.` and `..`: the file itself need not exist.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                tidy.pop();
+            }
+            other => tidy.push(other),
+        }
+    }
+    tidy
+}
+
+impl Watching {
+    /// What can be said of a file about which nothing was decided.
+    pub fn note(&self, project: &Project, paused: bool) -> String {
+        let trigger = triggers(project).find(|trigger| trigger.id == self.trigger);
+        let Some(TriggerKind::File(file)) = trigger.map(|trigger| &trigger.kind) else {
+            return "the project has no such trigger any more".to_owned();
+        };
+        match wants(file, &self.path) {
+            Err(error) => error.to_string(),
+            Ok(Wanted::No) => format!("nothing was decided: `glob` ({}) does not match it", file.globs.join(", ")),
+            Ok(Wanted::Excluded) => "nothing was decided: `exclude` leaves it out".to_owned(),
+            Ok(Wanted::Yes) if !project.root.join(&file.path).join(&self.path).exists() => {
+                "nothing was decided, and it is not there".to_owned()
+            }
+            Ok(Wanted::Yes) if paused => "it waits in the folder until the trigger is resumed".to_owned(),
+            Ok(Wanted::Yes) => {
+                format!("nothing was decided yet: it has not stood still for {}, or no node is running", file.settle)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_made_simple_without_looking_at_the_disk() {
+        assert_eq!(tidy(Path::new("/a/./b/../c.csv")), Path::new("/a/c.csv"));
+        assert_eq!(tidy(Path::new("/../a")), Path::new("/a"));
+    }
+}

@@ -1,0 +1,95 @@
+//! `trackside trigger list`
+
+use clap::Args;
+use serde_json::{Value, json};
+use trackside_node::rfc3339;
+use trackside_spec::{Trigger, TriggerKind};
+use trackside_store::{Clock, PausedRow, Reader, SystemClock};
+
+use super::all;
+use crate::{
+    commands::check::triggers::{self, Next},
+    context::Context,
+    failure::Failure,
+    output::{Cell, Paint, Table, escape, local_time},
+};
+
+/// List triggers: what they wait for, when they come next, which are paused
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only this workflow's
+    #[arg(long, value_name = "NAME")]
+    workflow: Option<String>,
+}
+
+struct Line<'p> {
+    workflow: &'p str,
+    trigger: &'p Trigger,
+    next: Option<Next>,
+    last: Option<i64>,
+    paused: Option<PausedRow>,
+}
+
+/// Lists them.
+pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let project = context.project()?;
+    let reader = context.reader_of(&project)?;
+    let mut lines = Vec::new();
+    for (plan, trigger) in all(&project) {
+        if arguments.workflow.as_ref().is_none_or(|wanted| *wanted == plan.name) {
+            lines.push(line(&plan.name, trigger, reader.as_ref())?);
+        }
+    }
+    let console = context.console;
+    if console.json {
+        return console.print_json(&lines.iter().map(document).collect::<Vec<_>>());
+    }
+    if lines.is_empty() {
+        console.say("No triggers that fit.");
+        return Ok(());
+    }
+    let mut table = Table::headed(&["TRIGGER", "STATE", "WHAT", "NEXT", "LAST RUN"]);
+    for line in &lines {
+        let (state, dress): (&str, fn(Paint, &str) -> String) = match &line.paused {
+            Some(_) => ("paused", Paint::yellow),
+            None => ("active", Paint::green),
+        };
+        let next = line.next.as_ref().and_then(|next| next.times.first());
+        table.row([
+            Cell::new(line.trigger.id.as_str()),
+            Cell::dressed(state, dress),
+            escape(&triggers::describe(line.trigger)).into_owned().into(),
+            next.map(|at| local_time(*at)).unwrap_or_default().into(),
+            line.last.map(local_time).unwrap_or_default().into(),
+        ]);
+    }
+    console.print(&table.render(console.out))
+}
+
+fn line<'p>(workflow: &'p str, trigger: &'p Trigger, reader: Option<&Reader>) -> Result<Line<'p>, Failure> {
+    let next = match &trigger.kind {
+        TriggerKind::Cron(cron) => Some(triggers::next(trigger, cron, reader, SystemClock.now_ms(), 1)?),
+        _ => None,
+    };
+    let (mut last, mut paused) = (None, None);
+    if let Some(reader) = reader {
+        last = reader.accepted(&trigger.id, None, 1)?.first().filter(|row| row.run.is_some()).map(|row| row.at_ms);
+        paused = reader.paused()?.into_iter().find(|row| row.trigger == trigger.id);
+    }
+    Ok(Line { workflow, trigger, next, last, paused })
+}
+
+fn document(line: &Line<'_>) -> Value {
+    json!({
+        "trigger": line.trigger.id,
+        "workflow": line.workflow,
+        "kind": line.trigger.kind.name(),
+        "what": triggers::describe(line.trigger),
+        "next": line.next.as_ref().map(|next| next.times.iter().map(|at| rfc3339(*at)).collect::<Vec<_>>()),
+        "delayed_by_ms": line.next.as_ref().map(|next| next.delay_ms),
+        "last_run_ms": line.last,
+        "paused": line.paused.is_some(),
+        "paused_since": line.paused.as_ref().map(|row| rfc3339(row.at_ms)),
+        "paused_by": line.paused.as_ref().map(|row| row.by.as_str()),
+    })
+}

@@ -1,0 +1,49 @@
+//! `trackside trigger`: what starts runs, pausing it, and what it would do.
+
+mod list;
+mod pause;
+mod test;
+
+use clap::Subcommand;
+use trackside_node::Project;
+use trackside_spec::{Plan, Trigger};
+
+use crate::{context::Context, failure::Failure, lookup, output::escape};
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    List(list::Arguments),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
+    Test(test::Arguments),
+}
+
+/// Runs one.
+pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::List(arguments) => list::execute(context, arguments),
+        Command::Pause(arguments) => pause::pause(context, arguments),
+        Command::Resume(arguments) => pause::resume(context, arguments),
+        Command::Test(arguments) => test::execute(context, arguments),
+    }
+}
+
+/// All triggers of the project, by workflow.
+fn all(project: &Project) -> impl Iterator<Item = (&Plan, &Trigger)> {
+    project.workflows.values().flat_map(|plan| plan.triggers.iter().map(move |trigger| (plan.as_ref(), trigger)))
+}
+
+/// The trigger with this id.
+fn find<'p>(project: &'p Project, id: &str) -> Result<(&'p Plan, &'p Trigger), Failure> {
+    if let Some(found) = all(project).find(|(_, trigger)| trigger.id == id) {
+        return Ok(found);
+    }
+    let known: Vec<&str> = all(project).map(|(_, trigger)| trigger.id.as_str()).collect();
+    let remedy = match (lookup::nearest(id, &known), known.as_slice()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => "the project has none".to_owned(),
+        (None, known) => format!("the project has: {}", known.join(", ")),
+    };
+    Err(Failure::usage(format!("[TS-0882] there is no trigger `{}`; {remedy}", escape(id))))
+}

@@ -1,0 +1,71 @@
+//! What somebody has paused: triggers, whose files stay where they are and whose times are recorded and start nothing;
+//! runs, in which nothing more begins.
+
+use trackside_engine::{Command, Phase, RunId};
+use trackside_store::{PausedRow, Txn, Write};
+
+use super::{
+    dispatch::{After, Core, Extras},
+    types::{Fire, PauseAnswer},
+};
+
+impl Core {
+    /// What a start finds. To be told before schedules are added.
+    pub fn restore_pauses(&mut self, triggers: impl IntoIterator<Item = String>) {
+        self.paused.extend(triggers);
+    }
+
+    /// Pauses or resumes a trigger. It holds from now on; the answer waits for the disk, so that what was answered is not
+    /// forgotten.
+    pub(super) fn pause_trigger(
+        &mut self,
+        trigger: String,
+        pause: bool,
+        by: String,
+        reply: Box<dyn FnOnce(bool) + Send>,
+        now_ms: i64,
+    ) {
+        let changed = if pause { self.paused.insert(trigger.clone()) } else { self.paused.remove(trigger.as_str()) };
+        if changed {
+            let write = match pause {
+                true => Write::Paused(PausedRow { trigger, at_ms: now_ms, by }),
+                false => Write::Resumed { trigger },
+            };
+            self.submit(Txn { writes: vec![write], artifacts: Vec::new() });
+        }
+        self.after(self.submitted(), After::Call(Box::new(move || reply(changed))));
+    }
+
+    /// Pauses or resumes a run.
+    pub(super) fn pause_run(
+        &mut self,
+        run: RunId,
+        pause: bool,
+        by: String,
+        reply: Box<dyn FnOnce(PauseAnswer) + Send>,
+        now_ms: i64,
+    ) {
+        if self.runs.contains_key(&run) {
+            let command = if pause { Command::Pause { by } } else { Command::Resume { by } };
+            self.command(run, command, now_ms, Extras::default());
+        }
+        let answer = match self.runs.get(&run).map(|live| &live.state) {
+            None => PauseAnswer::NotLive,
+            Some(state) if matches!(state.phase(), Phase::Ended(..)) => PauseAnswer::NotLive,
+            Some(state) if pause && state.paused_by().is_none() => PauseAnswer::Ending,
+            Some(_) => PauseAnswer::Done,
+        };
+        self.after(self.submitted(), After::Call(Box::new(move || reply(answer))));
+    }
+
+    /// Whether the wish is a paused trigger's own. What a person asks for in its name goes through.
+    pub(super) fn is_paused(&self, fire: &Fire) -> bool {
+        !matches!(fire.kind.as_str(), "manual" | "backfill")
+            && fire.trigger["id"].as_str().is_some_and(|id| self.paused.contains(id))
+    }
+
+    /// What is recorded about a time of a paused trigger.
+    pub(super) fn pause_of(&self, trigger: &str) -> Option<String> {
+        self.paused.contains(trigger).then(|| "the trigger is paused".to_owned())
+    }
+}

@@ -1,0 +1,47 @@
+//! Which triggers are paused, for those that have to know it besides the core.
+
+use std::{
+    collections::BTreeSet,
+    sync::{OnceLock, PoisonError, RwLock},
+};
+
+use trackside_triggers::files::FolderScan;
+
+/// The core's set, copied for the file watcher's thread, and the way to wake that thread.
+#[derive(Debug, Default)]
+pub struct Pauses {
+    ids: RwLock<BTreeSet<String>>,
+    watcher: OnceLock<FolderScan>,
+}
+
+impl Pauses {
+    /// With what the store knows.
+    pub(crate) fn new(ids: impl IntoIterator<Item = String>) -> Self {
+        Self { ids: RwLock::new(ids.into_iter().collect()), watcher: OnceLock::new() }
+    }
+
+    /// The watcher that is to look again when a trigger is resumed.
+    pub(crate) fn watched_by(&self, watcher: FolderScan) {
+        // There is one watcher in the life of a node.
+        let _ = self.watcher.set(watcher);
+    }
+
+    /// Whether this trigger is paused.
+    pub(crate) fn contains(&self, trigger: &str) -> bool {
+        self.ids.read().unwrap_or_else(PoisonError::into_inner).contains(trigger)
+    }
+
+    /// Takes over what is on disk. Files that waited are found by a look through the folders.
+    pub(crate) fn set(&self, trigger: &str, paused: bool) {
+        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
+        if paused {
+            ids.insert(trigger.to_owned());
+            return;
+        }
+        let was = ids.remove(trigger);
+        drop(ids);
+        if let (true, Some(watcher)) = (was, self.watcher.get()) {
+            watcher.rescan();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Pausing, resuming and repeating: the same over the socket and in process.
+
+use std::sync::Arc;
+
+use trackside_engine::{Again, RunId};
+use trackside_node::{
+    Handle, NodeError, Project,
+    core::{FireAnswer, PauseAnswer},
+    revive,
+};
+use trackside_store::StoreError;
+
+use crate::wire::{RetryRun, RunPaused, TriggerPaused};
+
+/// Why a run or a trigger is left as it is. Codes TS-0722 to TS-0726, and some of the API's others.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// No such run.
+    #[error("[TS-0715] there is no run {0}; `trackside runs list` prints the ids")]
+    NoRun(RunId),
+    /// It is over.
+    #[error("[TS-0716] run {0} has ended already; there is nothing to stop or pause")]
+    Ended(RunId),
+    /// Its steps have ended or are being stopped.
+    #[error("[TS-0722] run {0} is ending: there is nothing left to pause")]
+    Ending(RunId),
+    /// No such trigger.
+    #[error("[TS-0723] there is no trigger `{trigger}`; {}", known_triggers(known))]
+    NoTrigger {
+        /// As asked for.
+        trigger: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The step is none of the run's.
+    #[error("[TS-0724] run {run} has no step `{step}`; it has {}", known.join(", "))]
+    NoStep {
+        /// The run.
+        run: RunId,
+        /// As asked for.
+        step: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// `only` without a step.
+    #[error("[TS-0724] --only is about one step: name it with --from")]
+    OnlyWhat,
+    /// It can not be repeated as asked for.
+    #[error("[TS-0725] run {run} cannot be repeated: {reason}")]
+    Refused {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// Its definition or journal can not be read.
+    #[error("[TS-0726] run {run} cannot be read: {reason}")]
+    Unreadable {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// Too much is under way.
+    #[error("[TS-0714] the node has too many runs under way, or its disk refuses commits; try again in a moment")]
+    Busy,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The node is going down.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+fn known_triggers(known: &[String]) -> String {
+    if known.is_empty() { "the project has none".to_owned() } else { format!("the project has: {}", known.join(", ")) }
+}
+
+async fn ask<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ControlError> + Send + 'static,
+) -> Result<T, ControlError> {
+    let failed = |error: tokio::task::JoinError| NodeError::Start { what: "reading a run", reason: error.to_string() };
+    tokio::task::spawn_blocking(work).await.map_err(failed)?
+}
+
+/// Stops a run.
+///
+/// # Errors
+/// Any [`ControlError`]; nothing was changed then.
+pub async fn cancel_run(handle: &Handle, run: RunId, by: &str) -> Result<(), ControlError> {
+    if handle.cancel(run, by).await? { Ok(()) } else { Err(not_live(handle, run).await) }
+}
+
+/// Pauses or resumes a run.
+///
+/// # Errors
+/// Any [`ControlError`]; nothing was changed then.
+pub async fn pause_run(handle: &Handle, run: RunId, pause: bool, by: &str) -> Result<RunPaused, ControlError> {
+    match handle.pause_run(run, pause, by).await? {
+        PauseAnswer::Done => Ok(RunPaused { run, paused: pause }),
+        PauseAnswer::Ending => Err(ControlError::Ending(run)),
+        PauseAnswer::NotLive => Err(not_live(handle, run).await),
+    }
+}
+
+async fn not_live(handle: &Handle, run: RunId) -> ControlError {
+    let readers = handle.readers().clone();
+    match ask(move || Ok(readers.with(|reader| reader.run(run))?)).await {
+        Ok(Some(_)) => ControlError::Ended(run),
+        Ok(None) => ControlError::NoRun(run),
+        Err(error) => error,
+    }
+}
+
+/// Starts a run that repeats another one; it is on disk when its id is given.
+///
+/// # Errors
+/// Any [`ControlError`]; nothing was started then.
+pub async fn retry_run(handle: &Handle, run: RunId, request: RetryRun, by: &str) -> Result<RunId, ControlError> {
+    let readers = handle.readers().clone();
+    let found = ask(move || {
+        let row = readers.with(|reader| reader.run(run))?.ok_or(ControlError::NoRun(run))?;
+        let source = readers.with(|reader| reader.definition_of(run))?.unwrap_or_default();
+        let mut told = Ok(None);
+        readers.with(|reader| {
+            told = revive(reader, run, &row.workflow, &source).map(Some);
+            Ok(())
+        })?;
+        let unreadable = |reason| ControlError::Unreadable { run, reason };
+        told.map_err(unreadable)?.ok_or(ControlError::NoRun(run))
+    });
+    let state = found.await?.state;
+    let plan = state.plan().clone();
+    let step = match &request.from {
+        None => None,
+        Some(name) => Some(plan.index_of(name).ok_or_else(|| ControlError::NoStep {
+            run,
+            step: name.chars().take(80).collect(),
+            known: plan.steps[..plan.ordinary_steps()].iter().map(|step| step.id.clone()).collect(),
+        })?),
+    };
+    let again = match (step, request.only) {
+        (None, false) => Again::Unfinished,
+        (Some(step), false) => Again::From(step),
+        (Some(step), true) => Again::Only(step),
+        (None, true) => return Err(ControlError::OnlyWhat),
+    };
+    let repeat = state.repeat(again, by);
+    let repeat = repeat.map_err(|reason| ControlError::Refused { run, reason: reason.to_string() })?;
+    match handle.repeat(plan, repeat).await? {
+        FireAnswer::Accepted(new) => Ok(new),
+        FireAnswer::Refused(reason) | FireAnswer::Skipped(reason) => Err(ControlError::Refused { run, reason }),
+        FireAnswer::Busy | FireAnswer::Duplicate(_) | FireAnswer::Paused => Err(ControlError::Busy),
+    }
+}
+
+/// Pauses or resumes a trigger. One that the project has no longer can be resumed, and not paused.
+///
+/// # Errors
+/// Any [`ControlError`]; nothing was changed then.
+pub async fn pause_trigger(
+    handle: &Handle,
+    project: &Arc<Project>,
+    trigger: &str,
+    pause: bool,
+    by: &str,
+) -> Result<TriggerPaused, ControlError> {
+    let known: Vec<String> =
+        project.workflows.values().flat_map(|plan| &plan.triggers).map(|trigger| trigger.id.clone()).collect();
+    let missing = !known.iter().any(|id| id == trigger);
+    let unknown = || ControlError::NoTrigger { trigger: trigger.chars().take(120).collect(), known: known.clone() };
+    if missing && pause {
+        return Err(unknown());
+    }
+    let changed = handle.pause_trigger(trigger, pause, by).await?;
+    if missing && !changed {
+        return Err(unknown());
+    }
+    Ok(TriggerPaused { trigger: trigger.to_owned(), paused: pause, changed })
+}

@@ -1,0 +1,84 @@
+//! Pausing, repeating, backfilling, replaying, and why.
+
+use serde_json::Value;
+
+use crate::support::{Project, wait_until};
+
+const KEEP: &str = "triggers:\n  - file: { path: inbox, glob: \"*.csv\", claim: keep, settle: 10ms }\n\
+                    steps:\n  look: { plugin: echo, with: { name: \"${trigger.file.name}\" } }\n";
+
+const DAILY: &str = "triggers:\n  - cron: { schedule: \"@daily\" }\n\
+                     steps:\n  look: { plugin: echo, with: { at: \"${trigger.logical_time}\" } }\n";
+
+fn decisions(project: &Project, subject: &str) -> Vec<Value> {
+    let told = project.run(&["explain", subject, "--json"]).ok().json();
+    told["triggers"][0]["decisions"].as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn files_of_a_paused_trigger_stay_and_start_their_runs_afterwards() {
+    let project = Project::new();
+    project.workflow("keep", KEEP);
+    project.run(&["trigger", "pause", "keep/file-0"]).ok();
+    let node = project.serve();
+    project.drop_file("inbox/a.csv", "a\n");
+    project.run(&["explain", "inbox/a.csv"]).ok().prints(&["paused", "resumed"]);
+    project.run(&["trigger", "test", "keep/file-0"]).ok().prints(&["a.csv", "stay"]);
+    assert!(project.runs().is_empty());
+    project.run(&["trigger", "resume", "keep/file-0"]).ok();
+    let runs = project.wait_runs(1);
+    let run = runs[0]["run"].as_str().unwrap();
+    project.wait_end(run);
+    let told = decisions(&project, "inbox/a.csv");
+    assert_eq!((told[0]["decision"].as_str(), told[0]["run"].as_str()), (Some("started"), Some(run)));
+    assert_eq!(decisions(&project, run)[0]["about"], "a.csv");
+    drop(node);
+}
+
+#[test]
+fn times_of_a_paused_trigger_are_recorded_and_start_nothing() {
+    let project = Project::new();
+    project.workflow("tick", &DAILY.replace("@daily", "* * * * * *"));
+    let node = project.serve();
+    project.run(&["trigger", "pause", "tick/cron-0"]).ok();
+    wait_until("a paused time", || {
+        decisions(&project, "tick/cron-0").iter().any(|decision| decision["decision"] == "paused").then_some(())
+    });
+    let listed = project.run(&["trigger", "list", "--json"]).ok().json();
+    assert_eq!(listed[0]["paused"], true);
+    drop(node);
+}
+
+#[test]
+fn a_backfill_that_is_repeated_starts_nothing_more() {
+    let project = Project::new();
+    project.workflow("daily", DAILY);
+    let span = ["backfill", "daily", "--from", "2026-01-01", "--to", "2026-01-03", "--json"];
+    let states = |told: &Value| -> Vec<String> {
+        let times = told["times"].as_array().unwrap();
+        times.iter().map(|time| time["state"].as_str().unwrap().to_owned()).collect()
+    };
+    let would = project.run(&[&span[..], &["--dry-run"]].concat()).ok().json();
+    assert_eq!(states(&would), ["would-run"; 3]);
+    assert_eq!(states(&project.run(&span).ok().json()), ["succeeded"; 3]);
+    assert_eq!(states(&project.run(&span).ok().json()), ["done"; 3]);
+    assert_eq!(project.runs().len(), 3);
+}
+
+#[test]
+fn a_retry_is_linked_to_the_run_that_it_repeats_and_a_replay_is_identical() {
+    let project = Project::new();
+    project.workflow(
+        "chain",
+        "steps:\n  a: { plugin: echo, with: { n: 1 } }\n  b: { plugin: echo, needs: [a], with: { n: \"${steps.a.n}\" } }\n",
+    );
+    let first = project.run(&["run", "chain", "--json"]).ok().json();
+    let first = first["run"].as_str().unwrap();
+    let told = project.run(&["replay", first, "--json"]).ok().json();
+    assert_eq!((&told["identical"], &told["replayed"]), (&Value::from(true), &Value::from(2)));
+    project.run(&["runs", "retry", first]).exits(2).says(&["--from"]);
+    let again = project.run(&["runs", "retry", first, "--from", "b", "--json"]).ok().json();
+    assert_eq!((&again["retry_of"], &again["steps"][0]["taken_from"]), (&Value::from(first), &Value::from(first)));
+    assert_eq!(again["steps"][0]["attempts"], 0);
+    assert_eq!(again["outputs"]["b"]["n"], 1);
+}
