@@ -14,6 +14,7 @@ mod file_host;
 mod host;
 mod model_step;
 mod models;
+mod mqtt;
 mod node;
 mod own;
 mod plugin_look;

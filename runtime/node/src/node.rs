@@ -1,7 +1,7 @@
 //! The box: opens the store, recovers, wires the rooms together, and takes them apart again.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +13,7 @@ use std::{
 
 use trackside_engine::{Event, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
-use trackside_spec::{Claim, Plan, TriggerKind, load_workflow};
+use trackside_spec::{Claim, Plan, Trigger, TriggerKind, load_workflow};
 use trackside_store::{Clock, Committer, Durability, Reader, Store, StoreError};
 use trackside_triggers::{
     clock_watch::ClockWatch,
@@ -28,9 +28,10 @@ use crate::{
     executor::{Executor, Workshop},
     file_host::NodeFileHost,
     models::Models,
+    mqtt::{Brokers, Intake, Listener},
     plugin_source::PluginSources,
     plugins::{Plugins, compiling},
-    project::Project,
+    project::{Project, WorkflowReason},
     readers::Readers,
 };
 
@@ -71,6 +72,7 @@ pub struct NodeOptions {
 pub struct Node {
     handle: Handle,
     watcher: Option<FileWatcher>,
+    brokers: Arc<Brokers>,
     clock_watch: Option<ClockWatch>,
     executor: Option<Arc<Executor>>,
     dispatcher: Option<JoinHandle<()>>,
@@ -119,8 +121,12 @@ impl Node {
         let report = reporter(&inbox, |result| Input::StepDone(Box::new(result)));
         let executor = Arc::new(Executor::start(workshop.clone(), report).map_err(start("the executors"))?);
         let carried = reporter(&inbox, Input::Carried);
-        let carrier = Carrier::start(readers.clone(), artifacts.clone(), project.root.clone(), carried)
+        let (brokers, waiting) = Brokers::new(&project.config.mqtt);
+        let brokers = Arc::new(brokers);
+        let root = project.root.clone();
+        let carrier = Carrier::start(readers.clone(), artifacts.clone(), root, brokers.clone(), carried)
             .map_err(start("the outbox"))?;
+        let wake = Arc::new(carrier.waker());
         if carry {
             carrier.wake();
         }
@@ -140,10 +146,22 @@ impl Node {
         let mut node = Self {
             handle: Handle { inbox: inbox.clone(), readers: readers.clone(), workshop, commits },
             watcher: None,
+            brokers: brokers.clone(),
             clock_watch: None,
             executor: Some(executor.clone()),
             dispatcher: Some(thread),
         };
+        let intake = Intake {
+            inbox: inbox.clone(),
+            readers: readers.clone(),
+            artifacts: artifacts.clone(),
+            clock: options.clock.clone(),
+            config: project.config.clone(),
+            project: project.root.clone(),
+            listens: options.triggers,
+        };
+        let listeners = if options.triggers { mqtt_listeners(project) } else { BTreeMap::new() };
+        brokers.start(waiting, listeners, &intake, wake).map_err(start("the connections to brokers"))?;
         if options.triggers {
             let box_id = readers.with(|reader| reader.box_id())?;
             let host = NodeFileHost { inbox: inbox.clone(), readers, artifacts, clock: options.clock.clone() };
@@ -169,6 +187,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         // Nothing new comes in, what runs is stopped, what was decided is committed: in this order.
         self.watcher = None;
+        self.brokers.close();
         self.clock_watch = None;
         if let Some(executor) = self.executor.take() {
             executor.close();
@@ -350,6 +369,30 @@ pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Res
         }
     }
     Ok(Revived { state, entries: u32::try_from(rows.len()).unwrap_or(u32::MAX) })
+}
+
+/// The triggers that can work, as far as their project goes.
+fn usable_triggers(project: &Project) -> impl Iterator<Item = (&Arc<Plan>, &Trigger)> {
+    let is_refused = |id: &str| {
+        project
+            .problems
+            .iter()
+            .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger(trigger) if trigger.trigger_id == id))
+    };
+    let all = project.workflows.values().flat_map(|plan| plan.triggers.iter().map(move |trigger| (plan, trigger)));
+    all.filter(move |(_, trigger)| !is_refused(&trigger.id))
+}
+
+/// By the name of their broker.
+fn mqtt_listeners(project: &Project) -> BTreeMap<String, Vec<Listener>> {
+    let mut listeners: BTreeMap<String, Vec<Listener>> = BTreeMap::new();
+    for (plan, trigger) in usable_triggers(project) {
+        if let TriggerKind::Mqtt(settings) = &trigger.kind {
+            let (trigger_id, plan, settings) = (trigger.id.clone(), plan.clone(), settings.clone());
+            listeners.entry(settings.broker.clone()).or_default().push(Listener { trigger_id, plan, settings });
+        }
+    }
+    listeners
 }
 
 fn watched_folders(project: &Project, box_id: &str) -> Vec<WatchedFolder> {
