@@ -340,6 +340,9 @@ pub(crate) fn set_up(
             }
         }
     }
+    for (plan, trigger) in usable_triggers(project).filter(|_| options.triggers) {
+        core.add_follower(&plan.name, trigger);
+    }
     for live in history.open_runs()? {
         match revive(history, live.run, &live.workflow, &live.source) {
             Ok(revived) => {

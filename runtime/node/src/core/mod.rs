@@ -6,6 +6,7 @@
 
 mod accept;
 mod dispatch;
+mod follow;
 mod schedules;
 mod together;
 mod turns;
