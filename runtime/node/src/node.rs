@@ -14,7 +14,7 @@ use std::{
 use trackside_engine::{Event, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
 use trackside_spec::{Claim, Plan, Trigger, TriggerKind, load_workflow};
-use trackside_store::{Clock, Committer, Durability, Reader, Store, StoreError};
+use trackside_store::{Clock, Committer, DecisionRow, Durability, Reader, Store, StoreError, Txn, Write};
 use trackside_triggers::{
     clock_watch::ClockWatch,
     cron::{CronEntry, GateState, TimeGate},
@@ -219,6 +219,13 @@ impl Handle {
     /// [`NodeError::Closed`] when the node is going down.
     pub fn fire(&self, fire: Fire, reply: crate::core::Reply) -> Result<(), NodeError> {
         self.inbox.send(Message::Input(Input::Fire(Box::new(fire), reply))).map_err(|_| NodeError::Closed)
+    }
+
+    /// Records that a trigger started nothing. Nobody waits for it.
+    pub fn decide(&self, row: DecisionRow) {
+        let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };
+        // After the end nobody is there to hear it.
+        let _ = self.inbox.send(Message::Input(Input::Keep(txn, Box::new(|| ()))));
     }
 
     /// Committed events of one run, or of all, from now on.
