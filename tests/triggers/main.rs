@@ -7,4 +7,7 @@ mod support;
 
 mod cron;
 mod files;
+mod follow;
 mod manual;
+mod mqtt;
+mod webhook;
