@@ -8,4 +8,7 @@ mod support;
 mod control;
 mod cron;
 mod files;
+mod follow;
 mod manual;
+mod mqtt;
+mod webhook;

@@ -1,6 +1,8 @@
 //! Carries the outbox out: one thread, in the order of commits, at least once.
 //!
 //! A folder that can not be written to holds up what goes there and nothing else; it is tried again after growing waits.
+//! So does a broker that is away; what waits for it goes on when it is there. A message is handed to its broker's client
+//! and done when the broker has acknowledged it; meanwhile the thread goes on.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,6 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
 use trackside_engine::RunId;
 use trackside_spec::StepIndex;
 use trackside_store::{Artifacts, OutboxRow, StoreError};
@@ -20,17 +24,30 @@ use trackside_store::{Artifacts, OutboxRow, StoreError};
 use crate::{
     core::{Carried, CarriedResult},
     deliver::{Delivery, DeliveryError},
+    mqtt::{Brokers, Message, Publication, Sent},
     readers::Readers,
 };
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 const PAGE: u32 = 256;
+/// Messages that a broker's client has in hand at one time.
+const IN_HAND: usize = 32;
 
 /// The thread's handle. Dropping it stops the thread after the entry in hand.
 pub struct Carrier {
-    wake: Option<Sender<()>>,
+    wake: Sender<Wake>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// To the thread.
+pub(crate) enum Wake {
+    /// There are new rows on disk, or a broker has come back.
+    Rows,
+    /// What became of a message.
+    Sent(Entry, Sent),
+    /// The end.
+    Stop,
 }
 
 impl Carrier {
@@ -42,28 +59,36 @@ impl Carrier {
         readers: Arc<Readers>,
         artifacts: Arc<Artifacts>,
         project: PathBuf,
+        brokers: Arc<Brokers>,
         report: impl Fn(Carried) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (wake, woken) = channel();
-        let mut rounds = Rounds::new(artifacts, project);
+        let mut rounds = Rounds::new(artifacts, project, brokers, wake.clone());
         let thread = std::thread::Builder::new().name("outbox".into()).spawn(move || {
             rounds.work(&woken, &readers, &report);
         })?;
-        Ok(Self { wake: Some(wake), thread: Some(thread) })
+        Ok(Self { wake, thread: Some(thread) })
     }
 
     /// There are new rows on disk.
     pub fn wake(&self) {
-        if let Some(wake) = &self.wake {
-            // The thread lives as long as this handle.
-            let _ = wake.send(());
+        // The thread lives as long as this handle.
+        let _ = self.wake.send(Wake::Rows);
+    }
+
+    /// The same, for others to keep.
+    pub fn waker(&self) -> impl Fn() + Send + Sync + 'static {
+        let wake = self.wake.clone();
+        move || {
+            // After the end there is nothing to wake.
+            let _ = wake.send(Wake::Rows);
         }
     }
 }
 
 impl Drop for Carrier {
     fn drop(&mut self) {
-        self.wake = None;
+        let _ = self.wake.send(Wake::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -74,13 +99,39 @@ impl Drop for Carrier {
 pub(crate) struct Rounds {
     artifacts: Arc<Artifacts>,
     project: PathBuf,
+    brokers: Arc<Brokers>,
+    /// For the brokers' answers.
+    wake: Sender<Wake>,
     /// Entries that were carried out and whose removal is not on disk yet. Not by row: row ids are used again.
     done: HashSet<Entry>,
-    blocked: HashMap<String, Blocked>,
+    /// Messages that a broker's client has, by entry, and where they go.
+    in_hand: HashMap<Entry, InHand>,
+    blocked: HashMap<Place, Blocked>,
 }
 
 /// Run, step, item, place in the outbox.
-type Entry = (RunId, u16, Option<u32>, u32);
+pub(crate) type Entry = (RunId, u16, Option<u32>, u32);
+
+/// An outbox row's body.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Effect {
+    Publish(Message),
+    Deliver(Delivery),
+}
+
+/// What can hold up entries.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Place {
+    Folder(String),
+    Broker(String),
+}
+
+struct InHand {
+    row: i64,
+    broker: String,
+    target: String,
+}
 
 struct Blocked {
     until: Instant,
@@ -88,26 +139,60 @@ struct Blocked {
 }
 
 impl Rounds {
-    pub(crate) fn new(artifacts: Arc<Artifacts>, project: PathBuf) -> Self {
-        Self { artifacts, project, done: HashSet::new(), blocked: HashMap::new() }
+    pub(crate) fn new(artifacts: Arc<Artifacts>, project: PathBuf, brokers: Arc<Brokers>, wake: Sender<Wake>) -> Self {
+        let (done, in_hand, blocked) = (HashSet::new(), HashMap::new(), HashMap::new());
+        Self { artifacts, project, brokers, wake, done, in_hand, blocked }
     }
 
-    fn work(&mut self, woken: &Receiver<()>, readers: &Readers, report: &dyn Fn(Carried)) {
+    fn work(&mut self, woken: &Receiver<Wake>, readers: &Readers, report: &dyn Fn(Carried)) {
         loop {
             // Whatever was in the outbox at the start is carried out before the first wake-up.
             if let Err(error) = self.round(&|after| readers.with(|reader| reader.outbox(after, PAGE)), report) {
                 tracing::error!(%error, "the outbox can not be read");
             }
             let next = self.blocked.values().map(|blocked| blocked.until).min();
-            let woke = match next {
+            let mut woke = match next {
                 None => woken.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => woken.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
-            if woke == Err(RecvTimeoutError::Disconnected) {
+            loop {
+                match woke {
+                    Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                    Ok(Wake::Rows) => {}
+                    Ok(Wake::Sent(entry, sent)) => self.sent(entry, sent, report),
+                    Err(RecvTimeoutError::Timeout) => break,
+                }
+                woke = woken.try_recv().map_err(|_| RecvTimeoutError::Timeout);
+            }
+        }
+    }
+
+    /// A broker's client is through with a message.
+    fn sent(&mut self, entry: Entry, sent: Sent, report: &dyn Fn(Carried)) {
+        let Some(InHand { row, broker, target }) = self.in_hand.remove(&entry) else { return };
+        let place = Place::Broker(broker);
+        let result = match sent {
+            Sent::Acknowledged => CarriedResult::Done,
+            Sent::Refused(reason) => CarriedResult::Refused(reason),
+            // The next round hands it over again, or finds the broker away.
+            Sent::Lost => return,
+            Sent::Later(reason) => {
+                let wait = self.block(place);
+                tracing::warn!(run = %entry.0, target, reason, retry_in = ?wait, "a message was not taken; it is sent again");
                 return;
             }
-            while woken.try_recv().is_ok() {}
-        }
+        };
+        self.blocked.remove(&place);
+        self.done.insert(entry);
+        let (run, step, item, entry) = entry;
+        report(Carried { row, run, step: StepIndex(step), item, entry, target, result });
+    }
+
+    /// Nothing goes there for a while; for how long.
+    fn block(&mut self, place: Place) -> Duration {
+        let wait = self.blocked.get(&place).map_or(FIRST_WAIT, |b| (b.wait * 2).min(LONGEST_WAIT));
+        self.blocked.insert(place, Blocked { until: Instant::now() + wait, wait });
+        wait
     }
 
     /// Carries out every row that is not held up.
@@ -119,56 +204,102 @@ impl Rounds {
         let mut after = 0;
         let mut seen = HashSet::new();
         let now = Instant::now();
-        let mut held: HashSet<String> =
-            self.blocked.iter().filter(|(_, b)| b.until > now).map(|(folder, _)| folder.clone()).collect();
+        let mut held: HashSet<Place> =
+            self.blocked.iter().filter(|(_, b)| b.until > now).map(|(place, _)| place.clone()).collect();
         loop {
             let rows = page(after)?;
             let Some(last) = rows.last() else { break };
             after = last.id;
             for row in rows {
                 seen.insert(entry(&row));
-                if !self.done.contains(&entry(&row)) {
+                if !self.done.contains(&entry(&row)) && !self.in_hand.contains_key(&entry(&row)) {
                     self.carry(&row, &mut held, report);
                 }
             }
         }
         self.done.retain(|entry| seen.contains(entry));
+        self.in_hand.retain(|entry, _| seen.contains(entry));
         // What was tried again and failed has a new time; the rest has nothing left to wait for.
         self.blocked.retain(|_, blocked| blocked.until > now);
         Ok(())
     }
 
-    fn carry(&mut self, row: &OutboxRow, held: &mut HashSet<String>, report: &dyn Fn(Carried)) {
-        let ended = |target: String, result| Carried {
-            row: row.id,
-            run: row.run,
-            step: StepIndex(row.step),
-            item: row.item,
-            entry: row.entry,
-            target,
-            result,
-        };
-        let carried = match serde_json::from_str::<Delivery>(&row.body) {
-            Err(error) => ended(String::new(), CarriedResult::Refused(format!("damaged outbox entry: {error}"))),
-            Ok(delivery) if held.contains(&delivery.folder) => return,
-            Ok(delivery) => match delivery.carry_out(&self.artifacts, &self.project) {
-                Ok(path) => {
-                    self.blocked.remove(&delivery.folder);
-                    ended(display(&path, &self.project), CarriedResult::Done)
-                }
-                Err(DeliveryError::Refused(reason)) => ended(delivery.target(), CarriedResult::Refused(reason)),
-                Err(error @ DeliveryError::Io { .. }) => {
-                    let wait =
-                        self.blocked.get(&delivery.folder).map_or(FIRST_WAIT, |b| (b.wait * 2).min(LONGEST_WAIT));
-                    tracing::warn!(run = %row.run, %error, retry_in = ?wait, "a delivery failed; it is tried again");
-                    held.insert(delivery.folder.clone());
-                    self.blocked.insert(delivery.folder, Blocked { until: Instant::now() + wait, wait });
-                    return;
-                }
+    fn carry(&mut self, row: &OutboxRow, held: &mut HashSet<Place>, report: &dyn Fn(Carried)) {
+        let (target, result) = match serde_json::from_str::<Effect>(&row.body) {
+            Err(error) => (String::new(), CarriedResult::Refused(format!("damaged outbox entry: {error}"))),
+            Ok(Effect::Publish(message)) => match self.hand_over(row, message, held) {
+                None => return,
+                Some(refused) => refused,
+            },
+            Ok(Effect::Deliver(delivery)) => match self.deliver(row, delivery, held) {
+                None => return,
+                Some(ended) => ended,
             },
         };
         self.done.insert(entry(row));
-        report(carried);
+        let (run, step) = (row.run, StepIndex(row.step));
+        report(Carried { row: row.id, run, step, item: row.item, entry: row.entry, target, result });
+    }
+
+    /// Puts a file where it belongs; `None` when that has to wait.
+    fn deliver(
+        &mut self,
+        row: &OutboxRow,
+        delivery: Delivery,
+        held: &mut HashSet<Place>,
+    ) -> Option<(String, CarriedResult)> {
+        let place = Place::Folder(delivery.folder.clone());
+        if held.contains(&place) {
+            return None;
+        }
+        match delivery.carry_out(&self.artifacts, &self.project) {
+            Ok(path) => {
+                self.blocked.remove(&place);
+                Some((display(&path, &self.project), CarriedResult::Done))
+            }
+            Err(DeliveryError::Refused(reason)) => Some((delivery.target(), CarriedResult::Refused(reason))),
+            Err(error @ DeliveryError::Io { .. }) => {
+                held.insert(place.clone());
+                let wait = self.block(place);
+                tracing::warn!(run = %row.run, %error, retry_in = ?wait, "a delivery failed; it is tried again");
+                None
+            }
+        }
+    }
+
+    /// Gives a message to its broker's client; something comes back only when it can never be sent.
+    fn hand_over(
+        &mut self,
+        row: &OutboxRow,
+        message: Message,
+        held: &mut HashSet<Place>,
+    ) -> Option<(String, CarriedResult)> {
+        let place = Place::Broker(message.broker.clone());
+        let target = format!("{}: {}", message.broker, message.topic);
+        let in_hand = self.in_hand.values().filter(|one| one.broker == message.broker).count();
+        // Behind one that waits all others wait: they are sent in the order of their commits.
+        if held.contains(&place) || in_hand >= IN_HAND {
+            held.insert(place);
+            return None;
+        }
+        let payload = match STANDARD.decode(&message.payload) {
+            Ok(payload) => payload,
+            Err(error) => return Some((target, CarriedResult::Refused(format!("damaged outbox entry: {error}")))),
+        };
+        let (wake, key) = (self.wake.clone(), entry(row));
+        let done = Box::new(move |sent| {
+            // After the end the row is still there for the next start.
+            let _ = wake.send(Wake::Sent(key, sent));
+        });
+        let mut attributes = message.attributes;
+        attributes.push(("trackside-key".to_owned(), message.key));
+        let publication = Publication { topic: message.topic, payload, attributes, done };
+        if self.brokers.publish(&message.broker, publication).is_err() {
+            held.insert(place);
+            return None;
+        }
+        self.in_hand.insert(key, InHand { row: row.id, broker: message.broker, target });
+        None
     }
 }
 

@@ -97,6 +97,10 @@ impl StepHost for NodeHost {
         secrets::read(&self.workshop.config, &self.workshop.project, name).map_err(|problem| problem.to_string())
     }
 
+    fn has_channel(&self, name: &str) -> bool {
+        self.workshop.config.mqtt.contains_key(name)
+    }
+
     fn is_own_address(&self, address: SocketAddr) -> bool {
         self.workshop.own.covers(address)
     }

@@ -16,6 +16,7 @@ mod host;
 mod kept;
 mod model_step;
 mod models;
+mod mqtt;
 mod node;
 mod own;
 mod pauses;

@@ -1,7 +1,7 @@
 //! The box: opens the store, recovers, wires the rooms together, and takes them apart again.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,8 +13,8 @@ use std::{
 
 use trackside_engine::{DecisionRefused, Event, Repeat, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
-use trackside_spec::{Claim, Plan, StepIndex, TriggerKind, load_workflow};
-use trackside_store::{Clock, Committer, Durability, Reader, Store, StoreError};
+use trackside_spec::{Claim, Plan, StepIndex, Trigger, TriggerKind, load_workflow};
+use trackside_store::{Clock, Committer, DecisionRow, Durability, Reader, Store, StoreError, Txn, Write};
 use trackside_triggers::{
     clock_watch::ClockWatch,
     cron::{CronEntry, GateState, TimeGate},
@@ -28,10 +28,11 @@ use crate::{
     executor::{Executor, Workshop},
     file_host::NodeFileHost,
     models::Models,
+    mqtt::{Brokers, Intake, Listener},
     pauses::Pauses,
     plugin_source::PluginSources,
     plugins::{Plugins, compiling},
-    project::Project,
+    project::{Project, WorkflowReason},
     readers::Readers,
 };
 
@@ -72,6 +73,7 @@ pub struct NodeOptions {
 pub struct Node {
     handle: Handle,
     watcher: Option<FileWatcher>,
+    brokers: Arc<Brokers>,
     clock_watch: Option<ClockWatch>,
     executor: Option<Arc<Executor>>,
     dispatcher: Option<JoinHandle<()>>,
@@ -122,8 +124,12 @@ impl Node {
         let report = reporter(&inbox, |input| input);
         let executor = Arc::new(Executor::start(workshop.clone(), report).map_err(start("the executors"))?);
         let carried = reporter(&inbox, Input::Carried);
-        let carrier = Carrier::start(readers.clone(), artifacts.clone(), project.root.clone(), carried)
+        let (brokers, waiting) = Brokers::new(&project.config.mqtt);
+        let brokers = Arc::new(brokers);
+        let root = project.root.clone();
+        let carrier = Carrier::start(readers.clone(), artifacts.clone(), root, brokers.clone(), carried)
             .map_err(start("the outbox"))?;
+        let wake = Arc::new(carrier.waker());
         if carry {
             carrier.wake();
         }
@@ -149,10 +155,22 @@ impl Node {
                 pauses: pauses.clone(),
             },
             watcher: None,
+            brokers: brokers.clone(),
             clock_watch: None,
             executor: Some(executor.clone()),
             dispatcher: Some(thread),
         };
+        let intake = Intake {
+            inbox: inbox.clone(),
+            readers: readers.clone(),
+            artifacts: artifacts.clone(),
+            clock: options.clock.clone(),
+            config: project.config.clone(),
+            project: project.root.clone(),
+            listens: options.triggers,
+        };
+        let listeners = if options.triggers { mqtt_listeners(project) } else { BTreeMap::new() };
+        brokers.start(waiting, listeners, &intake, wake).map_err(start("the connections to brokers"))?;
         if options.triggers {
             let box_id = readers.with(|reader| reader.box_id())?;
             let clock = options.clock.clone();
@@ -181,6 +199,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         // Nothing new comes in, what runs is stopped, what was decided is committed: in this order.
         self.watcher = None;
+        self.brokers.close();
         self.clock_watch = None;
         if let Some(executor) = self.executor.take() {
             executor.close();
@@ -212,6 +231,13 @@ impl Handle {
     /// [`NodeError::Closed`] when the node is going down.
     pub fn fire(&self, fire: Fire, reply: crate::core::Reply) -> Result<(), NodeError> {
         self.inbox.send(Message::Input(Input::Fire(Box::new(fire), reply))).map_err(|_| NodeError::Closed)
+    }
+
+    /// Records that a trigger started nothing. Nobody waits for it.
+    pub fn record_decision(&self, row: DecisionRow) {
+        let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };
+        // After the end nobody is there to hear it.
+        let _ = self.inbox.send(Message::Input(Input::Keep(txn, Box::new(|| ()))));
     }
 
     /// Committed events of one run, or of all, from now on.
@@ -404,6 +430,9 @@ pub(crate) fn set_up(
             }
         }
     }
+    for (plan, trigger) in usable_triggers(project).filter(|_| options.triggers) {
+        core.add_follower(&plan.name, trigger);
+    }
     for live in history.open_runs()? {
         match revive(history, live.run, &live.workflow, &live.source) {
             Ok(revived) => {
@@ -433,6 +462,30 @@ pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Res
         }
     }
     Ok(Revived { state, entries: u32::try_from(rows.len()).unwrap_or(u32::MAX) })
+}
+
+/// The triggers that can work, as far as their project goes.
+fn usable_triggers(project: &Project) -> impl Iterator<Item = (&Arc<Plan>, &Trigger)> {
+    let is_refused = |id: &str| {
+        project
+            .problems
+            .iter()
+            .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger(trigger) if trigger.trigger_id == id))
+    };
+    let all = project.workflows.values().flat_map(|plan| plan.triggers.iter().map(move |trigger| (plan, trigger)));
+    all.filter(move |(_, trigger)| !is_refused(&trigger.id))
+}
+
+/// By the name of their broker.
+fn mqtt_listeners(project: &Project) -> BTreeMap<String, Vec<Listener>> {
+    let mut listeners: BTreeMap<String, Vec<Listener>> = BTreeMap::new();
+    for (plan, trigger) in usable_triggers(project) {
+        if let TriggerKind::Mqtt(settings) = &trigger.kind {
+            let (trigger_id, plan, settings) = (trigger.id.clone(), plan.clone(), settings.clone());
+            listeners.entry(settings.broker.clone()).or_default().push(Listener { trigger_id, plan, settings });
+        }
+    }
+    listeners
 }
 
 fn watched_folders(project: &Project, box_id: &str) -> Vec<WatchedFolder> {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
 use trackside_sandbox::{
@@ -16,6 +17,7 @@ use crate::{
     executor::{Workshop, failed},
     host::{NodeHost, scope_name},
     kept,
+    mqtt::Message,
     staging::stage,
 };
 
@@ -58,11 +60,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     }
     let request = StepCall {
         attempt: job.attempt,
-        // The same for all attempts, another for each item.
-        idempotency_key: match job.item {
-            None => format!("{}/{}", job.run, step.id),
-            Some(item) => format!("{}/{}/{item}", job.run, step.id),
-        },
+        idempotency_key: idempotency_key(job, &step.id),
         logical_time_ms: u64::try_from(job.logical_time_ms).unwrap_or(0),
         trigger_kind: job.trigger["kind"].as_str().unwrap_or("manual").to_owned(),
         trigger: attributes(&job.trigger),
@@ -132,6 +130,14 @@ fn references(value: &Value, many: bool) -> Option<Vec<ArtifactRef>> {
     match value {
         Value::Array(items) if many => items.iter().map(ArtifactRef::from_json).collect(),
         item => ArtifactRef::from_json(item).map(|artifact| vec![artifact]),
+    }
+}
+
+/// The same for all attempts, another for each item.
+fn idempotency_key(job: &StepJob, step: &str) -> String {
+    match job.item {
+        None => format!("{}/{step}", job.run),
+        Some(item) => format!("{}/{step}/{item}", job.run),
     }
 }
 
@@ -211,7 +217,12 @@ fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport,
         report: summary,
         artifacts: report.artifacts.iter().map(|(_, artifact)| artifact.digest).collect(),
         state: report.state_writes.into_iter().map(|write| state_change(write, step)).collect(),
-        outbox: report.outbox.into_iter().map(outbox_item).collect(),
+        outbox: report
+            .outbox
+            .into_iter()
+            .enumerate()
+            .map(|(place, entry)| outbox_item(entry, format!("{}/{place}", idempotency_key(job, step))))
+            .collect(),
         logs: log_lines(&report.logs, report.logs_dropped),
         kept: None,
     }
@@ -265,17 +276,24 @@ fn state_change(write: trackside_sandbox::StateWrite, step: &str) -> StateChange
     }
 }
 
-fn outbox_item(entry: OutboxEntry) -> OutboxItem {
-    let OutboxEntry::Deliver { artifact, folder, path, present } = entry;
-    let present = match present {
-        IfPresent::Refuse => Present::Refuse,
-        IfPresent::Keep => Present::Keep,
-        IfPresent::Replace => Present::Replace,
-        IfPresent::Number => Present::Number,
+fn outbox_item(entry: OutboxEntry, key: String) -> OutboxItem {
+    // Both are made of strings and numbers: nothing in them can not be written.
+    let body = match entry {
+        OutboxEntry::Deliver { artifact, folder, path, present } => {
+            let present = match present {
+                IfPresent::Refuse => Present::Refuse,
+                IfPresent::Keep => Present::Keep,
+                IfPresent::Replace => Present::Replace,
+                IfPresent::Number => Present::Number,
+            };
+            serde_json::to_string(&Delivery { artifact, folder, path, present })
+        }
+        OutboxEntry::Publish { channel, topic, payload, attributes } => {
+            let payload = STANDARD.encode(payload);
+            serde_json::to_string(&Message { broker: channel, topic, payload, attributes, key })
+        }
     };
-    let delivery = Delivery { artifact, folder, path, present };
-    // A delivery is made of strings and numbers: nothing in it can not be written.
-    OutboxItem { body: serde_json::to_string(&delivery).unwrap_or_default() }
+    OutboxItem { body: body.unwrap_or_default() }
 }
 
 fn metric(metric: &trackside_sandbox::Metric) -> Value {

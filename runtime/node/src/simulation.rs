@@ -23,6 +23,7 @@ use crate::{
         Action, Core, CoreSettings, Fire, FireAnswer, Input, LedgerEntry, OutboxItem, StateChange, StepJob, StepResult,
     },
     deliver::{Delivery, Present},
+    mqtt::Brokers,
     node::{NodeOptions, revive, set_up},
     project::Project,
 };
@@ -143,7 +144,12 @@ impl World {
         let mut core = Core::new(settings, Box::new(open()), Box::new(move || chance.next()));
         let options = NodeOptions { triggers: true, clock: self.clock.clone() };
         let (actions, carry) = set_up(&mut core, &project, &open(), &options).unwrap();
-        let rounds = Rounds::new(committer.artifacts().clone(), project.root.clone());
+        let rounds = Rounds::new(
+            committer.artifacts().clone(),
+            project.root.clone(),
+            Arc::new(Brokers::new(&BTreeMap::new()).0),
+            std::sync::mpsc::channel().0,
+        );
         let mut machine = Machine {
             core,
             committer,

@@ -145,6 +145,10 @@ pub struct CallLimits {
     pub http_timeout: Duration,
     /// Effects for after the commit.
     pub outbox_entries: usize,
+    /// Length of one message that is published.
+    pub message_bytes: usize,
+    /// Bytes of all messages that are published, topics and attributes included.
+    pub messages_bytes: usize,
     /// Resources of the host that live at one time.
     pub handles: usize,
     /// Elements of all tables together.
@@ -180,6 +184,8 @@ impl Default for CallLimits {
             http_header_bytes: 32 * 1024,
             http_timeout: Duration::from_secs(30),
             outbox_entries: 1_000,
+            message_bytes: 256 * 1024,
+            messages_bytes: 4 * 1024 * 1024,
             handles: 4_096,
             table_elements: TABLE_ELEMENTS,
             instances: INSTANCES,
@@ -215,6 +221,8 @@ impl From<&NodeLimits> for CallLimits {
             http_header_bytes: bytes(limits.http_headers),
             http_timeout: limits.http_timeout.to_std(),
             outbox_entries: count(limits.deliveries),
+            message_bytes: Self::default().message_bytes,
+            messages_bytes: Self::default().messages_bytes,
             handles: count(limits.handles),
             table_elements: count(limits.table),
             instances: count(limits.instances),

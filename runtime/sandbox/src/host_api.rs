@@ -73,6 +73,11 @@ pub trait StepHost: Send + Sync + 'static {
         Err(format!("nobody answers {} {}", request.method, request.url))
     }
 
+    /// Whether messages can be published on a channel of this name: whether the node's config has such a broker.
+    fn has_channel(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Whether an address is the node's own API, which no step may call whatever its grants say.
     fn is_own_address(&self, _address: SocketAddr) -> bool {
         false

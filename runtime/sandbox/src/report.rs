@@ -109,6 +109,17 @@ pub enum OutboxEntry {
         /// What to do when the file is there.
         present: IfPresent,
     },
+    /// Publish a message on a granted topic.
+    Publish {
+        /// The broker, as the node's config names it.
+        channel: String,
+        /// The topic: a right one, without wildcards.
+        topic: String,
+        /// The message.
+        payload: Vec<u8>,
+        /// Names and values beside it.
+        attributes: Vec<(String, String)>,
+    },
 }
 
 /// What to do with a file that is there before a delivery.

@@ -40,6 +40,14 @@ pub enum ServerError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Nobody can listen there.
+    #[error("[TS-0704] cannot listen on {listen} for webhooks: {source}; see [http_server] listen in trackside.toml")]
+    Listen {
+        /// The address.
+        listen: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
 /// An answer that is not a success: `{"error": {"code": …, "message": …}}`.
@@ -116,6 +124,31 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "TS-0720", message)
     }
 
+    /// TS-0737: there is no such webhook.
+    pub(crate) fn no_such_hook() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "TS-0737", "there is no such webhook; send POST /hooks/NAME")
+    }
+
+    /// TS-0738: more than can be taken now.
+    pub(crate) fn too_many() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TS-0738", "too much is under way; send it again in a moment")
+    }
+
+    /// TS-0739: somebody has paused the trigger; what sends may try again later.
+    pub(crate) fn paused_hook() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "TS-0739", "this webhook is paused; send it again later")
+    }
+
+    /// TS-0718: more than the webhook takes.
+    pub(crate) fn body_too_large(limit: &str) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TS-0718", format!("the body is larger than max_body, {limit}"))
+    }
+
+    /// The signature is missing or wrong, with a code of its own.
+    pub(crate) fn unsigned(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, message)
+    }
+
     /// TS-0721: no such page.
     pub(crate) fn no_such_path() -> Self {
         let message = "there is nothing here; the API has POST /v1/runs, GET /v1/runs/{id}/events, \
@@ -143,7 +176,7 @@ impl std::error::Error for ApiError {}
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let busy = status == StatusCode::SERVICE_UNAVAILABLE;
+        let busy = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
         let mut response = (status, Json(ErrorDocument { error: self })).into_response();
         if busy {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -4,6 +4,8 @@
 //! stand. [`Client`] is the other end. [`RunFollower`] gives a run's events from the first to the last, history and live,
 //! each exactly once; [`start_run`] is the one way in which a run is started by hand, over the socket or in process.
 //!
+//! Webhooks come by TCP, on the address that `[http_server] listen` names, and only when a workflow has one.
+//!
 //! The socket belongs to the user that runs the node (mode 0600): whoever can connect may do what that user may. This
 //! room decides nothing about runs and writes nothing but its socket; it may use the node and everything below it.
 
@@ -15,6 +17,7 @@ mod control;
 mod decide;
 mod error;
 mod follow;
+mod hooks;
 mod people;
 mod serve;
 mod socket;

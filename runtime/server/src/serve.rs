@@ -1,7 +1,8 @@
 //! The server: accepts connections until it is told to stop.
 
 use std::{
-    fs,
+    fs, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -15,7 +16,8 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{UnixListener, UnixStream},
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
     sync::{Semaphore, watch},
     task::JoinHandle,
 };
@@ -24,6 +26,7 @@ use trackside_node::{Node, Project};
 use crate::{
     api::{Peer, Shared, router},
     error::ServerError,
+    hooks,
     socket::{listen, socket_path},
 };
 
@@ -43,6 +46,7 @@ pub struct Server {
     path: PathBuf,
     closing: watch::Sender<bool>,
     accepting: JoinHandle<()>,
+    hooks: Option<(SocketAddr, JoinHandle<()>)>,
 }
 
 impl Server {
@@ -57,15 +61,22 @@ impl Server {
         let data_dir = project.data_dir();
         let listener = listen(&data_dir)?;
         let (closing, closed) = watch::channel(false);
+        let hooks = listen_for_hooks(node, &project, &closed)?;
         let shared = Shared { handle: node.handle(), project, started: Instant::now(), closing: closed.clone() };
         let accepting = tokio::spawn(accept(listener, router(Arc::new(shared)), closed));
-        Ok(Self { path: socket_path(&data_dir), closing, accepting })
+        Ok(Self { path: socket_path(&data_dir), closing, accepting, hooks })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where it takes webhooks, if it does.
+    #[must_use]
+    pub fn hooks(&self) -> Option<SocketAddr> {
+        self.hooks.as_ref().map(|(address, _)| *address)
     }
 
     /// Takes no new connections, ends event streams, lets requests under way end within two seconds, and removes the
@@ -75,6 +86,9 @@ impl Server {
         self.closing.send_replace(true);
         // The task waits no longer than its grace; it ends in any case.
         let _ = (&mut self.accepting).await;
+        if let Some((_, accepting)) = &mut self.hooks {
+            let _ = accepting.await;
+        }
     }
 
     fn remove(&self) {
@@ -89,16 +103,74 @@ impl Drop for Server {
             self.remove();
             self.accepting.abort();
         }
+        if let Some((_, accepting)) = &self.hooks {
+            accepting.abort();
+        }
     }
 }
 
-async fn accept(listener: UnixListener, router: Router, mut closing: watch::Receiver<bool>) {
+/// Opens the address for webhooks when the config names one and a workflow has one.
+fn listen_for_hooks(
+    node: &Node,
+    project: &Arc<Project>,
+    closed: &watch::Receiver<bool>,
+) -> Result<Option<(SocketAddr, JoinHandle<()>)>, ServerError> {
+    let Some(router) = hooks::router(node.handle(), project.clone()) else { return Ok(None) };
+    let Some(listen) = project.config.http_server.listen.clone() else {
+        tracing::warn!(
+            "a workflow has a webhook, and nothing listens: set listen = \"127.0.0.1:7070\" in [http_server]"
+        );
+        return Ok(None);
+    };
+    let open = || {
+        let listener = std::net::TcpListener::bind(&listen)?;
+        let address = listener.local_addr()?;
+        // Before anybody can be answered there: no step may start runs by it.
+        node.handle().workshop().own.add(address);
+        listener.set_nonblocking(true)?;
+        Ok((address, TcpListener::from_std(listener)?))
+    };
+    let (address, listener) = open().map_err(|source: io::Error| ServerError::Listen { listen, source })?;
+    tracing::info!(%address, "listening for webhooks");
+    Ok(Some((address, tokio::spawn(accept(listener, router, closed.clone())))))
+}
+
+/// Something that connections come from.
+trait Listener: Send + 'static {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection, and who is at its other end.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
+}
+
+impl Listener for UnixListener {
+    type Stream = tokio::net::UnixStream;
+
+    async fn next(&self) -> io::Result<(Self::Stream, Peer)> {
+        let (stream, _) = self.accept().await?;
+        let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+        Ok((stream, Peer { uid }))
+    }
+}
+
+impl Listener for TcpListener {
+    type Stream = tokio::net::TcpStream;
+
+    async fn next(&self) -> io::Result<(Self::Stream, Peer)> {
+        let (stream, _) = self.accept().await?;
+        stream.set_nodelay(true)?;
+        // Who is behind an address, the kernel does not say.
+        Ok((stream, Peer { uid: None }))
+    }
+}
+
+async fn accept<L: Listener>(listener: L, router: Router, mut closing: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
         let next = async {
             let place = places.clone().acquire_owned().await.ok()?;
-            Some((listener.accept().await, place))
+            Some((listener.next().await, place))
         };
         let accepted = tokio::select! {
             accepted = next => accepted,
@@ -106,8 +178,8 @@ async fn accept(listener: UnixListener, router: Router, mut closing: watch::Rece
         };
         let Some((accepted, place)) = accepted else { break };
         match accepted {
-            Ok((stream, _)) => {
-                let connection = connection(&graceful, stream, &router);
+            Ok((stream, peer)) => {
+                let connection = connection(&graceful, stream, peer, &router);
                 tokio::spawn(async move {
                     // A client that breaks off is its own affair.
                     if let Err(error) = connection.await {
@@ -128,13 +200,13 @@ async fn accept(listener: UnixListener, router: Router, mut closing: watch::Rece
     }
 }
 
-fn connection(
+fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     graceful: &GracefulShutdown,
-    stream: UnixStream,
+    stream: S,
+    peer: Peer,
     router: &Router,
-) -> impl Future<Output = hyper::Result<()>> + use<> {
-    let uid = stream.peer_cred().ok().map(|peer| peer.uid());
-    let service = TowerToHyperService::new(router.clone().layer(Extension(Peer { uid })));
+) -> impl Future<Output = hyper::Result<()>> + use<S> {
+    let service = TowerToHyperService::new(router.clone().layer(Extension(peer)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)

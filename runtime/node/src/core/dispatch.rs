@@ -7,12 +7,13 @@ use std::{
 
 use serde_json::Value;
 use trackside_engine::{Admission, Command, Effect, Event, Outcome, Phase, RunId, RunState, StepError};
-use trackside_spec::{Action as StepAction, Plan, StepIndex};
+use trackside_spec::{Action as StepAction, Plan, StepIndex, Trigger, TriggerKind};
 use trackside_store::{CommitReport, Ended, NewRun, ResultRow, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronTable, TimeGate};
 
 use super::{
     checked,
+    follow::artifacts_in,
     turns::Turns,
     types::{
         Action, Carried, CarriedResult, History, Input, KeptResult, Passed, Revived, RunUpdate, StateChange, StepJob,
@@ -73,6 +74,10 @@ pub struct Core {
     /// Runs accepted since the last [`Write::LiveFrom`].
     since_watermark: u32,
     after_commit: VecDeque<(TxnNumber, After)>,
+    /// Triggers that wait for other runs, with their workflows.
+    pub(super) followers: Vec<(String, Trigger)>,
+    /// A transaction that is being put together: what is submitted meanwhile becomes part of it.
+    open: Option<Txn>,
     /// Set while the disk refuses commits.
     pub(super) trouble: Option<String>,
     pub(super) actions: Vec<Action>,
@@ -137,6 +142,8 @@ impl Core {
             children: HashMap::new(),
             since_watermark: 0,
             after_commit: VecDeque::new(),
+            followers: Vec::new(),
+            open: None,
             trouble: None,
             actions: Vec::new(),
         }
@@ -342,12 +349,25 @@ impl Core {
             }
         }
         let staged_effects = writes.iter().any(|write| matches!(write, Write::Outbox { .. }));
+        let waited_for = self.followers.iter().any(|(_, trigger)| matches!(trigger.kind, TriggerKind::Dataset(_)));
+        let made = match &outcome {
+            Outcome::Succeeded(output) if waited_for && !artifacts.is_empty() => artifacts_in(output, &artifacts),
+            _ => Vec::new(),
+        };
         let chance = (self.chance)();
         if kept {
             kept_artifacts.extend(artifacts);
         }
         let command = Command::Finished { step, item, attempt, outcome, chance, report };
-        self.command(run, command, now_ms, Extras { writes, artifacts: kept_artifacts });
+        let extras = Extras { writes, artifacts: kept_artifacts };
+        if made.is_empty() {
+            self.command(run, command, now_ms, extras);
+        } else {
+            self.as_one(|core| {
+                core.command(run, command, now_ms, extras);
+                core.follow_datasets(run, (step, item), &made, now_ms);
+            });
+        }
         self.forget_passed(run, step, item);
         if staged_effects {
             self.after(self.submitted, After::Carry);
@@ -393,8 +413,6 @@ impl Core {
     }
 
     fn record(&mut self, run: RunId, now_ms: i64, events: Vec<Event>, extras: Extras) {
-        let Some(live) = self.runs.get_mut(&run) else { return };
-        live.uncommitted += 1;
         let ended = events.iter().find_map(|event| match event {
             Event::Ended { end, error, .. } => Some(Ended {
                 end: *end,
@@ -402,6 +420,11 @@ impl Core {
             }),
             _ => None,
         });
+        if ended.is_some() && self.open.is_none() && !self.followers.is_empty() {
+            return self.as_one(|core| core.record(run, now_ms, events, extras));
+        }
+        let Some(live) = self.runs.get_mut(&run) else { return };
+        live.uncommitted += 1;
         let ended_now = ended.is_some();
         let mut writes = extras.writes;
         // The run's own row, when it is among the writes, must come before its first journal entry.
@@ -411,9 +434,11 @@ impl Core {
         }
         let entry = live.entries;
         let number = self.submit(Txn { writes, artifacts: extras.artifacts });
-        let update = RunUpdate { run, at_ms: now_ms, events: Arc::new(events), entry, settled: false };
+        let events = Arc::new(events);
+        let update = RunUpdate { run, at_ms: now_ms, events: events.clone(), entry, settled: false };
         self.after(number, After::Publish(update));
         if ended_now {
+            self.follow_end(run, &events, now_ms);
             self.scheduled_run_ended(run, now_ms);
         }
     }
@@ -518,7 +543,25 @@ impl Core {
         self.submitted
     }
 
+    /// Does several things in one transaction: what `work` submits is committed together or not at all.
+    fn as_one(&mut self, work: impl FnOnce(&mut Self)) {
+        if self.open.is_some() {
+            return work(self);
+        }
+        // Its number is taken now: whatever waits for the newest transaction waits for this one.
+        self.submitted += 1;
+        self.open = Some(Txn { writes: Vec::new(), artifacts: Vec::new() });
+        work(self);
+        // Also when nothing was submitted: the store counts transactions as the core does.
+        self.actions.extend(self.open.take().map(Action::Submit));
+    }
+
     pub(super) fn submit(&mut self, txn: Txn) -> TxnNumber {
+        if let Some(open) = &mut self.open {
+            open.writes.extend(txn.writes);
+            open.artifacts.extend(txn.artifacts);
+            return self.submitted;
+        }
         self.submitted += 1;
         self.actions.push(Action::Submit(txn));
         self.submitted

@@ -7,6 +7,7 @@
 mod accept;
 mod checked;
 mod dispatch;
+mod follow;
 mod pausing;
 mod schedules;
 mod together;

@@ -85,6 +85,10 @@ impl StepHost for Host {
     fn now_ms(&self) -> u64 {
         0
     }
+
+    fn has_channel(&self, name: &str) -> bool {
+        name == "plant"
+    }
 }
 
 /// A call that is granted state and the model `m`, over committed keys at version 5.
@@ -245,4 +249,28 @@ fn what_this_version_does_not_have_is_denied_with_the_reason() {
     assert!(matches!(emit, Err(OutboxError::Denied(text)) if text.contains("has no events")));
     assert!(HostSecret::open(&mut data, "key".into()).unwrap().is_err());
     assert_eq!(data.recorder.lock().take_denials().len(), 3);
+}
+
+#[test]
+fn messages_are_staged_for_granted_topics_of_known_brokers_within_the_limits() {
+    let mut data = data(&[]);
+    data.call.limits.message_bytes = 4;
+    data.call.limits.messages_bytes = 20;
+    let mut call = data.call.clone();
+    call.allow.publish = vec!["site/#".into()];
+    let host = Arc::new(Host::default());
+    let Purpose::Run(descriptor) = &data.purpose else { panic!("a run") };
+    let net = crate::net::Net::new(None, None);
+    let mut data = CallData::new(Purpose::Run(descriptor.clone()), call, host, Instant::now(), net);
+    let mut publish = |channel: &str, topic: &str, payload: &[u8]| {
+        data.publish(channel.into(), topic.into(), payload.to_vec(), vec![("a".into(), "b".into())]).unwrap()
+    };
+    assert!(matches!(publish("plant", "site/+", b""), Err(OutboxError::BadRequest(_))));
+    assert!(matches!(publish("plant", "$SYS/x", b""), Err(OutboxError::BadRequest(_))));
+    assert!(matches!(publish("plant", "other", b""), Err(OutboxError::Denied(_))));
+    assert!(matches!(publish("other", "site/1", b""), Err(OutboxError::Denied(text)) if text.contains("no broker")));
+    assert!(matches!(publish("plant", "site/1", b"12345"), Err(OutboxError::QuotaExceeded(_))));
+    assert!(publish("plant", "site/1", b"1234").is_ok());
+    assert!(matches!(publish("plant", "site/1", b"1234"), Err(OutboxError::QuotaExceeded(_))));
+    assert_eq!(data.outbox.len(), 1);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HttpConfig, MqttConfig, PluginsConfig, Policy, RegistryConfig, SecretConfig};
+use super::{HttpConfig, HttpServerConfig, MqttConfig, PluginsConfig, Policy, RegistryConfig, SecretConfig};
 use crate::limits::NodeLimits;
 
 /// The settings of one box. An empty file is a complete one.
@@ -19,6 +19,8 @@ pub struct NodeConfig {
     pub limits: NodeLimits,
     /// How steps call out.
     pub http: HttpConfig,
+    /// What the node listens on besides its socket.
+    pub http_server: HttpServerConfig,
     /// Secrets by the name that workflows use.
     pub secrets: BTreeMap<String, SecretConfig>,
     /// Brokers by the name that MQTT triggers use.

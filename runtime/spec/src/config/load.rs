@@ -97,6 +97,10 @@ impl Checks<'_, '_> {
         if let Some(reason) = config.http.ca_file.as_deref().and_then(words::path_problem) {
             self.at("TS-0103", &["http", "ca_file"], format!("this is no file: {reason}"), None);
         }
+        if config.http_server.listen.as_ref().is_some_and(|listen| listen.parse::<std::net::SocketAddr>().is_err()) {
+            let help = Some("listen = \"127.0.0.1:7070\"".to_owned());
+            self.at("TS-0103", &["http_server", "listen"], "this is no address with a port", help);
+        }
         if config.secrets.len() > MAX_SECRETS {
             let message = format!("{} secrets; the limit is {MAX_SECRETS}", config.secrets.len());
             self.at("TS-0108", &["secrets"], message, None);

@@ -13,6 +13,6 @@ mod policy;
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, ModelConfig, NodeConfig, NodeSection};
 pub use load::load_node_config;
 pub use mqtt::{MqttConfig, MqttVersion};
-pub use outside::{HttpConfig, SecretConfig};
+pub use outside::{HttpConfig, HttpServerConfig, SecretConfig};
 pub use plugins::{PluginsConfig, RegistryConfig};
 pub use policy::Policy;

@@ -13,6 +13,17 @@ pub struct HttpConfig {
     pub ca_file: Option<String>,
 }
 
+/// What the node listens on besides its socket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "an [http_server] table")]
+#[schemars(rename = "HttpServer")]
+pub struct HttpServerConfig {
+    /// The address and port for webhooks, such as `127.0.0.1:7070`. Nothing listens without this key, nor while no workflow
+    /// has a webhook. Port 0 lets the system choose one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+}
+
 /// A secret that workflows can use by name. It has exactly one of `file`, `env` and `credential`, and is read when a
 /// step opens it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]

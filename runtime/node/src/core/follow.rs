@@ -1,0 +1,213 @@
+//! Runs that other runs start: on their end, and on what they make.
+//!
+//! The run that follows is in the transaction of what it follows: there is never one without the other.
+
+use serde_json::{Value, json};
+use trackside_engine::{Command, Event, RunEnd, RunId};
+use trackside_spec::{ArtifactRef, Digest, Plan, RunEnding, StepIndex, Trigger, TriggerKind};
+use trackside_store::{DecisionRow, Write};
+
+use super::{
+    accept::new_run,
+    dispatch::{Core, Extras},
+};
+use crate::time::rfc3339;
+
+/// Runs that follow each other without anything from outside in between. Datasets can go round in a circle that nobody
+/// sees in the files.
+const LONGEST_CHAIN: u64 = 16;
+
+/// What a trigger waits for.
+struct Cause {
+    run: RunId,
+    /// What makes it itself: at most one run of each trigger.
+    identity: String,
+    /// What the decision is about, should it start nothing.
+    subject: String,
+    /// Under `trigger.run` or `trigger.dataset`.
+    about: Value,
+    artifact: Option<Digest>,
+}
+
+impl Core {
+    /// Adds triggers that wait for other runs. Those of other kinds are left out.
+    pub fn add_follower(&mut self, workflow: &str, trigger: &Trigger) {
+        if matches!(trigger.kind, TriggerKind::Workflow(_) | TriggerKind::Dataset(_)) {
+            self.followers.push((workflow.to_owned(), trigger.clone()));
+        }
+    }
+
+    /// A run has ended: starts those that wait for that.
+    pub(super) fn follow_end(&mut self, run: RunId, events: &[Event], now_ms: i64) {
+        let Some((end, error)) = events.iter().find_map(|event| match event {
+            Event::Ended { end, error, .. } => Some((*end, error.as_ref())),
+            _ => None,
+        }) else {
+            return;
+        };
+        let Some(live) = self.runs.get(&run) else { return };
+        let name = live.state.plan().name.clone();
+        let ending = match end {
+            RunEnd::Succeeded => RunEnding::Succeeded,
+            RunEnd::Failed => RunEnding::Failed,
+            RunEnd::Cancelled => RunEnding::Cancelled,
+        };
+        let waits = |trigger: &Trigger| matches!(&trigger.kind, TriggerKind::Workflow(other) if other.name == name && other.on.contains(&ending));
+        let about = json!({
+            "id": run.to_string(),
+            "workflow": name,
+            "state": end.name(),
+            "error": error.map(|error| error.message.clone()),
+        });
+        for (workflow, trigger) in self.waiting_for(waits) {
+            let identity = format!("run:{run}");
+            let cause = Cause { run, subject: identity.clone(), identity, about: about.clone(), artifact: None };
+            self.follow(&workflow, &trigger, cause, now_ms);
+        }
+    }
+
+    /// A step has made artifacts: starts those that wait for one of that name.
+    pub(super) fn follow_datasets(
+        &mut self,
+        run: RunId,
+        (step, item): (StepIndex, Option<u32>),
+        made: &[ArtifactRef],
+        now_ms: i64,
+    ) {
+        let Some(live) = self.runs.get(&run) else { return };
+        let own = live.state.plan().name.clone();
+        for artifact in made {
+            let waits = |trigger: &Trigger| matches!(&trigger.kind, TriggerKind::Dataset(dataset) if dataset.name == artifact.name);
+            for (workflow, trigger) in self.waiting_for(waits) {
+                // A workflow that keeps a dataset up to date does not run for its own work.
+                if workflow == own {
+                    continue;
+                }
+                let item = item.map_or_else(String::new, |item| format!("/{item}"));
+                let identity = format!("made:{run}/{}{item}:{}", step.0, artifact.digest);
+                let about = json!({ "name": artifact.name, "run": run.to_string(), "artifact": artifact.to_json() });
+                let cause =
+                    Cause { run, identity, subject: artifact.name.clone(), about, artifact: Some(artifact.digest) };
+                self.follow(&workflow, &trigger, cause, now_ms);
+            }
+        }
+    }
+
+    fn waiting_for(&self, waits: impl Fn(&Trigger) -> bool) -> Vec<(String, Trigger)> {
+        self.followers.iter().filter(|(_, trigger)| waits(trigger)).cloned().collect()
+    }
+
+    fn follow(&mut self, workflow: &str, trigger: &Trigger, cause: Cause, now_ms: i64) {
+        let Some(plan) = self.workflows.get(workflow).cloned() else { return };
+        match self.start_follower(&plan, trigger, &cause, now_ms) {
+            Ok(()) => {}
+            Err((decision, reason)) => {
+                tracing::warn!(trigger = trigger.id, run = %cause.run, "{decision}: {reason}");
+                let row = DecisionRow {
+                    trigger: trigger.id.clone(),
+                    subject: cause.subject,
+                    at_ms: now_ms,
+                    decision: decision.to_owned(),
+                    detail: reason,
+                };
+                self.submit(trackside_store::Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() });
+            }
+        }
+    }
+
+    fn start_follower(
+        &mut self,
+        plan: &std::sync::Arc<Plan>,
+        trigger: &Trigger,
+        cause: &Cause,
+        now_ms: i64,
+    ) -> Result<(), (&'static str, String)> {
+        let before = self.runs.get(&cause.run).and_then(|live| live.state.trigger()["chain"].as_u64()).unwrap_or(0);
+        if before >= LONGEST_CHAIN {
+            let reason =
+                format!("{LONGEST_CHAIN} runs have started each other already: the datasets go round in a circle");
+            return Err(("blocked", reason));
+        }
+        let key = match &trigger.kind {
+            TriggerKind::Dataset(_) => "dataset",
+            _ => "run",
+        };
+        let mut document = json!({
+            "kind": trigger.kind.name(),
+            "id": trigger.id,
+            "logical_time": rfc3339(now_ms),
+            "logical_time_ms": now_ms,
+            "chain": before + 1,
+        });
+        document[key] = cause.about.clone();
+        let params = plan.bind_params(&serde_json::Map::new()).map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            ("blocked", lines.join("; "))
+        })?;
+        match self.history.ledger(&trigger.id, &cause.identity) {
+            Ok(None) => {}
+            Ok(Some(_)) => return Err(("deduped", "it has had its run".to_owned())),
+            Err(error) => tracing::error!(%error, "the ledger can not be read; the run starts all the same"),
+        }
+        if let Some(reason) = self.pause_of(&trigger.id) {
+            return Err(("paused", reason));
+        }
+        let params = Value::Object(params);
+        if let Some(reason) = self.conflict(plan, &params, &document) {
+            return Err(("skipped", reason));
+        }
+        let run = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
+        self.last_run = Some(run);
+        let row = Write::Ledger {
+            trigger: trigger.id.clone(),
+            identity: cause.identity.clone(),
+            run: Some(run),
+            path: cause.subject.clone(),
+            stat: String::new(),
+            at_ms: now_ms,
+        };
+        let start = Command::Start { params, trigger: document, logical_time_ms: now_ms, parent: None };
+        let new = new_run(run, plan, trigger.kind.name().to_owned(), now_ms);
+        self.begin(new, start, Extras { writes: vec![row], artifacts: cause.artifact.into_iter().collect() });
+        Ok(())
+    }
+}
+
+/// The references in a document to artifacts among `made`, each once.
+pub(super) fn artifacts_in(document: &Value, made: &[Digest]) -> Vec<ArtifactRef> {
+    let (mut found, mut left) = (Vec::<ArtifactRef>::new(), vec![document]);
+    while let Some(value) = left.pop() {
+        match ArtifactRef::from_json(value) {
+            Some(artifact) => {
+                let is_new = !found.iter().any(|one| one.digest == artifact.digest && one.name == artifact.name);
+                if is_new && made.contains(&artifact.digest) {
+                    found.push(artifact);
+                }
+            }
+            None => match value {
+                Value::Array(items) => left.extend(items),
+                Value::Object(members) => left.extend(members.values()),
+                _ => {}
+            },
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_step_made_is_found_and_each_name_once() {
+        let artifact = |text: &str, name: &str| ArtifactRef {
+            digest: Digest::of(text.as_bytes()),
+            name: name.to_owned(),
+            media_type: "text/csv".to_owned(),
+            size: 1,
+        };
+        let (made, given) = (artifact("a", "readings"), artifact("b", "readings"));
+        let document = json!({ "table": made.to_json(), "all": [[made.to_json()], given.to_json()], "n": 1 });
+        assert_eq!(artifacts_in(&document, &[made.digest]), [made]);
+    }
+}

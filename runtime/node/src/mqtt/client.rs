@@ -1,0 +1,265 @@
+//! One broker: keeps the connection, acknowledges in order, matches publications with their acknowledgements.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use trackside_spec::config::MqttConfig;
+
+use super::{
+    inbound::{self, Intake, UnderWay},
+    link::{self, Received, Sender, Signal},
+    options,
+    outlet::{Order, Publication, Sent},
+    topics::{Listener, concerned, subscriptions},
+};
+
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// One broker's client.
+pub(super) struct Client {
+    pub(super) name: String,
+    pub(super) config: MqttConfig,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) connected: Arc<AtomicBool>,
+    pub(super) orders: UnboundedReceiver<Order>,
+    pub(super) intake: Intake,
+    pub(super) wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// Why a connection ended.
+enum End {
+    /// The node is going down.
+    Closed,
+    /// Anything else; whether the broker had let us in.
+    Broken { reason: String, was_in: bool },
+}
+
+/// A message that is not acknowledged yet.
+struct Held {
+    serial: u64,
+    packet: u16,
+    /// Triggers that have not dealt with it.
+    open: usize,
+}
+
+/// What one connection has under way.
+struct Traffic {
+    sender: Sender,
+    /// In the order in which they came, which is the order of their acknowledgements.
+    held: VecDeque<Held>,
+    serial: u64,
+    /// Handed over, not on the wire yet.
+    queued: VecDeque<Publication>,
+    /// On the wire, by packet.
+    sent: HashMap<u16, Publication>,
+    session: i64,
+    under_way: UnderWay,
+    tell: UnboundedSender<(u64, Result<(), String>)>,
+}
+
+impl Client {
+    /// Stays connected until the node goes down.
+    pub(super) async fn work(mut self) {
+        if self.listeners.is_empty() && !self.first_order().await {
+            return;
+        }
+        let under_way = UnderWay::default();
+        let mut wait = FIRST_WAIT;
+        loop {
+            let end = self.connection(&under_way).await;
+            match end {
+                End::Closed => return,
+                End::Broken { reason, was_in } => {
+                    wait = if was_in { FIRST_WAIT } else { wait };
+                    tracing::warn!(broker = self.name, reason, retry_in = ?wait, "[TS-0450] no connection to the broker");
+                }
+            }
+            // Spread over boxes that lost the broker at the same time.
+            let chance = getrandom::u32().unwrap_or(u32::MAX);
+            let pause = wait / 2 + wait.mul_f64(f64::from(chance) / f64::from(u32::MAX) / 2.0);
+            wait = (wait * 2).min(LONGEST_WAIT);
+            if !self.pause(pause).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits until somebody publishes; false when nobody will.
+    async fn first_order(&mut self) -> bool {
+        match self.orders.recv().await {
+            None => false,
+            Some(order) => {
+                lost(order);
+                true
+            }
+        }
+    }
+
+    /// Waits; false when the node is going down.
+    async fn pause(&mut self, pause: Duration) -> bool {
+        let end = tokio::time::Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => return true,
+                order = self.orders.recv() => match order {
+                    None => return false,
+                    Some(order) => lost(order),
+                },
+            }
+        }
+    }
+
+    async fn connection(&mut self, under_way: &UnderWay) -> End {
+        let broken = |reason: String| End::Broken { reason, was_in: false };
+        let (intake, config) = (self.intake.clone(), self.config.clone());
+        let clean = !intake.listens;
+        let read = inbound::blocking(move || options::read(&intake.config, &intake.project, &config, clean)).await;
+        let options = match read {
+            Ok(Ok(options)) => options,
+            Ok(Err(reason)) | Err(reason) => return broken(reason),
+        };
+        let (sender, mut signals) = link::open(self.config.version, options);
+        let (tell, mut dealt_with) = mpsc::unbounded_channel();
+        let mut traffic = Traffic {
+            sender,
+            held: VecDeque::new(),
+            serial: 0,
+            queued: VecDeque::new(),
+            sent: HashMap::new(),
+            session: 0,
+            under_way: under_way.clone(),
+            tell,
+        };
+        let mut was_in = false;
+        let end = loop {
+            let step = tokio::select! {
+                signal = signals.recv() => match signal {
+                    None => Err("the connection ended".to_owned()),
+                    Some(Signal::Broken(reason)) => Err(reason),
+                    Some(Signal::Connected(kept)) => {
+                        was_in = true;
+                        self.let_in(&mut traffic, kept).await
+                    }
+                    Some(signal) => self.signal(&mut traffic, signal),
+                },
+                Some((serial, ended)) = dealt_with.recv() => ended.and_then(|()| traffic.dealt_with(serial)),
+                order = self.orders.recv() => match order {
+                    None => break End::Closed,
+                    Some(Order::Publish(publication)) if was_in => traffic.publish(publication),
+                    Some(order) => {
+                        lost(order);
+                        Ok(())
+                    }
+                },
+            };
+            if let Err(reason) = step {
+                break End::Broken { reason, was_in };
+            }
+        };
+        // Before anybody hears of it: what is lost must not be handed over again at once.
+        self.connected.store(false, Ordering::Release);
+        for publication in traffic.queued.into_iter().chain(traffic.sent.into_values()) {
+            (publication.done)(Sent::Lost);
+        }
+        end
+    }
+
+    async fn let_in(&self, traffic: &mut Traffic, kept: bool) -> Result<(), String> {
+        if !self.listeners.is_empty() {
+            traffic.session = self.intake.session(&self.name, kept).await?;
+            // Also when the broker has kept the session: the workflows may have changed since.
+            traffic.sender.subscribe(&subscriptions(&self.listeners))?;
+        }
+        tracing::info!(broker = self.name, "connected to the broker");
+        self.connected.store(true, Ordering::Release);
+        (self.wake)();
+        Ok(())
+    }
+
+    fn signal(&self, traffic: &mut Traffic, signal: Signal) -> Result<(), String> {
+        match signal {
+            Signal::Message(message) => self.message(traffic, message),
+            Signal::Out(packet) => {
+                if let Some(publication) = traffic.queued.pop_front() {
+                    traffic.sent.insert(packet, publication);
+                }
+                Ok(())
+            }
+            Signal::Answered(packet, sent) => {
+                if let Some(publication) = traffic.sent.remove(&packet) {
+                    (publication.done)(sent);
+                }
+                Ok(())
+            }
+            Signal::NoSubscription(reason) => {
+                tracing::error!(broker = self.name, reason, "[TS-0451] the broker refuses a subscription");
+                Ok(())
+            }
+            Signal::Connected(_) | Signal::Broken(_) => Ok(()),
+        }
+    }
+
+    fn message(&self, traffic: &mut Traffic, message: Received) -> Result<(), String> {
+        let message = Arc::new(message);
+        let serial = traffic.serial;
+        traffic.serial += 1;
+        let mut open = 0;
+        for listener in concerned(&self.listeners, &message.topic) {
+            open += 1;
+            let (intake, under_way) = (self.intake.clone(), traffic.under_way.clone());
+            let (listener, message) = (listener.clone(), message.clone());
+            let (tell, session) = (traffic.tell.clone(), traffic.session);
+            tokio::spawn(async move {
+                let ended = inbound::take(intake, under_way, listener, message, session).await;
+                // After a lost connection nobody asks: the broker sends the message again.
+                let _ = tell.send((serial, ended));
+            });
+        }
+        if message.packet != 0 {
+            traffic.held.push_back(Held { serial, packet: message.packet, open });
+        }
+        traffic.acknowledge()
+    }
+}
+
+impl Traffic {
+    fn dealt_with(&mut self, serial: u64) -> Result<(), String> {
+        if let Some(held) = self.held.iter_mut().find(|held| held.serial == serial) {
+            held.open = held.open.saturating_sub(1);
+        }
+        self.acknowledge()
+    }
+
+    /// Acknowledges what is dealt with, up to the first message that is not.
+    fn acknowledge(&mut self) -> Result<(), String> {
+        while let Some(held) = self.held.front().filter(|held| held.open == 0) {
+            self.sender.acknowledge(held.packet)?;
+            self.held.pop_front();
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, publication: Publication) -> Result<(), String> {
+        let Publication { topic, payload, attributes, .. } = &publication;
+        let given = self.sender.publish(topic, payload.clone(), attributes.clone());
+        match given {
+            Ok(()) => self.queued.push_back(publication),
+            Err(reason) => (publication.done)(Sent::Later(reason)),
+        }
+        Ok(())
+    }
+}
+
+fn lost(order: Order) {
+    if let Order::Publish(publication) = order {
+        (publication.done)(Sent::Lost);
+    }
+}

@@ -1,0 +1,241 @@
+//! From a message to a run.
+//!
+//! A broker sends a message again when the connection was lost before it had our acknowledgement, under the same packet
+//! number and marked as a repeat. The ledger has a row for each packet number of a session; a repeat whose bytes are those
+//! of the newest row for its number has had its run.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, mpsc::Sender},
+    time::Duration,
+};
+
+use serde_json::{Map, Value, json};
+use trackside_spec::{ArtifactRef, Digest, MqttPayload, NodeConfig};
+use trackside_store::{Artifacts, Clock, DecisionRow, Txn, Write};
+
+use super::{link::Received, topics::Listener};
+use crate::{
+    core::{Fire, FireAnswer, Input, LedgerEntry},
+    dispatcher,
+    readers::Readers,
+    time::rfc3339,
+};
+
+/// How long a message waits when the node has no room for its run.
+const BUSY: Duration = Duration::from_secs(1);
+/// Characters of a refused message that its decision shows.
+const SHOWN: usize = 200;
+
+/// What is needed of the node.
+#[derive(Clone)]
+pub(crate) struct Intake {
+    pub(crate) inbox: Sender<dispatcher::Message>,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) artifacts: Arc<Artifacts>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: Arc<NodeConfig>,
+    pub(crate) project: PathBuf,
+    /// Whether messages start runs; otherwise nothing is kept at the brokers.
+    pub(crate) listens: bool,
+}
+
+/// Messages whose runs are not on disk yet: the ledger's path to digest and identity.
+pub(super) type UnderWay = Arc<Mutex<HashMap<(String, String), (Digest, String)>>>;
+
+/// Does what a message asks of one trigger. Ends when that is on disk, or when it is clear that it starts nothing; not
+/// before, however long the node has no room.
+///
+/// # Errors
+/// When the node is going down, or nothing can be written: the message must not be acknowledged.
+pub(super) async fn take(
+    intake: Intake,
+    under_way: UnderWay,
+    listener: Listener,
+    message: Arc<Received>,
+    session: i64,
+) -> Result<(), String> {
+    let (settings, id) = (&listener.settings, &listener.trigger_id);
+    let size = message.payload.len() as u64;
+    if size > settings.max_payload.as_bytes() {
+        let reason = format!("it has {size} bytes; max_payload is {}", settings.max_payload);
+        return intake.decide(id, &message, "blocked", reason).await;
+    }
+    let digest = Digest::of(&[message.topic.as_bytes(), b"\0", &message.payload].concat());
+    let now = intake.clock.now_ms();
+    let mut trigger = json!({
+        "kind": "mqtt",
+        "id": id,
+        "logical_time": rfc3339(now),
+        "logical_time_ms": now,
+        "topic": message.topic,
+    });
+    let (mut params, mut artifacts) = (Map::new(), Vec::new());
+    match settings.payload {
+        MqttPayload::Json => match read(&listener, &message) {
+            Ok((payload, bound)) => {
+                trigger["payload"] = payload;
+                params = bound;
+            }
+            Err(reason) => return intake.decide(id, &message, "blocked", reason).await,
+        },
+        MqttPayload::Artifact => {
+            let body = intake.keep(message.clone()).await?;
+            artifacts.push(body.digest);
+            trigger["body"] = body.to_json();
+        }
+    }
+    let entry = entry(&intake, &under_way, id, &message, session, digest).await?;
+    let slot = entry.as_ref().map(|entry| (entry.trigger.clone(), entry.path.clone()));
+    let fire = || Fire {
+        workflow: listener.plan.name.clone(),
+        kind: "mqtt".to_owned(),
+        trigger: trigger.clone(),
+        params: params.clone(),
+        logical_time_ms: now,
+        ledger: entry.clone().into_iter().collect(),
+        artifacts: artifacts.clone(),
+    };
+    let ended = loop {
+        match intake.fire(fire()).await? {
+            FireAnswer::Accepted(_) => break Ok(()),
+            FireAnswer::Duplicate(_) => {
+                break intake.decide(id, &message, "deduped", "the broker has sent it before".to_owned()).await;
+            }
+            FireAnswer::Refused(reason) => break intake.decide(id, &message, "blocked", reason).await,
+            FireAnswer::Skipped(reason) => break intake.decide(id, &message, "skipped", reason).await,
+            FireAnswer::Paused => {
+                break intake.decide(id, &message, "paused", "the trigger is paused".to_owned()).await;
+            }
+            FireAnswer::Busy => tokio::time::sleep(BUSY).await,
+        }
+    };
+    if let Some(slot) = slot {
+        under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&slot);
+    }
+    ended
+}
+
+/// The message's document and the parameters that it brings.
+fn read(listener: &Listener, message: &Received) -> Result<(Value, Map<String, Value>), String> {
+    let payload: Value =
+        serde_json::from_slice(&message.payload).map_err(|error| format!("it is no JSON document: {error}"))?;
+    let params = listener.plan.bind_payload(&payload).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        lines.join("; ")
+    })?;
+    Ok((payload, params))
+}
+
+/// The ledger row that the message's run brings with it. Messages that are never sent again have none.
+async fn entry(
+    intake: &Intake,
+    under_way: &UnderWay,
+    trigger: &str,
+    message: &Received,
+    session: i64,
+    digest: Digest,
+) -> Result<Option<LedgerEntry>, String> {
+    let row = |identity: String, path: String| {
+        Some(LedgerEntry { trigger: trigger.to_owned(), identity, path, stat: String::new() })
+    };
+    if message.retained {
+        // The broker sends it with every new subscription, under another number each time.
+        return Ok(row(format!("retained:{digest}"), message.topic.clone()));
+    }
+    if message.packet == 0 {
+        return Ok(None);
+    }
+    let path = format!("packet {} of session {session}", message.packet);
+    let slot = (trigger.to_owned(), path.clone());
+    if message.again {
+        let pending = under_way.lock().unwrap_or_else(PoisonError::into_inner).get(&slot).cloned();
+        if let Some((_, identity)) = pending.filter(|(known, _)| *known == digest) {
+            return Ok(row(identity, path));
+        }
+        let (readers, trigger, asked) = (intake.readers.clone(), trigger.to_owned(), path.clone());
+        let rows = blocking(move || readers.with(|reader| reader.ledger_by_path(&trigger, &asked))).await?;
+        let rows = rows.map_err(|error| error.to_string())?;
+        if let Some(known) = rows.first().filter(|row| row.identity.starts_with(&format!("{digest}:"))) {
+            return Ok(row(known.identity.clone(), path));
+        }
+    }
+    let identity = format!("{digest}:{}", intake.clock.now_us());
+    under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, (digest, identity.clone()));
+    Ok(row(identity, path))
+}
+
+impl Intake {
+    /// Asks for a run and waits for the answer.
+    async fn fire(&self, fire: Fire) -> Result<FireAnswer, String> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        // Nobody waits any more only when the connection was given up.
+        let reply = Box::new(move |answer| drop(reply.send(answer)));
+        self.send(Input::Fire(Box::new(fire), reply))?;
+        answer.await.map_err(|_| going_down())
+    }
+
+    /// Records that a message started nothing.
+    async fn decide(&self, trigger: &str, message: &Received, decision: &str, reason: String) -> Result<(), String> {
+        let shown: String = String::from_utf8_lossy(&message.payload).chars().take(SHOWN).collect();
+        let detail = format!("{reason}; the message: {}", shown.escape_debug());
+        tracing::warn!(trigger, topic = message.topic, "{decision}: {detail}");
+        let row = DecisionRow {
+            trigger: trigger.to_owned(),
+            subject: message.topic.clone(),
+            at_ms: self.clock.now_ms(),
+            decision: decision.to_owned(),
+            detail,
+        };
+        self.write(vec![Write::Decision(row)]).await
+    }
+
+    /// The session that packet numbers belong to now: a new one when the broker has not kept ours.
+    pub(super) async fn session(&self, broker: &str, kept: bool) -> Result<i64, String> {
+        let key = format!("mqtt:{broker}");
+        let (readers, asked) = (self.readers.clone(), key.clone());
+        let known = blocking(move || readers.with(|reader| reader.position(&asked))).await?;
+        match known.map_err(|error| error.to_string())? {
+            Some(session) if kept => Ok(session),
+            // Never one that there was before, whatever the clock says.
+            known => {
+                let session = known.map_or(0, |known| known + 1).max(self.clock.now_ms());
+                self.write(vec![Write::Position { trigger: key, position_ms: session }]).await?;
+                Ok(session)
+            }
+        }
+    }
+
+    /// Writes rows and waits until they are on disk.
+    async fn write(&self, writes: Vec<Write>) -> Result<(), String> {
+        let (done, kept) = tokio::sync::oneshot::channel();
+        let tell = Box::new(move || {
+            // Nobody waits any more only when the connection was given up.
+            let _ = done.send(());
+        });
+        self.send(Input::Keep(Txn { writes, artifacts: Vec::new() }, tell))?;
+        kept.await.map_err(|_| going_down())
+    }
+
+    async fn keep(&self, message: Arc<Received>) -> Result<ArtifactRef, String> {
+        let artifacts = self.artifacts.clone();
+        let stored = blocking(move || {
+            let name = message.topic.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("message");
+            artifacts.store(&mut message.payload.as_slice(), name, trackside_triggers::files::media_type(name))
+        });
+        stored.await?.map_err(|error| format!("the message can not be stored: {error}"))
+    }
+
+    fn send(&self, input: Input) -> Result<(), String> {
+        self.inbox.send(dispatcher::Message::Input(input)).map_err(|_| going_down())
+    }
+}
+
+fn going_down() -> String {
+    "the node is going down".to_owned()
+}
+
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
+}

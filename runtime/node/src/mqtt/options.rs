@@ -1,0 +1,115 @@
+//! From the config of a broker to the settings of a connection.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use trackside_spec::{NodeConfig, config::MqttConfig};
+
+use crate::secrets;
+
+/// Messages that the broker may send before the first of them is acknowledged, where the protocol lets us say so.
+pub(super) const RECEIVE: u16 = 256;
+/// Publications that wait for their acknowledgement at one time.
+pub(super) const IN_FLIGHT: u16 = 64;
+/// A longer packet ends the connection: the longest payload that a trigger may take, and room for its topic.
+pub(super) const LARGEST_PACKET: u32 = (64 << 20) + (128 << 10);
+/// How long the broker keeps a session of MQTT 5 while the box is away: for ever, as MQTT 3.1.1 does.
+pub(super) const SESSION: u32 = u32::MAX;
+/// Seconds for a connection, handshakes included.
+pub(super) const CONNECT_SECONDS: u64 = 10;
+/// Largest file of certificates.
+const CA_FILE: u64 = 16 << 20;
+
+/// A connection, in the terms of neither version.
+pub(super) struct Options {
+    pub(super) client_id: String,
+    pub(super) clean: bool,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) transport: Transport,
+    pub(super) login: Option<(String, String)>,
+    pub(super) keep_alive: Duration,
+}
+
+/// Reads what a connection needs: the password and the certificates are read anew for each, so that they can be replaced.
+/// Blocks. `clean`: nothing is kept at the broker.
+///
+/// # Errors
+/// A line for people.
+pub(super) fn read(config: &NodeConfig, project: &Path, broker: &MqttConfig, clean: bool) -> Result<Options, String> {
+    let login = match (&broker.username, &broker.password) {
+        (Some(user), Some(secret)) => {
+            let value = secrets::read(config, project, secret).map_err(|problem| problem.to_string())?.value;
+            let password = String::from_utf8(value).map_err(|_| format!("the secret `{secret}` is no UTF-8 text"))?;
+            Some((user.clone(), password))
+        }
+        _ => None,
+    };
+    let transport = if broker.tls {
+        let ca_file = broker.ca_file.as_ref().map(|file| project.join(file));
+        Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(tls(ca_file.as_deref())?)))
+    } else {
+        Transport::tcp()
+    };
+    let id = broker.client_id.clone().unwrap_or_else(|| format!("trackside-{}", node_name(config)));
+    Ok(Options {
+        client_id: if clean { format!("{id}-{}", std::process::id()) } else { id },
+        clean,
+        host: broker.host.clone(),
+        port: broker.port(),
+        transport,
+        login,
+        // The client library takes nothing shorter for MQTT 5.
+        keep_alive: broker.keep_alive.to_std().max(Duration::from_secs(5)),
+    })
+}
+
+pub(super) fn network() -> NetworkOptions {
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    network.set_connection_timeout(CONNECT_SECONDS);
+    network
+}
+
+/// The node's name, or the machine's.
+fn node_name(config: &NodeConfig) -> String {
+    let machine = || fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+    let name = config.node.name.clone().unwrap_or_else(machine);
+    if name.is_empty() { "node".to_owned() } else { name }
+}
+
+fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
+    let roots = match ca_file {
+        Some(file) => configured(file).map_err(|reason| format!("ca_file {}: {reason}", file.display()))?,
+        None => system(),
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(builder.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The certificates of a PEM file; every one of them must be usable.
+fn configured(file: &Path) -> Result<RootCertStore, String> {
+    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    if length > CA_FILE {
+        return Err(format!("it has {length} bytes; the limit is {CA_FILE}"));
+    }
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| error.to_string())? {
+        roots.add(certificate.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    }
+    if roots.is_empty() { Err("it holds no certificate (PEM, `BEGIN CERTIFICATE`)".to_owned()) } else { Ok(roots) }
+}
+
+fn system() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if added == 0 {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}

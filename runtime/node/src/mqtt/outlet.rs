@@ -1,0 +1,170 @@
+//! What the rest of the node sees of the brokers.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use trackside_spec::config::MqttConfig;
+
+use super::{client::Client, inbound::Intake, topics::Listener};
+
+/// A message for a broker: the outbox entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The broker's name in the config.
+    pub broker: String,
+    /// Where it is published.
+    pub topic: String,
+    /// Its bytes, base64.
+    pub payload: String,
+    /// User properties, for brokers that speak MQTT 5.
+    pub attributes: Vec<(String, String)>,
+    /// The same for every repeat of this message.
+    pub key: String,
+}
+
+/// A message on its way.
+pub struct Publication {
+    /// Where it is published.
+    pub topic: String,
+    /// Its bytes.
+    pub payload: Vec<u8>,
+    /// User properties.
+    pub attributes: Vec<(String, String)>,
+    /// Called once, on the thread of the brokers.
+    pub done: Box<dyn FnOnce(Sent) + Send>,
+}
+
+/// What became of a [`Publication`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// The broker has it.
+    Acknowledged,
+    /// The connection was lost before the broker said so.
+    Lost,
+    /// The broker can not take it now, and why.
+    Later(String),
+    /// The broker will never take it, and why.
+    Refused(String),
+}
+
+/// All brokers of the config. Dropping it ends their connections.
+pub struct Brokers {
+    outlets: Mutex<BTreeMap<String, Outlet>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Outlet {
+    connected: Arc<AtomicBool>,
+    orders: UnboundedSender<Order>,
+}
+
+/// To a client.
+pub(super) enum Order {
+    /// Send this.
+    Publish(Publication),
+    /// Something is to be published: connect, if that has not been done yet.
+    Connect,
+}
+
+/// Clients that are to be started.
+pub(crate) struct Waiting {
+    clients: Vec<(String, MqttConfig, Arc<AtomicBool>, UnboundedReceiver<Order>)>,
+}
+
+impl Brokers {
+    /// The brokers of the config, and what [`Brokers::start`] needs to connect to them. Until then all are away.
+    pub(crate) fn new(config: &BTreeMap<String, MqttConfig>) -> (Self, Waiting) {
+        let (mut outlets, mut clients) = (BTreeMap::new(), Vec::new());
+        for (name, settings) in config {
+            let connected = Arc::new(AtomicBool::new(false));
+            let (orders, taken) = unbounded_channel();
+            outlets.insert(name.clone(), Outlet { connected: connected.clone(), orders });
+            clients.push((name.clone(), settings.clone(), connected, taken));
+        }
+        (Self { outlets: Mutex::new(outlets), thread: Mutex::default() }, Waiting { clients })
+    }
+
+    /// Starts the thread that holds the connections. A broker without listeners is connected to when there is something
+    /// to publish. `wake` is called whenever a broker has become reachable.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(
+        &self,
+        waiting: Waiting,
+        mut listeners: BTreeMap<String, Vec<Listener>>,
+        intake: &Intake,
+        wake: Arc<dyn Fn() + Send + Sync>,
+    ) -> std::io::Result<()> {
+        if waiting.clients.is_empty() {
+            return Ok(());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let clients: Vec<Client> = waiting
+            .clients
+            .into_iter()
+            .map(|(name, config, connected, orders)| {
+                let listeners = listeners.remove(&name).unwrap_or_default();
+                Client { name, config, listeners, connected, orders, intake: intake.clone(), wake: wake.clone() }
+            })
+            .collect();
+        let work = move || {
+            runtime.block_on(async move {
+                let mut all = tokio::task::JoinSet::new();
+                for client in clients {
+                    all.spawn(client.work());
+                }
+                while all.join_next().await.is_some() {}
+            });
+        };
+        let thread = std::thread::Builder::new().name("mqtt".into()).spawn(work)?;
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+
+    /// Hands a publication over; gives it back while the broker is away. What is handed over is sent in that order.
+    ///
+    /// # Errors
+    /// The publication, when it was not taken: the waker is called when the broker is there.
+    pub fn publish(&self, broker: &str, publication: Publication) -> Result<(), Publication> {
+        let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(outlet) = outlets.get(broker) else { return Err(publication) };
+        if !outlet.connected.load(Ordering::Acquire) {
+            // A client that has ended takes no orders, and publishes nothing.
+            let _ = outlet.orders.send(Order::Connect);
+            return Err(publication);
+        }
+        match outlet.orders.send(Order::Publish(publication)) {
+            Err(unsent) => match unsent.0 {
+                Order::Publish(publication) => Err(publication),
+                Order::Connect => Ok(()),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Ends the connections and waits for that. From then on all brokers are away. To be called while the dispatcher
+    /// still answers.
+    pub(crate) fn close(&self) {
+        // Without orders to wait for the clients end.
+        self.outlets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Brokers {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

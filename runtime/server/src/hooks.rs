@@ -1,0 +1,273 @@
+//! `POST /hooks/NAME`: what programs outside send.
+//!
+//! A request is answered with 202 when its run is on disk, and not before. Nothing of a request whose signature is wrong
+//! is written anywhere.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Path, State, rejection::PathRejection},
+    http::{HeaderMap, Request, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Map, Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use trackside_node::{
+    Handle, Project, WorkflowReason,
+    core::{Fire, FireAnswer, LedgerEntry},
+    read_secret, rfc3339,
+};
+use trackside_spec::{ArtifactRef, HookSignature, Plan, TriggerKind, WebhookTrigger};
+use trackside_store::DecisionRow;
+use trackside_triggers::hooks::{
+    EventData, cloudevents,
+    signature::{GITHUB_HEADER, STRIPE_HEADER, verify_github, verify_stripe},
+};
+
+use crate::error::ApiError;
+
+/// How long a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// KiB of bodies in memory at one time.
+const BODIES: usize = 128 << 10;
+/// Headers that a run does not see: they are the sender's secrets.
+const PRIVATE: [&str; 5] = ["authorization", "cookie", "proxy-authorization", GITHUB_HEADER, STRIPE_HEADER];
+
+/// A webhook of the project.
+struct Hook {
+    trigger_id: String,
+    plan: Arc<Plan>,
+    settings: WebhookTrigger,
+}
+
+struct Shared {
+    handle: Handle,
+    project: Arc<Project>,
+    hooks: BTreeMap<String, Hook>,
+    room: Arc<Semaphore>,
+}
+
+/// The page of a project's webhooks; `None` when it has none.
+pub(crate) fn router(handle: Handle, project: Arc<Project>) -> Option<Router> {
+    let is_refused = |id: &str| {
+        project
+            .problems
+            .iter()
+            .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger(trigger) if trigger.trigger_id == id))
+    };
+    let mut hooks = BTreeMap::new();
+    for plan in project.workflows.values() {
+        for trigger in plan.triggers.iter().filter(|trigger| !is_refused(&trigger.id)) {
+            if let TriggerKind::Webhook(settings) = &trigger.kind {
+                let (trigger_id, settings) = (trigger.id.clone(), settings.clone());
+                hooks.insert(settings.name.clone(), Hook { trigger_id, plan: plan.clone(), settings });
+            }
+        }
+    }
+    if hooks.is_empty() {
+        return None;
+    }
+    let shared = Shared { handle, project, hooks, room: Arc::new(Semaphore::new(BODIES)) };
+    let router = Router::new()
+        .route("/hooks/{name}", post(take))
+        .fallback(async || ApiError::no_such_hook())
+        .method_not_allowed_fallback(async || ApiError::no_such_method())
+        .with_state(Arc::new(shared));
+    Some(router)
+}
+
+/// What a request brings to its run.
+#[derive(Default)]
+struct Brought {
+    payload: Option<Value>,
+    event: Option<Value>,
+    /// The event's own, which its producer sends again with a repeat.
+    identity: Option<String>,
+    /// Its bytes, where they are not the request's body.
+    data: Option<Vec<u8>>,
+    media_type: String,
+}
+
+async fn take(
+    State(shared): State<Arc<Shared>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let hook = name.ok().and_then(|Path(name)| shared.hooks.get(&name)).ok_or_else(ApiError::no_such_hook)?;
+    let (head, body) = request.into_parts();
+    let (body, _room) = read_body(&shared, &hook.settings, body).await?;
+    check_signature(&shared, hook, &head.headers, &body).await?;
+    let answer = accept(&shared, hook, &head.headers, &body).await;
+    // The sender is known: what it sent and did not fit is worth a row.
+    if let Err(error) = answer.as_ref()
+        && error.status == StatusCode::BAD_REQUEST.as_u16()
+    {
+        shared.handle.record_decision(DecisionRow {
+            trigger: hook.trigger_id.clone(),
+            subject: format!("/hooks/{}", hook.settings.name),
+            at_ms: shared.handle.workshop().clock.now_ms(),
+            decision: "blocked".to_owned(),
+            detail: error.message.clone(),
+        });
+    }
+    answer
+}
+
+async fn read_body(
+    shared: &Shared,
+    settings: &WebhookTrigger,
+    body: Body,
+) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {
+    let limit = usize::try_from(settings.max_body.as_bytes()).unwrap_or(usize::MAX);
+    let kib = u32::try_from(limit.div_ceil(1024)).unwrap_or(u32::MAX);
+    let room = shared.room.clone().try_acquire_many_owned(kib).map_err(|_| ApiError::too_many())?;
+    match tokio::time::timeout(BODY_TIME, Limited::new(body, limit).collect()).await {
+        Err(_) => Err(ApiError::too_slow()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(ApiError::body_too_large(&settings.max_body.to_string()))
+        }
+        Ok(Err(error)) => Err(ApiError::bad_request(format!("the body can not be read: {error}"))),
+        Ok(Ok(collected)) => Ok((collected.to_bytes(), room)),
+    }
+}
+
+async fn check_signature(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
+    let Some(name) = hook.settings.signature.secret().map(str::to_owned) else { return Ok(()) };
+    let project = shared.project.clone();
+    let read = tokio::task::spawn_blocking(move || read_secret(&project.config, &project.root, &name)).await;
+    let secret = match read {
+        Ok(Ok(secret)) => secret.value,
+        Ok(Err(problem)) => {
+            tracing::error!(trigger = hook.trigger_id, %problem, "no request can be checked");
+            return Err(ApiError::internal("the node can not read the webhook's secret; its log says why"));
+        }
+        Err(_) => return Err(ApiError::closing()),
+    };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let checked = match &hook.settings.signature {
+        HookSignature::None => Ok(()),
+        HookSignature::Github { .. } => verify_github(&secret, text(GITHUB_HEADER), body),
+        HookSignature::Stripe { tolerance, .. } => {
+            let now_s = shared.handle.workshop().clock.now_ms().div_euclid(1000);
+            verify_stripe(&secret, text(STRIPE_HEADER), body, now_s, tolerance.to_std())
+        }
+    };
+    checked.map_err(|error| {
+        tracing::warn!(trigger = hook.trigger_id, %error, "a request was refused");
+        ApiError::unsigned(error.code(), plain(&error.to_string()))
+    })
+}
+
+async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &Bytes) -> Result<Response, ApiError> {
+    let mut brought = read_request(hook, headers, body)?;
+    let params = match &brought.payload {
+        Some(payload) => hook.plan.bind_payload(payload),
+        None => hook.plan.bind_params(&Map::new()),
+    };
+    let params = params.map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        ApiError::refused("TS-0712", lines.join("; "))
+    })?;
+    let bytes = brought.data.take().map_or_else(|| body.clone(), Bytes::from);
+    let kept = keep(shared, hook, bytes, brought.media_type.clone()).await?;
+    let now = shared.handle.workshop().clock.now_ms();
+    let trigger = json!({
+        "kind": "webhook",
+        "id": hook.trigger_id,
+        "logical_time": rfc3339(now),
+        "logical_time_ms": now,
+        "payload": brought.payload,
+        "event": brought.event,
+        "headers": shown(headers),
+        "body": kept.to_json(),
+    });
+    let ledger = brought.identity.map(|identity| LedgerEntry {
+        trigger: hook.trigger_id.clone(),
+        path: identity.chars().take(200).collect(),
+        identity,
+        stat: String::new(),
+    });
+    let fire = Fire {
+        workflow: hook.plan.name.clone(),
+        kind: "webhook".to_owned(),
+        trigger,
+        params,
+        logical_time_ms: now,
+        ledger: ledger.into_iter().collect(),
+        artifacts: vec![kept.digest],
+    };
+    let (reply, answer) = tokio::sync::oneshot::channel();
+    let reply = Box::new(move |answer| drop(reply.send(answer)));
+    shared.handle.fire(fire, reply).map_err(|_| ApiError::closing())?;
+    match answer.await.map_err(|_| ApiError::closing())? {
+        FireAnswer::Accepted(run) => {
+            Ok((StatusCode::ACCEPTED, Json(json!({ "run": run.to_string() }))).into_response())
+        }
+        FireAnswer::Duplicate(_) => Ok((StatusCode::OK, Json(json!({ "duplicate": true }))).into_response()),
+        FireAnswer::Refused(reason) => Err(ApiError::refused("TS-0712", reason)),
+        FireAnswer::Busy | FireAnswer::Skipped(_) => Err(ApiError::too_many()),
+        FireAnswer::Paused => Err(ApiError::paused_hook()),
+    }
+}
+
+fn read_request(hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<Brought, ApiError> {
+    let pairs: Vec<(&str, &str)> =
+        headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = media_type == "application/json" || media_type.ends_with("+json");
+    let known = if media_type.is_empty() { "application/octet-stream".to_owned() } else { media_type };
+    if !hook.settings.cloudevents {
+        let payload = if is_json {
+            let read = serde_json::from_slice(body);
+            Some(read.map_err(|error| ApiError::bad_request(format!("the body is no JSON document: {error}")))?)
+        } else {
+            None
+        };
+        return Ok(Brought { payload, media_type: known, ..Brought::default() });
+    }
+    let event =
+        cloudevents::read(&pairs, body).map_err(|error| ApiError::refused(error.code(), plain(&error.to_string())))?;
+    let identity = Some(event.identity());
+    let of_data = event.attributes.get("datacontenttype").and_then(Value::as_str).map(str::to_owned);
+    let (payload, data) = match event.data {
+        Some(EventData::Json(value)) => (Some(value), None),
+        Some(EventData::Bytes(bytes)) => (None, Some(bytes)),
+        None => (None, None),
+    };
+    let media_type = if data.is_some() { of_data.unwrap_or(known) } else { known };
+    Ok(Brought { payload, event: Some(Value::Object(event.attributes)), identity, data, media_type })
+}
+
+async fn keep(shared: &Arc<Shared>, hook: &Hook, bytes: Bytes, media_type: String) -> Result<ArtifactRef, ApiError> {
+    let (artifacts, name) = (shared.handle.workshop().artifacts.clone(), hook.settings.name.clone());
+    let stored = tokio::task::spawn_blocking(move || artifacts.store(&mut bytes.as_ref(), &name, &media_type)).await;
+    match stored {
+        Ok(Ok(artifact)) => Ok(artifact),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the body of a request can not be stored");
+            Err(ApiError::busy())
+        }
+        Err(_) => Err(ApiError::closing()),
+    }
+}
+
+/// The headers that the run may see. Of several with one name the first counts.
+fn shown(headers: &HeaderMap) -> Value {
+    let mut shown = Map::new();
+    for (name, value) in headers {
+        if let (false, Ok(value)) = (PRIVATE.contains(&name.as_str()), value.to_str()) {
+            shown.entry(name.as_str()).or_insert_with(|| value.into());
+        }
+    }
+    shown.into()
+}
+
+/// The message without its code, which has a field of its own here.
+fn plain(text: &str) -> &str {
+    text.split_once(": ").map_or(text, |(_, message)| message)
+}
