@@ -28,7 +28,7 @@ pub use error::StoreError;
 pub use history::LedgerEntryRow;
 pub use lock::DataLock;
 pub use pauses::PausedRow;
-pub use read::{JournalRow, LedgerRow, LiveRun, OutboxRow, Reader, RunFilter, RunRow, StateRow};
+pub use read::{JournalRow, LedgerRow, LiveRun, LogRow, OutboxRow, Reader, RunFilter, RunRow, StateRow};
 pub use results::{LARGEST_RESULT, RESULT_BYTES_KEPT, RESULTS_KEPT, ResultRow};
 pub use trigger_rows::{DECISIONS_KEPT, DecisionRow};
 pub use write::{Ended, NewRun, Txn, Write};

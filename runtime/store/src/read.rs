@@ -94,6 +94,19 @@ pub struct StateRow {
     pub version: u64,
 }
 
+/// What one attempt logged.
+#[derive(Debug, Clone)]
+pub struct LogRow {
+    /// The step's place in its workflow.
+    pub step: u16,
+    /// Which item of a step with `foreach`.
+    pub item: Option<u32>,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// JSON lines.
+    pub lines: String,
+}
+
 /// An effect that waits.
 #[derive(Debug, Clone)]
 pub struct OutboxRow {
@@ -342,15 +355,15 @@ impl Reader {
             .map_err(StoreError::sqlite("count waiting effects"))
     }
 
-    /// What the attempts of a run logged: step index, item, attempt, JSON lines.
+    /// What the attempts of a run logged, in the order of steps, items and attempts.
     ///
     /// # Errors
     /// When SQLite refuses.
-    pub fn logs(&self, run: RunId) -> Result<Vec<(u16, Option<u32>, u32, String)>, StoreError> {
+    pub fn logs(&self, run: RunId) -> Result<Vec<LogRow>, StoreError> {
         self.rows(
             "SELECT step, nullif(item, -1), attempt, lines FROM logs WHERE run = ?1 ORDER BY step, item, attempt",
             [run.as_i64()],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            |row| Ok(LogRow { step: row.get(0)?, item: row.get(1)?, attempt: row.get(2)?, lines: row.get(3)? }),
         )
     }
 

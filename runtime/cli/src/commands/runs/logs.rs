@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use trackside_store::LogRow;
 
 use crate::{
     context::Context,
@@ -28,6 +29,9 @@ pub struct Arguments {
 #[derive(Serialize)]
 struct Line {
     step: String,
+    /// Which item of a step with `foreach`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<u32>,
     attempt: u32,
     #[serde(flatten)]
     line: Value,
@@ -48,10 +52,10 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         return Err(Failure::usage(format!("[TS-0819] run {run} has no step `{}`; it has {known}", escape(wanted))));
     }
     let mut lines = Vec::new();
-    for (step, _item, attempt, text) in reader.logs(run)? {
+    for LogRow { step, item, attempt, lines: text } in reader.logs(run)? {
         let step = steps.get(usize::from(step)).cloned().unwrap_or_else(|| format!("step-{step}"));
         if arguments.step.as_ref().is_none_or(|wanted| *wanted == step) {
-            lines.extend(parse(&text).map(|line| Line { step: step.clone(), attempt, line }));
+            lines.extend(parse(&text).map(|line| Line { step: step.clone(), item, attempt, line }));
         }
     }
     let console = context.console;
@@ -72,7 +76,7 @@ fn parse(text: &str) -> impl Iterator<Item = Value> {
 
 fn table(lines: &[Line]) -> Table {
     let mut table = Table::plain(0);
-    for Line { step, attempt, line } in lines {
+    for Line { step, item, attempt, line } in lines {
         let level = line["level"].as_str().unwrap_or("info");
         let dress: fn(Paint, &str) -> String = match level {
             "error" => Paint::red,
@@ -80,7 +84,10 @@ fn table(lines: &[Line]) -> Table {
             _ => Paint::dim,
         };
         let at = line["at_ms"].as_u64().map(|ms| format!("{ms} ms")).unwrap_or_default();
-        let step = if *attempt > 1 { format!("{step} #{attempt}") } else { step.clone() };
+        let mut step = item.map_or_else(|| step.clone(), |item| format!("{step}[{item}]"));
+        if *attempt > 1 {
+            step.push_str(&format!(" #{attempt}"));
+        }
         table.row([
             Cell::new(step),
             Cell::right(at),
@@ -109,10 +116,11 @@ mod tests {
     fn log_text_is_made_harmless_and_odd_lines_are_kept() {
         let text =
             "{\"at_ms\":3,\"level\":\"warn\",\"message\":\"a\\u001b[31m\",\"attributes\":{\"k\":\"v\\n\"}}\nnot json\n";
-        let lines: Vec<Line> = parse(text).map(|line| Line { step: "s".into(), attempt: 1, line }).collect();
+        let lines: Vec<Line> =
+            parse(text).map(|line| Line { step: "s".into(), item: Some(2), attempt: 1, line }).collect();
         assert_eq!(
             table(&lines).render(Paint(false)),
-            "s  3 ms  warn  a\\u{1b}[31m  k=v\\n\ns        info  not json\n"
+            "s[2]  3 ms  warn  a\\u{1b}[31m  k=v\\n\ns[2]        info  not json\n"
         );
     }
 }
