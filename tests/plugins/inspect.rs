@@ -1,8 +1,10 @@
 //! `plugin inspect`: what a plugin imports and asks for against what the project and the box grant.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
-use crate::support::project::Project;
+use crate::support::{project::Project, repository};
 
 fn project() -> Project {
     let project = Project::new();
@@ -40,6 +42,11 @@ fn imports_wants_grants_and_policy_stand_side_by_side() {
     assert_eq!(steps, [("inside/ask", true), ("outside/ask", false)], "{http:#}");
     assert_eq!(row(&grants, "secrets")["allowed"][0]["allow"], json!(["token"]));
     assert_eq!(row(&grants, "publish"), &Value::Null, "nobody speaks of it: {grants:#}");
+
+    // Another name for the same bytes is the same plugin.
+    project.write("copy.wasm", fs::read(repository::component("http-request.wasm")).unwrap());
+    let copied = project.run(&["plugin", "inspect", "copy.wasm", "--json"]).ok().json()["grants"].clone();
+    assert_eq!(row(&copied, "http")["allowed"], http["allowed"]);
 
     let page = project.run(&["plugin", "inspect", "http-request"]).ok().stdout;
     for part in [

@@ -1,5 +1,7 @@
 //! Grants, kind by kind: what a plugin imports and asks for, and what the steps of a project allow.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use trackside_node::Project;
 use trackside_sandbox::{Descriptor, Plugin, Want};
@@ -87,14 +89,14 @@ struct Step {
 
 /// What a plugin imports against what it asks for and what the steps of the project that call it, by one of `names`,
 /// allow. Kinds that nobody speaks of are left out.
-pub fn rows<'p>(plugin: &'p Plugin, names: &[&str], project: &Project) -> Vec<Row<'p>> {
+pub fn rows<'p>(plugin: &'p Plugin, names: &BTreeSet<String>, project: &Project) -> Vec<Row<'p>> {
     let row = |kind: &'static str| {
         let mut steps = Vec::new();
         for (workflow, plan) in &project.workflows {
             for step in &plan.steps {
                 let Action::Plugin(call) = &step.action else { continue };
                 let values = granted(&call.allow, kind);
-                if names.contains(&call.plugin.as_str()) && !values.is_empty() {
+                if names.contains(&call.plugin) && !values.is_empty() {
                     let refused = project.config.policy.refusals(&only(&call.allow, kind));
                     steps.push(Step { name: format!("{workflow}/{}", step.id), values, refused });
                 }

@@ -1,12 +1,8 @@
 //! From the config of a broker to the settings of a connection.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
 use trackside_spec::{NodeConfig, config::MqttConfig};
 
 use crate::secrets;
@@ -21,8 +17,6 @@ pub(super) const LARGEST_PACKET: u32 = (64 << 20) + (128 << 10);
 pub(super) const SESSION: u32 = u32::MAX;
 /// Seconds for a connection, handshakes included.
 pub(super) const CONNECT_SECONDS: u64 = 10;
-/// Largest file of certificates.
-const CA_FILE: u64 = 16 << 20;
 
 /// A connection, in the terms of neither version.
 pub(super) struct Options {
@@ -51,7 +45,7 @@ pub(super) fn read(config: &NodeConfig, project: &Path, broker: &MqttConfig, cle
     };
     let transport = if broker.tls {
         let ca_file = broker.ca_file.as_ref().map(|file| project.join(file));
-        Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(tls(ca_file.as_deref())?)))
+        Transport::tls_with_config(TlsConfiguration::Rustls(trackside_trust::client_config(ca_file.as_deref(), &[])?))
     } else {
         Transport::tcp()
     };
@@ -80,36 +74,4 @@ fn node_name(config: &NodeConfig) -> String {
     let machine = || fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
     let name = config.node.name.clone().unwrap_or_else(machine);
     if name.is_empty() { "node".to_owned() } else { name }
-}
-
-fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
-    let roots = match ca_file {
-        Some(file) => configured(file).map_err(|reason| format!("ca_file {}: {reason}", file.display()))?,
-        None => system(),
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(builder.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// The certificates of a PEM file; every one of them must be usable.
-fn configured(file: &Path) -> Result<RootCertStore, String> {
-    let length = file.metadata().map_err(|error| error.to_string())?.len();
-    if length > CA_FILE {
-        return Err(format!("it has {length} bytes; the limit is {CA_FILE}"));
-    }
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| error.to_string())? {
-        roots.add(certificate.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
-    }
-    if roots.is_empty() { Err("it holds no certificate (PEM, `BEGIN CERTIFICATE`)".to_owned()) } else { Ok(roots) }
-}
-
-fn system() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots
 }

@@ -67,7 +67,7 @@ impl Client {
         let settings = |reason: String| RegistryError::Settings { host: host.to_owned(), reason };
         let origin = Origin::of_registry(host, access.plain_http)
             .ok_or_else(|| settings("this is no host; write it as `registry.example:5000`".to_owned()))?;
-        let tls = transport::tls(access.ca.as_deref())
+        let tls = trackside_trust::client_config(access.ca.as_deref(), &["http/1.1"])
             .map_err(|error| settings(format!("cannot use the root certificates: {error}")))?;
         Ok(Self { host: host.to_owned(), origin, access, plain, tls, permission: Mutex::new(None) })
     }

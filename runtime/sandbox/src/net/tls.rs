@@ -1,4 +1,4 @@
-//! TLS with the certificates of a configured file, or the system's, or Mozilla's where the system has none.
+//! TLS for the requests of steps.
 
 use std::{
     io,
@@ -6,17 +6,11 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::files::blocking;
-
-/// Largest file of certificates.
-const FILE: u64 = 16 << 20;
 
 /// The TLS settings of a sandbox, made for the first request that needs them: the certificates take memory and time.
 #[derive(Clone, Debug)]
@@ -50,47 +44,6 @@ impl Tls {
 
 /// Reads the certificates. Blocks.
 fn config(ca_file: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
-    let roots = match ca_file {
-        Some(file) => configured(file).map_err(|reason| {
-            io::Error::other(format!("[http] ca_file {} in trackside.toml: {reason}", file.display()))
-        })?,
-        None => system(),
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-/// The certificates of a PEM file; every one of them must be usable.
-fn configured(file: &Path) -> Result<RootCertStore, String> {
-    let length = file.metadata().map_err(|error| error.to_string())?.len();
-    if length > FILE {
-        return Err(format!("it has {length} bytes; the limit is {FILE}"));
-    }
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| error.to_string())?;
-    for (index, certificate) in certificates.enumerate() {
-        let number = index + 1;
-        let certificate = certificate.map_err(|error| format!("certificate {number}: {error}"))?;
-        roots.add(certificate).map_err(|error| format!("certificate {number}: {error}"))?;
-    }
-    if roots.is_empty() { Err("it holds no certificate (PEM, `BEGIN CERTIFICATE`)".to_owned()) } else { Ok(roots) }
-}
-
-fn system() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::warn!("a root certificate of the system cannot be read: {error}");
-    }
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots
+    let refused = |reason| io::Error::other(format!("[http] in trackside.toml: {reason}"));
+    trackside_trust::client_config(ca_file, &["http/1.1"]).map_err(refused)
 }

@@ -1,13 +1,13 @@
 //! `trackside plugin inspect`
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use clap::Args;
 use serde_json::{Value, json};
-use trackside_node::{FoundPlugin, PluginOrigin, Plugins, proof_beside};
+use trackside_node::{FoundPlugin, PluginOrigin, Plugins, Project, proof_beside};
 use trackside_registry::Verdict;
 use trackside_sandbox::{Descriptor, Plugin, Port};
-use trackside_spec::{Digest, OciReference};
+use trackside_spec::{Action, Digest, OciReference};
 
 use super::{fetch, signature, source};
 use crate::{
@@ -36,7 +36,7 @@ pub fn execute(context: &Context, arguments: &Inspect) -> Result<(), Failure> {
     let (plugin, found) = load(&plugins, name)?;
     let console = context.console;
     let source = source(&found.origin, &project.root);
-    let rows = grants::rows(&plugin, &[name.as_str(), source.as_str()], &project);
+    let rows = grants::rows(&plugin, &names_of(&found.digest, &plugins, &project), &project);
     if console.json {
         let mut document = document(&plugin, &found, &source);
         document["grants"] = grants::document(&rows);
@@ -54,6 +54,18 @@ pub fn execute(context: &Context, arguments: &Inspect) -> Result<(), Failure> {
         }
         console.print(&page)
     }
+}
+
+/// The names that the project's steps call this plugin by.
+fn names_of(digest: &Digest, plugins: &Plugins, project: &Project) -> BTreeSet<String> {
+    let steps = project.workflows.values().flat_map(|plan| &plan.steps);
+    let called = steps.filter_map(|step| match &step.action {
+        Action::Plugin(call) => Some(call.plugin.clone()),
+        _ => None,
+    });
+    let mut names: BTreeSet<String> = called.collect();
+    names.retain(|name| plugins.sources().find(name).is_ok_and(|found| found.digest == *digest));
+    names
 }
 
 /// A name or reference of the project, or a file anywhere.
