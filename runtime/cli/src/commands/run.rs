@@ -297,10 +297,13 @@ pub(crate) fn tell(context: &Context, view: &RunView, end: End) -> Result<(), Fa
     if console.json {
         console.print_json(view)?;
     } else {
-        for id in sinks(view) {
-            if let Some(output) = view.outputs.get(id) {
-                console.print(&format!("{id}  {output}"))?;
-            }
+        let last = || sinks(view).into_iter().filter_map(|id| Some((id, view.outputs.get(id)?))).collect();
+        let told: Vec<(&str, &Value)> = match view.result.as_object() {
+            Some(result) => result.iter().map(|(name, value)| (name.as_str(), value)).collect(),
+            None => last(),
+        };
+        for (name, value) in told {
+            console.print(&format!("{name}  {value}"))?;
         }
     }
     let took = view.duration_ms.map(duration_ms).unwrap_or_default();

@@ -47,6 +47,9 @@ pub struct RunView {
     /// The run that it repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RunId>,
+    /// What the workflow's `outputs` made, when it has some and ended well.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub result: Value,
     /// Output by step.
     pub outputs: Map<String, Value>,
     /// Its steps.
@@ -207,6 +210,7 @@ impl RunView {
             cancelled_by: None,
             paused_by: None,
             retry_of: None,
+            result: Value::Null,
             outputs: Map::new(),
             steps,
             deliveries: Vec::new(),
@@ -319,7 +323,8 @@ impl RunView {
             }
             Event::CancelRequested { by } => self.cancelled_by = Some(by),
             Event::TimedOut | Event::Finishing { .. } => {}
-            Event::Ended { end, error, .. } => {
+            Event::Ended { end, error, outputs } => {
+                self.result = outputs;
                 self.state = end.name().to_owned();
                 self.error = error;
                 self.ended = Some(rfc3339(at_ms));
@@ -509,7 +514,7 @@ finally:
                 report: json!({"plugin": "echo"}),
             },
             Event::StepSkipped { step: b, item: None, reason: SkipReason::Condition },
-            Event::Ended { end: RunEnd::Succeeded, error: None, outputs: Value::Null },
+            Event::Ended { end: RunEnd::Succeeded, error: None, outputs: json!({"total": 7}) },
             Event::Delivered { step: a, item: None, entry: 0, target: "out/x.json".into() },
         ]
     }
@@ -520,6 +525,7 @@ finally:
         assert_eq!(view.state, "succeeded");
         assert_eq!(view.duration_ms, Some(60));
         assert_eq!(view.outputs["a"], json!({"value": 1}));
+        assert_eq!(view.result, json!({"total": 7}));
         let [a, b] = view.steps.as_slice() else { panic!("the handler of the other end is not told") };
         assert_eq!((a.state, a.attempts, a.earlier.len(), a.duration_ms), ("succeeded", 2, 1, Some(30)));
         assert_eq!((b.state, b.reason.as_deref()), ("skipped", Some("its condition was false")));

@@ -55,9 +55,12 @@ pub fn dress(state: &str) -> fn(Paint, &str) -> String {
 /// What started a run, in a line: `file inbox/a.csv`, `cron 2026-11-22T01:30:00Z`, `manual`.
 pub fn trigger_line(trigger: &Value) -> String {
     let text = |value: &Value| value.as_str().map(|text| shorten(&escape(text), 100));
-    let kind = text(&trigger["kind"]).unwrap_or_else(|| "unknown".to_owned());
-    let detail = text(&trigger["file"]["path"]).or_else(|| text(&trigger["scheduled"]));
-    detail.map_or_else(|| kind.clone(), |detail| format!("{kind} {detail}"))
+    // Its id begins with the workflow's name and its kind.
+    let name = text(&trigger["id"]).or_else(|| text(&trigger["kind"])).unwrap_or_else(|| "unknown".to_owned());
+    let about = [&trigger["file"]["path"], &trigger["scheduled"], &trigger["topic"], &trigger["dataset"]["name"]];
+    let about =
+        about.into_iter().find_map(text).or_else(|| text(&trigger["run"]["id"]).map(|run| format!("run {run}")));
+    about.map_or_else(|| name.clone(), |about| format!("{name}  {about}"))
 }
 
 /// Why a run did not end well: the line that sums it up and the lines that explain it. Nothing when it did.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::usage;
 use crate::{
@@ -49,7 +49,8 @@ fn page(view: &RunView, paint: Paint) -> String {
     section(&mut page, paint, "Waits for a decision", waits(view));
     section(&mut page, paint, "Data contracts", contracts(view));
     section(&mut page, paint, "Earlier attempts", earlier(view));
-    section(&mut page, paint, "Outputs", outputs(view));
+    section(&mut page, paint, "Result", fields(view.result.as_object()));
+    section(&mut page, paint, "Outputs", fields(Some(&view.outputs)));
     section(&mut page, paint, "Deliveries", deliveries(view, paint));
     section(&mut page, paint, "Refused", usage::refused(view));
     section(&mut page, paint, "Secrets", usage::secrets(view));
@@ -144,11 +145,12 @@ fn contracts(view: &RunView) -> Vec<String> {
     lines
 }
 
-fn outputs(view: &RunView) -> Vec<String> {
-    let width = view.outputs.keys().map(String::len).max().unwrap_or(0);
+/// A line for each, the names in a column.
+fn fields(values: Option<&Map<String, Value>>) -> Vec<String> {
+    let width = values.into_iter().flat_map(Map::keys).map(String::len).max().unwrap_or(0);
     let line =
-        |(id, output): (&String, &Value)| format!("{id:width$}  {}", shorten(&escape(&output.to_string()), LINE));
-    view.outputs.iter().map(line).collect()
+        |(name, value): (&String, &Value)| format!("{name:width$}  {}", shorten(&escape(&value.to_string()), LINE));
+    values.into_iter().flatten().map(line).collect()
 }
 
 fn deliveries(view: &RunView, paint: Paint) -> Vec<String> {

@@ -17,7 +17,7 @@ use crate::{
     commands::check::triggers,
     context::Context,
     failure::Failure,
-    output::{Cell, Table, escape, shorten},
+    output::{Cell, Table, duration_ms, escape, shorten},
 };
 
 /// Say what a trigger would do now, without doing it
@@ -135,7 +135,7 @@ fn times(
         (Some(run), Overlap::Queue) => format!("after run {run}"),
         (Some(run), Overlap::CancelPrevious) => format!("and cancels run {run}"),
     };
-    let delay = (next.delay_ms > 0).then(|| format!("{} ms after it (jitter)", next.delay_ms));
+    let delay = (next.delay_ms > 0).then(|| format!("{} after it (jitter)", duration_ms(next.delay_ms)));
     let detail = [delay, (!overlap.is_empty()).then_some(overlap)].into_iter().flatten().collect::<Vec<_>>().join(", ");
     let would = if paused { "paused" } else { "start" };
     Ok(next.times.iter().map(|at| Outlook { about: rfc3339(*at), would, detail: detail.clone() }).collect())
