@@ -72,20 +72,27 @@ impl Core {
             return;
         }
         let due = self.cron.due(now_ms);
-        let mut writes: Vec<Write> =
-            due.moves.iter().map(|step| self.position(&step.trigger_id, step.position_ms)).collect();
-        writes.extend(due.ticks.iter().flat_map(|tick| self.tick_writes(tick, now_ms)));
-        for fire in due.fires {
-            let more = std::mem::take(&mut writes);
-            if let Err(unused) = self.start_scheduled(&fire, more, now_ms) {
-                writes = unused;
-                let next = self.cron.ended(&fire.trigger_id);
-                self.start_waiting(next, now_ms);
+        if due.moves.is_empty() && due.ticks.is_empty() && due.fires.is_empty() {
+            return;
+        }
+        // One transaction: a position that is on disk without all the runs of the times before it would lose them.
+        self.as_one(|core| {
+            let mut writes: Vec<Write> =
+                due.moves.iter().map(|step| core.position(&step.trigger_id, step.position_ms)).collect();
+            writes.extend(due.ticks.iter().flat_map(|tick| core.tick_writes(tick, now_ms)));
+            for fire in due.fires {
+                let more = std::mem::take(&mut writes);
+                if let Err(unused) = core.start_scheduled(&fire, more, now_ms) {
+                    // Before what waits for it: the rows of times that were queued just now may go again at once.
+                    core.submit(Txn { writes: unused, artifacts: Vec::new() });
+                    let next = core.cron.ended(&fire.trigger_id);
+                    core.start_waiting(next, now_ms);
+                }
             }
-        }
-        if !writes.is_empty() {
-            self.submit(Txn { writes, artifacts: Vec::new() });
-        }
+            if !writes.is_empty() {
+                core.submit(Txn { writes, artifacts: Vec::new() });
+            }
+        });
     }
 
     /// A run has ended: the time that waited for that goes on.
