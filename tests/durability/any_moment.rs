@@ -157,9 +157,11 @@ fn check_results(events: &[Value]) -> String {
 fn check_witness(web: &Web, name: &str, events: &[Value]) -> usize {
     let mut repeats = 0;
     let mut keys = BTreeMap::new();
-    for (path, step, item) in
-        [(format!("/{name}"), "tell", None), (format!("/{name}/1"), "each", Some(0)), (format!("/{name}/2"), "each", Some(1))]
-    {
+    for (path, step, item) in [
+        (format!("/{name}"), "tell", None),
+        (format!("/{name}/1"), "each", Some(0)),
+        (format!("/{name}/2"), "each", Some(1)),
+    ] {
         let requests = web.requests(&path);
         let of_it = |event: &&Value| event["step_id"] == step && event["item"].as_u64() == item;
         let count = |what: &str| events.iter().filter(of_it).filter(|event| event["event"] == what).count();

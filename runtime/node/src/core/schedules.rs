@@ -9,7 +9,7 @@ use trackside_triggers::cron::{CronEntry, CronFire, CronTick, Tick, TickDecision
 
 use super::{
     accept::new_run,
-    dispatch::{Core, Extras},
+    dispatch::{After, Core, Extras},
     types::{Action, LedgerEntry},
 };
 use crate::time::rfc3339;
@@ -134,10 +134,15 @@ impl Core {
             }
         };
         let entry = self.schedule_entry(&fire.trigger_id, fire.logical_ms);
-        match self.history.ledger(&entry.trigger, &entry.identity) {
-            Ok(None) => {}
+        let place = (entry.trigger.clone(), entry.identity.clone());
+        let known = match self.in_flight.contains(&place) {
+            true => Ok(true),
+            false => self.history.ledger(&entry.trigger, &entry.identity).map(|row| row.is_some()),
+        };
+        match known {
+            Ok(false) => {}
             // The clock was set back by days and the schedule went through this time once more.
-            Ok(Some(_)) => {
+            Ok(true) => {
                 writes.push(decision(
                     &fire.trigger_id,
                     fire.logical_ms,
@@ -177,7 +182,11 @@ impl Core {
         let LedgerEntry { trigger, identity, path, stat } = entry;
         writes.push(Write::Ledger { trigger, identity, run: Some(run), path, stat, at_ms: now_ms });
         self.cron_runs.insert(run, fire.trigger_id.clone());
-        self.begin(new_run(run, &plan, "cron".to_owned(), now_ms), start, Extras { writes, artifacts: Vec::new() });
+        let new = new_run(run, &plan, "cron".to_owned(), now_ms);
+        let number = self.begin(new, start, Extras { writes, artifacts: Vec::new() });
+        // Until the ledger on disk has it.
+        self.in_flight.insert(place.clone());
+        self.after(number, After::FreeIdentity(place));
         Ok(())
     }
 

@@ -164,6 +164,18 @@ fn times_of_a_paused_schedule_leave_no_row_in_its_queue() {
 }
 
 #[test]
+fn a_time_whose_run_is_not_on_disk_yet_is_not_run_again_when_the_clock_comes_back() {
+    let text = "name: a\ntriggers: [{ cron: { schedule: '* * * * *', misfire: all } }]\nsteps: { s: { plugin: echo } }";
+    let mut desk = Desk::new(4, &[text]).with_schedules();
+    for now in [NOW + MINUTE, NOW + 2 * MINUTE, NOW - 25 * 60 * MINUTE, NOW + MINUTE + 1_000] {
+        desk.give(Input::Wake, now);
+    }
+    let time = format!("at:{}", NOW + MINUTE);
+    let is_it = |write: &&Write| matches!(write, Write::Ledger { identity, .. } if *identity == time);
+    assert_eq!(desk.txns.iter().flat_map(|txn| &txn.writes).filter(is_it).count(), 1, "one run for each time");
+}
+
+#[test]
 fn a_run_whose_time_in_the_queue_was_over_at_a_start_leaves_no_place_taken() {
     let text = "name: a\nconcurrency: { group: g }\nqueue_timeout: 1m\nsteps: { s: { plugin: echo } }";
     let mut desk = Desk::new(4, &[text]);

@@ -72,6 +72,7 @@ impl Machine {
             carry,
             witness: world.witness.clone(),
         };
+        machine.witness().began_with_a_wrong_clock = machine.core.gate().is_some();
         machine.perform(actions);
         machine.give(Input::Wake, world.now());
         machine

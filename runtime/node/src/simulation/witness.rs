@@ -56,6 +56,8 @@ pub struct Witness {
     pub staged: BTreeMap<(Slot, u32), Value>,
     pub carried: BTreeMap<(Slot, u32), bool>,
     decided: BTreeMap<(RunId, u16), (Option<String>, bool)>,
+    /// Whether schedules were held when the machine came up.
+    pub began_with_a_wrong_clock: bool,
     /// How far schedules have come.
     positions: BTreeMap<String, i64>,
     /// Steps that counted, by workflow.
@@ -124,7 +126,10 @@ impl Witness {
             let Write::Position { trigger: key, position_ms } = write else { continue };
             let Some((id, _)) = key.split_once(' ') else { continue };
             let before = self.positions.insert(key.clone(), *position_ms);
-            if before.is_none_or(|before| before >= *position_ms) {
+            // A clock that was set back by more than a day, or was wrong at the start, makes schedules begin anew where it
+            // stands; that is no time of theirs.
+            let anew = self.began_with_a_wrong_clock || position_ms % 60_000 != 0;
+            if anew || before.is_none_or(|before| before >= *position_ms) {
                 continue;
             }
             let time = format!("at:{position_ms}");

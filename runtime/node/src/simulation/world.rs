@@ -226,7 +226,7 @@ impl World {
         self.saw("clock jumps");
         let jump = self
             .chance
-            .pick(&[-90_000_000, -7_200_000, -61_000, 500, 61_000, 600_000, 28_800_000, 90_000_000])
+            .pick(&[-90_000_007, -7_200_011, -61_013, 517, 61_019, 600_023, 28_800_029, 90_000_031])
             .unwrap();
         let now = self.now() + jump;
         self.clock.0.store(now, Ordering::Relaxed);
