@@ -8,4 +8,7 @@ mod support;
 mod any_moment;
 mod artifacts;
 mod each_step;
+mod every_commit;
 mod journal;
+mod past;
+mod recovery;

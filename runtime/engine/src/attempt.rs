@@ -18,7 +18,7 @@ impl Moves<'_> {
         match self.run.plan.step(step).mutex.clone() {
             Some(mutex) => {
                 self.emit(Event::StepQueued { step, item, mutex });
-                self.effect(Effect::Acquire { step, item });
+                self.effect(Effect::Acquire { step, item, held: false });
             }
             None => self.launch(step, item),
         }

@@ -185,6 +185,8 @@ pub enum Effect {
         step: StepIndex,
         /// Which item.
         item: Option<u32>,
+        /// After a crash: its attempt goes on (it is another run), and had the mutex before. It needs no answer.
+        held: bool,
     },
     /// The step's mutex is not needed any more, whether it was free or not.
     Release {

@@ -184,8 +184,10 @@ impl RunState {
             Event::StepTaken { .. } if self.repeats.is_none() => return Err("it repeats no run".to_owned()),
             Event::RunFailed { .. } => return demand(self.phase == Phase::Running, "the steps have ended"),
             Event::Queued { .. } => {
-                let fresh = self.membership.is_none() && self.steps.iter().all(|s| s.status == StepStatus::Pending);
-                return demand(fresh, "it has begun already");
+                // A run that repeats another one has taken the ends of steps over by then.
+                let taken = |s: &StepRecord| self.repeats.is_some() && s.status.is_final();
+                let fresh = self.steps.iter().all(|s| s.status == StepStatus::Pending || taken(s));
+                return demand(self.membership.is_none() && fresh, "it has begun already");
             }
             Event::Admitted => return demand(self.is_queued(), "it waits for no group"),
             Event::Finishing { .. } => {

@@ -149,8 +149,12 @@ impl Moves<'_> {
         let Some(record) = self.record(step, item) else { return };
         let (attempt, interruptions) = (record.attempts, record.interruptions);
         match record.status {
-            StepStatus::Queued { .. } => self.effect(Effect::Acquire { step, item }),
+            StepStatus::Queued { .. } => self.effect(Effect::Acquire { step, item, held: false }),
             StepStatus::Running if matches!(self.run.plan.step(step).action, Action::Workflow(_)) => {
+                // The other run goes on, and so does the attempt: nobody else may have its mutex.
+                if self.run.plan.step(step).mutex.is_some() {
+                    self.effect(Effect::Acquire { step, item, held: true });
+                }
                 self.find_child(step, item, attempt);
             }
             StepStatus::Running if self.run.is_stopping() && self.run.phase == Phase::Running => {

@@ -1,5 +1,5 @@
 //! The state machine against a reference model that fits on a page: random graphs of steps, items, children, approvals,
-//! mutexes; scripted outcomes, any order of completion, crashes between any two commands.
+//! mutexes; scripted outcomes, any order of completion, pauses, crashes between any two commands.
 //!
 //! `TRACKSIDE_CASES=1000000` runs more cases than the 10,000 of every build; `TRACKSIDE_SEED=123` runs one case again, the
 //! number is printed with the smallest failing case.
@@ -117,15 +117,26 @@ fn check_journal(case: &Case, node: &Node<'_>) -> Result<(), TestCaseError> {
     let mut ended: BTreeMap<u16, &'static str> = BTreeMap::new();
     let mut items_ended: BTreeSet<(u16, u32)> = BTreeSet::new();
     let mut attempts: BTreeSet<(u16, Option<u32>, u32)> = BTreeSet::new();
-    let (mut over, mut outside) = (false, case.group);
+    let (mut over, mut outside, mut paused) = (false, case.group, false);
+    let mut queued: BTreeSet<(u16, Option<u32>)> = BTreeSet::new();
     for (_, event) in &node.journal {
         prop_assert!(!over, "{event:?} after the end");
         let start = match event {
             Event::StepStarted { step, item, attempt } => {
                 prop_assert!(attempts.insert((step.0, *item, *attempt)), "{event:?} twice");
+                // What waits for its mutex is under way already.
+                prop_assert!(queued.remove(&(step.0, *item)) || !paused, "{event:?} in a pause");
                 Some(*step)
             }
-            Event::StepExpanded { step, .. } | Event::ApprovalRequested { step, .. } => Some(*step),
+            Event::StepQueued { step, item, .. } => {
+                prop_assert!(!paused, "{event:?} in a pause");
+                queued.insert((step.0, *item));
+                None
+            }
+            Event::StepExpanded { step, .. } | Event::ApprovalRequested { step, .. } => {
+                prop_assert!(!paused, "{event:?} in a pause");
+                Some(*step)
+            }
             _ => None,
         };
         if let Some(step) = start {
@@ -167,6 +178,14 @@ fn check_journal(case: &Case, node: &Node<'_>) -> Result<(), TestCaseError> {
                 prop_assert!(has_items, "{step:?} has no items");
             }
             (None, Event::Admitted) => outside = false,
+            (None, Event::Paused { .. }) => paused = true,
+            // A stop goes before a pause.
+            (
+                None,
+                Event::Resumed { .. } | Event::CancelRequested { .. } | Event::TimedOut | Event::RunFailed { .. },
+            ) => {
+                paused = false;
+            }
             (None, Event::Ended { .. }) => over = true,
             _ => {}
         }

@@ -169,3 +169,18 @@ fn outputs_are_taken_over_only_by_runs_that_repeat_one() {
     let taken = Event::StepTaken { step: run.step("c"), output: json!(1) };
     assert!(run.state.apply(&taken, run.now).is_err());
 }
+
+#[test]
+fn a_repeated_run_waits_for_its_group_also_when_steps_were_taken_over() {
+    let text = "concurrency: { group: line }\nsteps:\n  a: { plugin: echo }\n  b: { plugin: echo, needs: [a] }\n";
+    let (mut old, _) = Run::start(text, json!({}));
+    old.give(Command::Admit);
+    old.succeed("a", None, json!(1));
+    old.fail("b", None, "broken", false);
+    for which in [Again::Unfinished, Again::Only(old.step("a"))] {
+        let (mut new, effects) = again(&old, which);
+        assert_eq!(effects, [Effect::Enter { group: "line".into(), admitted: false }]);
+        assert!(new.state.is_queued(), "{which:?}");
+        assert_eq!(started(&new.give(Command::Admit)), [None]);
+    }
+}

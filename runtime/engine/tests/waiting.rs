@@ -242,14 +242,14 @@ const MUTEX: &str =
 fn a_step_starts_when_it_has_its_mutex_and_gives_it_back_whatever_happens() {
     let (step, item) = (StepIndex(0), None);
     let (mut run, effects) = Run::start(MUTEX, json!({}));
-    assert_eq!(effects, [Effect::Acquire { step, item }]);
+    assert_eq!(effects, [Effect::Acquire { step, item, held: false }]);
     assert_eq!((run.status("a"), run.state.next_deadline()), ("queued", Some(6_000)));
-    assert_eq!(run.crash(), [Effect::Acquire { step, item }]);
+    assert_eq!(run.crash(), [Effect::Acquire { step, item, held: false }]);
     let effects = run.give(Command::Acquired { step, item });
     assert_eq!(effects, [Effect::Execute { step, item, attempt: 1 }]);
     // A retry waits without it.
     assert_eq!(run.fail("a", None, "busy", true), [Effect::Release { step, item }]);
-    assert_eq!(run.wake(), [Effect::Acquire { step, item }]);
+    assert_eq!(run.wake(), [Effect::Acquire { step, item, held: false }]);
     run.give(Command::Acquired { step, item });
     assert_eq!(run.succeed("a", None, json!({})), [Effect::Release { step, item }]);
     let (mut run, _) = Run::start(MUTEX, json!({}));
@@ -320,4 +320,23 @@ fn needs_say_which_ends_let_a_step_start() {
     run.succeed("f", None, json!({}));
     assert_eq!((run.status("e"), run.status("f"), run.status("g")), ("skipped", "succeeded", "skipped"));
     assert_eq!(run.end().0, RunEnd::Failed);
+}
+
+#[test]
+fn a_step_that_is_another_run_keeps_its_mutex_in_a_crash_and_another_attempt_does_not() {
+    let text = "steps:\n  child: { workflow: other, mutex: arm }\n  own: { plugin: echo, mutex: arm2 }\n";
+    let (mut run, _) = Run::start(text, json!({}));
+    let (child, own) = (run.step("child"), run.step("own"));
+    for step in [child, own] {
+        run.give(Command::Acquired { step, item: None });
+    }
+    let effects = run.crash();
+    let acquired: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Acquire { step, held, .. } => Some((*step, *held)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(acquired, [(child, true), (own, false)], "{effects:?}");
 }

@@ -168,7 +168,7 @@ impl Rounds {
     }
 
     /// A broker's client is through with a message.
-    fn sent(&mut self, entry: Entry, sent: Sent, report: &dyn Fn(Carried)) {
+    pub(crate) fn sent(&mut self, entry: Entry, sent: Sent, report: &dyn Fn(Carried)) {
         let Some(InHand { row, broker, target }) = self.in_hand.remove(&entry) else { return };
         let place = Place::Broker(broker);
         let result = match sent {
@@ -186,6 +186,18 @@ impl Rounds {
         self.done.insert(entry);
         let (run, step, item, entry) = entry;
         report(Carried { row, run, step: StepIndex(step), item, entry, target, result });
+    }
+
+    /// What was held up is tried again: in the simulation no real time passes.
+    #[cfg(test)]
+    pub(crate) fn let_time_pass(&mut self) {
+        self.blocked.clear();
+    }
+
+    /// How many entries it still has in mind.
+    #[cfg(test)]
+    pub(crate) fn left_over(&self) -> usize {
+        self.done.len() + self.in_hand.len() + self.blocked.len()
     }
 
     /// Nothing goes there for a while; for how long.

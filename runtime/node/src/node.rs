@@ -14,7 +14,7 @@ use std::{
 use trackside_engine::{DecisionRefused, Event, Repeat, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
 use trackside_spec::{Claim, Plan, StepIndex, Trigger, TriggerKind, load_workflow};
-use trackside_store::{Clock, Committer, DecisionRow, Durability, Reader, Store, StoreError, Txn, Write};
+use trackside_store::{Clock, Committer, DecisionRow, Durability, LiveRun, Reader, Store, StoreError, Txn, Write};
 use trackside_triggers::{
     clock_watch::ClockWatch,
     cron::{CronEntry, GateState, TimeGate},
@@ -434,8 +434,11 @@ pub(crate) fn set_up(
     for (plan, trigger) in usable_triggers(project).filter(|_| options.triggers) {
         core.add_follower(&plan.name, trigger);
     }
+    // Runs of one definition share it: it is read once, however many they are.
+    let mut plans: HashMap<String, Arc<Plan>> =
+        project.workflows.values().map(|plan| (plan.source.clone(), plan.clone())).collect();
     for live in history.open_runs()? {
-        match revive(history, live.run, &live.workflow, &live.source) {
+        match revive_with(history, &live, &mut plans) {
             Ok(revived) => {
                 let open = u32::try_from(history.outbox_of(live.run)?).unwrap_or(u32::MAX);
                 actions.extend(core.recover(revived, open, now));
@@ -454,7 +457,24 @@ pub(crate) fn set_up(
 /// When the definition or the journal can not be read: a line for people.
 pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Result<Revived, String> {
     let plan: Plan = load_workflow(workflow, source).map_err(|error| error.to_string())?;
-    let mut state = RunState::new(Arc::new(plan), run);
+    fold(history, run, Arc::new(plan))
+}
+
+/// The same, with the definitions that are known already, by their text.
+fn revive_with(history: &Reader, live: &LiveRun, plans: &mut HashMap<String, Arc<Plan>>) -> Result<Revived, String> {
+    let plan = match plans.get(&live.source) {
+        Some(plan) => plan.clone(),
+        None => {
+            let plan = load_workflow(&live.workflow, &live.source).map_err(|error| error.to_string())?;
+            plans.entry(live.source.clone()).or_insert(Arc::new(plan)).clone()
+        }
+    };
+    fold(history, live.run, plan)
+}
+
+/// What the journal makes of a run.
+pub(crate) fn fold(history: &Reader, run: RunId, plan: Arc<Plan>) -> Result<Revived, String> {
+    let mut state = RunState::new(plan, run);
     let rows = history.journal(run).map_err(|error| error.to_string())?;
     for row in &rows {
         let events: Vec<Event> = serde_json::from_str(&row.events).map_err(|error| error.to_string())?;

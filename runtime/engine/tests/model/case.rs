@@ -74,6 +74,8 @@ pub struct Case {
     /// Drives every choice: what happens next, whether the node goes down.
     pub choices: Vec<u8>,
     pub cancel_after: Option<u8>,
+    /// Turns at which somebody pauses the run.
+    pub pauses: Vec<u8>,
 }
 
 pub const HANDLERS: [&str; 4] = ["succeeded", "failed", "cancelled", "always"];
@@ -211,8 +213,9 @@ pub fn case() -> impl Strategy<Value = Case> {
         prop::option::weighted(0.15, prop::option::weighted(0.3, 1..20u8)),
         prop::collection::vec(any::<u8>(), 1..64),
         prop::option::weighted(0.2, 0..40u8),
+        prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(0..40u8, 1..4)],
     )
-        .prop_map(|(steps, handlers, group, timed, choices, cancel_after)| {
+        .prop_map(|(steps, handlers, group, timed, choices, cancel_after, pauses)| {
             let with_needs = |(number, (wishes, mut step)): (usize, (Vec<Wish>, Step))| {
                 for (other, wish) in wishes.into_iter().enumerate().take(number) {
                     if let Some((succeeded, skipped, failed)) = wish {
@@ -225,6 +228,6 @@ pub fn case() -> impl Strategy<Value = Case> {
                 step
             };
             let steps = steps.into_iter().enumerate().map(with_needs).collect();
-            Case { steps, handlers, group, timeout: timed.flatten(), choices, cancel_after }
+            Case { steps, handlers, group, timeout: timed.flatten(), choices, cancel_after, pauses }
         })
 }

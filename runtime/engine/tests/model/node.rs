@@ -95,6 +95,9 @@ impl<'a> Node<'a> {
         if self.case.cancel_after.is_some_and(|after| usize::from(after) == self.turn) {
             return self.give(Command::Cancel { by: "somebody".into() });
         }
+        if self.turn_of_pause() {
+            return;
+        }
         // At most this often, so that nothing counts as interrupted too often.
         if choice.is_multiple_of(11) && self.turn < 40 {
             return self.crash();
@@ -108,6 +111,9 @@ impl<'a> Node<'a> {
         let counts = [usize::from(self.knocking), self.news.len(), asking.len(), living.len(), self.under_way.len()];
         let all: usize = counts.iter().sum();
         if all == 0 {
+            if self.state.paused_by().is_some() {
+                return self.give(Command::Resume { by: "ana".into() });
+            }
             assert!(self.pass_time(), "an open run waits for something: {:?}", self.state.steps());
             return;
         }
@@ -133,6 +139,20 @@ impl<'a> Node<'a> {
         self.end_attempt(nth - counts[3]);
     }
 
+    /// Somebody pauses the run, or lets it go on. Time is what a pause does not stop: in cases that it decides, it passes.
+    fn turn_of_pause(&mut self) -> bool {
+        let paused = self.state.paused_by().is_some();
+        let turn = self.case.pauses.iter().any(|turn| usize::from(*turn) == self.turn);
+        if turn && !paused {
+            self.give(Command::Pause { by: "ana".into() });
+        } else if paused && self.choice(5).is_multiple_of(4) {
+            self.give(Command::Resume { by: "ana".into() });
+        } else {
+            return false;
+        }
+        true
+    }
+
     fn pass_time(&mut self) -> bool {
         let Some(next) = self.state.next_deadline() else { return false };
         self.now = next.max(self.now);
@@ -156,8 +176,10 @@ impl<'a> Node<'a> {
     fn give(&mut self, command: Command) {
         self.orders.push_back(command);
         while let Some(command) = self.orders.pop_front() {
-            let Decision { events, effects } = self.state.handle(command, self.now);
+            let Decision { events, mut effects } = self.state.handle(command, self.now);
             self.journal.extend(events.into_iter().map(|event| (self.now, event)));
+            // As the node does after a crash: those come first that had their mutex before.
+            effects.sort_by_key(|effect| !matches!(effect, Effect::Acquire { held: true, .. }));
             for effect in effects {
                 self.perform(effect);
             }
@@ -191,7 +213,11 @@ impl<'a> Node<'a> {
                     self.orders.push_back(Command::Finished { step, item, attempt, outcome, chance: 7, report });
                 }
             },
-            Effect::Acquire { step, item } => {
+            Effect::Acquire { step, item, held: true } => {
+                let (gate, holder) = self.gate(step, item);
+                self.admit(AdmissionCommand::Rejoin { gate, holder });
+            }
+            Effect::Acquire { step, item, held: false } => {
                 let (gate, holder) = self.gate(step, item);
                 let on_conflict = OnConflict::Queue;
                 let request = Request { gate, holder, limit: 1, priority: 0, on_conflict };
@@ -225,7 +251,9 @@ impl<'a> Node<'a> {
         let Some(mutex) = &self.plan.step(step).mutex else { return };
         let shares = |step: StepIndex| self.plan.step(step).mutex.as_ref() == Some(mutex);
         let attempts = self.under_way.keys().filter(|((other, _), _)| shares(*other)).count();
-        assert!(attempts <= 1, "{attempts} attempts hold `{mutex}`");
+        // What a child does goes on while the node is down.
+        let children = self.children.values().filter(|child| child.ended.is_none() && shares(child.slot.0)).count();
+        assert!(attempts + children <= 1, "{attempts} attempts and {children} children hold `{mutex}`");
     }
 
     fn start_child(&mut self, slot: Slot, attempt: u32, parent: &Parent) {
@@ -235,6 +263,7 @@ impl<'a> Node<'a> {
         assert!(alive.into_iter().all(|(_, child)| child.slot != slot), "a second child while the first one lives");
         let child = self.children.entry(parent.key()).or_insert_with(again);
         assert_eq!((child.slot, child.attempt), (slot, attempt), "two children share a key");
+        self.check_mutex(slot.0);
         self.news.push(parent.key());
     }
 

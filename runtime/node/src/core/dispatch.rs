@@ -14,6 +14,7 @@ use trackside_triggers::cron::{CronTable, TimeGate};
 use super::{
     checked,
     follow::artifacts_in,
+    together::Returning,
     turns::Turns,
     types::{
         Action, Carried, CarriedResult, History, Input, KeptResult, Passed, Revived, RunUpdate, StateChange, StepJob,
@@ -52,32 +53,32 @@ pub struct Core {
     pub(super) last_run: Option<RunId>,
     /// Ledger identities accepted but not yet on disk.
     pub(super) in_flight: HashSet<(String, String)>,
-    deadlines: BTreeSet<(i64, RunId)>,
+    pub(super) deadlines: BTreeSet<(i64, RunId)>,
     pub(super) ready: Turns,
     /// Attempts under way.
     pub(super) running: HashMap<(RunId, StepIndex, Option<u32>), UnderWay>,
     /// Inputs that were checked, while their step may be tried again: the check is made once.
     pub(super) passed: HashMap<(RunId, StepIndex, Option<u32>), Passed>,
     /// Workflows whose state a step is using; its successors wait until its result is on disk.
-    state_users: HashMap<String, VecDeque<Box<StepJob>>>,
+    pub(super) state_users: HashMap<String, VecDeque<Box<StepJob>>>,
     submitted: TxnNumber,
     committed: TxnNumber,
     /// Who is in which concurrency group, and who holds which mutex.
     pub(super) admission: Admission,
-    /// Wishes for a place in a group from before the first input: those that had one come first.
-    pub(super) returning: Option<Vec<(RunId, String, bool)>>,
+    /// Wishes for a place from before the first input: those that had one come first.
+    pub(super) returning: Option<Vec<Returning>>,
     /// What runs have for each other and for themselves, in order. Given only when the command before it is through: 10,000
     /// items that fail at once must not stand on each other's shoulders.
-    letters: VecDeque<(RunId, Command)>,
+    pub(super) letters: VecDeque<(RunId, Command)>,
     /// Children started and not yet on disk, by their key.
     pub(super) children: HashMap<String, RunId>,
     /// Runs accepted since the last [`Write::LiveFrom`].
     since_watermark: u32,
-    after_commit: VecDeque<(TxnNumber, After)>,
+    pub(super) after_commit: VecDeque<(TxnNumber, After)>,
     /// Triggers that wait for other runs, with their workflows.
     pub(super) followers: Vec<(String, Trigger)>,
     /// A transaction that is being put together: what is submitted meanwhile becomes part of it.
-    open: Option<Txn>,
+    pub(super) open: Option<Txn>,
     /// Set while the disk refuses commits.
     pub(super) trouble: Option<String>,
     pub(super) actions: Vec<Action>,
@@ -507,15 +508,20 @@ impl Core {
             self.actions.push(Action::Stop { run, step, item });
             return;
         }
-        let is_it = |job: &StepJob| job.run == run && job.step == step && job.item == item;
-        self.ready.forget(is_it);
-        self.state_users.values_mut().for_each(|waiting| waiting.retain(|job| !is_it(job)));
-        self.after_commit.retain(|(_, after)| !matches!(after, After::Release(job) if is_it(job)));
+        self.forget_job(run, (step, item));
         let Some(live) = self.runs.get(&run) else { return };
         let attempt = live.state.record(step, item).map_or(0, |record| record.attempts);
         let outcome = Outcome::Failed(StepError::fatal("cancelled", "stopped before it began"));
         let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
         self.later(run, command);
+    }
+
+    /// Takes a job that has not begun out of wherever it waits.
+    pub(super) fn forget_job(&mut self, run: RunId, (step, item): Slot) {
+        let is_it = |job: &StepJob| job.run == run && job.step == step && job.item == item;
+        self.ready.forget(is_it);
+        self.state_users.values_mut().for_each(|waiting| waiting.retain(|job| !is_it(job)));
+        self.after_commit.retain(|(_, after)| !matches!(after, After::Release(job) if is_it(job)));
     }
 
     /// Hands queued jobs to executors while there is room.
@@ -544,7 +550,7 @@ impl Core {
     }
 
     /// Does several things in one transaction: what `work` submits is committed together or not at all.
-    fn as_one(&mut self, work: impl FnOnce(&mut Self)) {
+    pub(super) fn as_one(&mut self, work: impl FnOnce(&mut Self)) {
         if self.open.is_some() {
             return work(self);
         }

@@ -8,8 +8,12 @@ mod accept;
 mod checked;
 mod dispatch;
 mod follow;
+#[cfg(test)]
+mod left_over;
 mod pausing;
 mod schedules;
+#[cfg(test)]
+mod tests;
 mod together;
 mod turns;
 mod types;

@@ -9,7 +9,7 @@ use trackside_triggers::cron::{CronEntry, CronFire, CronTick, Tick, TickDecision
 
 use super::{
     accept::new_run,
-    dispatch::{Core, Extras},
+    dispatch::{After, Core, Extras},
     types::{Action, LedgerEntry},
 };
 use crate::time::rfc3339;
@@ -72,20 +72,27 @@ impl Core {
             return;
         }
         let due = self.cron.due(now_ms);
-        let mut writes: Vec<Write> =
-            due.moves.iter().map(|step| self.position(&step.trigger_id, step.position_ms)).collect();
-        writes.extend(due.ticks.iter().flat_map(|tick| self.tick_writes(tick, now_ms)));
-        for fire in due.fires {
-            let more = std::mem::take(&mut writes);
-            if let Err(unused) = self.start_scheduled(&fire, more, now_ms) {
-                writes = unused;
-                let next = self.cron.ended(&fire.trigger_id);
-                self.start_waiting(next, now_ms);
+        if due.moves.is_empty() && due.ticks.is_empty() && due.fires.is_empty() {
+            return;
+        }
+        // One transaction: a position that is on disk without all the runs of the times before it would lose them.
+        self.as_one(|core| {
+            let mut writes: Vec<Write> =
+                due.moves.iter().map(|step| core.position(&step.trigger_id, step.position_ms)).collect();
+            writes.extend(due.ticks.iter().flat_map(|tick| core.tick_writes(tick, now_ms)));
+            for fire in due.fires {
+                let more = std::mem::take(&mut writes);
+                if let Err(unused) = core.start_scheduled(&fire, more, now_ms) {
+                    // Before what waits for it: the rows of times that were queued just now may go again at once.
+                    core.submit(Txn { writes: unused, artifacts: Vec::new() });
+                    let next = core.cron.ended(&fire.trigger_id);
+                    core.start_waiting(next, now_ms);
+                }
             }
-        }
-        if !writes.is_empty() {
-            self.submit(Txn { writes, artifacts: Vec::new() });
-        }
+            if !writes.is_empty() {
+                core.submit(Txn { writes, artifacts: Vec::new() });
+            }
+        });
     }
 
     /// A run has ended: the time that waited for that goes on.
@@ -127,10 +134,15 @@ impl Core {
             }
         };
         let entry = self.schedule_entry(&fire.trigger_id, fire.logical_ms);
-        match self.history.ledger(&entry.trigger, &entry.identity) {
-            Ok(None) => {}
+        let place = (entry.trigger.clone(), entry.identity.clone());
+        let known = match self.in_flight.contains(&place) {
+            true => Ok(true),
+            false => self.history.ledger(&entry.trigger, &entry.identity).map(|row| row.is_some()),
+        };
+        match known {
+            Ok(false) => {}
             // The clock was set back by days and the schedule went through this time once more.
-            Ok(Some(_)) => {
+            Ok(true) => {
                 writes.push(decision(
                     &fire.trigger_id,
                     fire.logical_ms,
@@ -170,7 +182,11 @@ impl Core {
         let LedgerEntry { trigger, identity, path, stat } = entry;
         writes.push(Write::Ledger { trigger, identity, run: Some(run), path, stat, at_ms: now_ms });
         self.cron_runs.insert(run, fire.trigger_id.clone());
-        self.begin(new_run(run, &plan, "cron".to_owned(), now_ms), start, Extras { writes, artifacts: Vec::new() });
+        let new = new_run(run, &plan, "cron".to_owned(), now_ms);
+        let number = self.begin(new, start, Extras { writes, artifacts: Vec::new() });
+        // Until the ledger on disk has it.
+        self.in_flight.insert(place.clone());
+        self.after(number, After::FreeIdentity(place));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use trackside_engine::{
     AdmissionCommand, AdmissionDecision, Command, Effect, Gate, Holder, Outcome, Parent, Phase, Request, RunId,
     StepError, concurrency_group,
 };
-use trackside_spec::{Action as StepAction, OnConflict, Plan};
+use trackside_spec::{Action as StepAction, OnConflict, Plan, StepIndex};
 use trackside_store::{NewRun, Write};
 
 use super::{
@@ -16,18 +16,26 @@ use super::{
 /// The ledger's name for children: their identity is the key that their parent's attempt gives them.
 const CHILDREN: &str = "workflow";
 
+/// A wish of a run that was under way when the node went down.
+pub(super) struct Returning {
+    gate: Gate,
+    holder: Holder,
+    /// Whether it was in.
+    had: bool,
+}
+
 impl Core {
-    /// All runs that were under way have been handed to [`Core::recover`]: groups are filled again, those first that were
-    /// in them before.
+    /// All runs that were under way have been handed to [`Core::recover`]: groups are filled again and mutexes taken, by
+    /// those first that had them before.
     pub fn recovered(&mut self, now_ms: i64) -> Vec<Action> {
-        let returning = self.returning.take().unwrap_or_default();
-        for (run, group, _) in returning.iter().filter(|(_, _, admitted)| *admitted) {
-            let (gate, holder) = (Gate::Group(group.clone()), Holder { run: *run, step: None });
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            self.returning.take().unwrap_or_default().into_iter().partition(|one| one.had);
+        for Returning { gate, holder, .. } in inside {
             let decision = self.admission.handle(AdmissionCommand::Rejoin { gate, holder });
             self.admit(decision);
         }
-        for (run, group, _) in returning.into_iter().filter(|(_, _, admitted)| !*admitted) {
-            self.enter(run, group);
+        for Returning { gate, holder, .. } in outside {
+            self.enter(gate, holder);
         }
         self.give_letters(now_ms);
         self.take_actions()
@@ -51,54 +59,71 @@ impl Core {
                     }
                     Some(child) => self.tell_past_end(child, &parent),
                     // Its inputs may still be looked at; what comes of that finds nobody who waits for it.
-                    None => self.refuse(run, (step, item), attempt, "cancelled", "stopped before it began"),
+                    None => {
+                        self.forget_job(run, (step, item));
+                        self.refuse(run, (step, item), attempt, "cancelled", "stopped before it began");
+                    }
                 }
             }
-            Effect::Acquire { step, item } => {
-                let Some(live) = self.runs.get(&run) else { return };
-                let plan = live.state.plan();
-                let Some(mutex) = plan.step(step).mutex.clone() else { return };
-                let holder = Holder { run, step: Some((step, item)) };
-                let (limit, priority) = (1, plan.priority_of(step));
-                let gate = Gate::Mutex(mutex);
-                let request = Request { gate, holder, limit, priority, on_conflict: OnConflict::Queue };
-                let decision = self.admission.handle(AdmissionCommand::Enter(request));
-                self.admit(decision);
+            Effect::Acquire { step, item, held } => {
+                if let Some(gate) = self.mutex_of(run, step) {
+                    self.knock(gate, Holder { run, step: Some((step, item)) }, held);
+                }
             }
             Effect::Release { step, item } => {
-                let Some(live) = self.runs.get(&run) else { return };
-                let Some(mutex) = live.state.plan().step(step).mutex.clone() else { return };
-                let (gate, holder) = (Gate::Mutex(mutex), Holder { run, step: Some((step, item)) });
-                let decision = self.admission.handle(AdmissionCommand::Leave { gate, holder });
-                self.admit(decision);
+                if let Some(gate) = self.mutex_of(run, step) {
+                    self.leave(gate, Holder { run, step: Some((step, item)) });
+                }
             }
-            Effect::Enter { group, admitted } => match &mut self.returning {
-                Some(returning) => returning.push((run, group, admitted)),
-                None => self.enter(run, group),
-            },
-            Effect::Leave { group } => {
-                let (gate, holder) = (Gate::Group(group), Holder { run, step: None });
-                let decision = self.admission.handle(AdmissionCommand::Leave { gate, holder });
-                self.admit(decision);
+            Effect::Enter { group, admitted } => {
+                self.knock(Gate::Group(group), Holder { run, step: None }, admitted);
             }
+            Effect::Leave { group } => self.leave(Gate::Group(group), Holder { run, step: None }),
             Effect::Execute { .. } | Effect::Stop { .. } => {}
         }
     }
 
-    fn enter(&mut self, run: RunId, group: String) {
-        let Some(live) = self.runs.get(&run) else { return };
+    fn mutex_of(&self, run: RunId, step: StepIndex) -> Option<Gate> {
+        Some(Gate::Mutex(self.runs.get(&run)?.state.plan().step(step).mutex.clone()?))
+    }
+
+    /// Asks for a place, or for the one that it had; at a start only when all have asked.
+    fn knock(&mut self, gate: Gate, holder: Holder, had: bool) {
+        match &mut self.returning {
+            Some(returning) => returning.push(Returning { gate, holder, had }),
+            None => self.enter(gate, holder),
+        }
+    }
+
+    /// Gives a place back, or the wish for it.
+    fn leave(&mut self, gate: Gate, holder: Holder) {
+        if let Some(returning) = &mut self.returning {
+            returning.retain(|one| one.gate != gate || one.holder != holder);
+        }
+        let decision = self.admission.handle(AdmissionCommand::Leave { gate, holder });
+        self.admit(decision);
+    }
+
+    fn enter(&mut self, gate: Gate, holder: Holder) {
+        let Some(live) = self.runs.get(&holder.run) else { return };
         let plan = live.state.plan();
-        let Some(concurrency) = &plan.concurrency else { return };
-        let request = Request {
-            gate: Gate::Group(group),
-            holder: Holder { run, step: None },
-            limit: concurrency.limit,
-            priority: plan.priority,
-            // A run that is there has been accepted: it was asked before whether it is to be skipped.
-            on_conflict: match concurrency.on_conflict {
-                OnConflict::CancelRunning => OnConflict::CancelRunning,
-                OnConflict::Queue | OnConflict::Skip => OnConflict::Queue,
+        let request = match (holder.step, &plan.concurrency) {
+            (Some((step, _)), _) => {
+                let priority = plan.priority_of(step);
+                Request { gate, holder, limit: 1, priority, on_conflict: OnConflict::Queue }
+            }
+            (None, Some(concurrency)) => Request {
+                gate,
+                holder,
+                limit: concurrency.limit,
+                priority: plan.priority,
+                // A run that is there has been accepted: it was asked before whether it is to be skipped.
+                on_conflict: match concurrency.on_conflict {
+                    OnConflict::CancelRunning => OnConflict::CancelRunning,
+                    OnConflict::Queue | OnConflict::Skip => OnConflict::Queue,
+                },
             },
+            (None, None) => return,
         };
         let decision = self.admission.handle(AdmissionCommand::Enter(request));
         self.admit(decision);

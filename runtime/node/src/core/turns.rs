@@ -79,4 +79,10 @@ impl Turns {
             waiting.jobs.retain(|_, job| !is_it(job));
         }
     }
+
+    /// Jobs that wait, and jobs that are under way.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.workflows.values().map(|waiting| waiting.jobs.len() + waiting.under_way).sum()
+    }
 }

@@ -8,6 +8,8 @@
 //! A message is acknowledged only when what it starts is on disk, in the order in which messages came. A publication is
 //! done only when the broker has acknowledged it.
 
+#[cfg(test)]
+mod by_hand;
 mod client;
 mod inbound;
 mod link;
@@ -15,6 +17,8 @@ mod options;
 mod outlet;
 mod topics;
 
+#[cfg(test)]
+pub(crate) use by_hand::ByHand;
 pub(crate) use inbound::Intake;
 pub use outlet::{Brokers, Message, Publication, Sent};
 pub(crate) use topics::Listener;

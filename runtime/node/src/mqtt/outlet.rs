@@ -57,13 +57,13 @@ pub enum Sent {
 
 /// All brokers of the config. Dropping it ends their connections.
 pub struct Brokers {
-    outlets: Mutex<BTreeMap<String, Outlet>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    pub(super) outlets: Mutex<BTreeMap<String, Outlet>>,
+    pub(super) thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Outlet {
-    connected: Arc<AtomicBool>,
-    orders: UnboundedSender<Order>,
+pub(super) struct Outlet {
+    pub(super) connected: Arc<AtomicBool>,
+    pub(super) orders: UnboundedSender<Order>,
 }
 
 /// To a client.

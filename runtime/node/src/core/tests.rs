@@ -1,0 +1,232 @@
+//! What the simulation has found, one by one.
+
+use std::sync::Arc;
+
+use serde_json::{Map, json};
+use trackside_engine::{Event, RunId, RunState};
+use trackside_spec::{Plan, TriggerKind, load_workflow};
+use trackside_store::{CommitReport, LedgerRow, StoreError, Txn, Write};
+use trackside_triggers::cron::CronEntry;
+
+use super::{Action, Core, CoreSettings, Fire, FireAnswer, History, Input, PastEnd, Revived, StepJob};
+
+const MINUTE: i64 = 60_000;
+const NOW: i64 = 1_800_000_000_000;
+
+/// Nothing is on disk.
+struct Blank;
+
+impl History for Blank {
+    fn ledger(&self, _: &str, _: &str) -> Result<Option<LedgerRow>, StoreError> {
+        Ok(None)
+    }
+
+    fn end_of(&self, _: RunId) -> Result<Option<PastEnd>, StoreError> {
+        Ok(None)
+    }
+}
+
+/// A core, and what it has asked for.
+struct Desk {
+    core: Core,
+    plans: Vec<Arc<Plan>>,
+    txns: Vec<Txn>,
+    jobs: Vec<StepJob>,
+}
+
+impl Desk {
+    fn new(max_steps: usize, workflows: &[&str]) -> Self {
+        let mut core = Core::new(CoreSettings { max_steps, max_runs: 100 }, Box::new(Blank), Box::new(|| 7));
+        let load = |text: &&str| Arc::new(load_workflow("w.yaml", &format!("version: 1\n{text}")).unwrap());
+        let plans: Vec<Arc<Plan>> = workflows.iter().map(load).collect();
+        plans.iter().for_each(|plan| core.add_workflow(plan.clone()));
+        Self { core, plans, txns: Vec::new(), jobs: Vec::new() }
+    }
+
+    /// Adds the schedules of all workflows, as they stand at [`NOW`].
+    fn with_schedules(mut self) -> Self {
+        for trigger in self.plans.clone().iter().flat_map(|plan| &plan.triggers) {
+            let TriggerKind::Cron(cron) = &trigger.kind else { continue };
+            let entry = CronEntry::new(&trigger.id, cron, "box").unwrap();
+            self.core.add_schedule(entry, trigger.id.clone(), Some(NOW), NOW);
+        }
+        self.up()
+    }
+
+    /// All that was under way is there again.
+    fn up(mut self) -> Self {
+        let actions = self.core.recovered(NOW);
+        self.take(actions);
+        self
+    }
+
+    fn take(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Submit(txn) => self.txns.push(txn),
+                Action::Execute(job) => self.jobs.push(*job),
+                Action::Call(call) => call(),
+                _ => {}
+            }
+        }
+    }
+
+    fn give(&mut self, input: Input, now: i64) {
+        let actions = self.core.handle(input, now);
+        self.take(actions);
+    }
+
+    fn fire(&mut self, workflow: &str) {
+        let fire = Fire {
+            workflow: workflow.into(),
+            kind: "manual".into(),
+            trigger: json!({ "kind": "manual" }),
+            params: Map::new(),
+            logical_time_ms: NOW,
+            ledger: Vec::new(),
+            artifacts: Vec::new(),
+        };
+        let reply = Box::new(|answer| assert!(matches!(answer, FireAnswer::Accepted(_)), "{answer:?}"));
+        self.give(Input::Fire(Box::new(fire), reply), NOW);
+    }
+
+    /// Everything is on disk.
+    fn commit(&mut self, now: i64) {
+        self.give(Input::Store(CommitReport::Committed(self.core.submitted())), now);
+    }
+
+    /// The run with the events so far, as a start finds it.
+    fn revive(&self, plan: usize, run: i64, events: &[Event]) -> Revived {
+        let mut state = RunState::new(self.plans[plan].clone(), RunId::from_i64(run));
+        events.iter().for_each(|event| state.apply(event, NOW).unwrap());
+        Revived { state, entries: 1 }
+    }
+
+    fn recover(&mut self, revived: Revived, now: i64) {
+        let actions = self.core.recover(revived, 0, now);
+        self.take(actions);
+    }
+}
+
+fn started() -> Event {
+    let trigger = json!({ "kind": "manual" });
+    Event::Started { params: json!({}), trigger, logical_time_ms: NOW, parent: None }
+}
+
+fn name(write: &Write) -> &'static str {
+    match write {
+        Write::Run(_) => "run",
+        Write::Position { .. } => "position",
+        Write::CronQueued { .. } => "queued",
+        Write::CronDequeued { .. } => "dequeued",
+        _ => "other",
+    }
+}
+
+#[test]
+fn the_positions_of_schedules_are_in_one_transaction_with_all_their_runs() {
+    let mut desk = Desk::new(
+        4,
+        &[
+            "name: a\ntriggers: [{ cron: { every: 1m } }]\nsteps: { s: { plugin: echo } }",
+            "name: b\ntriggers: [{ cron: { every: 1m } }]\nsteps: { s: { plugin: echo } }",
+        ],
+    )
+    .with_schedules();
+    desk.give(Input::Wake, NOW + MINUTE);
+    let with: Vec<(usize, usize)> = desk
+        .txns
+        .iter()
+        .map(|txn| {
+            let count = |what| txn.writes.iter().filter(|write| name(write) == what).count();
+            (count("position"), count("run"))
+        })
+        .filter(|counts| *counts != (0, 0))
+        .collect();
+    assert_eq!(with, [(2, 2)], "a crash between two transactions would lose a run for good");
+}
+
+#[test]
+fn times_of_a_paused_schedule_leave_no_row_in_its_queue() {
+    let mut desk = Desk::new(
+        4,
+        &["name: a\ntriggers: [{ cron: { every: 1m, misfire: all, overlap: queue } }]\nsteps: { s: { plugin: echo } }"],
+    )
+    .with_schedules();
+    desk.core.restore_pauses(["a/cron-0".to_owned()]);
+    desk.give(Input::Wake, NOW + 5 * MINUTE);
+    let writes: Vec<&str> = desk.txns.iter().flat_map(|txn| &txn.writes).map(name).filter(|n| *n != "other").collect();
+    assert_eq!(writes.iter().filter(|write| **write == "queued").count(), 4, "{writes:?}");
+    assert_eq!(writes.iter().filter(|write| **write == "dequeued").count(), 4, "{writes:?}");
+    let last_queued = writes.iter().rposition(|write| *write == "queued");
+    let first_dequeued = writes.iter().position(|write| *write == "dequeued");
+    assert!(last_queued < first_dequeued, "a row that comes after its removal stays: {writes:?}");
+}
+
+#[test]
+fn a_time_whose_run_is_not_on_disk_yet_is_not_run_again_when_the_clock_comes_back() {
+    let text = "name: a\ntriggers: [{ cron: { schedule: '* * * * *', misfire: all } }]\nsteps: { s: { plugin: echo } }";
+    let mut desk = Desk::new(4, &[text]).with_schedules();
+    for now in [NOW + MINUTE, NOW + 2 * MINUTE, NOW - 25 * 60 * MINUTE, NOW + MINUTE + 1_000] {
+        desk.give(Input::Wake, now);
+    }
+    let time = format!("at:{}", NOW + MINUTE);
+    let is_it = |write: &&Write| matches!(write, Write::Ledger { identity, .. } if *identity == time);
+    assert_eq!(desk.txns.iter().flat_map(|txn| &txn.writes).filter(is_it).count(), 1, "one run for each time");
+}
+
+#[test]
+fn a_run_whose_time_in_the_queue_was_over_at_a_start_leaves_no_place_taken() {
+    let text = "name: a\nconcurrency: { group: g }\nqueue_timeout: 1m\nsteps: { s: { plugin: echo } }";
+    let mut desk = Desk::new(4, &[text]);
+    let waiting = desk.revive(0, 1, &[started(), Event::Queued { group: "g".into() }]);
+    desk.recover(waiting, NOW + 5 * MINUTE);
+    let mut desk = desk.up();
+    desk.commit(NOW + 5 * MINUTE);
+    assert_eq!(desk.core.live_runs(), 0);
+    let left: Vec<_> = desk.core.left_over().into_iter().filter(|(_, size)| *size > 0).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_step_that_is_another_run_has_its_mutex_before_an_older_run_that_waits_for_it() {
+    let mut desk = Desk::new(
+        4,
+        &[
+            "name: waits\nsteps: { s: { plugin: echo, mutex: arm } }",
+            "name: has\nsteps: { s: { workflow: child, mutex: arm } }",
+            "name: child\nsteps: { s: { plugin: echo } }",
+        ],
+    );
+    let (step, item) = (trackside_spec::StepIndex(0), None);
+    let queued = Event::StepQueued { step, item, mutex: "arm".into() };
+    let waits = desk.revive(0, 1, &[started(), queued.clone()]);
+    let has = desk.revive(1, 2, &[started(), queued, Event::StepStarted { step, item, attempt: 1 }]);
+    desk.recover(waits, NOW);
+    desk.recover(has, NOW);
+    let mut desk = desk.up();
+    desk.give(Input::Wake, NOW);
+    desk.commit(NOW);
+    let running: Vec<&str> = desk.jobs.iter().map(|job| job.plan.name.as_str()).collect();
+    assert_eq!(running, ["child"], "the older run must wait for the arm");
+}
+
+#[test]
+fn the_inputs_of_a_child_that_was_stopped_before_its_turn_are_not_looked_at() {
+    let text = "name: a\nparams: { l: { type: array, default: [1] } }\nsteps:\n  s: { workflow: child, requires: [{ of: '${params.l}', name: l, rows: { minimum: 1 } }] }";
+    let mut desk = Desk::new(
+        1,
+        &["name: first\nsteps: { s: { plugin: echo } }", text, "name: child\nsteps: { s: { plugin: echo } }"],
+    )
+    .up();
+    desk.fire("first");
+    desk.fire("a");
+    assert_eq!(desk.jobs.len(), 1, "there is room for one");
+    let run = desk.core.last_run().unwrap();
+    desk.give(Input::Cancel { run, by: "me".into(), reply: Box::new(|live| assert!(live)) }, NOW);
+    let first = desk.jobs.pop().unwrap();
+    let error = trackside_engine::StepError::fatal("no", "no");
+    let result = crate::executor::failed((first.run, first.step, None), 1, error);
+    desk.give(Input::StepDone(Box::new(result)), NOW);
+    assert!(desk.jobs.is_empty(), "the step was over: {:?}", desk.jobs);
+}
