@@ -1,6 +1,6 @@
 //! `cargo bench`: the rooms one by one (Criterion), then what plugins cost, then the whole box (`trackside bench`) and
 //! sizes. `cargo bench -- NAME` runs a part alone: a bench by its name, or one of calls, streams, stops, memory,
-//! languages, box.
+//! languages, box, slow_disk.
 //!
 //! Compare ratios within one run: these figures depend on the machine and on what else it does.
 
@@ -12,6 +12,7 @@ mod languages;
 mod memory;
 mod report;
 mod rooms;
+mod slow_disk;
 mod stops;
 mod streams;
 
@@ -34,13 +35,14 @@ fn main() {
         rooms::inference(&mut criterion);
     }
     criterion.final_summary();
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 7] = [
         ("calls", calls::table),
         ("streams", streams::run),
         ("stops", stops::run),
         ("memory", memory::run),
         ("languages", languages::run),
         ("box", || whole_box(Path::new(env!("CARGO_BIN_EXE_trackside")))),
+        ("slow_disk", || slow_disk::run(Path::new(env!("CARGO_BIN_EXE_trackside")))),
     ];
     for (name, part) in parts {
         if report::is_wanted(name) {

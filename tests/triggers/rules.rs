@@ -84,7 +84,7 @@ fn a_name_that_no_pattern_matches_until_the_rename_starts_one_run() {
 
 #[test]
 fn files_that_are_left_out_stay_and_are_recorded() {
-    let project = project("path: inbox, glob: \"**/*\", exclude: [\"*.tmp\", \"old/**\"], settle: 10m");
+    let project = project("path: inbox, glob: \"**/*\", exclude: [\"*.tmp\", \"old/**\"], settle: 200ms");
     let node = project.serve();
     node.wait_said("watching");
     project.drop_file("inbox/a.tmp", "left out");
@@ -113,7 +113,7 @@ fn a_copy_leaves_the_file_and_starts_one_run_also_across_restarts() {
 
 #[test]
 fn a_moved_file_keeps_its_path_and_replaces_nothing() {
-    let project = project("path: inbox, glob: \"**/*\", to: done, settle: 10m");
+    let project = project("path: inbox, glob: \"**/*\", to: done, settle: 200ms");
     project.write("done/day/a.csv", "an older one");
     let node = project.serve();
     node.wait_said("watching");
