@@ -104,8 +104,7 @@ impl Executor {
         let (workshop, under_way, report) = (self.workshop.clone(), self.under_way.clone(), self.report.clone());
         let (closing, places) = (self.closing.clone(), self.places.clone());
         let ends = Ends { key, attempt: job.attempt, under_way, closing, report: report.clone() };
-        // On the heap at once: spawning moves a task several times, and this one holds everything that a sandbox needs.
-        runtime.spawn(Box::pin(async move {
+        runtime.spawn(async move {
             let Some(_place) = places.take(&job.plan.name, &cancel).await else {
                 let error = StepError::fatal("cancelled", "stopped before it began");
                 let attempt = job.attempt;
@@ -115,7 +114,7 @@ impl Executor {
                 Some(result) => ends.with(result),
                 None => ends.forget(),
             }
-        }));
+        });
     }
 
     /// Stops everything under way and ends the threads. What does not stop in time is cut off.
