@@ -204,8 +204,23 @@ async fn run_one(handle: &Handle, workflow: &str) -> Result<(), BenchError> {
     if !matches!(answer, FireAnswer::Accepted(_)) {
         return Err(BenchError::Other(format!("the run was not accepted: {answer:?}")));
     }
-    while !next(&mut updates).await?.settled {}
-    Ok(())
+    loop {
+        let update = next(&mut updates).await?;
+        if let Some(error) = update.events.iter().find_map(failure) {
+            return Err(error);
+        }
+        if update.settled {
+            return Ok(());
+        }
+    }
+}
+
+/// A run that fails is no measurement.
+fn failure(event: &Event) -> Option<BenchError> {
+    match event {
+        Event::StepFailed { error, .. } => Some(BenchError::Other(error.message.clone())),
+        _ => None,
+    }
 }
 
 /// Waits for the end of a run and gives the time that it is about, milliseconds since 1970, and that of its first
@@ -214,11 +229,13 @@ async fn due_and_began(updates: &mut Receiver<RunUpdate>) -> Result<(i64, u64), 
     let (mut due, mut began) = (0, None);
     loop {
         let update = next(updates).await?;
+        if let Some(error) = update.events.iter().find_map(failure) {
+            return Err(error);
+        }
         for event in update.events.iter() {
             match event {
                 Event::Started { logical_time_ms, .. } => due = *logical_time_ms,
                 Event::StepSucceeded { report, .. } => began = report["began_us"].as_u64(),
-                Event::StepFailed { error, .. } => return Err(BenchError::Other(error.message.clone())),
                 _ => {}
             }
         }
