@@ -151,3 +151,85 @@ impl Turns {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::Value;
+    use trackside_engine::RunId;
+    use trackside_spec::{Plan, load_workflow};
+
+    use super::*;
+
+    fn plan(name: &str) -> Arc<Plan> {
+        let text = format!("version: 1\nname: {name}\nsteps:\n  a: {{ plugin: echo, with: {{ value: 1 }} }}\n");
+        Arc::new(load_workflow("w.yaml", &text).unwrap())
+    }
+
+    fn push(turns: &mut Turns, plan: &Arc<Plan>, count: i64) {
+        for run in 0..count {
+            turns.push_back(Box::new(StepJob {
+                run: RunId::from_i64(run),
+                plan: plan.clone(),
+                step: StepIndex(0),
+                item: None,
+                attempt: 1,
+                contracts: None,
+                input: Value::Null,
+                command: None,
+                trigger: Value::Null,
+                logical_time_ms: 0,
+            }));
+        }
+    }
+
+    /// Hands over what can be; gives how.
+    fn feed(turns: &mut Turns) -> Vec<(String, Place)> {
+        let mut handed = Vec::new();
+        while let Some((job, place)) = turns.next() {
+            turns.began(&job.plan.name, place);
+            handed.push((job.plan.name.clone(), place));
+        }
+        handed
+    }
+
+    #[test]
+    fn a_step_of_unknown_or_long_duration_waits_for_a_place() {
+        let (mut turns, plan) = (Turns::new(4), plan("w"));
+        push(&mut turns, &plan, 10);
+        assert_eq!(feed(&mut turns), vec![("w".to_owned(), Place::Own); 3]);
+        turns.took("w", StepIndex(0), 10_000_000);
+        assert_eq!(feed(&mut turns), []);
+        turns.ended("w", Place::Own);
+        assert_eq!(feed(&mut turns), [("w".to_owned(), Place::Own)]);
+    }
+
+    #[test]
+    fn brief_steps_are_handed_over_ahead_up_to_a_bound() {
+        let (mut turns, plan) = (Turns::new(4), plan("w"));
+        push(&mut turns, &plan, 100);
+        turns.took("w", StepIndex(0), 30);
+        let handed = feed(&mut turns);
+        assert_eq!(handed.iter().filter(|(_, place)| *place == Place::Own).count(), 3);
+        assert_eq!((handed.len(), turns.ahead()), (3 + AHEAD, AHEAD));
+        // One slow attempt, and nothing more goes ahead until it is forgotten.
+        turns.took("w", StepIndex(0), 2_000);
+        turns.ended("w", Place::Ahead);
+        assert_eq!(feed(&mut turns), []);
+        for _ in 0..6 {
+            turns.took("w", StepIndex(0), 30);
+        }
+        assert_eq!(feed(&mut turns), [("w".to_owned(), Place::Ahead)]);
+    }
+
+    #[test]
+    fn what_was_handed_over_ahead_takes_no_place_from_another_workflow() {
+        let (mut turns, brief, other) = (Turns::new(4), plan("brief"), plan("other"));
+        turns.took("brief", StepIndex(0), 30);
+        push(&mut turns, &brief, 100);
+        feed(&mut turns);
+        push(&mut turns, &other, 2);
+        assert_eq!(feed(&mut turns), [("other".to_owned(), Place::Own)]);
+    }
+}
