@@ -1,6 +1,6 @@
 //! `cargo bench`: the rooms one by one (Criterion), then what plugins cost, then the whole box (`trackside bench`) and
 //! sizes. `cargo bench -- NAME` runs a part alone: a bench by its name, or one of calls, streams, stops, memory,
-//! languages, recovery, box.
+//! languages, recovery, box, slow_disk.
 //!
 //! Compare ratios within one run: these figures depend on the machine and on what else it does.
 
@@ -15,6 +15,7 @@ mod past;
 mod recovery;
 mod report;
 mod rooms;
+mod slow_disk;
 mod stops;
 mod streams;
 
@@ -37,7 +38,7 @@ fn main() {
         rooms::inference(&mut criterion);
     }
     criterion.final_summary();
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 8] = [
         ("calls", calls::table),
         ("streams", streams::run),
         ("stops", stops::run),
@@ -45,6 +46,7 @@ fn main() {
         ("languages", languages::run),
         ("recovery", recovery::run),
         ("box", || whole_box(Path::new(env!("CARGO_BIN_EXE_trackside")))),
+        ("slow_disk", || slow_disk::run(Path::new(env!("CARGO_BIN_EXE_trackside")))),
     ];
     for (name, part) in parts {
         if report::is_wanted(name) {

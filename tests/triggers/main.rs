@@ -11,4 +11,6 @@ mod files;
 mod follow;
 mod manual;
 mod mqtt;
+mod rules;
+mod storm;
 mod webhook;

@@ -47,6 +47,14 @@ pub struct Status {
     pub next_deadline_ms: Option<i64>,
 }
 
+/// Messages that are worked in before anything is done about them, at most.
+const AT_ONCE: u32 = 64;
+/// With so many jobs handed over beyond the places that they need, no executor waits for the dispatcher.
+const ENOUGH_AHEAD: u32 = 8;
+/// About what a core needs for a brief step.
+const LINGER_FOR_EACH: Duration = Duration::from_micros(15);
+/// What anything else that comes may wait at most.
+const LONGEST_LINGER: Duration = Duration::from_micros(400);
 /// No sleep is longer: it bounds what a clock that was set without notice can cost.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -76,31 +84,73 @@ impl Dispatcher {
                 None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(wait) => self.inbox.recv_timeout(wait.min(LONGEST_SLEEP)),
             };
+            let first = match message {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => Message::Input(Input::Wake),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            self.linger();
+            if self.take(first) {
+                return;
+            }
+        }
+    }
+
+    /// While the executors have enough to do, results come in a dense row. To be woken for each would cost as much as what
+    /// is done about it.
+    fn linger(&self) {
+        let ahead = u32::try_from(self.core.ahead()).unwrap_or(u32::MAX);
+        if ahead >= ENOUGH_AHEAD {
+            std::thread::sleep((LINGER_FOR_EACH * ahead).min(LONGEST_LINGER));
+        }
+    }
+
+    /// Works a message in, and with it what has come meanwhile: what follows from them is handed over together. Says
+    /// whether this is the end.
+    fn take(&mut self, first: Message) -> bool {
+        let mut actions = Vec::new();
+        let (mut next, mut taken) = (Some(first), 0);
+        while let Some(message) = next {
             match message {
-                Ok(Message::Input(input)) => self.input(input),
-                Ok(Message::Start(fire, reply, watcher)) => {
+                Message::Input(input) => actions.extend(self.core.handle(input, self.clock.now_ms())),
+                Message::Start(fire, reply, watcher) => {
                     let before = self.core.last_run();
-                    let actions = self.core.handle(Input::Fire(fire, reply), self.clock.now_ms());
+                    actions.extend(self.core.handle(Input::Fire(fire, reply), self.clock.now_ms()));
                     if let Some(run) = self.core.last_run().filter(|run| Some(*run) != before) {
                         self.watchers.of_run.entry(run).or_default().push(watcher);
                     }
-                    self.perform(actions);
                 }
-                // Of a run that is over nothing comes any more: the channel closes, and who asked reads the store.
-                Ok(Message::Watch(Some(run), watcher)) if self.core.is_live(run) => {
-                    self.watchers.of_run.entry(run).or_default().push(watcher);
+                other => {
+                    self.perform(std::mem::take(&mut actions));
+                    if self.answer(other) {
+                        return true;
+                    }
                 }
-                Ok(Message::Watch(Some(_), _)) => {}
-                Ok(Message::Watch(None, watcher)) => self.watchers.of_all.push(watcher),
-                Ok(Message::Status(reply)) => reply(Status {
-                    live_runs: self.core.live_runs(),
-                    trouble: self.core.trouble().map(str::to_owned),
-                    next_deadline_ms: self.core.next_deadline(),
-                }),
-                Ok(Message::Shutdown) | Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => self.input(Input::Wake),
             }
+            taken += 1;
+            next = if taken < AT_ONCE { self.inbox.try_recv().ok() } else { None };
         }
+        self.perform(actions);
+        false
+    }
+
+    /// Everything that asks and changes nothing, and the end: says whether it is that.
+    fn answer(&mut self, message: Message) -> bool {
+        match message {
+            // Of a run that is over nothing comes any more: the channel closes, and who asked reads the store.
+            Message::Watch(Some(run), watcher) if self.core.is_live(run) => {
+                self.watchers.of_run.entry(run).or_default().push(watcher);
+            }
+            Message::Watch(None, watcher) => self.watchers.of_all.push(watcher),
+            Message::Status(reply) => reply(Status {
+                live_runs: self.core.live_runs(),
+                trouble: self.core.trouble().map(str::to_owned),
+                next_deadline_ms: self.core.next_deadline(),
+            }),
+            Message::Watch(Some(_), _) | Message::Input(_) | Message::Start(..) => {}
+            Message::Shutdown => return true,
+        }
+        false
     }
 
     /// Lets schedules go when the clock was set or nobody sets it; how long they wait yet, if they do.
@@ -122,13 +172,22 @@ impl Dispatcher {
     }
 
     fn perform(&mut self, actions: Vec<Action>) {
+        let mut txns = Vec::new();
+        let mut others = Vec::with_capacity(actions.len());
         for action in actions {
             match action {
-                Action::Submit(txn) => {
-                    if let Err(error) = self.store.submit(txn) {
-                        tracing::error!(%error, "a transaction was not taken");
-                    }
-                }
+                Action::Submit(txn) => txns.push(txn),
+                other => others.push(other),
+            }
+        }
+        if !txns.is_empty()
+            && let Err(error) = self.store.submit(txns)
+        {
+            tracing::error!(%error, "transactions were not taken");
+        }
+        for action in others {
+            match action {
+                Action::Submit(_) => {}
                 Action::Execute(job) => self.executor.execute(job),
                 Action::Stop { run, step, item } => self.executor.stop(run, step, item),
                 Action::Call(call) => call(),

@@ -21,6 +21,7 @@ use crate::{
     model_step,
     models::Models,
     own::OwnAddresses,
+    places::Places,
     plugin_step,
     plugins::Plugins,
     readers::Readers,
@@ -59,6 +60,7 @@ pub struct Executor {
     /// Set at the end: attempts that are stopped now are not failures, they are made again at the next start.
     closing: Arc<AtomicBool>,
     workshop: Arc<Workshop>,
+    places: Arc<Places>,
     under_way: Arc<Mutex<HashMap<Key, CancelToken>>>,
     report: Report,
 }
@@ -67,11 +69,15 @@ pub struct Executor {
 type Report = Arc<dyn Fn(Input) + Send + Sync>;
 
 impl Executor {
-    /// Starts the threads, one per core; `report` is called on them.
+    /// Starts the threads, one per core, for `room` attempts at the same time; `report` is called on them.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(workshop: Arc<Workshop>, report: impl Fn(Input) + Send + Sync + 'static) -> std::io::Result<Self> {
+    pub fn start(
+        workshop: Arc<Workshop>,
+        room: usize,
+        report: impl Fn(Input) + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores)
@@ -82,6 +88,7 @@ impl Executor {
             runtime: Mutex::new(Some(runtime)),
             closing: Arc::default(),
             workshop,
+            places: Arc::new(Places::new(room)),
             under_way: Arc::default(),
             report: Arc::new(report),
         })
@@ -95,9 +102,14 @@ impl Executor {
         let cancel = CancelToken::new();
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(key, cancel.clone());
         let (workshop, under_way, report) = (self.workshop.clone(), self.under_way.clone(), self.report.clone());
-        let closing = self.closing.clone();
+        let (closing, places) = (self.closing.clone(), self.places.clone());
         let ends = Ends { key, attempt: job.attempt, under_way, closing, report: report.clone() };
         runtime.spawn(async move {
+            let Some(_place) = places.take(&job.plan.name, &cancel).await else {
+                let error = StepError::fatal("cancelled", "stopped before it began");
+                let attempt = job.attempt;
+                return ends.with(failed(key, attempt, error));
+            };
             match attempt_of(workshop, job, cancel, report).await {
                 Some(result) => ends.with(result),
                 None => ends.forget(),

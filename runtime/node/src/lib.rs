@@ -20,6 +20,7 @@ mod mqtt;
 mod node;
 mod own;
 mod pauses;
+mod places;
 mod plugin_look;
 mod plugin_slot;
 mod plugin_source;

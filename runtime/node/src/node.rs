@@ -118,12 +118,13 @@ impl Node {
         let store = Store::start(committer, Box::new(reporter(&inbox, Input::Store)))?;
         let history = store.reader()?;
         let commits = store.commits();
-        let mut core = Core::new(settings(project), Box::new(store.reader()?), Box::new(chance));
+        let mut core = Core::new(settings(project), Box::new(store.reader()?), Box::new(chance()));
         let (first, carry) = set_up(&mut core, project, &history, options)?;
         let pauses = Arc::new(Pauses::new(history.paused()?.into_iter().map(|row| row.trigger)));
         drop(history);
         let report = reporter(&inbox, |input| input);
-        let executor = Arc::new(Executor::start(workshop.clone(), report).map_err(start("the executors"))?);
+        let executor =
+            Arc::new(Executor::start(workshop.clone(), max_steps(project), report).map_err(start("the executors"))?);
         let carried = reporter(&inbox, Input::Carried);
         let (brokers, waiting) = Brokers::new(&project.config.mqtt);
         let brokers = Arc::new(brokers);
@@ -390,9 +391,20 @@ fn max_steps(project: &Project) -> usize {
     if wished == 0 { cores * 2 } else { wished }
 }
 
-fn chance() -> u64 {
-    // Without the kernel's randomness jitter and run ids are merely predictable.
-    getrandom::u64().unwrap_or(0x9e37_79b9_7f4a_7c15)
+/// Numbers from the kernel, many for one call of it.
+fn chance() -> impl FnMut() -> u64 + Send {
+    let (mut store, mut left) = ([0u8; 512], 0);
+    move || {
+        if left == 0 {
+            // Without the kernel's randomness jitter and run ids are merely predictable.
+            if getrandom::fill(&mut store).is_err() {
+                return 0x9e37_79b9_7f4a_7c15;
+            }
+            left = store.len();
+        }
+        left -= 8;
+        store[left..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
 }
 
 fn start<E: ToString>(what: &'static str) -> impl FnOnce(E) -> NodeError {

@@ -18,6 +18,8 @@ use crate::{
 /// a large file that is being written in place is then not read at every step.
 const REST: u32 = 4;
 const LEAST_REST: Duration = Duration::from_millis(10);
+/// The files are looked at so often at most: on a busy box looking would cost as much as a brief step's own work.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// A file that has not been touched for so long is not being written any more.
 const WRITTEN: Duration = Duration::from_secs(2);
 
@@ -44,6 +46,8 @@ pub struct Slot {
 #[derive(Debug, Default)]
 struct State {
     current: Option<Arc<Plugin>>,
+    /// When the files were last found to be those of `current`.
+    good_at: Option<Instant>,
     /// How the files looked when they were last read.
     seen: Look,
     /// Whether they were too fresh then for the next change to show.
@@ -65,12 +69,20 @@ struct Trouble {
 impl Slot {
     /// What a step is to do now. Never blocks for long: it asks the system how the files look.
     pub fn ready(&self, sources: &PluginSources, name: &str) -> Ready {
+        let now = Instant::now();
+        if let Some(current) = self.state().looked_at_before(now) {
+            return Ready::Current(current);
+        }
         let look = sources.look(name);
-        let state = self.state();
+        let mut state = self.state();
         let Some(current) = state.current.clone() else { return Ready::Absent };
         let resting = state.trouble.as_ref().is_some_and(|trouble| Instant::now() < trouble.rests_until)
             && !look.has_other_papers_than(&state.seen);
-        if !state.is_stale(&look) || resting {
+        if !state.is_stale(&look) {
+            state.good_at = Some(now);
+            return Ready::Current(current);
+        }
+        if resting {
             return Ready::Current(current);
         }
         drop(state);
@@ -113,6 +125,7 @@ impl Slot {
         let mut state = self.state();
         state.again = look.is_young();
         state.seen = look;
+        state.good_at = None;
         match (new, old) {
             (Ok(new), old) => {
                 if let Some(old) = old.filter(|old| old.digest() != new.digest()) {
@@ -147,6 +160,12 @@ impl Slot {
 }
 
 impl State {
+    /// The component, when its files were looked at a moment before.
+    fn looked_at_before(&self, now: Instant) -> Option<Arc<Plugin>> {
+        let is_recent = self.good_at.is_some_and(|at| now.saturating_duration_since(at) < LOOK_AGAIN);
+        self.current.clone().filter(|_| is_recent)
+    }
+
     fn is_stale(&self, look: &Look) -> bool {
         self.seen != *look || (self.again && !look.is_young())
     }

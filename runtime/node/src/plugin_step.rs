@@ -152,15 +152,15 @@ fn attributes(trigger: &Value) -> Vec<(String, String)> {
 fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i64) -> Value {
     let usage = &report.usage;
     let descriptor = plugin.descriptor();
-    let mut summary = json!({
-        "plugin": descriptor.name,
-        "version": descriptor.version,
-        "digest": plugin.digest(),
-        "began_us": began_us,
-        "wall_us": usage.wall_us,
-        "cpu_us": usage.cpu_us,
-        "memory": usage.memory_peak,
-    });
+    let mut summary = Map::with_capacity(16);
+    let mut put = |key: &str, value: Value| drop(summary.insert(key.to_owned(), value));
+    put("plugin", descriptor.name.as_str().into());
+    put("version", descriptor.version.as_str().into());
+    put("digest", json!(plugin.digest()));
+    put("began_us", began_us.into());
+    put("wall_us", usage.wall_us.into());
+    put("cpu_us", usage.cpu_us.into());
+    put("memory", usage.memory_peak.into());
     let counts = [
         ("earlier_runs", u64::from(usage.earlier_calls)),
         ("fuel", usage.fuel.unwrap_or_default()),
@@ -182,22 +182,22 @@ fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i6
         ("model_runs", u64::from(usage.model_runs)),
     ];
     for (key, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        summary[key] = count.into();
+        put(key, count.into());
     }
     let lists =
         [("secrets_sent", &report.secrets), ("secrets_revealed", &report.reveals), ("denials", &report.denials)];
     for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-        summary[key] = list.clone().into();
+        put(key, list.clone().into());
     }
     if !report.metrics.is_empty() {
-        summary["metrics"] = report.metrics.iter().map(metric).collect();
+        put("metrics", report.metrics.iter().map(metric).collect());
     }
     // With `reuse` it is said also when it is not so: without it the same step might be.
     let deterministic = call.allow.is_deterministic() && call.reuse.is_none();
     if deterministic || call.reuse.is_some() {
-        summary["deterministic"] = deterministic.into();
+        put("deterministic", deterministic.into());
     }
-    summary
+    summary.into()
 }
 
 fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport, began_us: i64) -> StepResult {

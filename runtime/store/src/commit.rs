@@ -11,6 +11,7 @@ use crate::{
     artifacts::Artifacts,
     error::StoreError,
     lock::DataLock,
+    run_rows::RunRows,
     schema,
     write::{self, KnownDefinitions, Txn},
 };
@@ -82,9 +83,11 @@ impl Committer {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StoreError::sqlite("begin a transaction"))?;
+        let mut runs = RunRows::default();
         for write in batch.iter().flat_map(|txn| &txn.writes) {
-            write::apply(&txn, write, &mut self.known).map_err(StoreError::sqlite("take a row"))?;
+            write::apply(&txn, write, &mut self.known, &mut runs).map_err(StoreError::sqlite("take a row"))?;
         }
+        runs.write(&txn).map_err(StoreError::sqlite("take a row"))?;
         txn.commit().map_err(StoreError::sqlite("commit"))
     }
 

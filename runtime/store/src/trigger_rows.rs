@@ -78,8 +78,8 @@ impl Reader {
                 row,
             ),
             Some(subject) => self.rows(
-                "SELECT trigger, subject, at_ms, decision, detail FROM decisions WHERE trigger = ?1 AND subject = ?2
-                 ORDER BY seq DESC LIMIT ?3",
+                "SELECT trigger, subject, at_ms, decision, detail FROM decisions INDEXED BY decisions_subject
+                 WHERE trigger = ?1 AND subject = ?2 ORDER BY seq DESC LIMIT ?3",
                 params![trigger, subject, limit],
                 row,
             ),

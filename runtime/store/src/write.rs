@@ -9,6 +9,7 @@ use trackside_spec::{Digest, Plan};
 use crate::{
     pauses::{self, PausedRow},
     results::{self, ResultRow},
+    run_rows::RunRows,
     trigger_rows::{self, DecisionRow},
 };
 
@@ -179,32 +180,22 @@ pub struct Ended {
 /// Definition digests whose row is known to exist, so that the hot path does not ask again.
 pub(crate) type KnownDefinitions = std::collections::HashMap<Digest, i64>;
 
-pub(crate) fn apply(txn: &Transaction<'_>, write: &Write, known: &mut KnownDefinitions) -> rusqlite::Result<()> {
+pub(crate) fn apply(
+    txn: &Transaction<'_>,
+    write: &Write,
+    known: &mut KnownDefinitions,
+    runs: &mut RunRows,
+) -> rusqlite::Result<()> {
     match write {
         Write::Run(new) => {
             let definition = definition_row(txn, &new.plan, known)?;
-            txn.prepare_cached(
-                "INSERT INTO runs (id, definition, trigger, started_ms, last_entry) VALUES (?1, ?2, ?3, ?4, 0)",
-            )?
-            .execute(params![new.run.as_i64(), definition, new.trigger, new.started_ms])?;
+            runs.begin(new.run, definition, &new.trigger, new.started_ms);
         }
         Write::Journal { run, at_ms, events, ended } => {
-            txn.prepare_cached(
-                "INSERT INTO journal (run, previous, at_ms, events)
-                 VALUES (?1, (SELECT last_entry FROM runs WHERE id = ?1), ?2, ?3)",
-            )?
-            .execute(params![run.as_i64(), at_ms, events])?;
-            let entry = txn.last_insert_rowid();
-            match ended {
-                None => txn
-                    .prepare_cached("UPDATE runs SET last_entry = ?2 WHERE id = ?1")?
-                    .execute(params![run.as_i64(), entry])?,
-                Some(ended) => txn
-                    .prepare_cached(
-                        "UPDATE runs SET last_entry = ?2, ended_ms = ?3, end = ?4, error = ?5 WHERE id = ?1",
-                    )?
-                    .execute(params![run.as_i64(), entry, at_ms, ended.end.name(), ended.error])?,
-            };
+            let previous = runs.last_entry(txn, *run)?;
+            txn.prepare_cached("INSERT INTO journal (run, previous, at_ms, events) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![run.as_i64(), previous, at_ms, events])?;
+            runs.entered(*run, txn.last_insert_rowid(), *at_ms, ended.as_ref());
         }
         Write::Ledger { trigger, identity, run, path, stat, at_ms } => {
             txn.prepare_cached(

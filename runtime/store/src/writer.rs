@@ -5,13 +5,12 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use crate::{artifacts::Artifacts, commit::Committer, error::StoreError, read::Reader, write::Txn};
+use crate::{artifacts::Artifacts, commit::Committer, error::StoreError, inbox::Inbox, read::Reader, write::Txn};
 
 /// The number of a submission; commits happen in this order.
 pub type TxnNumber = u64;
@@ -39,7 +38,7 @@ const MAX_LINGER: Duration = Duration::from_millis(2);
 
 /// The open store. Dropping it commits what was submitted and ends the writer thread.
 pub struct Store {
-    sender: Option<Sender<Txn>>,
+    inbox: Arc<Inbox>,
     submitted: AtomicU64,
     company: Arc<AtomicU64>,
     commits: Arc<AtomicU64>,
@@ -55,14 +54,14 @@ impl Store {
     /// # Errors
     /// When no thread can be started.
     pub fn start(committer: Committer, report: Report) -> Result<Self, StoreError> {
-        let (sender, receiver) = channel();
+        let inbox = Arc::new(Inbox::default());
         let company = Arc::new(AtomicU64::new(0));
         let commits = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (artifacts, data_dir) = (committer.artifacts().clone(), committer.data_dir().to_owned());
         let worker = Worker {
             committer,
-            receiver,
+            inbox: inbox.clone(),
             report,
             company: company.clone(),
             commits: commits.clone(),
@@ -75,7 +74,7 @@ impl Store {
             .spawn(move || worker.work())
             .map_err(StoreError::io("start the writer thread for", &data_dir))?;
         Ok(Self {
-            sender: Some(sender),
+            inbox,
             submitted: AtomicU64::new(0),
             company,
             commits,
@@ -86,14 +85,17 @@ impl Store {
         })
     }
 
-    /// Hands a transaction over. Only the dispatcher calls this, so numbers are in order.
+    /// Hands transactions over, in this order. Only the dispatcher calls this, so numbers are in order. Gives the number
+    /// of the last.
     ///
     /// # Errors
     /// [`StoreError::Closed`] when the writer thread is gone.
-    pub fn submit(&self, txn: Txn) -> Result<TxnNumber, StoreError> {
-        let sender = self.sender.as_ref().ok_or(StoreError::Closed)?;
-        sender.send(txn).map_err(|_| StoreError::Closed)?;
-        Ok(self.submitted.fetch_add(1, Ordering::Relaxed) + 1)
+    pub fn submit(&self, txns: Vec<Txn>) -> Result<TxnNumber, StoreError> {
+        let count = txns.len() as u64;
+        if !self.inbox.put(txns) {
+            return Err(StoreError::Closed);
+        }
+        Ok(self.submitted.fetch_add(count, Ordering::Relaxed) + count)
     }
 
     /// Tells the writer how many runs are under way: with many, a commit waits a little for company, since a flush
@@ -132,7 +134,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.closing.store(true, Ordering::Release);
-        self.sender = None;
+        self.inbox.close();
         if let Some(thread) = self.thread.take() {
             // A panic of the writer thread has been reported by the panic hook.
             let _ = thread.join();
@@ -142,7 +144,7 @@ impl Drop for Store {
 
 struct Worker {
     committer: Committer,
-    receiver: Receiver<Txn>,
+    inbox: Arc<Inbox>,
     report: Report,
     company: Arc<AtomicU64>,
     commits: Arc<AtomicU64>,
@@ -155,23 +157,19 @@ impl Worker {
     fn work(mut self) {
         let mut unflushed: Option<Instant> = None;
         loop {
-            let first = match unflushed.map(|since| FLUSH_EVERY.saturating_sub(since.elapsed())) {
-                None => self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                // Also when submissions never pause.
-                Some(Duration::ZERO) => Err(RecvTimeoutError::Timeout),
-                Some(left) => self.receiver.recv_timeout(left),
-            };
-            let first = match first {
-                Ok(first) => first,
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Err(error) = self.committer.flush() {
-                        tracing::error!(%error, "the write-ahead log can not be flushed");
-                    }
-                    unflushed = None;
-                    continue;
+            // Also when submissions never pause: what was committed is flushed in time.
+            let left = unflushed.map(|since| FLUSH_EVERY.saturating_sub(since.elapsed()));
+            let first = if left == Some(Duration::ZERO) { Vec::new() } else { self.inbox.take(1, MAX_BATCH, left) };
+            if first.is_empty() {
+                if unflushed.is_none() || self.inbox.is_over() {
+                    return;
                 }
-            };
+                if let Err(error) = self.committer.flush() {
+                    tracing::error!(%error, "the write-ahead log can not be flushed");
+                }
+                unflushed = None;
+                continue;
+            }
             if self.committer.is_relaxed() {
                 unflushed.get_or_insert_with(Instant::now);
             }
@@ -184,27 +182,14 @@ impl Worker {
         }
     }
 
-    /// Takes what waits, and waits for more when more is likely. Without the wait the batches of a busy node fall to
-    /// one: each commit is then so short that only one submission arrives during it.
-    fn collect(&self, first: Txn) -> Vec<Txn> {
-        let mut batch = vec![first];
-        let drain = |batch: &mut Vec<Txn>| {
-            while batch.len() < MAX_BATCH {
-                let Ok(txn) = self.receiver.try_recv() else { break };
-                batch.push(txn);
-            }
-        };
-        drain(&mut batch);
+    /// Waits for more when more is likely. Without the wait the batches of a busy node fall to one: each commit is then
+    /// so short that only one submission arrives during it.
+    fn collect(&self, mut batch: Vec<Txn>) -> Vec<Txn> {
         let wanted = usize::try_from(self.company.load(Ordering::Relaxed)).unwrap_or(0).min(MAX_BATCH);
-        let patience = (self.last_commit * PATIENCE).min(MAX_LINGER);
-        let start = Instant::now();
-        while batch.len() < wanted {
-            let Some(left) = patience.checked_sub(start.elapsed()) else { break };
-            match self.receiver.recv_timeout(left) {
-                Ok(txn) => batch.push(txn),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            }
-            drain(&mut batch);
+        let missing = wanted.saturating_sub(batch.len());
+        if missing > 0 {
+            let patience = (self.last_commit * PATIENCE).min(MAX_LINGER);
+            batch.extend(self.inbox.take(missing, MAX_BATCH - batch.len(), Some(patience)));
         }
         batch
     }
@@ -232,5 +217,12 @@ impl Worker {
             std::thread::sleep(wait);
             wait = (wait * 2).min(Duration::from_secs(5));
         }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Also after a panic: whoever submits is told.
+        self.inbox.close();
     }
 }

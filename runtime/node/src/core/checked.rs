@@ -48,7 +48,7 @@ impl Core {
         if (is_child || !self.runs.contains_key(&run))
             && let Some(under_way) = self.running.remove(&(run, step, item))
         {
-            self.ready.ended(&under_way.workflow);
+            self.ready.ended(&under_way.workflow, under_way.place);
         }
     }
 

@@ -15,7 +15,7 @@ use super::{
     checked,
     follow::artifacts_in,
     together::Returning,
-    turns::Turns,
+    turns::{Place, Turns},
     types::{
         Action, Carried, CarriedResult, History, Input, KeptResult, Passed, Revived, RunUpdate, StateChange, StepJob,
         StepResult,
@@ -88,6 +88,8 @@ pub struct Core {
 pub(super) struct UnderWay {
     /// Its workflow.
     pub(super) workflow: String,
+    /// How it was handed over.
+    pub(super) place: Place,
     /// Whether it holds the workflow's state.
     holds_state: bool,
 }
@@ -188,6 +190,12 @@ impl Core {
     #[must_use]
     pub fn live_runs(&self) -> usize {
         self.runs.len()
+    }
+
+    /// Attempts that executors have beyond the places that they have: they need no more for a moment.
+    #[must_use]
+    pub fn ahead(&self) -> usize {
+        self.ready.ahead()
     }
 
     /// Whether something of this run is still to come.
@@ -294,8 +302,12 @@ impl Core {
 
     fn step_done(&mut self, result: StepResult, now_ms: i64) {
         let (run, step, item) = (result.run, result.step, result.item);
-        let Some(UnderWay { workflow, holds_state }) = self.running.remove(&(run, step, item)) else { return };
-        self.ready.ended(&workflow);
+        let under_way = self.running.remove(&(run, step, item));
+        let Some(UnderWay { workflow, place, holds_state }) = under_way else { return };
+        self.ready.ended(&workflow, place);
+        if let Some(micros) = result.report["wall_us"].as_u64() {
+            self.ready.took(&workflow, step, micros);
+        }
         self.keep_outcome(result, now_ms);
         if holds_state {
             self.after(self.submitted, After::FreeState(workflow));
@@ -526,8 +538,7 @@ impl Core {
 
     /// Hands queued jobs to executors while there is room.
     fn feed(&mut self) {
-        while self.running.len() < self.settings.max_steps {
-            let Some(job) = self.ready.next() else { break };
+        while let Some((job, place)) = self.ready.next() {
             let workflow = job.plan.name.clone();
             let mut holds_state = false;
             if uses_state(&job.plan, job.step) {
@@ -538,8 +549,8 @@ impl Core {
                 self.state_users.insert(workflow.clone(), VecDeque::new());
                 holds_state = true;
             }
-            self.ready.began(&workflow);
-            self.running.insert((job.run, job.step, job.item), UnderWay { workflow, holds_state });
+            self.ready.began(&workflow, place);
+            self.running.insert((job.run, job.step, job.item), UnderWay { workflow, place, holds_state });
             self.actions.push(Action::Execute(job));
         }
     }

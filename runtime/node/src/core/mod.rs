@@ -19,6 +19,7 @@ mod turns;
 mod types;
 
 pub use dispatch::{Core, CoreSettings};
+pub(crate) use turns::share;
 pub use types::{
     Action, Carried, CarriedResult, Checked, DecisionReply, Fire, FireAnswer, GivenReply, History, Input, KeptResult,
     LedgerEntry, OutboxItem, Passed, PastEnd, PauseAnswer, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,

@@ -4,6 +4,7 @@ mod figures;
 mod process;
 mod runs;
 mod sandbox;
+mod shapes;
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -15,7 +16,8 @@ use crate::{
     failure::Failure,
 };
 
-/// Measures this box in about 20 seconds: the disk's flush, a run alone and 64 at a time, the sandbox, memory, start.
+/// Measures this box in about 20 seconds: the disk's flush, a run alone and 64 at a time, chains, triggers, the sandbox,
+/// memory, start, rest.
 ///
 /// Everything runs for real, on a temporary project in the folder given by --dir: choose one on the disk that you want
 /// to judge. Times are wall clock on an otherwise idle box; a busy one gives worse figures.
@@ -54,11 +56,12 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let write = || -> std::io::Result<()> {
         fs::create_dir(root.join("workflows"))?;
         fs::write(root.join("trackside.toml"), "[node]\nname = \"bench\"\n")?;
-        WORKFLOWS.iter().try_for_each(|(name, text)| fs::write(root.join("workflows").join(name), text))
+        WORKFLOWS.iter().try_for_each(|(name, text)| fs::write(root.join("workflows").join(name), text))?;
+        shapes::workflows().iter().try_for_each(|(name, text)| fs::write(root.join("workflows").join(name), text))
     };
     write().map_err(|error| unable("cannot write the temporary project", &error))?;
-    // The plan: a fifth of the time for each of the five parts that may take any time; the rest takes what it takes.
-    let share = Duration::from_secs(arguments.seconds) / 6;
+    // The parts that may take any time share it; the rest takes what it takes.
+    let share = Duration::from_secs(arguments.seconds) / 9;
     let say = |what: &str| context.console.say(&format!("measuring {what} …"));
     let mut figures = Vec::new();
     let failed = |error: figures::BenchError| unable("a measurement failed", &error);
@@ -77,7 +80,18 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         figures.extend(runtime.block_on(bench.crowd("one", 1, share)).map_err(failed)?);
         say("64 chains of ten steps at a time");
         figures.extend(runtime.block_on(bench.crowd("chain", 10, share)).map_err(failed)?);
+        say("chains and items, one run at a time");
+        figures.extend(runtime.block_on(shapes::measure(&bench, share)).map_err(failed)?);
     }
+    fs::write(root.join("workflows/second.yaml"), include_str!("second.yaml"))
+        .map_err(|error| unable("cannot write the temporary project", &error))?;
+    {
+        let bench = runs::Bench::start(root).map_err(failed)?;
+        say("a schedule");
+        figures.extend(runtime.block_on(bench.schedule(share * 2)).map_err(failed)?);
+    }
+    fs::remove_file(root.join("workflows/second.yaml"))
+        .map_err(|error| unable("cannot change the temporary project", &error))?;
     say("start and idle");
     figures.extend(process::start_and_idle(root).map_err(failed)?);
     print(context, &figures)

@@ -13,6 +13,11 @@ use super::{
     figures::{BenchError, figure, percentile},
 };
 
+/// How often the service is started.
+const STARTS: u32 = 5;
+/// How long it is looked at while nothing happens.
+const REST: Duration = Duration::from_secs(2);
+
 /// Flushes of a 4 KiB page overwritten in place: what a commit can not do without.
 pub fn flushes(root: &Path, time: Duration) -> Result<Vec<Figure>, BenchError> {
     let file = OpenOptions::new().write(true).create_new(true).open(root.join("flush"))?;
@@ -35,8 +40,8 @@ pub fn start_and_idle(root: &Path) -> Result<Vec<Figure>, BenchError> {
     // A file trigger and a schedule are part of an ordinary node.
     fs::write(root.join("workflows/tick.yaml"), include_str!("tick.yaml"))?;
     let mut starts = Vec::new();
-    let mut rss = f64::NAN;
-    for _ in 0..5 {
+    let (mut rss, mut rest) = (f64::NAN, [f64::NAN; 2]);
+    for round in 1..=STARTS {
         let address = root.join("notify");
         let _ = fs::remove_file(&address);
         let socket = UnixDatagram::bind(&address)?;
@@ -62,11 +67,41 @@ pub fn start_and_idle(root: &Path) -> Result<Vec<Figure>, BenchError> {
         // Plugins are loaded in the background after READY.
         std::thread::sleep(Duration::from_millis(300));
         rss = resident_mib(child.0.id()).unwrap_or(f64::NAN);
+        if round == STARTS {
+            rest = at_rest(child.0.id());
+        }
     }
+    let [written, wake_ups] = rest;
     Ok(vec![
         figure("start_ms", "start of the service until ready, median of 5", "ms", percentile(&mut starts, 0.5)),
         figure("idle_rss_mib", "memory of the idle service", "MiB", rss),
+        figure("idle_write_bytes_per_s", "written by the idle service in a second", "bytes", written),
+        figure("idle_wakeups_per_s", "wake-ups of the idle service in a second", "", wake_ups),
     ])
+}
+
+/// Bytes to disk and wake-ups of all threads in a second, while nothing happens.
+fn at_rest(process: u32) -> [f64; 2] {
+    let count = || -> Option<[f64; 2]> {
+        let number = |file: &str, key: &str| -> Option<f64> {
+            let text = fs::read_to_string(format!("/proc/{process}/{file}")).ok()?;
+            text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?.trim().parse().ok()
+        };
+        let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
+        let wake_ups = tasks.filter_map(|task| {
+            number(&format!("task/{}/status", task.file_name().to_string_lossy()), "voluntary_ctxt_switches")
+        });
+        Some([number("io", "write_bytes")?, wake_ups.sum()])
+    };
+    // What the start has left to do is over by then.
+    std::thread::sleep(REST);
+    let before = count();
+    std::thread::sleep(REST);
+    let seconds = REST.as_secs_f64();
+    match (before, count()) {
+        (Some(before), Some(after)) => [0, 1].map(|one| (after[one] - before[one]) / seconds),
+        _ => [f64::NAN; 2],
+    }
 }
 
 /// Ends its process in any case.

@@ -52,14 +52,14 @@ impl Bench {
     pub async fn alone(&self, time: Duration) -> Result<Vec<Figure>, BenchError> {
         let handle = self.handle();
         for _ in 0..20 {
-            run_one(&handle).await?;
+            run_one(&handle, "one").await?;
         }
         let (bytes, commits) = (written_bytes(), handle.commits());
         let mut samples = Vec::new();
         let start = Instant::now();
         while start.elapsed() < time {
             let begun = Instant::now();
-            run_one(&handle).await?;
+            run_one(&handle, "one").await?;
             samples.push(begun.elapsed().as_secs_f64() * 1e3);
         }
         let count = samples.len() as f64;
@@ -82,6 +82,40 @@ impl Bench {
         ])
     }
 
+    /// A run of several steps, one run after the other: how long one takes, and its commits.
+    pub async fn shape(&self, workflow: &str, time: Duration) -> Result<(f64, f64), BenchError> {
+        let handle = self.handle();
+        run_one(&handle, workflow).await?;
+        let commits = handle.commits();
+        let mut samples = Vec::new();
+        let start = Instant::now();
+        while start.elapsed() < time {
+            let begun = Instant::now();
+            run_one(&handle, workflow).await?;
+            samples.push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+        let commits = (handle.commits() - commits) as f64 / samples.len() as f64;
+        Ok((percentile(&mut samples, 0.5), commits))
+    }
+
+    /// A schedule of every second: from each time to the first instruction of the step.
+    pub async fn schedule(&self, time: Duration) -> Result<Vec<Figure>, BenchError> {
+        let mut updates = self.handle().watch(None)?;
+        let mut samples = Vec::new();
+        let start = Instant::now();
+        while start.elapsed() < time || samples.is_empty() {
+            let (due_ms, began_us) = due_and_began(&mut updates).await?;
+            samples.push((began_us as f64 - due_ms as f64 * 1e3) / 1e3);
+        }
+        let value = percentile(&mut samples, 0.5);
+        Ok(vec![figure(
+            "cron_to_step_ms_p50",
+            "time of a schedule to first instruction of its step, median",
+            "ms",
+            value,
+        )])
+    }
+
     /// Files dropped one at a time: from their close to the first instruction of the step.
     pub async fn files(&self, time: Duration) -> Result<Vec<Figure>, BenchError> {
         let mut updates = self.handle().watch(None)?;
@@ -92,7 +126,7 @@ impl Bench {
             // Its content makes each file another one.
             fs::write(inbox.join(format!("{}.txt", samples.len())), format!("file {}", samples.len()))?;
             let closed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-            let began = step_began(&mut updates).await?;
+            let (_, began) = due_and_began(&mut updates).await?;
             samples.push((began as f64 - closed as f64) / 1e3);
         }
         let value = percentile(&mut samples, 0.5);
@@ -102,7 +136,7 @@ impl Bench {
     /// Many runs at a time.
     pub async fn crowd(&self, workflow: &str, steps: u32, time: Duration) -> Result<Vec<Figure>, BenchError> {
         let handle = self.handle();
-        let (bytes, cpu) = (written_bytes(), cpu_seconds());
+        let (bytes, cpu, commits) = (written_bytes(), cpu_seconds(), handle.commits());
         let start = Instant::now();
         let mut updates = handle.watch(None)?;
         for _ in 0..CROWD {
@@ -135,10 +169,12 @@ impl Bench {
         }
         let cpu = (cpu_seconds() - cpu) * 1e3 / done as f64;
         let bytes = (written_bytes() - bytes) / done as f64;
+        let commits = (handle.commits() - commits) as f64 / done as f64;
         Ok(vec![
             figure("runs_per_s_64", "one-step runs per second, 64 at a time", "/s", rate),
             figure("cpu_s_per_1000_runs", "processor time for 1000 of them", "s", cpu),
             figure("bytes_per_run_64", "written for each run, 64 at a time", "bytes", bytes),
+            figure("fsyncs_per_run_64", "commits (one flush each) for each run, 64 at a time", "", commits),
         ])
     }
 }
@@ -163,29 +199,48 @@ async fn next(updates: &mut Receiver<RunUpdate>) -> Result<RunUpdate, BenchError
     }
 }
 
-async fn run_one(handle: &Handle) -> Result<(), BenchError> {
-    let (answer, mut updates) = handle.start(fire("one")).await?;
+async fn run_one(handle: &Handle, workflow: &str) -> Result<(), BenchError> {
+    let (answer, mut updates) = handle.start(fire(workflow)).await?;
     if !matches!(answer, FireAnswer::Accepted(_)) {
         return Err(BenchError::Other(format!("the run was not accepted: {answer:?}")));
     }
-    while !next(&mut updates).await?.settled {}
-    Ok(())
+    loop {
+        let update = next(&mut updates).await?;
+        if let Some(error) = update.events.iter().find_map(failure) {
+            return Err(error);
+        }
+        if update.settled {
+            return Ok(());
+        }
+    }
 }
 
-/// Waits for a step's success and gives the time of its first instruction, microseconds since 1970.
-async fn step_began(updates: &mut Receiver<RunUpdate>) -> Result<u64, BenchError> {
-    let mut began = None;
+/// A run that fails is no measurement.
+fn failure(event: &Event) -> Option<BenchError> {
+    match event {
+        Event::StepFailed { error, .. } => Some(BenchError::Other(error.message.clone())),
+        _ => None,
+    }
+}
+
+/// Waits for the end of a run and gives the time that it is about, milliseconds since 1970, and that of its first
+/// instruction, microseconds since 1970.
+async fn due_and_began(updates: &mut Receiver<RunUpdate>) -> Result<(i64, u64), BenchError> {
+    let (mut due, mut began) = (0, None);
     loop {
         let update = next(updates).await?;
+        if let Some(error) = update.events.iter().find_map(failure) {
+            return Err(error);
+        }
         for event in update.events.iter() {
             match event {
+                Event::Started { logical_time_ms, .. } => due = *logical_time_ms,
                 Event::StepSucceeded { report, .. } => began = report["began_us"].as_u64(),
-                Event::StepFailed { error, .. } => return Err(BenchError::Other(error.message.clone())),
                 _ => {}
             }
         }
         if let (true, Some(began)) = (update.settled, began) {
-            return Ok(began);
+            return Ok((due, began));
         }
     }
 }
