@@ -5,10 +5,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broker;
 mod control;
 mod cron;
 mod files;
 mod follow;
 mod manual;
 mod mqtt;
+mod reload;
 mod webhook;

@@ -20,7 +20,7 @@ fn project(hook: &str) -> Project {
     project
 }
 
-fn address(node: &Node) -> String {
+pub fn address(node: &Node) -> String {
     wait_until("the node listens", || {
         let said = node.said();
         let (_, rest) = said.split_once("listening for webhooks")?;
@@ -29,7 +29,7 @@ fn address(node: &Node) -> String {
     })
 }
 
-fn send(address: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+pub fn send(address: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     write!(

@@ -143,7 +143,8 @@ impl World {
         let settings = CoreSettings { max_steps: 3, max_runs: 40 };
         let mut core = Core::new(settings, Box::new(open()), Box::new(move || chance.next()));
         let options = NodeOptions { triggers: true, clock: self.clock.clone() };
-        let (actions, carry) = set_up(&mut core, &project, &open(), &options).unwrap();
+        let last = crate::reload::last_good(&open()).unwrap();
+        let (actions, carry) = set_up(&mut core, &project, &open(), &options, &last).unwrap();
         let rounds = Rounds::new(
             committer.artifacts().clone(),
             project.root.clone(),

@@ -3,7 +3,7 @@
 //! A request is answered with 202 when its run is on disk, and not before. Nothing of a request whose signature is wrong
 //! is written anywhere.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trackside_node::{
-    Handle, Project, WorkflowReason,
+    Handle, Project,
     core::{Fire, FireAnswer, LedgerEntry},
     read_secret, rfc3339,
 };
@@ -46,38 +46,32 @@ struct Hook {
 
 struct Shared {
     handle: Handle,
-    project: Arc<Project>,
-    hooks: BTreeMap<String, Hook>,
     room: Arc<Semaphore>,
 }
 
-/// The page of a project's webhooks; `None` when it has none.
-pub(crate) fn router(handle: Handle, project: Arc<Project>) -> Option<Router> {
-    let is_refused = |id: &str| {
-        project
-            .problems
-            .iter()
-            .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger(trigger) if trigger.trigger_id == id))
-    };
-    let mut hooks = BTreeMap::new();
-    for plan in project.workflows.values() {
-        for trigger in plan.triggers.iter().filter(|trigger| !is_refused(&trigger.id)) {
-            if let TriggerKind::Webhook(settings) = &trigger.kind {
-                let (trigger_id, settings) = (trigger.id.clone(), settings.clone());
-                hooks.insert(settings.name.clone(), Hook { trigger_id, plan: plan.clone(), settings });
-            }
+/// Whether a project has a webhook that can work.
+pub(crate) fn has_hooks(project: &Project) -> bool {
+    project.usable_triggers().any(|(_, trigger)| matches!(trigger.kind, TriggerKind::Webhook(_)))
+}
+
+/// The webhook of this name, as the definitions are now.
+fn find(project: &Project, name: &str) -> Option<Hook> {
+    project.usable_triggers().find_map(|(plan, trigger)| match &trigger.kind {
+        TriggerKind::Webhook(settings) if settings.name == name => {
+            Some(Hook { trigger_id: trigger.id.clone(), plan: plan.clone(), settings: settings.clone() })
         }
-    }
-    if hooks.is_empty() {
-        return None;
-    }
-    let shared = Shared { handle, project, hooks, room: Arc::new(Semaphore::new(BODIES)) };
-    let router = Router::new()
+        _ => None,
+    })
+}
+
+/// The page of the webhooks. Which there are is looked up with each request.
+pub(crate) fn router(handle: Handle) -> Router {
+    let shared = Shared { handle, room: Arc::new(Semaphore::new(BODIES)) };
+    Router::new()
         .route("/hooks/{name}", post(take))
         .fallback(async || ApiError::no_such_hook())
         .method_not_allowed_fallback(async || ApiError::no_such_method())
-        .with_state(Arc::new(shared));
-    Some(router)
+        .with_state(Arc::new(shared))
 }
 
 /// What a request brings to its run.
@@ -97,7 +91,8 @@ async fn take(
     name: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    let hook = name.ok().and_then(|Path(name)| shared.hooks.get(&name)).ok_or_else(ApiError::no_such_hook)?;
+    let project = shared.handle.project();
+    let hook = &name.ok().and_then(|Path(name)| find(&project, &name)).ok_or_else(ApiError::no_such_hook)?;
     let (head, body) = request.into_parts();
     let (body, _room) = read_body(&shared, &hook.settings, body).await?;
     check_signature(&shared, hook, &head.headers, &body).await?;
@@ -137,7 +132,7 @@ async fn read_body(
 
 async fn check_signature(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
     let Some(name) = hook.settings.signature.secret().map(str::to_owned) else { return Ok(()) };
-    let project = shared.project.clone();
+    let project = shared.handle.project();
     let read = tokio::task::spawn_blocking(move || read_secret(&project.config, &project.root, &name)).await;
     let secret = match read {
         Ok(Ok(secret)) => secret.value,

@@ -245,6 +245,7 @@ impl Core {
                 }
                 self.after(self.submitted, After::Call(Box::new(move || reply(allowed))));
             }
+            Input::Activate(new, reply) => self.activate(*new, reply, now_ms),
             Input::Wake => self.wake(now_ms),
         }
         self.give_letters(now_ms);
@@ -544,7 +545,7 @@ impl Core {
     }
 
     /// Does several things in one transaction: what `work` submits is committed together or not at all.
-    fn as_one(&mut self, work: impl FnOnce(&mut Self)) {
+    pub(super) fn as_one(&mut self, work: impl FnOnce(&mut Self)) {
         if self.open.is_some() {
             return work(self);
         }

@@ -5,6 +5,7 @@
 //! deterministic simulation.
 
 mod accept;
+mod activate;
 mod checked;
 mod dispatch;
 mod follow;
@@ -14,6 +15,7 @@ mod together;
 mod turns;
 mod types;
 
+pub use activate::NewDefinitions;
 pub use dispatch::{Core, CoreSettings};
 pub use types::{
     Action, Carried, CarriedResult, Checked, DecisionReply, Fire, FireAnswer, GivenReply, History, Input, KeptResult,

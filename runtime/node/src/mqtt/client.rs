@@ -60,7 +60,10 @@ struct Traffic {
     queued: VecDeque<Publication>,
     /// On the wire, by packet.
     sent: HashMap<u16, Publication>,
-    session: i64,
+    /// Whether the broker had kept our session.
+    kept: bool,
+    /// The session that packet numbers belong to; none while nobody listens.
+    session: Option<i64>,
     under_way: UnderWay,
     tell: UnboundedSender<(u64, Result<(), String>)>,
 }
@@ -92,13 +95,21 @@ impl Client {
         }
     }
 
-    /// Waits until somebody publishes; false when nobody will.
+    /// Waits until somebody publishes or listens; false when nobody will.
     async fn first_order(&mut self) -> bool {
-        match self.orders.recv().await {
-            None => false,
-            Some(order) => {
-                lost(order);
-                true
+        loop {
+            match self.orders.recv().await {
+                None => return false,
+                Some(Order::Listen(listeners, _)) => {
+                    self.listeners = listeners;
+                    if !self.listeners.is_empty() {
+                        return true;
+                    }
+                }
+                Some(order) => {
+                    lost(order);
+                    return true;
+                }
             }
         }
     }
@@ -111,6 +122,7 @@ impl Client {
                 () = tokio::time::sleep_until(end) => return true,
                 order = self.orders.recv() => match order {
                     None => return false,
+                    Some(Order::Listen(listeners, _)) => self.listeners = listeners,
                     Some(order) => lost(order),
                 },
             }
@@ -134,7 +146,8 @@ impl Client {
             serial: 0,
             queued: VecDeque::new(),
             sent: HashMap::new(),
-            session: 0,
+            kept: false,
+            session: None,
             under_way: under_way.clone(),
             tell,
         };
@@ -154,6 +167,13 @@ impl Client {
                 order = self.orders.recv() => match order {
                     None => break End::Closed,
                     Some(Order::Publish(publication)) if was_in => traffic.publish(publication),
+                    // The subscriptions are made when the broker has let us in.
+                    Some(Order::Listen(listeners, _)) if !was_in => {
+                        self.listeners = listeners;
+                        Ok(())
+                    }
+                    // Held until the wishes are on their way.
+                    Some(Order::Listen(listeners, _heard)) => self.listen(&mut traffic, listeners).await,
                     Some(order) => {
                         lost(order);
                         Ok(())
@@ -173,8 +193,9 @@ impl Client {
     }
 
     async fn let_in(&self, traffic: &mut Traffic, kept: bool) -> Result<(), String> {
+        traffic.kept = kept;
         if !self.listeners.is_empty() {
-            traffic.session = self.intake.session(&self.name, kept).await?;
+            traffic.session = Some(self.intake.session(&self.name, kept).await?);
             // Also when the broker has kept the session: the workflows may have changed since.
             traffic.sender.subscribe(&subscriptions(&self.listeners))?;
         }
@@ -182,6 +203,23 @@ impl Client {
         self.connected.store(true, Ordering::Release);
         (self.wake)();
         Ok(())
+    }
+
+    /// Other triggers listen from now on. What is new is subscribed to before what is old is given up, so that nothing that
+    /// fits both passes by.
+    async fn listen(&mut self, traffic: &mut Traffic, listeners: Vec<Listener>) -> Result<(), String> {
+        let (before, after) = (subscriptions(&self.listeners), subscriptions(&listeners));
+        self.listeners = listeners;
+        if traffic.session.is_none() && !after.is_empty() {
+            traffic.session = Some(self.intake.session(&self.name, traffic.kept).await?);
+        }
+        let new: Vec<(String, u8)> = after.iter().filter(|wish| !before.contains(wish)).cloned().collect();
+        if !new.is_empty() {
+            traffic.sender.subscribe(&new)?;
+        }
+        let is_old = |(filter, _): &&(String, u8)| !after.iter().any(|(other, _)| other == filter);
+        let old: Vec<String> = before.iter().filter(is_old).map(|(filter, _)| filter.clone()).collect();
+        traffic.sender.unsubscribe(&old)
     }
 
     fn signal(&self, traffic: &mut Traffic, signal: Signal) -> Result<(), String> {
@@ -216,7 +254,7 @@ impl Client {
             open += 1;
             let (intake, under_way) = (self.intake.clone(), traffic.under_way.clone());
             let (listener, message) = (listener.clone(), message.clone());
-            let (tell, session) = (traffic.tell.clone(), traffic.session);
+            let (tell, session) = (traffic.tell.clone(), traffic.session.unwrap_or_default());
             tokio::spawn(async move {
                 let ended = inbound::take(intake, under_way, listener, message, session).await;
                 // After a lost connection nobody asks: the broker sends the message again.

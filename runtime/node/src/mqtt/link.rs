@@ -121,6 +121,14 @@ impl Sender {
         }
     }
 
+    /// Ends subscriptions. Errors as with [`Sender::subscribe`].
+    pub(super) fn unsubscribe(&self, filters: &[String]) -> Result<(), String> {
+        filters.iter().try_for_each(|filter| match self {
+            Self::V311(client) => client.try_unsubscribe(filter.clone()).map_err(|error| error.to_string()),
+            Self::V5(client) => client.try_unsubscribe(filter.clone()).map_err(|error| error.to_string()),
+        })
+    }
+
     pub(super) fn publish(
         &self,
         topic: &str,
