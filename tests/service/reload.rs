@@ -212,7 +212,7 @@ fn the_config_is_not_taken_up_and_that_is_told() {
 fn sighup_and_the_command_reload_and_who_did_it_is_on_disk() {
     let project = project();
     let node = project.serve();
-    assert_eq!(status(&node)["workflows"][0]["by"], "the start");
+    wait_until("the record of the start", || (status(&node)["workflows"][0]["by"] == "the start").then_some(()));
     // On a file system that tells nothing only these two would do; here they come first or second, and say the same.
     node.signal(Signal::HUP);
     node.wait_said("reloaded: 0 changes, 0 problems");
