@@ -100,7 +100,7 @@ fn an_ungranted_topic_is_denied_and_nothing_is_published_without_a_broker() {
     ask(&project, "publish", "site/7/alarm", "");
     let ran = project.run(&["run", "ask"]).exits(1).says(&["denied", "may not publish"]);
     ask(&project, "publish", "site/7/alarm", &printed_yaml(&ran.stderr));
-    project.run(&["run", "ask"]).exits(1).says(&["denied", "no broker is configured"]);
+    project.run(&["run", "ask"]).exits(1).says(&["denied", "no broker \"mqtt\" is configured"]);
 }
 
 #[test]

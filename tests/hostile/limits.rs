@@ -74,3 +74,14 @@ fn what_a_step_used_is_shown_beside_its_limits() {
     project.run(&["run", "ask"]).ok();
     assert_eq!(fuel(&project.show("last")), first, "the same work takes the same number of instructions");
 }
+
+#[test]
+fn artifacts_leave_the_room_that_the_database_needs() {
+    let project = project();
+    project.write("trackside.toml", "[node]\nmin_free = \"1000000TiB\"\n");
+    ask(&project, "write", 5_000, "", "");
+    project.run(&["run", "ask"]).exits(1).says(&["kept for the database", "min_free"]);
+    ask(&project, "succeed", 0, "", "");
+    project.run(&["run", "ask"]).ok();
+    assert_eq!(project.names(".trackside/artifacts/tmp"), [""; 0], "a half-written artifact stayed");
+}

@@ -8,7 +8,7 @@ const KEEP: &str = "triggers:\n  - file: { path: inbox, glob: \"*.csv\", claim: 
                     steps:\n  look: { plugin: echo, with: { name: \"${trigger.file.name}\" } }\n";
 
 const DAILY: &str = "triggers:\n  - cron: { schedule: \"@daily\" }\n\
-                     steps:\n  look: { plugin: echo, with: { at: \"${trigger.logical_time}\" } }\n";
+                     steps:\n  look: { plugin: echo, with: { value: \"${trigger.logical_time}\" } }\n";
 
 fn decisions(project: &Project, subject: &str) -> Vec<Value> {
     let told = project.run(&["explain", subject, "--json"]).ok().json();
@@ -70,7 +70,7 @@ fn a_retry_is_linked_to_the_run_that_it_repeats_and_a_replay_is_identical() {
     let project = Project::new();
     project.workflow(
         "chain",
-        "steps:\n  a: { plugin: echo, with: { n: 1 } }\n  b: { plugin: echo, needs: [a], with: { n: \"${steps.a.n}\" } }\n",
+        "steps:\n  a: { plugin: echo, with: { value: 1 } }\n  b: { plugin: echo, needs: [a], with: { value: \"${steps.a.value}\" } }\n",
     );
     let first = project.run(&["run", "chain", "--json"]).ok().json();
     let first = first["run"].as_str().unwrap();
@@ -80,5 +80,5 @@ fn a_retry_is_linked_to_the_run_that_it_repeats_and_a_replay_is_identical() {
     let again = project.run(&["runs", "retry", first, "--from", "b", "--json"]).ok().json();
     assert_eq!((&again["retry_of"], &again["steps"][0]["taken_from"]), (&Value::from(first), &Value::from(first)));
     assert_eq!(again["steps"][0]["attempts"], 0);
-    assert_eq!(again["outputs"]["b"]["n"], 1);
+    assert_eq!(again["outputs"]["b"]["value"], 1);
 }

@@ -112,6 +112,7 @@ impl Node {
         };
         let committer = Committer::open(&data_dir, durability)?;
         let artifacts = committer.artifacts().clone();
+        artifacts.keep_free(project.config.node.min_free.as_bytes());
         let readers = Arc::new(Readers::new(data_dir.clone()));
         let workshop = Arc::new(Workshop {
             project: project.root.clone(),

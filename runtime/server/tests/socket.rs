@@ -5,7 +5,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    os::unix::net::UnixStream as Plain,
+    os::unix::{fs::MetadataExt, net::UnixStream as Plain},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -197,7 +197,9 @@ async fn a_live_run_is_shown_as_it_goes_and_can_be_cancelled_once() {
     assert_eq!(node.client.status().await.unwrap().live_runs, 1);
     node.client.cancel(run).await.unwrap();
     let rest = to_end(&mut events).await;
-    assert!(rest.iter().any(|(_, event)| matches!(event, Event::CancelRequested { by } if by.starts_with("uid "))));
+    let owner = fs::metadata(node.project.data_dir()).unwrap().uid();
+    let name = trackside_server::user_name(owner);
+    assert!(rest.iter().any(|(_, event)| matches!(event, Event::CancelRequested { by } if *by == name)));
     assert!(matches!(rest.last(), Some((_, Event::Ended { end: RunEnd::Cancelled, .. }))));
     let refused = node.client.cancel(run).await.unwrap_err();
     assert!(

@@ -15,7 +15,11 @@ use std::{
 
 use trackside_spec::{ArtifactRef, Digest};
 
-use crate::{digesting::Digesting, error::StoreError};
+use crate::{
+    digesting::Digesting,
+    error::StoreError,
+    room::{Looks, Room},
+};
 
 /// Read-only for the owner: the file is complete and on disk.
 const DURABLE: u32 = 0o400;
@@ -28,6 +32,7 @@ pub struct Artifacts {
     unflushed: Mutex<HashSet<Digest>>,
     /// Another store's folder, in which what is not here is looked for.
     below: Option<PathBuf>,
+    room: Room,
 }
 
 /// What is wrong with one artifact.
@@ -54,13 +59,13 @@ impl Artifacts {
             _ => {}
         }
         fs::create_dir_all(&temp).map_err(StoreError::io("create", &temp))?;
-        Ok(Self { root, unflushed: Mutex::default(), below: None })
+        Ok(Self { root, unflushed: Mutex::default(), below: None, room: Room::default() })
     }
 
     /// A view of the folder for reading only; works beside a running node.
     #[must_use]
     pub fn read_only(data_dir: &Path) -> Self {
-        Self { root: data_dir.join("artifacts"), unflushed: Mutex::default(), below: None }
+        Self { root: data_dir.join("artifacts"), unflushed: Mutex::default(), below: None, room: Room::default() }
     }
 
     /// A store in `scratch` that finds the artifacts of a data folder, too, and writes nothing there; works beside a
@@ -70,7 +75,7 @@ impl Artifacts {
     /// When the folder can not be prepared.
     pub fn beside(data_dir: &Path, scratch: &Path) -> io::Result<Self> {
         fs::create_dir_all(scratch.join("tmp"))?;
-        Ok(Self { root: scratch.to_owned(), unflushed: Mutex::default(), below: Some(data_dir.join("artifacts")) })
+        Ok(Self { root: scratch.to_owned(), unflushed: Mutex::default(), below: Some(data_dir.join("artifacts")), room: Room::default() })
     }
 
     /// Where the artifact lies.
@@ -89,6 +94,11 @@ impl Artifacts {
         self.root.join("tmp")
     }
 
+    /// From now on artifacts leave so many bytes of their file system free; 0 is none.
+    pub fn keep_free(&self, bytes: u64) {
+        self.room.keep_free(bytes);
+    }
+
     /// Opens an artifact for reading.
     ///
     /// # Errors
@@ -100,14 +110,14 @@ impl Artifacts {
     /// Starts a new artifact.
     ///
     /// # Errors
-    /// When no temporary file can be made.
+    /// When no temporary file can be made; writing ends with `StorageFull` where less would stay free than must.
     pub fn create(self: &Arc<Self>) -> io::Result<ArtifactWriter> {
         let mut name = [0u8; 12];
         getrandom::fill(&mut name).map_err(io::Error::other)?;
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.root.join("tmp").join(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(ArtifactWriter { artifacts: self.clone(), file, path: Some(path), digest: Digesting::new() })
+        Ok(ArtifactWriter { artifacts: self.clone(), file, path: Some(path), digest: Digesting::new(), looks: Looks::default() })
     }
 
     /// Copies `source` into a new artifact.
@@ -201,6 +211,7 @@ pub struct ArtifactWriter {
     file: File,
     path: Option<PathBuf>,
     digest: Digesting,
+    looks: Looks,
 }
 
 impl ArtifactWriter {
@@ -243,7 +254,8 @@ impl ArtifactWriter {
 
 impl Write for ArtifactWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
+        let may = self.looks.before(&self.artifacts.room, &self.file, bytes.len())?;
+        let count = self.file.write(&bytes[..may])?;
         self.digest.update(&bytes[..count]);
         Ok(count)
     }

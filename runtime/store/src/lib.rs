@@ -16,6 +16,7 @@ mod lock;
 mod pauses;
 mod read;
 mod results;
+mod room;
 mod schema;
 mod trigger_rows;
 mod write;

@@ -320,3 +320,16 @@ fn an_older_database_gets_its_tables_and_a_name_that_stays() {
     drop(open(other.path()));
     assert_ne!(Reader::open(other.path()).unwrap().box_id().unwrap(), name);
 }
+
+#[test]
+fn artifacts_stop_where_the_room_ends_that_must_stay_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let committer = open(folder.path());
+    let artifacts = committer.artifacts();
+    artifacts.keep_free(u64::MAX);
+    let refused = artifacts.store(&mut &b"data"[..], "name", "text/plain").unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::StorageFull, "{refused}");
+    assert_eq!(std::fs::read_dir(artifacts.temporary()).unwrap().count(), 0);
+    artifacts.keep_free(1);
+    artifacts.store(&mut &b"data"[..], "name", "text/plain").unwrap();
+}

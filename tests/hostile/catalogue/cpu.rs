@@ -127,13 +127,13 @@ fn h42_asks_for_times_beyond_the_end_of_time() {
         .run("(call $block (call $sleep (i64.const -1)))");
     let mut waits = Guest::new();
     let (code, message) = (waits.text("later"), waits.text("come back in 49 days"));
-    // The kind that is tried again, after u32::MAX milliseconds.
+    // The kind that is tried again, after u32::MAX milliseconds: later than the step may try at all.
     waits.run(format!(
         "(local.set $p (call $fail (i32.const 0) {code} {message}))
         (i32.store8 offset=24 (local.get $p) (i32.const 1)) (i32.store offset=28 (local.get $p) (i32.const -1))
         (return (local.get $p))"
     ));
-    let retry = "    retry: { times: 2, wait: 1ms, max: 20ms }\n";
+    let retry = "    retry: { times: 2, wait: 1ms, max: 20ms, give_up_after: 1m }\n";
     let mut keeps = Guest::new();
     let (key, value) = (keeps.text("key"), keeps.text("value"));
     keeps

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{HttpConfig, HttpServerConfig, MqttConfig, PluginsConfig, Policy, RegistryConfig, SecretConfig};
-use crate::limits::NodeLimits;
+use crate::{limits::NodeLimits, units::ByteSize};
 
 /// The settings of one box. An empty file is a complete one.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -53,6 +53,8 @@ pub struct NodeSection {
     pub plugins: String,
     /// `full`: nothing acknowledged is lost in a power cut. `relaxed`: at most the last second is done again.
     pub durability: Durability,
+    /// Free space that artifacts leave on their file system, so that the database can go on; `0B` is none.
+    pub min_free: ByteSize,
     /// How many steps run at the same time; 0 is twice the number of cores.
     #[schemars(range(max = 4096))]
     pub max_steps: u32,
@@ -68,6 +70,7 @@ impl Default for NodeSection {
             workflows: "workflows".to_owned(),
             plugins: "plugins".to_owned(),
             durability: Durability::default(),
+            min_free: ByteSize::from_mib(64),
             max_steps: 0,
             log: LogLevel::default(),
         }

@@ -1,0 +1,68 @@
+//! Room on the disk that artifacts leave alone.
+//!
+//! The database needs room to say what happened. Data that comes from outside must not take the last of it.
+
+use std::{
+    fs::File,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// So many bytes are written between two looks; one look costs about a microsecond.
+const BETWEEN_LOOKS: u64 = 1 << 20;
+
+/// What stays free on the file system of the artifacts, in bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Room(AtomicU64);
+
+impl Room {
+    /// Sets it; 0 is none.
+    pub(crate) fn keep_free(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Looks at the file system that a file lies on.
+    ///
+    /// # Errors
+    /// `StorageFull` when writing more would leave less free than must stay.
+    fn check(&self, file: &File) -> io::Result<()> {
+        let kept = self.0.load(Ordering::Relaxed);
+        if kept == 0 {
+            return Ok(());
+        }
+        let disk = rustix::fs::fstatvfs(file)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free.saturating_sub(BETWEEN_LOOKS) >= kept {
+            return Ok(());
+        }
+        let message = format!(
+            "the disk has {} MiB free, and {} MiB of it are kept for the database; make room, or set `min_free` in [node] \
+             of trackside.toml",
+            free >> 20,
+            kept >> 20
+        );
+        Err(io::Error::new(io::ErrorKind::StorageFull, message))
+    }
+}
+
+/// When to look next while one file is written.
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    left: u64,
+}
+
+impl Looks {
+    /// To be called before `count` bytes are written; says how many may be.
+    ///
+    /// # Errors
+    /// As [`Room::check`].
+    pub(crate) fn before(&mut self, room: &Room, file: &File, count: usize) -> io::Result<usize> {
+        if self.left == 0 {
+            room.check(file)?;
+            self.left = BETWEEN_LOOKS;
+        }
+        let may = count.min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= may as u64;
+        Ok(may)
+    }
+}
