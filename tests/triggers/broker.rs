@@ -195,4 +195,14 @@ pub fn configure(project: &Project, broker: &Broker, version: &str, more: &str) 
 
 /// Starts a run for each message with a number.
 pub const READING: &str = "params:\n  value: { type: number }\ntriggers:\n  - mqtt: { broker: plant, topic: \"site/+/reading\" }\n\
-                       steps:\n  look: { plugin: echo, with: { value: \"${params.value}\", topic: \"${trigger.topic}\" } }\n";
+                       steps:\n  look: { plugin: echo, with: { value: { n: \"${params.value}\", topic: \"${trigger.topic}\" } } }\n";
+
+/// What the messages of the runs of [`READING`] said, oldest first, when there are so many runs.
+#[track_caller]
+pub fn values(project: &Project, number: usize) -> Vec<f64> {
+    let value = |run: &serde_json::Value| {
+        let view = project.wait_end(run["run"].as_str().unwrap());
+        view["outputs"]["look"]["value"]["n"].as_f64().unwrap_or_else(|| panic!("{view:#}"))
+    };
+    project.wait_runs(number).iter().map(value).collect()
+}

@@ -233,7 +233,7 @@ fn subscriptions_come_and_go_on_a_connection_that_stays() {
             (project.runs().len() > before + 1).then_some(())
         });
         let all = project.runs();
-        let value = |run: &Value| project.wait_end(run["run"].as_str().unwrap())["outputs"]["look"]["value"].clone();
+        let value = |run: &Value| project.wait_end(run["run"].as_str().unwrap())["outputs"]["look"]["value"]["n"].clone();
         let values: Vec<Value> = all.iter().map(value).collect();
         assert!(values.contains(&101.into()) && !values.contains(&102.into()), "{values:?}");
         node.kill();

@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{Node, Project, wait_until};
 
-fn project(hook: &str) -> Project {
+pub fn project(hook: &str) -> Project {
     let project = Project::new();
     project.write("trackside.toml", "[node]\nname = \"test\"\n[http_server]\nlisten = \"127.0.0.1:0\"\n");
     project.workflow(
@@ -43,7 +43,7 @@ pub fn send(address: &str, path: &str, headers: &str, body: &str) -> (u16, Strin
     (status, answer)
 }
 
-const JSON: &str = "content-type: application/json\r\n";
+pub const JSON: &str = "content-type: application/json\r\n";
 
 #[test]
 fn a_request_is_accepted_when_its_run_is_on_disk() {

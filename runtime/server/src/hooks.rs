@@ -34,6 +34,8 @@ use crate::error::ApiError;
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// KiB of bodies in memory at one time.
 const BODIES: usize = 128 << 10;
+/// Bytes of a refused body that its decision shows.
+const SHOWN: usize = 700;
 /// Headers that a run does not see: they are the sender's secrets.
 const PRIVATE: [&str; 5] = ["authorization", "cookie", "proxy-authorization", GITHUB_HEADER, STRIPE_HEADER];
 
@@ -106,7 +108,7 @@ async fn take(
             subject: format!("/hooks/{}", hook.settings.name),
             at_ms: shared.handle.workshop().clock.now_ms(),
             decision: "blocked".to_owned(),
-            detail: error.message.clone(),
+            detail: format!("{}; the body: {}", error.message, beginning(&body)),
         });
     }
     answer
@@ -260,6 +262,12 @@ fn shown(headers: &HeaderMap) -> Value {
         }
     }
     shown.into()
+}
+
+/// The beginning of a refused body, for inspection.
+fn beginning(body: &[u8]) -> String {
+    let shown = body.get(..SHOWN).unwrap_or(body);
+    String::from_utf8_lossy(shown).escape_debug().to_string()
 }
 
 /// The message without its code, which has a field of its own here.

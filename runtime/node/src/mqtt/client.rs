@@ -237,6 +237,10 @@ impl Client {
                 }
                 Ok(())
             }
+            Signal::Subscribed => {
+                tracing::info!(broker = self.name, "the broker has the subscriptions");
+                Ok(())
+            }
             Signal::NoSubscription(reason) => {
                 tracing::error!(broker = self.name, reason, "[TS-0451] the broker refuses a subscription");
                 Ok(())

@@ -26,7 +26,7 @@ use crate::{
 /// How long a message waits when the node has no room for its run.
 const BUSY: Duration = Duration::from_secs(1);
 /// Characters of a refused message that its decision shows.
-const SHOWN: usize = 200;
+const SHOWN: usize = 700;
 
 /// What is needed of the node.
 #[derive(Clone)]

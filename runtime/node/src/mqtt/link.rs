@@ -38,6 +38,8 @@ pub(super) enum Signal {
     Out(u16),
     /// The broker has answered for a packet.
     Answered(u16, Sent),
+    /// It has taken subscriptions.
+    Subscribed,
     /// It refuses a subscription.
     NoSubscription(String),
     /// It is over.
@@ -186,6 +188,7 @@ async fn pump_v311(mut events: rumqttc::EventLoop, tell: mpsc::Sender<Signal>) {
                 Ok(Event::Incoming(Packet::SubAck(ack))) if ack.return_codes.contains(&SubscribeReasonCode::Failure) => {
                     Signal::NoSubscription("the broker gives no reason".to_owned())
                 }
+                Ok(Event::Incoming(Packet::SubAck(_))) => Signal::Subscribed,
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => Signal::Out(packet),
                 Ok(_) => continue,
                 Err(error) => Signal::Broken(error.to_string()),
@@ -222,7 +225,7 @@ async fn pump_v5(mut events: v5::EventLoop, tell: mpsc::Sender<Signal>) {
                     let refused = |code: &&SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
                     match ack.return_codes.iter().find(refused) {
                         Some(code) => Signal::NoSubscription(format!("{code:?}")),
-                        None => continue,
+                        None => Signal::Subscribed,
                     }
                 }
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => Signal::Out(packet),
