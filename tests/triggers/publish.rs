@@ -73,7 +73,7 @@ fn numbers_and_keys(heard: &[String]) -> (Vec<usize>, Vec<String>) {
     let one = |line: &String| {
         let (topic, properties) = line.split_once(' ').unwrap();
         let (_, key) = properties.split_once("trackside-key:").unwrap_or_else(|| panic!("{line}"));
-        (topic.rsplit('/').next().unwrap().parse().unwrap(), key.split_whitespace().next().unwrap().to_owned())
+        (topic.rsplit('/').next().unwrap().parse::<usize>().unwrap(), key.split_whitespace().next().unwrap().to_owned())
     };
     heard.iter().map(one).unzip()
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     explained,
-    support::{Node, Project, optional::not_run, step, web::Web},
+    support::{Node, Project, optional::not_run, project::step, web::Web},
     webhook::{JSON, address, project, send},
 };
 

@@ -182,19 +182,19 @@ async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &B
         "headers": shown(headers),
         "body": kept.to_json(),
     });
-    let ledger = brought.identity.map(|identity| LedgerEntry {
-        trigger: hook.trigger_id.clone(),
-        path: identity.chars().take(200).collect(),
-        identity,
-        stat: String::new(),
-    });
+    let (identity, path) = match brought.identity {
+        Some(identity) => (identity.clone(), identity.chars().take(200).collect()),
+        // It has none of its own; the row says all the same what started the run.
+        None => (once(shared.handle.workshop().clock.now_us()), format!("/hooks/{}", hook.settings.name)),
+    };
+    let entry = LedgerEntry { trigger: hook.trigger_id.clone(), identity, path, stat: String::new() };
     let fire = Fire {
         workflow: hook.plan.name.clone(),
         kind: "webhook".to_owned(),
         trigger,
         params,
         logical_time_ms: now,
-        ledger: ledger.into_iter().collect(),
+        ledger: vec![entry],
         artifacts: vec![kept.digest],
     };
     let (reply, answer) = tokio::sync::oneshot::channel();
@@ -262,6 +262,12 @@ fn shown(headers: &HeaderMap) -> Value {
         }
     }
     shown.into()
+}
+
+/// An identity that no other request has.
+fn once(now_us: i64) -> String {
+    // Without the kernel's randomness two requests would have to come within a microsecond.
+    format!("request:{now_us}:{:016x}", getrandom::u64().unwrap_or(0))
 }
 
 /// The beginning of a refused body, for inspection.
