@@ -178,7 +178,7 @@ fn a_message_can_be_an_artifact_of_its_run() {
     let runs = project.wait_runs(1);
     let view = project.wait_end(runs[0]["run"].as_str().unwrap());
     assert_eq!(view["outputs"]["look"]["value"], 100_000, "{view:#}");
-    let digest = view["trigger"]["body"]["digest"].as_str().unwrap();
+    let digest = view["trigger"]["body"]["artifact"].as_str().unwrap();
     project.run(&["artifact", "get", digest, "-o", "taken"]).ok();
     assert_eq!(fs::read(project.path("taken")).unwrap(), picture);
 }

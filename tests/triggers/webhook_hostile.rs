@@ -143,7 +143,7 @@ fn curl_sends_what_people_send() {
     assert_eq!(values, [8, 9, 10, 1]);
     let form = &views[3]["trigger"];
     assert!(form["payload"].is_null() && form["headers"]["authorization"].is_null() && form["headers"]["cookie"].is_null());
-    let body = form["body"]["digest"].as_str().unwrap();
+    let body = form["body"]["artifact"].as_str().unwrap();
     project.run(&["artifact", "get", body, "-o", "body"]).ok();
     assert_eq!(project.read("body"), "n=11");
     // Each is explained, also without an identity of its own.

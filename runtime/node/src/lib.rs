@@ -33,6 +33,7 @@ mod rest;
 mod secrets;
 #[cfg(test)]
 mod simulation;
+mod shown;
 mod staging;
 mod time;
 
@@ -49,4 +50,5 @@ pub use readers::Readers;
 pub use reload::{Change, InForce, Reloaded};
 pub use replay::{Replayed, Verdict, replay, replay_workshop};
 pub use secrets::{SecretProblem, read as read_secret};
+pub use shown::shown;
 pub use time::rfc3339;

@@ -264,11 +264,17 @@ impl Handle {
         self.inbox.send(Message::Input(Input::Fire(Box::new(fire), reply))).map_err(|_| NodeError::Closed)
     }
 
-    /// Records that a trigger started nothing. Nobody waits for it.
-    pub fn record_decision(&self, row: DecisionRow) {
+    /// Records that a trigger started nothing. It is on disk when this ends, or the node is going down.
+    pub async fn record_decision(&self, row: DecisionRow) {
+        let (done, kept) = tokio::sync::oneshot::channel();
+        let tell = Box::new(move || {
+            // Nobody waits any more only when the connection was given up.
+            let _ = done.send(());
+        });
         let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };
-        // After the end nobody is there to hear it.
-        let _ = self.inbox.send(Message::Input(Input::Keep(txn, Box::new(|| ()))));
+        if self.inbox.send(Message::Input(Input::Keep(txn, tell))).is_ok() {
+            let _ = kept.await;
+        }
     }
 
     /// Committed events of one run, or of all, from now on.

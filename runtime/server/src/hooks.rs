@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trackside_node::{
     Handle, Project,
     core::{Fire, FireAnswer, LedgerEntry},
-    read_secret, rfc3339,
+    read_secret, rfc3339, shown as shown_text,
 };
 use trackside_spec::{ArtifactRef, HookSignature, Plan, TriggerKind, WebhookTrigger};
 use trackside_store::DecisionRow;
@@ -34,8 +34,6 @@ use crate::error::ApiError;
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// KiB of bodies in memory at one time.
 const BODIES: usize = 128 << 10;
-/// Bytes of a refused body that its decision shows.
-const SHOWN: usize = 700;
 /// Headers that a run does not see: they are the sender's secrets.
 const PRIVATE: [&str; 5] = ["authorization", "cookie", "proxy-authorization", GITHUB_HEADER, STRIPE_HEADER];
 
@@ -103,13 +101,14 @@ async fn take(
     if let Err(error) = answer.as_ref()
         && error.status == StatusCode::BAD_REQUEST.as_u16()
     {
-        shared.handle.record_decision(DecisionRow {
+        let row = DecisionRow {
             trigger: hook.trigger_id.clone(),
             subject: format!("/hooks/{}", hook.settings.name),
             at_ms: shared.handle.workshop().clock.now_ms(),
             decision: "blocked".to_owned(),
-            detail: format!("{}; the body: {}", error.message, beginning(&body)),
-        });
+            detail: format!("{}; the body: {}", error.message, shown_text(&body)),
+        };
+        shared.handle.record_decision(row).await;
     }
     answer
 }
@@ -268,12 +267,6 @@ fn shown(headers: &HeaderMap) -> Value {
 fn once(now_us: i64) -> String {
     // Without the kernel's randomness two requests would have to come within a microsecond.
     format!("request:{now_us}:{:016x}", getrandom::u64().unwrap_or(0))
-}
-
-/// The beginning of a refused body, for inspection.
-fn beginning(body: &[u8]) -> String {
-    let shown = body.get(..SHOWN).unwrap_or(body);
-    String::from_utf8_lossy(shown).escape_debug().to_string()
 }
 
 /// The message without its code, which has a field of its own here.

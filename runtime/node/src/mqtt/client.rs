@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use trackside_spec::config::MqttConfig;
+use trackside_spec::{Digest, config::MqttConfig};
 
 use super::{
     inbound::{self, Intake, UnderWay},
@@ -64,6 +64,8 @@ struct Traffic {
     kept: bool,
     /// The session that packet numbers belong to; none while nobody listens.
     session: Option<i64>,
+    /// What the broker has been asked for and has not answered.
+    asked_for: Option<String>,
     under_way: UnderWay,
     tell: UnboundedSender<(u64, Result<(), String>)>,
 }
@@ -148,6 +150,7 @@ impl Client {
             sent: HashMap::new(),
             kept: false,
             session: None,
+            asked_for: None,
             under_way: under_way.clone(),
             tell,
         };
@@ -195,9 +198,17 @@ impl Client {
     async fn let_in(&self, traffic: &mut Traffic, kept: bool) -> Result<(), String> {
         traffic.kept = kept;
         if !self.listeners.is_empty() {
-            traffic.session = Some(self.intake.session(&self.name, kept).await?);
-            // Also when the broker has kept the session: the workflows may have changed since.
-            traffic.sender.subscribe(&subscriptions(&self.listeners))?;
+            let session = self.intake.session(&self.name, kept).await?;
+            traffic.session = Some(session);
+            let wanted = subscriptions(&self.listeners);
+            let key = self.key_of(&wanted);
+            // With a new subscription a broker sends what it has kept once more, also to a session that has had it.
+            if kept && self.intake.has_subscriptions(&key, session).await? {
+                self.say_subscribed();
+            } else {
+                traffic.sender.subscribe(&wanted)?;
+                traffic.asked_for = Some(key);
+            }
         }
         tracing::info!(broker = self.name, "connected to the broker");
         self.connected.store(true, Ordering::Release);
@@ -210,16 +221,31 @@ impl Client {
     async fn listen(&mut self, traffic: &mut Traffic, listeners: Vec<Listener>) -> Result<(), String> {
         let (before, after) = (subscriptions(&self.listeners), subscriptions(&listeners));
         self.listeners = listeners;
+        if before == after {
+            return Ok(());
+        }
+        // Neither the old ones nor the new ones, until the broker has taken them.
+        self.intake.keep_subscriptions(&self.key_of(&before), 0).await?;
         if traffic.session.is_none() && !after.is_empty() {
             traffic.session = Some(self.intake.session(&self.name, traffic.kept).await?);
         }
         let new: Vec<(String, u8)> = after.iter().filter(|wish| !before.contains(wish)).cloned().collect();
         if !new.is_empty() {
             traffic.sender.subscribe(&new)?;
+            traffic.asked_for = Some(self.key_of(&after));
         }
         let is_old = |(filter, _): &&(String, u8)| !after.iter().any(|(other, _)| other == filter);
         let old: Vec<String> = before.iter().filter(is_old).map(|(filter, _)| filter.clone()).collect();
         traffic.sender.unsubscribe(&old)
+    }
+
+    fn say_subscribed(&self) {
+        tracing::info!(broker = self.name, "the broker has the subscriptions");
+    }
+
+    /// Under which it is kept what the broker has been asked for.
+    fn key_of(&self, subscriptions: &[(String, u8)]) -> String {
+        format!("mqtt:{}:{}", self.name, Digest::of(format!("{subscriptions:?}").as_bytes()))
     }
 
     fn signal(&self, traffic: &mut Traffic, signal: Signal) -> Result<(), String> {
@@ -238,10 +264,16 @@ impl Client {
                 Ok(())
             }
             Signal::Subscribed => {
-                tracing::info!(broker = self.name, "the broker has the subscriptions");
+                self.say_subscribed();
+                if let (Some(key), Some(session)) = (traffic.asked_for.take(), traffic.session) {
+                    let intake = self.intake.clone();
+                    // Lost, it is asked for once more.
+                    tokio::spawn(async move { intake.keep_subscriptions(&key, session).await });
+                }
                 Ok(())
             }
             Signal::NoSubscription(reason) => {
+                traffic.asked_for = None;
                 tracing::error!(broker = self.name, reason, "[TS-0451] the broker refuses a subscription");
                 Ok(())
             }

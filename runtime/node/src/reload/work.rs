@@ -102,7 +102,10 @@ impl Reloader {
             first: None,
             due: None,
         };
-        let thread = std::thread::Builder::new().name("definitions".into()).spawn(move || work.run())?;
+        let (watching, is_watching) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new().name("definitions".into()).spawn(move || work.run(watching))?;
+        // It is dropped when the watches are set, so that whatever changes from now on is heard of.
+        let _: Result<(), _> = is_watching.recv();
         Ok(Self { notices: tell, thread: Some(thread) })
     }
 }
@@ -143,10 +146,13 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self) {
+    fn run(mut self, watching: Sender<()>) {
         self.watch();
-        // What changed between the start's reading and the watches.
-        self.look(false);
+        drop(watching);
+        // What changed between the start's reading and the watches may still be changing.
+        if folder::looks(&self.places.workflows).ok() != self.looks {
+            self.wait(QUIET);
+        }
         loop {
             let poll = self.polls.then(|| Instant::now() + POLL);
             let next = self.due.into_iter().chain(poll).min();
