@@ -124,7 +124,11 @@ fn an_invalid_file_keeps_the_last_good_version_and_is_told_until_it_is_mended() 
     assert!(node.said().contains(place), "{}", node.said());
     assert_eq!(gives(&project, &node), 1);
     let told = status(&node);
-    assert_eq!((&told["problems"][0]["in_use"], &told["broken"][0]), (&good, &"workflows/count.yaml".into()), "{told:#}");
+    assert_eq!(
+        (&told["problems"][0]["in_use"], &told["broken"][0]),
+        (&good, &"workflows/count.yaml".into()),
+        "{told:#}"
+    );
     project.run(&["status"]).exits(1).says(&["TS-0102", "goes on with its last good version"]);
     // It is told once, however often it is looked at.
     project.run(&["reload"]).exits(1).says(&["TS-0102", "TS-0625"]);
@@ -227,7 +231,10 @@ fn sighup_and_the_command_reload_and_who_did_it_is_on_disk() {
     node.kill();
     let node = project.serve();
     // A start that changes nothing writes nothing.
-    assert_eq!((&status(&node)["workflows"][0]["by"], &status(&node)["workflows"][0]["since_ms"]), (&by.into(), &since));
+    assert_eq!(
+        (&status(&node)["workflows"][0]["by"], &status(&node)["workflows"][0]["since_ms"]),
+        (&by.into(), &since)
+    );
     drop(node);
     project.run(&["reload"]).exits(3).says(&["TS-0835"]);
 }

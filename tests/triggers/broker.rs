@@ -66,9 +66,21 @@ impl Broker {
         must(
             "openssl",
             &folder,
-            &["req", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "csr.pem", "-subj", "/CN=localhost"],
+            &[
+                "req",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-keyout",
+                "key.pem",
+                "-out",
+                "csr.pem",
+                "-subj",
+                "/CN=localhost",
+            ],
         );
-        let sign = ["x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
+        let sign =
+            ["x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
         must("openssl", &folder, &[&sign[..], &["-extfile", "names", "-out", "cert.pem"]].concat());
         broker.client = vec!["--cafile".to_owned(), folder.join("ca.pem").display().to_string()];
         let at = folder.display();
@@ -84,7 +96,11 @@ impl Broker {
     fn prepare(what: &str) -> Option<Self> {
         let needed = ["mosquitto", "mosquitto_pub", "mosquitto_sub", "mosquitto_passwd", "openssl"];
         if needed.iter().any(|name| program(name).is_none()) {
-            not_run("mosquitto", what, "no mosquitto with its clients: apt install mosquitto mosquitto-clients openssl");
+            not_run(
+                "mosquitto",
+                what,
+                "no mosquitto with its clients: apt install mosquitto mosquitto-clients openssl",
+            );
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

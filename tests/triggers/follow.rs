@@ -53,9 +53,17 @@ fn a_new_artifact_of_a_name_starts_those_that_wait_for_it_once() {
     let first = node.start_run("own");
     let runs = project.wait_runs(2);
     let view = project.wait_end(run_of(&runs, "use"));
-    assert_eq!((&view["outputs"]["a"]["value"], &view["trigger"]["dataset"]["run"]), (&10.into(), &first.into()), "{view:#}");
+    assert_eq!(
+        (&view["outputs"]["a"]["value"], &view["trigger"]["dataset"]["run"]),
+        (&10.into(), &first.into()),
+        "{view:#}"
+    );
     let told = explained(&project, "use/dataset-0");
-    assert_eq!((told.len(), &told[0]["decision"], &told[0]["about"]), (1, &"started".into(), &"out.bin".into()), "{told:#?}");
+    assert_eq!(
+        (told.len(), &told[0]["decision"], &told[0]["about"]),
+        (1, &"started".into(), &"out.bin".into()),
+        "{told:#?}"
+    );
     project.run(&["explain", run_of(&runs, "use")]).ok().prints(&["use/dataset-0", "out.bin"]);
     node.kill();
     let node = project.serve();
@@ -92,12 +100,17 @@ fn workflows_that_would_start_each_other_without_end_are_found_by_check_and_star
     for (name, other) in [("ping", "pong"), ("pong", "ping")] {
         project.workflow(
             name,
-            &format!("triggers:\n  - workflow: {{ name: {other} }}\nsteps:\n  a: {{ plugin: echo, with: {{ value: 1 }} }}\n"),
+            &format!(
+                "triggers:\n  - workflow: {{ name: {other} }}\nsteps:\n  a: {{ plugin: echo, with: {{ value: 1 }} }}\n"
+            ),
         );
     }
     let checked = project.run(&["check"]).exits(1);
     let told = format!("{}{}", checked.stdout, checked.stderr);
-    assert!(told.contains("TS-0106") && told.contains("ping -> pong -> ping") | told.contains("pong -> ping -> pong"), "{told}");
+    assert!(
+        told.contains("TS-0106") && told.contains("ping -> pong -> ping") | told.contains("pong -> ping -> pong"),
+        "{told}"
+    );
     let node = project.serve();
     node.start_run("ping");
     node.start_run("pong");

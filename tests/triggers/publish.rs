@@ -92,7 +92,8 @@ fn messages_keep_their_order_and_their_keys_over_a_broker_and_a_node_that_are_aw
     broker.spy("site/alarm/+");
     let node = project.serve();
     let tell = |node: &crate::support::Node, n: usize| {
-        let (status, answer) = node.ask("POST", "/v1/runs", &format!("{{\"workflow\": \"tell\", \"params\": {{\"n\": {n}}}}}"));
+        let (status, answer) =
+            node.ask("POST", "/v1/runs", &format!("{{\"workflow\": \"tell\", \"params\": {{\"n\": {n}}}}}"));
         assert_eq!(status, 202, "{answer}");
         let run: Value = serde_json::from_str(&answer).unwrap();
         let run = run["run"].as_str().unwrap().to_owned();

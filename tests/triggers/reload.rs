@@ -45,8 +45,10 @@ fn a_folder_is_watched_from_its_triggers_coming_to_its_going() {
     project.drop_file("inbox/c.csv", "c");
     project.drop_file("other/d.csv", "d");
     let runs = project.wait_runs(3);
-    let files: Vec<Value> =
-        runs.iter().map(|run| project.wait_end(run["run"].as_str().unwrap())["outputs"]["look"]["value"].clone()).collect();
+    let files: Vec<Value> = runs
+        .iter()
+        .map(|run| project.wait_end(run["run"].as_str().unwrap())["outputs"]["look"]["value"].clone())
+        .collect();
     assert_eq!(files, ["a.csv", "b.csv", "d.csv"]);
     remove(&project, "intake");
     reload(&project);
@@ -72,7 +74,10 @@ fn a_step_that_changes_does_not_disturb_files_that_settle() {
     // The same watch hears that its writer is done; a new one would wait for an hour.
     drop(file);
     let runs = project.wait_runs(1);
-    assert_eq!(project.wait_end(runs[0]["run"].as_str().unwrap())["outputs"]["look"]["value"], "'new'".trim_matches('\''));
+    assert_eq!(
+        project.wait_end(runs[0]["run"].as_str().unwrap())["outputs"]["look"]["value"],
+        "'new'".trim_matches('\'')
+    );
     drop(node);
 }
 
@@ -211,14 +216,18 @@ fn subscriptions_come_and_go_on_a_connection_that_stays() {
         wait_until("the new subscription", || {
             broker.send("plant/7/reading", &value(1));
             let all = project.runs();
-            all.iter().any(|run| project.show(run["run"].as_str().unwrap())["trigger"]["topic"] == "plant/7/reading").then_some(())
+            all.iter()
+                .any(|run| project.show(run["run"].as_str().unwrap())["trigger"]["topic"] == "plant/7/reading")
+                .then_some(())
         });
         let before = project.runs().len();
         broker.send("site/7/reading", &value(100));
         broker.send("plant/8/reading", &value(101));
         wait_until("the message after it", || {
             let all = project.runs();
-            all.iter().any(|run| project.show(run["run"].as_str().unwrap())["trigger"]["topic"] == "plant/8/reading").then_some(())
+            all.iter()
+                .any(|run| project.show(run["run"].as_str().unwrap())["trigger"]["topic"] == "plant/8/reading")
+                .then_some(())
         });
         settled(before + 1);
         remove(&project, "reading");
@@ -233,7 +242,8 @@ fn subscriptions_come_and_go_on_a_connection_that_stays() {
             (project.runs().len() > before + 1).then_some(())
         });
         let all = project.runs();
-        let value = |run: &Value| project.wait_end(run["run"].as_str().unwrap())["outputs"]["look"]["value"]["n"].clone();
+        let value =
+            |run: &Value| project.wait_end(run["run"].as_str().unwrap())["outputs"]["look"]["value"]["n"].clone();
         let values: Vec<Value> = all.iter().map(value).collect();
         assert!(values.contains(&101.into()) && !values.contains(&102.into()), "{values:?}");
         node.kill();

@@ -55,7 +55,8 @@ fn github_is_believed_by_its_own_example_and_by_the_signature_of_another_impleme
     assert_eq!(explained(&project, "push/webhook-0").iter().filter(|one| one["decision"] != "started").count(), 0);
     let body = r#"{"n": 3, "zen": "Keep it logically awesome. \u00e9"}"#;
     let Some(signature) = python("print(sign(a[0], a[1]))", &[secret, body]) else { return };
-    let (status, answer) = send(&at, "/hooks/push", &format!("{JSON}X-Hub-Signature-256: sha256={signature}\r\n"), body);
+    let (status, answer) =
+        send(&at, "/hooks/push", &format!("{JSON}X-Hub-Signature-256: sha256={signature}\r\n"), body);
     assert_eq!(status, 202, "{answer}");
     let view = project.wait_end(project.wait_runs(2)[1]["run"].as_str().unwrap());
     assert_eq!(view["outputs"]["look"]["value"], 3, "{view:#}");
@@ -134,7 +135,8 @@ fn an_event_that_is_sent_again_starts_no_second_run_in_either_mode_and_over_a_re
         let (status, answer) = send(at, "/hooks/push", &binary("1234-1234-1234"), r#"{"n": 6}"#);
         assert!(status == 200 && answer.contains("duplicate"), "{answer}");
         // The same event is the same in the other mode.
-        let crossed = binary("A234-1234-1234").replace("/mycontext/subcontext", "https://github.com/cloudevents/spec/pull");
+        let crossed =
+            binary("A234-1234-1234").replace("/mycontext/subcontext", "https://github.com/cloudevents/spec/pull");
         assert_eq!(send(at, "/hooks/push", &crossed, r#"{"n": 5}"#).0, 200);
     };
     again(&at);
@@ -192,10 +194,8 @@ fn a_sender_is_told_to_come_again_while_there_is_no_room_and_while_the_webhook_i
     );
     project.write(
         "workflows/push.yaml",
-        format!("{workflow}{ask}").replace(
-            "triggers:",
-            "concurrency: { group: one, limit: 1, on_conflict: skip }\ntriggers:",
-        ),
+        format!("{workflow}{ask}")
+            .replace("triggers:", "concurrency: { group: one, limit: 1, on_conflict: skip }\ntriggers:"),
     );
     web.hold("/x");
     let node = project.serve();
@@ -207,7 +207,10 @@ fn a_sender_is_told_to_come_again_while_there_is_no_room_and_while_the_webhook_i
     assert!(status == 429 && answer.to_lowercase().contains("\r\nretry-after: "), "{answer}");
     project.run(&["trigger", "pause", "push/webhook-0"]).ok();
     let (status, answer) = send(&at, "/hooks/push", JSON, "{}");
-    assert!(status == 503 && answer.contains("TS-0739") && answer.to_lowercase().contains("\r\nretry-after: "), "{answer}");
+    assert!(
+        status == 503 && answer.contains("TS-0739") && answer.to_lowercase().contains("\r\nretry-after: "),
+        "{answer}"
+    );
     project.run(&["trigger", "resume", "push/webhook-0"]).ok();
     web.release();
     let runs = project.wait_runs(1);

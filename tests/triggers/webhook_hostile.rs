@@ -33,9 +33,25 @@ fn started() -> (Project, Node, String) {
 fn paths_that_are_not_the_webhooks_own_start_nothing() {
     let (project, node, at) = started();
     for path in [
-        "/hooks/push/", "/hooks/push/x", "//hooks/push", "/hooks//push", "/hooks/PUSH", "/hooks/", "/hooks", "/",
-        "/hooks/%2e%2e/v1/status", "/hooks/../hooks/../v1/runs", "/hooks/push%00", "/hooks/%ff", "/hooks/push%2f",
-        "/hooks/push.yaml", "/hooks/*", "/hooks/push;a=b", "/v1/runs", "/v1/reload", "/%68ooks/other",
+        "/hooks/push/",
+        "/hooks/push/x",
+        "//hooks/push",
+        "/hooks//push",
+        "/hooks/PUSH",
+        "/hooks/",
+        "/hooks",
+        "/",
+        "/hooks/%2e%2e/v1/status",
+        "/hooks/../hooks/../v1/runs",
+        "/hooks/push%00",
+        "/hooks/%ff",
+        "/hooks/push%2f",
+        "/hooks/push.yaml",
+        "/hooks/*",
+        "/hooks/push;a=b",
+        "/v1/runs",
+        "/v1/reload",
+        "/%68ooks/other",
     ] {
         let (status, answer) = send(&at, path, JSON, "{}");
         assert_eq!(status, 404, "{path} {answer}");
@@ -43,7 +59,8 @@ fn paths_that_are_not_the_webhooks_own_start_nothing() {
     let long = format!("/hooks/{}", "x".repeat(8_000));
     assert_eq!(send(&at, &long, JSON, "{}").0, 404);
     for method in ["GET", "PUT", "DELETE", "OPTIONS", "HEAD", "BREW"] {
-        let request = format!("{method} /hooks/push HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        let request =
+            format!("{method} /hooks/push HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
         assert_eq!(raw(&at, request.as_bytes()), Some(405), "{method}");
     }
     assert!(project.runs().is_empty());
@@ -63,7 +80,10 @@ fn requests_that_are_broken_or_too_large_are_refused_and_do_no_harm() {
         ("many headers", format!("{head}{many}content-length: 2\r\n\r\n{{}}")),
         ("two lengths", format!("{head}content-length: 2\r\ncontent-length: 3\r\n\r\n{{}}")),
         ("a length that is none", format!("{head}content-length: -1\r\n\r\n{{}}")),
-        ("length and chunks that contradict each other", format!("{head}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n")),
+        (
+            "length and chunks that contradict each other",
+            format!("{head}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"),
+        ),
         ("a broken chunk", format!("{head}transfer-encoding: chunked\r\n\r\nZZ\r\n{{}}\r\n0\r\n\r\n")),
         ("a control character in a header", format!("{head}x: \u{1}\r\ncontent-length: 2\r\n\r\n{{}}")),
         ("no HTTP at all", "\u{16}\u{3}\u{1}\u{0}hello\r\n\r\n".to_owned()),
@@ -142,7 +162,9 @@ fn curl_sends_what_people_send() {
     let values: Vec<u64> = views.iter().map(|view| view["outputs"]["look"]["value"].as_u64().unwrap()).collect();
     assert_eq!(values, [8, 9, 10, 1]);
     let form = &views[3]["trigger"];
-    assert!(form["payload"].is_null() && form["headers"]["authorization"].is_null() && form["headers"]["cookie"].is_null());
+    assert!(
+        form["payload"].is_null() && form["headers"]["authorization"].is_null() && form["headers"]["cookie"].is_null()
+    );
     let body = form["body"]["artifact"].as_str().unwrap();
     project.run(&["artifact", "get", body, "-o", "body"]).ok();
     assert_eq!(project.read("body"), "n=11");

@@ -31,9 +31,9 @@ mod reload;
 mod replay;
 mod rest;
 mod secrets;
+mod shown;
 #[cfg(test)]
 mod simulation;
-mod shown;
 mod staging;
 mod time;
 

@@ -478,7 +478,8 @@ pub(crate) fn set_up(
     }
     if options.triggers {
         let (_, rows) = reload::changes(last, project, now, "the start");
-        let gone = cron_keys(last).into_keys().filter(|id| !project.workflows.values().any(|plan| has_trigger(plan, id)));
+        let gone =
+            cron_keys(last).into_keys().filter(|id| !project.workflows.values().any(|plan| has_trigger(plan, id)));
         let mut writes: Vec<Write> = rows.into_iter().map(Write::Activated).collect();
         writes.extend(gone.map(|trigger| Write::CronCleared { trigger }));
         actions.extend(core.keep_at_start(writes));

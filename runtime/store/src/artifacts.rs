@@ -75,7 +75,12 @@ impl Artifacts {
     /// When the folder can not be prepared.
     pub fn beside(data_dir: &Path, scratch: &Path) -> io::Result<Self> {
         fs::create_dir_all(scratch.join("tmp"))?;
-        Ok(Self { root: scratch.to_owned(), unflushed: Mutex::default(), below: Some(data_dir.join("artifacts")), room: Room::default() })
+        Ok(Self {
+            root: scratch.to_owned(),
+            unflushed: Mutex::default(),
+            below: Some(data_dir.join("artifacts")),
+            room: Room::default(),
+        })
     }
 
     /// Where the artifact lies.
@@ -117,7 +122,13 @@ impl Artifacts {
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.root.join("tmp").join(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(ArtifactWriter { artifacts: self.clone(), file, path: Some(path), digest: Digesting::new(), looks: Looks::default() })
+        Ok(ArtifactWriter {
+            artifacts: self.clone(),
+            file,
+            path: Some(path),
+            digest: Digesting::new(),
+            looks: Looks::default(),
+        })
     }
 
     /// Copies `source` into a new artifact.

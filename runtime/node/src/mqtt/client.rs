@@ -66,6 +66,8 @@ struct Traffic {
     session: Option<i64>,
     /// What the broker has been asked for and has not answered.
     asked_for: Option<String>,
+    /// How many answers are still to come.
+    answers: u32,
     under_way: UnderWay,
     tell: UnboundedSender<(u64, Result<(), String>)>,
 }
@@ -151,6 +153,7 @@ impl Client {
             kept: false,
             session: None,
             asked_for: None,
+            answers: 0,
             under_way: under_way.clone(),
             tell,
         };
@@ -206,8 +209,7 @@ impl Client {
             if kept && self.intake.has_subscriptions(&key, session).await? {
                 self.say_subscribed();
             } else {
-                traffic.sender.subscribe(&wanted)?;
-                traffic.asked_for = Some(key);
+                traffic.ask(&wanted, key)?;
             }
         }
         tracing::info!(broker = self.name, "connected to the broker");
@@ -225,14 +227,13 @@ impl Client {
             return Ok(());
         }
         // Neither the old ones nor the new ones, until the broker has taken them.
-        self.intake.keep_subscriptions(&self.key_of(&before), 0).await?;
+        self.intake.keep_subscriptions(self.key_of(&before), 0)?;
         if traffic.session.is_none() && !after.is_empty() {
             traffic.session = Some(self.intake.session(&self.name, traffic.kept).await?);
         }
         let new: Vec<(String, u8)> = after.iter().filter(|wish| !before.contains(wish)).cloned().collect();
         if !new.is_empty() {
-            traffic.sender.subscribe(&new)?;
-            traffic.asked_for = Some(self.key_of(&after));
+            traffic.ask(&new, self.key_of(&after))?;
         }
         let is_old = |(filter, _): &&(String, u8)| !after.iter().any(|(other, _)| other == filter);
         let old: Vec<String> = before.iter().filter(is_old).map(|(filter, _)| filter.clone()).collect();
@@ -265,14 +266,14 @@ impl Client {
             }
             Signal::Subscribed => {
                 self.say_subscribed();
-                if let (Some(key), Some(session)) = (traffic.asked_for.take(), traffic.session) {
-                    let intake = self.intake.clone();
-                    // Lost, it is asked for once more.
-                    tokio::spawn(async move { intake.keep_subscriptions(&key, session).await });
+                traffic.answers = traffic.answers.saturating_sub(1);
+                match (traffic.asked_for.take_if(|_| traffic.answers == 0), traffic.session) {
+                    (Some(key), Some(session)) => self.intake.keep_subscriptions(key, session),
+                    _ => Ok(()),
                 }
-                Ok(())
             }
             Signal::NoSubscription(reason) => {
+                traffic.answers = traffic.answers.saturating_sub(1);
                 traffic.asked_for = None;
                 tracing::error!(broker = self.name, reason, "[TS-0451] the broker refuses a subscription");
                 Ok(())
@@ -305,6 +306,14 @@ impl Client {
 }
 
 impl Traffic {
+    /// Asks for subscriptions; `key` is for all that there are then.
+    fn ask(&mut self, filters: &[(String, u8)], key: String) -> Result<(), String> {
+        self.sender.subscribe(filters)?;
+        self.asked_for = Some(key);
+        self.answers += 1;
+        Ok(())
+    }
+
     fn dealt_with(&mut self, serial: u64) -> Result<(), String> {
         if let Some(held) = self.held.iter_mut().find(|held| held.serial == serial) {
             held.open = held.open.saturating_sub(1);

@@ -212,9 +212,11 @@ impl Intake {
         Ok(known.map_err(|error| error.to_string())? == Some(session))
     }
 
-    /// Remembers in which session the broker has taken these subscriptions; 0 for none.
-    pub(super) async fn keep_subscriptions(&self, key: &str, session: i64) -> Result<(), String> {
-        self.write(vec![Write::Position { trigger: key.to_owned(), position_ms: session }]).await
+    /// Remembers in which session the broker has taken these subscriptions; 0 for none. Not waited for: lost, they are asked
+    /// for once more. What is remembered later is written later.
+    pub(super) fn keep_subscriptions(&self, key: String, session: i64) -> Result<(), String> {
+        let writes = vec![Write::Position { trigger: key, position_ms: session }];
+        self.send(Input::Keep(Txn { writes, artifacts: Vec::new() }, Box::new(|| ())))
     }
 
     /// Writes rows and waits until they are on disk.

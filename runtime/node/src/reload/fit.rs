@@ -84,7 +84,9 @@ pub(crate) fn fit(files: Files, last: &InUse, config: &NodeConfig, plugins: Opti
     let plans: Vec<&Plan> = workflows.values().map(|(_, plan)| plan.as_ref()).collect();
     // Those that cannot be helped: the workflow runs, the trigger starts nothing.
     for problem in check_triggers(&plans, config) {
-        if let Some(choice) = choices.iter_mut().find(|choice| choice.plan().is_some_and(|p| p.name == problem.workflow)) {
+        if let Some(choice) =
+            choices.iter_mut().find(|choice| choice.plan().is_some_and(|p| p.name == problem.workflow))
+        {
             choice.problems.push(WorkflowReason::Trigger(problem));
         }
     }

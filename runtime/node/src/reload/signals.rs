@@ -108,12 +108,10 @@ mod tests {
 
     #[test]
     fn only_what_can_change_a_definition_is_listened_to() {
-        let places = Places {
-            root: "/p".into(),
-            workflows: "/p/conf/workflows".into(),
-            plugins: "/p/plugins".into(),
-        };
-        for path in ["/p/trackside.toml", "/p/conf", "/p/conf/workflows", "/p/conf/workflows/..data", "/p/workflow.lock"] {
+        let places = Places { root: "/p".into(), workflows: "/p/conf/workflows".into(), plugins: "/p/plugins".into() };
+        for path in
+            ["/p/trackside.toml", "/p/conf", "/p/conf/workflows", "/p/conf/workflows/..data", "/p/workflow.lock"]
+        {
             assert!(places.concern(Path::new(path)), "{path}");
         }
         for path in ["/p/inbox", "/p/a.csv", "/p/.trackside", "/p/conf/workflows/deep/a.yaml", "/p/conf/a.yaml"] {
