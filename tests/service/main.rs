@@ -10,4 +10,5 @@ mod company;
 mod ends;
 mod idle;
 mod ready;
+mod reload;
 mod unit;

@@ -29,7 +29,13 @@ impl Notify {
     pub fn next(&self, time: Duration) -> Option<String> {
         self.socket.set_read_timeout(Some(time.max(Duration::from_millis(1)))).unwrap();
         let mut buffer = vec![0; 64 << 10];
-        match self.socket.recv(&mut buffer) {
+        let received = loop {
+            match self.socket.recv(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match received {
             Ok(length) => Some(String::from_utf8(buffer[..length].to_vec()).expect("notifications are UTF-8")),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => None,
             Err(error) => panic!("{error}"),

@@ -5,12 +5,27 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broker;
 mod control;
 mod cron;
 mod files;
 mod follow;
 mod manual;
 mod mqtt;
+mod mqtt_secure;
+mod publish;
+mod reload;
 mod rules;
 mod storm;
 mod webhook;
+mod webhook_events;
+mod webhook_hostile;
+
+use support::Project;
+
+/// What `explain` tells of a trigger's decisions, newest first.
+#[track_caller]
+fn explained(project: &Project, subject: &str) -> Vec<serde_json::Value> {
+    let told = project.run(&["explain", subject, "--json"]).ok().json();
+    told["triggers"][0]["decisions"].as_array().unwrap_or_else(|| panic!("{told:#}")).clone()
+}

@@ -1,102 +1,14 @@
-//! Messages of a real broker: mosquitto, and its own clients at the other end.
+//! Messages of a real broker: accepted once each, whatever happens in between.
 
-use std::{
-    fs::{self, File},
-    io::Write,
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use tempfile::TempDir;
 
-use crate::support::{Project, optional::not_run, wait_until};
-
-/// A broker on a port of its own. What it knows outlives it.
-struct Broker {
-    child: Option<Child>,
-    port: u16,
-    folder: TempDir,
-}
-
-fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
-    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
-}
-
-impl Broker {
-    /// None, said in one line, where there is no mosquitto.
-    #[track_caller]
-    fn start(what: &str) -> Option<Self> {
-        if ["mosquitto", "mosquitto_pub", "mosquitto_sub"].iter().any(|name| program(name).is_none()) {
-            not_run("mosquitto", what, "no mosquitto with its clients: apt install mosquitto mosquitto-clients");
-            return None;
-        }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let folder = tempfile::tempdir().unwrap();
-        let mut broker = Self { child: None, port, folder };
-        let data = broker.folder.path().display();
-        let config = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {data}/\n\
-             autosave_interval 1\nautosave_on_changes true\nuser root\n"
-        );
-        fs::write(broker.folder.path().join("mosquitto.conf"), config).unwrap();
-        broker.up();
-        Some(broker)
-    }
-
-    fn up(&mut self) {
-        let log = File::create(self.folder.path().join("log")).unwrap();
-        let mut command = Command::new(program("mosquitto").unwrap());
-        command.arg("-c").arg(self.folder.path().join("mosquitto.conf"));
-        self.child = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
-        let port = self.port;
-        wait_until("the broker listens", || TcpStream::connect(("127.0.0.1", port)).ok());
-    }
-
-    /// SIGTERM.
-    fn end(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-            kill_process(pid, Signal::TERM).unwrap();
-            child.wait().unwrap();
-        }
-    }
-
-    fn down(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
-
-    /// Sends one message with QoS 1 and waits until the broker has it.
-    #[track_caller]
-    fn send(&self, topic: &str, message: &[u8]) {
-        let mut command = Command::new(program("mosquitto_pub").unwrap());
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-q", "1", "-s", "-t", topic]);
-        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(message).unwrap();
-        assert!(child.wait().unwrap().success(), "mosquitto_pub failed");
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.down();
-    }
-}
-
-fn configure(project: &Project, broker: &Broker, version: &str, more: &str) {
-    let mqtt = format!("[mqtt.plant]\nhost = \"127.0.0.1\"\nport = {}\nversion = \"{version}\"\n", broker.port);
-    project.write("trackside.toml", format!("[node]\nname = \"test\"\n{more}\n{mqtt}"));
-}
-
-const READING: &str = "params:\n  value: { type: number }\ntriggers:\n  - mqtt: { broker: plant, topic: \"site/+/reading\" }\n\
-                       steps:\n  look: { plugin: echo, with: { value: \"${params.value}\", topic: \"${trigger.topic}\" } }\n";
+use crate::{
+    broker::{Broker, READING, configure, values},
+    explained,
+    support::{Project, wait_until},
+};
 
 #[test]
 fn a_message_starts_a_run_with_its_parameters_in_both_versions() {
@@ -106,11 +18,11 @@ fn a_message_starts_a_run_with_its_parameters_in_both_versions() {
         configure(&project, &broker, version, "");
         project.workflow("reading", READING);
         let node = project.serve();
-        node.wait_said("connected to the broker");
+        node.wait_said("the broker has the subscriptions");
         broker.send("site/7/reading", b"{\"value\": 21.5}");
         let runs = project.wait_runs(1);
         let view = project.wait_end(runs[0]["run"].as_str().unwrap());
-        assert_eq!(view["outputs"]["look"], json!({ "value": 21.5, "topic": "site/7/reading" }), "{view:#}");
+        assert_eq!(view["outputs"]["look"]["value"], json!({ "n": 21.5, "topic": "site/7/reading" }), "{view:#}");
         // What does not fit starts nothing and does not come again.
         broker.send("site/7/reading", b"{\"value\": \"warm\"}");
         node.wait_said("blocked: ");
@@ -126,7 +38,7 @@ fn messages_that_came_while_the_node_was_down_start_one_run_each() {
     configure(&project, &broker, "5", "");
     project.workflow("reading", READING);
     let node = project.serve();
-    node.wait_said("connected to the broker");
+    node.wait_said("the broker has the subscriptions");
     broker.send("site/1/reading", b"{\"value\": 0}");
     project.wait_runs(1);
     node.kill();
@@ -143,79 +55,130 @@ fn messages_that_came_while_the_node_was_down_start_one_run_each() {
     drop(node);
 }
 
-fn publisher(project: &Project) {
-    project.misbehave("misbehave");
+#[test]
+fn a_broker_that_is_restarted_has_what_came_meanwhile_and_each_message_starts_one_run() {
+    for version in ["3.1.1", "5"] {
+        let Some(mut broker) = Broker::start("a broker that is restarted") else { return };
+        let project = Project::new();
+        configure(&project, &broker, version, "");
+        project.workflow("reading", READING);
+        let node = project.serve();
+        node.wait_said("the broker has the subscriptions");
+        broker.send("site/1/reading", b"{\"value\": 0}");
+        values(&project, 1);
+        node.kill();
+        for value in 1..=3 {
+            broker.send("site/1/reading", format!("{{\"value\": {value}}}").as_bytes());
+        }
+        broker.end();
+        broker.up();
+        let node = project.serve();
+        assert_eq!(values(&project, 4), [0.0, 1.0, 2.0, 3.0]);
+        // And once more under the node, which comes back by itself.
+        broker.end();
+        node.wait_said("TS-0450");
+        broker.up();
+        broker.send("site/1/reading", b"{\"value\": 4}");
+        assert_eq!(values(&project, 5), [0.0, 1.0, 2.0, 3.0, 4.0]);
+        drop(node);
+    }
+}
+
+#[test]
+fn messages_without_an_acknowledgement_start_runs_too() {
+    for version in ["3.1.1", "5"] {
+        let Some(broker) = Broker::start("messages with QoS 0") else { return };
+        let project = Project::new();
+        configure(&project, &broker, version, "");
+        project.workflow("reading", &READING.replace("broker: plant,", "broker: plant, qos: 0,"));
+        let node = project.serve();
+        node.wait_said("the broker has the subscriptions");
+        wait_until("the subscription", || {
+            broker.send_as(&["-q", "0"], "site/1/reading", b"{\"value\": 1}");
+            (!project.runs().is_empty()).then_some(())
+        });
+        let before = project.runs().len();
+        broker.send("site/1/reading", b"{\"value\": 2}");
+        broker.send("site/1/reading", b"{\"value\": 2}");
+        // The same bytes twice are two messages.
+        wait_until("both", || (project.runs().len() == before + 2).then_some(()));
+        drop(node);
+    }
+}
+
+#[test]
+fn a_message_that_the_broker_keeps_starts_one_run_and_another_when_it_changes() {
+    for version in ["3.1.1", "5"] {
+        let Some(broker) = Broker::start("retained messages") else { return };
+        let project = Project::new();
+        configure(&project, &broker, version, "");
+        project.workflow("reading", READING);
+        broker.send_as(&["-q", "1", "-r"], "site/1/reading", b"{\"value\": 1}");
+        for _ in 0..3 {
+            let node = project.serve();
+            node.wait_said("the broker has the subscriptions");
+            assert_eq!(values(&project, 1), [1.0]);
+            node.kill();
+            fs::remove_file(project.path(".trackside-test/log")).unwrap();
+        }
+        broker.send_as(&["-q", "1", "-r"], "site/1/reading", b"{\"value\": 2}");
+        let node = project.serve();
+        assert_eq!(values(&project, 2), [1.0, 2.0]);
+        drop(node);
+    }
+}
+
+#[test]
+fn a_message_that_does_not_fit_is_kept_for_inspection_and_explained() {
+    let Some(broker) = Broker::start("messages that do not fit") else { return };
+    let project = Project::new();
+    configure(&project, &broker, "5", "");
+    project.workflow("reading", &READING.replace("broker: plant,", "broker: plant, max_payload: 40B,"));
+    let node = project.serve();
+    node.wait_said("the broker has the subscriptions");
+    let large = format!("{{\"value\": 1, \"note\": \"{}\"}}", "x".repeat(40));
+    for message in ["{\"value\": \"warm\"}", "{\"value\": ", "\u{1}\u{1b}[31m", &large] {
+        broker.send("site/7/reading", message.as_bytes());
+    }
+    broker.send("site/7/reading", b"{\"value\": 5}");
+    assert_eq!(values(&project, 1), [5.0]);
+    let told = explained(&project, "reading/mqtt-0");
+    let blocked: Vec<&str> =
+        told.iter().filter(|one| one["decision"] == "blocked").map(|one| one["detail"].as_str().unwrap()).collect();
+    // The newest first, the message with each.
+    assert_eq!(blocked.len(), 4, "{told:#?}");
+    assert!(blocked[0].contains("max_payload") && blocked[0].contains("xxxx"), "{blocked:?}");
+    assert!(blocked[1].contains("no JSON") && blocked[1].contains("\\u{1b}[31m"), "{blocked:?}");
+    assert!(blocked[3].contains("`value`") && blocked[3].contains("warm"), "{blocked:?}");
+    assert!(told.iter().all(|one| one["about"] == "site/7/reading" || one["decision"] == "started"), "{told:#?}");
+    project.run(&["explain", "last"]).ok().prints(&["reading/mqtt-0"]);
+    // None of them comes again.
+    node.kill();
+    let node = project.serve();
+    broker.send("site/7/reading", b"{\"value\": 6}");
+    assert_eq!(values(&project, 2), [5.0, 6.0]);
+    assert_eq!(explained(&project, "reading/mqtt-0").iter().filter(|one| one["decision"] == "blocked").count(), 4);
+    drop(node);
+}
+
+#[test]
+fn a_message_can_be_an_artifact_of_its_run() {
+    let Some(broker) = Broker::start("messages as artifacts") else { return };
+    let project = Project::new();
+    configure(&project, &broker, "5", "");
     project.workflow(
-        "alarm",
-        "triggers:\n  - file: { path: inbox, glob: \"*\" }\nsteps:\n  tell:\n    plugin: misbehave\n    \
-         with: { mode: publish, target: site/alarm }\n    allow: { publish: [\"site/#\"] }\n",
+        "keep",
+        "triggers:\n  - mqtt: { broker: plant, topic: \"camera/#\", payload: artifact }\n\
+         steps:\n  look: { plugin: echo, with: { value: \"${trigger.body.size}\" } }\n",
     );
-}
-
-/// The guest names the channel `mqtt`.
-fn configure_channel(project: &Project, broker: &Broker, more: &str) {
-    let mqtt = format!("[mqtt.mqtt]\nhost = \"127.0.0.1\"\nport = {}\n", broker.port);
-    project.write("trackside.toml", format!("[node]\nname = \"test\"\n{more}\n{mqtt}"));
-}
-
-#[test]
-fn a_message_that_a_step_publishes_waits_until_the_broker_is_there() {
-    let Some(mut broker) = Broker::start("publishing") else { return };
-    let project = Project::new();
-    configure_channel(&project, &broker, "");
-    publisher(&project);
-    // A session that the broker keeps over its own restart, so that the message can not pass it by.
-    let spy = |more: &[&str]| {
-        let mut command = Command::new(program("mosquitto_sub").unwrap());
-        command.args([
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &broker.port.to_string(),
-            "-q",
-            "1",
-            "-c",
-            "-i",
-            "spy",
-            "-t",
-            "site/alarm",
-        ]);
-        command.args(more);
-        command
-    };
-    let (subscribe, mut hear) = (spy(&["-E"]).status().unwrap(), spy(&["-C", "1", "-W", "60", "-F", "%t %p"]));
-    assert!(subscribe.success());
-    // Its state is written when it ends in peace.
-    broker.end();
-    let _node = project.serve();
-    project.drop_file("inbox/a", "1");
-    let run = project.wait_runs(1)[0]["run"].as_str().unwrap().to_owned();
-    assert_eq!(project.wait_end(&run)["state"], "succeeded");
-    broker.up();
-    let heard = hear.output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&heard.stdout).trim_end(), "site/alarm hello");
-}
-
-#[test]
-fn the_box_says_what_may_be_published() {
-    let Some(broker) = Broker::start("the policy on publishing") else { return };
-    let project = Project::new();
-    configure_channel(&project, &broker, "[policy]\npublish = [\"other/#\"]");
-    publisher(&project);
-    let ran = project.run(&["run", "alarm", "--json"]);
-    let runs = project.runs();
-    assert_eq!(runs.len(), 1, "{ran:?}");
-    let view = project.show(runs[0]["run"].as_str().unwrap());
-    assert_eq!(view["state"], "failed", "{view:#}");
-    assert!(view.to_string().contains("[policy] publish"), "{view:#}");
-}
-
-#[test]
-fn without_a_broker_of_that_name_nothing_is_published() {
-    let project = Project::new();
-    publisher(&project);
-    let _ = project.run(&["run", "alarm", "--json"]);
-    let view = project.show(project.runs()[0]["run"].as_str().unwrap());
-    assert!(view.to_string().contains("no broker"), "{view:#}");
-    assert!(Path::new(&project.path(".trackside")).is_dir());
+    let node = project.serve();
+    node.wait_said("the broker has the subscriptions");
+    let picture: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    broker.send("camera/1/picture.jpg", &picture);
+    let runs = project.wait_runs(1);
+    let view = project.wait_end(runs[0]["run"].as_str().unwrap());
+    assert_eq!(view["outputs"]["look"]["value"], 100_000, "{view:#}");
+    let digest = view["trigger"]["body"]["artifact"].as_str().unwrap();
+    project.run(&["artifact", "get", digest, "-o", "taken"]).ok();
+    assert_eq!(fs::read(project.path("taken")).unwrap(), picture);
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{Node, Project, wait_until};
 
-fn project(hook: &str) -> Project {
+pub fn project(hook: &str) -> Project {
     let project = Project::new();
     project.write("trackside.toml", "[node]\nname = \"test\"\n[http_server]\nlisten = \"127.0.0.1:0\"\n");
     project.workflow(
@@ -20,7 +20,7 @@ fn project(hook: &str) -> Project {
     project
 }
 
-fn address(node: &Node) -> String {
+pub fn address(node: &Node) -> String {
     wait_until("the node listens", || {
         let said = node.said();
         let (_, rest) = said.split_once("listening for webhooks")?;
@@ -29,7 +29,7 @@ fn address(node: &Node) -> String {
     })
 }
 
-fn send(address: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+pub fn send(address: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     write!(
@@ -43,7 +43,7 @@ fn send(address: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
     (status, answer)
 }
 
-const JSON: &str = "content-type: application/json\r\n";
+pub const JSON: &str = "content-type: application/json\r\n";
 
 #[test]
 fn a_request_is_accepted_when_its_run_is_on_disk() {

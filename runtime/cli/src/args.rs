@@ -70,6 +70,8 @@ pub enum Command {
     Check(commands::check::Arguments),
     Run(commands::run::Arguments),
     Serve(commands::serve::Arguments),
+    Reload(commands::reload::Arguments),
+    Status(commands::status::Arguments),
     Approve(commands::approve::Arguments),
     /// Look at runs, stop, pause and repeat them
     #[command(subcommand)]

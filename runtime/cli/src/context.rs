@@ -8,6 +8,8 @@ use std::{
 use tokio::runtime::Runtime;
 use trackside_node::{PluginSources, Plugins, Project, compiling, project_plugins};
 use trackside_sandbox::SandboxSettings;
+use trackside_server::socket_path;
+use trackside_spec::NodeConfig;
 use trackside_store::Reader;
 
 use crate::{args::Global, console::Console, failure::Failure};
@@ -76,6 +78,16 @@ impl Context {
              make one with `trackside init`",
             project.config.node.workflows
         )))
+    }
+
+    /// The data folder of a node that may be running: also with a config that has been broken since its start.
+    pub fn node_dir(&self) -> Result<PathBuf, Failure> {
+        let usual = self.root.join(&NodeConfig::default().node.data);
+        match self.project() {
+            Ok(project) => Ok(project.data_dir()),
+            Err(_) if socket_path(&usual).exists() => Ok(usual),
+            Err(error) => Err(error),
+        }
     }
 
     /// The committed data of the project.

@@ -11,14 +11,14 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Event, Repeat, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
-use trackside_spec::{Claim, Plan, StepIndex, Trigger, TriggerKind, load_workflow};
+use trackside_spec::{Plan, StepIndex, TriggerKind, load_workflow};
 use trackside_store::{Clock, Committer, DecisionRow, Durability, LiveRun, Reader, Store, StoreError, Txn, Write};
 use trackside_triggers::{
     clock_watch::ClockWatch,
     cron::{CronEntry, GateState, TimeGate},
-    files::{FileWatcher, WatchedFolder},
 };
 
 use crate::{
@@ -28,12 +28,13 @@ use crate::{
     executor::{Executor, Workshop},
     file_host::NodeFileHost,
     models::Models,
-    mqtt::{Brokers, Intake, Listener},
+    mqtt::{Brokers, Intake},
     pauses::Pauses,
     plugin_source::PluginSources,
     plugins::{Plugins, compiling},
-    project::{Project, WorkflowReason},
+    project::{Project, ProjectError},
     readers::Readers,
+    reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
 };
 
 /// Runs under way at the same time; a burst of files beyond that waits in its folder.
@@ -47,6 +48,12 @@ pub enum NodeError {
     /// The data folder.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The workflow files.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// The files were not read, or not all of them.
+    #[error("{0}")]
+    Reload(String),
     /// A thread, a watch.
     #[error("[TS-0631] cannot start {what}: {reason}")]
     Start {
@@ -72,7 +79,7 @@ pub struct NodeOptions {
 /// A running node. Dropping it stops it; what was accepted goes on at the next start.
 pub struct Node {
     handle: Handle,
-    watcher: Option<FileWatcher>,
+    reloader: Option<Reloader>,
     brokers: Arc<Brokers>,
     clock_watch: Option<ClockWatch>,
     executor: Option<Arc<Executor>>,
@@ -87,10 +94,13 @@ pub struct Handle {
     workshop: Arc<Workshop>,
     commits: Arc<AtomicU64>,
     pauses: Arc<Pauses>,
+    in_force: watch::Receiver<Arc<InForce>>,
+    reload: Sender<Notice>,
 }
 
 impl Node {
-    /// Starts a node on a project. Everything that is live in the store goes on at once.
+    /// Starts a node on a project. Everything that is live in the store goes on at once. With triggers, a workflow whose file
+    /// is not right any more is used as it was before: see [`Handle::in_force`].
     ///
     /// # Errors
     /// When the data folder is in use or can not be used, or a thread can not be started.
@@ -119,7 +129,17 @@ impl Node {
         let history = store.reader()?;
         let commits = store.commits();
         let mut core = Core::new(settings(project), Box::new(store.reader()?), Box::new(chance()));
-        let (first, carry) = set_up(&mut core, project, &history, options)?;
+        let looks = folder::looks(&project.workflow_dir()).ok();
+        let (project, last) = if options.triggers {
+            let last = reload::last_good(&history)?;
+            (Arc::new(project.bare().with_workflows(&last, None)?), last)
+        } else {
+            (Arc::new(project.for_runs_by_hand()), InUse::new())
+        };
+        let (first, carry) = set_up(&mut core, &project, &history, options, &last)?;
+        let project = &project;
+        let (publish, in_force) = watch::channel(Arc::new(InForce { project: project.clone(), config_note: None }));
+        let notices = channel();
         let pauses = Arc::new(Pauses::new(history.paused()?.into_iter().map(|row| row.trigger)));
         drop(history);
         let report = reporter(&inbox, |input| input);
@@ -155,8 +175,10 @@ impl Node {
                 workshop,
                 commits,
                 pauses: pauses.clone(),
+                in_force,
+                reload: notices.0.clone(),
             },
-            watcher: None,
+            reloader: None,
             brokers: brokers.clone(),
             clock_watch: None,
             executor: Some(executor.clone()),
@@ -171,18 +193,26 @@ impl Node {
             project: project.root.clone(),
             listens: options.triggers,
         };
-        let listeners = if options.triggers { mqtt_listeners(project) } else { BTreeMap::new() };
+        let listeners = if options.triggers { reload::mqtt_listeners(project) } else { BTreeMap::new() };
         brokers.start(waiting, listeners, &intake, wake).map_err(start("the connections to brokers"))?;
         if options.triggers {
             let box_id = readers.with(|reader| reader.box_id())?;
             let clock = options.clock.clone();
             let host = NodeFileHost { inbox: inbox.clone(), readers, artifacts, clock, pauses: pauses.clone() };
-            let folders = watched_folders(project, &box_id);
-            if !folders.is_empty() {
-                let watcher = FileWatcher::start(folders, Arc::new(host)).map_err(start("the file watcher"))?;
-                pauses.watched_by(watcher.folder_scan());
-                node.watcher = Some(watcher);
-            }
+            let mut intakes = Intakes {
+                inbox: inbox.clone(),
+                host: Arc::new(host),
+                pauses,
+                brokers,
+                executor: executor.clone(),
+                box_id,
+                folders: Vec::new(),
+                watcher: None,
+            };
+            intakes.watch(project).map_err(start("the file watcher"))?;
+            let workshop = node.handle.workshop.clone();
+            let reloader = Reloader::start(notices, workshop, publish, intakes, looks);
+            node.reloader = Some(reloader.map_err(start("the watch over the workflow files"))?);
             let woken = reporter(&inbox, |()| Input::Wake);
             node.clock_watch = Some(ClockWatch::start(move || woken(())).map_err(start("the clock watch"))?);
             executor.warm(project.workflows.values().cloned());
@@ -200,7 +230,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         // Nothing new comes in, what runs is stopped, what was decided is committed: in this order.
-        self.watcher = None;
+        self.reloader = None;
         self.brokers.close();
         self.clock_watch = None;
         if let Some(executor) = self.executor.take() {
@@ -235,11 +265,17 @@ impl Handle {
         self.inbox.send(Message::Input(Input::Fire(Box::new(fire), reply))).map_err(|_| NodeError::Closed)
     }
 
-    /// Records that a trigger started nothing. Nobody waits for it.
-    pub fn record_decision(&self, row: DecisionRow) {
+    /// Records that a trigger started nothing. It is on disk when this ends, or the node is going down.
+    pub async fn record_decision(&self, row: DecisionRow) {
+        let (done, kept) = tokio::sync::oneshot::channel();
+        let tell = Box::new(move || {
+            // Nobody waits any more only when the connection was given up.
+            let _ = done.send(());
+        });
         let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };
-        // After the end nobody is there to hear it.
-        let _ = self.inbox.send(Message::Input(Input::Keep(txn, Box::new(|| ()))));
+        if self.inbox.send(Message::Input(Input::Keep(txn, tell))).is_ok() {
+            let _ = kept.await;
+        }
     }
 
     /// Committed events of one run, or of all, from now on.
@@ -347,6 +383,30 @@ impl Handle {
         answer.await.map_err(|_| NodeError::Closed)
     }
 
+    /// Has the workflow files read now. What is right is in use when the answer comes.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down, or runs without triggers; [`NodeError::Reload`] when the files can
+    /// not be read.
+    pub async fn reload(&self, by: &str) -> Result<Reloaded, NodeError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let reply = Box::new(move |done| drop(reply.send(done)));
+        self.reload.send(Notice::Reload { by: by.to_owned(), reply }).map_err(|_| NodeError::Closed)?;
+        answer.await.map_err(|_| NodeError::Closed)?.map_err(NodeError::Reload)
+    }
+
+    /// What is in use: now, and whenever that changes.
+    #[must_use]
+    pub fn in_force(&self) -> watch::Receiver<Arc<InForce>> {
+        self.in_force.clone()
+    }
+
+    /// The project as it is in use now.
+    #[must_use]
+    pub fn project(&self) -> Arc<Project> {
+        self.in_force.borrow().project.clone()
+    }
+
     /// How many commits there have been since the start; each is one flush.
     #[must_use]
     pub fn commits(&self) -> u64 {
@@ -417,6 +477,7 @@ pub(crate) fn set_up(
     project: &Project,
     history: &Reader,
     options: &NodeOptions,
+    last: &InUse,
 ) -> Result<(Vec<Action>, bool), NodeError> {
     let now = options.clock.now_ms();
     core.set_last_run(history.latest_run()?);
@@ -427,6 +488,15 @@ pub(crate) fn set_up(
     if gate.state(now, Duration::ZERO) != GateState::Open {
         core.hold_schedules(gate);
     }
+    if options.triggers {
+        let (_, rows) = reload::changes(last, project, now, "the start");
+        let gone =
+            cron_keys(last).into_keys().filter(|id| !project.workflows.values().any(|plan| has_trigger(plan, id)));
+        let mut writes: Vec<Write> = rows.into_iter().map(Write::Activated).collect();
+        writes.extend(gone.map(|trigger| Write::CronCleared { trigger }));
+        actions.extend(core.keep_at_start(writes));
+    }
+    let before = cron_keys(last);
     let mut queues = HashMap::new();
     for plan in project.workflows.values() {
         core.add_workflow(plan.clone());
@@ -434,8 +504,10 @@ pub(crate) fn set_up(
             let TriggerKind::Cron(cron) = &trigger.kind else { continue };
             match CronEntry::new(&trigger.id, cron, &box_id) {
                 Ok(entry) => {
-                    let key = format!("{} {}", trigger.id, cron.times.key());
-                    let position = history.position(&key)?;
+                    let key = reload::schedule_key(&trigger.id, cron);
+                    // A schedule that was not in use before is new, also when it was in use some time ago.
+                    let is_old = last.is_empty() || before.get(&trigger.id) == Some(&key);
+                    let position = if is_old { history.position(&key)? } else { None };
                     queues.insert(trigger.id.clone(), history.cron_queue(&trigger.id)?);
                     actions.extend(core.add_schedule(entry, key, position, now));
                 }
@@ -443,7 +515,7 @@ pub(crate) fn set_up(
             }
         }
     }
-    for (plan, trigger) in usable_triggers(project).filter(|_| options.triggers) {
+    for (plan, trigger) in project.usable_triggers().filter(|_| options.triggers) {
         core.add_follower(&plan.name, trigger);
     }
     // Runs of one definition share it: it is read once, however many they are.
@@ -461,6 +533,20 @@ pub(crate) fn set_up(
     actions.extend(core.recovered(now));
     actions.extend(core.restore_schedules(queues, now));
     Ok((actions, !history.outbox(0, 1)?.is_empty()))
+}
+
+/// The schedules of these definitions: trigger to the key of its position.
+fn cron_keys(definitions: &InUse) -> BTreeMap<String, String> {
+    let triggers = definitions.iter().flat_map(|(_, plan)| &plan.triggers);
+    let key = |trigger: &trackside_spec::Trigger| match &trigger.kind {
+        TriggerKind::Cron(cron) => Some((trigger.id.clone(), reload::schedule_key(&trigger.id, cron))),
+        _ => None,
+    };
+    triggers.filter_map(key).collect()
+}
+
+fn has_trigger(plan: &Plan, id: &str) -> bool {
+    plan.triggers.iter().any(|trigger| trigger.id == id)
 }
 
 /// Folds a run's journal into its state.
@@ -495,54 +581,4 @@ pub(crate) fn fold(history: &Reader, run: RunId, plan: Arc<Plan>) -> Result<Revi
         }
     }
     Ok(Revived { state, entries: u32::try_from(rows.len()).unwrap_or(u32::MAX) })
-}
-
-/// The triggers that can work, as far as their project goes.
-fn usable_triggers(project: &Project) -> impl Iterator<Item = (&Arc<Plan>, &Trigger)> {
-    let is_refused = |id: &str| {
-        project
-            .problems
-            .iter()
-            .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger(trigger) if trigger.trigger_id == id))
-    };
-    let all = project.workflows.values().flat_map(|plan| plan.triggers.iter().map(move |trigger| (plan, trigger)));
-    all.filter(move |(_, trigger)| !is_refused(&trigger.id))
-}
-
-/// By the name of their broker.
-fn mqtt_listeners(project: &Project) -> BTreeMap<String, Vec<Listener>> {
-    let mut listeners: BTreeMap<String, Vec<Listener>> = BTreeMap::new();
-    for (plan, trigger) in usable_triggers(project) {
-        if let TriggerKind::Mqtt(settings) = &trigger.kind {
-            let (trigger_id, plan, settings) = (trigger.id.clone(), plan.clone(), settings.clone());
-            listeners.entry(settings.broker.clone()).or_default().push(Listener { trigger_id, plan, settings });
-        }
-    }
-    listeners
-}
-
-fn watched_folders(project: &Project, box_id: &str) -> Vec<WatchedFolder> {
-    let mut folders = Vec::new();
-    for plan in project.workflows.values() {
-        for trigger in &plan.triggers {
-            let TriggerKind::File(file) = &trigger.kind else { continue };
-            let folder = project.root.join(&file.path);
-            // Made here so that a new project works at once; a folder elsewhere may be on a disk that is not there yet.
-            if let Err(error) = std::fs::create_dir_all(&folder) {
-                tracing::warn!(trigger = trigger.id, folder = %folder.display(), %error, "cannot make the watched folder");
-            }
-            folders.push(WatchedFolder {
-                trigger_id: trigger.id.clone(),
-                workflow: plan.name.clone(),
-                trigger: file.clone(),
-                folder,
-                shared_as: file.shared.then(|| box_id.chars().take(8).collect()),
-                to: match &file.claim {
-                    Claim::MoveTo(to) | Claim::CopyTo(to) => Some(project.root.join(to)),
-                    Claim::Move | Claim::Keep => None,
-                },
-            });
-        }
-    }
-    folders
 }

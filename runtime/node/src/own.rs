@@ -13,7 +13,10 @@ impl OwnAddresses {
     /// One more listener; `0.0.0.0` and `::` stand for every address of the machine.
     pub fn add(&self, listener: SocketAddr) {
         let listener = SocketAddr::new(listener.ip().to_canonical(), listener.port());
-        self.0.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+        let mut listeners = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if !listeners.contains(&listener) {
+            listeners.push(listener);
+        }
     }
 
     /// Whether a connection to `address` would reach one of them.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{OnceLock, PoisonError, RwLock},
+    sync::{PoisonError, RwLock},
 };
 
 use trackside_triggers::files::FolderScan;
@@ -11,19 +11,18 @@ use trackside_triggers::files::FolderScan;
 #[derive(Debug, Default)]
 pub struct Pauses {
     ids: RwLock<BTreeSet<String>>,
-    watcher: OnceLock<FolderScan>,
+    watcher: RwLock<Option<FolderScan>>,
 }
 
 impl Pauses {
     /// With what the store knows.
     pub(crate) fn new(ids: impl IntoIterator<Item = String>) -> Self {
-        Self { ids: RwLock::new(ids.into_iter().collect()), watcher: OnceLock::new() }
+        Self { ids: RwLock::new(ids.into_iter().collect()), watcher: RwLock::default() }
     }
 
     /// The watcher that is to look again when a trigger is resumed.
-    pub(crate) fn watched_by(&self, watcher: FolderScan) {
-        // There is one watcher in the life of a node.
-        let _ = self.watcher.set(watcher);
+    pub(crate) fn watched_by(&self, watcher: Option<FolderScan>) {
+        *self.watcher.write().unwrap_or_else(PoisonError::into_inner) = watcher;
     }
 
     /// Whether this trigger is paused.
@@ -40,7 +39,7 @@ impl Pauses {
         }
         let was = ids.remove(trigger);
         drop(ids);
-        if let (true, Some(watcher)) = (was, self.watcher.get()) {
+        if let (true, Some(watcher)) = (was, &*self.watcher.read().unwrap_or_else(PoisonError::into_inner)) {
             watcher.rescan();
         }
     }

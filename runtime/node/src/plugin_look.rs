@@ -28,6 +28,11 @@ impl Stamp {
         fs::metadata(path).ok().map(|meta| Self::from(&meta))
     }
 
+    /// Whether it was changed just now, so that the next change may not show.
+    pub fn is_young_now(&self) -> bool {
+        self.is_young(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().cast_signed())
+    }
+
     /// Whether it was changed so shortly before `now`, in nanoseconds since 1970, that the next change may not show.
     fn is_young(&self, now: i128) -> bool {
         let changed = i128::from(self.changed.0) * 1_000_000_000 + i128::from(self.changed.1);

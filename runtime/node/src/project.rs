@@ -6,9 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use trackside_spec::{
-    NodeConfig, Plan, SpecError, TriggerProblem, check_project, check_triggers, load_node_config, load_workflow,
-};
+use trackside_spec::{Digest, NodeConfig, Plan, SpecError, Trigger, TriggerProblem, load_node_config};
+
+use crate::reload::{InUse, PluginCheck, fit, folder};
 
 /// Why a project can not be opened at all. A broken workflow is no such reason: it is told and the rest runs.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +36,13 @@ pub struct Project {
     pub root: PathBuf,
     /// `trackside.toml`, or the defaults where there is none.
     pub config: Arc<NodeConfig>,
-    /// The workflows that are right, by name.
+    /// Of the text of `trackside.toml`.
+    pub config_digest: Digest,
+    /// The workflows that are used, by name.
     pub workflows: BTreeMap<String, Arc<Plan>>,
-    /// What is wrong with the others.
+    /// Their files, relative to the project.
+    pub origins: BTreeMap<String, PathBuf>,
+    /// What is wrong with the others, and with files whose last good version is used.
     pub problems: Vec<WorkflowProblem>,
     /// The program that compiles plugins in a process of its own, and the arguments that make it do so; set by the program
     /// itself, which alone knows. Without one they are compiled in the node.
@@ -52,6 +56,8 @@ pub struct WorkflowProblem {
     pub file: PathBuf,
     /// What is wrong.
     pub reason: WorkflowReason,
+    /// The workflow, and the definition of it that is used all the same: the last good one.
+    pub kept: Option<(String, Digest)>,
 }
 
 /// What is wrong with a workflow file.
@@ -77,6 +83,22 @@ pub enum WorkflowReason {
     /// A schedule that no calendar knows.
     #[error("{0}")]
     Schedule(String),
+    /// A changed workflow needs a plugin that can not be used.
+    #[error("step `{step}`: {problem}")]
+    Plugin {
+        /// Which step.
+        step: String,
+        /// What is wrong, with a code of its own.
+        problem: String,
+    },
+    /// The change, or that the file is gone, would break another workflow that is in use.
+    #[error("[TS-0624] the change is not used, because with it {} could not be used any more:\n{problem}", other.display())]
+    Breaks {
+        /// The other file.
+        other: PathBuf,
+        /// What would be wrong there.
+        problem: String,
+    },
 }
 
 impl Project {
@@ -96,15 +118,22 @@ impl Project {
             Err(error) => return Err(ProjectError::Unreadable { path: file, reason: error.to_string() }),
         };
         let config = load_node_config("trackside.toml", &text).map_err(ProjectError::Config)?;
-        let mut project = Self {
+        let project = Self {
             root,
             config: Arc::new(config),
+            config_digest: Digest::of(text.as_bytes()),
             workflows: BTreeMap::new(),
+            origins: BTreeMap::new(),
             problems: Vec::new(),
             compile_program: None,
         };
-        project.read_workflows()?;
-        Ok(project)
+        project.with_workflows(&Vec::new(), None)
+    }
+
+    /// Where its workflow files lie.
+    #[must_use]
+    pub fn workflow_dir(&self) -> PathBuf {
+        self.root.join(&self.config.node.workflows)
     }
 
     /// Where the node keeps its data.
@@ -119,75 +148,56 @@ impl Project {
         self.root.join(&self.config.node.plugins)
     }
 
-    fn read_workflows(&mut self) -> Result<(), ProjectError> {
-        let folder = self.root.join(&self.config.node.workflows);
-        let unreadable =
-            |error: std::io::Error| ProjectError::Unreadable { path: folder.clone(), reason: error.to_string() };
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(unreadable(error)),
+    /// Reads the workflow files as they are now. `last` are the definitions in use: they stay in use where a file is not
+    /// right any more. `plugins` says what is wrong with a plugin that a changed workflow names.
+    pub(crate) fn with_workflows(
+        mut self,
+        last: &InUse,
+        plugins: Option<PluginCheck<'_>>,
+    ) -> Result<Self, ProjectError> {
+        let folder = self.workflow_dir();
+        let files = folder::read(&self.root, &folder)
+            .map_err(|error| ProjectError::Unreadable { path: folder, reason: error.to_string() })?;
+        let fitted = fit(files, last, &self.config, plugins);
+        self.problems = fitted.problems;
+        self.origins = fitted.workflows.iter().map(|(name, (file, _))| (name.clone(), file.clone())).collect();
+        self.workflows = fitted.workflows.into_iter().map(|(name, (_, plan))| (name, plan)).collect();
+        Ok(self)
+    }
+
+    /// The same project, without its workflows.
+    pub(crate) fn bare(&self) -> Self {
+        Self {
+            root: self.root.clone(),
+            config: self.config.clone(),
+            config_digest: self.config_digest,
+            workflows: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            problems: Vec::new(),
+            compile_program: self.compile_program.clone(),
+        }
+    }
+
+    /// The same project, for a node that starts nothing by itself: what is wrong has been told already.
+    pub(crate) fn for_runs_by_hand(&self) -> Self {
+        Self { workflows: self.workflows.clone(), origins: self.origins.clone(), ..self.bare() }
+    }
+
+    /// Its definitions, with their files.
+    pub(crate) fn in_use(&self) -> InUse {
+        let file = |name: &String| self.origins.get(name).cloned().unwrap_or_default();
+        self.workflows.iter().map(|(name, plan)| (file(name), plan.clone())).collect()
+    }
+
+    /// The triggers that can work, as far as their project goes.
+    pub fn usable_triggers(&self) -> impl Iterator<Item = (&Arc<Plan>, &Trigger)> {
+        let is_refused = |id: &str| {
+            self.problems
+                .iter()
+                .filter(|problem| problem.kept.is_none())
+                .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger(trigger) if trigger.trigger_id == id))
         };
-        let mut files =
-            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
-        files.sort();
-        let mut origins: BTreeMap<String, PathBuf> = BTreeMap::new();
-        for path in files {
-            let file = path.strip_prefix(&self.root).unwrap_or(&path).to_owned();
-            match read_workflow(&path, &file) {
-                Ok(plan) => match origins.get(&plan.name) {
-                    Some(other) => {
-                        let reason = WorkflowReason::SameName { name: plan.name, other: other.clone() };
-                        self.problems.push(WorkflowProblem { file, reason });
-                    }
-                    None => {
-                        origins.insert(plan.name.clone(), file);
-                        self.workflows.insert(plan.name.clone(), Arc::new(plan));
-                    }
-                },
-                Err(reason) => self.problems.push(WorkflowProblem { file, reason }),
-            }
-        }
-        self.refuse_misfits(&origins);
-        let plans: Vec<&Plan> = self.workflows.values().map(Arc::as_ref).collect();
-        for problem in check_triggers(&plans, &self.config) {
-            let file = origins.get(&problem.workflow).cloned().unwrap_or_default();
-            self.problems.push(WorkflowProblem { file, reason: WorkflowReason::Trigger(problem) });
-        }
-        Ok(())
+        let all = self.workflows.values().flat_map(|plan| plan.triggers.iter().map(move |trigger| (plan, trigger)));
+        all.filter(move |(_, trigger)| !is_refused(&trigger.id))
     }
-
-    /// Takes out the workflows that do not fit together with the others, until all that are left do.
-    fn refuse_misfits(&mut self, origins: &BTreeMap<String, PathBuf>) {
-        loop {
-            let of = |name: &str| origins.get(name).map(|file| file.display().to_string()).unwrap_or_default();
-            let files: Vec<String> = self.workflows.keys().map(|name| of(name)).collect();
-            let plans: Vec<(&str, &Plan)> =
-                files.iter().map(String::as_str).zip(self.workflows.values().map(Arc::as_ref)).collect();
-            let names: Vec<String> = self.workflows.keys().cloned().collect();
-            let refused = check_project(&plans);
-            if refused.is_empty() {
-                return;
-            }
-            for (index, error) in refused {
-                let Some(name) = names.get(index) else { continue };
-                self.workflows.remove(name);
-                let file = origins.get(name).cloned().unwrap_or_default();
-                self.problems.push(WorkflowProblem { file, reason: WorkflowReason::Spec(error) });
-            }
-        }
-    }
-}
-
-fn read_workflow(path: &Path, file: &Path) -> Result<Plan, WorkflowReason> {
-    let text = std::fs::read_to_string(path).map_err(|error| WorkflowReason::Unreadable(error.to_string()))?;
-    let plan = load_workflow(&file.display().to_string(), &text).map_err(WorkflowReason::Spec)?;
-    for trigger in &plan.triggers {
-        if let trackside_spec::TriggerKind::Cron(cron) = &trigger.kind {
-            trackside_triggers::cron::Times::parse(&cron.times)
-                .map_err(|error| WorkflowReason::Schedule(format!("trigger {}: {error}", trigger.id)))?;
-        }
-    }
-    Ok(plan)
 }

@@ -22,8 +22,8 @@ use crate::{
     error::{ApiError, ErrorDocument},
     socket::{MAX_SOCKET_PATH, socket_path},
     wire::{
-        Accepted, Cancelled, Decided, Decision, PauseTrigger, RetryRun, RunPaused, StartRun, StatusDocument,
-        StreamLine, TriggerPaused,
+        Accepted, Cancelled, Decided, Decision, PauseTrigger, ReloadDocument, RetryRun, RunPaused, StartRun,
+        StatusDocument, StreamLine, TriggerPaused,
     },
 };
 
@@ -98,6 +98,15 @@ impl Client {
     pub async fn status(&self) -> Result<StatusDocument, ClientError> {
         let answer = tokio::time::timeout(QUICK, self.ask(Method::GET, "/v1/status", Bytes::new())).await;
         answer.unwrap_or_else(|_| Err(self.lost("it does not answer")))
+    }
+
+    /// Has the workflow files read now.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn reload(&self) -> Result<ReloadDocument, ClientError> {
+        // No time limit: a plugin may have to be compiled.
+        self.ask(Method::POST, "/v1/reload", Bytes::new()).await
     }
 
     /// Starts a run; it is on disk when its id is given.

@@ -153,7 +153,7 @@ impl ApiError {
     pub(crate) fn no_such_path() -> Self {
         let message = "there is nothing here; the API has POST /v1/runs, GET /v1/runs/{id}/events, \
                        POST /v1/runs/{id}/cancel, /pause, /resume, /retry and /approvals/{step}, \
-                       POST /v1/triggers/pause and /resume, and GET /v1/status";
+                       POST /v1/triggers/pause and /resume, POST /v1/reload, and GET /v1/status";
         Self::new(StatusCode::NOT_FOUND, "TS-0721", message)
     }
 

@@ -3,7 +3,7 @@
 //! A request is answered with 202 when its run is on disk, and not before. Nothing of a request whose signature is wrong
 //! is written anywhere.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -17,9 +17,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trackside_node::{
-    Handle, Project, WorkflowReason,
+    Handle, Project,
     core::{Fire, FireAnswer, LedgerEntry},
-    read_secret, rfc3339,
+    read_secret, rfc3339, shown as shown_text,
 };
 use trackside_spec::{ArtifactRef, HookSignature, Plan, TriggerKind, WebhookTrigger};
 use trackside_store::DecisionRow;
@@ -46,38 +46,32 @@ struct Hook {
 
 struct Shared {
     handle: Handle,
-    project: Arc<Project>,
-    hooks: BTreeMap<String, Hook>,
     room: Arc<Semaphore>,
 }
 
-/// The page of a project's webhooks; `None` when it has none.
-pub(crate) fn router(handle: Handle, project: Arc<Project>) -> Option<Router> {
-    let is_refused = |id: &str| {
-        project
-            .problems
-            .iter()
-            .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger(trigger) if trigger.trigger_id == id))
-    };
-    let mut hooks = BTreeMap::new();
-    for plan in project.workflows.values() {
-        for trigger in plan.triggers.iter().filter(|trigger| !is_refused(&trigger.id)) {
-            if let TriggerKind::Webhook(settings) = &trigger.kind {
-                let (trigger_id, settings) = (trigger.id.clone(), settings.clone());
-                hooks.insert(settings.name.clone(), Hook { trigger_id, plan: plan.clone(), settings });
-            }
+/// Whether a project has a webhook that can work.
+pub(crate) fn has_hooks(project: &Project) -> bool {
+    project.usable_triggers().any(|(_, trigger)| matches!(trigger.kind, TriggerKind::Webhook(_)))
+}
+
+/// The webhook of this name, as the definitions are now.
+fn find(project: &Project, name: &str) -> Option<Hook> {
+    project.usable_triggers().find_map(|(plan, trigger)| match &trigger.kind {
+        TriggerKind::Webhook(settings) if settings.name == name => {
+            Some(Hook { trigger_id: trigger.id.clone(), plan: plan.clone(), settings: settings.clone() })
         }
-    }
-    if hooks.is_empty() {
-        return None;
-    }
-    let shared = Shared { handle, project, hooks, room: Arc::new(Semaphore::new(BODIES)) };
-    let router = Router::new()
+        _ => None,
+    })
+}
+
+/// The page of the webhooks. Which there are is looked up with each request.
+pub(crate) fn router(handle: Handle) -> Router {
+    let shared = Shared { handle, room: Arc::new(Semaphore::new(BODIES)) };
+    Router::new()
         .route("/hooks/{name}", post(take))
         .fallback(async || ApiError::no_such_hook())
         .method_not_allowed_fallback(async || ApiError::no_such_method())
-        .with_state(Arc::new(shared));
-    Some(router)
+        .with_state(Arc::new(shared))
 }
 
 /// What a request brings to its run.
@@ -97,7 +91,8 @@ async fn take(
     name: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    let hook = name.ok().and_then(|Path(name)| shared.hooks.get(&name)).ok_or_else(ApiError::no_such_hook)?;
+    let project = shared.handle.project();
+    let hook = &name.ok().and_then(|Path(name)| find(&project, &name)).ok_or_else(ApiError::no_such_hook)?;
     let (head, body) = request.into_parts();
     let (body, _room) = read_body(&shared, &hook.settings, body).await?;
     check_signature(&shared, hook, &head.headers, &body).await?;
@@ -106,13 +101,14 @@ async fn take(
     if let Err(error) = answer.as_ref()
         && error.status == StatusCode::BAD_REQUEST.as_u16()
     {
-        shared.handle.record_decision(DecisionRow {
+        let row = DecisionRow {
             trigger: hook.trigger_id.clone(),
             subject: format!("/hooks/{}", hook.settings.name),
             at_ms: shared.handle.workshop().clock.now_ms(),
             decision: "blocked".to_owned(),
-            detail: error.message.clone(),
-        });
+            detail: format!("{}; the body: {}", error.message, shown_text(&body)),
+        };
+        shared.handle.record_decision(row).await;
     }
     answer
 }
@@ -137,7 +133,7 @@ async fn read_body(
 
 async fn check_signature(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
     let Some(name) = hook.settings.signature.secret().map(str::to_owned) else { return Ok(()) };
-    let project = shared.project.clone();
+    let project = shared.handle.project();
     let read = tokio::task::spawn_blocking(move || read_secret(&project.config, &project.root, &name)).await;
     let secret = match read {
         Ok(Ok(secret)) => secret.value,
@@ -185,19 +181,19 @@ async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &B
         "headers": shown(headers),
         "body": kept.to_json(),
     });
-    let ledger = brought.identity.map(|identity| LedgerEntry {
-        trigger: hook.trigger_id.clone(),
-        path: identity.chars().take(200).collect(),
-        identity,
-        stat: String::new(),
-    });
+    let (identity, path) = match brought.identity {
+        Some(identity) => (identity.clone(), identity.chars().take(200).collect()),
+        // It has none of its own; the row says all the same what started the run.
+        None => (once(shared.handle.workshop().clock.now_us()), format!("/hooks/{}", hook.settings.name)),
+    };
+    let entry = LedgerEntry { trigger: hook.trigger_id.clone(), identity, path, stat: String::new() };
     let fire = Fire {
         workflow: hook.plan.name.clone(),
         kind: "webhook".to_owned(),
         trigger,
         params,
         logical_time_ms: now,
-        ledger: ledger.into_iter().collect(),
+        ledger: vec![entry],
         artifacts: vec![kept.digest],
     };
     let (reply, answer) = tokio::sync::oneshot::channel();
@@ -265,6 +261,12 @@ fn shown(headers: &HeaderMap) -> Value {
         }
     }
     shown.into()
+}
+
+/// An identity that no other request has.
+fn once(now_us: i64) -> String {
+    // Without the kernel's randomness two requests would have to come within a microsecond.
+    format!("request:{now_us}:{:016x}", getrandom::u64().unwrap_or(0))
 }
 
 /// The message without its code, which has a field of its own here.

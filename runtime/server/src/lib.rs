@@ -17,6 +17,7 @@ mod control;
 mod decide;
 mod error;
 mod follow;
+mod hook_listener;
 mod hooks;
 mod people;
 mod serve;
@@ -35,6 +36,6 @@ pub use serve::Server;
 pub use socket::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, start_run};
 pub use wire::{
-    Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, PauseTrigger, RetryRun, RunPaused, StartRun,
-    StatusDocument, StreamLine, TriggerPaused, WorkflowStatus,
+    Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, FileProblem, PauseTrigger, ReloadDocument,
+    RetryRun, RunPaused, StartRun, StatusDocument, StreamLine, TriggerPaused, WorkflowChange, WorkflowStatus,
 };

@@ -2,7 +2,6 @@
 
 use std::{
     fs, io,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -21,12 +20,12 @@ use tokio::{
     sync::{Semaphore, watch},
     task::JoinHandle,
 };
-use trackside_node::{Node, Project};
+use trackside_node::Node;
 
 use crate::{
     api::{Peer, Shared, router},
     error::ServerError,
-    hooks,
+    hook_listener::HookListener,
     socket::{listen, socket_path},
 };
 
@@ -46,23 +45,23 @@ pub struct Server {
     path: PathBuf,
     closing: watch::Sender<bool>,
     accepting: JoinHandle<()>,
-    hooks: Option<(SocketAddr, JoinHandle<()>)>,
+    hooks: JoinHandle<()>,
 }
 
 impl Server {
-    /// Listens on the socket in the data folder of `project`, which `node` runs. Needs a tokio runtime.
+    /// Listens on the socket in the data folder of the project that `node` runs. Needs a tokio runtime.
     ///
     /// The running node is what proves that this process holds the data folder's lock, and so that a socket lying
     /// there is nobody's.
     ///
     /// # Errors
     /// When the socket can not be made.
-    pub fn start(node: &Node, project: Arc<Project>) -> Result<Self, ServerError> {
-        let data_dir = project.data_dir();
+    pub fn start(node: &Node) -> Result<Self, ServerError> {
+        let data_dir = node.handle().project().data_dir();
         let listener = listen(&data_dir)?;
         let (closing, closed) = watch::channel(false);
-        let hooks = listen_for_hooks(node, &project, &closed)?;
-        let shared = Shared { handle: node.handle(), project, started: Instant::now(), closing: closed.clone() };
+        let hooks = HookListener::start(node.handle(), closed.clone())?;
+        let shared = Shared { handle: node.handle(), started: Instant::now(), closing: closed.clone() };
         let accepting = tokio::spawn(accept(listener, router(Arc::new(shared)), closed));
         Ok(Self { path: socket_path(&data_dir), closing, accepting, hooks })
     }
@@ -73,12 +72,6 @@ impl Server {
         &self.path
     }
 
-    /// Where it takes webhooks, if it does.
-    #[must_use]
-    pub fn hooks(&self) -> Option<SocketAddr> {
-        self.hooks.as_ref().map(|(address, _)| *address)
-    }
-
     /// Takes no new connections, ends event streams, lets requests under way end within two seconds, and removes the
     /// socket. To be called while the node still runs.
     pub async fn stop(mut self) {
@@ -86,9 +79,7 @@ impl Server {
         self.closing.send_replace(true);
         // The task waits no longer than its grace; it ends in any case.
         let _ = (&mut self.accepting).await;
-        if let Some((_, accepting)) = &mut self.hooks {
-            let _ = accepting.await;
-        }
+        let _ = (&mut self.hooks).await;
     }
 
     fn remove(&self) {
@@ -103,40 +94,12 @@ impl Drop for Server {
             self.remove();
             self.accepting.abort();
         }
-        if let Some((_, accepting)) = &self.hooks {
-            accepting.abort();
-        }
+        self.hooks.abort();
     }
 }
 
-/// Opens the address for webhooks when the config names one and a workflow has one.
-fn listen_for_hooks(
-    node: &Node,
-    project: &Arc<Project>,
-    closed: &watch::Receiver<bool>,
-) -> Result<Option<(SocketAddr, JoinHandle<()>)>, ServerError> {
-    let Some(router) = hooks::router(node.handle(), project.clone()) else { return Ok(None) };
-    let Some(listen) = project.config.http_server.listen.clone() else {
-        tracing::warn!(
-            "a workflow has a webhook, and nothing listens: set listen = \"127.0.0.1:7070\" in [http_server]"
-        );
-        return Ok(None);
-    };
-    let open = || {
-        let listener = std::net::TcpListener::bind(&listen)?;
-        let address = listener.local_addr()?;
-        // Before anybody can be answered there: no step may start runs by it.
-        node.handle().workshop().own.add(address);
-        listener.set_nonblocking(true)?;
-        Ok((address, TcpListener::from_std(listener)?))
-    };
-    let (address, listener) = open().map_err(|source: io::Error| ServerError::Listen { listen, source })?;
-    tracing::info!(%address, "listening for webhooks");
-    Ok(Some((address, tokio::spawn(accept(listener, router, closed.clone())))))
-}
-
 /// Something that connections come from.
-trait Listener: Send + 'static {
+pub(crate) trait Listener: Send + 'static {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// The next connection, and who is at its other end.
@@ -164,7 +127,7 @@ impl Listener for TcpListener {
     }
 }
 
-async fn accept<L: Listener>(listener: L, router: Router, mut closing: watch::Receiver<bool>) {
+pub(crate) async fn accept<L: Listener>(listener: L, router: Router, mut closing: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {

@@ -135,8 +135,69 @@ pub struct StatusDocument {
     pub next_deadline_ms: Option<i64>,
     /// The workflows that this node runs.
     pub workflows: Vec<WorkflowStatus>,
-    /// Workflow files that it can not use, relative to the project.
+    /// Workflow files that it can not use, relative to the project; of some an earlier version is used.
     pub broken: Vec<PathBuf>,
+    /// What is wrong with them.
+    #[serde(default)]
+    pub problems: Vec<FileProblem>,
+    /// What is to be said about `trackside.toml`, when it is not what it was at the start.
+    #[serde(default)]
+    pub config_note: Option<String>,
+}
+
+/// What is wrong with a workflow file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileProblem {
+    /// Relative to the project.
+    pub file: PathBuf,
+    /// What is wrong, as `trackside check` says it.
+    pub message: String,
+    /// The workflow whose last good version is used all the same.
+    pub workflow: Option<String>,
+    /// That version.
+    pub in_use: Option<Digest>,
+}
+
+impl FileProblem {
+    /// All of a project.
+    pub(crate) fn of(project: &trackside_node::Project) -> Vec<Self> {
+        let of = |problem: &trackside_node::WorkflowProblem| {
+            let (workflow, in_use) = problem.kept.clone().unzip();
+            Self { file: problem.file.clone(), message: problem.reason.to_string(), workflow, in_use }
+        };
+        project.problems.iter().map(of).collect()
+    }
+}
+
+/// The answer to `POST /v1/reload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadDocument {
+    /// Workflows of which another version is in use now.
+    pub changes: Vec<WorkflowChange>,
+    /// Files that can not be used.
+    pub problems: Vec<FileProblem>,
+    /// What is to be said about `trackside.toml`, when it is not what it was at the start.
+    pub config_note: Option<String>,
+}
+
+/// A workflow of which another version is in use now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowChange {
+    /// The workflow.
+    pub workflow: String,
+    /// Its file, relative to the project.
+    pub file: PathBuf,
+    /// What was in use; null for a new workflow.
+    pub was: Option<Digest>,
+    /// What is; null for one that was taken out.
+    pub is: Option<Digest>,
+}
+
+impl From<trackside_node::Change> for WorkflowChange {
+    fn from(change: trackside_node::Change) -> Self {
+        let trackside_node::Change { workflow, file, was, is } = change;
+        Self { workflow, file, was, is }
+    }
 }
 
 /// One workflow as the node has it.
@@ -144,10 +205,19 @@ pub struct StatusDocument {
 pub struct WorkflowStatus {
     /// Its name.
     pub name: String,
+    /// Its file, relative to the project.
+    #[serde(default)]
+    pub file: PathBuf,
     /// The definition that new runs start on.
     pub digest: Digest,
     /// How many triggers it has.
     pub triggers: usize,
+    /// Since when that is in use, milliseconds since 1970.
+    #[serde(default)]
+    pub since_ms: Option<i64>,
+    /// Who saw to that: a user, a signal, the start, or the folder itself.
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
 /// One event of a run in `GET /v1/runs/{id}/events`.

@@ -80,7 +80,7 @@ impl TestNode {
 
     async fn up(project: &Arc<Project>) -> (Node, Server, Client) {
         let node = Node::start(project, &NodeOptions { triggers: false, clock: Arc::new(SystemClock) }).unwrap();
-        let server = Server::start(&node, project.clone()).unwrap();
+        let server = Server::start(&node).unwrap();
         let client = Client::find(&project.data_dir()).await.unwrap().unwrap();
         (node, server, client)
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::{ByteSize, Duration};
 
 /// What starts a workflow.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trigger {
     /// Unique in the project and stable while the trigger's own definition does not change in kind or position:
     /// `WORKFLOW/file-0`, `WORKFLOW/cron-1`. Ledgers and cron positions are kept under it.
@@ -15,7 +15,7 @@ pub struct Trigger {
 }
 
 /// The kinds of trigger.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TriggerKind {
     /// Files that appear in a folder.
     File(FileTrigger),
@@ -57,7 +57,7 @@ impl TriggerKind {
 }
 
 /// Settings of a file trigger.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileTrigger {
     /// Folder, absolute or relative to the project.
     pub path: String,
@@ -136,7 +136,7 @@ impl Claim {
 }
 
 /// Settings of a cron trigger.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CronTrigger {
     /// When it comes.
     pub times: CronTimes,
@@ -207,7 +207,7 @@ pub enum Overlap {
 }
 
 /// Settings of a webhook trigger.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookTrigger {
     /// The last part of its address: `POST /hooks/NAME`. Unique in the project.
     pub name: String,
@@ -250,7 +250,7 @@ impl HookSignature {
 }
 
 /// Settings of an MQTT trigger.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MqttTrigger {
     /// A name from `[mqtt]` in the node's config.
     pub broker: String,

@@ -5,6 +5,7 @@
 //! the same transactions so that questions are answered quickly. Only the node writes. This room decides nothing: it
 //! never looks into an event.
 
+mod activations;
 mod artifacts;
 mod clock;
 mod commit;
@@ -23,6 +24,7 @@ mod trigger_rows;
 mod write;
 mod writer;
 
+pub use activations::{ACTIVATIONS_KEPT, Activation, ActivationRow};
 pub use artifacts::{ArtifactProblem, ArtifactWriter, Artifacts};
 pub use clock::{Clock, SystemClock};
 pub use commit::{Committer, Durability};

@@ -55,6 +55,11 @@ pub(crate) fn dequeue(txn: &Transaction<'_>, trigger: &str, logical_ms: i64) -> 
     Ok(())
 }
 
+pub(crate) fn clear_queue(txn: &Transaction<'_>, trigger: &str) -> rusqlite::Result<()> {
+    txn.prepare_cached("DELETE FROM cron_queue WHERE trigger = ?1")?.execute([trigger])?;
+    Ok(())
+}
+
 impl Reader {
     /// The decisions of a trigger, newest first; with `subject` only those about it.
     ///

@@ -7,6 +7,7 @@ use trackside_engine::{RunEnd, RunId};
 use trackside_spec::{Digest, Plan};
 
 use crate::{
+    activations::{self, Activation},
     pauses::{self, PausedRow},
     results::{self, ResultRow},
     run_rows::RunRows,
@@ -92,6 +93,13 @@ pub enum Write {
         /// Which time, milliseconds since 1970.
         logical_ms: i64,
     },
+    /// No schedule time of a trigger waits any longer: the trigger is gone, or is a new one.
+    CronCleared {
+        /// The trigger's id.
+        trigger: String,
+    },
+    /// A definition is in use from now on, or a workflow is not any more.
+    Activated(Activation),
     /// All runs before this one have ended.
     LiveFrom {
         /// The oldest live run.
@@ -221,6 +229,11 @@ pub(crate) fn apply(
         Write::Resumed { trigger } => pauses::resume(txn, trigger)?,
         Write::CronQueued { trigger, logical_ms, missed } => trigger_rows::queue(txn, trigger, *logical_ms, *missed)?,
         Write::CronDequeued { trigger, logical_ms } => trigger_rows::dequeue(txn, trigger, *logical_ms)?,
+        Write::CronCleared { trigger } => trigger_rows::clear_queue(txn, trigger)?,
+        Write::Activated(activation) => {
+            let definition = activation.plan.as_ref().map(|plan| definition_row(txn, plan, known)).transpose()?;
+            activations::keep(txn, activation, definition)?;
+        }
         Write::LiveFrom { run } => {
             txn.prepare_cached("UPDATE live_from SET run = ?1")?.execute([run.as_i64()])?;
         }

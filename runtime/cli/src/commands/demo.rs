@@ -76,7 +76,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         let views = days(console, &node, &project).await?;
         result(console, &project, &views, began)?;
         next(console, &folder, arguments.serve);
-        if arguments.serve { stay(console, &node, &project).await } else { Ok(()) }
+        if arguments.serve { stay(console, &node).await } else { Ok(()) }
     });
     // Outside of the runtime: it waits for its threads. Then the folder may go.
     drop(node);

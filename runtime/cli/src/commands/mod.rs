@@ -13,11 +13,13 @@ pub mod init;
 pub mod model;
 pub mod plugin;
 pub mod reference;
+pub mod reload;
 pub mod replay;
 pub mod run;
 pub mod runs;
 pub mod schema;
 pub mod serve;
+pub mod status;
 pub mod trigger;
 
 use std::process::ExitCode;
@@ -63,6 +65,8 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Check(arguments) => check::execute(&context, &arguments),
         Command::Run(arguments) => run::execute(&context, arguments),
         Command::Serve(_) => serve::execute(&context),
+        Command::Reload(_) => reload::execute(&context),
+        Command::Status(_) => status::execute(&context),
         Command::Approve(arguments) => approve::execute(&context, arguments),
         Command::Runs(command) => runs::execute(&context, &command),
         Command::Explain(arguments) => explain::execute(&context, &arguments),

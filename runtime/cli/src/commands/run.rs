@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use trackside_engine::{Event, RunId};
 use trackside_node::{Node, NodeError, NodeOptions, Project};
-use trackside_server::{Client, Events, Followed, RunFollower, StartRun, StreamLine, start_run};
+use trackside_server::{Client, Events, Followed, RunFollower, StartRun, StatusDocument, StreamLine, start_run};
 use trackside_spec::{Plan, parse_param};
 use trackside_store::{StoreError, SystemClock};
 
@@ -96,7 +96,7 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let ended: Result<(RunId, End), Failure> = runtime.block_on(async {
         let (run, source) = match (&found, &own) {
             (Some(client), _) => {
-                warn_when_stale(client, &plan, console).await;
+                bring_up_to_date(client, &plan, console).await;
                 let run = client.start(&request).await?;
                 if arguments.detach {
                     return Ok((run, End::default()));
@@ -147,14 +147,20 @@ pub(crate) async fn wait_for_node(data_dir: &std::path::Path) -> Result<Option<C
     }
 }
 
-/// The node keeps the definitions that it was started with; the file may be newer.
-async fn warn_when_stale(client: &Client, plan: &Plan, console: Console) {
-    let Ok(status) = client.status().await else { return };
-    let other = status.workflows.iter().find(|workflow| workflow.name == plan.name);
-    if other.is_some_and(|workflow| workflow.digest != plan.digest) {
+/// The node is to run what the file says: it may not have heard of a change yet.
+async fn bring_up_to_date(client: &Client, plan: &Plan, console: Console) {
+    let is_same = |document: &StatusDocument| {
+        document.workflows.iter().any(|workflow| workflow.name == plan.name && workflow.digest == plan.digest)
+    };
+    let Ok(before) = client.status().await else { return };
+    if is_same(&before) || client.reload().await.is_err() {
+        return;
+    }
+    let Ok(after) = client.status().await else { return };
+    if !is_same(&after) && after.workflows.iter().any(|workflow| workflow.name == plan.name) {
         console.warn(&format!(
-            "workflow `{}` was changed since the node (process {}) was started, which still runs the older one; restart it",
-            plan.name, status.pid
+            "workflow `{}` has changed, and the node does not use the change; `trackside status` says why",
+            plan.name
         ));
     }
 }

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
-use trackside_node::{Handle, Node, NodeOptions, Project};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use trackside_node::{Handle, Node, NodeOptions, Project, WorkflowProblem};
 use trackside_server::Server;
 use trackside_spec::TriggerKind;
 use trackside_store::SystemClock;
@@ -15,12 +15,12 @@ use crate::{
     failure::Failure,
     logging::service_line,
     notify::{Moment, Notifier},
-    output::count,
+    output::{count, short_digest},
 };
 
 /// Run the node: triggers, schedules, the socket
 ///
-/// Stays in the foreground, watches folders, keeps schedules and answers on its socket. Ends on SIGTERM and Ctrl-C; what was accepted goes on at the next start. Speaks systemd's notification protocol
+/// Stays in the foreground, watches folders, keeps schedules and answers on its socket. Takes up workflow files that change, and reads them on SIGHUP and `trackside reload`. Ends on SIGTERM and Ctrl-C; what was accepted goes on at the next start. Speaks systemd's notification protocol
 /// (Type=notify, WatchdogSec=), and logs to standard error: with times, or with levels when that is the journal.
 #[derive(Debug, Args)]
 pub struct Arguments {}
@@ -32,27 +32,39 @@ pub fn log_level(context: &Context) -> Result<&'static str, Failure> {
 
 /// Serves until a signal comes.
 pub fn execute(context: &Context) -> Result<(), Failure> {
-    let project = Arc::new(context.project()?);
+    let node = Node::start(&context.project()?, &NodeOptions { triggers: true, clock: Arc::new(SystemClock) })?;
+    let project = node.handle().project();
     for problem in &project.problems {
-        tracing::error!("{} is not used:\n{}", problem.file.display(), problem.reason);
+        tell(problem);
     }
     if project.workflows.is_empty() {
         tracing::warn!("there is no workflow that could run; `trackside check` tells more");
     }
-    let node = Node::start(&project, &NodeOptions { triggers: true, clock: Arc::new(SystemClock) })?;
-    let stayed = runtime()?.block_on(stay(context.console, &node, &project));
+    let stayed = runtime()?.block_on(stay(context.console, &node));
     // Outside of the runtime: it waits for steps that are being stopped.
     drop(node);
     stayed
 }
 
+fn tell(problem: &WorkflowProblem) {
+    let (file, reason) = (problem.file.display(), &problem.reason);
+    match &problem.kept {
+        Some((workflow, digest)) => tracing::error!(
+            "[TS-0625] {file} is not used; workflow {workflow} goes on with its last good version {}:\n{reason}",
+            short_digest(digest)
+        ),
+        None => tracing::error!("{file} is not used:\n{reason}"),
+    }
+}
+
 /// Answers on the socket until a signal comes. The socket is gone afterwards, the node still runs.
-pub async fn stay(console: Console, node: &Node, project: &Arc<Project>) -> Result<(), Failure> {
+pub async fn stay(console: Console, node: &Node) -> Result<(), Failure> {
     let no_signals = |error: std::io::Error| Failure::unable(format!("[TS-0807] cannot listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
-    let server = Server::start(node, project.clone())?;
-    let about = about(project);
+    let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
+    let server = Server::start(node)?;
+    let about = about(&node.handle().project());
     console.say(&service_line(&format!(
         "trackside {} is ready: {about}; socket {}",
         env!("CARGO_PKG_VERSION"),
@@ -64,11 +76,27 @@ pub async fn stay(console: Console, node: &Node, project: &Arc<Project>) -> Resu
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
         () = feed_watchdog(node.handle(), &notifier) => "watchdog",
+        () = reload_on_hangup(node.handle(), hangup) => "SIGHUP",
     };
     notifier.tell(Moment::Stopping, "stopping");
     tracing::info!(signal = name, "stopping");
     server.stop().await;
     Ok(())
+}
+
+/// Has the workflow files read with each SIGHUP. What came of it is in the log. Never ends.
+async fn reload_on_hangup(handle: Handle, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        match handle.reload("SIGHUP").await {
+            Ok(reloaded) => tracing::info!(
+                "reloaded: {}, {}",
+                count(reloaded.changes.len() as u64, "change"),
+                count(reloaded.now.project.problems.len() as u64, "problem")
+            ),
+            Err(error) => tracing::error!("not reloaded: {error}"),
+        }
+    }
+    std::future::pending().await
 }
 
 /// Tells the service manager that all is well, twice in each of its periods, for as long as the dispatcher answers.

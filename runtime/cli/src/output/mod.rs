@@ -10,4 +10,4 @@ pub use escape::escape;
 pub use paint::{Glyphs, Paint};
 pub use short::{note, shorten};
 pub use table::{Cell, Table};
-pub use units::{bytes, count, duration_ms, duration_us, local_time, zoned_time};
+pub use units::{bytes, count, duration_ms, duration_us, local_time, short_digest, zoned_time};

@@ -77,6 +77,11 @@ pub fn zoned_time(ms: i64, zone: &str) -> String {
     time.format(&format!("%a %Y-%m-%d %H:%M{seconds} %Z")).to_string()
 }
 
+/// Enough of a digest to tell it from others by eye.
+pub fn short_digest(digest: &trackside_spec::Digest) -> String {
+    digest.hex().chars().take(12).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

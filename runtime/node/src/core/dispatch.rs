@@ -254,6 +254,7 @@ impl Core {
                 }
                 self.after(self.submitted, After::Call(Box::new(move || reply(allowed))));
             }
+            Input::Activate(new, reply) => self.activate(*new, reply, now_ms),
             Input::Wake => self.wake(now_ms),
         }
         self.give_letters(now_ms);

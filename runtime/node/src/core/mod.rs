@@ -5,6 +5,7 @@
 //! deterministic simulation.
 
 mod accept;
+mod activate;
 mod checked;
 mod dispatch;
 mod follow;
@@ -18,6 +19,7 @@ mod together;
 mod turns;
 mod types;
 
+pub use activate::NewDefinitions;
 pub use dispatch::{Core, CoreSettings};
 pub(crate) use turns::share;
 pub use types::{

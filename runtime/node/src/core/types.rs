@@ -7,6 +7,8 @@ use trackside_engine::{DecisionRefused, Event, Outcome, Repeat, RunEnd, RunError
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
+use super::activate::NewDefinitions;
+
 /// A wish to start a run.
 #[derive(Debug)]
 pub struct Fire {
@@ -128,6 +130,8 @@ pub enum Input {
         /// Called with whether the decision was taken, once it is on disk.
         reply: DecisionReply,
     },
+    /// Other definitions are to be in use; called when that is on disk.
+    Activate(Box<NewDefinitions>, Box<dyn FnOnce() + Send>),
     /// A deadline may have passed, or the clock was set.
     Wake,
 }

@@ -35,7 +35,7 @@ impl ByHand {
             match self.orders.try_recv().ok()? {
                 Order::Publish(publication) if self.connected.load(Ordering::Acquire) => return Some(publication),
                 Order::Publish(publication) => (publication.done)(Sent::Lost),
-                Order::Connect => {}
+                Order::Connect | Order::Listen(..) => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use trackside_spec::config::MqttConfig;
+use trackside_spec::{Digest, config::MqttConfig};
 
 use super::{
     inbound::{self, Intake, UnderWay},
@@ -60,7 +60,14 @@ struct Traffic {
     queued: VecDeque<Publication>,
     /// On the wire, by packet.
     sent: HashMap<u16, Publication>,
-    session: i64,
+    /// Whether the broker had kept our session.
+    kept: bool,
+    /// The session that packet numbers belong to; none while nobody listens.
+    session: Option<i64>,
+    /// What the broker has been asked for and has not answered.
+    asked_for: Option<String>,
+    /// How many answers are still to come.
+    answers: u32,
     under_way: UnderWay,
     tell: UnboundedSender<(u64, Result<(), String>)>,
 }
@@ -92,13 +99,21 @@ impl Client {
         }
     }
 
-    /// Waits until somebody publishes; false when nobody will.
+    /// Waits until somebody publishes or listens; false when nobody will.
     async fn first_order(&mut self) -> bool {
-        match self.orders.recv().await {
-            None => false,
-            Some(order) => {
-                lost(order);
-                true
+        loop {
+            match self.orders.recv().await {
+                None => return false,
+                Some(Order::Listen(listeners, _)) => {
+                    self.listeners = listeners;
+                    if !self.listeners.is_empty() {
+                        return true;
+                    }
+                }
+                Some(order) => {
+                    lost(order);
+                    return true;
+                }
             }
         }
     }
@@ -111,6 +126,7 @@ impl Client {
                 () = tokio::time::sleep_until(end) => return true,
                 order = self.orders.recv() => match order {
                     None => return false,
+                    Some(Order::Listen(listeners, _)) => self.listeners = listeners,
                     Some(order) => lost(order),
                 },
             }
@@ -134,7 +150,10 @@ impl Client {
             serial: 0,
             queued: VecDeque::new(),
             sent: HashMap::new(),
-            session: 0,
+            kept: false,
+            session: None,
+            asked_for: None,
+            answers: 0,
             under_way: under_way.clone(),
             tell,
         };
@@ -154,6 +173,13 @@ impl Client {
                 order = self.orders.recv() => match order {
                     None => break End::Closed,
                     Some(Order::Publish(publication)) if was_in => traffic.publish(publication),
+                    // The subscriptions are made when the broker has let us in.
+                    Some(Order::Listen(listeners, _)) if !was_in => {
+                        self.listeners = listeners;
+                        Ok(())
+                    }
+                    // Held until the wishes are on their way.
+                    Some(Order::Listen(listeners, _heard)) => self.listen(&mut traffic, listeners).await,
                     Some(order) => {
                         lost(order);
                         Ok(())
@@ -173,15 +199,54 @@ impl Client {
     }
 
     async fn let_in(&self, traffic: &mut Traffic, kept: bool) -> Result<(), String> {
+        traffic.kept = kept;
         if !self.listeners.is_empty() {
-            traffic.session = self.intake.session(&self.name, kept).await?;
-            // Also when the broker has kept the session: the workflows may have changed since.
-            traffic.sender.subscribe(&subscriptions(&self.listeners))?;
+            let session = self.intake.session(&self.name, kept).await?;
+            traffic.session = Some(session);
+            let wanted = subscriptions(&self.listeners);
+            let key = self.key_of(&wanted);
+            // With a new subscription a broker sends what it has kept once more, also to a session that has had it.
+            if kept && self.intake.has_subscriptions(&key, session).await? {
+                self.say_subscribed();
+            } else {
+                traffic.ask(&wanted, key)?;
+            }
         }
         tracing::info!(broker = self.name, "connected to the broker");
         self.connected.store(true, Ordering::Release);
         (self.wake)();
         Ok(())
+    }
+
+    /// Other triggers listen from now on. What is new is subscribed to before what is old is given up, so that nothing that
+    /// fits both passes by.
+    async fn listen(&mut self, traffic: &mut Traffic, listeners: Vec<Listener>) -> Result<(), String> {
+        let (before, after) = (subscriptions(&self.listeners), subscriptions(&listeners));
+        self.listeners = listeners;
+        if before == after {
+            return Ok(());
+        }
+        // Neither the old ones nor the new ones, until the broker has taken them.
+        self.intake.keep_subscriptions(self.key_of(&before), 0)?;
+        if traffic.session.is_none() && !after.is_empty() {
+            traffic.session = Some(self.intake.session(&self.name, traffic.kept).await?);
+        }
+        let new: Vec<(String, u8)> = after.iter().filter(|wish| !before.contains(wish)).cloned().collect();
+        if !new.is_empty() {
+            traffic.ask(&new, self.key_of(&after))?;
+        }
+        let is_old = |(filter, _): &&(String, u8)| !after.iter().any(|(other, _)| other == filter);
+        let old: Vec<String> = before.iter().filter(is_old).map(|(filter, _)| filter.clone()).collect();
+        traffic.sender.unsubscribe(&old)
+    }
+
+    fn say_subscribed(&self) {
+        tracing::info!(broker = self.name, "the broker has the subscriptions");
+    }
+
+    /// Under which it is kept what the broker has been asked for.
+    fn key_of(&self, subscriptions: &[(String, u8)]) -> String {
+        format!("mqtt:{}:{}", self.name, Digest::of(format!("{subscriptions:?}").as_bytes()))
     }
 
     fn signal(&self, traffic: &mut Traffic, signal: Signal) -> Result<(), String> {
@@ -199,7 +264,17 @@ impl Client {
                 }
                 Ok(())
             }
+            Signal::Subscribed => {
+                self.say_subscribed();
+                traffic.answers = traffic.answers.saturating_sub(1);
+                match (traffic.asked_for.take_if(|_| traffic.answers == 0), traffic.session) {
+                    (Some(key), Some(session)) => self.intake.keep_subscriptions(key, session),
+                    _ => Ok(()),
+                }
+            }
             Signal::NoSubscription(reason) => {
+                traffic.answers = traffic.answers.saturating_sub(1);
+                traffic.asked_for = None;
                 tracing::error!(broker = self.name, reason, "[TS-0451] the broker refuses a subscription");
                 Ok(())
             }
@@ -216,7 +291,7 @@ impl Client {
             open += 1;
             let (intake, under_way) = (self.intake.clone(), traffic.under_way.clone());
             let (listener, message) = (listener.clone(), message.clone());
-            let (tell, session) = (traffic.tell.clone(), traffic.session);
+            let (tell, session) = (traffic.tell.clone(), traffic.session.unwrap_or_default());
             tokio::spawn(async move {
                 let ended = inbound::take(intake, under_way, listener, message, session).await;
                 // After a lost connection nobody asks: the broker sends the message again.
@@ -231,6 +306,14 @@ impl Client {
 }
 
 impl Traffic {
+    /// Asks for subscriptions; `key` is for all that there are then.
+    fn ask(&mut self, filters: &[(String, u8)], key: String) -> Result<(), String> {
+        self.sender.subscribe(filters)?;
+        self.asked_for = Some(key);
+        self.answers += 1;
+        Ok(())
+    }
+
     fn dealt_with(&mut self, serial: u64) -> Result<(), String> {
         if let Some(held) = self.held.iter_mut().find(|held| held.serial == serial) {
             held.open = held.open.saturating_sub(1);

@@ -20,13 +20,12 @@ use crate::{
     core::{Fire, FireAnswer, Input, LedgerEntry},
     dispatcher,
     readers::Readers,
+    shown::shown,
     time::rfc3339,
 };
 
 /// How long a message waits when the node has no room for its run.
 const BUSY: Duration = Duration::from_secs(1);
-/// Characters of a refused message that its decision shows.
-const SHOWN: usize = 200;
 
 /// What is needed of the node.
 #[derive(Clone)]
@@ -178,8 +177,7 @@ impl Intake {
 
     /// Records that a message started nothing.
     async fn decide(&self, trigger: &str, message: &Received, decision: &str, reason: String) -> Result<(), String> {
-        let shown: String = String::from_utf8_lossy(&message.payload).chars().take(SHOWN).collect();
-        let detail = format!("{reason}; the message: {}", shown.escape_debug());
+        let detail = format!("{reason}; the message: {}", shown(&message.payload));
         tracing::warn!(trigger, topic = message.topic, "{decision}: {detail}");
         let row = DecisionRow {
             trigger: trigger.to_owned(),
@@ -205,6 +203,20 @@ impl Intake {
                 Ok(session)
             }
         }
+    }
+
+    /// Whether the broker has exactly these subscriptions in this session.
+    pub(super) async fn has_subscriptions(&self, key: &str, session: i64) -> Result<bool, String> {
+        let (readers, key) = (self.readers.clone(), key.to_owned());
+        let known = blocking(move || readers.with(|reader| reader.position(&key))).await?;
+        Ok(known.map_err(|error| error.to_string())? == Some(session))
+    }
+
+    /// Remembers in which session the broker has taken these subscriptions; 0 for none. Not waited for: lost, they are asked
+    /// for once more. What is remembered later is written later.
+    pub(super) fn keep_subscriptions(&self, key: String, session: i64) -> Result<(), String> {
+        let writes = vec![Write::Position { trigger: key, position_ms: session }];
+        self.send(Input::Keep(Txn { writes, artifacts: Vec::new() }, Box::new(|| ())))
     }
 
     /// Writes rows and waits until they are on disk.

@@ -38,6 +38,8 @@ pub(super) enum Signal {
     Out(u16),
     /// The broker has answered for a packet.
     Answered(u16, Sent),
+    /// It has taken subscriptions.
+    Subscribed,
     /// It refuses a subscription.
     NoSubscription(String),
     /// It is over.
@@ -121,6 +123,14 @@ impl Sender {
         }
     }
 
+    /// Ends subscriptions. Errors as with [`Sender::subscribe`].
+    pub(super) fn unsubscribe(&self, filters: &[String]) -> Result<(), String> {
+        filters.iter().try_for_each(|filter| match self {
+            Self::V311(client) => client.try_unsubscribe(filter.clone()).map_err(|error| error.to_string()),
+            Self::V5(client) => client.try_unsubscribe(filter.clone()).map_err(|error| error.to_string()),
+        })
+    }
+
     pub(super) fn publish(
         &self,
         topic: &str,
@@ -178,6 +188,7 @@ async fn pump_v311(mut events: rumqttc::EventLoop, tell: mpsc::Sender<Signal>) {
                 Ok(Event::Incoming(Packet::SubAck(ack))) if ack.return_codes.contains(&SubscribeReasonCode::Failure) => {
                     Signal::NoSubscription("the broker gives no reason".to_owned())
                 }
+                Ok(Event::Incoming(Packet::SubAck(_))) => Signal::Subscribed,
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => Signal::Out(packet),
                 Ok(_) => continue,
                 Err(error) => Signal::Broken(error.to_string()),
@@ -214,7 +225,7 @@ async fn pump_v5(mut events: v5::EventLoop, tell: mpsc::Sender<Signal>) {
                     let refused = |code: &&SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
                     match ack.return_codes.iter().find(refused) {
                         Some(code) => Signal::NoSubscription(format!("{code:?}")),
-                        None => continue,
+                        None => Signal::Subscribed,
                     }
                 }
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => Signal::Out(packet),

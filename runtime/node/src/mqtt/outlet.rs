@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use trackside_spec::config::MqttConfig;
 
 use super::{client::Client, inbound::Intake, topics::Listener};
+
+/// How long a change of who listens is waited for.
+const LISTEN: Duration = Duration::from_secs(5);
 
 /// A message for a broker: the outbox entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +76,13 @@ pub(super) enum Order {
     Publish(Publication),
     /// Something is to be published: connect, if that has not been done yet.
     Connect,
+    /// Other triggers listen from now on.
+    Listen(Vec<Listener>, Heard),
+}
+
+/// Dropped when the client listens as it is told to.
+pub(super) struct Heard {
+    _done: std::sync::mpsc::Sender<()>,
 }
 
 /// Clients that are to be started.
@@ -145,10 +156,27 @@ impl Brokers {
         match outlet.orders.send(Order::Publish(publication)) {
             Err(unsent) => match unsent.0 {
                 Order::Publish(publication) => Err(publication),
-                Order::Connect => Ok(()),
+                Order::Connect | Order::Listen(..) => Ok(()),
             },
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Has other triggers listen. A broker that is away is told when it is back; where there is a connection, the wishes are on
+    /// their way when this returns. Must not be called on the thread of the brokers.
+    pub(crate) fn listen(&self, mut listeners: BTreeMap<String, Vec<Listener>>) {
+        let (done, all_done) = std::sync::mpsc::channel();
+        {
+            let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
+            for (name, outlet) in &*outlets {
+                let listeners = listeners.remove(name).unwrap_or_default();
+                // A client that has ended listens to nothing.
+                let _ = outlet.orders.send(Order::Listen(listeners, Heard { _done: done.clone() }));
+            }
+        }
+        drop(done);
+        // Nothing is ever sent: it ends when all have dropped theirs, or are too busy connecting.
+        let _ = all_done.recv_timeout(LISTEN);
     }
 
     /// Ends the connections and waits for that. From then on all brokers are away. To be called while the dispatcher

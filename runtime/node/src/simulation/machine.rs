@@ -54,7 +54,8 @@ impl Machine {
         let settings = CoreSettings { max_steps: 5, max_runs: 40 };
         let mut core = Core::new(settings, Box::new(open()), Box::new(move || chance.next()));
         let options = NodeOptions { triggers: true, clock: world.clock.clone() };
-        let (actions, carry) = set_up(&mut core, &project, &open(), &options).unwrap();
+        let last = crate::reload::last_good(&open()).unwrap();
+        let (actions, carry) = set_up(&mut core, &project, &open(), &options, &last).unwrap();
         let (brokers, by_hand) = ByHand::new("plant");
         let (wake, wakes) = channel();
         let rounds = Rounds::new(committer.artifacts().clone(), project.root.clone(), Arc::new(brokers), wake);

@@ -212,7 +212,9 @@ pub fn at(root: &Path) -> Project {
     Project {
         root: root.to_owned(),
         config: read.config.clone(),
+        config_digest: read.config_digest,
         workflows: read.workflows.clone(),
+        origins: read.origins.clone(),
         problems: Vec::new(),
         compile_program: None,
     }

@@ -89,7 +89,7 @@ pub(super) async fn pause_one(
     request: Request<Body>,
 ) -> Result<Json<TriggerPaused>, ApiError> {
     let PauseTrigger { trigger } = read_json(request).await?;
-    Ok(Json(pause_trigger(&shared.handle, &shared.project, &trigger, true, &peer.name().await).await?))
+    Ok(Json(pause_trigger(&shared.handle, &shared.handle.project(), &trigger, true, &peer.name().await).await?))
 }
 
 /// `POST /v1/triggers/resume`
@@ -99,5 +99,5 @@ pub(super) async fn resume_one(
     request: Request<Body>,
 ) -> Result<Json<TriggerPaused>, ApiError> {
     let PauseTrigger { trigger } = read_json(request).await?;
-    Ok(Json(pause_trigger(&shared.handle, &shared.project, &trigger, false, &peer.name().await).await?))
+    Ok(Json(pause_trigger(&shared.handle, &shared.handle.project(), &trigger, false, &peer.name().await).await?))
 }

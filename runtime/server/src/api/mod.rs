@@ -3,6 +3,7 @@
 mod approvals;
 mod control;
 mod events;
+mod reload;
 mod runs;
 mod status;
 
@@ -13,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::watch;
-use trackside_node::{Handle, Project};
+use trackside_node::Handle;
 
 use crate::{error::ApiError, people::user_name};
 
@@ -21,8 +22,6 @@ use crate::{error::ApiError, people::user_name};
 pub(crate) struct Shared {
     /// The node.
     pub(crate) handle: Handle,
-    /// What it runs.
-    pub(crate) project: Arc<Project>,
     /// When the server came up.
     pub(crate) started: Instant,
     /// Becomes true when the server goes down.
@@ -56,6 +55,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/runs/{id}/retry", post(control::retry))
         .route("/v1/triggers/pause", post(control::pause_one))
         .route("/v1/triggers/resume", post(control::resume_one))
+        .route("/v1/reload", post(reload::post))
         .route("/v1/status", get(status::status))
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::no_such_method())

@@ -41,7 +41,7 @@ pub(super) async fn start(
     request: Request<Body>,
 ) -> Result<(StatusCode, Json<Accepted>), ApiError> {
     let request: StartRun = read_json(request).await?;
-    let run = start_run(&shared.handle, &shared.project, request).await?;
+    let run = start_run(&shared.handle, &shared.handle.project(), request).await?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { run })))
 }
 

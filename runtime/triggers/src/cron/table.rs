@@ -231,9 +231,26 @@ impl CronTable {
         (fresh && !self.held).then_some(at)
     }
 
-    /// Removes a trigger; whether it was there.
-    pub fn remove(&mut self, trigger_id: &str) -> bool {
-        self.rows.remove(trigger_id).is_some()
+    /// Replaces the settings of the trigger with this id; times that wait for its runs go on waiting. `same_times`: its
+    /// schedule is the same as before, so it goes on where it is. Otherwise it starts at `now_ms`, and the position to
+    /// store is returned.
+    pub fn replace(&mut self, entry: CronEntry, same_times: bool, now_ms: i64) -> Option<i64> {
+        let before = self.rows.remove(&entry.trigger_id);
+        let id = entry.trigger_id.clone();
+        let position = before.as_ref().filter(|_| same_times).map(|row| row.position);
+        let fresh = self.insert(entry, position, now_ms);
+        if let (Some(before), Some(row)) = (before, self.rows.get_mut(&id)) {
+            (row.lane.live, row.lane.queue) = (before.lane.live, before.lane.queue);
+            if same_times {
+                (row.given_up, row.dubious) = (before.given_up, before.dubious);
+            }
+        }
+        fresh
+    }
+
+    /// Removes a trigger. Gives the times that waited for its runs; none when it was not there.
+    pub fn remove(&mut self, trigger_id: &str) -> Vec<Tick> {
+        self.rows.remove(trigger_id).map_or_else(Vec::new, |row| row.lane.queue.into())
     }
 
     /// The instant at which one trigger's next run starts.

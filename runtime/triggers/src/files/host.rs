@@ -7,7 +7,7 @@ use trackside_spec::{ArtifactRef, FileTrigger};
 use super::inbox::ReplyTo;
 
 /// One file trigger with its folder resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchedFolder {
     /// The trigger's id, the key of its ledger.
     pub trigger_id: String,

@@ -116,9 +116,34 @@ fn a_bogus_future_position_is_given_up_for_good() {
 #[test]
 fn a_removed_trigger_is_never_due() {
     let mut table = table("@hourly", Misfire::Latest, Some(START), START);
-    assert!(table.remove("w/cron-0"));
-    assert!(!table.remove("w/cron-0"));
+    assert!(table.remove("w/cron-0").is_empty());
     assert_eq!((table.next_deadline(), table.due(START + DAY)), (None, CronDue::default()));
+}
+
+#[test]
+fn a_changed_schedule_starts_now_and_other_changed_settings_move_nothing() {
+    let mut table = table("@hourly", Misfire::Latest, Some(START), START);
+    assert_eq!(table.replace(entry("@hourly", Misfire::Skip), true, START + 5 * MINUTE), None);
+    assert_eq!(times(&table.due(START + HOUR)), [(START + HOUR, 0)]);
+    // Two hours have passed that nobody looked at: they are the old schedule's, and it is gone.
+    let now = START + 3 * HOUR + MINUTE;
+    assert_eq!(table.replace(entry("30 * * * *", Misfire::All), false, now), Some(now));
+    assert_eq!(table.due(now), CronDue::default());
+    assert_eq!(table.next_deadline(), Some(START + 3 * HOUR + 30 * MINUTE));
+}
+
+#[test]
+fn times_that_wait_go_on_waiting_under_changed_settings_and_are_told_when_the_trigger_goes() {
+    let queue = || CronEntry { overlap: Overlap::Queue, ..entry("@hourly", Misfire::Latest) };
+    let mut table = with(Some(START), START, queue());
+    assert_eq!(times(&table.due(START + HOUR)), [(START + HOUR, 0)]);
+    table.due(START + 2 * HOUR);
+    table.replace(CronEntry { overlap: Overlap::Skip, ..queue() }, true, START + 2 * HOUR);
+    assert_eq!(table.ended("w/cron-0").map(|fire| fire.logical_ms), Some(START + 2 * HOUR));
+    table.replace(queue(), true, START + 2 * HOUR);
+    table.due(START + 3 * HOUR);
+    let waited: Vec<i64> = table.remove("w/cron-0").into_iter().map(|tick| tick.logical_ms).collect();
+    assert_eq!(waited, [START + 3 * HOUR]);
 }
 
 #[test]

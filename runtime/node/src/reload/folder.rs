@@ -1,0 +1,80 @@
+//! The workflow files of a project, read.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use trackside_spec::{Plan, TriggerKind, load_workflow};
+
+use crate::{plugin_look::Stamp, project::WorkflowReason};
+
+/// A longer file is no workflow.
+const LARGEST: u64 = 4 << 20;
+
+/// Every workflow file with what it says, by its path relative to the project.
+pub(crate) type Files = BTreeMap<PathBuf, Result<Arc<Plan>, WorkflowReason>>;
+
+/// The paths of the workflow files in a folder, sorted. A folder that is missing has none.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn paths(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    files.retain(|file| is_workflow(file));
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a file of this name is a workflow.
+pub(crate) fn is_workflow(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// How the files of a folder look from outside: as long as it is the same, so are they.
+pub(crate) type Looks = BTreeMap<PathBuf, Option<Stamp>>;
+
+/// How they look now.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn looks(folder: &Path) -> io::Result<Looks> {
+    Ok(paths(folder)?.into_iter().map(|path| (path.clone(), Stamp::of(&path))).collect())
+}
+
+/// Reads all of them; `root` is the project's folder.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn read(root: &Path, folder: &Path) -> io::Result<Files> {
+    let file = |path: &PathBuf| path.strip_prefix(root).unwrap_or(path).to_owned();
+    Ok(paths(folder)?.iter().map(|path| (file(path), read_workflow(path, &file(path)).map(Arc::new))).collect())
+}
+
+fn read_workflow(path: &Path, file: &Path) -> Result<Plan, WorkflowReason> {
+    let unreadable = |error: io::Error| WorkflowReason::Unreadable(error.to_string());
+    // A pipe has no end, and a device may have effects.
+    let meta = fs::metadata(path).map_err(unreadable)?;
+    if !meta.is_file() {
+        return Err(WorkflowReason::Unreadable("it is not a regular file".to_owned()));
+    }
+    if meta.len() > LARGEST {
+        return Err(WorkflowReason::Unreadable(format!("it has {} bytes; the limit is {LARGEST}", meta.len())));
+    }
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    let plan = load_workflow(&file.display().to_string(), &text).map_err(WorkflowReason::Spec)?;
+    for trigger in &plan.triggers {
+        if let TriggerKind::Cron(cron) = &trigger.kind {
+            trackside_triggers::cron::Times::parse(&cron.times)
+                .map_err(|error| WorkflowReason::Schedule(format!("trigger {}: {error}", trigger.id)))?;
+        }
+    }
+    Ok(plan)
+}
