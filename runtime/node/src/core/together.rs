@@ -60,6 +60,9 @@ impl Core {
                     Some(child) => self.tell_past_end(child, &parent),
                     // Its inputs may still be looked at; what comes of that finds nobody who waits for it.
                     None => {
+                        if self.running.contains_key(&(run, step, item)) {
+                            self.actions.push(Action::Stop { run, step, item });
+                        }
                         self.forget_job(run, (step, item));
                         self.refuse(run, (step, item), attempt, "cancelled", "stopped before it began");
                     }

@@ -30,7 +30,7 @@ use std::{
 };
 
 /// What a plain `cargo test` has time for.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 200;
 
 #[test]
 fn the_promise_holds_in_every_simulated_world() {

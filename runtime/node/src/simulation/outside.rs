@@ -173,13 +173,11 @@ impl World {
             .flat_map(|plan| plan.triggers.iter().map(|trigger| trigger.id.as_str()))
             .collect();
         let trigger = self.chance.pick(&all).unwrap().to_owned();
-        let (witness, name) = (self.witness.clone(), trigger.clone());
+        let witness = self.witness.clone();
         let reply = Box::new(move |changed: bool| {
-            // Somebody else may have changed it since; what was answered was on disk.
             if changed && pause {
                 witness.lock().unwrap().saw("pauses that were answered");
             }
-            drop(name);
         });
         machine.give(Input::PauseTrigger { trigger, pause, by: "ana".into(), reply }, self.now());
     }

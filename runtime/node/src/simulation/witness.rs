@@ -44,7 +44,8 @@ pub struct Witness {
     children: BTreeMap<String, RunId>,
     groups: BTreeMap<String, BTreeSet<RunId>>,
     mutexes: BTreeMap<String, Slot>,
-    paused: BTreeSet<String>,
+    /// Triggers.
+    pub paused: BTreeSet<String>,
     /// Slots that have ended for good.
     finals: BTreeSet<Slot>,
     attempts: BTreeSet<(Slot, u32)>,
@@ -383,9 +384,5 @@ impl Witness {
             let open = self.staged.keys().find(|key| key.0.0 == update.run && !self.carried.contains_key(key));
             assert_eq!(open, None, "a run is settled when all that it staged is carried out");
         }
-    }
-
-    pub fn is_paused(&self, trigger: &str) -> bool {
-        self.paused.contains(trigger)
     }
 }
