@@ -33,9 +33,10 @@ pub(crate) fn paths(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether a file of this name is a workflow.
+/// Whether a file of this name is a workflow. Hidden files are those of editors and of programs that copy.
 pub(crate) fn is_workflow(file: &Path) -> bool {
-    file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+    let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    !is_hidden && file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// How the files of a folder look from outside: as long as it is the same, so are they.

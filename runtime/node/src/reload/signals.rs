@@ -10,7 +10,7 @@ use notify::{
     event::{AccessKind, AccessMode, ModifyKind},
 };
 
-use super::work::Notice;
+use super::{folder::is_workflow, work::Notice};
 
 /// Everything that changes a file, and closing after writing. Never opening or reading: the node reads the files itself.
 const EVENTS: EventKindMask = EventKindMask::CORE.union(EventKindMask::ACCESS_CLOSE);
@@ -91,7 +91,8 @@ fn stir(event: Event, places: &Places) -> Option<Stir> {
     // A rename has two paths: either may be the one that counts.
     let path = event.paths.into_iter().find(|path| places.concern(path))?;
     match event.kind {
-        EventKind::Modify(ModifyKind::Data(_)) => Some(Stir::Writing(path)),
+        // Only what is read is waited for: an editor has its own file open for as long as it runs.
+        EventKind::Modify(ModifyKind::Data(_)) if is_workflow(&path) => Some(Stir::Writing(path)),
         EventKind::Access(AccessKind::Close(AccessMode::Write))
         | EventKind::Create(_)
         | EventKind::Remove(_)
@@ -105,6 +106,19 @@ fn stir(event: Event, places: &Places) -> Option<Stir> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_being_written_is_waited_for_and_an_editors_own_is_not() {
+        let places = Places { root: "/p".into(), workflows: "/p/w".into(), plugins: "/p/plugins".into() };
+        let event = |kind, path: &str| stir(Event::new(kind).add_path(path.into()), &places);
+        let writing = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
+        assert_eq!(event(writing, "/p/w/a.yaml"), Some(Stir::Writing("/p/w/a.yaml".into())));
+        assert_eq!(event(writing, "/p/w/.a.yaml.swp"), Some(Stir::Done("/p/w/.a.yaml.swp".into())));
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        assert_eq!(event(closed, "/p/w/a.yaml"), Some(Stir::Done("/p/w/a.yaml".into())));
+        assert_eq!(event(EventKind::Access(AccessKind::Open(AccessMode::Read)), "/p/w/a.yaml"), None);
+        assert_eq!(event(closed, "/p/inbox/a.csv"), None);
+    }
 
     #[test]
     fn only_what_can_change_a_definition_is_listened_to() {

@@ -188,7 +188,8 @@ impl Work {
             Stir::Done(path) => {
                 self.open.remove(&path);
                 if self.places.is_folder(&path) {
-                    // Another folder may be there now.
+                    // Another folder may be there now, with other files.
+                    self.open.clear();
                     self.watch();
                 }
             }
