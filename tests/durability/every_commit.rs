@@ -119,10 +119,12 @@ fn goes_on(project: &Project, old: &Journals, at: &str) -> usize {
     let new_before: usize =
         before.iter().filter(|(run, _)| !old.contains_key(run)).map(|(_, events)| events.len()).sum();
     let node = project.serve();
-    let (after, _) = wait_until(&format!("{at}: everything has ended"), || {
-        let (after, ended) = journals(&reader);
-        (ended == after.len() && reader.outbox(0, 1).unwrap().is_empty()).then_some((after, ended))
+    wait_until(&format!("{at}: everything has ended"), || {
+        let (runs, ended) = journals(&reader);
+        // In this order: what is staged comes before the end, and what is carried out after it.
+        (ended == runs.len() && reader.outbox(0, 1).unwrap().is_empty()).then_some(())
     });
+    let (after, _) = journals(&reader);
     node.kill();
     // A run that is on disk goes on, one that is not was never accepted. The child has its run, once.
     let roots = after.iter().filter(|(run, _)| before.contains_key(run) || old.contains_key(run)).count();
@@ -221,7 +223,7 @@ fn a_run_that_is_killed_before_in_or_after_any_commit_goes_on_from_its_last_fini
         assert!(calls < MOST - 1, "it never came to its end");
         println!("killed at {calls} calls of {call}; events on disk: {levels:?} of {whole}");
         // From before the first commit to after the last one, and at most of those in between.
-        assert!(levels.contains(&whole) && levels.len() > 5, "{levels:?} of {whole}");
+        assert!(levels.contains(&whole) && levels.len() > 3, "{levels:?} of {whole}");
         assert!(call != "pwrite64" || levels.contains(&0), "it was never killed before its first commit: {levels:?}");
     }
     let mut requests: BTreeMap<String, usize> = BTreeMap::new();
