@@ -38,6 +38,7 @@ impl Notify {
         match received {
             Ok(length) => Some(String::from_utf8(buffer[..length].to_vec()).expect("notifications are UTF-8")),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => None,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.next(time),
             Err(error) => panic!("{error}"),
         }
     }
