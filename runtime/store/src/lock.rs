@@ -5,11 +5,16 @@ use std::{
     io::{Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::error::StoreError;
+
+/// How long the lock of a process that is no more may stay taken.
+const LEFT_BEHIND: Duration = Duration::from_secs(2);
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
 /// Held for as long as this process may write; given back by the kernel when the process ends in any way.
 #[derive(Debug)]
@@ -37,16 +42,55 @@ impl DataLock {
             .mode(0o600)
             .open(&path)
             .map_err(StoreError::io("open", &path))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut holder = String::new();
-            // The note is for people; the lock itself is what counts.
-            let _ = Read::by_ref(&mut file).take(200).read_to_string(&mut holder);
-            return Err(StoreError::Locked { path: data_dir.to_owned(), holder: holder.trim().to_owned() });
+        let began = Instant::now();
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let holder = holder(&mut file);
+            // One that was killed can leave the lock to a child of its own for the moment between fork and exec.
+            if !is_gone(&holder) || began.elapsed() > LEFT_BEHIND {
+                return Err(StoreError::Locked { path: data_dir.to_owned(), holder });
+            }
+            std::thread::sleep(BETWEEN_TRIES);
         }
         let note = format!("process {}\n", std::process::id());
         let written =
             file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(note.as_bytes()));
         written.map_err(StoreError::io("write", &path))?;
         Ok(Self { _file: file })
+    }
+}
+
+/// What the holder wrote about itself. For people; the lock itself is what counts.
+fn holder(file: &mut File) -> String {
+    let mut note = String::new();
+    // A note that can not be read is an empty one.
+    let _ = file.seek(SeekFrom::Start(0)).and_then(|_| Read::by_ref(file).take(200).read_to_string(&mut note));
+    note.trim().to_owned()
+}
+
+/// Whether the process that wrote the note is no more.
+fn is_gone(holder: &str) -> bool {
+    let process = holder.strip_prefix("process ").and_then(|number| number.parse::<u32>().ok());
+    process.is_some_and(|number| !Path::new(&format!("/proc/{number}")).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_a_dead_process_left_to_its_child_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = DataLock::take(folder.path()).unwrap();
+        // A living holder is told of at once.
+        let told = DataLock::take(folder.path()).unwrap_err().to_string();
+        assert!(told.contains(&format!("process {}", std::process::id())), "{told}");
+        // No process has this number: the largest is 2^22.
+        std::fs::write(folder.path().join("lock"), "process 4194305\n").unwrap();
+        let waiting = {
+            let folder = folder.path().to_owned();
+            std::thread::spawn(move || DataLock::take(&folder).is_ok())
+        };
+        drop(held);
+        assert!(waiting.join().unwrap());
     }
 }
