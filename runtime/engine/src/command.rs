@@ -217,4 +217,7 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// To be carried out.
     pub effects: Vec<Effect>,
+    /// A fact that the transition table refused and that was left out, in words: a bug of this crate. The journal stays
+    /// legal; whoever carries the decision out tells of it.
+    pub illegal: Option<String>,
 }

@@ -176,7 +176,8 @@ impl<'a> Node<'a> {
     fn give(&mut self, command: Command) {
         self.orders.push_back(command);
         while let Some(command) = self.orders.pop_front() {
-            let Decision { events, mut effects } = self.state.handle(command, self.now);
+            let Decision { events, mut effects, illegal } = self.state.handle(command, self.now);
+            assert_eq!(illegal, None);
             self.journal.extend(events.into_iter().map(|event| (self.now, event)));
             // As the node does after a crash: those come first that had their mutex before.
             effects.sort_by_key(|effect| !matches!(effect, Effect::Acquire { held: true, .. }));

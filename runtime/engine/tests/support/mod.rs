@@ -42,6 +42,7 @@ impl Run {
 
     pub fn give(&mut self, command: Command) -> Vec<Effect> {
         let decision = self.state.handle(command, self.now);
+        assert_eq!(decision.illegal, None);
         // What is stored must read back as it was.
         for event in &decision.events {
             let text = serde_json::to_string(event).unwrap();

@@ -79,6 +79,8 @@ pub struct Core {
     pub(super) followers: Vec<(String, Trigger)>,
     /// A transaction that is being put together: what is submitted meanwhile becomes part of it.
     pub(super) open: Option<Txn>,
+    /// Facts that the engine should not have wished for: bugs, told in the log.
+    pub(super) left_out: usize,
     /// Set while the disk refuses commits.
     pub(super) trouble: Option<String>,
     pub(super) actions: Vec<Action>,
@@ -147,6 +149,7 @@ impl Core {
             after_commit: VecDeque::new(),
             followers: Vec::new(),
             open: None,
+            left_out: 0,
             trouble: None,
             actions: Vec::new(),
         }
@@ -412,6 +415,10 @@ impl Core {
     pub(super) fn command(&mut self, run: RunId, command: Command, now_ms: i64, extras: Extras) {
         let Some(live) = self.runs.get_mut(&run) else { return };
         let decision = live.state.handle(command, now_ms);
+        if let Some(illegal) = decision.illegal {
+            self.left_out += 1;
+            tracing::error!(%run, illegal, "a bug: the run's journal was kept legal by leaving this out");
+        }
         if !decision.events.is_empty() || !extras.writes.is_empty() {
             self.record(run, now_ms, decision.events, extras);
         }

@@ -21,6 +21,7 @@ impl Core {
             ("runs of schedules", self.cron_runs.len()),
             ("open transactions", usize::from(self.open.is_some())),
             ("actions", self.actions.len()),
+            ("illegal facts", self.left_out),
         ]
     }
 }
