@@ -50,7 +50,7 @@ impl Places {
     fn folders(&self) -> Vec<PathBuf> {
         let above = |folder: &PathBuf| -> Vec<PathBuf> {
             let inside = folder.ancestors().take_while(|path| path.starts_with(&self.root));
-            let outside = (!folder.starts_with(&self.root)).then(|| folder.as_path());
+            let outside = (!folder.starts_with(&self.root)).then_some(folder.as_path());
             inside.chain(outside).map(Path::to_owned).collect()
         };
         let mut folders: Vec<PathBuf> = [&self.workflows, &self.plugins].into_iter().flat_map(above).collect();

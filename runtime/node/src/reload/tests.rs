@@ -34,8 +34,11 @@ fn fitted(now: &[(&str, String)], last: &InUse) -> Fitted {
     fit(files(now), last, &NodeConfig::default(), None)
 }
 
+/// The answer of [`seen`].
+type Seen<'f> = (Vec<(&'f str, usize)>, Vec<(&'f str, bool)>);
+
 /// Name and step count of what is used, and the files with problems and whether an older version goes on.
-fn seen(fitted: &Fitted) -> (Vec<(&str, usize)>, Vec<(&str, bool)>) {
+fn seen(fitted: &Fitted) -> Seen<'_> {
     let used = fitted.workflows.iter().map(|(name, (_, plan))| (name.as_str(), plan.steps.len())).collect();
     let of = |problem: &'_ crate::project::WorkflowProblem| problem.kept.is_some();
     let problems = fitted.problems.iter().map(|problem| (problem.file.to_str().unwrap(), of(problem))).collect();
