@@ -6,20 +6,15 @@ use std::{
 };
 
 use serde_json::Value;
-use trackside_engine::{Admission, Command, Effect, Event, Outcome, Phase, RunId, RunState, StepError};
-use trackside_spec::{Action as StepAction, Plan, StepIndex, Trigger, TriggerKind};
-use trackside_store::{CommitReport, Ended, NewRun, ResultRow, Txn, TxnNumber, Write};
+use trackside_engine::{Admission, Command, Effect, Event, Phase, RunId, RunState};
+use trackside_spec::{Plan, StepIndex, Trigger};
+use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronTable, TimeGate};
 
 use super::{
-    checked,
-    follow::artifacts_in,
     together::Returning,
     turns::{Place, Turns},
-    types::{
-        Action, Carried, CarriedResult, History, Input, KeptResult, Passed, Revived, RunUpdate, StateChange, StepJob,
-        StepResult,
-    },
+    types::{Action, History, Input, Passed, Revived, RunUpdate, StepJob},
 };
 
 /// How the core is set up.
@@ -30,9 +25,6 @@ pub struct CoreSettings {
     /// Runs under way at the same time; more are answered `Busy`.
     pub max_runs: usize,
 }
-
-/// Runs between two notes of where live runs begin.
-const WATERMARK_EVERY: u32 = 256;
 
 /// The dispatcher's state.
 pub struct Core {
@@ -61,8 +53,8 @@ pub struct Core {
     pub(super) passed: HashMap<(RunId, StepIndex, Option<u32>), Passed>,
     /// Workflows whose state a step is using; its successors wait until its result is on disk.
     pub(super) state_users: HashMap<String, VecDeque<Box<StepJob>>>,
-    submitted: TxnNumber,
-    committed: TxnNumber,
+    pub(super) submitted: TxnNumber,
+    pub(super) committed: TxnNumber,
     /// Who is in which concurrency group, and who holds which mutex.
     pub(super) admission: Admission,
     /// Wishes for a place from before the first input: those that had one come first.
@@ -73,7 +65,7 @@ pub struct Core {
     /// Children started and not yet on disk, by their key.
     pub(super) children: HashMap<String, RunId>,
     /// Runs accepted since the last [`Write::LiveFrom`].
-    since_watermark: u32,
+    pub(super) since_watermark: u32,
     pub(super) after_commit: VecDeque<(TxnNumber, After)>,
     /// Triggers that wait for other runs, with their workflows.
     pub(super) followers: Vec<(String, Trigger)>,
@@ -93,17 +85,17 @@ pub(super) struct UnderWay {
     /// How it was handed over.
     pub(super) place: Place,
     /// Whether it holds the workflow's state.
-    holds_state: bool,
+    pub(super) holds_state: bool,
 }
 
 pub(super) struct LiveRun {
     pub(super) state: RunState,
-    deadline: Option<i64>,
-    outbox_open: u32,
+    pub(super) deadline: Option<i64>,
+    pub(super) outbox_open: u32,
     /// Entries of its journal, handed over or on disk.
-    entries: u32,
+    pub(super) entries: u32,
     /// Events handed to the journal and not yet on disk.
-    uncommitted: u32,
+    pub(super) uncommitted: u32,
 }
 
 /// What waits for a commit.
@@ -304,113 +296,6 @@ impl Core {
         self.submitted
     }
 
-    fn step_done(&mut self, result: StepResult, now_ms: i64) {
-        let (run, step, item) = (result.run, result.step, result.item);
-        let under_way = self.running.remove(&(run, step, item));
-        let Some(UnderWay { workflow, place, holds_state }) = under_way else { return };
-        self.ready.ended(&workflow, place);
-        if let Some(micros) = result.report["wall_us"].as_u64() {
-            self.ready.took(&workflow, step, micros);
-        }
-        self.keep_outcome(result, now_ms);
-        if holds_state {
-            self.after(self.submitted, After::FreeState(workflow));
-        }
-    }
-
-    /// Puts what an attempt left behind into a transaction, unless nobody waits for that attempt any more.
-    fn keep_outcome(&mut self, result: StepResult, now_ms: i64) {
-        let StepResult {
-            run,
-            step,
-            item,
-            attempt,
-            outcome,
-            mut report,
-            artifacts,
-            state,
-            outbox,
-            mut logs,
-            kept: of_cache,
-        } = result;
-        let Some(live) = self.runs.get_mut(&run) else { return };
-        if !live.state.is_current(step, item, attempt) {
-            return;
-        }
-        // What the check of the step's inputs found is told with the attempt, however that ended.
-        let mut kept_artifacts = Vec::new();
-        if let Some(passed) = self.passed.get_mut(&(run, step, item)) {
-            logs.insert_str(0, &std::mem::take(&mut passed.logs));
-            kept_artifacts.clone_from(&passed.artifacts);
-            checked::tell(&mut report, &passed.report);
-        }
-        let plan = live.state.plan().clone();
-        let mut writes = Vec::new();
-        if !logs.is_empty() {
-            writes.push(Write::Log { run, step: step.0, item, attempt, lines: logs });
-        }
-        // What a failed attempt staged is dropped with it.
-        let kept = !matches!(outcome, Outcome::Failed(_) | Outcome::Blocked { .. });
-        match of_cache {
-            Some(KeptResult::Used { key }) => writes.push(Write::KeptUsed { key }),
-            Some(KeptResult::New { key, output, artifacts }) => {
-                writes.push(Write::Kept { key, result: ResultRow { run, output, artifacts } });
-            }
-            None => {}
-        }
-        if kept {
-            writes.extend(state.into_iter().map(|change| state_write(&plan.name, change, now_ms)));
-            for (entry, staged) in (0u32..).zip(outbox) {
-                writes.push(Write::Outbox { run, step: step.0, item, entry, body: staged.body });
-                live.outbox_open += 1;
-            }
-        }
-        let staged_effects = writes.iter().any(|write| matches!(write, Write::Outbox { .. }));
-        let waited_for = self.followers.iter().any(|(_, trigger)| matches!(trigger.kind, TriggerKind::Dataset(_)));
-        let made = match &outcome {
-            Outcome::Succeeded(output) if waited_for && !artifacts.is_empty() => artifacts_in(output, &artifacts),
-            _ => Vec::new(),
-        };
-        let chance = (self.chance)();
-        if kept {
-            kept_artifacts.extend(artifacts);
-        }
-        let command = Command::Finished { step, item, attempt, outcome, chance, report };
-        let extras = Extras { writes, artifacts: kept_artifacts };
-        if made.is_empty() {
-            self.command(run, command, now_ms, extras);
-        } else {
-            self.as_one(|core| {
-                core.command(run, command, now_ms, extras);
-                core.follow_datasets(run, (step, item), &made, now_ms);
-            });
-        }
-        self.forget_passed(run, step, item);
-        if staged_effects {
-            self.after(self.submitted, After::Carry);
-        }
-    }
-
-    fn carried(&mut self, carried: Carried, now_ms: i64) {
-        let Carried { row, run, step, item, entry, target, result } = carried;
-        let event = match result {
-            CarriedResult::Done => Event::Delivered { step, item, entry, target },
-            CarriedResult::Refused(reason) => Event::DeliveryRefused { step, item, entry, target, reason },
-        };
-        let done = Write::OutboxDone { id: row };
-        let Some(live) = self.runs.get_mut(&run) else {
-            tracing::error!(%run, "an outbox entry of a run that could not be read again was carried out");
-            self.submit(Txn { writes: vec![done], artifacts: Vec::new() });
-            return;
-        };
-        live.outbox_open = live.outbox_open.saturating_sub(1);
-        let legal = live.state.apply(&event, now_ms);
-        if let Err(error) = legal {
-            tracing::error!(%error, "an outbox entry of no known step was carried out");
-        }
-        self.record(run, now_ms, vec![event], Extras { writes: vec![done], artifacts: Vec::new() });
-    }
-
     /// Gives a live run a command and does what follows: journal, jobs, deadlines.
     pub(super) fn command(&mut self, run: RunId, command: Command, now_ms: i64, extras: Extras) {
         let Some(live) = self.runs.get_mut(&run) else { return };
@@ -433,7 +318,7 @@ impl Core {
         self.tell_parent(run);
     }
 
-    fn record(&mut self, run: RunId, now_ms: i64, events: Vec<Event>, extras: Extras) {
+    pub(super) fn record(&mut self, run: RunId, now_ms: i64, events: Vec<Event>, extras: Extras) {
         let ended = events.iter().find_map(|event| match event {
             Event::Ended { end, error, .. } => Some(Ended {
                 end: *end,
@@ -477,180 +362,6 @@ impl Core {
             live.deadline = deadline;
         }
     }
-
-    /// Evaluates a step's input and queues the attempt, behind a flush where the step needs one.
-    pub(super) fn prepare(&mut self, run: RunId, (step, item): Slot, attempt: u32) {
-        let Some(live) = self.runs.get(&run) else { return };
-        let state = &live.state;
-        let plan = state.plan().clone();
-        let given = match self.passed.get(&(run, step, item)) {
-            None if !plan.step(step).requires.is_empty() => {
-                let unchecked =
-                    state.contract_inputs(step, item).map_err(|error| checked::bad_input(&plan, step, &error));
-                unchecked.map(|inputs| (Some(inputs), Value::Null, None))
-            }
-            passed => {
-                let given = checked::given(state, (step, item), passed.map_or(&Value::Null, |passed| &passed.requires));
-                given.map(|(input, command)| (None, input, command))
-            }
-        };
-        let (contracts, input, given_command) = match given {
-            Ok(given) => given,
-            Err(error) => {
-                let outcome = Outcome::Failed(error);
-                let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
-                self.later(run, command);
-                return;
-            }
-        };
-        let job = Box::new(StepJob {
-            run,
-            step,
-            item,
-            attempt,
-            contracts,
-            input,
-            command: given_command,
-            trigger: state.trigger().clone(),
-            logical_time_ms: state.logical_time_ms(),
-            plan: plan.clone(),
-        });
-        if needs_barrier(&plan, step) {
-            self.after(self.submitted, After::Release(job));
-        } else {
-            self.ready.push_back(job);
-        }
-    }
-
-    /// Stops a step: by its executor when it runs, on the spot when it still waits for its turn.
-    fn stop(&mut self, run: RunId, (step, item): Slot) {
-        if self.running.contains_key(&(run, step, item)) {
-            self.actions.push(Action::Stop { run, step, item });
-            return;
-        }
-        self.forget_job(run, (step, item));
-        let Some(live) = self.runs.get(&run) else { return };
-        let attempt = live.state.record(step, item).map_or(0, |record| record.attempts);
-        let outcome = Outcome::Failed(StepError::fatal("cancelled", "stopped before it began"));
-        let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
-        self.later(run, command);
-    }
-
-    /// Takes a job that has not begun out of wherever it waits.
-    pub(super) fn forget_job(&mut self, run: RunId, (step, item): Slot) {
-        let is_it = |job: &StepJob| job.run == run && job.step == step && job.item == item;
-        self.ready.forget(is_it);
-        self.state_users.values_mut().for_each(|waiting| waiting.retain(|job| !is_it(job)));
-        self.after_commit.retain(|(_, after)| !matches!(after, After::Release(job) if is_it(job)));
-    }
-
-    /// Hands queued jobs to executors while there is room.
-    fn feed(&mut self) {
-        while let Some((job, place)) = self.ready.next() {
-            let workflow = job.plan.name.clone();
-            let mut holds_state = false;
-            if uses_state(&job.plan, job.step) {
-                if let Some(waiting) = self.state_users.get_mut(&job.plan.name) {
-                    waiting.push_back(job);
-                    continue;
-                }
-                self.state_users.insert(workflow.clone(), VecDeque::new());
-                holds_state = true;
-            }
-            self.ready.began(&workflow, place);
-            self.running.insert((job.run, job.step, job.item), UnderWay { workflow, place, holds_state });
-            self.actions.push(Action::Execute(job));
-        }
-    }
-
-    /// The number of the last transaction that was handed over.
-    pub(super) const fn submitted(&self) -> TxnNumber {
-        self.submitted
-    }
-
-    /// Does several things in one transaction: what `work` submits is committed together or not at all.
-    pub(super) fn as_one(&mut self, work: impl FnOnce(&mut Self)) {
-        if self.open.is_some() {
-            return work(self);
-        }
-        // Its number is taken now: whatever waits for the newest transaction waits for this one.
-        self.submitted += 1;
-        self.open = Some(Txn { writes: Vec::new(), artifacts: Vec::new() });
-        work(self);
-        // Also when nothing was submitted: the store counts transactions as the core does.
-        self.actions.extend(self.open.take().map(Action::Submit));
-    }
-
-    pub(super) fn submit(&mut self, txn: Txn) -> TxnNumber {
-        if let Some(open) = &mut self.open {
-            open.writes.extend(txn.writes);
-            open.artifacts.extend(txn.artifacts);
-            return self.submitted;
-        }
-        self.submitted += 1;
-        self.actions.push(Action::Submit(txn));
-        self.submitted
-    }
-
-    pub(super) fn after(&mut self, number: TxnNumber, after: After) {
-        self.after_commit.push_back((number, after));
-    }
-
-    /// Does what waited for commits that are on disk.
-    fn go_on(&mut self) {
-        while self.after_commit.front().is_some_and(|(number, _)| *number <= self.committed) {
-            let Some((_, after)) = self.after_commit.pop_front() else { break };
-            match after {
-                After::Publish(mut update) => {
-                    update.settled = self.settle(update.run);
-                    self.actions.push(Action::Publish(update));
-                }
-                After::Call(call) => self.actions.push(Action::Call(call)),
-                After::Release(job) => self.ready.push_back(job),
-                After::Carry => self.actions.push(Action::Carry),
-                After::FreeIdentity(identity) => {
-                    self.in_flight.remove(&identity);
-                }
-                After::FreeChild(key) => {
-                    self.children.remove(&key);
-                }
-                After::FreeState(workflow) => {
-                    let waiting = self.state_users.remove(&workflow).unwrap_or_default();
-                    // In front of the queue: they have waited longest. The first takes the state, the rest wait again.
-                    waiting.into_iter().rev().for_each(|job| self.ready.push_front(job));
-                }
-            }
-        }
-    }
-
-    /// One more of the run's transactions is on disk. Forgets the run, and says so, when it has ended, everything about
-    /// it is on disk and nothing of it waits in the outbox.
-    fn settle(&mut self, run: RunId) -> bool {
-        let Some(live) = self.runs.get_mut(&run) else { return false };
-        live.uncommitted -= 1;
-        let over = matches!(live.state.phase(), Phase::Ended(..));
-        if live.uncommitted > 0 || live.outbox_open > 0 || !over {
-            return false;
-        }
-        if let Some(deadline) = live.deadline {
-            self.deadlines.remove(&(deadline, run));
-        }
-        self.runs.remove(&run);
-        self.passed.retain(|(of, ..), _| *of != run);
-        true
-    }
-
-    /// Every so often, the place from which the next start has to look for live runs. It costs nothing beside a run's
-    /// own rows, and spares the index that would be written with every run.
-    fn watermark(&mut self) -> Option<Write> {
-        self.since_watermark += 1;
-        if self.since_watermark < WATERMARK_EVERY {
-            return None;
-        }
-        self.since_watermark = 0;
-        let oldest = self.runs.keys().min()?;
-        Some(Write::LiveFrom { run: *oldest })
-    }
 }
 
 /// A step, or one item of it.
@@ -671,27 +382,4 @@ fn journal(run: RunId, at_ms: i64, events: &[Event], ended: Option<Ended>) -> Wr
     // Events hold JSON values and strings only: there is nothing in them that can not be written.
     let events = serde_json::to_string(events).unwrap_or_default();
     Write::Journal { run, at_ms, events, ended }
-}
-
-fn state_write(workflow: &str, change: StateChange, now_ms: i64) -> Write {
-    Write::State {
-        workflow: workflow.to_owned(),
-        scope: change.scope,
-        key: change.key,
-        expires_ms: change.ttl_ms.map(|ttl| now_ms.saturating_add_unsigned(ttl)),
-        value: change.value,
-    }
-}
-
-/// A step with direct effects must find everything that it rests on on disk; one that reads state must see what
-/// earlier steps of its run wrote.
-fn needs_barrier(plan: &Plan, step: StepIndex) -> bool {
-    match &plan.step(step).action {
-        StepAction::Plugin(call) => call.allow.has_direct_effects() || call.allow.state,
-        StepAction::Model(_) | StepAction::Workflow(_) | StepAction::Approval(_) => false,
-    }
-}
-
-fn uses_state(plan: &Plan, step: StepIndex) -> bool {
-    matches!(&plan.step(step).action, StepAction::Plugin(call) if call.allow.state)
 }

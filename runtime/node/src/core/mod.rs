@@ -7,10 +7,13 @@
 mod accept;
 mod activate;
 mod checked;
+mod commits;
 mod dispatch;
 mod follow;
+mod jobs;
 #[cfg(test)]
 mod left_over;
+mod outcome;
 mod pausing;
 mod schedules;
 #[cfg(test)]

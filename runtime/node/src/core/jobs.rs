@@ -1,0 +1,113 @@
+//! From an attempt that the engine wishes for to a job in an executor's hands.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+use trackside_engine::{Command, Outcome, RunId, StepError};
+use trackside_spec::{Action as StepAction, Plan, StepIndex};
+
+use super::{
+    checked,
+    dispatch::{After, Core, Slot, UnderWay},
+    types::{Action, StepJob},
+};
+
+impl Core {
+    /// Evaluates a step's input and queues the attempt, behind a flush where the step needs one.
+    pub(super) fn prepare(&mut self, run: RunId, (step, item): Slot, attempt: u32) {
+        let Some(live) = self.runs.get(&run) else { return };
+        let state = &live.state;
+        let plan = state.plan().clone();
+        let given = match self.passed.get(&(run, step, item)) {
+            None if !plan.step(step).requires.is_empty() => {
+                let unchecked =
+                    state.contract_inputs(step, item).map_err(|error| checked::bad_input(&plan, step, &error));
+                unchecked.map(|inputs| (Some(inputs), Value::Null, None))
+            }
+            passed => {
+                let given = checked::given(state, (step, item), passed.map_or(&Value::Null, |passed| &passed.requires));
+                given.map(|(input, command)| (None, input, command))
+            }
+        };
+        let (contracts, input, given_command) = match given {
+            Ok(given) => given,
+            Err(error) => {
+                let outcome = Outcome::Failed(error);
+                let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
+                self.later(run, command);
+                return;
+            }
+        };
+        let job = Box::new(StepJob {
+            run,
+            step,
+            item,
+            attempt,
+            contracts,
+            input,
+            command: given_command,
+            trigger: state.trigger().clone(),
+            logical_time_ms: state.logical_time_ms(),
+            plan: plan.clone(),
+        });
+        if needs_barrier(&plan, step) {
+            self.after(self.submitted, After::Release(job));
+        } else {
+            self.ready.push_back(job);
+        }
+    }
+
+    /// Stops a step: by its executor when it runs, on the spot when it still waits for its turn.
+    pub(super) fn stop(&mut self, run: RunId, (step, item): Slot) {
+        if self.running.contains_key(&(run, step, item)) {
+            self.actions.push(Action::Stop { run, step, item });
+            return;
+        }
+        self.forget_job(run, (step, item));
+        let Some(live) = self.runs.get(&run) else { return };
+        let attempt = live.state.record(step, item).map_or(0, |record| record.attempts);
+        let outcome = Outcome::Failed(StepError::fatal("cancelled", "stopped before it began"));
+        let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
+        self.later(run, command);
+    }
+
+    /// Takes a job that has not begun out of wherever it waits.
+    pub(super) fn forget_job(&mut self, run: RunId, (step, item): Slot) {
+        let is_it = |job: &StepJob| job.run == run && job.step == step && job.item == item;
+        self.ready.forget(is_it);
+        self.state_users.values_mut().for_each(|waiting| waiting.retain(|job| !is_it(job)));
+        self.after_commit.retain(|(_, after)| !matches!(after, After::Release(job) if is_it(job)));
+    }
+
+    /// Hands queued jobs to executors while there is room.
+    pub(super) fn feed(&mut self) {
+        while let Some((job, place)) = self.ready.next() {
+            let workflow = job.plan.name.clone();
+            let mut holds_state = false;
+            if uses_state(&job.plan, job.step) {
+                if let Some(waiting) = self.state_users.get_mut(&job.plan.name) {
+                    waiting.push_back(job);
+                    continue;
+                }
+                self.state_users.insert(workflow.clone(), VecDeque::new());
+                holds_state = true;
+            }
+            self.ready.began(&workflow, place);
+            self.running.insert((job.run, job.step, job.item), UnderWay { workflow, place, holds_state });
+            self.actions.push(Action::Execute(job));
+        }
+    }
+}
+
+/// A step with direct effects must find everything that it rests on on disk; one that reads state must see what
+/// earlier steps of its run wrote.
+fn needs_barrier(plan: &Plan, step: StepIndex) -> bool {
+    match &plan.step(step).action {
+        StepAction::Plugin(call) => call.allow.has_direct_effects() || call.allow.state,
+        StepAction::Model(_) | StepAction::Workflow(_) | StepAction::Approval(_) => false,
+    }
+}
+
+fn uses_state(plan: &Plan, step: StepIndex) -> bool {
+    matches!(&plan.step(step).action, StepAction::Plugin(call) if call.allow.state)
+}

@@ -1,0 +1,131 @@
+//! What attempts leave behind, and what the outbox carried out.
+
+use trackside_engine::{Command, Event, Outcome};
+use trackside_spec::TriggerKind;
+use trackside_store::{ResultRow, Txn, Write};
+
+use super::{
+    checked,
+    dispatch::{After, Core, Extras, UnderWay},
+    follow::artifacts_in,
+    types::{Carried, CarriedResult, KeptResult, StateChange, StepResult},
+};
+
+impl Core {
+    pub(super) fn step_done(&mut self, result: StepResult, now_ms: i64) {
+        let (run, step, item) = (result.run, result.step, result.item);
+        let under_way = self.running.remove(&(run, step, item));
+        let Some(UnderWay { workflow, place, holds_state }) = under_way else { return };
+        self.ready.ended(&workflow, place);
+        if let Some(micros) = result.report["wall_us"].as_u64() {
+            self.ready.took(&workflow, step, micros);
+        }
+        self.keep_outcome(result, now_ms);
+        if holds_state {
+            self.after(self.submitted, After::FreeState(workflow));
+        }
+    }
+
+    /// Puts what an attempt left behind into a transaction, unless nobody waits for that attempt any more.
+    fn keep_outcome(&mut self, result: StepResult, now_ms: i64) {
+        let StepResult {
+            run,
+            step,
+            item,
+            attempt,
+            outcome,
+            mut report,
+            artifacts,
+            state,
+            outbox,
+            mut logs,
+            kept: of_cache,
+        } = result;
+        let Some(live) = self.runs.get_mut(&run) else { return };
+        if !live.state.is_current(step, item, attempt) {
+            return;
+        }
+        // What the check of the step's inputs found is told with the attempt, however that ended.
+        let mut kept_artifacts = Vec::new();
+        if let Some(passed) = self.passed.get_mut(&(run, step, item)) {
+            logs.insert_str(0, &std::mem::take(&mut passed.logs));
+            kept_artifacts.clone_from(&passed.artifacts);
+            checked::tell(&mut report, &passed.report);
+        }
+        let plan = live.state.plan().clone();
+        let mut writes = Vec::new();
+        if !logs.is_empty() {
+            writes.push(Write::Log { run, step: step.0, item, attempt, lines: logs });
+        }
+        // What a failed attempt staged is dropped with it.
+        let kept = !matches!(outcome, Outcome::Failed(_) | Outcome::Blocked { .. });
+        match of_cache {
+            Some(KeptResult::Used { key }) => writes.push(Write::KeptUsed { key }),
+            Some(KeptResult::New { key, output, artifacts }) => {
+                writes.push(Write::Kept { key, result: ResultRow { run, output, artifacts } });
+            }
+            None => {}
+        }
+        if kept {
+            writes.extend(state.into_iter().map(|change| state_write(&plan.name, change, now_ms)));
+            for (entry, staged) in (0u32..).zip(outbox) {
+                writes.push(Write::Outbox { run, step: step.0, item, entry, body: staged.body });
+                live.outbox_open += 1;
+            }
+        }
+        let staged_effects = writes.iter().any(|write| matches!(write, Write::Outbox { .. }));
+        let waited_for = self.followers.iter().any(|(_, trigger)| matches!(trigger.kind, TriggerKind::Dataset(_)));
+        let made = match &outcome {
+            Outcome::Succeeded(output) if waited_for && !artifacts.is_empty() => artifacts_in(output, &artifacts),
+            _ => Vec::new(),
+        };
+        let chance = (self.chance)();
+        if kept {
+            kept_artifacts.extend(artifacts);
+        }
+        let command = Command::Finished { step, item, attempt, outcome, chance, report };
+        let extras = Extras { writes, artifacts: kept_artifacts };
+        if made.is_empty() {
+            self.command(run, command, now_ms, extras);
+        } else {
+            self.as_one(|core| {
+                core.command(run, command, now_ms, extras);
+                core.follow_datasets(run, (step, item), &made, now_ms);
+            });
+        }
+        self.forget_passed(run, step, item);
+        if staged_effects {
+            self.after(self.submitted, After::Carry);
+        }
+    }
+
+    pub(super) fn carried(&mut self, carried: Carried, now_ms: i64) {
+        let Carried { row, run, step, item, entry, target, result } = carried;
+        let event = match result {
+            CarriedResult::Done => Event::Delivered { step, item, entry, target },
+            CarriedResult::Refused(reason) => Event::DeliveryRefused { step, item, entry, target, reason },
+        };
+        let done = Write::OutboxDone { id: row };
+        let Some(live) = self.runs.get_mut(&run) else {
+            tracing::error!(%run, "an outbox entry of a run that could not be read again was carried out");
+            self.submit(Txn { writes: vec![done], artifacts: Vec::new() });
+            return;
+        };
+        live.outbox_open = live.outbox_open.saturating_sub(1);
+        let legal = live.state.apply(&event, now_ms);
+        if let Err(error) = legal {
+            tracing::error!(%error, "an outbox entry of no known step was carried out");
+        }
+        self.record(run, now_ms, vec![event], Extras { writes: vec![done], artifacts: Vec::new() });
+    }
+}
+
+fn state_write(workflow: &str, change: StateChange, now_ms: i64) -> Write {
+    Write::State {
+        workflow: workflow.to_owned(),
+        scope: change.scope,
+        key: change.key,
+        expires_ms: change.ttl_ms.map(|ttl| now_ms.saturating_add_unsigned(ttl)),
+        value: change.value,
+    }
+}
