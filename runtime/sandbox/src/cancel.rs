@@ -1,8 +1,8 @@
 //! Asking a running step to stop.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
@@ -18,7 +18,7 @@ pub struct CancelToken {
 
 #[derive(Debug, Default)]
 struct Inner {
-    thrown: AtomicBool,
+    thrown: OnceLock<Instant>,
     notify: Notify,
 }
 
@@ -31,7 +31,7 @@ impl CancelToken {
 
     /// Throws the switch. Later calls do nothing.
     pub fn cancel(&self) {
-        if !self.inner.thrown.swap(true, Ordering::SeqCst) {
+        if self.inner.thrown.set(Instant::now()).is_ok() {
             self.inner.notify.notify_waiters();
         }
     }
@@ -39,7 +39,13 @@ impl CancelToken {
     /// Whether the switch was thrown.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.inner.thrown.load(Ordering::SeqCst)
+        self.inner.thrown.get().is_some()
+    }
+
+    /// How long ago the switch was thrown.
+    #[must_use]
+    pub fn since(&self) -> Option<Duration> {
+        self.inner.thrown.get().map(Instant::elapsed)
     }
 
     /// Resolves when the switch is thrown, at once if it was before.

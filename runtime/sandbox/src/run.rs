@@ -240,7 +240,8 @@ pub(crate) async fn until<T>(
 ) -> End<T> {
     let forced = async {
         cancel.cancelled().await;
-        tokio::time::sleep(limits.cancel_grace).await;
+        // Counted from the cancel: a guest that computes lets nobody hear of it before the next tick.
+        tokio::time::sleep(limits.cancel_grace.saturating_sub(cancel.since().unwrap_or_default())).await;
     };
     let wall = async { tokio::time::sleep(limits.wall.saturating_sub(begin.elapsed())).await };
     let (mut guest, mut forced, mut wall) = (pin!(guest), pin!(forced), pin!(wall));
@@ -251,6 +252,9 @@ pub(crate) async fn until<T>(
         if has_begun {
             if begin.elapsed() >= limits.wall {
                 return Poll::Ready(End::Wall);
+            }
+            if cancel.since().is_some_and(|since| since >= limits.cancel_grace) {
+                return Poll::Ready(End::Cancelled);
             }
         } else if let Poll::Ready(result) = guest.as_mut().poll(context) {
             return Poll::Ready(End::Itself(result));

@@ -8,11 +8,13 @@ use std::{
     collections::HashSet,
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read, Write},
+    num::NonZeroU64,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use rustix::fs::{Advice, fadvise};
 use trackside_spec::{ArtifactRef, Digest};
 
 use crate::{
@@ -23,6 +25,9 @@ use crate::{
 
 /// Read-only for the owner: the file is complete and on disk.
 const DURABLE: u32 = 0o400;
+
+/// After so many bytes the system is told to begin with writing them out.
+const WRITE_OUT: u64 = 16 << 20;
 
 /// The artifact folder.
 #[derive(Debug)]
@@ -128,6 +133,7 @@ impl Artifacts {
             path: Some(path),
             digest: Digesting::new(),
             looks: Looks::default(),
+            begun: 0,
         })
     }
 
@@ -223,6 +229,8 @@ pub struct ArtifactWriter {
     path: Option<PathBuf>,
     digest: Digesting,
     looks: Looks,
+    /// Bytes that the system has begun to write out.
+    begun: u64,
 }
 
 impl ArtifactWriter {
@@ -230,6 +238,17 @@ impl ArtifactWriter {
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.digest.seen()
+    }
+
+    /// Has the disk work while a large artifact is still being made: the flush before the commit finds little left to do.
+    fn begin_flush(&mut self) {
+        let fresh = self.size() - self.begun;
+        if fresh >= WRITE_OUT {
+            // Starts to write the range out; pages that are not on disk stay in memory. A hint: what fails here, the flush
+            // reports.
+            let _ = fadvise(&self.file, self.begun, NonZeroU64::new(fresh), Advice::DontNeed);
+            self.begun += fresh;
+        }
     }
 
     /// Puts the artifact in its place. It becomes durable with the transaction that refers to it.
@@ -268,6 +287,7 @@ impl Write for ArtifactWriter {
         let may = self.looks.before(&self.artifacts.room, &self.file, bytes.len())?;
         let count = self.file.write(&bytes[..may])?;
         self.digest.update(&bytes[..count]);
+        self.begin_flush();
         Ok(count)
     }
 
