@@ -27,7 +27,7 @@ for target in "${targets[@]}"; do
     dictionary=()
     [ ! -f "fuzz/dictionaries/$target" ] || dictionary=(-dict="fuzz/dictionaries/$target")
     echo "== $target, $seconds s"
-    "target/release/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+    "${CARGO_TARGET_DIR:-target}/release/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
         -artifact_prefix="fuzz/artifacts/$target-" "${dictionary[@]}" "$work/$target" "fuzz/corpus/$target" \
         >"$work/$target.log" 2>&1 || { tail -n 60 "$work/$target.log"; exit 1; }
     grep -E '^(stat::number_of_executed_units|stat::peak_rss_mb)|DONE' "$work/$target.log" | tail -n 3

@@ -179,8 +179,10 @@ impl Plugin {
         outcome: CacheOutcome,
     ) -> Result<Self, LoadError> {
         let begin = Instant::now();
-        let failed =
-            |reason: wasmtime::Error| LoadError::Compile { name: name.to_owned(), reason: format!("{reason:#}") };
+        let failed = |reason: wasmtime::Error| LoadError::Compile {
+            name: name.to_owned(),
+            reason: crate::recorder::in_words(&reason),
+        };
         let code = compile::compile(shared, bytes, is_module, name)?;
         tracing::debug!(plugin = name, bytes = bytes.len(), took = ?begin.elapsed(), "compiled");
 
@@ -303,7 +305,10 @@ fn contracted(
     component: &Component,
     name: &str,
 ) -> Result<(PluginPre<CallData>, Descriptor), LoadError> {
-    let misfit = |error: wasmtime::Error| LoadError::DoesNotFit { name: name.to_owned(), reason: format!("{error:#}") };
+    let misfit = |error: wasmtime::Error| LoadError::DoesNotFit {
+        name: name.to_owned(),
+        reason: crate::recorder::in_words(&error),
+    };
     let pre = shared.linker()?.instantiate_pre(component).and_then(PluginPre::new).map_err(misfit)?;
     let raw = run::describe(shared, &pre).map_err(|reason| LoadError::Describe { name: name.to_owned(), reason })?;
     let checked = Descriptor::check(raw);

@@ -213,6 +213,11 @@ pub(crate) fn clip_attrs(mut attrs: Vec<(String, String)>) -> Vec<(String, Strin
     attrs.into_iter().map(|(key, value)| (clip(key, 128), clip(value, 2 * 1024))).collect()
 }
 
+/// What the engine says of a component, whose names are in it as their author chose them: each line made harmless.
+pub(crate) fn in_words(error: &wasmtime::Error) -> String {
+    format!("{error:#}").lines().map(one_line).collect::<Vec<_>>().join("\n")
+}
+
 /// The text with control characters written out, so that it is one harmless line.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());

@@ -6,7 +6,7 @@ use wasmtime::{Engine, ExternType, InstancePre, Module, component::Component};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use super::{Linkers, data::CommandData};
-use crate::{error::LoadError, interfaces};
+use crate::{error::LoadError, interfaces, recorder::in_words};
 
 /// The module name of preview 1's functions.
 pub(super) const PREVIEW_1: &str = "wasi_snapshot_preview1";
@@ -83,7 +83,7 @@ pub(crate) fn module_imports(module: &Module) -> Vec<String> {
 }
 
 fn misfit(name: &str, error: &wasmtime::Error) -> LoadError {
-    LoadError::CommandDoesNotFit { name: name.to_owned(), reason: format!("{error:#}") }
+    LoadError::CommandDoesNotFit { name: name.to_owned(), reason: in_words(error) }
 }
 
 /// Refuses a core module that is no command, or that needs something else than preview 1.

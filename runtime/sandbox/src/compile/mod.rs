@@ -35,7 +35,7 @@ pub(crate) fn compile(shared: &Shared, wasm: &[u8], is_module: bool, name: &str)
         }
     }
     here(shared, wasm, is_module)
-        .map_err(|error| LoadError::Compile { name: name.to_owned(), reason: format!("{error:#}") })
+        .map_err(|error| LoadError::Compile { name: name.to_owned(), reason: crate::recorder::in_words(&error) })
 }
 
 /// In this process, on at most so many threads, which end with the compilation. A compiler that panics over what it was
