@@ -45,3 +45,25 @@ fn a_result_whose_artifact_is_gone_is_made_again() {
     assert!(step(&again, "a").get("cached").is_none(), "{again:#}");
     assert_eq!(again["outputs"], first["outputs"]);
 }
+
+#[test]
+fn other_variables_make_another_result() {
+    let project = Project::new();
+    project.misbehave("misbehave");
+    let look = |site: &str| {
+        project.workflow(
+            "w",
+            &format!(
+                "steps:\n  a: {{ plugin: misbehave, cache: true, with: {{ mode: env }}, allow: {{ env: {{ SITE: \"{site}\" }} }} }}\n"
+            ),
+        );
+        let view = project.run(&["run", "w", "--json"]).ok().json();
+        (view["outputs"]["a"]["env"]["SITE"].clone(), step(&view, "a")["cached"] == true)
+    };
+    assert_eq!(look("north"), (json!("north"), false));
+    assert_eq!(look("north"), (json!("north"), true));
+    assert_eq!(look("south"), (json!("south"), false));
+    // What the box does not let through is not there, whatever was kept before.
+    project.write("trackside.toml", "[policy]\nenv = []\n");
+    assert_eq!(look("south"), (Value::Null, false));
+}

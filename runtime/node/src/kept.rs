@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 use trackside_engine::Outcome;
-use trackside_spec::{ArtifactRef, Digest, NodeLimits, PluginCall};
+use trackside_spec::{ArtifactRef, Digest, NodeLimits, PluginCall, config::Policy};
 use trackside_store::ResultRow;
 
 use crate::{
@@ -23,6 +23,7 @@ pub fn key(
     inputs: &BTreeMap<String, Vec<ArtifactRef>>,
     staged: (&Value, &str),
     limits: &NodeLimits,
+    policy: &Policy,
 ) -> Digest {
     let (input, command) = staged;
     let digests: BTreeMap<&str, Vec<Digest>> = inputs
@@ -46,6 +47,8 @@ pub fn key(
         "inputs": digests,
         "limits": limits,
         "fuel": call.limits.fuel,
+        // The variables that a plugin is given, and what the box lets through of them.
+        "env": [call.allow.env, policy.env],
     });
     Digest::of(document.to_string().as_bytes())
 }

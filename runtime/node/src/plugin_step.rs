@@ -47,7 +47,8 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     let kept_under = step.cache.then(|| {
         // The command's staged files are in its own words: their digests are what counts.
         let (document, staged) = (Value::Object(input.clone()), format!("{command:?}"));
-        kept::key(&plugin.digest().to_string(), job, call, &inputs, (&document, &staged), &limits)
+        let policy = &workshop.config.policy;
+        kept::key(&plugin.digest().to_string(), job, call, &inputs, (&document, &staged), &limits, policy)
     });
     if let Some(key) = kept_under
         && let Some(mut result) = kept::find(workshop, job, key).await
