@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -21,9 +21,9 @@ use trackside_store::{Reader, RunFilter};
 use crate::support::{Project, command::binary, optional::not_run, wait_until, web::Web};
 
 /// More calls of a kind than the scene makes.
-const MOST: usize = 400;
+pub const MOST: usize = 400;
 /// Scenes at the same time.
-const WORKERS: usize = 3;
+pub const WORKERS: usize = 3;
 
 /// Everything whose parts must stay together: items, another run, state, a call, a delivery.
 fn scene(web: &Web) -> Project {
@@ -55,39 +55,44 @@ fn scene(web: &Web) -> Project {
 }
 
 /// A scene that has been played once: the store is there, everything is compiled, and the counter stands at two.
-fn template(web: &Web) -> Project {
+pub fn template(web: &Web) -> Project {
     let project = scene(web);
     project.run(&["run", "scene", "--quiet"]).ok();
     project
 }
 
-fn copy_of(template: &Project) -> Project {
+pub fn copy_of(template: &Project) -> Project {
     let project = Project::new();
     let copied = Command::new("cp").arg("-aT").arg(template.root()).arg(project.root()).status().unwrap();
     assert!(copied.success());
     project
 }
 
-/// Plays the scene, killed at this call; says whether it lived to its end.
-fn killed_at(project: &Project, call: &str, number: usize) -> bool {
+/// Plays the scene. Something happens at calls of this kind to SQLite's log: what, and at which of them, in strace's words. The
+/// calls are noted in the file `trace`.
+pub fn play(project: &Project, call: &str, happens: &str) -> Output {
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    command.args(["-f", "-qq", "-e", &format!("trace={call}"), "-o"]).arg(project.path("trace"));
     command.arg("-P").arg(project.path(".trackside/trackside.db-wal"));
-    command.arg("-e").arg(format!("inject={call}:signal=KILL:when={number}"));
+    command.arg("-e").arg(format!("inject={call}:{happens}"));
     command.arg(binary().get_program()).args(["run", "scene", "--quiet"]).current_dir(project.root());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().unwrap().success()
+    command.stdin(Stdio::null()).output().unwrap()
 }
 
-fn can_watch() -> bool {
+/// Plays the scene, killed at this call; says whether it lived to its end.
+fn killed_at(project: &Project, call: &str, number: usize) -> bool {
+    play(project, call, &format!("signal=KILL:when={number}")).status.success()
+}
+
+pub fn can_watch() -> bool {
     let ran = Command::new("strace").args(["-f", "-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
     ran.is_ok_and(|status| status.success())
 }
 
-type Journals = BTreeMap<RunId, Vec<Event>>;
+pub type Journals = BTreeMap<RunId, Vec<Event>>;
 
 /// What is on disk of all runs, and how many of them have ended.
-fn journals(reader: &Reader) -> (Journals, usize) {
+pub fn journals(reader: &Reader) -> (Journals, usize) {
     let rows = reader.runs(&RunFilter { limit: 100, ..RunFilter::default() }).unwrap();
     let ended = rows.iter().filter(|row| row.ended_ms.is_some()).count();
     let journal = |run| {
@@ -113,7 +118,7 @@ fn end_of(event: &Event) -> Option<(u16, Option<u32>)> {
 }
 
 /// Lets a node go on with what the kill left and checks the promise. Gives how many events were on disk.
-fn goes_on(project: &Project, old: &Journals, at: &str) -> usize {
+pub fn goes_on(project: &Project, old: &Journals, at: &str) -> usize {
     let reader = Reader::open(&project.path(".trackside")).unwrap();
     let (before, _) = journals(&reader);
     let new_before: usize =

@@ -9,6 +9,7 @@ mod any_moment;
 mod artifacts;
 mod each_step;
 mod every_commit;
+mod every_refusal;
 mod journal;
 mod past;
 mod recovery;

@@ -266,3 +266,24 @@ fn a_node_that_is_killed_at_a_reload_has_the_old_definition_or_the_new_one_and_a
     assert_eq!(project.runs().len(), 13);
     assert_eq!(status(&node)["problems"], Value::Array(vec![]));
 }
+
+#[test]
+fn a_workflow_tells_which_version_of_it_was_in_use_when() {
+    let project = project();
+    let node = project.serve();
+    project.workflow("count", &format!("triggers:\n  - cron: {{ schedule: \"0 0 1 1 *\" }}\n{}", value(2)));
+    project.run(&["reload"]).ok();
+    fs::remove_file(project.path("workflows/count.yaml")).unwrap();
+    project.run(&["reload"]).ok();
+    drop(node);
+    let told = project.run(&["explain", "count", "--json"]).ok().json();
+    assert_eq!(told["subject"], "workflow");
+    let versions = told["workflow"]["versions"].as_array().unwrap();
+    assert_eq!(versions.len(), 3, "{versions:#?}");
+    assert!(versions[0]["digest"].is_null() && versions[1]["digest"] != versions[2]["digest"], "{versions:#?}");
+    assert!(versions.iter().all(|version| version["file"] == "workflows/count.yaml"), "{versions:#?}");
+    // Its file is gone; its triggers are known from the version that was in use last.
+    assert_eq!(told["triggers"][0]["trigger"], "count/cron-0");
+    project.run(&["explain", "count"]).ok().prints(&["taken out", "by the start", "count/cron-0"]);
+    project.run(&["explain", "cuont"]).exits(2).says(&["TS-0881"]);
+}

@@ -1,11 +1,12 @@
 //! Messages that steps publish.
 
-use std::path::Path;
+use std::{path::Path, sync::atomic::Ordering};
 
 use serde_json::Value;
 
 use crate::{
     broker::Broker,
+    lossy,
     support::{Project, wait_until},
 };
 
@@ -19,8 +20,8 @@ fn publisher(project: &Project) {
 }
 
 /// The guest names the channel `mqtt`.
-fn configure_channel(project: &Project, broker: &Broker, more: &str) {
-    let mqtt = format!("[mqtt.mqtt]\nhost = \"127.0.0.1\"\nport = {}\n", broker.port);
+fn configure_channel(project: &Project, port: u16, more: &str) {
+    let mqtt = format!("[mqtt.mqtt]\nhost = \"127.0.0.1\"\nport = {port}\n");
     project.write("trackside.toml", format!("[node]\nname = \"test\"\n{more}\n{mqtt}"));
 }
 
@@ -28,7 +29,7 @@ fn configure_channel(project: &Project, broker: &Broker, more: &str) {
 fn a_message_that_a_step_publishes_waits_until_the_broker_is_there() {
     let Some(mut broker) = Broker::start("publishing") else { return };
     let project = Project::new();
-    configure_channel(&project, &broker, "");
+    configure_channel(&project, broker.port, "");
     publisher(&project);
     // A session that the broker keeps over its own restart, so that the message can not pass it by.
     broker.spy("site/alarm");
@@ -48,7 +49,7 @@ fn a_message_that_a_step_publishes_waits_until_the_broker_is_there() {
 fn the_box_says_what_may_be_published() {
     let Some(broker) = Broker::start("the policy on publishing") else { return };
     let project = Project::new();
-    configure_channel(&project, &broker, "[policy]\npublish = [\"other/#\"]");
+    configure_channel(&project, broker.port, "[policy]\npublish = [\"other/#\"]");
     publisher(&project);
     let ran = project.run(&["run", "alarm", "--json"]);
     let runs = project.runs();
@@ -82,7 +83,7 @@ fn numbers_and_keys(heard: &[String]) -> (Vec<usize>, Vec<String>) {
 fn messages_keep_their_order_and_their_keys_over_a_broker_and_a_node_that_are_away() {
     let Some(mut broker) = Broker::start("the order of publications") else { return };
     let project = Project::new();
-    configure_channel(&project, &broker, "");
+    configure_channel(&project, broker.port, "");
     project.misbehave("misbehave");
     project.workflow(
         "tell",
@@ -114,4 +115,23 @@ fn messages_keep_their_order_and_their_keys_over_a_broker_and_a_node_that_are_aw
     different.dedup();
     assert_eq!(different.len(), 5, "{keys:?}");
     assert_eq!(project.wait_end(&last)["outbox_waiting"], 0);
+}
+
+#[test]
+fn a_message_whose_acknowledgement_is_lost_comes_again_under_the_same_key() {
+    let Some(broker) = Broker::start("a repeated publication") else { return };
+    let (port, lost) = lossy::start(broker.port);
+    let project = Project::new();
+    configure_channel(&project, port, "");
+    publisher(&project);
+    broker.spy("site/alarm");
+    let _node = project.serve();
+    project.drop_file("inbox/a", "1");
+    let run = project.wait_runs(1)[0]["run"].as_str().unwrap().to_owned();
+    wait_until("its acknowledgement", || (project.show(&run)["outbox_waiting"] == 0).then_some(()));
+    assert!(lost.load(Ordering::Relaxed) > 1, "none was lost, or none came");
+    let heard = broker.hear("site/alarm", 2, "%p %P");
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert_eq!(heard[0], heard[1]);
+    assert!(heard[0].starts_with("hello ") && heard[0].contains(&format!("trackside-key:{run}/tell/")), "{heard:?}");
 }

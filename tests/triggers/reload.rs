@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     broker::{Broker, READING, configure, values},
     explained,
+    no_watches::without_watches,
     support::{Node, Project, wait_until},
     webhook::{address, send},
 };
@@ -242,4 +243,20 @@ fn subscriptions_come_and_go_on_a_connection_that_stays() {
         assert_eq!(values(&project, 5), [1.0, 3.0, 4.0, 6.0, 7.0]);
         drop(node);
     }
+}
+
+#[test]
+fn workflow_files_that_cannot_be_watched_are_looked_at_every_so_often() {
+    without_watches("reload::workflow_files_that_cannot_be_watched_are_looked_at_every_so_often", || {
+        let project = Project::new();
+        project.workflow("idle", STEP);
+        let node = project.serve();
+        node.wait_said("TS-0627");
+        assert!(node.said().contains("fs.inotify.max_user_watches"), "{}", node.said());
+        project.workflow("tick", &every_second("schedule: \"* * * * * *\""));
+        project.write("workflows/broken.yaml", "version: 1\nnam");
+        wait_until("a tick", || project.runs().first().cloned());
+        wait_until("what is wrong with the other", || node.said().contains("broken.yaml").then_some(()));
+        assert_eq!(node.said().matches("TS-0627").count(), 1);
+    });
 }

@@ -4,12 +4,14 @@
 use std::{
     fs::{self, File},
     io::Write,
-    process::Command,
 };
 
 use serde_json::Value;
 
-use crate::support::{Project, optional::not_run, wait_until};
+use crate::{
+    no_watches::without_watches,
+    support::{Project, wait_until},
+};
 
 fn workflow(project: &Project, name: &str, trigger: &str) {
     project.workflow(
@@ -164,30 +166,16 @@ fn a_file_that_never_stands_still_is_told_and_taken_when_it_does() {
 
 #[test]
 fn a_folder_that_cannot_be_watched_is_looked_through_and_says_which_setting_to_change() {
-    const LIMIT: &str = "/proc/sys/user/max_inotify_watches";
-    const NAME: &str = "rules::a_folder_that_cannot_be_watched_is_looked_through_and_says_which_setting_to_change";
-    if std::env::var_os("TRACKSIDE_TEST_IN_NAMESPACE").is_some() {
-        let project = project("path: inbox, settle: 100ms");
-        let node = project.serve();
-        node.wait_said("TS-0411");
-        project.drop_file("inbox/a.csv", "a");
-        assert_eq!(taken(&project, 1), intake(&["a.csv"]));
-        assert!(node.said().contains("fs.inotify.max_user_watches"), "{}", node.said());
-        assert_eq!(node.said().matches("TS-0411").count(), 1);
-        return;
-    }
-    // The limit of a user namespace counts for those in it alone; it needs no rights outside.
-    let script = format!("echo 0 > {LIMIT} && exec \"$0\" --exact --nocapture \"$1\"");
-    let inside = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["-U", "-r", "sh", "-c", script]);
-        command
-    };
-    let possible = inside(&format!("echo 0 > {LIMIT}")).output().is_ok_and(|output| output.status.success());
-    if !possible {
-        return not_run("namespaces", "the limit on watches", "no user namespace with a limit of its own can be made");
-    }
-    let own = std::env::current_exe().unwrap();
-    let status = inside(&script).arg(own).arg(NAME).env("TRACKSIDE_TEST_IN_NAMESPACE", "1").status().unwrap();
-    assert!(status.success());
+    without_watches(
+        "rules::a_folder_that_cannot_be_watched_is_looked_through_and_says_which_setting_to_change",
+        || {
+            let project = project("path: inbox, settle: 100ms");
+            let node = project.serve();
+            node.wait_said("TS-0411");
+            project.drop_file("inbox/a.csv", "a");
+            assert_eq!(taken(&project, 1), intake(&["a.csv"]));
+            assert!(node.said().contains("fs.inotify.max_user_watches"), "{}", node.said());
+            assert_eq!(node.said().matches("TS-0411").count(), 1);
+        },
+    );
 }

@@ -132,6 +132,34 @@ fn clients_that_send_nothing_more_do_not_keep_others_out_for_long() {
 }
 
 #[test]
+fn a_body_that_does_not_come_is_answered_and_not_waited_for_for_ever() {
+    let (project, node, at) = started();
+    // One that never begins, one that stops, one that goes on in chunks that never end.
+    let begun: Vec<TcpStream> = [
+        "content-length: 9\r\n\r\n",
+        "content-length: 9\r\n\r\n{\"n\"",
+        "transfer-encoding: chunked\r\n\r\n5\r\n{\"n\":\r\n",
+    ]
+    .iter()
+    .map(|rest| {
+        let mut stream = TcpStream::connect(&at).unwrap();
+        write!(stream, "POST /hooks/push HTTP/1.1\r\nhost: x\r\n{rest}").unwrap();
+        stream.set_read_timeout(Some(crate::support::wait::PATIENCE)).unwrap();
+        stream
+    })
+    .collect();
+    // Others are not kept waiting meanwhile.
+    assert_eq!(send(&at, "/hooks/push", JSON, "{}").0, 202);
+    for mut stream in begun {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("TS-0719"), "{answer}");
+    }
+    assert_eq!(project.wait_runs(1).len(), 1);
+    drop(node);
+}
+
+#[test]
 fn curl_sends_what_people_send() {
     let (project, node, at) = started();
     let curl = |arguments: &[&str], body: &[u8]| {

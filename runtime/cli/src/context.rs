@@ -7,12 +7,12 @@ use std::{
 
 use tokio::runtime::Runtime;
 use trackside_node::{PluginSources, Plugins, Project, compiling, project_plugins};
-use trackside_sandbox::SandboxSettings;
+use trackside_sandbox::{CompileProgram, SandboxSettings};
 use trackside_server::socket_path;
 use trackside_spec::NodeConfig;
 use trackside_store::Reader;
 
-use crate::{args::Global, console::Console, failure::Failure};
+use crate::{allocator, args::Global, console::Console, failure::Failure};
 
 /// The file that makes a folder a project.
 pub const CONFIG: &str = "trackside.toml";
@@ -61,7 +61,11 @@ impl Context {
     pub fn any_project(&self) -> Result<Project, Failure> {
         let mut project = Project::open(&self.root)?;
         // This very program, also when its file was replaced by an update meanwhile.
-        project.compile_program = Some((PathBuf::from("/proc/self/exe"), vec![COMPILE_WORKER.to_owned()]));
+        project.compile_program = Some(CompileProgram {
+            program: PathBuf::from("/proc/self/exe"),
+            arguments: vec![COMPILE_WORKER.to_owned()],
+            environment: vec![(allocator::VARIABLE.to_owned(), "system".to_owned())],
+        });
         Ok(project)
     }
 

@@ -1,5 +1,6 @@
 //! The `trackside` command: parses the command line, runs one command, turns its end into an exit code.
 
+mod allocator;
 mod args;
 mod commands;
 mod console;
@@ -17,10 +18,6 @@ mod view;
 use std::process::ExitCode;
 
 use clap::Parser;
-
-/// Jobs and results are made by one thread and freed by another, for which the C library's allocator takes locks.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     environment::prepare();

@@ -108,7 +108,7 @@ impl RunState {
             again,
             by: by.to_owned(),
             params: self.params.clone(),
-            trigger: self.trigger.clone(),
+            trigger: Value::clone(&self.trigger),
             logical_time_ms: self.logical_time_ms,
             taken,
         })

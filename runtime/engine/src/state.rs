@@ -145,7 +145,8 @@ pub struct RunState {
     pub(crate) id: RunId,
     pub(crate) phase: Phase,
     pub(crate) params: Value,
-    pub(crate) trigger: Value,
+    /// Attempts look at it while the run goes on: it is shared, and may be large.
+    pub(crate) trigger: Arc<Value>,
     pub(crate) logical_time_ms: i64,
     pub(crate) started_ms: i64,
     pub(crate) ended_ms: Option<i64>,
@@ -176,7 +177,7 @@ impl RunState {
             id,
             phase: Phase::Running,
             params: Value::Null,
-            trigger: Value::Null,
+            trigger: Arc::default(),
             logical_time_ms: 0,
             started_ms: 0,
             ended_ms: None,
@@ -228,8 +229,14 @@ impl RunState {
 
     /// What started the run, as expressions see it.
     #[must_use]
-    pub const fn trigger(&self) -> &Value {
+    pub fn trigger(&self) -> &Arc<Value> {
         &self.trigger
+    }
+
+    /// The documents that a run keeps in memory: its parameters, its trigger, what its steps gave.
+    #[must_use]
+    pub fn documents(&self) -> [&Value; 3] {
+        [&self.params, &self.trigger, &self.step_outputs]
     }
 
     /// The time that the run is about, milliseconds since 1970.

@@ -1,5 +1,7 @@
 //! Which fact may follow which, and what each changes.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use trackside_spec::StepIndex;
 
@@ -35,7 +37,7 @@ impl RunState {
         match event {
             Event::Started { params, trigger, logical_time_ms, parent } => {
                 self.params = params.clone();
-                self.trigger = trigger.clone();
+                self.trigger = Arc::new(trigger.clone());
                 self.logical_time_ms = *logical_time_ms;
                 self.parent = *parent;
                 self.started_ms = at_ms;

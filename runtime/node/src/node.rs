@@ -39,6 +39,9 @@ use crate::{
 
 /// Runs under way at the same time; a burst of files beyond that waits in its folder.
 const MAX_RUNS: usize = 1024;
+/// What their documents may take in memory, bytes. JSON is up to sixteen times as large there as its text: without a bound a
+/// thousand messages of 1 MiB would be 16 GiB.
+const MAX_DOCUMENTS: usize = 256 << 20;
 /// Updates that a watcher may be behind.
 const WATCHER_BUFFER: usize = 4096;
 
@@ -441,7 +444,7 @@ pub fn plugins(project: &Project) -> Plugins {
 }
 
 fn settings(project: &Project) -> CoreSettings {
-    CoreSettings { max_steps: max_steps(project), max_runs: MAX_RUNS }
+    CoreSettings { max_steps: max_steps(project), max_runs: MAX_RUNS, max_documents: MAX_DOCUMENTS }
 }
 
 /// Steps that run at the same time: what the config says, or two for each core.

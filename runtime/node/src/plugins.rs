@@ -222,9 +222,8 @@ impl Plugins {
 #[must_use]
 pub fn compiling(project: &Project, settings: SandboxSettings) -> SandboxSettings {
     let config = &project.config.plugins;
-    let worker = project.compile_program.as_ref().map(|(program, arguments)| CompileWorker {
+    let worker = project.compile_program.as_ref().map(|program| CompileWorker {
         program: program.clone(),
-        arguments: arguments.clone(),
         memory: config.compile_memory.as_bytes(),
         time: config.compile_time.to_std(),
     });

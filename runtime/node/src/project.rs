@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use trackside_sandbox::CompileProgram;
 use trackside_spec::{Digest, NodeConfig, Plan, SpecError, Trigger, TriggerProblem, load_node_config};
 
 use crate::reload::{InUse, PluginCheck, fit, folder};
@@ -44,9 +45,9 @@ pub struct Project {
     pub origins: BTreeMap<String, PathBuf>,
     /// What is wrong with the others, and with files whose last good version is used.
     pub problems: Vec<WorkflowProblem>,
-    /// The program that compiles plugins in a process of its own, and the arguments that make it do so; set by the program
-    /// itself, which alone knows. Without one they are compiled in the node.
-    pub compile_program: Option<(PathBuf, Vec<String>)>,
+    /// The program that compiles plugins in a process of its own; set by the program itself, which alone knows how to be one.
+    /// Without one they are compiled in the node.
+    pub compile_program: Option<CompileProgram>,
 }
 
 /// A workflow file that can not be used.

@@ -49,7 +49,7 @@ pub use command::{
     call::{CommandCall, CommandStdin},
     folder::InputFolder,
 };
-pub use compile::{CompileWorker, compile_worker};
+pub use compile::{CompileProgram, CompileWorker, compile_worker};
 pub use descriptor::{Descriptor, Port, Want};
 pub use engine::{Layout, Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};

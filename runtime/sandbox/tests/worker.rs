@@ -7,14 +7,17 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::{guest, settings};
-use trackside_sandbox::{CacheOutcome, CompileWorker, LoadError, Sandbox, SandboxSettings};
+use trackside_sandbox::{CacheOutcome, CompileProgram, CompileWorker, LoadError, Sandbox, SandboxSettings};
 
 /// Loads echo with a worker that runs this program.
 fn load(program: &str, arguments: &[&str], time: Duration) -> Result<CacheOutcome, LoadError> {
     let folder = tempfile::tempdir().unwrap();
     let worker = CompileWorker {
-        program: program.into(),
-        arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+        program: CompileProgram {
+            program: program.into(),
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            environment: Vec::new(),
+        },
         memory: 1 << 30,
         time,
     };

@@ -24,7 +24,7 @@ impl Core {
         let Some(plan) = self.workflows.get(&fire.workflow).cloned() else {
             return Err(refuse(unknown_workflow(&fire.workflow, self.workflows.keys())));
         };
-        if self.runs.len() >= self.settings.max_runs || self.trouble.is_some() {
+        if self.is_full() || self.trouble.is_some() {
             return Err(FireAnswer::Busy);
         }
         if self.is_paused(&fire) {
@@ -65,7 +65,7 @@ impl Core {
         let conflict = self.conflict(plan, &repeat.params, &repeat.trigger);
         let refusal = match conflict {
             Some(reason) => Some(FireAnswer::Skipped(reason)),
-            None => (self.runs.len() >= self.settings.max_runs || self.trouble.is_some()).then_some(FireAnswer::Busy),
+            None => (self.is_full() || self.trouble.is_some()).then_some(FireAnswer::Busy),
         };
         if let Some(answer) = refusal {
             self.actions.push(super::Action::Call(Box::new(move || reply(answer))));

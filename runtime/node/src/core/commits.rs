@@ -84,6 +84,7 @@ impl Core {
         if let Some(deadline) = live.deadline {
             self.deadlines.remove(&(deadline, run));
         }
+        self.held -= live.held;
         self.runs.remove(&run);
         self.passed.retain(|(of, ..), _| *of != run);
         true

@@ -12,6 +12,7 @@ use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronTable, TimeGate};
 
 use super::{
+    room::weight,
     together::Returning,
     turns::{Place, Turns},
     types::{Action, History, Input, Passed, Revived, RunUpdate, StepJob},
@@ -24,6 +25,8 @@ pub struct CoreSettings {
     pub max_steps: usize,
     /// Runs under way at the same time; more are answered `Busy`.
     pub max_runs: usize,
+    /// What their documents may take in memory, bytes; one run may go beyond.
+    pub max_documents: usize,
 }
 
 /// The dispatcher's state.
@@ -42,6 +45,9 @@ pub struct Core {
     pub(super) history: Box<dyn History>,
     pub(super) chance: Box<dyn FnMut() -> u64 + Send>,
     pub(super) runs: HashMap<RunId, LiveRun>,
+    /// What they hold in memory, bytes, and whether that or their number was too much the last time.
+    pub(super) held: usize,
+    pub(super) was_full: bool,
     pub(super) last_run: Option<RunId>,
     /// Ledger identities accepted but not yet on disk.
     pub(super) in_flight: HashSet<(String, String)>,
@@ -96,6 +102,8 @@ pub(super) struct LiveRun {
     pub(super) entries: u32,
     /// Events handed to the journal and not yet on disk.
     pub(super) uncommitted: u32,
+    /// What its documents take in memory, bytes.
+    pub(super) held: usize,
 }
 
 /// What waits for a commit.
@@ -124,6 +132,8 @@ impl Core {
             history,
             chance,
             runs: HashMap::new(),
+            held: 0,
+            was_full: false,
             last_run: None,
             in_flight: HashSet::new(),
             deadlines: BTreeSet::new(),
@@ -175,7 +185,9 @@ impl Core {
         {
             self.cron_runs.insert(run, id.to_owned());
         }
-        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open, entries, uncommitted: 0 });
+        let held = state.documents().into_iter().map(weight).sum();
+        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open, entries, uncommitted: 0, held: 0 });
+        self.hold_bytes(run, held);
         self.command(run, Command::Recover, now_ms, Extras::default());
         self.give_letters(now_ms);
         self.take_actions()
@@ -209,7 +221,9 @@ impl Core {
     #[must_use]
     pub fn next_deadline(&self) -> Option<i64> {
         let run = self.deadlines.first().map(|(at, _)| *at);
-        run.into_iter().chain(self.cron.next_deadline()).min()
+        // Times wait for room, and what makes room wakes the node by itself.
+        let time = if self.is_full() { None } else { self.cron.next_deadline() };
+        run.into_iter().chain(time).min()
     }
 
     /// Works one input in.
@@ -255,6 +269,7 @@ impl Core {
         self.give_letters(now_ms);
         self.go_on();
         self.feed();
+        self.tell_room();
         self.take_actions()
     }
 
@@ -288,7 +303,7 @@ impl Core {
     pub(super) fn begin(&mut self, new: NewRun, start: Command, extras: Extras) -> TxnNumber {
         let (run, now_ms) = (new.run, new.started_ms);
         let state = RunState::new(new.plan.clone(), run);
-        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open: 0, entries: 0, uncommitted: 0 });
+        self.runs.insert(run, LiveRun { state, deadline: None, outbox_open: 0, entries: 0, uncommitted: 0, held: 0 });
         let mut writes = vec![Write::Run(new)];
         writes.extend(extras.writes);
         writes.extend(self.watermark());
@@ -329,6 +344,7 @@ impl Core {
         if ended.is_some() && self.open.is_none() && !self.followers.is_empty() {
             return self.as_one(|core| core.record(run, now_ms, events, extras));
         }
+        self.hold(run, &events);
         let Some(live) = self.runs.get_mut(&run) else { return };
         live.uncommitted += 1;
         let ended_now = ended.is_some();

@@ -7,6 +7,7 @@ impl Core {
     pub(crate) fn left_over(&self) -> Vec<(&'static str, usize)> {
         vec![
             ("live runs", self.runs.len()),
+            ("documents of runs", self.held),
             ("ledger identities in flight", self.in_flight.len()),
             ("deadlines", self.deadlines.len()),
             ("jobs that wait for their turn", self.ready.len()),

@@ -15,6 +15,7 @@ mod jobs;
 mod left_over;
 mod outcome;
 mod pausing;
+mod room;
 mod schedules;
 #[cfg(test)]
 mod tests;

@@ -67,8 +67,8 @@ impl Core {
 
     /// Starts the runs whose schedule time has come and keeps the triggers' positions with them.
     pub(super) fn cron_due(&mut self, now_ms: i64) {
-        // A full house delays schedule times, it does not drop them: the table is asked again at the next wake-up.
-        if self.runs.len() >= self.settings.max_runs {
+        // A full house delays schedule times, it does not drop them: the table is asked again when there is room.
+        if self.is_full() {
             return;
         }
         let due = self.cron.due(now_ms);

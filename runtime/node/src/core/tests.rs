@@ -1,8 +1,8 @@
 //! What the simulation has found, one by one.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc::channel};
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use trackside_engine::{Event, RunId, RunState};
 use trackside_spec::{Plan, TriggerKind, load_workflow};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn, Write};
@@ -36,7 +36,8 @@ struct Desk {
 
 impl Desk {
     fn new(max_steps: usize, workflows: &[&str]) -> Self {
-        let mut core = Core::new(CoreSettings { max_steps, max_runs: 100 }, Box::new(Blank), Box::new(|| 7));
+        let settings = CoreSettings { max_steps, max_runs: 100, max_documents: 1 << 20 };
+        let mut core = Core::new(settings, Box::new(Blank), Box::new(|| 7));
         let load = |text: &&str| Arc::new(load_workflow("w.yaml", &format!("version: 1\n{text}")).unwrap());
         let plans: Vec<Arc<Plan>> = workflows.iter().map(load).collect();
         plans.iter().for_each(|plan| core.add_workflow(plan.clone()));
@@ -77,17 +78,25 @@ impl Desk {
     }
 
     fn fire(&mut self, workflow: &str) {
+        let answer = self.offer(workflow, json!({ "kind": "manual" }));
+        assert_eq!(answer, None, "it waits for the disk");
+    }
+
+    /// A wish to start a run. It is answered at once only when it is refused.
+    fn offer(&mut self, workflow: &str, trigger: Value) -> Option<FireAnswer> {
         let fire = Fire {
             workflow: workflow.into(),
             kind: "manual".into(),
-            trigger: json!({ "kind": "manual" }),
+            trigger,
             params: Map::new(),
             logical_time_ms: NOW,
             ledger: Vec::new(),
             artifacts: Vec::new(),
         };
-        let reply = Box::new(|answer| assert!(matches!(answer, FireAnswer::Accepted(_)), "{answer:?}"));
+        let (sender, answers) = channel();
+        let reply = Box::new(move |answer| drop(sender.send(answer)));
         self.give(Input::Fire(Box::new(fire), reply), NOW);
+        answers.try_recv().ok()
     }
 
     /// Everything is on disk.
@@ -229,4 +238,54 @@ fn the_inputs_of_a_child_that_was_stopped_before_its_turn_are_not_looked_at() {
     let result = crate::executor::failed((first.run, first.step, None), 1, error);
     desk.give(Input::StepDone(Box::new(result)), NOW);
     assert!(desk.jobs.is_empty(), "the step was over: {:?}", desk.jobs);
+}
+
+/// Ends the newest run.
+fn end_one(desk: &mut Desk, now: i64) {
+    let run = desk.core.last_run().unwrap();
+    desk.give(Input::Cancel { run, by: "me".into(), reply: Box::new(|live| assert!(live)) }, now);
+    desk.commit(now);
+}
+
+#[test]
+fn times_that_come_to_a_full_house_wait_for_room_and_do_not_wake_the_node_for_nothing() {
+    let mut desk = Desk::new(
+        1,
+        &[
+            "name: w\nsteps: { s: { plugin: echo } }",
+            "name: tick\ntriggers: [{ cron: { every: 1m } }]\nsteps: { s: { plugin: echo } }",
+        ],
+    )
+    .with_schedules();
+    (0..100).for_each(|_| desk.fire("w"));
+    desk.commit(NOW);
+    desk.give(Input::Wake, NOW + MINUTE);
+    assert_eq!((desk.core.live_runs(), desk.core.next_deadline()), (100, None));
+    end_one(&mut desk, NOW + MINUTE);
+    assert_eq!(desk.core.next_deadline(), Some(NOW + MINUTE), "there is room, and a time that has come");
+    desk.give(Input::Wake, NOW + MINUTE);
+    assert_eq!(desk.core.live_runs(), 100);
+    assert!(
+        desk.txns
+            .iter()
+            .flat_map(|txn| &txn.writes)
+            .any(|write| matches!(write, Write::Run(new) if new.trigger == "cron"))
+    );
+}
+
+#[test]
+fn runs_that_hold_large_documents_leave_no_room_for_others_until_they_are_over() {
+    let mut desk = Desk::new(1, &["name: w\nsteps: { s: { plugin: echo } }"]).up();
+    // 60 KiB of text, and a megabyte in memory.
+    let payload: Value = serde_json::from_str(&format!("[{}1]", "1,".repeat(30_000))).unwrap();
+    let large = || json!({ "kind": "webhook", "payload": payload.clone() });
+    assert_eq!(desk.offer("w", large()), None);
+    assert_eq!(desk.offer("w", large()), Some(FireAnswer::Busy));
+    assert_eq!(desk.offer("w", json!({ "kind": "manual" })), Some(FireAnswer::Busy));
+    // The one that runs is not stopped on the spot: its executor ends it.
+    let job = desk.jobs.pop().unwrap();
+    let result = crate::executor::failed((job.run, job.step, None), 1, trackside_engine::StepError::fatal("no", "no"));
+    desk.give(Input::StepDone(Box::new(result)), NOW);
+    desk.commit(NOW);
+    assert_eq!(desk.offer("w", large()), None);
 }

@@ -184,7 +184,7 @@ mod tests {
                 contracts: None,
                 input: Value::Null,
                 command: None,
-                trigger: Value::Null,
+                trigger: Arc::default(),
                 logical_time_ms: 0,
             }));
         }

@@ -226,7 +226,7 @@ pub struct StepJob {
     /// What a WASI command is called with, evaluated.
     pub command: Option<Value>,
     /// The run's `trigger` document.
-    pub trigger: Value,
+    pub trigger: Arc<Value>,
     /// The time that the run is about.
     pub logical_time_ms: i64,
 }

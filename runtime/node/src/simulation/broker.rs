@@ -13,6 +13,8 @@ pub struct Broker {
     pub up: bool,
     /// Payloads by key, every repeat.
     received: BTreeMap<String, Vec<Vec<u8>>>,
+    /// Where the next message that has not come before may stand in the order of the commits.
+    pub next: usize,
 }
 
 /// The node's connection to it, which does not.

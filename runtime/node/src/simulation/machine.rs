@@ -51,7 +51,7 @@ impl Machine {
         let committer = Committer::open(&project.data_dir(), Durability::Relaxed).unwrap();
         let open = || Reader::open(&project.data_dir()).unwrap();
         let mut chance = Chance::new(world.chance.next());
-        let settings = CoreSettings { max_steps: 5, max_runs: 40 };
+        let settings = CoreSettings { max_steps: 5, max_runs: 40, max_documents: 20 << 10 };
         let mut core = Core::new(settings, Box::new(open()), Box::new(move || chance.next()));
         let options = NodeOptions { triggers: true, clock: world.clock.clone() };
         let last = crate::reload::last_good(&open()).unwrap();
@@ -84,7 +84,13 @@ impl Machine {
     }
 
     pub fn give(&mut self, input: Input, now: i64) {
+        let woken = matches!(input, Input::Wake);
         let actions = self.core.handle(input, now);
+        let next = self.core.next_deadline();
+        assert!(
+            !woken || next.is_none_or(|at| at > now),
+            "a node that was woken is not woken again for the same: {next:?}"
+        );
         self.perform(actions);
     }
 

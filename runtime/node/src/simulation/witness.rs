@@ -55,6 +55,8 @@ pub struct Witness {
     effects: BTreeMap<Slot, u32>,
     /// Staged entries and their bodies, and which of them were carried out (or else refused).
     pub staged: BTreeMap<(Slot, u32), Value>,
+    /// The same in the order of their commits.
+    pub order: Vec<(Slot, u32)>,
     pub carried: BTreeMap<(Slot, u32), bool>,
     decided: BTreeMap<(RunId, u16), (Option<String>, bool)>,
     /// Whether schedules were held when the machine came up.
@@ -97,6 +99,7 @@ impl Witness {
                 Write::Outbox { run, step, item, entry, body } => {
                     let (key, body) = (((*run, *step, *item), *entry), serde_json::from_str(body).unwrap());
                     assert_eq!(self.staged.insert(key, body), None, "an effect is staged once: {key:?}");
+                    self.order.push(key);
                 }
                 Write::Paused(row) => {
                     self.saw("paused triggers");

@@ -9,7 +9,7 @@ mod order;
 mod parent;
 mod worker;
 
-pub use order::CompileWorker;
+pub use order::{CompileProgram, CompileWorker};
 pub use worker::compile_worker;
 
 use crate::{
@@ -26,7 +26,7 @@ pub(crate) fn compile(shared: &Shared, wasm: &[u8], is_module: bool, name: &str)
             Ok(code) => return Ok(code),
             Err(parent::Failure::Load(error)) => return Err(error),
             Err(parent::Failure::NotStarted(error)) => {
-                let program = worker.program.display();
+                let program = worker.program.program.display();
                 tracing::warn!(
                     plugin = name,
                     "compiling in this process, without limits: cannot start {program}: {error}"

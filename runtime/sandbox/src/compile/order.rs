@@ -5,13 +5,22 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::engine::Layout;
 
-/// How to start a process that compiles, and what it may take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CompileWorker {
+/// How to start a process that compiles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompileProgram {
     /// The program: this very one, or what it compiles is of no use here.
     pub program: PathBuf,
     /// What makes that program call [`compile_worker`](crate::compile_worker) with the arguments that follow.
     pub arguments: Vec<String>,
+    /// Its whole environment, but for these variables it has none.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A process that compiles, and what it may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileWorker {
+    /// How to start it.
+    pub program: CompileProgram,
     /// Memory of one compilation, in bytes.
     pub memory: u64,
     /// Time of one compilation.
@@ -87,8 +96,7 @@ mod tests {
 
     #[test]
     fn an_order_arrives_as_it_was_given() {
-        let worker =
-            CompileWorker { program: PathBuf::new(), arguments: Vec::new(), memory: 5, time: Duration::from_secs(3) };
+        let worker = CompileWorker { program: CompileProgram::default(), memory: 5, time: Duration::from_secs(3) };
         for layout in [Layout::Pooled, Layout::Large, Layout::Small] {
             for is_module in [true, false] {
                 let order = Order::new(&worker, layout, !is_module, 2, is_module);

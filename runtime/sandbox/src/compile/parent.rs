@@ -14,7 +14,7 @@ use std::{
 use rustix::process::Signal;
 use trackside_spec::{ByteSize, Duration};
 
-use super::order::{CompileWorker, Order};
+use super::order::{CompileProgram, CompileWorker, Order};
 use crate::{
     cache::{self, CODE_LIMIT, Code},
     error::LoadError,
@@ -41,11 +41,13 @@ struct Ended {
 
 /// Has a worker compile. Blocks for as long as that takes, at most the worker's time.
 pub(super) fn compile(worker: &CompileWorker, order: &Order, wasm: &[u8], name: &str) -> Result<Code, Failure> {
-    let mut command = Command::new(&worker.program);
+    let CompileProgram { program, arguments, environment } = &worker.program;
+    let mut command = Command::new(program);
     command
-        .args(&worker.arguments)
+        .args(arguments)
         .args(order.to_arguments())
         .env_clear()
+        .envs(environment.iter().cloned())
         .current_dir("/")
         // Ctrl-C is for the parent; the worker ends with it.
         .process_group(0)

@@ -1,4 +1,4 @@
-//! `trackside explain`: what was decided about a trigger, a run or a file, and why. Reads the store directly; a node may
+//! `trackside explain`: what was decided about a workflow, a trigger, a run or a file, and why. Reads the store directly; a node may
 //! or may not be running.
 
 mod records;
@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use trackside_engine::RunId;
 use trackside_node::{Project, rfc3339};
-use trackside_store::Reader;
+use trackside_spec::Digest;
+use trackside_store::{ActivationRow, Reader};
 
 use self::{
     records::{Record, about_path, of_run, of_trigger},
@@ -18,21 +19,22 @@ use self::{
 use crate::{
     context::Context,
     failure::Failure,
-    output::{Cell, Paint, Table, escape, local_time, shorten},
+    output::{Cell, Paint, Table, escape, local_time, short_digest, shorten},
     view::{RunView, trigger_line},
 };
 
-/// Say what was decided about a trigger, a run or a file, and why
+/// Say what was decided about a workflow, a trigger, a run or a file, and why
 ///
-/// Every time due and every file seen has a decision on disk: what started a run, what did not, and why not. A run tells
-/// what it was started by; a file what each trigger that watches its folder made of it.
+/// Every time due and every file seen has a decision on disk: what started a run, what did not, and why not. A workflow tells
+/// which version of it was in use when; a run what it was started by; a file what each trigger that watches its folder made of
+/// it.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// A trigger's id, such as nightly/cron-0; a workflow's name for all its triggers; a run's id, its beginning, or
-    /// `last`; or a file
-    #[arg(value_name = "TRIGGER|RUN|FILE")]
+    /// A workflow's name for its versions and all its triggers; a trigger's id, such as nightly/cron-0; a run's id, its
+    /// beginning, or `last`; or a file
+    #[arg(value_name = "WORKFLOW|TRIGGER|RUN|FILE")]
     subject: String,
-    /// How many decisions of each trigger at most, newest first
+    /// How many decisions of each trigger, and versions of a workflow, at most, newest first
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 }
@@ -40,13 +42,36 @@ pub struct Arguments {
 /// The answer. Its JSON form is what `--json` prints.
 #[derive(Debug, Serialize)]
 struct Explanation {
-    /// `trigger`, `run` or `file`.
+    /// `workflow`, `trigger`, `run` or `file`.
     subject: &'static str,
+    /// The workflow, when it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow: Option<WorkflowFacts>,
     /// The run, when it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<RunFacts>,
     /// One for each trigger concerned.
     triggers: Vec<TriggerFacts>,
+}
+
+/// What is known of a workflow.
+#[derive(Debug, Serialize)]
+struct WorkflowFacts {
+    workflow: String,
+    /// What new runs started on, newest first.
+    versions: Vec<Version>,
+}
+
+#[derive(Debug, Serialize)]
+struct Version {
+    since: String,
+    /// None from when the workflow was taken out.
+    digest: Option<Digest>,
+    file: String,
+    /// A user, a signal, the start, or the folder itself.
+    by: String,
+    #[serde(skip)]
+    since_ms: i64,
 }
 
 /// What is known of a run.
@@ -97,14 +122,19 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let (project, reader) = context.reader()?;
     let limit = arguments.limit;
     let explanation = match subject::find(&project, &reader, &arguments.subject)? {
-        Subject::Triggers(ids) => Explanation {
-            subject: "trigger",
+        Subject::Workflow(name, ids) => Explanation {
+            subject: "workflow",
+            workflow: Some(workflow(&reader, name, limit)?),
             run: None,
             triggers: ids.iter().map(|id| trigger(&reader, id, limit)).collect::<Result<_, _>>()?,
         },
+        Subject::Trigger(id) => {
+            Explanation { subject: "trigger", workflow: None, run: None, triggers: vec![trigger(&reader, &id, limit)?] }
+        }
         Subject::Run(run) => self::run(&reader, run, limit)?,
         Subject::File(watching) => Explanation {
             subject: "file",
+            workflow: None,
             run: None,
             triggers: watching.iter().map(|one| file(&project, &reader, one, limit)).collect::<Result<_, _>>()?,
         },
@@ -123,6 +153,18 @@ fn facts(reader: &Reader, trigger: &str, decisions: Vec<Record>) -> Result<Trigg
         decisions,
         note: None,
     })
+}
+
+fn workflow(reader: &Reader, workflow: String, limit: u32) -> Result<WorkflowFacts, Failure> {
+    let rows = reader.activations(&workflow, limit)?;
+    let version = |row: ActivationRow| Version {
+        since: rfc3339(row.at_ms),
+        digest: row.digest,
+        file: row.file,
+        by: row.by,
+        since_ms: row.at_ms,
+    };
+    Ok(WorkflowFacts { workflow, versions: rows.into_iter().map(version).collect() })
 }
 
 fn trigger(reader: &Reader, id: &str, limit: u32) -> Result<TriggerFacts, Failure> {
@@ -154,7 +196,7 @@ fn run(reader: &Reader, run: RunId, limit: u32) -> Result<Explanation, Failure> 
         error: view.error.map(|error| error.message),
         started_ms: view.started_ms,
     };
-    Ok(Explanation { subject: "run", run: Some(run), triggers })
+    Ok(Explanation { subject: "run", workflow: None, run: Some(run), triggers })
 }
 
 fn file(project: &Project, reader: &Reader, watching: &Watching, limit: u32) -> Result<TriggerFacts, Failure> {
@@ -168,6 +210,7 @@ fn file(project: &Project, reader: &Reader, watching: &Watching, limit: u32) -> 
 
 fn page(explanation: &Explanation, paint: Paint) -> String {
     let mut parts = Vec::new();
+    parts.extend(explanation.workflow.as_ref().map(|facts| versions(facts, paint)));
     if let Some(run) = &explanation.run {
         let mut table = Table::plain(2);
         let mut fact = |name: &str, value: String| table.row([Cell::dressed(name, Paint::dim), value.into()]);
@@ -185,6 +228,23 @@ fn page(explanation: &Explanation, paint: Paint) -> String {
     }
     parts.extend(explanation.triggers.iter().map(|facts| section(facts, paint)));
     parts.join("\n").trim_end().to_owned()
+}
+
+fn versions(facts: &WorkflowFacts, paint: Paint) -> String {
+    let mut table = Table::plain(2);
+    for version in &facts.versions {
+        table.row([
+            Cell::new(local_time(version.since_ms)),
+            version.digest.as_ref().map_or_else(|| "taken out".to_owned(), short_digest).into(),
+            shorten(&escape(&version.file), 60).into(),
+            format!("by {}", shorten(&escape(&version.by), 60)).into(),
+        ]);
+    }
+    let rows = match facts.versions.as_slice() {
+        [] => "  no node has used it yet\n".to_owned(),
+        _ => table.render(paint),
+    };
+    format!("{}\n{rows}", paint.bold(&escape(&facts.workflow)))
 }
 
 fn section(facts: &TriggerFacts, paint: Paint) -> String {

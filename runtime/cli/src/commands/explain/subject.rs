@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use trackside_engine::RunId;
 use trackside_node::Project;
-use trackside_spec::{Trigger, TriggerKind};
+use trackside_spec::{Plan, Trigger, TriggerKind, load_workflow};
 use trackside_store::Reader;
 use trackside_triggers::files::{Wanted, wants};
 
@@ -12,8 +12,10 @@ use crate::{failure::Failure, lookup, output::escape};
 
 /// What is asked about.
 pub enum Subject {
-    /// Triggers, by id.
-    Triggers(Vec<String>),
+    /// A workflow and its triggers, by id.
+    Workflow(String, Vec<String>),
+    /// A trigger, by id.
+    Trigger(String),
     /// A run.
     Run(RunId),
     /// A file, as each trigger that watches its folder sees it.
@@ -28,17 +30,17 @@ pub struct Watching {
     pub path: String,
 }
 
-/// Triggers first, then runs, then files: a file that is called like a trigger is reached by `./`.
+/// Workflows and triggers first, then runs, then files: a file that is called like a trigger is reached by `./`.
 pub fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, Failure> {
-    if let Some(plan) = project.workflows.get(text).filter(|plan| !plan.triggers.is_empty()) {
-        return Ok(Subject::Triggers(plan.triggers.iter().map(|trigger| trigger.id.clone()).collect()));
+    if let Some(triggers) = triggers_of(project, reader, text)? {
+        return Ok(Subject::Workflow(text.to_owned(), triggers));
     }
     // One that the project has no longer may have left decisions.
     let left = || -> Result<bool, Failure> {
         Ok(!reader.decisions(text, None, 1)?.is_empty() || !reader.accepted(text, None, 1)?.is_empty())
     };
     if triggers(project).any(|trigger| trigger.id == text) || left()? {
-        return Ok(Subject::Triggers(vec![text.to_owned()]));
+        return Ok(Subject::Trigger(text.to_owned()));
     }
     let no_run = match lookup::run(reader, text) {
         Ok(run) => return Ok(Subject::Run(run)),
@@ -59,9 +61,21 @@ pub fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, F
         (None, known) => format!("the triggers are {}", known.join(", ")),
     };
     Err(Failure::usage(format!(
-        "[TS-0881] {} is no trigger, no run, and no file below a watched folder; {remedy}",
+        "[TS-0881] {} is no workflow, no trigger, no run, and no file below a watched folder; {remedy}",
         escape(text)
     )))
+}
+
+/// The triggers of the workflow of this name; none when there is and was no such workflow. Where its file is broken or gone, they
+/// are those of the version that was in use last.
+fn triggers_of(project: &Project, reader: &Reader, name: &str) -> Result<Option<Vec<String>>, Failure> {
+    let ids = |plan: &Plan| plan.triggers.iter().map(|trigger| trigger.id.clone()).collect();
+    if let Some(plan) = project.workflows.get(name) {
+        return Ok(Some(ids(plan)));
+    }
+    let versions = reader.activations(name, u32::MAX)?;
+    let last = versions.iter().find_map(|row| load_workflow(&row.file, row.source.as_ref()?).ok());
+    Ok((!versions.is_empty()).then(|| last.as_ref().map(ids).unwrap_or_default()))
 }
 
 fn triggers(project: &Project) -> impl Iterator<Item = &Trigger> {
