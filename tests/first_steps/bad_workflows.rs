@@ -101,9 +101,9 @@ const CASES: &[Case] = &[
     Case {
         what: "a time zone that there is not",
         rest: "triggers:\n  - cron: { schedule: \"1 * * * *\", timezone: Europe/Pariss }\nsteps:\n  a: { plugin: echo, with: { value: 1 } }\n",
-        code: "TS-",
-        line: 0,
-        words: &["Europe/Pariss"],
+        code: "TS-0404",
+        line: 4,
+        words: &["Europe/Pariss", "did you mean Europe/Paris?"],
     },
     Case {
         what: "a delivery beyond the project",
@@ -198,5 +198,35 @@ fn a_plugin_that_is_none_is_told_with_what_it_is_and_the_rest_works() {
         project.run(&["run", "good"]).ok();
         project.run(&["plugin", "list"]).exits(1).says(&[code]).prints(&["broken", "echo"]);
         project.run(&["plugin", "inspect", "plugins/broken.wasm"]).exits(1).says(&[code]);
+    }
+}
+
+#[test]
+fn what_the_calendar_and_the_project_say_of_a_trigger_is_told_where_it_stands() {
+    let project = Project::new();
+    let step = "steps:\n  a: { plugin: echo, with: { value: 1 } }\n";
+    let cases = [
+        ("never", "cron: { schedule: \"0 0 30 2 *\" }", "4:23", "TS-0405", "never comes"),
+        (
+            "zone",
+            "cron: { schedule: \"@daily\", timezone: Europe/Berln }",
+            "4:43",
+            "TS-0404",
+            "did you mean Europe/Berlin?",
+        ),
+        ("range", "cron: { schedule: \"61 * * * *\" }", "4:23", "TS-0403", "61"),
+        ("follow", "workflow: { name: brokr, on: [succeeded] }", "4:23", "TS-0104", "did you mean `broker`?"),
+        ("broker", "mqtt: { broker: plant, topic: a }", "4:21", "TS-0104", "[mqtt.plant]"),
+    ];
+    for (name, trigger, ..) in cases {
+        project.workflow(name, &format!("triggers:\n  - {trigger}\n{step}"));
+    }
+    let checked = project.run(&["check"]).exits(1);
+    for (name, _, place, code, words) in cases {
+        let told = format!("workflows/{name}.yaml:{place}: error[{code}]");
+        assert!(checked.stderr.contains(&told) && checked.stderr.contains(words), "{told} {words}: {checked}");
+        // One file alone is told the same.
+        let file = format!("workflows/{name}.yaml");
+        project.run(&["check", &file]).exits(1).says(&[&told, words]);
     }
 }

@@ -132,6 +132,23 @@ fn clients_that_send_nothing_more_do_not_keep_others_out_for_long() {
 }
 
 #[test]
+fn large_bodies_that_are_announced_and_do_not_come_take_no_room() {
+    let project = project("signature: none, max_body: 64MiB");
+    let node = project.serve();
+    let at = address(&node);
+    let announced: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&at).unwrap();
+            stream.write_all(b"POST /hooks/push HTTP/1.1\r\nhost: x\r\ncontent-length: 67000000\r\n\r\nx").unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(send(&at, "/hooks/push", JSON, "{\"n\": 2}").0, 202);
+    drop(announced);
+    drop(node);
+}
+
+#[test]
 fn a_body_that_does_not_come_is_answered_and_not_waited_for_for_ever() {
     let (project, node, at) = started();
     // One that never begins, one that stops, one that goes on in chunks that never end.

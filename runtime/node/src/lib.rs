@@ -48,7 +48,7 @@ pub use plugin_source::{FoundPlugin, PluginOrigin, PluginSources, proof_beside};
 pub use plugins::{PluginProblem, Plugins, compiling};
 pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
 pub use readers::Readers;
-pub use reload::{Change, InForce, Reloaded};
+pub use reload::{Change, InForce, Reloaded, load_definition};
 pub use replay::{Replayed, Verdict, replay, replay_workshop};
 pub use secrets::{SecretProblem, read as read_secret};
 pub use shown::shown;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use trackside_sandbox::CompileProgram;
-use trackside_spec::{Digest, NodeConfig, Plan, SpecError, Trigger, TriggerProblem, load_node_config};
+use trackside_spec::{Digest, NodeConfig, Plan, Problem, SpecError, Trigger, load_node_config};
 
 use crate::reload::{InUse, PluginCheck, fit, folder};
 
@@ -79,11 +79,13 @@ pub enum WorkflowReason {
         other: PathBuf,
     },
     /// A trigger that does not fit the rest of the project. The workflow runs all the same; that trigger starts nothing.
-    #[error("{0}")]
-    Trigger(TriggerProblem),
-    /// A schedule that no calendar knows.
-    #[error("{0}")]
-    Schedule(String),
+    #[error("{problem}")]
+    Trigger {
+        /// The trigger's id.
+        trigger: String,
+        /// What is wrong.
+        problem: Problem,
+    },
     /// A changed workflow needs a plugin that can not be used.
     #[error("step `{step}`: {problem}")]
     Plugin {
@@ -196,7 +198,7 @@ impl Project {
             self.problems
                 .iter()
                 .filter(|problem| problem.kept.is_none())
-                .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger(trigger) if trigger.trigger_id == id))
+                .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger { trigger, .. } if trigger == id))
         };
         let all = self.workflows.values().flat_map(|plan| plan.triggers.iter().map(move |trigger| (plan, trigger)));
         all.filter(move |(_, trigger)| !is_refused(&trigger.id))

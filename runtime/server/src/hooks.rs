@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trackside_node::{
@@ -118,17 +118,32 @@ async fn read_body(
     settings: &WebhookTrigger,
     body: Body,
 ) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {
+    let read = tokio::time::timeout(BODY_TIME, collect(shared, settings, body)).await;
+    read.unwrap_or_else(|_| Err(ApiError::too_slow()))
+}
+
+/// Takes room for what has come, and not for what is announced: nobody who sends nothing keeps others out.
+async fn collect(
+    shared: &Shared,
+    settings: &WebhookTrigger,
+    mut body: Body,
+) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {
     let limit = usize::try_from(settings.max_body.as_bytes()).unwrap_or(usize::MAX);
-    let kib = u32::try_from(limit.div_ceil(1024)).unwrap_or(u32::MAX);
-    let room = shared.room.clone().try_acquire_many_owned(kib).map_err(|_| ApiError::too_many())?;
-    match tokio::time::timeout(BODY_TIME, Limited::new(body, limit).collect()).await {
-        Err(_) => Err(ApiError::too_slow()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(ApiError::body_too_large(&settings.max_body.to_string()))
+    let take = |kib: usize| {
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+        shared.room.clone().try_acquire_many_owned(kib).map_err(|_| ApiError::too_many())
+    };
+    let (mut came, mut room) = (Vec::new(), take(0)?);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| ApiError::bad_request(format!("the body can not be read: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > limit - came.len() {
+            return Err(ApiError::body_too_large(&settings.max_body.to_string()));
         }
-        Ok(Err(error)) => Err(ApiError::bad_request(format!("the body can not be read: {error}"))),
-        Ok(Ok(collected)) => Ok((collected.to_bytes(), room)),
+        came.extend_from_slice(&data);
+        room.merge(take(came.len().div_ceil(1024) - room.num_permits())?);
     }
+    Ok((came.into(), room))
 }
 
 async fn check_signature(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {

@@ -39,7 +39,7 @@ pub use plan::*;
 pub use project_triggers::{TriggerProblem, check_triggers};
 pub use reuse::Reuse;
 pub use schema::{node_schema, reference_markdown, scaffold_workflow, workflow_schema};
-pub use spec_error::{Problem, SpecError};
+pub use spec_error::{Problem, SpecError, nearest, problem_at};
 pub use tensor::{ElementType, Tensor, TensorError};
 pub use tree::{read_toml, read_yaml};
 pub use triggers::*;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{
     NodeConfig, Plan,
-    spec_error::suggest,
+    spec_error::{Problem, problem_at, suggest},
     triggers::{Trigger, TriggerKind},
 };
 
@@ -15,12 +15,26 @@ pub struct TriggerProblem {
     pub workflow: String,
     /// The trigger's id.
     pub trigger_id: String,
+    /// The key of the trigger that it is about; empty when it is about the trigger itself.
+    pub key: &'static str,
     /// The stable code.
     pub code: &'static str,
     /// What is wrong.
     pub message: String,
     /// What to do, if that is known.
     pub help: Option<String>,
+}
+
+impl TriggerProblem {
+    /// The same, told where it stands in the workflow's file.
+    #[must_use]
+    pub fn at(&self, file: &str, plan: &Plan) -> Problem {
+        let index = plan.triggers.iter().position(|trigger| trigger.id == self.trigger_id).unwrap_or_default();
+        let kind = plan.triggers.get(index).map_or("", |trigger| trigger.kind.name());
+        let (index, message) = (index.to_string(), format!("trigger {}: {}", self.trigger_id, self.message));
+        let path = ["triggers", &index, kind, self.key];
+        problem_at((file, &plan.source), &path, self.code, &message, self.help.clone())
+    }
 }
 
 impl fmt::Display for TriggerProblem {
@@ -39,27 +53,37 @@ pub fn check_triggers(plans: &[&Plan], config: &NodeConfig) -> Vec<TriggerProble
     let brokers: Vec<&str> = config.mqtt.keys().map(String::as_str).collect();
     let mut hooks: BTreeMap<&str, &str> = BTreeMap::new();
     for (plan, trigger) in plans.iter().flat_map(|plan| plan.triggers.iter().map(move |trigger| (plan, trigger))) {
-        let mut tell = |code, message, help| problems.push(problem(plan, trigger, code, message, help));
+        let mut tell = |key, code, message, help| problems.push(problem(plan, trigger, (key, code), message, help));
         match &trigger.kind {
             TriggerKind::Workflow(other) if !workflows.contains(&other.name.as_str()) => {
                 let message = format!("there is no workflow `{}` in this project", other.name);
-                tell("TS-0104", message, suggest(&other.name, &workflows));
+                tell("name", "TS-0104", message, suggest(&other.name, &workflows));
             }
             TriggerKind::Mqtt(mqtt) if !config.mqtt.contains_key(&mqtt.broker) => {
                 let message = format!("there is no broker `{}` in trackside.toml", mqtt.broker);
                 let help = suggest(&mqtt.broker, &brokers).unwrap_or_else(|| format!("[mqtt.{}]", mqtt.broker));
-                tell("TS-0104", message, Some(help));
+                tell("broker", "TS-0104", message, Some(help));
             }
             TriggerKind::Webhook(hook) => {
                 if let Some(other) = hooks.insert(&hook.name, &trigger.id) {
                     let message = format!("the webhook `{}` belongs to the trigger {other} already", hook.name);
-                    tell("TS-0110", message, Some("every webhook of a project has a name of its own".to_owned()));
+                    tell(
+                        "name",
+                        "TS-0110",
+                        message,
+                        Some("every webhook of a project has a name of its own".to_owned()),
+                    );
                 }
                 if let Some(name) = hook.signature.secret()
                     && !config.secrets.get(name).is_some_and(|secret| secret.node)
                 {
                     let message = format!("`{name}` is no secret that the node may use");
-                    tell("TS-0104", message, Some(format!("[secrets.{name}] with node = true in trackside.toml")));
+                    tell(
+                        "signature",
+                        "TS-0104",
+                        message,
+                        Some(format!("[secrets.{name}] with node = true in trackside.toml")),
+                    );
                 }
             }
             _ => {}
@@ -72,11 +96,11 @@ pub fn check_triggers(plans: &[&Plan], config: &NodeConfig) -> Vec<TriggerProble
 fn problem(
     plan: &Plan,
     trigger: &Trigger,
-    code: &'static str,
+    (key, code): (&'static str, &'static str),
     message: String,
     help: Option<String>,
 ) -> TriggerProblem {
-    TriggerProblem { workflow: plan.name.clone(), trigger_id: trigger.id.clone(), code, message, help }
+    TriggerProblem { workflow: plan.name.clone(), trigger_id: trigger.id.clone(), key, code, message, help }
 }
 
 /// Workflows whose runs start each other without end. Each circle is told once, with the way round.
@@ -112,7 +136,7 @@ fn follow<'p>(
             names.push(&plans[next].name);
             names.reverse();
             let message = format!("workflows start each other without end: {}", names.join(" -> "));
-            problems.push(problem(plans[at], trigger, "TS-0106", message, None));
+            problems.push(problem(plans[at], trigger, ("", "TS-0106"), message, None));
         } else {
             follow(plans, next, done, way, problems);
         }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::tree::parse_yaml;
+
 /// One problem of one file.
 ///
 /// | Code | Meaning |
@@ -107,18 +109,22 @@ impl<'t> Report<'t> {
 
     /// Adds a problem, unless the same place already has one with the same message.
     pub(crate) fn add(&mut self, code: &'static str, place: Place, message: impl Into<String>, help: Option<String>) {
+        let problem = self.problem(code, place, &message.into(), help);
+        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    fn problem(&self, code: &'static str, place: Place, message: &str, help: Option<String>) -> Problem {
         let place = self.inside_file(place);
-        let problem = Problem {
+        Problem {
             code,
             file: self.file.to_owned(),
             line: place.line,
             column: place.column,
-            message: one_line(&message.into()),
+            message: one_line(message),
             help: help.map(|help| one_line(&help)),
             snippet: self.snippet(place),
-        };
-        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
-            self.problems.push(problem);
         }
     }
 
@@ -187,13 +193,30 @@ impl<'t> Report<'t> {
     }
 }
 
+/// A problem of a workflow file that was found after the file had been loaded. It is told at the value that `path` leads to
+/// (keys, and decimal indices of lists), or at the nearest thing around it.
+#[must_use]
+pub fn problem_at(
+    (file, text): (&str, &str),
+    path: &[&str],
+    code: &'static str,
+    message: &str,
+    help: Option<String>,
+) -> Problem {
+    // What could be wrong with the text was told when it was loaded.
+    let root = parse_yaml(text, &mut Report::new(file, text));
+    let place = root.map_or(Place { line: 1, column: 1, length: 1 }, |root| root.place_at(path.iter().copied()));
+    Report::new(file, text).problem(code, place, message, help)
+}
+
 /// Control characters would let a file write over the terminal.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The name of `known` that somebody who wrote `word` most likely meant.
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     if word.len() > 64 {
         return None;
     }

@@ -106,6 +106,24 @@ w.yaml:5:29: error[TS-0103]: the pattern is for paths below the folder
   = help: put the folder into `path` and a pattern such as "**/*.csv" here"##,
     },
     Case {
+        name: "folders_outside",
+        text: r##"version: 1
+name: w
+triggers:
+  - file: { path: ../in, to: inbox/../../out }
+steps:
+  a: { plugin: echo }
+"##,
+        error: r##"w.yaml:4:19: error[TS-0103]: a folder below the project has no `..`
+4 |   - file: { path: ../in, to: inbox/../../out }
+  |                   ^^^^^
+  = help: write the whole path, such as /data/in, if a folder outside of the project is meant
+w.yaml:4:30: error[TS-0103]: a folder below the project has no `..`
+4 |   - file: { path: ../in, to: inbox/../../out }
+  |                              ^^^^^^^^^^^^^^^
+  = help: write the whole path, such as /data/in, if a folder outside of the project is meant"##,
+    },
+    Case {
         name: "bad_schedules",
         text: r##"version: 1
 name: w

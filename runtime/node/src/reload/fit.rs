@@ -48,6 +48,16 @@ enum Takes {
 }
 
 impl Choice {
+    /// Keeps what is wrong with a trigger of the definition that it takes.
+    fn tell(&mut self, problem: &TriggerProblem) {
+        let Some(plan) = self.plan() else { return };
+        let problem = WorkflowReason::Trigger {
+            trigger: problem.trigger_id.clone(),
+            problem: problem.at(&self.file.display().to_string(), plan),
+        };
+        self.problems.push(problem);
+    }
+
     fn plan(&self) -> Option<&Arc<Plan>> {
         match self.takes {
             Takes::New => self.new.as_ref(),
@@ -87,7 +97,7 @@ pub(crate) fn fit(files: Files, last: &InUse, config: &NodeConfig, plugins: Opti
         if let Some(choice) =
             choices.iter_mut().find(|choice| choice.plan().is_some_and(|p| p.name == problem.workflow))
         {
-            choice.problems.push(WorkflowReason::Trigger(problem));
+            choice.tell(&problem);
         }
     }
     let problems = choices.into_iter().flat_map(|choice| {
@@ -229,7 +239,7 @@ fn triggers(choices: &mut [Choice], config: &NodeConfig, known: &BTreeSet<String
         let Some(index) = choices.iter().position(of) else { continue };
         let (is_change, is_new) = (choices[index].is_change(), choices[index].last.is_none());
         if is_change && !is_new {
-            choices[index].problems.push(WorkflowReason::Trigger(problem));
+            choices[index].tell(&problem);
             choices[index].go_back();
             return true;
         }

@@ -7,7 +7,8 @@ use std::{
     sync::Arc,
 };
 
-use trackside_spec::{Plan, TriggerKind, load_workflow};
+use trackside_spec::{Plan, Problem, SpecError, TriggerKind, load_workflow, problem_at};
+use trackside_triggers::cron::{CronError, Times};
 
 use crate::{plugin_look::Stamp, project::WorkflowReason};
 
@@ -70,12 +71,27 @@ fn read_workflow(path: &Path, file: &Path) -> Result<Plan, WorkflowReason> {
         return Err(WorkflowReason::Unreadable(format!("it has {} bytes; the limit is {LARGEST}", meta.len())));
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
-    let plan = load_workflow(&file.display().to_string(), &text).map_err(WorkflowReason::Spec)?;
-    for trigger in &plan.triggers {
-        if let TriggerKind::Cron(cron) = &trigger.kind {
-            trackside_triggers::cron::Times::parse(&cron.times)
-                .map_err(|error| WorkflowReason::Schedule(format!("trigger {}: {error}", trigger.id)))?;
-        }
-    }
-    Ok(plan)
+    load_definition(&file.display().to_string(), &text).map_err(WorkflowReason::Spec)
+}
+
+/// Loads a workflow file, and looks its schedules up in the calendar.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_definition(file: &str, text: &str) -> Result<Plan, SpecError> {
+    let plan = load_workflow(file, text)?;
+    let problems: Vec<Problem> = plan
+        .triggers
+        .iter()
+        .enumerate()
+        .filter_map(|(index, trigger)| {
+            let TriggerKind::Cron(cron) = &trigger.kind else { return None };
+            let error = Times::parse(&cron.times).err()?;
+            let key = if matches!(error, CronError::Zone { .. }) { "timezone" } else { "schedule" };
+            let (code, index, message) = (error.code(), index.to_string(), error.to_string());
+            let message = message.strip_prefix(&format!("{code}: ")).unwrap_or(&message);
+            Some(problem_at((file, text), &["triggers", &index, "cron", key], code, message, None))
+        })
+        .collect();
+    if problems.is_empty() { Ok(plan) } else { Err(SpecError { problems }) }
 }

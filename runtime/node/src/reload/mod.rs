@@ -19,6 +19,7 @@ mod tests;
 mod work;
 
 pub(crate) use fit::{InUse, PluginCheck, fit};
+pub use folder::load_definition;
 pub use in_force::{Change, InForce, Reloaded};
 pub(crate) use in_force::{changes, last_good};
 pub(crate) use switch::{Intakes, mqtt_listeners, schedule_key};

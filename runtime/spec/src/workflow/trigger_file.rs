@@ -33,7 +33,7 @@ pub(crate) enum TriggerFile {
 #[serde(deny_unknown_fields, expecting = "a file trigger: a mapping with `path`")]
 #[schemars(rename = "FileTrigger")]
 pub(crate) struct FileTriggerFile {
-    /// The folder, relative to the project or absolute.
+    /// The folder: below the project, or a whole path.
     pub(crate) path: String,
     /// Which files below the folder count, by their path below it: a pattern, or a list of which one must match. `*`
     /// stays inside one folder, `**/` crosses folders.
@@ -61,7 +61,7 @@ pub(crate) struct FileTriggerFile {
     /// (`copy`), or stays (`keep`).
     #[serde(default)]
     pub(crate) claim: ClaimFile,
-    /// The folder for `claim: move` and `claim: copy`, relative to the project or absolute; made when it is missing.
+    /// The folder for `claim: move` and `claim: copy`, below the project or a whole path; made when it is missing.
     pub(crate) to: Option<String>,
     /// Whether several boxes watch this folder (a network share): each file is then taken by one of them. For `claim: move`.
     #[serde(default)]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, MappedLocalTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
+use trackside_spec::nearest;
 
 use super::{
     dialect::{Fields, Set},
@@ -258,15 +259,17 @@ fn enumerator(text: &str, fields: &Fields) -> Result<cron::Schedule, CronError> 
         .map_err(|error| CronError::Internal { text: clip(text), reason: error.to_string() })
 }
 
-/// A zone that was probably meant: the same letters in another case, or the last part of the name.
+/// A zone that was probably meant: the same letters in another case, the last part of the name, or a slip of the finger.
 fn guess(zone: &str) -> String {
     let wanted = zone.trim().replace(' ', "_");
     let city = |tz: &Tz| tz.name().rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&wanted));
     let found = chrono_tz::TZ_VARIANTS
         .iter()
         .find(|tz| tz.name().eq_ignore_ascii_case(&wanted))
-        .or_else(|| chrono_tz::TZ_VARIANTS.iter().find(|tz| city(tz)));
-    found.map_or_else(String::new, |tz| format!("; did you mean {tz}?"))
+        .or_else(|| chrono_tz::TZ_VARIANTS.iter().find(|tz| city(tz)))
+        .map(|tz| tz.name())
+        .or_else(|| nearest(&wanted, chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name())));
+    found.map_or_else(String::new, |zone| format!("; did you mean {zone}?"))
 }
 
 #[cfg(test)]
@@ -346,6 +349,7 @@ mod tests {
         let message = |zone| CronSchedule::parse("@daily", zone).unwrap_err().to_string();
         assert!(message("europe/paris").ends_with("did you mean Europe/Paris?"));
         assert!(message("New York").ends_with("did you mean America/New_York?"));
+        assert!(message("Europe/Berln").ends_with("did you mean Europe/Berlin?"));
         assert!(message("Mars/Base").ends_with("Europe/Paris"));
     }
 

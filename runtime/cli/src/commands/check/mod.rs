@@ -15,8 +15,8 @@ use std::{
 
 use clap::Args;
 use serde_json::{Value, json};
-use trackside_node::{Project, WorkflowReason};
-use trackside_spec::{Digest, Plan, Problem, TriggerKind, load_workflow};
+use trackside_node::{Project, WorkflowReason, load_definition};
+use trackside_spec::{Digest, Plan, Problem, TriggerKind};
 
 use crate::{
     context::Context,
@@ -97,6 +97,7 @@ fn all(project: &Project) -> Vec<Checked> {
         let file = broken.file.display().to_string();
         let problems = match &broken.reason {
             WorkflowReason::Spec(error) => error.problems.clone(),
+            WorkflowReason::Trigger { problem, .. } => vec![problem.clone()],
             reason => vec![place::of_file(&file, &reason.to_string())],
         };
         checked.push(Checked {
@@ -134,7 +135,7 @@ fn one(path: &Path) -> Checked {
             findings.problems.push(place::of_file(&file, &format!("[TS-0622] cannot be read: {error}")));
             None
         }
-        Ok(text) => match load_workflow(&file, &text) {
+        Ok(text) => match load_definition(&file, &text) {
             Ok(plan) => Some(Arc::new(plan)),
             Err(error) => {
                 findings.problems = error.problems;

@@ -110,8 +110,8 @@ impl<'s> Walk<'s> {
 
 /// A problem of a whole file; its text may begin with a code.
 pub fn of_file(file: &str, text: &str) -> Problem {
-    let known = ["TS-0622", "TS-0623"];
-    let code = known.into_iter().find(|code| text.contains(code)).unwrap_or("TS-0109");
+    let known = ["TS-0622", "TS-0623", "TS-0624"];
+    let code = known.into_iter().find(|code| text.contains(code)).unwrap_or("TS-0625");
     let message = text.strip_prefix(&format!("[{code}] ")).unwrap_or(text);
     Problem {
         code,

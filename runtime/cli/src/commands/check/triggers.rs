@@ -7,7 +7,7 @@ use trackside_spec::{Action, CronTimes, CronTrigger, Plan, RunEnding, Trigger, T
 use trackside_store::{Clock, Reader, SystemClock};
 use trackside_triggers::cron::{Times, jitter_offset};
 
-use super::{Checked, place};
+use super::Checked;
 use crate::{failure::Failure, output::duration_ms};
 
 /// A schedule and its next times.
@@ -58,9 +58,10 @@ pub(super) fn check(project: &Project, checked: &mut [Checked]) {
     let plans: Vec<&Plan> = plans.into_values().collect();
     for problem in check_triggers(&plans, &project.config) {
         let of = |file: &&mut Checked| file.plan.as_ref().is_some_and(|plan| plan.name == problem.workflow);
-        if let Some(file) = checked.iter_mut().find(of) {
-            let found = place::of_file(&file.file, &problem.to_string());
-            file.findings.problems.push(found);
+        if let Some(file) = checked.iter_mut().find(of)
+            && let Some(plan) = &file.plan
+        {
+            file.findings.problems.push(problem.at(&file.file, plan));
         }
     }
 }

@@ -17,10 +17,15 @@ const MAX_GLOBS: usize = 64;
 const MAX_BATCH: u32 = 1000;
 const LONGEST_BATCH_MS: u64 = 3_600_000;
 
+const OUTSIDE: &str = "a folder below the project has no `..`";
+const OUTSIDE_HELP: &str = "write the whole path, such as /data/in, if a folder outside of the project is meant";
+
 pub(super) fn check(file: FileTriggerFile, position: &str, checker: &mut Checker<'_, '_>) -> FileTrigger {
     let path = |key: &'static str| ["triggers", position, "file", key];
     if let Some(reason) = words::path_problem(&file.path) {
         checker.at("TS-0103", &path("path"), format!("this is no folder: {reason}"), None);
+    } else if words::climbs(&file.path) {
+        checker.at("TS-0103", &path("path"), OUTSIDE, Some(OUTSIDE_HELP.to_owned()));
     }
     let globs = globs(file.glob, "glob", position, checker);
     if globs.is_empty() {
@@ -87,6 +92,8 @@ fn claim(
     if let Some(to) = &to {
         if let Some(reason) = words::path_problem(to) {
             checker.at("TS-0103", &path, format!("this is no folder: {reason}"), None);
+        } else if words::climbs(to) {
+            checker.at("TS-0103", &path, OUTSIDE, Some(OUTSIDE_HELP.to_owned()));
         } else if watches(folder, globs, exclude, to) {
             let message = "the trigger would find its own files there";
             let help = Some("name a folder beside `path`, or leave it out with `exclude`".to_owned());
