@@ -14,9 +14,13 @@ pub const VARIABLE: &str = "TRACKSIDE_ALLOCATOR";
 const NAME: &CStr = c"TRACKSIDE_ALLOCATOR";
 
 /// mimalloc, because jobs and results are made by one thread and freed by another, for which the C library takes locks. The C
-/// library's own where memory is bounded by the kernel (the process that compiles): mimalloc reserves 1 GiB at once, all of
-/// which counts there.
+/// library's own for large pieces, which it grows without a copy and gives back at once; and for everything where memory is
+/// bounded by the kernel (the process that compiles): mimalloc reserves 1 GiB at its start, all of which counts there.
 struct Chosen;
+
+/// A piece of at least so many bytes is the C library's. A piece is given back with the size that it was asked for with, so its
+/// size says whose it is.
+const LARGE: usize = 256 << 10;
 
 #[global_allocator]
 static ALLOCATOR: Chosen = Chosen;
@@ -27,7 +31,10 @@ const OPEN: u8 = 0;
 const OWN: u8 = 1;
 const SYSTEM: u8 = 2;
 
-fn is_system() -> bool {
+fn is_system(size: usize) -> bool {
+    if size >= LARGE {
+        return true;
+    }
     match CHOICE.load(Ordering::Relaxed) {
         OPEN => choose(),
         choice => choice == SYSTEM,
@@ -44,16 +51,16 @@ fn choose() -> bool {
     is_system
 }
 
-// SAFETY: both are allocators, and all memory of a process comes from the same one of them.
+// SAFETY: both are allocators, and a piece goes back to where it came from: that depends on its size and on a choice that stays.
 unsafe impl GlobalAlloc for Chosen {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is the one that is asked for.
-        if is_system() { unsafe { System.alloc(layout) } } else { unsafe { MiMalloc.alloc(layout) } }
+        if is_system(layout.size()) { unsafe { System.alloc(layout) } } else { unsafe { MiMalloc.alloc(layout) } }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         // SAFETY: as above; the memory is of the same allocator.
-        if is_system() {
+        if is_system(layout.size()) {
             unsafe { System.dealloc(memory, layout) }
         } else {
             unsafe { MiMalloc.dealloc(memory, layout) }
@@ -62,15 +69,46 @@ unsafe impl GlobalAlloc for Chosen {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
-        if is_system() { unsafe { System.alloc_zeroed(layout) } } else { unsafe { MiMalloc.alloc_zeroed(layout) } }
+        if is_system(layout.size()) {
+            unsafe { System.alloc_zeroed(layout) }
+        } else {
+            unsafe { MiMalloc.alloc_zeroed(layout) }
+        }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as above.
-        if is_system() {
-            unsafe { System.realloc(memory, layout, size) }
-        } else {
-            unsafe { MiMalloc.realloc(memory, layout, size) }
+        match (is_system(layout.size()), is_system(size)) {
+            (true, true) => unsafe { System.realloc(memory, layout, size) },
+            (false, false) => unsafe { MiMalloc.realloc(memory, layout, size) },
+            // SAFETY: the caller promises that the new size is right for the alignment; both pieces have at least as many
+            // bytes as are copied, and they are two.
+            _ => unsafe {
+                let fresh = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+                if !fresh.is_null() {
+                    fresh.copy_from_nonoverlapping(memory, layout.size().min(size));
+                    self.dealloc(memory, layout);
+                }
+                fresh
+            },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_grows_and_shrinks_over_the_bound_keeps_its_bytes() {
+        let mut bytes: Vec<u8> = Vec::new();
+        for number in 0..3 * super::LARGE {
+            bytes.push((number % 251) as u8);
+        }
+        bytes.truncate(super::LARGE / 2);
+        bytes.shrink_to_fit();
+        bytes.reserve_exact(super::LARGE);
+        bytes.resize(super::LARGE, 7);
+        let wanted = (0..super::LARGE).map(|number| if number < super::LARGE / 2 { (number % 251) as u8 } else { 7 });
+        assert!(bytes.iter().copied().eq(wanted));
+        assert_eq!(vec![0_u8; 2 * super::LARGE].iter().position(|byte| *byte != 0), None);
     }
 }
