@@ -45,7 +45,7 @@ pub struct Core {
     pub(super) history: Box<dyn History>,
     pub(super) chance: Box<dyn FnMut() -> u64 + Send>,
     pub(super) runs: HashMap<RunId, LiveRun>,
-    /// What they hold in memory, bytes, and whether that or their number was too much the last time.
+    /// What they hold in memory, bytes, and whether it was told that this or their number is too much.
     pub(super) held: usize,
     pub(super) was_full: bool,
     pub(super) last_run: Option<RunId>,

@@ -11,19 +11,18 @@ impl Core {
         self.runs.len() >= self.settings.max_runs || self.held >= self.settings.max_documents
     }
 
-    /// Says once that there is no room, and once that there is.
+    /// Says once that there is no room, and once that a good part of it is free again: in a storm of files there is a place
+    /// free every moment, and none the next.
     pub(super) fn tell_room(&mut self) {
-        let full = self.is_full();
-        if full == self.was_full {
-            return;
-        }
-        self.was_full = full;
         let (runs, mib) = (self.runs.len(), self.held >> 20);
-        match full {
-            true => {
-                tracing::warn!(runs, mib, "[TS-0629] no room for more runs: what comes now waits until one is over")
-            }
-            false => tracing::info!(runs, mib, "there is room for more runs again"),
+        if self.is_full() && !self.was_full {
+            self.was_full = true;
+            tracing::warn!(runs, mib, "[TS-0629] no room for more runs: what comes now waits until one is over");
+        }
+        let free = |taken: usize, all: usize| taken < all - all / 4;
+        if self.was_full && free(runs, self.settings.max_runs) && free(self.held, self.settings.max_documents) {
+            self.was_full = false;
+            tracing::info!(runs, mib, "there is room for more runs again");
         }
     }
 

@@ -55,7 +55,8 @@ pub fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, F
         return Err(no_run);
     }
     let known: Vec<&str> = triggers(project).map(|trigger| trigger.id.as_str()).collect();
-    let remedy = match (lookup::nearest(text, &known), known.as_slice()) {
+    let names = known.iter().copied().chain(project.workflows.keys().map(String::as_str)).collect::<Vec<_>>();
+    let remedy = match (lookup::nearest(text, &names), known.as_slice()) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => "the project has no triggers".to_owned(),
         (None, known) => format!("the triggers are {}", known.join(", ")),
