@@ -84,7 +84,7 @@ pub enum WorkflowReason {
         /// The trigger's id.
         trigger: String,
         /// What is wrong.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// A changed workflow needs a plugin that can not be used.
     #[error("step `{step}`: {problem}")]

@@ -53,7 +53,7 @@ impl Choice {
         let Some(plan) = self.plan() else { return };
         let problem = WorkflowReason::Trigger {
             trigger: problem.trigger_id.clone(),
-            problem: problem.at(&self.file.display().to_string(), plan),
+            problem: Box::new(problem.at(&self.file.display().to_string(), plan)),
         };
         self.problems.push(problem);
     }

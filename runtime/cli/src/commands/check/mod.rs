@@ -97,7 +97,7 @@ fn all(project: &Project) -> Vec<Checked> {
         let file = broken.file.display().to_string();
         let problems = match &broken.reason {
             WorkflowReason::Spec(error) => error.problems.clone(),
-            WorkflowReason::Trigger { problem, .. } => vec![problem.clone()],
+            WorkflowReason::Trigger { problem, .. } => vec![Problem::clone(problem)],
             reason => vec![place::of_file(&file, &reason.to_string())],
         };
         checked.push(Checked {
