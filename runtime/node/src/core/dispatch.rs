@@ -45,9 +45,10 @@ pub struct Core {
     pub(super) history: Box<dyn History>,
     pub(super) chance: Box<dyn FnMut() -> u64 + Send>,
     pub(super) runs: HashMap<RunId, LiveRun>,
-    /// What they hold in memory, bytes, and whether it was told that this or their number is too much.
+    /// What they hold in memory, bytes.
     pub(super) held: usize,
-    pub(super) was_full: bool,
+    /// When it was told that this, or their number, is as much as the box takes on.
+    pub(super) told_full_ms: Option<i64>,
     pub(super) last_run: Option<RunId>,
     /// Ledger identities accepted but not yet on disk.
     pub(super) in_flight: HashSet<(String, String)>,
@@ -133,7 +134,7 @@ impl Core {
             chance,
             runs: HashMap::new(),
             held: 0,
-            was_full: false,
+            told_full_ms: None,
             last_run: None,
             in_flight: HashSet::new(),
             deadlines: BTreeSet::new(),
@@ -269,7 +270,7 @@ impl Core {
         self.give_letters(now_ms);
         self.go_on();
         self.feed();
-        self.tell_room();
+        self.tell_room(now_ms);
         self.take_actions()
     }
 

@@ -5,24 +5,22 @@ use trackside_engine::{Event, RunId};
 
 use super::dispatch::Core;
 
+/// How long nothing more is said of a full house.
+const TELL_AGAIN_MS: i64 = 600_000;
+
 impl Core {
     /// Whether what comes now has to wait until something is over.
     pub(super) fn is_full(&self) -> bool {
         self.runs.len() >= self.settings.max_runs || self.held >= self.settings.max_documents
     }
 
-    /// Says once that there is no room, and once that a good part of it is free again: in a storm of files there is a place
-    /// free every moment, and none the next.
-    pub(super) fn tell_room(&mut self) {
-        let (runs, mib) = (self.runs.len(), self.held >> 20);
-        if self.is_full() && !self.was_full {
-            self.was_full = true;
+    /// Says that there is no room, once in a while: in a storm of files there is a place free every moment, and none the next.
+    pub(super) fn tell_room(&mut self, now_ms: i64) {
+        let is_told = self.told_full_ms.is_some_and(|told| (0..TELL_AGAIN_MS).contains(&now_ms.saturating_sub(told)));
+        if self.is_full() && !is_told {
+            self.told_full_ms = Some(now_ms);
+            let (runs, mib) = (self.runs.len(), self.held >> 20);
             tracing::warn!(runs, mib, "[TS-0629] no room for more runs: what comes now waits until one is over");
-        }
-        let free = |taken: usize, all: usize| taken < all - all / 4;
-        if self.was_full && free(runs, self.settings.max_runs) && free(self.held, self.settings.max_documents) {
-            self.was_full = false;
-            tracing::info!(runs, mib, "there is room for more runs again");
         }
     }
 
