@@ -2,7 +2,7 @@
 
 use trackside_engine::RunId;
 use trackside_node::Project;
-use trackside_spec::{Digest, Plan};
+use trackside_spec::{Digest, Plan, nearest};
 use trackside_store::{Artifacts, Reader, RunFilter};
 
 use crate::{failure::Failure, output::escape};
@@ -83,25 +83,12 @@ pub fn workflow<'p>(project: &'p Project, name: &str) -> Result<&'p std::sync::A
         return Err(Failure::usage(format!("workflow `{}` can not be run:\n{}", escape(name), problem.reason)));
     }
     let known: Vec<&str> = project.workflows.keys().map(String::as_str).collect();
-    let remedy = match (nearest(name, &known), known.as_slice()) {
+    let remedy = match (nearest(name, known.iter().copied()), known.as_slice()) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => "the project has none; `trackside init` makes one".to_owned(),
         (None, known) => format!("the project has: {}", known.join(", ")),
     };
     Err(Failure::usage(format!("[TS-0817] there is no workflow `{}`; {remedy}", escape(name))))
-}
-
-/// The known name that somebody who typed `word` most likely meant.
-pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let farthest = match word.chars().count() {
-        0..=1 => 0,
-        2..=4 => 1,
-        5..=8 => 2,
-        _ => 3,
-    };
-    let distance = |name: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase());
-    let near = known.iter().map(|name| (distance(name), *name)).filter(|(distance, _)| *distance <= farthest);
-    near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -123,11 +110,5 @@ mod tests {
             assert!(run_range(bad).is_none(), "{bad}");
         }
         assert_eq!(run_range("7").unwrap().1, RunId::from_i64(i64::MAX));
-    }
-
-    #[test]
-    fn a_slip_of_the_finger_finds_its_name() {
-        assert_eq!(nearest("pump-wacth", &["hello", "pump-watch"]), Some("pump-watch"));
-        assert_eq!(nearest("something", &["hello", "pump-watch"]), None);
     }
 }

@@ -41,7 +41,7 @@ impl Core {
 fn held_by(event: &Event) -> usize {
     match event {
         Event::Started { params, trigger, .. } => weight(params) + weight(trigger),
-        Event::StepSucceeded { output, .. } => weight(output),
+        Event::StepSucceeded { output, .. } | Event::StepTaken { output, .. } => weight(output),
         _ => 0,
     }
 }

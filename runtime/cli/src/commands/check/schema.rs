@@ -1,9 +1,7 @@
 //! A step's `with` against the input schema of its plugin, as far as that can be known before the run.
 
 use serde_json::Value;
-use trackside_spec::Template;
-
-use crate::lookup::nearest;
+use trackside_spec::{Template, nearest};
 
 /// What is wrong with one key.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +30,7 @@ pub fn check_keys(given: &Template, keys: &[String], schema: &Value, ports: &[(&
     let mut problems = Vec::new();
     if schema["additionalProperties"] == Value::Bool(false) {
         for key in keys.iter().filter(|key| !known.contains(&key.as_str())) {
-            let help = nearest(key, &known).map(|near| format!("did you mean `{near}`?"));
+            let help = nearest(key, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
             let help = help.or_else(|| Some(format!("it takes {}", known.join(", "))));
             problems.push(KeyProblem { key: key.clone(), message: format!("the plugin takes no `{key}`"), help });
         }

@@ -7,10 +7,10 @@ use tempfile::TempDir;
 use trackside_models::{ModelSource, Port as ModelPort};
 use trackside_node::{Models, Plugins, Project};
 use trackside_sandbox::{Descriptor, Port};
-use trackside_spec::{Action, Allow, ModelCall, Plan, PluginCall, Policy, Problem, Step};
+use trackside_spec::{Action, Allow, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
 
 use super::{Findings, command, place::Places, schema};
-use crate::{commands::grants, context::plugins_of, failure::Failure, lookup::nearest, output::escape};
+use crate::{commands::grants, context::plugins_of, failure::Failure, output::escape};
 
 /// What a workflow's steps are checked against.
 pub struct Workshop<'p> {
@@ -97,7 +97,7 @@ impl<'p> Workshop<'p> {
                 let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let (code, message) = split(&problem.to_string(), "TS-0601");
-                let near = nearest(&call.plugin, &names).filter(|_| code == "TS-0601");
+                let near = nearest(&call.plugin, names.iter().copied()).filter(|_| code == "TS-0601");
                 let help = near.map(|near| format!("did you mean `{near}`?"));
                 return report.problem(code, "plugin", message, help);
             }
@@ -155,7 +155,7 @@ fn inputs(ports: &[ModelPort], report: &mut Report<'_>) {
     let takes =
         || ports.iter().map(|port| format!("{} ({})", port.name, port.signature())).collect::<Vec<_>>().join(", ");
     for name in given.iter().filter(|name| !known.contains(&name.as_str())) {
-        let help = nearest(name, &known)
+        let help = nearest(name, known.iter().copied())
             .map_or_else(|| format!("it takes {}", takes()), |near| format!("did you mean `{near}`?"));
         report.problem("TS-0864", name, format!("the model has no input `{name}`"), Some(help));
     }

@@ -1,5 +1,5 @@
-//! `trackside explain`: what was decided about a workflow, a trigger, a run or a file, and why. Reads the store directly; a node may
-//! or may not be running.
+//! `trackside explain`: what was decided about a workflow, a trigger, a run or a file, and why. Reads the store directly; a
+//! node may or may not be running.
 
 mod records;
 mod subject;

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use trackside_engine::RunId;
 use trackside_node::Project;
-use trackside_spec::{Plan, Trigger, TriggerKind, load_workflow};
+use trackside_spec::{Plan, Trigger, TriggerKind, load_workflow, nearest};
 use trackside_store::Reader;
 use trackside_triggers::files::{Wanted, wants};
 
@@ -55,8 +55,8 @@ pub fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, F
         return Err(no_run);
     }
     let known: Vec<&str> = triggers(project).map(|trigger| trigger.id.as_str()).collect();
-    let names = known.iter().copied().chain(project.workflows.keys().map(String::as_str)).collect::<Vec<_>>();
-    let remedy = match (lookup::nearest(text, &names), known.as_slice()) {
+    let names = known.iter().copied().chain(project.workflows.keys().map(String::as_str));
+    let remedy = match (nearest(text, names), known.as_slice()) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => "the project has no triggers".to_owned(),
         (None, known) => format!("the triggers are {}", known.join(", ")),

@@ -6,9 +6,9 @@ mod test;
 
 use clap::Subcommand;
 use trackside_node::Project;
-use trackside_spec::{Plan, Trigger};
+use trackside_spec::{Plan, Trigger, nearest};
 
-use crate::{context::Context, failure::Failure, lookup, output::escape};
+use crate::{context::Context, failure::Failure, output::escape};
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -40,7 +40,7 @@ fn find<'p>(project: &'p Project, id: &str) -> Result<(&'p Plan, &'p Trigger), F
         return Ok(found);
     }
     let known: Vec<&str> = all(project).map(|(_, trigger)| trigger.id.as_str()).collect();
-    let remedy = match (lookup::nearest(id, &known), known.as_slice()) {
+    let remedy = match (nearest(id, known.iter().copied()), known.as_slice()) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => "the project has none".to_owned(),
         (None, known) => format!("the project has: {}", known.join(", ")),
