@@ -19,11 +19,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ::rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value};
-use trackside_spec::Tensor;
+use trackside_spec::{ElementType, Tensor};
 
 use self::convert::{to_tensor, to_value};
 use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, panic_text};
 use crate::file::ModelFile;
+use crate::onnx::loses_nan;
 use crate::pool::{Lease, Pool};
 use crate::port::Port;
 use crate::stop::{Stop, Stopped};
@@ -60,6 +61,7 @@ impl Engine for Rten {
             pool: Pool::new(workers),
             inputs,
             outputs: outputs.into_iter().zip(ports.outputs.iter().cloned()).collect(),
+            loses_nan: loses_nan(file.proto()),
         }))
     }
 }
@@ -96,6 +98,8 @@ struct RtenRunner {
     pool: Arc<Pool<Worker>>,
     inputs: Vec<NodeId>,
     outputs: Vec<(NodeId, Port)>,
+    /// Whether the model has an operator that makes a number of NaN on this engine.
+    loses_nan: bool,
 }
 
 /// A thread that runs the model, and rten's own pool of one thread behind it.
@@ -142,11 +146,21 @@ impl Worker {
     }
 }
 
+fn has_nan(tensor: &Tensor) -> bool {
+    let words = tensor.data().as_chunks::<4>().0;
+    tensor.element() == ElementType::Float32 && words.iter().any(|word| f32::from_le_bytes(*word).is_nan())
+}
+
 impl Runner for RtenRunner {
     fn run(&self, inputs: Vec<Tensor>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure> {
         let asked = Instant::now();
         let mut values = Vec::with_capacity(inputs.len());
         for (index, (id, tensor)) in self.inputs.iter().zip(&inputs).enumerate() {
+            if self.loses_nan && has_nan(tensor) {
+                let reason = "it holds NaN, of which the built-in engine would make a number: \
+                              replace what is missing before, or run the model on ONNX Runtime (`engine = \"onnxruntime\"`)";
+                return Err(RunFailure::Input(index, reason.to_owned()));
+            }
             values.push((*id, to_value(tensor).map_err(|reason| RunFailure::Input(index, reason))?));
         }
         let outputs: Vec<_> = wanted.iter().filter_map(|index| self.outputs.get(*index)).collect();

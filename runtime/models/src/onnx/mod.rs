@@ -9,6 +9,7 @@ mod inspect;
 pub mod proto;
 pub mod scan;
 
+pub(crate) use builtin::loses_nan;
 pub use builtin::{BUILTIN_OPERATORS, BuiltinVerdict};
 pub(crate) use inspect::{Declared, ports, tensors, text};
 pub use inspect::{Dim, ModelInspection, OperatorCount, Opset, PortInspection, inspect, inspect_file};
