@@ -19,11 +19,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ::rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value};
-use trackside_spec::Tensor;
+use trackside_spec::{ElementType, Tensor};
 
 use self::convert::{to_tensor, to_value};
 use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, panic_text};
 use crate::file::ModelFile;
+use crate::onnx::loses_nan;
 use crate::pool::{Lease, Pool};
 use crate::port::Port;
 use crate::stop::{Stop, Stopped};
@@ -58,8 +59,9 @@ impl Engine for Rten {
         let workers = (0..sessions).map(|_| Worker::start(&model)).collect::<Result<_, _>>()?;
         Ok(Box::new(RtenRunner {
             pool: Pool::new(workers),
-            inputs,
+            inputs: inputs.into_iter().zip(ports.inputs.iter().map(|port| port.optional)).collect(),
             outputs: outputs.into_iter().zip(ports.outputs.iter().cloned()).collect(),
+            loses_nan: loses_nan(file.proto()),
         }))
     }
 }
@@ -94,8 +96,11 @@ fn load(file: &ModelFile) -> Result<Model, String> {
 /// A model in rten.
 struct RtenRunner {
     pool: Arc<Pool<Worker>>,
-    inputs: Vec<NodeId>,
+    /// With whether it has a default.
+    inputs: Vec<(NodeId, bool)>,
     outputs: Vec<(NodeId, Port)>,
+    /// Whether the model has an operator that makes a number of NaN on this engine.
+    loses_nan: bool,
 }
 
 /// A thread that runs the model, and rten's own pool of one thread behind it.
@@ -142,11 +147,28 @@ impl Worker {
     }
 }
 
+fn has_nan(tensor: &Tensor) -> bool {
+    let words = tensor.data().as_chunks::<4>().0;
+    tensor.element() == ElementType::Float32 && words.iter().any(|word| f32::from_le_bytes(*word).is_nan())
+}
+
 impl Runner for RtenRunner {
-    fn run(&self, inputs: Vec<Tensor>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure> {
+    fn run(&self, inputs: Vec<Option<Tensor>>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure> {
         let asked = Instant::now();
         let mut values = Vec::with_capacity(inputs.len());
-        for (index, (id, tensor)) in self.inputs.iter().zip(&inputs).enumerate() {
+        for (index, ((id, has_default), tensor)) in self.inputs.iter().zip(&inputs).enumerate() {
+            let Some(tensor) = tensor else { continue };
+            if *has_default {
+                // rten makes a constant of the default when it loads the model, and would compute with that.
+                let reason = "the built-in engine computes with the model's default and cannot be given another value: \
+                              run the model on ONNX Runtime (`engine: onnxruntime`), or leave it out";
+                return Err(RunFailure::Input(index, reason.to_owned()));
+            }
+            if self.loses_nan && has_nan(tensor) {
+                let reason = "it holds NaN, of which the built-in engine would make a number: \
+                              replace what is missing before, or run the model on ONNX Runtime (`engine: onnxruntime`)";
+                return Err(RunFailure::Input(index, reason.to_owned()));
+            }
             values.push((*id, to_value(tensor).map_err(|reason| RunFailure::Input(index, reason))?));
         }
         let outputs: Vec<_> = wanted.iter().filter_map(|index| self.outputs.get(*index)).collect();

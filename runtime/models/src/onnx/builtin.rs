@@ -1,14 +1,14 @@
 //! What the built-in engine, rten 0.27, can be trusted with, judged from the graph alone.
 //!
-//! Sources: rten's operator registry, and ONNX's own backend node tests run against it (1,884 cases of `onnx` 1.23.2):
-//! the operators below that are refused gave wrong numbers there without an error.
+//! Sources: rten's operator registry, ONNX's own backend node tests run against it (1,884 cases of `onnx` 1.23.2), and
+//! single nodes compared with ONNX Runtime: what is refused below gave wrong numbers there without an error.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::inspect::{domain, element_of, tensors};
-use super::proto::{GraphProto, ModelProto, NodeProto, data_type};
+use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, data_type};
 use crate::file::external_location;
 
 /// rten plans recursively; this bounds its stack together with the thread that it runs on.
@@ -216,6 +216,35 @@ const EXTRA_OPERATORS: &[&str] = &[
     "com.microsoft/SkipSimplifiedLayerNormalization",
 ];
 
+/// Operators that make a number of NaN: with one of them in the graph a NaN among the inputs is refused, since a value
+/// that is missing would become a good score.
+const LOSE_NAN: &[&str] = &[
+    "AveragePool",
+    "Clip",
+    "GlobalMaxPool",
+    "LeakyRelu",
+    "Max",
+    "MaxPool",
+    "Min",
+    "PRelu",
+    "ReduceMax",
+    "ReduceMin",
+    "Relu",
+    "Softmax",
+    "TopK",
+];
+
+/// Whether the built-in engine can make a number of NaN somewhere in the model.
+pub(crate) fn loses_nan(model: &ModelProto) -> bool {
+    fn graph(within: &GraphProto) -> bool {
+        within.node.iter().any(|node| {
+            LOSE_NAN.contains(&node.op_type.as_deref().unwrap_or_default())
+                || node.attribute.iter().any(|attribute| attribute.g.iter().chain(&attribute.graphs).any(graph))
+        })
+    }
+    model.graph.as_ref().is_some_and(graph)
+}
+
 /// Judges a model.
 pub(super) fn judge(model: &ModelProto) -> BuiltinVerdict {
     let mut judge = Judge::default();
@@ -224,6 +253,8 @@ pub(super) fn judge(model: &ModelProto) -> BuiltinVerdict {
         judge.missing.insert(format!("{}/{name} (defined by the model itself)", domain(function.domain.as_deref())));
     }
     if let Some(graph) = &model.graph {
+        let standard = |set: &&OperatorSetIdProto| domain(set.domain.as_deref()) == "ai.onnx";
+        judge.opset = model.opset_import.iter().find(standard).and_then(|set| set.version).unwrap_or(0);
         judge.graph(graph, MAX_NODES);
         judge.weight_files(model);
         judge.types(graph);
@@ -234,6 +265,8 @@ pub(super) fn judge(model: &ModelProto) -> BuiltinVerdict {
 
 #[derive(Default)]
 struct Judge {
+    /// Version of the standard set.
+    opset: i64,
     missing: BTreeSet<String>,
     wrong: BTreeSet<String>,
     caveats: BTreeSet<String>,
@@ -246,12 +279,17 @@ impl Judge {
                 .insert(format!("a graph has {} nodes: the built-in engine is given at most {most}", graph.node.len()));
         }
         for tensor in &graph.initializer {
-            if tensor.data_type == Some(data_type::DOUBLE) {
-                self.caveats.insert("float64 constants are computed as float32".to_owned());
-            }
+            let name = tensor.name.as_deref().unwrap_or_default();
+            // A bound of Slice may be the largest int64, which stands for the end.
+            let bound = |node: &&NodeProto| node.input.iter().any(|input| input == name);
+            let bounds = graph.node.iter().filter(bound).all(|node| node.op_type.as_deref() == Some("Slice"));
+            self.constant(tensor, bounds);
         }
         for node in &graph.node {
             self.node(node);
+            for attribute in &node.attribute {
+                attribute.t.iter().chain(&attribute.tensors).for_each(|tensor| self.constant(tensor, false));
+            }
             for attribute in &node.attribute {
                 attribute.g.iter().chain(&attribute.graphs).for_each(|graph| self.graph(graph, MAX_SUBGRAPH_NODES));
             }
@@ -272,6 +310,9 @@ impl Judge {
             let found = attributes.find(|attribute| attribute.name.as_deref() == Some(wanted));
             found.and_then(|attribute| attribute.s.as_deref()).unwrap_or_default()
         };
+        let mut attributes = node.attribute.iter();
+        let cast = attributes.find(|attribute| attribute.name.as_deref() == Some("to"));
+        let cast = cast.and_then(|attribute| attribute.i).and_then(|number| i32::try_from(number).ok());
         let wrong = match name {
             "Resize" if text("mode") == b"cubic" => "Resize with mode cubic is computed as linear",
             "Resize" if text("mode") == b"linear" && text("coordinate_transformation_mode") == b"align_corners" => {
@@ -279,6 +320,21 @@ impl Judge {
             }
             "NonMaxSuppression" => "NonMaxSuppression is wrong with several classes or batches",
             "Sign" => "Sign of 0 is computed as 1",
+            "MatMulInteger" | "DynamicQuantizeLSTM" => "MatMulInteger saturates at 16 bits on some processors",
+            "ConvInteger" => "ConvInteger saturates at 16 bits on some processors, and pads with the wrong value",
+            "Softmax" | "LogSoftmax" if self.opset < 13 => {
+                "Softmax before opset 13 is computed as in opset 13, over one axis alone"
+            }
+            "Cast" if !matches!(cast, Some(data_type::FLOAT | data_type::INT32 | data_type::INT64)) => {
+                "Cast to another type than float32, int32 and int64 keeps or clips numbers"
+            }
+            "CastLike" => "Cast to another type than float32, int32 and int64 keeps or clips numbers",
+            "LSTM" | "GRU" if node.input.get(4).is_some_and(|input| !input.is_empty()) => {
+                "LSTM and GRU do not look at sequence_lens"
+            }
+            "ArgMax" | "ArgMin" => "ArgMax and ArgMin take the last of equal values",
+            "Softplus" => "Softplus of large numbers is infinite",
+            _ if text("auto_pad") == b"SAME_LOWER" => "auto_pad SAME_LOWER pads behind",
             _ => "",
         };
         if !wrong.is_empty() {
@@ -288,6 +344,24 @@ impl Judge {
             .contains(&name)
         {
             self.caveats.insert("quantised values can differ by one step from ONNX Runtime's".to_owned());
+        }
+    }
+
+    /// rten computes float64 and float16 as float32 and clips int64 to 32 bits.
+    fn constant(&mut self, tensor: &TensorProto, bounds: bool) {
+        match tensor.data_type {
+            Some(kind @ (data_type::DOUBLE | data_type::FLOAT16 | data_type::BFLOAT16)) => {
+                let kind = data_type::name(kind);
+                self.wrong.insert(format!("on the built-in engine constants of {kind} are computed as float32"));
+            }
+            Some(data_type::INT64) if !bounds => {
+                let raw = tensor.raw_data.as_deref().unwrap_or_default();
+                let raw = raw.as_chunks::<8>().0.iter().map(|word| i64::from_le_bytes(*word));
+                if raw.chain(tensor.int64_data.iter().copied()).any(|number| i32::try_from(number).is_err()) {
+                    self.wrong.insert("on the built-in engine int64 constants beyond 32 bits are clipped".to_owned());
+                }
+            }
+            _ => {}
         }
     }
 

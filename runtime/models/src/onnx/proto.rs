@@ -146,6 +146,9 @@ pub struct TensorProto {
     /// `TensorProto.DataType`.
     #[prost(int32, optional, tag = "2")]
     pub data_type: Option<i32>,
+    /// Elements of int64, where they are not raw.
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
     /// The name that nodes refer to.
     #[prost(string, optional, tag = "8")]
     pub name: Option<String>,

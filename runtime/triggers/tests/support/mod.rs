@@ -17,8 +17,8 @@ use sha2::Digest as _;
 use tempfile::TempDir;
 use trackside_spec::{ArtifactRef, Claim, Digest, Existing, FileBatch, FileTrigger, Identity};
 use trackside_triggers::files::{
-    FileDecision, FileFire, FileHost, FileStat, FileWatcher, FireOutcome, FireReply, FiredFile, FolderNotice,
-    LedgerState, SeenFile, WatchedFolder,
+    FileDecision, FileFire, FileHost, FileWatcher, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
+    SeenFile, WatchedFolder,
 };
 
 /// Long enough for a busy machine; only a failing test waits for so long.
@@ -130,6 +130,7 @@ impl Host {
                 claimed: false,
                 path: file.relative.clone(),
                 stat: file.stat,
+                at_ms: self.now_ms(),
             };
             assert!(ledger.insert(key(file), state).is_none(), "twins in one fire: {}", file.relative);
         }
@@ -192,10 +193,10 @@ impl FileHost for Host {
         Ok(self.ledger.lock().unwrap().get(&(trigger.to_owned(), identity.to_owned())).cloned())
     }
 
-    fn lookup_stat(&self, trigger: &str, relative: &str, stat: FileStat) -> io::Result<Option<LedgerState>> {
+    fn lookup_path(&self, trigger: &str, relative: &str) -> io::Result<Vec<LedgerState>> {
         let ledger = self.ledger.lock().unwrap();
-        let mut rows = ledger.iter().filter(|((owner, _), _)| owner == trigger).map(|(_, state)| state);
-        Ok(rows.find(|state| state.path == relative && state.stat == stat).cloned())
+        let rows = ledger.iter().filter(|((owner, _), _)| owner == trigger).map(|(_, state)| state);
+        Ok(rows.filter(|state| state.path == relative).cloned().collect())
     }
 
     fn fire(&self, fire: FileFire, reply: FireReply) {
@@ -233,6 +234,7 @@ impl FileHost for Host {
                 claimed: false,
                 path: file.relative.clone(),
                 stat: file.stat,
+                at_ms: self.now_ms(),
             };
             ledger.insert((trigger.to_owned(), identity), state);
         }
