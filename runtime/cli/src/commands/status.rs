@@ -56,6 +56,9 @@ fn tell(console: Console, status: &StatusDocument) -> Result<(), Failure> {
     if let Some(note) = &status.config_note {
         console.warn(&format!("[TS-0626] {note}"));
     }
+    if let Some(wait) = &status.schedules_wait {
+        console.warn(&format!("[TS-0633] {wait}"));
+    }
     if let Some(trouble) = &status.trouble {
         console.complain(trouble);
     }
