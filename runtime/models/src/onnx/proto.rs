@@ -1,7 +1,7 @@
 //! A subset of the messages in `onnx.proto` (ONNX 1.x, IR versions 3 to 14), field numbers as published there.
 //!
-//! Left out, so that decoding skips them: typed tensor data (`float_data`, `int64_data`, …), attribute arrays (`floats`,
-//! `ints`, `strings`, …), value info and per-node documentation. `raw_data` is a view into the file, not a copy.
+//! Left out, so that decoding skips them: typed tensor data but `int64_data`, attribute arrays but `ints`, value info and
+//! per-node documentation. `raw_data` is a view into the file, not a copy.
 
 use prost::bytes::Bytes;
 
@@ -105,7 +105,7 @@ pub struct NodeProto {
     pub domain: Option<String>,
 }
 
-/// `AttributeProto`: one attribute, scalars, tensors and graphs only.
+/// `AttributeProto`: one attribute; floats and strings in lists are left out.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct AttributeProto {
     /// The attribute's name.
@@ -126,6 +126,9 @@ pub struct AttributeProto {
     /// A subgraph (`If`, `Loop`, `Scan`).
     #[prost(message, optional, tag = "6")]
     pub g: Option<GraphProto>,
+    /// Integers.
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    pub ints: Vec<i64>,
     /// Tensors.
     #[prost(message, repeated, tag = "10")]
     pub tensors: Vec<TensorProto>,

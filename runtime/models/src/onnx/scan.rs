@@ -46,7 +46,7 @@ const fn child(parent: Kind, field: u32) -> Kind {
         (Kind::Type, 1) => Kind::TensorType,
         (Kind::TensorType, 2) => Kind::Shape,
         (Kind::Graph, 2) | (Kind::Function, 1 | 10) | (Kind::Attribute, 1) | (Kind::ValueInfo, 1) => Kind::Leaf,
-        (Kind::Node, 1..=4 | 7) | (Kind::Tensor, 1 | 7 | 8) => Kind::Leaf,
+        (Kind::Node, 1..=4 | 7) | (Kind::Tensor, 1 | 7 | 8) | (Kind::Attribute, 8) => Kind::Leaf,
         _ => Kind::Free,
     }
 }
