@@ -147,8 +147,10 @@ impl Judge {
             "Dropout" if node.output.get(1).is_some_and(|output| !output.is_empty()) => {
                 "Dropout gives another mask than it should"
             }
-            _ if number("noop_with_empty_axes").is_some_and(|flag| flag != 0) => {
-                "reductions with noop_with_empty_axes leave their arithmetic out"
+            "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare"
+                if number("noop_with_empty_axes").is_some_and(|flag| flag != 0) =>
+            {
+                "a norm or logarithm with noop_with_empty_axes leaves its arithmetic out where it has no axes"
             }
             _ if text("auto_pad") == b"SAME_LOWER" => "auto_pad SAME_LOWER pads behind",
             _ => "",
