@@ -43,6 +43,9 @@ pub struct Host {
     changed: Condvar,
     /// By trigger and identity.
     pub ledger: Mutex<HashMap<(String, String), LedgerState>>,
+    /// The identities of a trigger's path: asked for with each look at a file, so a search through all would cost the
+    /// square of their number.
+    paths: Mutex<HashMap<(String, String), Vec<String>>>,
     pub known: AtomicBool,
     /// Called with the file's name after its bytes were read.
     pub after_read: Mutex<Option<Hook>>,
@@ -67,13 +70,30 @@ impl Host {
         self.changed.notify_all();
     }
 
-    /// Waits until `done` is true of what was told.
+    /// Waits until `done` is true of what was told. It looks at all of it each time: for many, [`Self::wait_number`].
     pub fn wait_for(&self, what: &str, done: impl Fn(&[Told]) -> bool) {
         let end = Instant::now() + PATIENCE;
         let mut told = self.told.lock().unwrap();
         while !done(&told) {
             let left = end.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "waited in vain for {what}; told: {:#?}", &told[..told.len().min(20)]);
+            told = self.changed.wait_timeout(told, left).unwrap().0;
+        }
+    }
+
+    /// Waits until what was told counts for so many. Each thing is looked at once.
+    pub fn wait_number(&self, what: &str, number: usize, counts: impl Fn(&Told) -> usize) {
+        let end = Instant::now() + PATIENCE;
+        let (mut looked_at, mut came) = (0, 0);
+        let mut told = self.told.lock().unwrap();
+        loop {
+            came += told[looked_at..].iter().map(&counts).sum::<usize>();
+            looked_at = told.len();
+            if came >= number {
+                return;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{came} of {number} {what} came; told: {:#?}", &told[..told.len().min(20)]);
             told = self.changed.wait_timeout(told, left).unwrap().0;
         }
     }
@@ -91,18 +111,16 @@ impl Host {
     }
 
     pub fn wait_fires(&self, count: usize) -> Vec<FiredFile> {
-        self.wait_for(&format!("{count} fires"), |told| fires(told).len() >= count);
+        self.wait_number("fires", count, |told| if let Told::Fire(fire) = told { fire.files.len() } else { 0 });
         self.fires()
     }
 
     pub fn wait_claims(&self, count: usize) {
-        self.wait_for(&format!("{count} claims"), |told| {
-            told.iter().filter(|told| matches!(told, Told::Claimed(_))).count() >= count
-        });
+        self.wait_number("claims", count, |told| usize::from(matches!(told, Told::Claimed(_))));
     }
 
     pub fn wait_decisions(&self, count: usize) -> Vec<FileDecision> {
-        self.wait_for(&format!("{count} decisions"), |told| decisions(told).len() >= count);
+        self.wait_number("decisions", count, |told| usize::from(matches!(told, Told::Decision(_))));
         self.decisions()
     }
 
@@ -131,9 +149,15 @@ impl Host {
                 path: file.relative.clone(),
                 stat: file.stat,
             };
+            self.remember(&fire.trigger_id, &state);
             assert!(ledger.insert(key(file), state).is_none(), "twins in one fire: {}", file.relative);
         }
         FireOutcome::Accepted
+    }
+
+    fn remember(&self, trigger: &str, state: &LedgerState) {
+        let key = (trigger.to_owned(), state.path.clone());
+        self.paths.lock().unwrap().entry(key).or_default().push(state.identity.clone());
     }
 
     /// Answers the fires held back.
@@ -194,8 +218,10 @@ impl FileHost for Host {
 
     fn lookup_stat(&self, trigger: &str, relative: &str, stat: FileStat) -> io::Result<Option<LedgerState>> {
         let ledger = self.ledger.lock().unwrap();
-        let mut rows = ledger.iter().filter(|((owner, _), _)| owner == trigger).map(|(_, state)| state);
-        Ok(rows.find(|state| state.path == relative && state.stat == stat).cloned())
+        let paths = self.paths.lock().unwrap();
+        let identities = paths.get(&(trigger.to_owned(), relative.to_owned()));
+        let mut rows = identities.into_iter().flatten().filter_map(|it| ledger.get(&(trigger.to_owned(), it.clone())));
+        Ok(rows.find(|state| state.stat == stat).cloned())
     }
 
     fn fire(&self, fire: FileFire, reply: FireReply) {
@@ -234,6 +260,7 @@ impl FileHost for Host {
                 path: file.relative.clone(),
                 stat: file.stat,
             };
+            self.remember(trigger, &state);
             ledger.insert((trigger.to_owned(), identity), state);
         }
         Ok(())
@@ -375,8 +402,10 @@ impl Inbox {
 /// Sends one more file through and waits for it: whatever the watcher was to do before, it has done.
 pub fn fence(inbox: &Inbox, host: &Host, name: &str) {
     inbox.move_in(name, &format!("fence {name}"));
-    host.wait_for("the fence", |told| {
-        fires(told).iter().any(|fire| fire.name == name) || decisions(told).iter().any(|it| it.relative == name)
+    host.wait_number("fence", 1, |told| match told {
+        Told::Fire(fire) => fire.files.iter().filter(|file| file.name == name).count(),
+        Told::Decision(decision) => usize::from(decision.relative == name),
+        Told::Claimed(_) | Told::Scanned | Told::Notice(_) => 0,
     });
 }
 
