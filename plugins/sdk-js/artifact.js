@@ -116,9 +116,9 @@ export class ArtifactWriter {
   }
 
   write(data) {
-    this.pending.push(data);
-    const length = data.length;
-    this.gathered += length;
+    // Bytes are their owner's, who may fill the same array again before they are sent: what waits is a copy.
+    this.pending.push(typeof data === "string" ? data : new Uint8Array(data));
+    this.gathered += data.length;
     if (this.gathered >= CHUNK) this.flush();
     return this;
   }

@@ -146,6 +146,7 @@ export interface Artifact {
 /** Writes a new artifact in order. Without `commit` nothing remains of it. */
 export interface ArtifactWriter {
   readonly written: number;
+  /** Appends text or bytes. An array may be filled again at once: none of it is kept. */
   write(data: string | Bytes): this;
   writeLine(line?: string): this;
   /** One JSON value and a line feed: a line of a JSONL artifact. */

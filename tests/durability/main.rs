@@ -7,6 +7,7 @@ mod support;
 
 mod any_moment;
 mod artifacts;
+mod damaged;
 mod each_step;
 mod every_commit;
 mod every_refusal;

@@ -6,11 +6,16 @@
 mod support;
 
 mod broken;
+mod defaults;
+mod engines;
+mod golden;
 mod install;
+mod limits;
 mod onnx;
+mod outputs;
 mod predict;
 
-use crate::support::{Project, repository};
+use crate::support::{Project, optional, repository};
 
 /// The example's model, which both engines run.
 pub const MODEL: &str = "models/pump-anomaly.onnx";
@@ -25,4 +30,10 @@ pub fn project(config: &str) -> Project {
     }
     project.write("trackside.toml", config);
     project
+}
+
+/// The lines of a config that name the ONNX Runtime of this machine; none where there is none.
+pub fn runtime_of(what: &str) -> String {
+    let library = optional::onnxruntime(what);
+    library.map_or_else(String::new, |library| format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()))
 }

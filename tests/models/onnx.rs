@@ -1,30 +1,131 @@
-//! A tiny model, written by hand so that no test needs Python: one operator from float `x` to float `y`, four of each.
+//! Tiny models, written by hand so that no test needs Python. Field numbers are those of `onnx.proto`.
+
+/// Element types.
+pub const FLOAT: u8 = 1;
+pub const INT8: u8 = 3;
+pub const INT64: u8 = 7;
+pub const BOOL: u8 = 9;
 
 /// A field that holds bytes.
 fn bytes(field: u8, content: &[u8]) -> Vec<u8> {
-    [&[field << 3 | 2, u8::try_from(content.len()).expect("short")], content].concat()
+    let mut length = content.len();
+    let mut out = vec![field << 3 | 2];
+    while length > 0x7f {
+        out.push(u8::try_from(length & 0x7f).expect("seven bits") | 0x80);
+        length >>= 7;
+    }
+    out.push(u8::try_from(length).expect("seven bits"));
+    [out, content.to_vec()].concat()
 }
 
-/// A field that holds a small number.
+/// A field that holds a small number; its own number may have two bytes.
 fn number(field: u8, value: u8) -> Vec<u8> {
-    vec![field << 3, value]
+    assert!(value < 0x80, "one byte");
+    if field < 16 { vec![field << 3, value] } else { vec![(field << 3) | 0x80, field >> 4, value] }
 }
 
-fn value(name: &str) -> Vec<u8> {
-    let shape = bytes(1, &number(1, 4));
-    let tensor = [number(1, 1), bytes(2, &shape)].concat();
+/// A tensor that goes in or comes out.
+pub fn value(name: &str, element: u8, shape: &[u8]) -> Vec<u8> {
+    let shape: Vec<u8> = shape.iter().flat_map(|size| bytes(1, &number(1, *size))).collect();
+    let tensor = [number(1, element), bytes(2, &shape)].concat();
     [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor))].concat()
 }
 
-/// The model with this operator of this set; the empty set is the standard one.
+/// Something else that does: 4 a sequence, 5 a map, 8 a sparse tensor, 9 an optional value; of float tensors.
+pub fn other(name: &str, kind: u8) -> Vec<u8> {
+    let of = bytes(1, &bytes(1, &number(1, FLOAT)));
+    [bytes(1, name.as_bytes()), bytes(2, &bytes(kind, &of))].concat()
+}
+
+/// A call of an operator.
+pub fn node(set: &str, operator: &str, inputs: &[&str], outputs: &[&str]) -> Vec<u8> {
+    let inputs = inputs.iter().flat_map(|name| bytes(1, name.as_bytes()));
+    let outputs = outputs.iter().flat_map(|name| bytes(2, name.as_bytes()));
+    let names = inputs.chain(outputs).collect();
+    [names, bytes(4, operator.as_bytes()), bytes(7, set.as_bytes())].concat()
+}
+
+/// The same with a graph as its only attribute.
+pub fn node_with(operator: &str, inputs: &[&str], outputs: &[&str], attribute: &str, graph: &[u8]) -> Vec<u8> {
+    let attribute = [bytes(1, attribute.as_bytes()), bytes(6, graph), number(20, 5)].concat();
+    [node("", operator, inputs, outputs), bytes(5, &attribute)].concat()
+}
+
+/// A constant.
+pub fn constant(name: &str, element: u8, shape: &[u8], raw: &[u8]) -> Vec<u8> {
+    let shape: Vec<u8> = shape.iter().flat_map(|size| number(1, *size)).collect();
+    [shape, number(2, element), bytes(8, name.as_bytes()), bytes(9, raw)].concat()
+}
+
+/// A graph; every part as the functions above make it.
+pub fn graph(nodes: &[Vec<u8>], constants: &[Vec<u8>], inputs: &[Vec<u8>], outputs: &[Vec<u8>]) -> Vec<u8> {
+    let all = |field: u8, parts: &[Vec<u8>]| parts.iter().flat_map(|part| bytes(field, part)).collect::<Vec<u8>>();
+    [all(1, nodes), bytes(2, b"g"), all(5, constants), all(11, inputs), all(12, outputs)].concat()
+}
+
+/// A model of this version of the intermediate representation; its sets fit the version.
+pub fn model_of(version: u8, graph: &[u8]) -> Vec<u8> {
+    let set = |name: &[u8], number_: u8| bytes(8, &[bytes(1, name), number(2, number_)].concat());
+    let sets = if version < 4 { set(b"", 8) } else { [set(b"", 17), set(b"ai.onnx.ml", 3)].concat() };
+    [number(1, version), bytes(7, graph), sets].concat()
+}
+
+/// A model that both engines know.
+pub fn model(graph: &[u8]) -> Vec<u8> {
+    model_of(8, graph)
+}
+
+/// One operator of this set from float `x` to float `y`, four of each; the empty set is the standard one.
 pub fn one_operator(set: &str, operator: &str) -> Vec<u8> {
-    let node = [bytes(1, b"x"), bytes(2, b"y"), bytes(4, operator.as_bytes()), bytes(7, set.as_bytes())].concat();
-    let graph = [bytes(1, &node), bytes(2, b"g"), bytes(11, &value("x")), bytes(12, &value("y"))].concat();
-    let sets = [
-        bytes(8, &[bytes(1, b""), number(2, 17)].concat()),
-        bytes(8, &[bytes(1, b"ai.onnx.ml"), number(2, 3)].concat()),
-    ];
-    // The graph may be longer than 127 bytes: its length takes two.
-    let length = [u8::try_from(graph.len() & 0x7f).unwrap() | 0x80, u8::try_from(graph.len() >> 7).unwrap()];
-    [number(1, 8), vec![7 << 3 | 2], length.to_vec(), graph, sets.concat()].concat()
+    let node = node(set, operator, &["x"], &["y"]);
+    model(&graph(&[node], &[], &[value("x", FLOAT, &[4])], &[value("y", FLOAT, &[4])]))
+}
+
+/// y = x after `rounds` rounds of a loop that does nothing: as slow as a test wants it.
+pub fn rounds() -> Vec<u8> {
+    let loop_ = node_with("Loop", &["rounds", "", "x"], &["y"], "body", &still());
+    let inputs = [value("rounds", INT64, &[]), value("x", FLOAT, &[1])];
+    model(&graph(&[loop_], &[], &inputs, &[value("y", FLOAT, &[1])]))
+}
+
+/// y = x after a loop that never ends.
+pub fn endless() -> Vec<u8> {
+    let loop_ = node_with("Loop", &["", "yes", "x"], &["y"], "body", &still());
+    let yes = constant("yes", BOOL, &[], &[1]);
+    model(&graph(&[loop_], &[yes], &[value("x", FLOAT, &[1])], &[value("y", FLOAT, &[1])]))
+}
+
+/// The body of a loop that goes on and changes nothing.
+fn still() -> Vec<u8> {
+    let nodes = [node("", "Identity", &["c"], &["c2"]), node("", "Neg", &["v"], &["v2"])];
+    let inputs = [value("i", INT64, &[]), value("c", BOOL, &[]), value("v", FLOAT, &[1])];
+    graph(&nodes, &[], &inputs, &[value("c2", BOOL, &[]), value("v2", FLOAT, &[1])])
+}
+
+/// y = x * scale, where `scale` is 2 unless it is given, if the version lets it be.
+pub fn scaled(version: u8) -> Vec<u8> {
+    let node = node("", "Mul", &["x", "scale"], &["y"]);
+    let two = constant("scale", FLOAT, &[1], &2.0f32.to_le_bytes());
+    let inputs = [value("x", FLOAT, &[4]), value("scale", FLOAT, &[1])];
+    model_of(version, &graph(&[node], &[two], &inputs, &[value("y", FLOAT, &[4])]))
+}
+
+/// y = -x, and an output `pair` of this kind, made by the operator.
+pub fn beside(pair: Vec<u8>, operator: &str) -> Vec<u8> {
+    let nodes = [node("", "Neg", &["x"], &["y"]), node("", operator, &["x"], &["pair"])];
+    model(&graph(&nodes, &[], &[value("x", FLOAT, &[4])], &[value("y", FLOAT, &[4]), pair]))
+}
+
+/// A classifier as scikit-learn's converter makes it without `zipmap=False`: `label` and `output_probability`, a sequence
+/// of maps.
+pub fn zipmap() -> Vec<u8> {
+    let labels = [bytes(1, b"classlabels_int64s"), bytes(8, &[0, 1]), number(20, 7)].concat();
+    let zipmap = [node("ai.onnx.ml", "ZipMap", &["p"], &["output_probability"]), bytes(5, &labels)].concat();
+    let two = [constant("shape", INT64, &[2], &[2u64, 2].map(u64::to_le_bytes).concat())];
+    let nodes = [node("", "Reshape", &["x", "shape"], &["p"]), zipmap, node("", "Neg", &["x"], &["label"])];
+    // A sequence of maps from int64 to float tensors.
+    let of = bytes(2, &bytes(1, &[number(1, FLOAT), bytes(2, &[])].concat()));
+    let map = bytes(5, &[number(1, INT64), of].concat());
+    let maps = [bytes(1, b"output_probability"), bytes(2, &bytes(4, &bytes(1, &map)))].concat();
+    model(&graph(&nodes, &two, &[value("x", FLOAT, &[4])], &[value("label", FLOAT, &[4]), maps]))
 }

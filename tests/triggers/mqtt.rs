@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     broker::{Broker, READING, configure, values},
     explained,
-    support::Project,
+    support::{Project, wait_until},
 };
 
 #[test]
@@ -177,4 +177,55 @@ fn a_message_can_be_an_artifact_of_its_run() {
     let digest = view["trigger"]["body"]["artifact"].as_str().unwrap();
     project.run(&["artifact", "get", digest, "-o", "taken"]).ok();
     assert_eq!(fs::read(project.path("taken")).unwrap(), picture);
+}
+
+#[test]
+fn two_nodes_with_one_client_id_are_told_as_what_they_are() {
+    for version in ["3.1.1", "5"] {
+        let Some(broker) = Broker::start("two nodes with one client id") else { return };
+        let [original, copy] = [(); 2].map(|()| {
+            let project = Project::new();
+            configure(&project, &broker, version, "");
+            project.workflow("reading", READING);
+            project
+        });
+        let first = original.serve();
+        first.wait_said("the broker has the subscriptions");
+        let second = copy.serve();
+        for (node, project) in [(&first, &original), (&second, &copy)] {
+            node.wait_said("[TS-0452]");
+            assert!(node.said().contains("trackside-test"), "{}", node.said());
+            let problem = wait_until("the status tells it", || {
+                let status = project.run(&["status", "--json"]).ok().json();
+                let problem = status["brokers"][0]["problem"].as_str()?.to_owned();
+                problem.contains("TS-0452").then_some(problem)
+            });
+            assert!(problem.contains("client_id") && problem.contains("copy"), "{problem}");
+            project.run(&["status"]).ok().says(&["broker plant", "TS-0452"]);
+        }
+    }
+}
+
+#[test]
+fn nodes_with_names_of_their_own_share_a_broker_in_peace() {
+    let Some(broker) = Broker::start("two nodes with names of their own") else { return };
+    let projects = ["one", "two"].map(|name| {
+        let project = Project::new();
+        configure(&project, &broker, "5", "");
+        let config = project.read("trackside.toml").replace("name = \"test\"", &format!("name = \"{name}\""));
+        project.write("trackside.toml", config);
+        project.workflow("reading", READING);
+        project
+    });
+    let nodes = projects.each_ref().map(Project::serve);
+    nodes.iter().for_each(|node| node.wait_said("the broker has the subscriptions"));
+    for value in 1..=3 {
+        broker.send("site/1/reading", format!("{{\"value\": {value}}}").as_bytes());
+    }
+    for (node, project) in nodes.iter().zip(&projects) {
+        assert_eq!(values(project, 3), [1.0, 2.0, 3.0]);
+        let status = project.run(&["status", "--json"]).ok().json();
+        assert_eq!(status["brokers"], json!([{ "name": "plant", "connected": true, "problem": null }]), "{status:#}");
+        assert!(!node.said().contains("TS-045"), "{}", node.said());
+    }
 }

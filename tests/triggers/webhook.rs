@@ -70,7 +70,8 @@ fn a_request_is_accepted_when_its_run_is_on_disk() {
 
 #[test]
 fn a_request_without_the_right_signature_starts_nothing() {
-    let project = project("secret: hook");
+    // Its body is no JSON.
+    let project = project("secret: hook, payload: artifact");
     let config = project.read("trackside.toml");
     project.write("trackside.toml", format!("{config}[secrets.hook]\nenv = \"TRACKSIDE_TEST_HOOK\"\nnode = true\n"));
     let node = Node::launch(project.root(), &[("TRACKSIDE_TEST_HOOK", "It's a Secret to Everybody")]);
@@ -85,4 +86,89 @@ fn a_request_without_the_right_signature_starts_nothing() {
     let (status, answer) = send(&at, "/hooks/push", &signed(right), "Hello, World!");
     assert_eq!(status, 202, "{answer}");
     assert_eq!(project.runs().len(), 1);
+}
+
+/// GitHub's page for a new webhook proposes this content type.
+const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
+
+#[test]
+fn a_payload_is_read_from_a_form_and_from_a_body_of_no_type() {
+    let project = project("signature: none");
+    let node = project.serve();
+    let at = address(&node);
+    for (number, (headers, body)) in [
+        (FORM, "payload=%7B%22n%22%3A+100%2C+%22more%22%3A+%22a%2Bb%26c+%C3%B6%22%7D"),
+        ("content-type: Application/X-Www-Form-Urlencoded; charset=UTF-8\r\n", "a=1&payload={\"n\":101}&b"),
+        ("content-type: application/octet-stream\r\n", "{\"n\": 102}"),
+        ("", "{\"n\": 103}"),
+        ("content-type: text/plain;charset=UTF-8\r\n", "{\"n\": 104}"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (status, answer) = send(&at, "/hooks/push", headers, body);
+        assert_eq!(status, 202, "{headers} {answer}");
+        let view = project.wait_end(project.wait_runs(number + 1)[number]["run"].as_str().unwrap());
+        assert_eq!(view["outputs"]["look"]["value"], 100 + number, "{headers} {view:#}");
+        assert_eq!(view["trigger"]["payload"]["n"], 100 + number, "{headers} {view:#}");
+    }
+    let first = project.wait_end(project.wait_runs(5)[0]["run"].as_str().unwrap());
+    assert_eq!(first["trigger"]["payload"]["more"], "a+b&c ö");
+    // The bytes are there as they came.
+    project.run(&["artifact", "get", first["trigger"]["body"]["artifact"].as_str().unwrap(), "-o", "body"]).ok();
+    assert!(project.read("body").starts_with("payload=%7B"));
+    drop(node);
+}
+
+#[test]
+fn a_payload_that_can_not_be_read_is_refused_with_the_setting_that_mends_it_and_never_missing() {
+    let project = project("signature: none");
+    let node = project.serve();
+    let at = address(&node);
+    for (headers, body, wanted) in [
+        (FORM, "n=11", 415),
+        (FORM, "payload={}&payload={}", 415),
+        (FORM, "{\"n\": 7}", 415),
+        (FORM, "payload=%7B%22n%22", 400),
+        (FORM, "payload=", 400),
+        ("", "n=11", 415),
+        ("content-type: application/octet-stream\r\n", "\u{1f}\u{8b}", 415),
+        ("content-type: text/plain\r\n", "seven", 415),
+        ("content-type: text/csv\r\n", "n\n7\n", 415),
+        ("content-type: multipart/form-data; boundary=x\r\n", "--x--", 415),
+        (JSON, "", 400),
+    ] {
+        let (status, answer) = send(&at, "/hooks/push", headers, body);
+        assert_eq!(status, wanted, "{headers} {body} {answer}");
+        if wanted == 415 {
+            let told = ["TS-0434", "application/json", "payload: artifact"].iter().all(|words| answer.contains(words));
+            assert!(told, "{answer}");
+        }
+    }
+    assert!(project.runs().is_empty());
+    let told = crate::explained(&project, "push/webhook-0");
+    assert!(told.len() == 11 && told.iter().all(|one| one["decision"] == "blocked"), "{told:#?}");
+    // Nothing was sent, so nothing is missing.
+    let (status, answer) = send(&at, "/hooks/push", "", "");
+    assert_eq!(status, 202, "{answer}");
+    assert_eq!(project.wait_runs(1).len(), 1);
+    drop(node);
+}
+
+#[test]
+fn a_webhook_that_says_so_takes_every_body_as_an_artifact() {
+    let project = project("signature: none, payload: artifact");
+    let node = project.serve();
+    let at = address(&node);
+    for (number, (headers, body)) in
+        [("content-type: text/csv\r\n", "n\n7\n"), (JSON, "{\"n\": 7}"), ("", "seven")].into_iter().enumerate()
+    {
+        let (status, answer) = send(&at, "/hooks/push", headers, body);
+        assert_eq!(status, 202, "{headers} {answer}");
+        let view = project.wait_end(project.wait_runs(number + 1)[number]["run"].as_str().unwrap());
+        assert!(view["trigger"]["payload"].is_null() && view["outputs"]["look"]["value"] == 1, "{headers} {view:#}");
+        project.run(&["artifact", "get", view["trigger"]["body"]["artifact"].as_str().unwrap(), "-o", "body"]).ok();
+        assert_eq!(project.read("body"), body);
+    }
+    drop(node);
 }

@@ -92,7 +92,8 @@ def main() -> None:
     else:
         MODEL.parent.mkdir(exist_ok=True)
         MODEL.write_bytes(model.SerializeToString())
-        save_file(selftest, SELFTEST)
+        # `trackside check` tells where the model runs on another engine than the one that made these numbers.
+        save_file(selftest, SELFTEST, metadata={"engine": f"onnxruntime {onnxruntime.__version__}"})
         slices.write(rows, HERE.parent / "data")
         print(f"written: {MODEL.name} ({MODEL.stat().st_size} bytes), {SELFTEST.name}")
 

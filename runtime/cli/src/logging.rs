@@ -16,22 +16,12 @@ const VARIABLE: &str = "TRACKSIDE_LOG";
 
 /// Starts logging. `usual` is the level of a command that was not asked to say more or less.
 pub fn start(global: &Global, console: Console, usual: &str) {
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (_, 0) => usual,
-        (_, 1) => "debug",
-        _ => "trace",
-    };
-    // Only this program's own modules get louder: what libraries trace is for those who name them.
-    let quiet_libraries = if global.verbose > 1 { "debug" } else { "warn" };
-    let ours = ["cli", "server", "node", "triggers", "sandbox", "models", "store", "engine", "spec"];
-    let usual =
-        ours.iter().fold(quiet_libraries.to_owned(), |filter, room| format!("{filter},trackside_{room}={level}"));
+    let usual = levels(global.quiet, global.verbose, usual);
     let wished = std::env::var(VARIABLE).ok().filter(|filter| !filter.is_empty());
     let (filter, problem) = match wished.as_deref().map(EnvFilter::try_new) {
         Some(Ok(filter)) => (filter, None),
         Some(Err(error)) => (EnvFilter::new(&usual), Some(error)),
-        None => (EnvFilter::new(format!("{usual},trackside={level}")), None),
+        None => (EnvFilter::new(&usual), None),
     };
     let format = if is_journal() { Format::Journal } else { Format::Terminal };
     let subscriber = tracing_subscriber::fmt()
@@ -47,6 +37,19 @@ pub fn start(global: &Global, console: Console, usual: &str) {
             "{VARIABLE} is not a filter ({problem}): write a level, or levels by module as in info,trackside_node=debug"
         );
     }
+}
+
+/// Levels by module. Only this program's own modules get louder, all of whose names begin alike: what libraries trace is for
+/// those who name them.
+fn levels(quiet: bool, verbose: u8, usual: &str) -> String {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (_, 0) => usual,
+        (_, 1) => "debug",
+        _ => "trace",
+    };
+    let libraries = if verbose > 1 { "debug" } else { "warn" };
+    format!("{libraries},trackside={level}")
 }
 
 /// Whether standard error is the journal's own pipe, as systemd tells in `JOURNAL_STREAM` (device and inode).
@@ -148,6 +151,33 @@ mod tests {
         tracing::subscriber::with_default(subscriber, log);
         let bytes = memory.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn every_room_of_this_program_gets_louder_and_no_library_does() {
+        let shows = |levels: &str, log: fn()| {
+            let memory = Memory::default();
+            let writer = memory.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_env_filter(EnvFilter::new(levels))
+                .with_writer(move || writer.clone())
+                .finish();
+            tracing::subscriber::with_default(subscriber, log);
+            let bytes = memory.0.lock().unwrap();
+            !bytes.is_empty()
+        };
+        let (usual, loud) = (levels(false, 0, "info"), levels(false, 1, "info"));
+        for log in [
+            || tracing::debug!(target: "trackside_registry::client", "x"),
+            || tracing::debug!(target: "trackside_kit", "x"),
+            || tracing::debug!(target: "trackside_trust", "x"),
+            || tracing::debug!(target: "trackside", "x"),
+        ] as [fn(); 4]
+        {
+            assert!(shows(&loud, log) && !shows(&usual, log));
+        }
+        assert!(!shows(&loud, || tracing::info!(target: "hyper", "x")));
+        assert!(!shows(&levels(true, 0, "info"), || tracing::warn!(target: "trackside_node", "x")));
     }
 
     #[test]

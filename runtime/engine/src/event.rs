@@ -316,6 +316,9 @@ impl Parent {
     }
 }
 
+/// The code of a run's error where the run can not be read any more. Its end may come whatever its steps were at.
+pub const RUN_UNREADABLE: &str = "run-unreadable";
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

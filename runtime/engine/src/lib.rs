@@ -31,7 +31,7 @@ pub use admission::{Admission, AdmissionCommand, AdmissionDecision, Gate, Holder
 pub use again::{Again, Repeat, RepeatRefused, Taken};
 pub use approval::DecisionRefused;
 pub use command::{Command, Decision, Effect, Outcome};
-pub use event::{Event, Parent, RunEnd, RunError, SkipReason, StepError};
+pub use event::{Event, Parent, RUN_UNREADABLE, RunEnd, RunError, SkipReason, StepError};
 pub use fanout::{Fanout, MAX_COLLECTED_BYTES};
 pub use id::{BadRunId, RunId};
 pub use retry::retry_wait;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use trackside_spec::StepIndex;
 
 use crate::{
-    event::{Event, RunError, StepError},
+    event::{Event, RUN_UNREADABLE, RunError, StepError},
     fanout::Fanout,
     id::RunId,
     state::{Membership, Phase, RunState, StepRecord, StepStatus},
@@ -196,6 +196,7 @@ impl RunState {
                 let over = self.phase == Phase::Running && self.ordinary().all(|s| s.status.is_final());
                 return demand(over, "steps are still open");
             }
+            Event::Ended { error: Some(error), .. } if error.code == RUN_UNREADABLE => return Ok(()),
             Event::Ended { .. } => {
                 // Handlers that nobody called are still pending.
                 let over = self.steps.iter().all(|s| s.status.is_final() || s.status == StepStatus::Pending);

@@ -24,6 +24,22 @@ pub enum ModelError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The file is a model that Trackside cannot use: an input that it cannot give, no output that it can take.
+    #[error("Trackside cannot use the model {}: {reason}", path.display())]
+    Ports {
+        /// The file.
+        path: PathBuf,
+        /// Which input or output, what it is, and what to do.
+        reason: String,
+    },
+    /// The file is more than Trackside reads.
+    #[error("the model {} is more than Trackside reads: {reason}", path.display())]
+    TooMuch {
+        /// The file.
+        path: PathBuf,
+        /// Which limit.
+        reason: String,
+    },
     /// A weight file is missing, or named in a way that is not allowed.
     #[error("failed to read the weight file {file:?} of the model {}: {reason}. Weight files must lie beside the model", path.display())]
     ExternalData {
@@ -51,9 +67,11 @@ pub enum ModelError {
         /// What was asked for.
         asked: PathBuf,
     },
-    /// No engine of this box can run the model.
+    /// No engine that may run the model can.
     #[error(
-        "no engine of this box can run the model {model}: {reason}. Run `trackside engine install` to get ONNX Runtime, which can run more"
+        "{} run the model {model}: {reason}. {}",
+        if there.is_some() { "the built-in engine, which was asked for, cannot" } else { "no engine of this box can" },
+        remedy(there.as_deref())
     )]
     Unsupported {
         /// The model's name.
@@ -62,6 +80,8 @@ pub enum ModelError {
         missing: Vec<String>,
         /// What else speaks against each engine.
         reason: String,
+        /// The ONNX Runtime that is on this box and was not to be used.
+        there: Option<Box<EngineId>>,
     },
     /// The engine refuses the model.
     #[error("{engine} refuses the model {model}: {reason}")]
@@ -139,6 +159,17 @@ pub enum ModelError {
     },
 }
 
+/// What to do about a model that the built-in engine refuses.
+fn remedy(there: Option<&EngineId>) -> String {
+    match there {
+        None => "Run `trackside engine install` to get ONNX Runtime, which can run more".to_owned(),
+        Some(engine) => format!(
+            "{engine} is on this box: take it with `--engine onnxruntime`, or `engine: onnxruntime` at the step, or \
+             engine = \"auto\" in trackside.toml"
+        ),
+    }
+}
+
 impl ModelError {
     /// The stable code.
     #[must_use]
@@ -158,6 +189,8 @@ impl ModelError {
             Self::Timeout { .. } => "TS-0512",
             Self::Cancelled { .. } => "TS-0513",
             Self::Run { .. } => "TS-0514",
+            Self::Ports { .. } => "TS-0540",
+            Self::TooMuch { .. } => "TS-0541",
         }
     }
 

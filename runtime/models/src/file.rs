@@ -12,7 +12,8 @@ use trackside_spec::{ByteSize, Digest};
 
 use crate::error::ModelError;
 use crate::onnx::proto::{ModelProto, TensorProto};
-use crate::onnx::{scan, tensors, text};
+use crate::onnx::scan::{self, Refused};
+use crate::onnx::{tensors, text};
 
 /// Bounds on what is read from disk for one model.
 #[derive(Clone, Copy, Debug)]
@@ -54,13 +55,16 @@ impl ModelFile {
     ///
     /// # Errors
     /// [`ModelError::File`] when it cannot be read, is no regular file or is too large; [`ModelError::NotOnnx`] when
-    /// its content is not a model; [`ModelError::ExternalData`] when a weight file is missing or lies elsewhere.
+    /// its content is not a model; [`ModelError::TooMuch`] when its structure goes over a limit; [`ModelError::ExternalData`] when a weight file is missing or lies elsewhere.
     pub fn read(path: &Path, limits: &ModelLimits) -> Result<Self, ModelError> {
         let mut left = limits.bytes.as_bytes();
         let fail = |reason: String| ModelError::File { path: path.to_owned(), reason };
         let bytes = Bytes::from(read_regular(path, &mut left, limits).map_err(fail)?);
         let not_onnx = |reason: String| ModelError::NotOnnx { path: path.to_owned(), reason };
-        scan::scan(&bytes).map_err(not_onnx)?;
+        scan::scan(&bytes).map_err(|refused| match refused {
+            Refused::Broken(reason) => not_onnx(reason),
+            Refused::TooMuch(reason) => ModelError::TooMuch { path: path.to_owned(), reason },
+        })?;
         let proto = ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(error.to_string()))?;
         let mut external = Vec::new();
         for name in external_names(&proto, path, limits).map_err(|(name, reason)| outside(path, name, reason))? {

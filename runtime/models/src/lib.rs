@@ -17,10 +17,12 @@ mod model;
 pub mod onnx;
 mod pool;
 mod port;
+mod processor;
 mod selftest;
 mod stop;
 mod sync;
 pub mod tensor_io;
+mod warning;
 mod watchdog;
 
 pub use engines::{
@@ -30,5 +32,8 @@ pub use engines::{
 pub use error::ModelError;
 pub use file::{ExternalFile, ModelFile, ModelLimits};
 pub use model::{Model, ModelSource, RunOutput};
-pub use port::{ExternalInfo, ModelInfo, Port};
+pub use port::{ExternalInfo, LeftOut, ModelInfo, Port, Tested, takes};
+pub use processor::Processor;
+pub use selftest::MADE_ON;
 pub use stop::{CancelHook, CancelToken, Stop, Stopped};
+pub use warning::Warning;

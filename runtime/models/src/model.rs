@@ -4,17 +4,19 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use trackside_spec::Tensor;
 
-use crate::engines::{Engine, EngineChoice, EngineKind, Engines, Ports, RunFailure, Runner};
+use crate::engines::{Engine, EngineChoice, EngineId, EngineKind, Engines, Ports, RunFailure, Runner};
 use crate::error::ModelError;
 use crate::file::{ModelFile, ModelLimits};
-use crate::onnx::{BuiltinVerdict, Declared, ModelInspection, inspect_file, ports};
-use crate::port::{ModelInfo, Port, arrange};
-use crate::selftest::{Sample, SelfTest};
+use crate::onnx::{BuiltinVerdict, Declared, ModelInspection, inspect_file, ports, products};
+use crate::port::{LeftOut, ModelInfo, Tested, arrange};
+use crate::processor::Processor;
+use crate::selftest::{Failed, Sample, SelfTest};
 use crate::stop::{CancelToken, Stop, Stopped};
+use crate::warning::{made_elsewhere, saturation};
 
 /// Most sessions of one model: each holds a copy of its weights.
 const MAX_SESSIONS: usize = 64;
@@ -33,13 +35,25 @@ pub struct ModelSource {
     pub selftest: Option<PathBuf>,
     /// Runs at a time; 0 = one per core.
     pub sessions: usize,
+    /// The longest that the self-test may take: as long as a run.
+    pub time: Duration,
 }
+
+/// The default of [`ModelSource::time`], that of `[limits] wall`.
+const TIME: Duration = Duration::from_secs(60);
 
 impl ModelSource {
     /// `path` under `name`, everything else by default.
     #[must_use]
     pub fn new(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        Self { name: name.into(), path: path.into(), choice: EngineChoice::Auto, selftest: None, sessions: 0 }
+        Self {
+            name: name.into(),
+            path: path.into(),
+            choice: EngineChoice::Auto,
+            selftest: None,
+            sessions: 0,
+            time: TIME,
+        }
     }
 }
 
@@ -106,7 +120,7 @@ impl Model {
             }
             RunFailure::Failed(reason) => ModelError::Run { model: model(), engine: self.info.engine.clone(), reason },
         })?;
-        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let names = wanted.iter().filter_map(|index| self.info.outputs.get(*index)).map(|port| port.name.clone());
         Ok(RunOutput {
             outputs: names.zip(ran.outputs).collect(),
@@ -147,19 +161,12 @@ impl fmt::Debug for Model {
 /// Loads `source` on the engine that suits it.
 pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>, ModelError> {
     let file = ModelFile::read(&source.path, &ModelLimits::default())?;
-    let Declared { inputs, outputs, left_out } =
-        ports(file.proto()).map_err(|reason| ModelError::NotOnnx { path: source.path.clone(), reason })?;
+    let declared = ports(file.proto()).map_err(|reason| ModelError::Ports { path: source.path.clone(), reason })?;
     let sample = source.selftest.as_deref().map(Sample::read).transpose()?;
     let inspection = inspect_file(&file);
-    let mut caveats = Vec::new();
-    for port in left_out {
-        caveats.push(format!(
-            "the output {:?} is a {} and is left out; for a scikit-learn model export with zipmap=False",
-            port.name, port.kind
-        ));
-    }
-    let loading = Loading { source, file, inputs, outputs, sample, inspection, caveats };
-    let builtin = || loading.on_builtin(engines.rten());
+    let processor = engines.settings().processor;
+    let loading = Loading { source, file, declared, sample, inspection, processor };
+    let builtin = || loading.on_builtin(engines);
     match (source.choice, engines.settings().prefer) {
         (EngineChoice::OnnxRuntime, _) => loading.on(&*engines.onnxruntime()?, &[]),
         (EngineChoice::Rten, _) => builtin(),
@@ -175,11 +182,10 @@ pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>
 struct Loading<'a> {
     source: &'a ModelSource,
     file: ModelFile,
-    inputs: Vec<Port>,
-    outputs: Vec<Port>,
+    declared: Declared,
     sample: Option<Sample>,
     inspection: ModelInspection,
-    caveats: Vec<String>,
+    processor: Processor,
 }
 
 impl Loading<'_> {
@@ -193,18 +199,18 @@ impl Loading<'_> {
             Ok(engine) => match self.on(&*engine, &[]) {
                 // An opset or IR version that is newer than the library: the built-in engine does not look at them.
                 Err(refused @ ModelError::Load { .. }) if self.verdict().is_fit() => {
-                    self.on_builtin(engines.rten()).map_err(|_| refused)
+                    self.on_builtin(engines).map_err(|_| refused)
                 }
                 other => other,
             },
             Err(missing) => {
-                let builtin = self.on_builtin(engines.rten());
+                let builtin = self.on_builtin(engines);
                 if engines.settings().configured.is_some() && builtin.is_ok() {
                     tracing::warn!(model = self.source.name, "runs on the built-in engine: {missing}");
                 }
                 builtin.map_err(|refused| match refused {
                     refused @ ModelError::Unsupported { .. } => refused,
-                    refused => self.unsupported(refused.to_string()),
+                    refused => self.unsupported(refused.to_string(), None),
                 })
             }
         }
@@ -213,24 +219,28 @@ impl Loading<'_> {
     fn on_onnxruntime_or(&self, engines: &Engines, first: ModelError) -> Result<Arc<Model>, ModelError> {
         match engines.onnxruntime() {
             Ok(engine) => self.on(&*engine, &[]),
-            Err(_) => Err(self.unsupported(first.to_string())),
+            Err(_) => Err(self.unsupported(first.to_string(), None)),
         }
     }
 
-    fn unsupported(&self, reason: String) -> ModelError {
-        ModelError::Unsupported { model: self.source.name.clone(), missing: self.verdict().missing.clone(), reason }
+    fn unsupported(&self, reason: String, there: Option<EngineId>) -> ModelError {
+        let (model, missing) = (self.source.name.clone(), self.verdict().missing.clone());
+        ModelError::Unsupported { model, missing, reason, there: there.map(Box::new) }
     }
 
     /// The built-in engine, unless it is known to get the model wrong. Who chose it by name and has a sample that
     /// proves the contrary is believed.
-    fn on_builtin(&self, engine: Arc<dyn Engine>) -> Result<Arc<Model>, ModelError> {
+    fn on_builtin(&self, engines: &Engines) -> Result<Arc<Model>, ModelError> {
         let verdict = self.verdict();
-        let proven = self.source.choice == EngineChoice::Rten && self.sample.is_some();
+        let chosen = self.source.choice == EngineChoice::Rten;
+        let proven = chosen && self.sample.is_some();
         if !verdict.missing.is_empty() || (!verdict.wrong.is_empty() && !proven) {
-            return Err(self.unsupported(verdict.reasons()));
+            // Who asked for this engine by name is told of the other one; with `auto` it has been tried.
+            let there = if chosen { engines.onnxruntime().ok() } else { None };
+            return Err(self.unsupported(verdict.reasons(), there.map(|engine| engine.id())));
         }
         let caveats: Vec<_> = verdict.wrong.iter().chain(&verdict.caveats).cloned().collect();
-        self.on(&*engine, &caveats)
+        self.on(&*engines.rten(), &caveats)
     }
 
     /// Opens the model on `engine` and tests it there.
@@ -243,22 +253,36 @@ impl Loading<'_> {
         };
         let sessions = sessions.min(MAX_SESSIONS);
         let refused = |reason| ModelError::Load { model: name.clone(), engine: id.clone(), reason };
-        let ports = Ports { inputs: &self.inputs, outputs: &self.outputs };
-        let runner = engine.open(&self.file, ports, sessions).map_err(refused)?;
-        let test = SelfTest { runner: &*runner, inputs: &self.inputs, outputs: &self.outputs };
-        let mut caveats: Vec<String> = self.caveats.iter().chain(caveats).cloned().collect();
+        let Declared { inputs, outputs, left_out } = &self.declared;
+        let runner = engine.open(&self.file, Ports { inputs, outputs }, sessions).map_err(refused)?;
+        let test = SelfTest { runner: &*runner, inputs, outputs, limit: self.source.time };
+        let mut caveats: Vec<String> = left_out.iter().map(LeftOut::reason).chain(caveats.iter().cloned()).collect();
         let failed = |reason| ModelError::SelfTest { model: name.clone(), engine: id.clone(), reason };
-        match &self.sample {
-            Some(sample) => test.on_sample(sample).map_err(failed)?,
+        let tested = match &self.sample {
+            Some(sample) => {
+                test.on_sample(sample).map_err(failed)?;
+                Tested::Sample
+            }
             None => match test.on_made_up_input() {
-                Ok(()) => {}
+                Ok(()) => Tested::MadeUp,
                 // ONNX Runtime is the reference: what it will not do with made-up input may be the input's fault.
-                Err(reason) if id.kind == EngineKind::OnnxRuntime => {
+                Err(Failed::Wrong(reason)) if id.kind == EngineKind::OnnxRuntime => {
                     caveats.push(format!("not self-tested, a sample is needed: {reason}"));
+                    Tested::Not
                 }
-                Err(reason) => return Err(failed(reason)),
+                Err(Failed::Endless(reason)) => {
+                    return Err(failed(format!("{reason}. If it ends with real input, give it a `selftest` file")));
+                }
+                Err(Failed::Wrong(reason)) => return Err(failed(reason)),
             },
+        };
+        let mut warnings = Vec::new();
+        if id.kind == EngineKind::OnnxRuntime && self.processor.saturates() {
+            let (caveat, warning) = saturation(&products(self.file.proto()), runner.is_exact());
+            caveats.extend(caveat);
+            warnings.extend(warning);
         }
+        warnings.extend(self.sample.as_ref().and_then(|sample| made_elsewhere(sample.made_on.as_deref(), &id)));
         let info = ModelInfo {
             name,
             digest: self.inspection.digest,
@@ -266,10 +290,13 @@ impl Loading<'_> {
             external: self.inspection.external.clone(),
             engine: id,
             sessions,
-            inputs: self.inputs.clone(),
-            outputs: self.outputs.clone(),
+            inputs: inputs.clone(),
+            outputs: outputs.clone(),
+            left_out: left_out.clone(),
             metadata: self.inspection.metadata.clone(),
+            tested,
             caveats,
+            warnings,
         };
         Ok(Arc::new(Model { info, runner }))
     }

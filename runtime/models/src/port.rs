@@ -7,7 +7,8 @@ use trackside_spec::{Digest, ElementType, Tensor};
 
 use crate::engines::EngineId;
 use crate::file::ExternalFile;
-use crate::onnx::{Dim, PortInspection};
+use crate::onnx::{Dim, PortInspection, article};
+use crate::warning::Warning;
 
 /// An input or output of a loaded model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,13 +20,16 @@ pub struct Port {
     /// The size of each dimension, `None` where any size will do. The whole is `None` when the file does not even
     /// declare a rank.
     pub shape: Option<Vec<Option<u32>>>,
+    /// Whether it is an input that may be left out: the model file holds its default.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 impl Port {
     pub(crate) fn of(port: &PortInspection) -> Option<Self> {
         let fixed = |dim: &Dim| if let Dim::Fixed(size) = dim { Some(*size) } else { None };
         let shape = port.shape.as_ref().map(|shape| shape.iter().map(fixed).collect());
-        Some(Self { name: port.name.clone(), element: port.element?, shape })
+        Some(Self { name: port.name.clone(), element: port.element?, shape, optional: port.optional })
     }
 
     /// `float32[1,?,64]`, as messages write it; `float32[…]` without a declared rank.
@@ -42,7 +46,8 @@ impl Port {
     }
 
     /// Why `tensor` does not fit, if it does not.
-    pub(crate) fn mismatch(&self, tensor: &Tensor) -> Option<String> {
+    #[must_use]
+    pub fn mismatch(&self, tensor: &Tensor) -> Option<String> {
         let fits = match &self.shape {
             None => true,
             Some(shape) => {
@@ -81,12 +86,18 @@ pub struct ModelInfo {
     pub sessions: usize,
     /// What it takes.
     pub inputs: Vec<Port>,
-    /// What it gives. Outputs that are no tensors are left out and named in `caveats`.
+    /// What it gives.
     pub outputs: Vec<Port>,
+    /// What it would give besides and Trackside cannot carry.
+    pub left_out: Vec<LeftOut>,
     /// The author's key-value pairs.
     pub metadata: BTreeMap<String, String>,
+    /// How its self-test went about it.
+    pub tested: Tested,
     /// What an operator should know: differences of the engine, a self-test that proved little.
     pub caveats: Vec<String>,
+    /// What may make its numbers wrong on this box; `check` tells it.
+    pub warnings: Vec<Warning>,
 }
 
 /// A weight file beside a model.
@@ -106,21 +117,79 @@ impl ExternalInfo {
     }
 }
 
-/// Puts `given` into the order of `declared`.
+/// What a model's self-test was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tested {
+    /// A sample: it gave the numbers that the file says.
+    Sample,
+    /// Input of the declared shapes that was made up: it gave numbers.
+    MadeUp,
+    /// Nothing: it does not take made-up input, and there is no sample.
+    Not,
+}
+
+/// An output of a model that Trackside cannot carry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its name.
+    pub name: String,
+    /// What it is: `sequence`, `float8e4m3fn` …
+    pub kind: String,
+    /// What to do about it, one sentence without a full stop.
+    pub way: &'static str,
+}
+
+impl LeftOut {
+    /// Why a caller does not get it, and what would help.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let what = article(&self.kind);
+        format!("the output {:?} is {what}, which Trackside cannot carry, and is left out. {}", self.name, self.way)
+    }
+}
+
+/// Most optional inputs that a message names.
+const NAMED: usize = 8;
+
+/// What a model takes, in one line: `x (float32[?,12]); it may be given scale (float32[1])`.
+#[must_use]
+pub fn takes(ports: &[Port]) -> String {
+    let list = |ports: &mut dyn Iterator<Item = &Port>| {
+        let names: Vec<_> = ports.map(|port| format!("{} ({})", port.name, port.signature())).collect();
+        names.join(", ")
+    };
+    let needed = list(&mut ports.iter().filter(|port| !port.optional));
+    let optional = ports.iter().filter(|port| port.optional).count();
+    if optional == 0 {
+        return needed;
+    }
+    let named = list(&mut ports.iter().filter(|port| port.optional).take(NAMED));
+    let more = optional.saturating_sub(NAMED);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let needed = if needed.is_empty() { "nothing that has no default".to_owned() } else { needed };
+    format!("{needed}; it may be given {named}{more}")
+}
+
+/// Puts `given` into the order of `declared`; an optional input that is not given is `None`.
 ///
 /// # Errors
 /// The name of the input and what is wrong with it.
-pub(crate) fn arrange(declared: &[Port], mut given: Vec<(String, Tensor)>) -> Result<Vec<Tensor>, (String, String)> {
-    let names = || {
-        let names: Vec<_> = declared.iter().map(|port| format!("{} ({})", port.name, port.signature())).collect();
-        names.join(", ")
-    };
+pub(crate) fn arrange(
+    declared: &[Port],
+    mut given: Vec<(String, Tensor)>,
+) -> Result<Vec<Option<Tensor>>, (String, String)> {
     let mut arranged = Vec::with_capacity(declared.len());
     for port in declared {
         let Some(position) = given.iter().position(|(name, _)| *name == port.name) else {
+            if port.optional {
+                arranged.push(None);
+                continue;
+            }
             let have: Vec<_> = given.iter().map(|(name, _)| name.as_str()).collect();
             let have = if have.is_empty() { "nothing else".to_owned() } else { have.join(", ") };
-            return Err((port.name.clone(), format!("it is missing: the model takes {}; given was {have}", names())));
+            let takes = takes(declared);
+            return Err((port.name.clone(), format!("it is missing: the model takes {takes}; given was {have}")));
         };
         let (_, tensor) = given.swap_remove(position);
         if let Some(mismatch) = port.mismatch(&tensor) {
@@ -129,13 +198,13 @@ pub(crate) fn arrange(declared: &[Port], mut given: Vec<(String, Tensor)>) -> Re
         if port.element == ElementType::Boolean && tensor.data().iter().any(|byte| *byte > 1) {
             return Err((port.name.clone(), "a boolean must be the byte 0 or 1".to_owned()));
         }
-        arranged.push(tensor);
+        arranged.push(Some(tensor));
     }
     match given.first() {
         None => Ok(arranged),
         Some((name, _)) if declared.iter().any(|port| port.name == *name) => {
             Err((name.clone(), "it was given twice".to_owned()))
         }
-        Some((name, _)) => Err((name.clone(), format!("the model has no such input; it takes {}", names()))),
+        Some((name, _)) => Err((name.clone(), format!("the model has no such input; it takes {}", takes(declared)))),
     }
 }

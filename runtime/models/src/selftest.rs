@@ -13,13 +13,16 @@ use crate::engines::{Ran, RunFailure, Runner};
 use crate::error::ModelError;
 use crate::port::{Port, arrange, signature};
 use crate::stop::{CancelToken, Stop};
-use crate::tensor_io::{self, TensorLimits};
+use crate::tensor_io::{self, SafetensorsFile, TensorLimits};
 
 const RELATIVE: f64 = 1e-3;
 const ABSOLUTE: f64 = 1e-4;
 
-/// The longest that testing a model may take.
-const LIMIT: Duration = Duration::from_secs(30);
+/// The key of a sample's metadata that says which engine made its outputs, as `onnxruntime 1.31.1`.
+pub const MADE_ON: &str = "engine";
+/// Most characters of it that are kept.
+const MAX_MADE_ON: usize = 100;
+
 /// Sizes tried for dimensions that the file leaves open, after 1.
 const PLAUSIBLE: [u32; 8] = [2, 4, 8, 16, 32, 64, 224, 512];
 /// Most elements of one made-up input.
@@ -27,6 +30,8 @@ const MAX_ELEMENTS: usize = 1 << 22;
 
 /// Inputs and the outputs that belong to them.
 pub(crate) struct Sample {
+    /// Which engine made the outputs, when the file says so.
+    pub(crate) made_on: Option<String>,
     inputs: Vec<(String, Tensor)>,
     outputs: Vec<(String, Tensor)>,
 }
@@ -35,8 +40,11 @@ impl Sample {
     /// Reads a safetensors file with tensors `in.NAME` and `out.NAME`.
     pub(crate) fn read(path: &Path) -> Result<Self, ModelError> {
         let fail = |reason: String| ModelError::Sample { path: path.to_owned(), reason };
-        let tensors =
-            tensor_io::read_safetensors(path, &TensorLimits::default()).map_err(|error| fail(error.to_string()))?;
+        let file = tensor_io::read_safetensors_file(path, &TensorLimits::default())
+            .map_err(|error| fail(error.to_string()))?;
+        let SafetensorsFile { tensors, metadata } = file;
+        let made_on = metadata.get(MADE_ON).map(|text| text.trim().chars().take(MAX_MADE_ON).collect::<String>());
+        let made_on = made_on.filter(|text| !text.is_empty());
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
         for (name, tensor) in tensors {
             match (name.strip_prefix("in."), name.strip_prefix("out.")) {
@@ -48,7 +56,7 @@ impl Sample {
         if outputs.is_empty() {
             return Err(fail("it holds no out.NAME tensor to compare with".to_owned()));
         }
-        Ok(Self { inputs, outputs })
+        Ok(Self { made_on, inputs, outputs })
     }
 }
 
@@ -57,6 +65,31 @@ pub(crate) struct SelfTest<'a> {
     pub(crate) runner: &'a dyn Runner,
     pub(crate) inputs: &'a [Port],
     pub(crate) outputs: &'a [Port],
+    /// The longest that it may take.
+    pub(crate) limit: Duration,
+}
+
+/// What a model did not do.
+pub(crate) enum Failed {
+    /// End in time.
+    Endless(String),
+    /// Run, or give what it should.
+    Wrong(String),
+}
+
+impl Failed {
+    pub(crate) fn reason(self) -> String {
+        match self {
+            Self::Endless(reason) | Self::Wrong(reason) => reason,
+        }
+    }
+
+    fn map(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Endless(reason) => Self::Endless(change(reason)),
+            Self::Wrong(reason) => Self::Wrong(change(reason)),
+        }
+    }
 }
 
 impl SelfTest<'_> {
@@ -66,7 +99,7 @@ impl SelfTest<'_> {
     /// What differs most, and where.
     pub(crate) fn on_sample(&self, sample: &Sample) -> Result<(), String> {
         let inputs = arrange(self.inputs, sample.inputs.clone()).map_err(|(name, why)| format!("in.{name}: {why}"))?;
-        let ran = self.run(inputs, Instant::now() + LIMIT)?;
+        let ran = self.run(inputs, Instant::now() + self.limit).map_err(Failed::reason)?;
         for (name, expected) in &sample.outputs {
             let given = self.outputs.iter().zip(&ran.outputs).find(|(port, _)| port.name == *name);
             let (_, given) = given.ok_or_else(|| format!("out.{name}: the model has no such output"))?;
@@ -79,38 +112,59 @@ impl SelfTest<'_> {
     ///
     /// # Errors
     /// What the last attempt came to.
-    pub(crate) fn on_made_up_input(&self) -> Result<(), String> {
-        let deadline = Instant::now() + LIMIT;
-        let first = self.attempt(1, deadline);
+    pub(crate) fn on_made_up_input(&self) -> Result<(), Failed> {
+        let deadline = Instant::now() + self.limit;
+        let first = match self.attempt(1, deadline) {
+            Err(Failed::Wrong(reason)) => reason,
+            other => return other,
+        };
         let open = |port: &Port| port.shape.as_ref().is_none_or(|shape| shape.iter().any(Option::is_none));
-        if first.is_ok() || !self.inputs.iter().any(open) {
-            return first;
+        if self.needed().any(open) {
+            for size in PLAUSIBLE {
+                match self.attempt(size, deadline) {
+                    Err(Failed::Wrong(_)) => {}
+                    other => return other,
+                }
+            }
         }
         // The first reason is the one worth reading: it is about the smallest input.
-        let others = PLAUSIBLE.iter().take_while(|_| Instant::now() < deadline);
-        others.map(|size| self.attempt(*size, deadline)).find(Result::is_ok).unwrap_or(first)
+        Err(Failed::Wrong(first))
     }
 
-    fn attempt(&self, size: u32, deadline: Instant) -> Result<(), String> {
+    /// The inputs that something must be made up for.
+    fn needed(&self) -> impl Iterator<Item = &Port> {
+        self.inputs.iter().filter(|port| !port.optional)
+    }
+
+    fn attempt(&self, size: u32, deadline: Instant) -> Result<(), Failed> {
         let mut random = SplitMix(0x7261_636b_7369_6465);
-        let inputs: Vec<_> =
-            self.inputs.iter().map(|port| made_up(port, size, &mut random)).collect::<Result<_, _>>()?;
-        let shapes: Vec<_> = inputs.iter().map(signature).collect();
-        let on = |why: String| format!("on made-up input {}: {why}", shapes.join(", "));
-        let ran = self.run(inputs, deadline).map_err(&on)?;
+        let made_up = |port: &Port| if port.optional { Ok(None) } else { made_up(port, size, &mut random).map(Some) };
+        let inputs: Vec<_> = self.inputs.iter().map(made_up).collect::<Result<_, _>>().map_err(Failed::Wrong)?;
+        let shapes: Vec<_> = inputs.iter().flatten().map(signature).collect();
+        let shapes =
+            if shapes.is_empty() { String::new() } else { format!("on made-up input {}: ", shapes.join(", ")) };
+        let on = |why: String| format!("{shapes}{why}");
+        let ran = self.run(inputs, deadline).map_err(|failed| failed.map(on))?;
         for (port, tensor) in self.outputs.iter().zip(&ran.outputs) {
-            plausible(port, tensor).map_err(|why| on(format!("output {:?}: {why}", port.name)))?;
+            plausible(port, tensor).map_err(|why| Failed::Wrong(on(format!("output {:?}: {why}", port.name))))?;
         }
         Ok(())
     }
 
-    fn run(&self, inputs: Vec<Tensor>, deadline: Instant) -> Result<Ran, String> {
+    fn run(&self, inputs: Vec<Option<Tensor>>, deadline: Instant) -> Result<Ran, Failed> {
         let all: Vec<usize> = (0..self.outputs.len()).collect();
         let stop = Stop { deadline: Some(deadline), cancel: &CancelToken::new() };
         self.runner.run(inputs, &all, stop).map_err(|failure| match failure {
-            RunFailure::Stopped(_, note) => format!("it did not end within {} s {note}", LIMIT.as_secs()),
-            RunFailure::Input(index, reason) => format!("input {index}: {reason}"),
-            RunFailure::Failed(reason) => reason,
+            RunFailure::Stopped(_, note) => {
+                let note = if note.is_empty() { note } else { format!(" ({note})") };
+                let limit = self.limit.as_secs_f32();
+                Failed::Endless(format!("it did not end within {limit} s, the limit of a run ([limits] wall){note}"))
+            }
+            RunFailure::Input(index, reason) => {
+                let name = self.inputs.get(index).map(|port| port.name.as_str()).unwrap_or_default();
+                Failed::Wrong(format!("input {name:?}: {reason}"))
+            }
+            RunFailure::Failed(reason) => Failed::Wrong(reason),
         })
     }
 }

@@ -5,7 +5,7 @@ mod support;
 
 use support::*;
 use trackside_models::onnx::proto::{
-    OpaqueProto, StringStringEntryProto, TensorProto, TypeProto, ValueInfoProto, data_type,
+    AttributeProto, ModelProto, OpaqueProto, StringStringEntryProto, TensorProto, TypeProto, ValueInfoProto, data_type,
 };
 use trackside_models::onnx::{self, BUILTIN_OPERATORS, Dim};
 use trackside_models::tensor_io::write_safetensors;
@@ -62,8 +62,11 @@ fn an_operator_that_rten_lacks_is_named_with_the_remedy() {
     let error = lab.load(EngineChoice::Rten, &binarizer()).unwrap_err();
     let ModelError::Unsupported { missing, .. } = &error else { panic!("{error}") };
     assert_eq!(missing, &["ai.onnx.ml/Binarizer"]);
-    assert!(error.to_string().contains("trackside engine install"), "{error}");
-    if onnxruntime("ai.onnx.ml operators") {
+    let there = onnxruntime("ai.onnx.ml operators");
+    // Who has it already is not told to install it.
+    let remedy = if there { "is on this box: take it with `--engine onnxruntime`" } else { "trackside engine install" };
+    assert!(error.to_string().contains(remedy), "{error}");
+    if there {
         let model = lab.load(EngineChoice::Auto, &binarizer()).unwrap();
         assert_eq!(model.info().engine.kind, EngineKind::OnnxRuntime);
         assert_eq!(run(&model, x(f32s(&[1, 2], &[0.4, 0.6]))).unwrap().outputs[0].1, f32s(&[1, 2], &[0.0, 1.0]));
@@ -83,6 +86,60 @@ fn what_rten_computes_wrongly_is_refused_there() {
     assert!(error.to_string().contains("cubic"), "{error}");
     let error = lab.load(EngineChoice::Rten, &identity(data_type::DOUBLE, &[D::N(1)])).unwrap_err();
     assert!(error.to_string().contains("float64"), "{error}");
+}
+
+#[test]
+fn kinds_of_calls_that_rten_computes_wrongly_are_refused_there() {
+    let lab = Lab::new();
+    let refused = |model: &ModelProto, words: &str| {
+        let error = lab.load(EngineChoice::Rten, model).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    };
+    let with = |op: &str, attributes: Vec<AttributeProto>| {
+        let mut call = node(op, &["x"], &["y"]);
+        call.attribute = attributes;
+        unary(call)
+    };
+    let before_13 = |op: &str| {
+        let mut model = with(op, Vec::new());
+        model.opset_import.iter_mut().for_each(|set| set.version = Some(12));
+        model
+    };
+    refused(&before_13("Softmax"), "before opset 13");
+    refused(&before_13("LogSoftmax"), "before opset 13");
+    lab.load(EngineChoice::Rten, &with("Softmax", Vec::new())).unwrap();
+    let to = |number: i32| vec![attribute("to", |a| (a.i, a.r#type) = (Some(i64::from(number)), Some(2)))];
+    for number in [BOOL, data_type::INT8, data_type::DOUBLE, data_type::FLOAT16] {
+        refused(&with("Cast", to(number)), "Cast to another type");
+    }
+    refused(&with("ArgMax", Vec::new()), "last of equal values");
+    refused(&with("Softplus", Vec::new()), "Softplus");
+    refused(&with("MaxPool", vec![text_attribute("auto_pad", "SAME_LOWER")]), "SAME_LOWER");
+    let mut lengths = node("LSTM", &["x", "w", "r", "", "lengths"], &["y"]);
+    lengths.attribute = Vec::new();
+    refused(&unary(lengths), "sequence_lens");
+    let constants = |element: i32, bytes: Vec<u8>| {
+        let mut model = unary(node("Identity", &["x"], &["y"]));
+        let graph = model.graph.as_mut().unwrap();
+        graph.initializer = vec![raw("c", element, &[1], bytes)];
+        model
+    };
+    refused(&constants(data_type::DOUBLE, 0.1_f64.to_le_bytes().to_vec()), "constants of float64");
+    let sum = |number: i64| {
+        let mut model = constants(INT64, number.to_le_bytes().to_vec());
+        model.graph.as_mut().unwrap().node.push(node("Neg", &["c"], &["n"]));
+        model
+    };
+    refused(&sum(1 << 40), "beyond 32 bits");
+}
+
+#[test]
+fn nan_is_not_given_to_operators_of_rten_that_make_a_number_of_it() {
+    let lab = Lab::new();
+    let model = lab.load(EngineChoice::Rten, &unary(node("Relu", &["x"], &["y"]))).unwrap();
+    let error = run(&model, vec![("x".to_owned(), f32s(&[2], &[f32::NAN, 1.0]))]).unwrap_err();
+    assert!(error.to_string().contains("NaN"), "{error}");
+    run(&model, vec![("x".to_owned(), f32s(&[2], &[-1.0, 1.0]))]).unwrap();
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
 use tokio::runtime::Runtime;
 use trackside_engine::{Outcome, RunId, StepError};
 use trackside_sandbox::CancelToken;
-use trackside_spec::{Action, NodeConfig, StepIndex};
+use trackside_spec::{Action, NodeConfig, StepIndex, config::EngineChoice};
 use trackside_store::{Artifacts, Clock};
 
 use crate::{
@@ -141,12 +141,12 @@ impl Executor {
     pub fn warm(&self, plans: impl IntoIterator<Item = Arc<trackside_spec::Plan>>) {
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(runtime) = &*runtime else { return };
-        let mut actions: Vec<(bool, String)> = plans
+        let mut actions: Vec<(bool, String, Option<EngineChoice>)> = plans
             .into_iter()
             .flat_map(|plan| {
                 let name = |step: &trackside_spec::Step| match &step.action {
-                    Action::Plugin(call) => Some((true, call.plugin.clone())),
-                    Action::Model(call) => Some((false, call.model.clone())),
+                    Action::Plugin(call) => Some((true, call.plugin.clone(), None)),
+                    Action::Model(call) => Some((false, call.model.clone(), call.engine)),
                     Action::Workflow(_) | Action::Approval(_) => None,
                 };
                 plan.steps.iter().filter_map(name).collect::<Vec<_>>()
@@ -156,11 +156,11 @@ impl Executor {
         actions.dedup();
         let workshop = self.workshop.clone();
         runtime.spawn_blocking(move || {
-            for (is_plugin, name) in actions {
+            for (is_plugin, name, engine) in actions {
                 let problem = if is_plugin {
                     workshop.plugins.get(&name).err().map(|error| error.to_string())
                 } else {
-                    workshop.models.get(&name).err().map(|error| error.to_string())
+                    workshop.models.get(&name, engine).err().map(|error| error.to_string())
                 };
                 if let Some(problem) = problem {
                     tracing::error!(name, problem, "steps that use it will fail until this is mended");

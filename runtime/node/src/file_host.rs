@@ -21,6 +21,9 @@ use crate::{
     time::rfc3339,
 };
 
+/// The decision that says under which short name a file was taken; its detail is the whole name.
+const TAKEN: &str = "taken";
+
 /// The node as the file trigger sees it.
 pub struct NodeFileHost {
     /// To the dispatcher.
@@ -66,8 +69,8 @@ fn parse_stat(text: &str) -> Option<FileStat> {
 
 fn ledger_state(row: LedgerRow) -> Option<LedgerState> {
     let stat = parse_stat(&row.stat)?;
-    let LedgerRow { identity, run, path, claimed, .. } = row;
-    Some(LedgerState { identity, started: run.is_some(), claimed, path, stat })
+    let LedgerRow { identity, run, path, claimed, at_ms, .. } = row;
+    Some(LedgerState { identity, started: run.is_some(), claimed, path, stat, at_ms })
 }
 
 /// `trigger.file`, or one of `trigger.files`.
@@ -97,9 +100,9 @@ impl FileHost for NodeFileHost {
         Ok(row.and_then(ledger_state))
     }
 
-    fn lookup_stat(&self, trigger_id: &str, relative: &str, stat: FileStat) -> io::Result<Option<LedgerState>> {
+    fn lookup_path(&self, trigger_id: &str, relative: &str) -> io::Result<Vec<LedgerState>> {
         let rows = self.readers.with(|reader| reader.ledger_by_path(trigger_id, relative)).map_err(refused)?;
-        Ok(rows.into_iter().filter_map(ledger_state).find(|state| state.stat == stat))
+        Ok(rows.into_iter().filter_map(ledger_state).collect())
     }
 
     fn fire(&self, fire: FileFire, reply: FireReply) {
@@ -189,6 +192,21 @@ impl FileHost for NodeFileHost {
 
     fn scanned(&self, trigger_id: &str) -> io::Result<()> {
         self.keep(vec![Write::Position { trigger: trigger_id.to_owned(), position_ms: self.clock.now_ms() }])
+    }
+
+    fn note_name(&self, trigger_id: &str, taken: &str, name: &str) -> io::Result<()> {
+        self.keep(vec![Write::Decision(DecisionRow {
+            trigger: trigger_id.to_owned(),
+            subject: taken.to_owned(),
+            at_ms: self.clock.now_ms(),
+            decision: TAKEN.to_owned(),
+            detail: name.to_owned(),
+        })])
+    }
+
+    fn whole_name(&self, trigger_id: &str, taken: &str) -> io::Result<Option<String>> {
+        let rows = self.readers.with(|reader| reader.decisions(trigger_id, Some(taken), 16)).map_err(refused)?;
+        Ok(rows.into_iter().find(|row| row.decision == TAKEN).map(|row| row.detail))
     }
 
     fn is_paused(&self, trigger_id: &str) -> bool {

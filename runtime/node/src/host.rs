@@ -8,7 +8,7 @@ use trackside_sandbox::{
     StateScope, StepHost,
 };
 use trackside_spec::{ArtifactRef, Tensor};
-use trackside_store::Artifacts;
+use trackside_store::{Artifacts, Reader, StoreError};
 
 use crate::{executor::Workshop, readers::Readers, secrets};
 
@@ -29,6 +29,18 @@ pub struct NodeHost {
 impl NodeHost {
     fn scope(&self, scope: StateScope) -> String {
         scope_name(scope, &self.step)
+    }
+
+    /// Asks the database where waiting for a slow card holds up no other step: a reader may have to be opened first, and there
+    /// is one worker for each core.
+    fn asked<T, F>(&self, ask: F) -> impl Future<Output = Result<T, String>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    {
+        let readers = self.readers.clone();
+        let asked = tokio::task::spawn_blocking(move || readers.with(ask));
+        async move { asked.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string()) }
     }
 }
 
@@ -62,7 +74,7 @@ impl StepHost for NodeHost {
         Box::pin(async move {
             let (models, wanted) = (self.workshop.models.clone(), name.to_owned());
             let model =
-                blocking(move || models.get(&wanted)).await?.map_err(|e| ModelError::NotFound(e.to_string()))?;
+                blocking(move || models.get(&wanted, None)).await?.map_err(|e| ModelError::NotFound(e.to_string()))?;
             let info = describe(&model);
             Ok(Arc::new(Handle { model, info }) as Arc<dyn ModelHandle>)
         })
@@ -70,9 +82,9 @@ impl StepHost for NodeHost {
 
     fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
         let now = self.workshop.clock.now_ms();
-        let found = self.readers.with(|reader| reader.state(&self.workflow, &self.scope(scope), key, now));
-        let entry = found.map(|row| row.map(|row| StateEntry { value: row.value, version: row.version }));
-        Box::pin(std::future::ready(entry.map_err(|error| error.to_string())))
+        let (workflow, scope, key) = (self.workflow.clone(), self.scope(scope), key.to_owned());
+        let found = self.asked(move |reader| reader.state(&workflow, &scope, &key, now));
+        Box::pin(async move { Ok(found.await?.map(|row| StateEntry { value: row.value, version: row.version })) })
     }
 
     fn state_list<'a>(
@@ -84,9 +96,10 @@ impl StepHost for NodeHost {
     ) -> BoxFuture<'a, Result<Vec<String>, String>> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let now = self.workshop.clock.now_ms();
-        let scope = self.scope(scope);
-        let keys = self.readers.with(|reader| reader.state_keys(&self.workflow, &scope, prefix, after, limit, now));
-        Box::pin(std::future::ready(keys.map_err(|error| error.to_string())))
+        let (workflow, scope) = (self.workflow.clone(), self.scope(scope));
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        let keys = move |reader: &Reader| reader.state_keys(&workflow, &scope, &prefix, after.as_deref(), limit, now);
+        Box::pin(self.asked(keys))
     }
 
     fn now_ms(&self) -> u64 {
@@ -134,7 +147,8 @@ fn describe(model: &Model) -> ModelInfo {
     };
     ModelInfo {
         digest: info.digest.to_string(),
-        inputs: info.inputs.iter().map(port).collect(),
+        // A plugin may give one that has a default; it is not asked to.
+        inputs: info.inputs.iter().filter(|port| !port.optional).map(port).collect(),
         outputs: info.outputs.iter().map(port).collect(),
         metadata: info.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
     }

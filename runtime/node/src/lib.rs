@@ -42,6 +42,7 @@ pub use bundled::{BUNDLED, bundled};
 pub use dispatcher::Status;
 pub use executor::Workshop;
 pub use models::{ModelProblem, Models};
+pub use mqtt::BrokerStatus;
 pub use node::{Handle, Node, NodeError, NodeOptions, plugins as project_plugins, revive};
 pub use own::OwnAddresses;
 pub use plugin_source::{FoundPlugin, PluginOrigin, PluginSources, proof_beside};

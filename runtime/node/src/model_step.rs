@@ -1,16 +1,12 @@
 //! One attempt of a model step: tensors from JSON or artifacts, a run, outputs as JSON or an artifact.
 
-use std::{
-    io::Read,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io::Read, sync::Arc, time::Instant};
 
 use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
-use trackside_models::{CancelToken as ModelCancel, Model, ModelError, RunOutput, tensor_io};
+use trackside_models::{CancelToken as ModelCancel, Model, ModelError, RunOutput, takes, tensor_io};
 use trackside_sandbox::CancelToken;
-use trackside_spec::{Action, ArtifactRef, Tensor};
+use trackside_spec::{Action, ArtifactRef, Tensor, config::EngineChoice};
 
 use crate::{
     core::{StepJob, StepResult},
@@ -34,48 +30,73 @@ pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
             stop.cancel();
         })
     };
-    let (workshop, name, input, token) = (workshop.clone(), call.model.clone(), job.input.clone(), stop.clone());
-    let attempt = tokio::task::spawn_blocking(move || attempt(&workshop, &name, &input, &token)).await;
+    let (workshop, input, token) = (workshop.clone(), job.input.clone(), stop.clone());
+    let (name, engine) = (call.model.clone(), call.engine);
+    let attempt = tokio::task::spawn_blocking(move || attempt(&workshop, (&name, engine), &input, &token)).await;
     watch.abort();
     let blank = |outcome| StepResult {
         outcome,
         ..failed((job.run, job.step, job.item), job.attempt, StepError::fatal("internal-error", String::new()))
     };
     match attempt {
-        Ok(Ok(done)) => {
-            StepResult { report: done.report, artifacts: done.artifacts, ..blank(Outcome::Succeeded(done.output)) }
+        Ok(Attempt { report, ended: Ok(done) }) => {
+            StepResult { report, artifacts: done.artifacts, ..blank(Outcome::Succeeded(done.output)) }
         }
-        Ok(Err(error)) => blank(Outcome::Failed(error)),
+        Ok(Attempt { report, ended: Err(error) }) => StepResult { report, ..blank(Outcome::Failed(error)) },
         Err(error) => {
             blank(Outcome::Failed(StepError::fatal("internal-error", format!("the model's thread ended: {error}"))))
         }
     }
 }
 
+/// An attempt that has ended.
+struct Attempt {
+    /// What the journal keeps of it: null when there was no model.
+    report: Value,
+    ended: Result<Done, StepError>,
+}
+
 struct Done {
     output: Value,
-    report: Value,
     artifacts: Vec<trackside_spec::Digest>,
 }
 
-fn attempt(workshop: &Workshop, name: &str, input: &Value, cancel: &ModelCancel) -> Result<Done, StepError> {
-    let model =
-        workshop.models.get(name).map_err(|problem| StepError::fatal("model-unavailable", problem.to_string()))?;
-    let inputs = tensors(workshop, &model, input)?;
-    let deadline = Instant::now() + workshop.config.limits.wall.to_std().max(Duration::from_millis(1));
-    let output = model.run(inputs, &[], Some(deadline), cancel).map_err(step_error)?;
+fn attempt(
+    workshop: &Workshop,
+    (name, engine): (&str, Option<EngineChoice>),
+    input: &Value,
+    cancel: &ModelCancel,
+) -> Attempt {
+    let model = match workshop.models.get(name, engine) {
+        Ok(model) => model,
+        Err(problem) => {
+            let error = StepError::fatal("model-unavailable", problem.to_string());
+            return Attempt { report: Value::Null, ended: Err(error) };
+        }
+    };
     let info = model.info();
-    let report = json!({
+    let (handed_over, begun) = (workshop.clock.now_us(), Instant::now());
+    let mut report = json!({
         "model": info.name,
         "digest": info.digest,
         "engine": info.engine.to_string(),
-        "queued_us": output.queued_us,
-        "run_us": output.run_us,
+        "engine_version": info.engine.version,
+        "began_us": handed_over,
     });
-    let (outputs, artifacts) = values(workshop, &output)?;
-    let output =
-        json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });
-    Ok(Done { output, report, artifacts })
+    let ended = tensors(workshop, &model, input).and_then(|inputs| {
+        let deadline = Instant::now() + workshop.models.run_limit();
+        let ran = model.run(inputs, &[], Some(deadline), cancel).map_err(step_error)?;
+        report["began_us"] = handed_over.saturating_add_unsigned(ran.queued_us).into();
+        report["queued_us"] = ran.queued_us.into();
+        report["run_us"] = ran.run_us.into();
+        let (outputs, artifacts) = values(workshop, &ran)?;
+        let output =
+            json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });
+        Ok(Done { output, artifacts })
+    });
+    // As of a plugin: reading the inputs and storing the outputs included.
+    report["wall_us"] = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX).into();
+    Attempt { report, ended }
 }
 
 fn step_error(error: ModelError) -> StepError {
@@ -99,8 +120,7 @@ fn tensors(workshop: &Workshop, model: &Model, input: &Value) -> Result<Vec<(Str
         .iter()
         .map(|(name, value)| {
             let port = model.info().inputs.iter().find(|port| port.name == *name).ok_or_else(|| {
-                let known: Vec<&str> = model.info().inputs.iter().map(|port| port.name.as_str()).collect();
-                refuse(name, format!("the model has no such input; it has {}", known.join(", ")))
+                refuse(name, format!("the model has no such input; it takes {}", takes(&model.info().inputs)))
             })?;
             let tensor = match ArtifactRef::from_json(value) {
                 Some(artifact) => from_artifact(workshop, &artifact, name, limit),

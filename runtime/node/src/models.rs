@@ -4,10 +4,11 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use trackside_models::{EngineChoice, EngineKind, EngineSettings, Engines, Model, ModelSource};
-use trackside_spec::NodeConfig;
+use trackside_spec::{NodeConfig, config::EngineChoice as StepEngine};
 
 /// Why a model is not there.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,7 +29,7 @@ pub enum ModelProblem {
     Load(String),
 }
 
-/// The models of a project. Each is loaded when it is first needed and then kept.
+/// The models of a project. Each is loaded when it is first needed, on each engine that is asked for, and then kept.
 pub struct Models {
     project: PathBuf,
     config: Arc<NodeConfig>,
@@ -36,8 +37,8 @@ pub struct Models {
     loaded: Mutex<HashMap<String, Arc<Slot>>>,
 }
 
-/// Held locked while its model is being loaded.
-type Slot = Mutex<Option<Arc<Model>>>;
+/// A model as often as it is loaded: once for each engine that steps ask for. Held locked while it is being loaded.
+type Slot = Mutex<Vec<(EngineChoice, Arc<Model>)>>;
 
 impl Models {
     /// The models of the project at `project`. Nothing is loaded yet.
@@ -45,7 +46,7 @@ impl Models {
     pub fn new(project: PathBuf, data_dir: PathBuf, config: Arc<NodeConfig>) -> Self {
         let mut settings = EngineSettings::new(data_dir);
         settings.configured = config.engine.onnxruntime.as_ref().map(|path| project.join(path));
-        if config.engine.prefer == trackside_spec::config::EngineChoice::Rten {
+        if config.engine.prefer == StepEngine::Rten {
             settings.prefer = EngineKind::Rten;
         }
         Self { project, config, engines: Engines::discover(settings), loaded: Mutex::default() }
@@ -57,52 +58,80 @@ impl Models {
         &self.engines
     }
 
-    /// The model that a workflow calls `name`. Blocks while it is loaded and tested.
+    /// The model that a workflow calls `name`, on the engine that a step asks for or else on the one of the config. Blocks
+    /// while it is loaded and tested.
     ///
     /// # Errors
-    /// When there is none, or no engine can run it. The next call tries again.
-    pub fn get(&self, name: &str) -> Result<Arc<Model>, ModelProblem> {
+    /// When there is none, or the engine can not run it. The next call tries again.
+    pub fn get(&self, name: &str, engine: Option<StepEngine>) -> Result<Arc<Model>, ModelProblem> {
         let slot = {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             loaded.entry(name.to_owned()).or_default().clone()
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = &*slot {
+        let source = self.source(name, engine)?;
+        let fits = |(choice, model): &&(EngineChoice, Arc<Model>)| {
+            *choice == source.choice || is_on(source.choice, model.info().engine.kind)
+        };
+        if let Some((_, model)) = slot.iter().find(fits) {
             return Ok(model.clone());
         }
-        let source = self.source(name)?;
         let model =
             self.engines.load(&source).map_err(|error| ModelProblem::Load(format!("[{}] {error}", error.code())))?;
         tracing::info!(model = name, engine = %model.info().engine, digest = %model.info().digest, "model loaded");
-        *slot = Some(model.clone());
+        for warning in &model.info().warnings {
+            tracing::warn!(model = name, code = warning.code, "{}", warning.text);
+        }
+        // `auto` may have come to an engine that it is loaded on already: once is enough.
+        let same = slot.iter().find(|(_, other)| other.info().engine == model.info().engine);
+        let model = same.map_or(model, |(_, other)| other.clone());
+        slot.push((source.choice, model.clone()));
         Ok(model)
     }
 
-    /// What the config, or the path itself, says of a model.
+    /// What the config, or the path itself, says of a model; the engine is that of the step where it names one.
     ///
     /// # Errors
     /// When there is no such model.
-    pub fn source(&self, name: &str) -> Result<ModelSource, ModelProblem> {
+    pub fn source(&self, name: &str, engine: Option<StepEngine>) -> Result<ModelSource, ModelProblem> {
+        let time = self.run_limit();
         if let Some(model) = self.config.models.get(name) {
-            let mut source = ModelSource::new(name, self.project.join(&model.path));
-            source.choice = self.choice(model.engine);
-            source.selftest = model.selftest.as_ref().map(|path| self.project.join(path));
-            return Ok(source);
+            let choice = choice(engine.unwrap_or(model.engine));
+            let selftest = model.selftest.as_ref().map(|path| self.project.join(path));
+            return Ok(ModelSource {
+                choice,
+                selftest,
+                time,
+                ..ModelSource::new(name, self.project.join(&model.path))
+            });
         }
         if Path::new(name).extension().is_some_and(|extension| extension == "onnx") {
-            let mut source = ModelSource::new(name, self.project.join(name));
-            source.choice = self.choice(trackside_spec::config::EngineChoice::Auto);
-            return Ok(source);
+            let choice = choice(engine.unwrap_or_default());
+            return Ok(ModelSource { choice, time, ..ModelSource::new(name, self.project.join(name)) });
         }
         Err(ModelProblem::Unknown { name: name.to_owned(), known: self.config.models.keys().cloned().collect() })
     }
 
-    /// A model's own choice, or the node's.
-    fn choice(&self, own: trackside_spec::config::EngineChoice) -> EngineChoice {
-        match own {
-            trackside_spec::config::EngineChoice::Auto => EngineChoice::Auto,
-            trackside_spec::config::EngineChoice::OnnxRuntime => EngineChoice::OnnxRuntime,
-            trackside_spec::config::EngineChoice::Rten => EngineChoice::Rten,
-        }
+    /// The longest that a run of a model may take, its self-test included.
+    #[must_use]
+    pub fn run_limit(&self) -> Duration {
+        self.config.limits.wall.to_std().max(Duration::from_millis(1))
+    }
+}
+
+/// Whether a model on this engine is what `choice` asks for by name.
+fn is_on(choice: EngineChoice, kind: EngineKind) -> bool {
+    match choice {
+        EngineChoice::Auto => false,
+        EngineChoice::OnnxRuntime => kind == EngineKind::OnnxRuntime,
+        EngineChoice::Rten => kind == EngineKind::Rten,
+    }
+}
+
+const fn choice(of: StepEngine) -> EngineChoice {
+    match of {
+        StepEngine::Auto => EngineChoice::Auto,
+        StepEngine::OnnxRuntime => EngineChoice::OnnxRuntime,
+        StepEngine::Rten => EngineChoice::Rten,
     }
 }

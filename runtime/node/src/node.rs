@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::sync::watch;
-use trackside_engine::{DecisionRefused, Event, Repeat, RunId, RunState};
+use trackside_engine::{DecisionRefused, Repeat, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
 use trackside_spec::{Plan, StepIndex, TriggerKind, load_workflow};
 use trackside_store::{Clock, Committer, DecisionRow, Durability, LiveRun, Reader, Store, StoreError, Txn, Write};
@@ -28,7 +28,7 @@ use crate::{
     executor::{Executor, Workshop},
     file_host::NodeFileHost,
     models::Models,
-    mqtt::{Brokers, Intake},
+    mqtt::{BrokerStatus, Brokers, Intake},
     pauses::Pauses,
     plugin_source::PluginSources,
     plugins::{Plugins, compiling},
@@ -99,6 +99,7 @@ pub struct Handle {
     pauses: Arc<Pauses>,
     in_force: watch::Receiver<Arc<InForce>>,
     reload: Sender<Notice>,
+    brokers: Arc<Brokers>,
 }
 
 impl Node {
@@ -180,6 +181,7 @@ impl Node {
                 pauses: pauses.clone(),
                 in_force,
                 reload: notices.0.clone(),
+                brokers: brokers.clone(),
             },
             reloader: None,
             brokers: brokers.clone(),
@@ -410,6 +412,12 @@ impl Handle {
         self.in_force.borrow().project.clone()
     }
 
+    /// How each broker stands.
+    #[must_use]
+    pub fn brokers(&self) -> Vec<BrokerStatus> {
+        self.brokers.status()
+    }
+
     /// How many commits there have been since the start; each is one flush.
     #[must_use]
     pub fn commits(&self) -> u64 {
@@ -524,14 +532,23 @@ pub(crate) fn set_up(
     // Runs of one definition share it: it is read once, however many they are.
     let mut plans: HashMap<String, Arc<Plan>> =
         project.workflows.values().map(|plan| (plan.source.clone(), plan.clone())).collect();
+    let mut revived = Vec::new();
     for live in history.open_runs()? {
         match revive_with(history, &live, &mut plans) {
-            Ok(revived) => {
-                let open = u32::try_from(history.outbox_of(live.run)?).unwrap_or(u32::MAX);
-                actions.extend(core.recover(revived, open, now));
+            Ok(one) => revived.push(one),
+            Err(NotRevived::Now(error)) => {
+                tracing::error!(run = %live.run, %error, "[TS-0634] the run can not be read now; the next start tries again");
             }
-            Err(reason) => tracing::error!(run = %live.run, reason, "this run can not go on"),
+            Err(NotRevived::Ever(reason)) if has_ended(history, live.run)? => {
+                tracing::error!(run = %live.run, "[TS-0634] the run has ended and can not be read; its effects are carried out: {reason}");
+            }
+            // Before the runs that may wait for it are there.
+            Err(NotRevived::Ever(reason)) => actions.extend(core.give_up(live.run, &live.workflow, &reason, now)),
         }
+    }
+    for one in revived {
+        let open = u32::try_from(history.outbox_of(one.state.id())?).unwrap_or(u32::MAX);
+        actions.extend(core.recover(one, open, now));
     }
     actions.extend(core.recovered(now));
     actions.extend(core.restore_schedules(queues, now));
@@ -552,21 +569,51 @@ fn has_trigger(plan: &Plan, id: &str) -> bool {
     plan.triggers.iter().any(|trigger| trigger.id == id)
 }
 
+fn has_ended(history: &Reader, run: RunId) -> Result<bool, StoreError> {
+    Ok(history.run(run)?.is_none_or(|row| row.ended_ms.is_some()))
+}
+
+/// Why a run is not read back from its journal.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotRevived {
+    /// The database does not give it now.
+    #[error(transparent)]
+    Now(StoreError),
+    /// What is there can not be understood.
+    #[error("{0}")]
+    Ever(String),
+}
+
+impl From<StoreError> for NotRevived {
+    fn from(error: StoreError) -> Self {
+        if error.is_damage() { Self::Ever(error.to_string()) } else { Self::Now(error) }
+    }
+}
+
 /// Folds a run's journal into its state.
 ///
 /// # Errors
 /// When the definition or the journal can not be read: a line for people.
 pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Result<Revived, String> {
-    let plan: Plan = load_workflow(workflow, source).map_err(|error| error.to_string())?;
-    fold(history, run, Arc::new(plan))
+    let plan = load(workflow, source).map_err(|error| error.to_string())?;
+    fold(history, run, Arc::new(plan)).map_err(|error| error.to_string())
+}
+
+fn load(workflow: &str, source: &str) -> Result<Plan, NotRevived> {
+    load_workflow(workflow, source)
+        .map_err(|error| NotRevived::Ever(format!("this version of the program does not take its definition: {error}")))
 }
 
 /// The same, with the definitions that are known already, by their text.
-fn revive_with(history: &Reader, live: &LiveRun, plans: &mut HashMap<String, Arc<Plan>>) -> Result<Revived, String> {
+fn revive_with(
+    history: &Reader,
+    live: &LiveRun,
+    plans: &mut HashMap<String, Arc<Plan>>,
+) -> Result<Revived, NotRevived> {
     let plan = match plans.get(&live.source) {
         Some(plan) => plan.clone(),
         None => {
-            let plan = load_workflow(&live.workflow, &live.source).map_err(|error| error.to_string())?;
+            let plan = load(&live.workflow, &live.source)?;
             plans.entry(live.source.clone()).or_insert(Arc::new(plan)).clone()
         }
     };
@@ -574,13 +621,12 @@ fn revive_with(history: &Reader, live: &LiveRun, plans: &mut HashMap<String, Arc
 }
 
 /// What the journal makes of a run.
-pub(crate) fn fold(history: &Reader, run: RunId, plan: Arc<Plan>) -> Result<Revived, String> {
+pub(crate) fn fold(history: &Reader, run: RunId, plan: Arc<Plan>) -> Result<Revived, NotRevived> {
     let mut state = RunState::new(plan, run);
-    let rows = history.journal(run).map_err(|error| error.to_string())?;
+    let rows = history.journal(run)?;
     for row in &rows {
-        let events: Vec<Event> = serde_json::from_str(&row.events).map_err(|error| error.to_string())?;
-        for event in &events {
-            state.apply(event, row.at_ms).map_err(|error| error.to_string())?;
+        for event in &row.events()? {
+            state.apply(event, row.at_ms).map_err(|error| NotRevived::Ever(error.to_string()))?;
         }
     }
     Ok(Revived { state, entries: u32::try_from(rows.len()).unwrap_or(u32::MAX) })

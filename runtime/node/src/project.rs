@@ -45,6 +45,8 @@ pub struct Project {
     pub origins: BTreeMap<String, PathBuf>,
     /// What is wrong with the others, and with files whose last good version is used.
     pub problems: Vec<WorkflowProblem>,
+    /// Which folder its workflow files were read from.
+    pub(crate) folder_identity: Option<(u64, u64)>,
     /// The program that compiles plugins in a process of its own; set by the program itself, which alone knows how to be one.
     /// Without one they are compiled in the node.
     pub compile_program: Option<CompileProgram>,
@@ -70,6 +72,18 @@ pub enum WorkflowReason {
     /// It can not be read.
     #[error("[TS-0622] cannot be read: {0}")]
     Unreadable(String),
+    /// The folder with the workflow files, of which some are in use, is not there.
+    #[error(
+        "[TS-0638] the folder {} is not there ({reason}): the workflows go on with their last good versions, and it is looked \
+         for every 2 s; put it back or mount it. To take workflows out remove their files, not the folder",
+        folder.display()
+    )]
+    FolderAway {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Another file has a workflow of the same name.
     #[error("[TS-0623] workflow `{name}` is already defined in {}; names are unique in a project: rename one", other.display())]
     SameName {
@@ -128,6 +142,7 @@ impl Project {
             workflows: BTreeMap::new(),
             origins: BTreeMap::new(),
             problems: Vec::new(),
+            folder_identity: None,
             compile_program: None,
         };
         project.with_workflows(&Vec::new(), None)
@@ -159,13 +174,49 @@ impl Project {
         plugins: Option<PluginCheck<'_>>,
     ) -> Result<Self, ProjectError> {
         let folder = self.workflow_dir();
-        let files = folder::read(&self.root, &folder)
-            .map_err(|error| ProjectError::Unreadable { path: folder, reason: error.to_string() })?;
+        let identity = folder::identity(&folder);
+        let read = folder::read(&self.root, &folder);
+        let files = match read {
+            // What was taken out file by file is gone; an empty folder that came in place of another has lost them.
+            Ok(files) if files.is_empty() && !last.is_empty() && self.is_another_folder(identity) => {
+                return Ok(self.without_folder(last, "it is empty, and another folder than before"));
+            }
+            Ok(files) => files,
+            Err(error) if !last.is_empty() => return Ok(self.without_folder(last, &error.to_string())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => folder::Files::new(),
+            Err(error) => return Err(ProjectError::Unreadable { path: folder, reason: error.to_string() }),
+        };
+        self.folder_identity = identity;
         let fitted = fit(files, last, &self.config, plugins);
         self.problems = fitted.problems;
         self.origins = fitted.workflows.iter().map(|(name, (file, _))| (name.clone(), file.clone())).collect();
         self.workflows = fitted.workflows.into_iter().map(|(name, (_, plan))| (name, plan)).collect();
         Ok(self)
+    }
+
+    fn is_another_folder(&self, identity: Option<(u64, u64)>) -> bool {
+        self.folder_identity.is_some_and(|known| Some(known) != identity)
+    }
+
+    /// The folder with the workflow files is not there (moved away, not mounted): that takes nothing out.
+    fn without_folder(mut self, last: &InUse, reason: &str) -> Self {
+        let folder = self.workflow_dir();
+        let file = folder.strip_prefix(&self.root).unwrap_or(&folder).to_owned();
+        let reason = WorkflowReason::FolderAway { folder, reason: reason.to_owned() };
+        self.problems = vec![WorkflowProblem { file, reason, kept: None }];
+        self.origins = last.iter().map(|(file, plan)| (plan.name.clone(), file.clone())).collect();
+        self.workflows = last.iter().map(|(_, plan)| (plan.name.clone(), plan.clone())).collect();
+        self
+    }
+
+    /// Whether its workflows go on without the folder that they were read from.
+    pub(crate) fn is_without_folder(&self) -> bool {
+        self.problems.iter().any(|problem| matches!(problem.reason, WorkflowReason::FolderAway { .. }))
+    }
+
+    /// Takes an empty folder for what it is, because somebody asked to read it.
+    pub(crate) fn taking_any_folder(self) -> Self {
+        Self { folder_identity: None, ..self }
     }
 
     /// The same project, without its workflows.
@@ -177,6 +228,7 @@ impl Project {
             workflows: BTreeMap::new(),
             origins: BTreeMap::new(),
             problems: Vec::new(),
+            folder_identity: self.folder_identity,
             compile_program: self.compile_program.clone(),
         }
     }

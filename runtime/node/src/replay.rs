@@ -191,7 +191,7 @@ fn impure(action: &Action) -> Option<&'static str> {
 }
 
 fn other_version(then: &Value, now: &Value) -> Option<String> {
-    ["digest", "version", "engine", "engine_version"].into_iter().find_map(|key| {
+    ["digest", "version", "engine"].into_iter().find_map(|key| {
         let (then, now) = (then.get(key)?, now.get(key)?);
         (then != now).then(|| format!("{key}: {then} then, {now} now"))
     })

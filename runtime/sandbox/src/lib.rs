@@ -38,6 +38,7 @@ mod run;
 mod schema_cost;
 mod slots;
 mod store_data;
+mod surface;
 mod ticker;
 mod top_k;
 mod warm;

@@ -10,16 +10,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use trackside_spec::{Digest, JsonSchema};
-use wasmtime::{
-    Engine, Module,
-    component::{Component, types::ComponentItem},
-};
+use wasmtime::{Engine, Module, component::Component};
 
 use crate::{
     bindings::PluginPre,
     cache::{self, Lookup},
     call::StepCall,
-    command::{self, Form, about::about, kind},
+    command::{self, Form, about::about, kind, preview},
     compile,
     descriptor::Descriptor,
     engine::Shared,
@@ -29,6 +26,7 @@ use crate::{
     report::StepReport,
     run, schema_cost,
     store_data::CallData,
+    surface::{self, ComponentSurface},
 };
 
 /// Largest component. Python plugins with their interpreter have about 35 MB.
@@ -144,7 +142,7 @@ impl Plugin {
                     }
                     Form::Component => {
                         let component = cache::load(engine, &code).map_err(words)?;
-                        command::Program::component(linkers, engine, &component, &notes.imports, name)
+                        command::Program::component(linkers, engine, &component, name)
                     }
                 };
                 (Program::Command(command.map_err(|error| error.to_string())?), about(name, form, digest))
@@ -183,22 +181,24 @@ impl Plugin {
             name: name.to_owned(),
             reason: crate::recorder::in_words(&reason),
         };
+        let outside = Outside::look(shared, bytes, is_module, name)?;
         let code = compile::compile(shared, bytes, is_module, name)?;
         tracing::debug!(plugin = name, bytes = bytes.len(), took = ?begin.elapsed(), "compiled");
 
         let (linkers, engine) = (&shared.command_linkers, &shared.engine);
-        let (program, described, imports) = if is_module {
-            let module: Module = cache::load(engine, &code).map_err(failed)?;
-            let imports = kind::module_imports(&module);
-            (Program::Command(command::Program::module(linkers, engine, &module, name)?), None, imports)
-        } else {
-            let component = cache::load(engine, &code).map_err(failed)?;
-            let (imports, exports) = names(&component, engine);
-            if kind::is_command(&exports) {
-                let command = command::Program::component(linkers, engine, &component, &imports, name)?;
-                (Program::Command(command), None, imports)
-            } else {
-                interfaces::check(name, &imports, &exports)?;
+        let (program, described, imports) = match outside {
+            // What the compiler takes can be read.
+            Err(reason) => return Err(LoadError::Compile { name: name.to_owned(), reason }),
+            Ok(Outside { imports, kind: Kind::Module }) => {
+                let module: Module = cache::load(engine, &code).map_err(failed)?;
+                (Program::Command(command::Program::module(linkers, engine, &module, name)?), None, imports)
+            }
+            Ok(Outside { imports, kind: Kind::Command }) => {
+                let component = cache::load(engine, &code).map_err(failed)?;
+                (Program::Command(command::Program::component(linkers, engine, &component, name)?), None, imports)
+            }
+            Ok(Outside { imports, kind: Kind::Plugin }) => {
+                let component = cache::load(engine, &code).map_err(failed)?;
                 let (pre, descriptor) = contracted(shared, &component, name)?;
                 (Program::Plugin(pre), Some(descriptor), imports)
             }
@@ -341,16 +341,42 @@ fn sniff(bytes: &[u8], name: &str) -> Result<bool, LoadError> {
     Err(LoadError::NotAComponent { name: name.to_owned(), found, remedy })
 }
 
-/// Names of imports and exports, sorted. Only instances count: that is what the contract and WASI consist of.
-fn names(component: &Component, engine: &Engine) -> (Vec<String>, Vec<String>) {
-    let component_type = component.component_type();
-    let mut imports = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
-    let mut exports = component_type
-        .exports(engine)
-        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
-        .map(|(name, _)| name.to_owned())
-        .collect::<Vec<_>>();
-    imports.sort();
-    exports.sort();
-    (imports, exports)
+/// What a file is by the names of its imports and exports.
+struct Outside {
+    imports: Vec<String>,
+    kind: Kind,
+}
+
+enum Kind {
+    Module,
+    Command,
+    Plugin,
+}
+
+impl Outside {
+    /// Refuses what cannot run here, before anything is compiled. `Ok(Err)`: it cannot be read, which the compiler will say in
+    /// its own words.
+    fn look(shared: &Shared, bytes: &[u8], is_module: bool, name: &str) -> Result<Result<Self, String>, LoadError> {
+        if is_module {
+            let module = match surface::module(bytes) {
+                Ok(module) => module,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            kind::check_module(name, &module)?;
+            preview::check(&shared.command_linkers, &shared.engine, bytes, &module, name)?;
+            return Ok(Ok(Self { imports: kind::module_imports(&module), kind: Kind::Module }));
+        }
+        let ComponentSurface { imports, exports } = match surface::component(bytes) {
+            Ok(component) => component,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let kind = if kind::is_command(&exports) {
+            kind::check_component(name, &imports)?;
+            Kind::Command
+        } else {
+            interfaces::check(name, &imports, &exports)?;
+            Kind::Plugin
+        };
+        Ok(Ok(Self { imports, kind }))
+    }
 }

@@ -5,7 +5,20 @@
 mod support;
 
 use support::{Bench, bench_with, guest};
-use trackside_sandbox::{Layout, LoadError};
+use trackside_sandbox::{CompileProgram, CompileWorker, Layout, LoadError, Sandbox, SandboxSettings};
+
+/// The same with a worker in whose place nothing compiles.
+fn refusal_unseen(bytes: &[u8]) -> LoadError {
+    let folder = tempfile::tempdir().unwrap();
+    let program = CompileProgram {
+        program: "/bin/sh".into(),
+        arguments: ["-c", "echo 'it was compiled' >&2; exit 1"].map(str::to_owned).into(),
+        environment: Vec::new(),
+    };
+    let worker = CompileWorker { program, memory: 1 << 30, time: std::time::Duration::from_secs(60) };
+    let settings = SandboxSettings { worker: Some(worker), ..support::settings(folder.path()) };
+    Sandbox::new(settings).unwrap().load(bytes, "stranger").unwrap_err()
+}
 
 fn refusal(bytes: &[u8]) -> LoadError {
     Bench::new().sandbox.load(bytes, "stranger").unwrap_err()
@@ -67,7 +80,7 @@ fn a_truncated_or_damaged_component_does_not_compile() {
 
 #[test]
 fn a_component_of_another_world_is_told_what_it_lacks() {
-    let error = refusal(b"\0asm\x0d\0\x01\0");
+    let error = refusal_unseen(b"\0asm\x0d\0\x01\0");
     assert_eq!(error.code(), "TS-0314");
     assert!(error.to_string().contains("trackside:plugin/describe"), "{error}");
 }
@@ -75,7 +88,7 @@ fn a_component_of_another_world_is_told_what_it_lacks() {
 #[test]
 fn another_track_is_named_with_ours() {
     let future = replaced(&guest("echo.wasm"), "@0.1.0", "@0.2.0");
-    let error = refusal(&future);
+    let error = refusal_unseen(&future);
     assert_eq!(error.code(), "TS-0313", "{error}");
     assert!(error.to_string().contains("trackside:plugin@0.2.0"), "{error}");
     assert!(error.to_string().contains("trackside:plugin@0.1"), "{error}");
@@ -83,7 +96,7 @@ fn another_track_is_named_with_ours() {
 
 #[test]
 fn imports_that_nobody_gives_are_listed() {
-    let error = refusal(&replaced(&guest("echo.wasm"), "wasi:cli/stderr@", "acme:cli/stderr@"));
+    let error = refusal_unseen(&replaced(&guest("echo.wasm"), "wasi:cli/stderr@", "acme:cli/stderr@"));
     assert_eq!(error.code(), "TS-0315", "{error}");
     assert!(error.to_string().contains("acme:cli/stderr@"), "{error}");
 }

@@ -121,10 +121,8 @@ impl RunFollower {
 
     fn queue_rows(&mut self, rows: &[JournalRow]) -> Result<(), FollowError> {
         for row in rows.iter().skip(usize::try_from(self.given).unwrap_or(usize::MAX)) {
-            let events: Vec<Event> = serde_json::from_str(&row.events).map_err(|error| FollowError::Damaged {
-                run: self.run,
-                reason: format!("entry {}: {error}", row.seq),
-            })?;
+            let damaged = |error: StoreError| FollowError::Damaged { run: self.run, reason: error.to_string() };
+            let events = row.events().map_err(damaged)?;
             self.queue.extend(events.into_iter().map(|event| Followed::Event { at_ms: row.at_ms, event }));
         }
         self.given = self.given.max(u32::try_from(rows.len()).unwrap_or(u32::MAX));

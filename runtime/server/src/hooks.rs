@@ -21,10 +21,10 @@ use trackside_node::{
     core::{Fire, FireAnswer, LedgerEntry},
     read_secret, rfc3339, shown as shown_text,
 };
-use trackside_spec::{ArtifactRef, HookSignature, Plan, TriggerKind, WebhookTrigger};
+use trackside_spec::{ArtifactRef, HookSignature, MqttPayload, Plan, TriggerKind, WebhookTrigger};
 use trackside_store::DecisionRow;
 use trackside_triggers::hooks::{
-    EventData, cloudevents,
+    EventData, PayloadError, cloudevents, payload,
     signature::{GITHUB_HEADER, STRIPE_HEADER, verify_github, verify_stripe},
 };
 
@@ -98,8 +98,9 @@ async fn take(
     check_signature(&shared, hook, &head.headers, &body).await?;
     let answer = accept(&shared, hook, &head.headers, &body).await;
     // The sender is known: what it sent and did not fit is worth a row.
+    let does_not_fit = [StatusCode::BAD_REQUEST, StatusCode::UNSUPPORTED_MEDIA_TYPE].map(|status| status.as_u16());
     if let Err(error) = answer.as_ref()
-        && error.status == StatusCode::BAD_REQUEST.as_u16()
+        && does_not_fit.contains(&error.status)
     {
         let row = DecisionRow {
             trigger: hook.trigger_id.clone(),
@@ -230,15 +231,9 @@ fn read_request(hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<Brought
         headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_json = media_type == "application/json" || media_type.ends_with("+json");
     let known = if media_type.is_empty() { "application/octet-stream".to_owned() } else { media_type };
     if !hook.settings.cloudevents {
-        let payload = if is_json {
-            let read = serde_json::from_slice(body);
-            Some(read.map_err(|error| ApiError::bad_request(format!("the body is no JSON document: {error}")))?)
-        } else {
-            None
-        };
+        let payload = read_payload(hook, content_type, body)?;
         return Ok(Brought { payload, media_type: known, ..Brought::default() });
     }
     let event =
@@ -247,11 +242,29 @@ fn read_request(hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<Brought
     let of_data = event.attributes.get("datacontenttype").and_then(Value::as_str).map(str::to_owned);
     let (payload, data) = match event.data {
         Some(EventData::Json(value)) => (Some(value), None),
-        Some(EventData::Bytes(bytes)) => (None, Some(bytes)),
+        Some(EventData::Bytes(bytes)) => {
+            let payload = read_payload(hook, of_data.as_deref().unwrap_or_default(), &bytes)?;
+            (payload, Some(bytes))
+        }
         None => (None, None),
     };
+    let payload = payload.filter(|_| hook.settings.payload == MqttPayload::Json);
     let media_type = if data.is_some() { of_data.unwrap_or(known) } else { known };
     Ok(Brought { payload, event: Some(Value::Object(event.attributes)), identity, data, media_type })
+}
+
+/// The document that a body holds, where the trigger wants one. One that is wanted and can not be read is the sender's error.
+fn read_payload(hook: &Hook, content_type: &str, body: &[u8]) -> Result<Option<Value>, ApiError> {
+    if hook.settings.payload == MqttPayload::Artifact {
+        return Ok(None);
+    }
+    payload::read(content_type, body).map_err(|error| {
+        let status = match error {
+            PayloadError::ContentType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            PayloadError::Document { .. } => StatusCode::BAD_REQUEST,
+        };
+        ApiError::with_status(status, error.code(), plain(&error.to_string()))
+    })
 }
 
 async fn keep(shared: &Arc<Shared>, hook: &Hook, bytes: Bytes, media_type: String) -> Result<ArtifactRef, ApiError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trackside_engine::{Event, RunId};
+use trackside_node::BrokerStatus;
 use trackside_spec::Digest;
 
 use crate::error::ApiError;
@@ -143,6 +144,9 @@ pub struct StatusDocument {
     /// What is to be said about `trackside.toml`, when it is not what it was at the start.
     #[serde(default)]
     pub config_note: Option<String>,
+    /// How each broker of `[mqtt]` stands.
+    #[serde(default)]
+    pub brokers: Vec<BrokerStatus>,
 }
 
 /// What is wrong with a workflow file.

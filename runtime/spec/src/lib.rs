@@ -41,7 +41,7 @@ pub use reuse::Reuse;
 pub use schema::{node_schema, reference_markdown, scaffold_workflow, workflow_schema};
 pub use spec_error::{Problem, SpecError, nearest, problem_at};
 pub use tensor::{ElementType, Tensor, TensorError};
-pub use tree::{read_toml, read_yaml};
+pub use tree::{YamlInput, read_toml, read_yaml};
 pub use triggers::*;
 pub use units::{ByteSize, Duration, UnitError};
 pub use workflow::{ParamProblem, check_project, is_plugin_name, load_workflow, parse_param};

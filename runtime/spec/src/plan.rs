@@ -25,6 +25,7 @@ pub use waiting::{Approval, ChildCall, Concurrency, MAX_CHILD_DEPTH, OnConflict,
 
 use crate::{
     artifact::Digest,
+    config::EngineChoice,
     expr::{Expr, Template},
     grant::Allow,
     limits::Limits,
@@ -263,6 +264,8 @@ impl Default for ExitCodes {
 pub struct ModelCall {
     /// A name from `[models]` in the node's config, or a path ending in `.onnx`.
     pub model: String,
+    /// The engine that must run it; `None` = the one that the node's config says.
+    pub engine: Option<EngineChoice>,
     /// Input name to value: a tensor artifact, or nested JSON arrays.
     pub inputs: Template,
 }

@@ -49,7 +49,7 @@ impl TriggerKind {
     #[must_use]
     pub const fn has_payload(&self) -> bool {
         match self {
-            Self::Webhook(_) => true,
+            Self::Webhook(hook) => matches!(hook.payload, MqttPayload::Json),
             Self::Mqtt(mqtt) => matches!(mqtt.payload, MqttPayload::Json),
             Self::File(_) | Self::Cron(_) | Self::Workflow(_) | Self::Dataset(_) => false,
         }
@@ -213,6 +213,8 @@ pub struct WebhookTrigger {
     pub name: String,
     /// How a request proves where it comes from.
     pub signature: HookSignature,
+    /// What a body is to the run.
+    pub payload: MqttPayload,
     /// The longest body.
     pub max_body: ByteSize,
     /// Whether only CloudEvents are taken.
@@ -264,7 +266,7 @@ pub struct MqttTrigger {
     pub max_payload: ByteSize,
 }
 
-/// What a message is to the run that it starts.
+/// What a message, or a webhook's body, is to the run that it starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MqttPayload {

@@ -63,6 +63,27 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether what was asked for is there and can not be understood, now and later. Everything else may pass: a disk that is
+    /// full or away, a lock.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Sqlite { source, .. } => match source {
+                rusqlite::Error::SqliteFailure(error, _) => {
+                    matches!(error.code, rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+                }
+                // A value of another type than the column has, or a row that another one names and that is not there.
+                rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::QueryReturnedNoRows => true,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }

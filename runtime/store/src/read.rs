@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use trackside_engine::RunId;
+use trackside_engine::{Event, RunId};
 
 use crate::error::StoreError;
 
@@ -70,6 +70,19 @@ pub struct JournalRow {
     pub events: String,
 }
 
+impl JournalRow {
+    /// The events of the entry. The one way to them: an entry that can not be read is never an entry without events.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the entry's number.
+    pub fn events(&self) -> Result<Vec<Event>, StoreError> {
+        serde_json::from_str(&self.events).map_err(|error| StoreError::Damaged {
+            table: "journal",
+            reason: format!("entry {} of run {}: {error}", self.seq, self.run),
+        })
+    }
+}
+
 /// What the ledger knows of a file.
 #[derive(Debug, Clone)]
 pub struct LedgerRow {
@@ -83,6 +96,8 @@ pub struct LedgerRow {
     pub stat: String,
     /// Whether it was taken out of the folder.
     pub claimed: bool,
+    /// When the row was written, milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// An entry of the plugins' state.
@@ -250,7 +265,7 @@ impl Reader {
     /// When SQLite refuses.
     pub fn ledger(&self, trigger: &str, identity: &str) -> Result<Option<LedgerRow>, StoreError> {
         let found = self.rows(
-            "SELECT identity, run, path, stat, claimed FROM ledger WHERE trigger = ?1 AND identity = ?2",
+            "SELECT identity, run, path, stat, claimed, at_ms FROM ledger WHERE trigger = ?1 AND identity = ?2",
             params![trigger, identity],
             ledger_row,
         )?;
@@ -265,7 +280,7 @@ impl Reader {
         // Left to choose, SQLite walks through all rows of the trigger along the primary key, once for each file: for a
         // ledger of 20,000 that is most of what a file costs.
         self.rows(
-            "SELECT identity, run, path, stat, claimed FROM ledger INDEXED BY ledger_path
+            "SELECT identity, run, path, stat, claimed, at_ms FROM ledger INDEXED BY ledger_path
              WHERE trigger = ?1 AND path = ?2 ORDER BY at_ms DESC LIMIT 16",
             params![trigger, path],
             ledger_row,
@@ -409,5 +424,6 @@ fn ledger_row(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
         path: row.get(2)?,
         stat: row.get(3)?,
         claimed: row.get(4)?,
+        at_ms: row.get(5)?,
     })
 }

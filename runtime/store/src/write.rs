@@ -206,12 +206,16 @@ pub(crate) fn apply(
             runs.entered(*run, txn.last_insert_rowid(), *at_ms, ended.as_ref());
         }
         Write::Ledger { trigger, identity, run, path, stat, at_ms } => {
-            txn.prepare_cached(
-                "INSERT INTO ledger (trigger, identity, run, path, stat, claimed, at_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![trigger, identity, run.map(RunId::as_i64), path, stat, at_ms])?;
+            let new = txn
+                .prepare_cached(
+                    "INSERT INTO ledger (trigger, identity, run, path, stat, claimed, at_ms)
+                     VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![trigger, identity, run.map(RunId::as_i64), path, stat, at_ms])?;
+            if let (0, Some(run)) = (new, run) {
+                tracing::error!(%run, trigger, identity, "[TS-0207] a bug: what this run was started for has had one");
+            }
         }
         Write::Claimed { trigger, identity } => {
             txn.prepare_cached("UPDATE ledger SET claimed = 1 WHERE trigger = ?1 AND identity = ?2")?

@@ -59,12 +59,19 @@ impl FileHost for Counter {
     fn lookup(&self, _: &str, identity: &str) -> std::io::Result<Option<LedgerState>> {
         let known = self.seen.lock().unwrap().contains(&number(identity));
         let stat = FileStat { size: 0, modified_ns: 0, inode: 0 };
-        let state = LedgerState { identity: identity.into(), started: true, claimed: false, path: String::new(), stat };
+        let state = LedgerState {
+            identity: identity.into(),
+            started: true,
+            claimed: false,
+            path: String::new(),
+            stat,
+            at_ms: 0,
+        };
         Ok(known.then_some(state))
     }
 
-    fn lookup_stat(&self, _: &str, _: &str, _: FileStat) -> std::io::Result<Option<LedgerState>> {
-        Ok(None)
+    fn lookup_path(&self, _: &str, _: &str) -> std::io::Result<Vec<LedgerState>> {
+        Ok(Vec::new())
     }
 
     fn fire(&self, fire: FileFire, reply: FireReply) {

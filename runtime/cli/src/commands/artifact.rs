@@ -123,6 +123,7 @@ fn copy(source: &mut dyn Read, target: &mut dyn Write) -> io::Result<Digest> {
 }
 
 fn check(context: &Context, artifacts: &Artifacts, reader: &Reader, arguments: &Verify) -> Result<(), Failure> {
+    let mut damaged = Vec::new();
     let (digests, references) = match &arguments.digest {
         Some(text) => (vec![lookup::artifact(artifacts, text)?], BTreeMap::new()),
         None => {
@@ -132,7 +133,9 @@ fn check(context: &Context, artifacts: &Artifacts, reader: &Reader, arguments: &
                 }
                 listed => listed.unwrap_or_default(),
             };
-            (listed, references(reader)?)
+            let References { artifacts, damaged: found } = references(reader)?;
+            damaged = found;
+            (listed, artifacts)
         }
     };
     let mut problems: Vec<(Digest, String)> = Vec::new();
@@ -156,34 +159,57 @@ fn check(context: &Context, artifacts: &Artifacts, reader: &Reader, arguments: &
     let console = context.console;
     if console.json {
         let problem = |(digest, reason): &(Digest, String)| json!({ "artifact": digest, "reason": reason });
-        let problems: Vec<Value> = problems.iter().map(problem).collect();
+        let entry = |damage: &Damage| json!({ "entry": damage.entry, "run": damage.run, "reason": damage.reason });
+        let problems: Vec<Value> = problems.iter().map(problem).chain(damaged.iter().map(entry)).collect();
         console.print_json(&json!({ "checked": checked, "bytes": size, "problems": problems }))?;
     } else {
         for (digest, reason) in &problems {
             console.print(&format!("{digest}  {reason}"))?;
         }
+        for Damage { run, reason, .. } in &damaged {
+            console.print(&format!("run {run}  {reason}"))?;
+        }
         console.say(&format!(
             "{} checked ({}), {}",
             count(checked, "artifact"),
             bytes(size),
-            count(problems.len() as u64, "problem")
+            count((problems.len() + damaged.len()) as u64, "problem")
         ));
     }
-    if problems.is_empty() { Ok(()) } else { Err(Failure::bad()) }
+    if problems.is_empty() && damaged.is_empty() { Ok(()) } else { Err(Failure::bad()) }
 }
 
-/// Every artifact that the journal names, with one run that does.
-fn references(reader: &Reader) -> Result<BTreeMap<Digest, RunId>, Failure> {
-    let mut found = BTreeMap::new();
+/// What the journal says.
+#[derive(Default)]
+struct References {
+    /// Every artifact that it names, with one run that does.
+    artifacts: BTreeMap<Digest, RunId>,
+    /// Entries that can not be read: which artifacts they name nobody knows.
+    damaged: Vec<Damage>,
+}
+
+/// An entry of the journal that can not be read.
+struct Damage {
+    entry: i64,
+    run: RunId,
+    reason: String,
+}
+
+fn references(reader: &Reader) -> Result<References, Failure> {
+    let mut found = References::default();
     let mut after = 0;
     loop {
         let page = reader.journal_after(after, PAGE)?;
         let Some(last) = page.last() else { return Ok(found) };
         after = last.seq;
         for row in &page {
-            let events: Value = serde_json::from_str(&row.events).unwrap_or_default();
-            collect(&events, &mut |digest| {
-                found.entry(digest).or_insert(row.run);
+            if let Err(error) = row.events() {
+                found.damaged.push(Damage { entry: row.seq, run: row.run, reason: error.to_string() });
+            }
+            // Artifacts are looked for wherever they may stand, also in what is no event.
+            let document: Value = serde_json::from_str(&row.events).unwrap_or_default();
+            collect(&document, &mut |digest| {
+                found.artifacts.entry(digest).or_insert(row.run);
             });
         }
     }

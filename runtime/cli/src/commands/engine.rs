@@ -70,7 +70,7 @@ fn list(context: &Context) -> Result<(), Failure> {
         for tried in &engine.tried {
             console.say(&format!("  {} ({}): {}", tried.path.display(), tried.source, escape(&tried.reason)));
         }
-        console.say("`trackside engine install` gets it; models that the built-in engine can run need it not.");
+        console.say("`trackside engine install` gets it; models that the built-in engine can run do without it.");
     }
     Ok(())
 }

@@ -52,10 +52,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 fn reports(reader: &Reader, run: RunId) -> Result<HashMap<(u16, Option<u32>), Value>, Failure> {
     let mut reports = HashMap::new();
     for entry in reader.journal(run)? {
-        let events: Vec<Event> = serde_json::from_str(&entry.events).map_err(|error| {
-            Failure::unable(format!("[TS-0818] entry {} of the journal can not be read: {error}", entry.seq))
-        })?;
-        for event in events {
+        for event in entry.events()? {
             if let Event::StepSucceeded { step, item, report, .. } = event {
                 reports.insert((step.0, item), report);
             }

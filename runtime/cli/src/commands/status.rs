@@ -56,6 +56,11 @@ fn tell(console: Console, status: &StatusDocument) -> Result<(), Failure> {
     if let Some(note) = &status.config_note {
         console.warn(&format!("[TS-0626] {note}"));
     }
+    for broker in &status.brokers {
+        if let Some(problem) = &broker.problem {
+            console.warn(&format!("broker {}: {problem}", broker.name));
+        }
+    }
     if let Some(trouble) = &status.trouble {
         console.complain(trouble);
     }

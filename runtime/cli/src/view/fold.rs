@@ -181,10 +181,7 @@ impl RunView {
         let plan = load_workflow(&row.workflow, &source).ok().map(Arc::new);
         let mut view = Self::new(row, plan);
         for entry in reader.journal(run)? {
-            let events: Vec<Event> = serde_json::from_str(&entry.events).map_err(|error| {
-                Failure::unable(format!("[TS-0818] entry {} of the journal can not be read: {error}", entry.seq))
-            })?;
-            for event in events {
+            for event in entry.events()? {
                 view.apply(event, entry.at_ms);
             }
         }

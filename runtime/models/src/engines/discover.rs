@@ -13,6 +13,7 @@ use super::{Engine, EngineId, EngineKind, python};
 use crate::error::ModelError;
 use crate::install::{pinned_library_digest, read_digest};
 use crate::model::{self, Model, ModelSource};
+use crate::processor::Processor;
 
 /// Where engines may be and which one is preferred.
 #[derive(Clone, Debug)]
@@ -23,13 +24,20 @@ pub struct EngineSettings {
     pub data_dir: PathBuf,
     /// The engine that [`EngineChoice::Auto`](super::EngineChoice::Auto) tries first.
     pub prefer: EngineKind,
+    /// The processor that models are judged for.
+    pub processor: Processor,
 }
 
 impl EngineSettings {
-    /// The defaults: no configured path, ONNX Runtime preferred.
+    /// The defaults: no configured path, ONNX Runtime preferred, the processor of this box.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { configured: None, data_dir: data_dir.into(), prefer: EngineKind::OnnxRuntime }
+        Self {
+            configured: None,
+            data_dir: data_dir.into(),
+            prefer: EngineKind::OnnxRuntime,
+            processor: Processor::this(),
+        }
     }
 }
 
@@ -68,6 +76,7 @@ impl Engines {
             configured: settings.configured.map(absolute),
             data_dir: absolute(settings.data_dir),
             prefer: settings.prefer,
+            processor: settings.processor,
         };
         Self { settings, rten: Arc::new(Rten), python: OnceLock::new() }
     }

@@ -44,12 +44,18 @@ pub struct Ports<'a> {
 
 /// A model on an engine.
 pub trait Runner: Send + Sync {
-    /// Runs it: `inputs` in the order of the model's ports and already checked against them, `wanted` the indices of
-    /// the outputs to give, in this order.
+    /// Runs it: `inputs` in the order of the model's ports and already checked against them, `None` where an optional
+    /// one is left out; `wanted` the indices of the outputs to give, in this order.
     ///
     /// # Errors
     /// When the run is stopped, or fails.
-    fn run(&self, inputs: Vec<Tensor>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure>;
+    fn run(&self, inputs: Vec<Option<Tensor>>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure>;
+
+    /// Whether constant int8 weights are multiplied exactly with uint8 values whatever the processor has. ONNX Runtime
+    /// cannot always be made to.
+    fn is_exact(&self) -> bool {
+        true
+    }
 }
 
 /// What a run gave.

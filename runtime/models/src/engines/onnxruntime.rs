@@ -23,6 +23,7 @@ use trackside_spec::{ElementType, Tensor};
 use self::native::Interrupt;
 use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, panic_text};
 use crate::file::ModelFile;
+use crate::onnx::products;
 use crate::pool::Pool;
 use crate::stop::Stop;
 use crate::sync::lock;
@@ -79,7 +80,12 @@ impl OnnxRuntime {
         Ok(Self { environment, version, origin: path.to_owned() })
     }
 
-    fn builder(&self, model: &ModelFile, shared: &PrepackedWeights, fixed_shapes: bool) -> ort::Result<SessionBuilder> {
+    fn builder(
+        &self,
+        model: &ModelFile,
+        shared: &PrepackedWeights,
+        Settings { fixed_shapes, exact }: Settings,
+    ) -> ort::Result<SessionBuilder> {
         let mut builder = Session::builder(&self.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(1)?
@@ -90,14 +96,18 @@ impl OnnxRuntime {
             .with_memory_pattern(fixed_shapes)?
             .with_prepacked_weights(shared)?
             .with_log_level(LogLevel::Warning)?;
+        if exact {
+            // Without VNNI sums of products of uint8 and int8 saturate; this turns constant int8 weights into uint8.
+            builder = builder.with_config_entry("session.x64quantprecision", "1")?;
+        }
         for file in model.external() {
             builder = builder.with_external_initializer_file_in_memory(&file.name, Arc::clone(&file.bytes))?;
         }
         Ok(builder)
     }
 
-    fn session(&self, model: &ModelFile, shared: &PrepackedWeights, fixed_shapes: bool) -> Result<Session, String> {
-        let mut builder = self.builder(model, shared, fixed_shapes).map_err(|error| error.to_string())?;
+    fn session(&self, model: &ModelFile, shared: &PrepackedWeights, settings: Settings) -> Result<Session, String> {
+        let mut builder = self.builder(model, shared, settings).map_err(|error| error.to_string())?;
         let canceler = builder.canceler();
         let _limit = watchdog::at(Instant::now() + LOAD_LIMIT, move || drop(canceler.cancel()))
             .map_err(|error| format!("no thread to watch over the time that loading takes: {error}"))?;
@@ -129,19 +139,38 @@ impl Engine for OnnxRuntime {
         let fixed =
             |shape: &Option<Vec<Option<u32>>>| shape.as_ref().is_some_and(|dims| dims.iter().all(Option::is_some));
         let fixed_shapes = ports.inputs.iter().all(|port| fixed(&port.shape));
-        let open = || {
-            // Sessions of one model share the weights that the engine has rearranged for its kernels.
-            let shared = PrepackedWeights::new();
-            (0..sessions).map(|_| self.session(model, &shared, fixed_shapes)).collect::<Result<Vec<_>, _>>()
+        let open = |exact: bool| {
+            let open = || {
+                // Sessions of one model share the weights that the engine has rearranged for its kernels.
+                let (shared, settings) = (PrepackedWeights::new(), Settings { fixed_shapes, exact });
+                (0..sessions).map(|_| self.session(model, &shared, settings)).collect::<Result<Vec<_>, _>>()
+            };
+            catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| Err(panic_text(&*panic)))
         };
-        let opened = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| Err(panic_text(&*panic)))?;
+        // Asked for exact products, 1.31.1 refuses a model in which two operators share a weight or its zero point.
+        let wanted = !products(model.proto()).is_empty();
+        let (opened, exact) = match open(wanted) {
+            Ok(opened) => (opened, true),
+            Err(reason) if wanted => (open(false).map_err(|_| reason)?, false),
+            Err(reason) => return Err(reason),
+        };
         let names = |ports: &[crate::port::Port]| ports.iter().map(|port| port.name.clone()).collect();
         Ok(Box::new(OrtRunner {
             pool: Pool::new(opened),
             inputs: names(ports.inputs),
             outputs: ports.outputs.iter().map(|port| (port.name.clone(), port.element)).collect(),
+            exact,
         }))
     }
+}
+
+/// How a session is made.
+#[derive(Clone, Copy)]
+struct Settings {
+    /// Every input has one shape.
+    fixed_shapes: bool,
+    /// Products of uint8 and int8 must not saturate.
+    exact: bool,
 }
 
 /// A model in ONNX Runtime.
@@ -149,10 +178,15 @@ struct OrtRunner {
     pool: Arc<Pool<Session>>,
     inputs: Vec<String>,
     outputs: Vec<(String, ElementType)>,
+    exact: bool,
 }
 
 impl Runner for OrtRunner {
-    fn run(&self, inputs: Vec<Tensor>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure> {
+    fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    fn run(&self, inputs: Vec<Option<Tensor>>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure> {
         let asked = Instant::now();
         let waited =
             |stopped| RunFailure::Stopped(stopped, format!("waiting for one of {} sessions", self.pool.size()));
@@ -170,13 +204,14 @@ impl OrtRunner {
     fn run_on(
         &self,
         session: &mut Session,
-        inputs: &[Tensor],
+        inputs: &[Option<Tensor>],
         wanted: &[usize],
         stop: Stop<'_>,
     ) -> Result<Vec<Tensor>, RunFailure> {
         let failed = |error: ort::Error| RunFailure::Failed(error.to_string());
         let mut values = Vec::with_capacity(inputs.len());
         for (index, (name, tensor)) in self.inputs.iter().zip(inputs).enumerate() {
+            let Some(tensor) = tensor else { continue };
             let value = native::value(tensor).map_err(|reason| RunFailure::Input(index, reason))?;
             values.push((Cow::Borrowed(name.as_str()), value));
         }

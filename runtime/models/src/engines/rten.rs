@@ -59,7 +59,7 @@ impl Engine for Rten {
         let workers = (0..sessions).map(|_| Worker::start(&model)).collect::<Result<_, _>>()?;
         Ok(Box::new(RtenRunner {
             pool: Pool::new(workers),
-            inputs,
+            inputs: inputs.into_iter().zip(ports.inputs.iter().map(|port| port.optional)).collect(),
             outputs: outputs.into_iter().zip(ports.outputs.iter().cloned()).collect(),
             loses_nan: loses_nan(file.proto()),
         }))
@@ -96,7 +96,8 @@ fn load(file: &ModelFile) -> Result<Model, String> {
 /// A model in rten.
 struct RtenRunner {
     pool: Arc<Pool<Worker>>,
-    inputs: Vec<NodeId>,
+    /// With whether it has a default.
+    inputs: Vec<(NodeId, bool)>,
     outputs: Vec<(NodeId, Port)>,
     /// Whether the model has an operator that makes a number of NaN on this engine.
     loses_nan: bool,
@@ -152,13 +153,20 @@ fn has_nan(tensor: &Tensor) -> bool {
 }
 
 impl Runner for RtenRunner {
-    fn run(&self, inputs: Vec<Tensor>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure> {
+    fn run(&self, inputs: Vec<Option<Tensor>>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure> {
         let asked = Instant::now();
         let mut values = Vec::with_capacity(inputs.len());
-        for (index, (id, tensor)) in self.inputs.iter().zip(&inputs).enumerate() {
+        for (index, ((id, has_default), tensor)) in self.inputs.iter().zip(&inputs).enumerate() {
+            let Some(tensor) = tensor else { continue };
+            if *has_default {
+                // rten makes a constant of the default when it loads the model, and would compute with that.
+                let reason = "the built-in engine computes with the model's default and cannot be given another value: \
+                              run the model on ONNX Runtime (`engine: onnxruntime`), or leave it out";
+                return Err(RunFailure::Input(index, reason.to_owned()));
+            }
             if self.loses_nan && has_nan(tensor) {
                 let reason = "it holds NaN, of which the built-in engine would make a number: \
-                              replace what is missing before, or run the model on ONNX Runtime (`engine = \"onnxruntime\"`)";
+                              replace what is missing before, or run the model on ONNX Runtime (`engine: onnxruntime`)";
                 return Err(RunFailure::Input(index, reason.to_owned()));
             }
             values.push((*id, to_value(tensor).map_err(|reason| RunFailure::Input(index, reason))?));

@@ -1,17 +1,18 @@
 //! What a model file says about itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use prost::bytes::Bytes;
 use serde::Serialize;
-use trackside_spec::{Digest, ElementType};
+use trackside_spec::Digest;
 
 use super::builtin::{BuiltinVerdict, judge};
+use super::ports::{PortInspection, inputs, output};
 use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, data_type};
 use crate::error::ModelError;
 use crate::file::{ModelFile, ModelLimits};
-use crate::port::{ExternalInfo, Port};
+use crate::port::ExternalInfo;
 
 /// Longest documentation text that is kept.
 const MAX_DOC: usize = 4096;
@@ -38,7 +39,7 @@ pub struct ModelInspection {
     pub doc: String,
     /// Free key-value pairs of the author.
     pub metadata: BTreeMap<String, String>,
-    /// What the model needs, initializers left out.
+    /// What the model takes: what it needs, and what has a default.
     pub inputs: Vec<PortInspection>,
     /// What the model gives.
     pub outputs: Vec<PortInspection>,
@@ -78,31 +79,6 @@ pub struct OperatorCount {
     pub count: u64,
 }
 
-/// An input or output as the file declares it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PortInspection {
-    /// Its name.
-    pub name: String,
-    /// `float32`, or `sequence` and the like for what is no tensor.
-    pub kind: String,
-    /// The element type; `None` for what Trackside cannot carry.
-    pub element: Option<ElementType>,
-    /// The shape; `None` when not even the rank is declared.
-    pub shape: Option<Vec<Dim>>,
-}
-
-/// One dimension.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Dim {
-    /// Always this size.
-    Fixed(u32),
-    /// Any size, the same wherever the name stands.
-    Symbol(String),
-    /// Any size.
-    Any,
-}
-
 /// Describes the model at `path` without loading it on an engine.
 ///
 /// # Errors
@@ -138,8 +114,8 @@ pub fn inspect_file(file: &ModelFile) -> ModelInspection {
         model_version: model.model_version.unwrap_or(0),
         doc: text(&model.doc_string).chars().take(MAX_DOC).collect(),
         metadata: model.metadata_props.iter().map(|entry| (text(&entry.key), text(&entry.value))).collect(),
-        inputs: graph.map(inputs).unwrap_or_default(),
-        outputs: graph.map(|graph| graph.output.iter().map(port).collect()).unwrap_or_default(),
+        inputs: inputs(model),
+        outputs: graph.map(|graph| graph.output.iter().map(output).collect()).unwrap_or_default(),
         quantised_operators: census.quantised(),
         nodes: census.nodes,
         parameters: census.parameters,
@@ -150,113 +126,9 @@ pub fn inspect_file(file: &ModelFile) -> ModelInspection {
     }
 }
 
-/// What a model takes and gives, as far as it can be carried.
-pub(crate) struct Declared {
-    /// What a caller must give.
-    pub(crate) inputs: Vec<Port>,
-    /// The outputs that are tensors.
-    pub(crate) outputs: Vec<Port>,
-    /// The outputs that are not.
-    pub(crate) left_out: Vec<PortInspection>,
-}
-
-/// The inputs and outputs of `model`.
-///
-/// # Errors
-/// One sentence: an input that is no tensor, a name that stands twice, no output that is a tensor.
-pub(crate) fn ports(model: &ModelProto) -> Result<Declared, String> {
-    let graph = model.graph.as_ref().ok_or_else(|| "it holds no graph".to_owned())?;
-    let mut wanted = Vec::new();
-    for port in inputs(graph) {
-        match Port::of(&port) {
-            Some(port) => wanted.push(port),
-            None => {
-                return Err(format!(
-                    "its input {:?} is a {}: Trackside gives tensors of numbers or text only",
-                    port.name, port.kind
-                ));
-            }
-        }
-    }
-    let (mut given, mut left_out) = (Vec::new(), Vec::new());
-    for value in &graph.output {
-        let port = port(value);
-        match Port::of(&port) {
-            Some(port) => given.push(port),
-            None => left_out.push(port),
-        }
-    }
-    let mut names = BTreeSet::new();
-    for name in wanted.iter().map(|port| ("input", &port.name)).chain(given.iter().map(|port| ("output", &port.name))) {
-        if name.1.is_empty() || !names.insert(name) {
-            return Err(format!("its {} name {:?} is empty or stands twice", name.0, name.1));
-        }
-    }
-    if given.is_empty() {
-        let kinds: Vec<_> = left_out.iter().map(|port| format!("{:?} is a {}", port.name, port.kind)).collect();
-        return Err(format!("none of its outputs is a tensor ({})", kinds.join(", ")));
-    }
-    Ok(Declared { inputs: wanted, outputs: given, left_out })
-}
-
-/// Graph inputs that are not initializers.
-fn inputs(graph: &GraphProto) -> Vec<PortInspection> {
-    let constants: BTreeSet<&str> = graph.initializer.iter().filter_map(|tensor| tensor.name.as_deref()).collect();
-    graph.input.iter().map(port).filter(|port| !constants.contains(port.name.as_str())).collect()
-}
-
-fn port(value: &ValueInfoProto) -> PortInspection {
-    let name = value.name.clone().unwrap_or_default();
-    let Some(kind) = &value.r#type else {
-        return PortInspection { name, kind: "value of undeclared type".to_owned(), element: None, shape: None };
-    };
-    let other = [
-        (&kind.sequence_type, "sequence"),
-        (&kind.map_type, "map"),
-        (&kind.sparse_tensor_type, "sparse tensor"),
-        (&kind.optional_type, "optional value"),
-    ];
-    let Some(tensor) = &kind.tensor_type else {
-        let kind = other.iter().find(|(field, _)| field.is_some()).map_or("value of undeclared type", |(_, name)| name);
-        return PortInspection { name, kind: kind.to_owned(), element: None, shape: None };
-    };
-    let number = tensor.elem_type.unwrap_or(0);
-    let shape = tensor.shape.as_ref().map(|shape| {
-        let dims = shape.dim.iter();
-        dims.map(|dim| match (dim.dim_value.map(u32::try_from), &dim.dim_param) {
-            (Some(Ok(size)), _) => Dim::Fixed(size),
-            (_, Some(symbol)) if !symbol.is_empty() => Dim::Symbol(symbol.clone()),
-            _ => Dim::Any,
-        })
-        .collect()
-    });
-    PortInspection { name, kind: data_type::name(number).to_owned(), element: element(number), shape }
-}
-
 /// The data type number of a tensor value.
 pub(super) fn element_of(value: &ValueInfoProto) -> Option<i32> {
     value.r#type.as_ref()?.tensor_type.as_ref()?.elem_type
-}
-
-/// The element type that a data type number stands for, if Trackside has it.
-fn element(number: i32) -> Option<ElementType> {
-    Some(match number {
-        data_type::FLOAT => ElementType::Float32,
-        data_type::UINT8 => ElementType::Uint8,
-        data_type::INT8 => ElementType::Int8,
-        data_type::UINT16 => ElementType::Uint16,
-        data_type::INT16 => ElementType::Int16,
-        data_type::INT32 => ElementType::Int32,
-        data_type::INT64 => ElementType::Int64,
-        data_type::STRING => ElementType::Text,
-        data_type::BOOL => ElementType::Boolean,
-        data_type::FLOAT16 => ElementType::Float16,
-        data_type::DOUBLE => ElementType::Float64,
-        data_type::UINT32 => ElementType::Uint32,
-        data_type::UINT64 => ElementType::Uint64,
-        data_type::BFLOAT16 => ElementType::Bfloat16,
-        _ => return None,
-    })
 }
 
 /// `ai.onnx` has two spellings.

@@ -6,10 +6,15 @@
 
 mod builtin;
 mod inspect;
+mod ports;
+mod products;
 pub mod proto;
 pub mod scan;
 
 pub(crate) use builtin::loses_nan;
 pub use builtin::{BUILTIN_OPERATORS, BuiltinVerdict};
-pub(crate) use inspect::{Declared, ports, tensors, text};
-pub use inspect::{Dim, ModelInspection, OperatorCount, Opset, PortInspection, inspect, inspect_file};
+pub use inspect::{ModelInspection, OperatorCount, Opset, inspect, inspect_file};
+pub(crate) use inspect::{tensors, text};
+pub(crate) use ports::{Declared, article, ports};
+pub use ports::{Dim, PortInspection};
+pub(crate) use products::{Products, products};

@@ -7,7 +7,8 @@ mod safetensors;
 use trackside_spec::TensorError;
 
 pub use self::safetensors::{
-    TensorLimits, from_safetensors_bytes, read_safetensors, to_safetensors_bytes, write_safetensors,
+    SafetensorsFile, TensorLimits, from_safetensors_bytes, read_safetensors, read_safetensors_file,
+    to_safetensors_bytes, write_safetensors, write_safetensors_with,
 };
 pub use arrays::{Element, argmax, from_ndarray, softmax, to_f64, to_ndarray, to_ndarray_f32, top_k};
 pub use json::{from_json, to_json};

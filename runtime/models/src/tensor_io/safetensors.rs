@@ -1,5 +1,6 @@
 //! Safetensors: the file format of tensor artifacts.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -31,11 +32,20 @@ fn refuse(what: &str, reason: impl Into<String>) -> TensorIoError {
     TensorIoError::Safetensors { what: what.to_owned(), reason: reason.into() }
 }
 
-/// Reads all tensors of a file, in the order in which their bytes lie there.
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SafetensorsFile {
+    /// The tensors, in the order in which their bytes lie there.
+    pub tensors: Vec<(String, Tensor)>,
+    /// The texts of its `__metadata__`.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Reads a file whole.
 ///
 /// # Errors
 /// When the file cannot be read, breaks a limit, or holds an element type that Trackside has no name for.
-pub fn read_safetensors(path: &Path, limits: &TensorLimits) -> Result<Vec<(String, Tensor)>, TensorIoError> {
+pub fn read_safetensors_file(path: &Path, limits: &TensorLimits) -> Result<SafetensorsFile, TensorIoError> {
     let what = path.display().to_string();
     let fail = |error: std::io::Error| refuse(&what, error.to_string());
     if !fs::metadata(path).map_err(fail)?.is_file() {
@@ -47,15 +57,23 @@ pub fn read_safetensors(path: &Path, limits: &TensorLimits) -> Result<Vec<(Strin
     parse(&what, &bytes, limits)
 }
 
+/// Reads all tensors of a file, in the order in which their bytes lie there.
+///
+/// # Errors
+/// As [`read_safetensors_file`].
+pub fn read_safetensors(path: &Path, limits: &TensorLimits) -> Result<Vec<(String, Tensor)>, TensorIoError> {
+    read_safetensors_file(path, limits).map(|file| file.tensors)
+}
+
 /// Reads all tensors of a file's content, in the order in which their bytes lie there.
 ///
 /// # Errors
-/// As [`read_safetensors`].
+/// As [`read_safetensors_file`].
 pub fn from_safetensors_bytes(bytes: &[u8], limits: &TensorLimits) -> Result<Vec<(String, Tensor)>, TensorIoError> {
-    parse("the data", bytes, limits)
+    parse("the data", bytes, limits).map(|file| file.tensors)
 }
 
-fn parse(what: &str, bytes: &[u8], limits: &TensorLimits) -> Result<Vec<(String, Tensor)>, TensorIoError> {
+fn parse(what: &str, bytes: &[u8], limits: &TensorLimits) -> Result<SafetensorsFile, TensorIoError> {
     if bytes.len() as u64 > limits.bytes.as_bytes() {
         return Err(refuse(what, format!("it is larger than {}", limits.bytes)));
     }
@@ -64,6 +82,7 @@ fn parse(what: &str, bytes: &[u8], limits: &TensorLimits) -> Result<Vec<(String,
     if header > limits.tensors as u64 * 1024 + 65_536 {
         return Err(refuse(what, format!("its header claims {header} bytes")));
     }
+    let (_, about) = SafeTensors::read_metadata(bytes).map_err(|error| refuse(what, error.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(what, error.to_string()))?;
     if file.len() > limits.tensors {
         return Err(refuse(what, format!("it holds {} tensors, {} are allowed", file.len(), limits.tensors)));
@@ -88,7 +107,8 @@ fn parse(what: &str, bytes: &[u8], limits: &TensorLimits) -> Result<Vec<(String,
         }
         tensors.push((name.to_owned(), Tensor::from_bytes(element, shape, view.data().to_vec())?));
     }
-    Ok(tensors)
+    let metadata = about.metadata().iter().flatten().map(|(key, text)| (key.clone(), text.clone())).collect();
+    Ok(SafetensorsFile { tensors, metadata })
 }
 
 /// The content of a safetensors file with these tensors. The same tensors in any order give the same bytes.
@@ -96,6 +116,11 @@ fn parse(what: &str, bytes: &[u8], limits: &TensorLimits) -> Result<Vec<(String,
 /// # Errors
 /// When a name stands twice, or a tensor holds text: the format has no strings.
 pub fn to_safetensors_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>, TensorIoError> {
+    to_bytes(tensors, None)
+}
+
+/// `entry`: a key and a text for `__metadata__`; one, because the writer puts several in no order.
+fn to_bytes(tensors: &[(String, Tensor)], entry: Option<(&str, &str)>) -> Result<Vec<u8>, TensorIoError> {
     let mut views: Vec<(&str, TensorView<'_>)> = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         let dtype = dtype(tensor.element()).ok_or_else(|| {
@@ -109,7 +134,8 @@ pub fn to_safetensors_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>, Ten
             TensorView::new(dtype, shape, tensor.data()).map_err(|error| refuse("the file", error.to_string()))?;
         views.push((name, view));
     }
-    serialize(views, None).map_err(|error| refuse("the file", error.to_string()))
+    let metadata = entry.map(|(key, text)| HashMap::from([(key.to_owned(), text.to_owned())]));
+    serialize(views, metadata).map_err(|error| refuse("the file", error.to_string()))
 }
 
 /// Writes a safetensors file: a new file beside the old one, flushed to disk, then renamed over it.
@@ -117,12 +143,27 @@ pub fn to_safetensors_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>, Ten
 /// # Errors
 /// As [`to_safetensors_bytes`], and when the file cannot be written.
 pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), TensorIoError> {
-    let bytes = to_safetensors_bytes(tensors)?;
+    write(path, &to_bytes(tensors, None)?)
+}
+
+/// As [`write_safetensors`], with a key and a text in the file's `__metadata__`.
+///
+/// # Errors
+/// As [`write_safetensors`].
+pub fn write_safetensors_with(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    entry: (&str, &str),
+) -> Result<(), TensorIoError> {
+    write(path, &to_bytes(tensors, Some(entry))?)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), TensorIoError> {
     let what = path.display().to_string();
     let fail = |error: std::io::Error| refuse(&what, error.to_string());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
-    file.write_all(&bytes).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)

@@ -8,6 +8,7 @@ use trackside_store::{NewRun, Write};
 
 use super::{
     dispatch::{After, Core, Extras},
+    ledger::{Known, Unreadable},
     types::{Fire, FireAnswer, LedgerEntry, Reply},
 };
 
@@ -78,18 +79,12 @@ impl Core {
         self.after(number, After::Call(Box::new(move || reply(FireAnswer::Accepted(run)))));
     }
 
-    fn check_ledger(&self, entry: &LedgerEntry) -> Result<(), FireAnswer> {
-        if self.in_flight.contains(&(entry.trigger.clone(), entry.identity.clone())) {
+    fn check_ledger(&mut self, entry: &LedgerEntry) -> Result<(), FireAnswer> {
+        match self.look_up(&entry.trigger, &entry.identity) {
+            Ok(Known::Free) => Ok(()),
+            Ok(Known::Had(row)) => Err(FireAnswer::Duplicate(row.path)),
             // Its twin is about to be committed; asked again, the ledger will name it.
-            return Err(FireAnswer::Busy);
-        }
-        match self.history.ledger(&entry.trigger, &entry.identity) {
-            Ok(None) => Ok(()),
-            Ok(Some(row)) => Err(FireAnswer::Duplicate(row.path)),
-            Err(error) => {
-                tracing::error!(%error, "the ledger can not be read; the file is offered again");
-                Err(FireAnswer::Busy)
-            }
+            Ok(Known::InFlight) | Err(Unreadable) => Err(FireAnswer::Busy),
         }
     }
 }

@@ -39,13 +39,14 @@ impl Core {
             let gone: Vec<String> = core.cron_keys.keys().filter(is_gone).cloned().collect();
             for id in gone {
                 core.cron_keys.remove(&id);
-                for tick in core.cron.remove(&id) {
+                let waiting = core.cron.remove(&id).into_iter().map(|tick| tick.logical_ms);
+                for logical_ms in core.give_up_times_of(&id).into_iter().chain(waiting) {
                     writes.push(Write::Decision(DecisionRow {
                         trigger: id.clone(),
-                        subject: format!("at:{}", tick.logical_ms),
+                        subject: format!("at:{logical_ms}"),
                         at_ms: now_ms,
                         decision: "skipped".to_owned(),
-                        detail: format!("{} waited, and the trigger was taken out", rfc3339(tick.logical_ms)),
+                        detail: format!("{} waited, and the trigger was taken out", rfc3339(logical_ms)),
                     }));
                 }
                 writes.push(Write::CronCleared { trigger: id });

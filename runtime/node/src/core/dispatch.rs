@@ -12,10 +12,11 @@ use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronTable, TimeGate};
 
 use super::{
+    ledger::Held,
     room::weight,
     together::Returning,
     turns::{Place, Turns},
-    types::{Action, History, Input, Passed, Revived, RunUpdate, StepJob},
+    types::{Action, History, Input, Passed, PastEnd, Revived, RunUpdate, StepJob},
 };
 
 /// How the core is set up.
@@ -50,6 +51,13 @@ pub struct Core {
     /// When it was told that this, or their number, is as much as the box takes on.
     pub(super) told_full_ms: Option<i64>,
     pub(super) last_run: Option<RunId>,
+    /// What waits until the ledger can be read, and when it is tried again.
+    pub(super) held_back: VecDeque<Held>,
+    pub(super) look_again_ms: Option<i64>,
+    /// The database refused to tell, and that was said.
+    pub(super) blind: bool,
+    /// Runs that were under way, can not be read and were given an end at this start.
+    pub(super) given_up: HashMap<RunId, PastEnd>,
     /// Ledger identities accepted but not yet on disk.
     pub(super) in_flight: HashSet<(String, String)>,
     pub(super) deadlines: BTreeSet<(i64, RunId)>,
@@ -136,6 +144,10 @@ impl Core {
             held: 0,
             told_full_ms: None,
             last_run: None,
+            held_back: VecDeque::new(),
+            look_again_ms: None,
+            blind: false,
+            given_up: HashMap::new(),
             in_flight: HashSet::new(),
             deadlines: BTreeSet::new(),
             ready: Turns::new(settings.max_steps),
@@ -222,9 +234,10 @@ impl Core {
     #[must_use]
     pub fn next_deadline(&self) -> Option<i64> {
         let run = self.deadlines.first().map(|(at, _)| *at);
-        // Times wait for room, and what makes room wakes the node by itself.
-        let time = if self.is_full() { None } else { self.cron.next_deadline() };
-        run.into_iter().chain(time).min()
+        // Times wait for room, and what makes room wakes the node by itself; and for what waits for the ledger.
+        let waits = self.is_full() || !self.held_back.is_empty();
+        let time = if waits { None } else { self.cron.next_deadline() };
+        run.into_iter().chain(time).chain(self.look_again_ms).min()
     }
 
     /// Works one input in.
@@ -297,6 +310,7 @@ impl Core {
                 self.command(run, Command::Wake, now_ms, Extras::default());
             }
         }
+        self.look_again(now_ms);
         self.cron_due(now_ms);
     }
 
@@ -395,7 +409,7 @@ fn describe(step: Option<&str>, message: &str) -> String {
     step.map_or_else(|| message.to_owned(), |step| format!("step `{step}`: {message}"))
 }
 
-fn journal(run: RunId, at_ms: i64, events: &[Event], ended: Option<Ended>) -> Write {
+pub(super) fn journal(run: RunId, at_ms: i64, events: &[Event], ended: Option<Ended>) -> Write {
     // Events hold JSON values and strings only: there is nothing in them that can not be written.
     let events = serde_json::to_string(events).unwrap_or_default();
     Write::Journal { run, at_ms, events, ended }

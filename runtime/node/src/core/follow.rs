@@ -20,7 +20,8 @@ const LONGEST_CHAIN: u64 = 16;
 /// What a trigger waits for.
 struct Cause {
     run: RunId,
-    /// What makes it itself: at most one run of each trigger.
+    /// What makes it itself: at most one run of each trigger. It names the run and what happened to it, which is in the journal
+    /// once: there is nothing to look up. The row in the ledger is for people.
     identity: String,
     /// What the decision is about, should it start nothing.
     subject: String,
@@ -47,6 +48,11 @@ impl Core {
         };
         let Some(live) = self.runs.get(&run) else { return };
         let name = live.state.plan().name.clone();
+        self.follow_end_of(run, &name, end, error.map(|error| error.message.clone()), now_ms);
+    }
+
+    /// The same for a run of which nothing else is known.
+    pub(super) fn follow_end_of(&mut self, run: RunId, name: &str, end: RunEnd, error: Option<String>, now_ms: i64) {
         let ending = match end {
             RunEnd::Succeeded => RunEnding::Succeeded,
             RunEnd::Failed => RunEnding::Failed,
@@ -57,7 +63,7 @@ impl Core {
             "id": run.to_string(),
             "workflow": name,
             "state": end.name(),
-            "error": error.map(|error| error.message.clone()),
+            "error": error,
         });
         for (workflow, trigger) in self.waiting_for(waits) {
             let identity = format!("run:{run}");
@@ -144,11 +150,6 @@ impl Core {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             ("blocked", lines.join("; "))
         })?;
-        match self.history.ledger(&trigger.id, &cause.identity) {
-            Ok(None) => {}
-            Ok(Some(_)) => return Err(("deduped", "it has had its run".to_owned())),
-            Err(error) => tracing::error!(%error, "the ledger can not be read; the run starts all the same"),
-        }
         if let Some(reason) = self.pause_of(&trigger.id) {
             return Err(("paused", reason));
         }

@@ -3,6 +3,11 @@
 use super::dispatch::Core;
 
 impl Core {
+    /// Whether something waits for the ledger.
+    pub(crate) fn holds_back(&self) -> bool {
+        !self.held_back.is_empty()
+    }
+
     /// The sizes of everything that grows with runs.
     pub(crate) fn left_over(&self) -> Vec<(&'static str, usize)> {
         vec![
@@ -16,6 +21,7 @@ impl Core {
             ("users of state", self.state_users.len()),
             ("concurrency groups and mutexes", usize::from(!self.admission.is_empty())),
             ("runs of before", self.returning.as_ref().map_or(0, Vec::len)),
+            ("what waits for the ledger", self.held_back.len()),
             ("letters", self.letters.len()),
             ("children that are not on disk", self.children.len()),
             ("what waits for a commit", self.after_commit.len()),

@@ -11,6 +11,7 @@ mod commits;
 mod dispatch;
 mod follow;
 mod jobs;
+mod ledger;
 #[cfg(test)]
 mod left_over;
 mod outcome;
@@ -22,6 +23,7 @@ mod tests;
 mod together;
 mod turns;
 mod types;
+mod unreadable;
 
 pub use activate::NewDefinitions;
 pub use dispatch::{Core, CoreSettings};

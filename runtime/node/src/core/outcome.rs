@@ -107,7 +107,7 @@ impl Core {
         };
         let done = Write::OutboxDone { id: row };
         let Some(live) = self.runs.get_mut(&run) else {
-            tracing::error!(%run, "an outbox entry of a run that could not be read again was carried out");
+            tracing::error!(%run, ?event, "[TS-0634] an effect of a run that can not be read was carried out");
             self.submit(Txn { writes: vec![done], artifacts: Vec::new() });
             return;
         };

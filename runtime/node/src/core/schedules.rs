@@ -10,6 +10,7 @@ use trackside_triggers::cron::{CronEntry, CronFire, CronTick, Tick, TickDecision
 use super::{
     accept::new_run,
     dispatch::{After, Core, Extras},
+    ledger::{Known, Unreadable},
     types::{Action, LedgerEntry},
 };
 use crate::time::rfc3339;
@@ -67,8 +68,9 @@ impl Core {
 
     /// Starts the runs whose schedule time has come and keeps the triggers' positions with them.
     pub(super) fn cron_due(&mut self, now_ms: i64) {
-        // A full house delays schedule times, it does not drop them: the table is asked again when there is room.
-        if self.is_full() {
+        // A full house delays schedule times, it does not drop them: the table is asked again when there is room. So does a
+        // ledger that can not be read.
+        if self.is_full() || !self.held_back.is_empty() {
             return;
         }
         let due = self.cron.due(now_ms);
@@ -103,7 +105,7 @@ impl Core {
         }
     }
 
-    fn start_waiting(&mut self, mut next: Option<CronFire>, now_ms: i64) {
+    pub(super) fn start_waiting(&mut self, mut next: Option<CronFire>, now_ms: i64) {
         while let Some(fire) = next.take() {
             if let Err(writes) = self.start_scheduled(&fire, Vec::new(), now_ms) {
                 // Its row goes, or it would be tried at every start.
@@ -113,7 +115,7 @@ impl Core {
         }
     }
 
-    /// Starts a run together with `writes`, or gives them back when it can not start.
+    /// Starts a run together with `writes`, or gives them back when it can not start. A time that can not be looked up waits.
     fn start_scheduled(&mut self, fire: &CronFire, mut writes: Vec<Write>, now_ms: i64) -> Result<(), Vec<Write>> {
         if fire.from_queue {
             writes.push(Write::CronDequeued { trigger: fire.trigger_id.clone(), logical_ms: fire.logical_ms });
@@ -135,14 +137,14 @@ impl Core {
         };
         let entry = self.schedule_entry(&fire.trigger_id, fire.logical_ms);
         let place = (entry.trigger.clone(), entry.identity.clone());
-        let known = match self.in_flight.contains(&place) {
-            true => Ok(true),
-            false => self.history.ledger(&entry.trigger, &entry.identity).map(|row| row.is_some()),
+        let known = match self.holds_time_of(&fire.trigger_id) {
+            true => Err(Unreadable),
+            false => self.look_up(&entry.trigger, &entry.identity),
         };
         match known {
-            Ok(false) => {}
+            Ok(Known::Free) => {}
             // The clock was set back by days and the schedule went through this time once more.
-            Ok(true) => {
+            Ok(Known::InFlight | Known::Had(_)) => {
                 writes.push(decision(
                     &fire.trigger_id,
                     fire.logical_ms,
@@ -152,7 +154,10 @@ impl Core {
                 ));
                 return Err(writes);
             }
-            Err(error) => tracing::error!(%error, "the ledger can not be read; the run starts all the same"),
+            Err(Unreadable) => {
+                self.hold_time(fire, writes, now_ms);
+                return Ok(());
+            }
         }
         let when = rfc3339(fire.logical_ms);
         let trigger = json!({
@@ -222,7 +227,7 @@ impl Core {
     }
 }
 
-fn decision(trigger: &str, logical_ms: i64, now_ms: i64, decision: &str, detail: String) -> Write {
+pub(super) fn decision(trigger: &str, logical_ms: i64, now_ms: i64, decision: &str, detail: String) -> Write {
     let (trigger, decision) = (trigger.to_owned(), decision.to_owned());
     Write::Decision(DecisionRow { trigger, subject: format!("at:{logical_ms}"), at_ms: now_ms, decision, detail })
 }

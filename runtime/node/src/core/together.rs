@@ -10,6 +10,7 @@ use trackside_store::{NewRun, Write};
 
 use super::{
     dispatch::{After, Core, Extras, Slot},
+    ledger::{Held, Known, Unreadable},
     types::{Action, PastEnd},
 };
 
@@ -37,6 +38,7 @@ impl Core {
         for Returning { gate, holder, .. } in outside {
             self.enter(gate, holder);
         }
+        self.stop_orphans();
         self.give_letters(now_ms);
         self.take_actions()
     }
@@ -44,20 +46,22 @@ impl Core {
     /// The effects that concern other runs.
     pub(super) fn together(&mut self, run: RunId, effect: Effect, now_ms: i64) {
         match effect {
-            Effect::StartChild { step, item, attempt, parent } if self.must_check(run, (step, item), &parent) => {
-                self.prepare(run, (step, item), attempt);
-            }
-            Effect::StartChild { step, item, attempt, parent } => {
-                self.start_child(run, (step, item), attempt, parent, now_ms);
-            }
+            Effect::StartChild { step, item, attempt, parent } => match self.must_check(run, (step, item), &parent) {
+                Ok(true) => self.prepare(run, (step, item), attempt),
+                Ok(false) => self.start_child(run, (step, item), attempt, parent, now_ms),
+                Err(Unreadable) => self.hold_back(Held::Child(run, effect), now_ms),
+            },
             Effect::StopChild { step, item, attempt, parent, child } => {
-                let child = child.or_else(|| self.find_child(&parent.key()));
+                self.forget_start(&parent);
+                // Not found and not looked up are two things: one that goes on must not be told as stopped.
+                let found = child.map_or_else(|| self.find_child(&parent.key()), |child| Ok(Some(child)));
+                let Ok(child) = found else { return self.hold_back(Held::Child(run, effect), now_ms) };
                 match child {
                     Some(child) if self.runs.contains_key(&child) => {
                         let by = format!("run {run}, whose step started it");
                         self.later(child, Command::Cancel { by });
                     }
-                    Some(child) => self.tell_past_end(child, &parent),
+                    Some(child) => self.tell_past_end(child, &parent, now_ms),
                     // Its inputs may still be looked at; what comes of that finds nobody who waits for it.
                     None => {
                         if self.running.contains_key(&(run, step, item)) {
@@ -160,34 +164,35 @@ impl Core {
     }
 
     /// The run that was started under this key, in this life of the node or before.
-    fn find_child(&self, key: &str) -> Option<RunId> {
+    fn find_child(&mut self, key: &str) -> Result<Option<RunId>, Unreadable> {
         if let Some(child) = self.children.get(key) {
-            return Some(*child);
+            return Ok(Some(*child));
         }
-        match self.history.ledger(CHILDREN, key) {
-            Ok(row) => row.and_then(|row| row.run),
-            Err(error) => {
-                tracing::error!(%error, key, "the ledger can not be read");
-                None
-            }
-        }
+        Ok(match self.look_up(CHILDREN, key)? {
+            Known::Had(row) => row.run,
+            Known::Free | Known::InFlight => None,
+        })
     }
 
     /// Whether the inputs of a step are to be checked before its run is started. One that was started in an earlier life of
     /// the node is found again as it is.
-    fn must_check(&self, run: RunId, (step, item): Slot, parent: &Parent) -> bool {
-        let Some(live) = self.runs.get(&run) else { return false };
-        !live.state.plan().step(step).requires.is_empty()
-            && !self.passed.contains_key(&(run, step, item))
-            && self.find_child(&parent.key()).is_none()
+    fn must_check(&mut self, run: RunId, (step, item): Slot, parent: &Parent) -> Result<bool, Unreadable> {
+        let Some(live) = self.runs.get(&run) else { return Ok(false) };
+        let unchecked =
+            !live.state.plan().step(step).requires.is_empty() && !self.passed.contains_key(&(run, step, item));
+        Ok(unchecked && self.find_child(&parent.key())?.is_none())
     }
 
     pub(super) fn start_child(&mut self, run: RunId, (step, item): Slot, attempt: u32, parent: Parent, now_ms: i64) {
         let key = parent.key();
-        if let Some(child) = self.find_child(&key) {
+        let Ok(known) = self.find_child(&key) else {
+            let effect = Effect::StartChild { step, item, attempt, parent };
+            return self.hold_back(Held::Child(run, effect), now_ms);
+        };
+        if let Some(child) = known {
             self.later(run, Command::ChildStarted { step, item, attempt, run: child });
             if !self.runs.contains_key(&child) {
-                self.tell_past_end(child, &parent);
+                self.tell_past_end(child, &parent, now_ms);
             }
             return;
         }
@@ -257,12 +262,16 @@ impl Core {
     }
 
     /// The same for a run that ended before the node came up.
-    fn tell_past_end(&mut self, child: RunId, parent: &Parent) {
-        match self.history.end_of(child) {
+    pub(super) fn tell_past_end(&mut self, child: RunId, parent: &Parent, now_ms: i64) {
+        if let Some(past) = self.given_up.get(&child).cloned() {
+            return self.child_ended(child, parent, past);
+        }
+        let answer = self.history.end_of(child);
+        match self.told(answer) {
             Ok(Some(past)) => self.child_ended(child, parent, past),
             // It is one of the runs that are still to be recovered; its end will come.
             Ok(None) => {}
-            Err(error) => tracing::error!(%error, run = %child, "the end of a child can not be read"),
+            Err(Unreadable) => self.hold_back(Held::End(child, *parent), now_ms),
         }
     }
 

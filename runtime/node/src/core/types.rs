@@ -7,7 +7,7 @@ use trackside_engine::{DecisionRefused, Event, Outcome, Repeat, RunEnd, RunError
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
-use super::activate::NewDefinitions;
+use super::{activate::NewDefinitions, unreadable::unreadable};
 
 /// A wish to start a run.
 #[derive(Debug)]
@@ -368,7 +368,7 @@ pub trait History: Send {
     /// When the database refuses.
     fn ledger(&self, trigger: &str, identity: &str) -> Result<Option<LedgerRow>, StoreError>;
 
-    /// How a committed run ended; `None` when it has not.
+    /// How a committed run ended; `None` when it has not. Of one that can not be read: that it failed, and why.
     ///
     /// # Errors
     /// When the database refuses.
@@ -381,14 +381,24 @@ impl History for trackside_store::Reader {
     }
 
     fn end_of(&self, run: RunId) -> Result<Option<PastEnd>, StoreError> {
-        for row in self.journal(run)?.iter().rev() {
-            let events: Vec<Event> = serde_json::from_str(&row.events).unwrap_or_default();
-            for event in events {
-                if let Event::Ended { end, error, outputs } = event {
-                    return Ok(Some(PastEnd { end, error, outputs }));
+        let rows = match self.journal(run) {
+            Err(error) if error.is_damage() => return Ok(Some(unreadable(&error.to_string()))),
+            rows => rows?,
+        };
+        let mut damage = None;
+        for row in rows.iter().rev() {
+            match row.events() {
+                Ok(events) => {
+                    for event in events {
+                        if let Event::Ended { end, error, outputs } = event {
+                            return Ok(Some(PastEnd { end, error, outputs }));
+                        }
+                    }
                 }
+                Err(error) => damage = Some(error),
             }
         }
-        Ok(None)
+        // What can not be read may have been the end: who waits for it must not wait for ever.
+        Ok(damage.map(|error| unreadable(&error.to_string())))
     }
 }

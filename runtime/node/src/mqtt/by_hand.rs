@@ -19,7 +19,7 @@ impl ByHand {
     /// Brokers of which only this one is there, and is away.
     pub(crate) fn new(name: &str) -> (Brokers, Self) {
         let (connected, (sender, orders)) = (Arc::new(AtomicBool::new(false)), unbounded_channel());
-        let outlet = Outlet { connected: connected.clone(), orders: sender };
+        let outlet = Outlet { connected: connected.clone(), problem: Arc::default(), orders: sender };
         let outlets = Mutex::new([(name.to_owned(), outlet)].into());
         (Brokers { outlets, thread: Mutex::default() }, Self { connected, orders })
     }

@@ -3,20 +3,24 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::{
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+    time::Instant,
+};
 use trackside_spec::{Digest, config::MqttConfig};
 
 use super::{
     inbound::{self, Intake, UnderWay},
     link::{self, Received, Sender, Signal},
     options,
-    outlet::{Order, Publication, Sent},
+    outlet::{Order, Problem, Publication, Sent},
+    rival::{LASTING, Loss, Rival},
     topics::{Listener, concerned, subscriptions},
 };
 
@@ -29,6 +33,7 @@ pub(super) struct Client {
     pub(super) config: MqttConfig,
     pub(super) listeners: Vec<Listener>,
     pub(super) connected: Arc<AtomicBool>,
+    pub(super) problem: Problem,
     pub(super) orders: UnboundedReceiver<Order>,
     pub(super) intake: Intake,
     pub(super) wake: Arc<dyn Fn() + Send + Sync>,
@@ -38,8 +43,8 @@ pub(super) struct Client {
 enum End {
     /// The node is going down.
     Closed,
-    /// Anything else; whether the broker had let us in.
-    Broken { reason: String, was_in: bool },
+    /// Anything else; how long the broker had let us in, if it had.
+    Broken { loss: Loss, reason: String, lasted: Option<Duration> },
 }
 
 /// A message that is not acknowledged yet.
@@ -79,15 +84,23 @@ impl Client {
             return;
         }
         let under_way = UnderWay::default();
-        let mut wait = FIRST_WAIT;
+        let (mut wait, mut rival) = (FIRST_WAIT, Rival::default());
         loop {
             let end = self.connection(&under_way).await;
             match end {
                 End::Closed => return,
-                End::Broken { reason, was_in } => {
-                    wait = if was_in { FIRST_WAIT } else { wait };
-                    tracing::warn!(broker = self.name, reason, retry_in = ?wait, "[TS-0450] no connection to the broker");
-                }
+                End::Broken { loss, reason, lasted } => match rival.told(loss, lasted, &self.client_id()) {
+                    // Waiting longer each time: who comes back at once throws the other out at once.
+                    Some(problem) => {
+                        tracing::error!(broker = self.name, retry_in = ?wait, "{problem}");
+                        self.say(Some(problem));
+                    }
+                    None => {
+                        wait = if lasted.is_some() { FIRST_WAIT } else { wait };
+                        tracing::warn!(broker = self.name, reason, retry_in = ?wait, "[TS-0450] no connection to the broker");
+                        self.say(Some(format!("[TS-0450] no connection: {reason}")));
+                    }
+                },
             }
             // Spread over boxes that lost the broker at the same time.
             let chance = getrandom::u32().unwrap_or(u32::MAX);
@@ -133,8 +146,16 @@ impl Client {
         }
     }
 
+    fn client_id(&self) -> String {
+        options::client_id(&self.intake.config, &self.config, !self.intake.listens)
+    }
+
+    fn say(&self, problem: Option<String>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
     async fn connection(&mut self, under_way: &UnderWay) -> End {
-        let broken = |reason: String| End::Broken { reason, was_in: false };
+        let broken = |reason: String| End::Broken { loss: Loss::Other, reason, lasted: None };
         let (intake, config) = (self.intake.clone(), self.config.clone());
         let clean = !intake.listens;
         let read = inbound::blocking(move || options::read(&intake.config, &intake.project, &config, clean)).await;
@@ -157,14 +178,26 @@ impl Client {
             under_way: under_way.clone(),
             tell,
         };
-        let mut was_in = false;
+        let (mut let_in, mut loss): (Option<Instant>, Loss) = (None, Loss::Other);
+        // Whether what was wrong before is still told: until this connection has lasted.
+        let mut dubious = true;
         let end = loop {
+            let was_in = let_in.is_some();
+            let lasts = let_in.map_or_else(Instant::now, |since| since + LASTING);
             let step = tokio::select! {
+                () = tokio::time::sleep_until(lasts), if was_in && dubious => {
+                    dubious = false;
+                    self.say(None);
+                    Ok(())
+                }
                 signal = signals.recv() => match signal {
                     None => Err("the connection ended".to_owned()),
-                    Some(Signal::Broken(reason)) => Err(reason),
+                    Some(Signal::Broken(how, reason)) => {
+                        loss = how;
+                        Err(reason)
+                    }
                     Some(Signal::Connected(kept)) => {
-                        was_in = true;
+                        let_in = Some(Instant::now());
                         self.let_in(&mut traffic, kept).await
                     }
                     Some(signal) => self.signal(&mut traffic, signal),
@@ -187,7 +220,7 @@ impl Client {
                 },
             };
             if let Err(reason) = step {
-                break End::Broken { reason, was_in };
+                break End::Broken { loss, reason, lasted: let_in.map(|since| since.elapsed()) };
             }
         };
         // Before anybody hears of it: what is lost must not be handed over again at once.
@@ -213,6 +246,10 @@ impl Client {
             }
         }
         tracing::info!(broker = self.name, "connected to the broker");
+        // What another client does to us is over only when this connection lasts.
+        let mut problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        *problem = problem.take().filter(|problem| problem.starts_with("[TS-0452]"));
+        drop(problem);
         self.connected.store(true, Ordering::Release);
         (self.wake)();
         Ok(())
@@ -278,7 +315,7 @@ impl Client {
                 tracing::error!(broker = self.name, reason, "[TS-0451] the broker refuses a subscription");
                 Ok(())
             }
-            Signal::Connected(_) | Signal::Broken(_) => Ok(()),
+            Signal::Connected(_) | Signal::Broken(..) => Ok(()),
         }
     }
 

@@ -7,6 +7,7 @@ use trackside_spec::config::MqttVersion;
 use super::{
     options::{self, Options},
     outlet::Sent,
+    rival::Loss,
 };
 
 /// Requests that wait to be written.
@@ -43,7 +44,7 @@ pub(super) enum Signal {
     /// It refuses a subscription.
     NoSubscription(String),
     /// It is over.
-    Broken(String),
+    Broken(Loss, String),
 }
 
 /// The end that sends.
@@ -191,10 +192,10 @@ async fn pump_v311(mut events: rumqttc::EventLoop, tell: mpsc::Sender<Signal>) {
                 Ok(Event::Incoming(Packet::SubAck(_))) => Signal::Subscribed,
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => Signal::Out(packet),
                 Ok(_) => continue,
-                Err(error) => Signal::Broken(error.to_string()),
+                Err(error) => Signal::Broken(v311_loss(&error), error.to_string()),
             },
         };
-        let over = matches!(signal, Signal::Broken(_));
+        let over = matches!(signal, Signal::Broken(..));
         if tell.send(signal).await.is_err() || over {
             return;
         }
@@ -230,13 +231,32 @@ async fn pump_v5(mut events: v5::EventLoop, tell: mpsc::Sender<Signal>) {
                 }
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => Signal::Out(packet),
                 Ok(_) => continue,
-                Err(error) => Signal::Broken(error.to_string()),
+                Err(error) => Signal::Broken(v5_loss(&error), error.to_string()),
             },
         };
-        let over = matches!(signal, Signal::Broken(_));
+        let over = matches!(signal, Signal::Broken(..));
         if tell.send(signal).await.is_err() || over {
             return;
         }
+    }
+}
+
+fn v311_loss(error: &rumqttc::ConnectionError) -> Loss {
+    use rumqttc::{ConnectionError as Error, StateError};
+    match error {
+        Error::Io(_) | Error::MqttState(StateError::ConnectionAborted | StateError::Io(_)) => Loss::Closed,
+        _ => Loss::Other,
+    }
+}
+
+fn v5_loss(error: &v5::ConnectionError) -> Loss {
+    use v5::{ConnectionError as Error, StateError, mqttbytes::v5::DisconnectReasonCode};
+    match error {
+        Error::MqttState(StateError::ServerDisconnect {
+            reason_code: DisconnectReasonCode::SessionTakenOver, ..
+        }) => Loss::TakenOver,
+        Error::Io(_) | Error::MqttState(StateError::ConnectionAborted | StateError::Io(_)) => Loss::Closed,
+        _ => Loss::Other,
     }
 }
 

@@ -3,7 +3,8 @@
 //! A thread with a small runtime of its own holds all connections. [`Brokers`] is what the rest of the node sees: it hands
 //! publications over and is told of each acknowledgement. `link` hides which version of the protocol is spoken, `options`
 //! turns the config into a connection, `topics` decides what is subscribed to and whom a message concerns, `inbound` makes
-//! runs of messages, `client` keeps the connection and the two directions together.
+//! runs of messages, `client` keeps the connection and the two directions together, `rival`
+//! knows when another client has our id.
 //!
 //! A message is acknowledged only when what it starts is on disk, in the order in which messages came. A publication is
 //! done only when the broker has acknowledged it.
@@ -15,10 +16,11 @@ mod inbound;
 mod link;
 mod options;
 mod outlet;
+mod rival;
 mod topics;
 
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
 pub(crate) use inbound::Intake;
-pub use outlet::{Brokers, Message, Publication, Sent};
+pub use outlet::{BrokerStatus, Brokers, Message, Publication, Sent};
 pub(crate) use topics::Listener;

@@ -49,9 +49,8 @@ pub(super) fn read(config: &NodeConfig, project: &Path, broker: &MqttConfig, cle
     } else {
         Transport::tcp()
     };
-    let id = broker.client_id.clone().unwrap_or_else(|| format!("trackside-{}", node_name(config)));
     Ok(Options {
-        client_id: if clean { format!("{id}-{}", std::process::id()) } else { id },
+        client_id: client_id(config, broker, clean),
         clean,
         host: broker.host.clone(),
         port: broker.port(),
@@ -60,6 +59,12 @@ pub(super) fn read(config: &NodeConfig, project: &Path, broker: &MqttConfig, cle
         // The client library takes nothing shorter for MQTT 5.
         keep_alive: broker.keep_alive.to_std().max(Duration::from_secs(5)),
     })
+}
+
+/// The name that the broker knows us by.
+pub(super) fn client_id(config: &NodeConfig, broker: &MqttConfig, clean: bool) -> String {
+    let id = broker.client_id.clone().unwrap_or_else(|| format!("trackside-{}", node_name(config)));
+    if clean { format!("{id}-{}", std::process::id()) } else { id }
 }
 
 pub(super) fn network() -> NetworkOptions {

@@ -67,7 +67,22 @@ pub struct Brokers {
 
 pub(super) struct Outlet {
     pub(super) connected: Arc<AtomicBool>,
+    pub(super) problem: Problem,
     pub(super) orders: UnboundedSender<Order>,
+}
+
+/// What is wrong with a broker, if something is.
+pub(super) type Problem = Arc<Mutex<Option<String>>>;
+
+/// How a broker stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerStatus {
+    /// Its name in the config.
+    pub name: String,
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Why there is none, or why it does not last.
+    pub problem: Option<String>,
 }
 
 /// To a client.
@@ -87,7 +102,7 @@ pub(super) struct Heard {
 
 /// Clients that are to be started.
 pub(crate) struct Waiting {
-    clients: Vec<(String, MqttConfig, Arc<AtomicBool>, UnboundedReceiver<Order>)>,
+    clients: Vec<(String, MqttConfig, (Arc<AtomicBool>, Problem), UnboundedReceiver<Order>)>,
 }
 
 impl Brokers {
@@ -97,8 +112,10 @@ impl Brokers {
         for (name, settings) in config {
             let connected = Arc::new(AtomicBool::new(false));
             let (orders, taken) = unbounded_channel();
-            outlets.insert(name.clone(), Outlet { connected: connected.clone(), orders });
-            clients.push((name.clone(), settings.clone(), connected, taken));
+            let problem = Problem::default();
+            let outlet = Outlet { connected: connected.clone(), problem: problem.clone(), orders };
+            outlets.insert(name.clone(), outlet);
+            clients.push((name.clone(), settings.clone(), (connected, problem), taken));
         }
         (Self { outlets: Mutex::new(outlets), thread: Mutex::default() }, Waiting { clients })
     }
@@ -122,9 +139,18 @@ impl Brokers {
         let clients: Vec<Client> = waiting
             .clients
             .into_iter()
-            .map(|(name, config, connected, orders)| {
+            .map(|(name, config, (connected, problem), orders)| {
                 let listeners = listeners.remove(&name).unwrap_or_default();
-                Client { name, config, listeners, connected, orders, intake: intake.clone(), wake: wake.clone() }
+                Client {
+                    name,
+                    config,
+                    listeners,
+                    connected,
+                    problem,
+                    orders,
+                    intake: intake.clone(),
+                    wake: wake.clone(),
+                }
             })
             .collect();
         let work = move || {
@@ -139,6 +165,17 @@ impl Brokers {
         let thread = std::thread::Builder::new().name("mqtt".into()).spawn(work)?;
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())
+    }
+
+    /// How each broker stands, by name.
+    pub fn status(&self) -> Vec<BrokerStatus> {
+        let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = |(name, outlet): (&String, &Outlet)| BrokerStatus {
+            name: name.clone(),
+            connected: outlet.connected.load(Ordering::Acquire),
+            problem: outlet.problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        };
+        outlets.iter().map(status).collect()
     }
 
     /// Hands a publication over; gives it back while the broker is away. What is handed over is sent in that order.

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,16 +19,18 @@ const LARGEST: u64 = 4 << 20;
 /// Every workflow file with what it says, by its path relative to the project.
 pub(crate) type Files = BTreeMap<PathBuf, Result<Arc<Plan>, WorkflowReason>>;
 
-/// The paths of the workflow files in a folder, sorted. A folder that is missing has none.
+/// Which folder it is: another one under the same name has another identity, one that is mounted or was uncovered by
+/// unmounting too.
+pub(crate) fn identity(folder: &Path) -> Option<(u64, u64)> {
+    fs::metadata(folder).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// The paths of the workflow files in a folder, sorted.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When it is not there or cannot be read.
 pub(crate) fn paths(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+    let entries = fs::read_dir(folder)?;
     let mut files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
     files.retain(|file| is_workflow(file));
     files.sort();

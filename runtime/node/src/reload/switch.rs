@@ -49,7 +49,10 @@ impl Intakes {
     /// When the watcher does not start.
     pub(crate) fn watch(&mut self, project: &Project) -> Result<(), FileWatchError> {
         self.folders = watched_folders(project, &self.box_id);
-        make_folders(&self.folders);
+        // A project that was moved away is not begun anew under its old name.
+        if project.root.is_dir() {
+            make_folders(&self.folders);
+        }
         if !self.folders.is_empty() {
             let watcher = FileWatcher::start(self.folders.clone(), self.host.clone())?;
             self.pauses.watched_by(Some(watcher.folder_scan()));

@@ -39,6 +39,9 @@ const GRAIN: Duration = Duration::from_millis(100);
 /// How often the files are looked at where no event tells of them.
 const POLL: Duration = Duration::from_secs(30);
 
+/// How often a folder that is not there is looked for.
+const AWAY: Duration = Duration::from_secs(2);
+
 /// Who saw to a change when it was the folder itself.
 const FOLDER: &str = "the folder";
 
@@ -154,7 +157,9 @@ impl Work {
             self.wait(QUIET);
         }
         loop {
-            let poll = self.polls.then(|| Instant::now() + POLL);
+            let away = self.in_force.borrow().project.is_without_folder();
+            let period = if away { Some(AWAY) } else { self.polls.then_some(POLL) };
+            let poll = period.map(|period| Instant::now() + period);
             let next = self.due.into_iter().chain(poll).min();
             let notice = match next {
                 None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -230,6 +235,10 @@ impl Work {
     fn look(&mut self, at_any_rate: bool) {
         self.look_at_config();
         let looks = folder::looks(&self.places.workflows).ok();
+        if looks.is_some() && looks != self.looks && self.in_force.borrow().project.is_without_folder() {
+            // It is back, or another one is there: what was watched is not what is there now.
+            self.watch();
+        }
         if at_any_rate || looks != self.looks {
             // Told where it went wrong.
             let _ = self.read(FOLDER);
@@ -243,7 +252,8 @@ impl Work {
         let last = before.project.in_use();
         let workshop = &self.workshop;
         let plugin = |name: &str| workshop.plugins.get(name).err().map(|problem| problem.to_string());
-        let read = before.project.bare().with_workflows(&last, Some(&plugin));
+        let bare = if by == FOLDER { before.project.bare() } else { before.project.bare().taking_any_folder() };
+        let read = bare.with_workflows(&last, Some(&plugin));
         let project = match read {
             Ok(project) => Arc::new(project),
             Err(error) => {
@@ -303,6 +313,7 @@ impl Work {
                     file.display(),
                     digest.hex().chars().take(12).collect::<String>(),
                 ),
+                None if project.is_without_folder() => tracing::error!("{text}"),
                 None => tracing::error!("{} is not used:\n{text}", file.display()),
             }
         }
@@ -315,6 +326,9 @@ impl Work {
 
     /// `trackside.toml` is read at a start; here only that it is another one now is told.
     fn look_at_config(&mut self) {
+        if !self.places.root.is_dir() {
+            return;
+        }
         let text = std::fs::read_to_string(self.places.root.join("trackside.toml")).unwrap_or_default();
         let digest = Digest::of(text.as_bytes());
         if digest == self.config_seen {

@@ -24,6 +24,7 @@ use crate::{
 use super::{
     broker::Connection,
     chance::Chance,
+    disk::Disk,
     project,
     witness::{Slot, Witness},
     world::World,
@@ -52,7 +53,8 @@ impl Machine {
         let open = || Reader::open(&project.data_dir()).unwrap();
         let mut chance = Chance::new(world.chance.next());
         let settings = CoreSettings { max_steps: 5, max_runs: 40, max_documents: 20 << 10 };
-        let mut core = Core::new(settings, Box::new(open()), Box::new(move || chance.next()));
+        let disk = Disk { reader: open(), fails: world.reads_fail.clone(), witness: world.witness.clone() };
+        let mut core = Core::new(settings, Box::new(disk), Box::new(move || chance.next()));
         let options = NodeOptions { triggers: true, clock: world.clock.clone() };
         let last = crate::reload::last_good(&open()).unwrap();
         let (actions, carry) = set_up(&mut core, &project, &open(), &options, &last).unwrap();

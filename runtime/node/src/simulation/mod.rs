@@ -1,9 +1,10 @@
 //! The whole node on a made-up clock: real core, real SQLite, real artifacts and deliveries; seeded outcomes, commits that
-//! come late or are refused, clocks that jump, brokers and folders that go away, crashes between any two things that happen.
+//! come late or are refused, reads that fail, clocks that jump, brokers and folders that go away, crashes between any two things that happen.
 //!
 //! - `project`: the workflows, one or more for everything that a workflow can say;
 //! - `world`: what outlives a crash, and what happens next; `machine`: what a crash destroys;
 //! - `attempts`: what executors report; `outside`: what triggers and people want; `broker`: who receives messages;
+//! - `disk`: reads that fail;
 //! - `witness`: what the world has been told and what it saw on disk; every invariant is an assertion there, named in its
 //!   message; `ending`: what must hold when all is over.
 //!
@@ -13,6 +14,7 @@
 mod attempts;
 mod broker;
 mod chance;
+mod disk;
 mod ending;
 mod followers;
 mod machine;

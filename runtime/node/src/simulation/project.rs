@@ -216,6 +216,7 @@ pub fn at(root: &Path) -> Project {
         workflows: read.workflows.clone(),
         origins: read.origins.clone(),
         problems: Vec::new(),
+        folder_identity: None,
         compile_program: None,
     }
 }

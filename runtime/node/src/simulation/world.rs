@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -36,6 +36,8 @@ pub struct World {
     pub broker: Broker,
     pub witness: Arc<Mutex<Witness>>,
     disk_full: bool,
+    /// The disk gives nothing.
+    pub reads_fail: Arc<AtomicBool>,
 }
 
 /// How often what happened, over all worlds.
@@ -43,7 +45,7 @@ pub struct World {
 pub struct Totals(BTreeMap<&'static str, u64>);
 
 /// What a run of all seeds must have brought about, or it shows nothing.
-const EVERYTHING: [&str; 33] = [
+const EVERYTHING: [&str; 37] = [
     "acceptances",
     "answers that it is busy",
     "approvals by people",
@@ -52,6 +54,7 @@ const EVERYTHING: [&str; 33] = [
     "cancelled runs",
     "checked inputs",
     "children",
+    "children that could not be looked up",
     "clock jumps",
     "commits that were refused",
     "crashes",
@@ -60,6 +63,8 @@ const EVERYTHING: [&str; 33] = [
     "decisions that were not taken",
     "effects carried out",
     "effects refused",
+    "ends that could not be looked up",
+    "files that could not be looked up",
     "followers",
     "followers that did not start",
     "interrupted attempts",
@@ -77,6 +82,7 @@ const EVERYTHING: [&str; 33] = [
     "runs out of time",
     "schedules held by a wrong clock",
     "skipped runs",
+    "times that could not be looked up",
 ];
 
 impl Totals {
@@ -100,11 +106,12 @@ pub fn simulate(seed: u64) -> BTreeMap<&'static str, u64> {
     }
     // No more trouble: everything that was accepted must come to its end.
     world.disk_full = false;
+    world.reads_fail.store(false, Ordering::Relaxed);
     world.broker.turn(&mut machine.broker, true);
     world.mount(true);
     for turn in 0.. {
         let idle = machine.pending.is_empty() && machine.executing.is_empty();
-        if turn > 20 && idle && machine.core.live_runs() == 0 {
+        if turn > 20 && idle && machine.core.live_runs() == 0 && !machine.core.holds_back() {
             break;
         }
         assert!(turn < MOST_TURNS, "every run ends, and {} do not", machine.core.live_runs());
@@ -125,6 +132,7 @@ impl World {
             broker: Broker::default(),
             witness: Arc::default(),
             disk_full: false,
+            reads_fail: Arc::default(),
         }
     }
 
@@ -138,7 +146,7 @@ impl World {
 
     fn turn(&mut self, mut machine: Machine) -> Machine {
         let now = self.now();
-        match self.chance.below(130) {
+        match self.chance.below(134) {
             0..20 if self.disk_full && !machine.pending.is_empty() => {
                 self.saw("commits that were refused");
                 machine.fail_to_commit(now);
@@ -174,6 +182,10 @@ impl World {
             124..126 => {
                 let waited = if self.chance.one_in(3) { Duration::from_secs(601) } else { Duration::ZERO };
                 machine.look_at_the_clock(waited, now);
+            }
+            126..128 => {
+                let fail = !self.reads_fail.load(Ordering::Relaxed) && self.chance.one_in(2);
+                self.reads_fail.store(fail, Ordering::Relaxed);
             }
             // Time passes.
             _ => self.clock.0.store(now + 1 + self.chance.below(3_000) as i64, Ordering::Relaxed),

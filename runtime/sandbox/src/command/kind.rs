@@ -1,12 +1,12 @@
 //! Is it a WASI command, and can it run here? Decided by the names and types of what it imports and exports, before
-//! any of its code runs.
+//! it is compiled.
 
 use serde::{Deserialize, Serialize};
-use wasmtime::{Engine, ExternType, InstancePre, Module, component::Component};
+use wasmtime::{Engine, InstancePre, Module, component::Component};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use super::{Linkers, data::CommandData};
-use crate::{error::LoadError, interfaces, recorder::in_words};
+use crate::{error::LoadError, interfaces, recorder::in_words, surface::ModuleSurface};
 
 /// The module name of preview 1's functions.
 pub(super) const PREVIEW_1: &str = "wasi_snapshot_preview1";
@@ -39,29 +39,18 @@ impl Program {
         }
     }
 
-    /// Links a module.
+    /// Links a module that [`check_module`] has let pass.
     pub(crate) fn module(linkers: &Linkers, engine: &Engine, module: &Module, name: &str) -> Result<Self, LoadError> {
-        check_module(name, module)?;
         linkers.module(engine)?.instantiate_pre(module).map(Self::Module).map_err(|error| misfit(name, &error))
     }
 
-    /// Links a component.
+    /// Links a component that [`check_component`] has let pass.
     pub(crate) fn component(
         linkers: &Linkers,
         engine: &Engine,
         component: &Component,
-        imports: &[String],
         name: &str,
     ) -> Result<Self, LoadError> {
-        let unknown = imports.iter().filter(|full| !interfaces::is_wasi(full)).cloned().collect::<Vec<_>>();
-        if !unknown.is_empty() {
-            return Err(LoadError::CommandImports {
-                name: name.to_owned(),
-                imports: interfaces::list(&unknown),
-                remedy: "a command gets `wasi:*@0.2` up to 0.2.12 without wasi:http; what needs more is a plugin of world \
-                         `trackside:plugin/plugin@0.1.0`",
-            });
-        }
         let linked = linkers.component(engine)?.instantiate_pre(component).and_then(CommandPre::new);
         linked.map(Self::Component).map_err(|error| misfit(name, &error))
     }
@@ -74,9 +63,8 @@ pub(crate) fn is_command(exports: &[String]) -> bool {
 }
 
 /// `module.name` of each import, sorted.
-pub(crate) fn module_imports(module: &Module) -> Vec<String> {
-    let mut imports: Vec<String> =
-        module.imports().map(|import| format!("{}.{}", import.module(), import.name())).collect();
+pub(crate) fn module_imports(module: &ModuleSurface) -> Vec<String> {
+    let mut imports: Vec<String> = module.imports.iter().map(|(from, name)| format!("{from}.{name}")).collect();
     imports.sort();
     imports.dedup();
     imports
@@ -87,35 +75,37 @@ fn misfit(name: &str, error: &wasmtime::Error) -> LoadError {
 }
 
 /// Refuses a core module that is no command, or that needs something else than preview 1.
-fn check_module(name: &str, module: &Module) -> Result<(), LoadError> {
+pub(crate) fn check_module(name: &str, module: &ModuleSurface) -> Result<(), LoadError> {
     let refuse = |found, remedy| Err(LoadError::NotACommand { name: name.to_owned(), found, remedy });
     let foreign: Vec<String> = module
-        .imports()
-        .filter(|import| import.module() != PREVIEW_1)
-        .map(|i| format!("{}.{}", i.module(), i.name()))
+        .imports
+        .iter()
+        .filter(|(from, _)| from != PREVIEW_1)
+        .map(|(from, import)| format!("{from}.{import}"))
         .collect();
-    let has = |export: &str| module.get_export(export).is_some();
-    let starts = matches!(module.get_export("_start"), Some(ExternType::Func(function))
-        if function.params().len() == 0 && function.results().len() == 0);
-    if !starts {
-        return if has("_start") {
-            refuse("its `_start` takes or gives values", "build it as a program (`fn main`, `int main`)")
-        } else if foreign.iter().any(|import| import.contains("trackside:plugin/")) {
-            refuse(
+    match module.start {
+        Some(true) => {}
+        Some(false) => {
+            return refuse("its `_start` takes or gives values", "build it as a program (`fn main`, `int main`)");
+        }
+        None if foreign.iter().any(|import| import.contains("trackside:plugin/")) => {
+            return refuse(
                 "it is the core of a plugin, not yet a component",
                 "make a component of it: `trackside plugin build`, or `wasm-tools component new`",
-            )
-        } else if has("_initialize") {
-            refuse(
+            );
+        }
+        None if module.initialize => {
+            return refuse(
                 "it is a reactor (a library with `_initialize`, no `_start`)",
                 "build it as a program (`fn main`, `int main`; no `-mexec-model=reactor`, no `-buildmode=c-shared`)",
-            )
-        } else {
-            refuse(
+            );
+        }
+        None => {
+            return refuse(
                 "it exports no `_start`",
                 "build it as a program for target wasm32-wasip1, or make a component of it",
-            )
-        };
+            );
+        }
     }
     if !foreign.is_empty() {
         let remedy = match foreign.first() {
@@ -128,8 +118,22 @@ fn check_module(name: &str, module: &Module) -> Result<(), LoadError> {
         let imports = interfaces::list(&foreign);
         return Err(LoadError::CommandImports { name: name.to_owned(), imports, remedy });
     }
-    match module.get_export("memory") {
-        Some(ExternType::Memory(_)) => Ok(()),
-        _ => refuse("it exports no `memory` that WASI could read and write", "export its memory as `memory`"),
+    if !module.memory {
+        return refuse("it exports no `memory` that WASI could read and write", "export its memory as `memory`");
     }
+    Ok(())
+}
+
+/// Refuses a component that imports more than a command gets.
+pub(crate) fn check_component(name: &str, imports: &[String]) -> Result<(), LoadError> {
+    let unknown = imports.iter().filter(|full| !interfaces::is_wasi(full)).cloned().collect::<Vec<_>>();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(LoadError::CommandImports {
+        name: name.to_owned(),
+        imports: interfaces::list(&unknown),
+        remedy: "a command gets `wasi:*@0.2` up to 0.2.12 without wasi:http; what needs more is a plugin of world \
+                 `trackside:plugin/plugin@0.1.0`",
+    })
 }

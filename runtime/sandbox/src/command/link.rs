@@ -40,10 +40,10 @@ fn get<T>(cell: &OnceLock<T>, make: impl FnOnce() -> wasmtime::Result<T>) -> Res
 fn module(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<CommandData>> {
     let mut linker = wasmtime::Linker::new(engine);
     p1::add_to_linker_async(&mut linker, |data: &mut CommandData| &mut data.wasi)?;
-    // The library refuses codes from 126 on; tools use all 256. As in POSIX, the low eight bits count.
+    // The library refuses codes from 126 on; tools use them. The whole number goes on: no shell is between that would cut
+    // 256 to 0, which is success.
     linker.allow_shadowing(true);
-    linker
-        .func_wrap(PREVIEW_1, "proc_exit", |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code & 0xff).into()) })?;
+    linker.func_wrap(PREVIEW_1, "proc_exit", |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code).into()) })?;
     linker.allow_shadowing(false);
     Ok(linker)
 }

@@ -189,7 +189,7 @@ async fn open_artifact(artifact: ArtifactRef, host: Arc<dyn StepHost>) -> io::Re
 }
 
 /// Runs the program's own code. `Ok` when it ended by returning, with the exit code that this means.
-async fn enter(program: &Program, store: &mut Store<CommandData>, ready: impl FnOnce()) -> wasmtime::Result<u8> {
+async fn enter(program: &Program, store: &mut Store<CommandData>, ready: impl FnOnce()) -> wasmtime::Result<i32> {
     match program {
         Program::Module(pre) => {
             let instance = pre.instantiate_async(&mut *store).await?;
@@ -202,19 +202,20 @@ async fn enter(program: &Program, store: &mut Store<CommandData>, ready: impl Fn
             let instance = pre.instantiate_async(&mut *store).await?;
             ready();
             let result = instance.wasi_cli_run().call_run(store).await?;
-            Ok(u8::from(result.is_err()))
+            Ok(i32::from(result.is_err()))
         }
     }
 }
 
-/// The exit code of a program that ended well, by the rules of the workflow.
+/// The exit code of a program that ended well, by the rules of the workflow. The whole number counts: a program that gives a
+/// number of errors, of which there are 256, has not ended well.
 fn judge(
-    end: End<u8>,
+    end: End<i32>,
     store: &Store<CommandData>,
     stdout: &Stdout,
     exit: &ExitCodes,
     limits: &CallLimits,
-) -> Result<u8, Box<StepFailure>> {
+) -> Result<i32, Box<StepFailure>> {
     // The reason counts, not the trap that it became on its way through the program.
     if let Some(over) = stdout.over() {
         return Err(Box::new(cut_off(&over)));
@@ -222,21 +223,21 @@ fn judge(
     let code = match end {
         End::Itself(Ok(code)) => code,
         End::Itself(Err(error)) => match error.downcast_ref::<I32Exit>() {
-            #[expect(clippy::cast_sign_loss, reason = "an exit code is its low byte")]
-            Some(I32Exit(code)) => (code & 0xff) as u8,
+            Some(I32Exit(code)) => *code,
             None => return Err(Box::new(explain(&error, run::circumstances(store, limits)))),
         },
         End::Wall | End::Cancelled => return Err(Box::new(run::cut_short(&end, store, limits))),
     };
     run::within_fuel(store)?;
-    if exit.ok.contains(&code) {
+    let is_in = |codes: &[u8]| u8::try_from(code).is_ok_and(|code| codes.contains(&code));
+    if is_in(&exit.ok) {
         return Ok(code);
     }
     let stderr_tail = run::Bounded::recorder(store.data()).lock().stderr_tail();
     let last = stderr_tail.lines().rev().map(str::trim).find(|line| !line.is_empty());
     let last = last.map(|line| format!(": {line}")).unwrap_or_default();
     Err(Box::new(StepFailure {
-        retryable: exit.retry.contains(&code),
+        retryable: is_in(&exit.retry),
         from_guest: true,
         extra: vec![("exit_code".to_owned(), code.to_string())],
         stderr_tail,
@@ -258,7 +259,7 @@ fn cut_off(over: &Over) -> StepFailure {
 
 /// The step's outcome, once the exit code is good.
 async fn finish(
-    code: u8,
+    code: i32,
     command: &CommandCall,
     stdout: Stdout,
     host: &Arc<dyn StepHost>,

@@ -103,8 +103,21 @@ fn exit_codes_are_the_workflows_to_judge() {
     // A component that only says well or not.
     assert_eq!(output(&run(&component("(i32.const 0)"), CommandCall::default()))["exit_code"], 0);
     assert_eq!(output(&run(&component("(i32.const 1)"), with(&[1], &[])))["exit_code"], 1);
-    // As in POSIX, the low eight bits count.
-    assert_eq!(output(&run(&says("", "", 256), CommandCall::default()))["exit_code"], 0);
+}
+
+#[test]
+fn an_exit_code_counts_as_a_whole_and_not_by_its_low_byte() {
+    let every: Vec<u8> = (0..=255).collect();
+    let exit = ExitCodes { ok: every.clone(), retry: Vec::new() };
+    for code in [256i32, -256, 512, -1, 257, 65_536, i32::MIN, i32::MAX] {
+        for exit in [ExitCodes::default(), exit.clone(), ExitCodes { ok: vec![7], retry: every[..7].to_vec() }] {
+            let report = run(&says("{}", "", code.cast_unsigned()), CommandCall { exit, ..CommandCall::default() });
+            let (kind, message) = failure(&report);
+            assert!(kind == "exit-code" && message.ends_with(&format!("exit code {code}")), "{kind}: {message}");
+            let failed = report.outcome.unwrap_err();
+            assert_eq!((failed.retryable, failed.extra), (false, vec![("exit_code".to_owned(), code.to_string())]));
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The three kinds of code that a step can be are told apart before any of it runs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use trackside_sandbox::{CacheOutcome, CommandCall, Layout, LoadError, Sandbox, StepCall};
+use trackside_sandbox::{
+    CacheOutcome, CommandCall, CompileProgram, CompileWorker, Layout, LoadError, Sandbox, SandboxSettings, StepCall,
+};
 
 use crate::{
     call,
@@ -10,8 +12,17 @@ use crate::{
     support::{Bench, TestHost, bench_with, failure, guest, output, runtime, settings},
 };
 
+/// Why a file is refused, where whatever is compiled is refused with other words.
 fn refusal(bytes: &[u8]) -> LoadError {
-    Bench::new().sandbox.load(bytes, "tool").unwrap_err()
+    let folder = tempfile::tempdir().unwrap();
+    let program = CompileProgram {
+        program: "/bin/sh".into(),
+        arguments: ["-c", "echo 'it was compiled' >&2; exit 1"].map(str::to_owned).into(),
+        environment: Vec::new(),
+    };
+    let worker = CompileWorker { program, memory: 1 << 30, time: Duration::from_secs(60) };
+    let settings = SandboxSettings { worker: Some(worker), ..settings(folder.path()) };
+    Sandbox::new(settings).unwrap().load(bytes, "tool").unwrap_err()
 }
 
 #[test]
@@ -64,7 +75,7 @@ fn every_layout_runs_programs_within_their_memory() {
 }
 
 #[test]
-fn what_is_no_program_is_refused_before_it_runs() {
+fn what_is_no_program_is_refused_before_it_is_compiled() {
     let start = "(func (export \"_start\"))";
     let endless = "(func $s (loop $more (br $more))) (start $s)";
     let import = |from: &str, name: &str| format!("(import \"{from}\" \"{name}\" (func)) {start}");
@@ -82,6 +93,10 @@ fn what_is_no_program_is_refused_before_it_runs() {
         // Names are their author's, and may hold anything.
         (module(&import("wasi_snapshot_preview1", "fd\\09write")), "TS-0322", "fd\\twrite"),
         (module(&import("env", "bell\\07")), "TS-0321", "bell"),
+        // What else is missing here does not hide the import.
+        (module(&format!("(import \"env\" \"m\" (memory 1 2 shared)) {start}")), "TS-0321", "env.m"),
+        (module(&format!("(import \"env\" \"f\" (func (param i64) (result v128))) {start}")), "TS-0321", "env.f"),
+        (module(&format!("(type (struct (field i32))) (import \"env\" \"g\" (func)) {start}")), "TS-0321", "env.g"),
     ];
     for (bytes, code, word) in cases {
         let error = refusal(&bytes);
@@ -117,4 +132,12 @@ fn a_plugin_of_the_contract_takes_no_command() {
     let (code, message) = failure(&report);
     assert_eq!(code, "bad-input");
     assert!(message.contains("not a WASI command"), "{message}");
+}
+
+#[test]
+fn a_program_that_fits_is_handed_to_the_compiler() {
+    for bytes in [cat(), component("(i32.const 0)"), guest("echo.wasm")] {
+        let error = refusal(&bytes);
+        assert!(error.code() == "TS-0312" && error.to_string().contains("it was compiled"), "{error}");
+    }
 }

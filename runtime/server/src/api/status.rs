@@ -54,5 +54,6 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Sta
         broken,
         problems: FileProblem::of(project),
         config_note: now.config_note.clone(),
+        brokers: shared.handle.brokers(),
     }))
 }

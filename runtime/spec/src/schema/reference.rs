@@ -16,8 +16,10 @@ pub fn reference_markdown() -> String {
 #[must_use]
 pub fn workflow_reference() -> String {
     let intro = "\
-Workflow files are strict YAML 1.2: one document, no anchors, tags or merge keys; `yes` and `on` are texts. Keys that are
-not listed here are errors. Durations are written `200ms`, `2s`, `5m`, `1h30m`, `7d`; sizes `512B`, `10kB`, `64MiB`, `2GiB`.
+Workflow files are strict YAML 1.2: one document, no anchors, tags or merge keys; `yes` and `on` are texts. A `%YAML` line may say
+1.1 or 1.2. The line ends U+0085, U+2028 and U+2029 are written `\\N`, `\\L` and `\\P` within double quotes; control characters and
+marks that turn the direction of writing are refused. Keys that are not listed here are errors. Durations are written `200ms`,
+`2s`, `5m`, `1h30m`, `7d`; sizes `512B`, `10kB`, `64MiB`, `2GiB`.
 
 Strings under `with`, `inputs`, `command`, `params` of a step, `foreach`, `matrix`, `message`, `group` and `outputs` may hold
 `${expression}`: a string that is only one keeps the type of its value, in any other the value becomes text, and `$${` stands
@@ -47,7 +49,7 @@ Expressions are [CEL](https://cel.dev). They read these names and nothing else; 
 | `trigger.file` | The file that started the run, an artifact: `artifact`, `name`, `path`, `size`, `media_type`, `modified_ms`; null without a file |
 | `trigger.scheduled`, `trigger.missed` | The scheduled time of a cron trigger (RFC 3339) and how many earlier times were missed; null when something else started the run |
 | `trigger.files` | The files of a batch, a list of such artifacts; null in other runs |
-| `trigger.payload` | The JSON document that a webhook or a message brought; null when it is none |
+| `trigger.payload` | The JSON document that a webhook or a message brought; null with `payload: artifact` |
 | `trigger.body` | Its bytes, an artifact: `artifact`, `name`, `size`, `media_type` |
 | `trigger.headers`, `trigger.event` | The headers of a webhook's request, lower-case names to texts; the attributes of a CloudEvent |
 | `trigger.topic` | The topic of an MQTT message |

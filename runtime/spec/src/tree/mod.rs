@@ -7,10 +7,12 @@ mod de;
 mod read;
 mod toml;
 mod yaml;
+mod yaml_input;
 
 pub(crate) use read::read;
 pub(crate) use toml::parse as parse_toml;
 pub(crate) use yaml::parse as parse_yaml;
+pub use yaml_input::YamlInput;
 
 use serde::de::DeserializeOwned;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use super::{Data, Key, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node};
+use super::{Data, Key, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, yaml_input::YamlInput};
 use crate::spec_error::{Place, Report};
 
 /// Reads `text`. `None` when that failed; `report` then has the reason.
@@ -14,12 +14,17 @@ pub(crate) fn parse(text: &str, report: &mut Report<'_>) -> Option<Node> {
         report.add("TS-0108", start, format!("the file has {} bytes; the limit is {MAX_BYTES}", text.len()), None);
         return None;
     }
-    if let Some(place) = forbidden_character(text) {
-        report.add("TS-0101", place, "control characters are not allowed here", None);
+    if let Some((place, character)) = forbidden_character(text) {
+        let (message, help) = told(character);
+        report.add("TS-0101", place, message, help);
+        return None;
+    }
+    if let Some((place, message)) = foreign_directive(text) {
+        report.add("TS-0101", place, message, Some("leave the line out; files are read as YAML 1.2".to_owned()));
         return None;
     }
     let mut reader =
-        Reader { events: Parser::new_from_str(text), report, next_id: 0, last_end: start, duplicate: false };
+        Reader { events: Parser::new(YamlInput::new(text)), report, next_id: 0, last_end: start, duplicate: false };
     let root = reader.document();
     let duplicate = reader.duplicate;
     match root {
@@ -32,7 +37,7 @@ pub(crate) fn parse(text: &str, report: &mut Report<'_>) -> Option<Node> {
 struct Refused;
 
 struct Reader<'t, 'r, 'f> {
-    events: Parser<'t, saphyr_parser::StrInput<'t>>,
+    events: Parser<'t, YamlInput<'t>>,
     report: &'r mut Report<'f>,
     next_id: u32,
     last_end: Place,
@@ -281,7 +286,7 @@ fn end(span: Span) -> Place {
 }
 
 /// YAML's printable set, without the characters that can reorder or hide text on a screen.
-fn forbidden_character(text: &str) -> Option<Place> {
+fn forbidden_character(text: &str) -> Option<(Place, char)> {
     let forbidden = |c: char| {
         (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
             || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -290,9 +295,43 @@ fn forbidden_character(text: &str) -> Option<Place> {
     // A byte order mark may start the file.
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     body.lines().enumerate().find_map(|(line, content)| {
-        let column = content.chars().position(forbidden)?;
-        Some(Place { line: line + 1, column: column + 1, length: 1 })
+        let (column, character) = content.chars().enumerate().find(|(_, character)| forbidden(*character))?;
+        Some((Place { line: line + 1, column: column + 1, length: 1 }, character))
     })
+}
+
+/// What is said of a character that may not stand there. The line ends of YAML 1.1 are characters of a text in YAML 1.2, and
+/// editors still break lines at them: they are written out.
+fn told(character: char) -> (String, Option<String>) {
+    let escape = match character {
+        '\u{85}' => "\\N",
+        '\u{2028}' => "\\L",
+        '\u{2029}' => "\\P",
+        _ => return ("control characters are not allowed here".to_owned(), None),
+    };
+    let message = format!("the line end U+{:04X} is not allowed here", u32::from(character));
+    (message, Some(format!("write {escape} within double quotes to have it in a text")))
+}
+
+/// A line before the document that asks for another language than YAML 1.2. Version 1.1 is to be read as 1.2 is; of what is
+/// unknown YAML wants a warning, and a file that hides nothing has no use for it.
+fn foreign_directive(text: &str) -> Option<(Place, String)> {
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let is_before = |line: &&str| line.trim().is_empty() || line.starts_with(['%', '#']);
+    body.lines().take_while(is_before).enumerate().find_map(|(line, content)| {
+        let directive = content.strip_prefix('%')?.split(" #").next()?.trim_end();
+        let (name, value) = directive.split_once([' ', '\t']).unwrap_or((directive, ""));
+        let message = match (name, value.trim()) {
+            ("YAML", "1.1" | "1.2") | ("TAG", _) => return None,
+            ("YAML", version) => format!("YAML {} is not read", clip(version)),
+            (name, _) => format!("the directive `%{}` has no meaning", clip(name)),
+        };
+        Some((Place { line: line + 1, column: 1, length: directive.chars().count() + 1 }, message))
+    })
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(20).collect()
 }
 
 #[cfg(test)]
@@ -336,6 +375,72 @@ mod tests {
         assert_eq!(root.key_place(&["list", "0", "ünï"]), Place { line: 3, column: 5, length: 3 });
         assert_eq!(root.place_at(["list", "0", "ünï"]), Place { line: 3, column: 10, length: 1 });
         assert_eq!(root.place_at(["nope"]), root.place);
+    }
+
+    fn refusal(text: &str) -> String {
+        let mut report = Report::new("x.yaml", text);
+        assert!(parse(text, &mut report).is_none(), "{text:?}");
+        report.finish().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn tabs_separate_a_key_from_its_value_and_indent_nothing() {
+        for text in [
+            "a:\tw\n",
+            "a:\t w\n",
+            "a: \tw\n",
+            "a:\t\tw # x\n",
+            "a:\t\"w\"\n",
+            "{ a:\tw }\n",
+            "a:\t|\n  w\n",
+            "\"a\":\tw\n",
+        ] {
+            let mut report = Report::new("x.yaml", text);
+            let root = parse(text, &mut report).unwrap_or_else(|| panic!("{text:?}"));
+            let Data::Text(found) = &root.get("a").unwrap().data else { panic!("{text:?}") };
+            assert_eq!(found.trim_end(), "w", "{text:?}");
+        }
+        for bad in ["a:\tb: c\n", "a:\t- b\n", "a:\n\tb: c\n", "-\t- a\n", "?\ta\n"] {
+            refusal(bad);
+        }
+    }
+
+    #[test]
+    fn the_version_of_the_language_is_looked_at() {
+        for text in [
+            "%YAML 1.2\n---\na: 1\n",
+            "# x\n%YAML 1.1 # old\n---\na: 1\n",
+            "%TAG ! tag:x,2000:\n---\na: 1\n",
+            "a: |\n %YAML 2.0\n",
+        ] {
+            let mut report = Report::new("x.yaml", text);
+            assert!(parse(text, &mut report).is_some(), "{text:?}");
+        }
+        for (bad, words) in [
+            ("%YAML 2.0\n---\na: 1\n", "x.yaml:1:1: error[TS-0101]: YAML 2.0 is not read"),
+            ("\u{feff}\n%YAML\t1.3 # newer\n---\na: 1\n", "x.yaml:2:1: error[TS-0101]: YAML 1.3 is not read"),
+            ("%YAML 0.9\n---\na: 1\n", "YAML 0.9"),
+            ("%YAML 1.10\n---\na: 1\n", "YAML 1.10"),
+            ("%YAML\n---\na: 1\n", "YAML"),
+            ("%yaml 1.2\n---\na: 1\n", "`%yaml`"),
+        ] {
+            let told = refusal(bad);
+            assert!(told.contains(words) && told.contains("YAML 1.2"), "{told}");
+        }
+    }
+
+    #[test]
+    fn old_line_ends_are_refused_as_they_are_and_taken_as_they_are_written_out() {
+        for (character, escape, number) in
+            [('\u{85}', "\\N", "U+0085"), ('\u{2028}', "\\L", "U+2028"), ('\u{2029}', "\\P", "U+2029")]
+        {
+            let told = refusal(&format!("a: x{character}y\n"));
+            assert!(told.contains(number) && told.contains(&format!("write {escape} within")), "{told}");
+            let text = format!("a: \"x{escape}y\"\n");
+            let mut report = Report::new("x.yaml", &text);
+            let root = parse(&text, &mut report).unwrap();
+            assert!(matches!(&root.get("a").unwrap().data, Data::Text(text) if *text == format!("x{character}y")));
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     waiting::{ApprovalFile, ConcurrencyFile},
 };
 use crate::{
+    config::EngineChoice,
     entries::Short,
     limits::Limits,
     ordered::Ordered,
@@ -113,6 +114,8 @@ macro_rules! step_file {
             /// How to call the plugin when it is a WASI command: a program with arguments, standard streams and an
             /// exit code.
             pub(crate) command: Option<CommandFile>,
+            /// The engine that runs the model, whatever `[models]` says of it. Without it that of `[models]` holds.
+            pub(crate) engine: Option<EngineChoice>,
             /// The model's inputs by name: tensors (artifacts) or nested lists of numbers.
             pub(crate) inputs: Option<Value>,
             /// What to do when the step fails with an error that may pass.

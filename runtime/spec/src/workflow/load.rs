@@ -87,10 +87,11 @@ fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Optio
 }
 
 fn step_names<'a>(id: &'a str, step: &StepFile) -> StepNames<'a> {
-    let makes = match (&step.workflow, &step.approval) {
-        (Some(_), _) => Makes::Child,
-        (None, Some(_)) => Makes::Approval,
-        (None, None) => Makes::Anything,
+    let makes = match (&step.workflow, &step.approval, &step.model) {
+        (Some(_), ..) => Makes::Child,
+        (None, Some(_), _) => Makes::Approval,
+        (None, None, Some(_)) => Makes::Model,
+        (None, None, None) => Makes::Anything,
     };
     let contracts = step.requires.iter().map(|contract| contract.name.clone()).collect();
     StepNames { id, makes, items: ItemNames::of(step), contracts }

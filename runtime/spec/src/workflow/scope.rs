@@ -15,6 +15,7 @@ const ROOTS: [&str; 4] = ["params", "trigger", "steps", "run"];
 const COLLECTED: [&str; 3] = ["results", "failed", "count"];
 const APPROVED: [&str; 4] = ["approved", "by", "comment", "at"];
 const CHILD: [&str; 3] = ["run", "state", "outputs"];
+const MODEL: [&str; 4] = ["outputs", "model", "digest", "engine"];
 
 /// The names that exist in a workflow.
 pub(super) struct Names<'a> {
@@ -37,8 +38,9 @@ pub(super) struct StepNames<'a> {
 /// Who makes the output of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Makes {
-    /// A plugin or a model: anything.
+    /// A plugin: anything.
     Anything,
+    Model,
     Child,
     Approval,
 }
@@ -117,6 +119,7 @@ impl Names<'_> {
             (ItemNames::List | ItemNames::Matrix(_), _) => Some(&COLLECTED),
             (ItemNames::None, Makes::Child) => Some(&CHILD),
             (ItemNames::None, Makes::Approval) => Some(&APPROVED),
+            (ItemNames::None, Makes::Model) => Some(&MODEL),
             (ItemNames::None, Makes::Anything) => None,
         }
     }

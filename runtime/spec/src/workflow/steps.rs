@@ -13,6 +13,7 @@ use super::{
     words,
 };
 use crate::{
+    config::EngineChoice,
     expr::{Expr, Template},
     limits::Limits,
     oci::OciReference,
@@ -29,6 +30,7 @@ pub(super) struct Body {
     approval: Option<ApprovalFile>,
     with: Option<Value>,
     command: Option<CommandFile>,
+    engine: Option<EngineChoice>,
     inputs: Option<Value>,
     params: Option<Value>,
     retry: Option<RetryFile>,
@@ -48,6 +50,7 @@ macro_rules! body {
             approval: $approval,
             with: $file.with,
             command: $file.command,
+            engine: $file.engine,
             inputs: $file.inputs,
             params: $params,
             retry: $file.retry,
@@ -97,7 +100,7 @@ impl<'a> Site<'a> {
 /// The kinds of action and the keys that belong to each alone.
 const OWN_KEYS: [(&str, &str, &[&str]); 4] = [
     ("plugin", "plugins", &["with", "command", "limits", "reuse", "allow", "cache"]),
-    ("model", "models", &["inputs"]),
+    ("model", "models", &["engine", "inputs"]),
     ("workflow", "steps with `workflow`", &["params"]),
     ("approval", "approvals", &[]),
 ];
@@ -206,7 +209,7 @@ fn action(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<A
             return None;
         };
         let inputs = document("inputs", &inputs, site, checker)?;
-        return Some(Action::Model(ModelCall { model, inputs }));
+        return Some(Action::Model(ModelCall { model, engine: body.engine, inputs }));
     }
     if let Some(workflow) = body.workflow {
         if !words::is_slug(&workflow) {

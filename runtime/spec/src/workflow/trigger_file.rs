@@ -176,6 +176,10 @@ pub(crate) struct WebhookTriggerFile {
     pub(crate) signature: SignatureFile,
     /// How far the time in a Stripe signature may be from the node's; 5 minutes when nothing is said.
     pub(crate) tolerance: Option<Duration>,
+    /// What a body is: a JSON document (`trigger.payload`), as itself or in the field `payload` of a form, or bytes of any
+    /// kind (`trigger.body`, an artifact).
+    #[serde(default)]
+    pub(crate) payload: MqttPayload,
     /// The longest body, at most 64MiB.
     #[serde(default = "default_max_body")]
     pub(crate) max_body: ByteSize,

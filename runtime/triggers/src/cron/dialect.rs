@@ -65,7 +65,7 @@ impl Fields {
     pub fn parse(text: &str) -> Result<Self, CronError> {
         let shape = |found| CronError::Shape { text: clip(text), found };
         if text.len() > MAX_LENGTH {
-            return Err(shape(text.split_ascii_whitespace().count()));
+            return Err(CronError::TooLong { length: text.len(), limit: MAX_LENGTH });
         }
         let expanded = match text.trim() {
             name if name.starts_with('@') => expand(name).ok_or_else(|| shape(1))?,
@@ -168,21 +168,21 @@ fn number(field: &Field, text: &str, item: &str) -> Result<u32, CronError> {
         CronError::Item { field: field.name, item: clip(item), help }
     };
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Too long for a number is also out of range.
-        let value = text.parse().unwrap_or(u32::MAX);
-        if value < field.low || value > field.high {
+        let value = text.parse().ok().filter(|value| (field.low..=field.high).contains(value));
+        return value.ok_or_else(|| {
             let (low, high, names) = (field.low, field.high, field.names_hint);
-            return Err(CronError::Range { field: field.name, value, low, high, names });
-        }
-        return Ok(value);
+            CronError::Range { field: field.name, value: clip(text), low, high, names }
+        });
     }
     let position = field.names.iter().position(|name| name.eq_ignore_ascii_case(text)).ok_or_else(refuse)?;
     u32::try_from(position).map(|offset| field.low + offset).map_err(|_| refuse())
 }
 
-/// A whole number written in digits only (`str::parse` would also take a plus sign).
+/// A whole number written in digits only (`str::parse` would also take a plus sign). One that is too large for a number is
+/// larger than any field, like 100.
 fn digits(text: &str) -> Option<u32> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -214,6 +214,11 @@ mod tests {
         assert_eq!(numbers(Fields::parse("0 0 * * sat-sun").unwrap().weekday), [0, 6]);
         assert_eq!(numbers(Fields::parse("0 0 * * */2").unwrap().weekday), [0, 2, 4, 6]);
         assert_eq!(numbers(Fields::parse("0 0 * * 1/2").unwrap().weekday), [1, 3, 5]);
+    }
+
+    #[test]
+    fn tabs_and_several_spaces_stand_between_fields_as_well() {
+        assert_eq!(Fields::parse("\t0\t0 \t1  1\t*\t"), Fields::parse("0 0 1 1 *"));
     }
 
     #[test]
@@ -251,6 +256,11 @@ mod tests {
         for bad in ["+5 * * * *", "*/+5 * * * *", "1-2-3 * * * *", "*5 * * * *", "99999999999 * * * *", "*/ * * * *"] {
             assert!(Fields::parse(bad).is_err(), "{bad}");
         }
-        assert!(Fields::parse(&"1,".repeat(100_000)).is_err());
+        let huge = message("99999999999999999999 * * * *");
+        assert!(huge.contains("99999999999999999999 is out of range"), "{huge}");
+        assert_eq!(Fields::parse("*/99999999999 * * * *"), Fields::parse("*/100 * * * *"));
+        let long = message(&format!("{}59 * * * *", "1,".repeat(300)));
+        assert!(long.starts_with("TS-0407: the schedule has 610 bytes and at most 512"), "{long}");
+        assert!(message(&"1,".repeat(100_000)).starts_with("TS-0407"));
     }
 }

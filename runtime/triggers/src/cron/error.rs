@@ -14,6 +14,16 @@ pub enum CronError {
         /// Number of fields found.
         found: usize,
     },
+    /// Longer than a schedule can be.
+    #[error(
+        "TS-0407: the schedule has {length} bytes and at most {limit} are read: write ranges and steps for long lists"
+    )]
+    TooLong {
+        /// Its length.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// An item of a field is not understood.
     #[error("TS-0402: in the {field} field of the schedule, {item:?} is not understood: {help}")]
     Item {
@@ -31,8 +41,8 @@ pub enum CronError {
     Range {
         /// The field's name.
         field: &'static str,
-        /// The number.
-        value: u32,
+        /// The number as written, shortened.
+        value: String,
         /// Smallest number allowed.
         low: u32,
         /// Largest number allowed.
@@ -48,7 +58,7 @@ pub enum CronError {
         /// `; did you mean …?`, or nothing.
         guess: String,
     },
-    /// The schedule is well-formed but matches no day before the year 2100.
+    /// The schedule is well-formed but matches no day of the calendar.
     #[error("TS-0405: the schedule {text:?} never comes: no day of the months {months} matches its days")]
     Never {
         /// The schedule, shortened.
@@ -56,18 +66,10 @@ pub enum CronError {
         /// The month field as written.
         months: String,
     },
-    /// The schedule crate refused what the dialect accepted: a defect in Trackside.
-    #[error("TS-0406: the schedule {text:?} cannot be enumerated ({reason}): please report this")]
-    Internal {
-        /// The schedule, shortened.
-        text: String,
-        /// The crate's words.
-        reason: String,
-    },
 }
 
 impl CronError {
-    /// The stable code, `TS-0401` to `TS-0406`.
+    /// The stable code, `TS-0401` to `TS-0405` and `TS-0407`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -76,7 +78,7 @@ impl CronError {
             Self::Range { .. } => "TS-0403",
             Self::Zone { .. } => "TS-0404",
             Self::Never { .. } => "TS-0405",
-            Self::Internal { .. } => "TS-0406",
+            Self::TooLong { .. } => "TS-0407",
         }
     }
 }

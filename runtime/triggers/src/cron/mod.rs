@@ -16,6 +16,7 @@
 //! repeated counts once, the first time; one that is skipped runs at the first instant after the gap. Several skipped
 //! times that fall on one instant make one run. These are Vixie cron's rules, without its three-hour limit.
 
+mod calendar;
 mod dialect;
 mod error;
 mod gate;

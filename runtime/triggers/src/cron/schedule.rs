@@ -1,6 +1,6 @@
 //! A schedule in a zone: from one instant to the next.
 //!
-//! The `cron` crate enumerates zone-free local times (as if they were UTC); this module maps them to instants. Inside,
+//! The calendar enumerates zone-free local times (as if they were UTC); this module maps them to instants. Inside,
 //! instants are whole seconds since 1970 and local times are the same number read off a clock on the wall.
 
 use std::str::FromStr;
@@ -10,12 +10,13 @@ use chrono_tz::Tz;
 use trackside_spec::nearest;
 
 use super::{
-    dialect::{Fields, Set},
+    calendar,
+    dialect::Fields,
     error::{CronError, clip},
 };
 
-/// Local times beyond this (the end of the year 2100) are not enumerated, so neither are instants.
-const LAST: i64 = 4_133_980_800;
+/// The first second of the year 10,000, which no RFC 3339 time can name: nothing is scheduled from there on.
+const LAST: i64 = 253_402_300_800;
 /// Two days before 1970: earlier instants are treated as this one.
 const FIRST: i64 = -172_800;
 /// No zone has ever been further from UTC.
@@ -27,14 +28,7 @@ pub struct CronSchedule {
     text: String,
     zone: Tz,
     interval: bool,
-    /// One enumerator, or two whose union counts (day of month or day of week).
-    days: Enumerator,
-}
-
-#[derive(Clone, Debug)]
-enum Enumerator {
-    One(Box<cron::Schedule>),
-    Either(Box<(cron::Schedule, cron::Schedule)>),
+    fields: Fields,
 }
 
 impl CronSchedule {
@@ -46,15 +40,7 @@ impl CronSchedule {
     pub fn parse(text: &str, zone: &str) -> Result<Self, CronError> {
         let fields = Fields::parse(text)?;
         let zone = Tz::from_str(zone).map_err(|_| CronError::Zone { zone: clip(zone), guess: guess(zone) })?;
-        let every_day = Set { bits: !0, starred: true };
-        let days = if fields.either_day() {
-            let by_date = enumerator(text, &Fields { weekday: every_day, ..fields })?;
-            let by_weekday = enumerator(text, &Fields { day: every_day, ..fields })?;
-            Enumerator::Either(Box::new((by_date, by_weekday)))
-        } else {
-            Enumerator::One(Box::new(enumerator(text, &fields)?))
-        };
-        let schedule = Self { text: text.trim().to_owned(), zone, interval: fields.is_interval(), days };
+        let schedule = Self { text: text.trim().to_owned(), zone, interval: fields.is_interval(), fields };
         if schedule.next_local(FIRST).is_none() {
             let months = fields.month.numbers().map(|month| month.to_string()).collect::<Vec<_>>().join(",");
             return Err(CronError::Never { text: clip(text), months });
@@ -75,7 +61,7 @@ impl CronSchedule {
     }
 
     /// The first time of the schedule strictly after `unix_ms` (milliseconds since 1970); always a whole second.
-    /// `None` when there is none before the end of the year 2100.
+    /// `None` when there is none before the year 10,000.
     #[must_use]
     pub fn next_after(&self, unix_ms: i64) -> Option<i64> {
         let after = unix_ms.div_euclid(1000).max(FIRST);
@@ -158,15 +144,7 @@ impl CronSchedule {
 
     /// The next local time of the schedule strictly after `local`.
     fn next_local(&self, local: i64) -> Option<i64> {
-        let after = DateTime::<Utc>::from_timestamp(local.max(FIRST), 0)?;
-        let next = |schedule: &cron::Schedule| schedule.after(&after).next().map(|time| time.timestamp());
-        match &self.days {
-            Enumerator::One(schedule) => next(schedule),
-            Enumerator::Either(both) => match (next(&both.0), next(&both.1)) {
-                (Some(date), Some(weekday)) => Some(date.min(weekday)),
-                (one, other) => one.or(other),
-            },
-        }
+        calendar::next(&self.fields, local.max(FIRST)).filter(|local| *local < LAST)
     }
 
     /// What a clock on the wall shows at `instant`.
@@ -235,28 +213,6 @@ fn bisect(mut low: i64, mut high: i64, holds: impl Fn(i64) -> bool) -> i64 {
         }
     }
     high
-}
-
-/// The fields in the notation of the `cron` crate: six fields, both day fields must match, Sunday is 1.
-fn enumerator(text: &str, fields: &Fields) -> Result<cron::Schedule, CronError> {
-    let list = |set: Set, low: u32, high: u32, shift: u32| {
-        let numbers: Vec<u32> = set.numbers().filter(|number| (low..=high).contains(number)).collect();
-        if numbers.len() == (high - low + 1) as usize {
-            return "*".to_owned();
-        }
-        numbers.iter().map(|number| (number + shift).to_string()).collect::<Vec<_>>().join(",")
-    };
-    let notation = [
-        list(fields.second, 0, 59, 0),
-        list(fields.minute, 0, 59, 0),
-        list(fields.hour, 0, 23, 0),
-        list(fields.day, 1, 31, 0),
-        list(fields.month, 1, 12, 0),
-        list(fields.weekday, 0, 6, 1),
-    ]
-    .join(" ");
-    cron::Schedule::from_str(&notation)
-        .map_err(|error| CronError::Internal { text: clip(text), reason: error.to_string() })
 }
 
 /// A zone that was probably meant: the same letters in another case, the last part of the name, or a slip of the finger.
@@ -336,6 +292,17 @@ mod tests {
         let schedule = CronSchedule::parse("0 0 29 2 */7", "UTC").unwrap();
         assert_eq!(schedule.next_after(utc("2026-01-01T00:00:00Z")), Some(utc("2032-02-29T00:00:00Z")));
         assert_eq!(schedule.next_after(utc("2032-02-29T00:00:00Z")), Some(utc("2060-02-29T00:00:00Z")));
+    }
+
+    #[test]
+    fn schedules_go_on_after_the_year_2100_which_has_no_leap_day() {
+        let leap = CronSchedule::parse("0 0 29 2 *", "UTC").unwrap();
+        assert_eq!(leap.next_after(utc("2096-02-29T00:00:00Z")), Some(utc("2104-02-29T00:00:00Z")));
+        let daily = CronSchedule::parse("30 2 * * *", "Asia/Kathmandu").unwrap();
+        assert_eq!(daily.next_after(utc("2100-12-31T20:45:00Z")), Some(utc("2101-01-01T20:45:00Z")));
+        let hourly = CronSchedule::parse("@hourly", "UTC").unwrap();
+        assert_eq!(hourly.next_after(utc("9999-12-31T22:30:00Z")), Some(utc("9999-12-31T23:00:00Z")));
+        assert_eq!(hourly.next_after(utc("9999-12-31T23:00:00Z")), None);
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl Round {
     fn board(&mut self, number: u64, passenger: Passenger) {
         let Some(flight) = self.flights.get_mut(&number) else { return };
         self.flying.insert(passenger.key.clone(), (number, flight.passengers.len()));
+        self.aboard.insert((passenger.key.0, passenger.look.stat));
         flight.passengers.push(passenger);
     }
 }

@@ -45,17 +45,27 @@ pub struct Coverage<'a> {
     signals: &'a mut Signals,
     polled: BTreeMap<PathBuf, Polled>,
     change: CoverageChange,
+    /// Where the look began, when it goes below that only into what is not watched.
+    only_new_below: Option<PathBuf>,
 }
 
 impl<'a> Coverage<'a> {
     /// For a look through `folder`.
     pub fn of(folder: &Folder, signals: &'a mut Signals) -> Self {
-        Self { signals, polled: folder.polled.clone(), change: CoverageChange::default() }
+        Self { signals, polled: folder.polled.clone(), change: CoverageChange::default(), only_new_below: None }
     }
 
-    /// The part at `relative` below `root` is about to be read.
-    pub fn enter(&mut self, root: &Path, relative: &Path) {
+    /// The look goes below `start` only into what is not watched.
+    pub fn only_new_below(self, start: &Path) -> Self {
+        Self { only_new_below: Some(start.to_owned()), ..self }
+    }
+
+    /// The part at `relative` below `root` is about to be read. False when it is to be passed over.
+    pub fn enter(&mut self, root: &Path, relative: &Path) -> bool {
         let path = if relative.as_os_str().is_empty() { root.to_owned() } else { root.join(relative) };
+        if self.only_new_below.as_ref().is_some_and(|start| start != relative) && self.signals.covers(&path) {
+            return false;
+        }
         let nearest = relative.ancestors().find_map(|part| self.polled.get(part).map(|why| (part.to_owned(), *why)));
         match nearest {
             Some((_, Polled::Remote)) => {
@@ -79,6 +89,7 @@ impl<'a> Coverage<'a> {
                 }
             }
         }
+        true
     }
 
     /// What was found out.

@@ -8,13 +8,14 @@ use std::{
 };
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use trackside_spec::Digest;
 
 use super::{
     batch::Gathering,
     coverage::Polled,
     error::FileWatchError,
-    host::{FileStat, LedgerState, WatchedFolder},
-    reserve::original,
+    host::{FileStat, WatchedFolder},
+    reserve::taken,
 };
 
 /// One trigger's folder.
@@ -82,9 +83,9 @@ impl Folder {
     /// What a file at this path below the folder is to the trigger.
     pub fn verdict(&self, relative: &Path) -> Verdict {
         if let Some(own) = &self.watched.shared_as
-            && let Some((_, tag)) = original(relative)
+            && let Some(taken) = taken(relative)
         {
-            return if tag == own.as_str() { Verdict::Taken } else { Verdict::Other };
+            return if taken.tag == own.as_str() { Verdict::Taken } else { Verdict::Other };
         }
         if !self.patterns.is_match(relative) {
             Verdict::Other
@@ -117,14 +118,18 @@ impl Folder {
         if root.is_dir() { Ok(root) } else { Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")) }
     }
 
-    /// Whether `state` is the ledger row of a run that this very file started.
-    pub fn started_by(&self, state: &LedgerState, relative: &str, stat: FileStat) -> bool {
-        state.started && state.path == relative && state.stat == stat
+    /// The identity of a file by what it looks like. Its bytes are in it, so that the file is known when only its time was
+    /// set.
+    pub fn stat_identity(relative: &str, stat: FileStat, digest: Digest) -> String {
+        format!("stat:{}:{}:{}:{}:{relative}", stat.size, stat.modified_ns, stat.inode, digest.hex())
     }
 
-    /// The identity of a file by what it looks like.
-    pub fn stat_identity(relative: &str, stat: FileStat) -> String {
-        format!("stat:{}:{}:{}:{relative}", stat.size, stat.modified_ns, stat.inode)
+    /// The digest of the bytes that an identity stands for. Those by what a file looks like had none in earlier versions.
+    pub fn digest_of(identity: &str) -> Option<Digest> {
+        match identity.strip_prefix("stat:") {
+            None => identity.parse().ok(),
+            Some(rest) => format!("sha256:{}", rest.split(':').nth(3)?).parse().ok(),
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub struct LedgerState {
     pub path: String,
     /// What it looked like then.
     pub stat: FileStat,
+    /// When the row was written, milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// A run to start: one complete file that is new to its trigger, or the files of a batch.
@@ -80,7 +82,7 @@ pub struct FiredFile {
     pub size: u64,
     /// Its modification time in milliseconds since 1970.
     pub modified_ms: i64,
-    /// For the ledger, so that [`FileHost::lookup_stat`] can answer later without the file being read again.
+    /// For the ledger, so that [`FileHost::lookup_path`] can answer later without the file being read again.
     pub stat: FileStat,
     /// Its bytes in the artifact store.
     pub artifact: ArtifactRef,
@@ -152,7 +154,7 @@ pub struct FileDecision {
     /// What it looked like; `None` if that could not be found out.
     pub stat: Option<FileStat>,
     /// Its identity, if it came to that. A host that keeps it together with `stat` and answers
-    /// [`FileHost::lookup_stat`] from it (with `started: false`) spares one more reading after a restart.
+    /// [`FileHost::lookup_path`] from it (with `started: false`) spares one more reading after a restart.
     pub identity: Option<String>,
     /// The decision.
     pub decision: Decision,
@@ -198,6 +200,11 @@ pub enum Decision {
         /// The operating system's words.
         error: String,
     },
+    /// It could not be given this box's name (`shared`), so that no box can be sure to be the only one. It starts no run.
+    NotTaken {
+        /// The operating system's words, or the node's.
+        error: String,
+    },
     /// Its run was accepted, but it could not be removed from the folder. It starts no second run; the removal is tried
     /// again at the next start.
     NotRemoved {
@@ -214,7 +221,11 @@ impl Decision {
             Self::Duplicate { .. } => "deduped",
             Self::NotSettled { .. } => "not-settled",
             Self::Excluded => "excluded",
-            Self::Refused { .. } | Self::Unreadable { .. } | Self::NameNotUtf8 | Self::NotStored { .. } => "blocked",
+            Self::Refused { .. }
+            | Self::Unreadable { .. }
+            | Self::NameNotUtf8
+            | Self::NotStored { .. }
+            | Self::NotTaken { .. } => "blocked",
             Self::NotPlaced { .. } | Self::NotRemoved { .. } => "not-claimed",
         }
     }
@@ -244,6 +255,11 @@ impl fmt::Display for Decision {
             Self::NotStored { error } => {
                 write!(f, "TS-0414: cannot be copied into the artifact store ({error}): it will be tried again")
             }
+            Self::NotTaken { error } => write!(
+                f,
+                "TS-0425: not run: it cannot be given the name under which this box takes it from the others ({error}): let \
+                 the node's user write to the folder, and rename the file to try again"
+            ),
             Self::NotRemoved { error } => write!(
                 f,
                 "TS-0415: its run was accepted but it cannot be removed ({error}): let the node's user write to the \
@@ -344,11 +360,11 @@ pub trait FileHost: Send + Sync + 'static {
     /// When the ledger cannot be read: the file is tried again later.
     fn lookup(&self, trigger_id: &str, identity: &str) -> io::Result<Option<LedgerState>>;
 
-    /// What the ledger knows about a path in exactly this state.
+    /// What the ledger knows about a path, newest first; the last few rows are enough.
     ///
     /// # Errors
     /// When the ledger cannot be read: the file is tried again later.
-    fn lookup_stat(&self, trigger_id: &str, relative: &str, stat: FileStat) -> io::Result<Option<LedgerState>>;
+    fn lookup_path(&self, trigger_id: &str, relative: &str) -> io::Result<Vec<LedgerState>>;
 
     /// Submits a fire. Must return quickly; the outcome comes through `reply` once it is durable. At most
     /// [`super::watcher::MAX_IN_FLIGHT`] files are under way at a time.
@@ -379,6 +395,23 @@ pub trait FileHost: Send + Sync + 'static {
     /// # Errors
     /// When the ledger cannot be written: the scan is tried again later.
     fn scanned(&self, trigger_id: &str) -> io::Result<()>;
+
+    /// Keeps on disk that the file with this name is about to get the short name `taken` in its folder (`shared`), a path
+    /// below the watched folder. It must be durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written: the file is not taken.
+    fn note_name(&self, _trigger_id: &str, _taken: &str, _name: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The name that [`FileHost::note_name`] was told last for `taken`.
+    ///
+    /// # Errors
+    /// When it cannot be read: the look through the folder is tried again later.
+    fn whole_name(&self, _trigger_id: &str, _taken: &str) -> io::Result<Option<String>> {
+        Ok(None)
+    }
 
     /// Whether the trigger is paused: its files stay where they are and nothing is decided about them. When it is resumed
     /// the host asks for a look through the folders ([`super::FolderScan`]).

@@ -16,28 +16,60 @@ use super::host::FireOutcome;
 /// Paths that are remembered between two rounds of the thread.
 const MAX_HINTS: usize = 16_384;
 
-/// What may have happened to a path.
+/// How the file at a path may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hint {
+pub enum Standing {
     /// Permissions or times changed, or nobody knows.
     Stirred,
     /// Created or written.
     Written,
     /// Closed after writing or moved in.
     Finished,
-    /// A directory appeared.
-    Directory,
     /// Removed or moved away.
     Gone,
 }
 
+/// What may have happened to a path. Hints about one path are added up, and none hides another: a folder that appeared did
+/// so whatever is said of it afterwards (GNU tar sets its time alone, which looks like writing to it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// How its file stands now.
+    pub standing: Standing,
+    /// A folder appeared under the name, or something was moved there.
+    pub appeared: bool,
+    /// What had the name before was removed or moved away.
+    pub left: bool,
+    /// Its file was closed after writing or moved in, whatever came after that.
+    pub finished: bool,
+}
+
 impl Hint {
-    /// One hint for two in a row: the later counts, but stirring changes nothing about what was known.
+    /// Permissions or times changed, or nobody knows.
+    pub const STIRRED: Self = Self::of(Standing::Stirred);
+    /// Created or written.
+    pub const WRITTEN: Self = Self::of(Standing::Written);
+    /// Closed after writing.
+    pub const CLOSED: Self = Self { finished: true, ..Self::of(Standing::Finished) };
+    /// Moved in, a file or a folder.
+    pub const MOVED_IN: Self = Self { appeared: true, ..Self::CLOSED };
+    /// A folder was made.
+    pub const FOLDER: Self = Self { appeared: true, ..Self::of(Standing::Stirred) };
+    /// Removed or moved away.
+    pub const GONE: Self = Self { left: true, ..Self::of(Standing::Gone) };
+
+    const fn of(standing: Standing) -> Self {
+        Self { standing, appeared: false, left: false, finished: false }
+    }
+
+    /// One hint for two in a row. Of the file the later counts, but stirring changes nothing about what was known.
     pub fn then(self, later: Self) -> Self {
-        match later {
-            Self::Stirred if self != Self::Gone => self,
-            // Created and then removed before anybody looked, and the like: the present state is looked up anyway.
-            _ => later,
+        let stays = later.standing == Standing::Stirred && self.standing != Standing::Gone;
+        Self {
+            standing: if stays { self.standing } else { later.standing },
+            appeared: self.appeared || later.appeared,
+            left: self.left || later.left,
+            // What was finished before it went is not what is there now.
+            finished: later.finished || (self.finished && !later.left),
         }
     }
 }
@@ -197,25 +229,41 @@ mod tests {
     fn hints_about_one_path_are_merged_in_order_of_arrival() {
         let inbox = Inbox::default();
         for (path, hint) in [
-            ("a", Hint::Written),
-            ("b", Hint::Written),
-            ("a", Hint::Finished),
-            ("a", Hint::Stirred),
-            ("b", Hint::Gone),
-            ("b", Hint::Stirred),
+            ("a", Hint::WRITTEN),
+            ("b", Hint::WRITTEN),
+            ("a", Hint::CLOSED),
+            ("a", Hint::STIRRED),
+            ("b", Hint::GONE),
+            ("b", Hint::STIRRED),
         ] {
             inbox.hint(path.into(), hint);
         }
         let batch = inbox.take(None);
-        assert_eq!(batch.hints, [("a".into(), Hint::Finished), ("b".into(), Hint::Stirred)]);
+        assert_eq!(batch.hints, [("a".into(), Hint::CLOSED), ("b".into(), Hint { left: true, ..Hint::STIRRED })]);
         assert!(!batch.rescan && inbox.take(Some(Duration::ZERO)).hints.is_empty());
+    }
+
+    #[test]
+    fn no_hint_hides_another_whatever_their_order() {
+        let all = [Hint::STIRRED, Hint::WRITTEN, Hint::CLOSED, Hint::MOVED_IN, Hint::FOLDER, Hint::GONE];
+        for first in all {
+            for second in all {
+                for third in all {
+                    let one_by_one = first.then(second).then(third);
+                    assert_eq!(one_by_one, first.then(second.then(third)), "{first:?} {second:?} {third:?}");
+                    let some = |of: fn(Hint) -> bool| [first, second, third].into_iter().any(of);
+                    assert_eq!(one_by_one.appeared, some(|hint| hint.appeared));
+                    assert_eq!(one_by_one.left, some(|hint| hint.left));
+                }
+            }
+        }
     }
 
     #[test]
     fn too_many_paths_become_a_scan() {
         let inbox = Inbox::default();
         for number in 0..=MAX_HINTS {
-            inbox.hint(number.to_string().into(), Hint::Written);
+            inbox.hint(number.to_string().into(), Hint::WRITTEN);
         }
         let batch = inbox.take(None);
         assert_eq!((batch.hints.len(), batch.rescan, batch.lost), (MAX_HINTS, true, true));

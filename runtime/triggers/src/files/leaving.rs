@@ -5,8 +5,10 @@ use std::{io, path::PathBuf};
 use trackside_spec::Claim;
 
 use super::{
+    folder::Folder,
     host::Decision,
     place,
+    same::{self, Now},
     settling::Key,
     spot::{Look, Spot},
     watcher::{MAX_PENDING, Round},
@@ -33,10 +35,7 @@ impl Round {
         match Spot::find(&root, &held) {
             Ok(spot) => self.clear_away(key, look, relative, identity, &spot),
             // Somebody else removed the folder that held it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
-                self.release(key);
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.is_away(key, look, identity),
             Err(error) => {
                 self.not_claimed(key, look, relative, identity, Decision::NotRemoved { error: error.to_string() })
             }
@@ -45,10 +44,30 @@ impl Round {
 
     /// The same for a file whose folder is at hand.
     pub(super) fn clear_away(&mut self, key: &Key, look: Look, relative: &str, identity: &str, spot: &Spot<'_>) {
-        // One that is gone or changed nobody wants any more as it was.
-        let is_still = spot.look().is_ok_and(|now| now.is_some_and(|now| now.stat == look.stat));
+        let stat = match same::now(spot, look, Folder::digest_of(identity)) {
+            Ok(Now::Same(stat)) => stat,
+            Ok(Now::Gone) => return self.is_away(key, look, identity),
+            Ok(Now::Another) => {
+                if self.strangers.len() < MAX_PENDING {
+                    self.strangers.insert(key.clone());
+                }
+                self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
+                self.look_again(key);
+                return self.release(key);
+            }
+            // Whatever it is when it stands still: the ledger tells then what is left to do.
+            Ok(Now::Changing) => {
+                self.look_again(key);
+                return self.release(key);
+            }
+            Err(error) => {
+                let decision = Decision::NotRemoved { error: error.to_string() };
+                return self.not_claimed(key, look, relative, identity, decision);
+            }
+        };
+        let look = Look { stat, ..look };
         let takes_away = self.folders[key.0].watched.trigger.claim.takes_away();
-        if is_still && takes_away && self.others_want(key, look) {
+        if takes_away && self.others_want(key, look) {
             return self.wait_for_others(key, look, relative, identity);
         }
         let watched = &self.folders[key.0].watched;
@@ -59,13 +78,16 @@ impl Round {
             _ => spot.remove(look.stat),
         };
         match (done, to) {
-            (Ok(done), _) => {
+            (Ok(true), _) => {
                 self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
-                if !done {
-                    self.look_again(key);
-                } else if !takes_away {
+                if !takes_away {
                     self.memory.keep(key, look, self.epoch);
                 }
+                self.release(key);
+            }
+            // Changed in this very moment.
+            (Ok(false), _) => {
+                self.look_again(key);
                 self.release(key);
             }
             (Err(error), Some(to)) => {
@@ -75,6 +97,13 @@ impl Round {
                 self.not_claimed(key, look, relative, identity, Decision::NotRemoved { error: error.to_string() });
             }
         }
+    }
+
+    /// Somebody else took it away, or it has another name now.
+    fn is_away(&mut self, key: &Key, look: Look, identity: &str) {
+        self.host.claimed(&self.folders[key.0].watched.trigger_id, identity);
+        self.note_vanished(key.0, look, identity);
+        self.release(key);
     }
 
     fn not_claimed(&mut self, key: &Key, look: Look, relative: &str, identity: &str, decision: Decision) {

@@ -13,7 +13,7 @@ use super::{
     coverage::Coverage,
     folder::{Folder, Verdict},
     host::{FolderNotice, SeenFile},
-    reserve::original,
+    reserve::own_path,
     scan::{Oldest, walk},
     settling::Key,
     spot::Look,
@@ -44,31 +44,32 @@ impl Round {
         }
         for index in 0..self.folders.len() {
             if self.folders[index].root.is_some() && std::mem::take(&mut self.folders[index].scan_wanted) {
-                self.scan(index, Path::new(""));
+                self.scan(index, Path::new(""), Reach::All);
             }
         }
         self.signals.renewed();
     }
 
     /// Looks through a folder or one of its sub-folders and enters what is new into the table.
-    pub(super) fn scan(&mut self, index: usize, start: &Path) {
+    pub(super) fn scan(&mut self, index: usize, start: &Path, reach: Reach) {
         let now = self.now();
-        let whole = start.as_os_str().is_empty();
+        let whole = start.as_os_str().is_empty() && reach == Reach::All;
         let Some(root) = self.folders[index].root.clone() else { return };
         let trigger_id = self.folders[index].watched.trigger_id.clone();
         if whole {
             self.epoch = self.epoch.wrapping_add(1);
         }
         let ignore = self.folders[index].watched.trigger.existing == Existing::Ignore;
-        let first = match self.host.first_seen(&trigger_id) {
-            Ok(first) => first && whole,
+        // Only a look through all of it can be the first one.
+        let first = match if whole { self.host.first_seen(&trigger_id) } else { Ok(false) } {
+            Ok(first) => first,
             Err(error) => return self.host_failed(index, "reading whether a trigger is new", &error),
         };
         let mut failed = Vec::new();
         let walked = if first && ignore {
             self.record_existing(index, &root, &mut failed)
         } else {
-            self.sight_files(index, &root, start, now, &mut failed)
+            self.sight_files(index, &root, (start, reach), now, &mut failed)
         };
         match walked {
             Ok(()) => {}
@@ -77,7 +78,7 @@ impl Round {
             Err(Walked::Folder(_)) if !whole => return,
             Err(Walked::Folder(error)) => {
                 failed.push((PathBuf::new(), error.to_string()));
-                self.report_unreadable(index, &root, failed);
+                self.report_unreadable(index, &root, start, failed);
                 if !root.is_dir() {
                     return self.check_root(index);
                 }
@@ -86,7 +87,7 @@ impl Round {
             }
         }
         let complete = failed.is_empty();
-        self.report_unreadable(index, &root, failed);
+        self.report_unreadable(index, &root, start, failed);
         if whole && complete {
             self.memory.sweep(index, self.epoch);
         }
@@ -99,19 +100,30 @@ impl Round {
         &mut self,
         index: usize,
         root: &Path,
-        start: &Path,
+        (start, reach): (&Path, Reach),
         now: Duration,
         failed: &mut Vec<(PathBuf, String)>,
     ) -> Result<(), Walked> {
         let (folder, memory, table, flying, epoch) =
             (&self.folders[index], &mut self.memory, &mut self.table, &self.flying, self.epoch);
         let mut oldest = Oldest::new(table.room());
-        let mut excluded = Vec::new();
+        let host = Arc::clone(&self.host);
+        let (mut excluded, mut nameless) = (Vec::new(), Vec::new());
         let mut cover = Coverage::of(folder, &mut self.signals);
+        if reach == Reach::OneFolder {
+            cover = cover.only_new_below(start);
+        }
         let visit = |relative: PathBuf, look: Look, verdict: Verdict| {
             if verdict == Verdict::Taken {
                 // Under way, or left behind by a crash.
-                let key: Key = (index, Arc::new(original(&relative).map(|(own, _)| own).unwrap_or_default()));
+                let Some(own) = own_path(host.as_ref(), &folder.watched, &relative)? else {
+                    let key: Key = (index, Arc::new(relative));
+                    if !memory.holds(&key, Look::EXCLUDED, Some(epoch)) && nameless.len() < MAX_TOLD {
+                        nameless.push((key, look.stat));
+                    }
+                    return Ok(());
+                };
+                let key: Key = (index, Arc::new(own));
                 if !flying.contains_key(&key) && !memory.holds(&key, look, Some(epoch)) {
                     table.finish(&key, now);
                 }
@@ -150,6 +162,9 @@ impl Round {
         for (key, stat) in &excluded {
             self.table.forget(key);
             self.tell_excluded(key, Some(*stat));
+        }
+        for (key, stat) in nameless {
+            self.tell_nameless(&key, stat);
         }
         self.note_backlog(index, oldest.dropped());
         let table = &mut self.table;
@@ -221,10 +236,10 @@ impl Round {
         }
     }
 
-    fn report_unreadable(&mut self, index: usize, root: &Path, failed: Vec<(PathBuf, String)>) {
+    fn report_unreadable(&mut self, index: usize, root: &Path, start: &Path, failed: Vec<(PathBuf, String)>) {
         let folder = &mut self.folders[index];
         if failed.is_empty() {
-            folder.reported.clear();
+            folder.reported.retain(|part| !part.starts_with(start));
         }
         for (path, error) in failed {
             if folder.reported.insert(path.clone()) {
@@ -240,6 +255,15 @@ impl Round {
         folder.retry_at = Some(retry);
         self.host.notice(&folder.watched.trigger_id, FolderNotice::HostFailed { what, error: error.to_string() });
     }
+}
+
+/// How far a look through a folder goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// To everything below it.
+    All,
+    /// To what lies in it, and to everything below those of its sub-folders that are not watched.
+    OneFolder,
 }
 
 /// Whose fault a failed scan is.

@@ -14,7 +14,8 @@
 //!
 //! - a missing folder is told once; it is taken up when it appears, or, where no event tells (a mount, the target of a
 //!   link), within [`watcher::MISSING_PERIOD`];
-//! - a file system that is mounted over a watched folder hides the folder without an event: mount before the start;
+//! - what no event tells (a file system that is mounted over the folder, a link that leads elsewhere now, a watch that
+//!   was lost) is found by the patrol, within a minute or two;
 //! - of several triggers that match the same file each gets it: one that takes it away waits for the others.
 
 mod batch;
@@ -27,10 +28,12 @@ mod leaving;
 mod look_through;
 mod media;
 mod memory;
+mod patrol;
 mod pickup;
 mod place;
 mod presence;
 mod reserve;
+mod same;
 mod scan;
 pub mod settling;
 mod signals;

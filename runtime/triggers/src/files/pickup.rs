@@ -11,8 +11,9 @@ use trackside_spec::{Claim, Identity};
 
 use super::{
     folder::{Folder, Verdict},
-    host::{Decision, FileDecision, FileStat, FireOutcome, FiredFile, FolderNotice, LedgerState},
+    host::{Decision, FileDecision, FileStat, FireOutcome, FiredFile, FolderNotice, LedgerState, SeenFile},
     media::media_type,
+    same::{self, Now},
     settling::{Due, Key},
     spot::{self, Look, Spot, look_at},
     watcher::{Flight, MAX_PENDING, Passenger, Round},
@@ -65,6 +66,10 @@ impl Round {
         if self.memory.holds(&key, look, None) {
             return;
         }
+        if self.aboard.contains(&(key.0, look.stat)) {
+            // The same file is under way under another name: what becomes of that is awaited.
+            return self.table.defer(&key, now + BUSY_DELAY);
+        }
         let (relative, utf8) = spot::text(&path);
         if !utf8 {
             return self.settle_without_run(&key, look, &relative, None, Decision::NameNotUtf8);
@@ -80,12 +85,13 @@ impl Round {
                 // Another box has it.
                 Ok(false) => return,
                 Err(error) => {
-                    let decision = Decision::NotRemoved { error: error.to_string() };
+                    let decision = Decision::NotTaken { error: error.to_string() };
                     return self.settle_without_run(&key, look, &relative, None, decision);
                 }
             },
         };
-        match self.known(&key, look, &relative, &spot) {
+        let is_stranger = self.strangers.remove(&key);
+        match if is_stranger { Ok(false) } else { self.known(&key, look, &relative, &spot) } {
             Ok(true) => {}
             Ok(false) => self.read_and_fire(&key, look, relative, file, &spot),
             Err(error) => self.ledger_failed(&key, &error),
@@ -96,9 +102,8 @@ impl Round {
     /// accepted before a crash is cleared away.
     fn known(&mut self, key: &Key, look: Look, relative: &str, spot: &Spot<'_>) -> io::Result<bool> {
         let watched = &self.folders[key.0].watched;
-        let Some(state) = self.host.lookup_stat(&watched.trigger_id, relative, look.stat)? else {
-            return Ok(false);
-        };
+        let rows = self.host.lookup_path(&watched.trigger_id, relative)?;
+        let Some(state) = rows.into_iter().find(|state| state.stat == look.stat) else { return Ok(false) };
         self.finish_claim(key, look, relative, &state, spot);
         Ok(true)
     }
@@ -129,29 +134,38 @@ impl Round {
         };
         self.failures = (0, Duration::ZERO);
         self.unstored.remove(key);
-        let after = look_at(&source.file).ok().flatten().map_or(look.stat, |after| after.stat);
-        if after != look.stat || artifact.size != look.stat.size {
+        let after = look_at(&source.file).ok().flatten().unwrap_or(look);
+        // Its time alone may have been set while it was read.
+        let same =
+            after == look || same::now(spot, look, Some(artifact.digest)).is_ok_and(|now| now == Now::Same(after.stat));
+        if !same || artifact.size != look.stat.size {
             // Written to while it was read: what was read is worth nothing.
             let (settle, now) = (folder.settle(), self.now());
             self.give_back(key);
-            self.table.touch(key, after, settle, now);
+            self.table.touch(key, after.stat, settle, now);
             return self.judge(key);
         }
+        let look = after;
         let identity = match folder.watched.trigger.identity {
             Identity::Content => artifact.digest.to_string(),
-            Identity::Stat => Folder::stat_identity(&relative, look.stat),
+            Identity::Stat => Folder::stat_identity(&relative, look.stat, artifact.digest),
         };
-        match self.host.lookup(&folder.watched.trigger_id, &identity) {
+        if let Some(first) = self.renamed_from(key.0, look, artifact.digest) {
+            return self.clear_away(key, look, &relative, &first, spot);
+        }
+        match self.row_of(key.0, &relative, look, artifact.digest, &identity) {
             Err(error) => return self.ledger_failed(key, &error),
-            Ok(Some(state)) if folder.started_by(&state, &relative, look.stat) => {
+            Ok((Some(state), true)) => {
+                self.remember_look(key, look, &relative, &state);
                 return self.finish_claim(key, look, &relative, &state, spot);
             }
-            Ok(Some(state)) => {
+            Ok((Some(state), false)) => {
                 let decision = Decision::Duplicate { path: state.path };
                 return self.settle_without_run(key, look, &relative, Some(identity), decision);
             }
-            Ok(None) => {}
+            Ok((None, _)) => {}
         }
+        let folder = &self.folders[key.0];
         if folder.batch.twin(&identity) {
             // Its twin's run is not on disk yet; after that the ledger will name it.
             let at = folder.batch.deadline().unwrap_or_default().max(self.now()).saturating_add(BUSY_DELAY);
@@ -171,11 +185,25 @@ impl Round {
         self.set_out(key.0, Passenger { key: key.clone(), look, relative, identity, hint: None }, file);
     }
 
+    /// A file that stays and looks different is known by its new look, too, also after a restart.
+    fn remember_look(&self, key: &Key, look: Look, relative: &str, state: &LedgerState) {
+        let watched = &self.folders[key.0].watched;
+        if state.stat == look.stat || watched.trigger.claim.takes_away() {
+            return;
+        }
+        let seen = SeenFile { relative: relative.to_owned(), stat: look.stat };
+        if let Err(error) = self.host.record_existing(&watched.trigger_id, &[seen]) {
+            let notice = FolderNotice::HostFailed { what: "recording how a file looks now", error: error.to_string() };
+            self.host.notice(&watched.trigger_id, notice);
+        }
+    }
+
     /// Acts on the outcome of a fire.
     pub(super) fn land(&mut self, number: u64, outcome: &FireOutcome) {
         let Some(Flight { passengers }) = self.flights.remove(&number) else { return };
         for passenger in &passengers {
             self.flying.remove(&passenger.key);
+            self.aboard.remove(&(passenger.key.0, passenger.look.stat));
         }
         let alone = passengers.len() == 1;
         for passenger in passengers {
@@ -282,6 +310,14 @@ impl Round {
     pub(super) fn tell_excluded(&mut self, key: &Key, stat: Option<FileStat>) {
         let (relative, _) = spot::text(&key.1);
         self.tell(key, stat, &relative, None, Decision::Excluded);
+        self.memory.keep(key, Look::EXCLUDED, self.epoch);
+    }
+
+    /// A file that this box took under a cut name, and whose own name nobody knows.
+    pub(super) fn tell_nameless(&mut self, key: &Key, stat: FileStat) {
+        let (relative, _) = spot::text(&key.1);
+        let error = "it was taken before a crash, and its whole name is not on record".to_owned();
+        self.tell(key, Some(stat), &relative, None, Decision::NotTaken { error });
         self.memory.keep(key, Look::EXCLUDED, self.epoch);
     }
 

@@ -1,8 +1,10 @@
 //! Putting a file into another folder, whole or not at all, without ever replacing what is there.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
     io::{self, Read},
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
@@ -15,6 +17,8 @@ use super::{
 
 /// Names that are tried when a file is in the way.
 const MAX_NAMES: u32 = 10_000;
+/// The longest name that Linux file systems take, in bytes.
+const LONGEST: usize = 255;
 
 /// Moves the file to `to`, or to a name beside it if another file is there. True when it has left the watched folder,
 /// false when it is not the file that `stat` describes any more.
@@ -103,14 +107,26 @@ fn names(to: &Path) -> impl Iterator<Item = PathBuf> {
         if number == 0 {
             return to.clone();
         }
-        let mut name = stem.clone();
-        name.push(format!("-{number}"));
+        let mut end = std::ffi::OsString::from(format!("-{number}"));
         if let Some(extension) = &extension {
-            name.push(".");
-            name.push(extension);
+            end.push(".");
+            end.push(extension);
         }
+        let mut name = cut(&stem, LONGEST.saturating_sub(end.len()));
+        name.push(end);
         to.with_file_name(name)
     })
+}
+
+/// The beginning of a name, of at most so many bytes and of whole characters.
+fn cut(name: &OsStr, most: usize) -> OsString {
+    if name.len() <= most {
+        return name.to_owned();
+    }
+    let bytes = &name.as_bytes()[..most];
+    let whole = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    // Names that are no text at all are cut where it is.
+    OsString::from_vec(bytes[..if most - whole < 4 { whole } else { most }].to_vec())
 }
 
 /// Whether two files have the same bytes.
@@ -141,10 +157,8 @@ struct Temporary {
 
 impl Temporary {
     fn beside(to: &Path) -> io::Result<Self> {
-        let mut name = std::ffi::OsString::from(".");
-        name.push(to.file_name().unwrap_or_default());
-        name.push(format!(".{}.trackside", std::process::id()));
-        let path = to.with_file_name(name);
+        // Without the file's own name, which may leave no room; one thread makes them, one at a time.
+        let path = to.with_file_name(format!(".{}.trackside", std::process::id()));
         // What a crash left behind is not worth keeping.
         let _ = fs::remove_file(&path);
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     coverage::{Coverage, CoverageChange, Polled},
     host::FolderNotice,
+    look_through::Reach,
     spot::remote_file_system,
     watcher::{MISSING_PERIOD, POLL_PERIOD, Round},
 };
@@ -140,7 +141,7 @@ impl Round {
         }
         let parts: Vec<PathBuf> = self.folders[index].polled.keys().cloned().collect();
         for part in parts {
-            self.scan(index, &part);
+            self.scan(index, &part, Reach::All);
         }
     }
 }

@@ -3,6 +3,9 @@
 //! Before it is read the file gets a name of this box, in the same folder: a rename is one step on the server, so of several
 //! boxes one succeeds and the others find nothing. It has its own name again when it starts no run; when it does, it leaves
 //! the folder from there. A crash leaves it under the box's name, where the next look through the folder finds it.
+//!
+//! A long name has no room for that: it is cut, and a hash of the whole takes the place of the rest. The whole name is on
+//! record with the node before the file gets the short one.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,31 +18,73 @@ use rustix::{
     fs::{RenameFlags, renameat_with},
     io::Errno,
 };
+use trackside_spec::Digest;
 
 use super::{
+    host::{FileHost, WatchedFolder},
     settling::Key,
     spot::{Look, Spot},
     watcher::Round,
 };
 
 const ENDING: &[u8] = b".taken";
+/// The longest name that Linux file systems take, in bytes.
+const LONGEST: usize = 255;
+/// Names of taken files that are at least so long are cut ones, and no others are: cutting between two characters leaves up
+/// to three bytes unused.
+const CUT: usize = LONGEST - 3;
+/// Digits of the hash in a cut name.
+const HASH: usize = 16;
 
-/// `dir/a.csv` of the box `tag` is `dir/.a.csv.tag.taken`.
+/// `dir/a.csv` of the box `tag` is `dir/.a.csv.tag.taken`; a long name is cut, and `~` and a hash follow.
 pub fn reserved(path: &Path, tag: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().as_bytes();
-    let name = [b".", name, b".", tag.as_bytes(), ENDING].concat();
+    let whole = [b".", name, b".", tag.as_bytes(), ENDING].concat();
+    if whole.len() < CUT {
+        return path.with_file_name(OsString::from_vec(whole));
+    }
+    let hash = Digest::of(name).hex();
+    let room = LONGEST.saturating_sub(1 + 1 + HASH + 1 + tag.len() + ENDING.len()).min(name.len());
+    let is_start = |at: &usize| name.get(*at).is_none_or(|byte| byte & 0b1100_0000 != 0b1000_0000);
+    let end = (room.saturating_sub(3)..=room).rev().find(is_start).unwrap_or(room);
+    let name = [b".", &name[..end], b"~", &hash.as_bytes()[..HASH], b".", tag.as_bytes(), ENDING].concat();
     path.with_file_name(OsString::from_vec(name))
 }
 
-/// The file's own path and the box, if the path is of a file that a box has taken.
-pub fn original(path: &Path) -> Option<(PathBuf, &OsStr)> {
-    let name = path.file_name()?.as_bytes().strip_prefix(b".")?.strip_suffix(ENDING)?;
+/// What the name of a taken file tells.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Taken<'p> {
+    /// The file's own path; none when its name was cut.
+    pub own: Option<PathBuf>,
+    /// The box that has it.
+    pub tag: &'p OsStr,
+}
+
+/// Whose the file is, if the path is of a file that a box has taken.
+pub fn taken(path: &Path) -> Option<Taken<'_>> {
+    let whole = path.file_name()?.as_bytes();
+    let name = whole.strip_prefix(b".")?.strip_suffix(ENDING)?;
     let dot = name.iter().rposition(|byte| *byte == b'.')?;
     let (name, tag) = (&name[..dot], &name[dot + 1..]);
     if name.is_empty() || tag.is_empty() {
         return None;
     }
-    Some((path.with_file_name(OsStr::from_bytes(name)), OsStr::from_bytes(tag)))
+    let own = (whole.len() < CUT).then(|| path.with_file_name(OsStr::from_bytes(name)));
+    Some(Taken { own, tag: OsStr::from_bytes(tag) })
+}
+
+/// The own path of a file that this box has taken under this path; none when a cut name is not on record.
+///
+/// # Errors
+/// When the record can not be read.
+pub fn own_path(host: &dyn FileHost, watched: &WatchedFolder, path: &Path) -> io::Result<Option<PathBuf>> {
+    let Some(Taken { own, .. }) = taken(path) else { return Ok(None) };
+    if own.is_some() {
+        return Ok(own);
+    }
+    let (Some(text), Some(tag)) = (path.to_str(), &watched.shared_as) else { return Ok(None) };
+    let name = host.whole_name(&watched.trigger_id, text)?;
+    Ok(name.map(|name| path.with_file_name(name)).filter(|own| reserved(own, tag) == path))
 }
 
 impl Round {
@@ -60,6 +105,11 @@ impl Round {
             return Ok(true);
         }
         let held = self.held_path(key);
+        if taken(&held).is_some_and(|taken| taken.own.is_none())
+            && let (Some(held), Some(name)) = (held.to_str(), spot.name.to_str())
+        {
+            self.host.note_name(&self.folders[key.0].watched.trigger_id, held, name)?;
+        }
         rename(spot, held.file_name().unwrap_or_default())
     }
 
@@ -98,11 +148,31 @@ mod tests {
 
     #[test]
     fn a_taken_name_tells_the_file_and_the_box() {
-        let taken = reserved(Path::new("sub/a.b.csv"), "0f3c");
-        assert_eq!(taken, Path::new("sub/.a.b.csv.0f3c.taken"));
-        assert_eq!(original(&taken), Some((PathBuf::from("sub/a.b.csv"), OsStr::new("0f3c"))));
+        let path = reserved(Path::new("sub/a.b.csv"), "0f3c");
+        assert_eq!(path, Path::new("sub/.a.b.csv.0f3c.taken"));
+        let whole = Taken { own: Some(PathBuf::from("sub/a.b.csv")), tag: OsStr::new("0f3c") };
+        assert_eq!(taken(&path), Some(whole));
         for other in ["a.csv", ".a.csv", ".taken", ".a.taken", "..x.taken", "a.0f.taken", ".a.0f.taken.csv"] {
-            assert_eq!(original(Path::new(other)), None, "{other}");
+            assert_eq!(taken(Path::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_taken_name_of_any_length_fits_and_two_files_never_share_one() {
+        let mut seen = std::collections::HashSet::new();
+        for character in ["n", "ä", "€", "😀"] {
+            for length in 200..=LONGEST {
+                for end in ["a", "b"] {
+                    let text = character.repeat((length - 1) / character.len()) + end;
+                    let path = reserved(Path::new(&text), "0f3c1234");
+                    let name = path.to_str().unwrap();
+                    assert!(name.len() <= LONGEST, "{}", name.len());
+                    let found = taken(&path).unwrap();
+                    assert_eq!(found.tag, "0f3c1234");
+                    assert_eq!(found.own, (text.len() + 16 < CUT).then(|| PathBuf::from(&text)));
+                    assert!(seen.insert(name.to_owned()) || text.len() != length, "{name}");
+                }
+            }
         }
     }
 }

@@ -11,8 +11,8 @@ use super::{
     spot::Look,
 };
 
-/// Walks `start` (a path below `root`, empty for all of it) and calls `enter` for every folder before it is read, `file` for
-/// every regular file that matches a pattern, and `failed` for every folder that cannot be read. Links are not followed;
+/// Walks `start` (a path below `root`, empty for all of it) and calls `enter` for every folder before it is read (false passes it over), `file` for every
+/// regular file that matches a pattern, and `failed` for every folder that cannot be read. Links are not followed;
 /// what disappears meanwhile is passed over.
 ///
 /// # Errors
@@ -21,13 +21,15 @@ pub fn walk(
     folder: &Folder,
     root: &Path,
     start: &Path,
-    mut enter: impl FnMut(&Path),
+    mut enter: impl FnMut(&Path) -> bool,
     mut file: impl FnMut(PathBuf, Look, Verdict) -> io::Result<()>,
     mut failed: impl FnMut(&Path, io::Error),
 ) -> io::Result<()> {
     let mut pending = vec![start.to_owned()];
     while let Some(directory) = pending.pop() {
-        enter(&directory);
+        if !enter(&directory) {
+            continue;
+        }
         let entries = match fs::read_dir(root.join(&directory)) {
             Ok(entries) => entries,
             Err(error) if directory == start => return Err(error),

@@ -1,8 +1,9 @@
 //! The operating system's file events, turned into hints.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     io,
+    ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +13,10 @@ use notify::{
     event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode},
 };
 
-use super::inbox::{Hint, Inbox};
+use super::{
+    inbox::{Hint, Inbox},
+    patrol::Stamp,
+};
 
 /// What is watched: everything that may complete a file, and closing after writing. Never opening, reading or closing
 /// after reading: the watcher reads files itself and would wake itself for ever.
@@ -23,7 +27,8 @@ const EVENTS: EventKindMask = EventKindMask::CORE.union(EventKindMask::ACCESS_CL
 pub struct Signals {
     inbox: Arc<Inbox>,
     folders: Result<RecommendedWatcher, String>,
-    covered: BTreeSet<PathBuf>,
+    /// With what each looked like when the patrol read it last.
+    covered: BTreeMap<PathBuf, Option<Stamp>>,
     /// Watches that are being replaced: they go when the new ones are set, so that nothing comes in unseen between.
     retired: Option<RecommendedWatcher>,
     /// Watches the nearest existing folders above missing ones; exists only while there are any.
@@ -34,7 +39,7 @@ impl Signals {
     /// No watch yet. If the operating system gives none at all, every [`Signals::cover`] will say why.
     pub fn new(inbox: &Arc<Inbox>) -> Self {
         let folders = open(inbox).map_err(|error| reason(&error));
-        Self { inbox: Arc::clone(inbox), folders, covered: BTreeSet::new(), retired: None, above: None }
+        Self { inbox: Arc::clone(inbox), folders, covered: BTreeMap::new(), retired: None, above: None }
     }
 
     /// Watches `folder`, which must be free of links, itself and not what is below it. From the return on, whatever comes
@@ -44,7 +49,7 @@ impl Signals {
     /// Why it cannot be watched, and what would help. A folder that is gone or may not be read is no error: looking
     /// through it tells that.
     pub fn cover(&mut self, folder: &Path) -> Result<(), String> {
-        if self.covered.contains(folder) {
+        if self.covered.contains_key(folder) {
             return Ok(());
         }
         if self.folders.is_err() {
@@ -53,7 +58,7 @@ impl Signals {
         }
         let watcher = self.folders.as_mut().map_err(|reason| reason.clone())?;
         match watcher.watch(folder, RecursiveMode::NonRecursive) {
-            Ok(()) => drop(self.covered.insert(folder.to_owned())),
+            Ok(()) => drop(self.covered.insert(folder.to_owned(), None)),
             Err(error) if tells_itself(&error) => {}
             Err(error) => return Err(reason(&error)),
         }
@@ -64,13 +69,47 @@ impl Signals {
     pub fn uncover(&mut self, root: &Path) {
         // In the order of paths, what is below a folder follows it.
         let below = |path: &&PathBuf| path.starts_with(root);
-        let lost: Vec<PathBuf> = self.covered.range(root.to_owned()..).take_while(below).cloned().collect();
+        let lost: Vec<PathBuf> =
+            self.covered.range(root.to_owned()..).map(|(path, _)| path).take_while(below).cloned().collect();
         for folder in lost {
             self.covered.remove(&folder);
             if let Ok(watcher) = self.folders.as_mut() {
                 // It fails when the watch went with the folder, which is as well.
                 let _ = watcher.unwatch(&folder);
             }
+        }
+    }
+
+    /// Whether this folder is watched, for all that is known.
+    pub fn covers(&self, folder: &Path) -> bool {
+        self.covered.contains_key(folder)
+    }
+
+    /// The watched folder that follows this one in the order of paths (the first for `None`).
+    pub fn next_after(&self, folder: Option<&Path>) -> Option<PathBuf> {
+        let from = folder.map_or(Bound::Unbounded, Bound::Excluded);
+        self.covered.range::<Path, _>((from, Bound::Unbounded)).next().map(|(path, _)| path.clone())
+    }
+
+    /// What a watched folder looked like when it was read last.
+    pub fn stamp(&self, folder: &Path) -> Option<Stamp> {
+        self.covered.get(folder).copied().flatten()
+    }
+
+    /// It is about to be read and looks like this.
+    pub fn set_stamp(&mut self, folder: &Path, stamp: Stamp) {
+        if let Some(known) = self.covered.get_mut(folder) {
+            *known = Some(stamp);
+        }
+    }
+
+    /// Sets the watch of a folder again, in case that it was lost without a word; on the same folder that changes nothing.
+    pub fn affirm(&mut self, folder: &Path) {
+        if let Ok(watcher) = self.folders.as_mut()
+            && watcher.watch(folder, RecursiveMode::NonRecursive).is_err()
+        {
+            // It is not watched, then, and the look through it that follows says why.
+            self.covered.remove(folder);
         }
     }
 
@@ -145,15 +184,15 @@ fn receive(inbox: &Inbox, event: notify::Result<Event>) {
 
 fn hint(kind: EventKind) -> Option<Hint> {
     match kind {
-        EventKind::Create(CreateKind::Folder) => Some(Hint::Directory),
-        EventKind::Access(AccessKind::Close(AccessMode::Write))
-        | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Hint::Finished),
-        EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => Some(Hint::Gone),
+        EventKind::Create(CreateKind::Folder) => Some(Hint::FOLDER),
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Hint::CLOSED),
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Hint::MOVED_IN),
+        EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => Some(Hint::GONE),
         // Both ends of a rename were told one by one.
         EventKind::Modify(ModifyKind::Name(RenameMode::Both)) | EventKind::Access(_) => None,
-        EventKind::Modify(ModifyKind::Metadata(_)) => Some(Hint::Stirred),
-        EventKind::Create(_) | EventKind::Modify(_) => Some(Hint::Written),
-        EventKind::Any | EventKind::Other => Some(Hint::Stirred),
+        EventKind::Modify(ModifyKind::Metadata(_)) => Some(Hint::STIRRED),
+        EventKind::Create(_) | EventKind::Modify(_) => Some(Hint::WRITTEN),
+        EventKind::Any | EventKind::Other => Some(Hint::STIRRED),
     }
 }
 
@@ -242,7 +281,8 @@ mod tests {
             signals.cover(&base.join(name)).unwrap();
         }
         signals.uncover(&base.join("a"));
-        assert_eq!(signals.covered, BTreeSet::from([base.join("a.d"), base.join("ab")]));
+        let left: Vec<_> = signals.covered.keys().cloned().collect();
+        assert_eq!(left, [base.join("a.d"), base.join("ab")]);
         // A folder that is gone is no news here.
         signals.cover(&base.join("gone")).unwrap();
     }

@@ -44,6 +44,12 @@ impl Look {
         })
     }
 
+    /// Whether its modification time was set by hand: writing sets both times to the same moment, and other changes of the
+    /// entry come soon after it.
+    pub fn time_was_set(&self) -> bool {
+        self.changed_ns.abs_diff(self.stat.modified_ns) > 1_000_000_000
+    }
+
     /// The same from the standard library's view of an entry.
     pub fn of(metadata: &std::fs::Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;

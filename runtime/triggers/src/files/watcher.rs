@@ -1,7 +1,8 @@
 //! The watcher: its handle, its thread and the thread's round.
 //!
-//! The thread sleeps until a hint or an outcome arrives or a deadline comes. Deadlines exist only while a file settles, a
-//! folder is missing or polled, or something failed and is to be tried again: with nothing going on nothing wakes it.
+//! The thread sleeps until a hint or an outcome arrives or a deadline comes. Deadlines exist while a file settles, a folder
+//! is missing or polled, or something failed and is to be tried again. With nothing going on only the patrol (`patrol`)
+//! wakes it, once a minute.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,10 +18,13 @@ use std::{
 use super::{
     error::FileWatchError,
     folder::{Folder, Verdict},
-    host::{FileHost, WatchedFolder},
-    inbox::{Batch, Hint, Inbox},
+    host::{FileHost, FileStat, WatchedFolder},
+    inbox::{Batch, Hint, Inbox, Standing},
     leaving::Leaving,
+    look_through::Reach,
     memory::Memory,
+    patrol::Patrol,
+    same::Vanished,
     settling::{Key, Settling},
     signals::Signals,
     spot::Look,
@@ -150,6 +154,13 @@ pub(super) struct Round {
     /// Files whose run is on disk and which other triggers still want, by their path.
     pub leaving: HashMap<PathBuf, Vec<Leaving>>,
     pub last_flight: u64,
+    /// What the files under way look like, by trigger: the same file under another name waits.
+    pub aboard: HashSet<(usize, FileStat)>,
+    /// Names under which other bytes were found than those of the run, whatever they look like.
+    pub strangers: HashSet<Key>,
+    /// Files that were away when their run was on disk.
+    pub vanished: Vanished,
+    pub patrol: Patrol,
     /// Files whose bytes could not be stored and were reported.
     pub unstored: HashSet<Key>,
     /// Store failures in a row, each after the wait for the one before, and when that wait ends.
@@ -178,6 +189,10 @@ impl Round {
             flying: HashMap::new(),
             leaving: HashMap::new(),
             last_flight: 0,
+            aboard: HashSet::new(),
+            strangers: HashSet::new(),
+            vanished: Vanished::default(),
+            patrol: Patrol::default(),
             unstored: HashSet::new(),
             failures: (0, Duration::ZERO),
             epoch: 0,
@@ -197,6 +212,7 @@ impl Round {
         drop(looked);
         loop {
             self.look_through();
+            self.walk_patrol();
             self.pick_up_due();
             self.launch_due_batches();
             self.tell_late();
@@ -222,7 +238,8 @@ impl Round {
         let scan = (scan && self.has_room()).then_some(Duration::ZERO);
         let folders = self.folders.iter().flat_map(|folder| [folder.retry_at, folder.poll_at, folder.batch.deadline()]);
         let folders = folders.flatten();
-        let next = folders.chain(table).chain(scan).min()?;
+        let patrol = self.patrol_at().filter(|_| self.has_room());
+        let next = folders.chain(table).chain(scan).chain(patrol).min()?;
         Some(next.saturating_sub(self.now()))
     }
 
@@ -244,6 +261,9 @@ impl Round {
     }
 
     fn take_in(&mut self, batch: Batch) {
+        if !batch.hints.is_empty() || batch.rescan {
+            self.patrol_soon();
+        }
         for (flight, outcome) in batch.outcomes {
             self.land(flight, &outcome);
         }
@@ -285,7 +305,7 @@ impl Round {
         let mut directories: Vec<(usize, PathBuf)> = Vec::new();
         let mut appeared: Vec<PathBuf> = Vec::new();
         for (path, hint) in hints {
-            if hint == Hint::Gone {
+            if hint.left {
                 self.signals.uncover(&path);
             }
             let before = directories.len();
@@ -293,16 +313,17 @@ impl Round {
                 let Some(root) = &self.folders[index].root else { continue };
                 if let Ok(relative) = path.strip_prefix(root) {
                     if relative.as_os_str().is_empty() {
-                        if hint != Hint::Stirred {
+                        // A change of its times is none of the folder, whatever it looks like.
+                        if hint.left || hint.appeared {
                             self.check_root(index);
                         }
-                    } else if hint == Hint::Stirred && self.folders[index].reported.contains(relative) {
+                    } else if hint == Hint::STIRRED && self.folders[index].reported.contains(relative) {
                         // It may be readable now, and was not watched before.
                         self.check_root(index);
                     } else if self.take_hint(index, relative.to_owned(), &path, hint) {
                         directories.push((index, relative.to_owned()));
                     }
-                } else if hint == Hint::Gone && root.starts_with(&path) {
+                } else if hint.left && root.starts_with(&path) {
                     self.check_root(index);
                 }
             }
@@ -313,7 +334,7 @@ impl Round {
         // Whatever was watched under these names before is not what is there now.
         appeared.iter().for_each(|path| self.signals.uncover(path));
         for (index, relative) in directories {
-            self.scan(index, &relative);
+            self.scan(index, &relative, Reach::All);
         }
     }
 
@@ -321,8 +342,8 @@ impl Round {
     pub fn take_hint(&mut self, index: usize, relative: PathBuf, path: &Path, hint: Hint) -> bool {
         let folder = &self.folders[index];
         let verdict = folder.verdict(&relative);
-        // Only a move tells nothing about what was moved.
-        let may_be_directory = matches!(hint, Hint::Directory | Hint::Finished) && folder.reaches_below(&relative);
+        // A folder is found by what it is, not by what was said of it.
+        let may_be_directory = folder.reaches_below(&relative) && (hint.appeared || !self.signals.covers(path));
         if matches!(verdict, Verdict::Other | Verdict::Taken) && !may_be_directory {
             return false;
         }
@@ -334,9 +355,14 @@ impl Round {
             }
             return false;
         }
-        let metadata = if hint == Hint::Gone { None } else { std::fs::symlink_metadata(path).ok() };
+        let gone = hint.standing == Standing::Gone;
+        let metadata = if gone { None } else { std::fs::symlink_metadata(path).ok() };
         let Some(metadata) = metadata else {
             self.table.forget(&key);
+            // The folder may have been moved away with all that is above it, of which no event tells.
+            if !gone && self.folders[index].root.as_ref().is_some_and(|root| !root.is_dir()) {
+                self.check_root(index);
+            }
             // In a shared folder a name goes when this box takes the file, too.
             if self.folders[index].watched.shared_as.is_none() {
                 self.memory.drop(&key);
@@ -360,10 +386,16 @@ impl Round {
         if self.memory.holds(&key, look, None) {
             return false;
         }
-        match hint {
-            Hint::Finished => self.table.finish(&key, now),
-            Hint::Stirred => self.table.sight(&key, look.stat, settle, now),
-            _ => self.table.touch(&key, look.stat, settle, now),
+        // A time that was set looks like writing when it is set alone, and nobody closes the file after that.
+        let standing = match hint.standing {
+            Standing::Written if look.time_was_set() && hint.finished => Standing::Finished,
+            Standing::Written if look.time_was_set() => Standing::Stirred,
+            other => other,
+        };
+        match standing {
+            Standing::Finished => self.table.finish(&key, now),
+            Standing::Stirred => self.table.sight(&key, look.stat, settle, now),
+            Standing::Written | Standing::Gone => self.table.touch(&key, look.stat, settle, now),
         }
         self.judge(&key);
         false

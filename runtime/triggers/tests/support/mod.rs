@@ -17,8 +17,8 @@ use sha2::Digest as _;
 use tempfile::TempDir;
 use trackside_spec::{ArtifactRef, Claim, Digest, Existing, FileBatch, FileTrigger, Identity};
 use trackside_triggers::files::{
-    FileDecision, FileFire, FileHost, FileStat, FileWatcher, FireOutcome, FireReply, FiredFile, FolderNotice,
-    LedgerState, SeenFile, WatchedFolder,
+    FileDecision, FileFire, FileHost, FileWatcher, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
+    SeenFile, WatchedFolder,
 };
 
 /// Long enough for a busy machine; only a failing test waits for so long.
@@ -148,6 +148,7 @@ impl Host {
                 claimed: false,
                 path: file.relative.clone(),
                 stat: file.stat,
+                at_ms: self.now_ms(),
             };
             self.remember(&fire.trigger_id, &state);
             assert!(ledger.insert(key(file), state).is_none(), "twins in one fire: {}", file.relative);
@@ -216,12 +217,11 @@ impl FileHost for Host {
         Ok(self.ledger.lock().unwrap().get(&(trigger.to_owned(), identity.to_owned())).cloned())
     }
 
-    fn lookup_stat(&self, trigger: &str, relative: &str, stat: FileStat) -> io::Result<Option<LedgerState>> {
+    fn lookup_path(&self, trigger: &str, relative: &str) -> io::Result<Vec<LedgerState>> {
         let ledger = self.ledger.lock().unwrap();
         let paths = self.paths.lock().unwrap();
         let identities = paths.get(&(trigger.to_owned(), relative.to_owned()));
-        let mut rows = identities.into_iter().flatten().filter_map(|it| ledger.get(&(trigger.to_owned(), it.clone())));
-        Ok(rows.find(|state| state.stat == stat).cloned())
+        Ok(identities.into_iter().flatten().filter_map(|it| ledger.get(&(trigger.to_owned(), it.clone()))).cloned().collect())
     }
 
     fn fire(&self, fire: FileFire, reply: FireReply) {
@@ -259,6 +259,7 @@ impl FileHost for Host {
                 claimed: false,
                 path: file.relative.clone(),
                 stat: file.stat,
+                at_ms: self.now_ms(),
             };
             self.remember(trigger, &state);
             ledger.insert((trigger.to_owned(), identity), state);

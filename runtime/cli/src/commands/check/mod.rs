@@ -1,6 +1,7 @@
 //! `trackside check`: everything that can be known to be wrong before something runs.
 
 mod command;
+mod outputs;
 mod place;
 mod schema;
 pub mod triggers;

@@ -2,8 +2,8 @@
 //!
 //! A validated plan has no positions any more; its source text has, and is read again for them.
 
-use saphyr_parser::{Event, Parser, Span, StrInput};
-use trackside_spec::Problem;
+use saphyr_parser::{Event, Parser, Span};
+use trackside_spec::{Problem, YamlInput};
 
 /// A line and a column in characters, from 1, and how many characters the name has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Places<'s> {
 impl<'s> Places<'s> {
     /// Of a text that has been loaded as a workflow before: what could be wrong with it was found then.
     pub fn of(source: &'s str) -> Self {
-        let mut walk = Walk { events: Parser::new_from_str(source), path: Vec::new(), keys: Vec::new() };
+        let mut walk = Walk { events: Parser::new(YamlInput::new(source)), path: Vec::new(), keys: Vec::new() };
         while let Some((event, _)) = walk.next() {
             walk.node(&event);
         }
@@ -41,15 +41,21 @@ impl<'s> Places<'s> {
     /// A problem at `key` of a step, or of one of its fields; at the step itself when it has no such key.
     pub fn problem(&self, file: &str, code: &'static str, step: &str, key: &str, message: &str) -> Problem {
         let place = self.find(step, key).unwrap_or(Place { line: 1, column: 1, length: 1 });
-        Problem {
-            code,
-            file: file.to_owned(),
-            line: place.line,
-            column: place.column,
-            message: format!("step `{step}`: {message}"),
-            help: None,
-            snippet: snippet(self.source, place),
-        }
+        self.at(file, code, place, format!("step `{step}`: {message}"))
+    }
+
+    fn at(&self, file: &str, code: &'static str, place: Place, message: String) -> Problem {
+        let (line, column, snippet) = (place.line, place.column, snippet(self.source, place));
+        Problem { code, file: file.to_owned(), line, column, message, help: None, snippet }
+    }
+
+    /// A problem at `key` of the workflow's `outputs`.
+    pub fn of_outputs(&self, file: &str, code: &'static str, key: &str, message: &str) -> Problem {
+        let below = self.keys.iter().filter(|(path, _)| path.len() <= 2 && path[0] == "outputs");
+        let place =
+            below.filter(|(path, _)| path.last().is_some_and(|last| last == key)).map(|(_, place)| *place).next();
+        let place = place.unwrap_or(Place { line: 1, column: 1, length: 1 });
+        self.at(file, code, place, message.to_owned())
     }
 
     fn find(&self, step: &str, key: &str) -> Option<Place> {
@@ -68,7 +74,7 @@ fn split(step: &str) -> (&str, &str) {
 }
 
 struct Walk<'s> {
-    events: Parser<'s, StrInput<'s>>,
+    events: Parser<'s, YamlInput<'s>>,
     path: Vec<String>,
     keys: Vec<(Vec<String>, Place)>,
 }
@@ -171,6 +177,12 @@ finally:
         assert_eq!(places.keys("check", "with"), ["file", "list", "shcema"]);
         assert_eq!(places.keys("short", "with"), ["value", "öther"]);
         assert!(places.keys("finally.failed", "with").is_empty());
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_was_when_it_was_loaded() {
+        let tabs = SOURCE.replace("version: 1", "version:\t1\nname:\tw");
+        assert_eq!(Places::of(&tabs).keys("check", "with"), ["file", "list", "shcema"]);
     }
 
     #[test]

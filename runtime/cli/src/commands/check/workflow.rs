@@ -1,15 +1,26 @@
 //! A workflow against the plugins, models and files that it names, and the policy of the box.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trackside_models::{ModelSource, Port as ModelPort};
+use trackside_models::{
+    EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json,
+};
 use trackside_node::{Models, Plugins, Project};
 use trackside_sandbox::{Descriptor, Port};
-use trackside_spec::{Action, Allow, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
+use trackside_spec::{Action, Allow, ArtifactRef, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
 
-use super::{Findings, command, place::Places, schema};
+use super::{
+    Findings, command,
+    outputs::{self, Given},
+    place::Places,
+    schema,
+};
 use crate::{commands::grants, context::plugins_of, failure::Failure, output::escape};
 
 /// What a workflow's steps are checked against.
@@ -18,6 +29,8 @@ pub struct Workshop<'p> {
     root: PathBuf,
     plugins: Plugins,
     models: Models,
+    /// Models that steps named so far.
+    looked_at: RefCell<HashMap<(String, EngineChoice), Result<ModelInfo, ModelError>>>,
     _temp: Option<TempDir>,
 }
 
@@ -52,25 +65,31 @@ impl<'p> Workshop<'p> {
     pub fn open(project: &'p Project) -> Result<Self, Failure> {
         let (plugins, temp) = plugins_of(project)?;
         let models = Models::new(project.root.clone(), project.data_dir(), project.config.clone());
-        Ok(Self { project, root: project.root.clone(), plugins, models, _temp: temp })
+        let root = project.root.clone();
+        Ok(Self { project, root, plugins, models, looked_at: RefCell::default(), _temp: temp })
     }
 
     /// Checks a workflow. Gives the models that loaded and what they loaded on.
     pub fn check(&self, plan: &Plan, file: &str, findings: &mut Findings) -> Vec<(String, String)> {
         let places = Places::of(&plan.source);
-        let mut loaded = Vec::new();
+        let (mut loaded, mut given) = (Vec::new(), Vec::new());
         for step in &plan.steps {
             let mut report = Report { places: &places, file, step, findings };
             match &step.action {
                 Action::Plugin(call) => self.plugin(call, &mut report),
                 Action::Model(call) => {
-                    let model = self.model(call, &mut report);
-                    loaded.extend(model.filter(|(name, _)| !loaded.iter().any(|(other, _)| other == name)));
+                    let Some(info) = self.model(call, &mut report) else { continue };
+                    given.push(Given::of(step, &info));
+                    let model = (call.model.clone(), info.engine.to_string());
+                    if !loaded.contains(&model) {
+                        loaded.push(model);
+                    }
                 }
                 // What can be said of these was said when the project was read.
                 Action::Workflow(_) | Action::Approval(_) => {}
             }
         }
+        outputs::check(plan, file, &given, &places, findings);
         loaded
     }
 
@@ -85,7 +104,7 @@ impl<'p> Workshop<'p> {
             report.warning("TS-0661", "secrets", message, Some(help));
         }
         for model in &call.allow.models {
-            if let Err(problem) = self.models.source(model) {
+            if let Err(problem) = self.models.source(model, None) {
                 let (code, message) = split(&problem.to_string(), "TS-0611");
                 report.problem(code, "models", message, None);
             }
@@ -126,8 +145,9 @@ impl<'p> Workshop<'p> {
         }
     }
 
-    fn model(&self, call: &ModelCall, report: &mut Report<'_>) -> Option<(String, String)> {
-        let source = match self.models.source(&call.model) {
+    /// Loads a step's model on the engine that the step would run it on, and looks at what it is given.
+    fn model(&self, call: &ModelCall, report: &mut Report<'_>) -> Option<ModelInfo> {
+        let source = match self.models.source(&call.model, call.engine) {
             Ok(source) => ModelSource { sessions: 1, ..source },
             Err(problem) => {
                 let (code, message) = split(&problem.to_string(), "TS-0611");
@@ -135,33 +155,68 @@ impl<'p> Workshop<'p> {
                 return None;
             }
         };
-        let model = match self.models.engines().load(&source) {
-            Ok(model) => model,
+        let key = (call.model.clone(), source.choice);
+        let mut looked_at = self.looked_at.borrow_mut();
+        // Loading and testing takes its time, and often several steps use one model.
+        let looked = looked_at
+            .entry(key)
+            .or_insert_with(|| self.models.engines().load(&source).map(|model| model.info().clone()));
+        let info = match looked {
+            Ok(info) => info,
             Err(error) => {
-                report.problem(error.code(), "model", error.to_string(), None);
+                let key = if call.engine.is_some() && is_of_engine(error) { "engine" } else { "model" };
+                report.problem(error.code(), key, error.to_string(), None);
                 return None;
             }
         };
-        let info = model.info();
-        inputs(&info.inputs, report);
-        Some((call.model.clone(), info.engine.to_string()))
+        inputs(&info.inputs, call, report);
+        for warning in &info.warnings {
+            report.warning(warning.code, "model", warning.text.clone(), None);
+        }
+        Some(info.clone())
     }
 }
 
+/// Whether another engine might do.
+const fn is_of_engine(error: &ModelError) -> bool {
+    matches!(
+        error,
+        ModelError::NoOnnxRuntime { .. }
+            | ModelError::OtherRuntimeLoaded { .. }
+            | ModelError::Unsupported { .. }
+            | ModelError::Load { .. }
+    )
+}
+
 /// The names in `inputs` against those of the model.
-fn inputs(ports: &[ModelPort], report: &mut Report<'_>) {
+fn inputs(ports: &[ModelPort], call: &ModelCall, report: &mut Report<'_>) {
+    // One expression that makes the whole: its keys are known when it runs.
+    if call.inputs.keys().is_none() {
+        return;
+    }
     let known: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
     let given = report.places.keys(&report.step.id, "inputs");
-    let takes =
-        || ports.iter().map(|port| format!("{} ({})", port.name, port.signature())).collect::<Vec<_>>().join(", ");
     for name in given.iter().filter(|name| !known.contains(&name.as_str())) {
         let help = nearest(name, known.iter().copied())
-            .map_or_else(|| format!("it takes {}", takes()), |near| format!("did you mean `{near}`?"));
+            .map_or_else(|| format!("it takes {}", takes(ports)), |near| format!("did you mean `{near}`?"));
         report.problem("TS-0864", name, format!("the model has no input `{name}`"), Some(help));
     }
-    for port in ports.iter().filter(|port| !given.contains(&port.name)) {
+    for port in ports.iter().filter(|port| !port.optional && !given.contains(&port.name)) {
         let message = format!("the model needs the input `{}` ({})", port.name, port.signature());
         report.problem("TS-0864", "inputs", message, None);
+    }
+    for port in ports {
+        let Some(value) = call.inputs.constant_at(&[port.name.as_str()]) else { continue };
+        if ArtifactRef::from_json(value).is_some() {
+            continue;
+        }
+        let wrong = match from_json(value, port.element, None) {
+            Ok(tensor) => port.mismatch(&tensor),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(wrong) = wrong {
+            report.problem("TS-0864", &port.name, format!("the input `{}`: {wrong}", port.name), None);
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! From what people type to what they ask about.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Component, Path, PathBuf},
+};
 
 use trackside_engine::RunId;
 use trackside_node::Project;
+use trackside_server::socket_path;
 use trackside_spec::{Plan, Trigger, TriggerKind, load_workflow, nearest};
 use trackside_store::Reader;
 use trackside_triggers::files::{Wanted, wants};
@@ -141,11 +145,30 @@ impl Watching {
                 "nothing was decided, and it is not there".to_owned()
             }
             Ok(Wanted::Yes) if paused => "it waits in the folder until the trigger is resumed".to_owned(),
-            Ok(Wanted::Yes) => {
-                format!("nothing was decided yet: it has not stood still for {}, or no node is running", file.settle)
-            }
+            Ok(Wanted::Yes) => waiting(project, &project.root.join(&file.path).join(&self.path), file.settle.to_std()),
         }
     }
+}
+
+/// Why a file that is there and wanted has no decision yet.
+fn waiting(project: &Project, path: &Path, settle: std::time::Duration) -> String {
+    if std::os::unix::net::UnixStream::connect(socket_path(&project.data_dir())).is_err() {
+        return "nothing was decided yet: no node is running; it is found at the next start".to_owned();
+    }
+    let changed = path.symlink_metadata().map(|metadata| metadata.ctime());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let stood = changed.map_or(0, |changed| i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_sub(changed));
+    if stood <= i64::try_from(settle.as_secs()).unwrap_or(i64::MAX).saturating_add(1) {
+        return format!(
+            "nothing was decided yet: it changed {stood} s ago, and is taken when it is closed or has stood still for {} s",
+            settle.as_secs_f64()
+        );
+    }
+    format!(
+        "nothing was decided yet, though it has stood still for {stood} s: its folder is not watched, or was not looked through \
+         since; the node looks for such folders all the time and finds it within some minutes. The log tells of folders that \
+         can not be watched (TS-0410, TS-0411, TS-0416) and of a full house"
+    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::{Value, json};
 use trackside_models::{
-    EngineChoice, ModelSource,
+    EngineChoice, ModelSource, Tested, Warning,
     onnx::{Dim, ModelInspection, PortInspection, inspect},
 };
 use trackside_node::Models;
@@ -31,11 +31,15 @@ pub struct Arguments {
 struct Verdict {
     engine: &'static str,
     version: Option<String>,
+    tested: Option<Tested>,
     /// Why it can not run it; nothing when it can.
     problem: Option<String>,
     caveats: Vec<String>,
+    warnings: Vec<Warning>,
 }
 
+/// Optional inputs that are named in the page for people.
+const OPTIONAL: usize = 12;
 /// Operators that are named in the page for people.
 const NAMED: usize = 12;
 
@@ -61,12 +65,14 @@ fn try_engine(models: &Models, source: &ModelSource, engine: &'static str, choic
         Ok(model) => Verdict {
             engine,
             version: Some(model.info().engine.version.clone()),
+            tested: Some(model.info().tested),
             problem: None,
             caveats: model.info().caveats.clone(),
+            warnings: model.info().warnings.clone(),
         },
         Err(error) => {
             let problem = Some(format!("[{}] {error}", error.code()));
-            Verdict { engine, version: None, problem, caveats: Vec::new() }
+            Verdict { engine, version: None, tested: None, problem, caveats: Vec::new(), warnings: Vec::new() }
         }
     }
 }
@@ -79,8 +85,10 @@ fn document(source: &ModelSource, about: &ModelInspection, verdicts: &[Verdict])
             "engine": verdict.engine,
             "version": verdict.version,
             "runs": verdict.problem.is_none(),
+            "selftest": verdict.tested,
             "reason": verdict.problem,
             "caveats": verdict.caveats,
+            "warnings": verdict.warnings,
         })
     };
     document["engines"] = verdicts.iter().map(verdict).collect();
@@ -102,7 +110,7 @@ fn page(source: &ModelSource, about: &ModelInspection, verdicts: &[Verdict], pai
     fact("parameters", format!("{} ({})", count(about.parameters, "number"), bytes(about.parameter_bytes)));
     let operators = about.operators.iter().take(NAMED).map(|operator| format!("{} {}", operator.name, operator.count));
     let more = about.operators.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(", and {more} more kinds") } else { String::new() };
+    let more = if more > 0 { format!(", and {}", count(more as u64, "more kind")) } else { String::new() };
     fact("operators", format!("{}{more}", operators.collect::<Vec<_>>().join(", ")));
     if !about.quantised_operators.is_empty() {
         fact("quantised", about.quantised_operators.join(", "));
@@ -115,25 +123,62 @@ fn page(source: &ModelSource, about: &ModelInspection, verdicts: &[Verdict], pai
     }
     page.push_str(&facts.render(paint));
     for (title, ports) in [("Inputs", &about.inputs), ("Outputs", &about.outputs)] {
-        let mut table = Table::plain(2);
-        ports.iter().for_each(|port| table.row([Cell::new(escape(&port.name).into_owned()), signature(port).into()]));
-        let _ = write!(page, "\n{}\n{}", paint.bold(title), table.render(paint));
+        let _ = write!(page, "\n{}\n{}", paint.bold(title), listed(ports, paint));
     }
     let _ = writeln!(page, "\n{}", paint.bold("Engines"));
     for verdict in verdicts {
         let line = match (&verdict.problem, &verdict.version) {
             (None, version) => {
                 let version = version.as_deref().unwrap_or_default();
-                format!("{} {} {version}: runs it; self-test passed", paint.green(glyphs.good), verdict.engine)
+                let how = verdict.tested.map_or("", told);
+                format!("{} {} {version}: {how}", paint.green(glyphs.good), verdict.engine)
             }
             (Some(problem), _) => format!("{} {}: {}", paint.red(glyphs.bad), verdict.engine, escape(problem)),
         };
         let _ = writeln!(page, "  {line}");
+        for warning in &verdict.warnings {
+            let _ =
+                writeln!(page, "    {}", paint.red(&escape(&format!("warning[{}]: {}", warning.code, warning.text))));
+        }
         for caveat in &verdict.caveats {
             let _ = writeln!(page, "    {}", paint.yellow(&escape(caveat)));
         }
     }
     page
+}
+
+const fn told(tested: Tested) -> &'static str {
+    match tested {
+        Tested::Sample => "runs it; self-test passed",
+        Tested::MadeUp => {
+            "runs it; self-test passed on made-up input: it has no `selftest` whose numbers could be compared"
+        }
+        Tested::Not => "loads it; not self-tested",
+    }
+}
+
+/// A line for each; of many inputs that have a default, some exporters' weights, the first few.
+fn listed(ports: &[PortInspection], paint: Paint) -> String {
+    let mut table = Table::plain(2);
+    let (mut optional, mut left) = (0, 0usize);
+    for port in ports {
+        optional += usize::from(port.optional);
+        if port.optional && optional > OPTIONAL {
+            left += 1;
+            continue;
+        }
+        let remark = if port.optional { "optional, the model has a default" } else { "" };
+        table.row([
+            Cell::new(escape(&port.name).into_owned()),
+            signature(port).into(),
+            Cell::dressed(remark, Paint::dim),
+        ]);
+    }
+    let mut text = table.render(paint);
+    if left > 0 {
+        let _ = writeln!(text, "  and {} more", count(left as u64, "optional input"));
+    }
+    text
 }
 
 /// `float32[batch,64]`

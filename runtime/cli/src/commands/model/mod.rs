@@ -56,7 +56,8 @@ fn models(project: &Project) -> Models {
 fn source(models: &Models, name: &str) -> Result<ModelSource, Failure> {
     let path = Path::new(name);
     if path.extension().is_some_and(|extension| extension == "onnx") && path.is_file() {
-        return Ok(ModelSource::new(path.file_stem().unwrap_or_default().to_string_lossy(), path));
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        return Ok(ModelSource { time: models.run_limit(), ..ModelSource::new(name, path) });
     }
-    Ok(models.source(name)?)
+    Ok(models.source(name, None)?)
 }

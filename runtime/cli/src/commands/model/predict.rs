@@ -4,13 +4,16 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 use trackside_models::{
-    CancelToken, Model,
-    tensor_io::{TensorLimits, from_json, read_safetensors, to_json, write_safetensors},
+    CancelToken, MADE_ON, Model, Port, RunOutput,
+    tensor_io::{
+        TensorIoError, TensorLimits, from_json, read_safetensors, to_json, write_safetensors, write_safetensors_with,
+    },
 };
 use trackside_spec::Tensor;
 
@@ -18,6 +21,8 @@ use super::{Engine, models, source};
 use crate::{context::Context, failure::Failure, output::escape};
 
 /// Run a model once and print its outputs as JSON
+///
+/// The run may take as long as one in a workflow: `[limits] wall`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// An .onnx file, or a model's name in trackside.toml
@@ -32,6 +37,9 @@ pub struct Arguments {
     /// Write the outputs to this safetensors file instead of printing them
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write the inputs, the outputs and the engine's name to this safetensors file: a `selftest` for [models]
+    #[arg(long, value_name = "FILE")]
+    selftest: Option<PathBuf>,
 }
 
 /// Largest JSON file that is read.
@@ -47,16 +55,24 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     }
     source.sessions = 1;
     let model = models.engines().load(&source)?;
-    if arguments.inputs.is_empty() && !model.info().inputs.is_empty() {
+    if arguments.inputs.is_empty() && model.info().inputs.iter().any(|port| !port.optional) {
         return Err(Failure::usage(format!("[TS-0841] the model {} needs inputs: {}", source.name, usage(&model))));
     }
     let inputs = arguments.inputs.iter().map(|text| input(&model, text)).collect::<Result<Vec<_>, _>>()?;
-    let ran = model.run(inputs, &[], None, &CancelToken::new())?;
+    let given = if arguments.selftest.is_some() { inputs.clone() } else { Vec::new() };
+    let deadline = Instant::now() + models.run_limit();
+    let ran = model.run(inputs, &[], Some(deadline), &CancelToken::new())?;
     let info = model.info();
     let console = context.console;
+    for warning in &info.warnings {
+        console.say(&format!("warning[{}]: {}", warning.code, escape(&warning.text)));
+    }
+    if let Some(path) = &arguments.selftest {
+        write_selftest(path, given, &ran, &info.engine.to_string())?;
+        console.say(&format!("Wrote the self-test file {}, made on {}", path.display(), info.engine));
+    }
     if let Some(path) = &arguments.output {
-        write_safetensors(path, &ran.outputs)
-            .map_err(|error| Failure::unable(format!("[{}] {error}", error.code())))?;
+        write_safetensors(path, &ran.outputs).map_err(unwritten)?;
         console.say(&format!(
             "Wrote {} to {}",
             crate::output::count(ran.outputs.len() as u64, "tensor"),
@@ -82,17 +98,40 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
             "engine": info.engine.to_string(),
             "run_us": ran.run_us,
             "file": arguments.output,
+            "selftest": arguments.selftest,
         }));
     }
     console.say(&format!("{} on {}, {} us", info.name, info.engine, ran.run_us));
     console.print(&Value::Object(outputs).to_string())
 }
 
-/// The inputs of a model as they would be typed.
+/// Writes inputs and outputs as a self-test reads them: `in.NAME` and `out.NAME`, and which engine made the outputs.
+fn write_selftest(path: &Path, inputs: Vec<(String, Tensor)>, ran: &RunOutput, engine: &str) -> Result<(), Failure> {
+    let inputs = inputs.into_iter().map(|(name, tensor)| (format!("in.{name}"), tensor));
+    let outputs = ran.outputs.iter().map(|(name, tensor)| (format!("out.{name}"), tensor.clone()));
+    let tensors: Vec<_> = inputs.chain(outputs).collect();
+    write_safetensors_with(path, &tensors, (MADE_ON, engine)).map_err(unwritten)
+}
+
+fn unwritten(error: TensorIoError) -> Failure {
+    Failure::unable(format!("[{}] {error}", error.code()))
+}
+
+/// Most optional inputs that are told.
+const NAMED: usize = 8;
+
+/// The inputs of a model as they would be typed, those that it needs first.
 fn usage(model: &Model) -> String {
-    let inputs =
-        model.info().inputs.iter().map(|port| format!("--input '{}=…' ({})", escape(&port.name), port.signature()));
-    inputs.collect::<Vec<_>>().join(" ")
+    let typed = |port: &Port| format!("--input '{}=…' ({})", escape(&port.name), port.signature());
+    let (optional, needed): (Vec<&Port>, Vec<&Port>) = model.info().inputs.iter().partition(|port| port.optional);
+    let mut told: Vec<String> = needed.into_iter().map(typed).collect();
+    if !optional.is_empty() {
+        let more = optional.len().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let named: Vec<String> = optional.into_iter().take(NAMED).map(typed).collect();
+        told.push(format!("[and, with a default: {}{more}]", named.join(" ")));
+    }
+    told.join(" ")
 }
 
 /// One input as it was typed: its name ends at the first `=`.

@@ -94,9 +94,7 @@ impl<'p> Told<'p> {
         let mut before = RunState::new(plan.clone(), run);
         let mut begun = None;
         for row in reader.journal(run)? {
-            let events: Vec<Event> = serde_json::from_str(&row.events)
-                .map_err(|error| unusable(format!("entry {} of its journal cannot be read: {error}", row.seq)))?;
-            for event in events {
+            for event in row.events()? {
                 let end = match &event {
                     Event::StepStarted { step: started, attempt, .. } if *started == step => {
                         begun = Some(*attempt);

@@ -8,6 +8,9 @@ use crate::{
     view::{RunView, StepView},
 };
 
+/// The shortest wait for a model's session that is told, in microseconds.
+const TOLD_WAIT: u64 = 1000;
+
 /// One line a step: what it used, beside the bound that its workflow sets for it.
 pub fn used(view: &RunView) -> Vec<String> {
     view.steps.iter().filter_map(|step| line(step, limits(view, &step.id))).collect()
@@ -23,7 +26,8 @@ fn limits(view: &RunView, step: &str) -> Limits {
 }
 
 fn line(step: &StepView, limits: Limits) -> Option<String> {
-    let report = step.report.as_object().filter(|report| report.contains_key("plugin"))?;
+    let report =
+        step.report.as_object().filter(|report| ["plugin", "model"].iter().any(|key| report.contains_key(*key)))?;
     let number = |key: &str| report.get(key).and_then(Value::as_u64).filter(|number| *number > 0);
     let of = |limit: Option<String>| limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
     let size = |limit: Option<trackside_spec::ByteSize>| of(limit.map(|limit| limit.to_string()));
@@ -32,6 +36,9 @@ fn line(step: &StepView, limits: Limits) -> Option<String> {
     let parts = [
         number("cpu_us").map(|us| format!("{} cpu{}", duration_us(us), time(limits.cpu))),
         number("wall_us").map(|us| format!("{} wall{}", duration_us(us), time(limits.wall))),
+        number("queued_us")
+            .filter(|us| *us >= TOLD_WAIT)
+            .map(|us| format!("{} waiting for a session", duration_us(us))),
         number("memory").map(|used| format!("{} memory{}", bytes(used), size(limits.memory))),
         number("fuel").map(|used| format!("{used} instructions{}", of(limits.fuel.map(|fuel| fuel.to_string())))),
         number("table_elements").map(|used| format!("{used} table elements{}", count(limits.table))),

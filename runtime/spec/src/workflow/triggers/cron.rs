@@ -62,7 +62,7 @@ pub(super) fn check(cron: CronTriggerFile, position: &str, checker: &mut Checker
 fn schedule(schedule: &str, position: &str, checker: &mut Checker<'_, '_>) {
     let path = ["triggers", position, "cron", "schedule"];
     let fields = schedule.split_whitespace().count();
-    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '/' | ',' | '-' | '?' | '#') || c == ' ';
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '/' | ',' | '-' | '?' | '#' | ' ' | '\t');
     if schedule.starts_with('@') {
         if !NAMES.contains(&schedule) {
             let help = suggest(schedule, &NAMES);

@@ -49,7 +49,8 @@ pub(super) fn webhook(hook: WebhookTriggerFile, position: &str, checker: &mut Ch
             HookSignature::None
         }
     };
-    WebhookTrigger { name: hook.name, signature, max_body: hook.max_body, cloudevents: hook.cloudevents }
+    let WebhookTriggerFile { name, payload, max_body, cloudevents, .. } = hook;
+    WebhookTrigger { name, signature, payload, max_body, cloudevents }
 }
 
 pub(super) fn mqtt(mqtt: MqttTriggerFile, position: &str, checker: &mut Checker<'_, '_>) -> MqttTrigger {

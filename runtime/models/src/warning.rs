@@ -1,0 +1,60 @@
+//! What may make a model's numbers wrong on this box, though it was loaded and passed its self-test.
+
+use serde::Serialize;
+
+use crate::engines::EngineId;
+use crate::onnx::Products;
+
+/// Something about a loaded model that people should hear of before they rely on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// Its code.
+    pub code: &'static str,
+    /// What it is and what to do.
+    pub text: String,
+}
+
+/// What is to be said of products of uint8 and int8 on ONNX Runtime and a processor without VNNI: a caveat where they are
+/// exact and slower, a warning where they are not.
+pub(crate) fn saturation(products: &Products, constants_are_exact: bool) -> (Option<String>, Option<Warning>) {
+    let (exact, wrong) = if constants_are_exact {
+        (products.constant.as_slice(), products.open.clone())
+    } else {
+        (&[][..], products.constant.iter().chain(&products.open).cloned().collect())
+    };
+    let caveat = (!exact.is_empty()).then(|| {
+        let named = Products::named(exact);
+        format!(
+            "{named}: this processor has no VNNI, so ONNX Runtime multiplies their int8 weights as uint8: exact, and \
+             slower than on one that has it"
+        )
+    });
+    let warning = (!wrong.is_empty()).then(|| {
+        let named = Products::named(&wrong);
+        let text = format!(
+            "ONNX Runtime computes uint8 times int8 wrongly on a processor without VNNI, as this one is: sums beyond 16 \
+             bits are cut off without a word. It concerns {named}. Quantise the weights with reduce_range=True (7 bits), or \
+             as uint8, or let the built-in engine run the model"
+        );
+        Warning { code: "TS-0544", text }
+    });
+    (caveat, warning)
+}
+
+/// What is to be said when a sample's outputs were not made on the engine that has just given the same ones.
+pub(crate) fn made_elsewhere(made_on: Option<&str>, engine: &EngineId) -> Option<Warning> {
+    let text = match made_on {
+        Some(made_on) if made_on == engine.to_string() => return None,
+        Some(made_on) => format!(
+            "the golden vectors in its self-test file were made on {made_on}, and on this box it runs on {engine}: the \
+             self-test passed, other inputs may give other numbers. Say engine = \"{}\" for the model or `engine:` at the \
+             step, or make the file on this engine: `trackside model predict … --selftest FILE`",
+            made_on.split_whitespace().next().unwrap_or_default()
+        ),
+        None => format!(
+            "its self-test file does not say on which engine its golden vectors were made (`engine` in the file's metadata, \
+             as \"{engine}\"). `trackside model predict … --selftest FILE` writes one that does"
+        ),
+    };
+    Some(Warning { code: "TS-0543", text })
+}

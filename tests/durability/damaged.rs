@@ -1,0 +1,159 @@
+//! Runs that cannot be read any more: told by every reader, ended with a reason, and nobody waits for them for ever.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use trackside_engine::{Command, Effect, Event, Parent, RunEnd, RunId, RunState};
+use trackside_spec::{Digest, Plan, load_workflow};
+use trackside_store::{Committer, Durability, Ended, NewRun, Txn, Write};
+
+use crate::support::{Node, Project, project::step, wait_until};
+
+const THEN_MS: i64 = 1_780_000_000_000;
+const LEAF: &str = "version: 1\nname: leaf\nsteps:\n  work: { plugin: echo, with: { value: 1 } }\n";
+const ABOVE: &str = "version: 1\nname: above\nsteps:\n  down: { workflow: leaf }\n";
+const AFTER: &str = "version: 1\nname: after\ntriggers: [{ workflow: { name: leaf, on: [failed] } }]\nsteps:\n  \
+                     tell: { plugin: echo, with: { value: \"${trigger.run.error}\" } }\n";
+/// Cut off, as by a bad sector.
+const DAMAGE: &str = "[{\"event\":\"step-started\",\"st";
+
+fn plan(text: &str) -> Arc<Plan> {
+    Arc::new(load_workflow("workflows/w.yaml", text).unwrap())
+}
+
+fn journal(run: RunId, events: &str, ended: Option<RunEnd>) -> Write {
+    let ended = ended.map(|end| Ended { end, error: None });
+    Write::Journal { run, at_ms: THEN_MS, events: events.to_owned(), ended }
+}
+
+/// The rows of a run that has begun, and what it wants.
+fn begun(plan: &Arc<Plan>, run: RunId, parent: Option<Parent>) -> (Vec<Write>, Vec<Effect>, RunState) {
+    let mut state = RunState::new(plan.clone(), run);
+    let trigger = json!({ "kind": "manual", "id": format!("{}/manual", plan.name) });
+    let start = Command::Start { params: json!({}), trigger, logical_time_ms: THEN_MS, parent };
+    let decision = state.handle(start, THEN_MS);
+    let new = NewRun { run, plan: plan.clone(), trigger: "manual".to_owned(), started_ms: THEN_MS };
+    let events = serde_json::to_string(&decision.events).unwrap();
+    (vec![Write::Run(new), journal(run, &events, None)], decision.effects, state)
+}
+
+/// A project in whose database a run waits for another one, of which the last entry is damaged.
+fn waiting(ended: Option<RunEnd>) -> (Project, RunId, RunId) {
+    let project = Project::new();
+    for (name, text) in [("leaf", LEAF), ("above", ABOVE), ("after", AFTER)] {
+        project.write(&format!("workflows/{name}.yaml"), text);
+    }
+    std::fs::create_dir_all(project.path(".trackside")).unwrap();
+    let mut committer = Committer::open(&project.path(".trackside"), Durability::Relaxed).unwrap();
+    let above = RunId::next(None, THEN_MS, 7);
+    let leaf = RunId::next(Some(above), THEN_MS, 7);
+    let (mut writes, effects, mut state) = begun(&plan(ABOVE), above, None);
+    let parent = effects.iter().find_map(|effect| match effect {
+        Effect::StartChild { parent, .. } => Some(*parent),
+        _ => None,
+    });
+    let parent = parent.unwrap();
+    let started = Command::ChildStarted { step: parent.step, item: None, attempt: parent.attempt, run: leaf };
+    let events: Vec<Event> = state.handle(started, THEN_MS).events;
+    writes.push(Write::Ledger {
+        trigger: "workflow".to_owned(),
+        identity: parent.key(),
+        run: Some(leaf),
+        path: String::new(),
+        stat: String::new(),
+        at_ms: THEN_MS,
+    });
+    writes.extend(begun(&plan(LEAF), leaf, Some(parent)).0);
+    writes.push(journal(above, &serde_json::to_string(&events).unwrap(), None));
+    writes.push(journal(leaf, DAMAGE, ended));
+    committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
+    drop(committer);
+    hand_over(&project);
+    (project, above, leaf)
+}
+
+/// The lock is free, but for a program that another test starts at this moment and that has it until it runs. A node waits for
+/// that where the holder is dead, as this process is for it from now on.
+fn hand_over(project: &Project) {
+    project.write(".trackside/lock", "process 4194305\n");
+}
+
+/// What `runs list` says of it, once it has ended.
+#[track_caller]
+fn ended(project: &Project, run: RunId) -> Value {
+    wait_until(&format!("run {run} ends"), || {
+        let found = project.runs().into_iter().find(|row| row["run"] == run.to_string())?;
+        (found["state"] != "running").then_some(found)
+    })
+}
+
+#[test]
+fn a_run_whose_journal_is_damaged_ends_with_a_reason_and_its_parent_does_not_wait() {
+    let (project, above, leaf) = waiting(None);
+    let node = project.serve();
+    let row = ended(&project, leaf);
+    let error = row["error"].as_str().unwrap();
+    assert!(row["state"] == "failed" && error.contains("TS-0634") && error.contains("entry "), "{row:#}");
+    let view = project.wait_end(&above.to_string());
+    assert_eq!((&view["state"], &step(&view, "down")["error"]["code"]), (&"failed".into(), &"child-failed".into()));
+    assert!(step(&view, "down")["error"]["message"].as_str().unwrap().contains("TS-0634"), "{view:#}");
+    // Whoever waits for failures hears of this one.
+    let after = wait_until("the follower runs", || project.runs().into_iter().find(|row| row["workflow"] == "after"));
+    let told = project.wait_end(after["run"].as_str().unwrap());
+    assert!(told["outputs"]["tell"]["value"].as_str().unwrap().contains("TS-0634"), "{told:#}");
+    node.kill();
+    // Once, and not at each start.
+    std::fs::remove_file(project.path(".trackside-test/log")).unwrap();
+    let node = project.serve();
+    project.wait_runs(3);
+    assert!(!node.said().contains("TS-0634"), "{}", node.said());
+}
+
+#[test]
+fn a_run_whose_end_cannot_be_read_has_failed_for_its_parent() {
+    let (project, above, _) = waiting(Some(RunEnd::Succeeded));
+    let node: Node = project.serve();
+    let view = project.wait_end(&above.to_string());
+    assert_eq!(view["state"], "failed", "{view:#}");
+    assert!(step(&view, "down")["error"]["message"].as_str().unwrap().contains("TS-0634"), "{view:#}");
+    drop(node);
+}
+
+#[test]
+fn every_reader_tells_a_damaged_entry_by_its_code_and_number() {
+    let (project, _, leaf) = waiting(Some(RunEnd::Succeeded));
+    let leaf = leaf.to_string();
+    for command in [["runs", "show", &leaf].as_slice(), &["replay", &leaf]] {
+        project.run(command).exits(3).says(&["entry 4 of run", "TS-0205"]);
+    }
+    let verified = project.run(&["artifact", "verify", "--json"]).exits(1).json();
+    let problems = verified["problems"].as_array().unwrap();
+    assert!(problems.len() == 1 && problems[0]["entry"] == 4 && problems[0]["run"] == leaf, "{verified:#}");
+    assert!(problems[0]["reason"].as_str().unwrap().contains("TS-0205"), "{verified:#}");
+    project.run(&["artifact", "verify"]).exits(1).prints(&[&leaf, "TS-0205"]).says(&["1 problem"]);
+}
+
+#[test]
+fn a_run_of_a_definition_that_this_version_does_not_take_ends_with_a_reason() {
+    let project = Project::new();
+    project.write("workflows/leaf.yaml", LEAF);
+    std::fs::create_dir_all(project.path(".trackside")).unwrap();
+    let mut committer = Committer::open(&project.path(".trackside"), Durability::Relaxed).unwrap();
+    let run = RunId::next(None, THEN_MS, 7);
+    let mut other = Arc::into_inner(plan(LEAF)).unwrap();
+    other.source = LEAF.replace("version: 1", "version: 1\nshape: another");
+    other.digest = Digest::of(other.source.as_bytes());
+    let writes = begun(&Arc::new(other), run, None).0;
+    committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
+    drop(committer);
+    hand_over(&project);
+    let node = project.serve();
+    let row = ended(&project, run);
+    let error = row["error"].as_str().unwrap();
+    assert!(error.contains("TS-0634") && error.contains("`shape`"), "{row:#}");
+    let view = project.show(&run.to_string());
+    assert_eq!(view["state"], "failed", "{view:#}");
+    // The project itself is all right.
+    project.run(&["run", "leaf"]).ok();
+    drop(node);
+}

@@ -1,0 +1,125 @@
+//! Outputs that a model does not give: `check` says so before a run fails.
+
+use crate::{
+    onnx, project,
+    support::{Project, optional},
+};
+
+const X: &str = "inputs: { x: [1, 2, 3, 4] }";
+
+/// A workflow whose step `s` runs `model` and whose step `t` uses this.
+fn using(project: &Project, model: &str, expression: &str) {
+    let first = format!("  s: {{ model: {model}, {X} }}\n");
+    let second = format!("  t:\n    needs: [s]\n    plugin: echo\n    with:\n      value: \"${{{expression}}}\"\n");
+    project.workflow("w", &format!("steps:\n{first}{second}"));
+}
+
+#[test]
+fn an_output_that_the_model_does_not_have_is_told_where_it_is_used() {
+    let project = project("");
+    project.write("m.onnx", onnx::one_operator("", "Relu"));
+    for good in
+        ["steps.s.outputs.y", "steps.s.outputs.y[0]", "steps.s.outputs[\"y\"]", "steps.s.outputs", "steps.s.engine"]
+    {
+        using(&project, "m.onnx", good);
+        project.run(&["check"]).ok();
+        project.run(&["run", "w"]).ok();
+    }
+    for bad in ["steps.s.outputs.z", "steps.s.outputs.z[0]", "steps.s.outputs[\"z\"]", "steps.s.outputs.z.a"] {
+        using(&project, "m.onnx", bad);
+        project.run(&["check"]).exits(1).says(&[
+            "TS-0542",
+            "workflows/w.yaml:9:7",
+            "no output `z`",
+            "did you mean `y`",
+        ]);
+    }
+    // Short of `outputs`.
+    using(&project, "m.onnx", "steps.s.y");
+    project.run(&["check"]).exits(1).says(&["TS-0104", "steps.s.y"]);
+}
+
+#[test]
+fn every_place_for_an_expression_is_looked_at() {
+    let project = project("");
+    project.write("m.onnx", onnx::one_operator("", "Relu"));
+    let s = format!("  s: {{ model: m.onnx, {X} }}\n");
+    let echo = "plugin: echo, with: { value: 1 }";
+    let after = |rest: &str| format!("steps:\n{s}  t: {{ needs: [s], {rest} }}\n");
+    for text in [
+        after(&format!("when: \"steps.s.outputs.nope[0] > 1\", {echo}")),
+        after(&format!("foreach: \"${{steps.s.outputs.nope}}\", {echo}")),
+        after(&format!("foreach: [1], when_item: \"steps.s.outputs.nope[0] > 1\", {echo}")),
+        after(&format!("matrix: {{ a: \"${{steps.s.outputs.nope}}\" }}, {echo}")),
+        after("model: m.onnx, inputs: { x: \"${steps.s.outputs.nope}\" }"),
+        after("approval: { message: \"score ${steps.s.outputs.nope[0]}\" }"),
+        after("plugin: echo, with: { value: { deep: [\"a ${steps.s.outputs.nope} b\"] } }"),
+        format!("steps:\n{s}outputs: {{ score: \"${{steps.s.outputs.nope}}\" }}\n"),
+        format!(
+            "steps:\n{s}finally:\n  always: {{ plugin: echo, with: {{ value: \"${{steps.s.outputs.nope}}\" }} }}\n"
+        ),
+    ] {
+        project.workflow("w", &text);
+        let ran = project.run(&["check"]);
+        assert!(ran.code() == 1 && ran.stderr.contains("TS-0542") && ran.stderr.contains("`nope`"), "{text}\n{ran}");
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_carried_is_refused_with_the_reason() {
+    let project = project("");
+    for (kind, operator, what, helps) in [
+        (4, "SequenceConstruct", "a sequence", "ConcatFromSequence"),
+        (9, "Optional", "an optional value", "OptionalGetElement"),
+    ] {
+        project.write("m.onnx", onnx::beside(onnx::other("pair", kind), operator));
+        using(&project, "m.onnx", "steps.s.outputs.pair");
+        let ran = project.run(&["check"]);
+        if operator == "Optional" && ran.stderr.contains("TS-0506") {
+            // The built-in engine has no such operator.
+            continue;
+        }
+        ran.exits(1).says(&["TS-0542", &format!("\"pair\" is {what}"), "is left out", helps, "gives y"]);
+        using(&project, "m.onnx", "steps.s.outputs.y");
+        project.run(&["check"]).ok();
+        project.run(&["model", "inspect", "m.onnx"]).ok().prints(&["pair", "is left out", helps]);
+    }
+}
+
+#[test]
+fn the_maps_of_a_scikit_learn_classifier_are_told_with_the_option_that_helps() {
+    let Some(library) = optional::onnxruntime("a ZipMap") else { return };
+    let project = project(&format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
+    project.write("m.onnx", onnx::zipmap());
+    using(&project, "m.onnx", "steps.s.outputs.output_probability");
+    project.run(&["check"]).exits(1).says(&["TS-0542", "output_probability", "sequence", "zipmap", "gives label"]);
+    project.run(&["run", "w"]).exits(1);
+    using(&project, "m.onnx", "steps.s.outputs.label");
+    project.run(&["check"]).ok();
+    project.run(&["run", "w"]).ok();
+}
+
+#[test]
+fn inputs_that_can_only_fail_are_told_before_a_run() {
+    let project = project("");
+    project.write("m.onnx", onnx::one_operator("", "Relu"));
+    for (inputs, words) in [
+        ("{ x: [1, 2] }", &["TS-0864", "float32[4]", "float32[2]"][..]),
+        ("{ x: [1, 2, 3, a] }", &["TS-0864", "\"a\" is not one"]),
+        ("{ x: [[1, 2], [3, 4]] }", &["TS-0864", "float32[2,2]"]),
+        ("{ x: [1, 2, 3, 1e39] }", &["TS-0864", "1e39"]),
+        ("{}", &["TS-0864", "needs the input `x`"]),
+        ("{ x: [1, 2, 3, 4], y: 1 }", &["TS-0864", "no input `y`"]),
+    ] {
+        project.workflow("w", &format!("steps:\n  s: {{ model: m.onnx, inputs: {inputs} }}\n"));
+        project.run(&["check"]).exits(1).says(words);
+        project.run(&["run", "w"]).exits(1);
+    }
+    // What data decides is left to the run.
+    for inputs in ["\"${params.all}\"", "{ x: \"${params.all.x}\" }"] {
+        let params = "params: { all: { type: object, default: { x: [1, 2, 3, 4] } } }\n";
+        project.workflow("w", &format!("{params}steps:\n  s: {{ model: m.onnx, inputs: {inputs} }}\n"));
+        project.run(&["check"]).ok();
+        project.run(&["run", "w"]).ok();
+    }
+}
