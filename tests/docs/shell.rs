@@ -10,11 +10,11 @@ use std::{
 
 use crate::{
     page::Page,
-    support::{command, project::copy, repository::root},
+    support::{command, project::copy, repository::root, wait::patient},
 };
 
 /// No page takes longer.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(900);
 
 /// What comes before the blocks. `$BINARY` is the binary under test, `$SCRATCH` a folder for the shell's own files.
 const BEFORE: &str = r#"set -euo pipefail
@@ -71,7 +71,7 @@ pub fn run(page: &Page, place: &Path) {
     shell.env("BINARY", command::BINARY).env("SCRATCH", scratch.path()).env("LC_ALL", "C.UTF-8");
     shell.env("TMPDIR", scratch.path());
     shell.env_remove("TRACKSIDE_PROJECT").env_remove("TRACKSIDE_LOG").env_remove("NOTIFY_SOCKET");
-    let ran = command::run(shell, DEADLINE);
+    let ran = command::run(shell, patient(DEADLINE));
     let log = fs::read_to_string(scratch.path().join("server.log")).unwrap_or_default();
     assert_eq!(
         ran.code(),

@@ -230,3 +230,36 @@ fn what_the_calendar_and_the_project_say_of_a_trigger_is_told_where_it_stands() 
         project.run(&["check", &file]).exits(1).says(&[&told, words]);
     }
 }
+
+#[test]
+fn what_the_grants_refuse_whenever_it_runs_is_told_by_check() {
+    let project = Project::new();
+    let cases = [
+        (
+            "http-request, with: { url: \"http://127.0.0.1:9/x\" }, allow: { http: [\"http://127.0.0.1:9\"] }",
+            "private: true",
+        ),
+        (
+            "http-request, with: { url: \"http://localhost/x\" }, allow: { http: [\"http://localhost\"] }",
+            "private: true",
+        ),
+        (
+            "http-request, with: { url: \"https://b.example/x\" }, allow: { http: [\"https://a.example\"] }",
+            "would grant it",
+        ),
+        ("deliver-file, with: { to: \"b/x\", text: a }, allow: { deliver: [a] }", "deliver: [\"b\"]"),
+        ("deliver-file, with: { to: \"a/../x\", text: a }, allow: { deliver: [a] }", "`..`"),
+    ];
+    for (step, words) in cases {
+        project.workflow("w", &format!("steps:\n  a: {{ plugin: {step} }}\n"));
+        project.run(&["check"]).exits(1).says(&["TS-0873", words, "1 problem"]);
+        // It is true.
+        project.run(&["run", "w"]).exits(1).says(&["denied"]);
+    }
+    let good = "http-request, with: { url: \"http://127.0.0.1:9/x\" }, allow: { http: [{ origin: \"http://127.0.0.1:9\", private: true }] }";
+    project.workflow("w", &format!("steps:\n  a: {{ plugin: {good} }}\n"));
+    project.run(&["check"]).ok();
+    project.workflow("w", "steps:\n  a: { plugin: csv-check, with: { unrelated: 1 } }\n");
+    let told = project.run(&["check"]).exits(1).says(&["it takes file,"]);
+    assert_eq!(told.stderr.matches("it takes").next().map(|_| told.stderr.matches("file,").count()), Some(1), "{told}");
+}

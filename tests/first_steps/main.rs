@@ -11,4 +11,5 @@ mod bad_workflows;
 mod demo;
 mod flow;
 mod init;
+mod mended;
 mod output;

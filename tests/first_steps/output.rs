@@ -102,3 +102,26 @@ fn a_run_that_takes_longer_than_asked_for_is_cancelled() {
     let ran = project.run(&["run", "slow", "--timeout", "300ms"]).exits(1).says(&["cancelled", "--timeout"]);
     assert_eq!(project.show("last")["state"], "cancelled", "{ran}");
 }
+
+#[test]
+fn the_options_of_a_command_stand_together_in_its_help() {
+    let help = project().run(&["runs", "list", "--help"]).ok().stdout;
+    let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text}: {help}"));
+    let own =
+        ["--workflow", "--state", "--waiting", "--limit"].map(|name| at(&format!("{name} ").trim_end().to_owned()));
+    let heading = at("Options of every command:");
+    assert!(own.is_sorted() && own.iter().all(|place| *place < heading), "{help}");
+    assert!(
+        ["--project", "--json", "--verbose", "--quiet"].iter().all(|name| help.rfind(name).unwrap() > heading),
+        "{help}"
+    );
+}
+
+#[test]
+fn a_language_is_known_by_its_whole_name_too() {
+    let project = project();
+    for (language, name) in [("javascript", "one"), ("js", "two"), ("typescript", "three"), ("ts", "four")] {
+        project.run(&["plugin", "new", name, "--lang", language]).ok();
+        assert!(project.path(&format!("{name}/plugin.toml")).is_file(), "{language}");
+    }
+}

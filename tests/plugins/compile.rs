@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read, Write},
     process::Stdio,
+    time::Duration,
 };
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
         Project,
         command::binary,
         sections::{leb, section},
+        wait::patient,
         wait_until,
     },
 };
@@ -44,7 +46,7 @@ fn a_compilation_that_takes_too_long_is_ended_and_told_with_the_key_that_allows_
     let project = project("bomb", "[plugins]\ncompile_time = \"1s\"\n");
     project.write("bomb.wasm", bomb(300, 2_000));
     let ran = project.run(&["plugin", "add", "bomb.wasm"]).exits(1).says(&["TS-0328", "1s", "compile_time"]);
-    assert!(ran.took.as_secs() < 20, "{ran}");
+    assert!(ran.took < patient(Duration::from_secs(60)), "{ran}");
     assert_eq!(components(&project), [""; 0]);
     assert!(!project.path("workflow.lock").exists());
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Project, project::step, web::Web};
+use crate::support::{Project, project::step, wait::patient, web::Web};
 
 /// A node has so long to end, with a step under way that does not stop by itself.
-const A_FEW_SECONDS: Duration = Duration::from_secs(15);
+/// As seconds of a machine that has nothing else to do: a busy one may take longer, and nowhere near a minute of `systemd`.
+const A_FEW_SECONDS: Duration = Duration::from_secs(60);
 
 fn project(web: &Web) -> Project {
     let project = Project::new();
@@ -32,7 +33,7 @@ fn sigterm_ends_the_node_within_seconds_and_the_running_step_is_resumed_at_the_n
     web.wait_requests("/x", 1);
     let (status, took) = node.terminate();
     assert_eq!(status.code(), Some(0));
-    assert!(took < A_FEW_SECONDS, "it took {took:?}");
+    assert!(took < patient(A_FEW_SECONDS), "it took {took:?}");
     assert!(!project.path(".trackside/trackside.sock").exists(), "its socket is still there");
     assert_eq!(project.show(&run)["state"], "running", "stopping is not failing");
     web.release();
@@ -62,7 +63,7 @@ fn a_step_that_computes_for_ever_does_not_hold_up_the_end() {
     crate::support::wait_until("it runs", || (step(&project.show(&run), "a")["state"] == "running").then_some(()));
     let (status, took) = node.terminate();
     assert_eq!(status.code(), Some(0));
-    assert!(took < A_FEW_SECONDS, "it took {took:?}");
+    assert!(took < patient(A_FEW_SECONDS), "it took {took:?}");
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn the_service_manager_is_told_that_it_stops() {
     for signal in [Signal::TERM, Signal::INT] {
         let node = project.serve();
         node.signal(signal);
-        let told = node.notify.until("STOPPING=1", A_FEW_SECONDS);
+        let told = node.notify.until("STOPPING=1", patient(A_FEW_SECONDS));
         assert!(told.is_ok(), "{told:?}\n{}", node.said());
         assert_eq!(node.wait().code(), Some(0));
     }

@@ -6,9 +6,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup;
 mod company;
 mod ends;
+mod full_disk;
 mod idle;
 mod ready;
 mod reload;
+mod strangers;
 mod unit;

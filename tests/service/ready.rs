@@ -4,7 +4,10 @@ use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::Value;
 
-use crate::support::{Node, Project, wait::PATIENCE};
+use crate::support::{
+    Node, Project,
+    wait::{patience, patient},
+};
 
 fn project() -> Project {
     let project = Project::new();
@@ -20,7 +23,7 @@ fn ready_comes_when_the_socket_answers_and_not_before() {
     let project = project();
     for _ in 0..5 {
         let node = Node::launch(project.root(), &[]);
-        let came = node.notify.until("READY=1", PATIENCE).unwrap_or_else(|came| panic!("{came:?}\n{}", node.said()));
+        let came = node.notify.until("READY=1", patience()).unwrap_or_else(|came| panic!("{came:?}\n{}", node.said()));
         // At once, without a second try.
         let (status, answer) = node.ask("GET", "/v1/status", "");
         let document: Value = serde_json::from_str(&answer).unwrap();
@@ -50,7 +53,7 @@ fn the_watchdog_is_fed_as_long_as_the_node_lives() {
     node.ready();
     for _ in 0..4 {
         // Once in each period at least; generously, for a busy machine.
-        let fed = node.notify.until("WATCHDOG=1", Duration::from_secs(10));
+        let fed = node.notify.until("WATCHDOG=1", patient(Duration::from_secs(60)));
         fed.unwrap_or_else(|came| panic!("not fed: {came:?}\n{}", node.said()));
     }
 }

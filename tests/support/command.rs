@@ -2,17 +2,22 @@
 
 use std::{
     ffi::OsStr,
-    io::Read,
+    io::{ErrorKind, Read},
+    os::unix::process::CommandExt,
     path::Path,
-    process::{Command, ExitStatus, Stdio},
-    sync::mpsc,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Sender},
+    },
     thread,
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use super::wait::PATIENCE;
+use super::wait::patience;
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_trackside");
@@ -54,7 +59,7 @@ impl Trackside {
     pub fn new(arguments: &[&str]) -> Self {
         let mut command = binary();
         command.args(arguments);
-        Self { command, deadline: PATIENCE }
+        Self { command, deadline: patience() }
     }
 
     /// In this folder.
@@ -95,44 +100,80 @@ pub struct Ran {
     pub took: Duration,
 }
 
-/// Runs any command to its end.
+/// Runs any command to its end. It and what it starts are a process group of their own.
 ///
 /// # Panics
-/// When it can not be started, or has not ended in time: it is killed then.
+/// When it can not be started, or has not ended in time: it is killed then, with what it started, and what was printed is
+/// in the message.
 #[track_caller]
 pub fn run(mut command: Command, deadline: Duration) -> Ran {
     let line = line_of(&command);
     let began = Instant::now();
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
-    let (tell, told) = mpsc::channel();
-    let streams: [(usize, Box<dyn Read + Send>); 2] =
-        [(0, Box::new(child.stdout.take().unwrap())), (1, Box::new(child.stderr.take().unwrap()))];
-    for (number, mut stream) in streams {
-        let tell = tell.clone();
-        thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let _ = stream.read_to_end(&mut bytes);
-            let _ = tell.send((number, bytes));
-        });
-    }
-    let mut said = [String::new(), String::new()];
-    for _ in 0..said.len() {
-        match told.recv_timeout(deadline.saturating_sub(began.elapsed())) {
-            Ok((number, bytes)) => said[number] = String::from_utf8(bytes).expect("output is UTF-8"),
-            Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                panic!(
-                    "{line}: not over after {deadline:?}\n{}",
-                    told.iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()).collect::<String>()
-                );
-            }
+    let (over, ends) = mpsc::channel();
+    let stdout = Stream::read(child.stdout.take().unwrap(), over.clone());
+    let stderr = Stream::read(child.stderr.take().unwrap(), over);
+    let left = || deadline.saturating_sub(began.elapsed());
+    let closed = (0..2).all(|_| ends.recv_timeout(left()).is_ok());
+    let Some(status) = closed.then(|| ended(&mut child, left)).flatten() else {
+        end_all(&mut child);
+        panic!(
+            "{line}: not over after {deadline:?}; it printed so far\n--- stdout\n{}\n--- stderr\n{}",
+            String::from_utf8_lossy(&stdout.so_far()),
+            String::from_utf8_lossy(&stderr.so_far())
+        );
+    };
+    let text = |stream: Stream| String::from_utf8(stream.so_far()).expect("output is UTF-8");
+    Ran { line, status, stdout: text(stdout), stderr: text(stderr), took: began.elapsed() }
+}
+
+/// How it ended, as soon as it has: what has closed its output is as good as over.
+fn ended(child: &mut Child, left: impl Fn() -> Duration) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait().unwrap() {
+            None if left().is_zero() => return None,
+            None => thread::sleep(Duration::from_millis(1)),
+            status => return status,
         }
     }
-    let status = child.wait().unwrap();
-    let [stdout, stderr] = said;
-    Ran { line, status, stdout, stderr, took: began.elapsed() }
+}
+
+/// Kills a command and what it has started.
+fn end_all(child: &mut Child) {
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// What has been read from a stream: there at any time, also when the stream never ends.
+struct Stream(Arc<Mutex<Vec<u8>>>);
+
+impl Stream {
+    /// Reads in a thread of its own and tells the end.
+    fn read(mut stream: impl Read + Send + 'static, over: Sender<()>) -> Self {
+        let bytes = Arc::<Mutex<Vec<u8>>>::default();
+        let kept = Arc::clone(&bytes);
+        thread::spawn(move || {
+            let mut part = vec![0; 64 << 10];
+            loop {
+                match stream.read(&mut part) {
+                    Ok(0) => break,
+                    Ok(length) => kept.lock().unwrap().extend_from_slice(&part[..length]),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => break,
+                }
+            }
+            let _ = over.send(());
+        });
+        Self(bytes)
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
 }
 
 /// The command as one would type it; of a script only the beginning.

@@ -28,4 +28,4 @@ pub mod web;
 pub use command::{Ran, Trackside};
 pub use node::Node;
 pub use project::Project;
-pub use wait::{PATIENCE, wait_until};
+pub use wait::{patience, wait_until};

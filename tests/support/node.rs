@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{
     command::binary,
     notify::Notify,
-    wait::{PATIENCE, wait_until},
+    wait::{patience, wait_until},
 };
 
 /// A `trackside serve`. It is killed when it is dropped; what it said is printed when the test fails.
@@ -54,7 +54,7 @@ impl Node {
     /// Waits until it says that it is ready.
     #[track_caller]
     pub fn ready(&self) {
-        if let Err(came) = self.notify.until("READY=1", PATIENCE) {
+        if let Err(came) = self.notify.until("READY=1", patience()) {
             panic!("the node did not become ready; it told {came:?} and said\n{}", self.said());
         }
     }
@@ -147,7 +147,7 @@ impl Drop for Node {
 /// One request over a project's socket.
 pub fn ask(project: &Path, method: &str, path: &str, body: &str) -> std::io::Result<(u16, String)> {
     let mut stream = UnixStream::connect(project.join(".trackside/trackside.sock"))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience()))?;
     // HTTP/1.0: the answer ends with the connection.
     let head = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json");
     write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;

@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{optional::not_run, wait::PATIENCE};
+use super::{optional::not_run, wait::patience};
 
 /// What the registry asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Registry {
                 }
             }
         });
-        let host = told.recv_timeout(PATIENCE).expect("the registry says where it listens");
+        let host = told.recv_timeout(patience()).expect("the registry says where it listens");
         Some(Self { child, folder, host, door })
     }
 

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use super::wait::PATIENCE;
+use super::wait::patience;
 
 /// A request that came in.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ impl Web {
         let state = self.shared.state.lock().unwrap();
         let count = |state: &State| state.requests.iter().filter(|request| request.path == path).count();
         let (state, waited) =
-            self.shared.changed.wait_timeout_while(state, PATIENCE, |state| count(state) < number).unwrap();
+            self.shared.changed.wait_timeout_while(state, patience(), |state| count(state) < number).unwrap();
         let came = count(&state);
         drop(state);
         assert!(!waited.timed_out(), "{came} of {number} requests came for {path}");

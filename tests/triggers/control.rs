@@ -82,3 +82,30 @@ fn a_retry_is_linked_to_the_run_that_it_repeats_and_a_replay_is_identical() {
     assert_eq!(again["steps"][0]["attempts"], 0);
     assert_eq!(again["outputs"]["b"]["value"], 1);
 }
+
+#[test]
+fn the_list_is_that_of_the_running_node_and_says_so() {
+    let project = Project::new();
+    project.workflow("keep", KEEP);
+    let listed = project.run(&["trigger", "list"]).ok().says(&["No node is running"]);
+    assert!(listed.stdout.contains("keep/file-0"), "{listed}");
+    let node = project.serve();
+    // A file that is broken changes nothing for the node, and so nothing for the list.
+    project.write("workflows/keep.yaml", "version: 1\nname: keep\nsteps: [\n");
+    let listed =
+        project.run(&["trigger", "list"]).ok().says(&["As the running node has them", &node.pid().to_string()]);
+    assert!(listed.stdout.contains("keep/file-0"), "{listed}");
+    let told = project.run(&["trigger", "list", "--json"]).ok().json();
+    assert_eq!((&told[0]["trigger"], &told[0]["from"]), (&"keep/file-0".into(), &"node".into()));
+    project.run(&["trigger", "test", "keep/file-0"]).ok();
+    drop(node);
+    let told = project.run(&["trigger", "list", "--json"]).ok().json();
+    assert_eq!(told, serde_json::json!([]));
+}
+
+#[test]
+fn the_next_time_has_its_zone() {
+    let project = Project::new();
+    project.workflow("w", "triggers:\n  - cron: { schedule: \"30 12 1 1 *\", timezone: Asia/Tokyo }\nsteps:\n  a: { plugin: echo, with: { value: 1 } }\n");
+    project.run(&["trigger", "list"]).ok().prints(&["-01-01 12:30 JST"]);
+}

@@ -10,7 +10,10 @@ use std::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Node, Project, wait::wait_until_within};
+use crate::support::{
+    Node, Project,
+    wait::{patient, wait_until_within},
+};
 
 /// Enough for the largest storm on a slow disk: each file is flushed before its run is accepted.
 const LONG: Duration = Duration::from_secs(900);
@@ -46,10 +49,10 @@ fn move_in(project: &Project, number: usize) {
 /// Waits until nothing lies in the watched folder and nothing runs.
 #[track_caller]
 fn wait_calm(project: &Project, node: &Node) {
-    wait_until_within(LONG, "an empty folder", || {
+    wait_until_within(patient(LONG), "an empty folder", || {
         fs::read_dir(project.path("inbox")).unwrap().next().is_none().then_some(())
     });
-    wait_until_within(LONG, "the end of all runs", || {
+    wait_until_within(patient(LONG), "the end of all runs", || {
         let (_, status) = node.ask("GET", "/v1/status", "");
         let status: Value = serde_json::from_str(&status).unwrap();
         (status["live_runs"] == 0).then_some(())

@@ -123,7 +123,7 @@ fn clients_that_send_nothing_more_do_not_keep_others_out_for_long() {
     assert_eq!(status, 202, "{answer}");
     for mut stream in slow {
         let mut rest = Vec::new();
-        stream.set_read_timeout(Some(crate::support::wait::PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(crate::support::wait::patience())).unwrap();
         let _ = stream.read_to_end(&mut rest);
         assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
     }
@@ -161,7 +161,7 @@ fn a_body_that_does_not_come_is_answered_and_not_waited_for_for_ever() {
     .map(|rest| {
         let mut stream = TcpStream::connect(&at).unwrap();
         write!(stream, "POST /hooks/push HTTP/1.1\r\nhost: x\r\n{rest}").unwrap();
-        stream.set_read_timeout(Some(crate::support::wait::PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(crate::support::wait::patience())).unwrap();
         stream
     })
     .collect();

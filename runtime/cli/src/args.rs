@@ -32,6 +32,8 @@ pub struct Cli {
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
+// Under a heading of their own: among a command's options they would stand between them, by their places here.
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// The project's folder; without it the nearest one upwards that has a trackside.toml, else this folder
     /// [env: TRACKSIDE_PROJECT]

@@ -2,13 +2,16 @@
 
 use std::{
     env,
+    fs::{self, FileType},
+    io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use tokio::runtime::Runtime;
 use trackside_node::{PluginSources, Plugins, Project, compiling, project_plugins};
 use trackside_sandbox::{CompileProgram, SandboxSettings};
-use trackside_server::socket_path;
+use trackside_server::{socket_path, user_name};
 use trackside_spec::NodeConfig;
 use trackside_store::Reader;
 
@@ -72,7 +75,7 @@ impl Context {
     /// Reads the project, and refuses a folder that is none: a node would leave its data there.
     pub fn project(&self) -> Result<Project, Failure> {
         let project = self.any_project()?;
-        if is_project(&project) {
+        if is_project(&project)? {
             return Ok(project);
         }
         let place = if self.named { "is no project" } else { "is no project, and nothing above it is" };
@@ -89,7 +92,8 @@ impl Context {
         let usual = self.root.join(&NodeConfig::default().node.data);
         match self.project() {
             Ok(project) => Ok(project.data_dir()),
-            Err(_) if socket_path(&usual).exists() => Ok(usual),
+            // Also where it can not be seen: who asks there is told that it is not theirs.
+            Err(_) if !matches!(socket_path(&usual).try_exists(), Ok(false)) => Ok(usual),
             Err(error) => Err(error),
         }
     }
@@ -109,16 +113,43 @@ impl Context {
     /// The committed data of a project; none where nothing has run yet.
     pub fn reader_of(&self, project: &Project) -> Result<Option<Reader>, Failure> {
         let data_dir = project.data_dir();
-        if !data_dir.join("trackside.db").exists() {
-            return Ok(None);
+        let database = data_dir.join("trackside.db");
+        // What can not be seen is not the same as what is not there.
+        // (Asked by name: closing a file of the database would drop the locks that this process has on it.)
+        match rustix::fs::access(&database, rustix::fs::Access::READ_OK).map_err(io::Error::from) {
+            Ok(()) => Ok(Some(Reader::open(&data_dir)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(not_readable(&database, &error)),
         }
-        Ok(Some(Reader::open(&data_dir)?))
     }
 }
 
 /// Whether a node may be started there.
-fn is_project(project: &Project) -> bool {
-    project.root.join(CONFIG).is_file() || project.root.join(&project.config.node.workflows).is_dir()
+fn is_project(project: &Project) -> Result<bool, Failure> {
+    for (path, wanted) in
+        [(CONFIG, FileType::is_file as fn(&_) -> _), (&project.config.node.workflows, FileType::is_dir)]
+    {
+        let path = project.root.join(path);
+        match fs::metadata(&path) {
+            Ok(found) if wanted(&found.file_type()) => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(not_readable(&path, &error)),
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
+/// A file of the project that is there, or may be, and can not be read.
+pub fn not_readable(path: &Path, error: &io::Error) -> Failure {
+    // The nearest folder that can be seen tells whose it is.
+    let owner = path.ancestors().find_map(|path| fs::metadata(path).ok()).map(|found| user_name(found.uid()));
+    let remedy = match owner {
+        Some(owner) if error.kind() == io::ErrorKind::PermissionDenied => {
+            format!("a project's data is for its own user alone: run this as that user (it belongs to {owner})")
+        }
+        _ => "look at the disk and at the system's log".to_owned(),
+    };
+    Failure::unable(format!("[TS-0808] cannot read {}: {error}; {remedy}", path.display()))
 }
 
 fn nearest(here: &Path) -> Option<&Path> {
@@ -127,7 +158,7 @@ fn nearest(here: &Path) -> Option<&Path> {
 
 /// The plugins of a folder. Compiled code is kept only where a project is; the temporary folder must outlive them.
 pub fn plugins_of(project: &Project) -> Result<(Plugins, Option<tempfile::TempDir>), Failure> {
-    if is_project(project) && project.data_dir().is_dir() {
+    if is_project(project)? && project.data_dir().is_dir() {
         return Ok((project_plugins(project), None));
     }
     let temp = temp_dir("trackside-plugins-")?;

@@ -7,7 +7,7 @@ use trackside_spec::{Plan, StepIndex};
 
 use crate::{
     console::Console,
-    output::{Paint, duration_ms, escape, note, shorten},
+    output::{Paint, count, duration_ms, escape, note, shorten},
     view::skip_reason,
 };
 
@@ -45,6 +45,12 @@ impl LiveView {
             let text = format!("  {} {} …", self.console.glyphs.running, shorten(&names.join(", "), NOTE));
             self.console.tell_live(&self.console.err.cyan(&text));
         }
+    }
+
+    /// What is waited for, in words.
+    pub fn under_way(&self) -> String {
+        let names: Vec<String> = self.running.iter().map(|step| self.name(*step)).collect();
+        if names.is_empty() { "the run".to_owned() } else { shorten(&names.join(", "), NOTE) }
     }
 
     /// Takes the line about steps under way off the terminal.
@@ -98,7 +104,8 @@ impl LiveView {
                 line(paint.green(glyphs.good), step, "succeeded", "succeeded", &note)
             }
             Event::StepCollected { step, succeeded, skipped, failed } => {
-                let note = format!("{succeeded} items succeeded, {skipped} skipped, {failed} failed");
+                let note =
+                    format!("{} succeeded, {skipped} skipped, {failed} failed", count(u64::from(*succeeded), "item"));
                 line(paint.green(glyphs.good), step, "succeeded", "succeeded", &note)
             }
             Event::StepSkipped { step, item: None, reason } => {

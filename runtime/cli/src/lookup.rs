@@ -1,5 +1,7 @@
 //! From what people type to the thing they mean: runs and artifacts by the beginning of their ids, names nearly right.
 
+use std::io;
+
 use trackside_engine::RunId;
 use trackside_node::Project;
 use trackside_spec::{Digest, Plan, nearest};
@@ -64,7 +66,12 @@ pub fn artifact(artifacts: &Artifacts, text: &str) -> Result<Digest, Failure> {
             "[TS-0814] {text:?} is no artifact: give `sha256:` and its digits, or at least the first {FEWEST_DIGITS} of them"
         )));
     }
-    let known = artifacts.list().unwrap_or_default();
+    let known = match artifacts.list() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Failure::unable(format!("[TS-0851] cannot list the artifacts: {error}")));
+        }
+        listed => listed.unwrap_or_default(),
+    };
     let found: Vec<Digest> = known.into_iter().filter(|digest| digest.hex().starts_with(&hex)).collect();
     match found.as_slice() {
         [only] => Ok(*only),

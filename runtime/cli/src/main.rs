@@ -7,11 +7,13 @@ mod console;
 mod context;
 mod environment;
 mod failure;
+mod in_use;
 mod live;
 mod logging;
 mod lookup;
 mod notify;
 mod output;
+mod progress;
 mod session;
 mod view;
 

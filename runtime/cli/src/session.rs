@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 use trackside_engine::RunId;
 use trackside_node::{Node, NodeError, NodeOptions, Project};
 use trackside_server::{Client, RunFollower};
+use trackside_spec::Digest;
 use trackside_store::{StoreError, SystemClock};
 
 use crate::{
@@ -35,6 +36,17 @@ impl Session {
                 runtime.block_on(wait_for_node(&data_dir))?.map(Self::Node).ok_or_else(|| error.into())
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The digest of the definition that new runs of a workflow start on; none where the workflow is not in use.
+    pub async fn in_use(&self, workflow: &str) -> Result<Option<Digest>, Failure> {
+        match self {
+            Self::Node(client) => {
+                let status = client.status().await?;
+                Ok(status.workflows.into_iter().find(|known| known.name == workflow).map(|known| known.digest))
+            }
+            Self::Own(node) => Ok(node.handle().project().workflows.get(workflow).map(|plan| plan.digest)),
         }
     }
 

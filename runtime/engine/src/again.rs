@@ -83,12 +83,7 @@ impl RunState {
     /// # Errors
     /// [`RepeatRefused`].
     pub fn repeat(&self, again: Again, by: &str) -> Result<Repeat, RepeatRefused> {
-        if !matches!(self.phase, Phase::Ended(..)) {
-            return Err(RepeatRefused::UnderWay);
-        }
-        if let Some(parent) = &self.parent {
-            return Err(RepeatRefused::Child(parent.run));
-        }
+        self.repeatable()?;
         let taken = match again {
             Again::Only(step) => self.all_but(step)?,
             Again::From(step) => {
@@ -103,15 +98,29 @@ impl RunState {
                 self.taken_without(&runs)
             }
         };
-        Ok(Repeat {
-            run: self.id,
-            again,
-            by: by.to_owned(),
-            params: self.params.clone(),
-            trigger: Value::clone(&self.trigger),
-            logical_time_ms: self.logical_time_ms,
-            taken,
-        })
+        Ok(self.repeated(again, by, self.params.clone(), taken))
+    }
+
+    /// What a run of another definition is to be told that does this one's work again: trigger and time of this one, and
+    /// every step of its own. Ends of steps are not taken over: they are those of other steps.
+    ///
+    /// # Errors
+    /// [`RepeatRefused`].
+    pub fn repeat_anew(&self, params: Value, by: &str) -> Result<Repeat, RepeatRefused> {
+        self.repeatable()?;
+        Ok(self.repeated(Again::Unfinished, by, params, Vec::new()))
+    }
+
+    fn repeatable(&self) -> Result<(), RepeatRefused> {
+        if !matches!(self.phase, Phase::Ended(..)) {
+            return Err(RepeatRefused::UnderWay);
+        }
+        self.parent.as_ref().map_or(Ok(()), |parent| Err(RepeatRefused::Child(parent.run)))
+    }
+
+    fn repeated(&self, again: Again, by: &str, params: Value, taken: Vec<Taken>) -> Repeat {
+        let trigger = Value::clone(&self.trigger);
+        Repeat { run: self.id, again, by: by.to_owned(), params, trigger, logical_time_ms: self.logical_time_ms, taken }
     }
 
     fn ordinary_step(&self, step: StepIndex) -> Result<(), RepeatRefused> {

@@ -6,6 +6,7 @@ mod support;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::wait::patient;
 use support::*;
 use trackside_models::onnx::proto::data_type;
 use trackside_models::{CancelToken, EngineChoice, EngineKind, ModelError, ModelSource};
@@ -148,7 +149,7 @@ fn a_run_ends_at_its_deadline_and_the_model_stays_usable() {
         let error = model.run(slow_inputs(20_000), &[], deadline, &CancelToken::new()).unwrap_err();
         assert_eq!(error.code(), "TS-0512", "{error}");
         assert!(begun.elapsed() >= Duration::from_millis(50));
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < patient(Duration::from_secs(30)), "{:?}", begun.elapsed());
         // With one session: on rten this waits for the run that was given up.
         run(&model, slow_inputs(1)).unwrap();
         let past = model.run(slow_inputs(1), &[], Some(begun), &CancelToken::new()).unwrap_err();
@@ -187,7 +188,7 @@ fn callers_wait_for_a_busy_session_until_their_deadline_and_cancelling_ends_a_ru
             hold.cancel();
             let error = holder.join().unwrap().unwrap_err();
             assert!(matches!(error, ModelError::Cancelled { .. }), "{error}");
-            assert!(cancelled.elapsed() < Duration::from_millis(500), "{:?}", cancelled.elapsed());
+            assert!(cancelled.elapsed() < patient(Duration::from_secs(3)), "{:?}", cancelled.elapsed());
         });
     });
 }

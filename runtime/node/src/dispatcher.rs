@@ -15,6 +15,7 @@ use trackside_triggers::cron::GateState;
 
 use crate::{
     carrier::Carrier,
+    clock_wait::ClockWait,
     core::{Action, Core, Fire, Input, Reply, RunUpdate},
     executor::Executor,
 };
@@ -45,6 +46,8 @@ pub struct Status {
     pub trouble: Option<String>,
     /// When something is due next, milliseconds since 1970.
     pub next_deadline_ms: Option<i64>,
+    /// Why no schedule is looked at, while the clock is obviously wrong.
+    pub schedules_wait: Option<String>,
 }
 
 /// Messages that are worked in before anything is done about them, at most.
@@ -66,6 +69,8 @@ pub(crate) struct Dispatcher {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) watchers: Watchers,
+    /// How long a clock that is obviously wrong is waited for yet.
+    pub(crate) clock_wait: Option<Duration>,
 }
 
 impl Dispatcher {
@@ -75,6 +80,7 @@ impl Dispatcher {
         let started = Instant::now();
         loop {
             let patience = self.believe_the_clock(started);
+            self.clock_wait = patience;
             self.store.set_company(self.core.live_runs() as u64);
             let wait = |core: &Core, now: i64| {
                 let left = |at: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0));
@@ -146,6 +152,10 @@ impl Dispatcher {
                 live_runs: self.core.live_runs(),
                 trouble: self.core.trouble().map(str::to_owned),
                 next_deadline_ms: self.core.next_deadline(),
+                schedules_wait: self.core.gate().zip(self.clock_wait).map(|(gate, left)| {
+                    let now_ms = self.clock.now_ms();
+                    ClockWait { now_ms, gate, left }.to_string()
+                }),
             }),
             Message::Watch(Some(_), _) | Message::Input(_) | Message::Start(..) => {}
             Message::Shutdown => return true,

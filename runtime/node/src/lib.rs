@@ -5,6 +5,7 @@
 
 mod bundled;
 mod carrier;
+mod clock_wait;
 mod command_step;
 mod contracts;
 pub mod core;

@@ -18,11 +18,12 @@ use trackside_spec::{Plan, StepIndex, TriggerKind, load_workflow};
 use trackside_store::{Clock, Committer, DecisionRow, Durability, LiveRun, Reader, Store, StoreError, Txn, Write};
 use trackside_triggers::{
     clock_watch::ClockWatch,
-    cron::{CronEntry, GateState, TimeGate},
+    cron::{CronEntry, GateState, LONGEST_WAIT, TimeGate},
 };
 
 use crate::{
     carrier::Carrier,
+    clock_wait::ClockWait,
     core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate},
     dispatcher::{Dispatcher, Message, Status, Watchers, reporter},
     executor::{Executor, Workshop},
@@ -167,6 +168,7 @@ impl Node {
             clock: options.clock.clone(),
             inbox: messages,
             watchers: Watchers::default(),
+            clock_wait: None,
         };
         let thread = std::thread::Builder::new()
             .name("dispatcher".into())
@@ -498,6 +500,10 @@ pub(crate) fn set_up(
     let gate = TimeGate::new(history.newest_start()?);
     if gate.state(now, Duration::ZERO) != GateState::Open {
         core.hold_schedules(gate);
+        let crons = project.workflows.values().flat_map(|plan| &plan.triggers);
+        if options.triggers && crons.map(|trigger| &trigger.kind).any(|kind| matches!(kind, TriggerKind::Cron(_))) {
+            tracing::warn!("[TS-0635] {}", ClockWait { now_ms: now, gate, left: LONGEST_WAIT });
+        }
     }
     if options.triggers {
         let (_, rows) = reload::changes(last, project, now, "the start");

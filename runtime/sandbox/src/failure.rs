@@ -8,7 +8,7 @@ use crate::{
     bindings::trackside::plugin::common::ErrorKind,
     call::CallLimits,
     limiter::Refused,
-    recorder::{clip, clip_attrs, one_line},
+    recorder::{clip, clip_attrs, one_line, sentence},
 };
 
 const MESSAGE: usize = 1_024;
@@ -52,7 +52,7 @@ impl StepFailure {
         Self {
             code: code.to_owned(),
             retryable: false,
-            message: clip(one_line(&message.into()), MESSAGE),
+            message: clip(sentence(&message.into()), MESSAGE),
             retry_after_ms: None,
             from_guest: false,
             extra: Vec::new(),
@@ -298,7 +298,7 @@ mod tests {
         };
         let failure = StepFailure::from_guest(error("bad-input"));
         assert_eq!((failure.code.as_str(), failure.from_guest, failure.retry_after_ms), ("bad-input", true, None));
-        assert_eq!(failure.message, "a\\nb\\u{1b}[0m");
+        assert_eq!(failure.message, "a b\\u{1b}[0m");
         for bad in ["", "Bad Input", "x\n", &"x".repeat(65)] {
             assert_eq!(StepFailure::from_guest(error(bad)).code, "guest-error");
         }

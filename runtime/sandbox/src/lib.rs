@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod failure;
 mod files;
+mod foresight;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod grants;
@@ -55,6 +56,7 @@ pub use descriptor::{Descriptor, Port, Want};
 pub use engine::{Layout, Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};
 pub use failure::StepFailure;
+pub use foresight::{Foreseen, Foresight, useless_grant};
 pub use host_api::{
     ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue,
     StateEntry, StepHost,

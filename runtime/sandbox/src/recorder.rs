@@ -218,6 +218,13 @@ pub(crate) fn in_words(error: &wasmtime::Error) -> String {
     format!("{error:#}").lines().map(one_line).collect::<Vec<_>>().join("\n")
 }
 
+/// The text as one harmless sentence: what its author put on lines of their own stands behind each other. Who reads it in a
+/// list, a file or a message would find a written-out line end in its midst otherwise.
+pub(crate) fn sentence(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(one_line).collect::<Vec<_>>().join(" ")
+}
+
 /// The text with control characters written out, so that it is one harmless line.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -308,6 +315,10 @@ mod tests {
 
     #[test]
     fn hostile_characters_are_written_out() {
+        assert_eq!(
+            sentence("two rows are bad:\r\n  line 3: x\n\n  line 9: \u{1b}y\n"),
+            "two rows are bad: line 3: x line 9: \\u{1b}y"
+        );
         assert_eq!(one_line("a\u{1b}[31m\nb\u{202e}é"), "a\\u{1b}[31m\\nb\\u{202e}é");
         assert_eq!(clip("éé".to_owned(), 3), "é…");
     }

@@ -27,7 +27,7 @@ use crate::{
     nobody::Nobody,
     output,
     plugin::Plugin,
-    recorder::{clip, one_line},
+    recorder::{clip, sentence},
     report::{Outcome, StepReport, Usage},
     store_data::{CallData, Purpose},
     warm::{self, Instance},
@@ -326,7 +326,7 @@ fn judge(
     let tail = || store.data().recorder.lock().stderr_tail();
     let failure = match end {
         End::Itself(Ok(Ok(step::Outcome::Skipped(reason)))) => {
-            return Ok(Outcome::Skipped(clip(one_line(&reason), 1_024)));
+            return Ok(Outcome::Skipped(clip(sentence(&reason), 1_024)));
         }
         End::Itself(Ok(Ok(step::Outcome::Done(json)))) => match result_problem(&json, store, plugin, limits) {
             None => return Ok(Outcome::Done(json)),

@@ -248,5 +248,5 @@ fn a_server_that_says_nothing_is_given_up() {
     let begin = std::time::Instant::now();
     let report = support::runtime().block_on(plugin.run(call, Arc::new(TestHost::new())));
     assert!(failure(&report).0.contains("timeout"), "{:?}", report.outcome);
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(begin.elapsed() < support::wait::patient(Duration::from_secs(60)));
 }

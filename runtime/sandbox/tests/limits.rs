@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{call, call_with, failure, output, run};
+use support::{call, call_with, failure, output, run, wait::patient};
 use trackside_sandbox::StepCall;
 
 fn still_works() {
@@ -60,7 +60,7 @@ fn a_guest_that_sleeps_for_ever_ends_at_its_wall_limit() {
     let (code, message) = failure(&report);
     assert_eq!(code, "wall-limit");
     assert!(message.contains("300ms"), "{message}");
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(begin.elapsed() < patient(Duration::from_secs(60)));
     // Waiting costs no CPU time, so it must not be charged as such.
     assert!(report.usage.cpu_us < 150_000, "{}", report.usage.cpu_us);
     assert!(report.outcome.unwrap_err().retryable);
@@ -157,7 +157,7 @@ fn a_cancelled_guest_that_listens_ends_at_once_and_one_that_does_not_after_the_g
             cancel.cancel();
             running.await.unwrap()
         });
-        assert!(begin.elapsed() < Duration::from_secs(10), "{mode}");
+        assert!(begin.elapsed() < patient(Duration::from_secs(30)), "{mode}");
         match mode {
             "sleep" => assert_eq!(failure(&report).0, "cancelled"),
             _ => assert!(report.outcome.is_ok(), "{:?}", report.outcome),

@@ -53,7 +53,7 @@ fn a_worker_that_hangs_is_ended_in_its_time() {
         let began = Instant::now();
         let error = load("/bin/sh", &["-c", script], Duration::from_millis(300)).unwrap_err();
         assert!(matches!(error.code(), "TS-0328" | "TS-0329"), "{script}: {error}");
-        assert!(began.elapsed() < Duration::from_secs(20), "{script}: {:?}", began.elapsed());
+        assert!(began.elapsed() < support::wait::patience(), "{script}: {:?}", began.elapsed());
     }
 }
 

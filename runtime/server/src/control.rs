@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use trackside_engine::{Again, RunId};
+use serde_json::{Map, Value};
+use trackside_engine::{Again, Repeat, RunId, RunState};
 use trackside_node::{
     Handle, NodeError, Project,
     core::{FireAnswer, PauseAnswer},
     revive,
 };
+use trackside_spec::Plan;
 use trackside_store::StoreError;
 
 use crate::wire::{RetryRun, RunPaused, TriggerPaused};
@@ -132,6 +134,9 @@ pub async fn retry_run(handle: &Handle, run: RunId, request: RetryRun, by: &str)
     });
     let state = found.await?.state;
     let plan = state.plan().clone();
+    if request.latest {
+        return retry_latest(handle, run, &state, &request, by).await;
+    }
     let step = match &request.from {
         None => None,
         Some(name) => Some(plan.index_of(name).ok_or_else(|| ControlError::NoStep {
@@ -148,6 +153,41 @@ pub async fn retry_run(handle: &Handle, run: RunId, request: RetryRun, by: &str)
     };
     let repeat = state.repeat(again, by);
     let repeat = repeat.map_err(|reason| ControlError::Refused { run, reason: reason.to_string() })?;
+    start(handle, run, plan, repeat).await
+}
+
+/// The same trigger and parameters on the definition that is in use now.
+async fn retry_latest(
+    handle: &Handle,
+    run: RunId,
+    state: &RunState,
+    request: &RetryRun,
+    by: &str,
+) -> Result<RunId, ControlError> {
+    let refused = |reason: String| ControlError::Refused { run, reason };
+    if request.from.is_some() || request.only {
+        return Err(refused(
+            "with `latest` every step runs: another definition has other steps; leave out `from` and `only`".to_owned(),
+        ));
+    }
+    let name = &state.plan().name;
+    let project = handle.project();
+    let Some(plan) = project.workflows.get(name).cloned() else {
+        return Err(refused(format!("workflow `{name}` is not in use any more; leave out `latest`")));
+    };
+    // One that the definition has no longer is of no use to it; the others must still fit.
+    let known = |name: &str| plan.params.iter().any(|param| param.name == name);
+    let given = state.params().as_object().cloned().unwrap_or_default();
+    let given: Map<String, Value> = given.into_iter().filter(|(name, _)| known(name)).collect();
+    let params = plan.bind_params(&given).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        refused(format!("its parameters do not fit the definition in use: {}", lines.join("; ")))
+    })?;
+    let repeat = state.repeat_anew(Value::Object(params), by).map_err(|reason| refused(reason.to_string()))?;
+    start(handle, run, plan, repeat).await
+}
+
+async fn start(handle: &Handle, run: RunId, plan: Arc<Plan>, repeat: Repeat) -> Result<RunId, ControlError> {
     match handle.repeat(plan, repeat).await? {
         FireAnswer::Accepted(new) => Ok(new),
         FireAnswer::Refused(reason) | FireAnswer::Skipped(reason) => Err(ControlError::Refused { run, reason }),

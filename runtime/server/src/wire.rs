@@ -47,6 +47,9 @@ pub struct RetryRun {
     /// That step alone.
     #[serde(default)]
     pub only: bool,
+    /// All steps of the definition that is in use now, instead of those of the run's own.
+    #[serde(default)]
+    pub latest: bool,
 }
 
 /// `POST /v1/triggers/pause` and `POST /v1/triggers/resume`.
@@ -134,6 +137,9 @@ pub struct StatusDocument {
     pub trouble: Option<String>,
     /// When something is due next, milliseconds since 1970.
     pub next_deadline_ms: Option<i64>,
+    /// Why no schedule is looked at, while the clock is obviously wrong and a workflow has a schedule.
+    #[serde(default)]
+    pub schedules_wait: Option<String>,
     /// The workflows that this node runs.
     pub workflows: Vec<WorkflowStatus>,
     /// Workflow files that it can not use, relative to the project; of some an earlier version is used.

@@ -51,7 +51,7 @@ steps:
 ";
 
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 struct TestNode {
     folder: TempDir,
@@ -317,4 +317,34 @@ async fn the_status_tells_how_things_stand() {
     assert_eq!(names, ["file", "hello", "long"]);
     assert_eq!(status.workflows[1].digest, node.project.workflows["hello"].digest);
     node.stop().await;
+}
+
+/// A board that has booted without knowing the time.
+struct In2019;
+
+impl Clock for In2019 {
+    fn now_ms(&self) -> i64 {
+        1_546_300_800_000
+    }
+}
+
+#[tokio::test]
+async fn the_status_says_that_schedules_stand_still_while_the_clock_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("workflows")).unwrap();
+    let steps = "steps: { a: { plugin: echo, with: { value: 1 } } }\n";
+    for (schedule, says) in [("triggers: [{ cron: { schedule: \"0 6 * * *\" } }]\n", true), ("", false)] {
+        fs::write(folder.path().join("workflows/w.yaml"), format!("version: 1\nname: w\n{schedule}{steps}")).unwrap();
+        let project = Arc::new(Project::open(folder.path()).unwrap());
+        let node = Node::start(&project, &NodeOptions { triggers: true, clock: Arc::new(In2019) }).unwrap();
+        let server = Server::start(&node).unwrap();
+        let client = Client::find(&project.data_dir()).await.unwrap().unwrap();
+        let wait = client.status().await.unwrap().schedules_wait;
+        assert_eq!(wait.is_some(), says, "{wait:?}");
+        if let Some(wait) = wait {
+            assert!(wait.contains("the clock shows 2019-01-01") && wait.contains("stand still"), "{wait}");
+        }
+        server.stop().await;
+        tokio::task::spawn_blocking(move || drop(node)).await.unwrap();
+    }
 }

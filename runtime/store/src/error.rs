@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 /// A failure of the store. Codes TS-02xx.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -24,11 +26,20 @@ pub enum StoreError {
         holder: String,
     },
     /// SQLite refused.
-    #[error(
-        "[TS-0203] the database trackside.db in the data folder refused to {action}: {source}; when it says that the file \
-         is damaged or no database, move it away and put back the latest copy"
-    )]
+    #[error("[TS-0203] the database trackside.db in the data folder refused to {action}: {source}{}", remedy(source))]
     Sqlite {
+        /// What was being done.
+        action: &'static str,
+        /// SQLite's own words.
+        source: rusqlite::Error,
+    },
+    /// There is no room for what it was to write.
+    #[error(
+        "[TS-0207] the disk is full: the database trackside.db has no room to {action} ({source}); make room on the disk of \
+         the data folder, it is not damaged; what was accepted is safe, and a running node tries again by itself and logs \
+         when commits work again"
+    )]
+    Full {
         /// What was being done.
         action: &'static str,
         /// SQLite's own words.
@@ -90,6 +101,67 @@ impl StoreError {
     }
 
     pub(crate) fn sqlite(action: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
-        move |source| Self::Sqlite { action, source }
+        move |source| match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { action, source },
+            _ => Self::Sqlite { action, source },
+        }
+    }
+}
+
+/// What to do about it: only what the error itself tells. A good database must not be moved away.
+fn remedy(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "; the file is damaged: move it away and put back the latest copy"
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            "; run this as the user that runs the node, and see that the disk of the data folder has room"
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            "; the disk refused: see that it has room, then look into the system's log for its errors"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "; another program holds the database: end it, then try again"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    /// What people read when SQLite gives this code.
+    fn told(code: std::ffi::c_int) -> String {
+        StoreError::sqlite("commit")(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)).to_string()
+    }
+
+    #[test]
+    fn only_a_damaged_database_is_to_be_moved_away() {
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_CORRUPT_INDEX] {
+            assert!(told(code).contains("move it away"), "{}", told(code));
+        }
+        for code in [
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_IOERR,
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_IOERR_SHMSIZE,
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_PERM,
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_CONSTRAINT,
+            ffi::SQLITE_NOMEM,
+        ] {
+            assert!(!told(code).contains("move it away"), "{}", told(code));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_one() {
+        let text = told(ffi::SQLITE_FULL);
+        assert!(text.starts_with("[TS-0207] the disk is full") && text.contains("make room"), "{text}");
     }
 }

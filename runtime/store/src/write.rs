@@ -214,7 +214,7 @@ pub(crate) fn apply(
                 )?
                 .execute(params![trigger, identity, run.map(RunId::as_i64), path, stat, at_ms])?;
             if let (0, Some(run)) = (new, run) {
-                tracing::error!(%run, trigger, identity, "[TS-0207] a bug: what this run was started for has had one");
+                tracing::error!(%run, trigger, identity, "[TS-0208] a bug: what this run was started for has had one");
             }
         }
         Write::Claimed { trigger, identity } => {

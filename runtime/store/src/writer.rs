@@ -33,6 +33,8 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// A batch waits for company as long as so many commits take: larger batches cost less processor time and write less for
 /// each run (measured: with 1, a quiet box fell to batches that wrote a third more).
 const PATIENCE: u32 = 4;
+/// A trouble that lasts is logged again after so long.
+const TELL_EVERY: Duration = Duration::from_secs(600);
 /// A batch never waits longer for company.
 const MAX_LINGER: Duration = Duration::from_millis(2);
 
@@ -197,16 +199,21 @@ impl Worker {
     /// Says whether the batch is on disk; false only when the store is being closed on a disk that refuses.
     fn commit_until_done(&mut self, batch: &[Txn]) -> bool {
         let mut wait = Duration::from_millis(250);
+        let mut trouble: Option<Trouble> = None;
         loop {
             let start = Instant::now();
             match self.committer.commit(batch) {
                 Ok(()) => {
                     self.last_commit = start.elapsed();
+                    if let Some(trouble) = trouble {
+                        let seconds = trouble.since.elapsed().as_secs();
+                        tracing::info!(after_s = seconds, "commits work again: what waited is on disk");
+                    }
                     self.commits.fetch_add(1, Ordering::Relaxed);
                     return true;
                 }
                 Err(error) => {
-                    tracing::error!(%error, waiting = batch.len(), "commit failed; it is tried again");
+                    Trouble::tell(&mut trouble, &error, batch.len());
                     (self.report)(CommitReport::Trouble(error));
                 }
             }
@@ -216,6 +223,27 @@ impl Worker {
             }
             std::thread::sleep(wait);
             wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+/// Commits that fail, since when, and what the log has of it.
+struct Trouble {
+    since: Instant,
+    told: String,
+    told_at: Instant,
+}
+
+impl Trouble {
+    /// Says it when it begins, when the reason becomes another, and now and then: tries come every few seconds, and a disk
+    /// may be full for months.
+    fn tell(trouble: &mut Option<Self>, error: &StoreError, waiting: usize) {
+        let (now, text) = (Instant::now(), error.to_string());
+        let known = trouble.as_ref().is_some_and(|it| it.told == text && now - it.told_at < TELL_EVERY);
+        if !known {
+            tracing::error!(%error, waiting, "commits fail; they are tried again until they work");
+            let since = trouble.as_ref().map_or(now, |trouble| trouble.since);
+            *trouble = Some(Self { since, told: text, told_at: now });
         }
     }
 }

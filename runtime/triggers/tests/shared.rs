@@ -29,11 +29,9 @@ fn of_three_boxes_exactly_one_runs_each_file() {
     for number in 0..FILES {
         inbox.move_in(&format!("{number}.csv"), &number.to_string());
     }
-    let end = std::time::Instant::now() + support::PATIENCE;
-    while fs::read_dir(&inbox.folder).unwrap().next().is_some() {
-        assert!(std::time::Instant::now() < end, "files are left");
-        std::thread::yield_now();
-    }
+    support::wait::wait_until("an empty folder", || {
+        fs::read_dir(&inbox.folder).unwrap().next().is_none().then_some(())
+    });
     watchers.into_iter().for_each(FileWatcher::stop);
     let fired: Vec<Vec<String>> = hosts.iter().map(|host| names(&host.fires())).collect();
     let all: HashSet<&String> = fired.iter().flatten().collect();

@@ -18,7 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::Inbox;
+use support::{
+    Inbox,
+    wait::{patient, wait_until_within},
+};
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_triggers::files::{
     FileDecision, FileFire, FileHost, FileStat, FileWatcher, FireOutcome, FireReply, FolderNotice, LedgerState,
@@ -144,12 +147,9 @@ fn a_hundred_thousand_files_moved_in_at_once_start_one_run_each_in_bounded_memor
     let moved = start.elapsed();
     *host.gate.0.lock().unwrap() = false;
     host.gate.1.notify_all();
-    let end = Instant::now() + Duration::from_secs(600);
-    while host.claimed.load(Ordering::SeqCst) < files {
-        assert!(Instant::now() < end, "{} of {files}", host.claimed.load(Ordering::SeqCst));
-        std::thread::yield_now();
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+    wait_until_within(patient(Duration::from_secs(1200)), "all files claimed", || {
+        (host.claimed.load(Ordering::SeqCst) >= files).then_some(())
+    });
     let done = start.elapsed();
     watcher.stop();
     let grown = memory_kib("VmHWM").saturating_sub(before);

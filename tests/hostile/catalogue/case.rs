@@ -2,17 +2,15 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    fs,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use crate::support::repository;
+use crate::support::{repository, wait::patient};
 
 /// How much later than its limit a guest may end.
 const GRACE: Duration = Duration::from_millis(250);
-/// On a machine that is slower than usual: by how much the grace grows. The limits stay.
-const SLOW: &str = "TRACKSIDE_TEST_SLOW";
 
 /// The page that lists the catalogue.
 pub fn page() -> String {
@@ -63,12 +61,8 @@ impl Timed {
 
     /// Whether it ended too late.
     pub fn is_late(self) -> bool {
-        self.took > self.limit + GRACE.mul_f64(slowness())
+        self.took > self.limit + patient(GRACE)
     }
-}
-
-fn slowness() -> f64 {
-    env::var(SLOW).ok().and_then(|factor| factor.parse().ok()).unwrap_or(1.0)
 }
 
 /// One number of the catalogue while it runs. Only one runs at a time: they measure time and memory.

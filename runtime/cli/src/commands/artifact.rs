@@ -11,14 +11,16 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use trackside_engine::RunId;
+use trackside_node::Project;
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_store::{ArtifactProblem, Artifacts, Reader};
 
+use super::installed::{self, Installed};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
     lookup,
-    output::{bytes, count},
+    output::{bytes, count, escape},
 };
 
 /// The subcommands.
@@ -40,9 +42,10 @@ pub struct Get {
     output: Option<PathBuf>,
 }
 
-/// Compare artifacts with their digests
+/// Compare artifacts and installed plugins with their digests
 ///
-/// Looks for artifacts that runs refer to and that are gone, too.
+/// Looks for artifacts that runs refer to and that are gone, and for plugins that workflow.lock or a workflow names and that
+/// are not on this box, too: whether a copy of a project is whole.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The digest, with or without `sha256:`, or its beginning; without one all are checked
@@ -61,7 +64,7 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
     let artifacts = Artifacts::read_only(&project.data_dir());
     match command {
         Command::Get(get) => fetch(context, &artifacts, get),
-        Command::Verify(verify) => check(context, &artifacts, &reader, verify),
+        Command::Verify(verify) => check(context, &project, &artifacts, &reader, verify),
     }
 }
 
@@ -122,7 +125,13 @@ fn copy(source: &mut dyn Read, target: &mut dyn Write) -> io::Result<Digest> {
     Ok(Digest::from_bytes(hasher.finalize().into()))
 }
 
-fn check(context: &Context, artifacts: &Artifacts, reader: &Reader, arguments: &Verify) -> Result<(), Failure> {
+fn check(
+    context: &Context,
+    project: &Project,
+    artifacts: &Artifacts,
+    reader: &Reader,
+    arguments: &Verify,
+) -> Result<(), Failure> {
     let mut damaged = Vec::new();
     let (digests, references) = match &arguments.digest {
         Some(text) => (vec![lookup::artifact(artifacts, text)?], BTreeMap::new()),
@@ -156,12 +165,20 @@ fn check(context: &Context, artifacts: &Artifacts, reader: &Reader, arguments: &
             problems.push((digest, format!("run {run} refers to it and it is missing")));
         }
     }
+    let plugins = match &arguments.digest {
+        Some(_) => Installed { checked: 0, problems: Vec::new() },
+        None => installed::look(project),
+    };
+    let found = problems.len() + damaged.len() + plugins.problems.len();
     let console = context.console;
     if console.json {
-        let problem = |(digest, reason): &(Digest, String)| json!({ "artifact": digest, "reason": reason });
-        let entry = |damage: &Damage| json!({ "entry": damage.entry, "run": damage.run, "reason": damage.reason });
-        let problems: Vec<Value> = problems.iter().map(problem).chain(damaged.iter().map(entry)).collect();
-        console.print_json(&json!({ "checked": checked, "bytes": size, "problems": problems }))?;
+        let of_artifact = |(digest, reason): &(Digest, String)| json!({ "artifact": digest, "reason": reason });
+        let of_entry = |damage: &Damage| json!({ "entry": damage.entry, "run": damage.run, "reason": damage.reason });
+        let of_plugin = |(name, reason): &(String, String)| json!({ "plugin": name, "reason": reason });
+        let told = problems.iter().map(of_artifact).chain(damaged.iter().map(of_entry));
+        let told: Vec<Value> = told.chain(plugins.problems.iter().map(of_plugin)).collect();
+        console
+            .print_json(&json!({ "checked": checked, "bytes": size, "plugins": plugins.checked, "problems": told }))?;
     } else {
         for (digest, reason) in &problems {
             console.print(&format!("{digest}  {reason}"))?;
@@ -169,14 +186,21 @@ fn check(context: &Context, artifacts: &Artifacts, reader: &Reader, arguments: &
         for Damage { run, reason, .. } in &damaged {
             console.print(&format!("run {run}  {reason}"))?;
         }
+        for (name, reason) in &plugins.problems {
+            console.print(&format!("{}  {}", escape(name), escape(reason)))?;
+        }
+        let beside = match plugins.checked {
+            0 => String::new(),
+            checked => format!(" and {}", count(checked, "plugin")),
+        };
         console.say(&format!(
-            "{} checked ({}), {}",
+            "{} ({}){beside} checked, {}",
             count(checked, "artifact"),
             bytes(size),
-            count((problems.len() + damaged.len()) as u64, "problem")
+            count(found as u64, "problem")
         ));
     }
-    if problems.is_empty() && damaged.is_empty() { Ok(()) } else { Err(Failure::bad()) }
+    if found == 0 { Ok(()) } else { Err(Failure::bad()) }
 }
 
 /// What the journal says.

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod explain;
 pub mod grants;
 pub mod init;
+pub mod installed;
 pub mod model;
 pub mod plugin;
 pub mod reference;

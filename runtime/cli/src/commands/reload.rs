@@ -8,6 +8,7 @@ use crate::{
     context::{Context, runtime},
     failure::Failure,
     output::{count, escape, short_digest},
+    progress::telling,
 };
 
 /// Have the running node read the workflow files now
@@ -23,8 +24,8 @@ pub fn execute(context: &Context) -> Result<(), Failure> {
     let data_dir = context.node_dir()?;
     let runtime = runtime()?;
     let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(no_node)?;
-    let told = runtime.block_on(client.reload())?;
     let console = context.console;
+    let told = telling(console, "the node reads the workflow files", || runtime.block_on(client.reload()))?;
     if console.json {
         console.print_json(&told)?;
     } else {

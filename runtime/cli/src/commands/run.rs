@@ -22,7 +22,8 @@ use crate::{
     live::LiveView,
     lookup,
     output::{count, duration_ms, escape},
-    view::{RunView, failure, sinks},
+    progress::{Progress, line, waits},
+    view::{RunView, failure, readable, sinks},
 };
 
 /// Run a workflow now and wait for its end
@@ -153,7 +154,13 @@ async fn bring_up_to_date(client: &Client, plan: &Plan, console: Console) {
         document.workflows.iter().any(|workflow| workflow.name == plan.name && workflow.digest == plan.digest)
     };
     let Ok(before) = client.status().await else { return };
-    if is_same(&before) || client.reload().await.is_err() {
+    if is_same(&before) {
+        return;
+    }
+    let progress = Progress::start(console, "the node takes up the changed workflow".to_owned());
+    let reloaded = client.reload().await;
+    drop(progress);
+    if reloaded.is_err() {
         return;
     }
     let Ok(after) = client.status().await else { return };
@@ -247,7 +254,17 @@ impl Waiting<'_> {
         // One timer: first the run's limit, after its end the deliveries'.
         let mut timer = self.limit.map(|limit| tokio::time::Instant::now() + limit);
         let mut ended = false;
+        // On a terminal a line shows what is under way; elsewhere something is said now and then.
+        let began = tokio::time::Instant::now();
+        let mut waits = waits();
+        let mut silent_until = waits.next().filter(|_| !self.console.live).map(|wait| began + wait);
         loop {
+            let still = async {
+                match silent_until {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             let ring = async {
                 match timer {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -272,6 +289,10 @@ impl Waiting<'_> {
                     timer = None;
                     end.too_slow = true;
                     source.cancel(run, "--timeout").await;
+                }
+                () = still => {
+                    self.console.say(&line(&view.under_way(), began.elapsed()));
+                    silent_until = waits.next().map(|wait| tokio::time::Instant::now() + wait);
                 }
                 _ = interrupts.recv() => {
                     if end.interrupted {
@@ -303,10 +324,10 @@ pub(crate) fn tell(context: &Context, view: &RunView, end: End) -> Result<(), Fa
     if console.json {
         console.print_json(view)?;
     } else {
-        let last = || sinks(view).into_iter().filter_map(|id| Some((id, view.outputs.get(id)?))).collect();
-        let told: Vec<(&str, &Value)> = match view.result.as_object() {
-            Some(result) => result.iter().map(|(name, value)| (name.as_str(), value)).collect(),
-            None => last(),
+        let last = |id| Some((id, readable(view, id, view.outputs.get(id)?)));
+        let told: Vec<(&str, Value)> = match view.result.as_object() {
+            Some(result) => result.iter().map(|(name, value)| (name.as_str(), value.clone())).collect(),
+            None => sinks(view).into_iter().filter_map(last).collect(),
         };
         for (name, value) in told {
             console.print(&format!("{name}  {value}"))?;

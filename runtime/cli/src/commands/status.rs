@@ -61,6 +61,9 @@ fn tell(console: Console, status: &StatusDocument) -> Result<(), Failure> {
             console.warn(&format!("broker {}: {problem}", broker.name));
         }
     }
+    if let Some(wait) = &status.schedules_wait {
+        console.warn(&format!("[TS-0635] {wait}"));
+    }
     if let Some(trouble) = &status.trouble {
         console.complain(trouble);
     }

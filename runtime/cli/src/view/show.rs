@@ -1,6 +1,8 @@
 //! A run as text.
 
 use serde_json::Value;
+use trackside_node::rfc3339;
+use trackside_spec::Action;
 
 use super::RunView;
 use crate::output::{Cell, Paint, Table, duration_ms, escape, note, shorten};
@@ -12,6 +14,18 @@ pub fn sinks(view: &RunView) -> Vec<&str> {
     let needed =
         |index: usize| plan.steps[..ordinary].iter().any(|step| step.needs.iter().any(|need| need.get() == index));
     (0..ordinary).filter(|index| !needed(*index)).map(|index| plan.steps[index].id.as_str()).collect()
+}
+
+/// A step's output for people: the time of an approval as a time.
+pub fn readable(view: &RunView, step: &str, output: &Value) -> Value {
+    let mut output = output.clone();
+    let own = view.plan.iter().flat_map(|plan| &plan.steps).find(|other| other.id == step);
+    if own.is_some_and(|step| matches!(step.action, Action::Approval(_)))
+        && let Some(at) = output["at"].as_i64()
+    {
+        output["at"] = rfc3339(at).into();
+    }
+    output
 }
 
 /// The table of steps: name, state, attempts, time, note.

@@ -1,6 +1,9 @@
 //! Tiny models, made here so that no test needs Python, and the engines to run them on.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[path = "../../../../tests/support/wait.rs"]
+pub mod wait;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

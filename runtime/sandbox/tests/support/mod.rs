@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[path = "../../../../tests/support/wait.rs"]
+pub mod wait;
+
 use std::{
     collections::BTreeMap,
     fs::File,

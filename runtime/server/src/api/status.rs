@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{Json, extract::State};
+use trackside_spec::TriggerKind;
 use trackside_store::ActivationRow;
 
 use super::Shared;
@@ -39,6 +40,8 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Sta
             by: row.map(|row| row.by.clone()),
         }
     };
+    let mut triggers = project.workflows.values().flat_map(|plan| &plan.triggers);
+    let has_schedules = triggers.any(|trigger| matches!(trigger.kind, TriggerKind::Cron(_)));
     // Each file once, in the order of the problems.
     let mut broken: Vec<_> = project.problems.iter().map(|problem| problem.file.clone()).collect();
     broken.dedup();
@@ -50,6 +53,7 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Sta
         live_runs: status.live_runs,
         trouble: status.trouble,
         next_deadline_ms: status.next_deadline_ms,
+        schedules_wait: status.schedules_wait.filter(|_| has_schedules),
         workflows: project.workflows.values().map(workflow).collect(),
         broken,
         problems: FileProblem::of(project),

@@ -234,7 +234,11 @@ impl Decision {
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Duplicate { path } => write!(f, "left in place: the same file already started a run as {path}"),
+            Self::Duplicate { path } => write!(
+                f,
+                "left in place: the same file already started a run as {path}; `trackside explain` names the run, and \
+                 `trackside runs retry` repeats it: its bytes are kept"
+            ),
             Self::Refused { reason } => write!(f, "not run: {reason}"),
             Self::Unreadable { error } => {
                 write!(f, "TS-0412: cannot be read ({error}): make it readable for the node's user")

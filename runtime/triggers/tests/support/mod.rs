@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+#[path = "../../../../tests/support/wait.rs"]
+pub mod wait;
+
 use std::{
     collections::HashMap,
     io::{self, Read},
@@ -10,7 +13,7 @@ use std::{
         Arc, Condvar, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use sha2::Digest as _;
@@ -20,9 +23,7 @@ use trackside_triggers::files::{
     FileDecision, FileFire, FileHost, FileWatcher, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
     SeenFile, WatchedFolder,
 };
-
-/// Long enough for a busy machine; only a failing test waits for so long.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+use wait::patience;
 
 /// What happened, in order.
 #[derive(Clone, Debug)]
@@ -72,7 +73,7 @@ impl Host {
 
     /// Waits until `done` is true of what was told. It looks at all of it each time: for many, [`Self::wait_number`].
     pub fn wait_for(&self, what: &str, done: impl Fn(&[Told]) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         let mut told = self.told.lock().unwrap();
         while !done(&told) {
             let left = end.saturating_duration_since(Instant::now());
@@ -83,7 +84,7 @@ impl Host {
 
     /// Waits until what was told counts for so many. Each thing is looked at once.
     pub fn wait_number(&self, what: &str, number: usize, counts: impl Fn(&Told) -> usize) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         let (mut looked_at, mut came) = (0, 0);
         let mut told = self.told.lock().unwrap();
         loop {

@@ -23,6 +23,7 @@ use crate::{
     context::Context,
     failure::Failure,
     output::{count, escape, zoned_time},
+    progress::telling,
 };
 
 /// Check config, workflows, plugins and models without running anything
@@ -70,7 +71,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let reader = context.reader_of(&project)?;
     for file in &mut checked {
         if let Some(plan) = &file.plan {
-            file.models = workshop.check(plan, &file.file, &mut file.findings);
+            let what = format!("checking {}, its plugins and models", escape(&file.file));
+            file.models = telling(context.console, what, || workshop.check(plan, &file.file, &mut file.findings));
             file.schedules = triggers::schedules(plan, reader.as_ref(), TIMES)?;
         }
     }

@@ -21,12 +21,13 @@ pub fn check_keys(given: &Template, keys: &[String], schema: &Value, ports: &[(&
         return Vec::new();
     }
     let properties = schema["properties"].as_object();
-    let known: Vec<&str> = properties
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name.as_str())
-        .chain(ports.iter().map(|(name, _)| *name))
-        .collect();
+    let mut known: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    // A port may stand in the schema, too.
+    for (port, _) in ports {
+        if !known.contains(port) {
+            known.push(port);
+        }
+    }
     let mut problems = Vec::new();
     if schema["additionalProperties"] == Value::Bool(false) {
         for key in keys.iter().filter(|key| !known.contains(&key.as_str())) {
@@ -149,6 +150,12 @@ mod tests {
             found(json!({"rows": "a", "window": 1, "gaps": "x"})),
             ["`gaps` is \"x\", not one of \"skip\", \"fill\""]
         );
+    }
+
+    #[test]
+    fn what_it_takes_is_told_once_each() {
+        let told = found(json!({"rows": "a", "window": 1, "unrelated": 1}));
+        assert_eq!(told, ["the plugin takes no `unrelated` | it takes window, gaps, rows"]);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use trackside_models::{
     EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json,
 };
-use trackside_node::{Models, Plugins, Project};
-use trackside_sandbox::{Descriptor, Port};
+use trackside_node::{Models, PluginOrigin, Plugins, Project};
+use trackside_sandbox::{Descriptor, Foresight, Port, useless_grant};
 use trackside_spec::{Action, Allow, ArtifactRef, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
 
 use super::{
@@ -116,7 +116,8 @@ impl<'p> Workshop<'p> {
                 let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let (code, message) = split(&problem.to_string(), "TS-0601");
-                let near = nearest(&call.plugin, names.iter().copied()).filter(|_| code == "TS-0601");
+                let near = nearest(&call.plugin, names.iter().copied().filter(|name| *name != call.plugin));
+                let near = near.filter(|_| code == "TS-0601");
                 let help = near.map(|near| format!("did you mean `{near}`?"));
                 return report.problem(code, "plugin", message, help);
             }
@@ -131,6 +132,43 @@ impl<'p> Workshop<'p> {
         command::check(&self.root, call, &plugin, report);
         if !plugin.is_command() {
             grants_against_wants(about, &call.allow, report);
+            self.refused_anyway(call, about, report);
+        }
+    }
+
+    /// What the grants refuse whenever the step runs, as far as constants tell.
+    fn refused_anyway(&self, call: &PluginCall, about: &Descriptor, report: &mut Report<'_>) {
+        // What the box refuses is told as that, with another remedy.
+        if !self.project.config.policy.refusals(&call.allow).is_empty() {
+            return;
+        }
+        for foreseen in call.allow.http.iter().filter_map(useless_grant) {
+            report.problem("TS-0873", "http", foreseen.reason, foreseen.remedy);
+        }
+        // Of the bundled plugins it is known what they do with their input.
+        let names = self.plugins.names().unwrap_or_default();
+        if !names.iter().any(|(name, origin)| *name == call.plugin && *origin == PluginOrigin::Bundled) {
+            return;
+        }
+        let text = |key: &str| call.with.constant_at(&[key]).and_then(Value::as_str);
+        let foresight = Foresight::new(about, &call.allow, &self.project.config.policy);
+        let (key, foreseen) = match call.plugin.as_str() {
+            "http-request" => {
+                // Without a grant of the kind at all, the wish that is not granted is told already.
+                let Some(url) = text("url").filter(|_| !call.allow.http.is_empty()) else { return };
+                if call.allow.http.iter().any(|grant| useless_grant(grant).is_some()) {
+                    return;
+                }
+                ("url", foresight.request(text("method").unwrap_or("GET"), url))
+            }
+            "deliver-file" => {
+                let Some(to) = text("to").filter(|_| !call.allow.deliver.is_empty()) else { return };
+                ("to", foresight.delivery(to))
+            }
+            _ => return,
+        };
+        if let Some(foreseen) = foreseen {
+            report.problem("TS-0873", key, foreseen.reason, foreseen.remedy);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{
     context::{Context, plugins_of},
     failure::{Exit, Failure},
     output::{bytes, escape},
+    progress::telling,
 };
 
 /// Install a plugin, or another version of one
@@ -39,8 +40,8 @@ pub fn execute(context: &Context, add: &Add) -> Result<(), Failure> {
     }
     refuse_second_name(&installer, &name, &source)?;
     context.console.say(&format!("fetching {source}"));
-    let fetched = fetch::fetch(&project, &source, None)?;
-    let (receipt, verdict) = accept(&project, &name, &fetched)?;
+    let fetched = telling(context.console, format!("fetching {source}"), || fetch::fetch(&project, &source, None))?;
+    let (receipt, verdict) = accept(context.console, &project, &name, &fetched)?;
     let before = installer.lock().get(&name).map(|locked| locked.digest);
     let version = receipt.version.clone();
     installer.install(&name, &NewPlugin { bytes: &fetched.bytes, receipt, verdict: &verdict })?;
@@ -58,11 +59,17 @@ pub fn execute(context: &Context, add: &Add) -> Result<(), Failure> {
 }
 
 /// Judges, compiles and asks a component that was fetched.
-pub fn accept(project: &Project, name: &str, fetched: &Fetched) -> Result<(Receipt, Verdict), Failure> {
+pub fn accept(
+    console: Console,
+    project: &Project,
+    name: &str,
+    fetched: &Fetched,
+) -> Result<(Receipt, Verdict), Failure> {
     let (plugins, _temp) = plugins_of(project)?;
     let verdict = plugins.sources().judge(name, &fetched.bytes, &fetched.digest, &fetched.proofs)?;
     let sandbox = plugins.sandbox().map_err(Failure::unable)?;
-    let plugin = sandbox.load(&fetched.bytes, name).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
+    let loaded = telling(console, format!("compiling {}", escape(name)), || sandbox.load(&fetched.bytes, name));
+    let plugin = loaded.map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
     // Of several signatures the one that convinced is kept; without keys in the config, the first: keys may come later.
     let proof = match &verdict {
         Verdict::Signed { proof, .. } => Some(proof.clone()),
@@ -99,7 +106,7 @@ pub fn told(console: Console, document: &Value, what: &str, verdict: &Verdict) -
     let size = bytes(document["size"].as_u64().unwrap_or_default());
     let (name, version, digest) = (text("name"), text("version"), text("digest"));
     console.print(&format!("{name} {version} {what}: {digest}, {size}, {signed}"))?;
-    console.say("A node that is running takes it up when it is started again.");
+    console.say("A running node takes it with the next step that begins; it needs no restart.");
     Ok(())
 }
 

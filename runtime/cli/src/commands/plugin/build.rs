@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use trackside_kit::{Built, Kind};
 
-use crate::{context::Context, failure::Failure, output::bytes};
+use crate::{context::Context, failure::Failure, output::bytes, progress::telling};
 
 /// Build a plugin project
 ///
@@ -21,8 +21,8 @@ pub struct Build {
 
 /// Builds it.
 pub fn execute(context: &Context, arguments: &Build) -> Result<(), Failure> {
-    let built = trackside_kit::build(&arguments.dir)?;
     let console = context.console;
+    let built = telling(console, "building", || trackside_kit::build(&arguments.dir))?;
     if console.json {
         return console.print_json(&json!({ "name": built.name, "file": built.path, "size": built.size }));
     }

@@ -15,6 +15,7 @@ use crate::{
     context::{Context, plugins_of},
     failure::{Exit, Failure},
     output::{Cell, Paint, Table, bytes, escape},
+    progress::telling,
 };
 
 /// Show what a plugin takes, gives and wants
@@ -33,7 +34,7 @@ pub fn execute(context: &Context, arguments: &Inspect) -> Result<(), Failure> {
     let name = &arguments.plugin;
     let project = context.any_project()?;
     let (plugins, _temp) = plugins_of(&project)?;
-    let (plugin, found) = load(&plugins, name)?;
+    let (plugin, found) = telling(context.console, format!("compiling {}", escape(name)), || load(&plugins, name))?;
     let console = context.console;
     let source = source(&found.origin, &project.root);
     let rows = grants::rows(&plugin, &names_of(&found.digest, &plugins, &project), &project);

@@ -20,6 +20,7 @@ use crate::{
     context::{Context, plugins_of},
     failure::Failure,
     output::{Cell, Paint, Table, escape},
+    progress::telling,
 };
 
 mod build;
@@ -73,7 +74,9 @@ fn list(context: &Context) -> Result<(), Failure> {
     let mut table = Table::headed(&["NAME", "VERSION", "FROM", "DIGEST", "SIGNED", "SUMMARY"]);
     for (name, origin) in plugins.names()? {
         let from = source(&origin, &project.root);
-        let loaded = plugins.get(&name).and_then(|plugin| Ok((plugin, plugins.sources().find(&name)?)));
+        let compile = || plugins.get(&name);
+        let loaded = telling(context.console, format!("compiling {}", escape(&name)), compile)
+            .and_then(|plugin| Ok((plugin, plugins.sources().find(&name)?)));
         match loaded {
             Ok((plugin, found)) => {
                 let about = plugin.descriptor();

@@ -25,14 +25,27 @@ pub struct New {
 }
 
 fn language() -> clap::builder::PossibleValuesParser {
-    Language::ALL.map(|language| PossibleValue::new(language.name())).into()
+    Language::ALL.map(|language| PossibleValue::new(language.name()).aliases(aliases(language))).into()
+}
+
+/// What people call a language besides the name that it has here.
+fn aliases(language: Language) -> &'static [&'static str] {
+    match language {
+        Language::Js => &["javascript"],
+        Language::Ts => &["typescript"],
+        Language::Python => &["py"],
+        Language::Rust => &["rs"],
+        Language::Go => &["golang"],
+        Language::C | Language::Zig | Language::AssemblyScript => &[],
+    }
 }
 
 /// Makes it.
 pub fn execute(context: &Context, arguments: &New) -> Result<(), Failure> {
     let New { name, lang, dir } = arguments;
     // The parser lets only these names through.
-    let language = Language::ALL.into_iter().find(|known| known.name() == lang).ok_or_else(Failure::bad)?;
+    let is_meant = |known: &Language| known.name() == lang || aliases(*known).contains(&lang.as_str());
+    let language = Language::ALL.into_iter().find(is_meant).ok_or_else(Failure::bad)?;
     let folder = dir.clone().unwrap_or_else(|| PathBuf::from(name));
     let project = create(language, name, &folder)?;
     let console = context.console;

@@ -10,9 +10,11 @@ use super::{
     fetch::{self, Fetched},
 };
 use crate::{
+    console::Console,
     context::Context,
     failure::{Exit, Failure},
     output::{bytes, count},
+    progress::telling,
 };
 
 /// Fetch the plugins that workflow.lock names and this box does not have
@@ -34,7 +36,7 @@ pub fn execute(context: &Context) -> Result<(), Failure> {
             "there"
         } else {
             console.say(&format!("fetching {name} from {}", locked.source));
-            match place(&project, &installer, name, locked) {
+            match place(console, &project, &installer, name, locked) {
                 Ok(()) => {
                     fetched += 1;
                     "fetched"
@@ -62,10 +64,17 @@ pub fn execute(context: &Context) -> Result<(), Failure> {
 }
 
 /// Fetches one and puts it in its place.
-fn place(project: &Project, installer: &Installer, name: &str, locked: &Locked) -> Result<(), Failure> {
-    let fetched = fetch::fetch(project, &locked.source, locked.manifest)?;
+fn place(
+    console: Console,
+    project: &Project,
+    installer: &Installer,
+    name: &str,
+    locked: &Locked,
+) -> Result<(), Failure> {
+    let fetch = || fetch::fetch(project, &locked.source, locked.manifest);
+    let fetched = telling(console, format!("fetching {name}"), fetch)?;
     same(&fetched, locked)?;
-    let (receipt, _) = accept(project, name, &fetched)?;
+    let (receipt, _) = accept(console, project, name, &fetched)?;
     installer.place(fetched.digest, &fetched.bytes, &receipt)?;
     Ok(())
 }

@@ -13,9 +13,11 @@ use trackside_sandbox::{Plugin, Sandbox, SandboxSettings};
 
 use super::record;
 use crate::{
+    console::Console,
     context::{Context, runtime, temp_dir},
     failure::{Exit, Failure},
     output::{bytes, count, duration_us, escape},
+    progress::telling,
 };
 
 /// Test a plugin against its cases
@@ -65,7 +67,7 @@ pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
     let temp = temp_dir("trackside-test-")?;
     let settings = SandboxSettings::new(temp.path().join("cache"), temp.path().join("cache.key"));
     let sandbox = Sandbox::new(settings).map_err(Failure::unable)?;
-    let plugin = load(&sandbox, &component)?;
+    let plugin = load(context.console, &sandbox, &component)?;
     let runtime = runtime()?;
     let console = context.console;
     let mut documents = Vec::new();
@@ -73,7 +75,8 @@ pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
     for file in &cases {
         let name =
             file.file_stem().map_or_else(|| file.display().to_string(), |stem| stem.to_string_lossy().into_owned());
-        let result = Case::read(file).and_then(|case| runtime.block_on(run_case(&plugin, &case, file)));
+        let run = || Case::read(file).and_then(|case| runtime.block_on(run_case(&plugin, &case, file)));
+        let result = telling(console, format!("the case {}", escape(&name)), run);
         let passed = result.as_ref().is_ok_and(|result| result.differences.is_empty());
         failed += usize::from(!passed);
         if console.json {
@@ -105,7 +108,7 @@ pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
     if failed > 0 { Err(Failure::bad()) } else { Ok(()) }
 }
 
-fn load(sandbox: &Sandbox, component: &Path) -> Result<Arc<Plugin>, Failure> {
+fn load(console: Console, sandbox: &Sandbox, component: &Path) -> Result<Arc<Plugin>, Failure> {
     let read = fs::read(component).map_err(|error| {
         Failure::usage(format!(
             "[TS-0602] cannot read {}: {error}; `trackside plugin build` makes it",
@@ -113,7 +116,9 @@ fn load(sandbox: &Sandbox, component: &Path) -> Result<Arc<Plugin>, Failure> {
         ))
     })?;
     let name = component.file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin");
-    sandbox.load_counting(&read, name).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))
+    let compile = || sandbox.load_counting(&read, name);
+    let loaded = telling(console, format!("compiling {}, instructions counted", escape(name)), compile);
+    loaded.map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))
 }
 
 /// The case files of a project, in the order of their names.

@@ -5,7 +5,7 @@ use serde_json::json;
 use trackside_engine::{Event, RunId};
 use trackside_node::{Project, revive, rfc3339};
 use trackside_server::{Client, Followed, RetryRun, cancel_run, retry_run};
-use trackside_spec::load_workflow;
+use trackside_spec::{Plan, load_workflow};
 use trackside_store::{Clock, Committer, Durability, Reader, SystemClock, Txn, Write};
 
 use crate::{
@@ -51,7 +51,9 @@ pub struct Resume {
 /// Repeat a run that has ended, from where it failed
 ///
 /// A new run begins with the definition, parameters and trigger of the old one and is linked to it. It takes over the
-/// outputs of the steps that ended well; the others and those after them run again.
+/// outputs of the steps that ended well; the others and those after them run again. The file that started the run is one of
+/// its artifacts, so it need not be in its folder any more. After the workflow was mended, --latest runs all steps of the
+/// definition in use now, on the same file or message, with the parameters of the old run that it still has.
 #[derive(Debug, Args)]
 pub struct Retry {
     /// The run's id, its beginning, or `last`
@@ -62,6 +64,9 @@ pub struct Retry {
     /// Repeat the step named by --from alone; those after it are skipped
     #[arg(long, requires = "from")]
     only: bool,
+    /// Run all steps of the definition that is in use now, instead of the run's own
+    #[arg(long, conflicts_with_all = ["from", "only"])]
+    latest: bool,
     /// Do not wait: print the new run's id and leave it to the running node
     #[arg(long)]
     detach: bool,
@@ -149,19 +154,22 @@ fn told(context: &Context, run: RunId, what: &str, is: bool) -> Result<(), Failu
     Ok(())
 }
 
+/// The definition that a run has, not the one that the file has now.
+fn definition(reader: &Reader, run: RunId) -> Result<Plan, Failure> {
+    let source = reader.definition_of(run)?.unwrap_or_default();
+    load_workflow("definition", &source).map_err(|error| {
+        Failure::unable(format!(
+            "[TS-0726] run {run} cannot be repeated: this version cannot read its definition: {error}"
+        ))
+    })
+}
+
 /// Repeats.
 pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
     let run = lookup::run(&reader, &arguments.run)?;
-    // The definition that the run had, not the one that the file has now.
-    let source = reader.definition_of(run)?.unwrap_or_default();
-    let plan = load_workflow("definition", &source).map_err(|error| {
-        Failure::unable(format!(
-            "[TS-0726] run {run} cannot be repeated: this version cannot read its definition: {error}"
-        ))
-    })?;
-    drop(reader);
-    let request = RetryRun { from: arguments.from.clone(), only: arguments.only };
+    let own = definition(&reader, run)?;
+    let request = RetryRun { from: arguments.from.clone(), only: arguments.only, latest: arguments.latest };
     let runtime = runtime()?;
     let session = Session::open(&project, &runtime)?;
     if arguments.detach && matches!(session, Session::Own(_)) {
@@ -169,8 +177,16 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
             "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out --detach",
         ));
     }
-    let waiting = Waiting { console: context.console, plan: &plan, limit: None };
     let ended: Result<(RunId, End), Failure> = runtime.block_on(async {
+        let in_use = session.in_use(&own.name).await?;
+        if !arguments.latest && in_use.is_some_and(|in_use| in_use != own.digest) {
+            context.console.warn(&format!(
+                "workflow `{}` has changed since run {run}, which is repeated as it was; \
+                 `{}` takes the definition in use now",
+                escape(&own.name),
+                context.command(&format!("runs retry --latest {run}"))
+            ));
+        }
         let new = match &session {
             Session::Node(client) => client.retry(run, &request).await?,
             Session::Own(node) => retry_run(&node.handle(), run, request, HERE).await?,
@@ -178,6 +194,8 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
         if arguments.detach {
             return Ok((new, End::default()));
         }
+        let plan = if arguments.latest { definition(&reader, new)? } else { own };
+        let waiting = Waiting { console: context.console, plan: &plan, limit: None };
         let source = session.events(new).await?;
         Ok((new, waiting.follow(new, source).await?))
     });

@@ -11,7 +11,7 @@ use crate::{
     failure::Failure,
     lookup,
     output::{Cell, Paint, Table, duration_ms, duration_us, escape, local_time, shorten},
-    view::{DeliveryState, RunView, StepView, failure, step_table, trigger_line},
+    view::{DeliveryState, RunView, StepView, failure, readable, step_table, trigger_line},
 };
 
 /// Show one run: steps, outputs, errors, deliveries, and which versions did the work
@@ -31,10 +31,14 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let view =
         RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     let console = context.console;
-    if console.json { console.print_json(&view) } else { console.print(&page(&view, console.out)) }
+    if console.json {
+        console.print_json(&view)
+    } else {
+        console.print(&page(&view, console.out, repeating(context, &view)))
+    }
 }
 
-fn page(view: &RunView, paint: Paint) -> String {
+fn page(view: &RunView, paint: Paint, again: Vec<String>) -> String {
     let mut page = String::new();
     let took = view.duration_ms.map(|ms| format!(" in {}", duration_ms(ms))).unwrap_or_default();
     let _ = writeln!(page, "{}  {}{took}", paint.bold(&view.run.to_string()), paint.state(&view.state, &view.state));
@@ -49,14 +53,39 @@ fn page(view: &RunView, paint: Paint) -> String {
     section(&mut page, paint, "Waits for a decision", waits(view));
     section(&mut page, paint, "Data contracts", contracts(view));
     section(&mut page, paint, "Earlier attempts", earlier(view));
-    section(&mut page, paint, "Result", fields(view.result.as_object()));
-    section(&mut page, paint, "Outputs", fields(Some(&view.outputs)));
+    let result = fields(view.result.as_object());
+    let outputs: Map<String, Value> =
+        view.outputs.iter().map(|(step, output)| (step.clone(), readable(view, step, output))).collect();
+    let outputs = fields(Some(&outputs));
+    let is_cut = result.iter().chain(&outputs).any(|line| line.ends_with(CUT));
+    section(&mut page, paint, "Result", result);
+    section(&mut page, paint, "Outputs", outputs);
+    if is_cut {
+        let _ = writeln!(
+            page,
+            "  {}",
+            paint.dim(&format!("cut here: `trackside runs show {} --json` has all of it", view.run))
+        );
+    }
     section(&mut page, paint, "Deliveries", deliveries(view, paint));
     section(&mut page, paint, "Refused", usage::refused(view));
     section(&mut page, paint, "Secrets", usage::secrets(view));
     section(&mut page, paint, "Done by", view.steps.iter().filter_map(made_by).collect());
     section(&mut page, paint, "Used", usage::used(view));
+    section(&mut page, paint, "Run it again", again);
     page
+}
+
+/// How a run that did not end well is repeated. The file that started it need not be there any more: dropping it again would
+/// start nothing.
+fn repeating(context: &Context, view: &RunView) -> Vec<String> {
+    if !matches!(view.state.as_str(), "failed" | "cancelled") {
+        return Vec::new();
+    }
+    let file = if view.trigger["file"].is_object() { "; its file was kept" } else { "" };
+    let own = context.command(&format!("runs retry {}", view.run));
+    let latest = context.command(&format!("runs retry --latest {}", view.run));
+    vec![format!("{own}  as it was, from where it failed{file}"), format!("{latest}  on the workflow as it is now")]
 }
 
 fn section(page: &mut String, paint: Paint, title: &str, lines: Vec<String>) {
@@ -144,6 +173,9 @@ fn contracts(view: &RunView) -> Vec<String> {
     }
     lines
 }
+
+/// What a line ends with that was too long.
+const CUT: char = '…';
 
 /// A line for each, the names in a column.
 fn fields(values: Option<&Map<String, Value>>) -> Vec<String> {

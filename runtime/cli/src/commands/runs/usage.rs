@@ -4,7 +4,7 @@ use serde_json::Value;
 use trackside_spec::{Action, Limits};
 
 use crate::{
-    output::{bytes, duration_us, escape},
+    output::{bytes, count, duration_us, escape},
     view::{RunView, StepView},
 };
 
@@ -31,7 +31,7 @@ fn line(step: &StepView, limits: Limits) -> Option<String> {
     let number = |key: &str| report.get(key).and_then(Value::as_u64).filter(|number| *number > 0);
     let of = |limit: Option<String>| limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
     let size = |limit: Option<trackside_spec::ByteSize>| of(limit.map(|limit| limit.to_string()));
-    let count = |limit: Option<u32>| of(limit.map(|limit| limit.to_string()));
+    let most = |limit: Option<u32>| of(limit.map(|limit| limit.to_string()));
     let time = |limit: Option<trackside_spec::Duration>| of(limit.map(|limit| limit.to_string()));
     let parts = [
         number("cpu_us").map(|us| format!("{} cpu{}", duration_us(us), time(limits.cpu))),
@@ -40,21 +40,28 @@ fn line(step: &StepView, limits: Limits) -> Option<String> {
             .filter(|us| *us >= TOLD_WAIT)
             .map(|us| format!("{} waiting for a session", duration_us(us))),
         number("memory").map(|used| format!("{} memory{}", bytes(used), size(limits.memory))),
-        number("fuel").map(|used| format!("{used} instructions{}", of(limits.fuel.map(|fuel| fuel.to_string())))),
-        number("table_elements").map(|used| format!("{used} table elements{}", count(limits.table))),
+        number("fuel")
+            .map(|used| format!("{}{}", count(used, "instruction"), of(limits.fuel.map(|fuel| fuel.to_string())))),
+        number("table_elements").map(|used| format!("{}{}", count(used, "table element"), most(limits.table))),
         number("input_bytes").map(|used| format!("{} input{}", bytes(used), size(limits.input))),
         number("output_bytes").map(|used| format!("{} output{}", bytes(used), size(limits.output))),
-        number("log_lines").map(|used| format!("{used} log lines{}", count(limits.log_lines))),
+        number("log_lines").map(|used| format!("{}{}", count(used, "log line"), most(limits.log_lines))),
         number("log_bytes").map(|used| format!("{} log{}", bytes(used), size(limits.log))),
-        number("log_lines_dropped").map(|dropped| format!("{dropped} log lines dropped")),
-        number("artifacts").map(|used| format!("{used} artifacts{}", count(limits.artifacts))),
+        number("log_lines_dropped").map(|dropped| format!("{} dropped", count(dropped, "log line"))),
+        number("artifacts").map(|used| format!("{}{}", count(used, "artifact"), most(limits.artifacts))),
         number("artifact_bytes_written").map(|used| format!("{} written{}", bytes(used), size(limits.artifact))),
         number("artifact_bytes_read").map(|used| format!("{} read", bytes(used))),
-        number("state_entries").map(|used| format!("{used} state entries{}", count(limits.state_entries))),
+        number("state_entries").map(|used| {
+            let noun = if used == 1 { "entry" } else { "entries" };
+            format!("{used} state {noun}{}", most(limits.state_entries))
+        }),
         number("state_bytes").map(|used| format!("{} state{}", bytes(used), size(limits.state))),
         number("tensor_bytes").map(|used| format!("{} tensors{}", bytes(used), size(limits.tensor))),
-        number("deliveries").map(|used| format!("{used} deliveries{}", count(limits.deliveries))),
-        number("http_requests").map(|used| format!("{used} requests{}", count(limits.http_requests))),
+        number("deliveries").map(|used| {
+            let noun = if used == 1 { "delivery" } else { "deliveries" };
+            format!("{used} {noun}{}", most(limits.deliveries))
+        }),
+        number("http_requests").map(|used| format!("{}{}", count(used, "request"), most(limits.http_requests))),
         number("http_bytes").map(|used| format!("{} http{}", bytes(used), size(limits.http_total))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();

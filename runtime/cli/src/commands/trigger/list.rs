@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 use trackside_node::rfc3339;
-use trackside_spec::{Trigger, TriggerKind};
+use trackside_spec::{CronTimes, CronTrigger, Trigger, TriggerKind};
 use trackside_store::{Clock, PausedRow, Reader, SystemClock};
 
 use super::all;
@@ -11,10 +11,13 @@ use crate::{
     commands::check::triggers::{self, Next},
     context::Context,
     failure::Failure,
-    output::{Cell, Paint, Table, escape, local_time},
+    in_use::InUse,
+    output::{Cell, Paint, Table, escape, local_time, zoned_time},
 };
 
 /// List triggers: what they wait for, when they come next, which are paused
+///
+/// Where a node runs, they are those of the definitions that it uses; otherwise those of the files. The last line says which.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Only this workflow's
@@ -34,15 +37,16 @@ struct Line<'p> {
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.project()?;
     let reader = context.reader_of(&project)?;
+    let in_use = InUse::of(&project, reader.as_ref())?;
     let mut lines = Vec::new();
-    for (plan, trigger) in all(&project) {
+    for (plan, trigger) in all(&in_use.workflows) {
         if arguments.workflow.as_ref().is_none_or(|wanted| *wanted == plan.name) {
             lines.push(line(&plan.name, trigger, reader.as_ref())?);
         }
     }
     let console = context.console;
     if console.json {
-        return console.print_json(&lines.iter().map(document).collect::<Vec<_>>());
+        return console.print_json(&lines.iter().map(|line| document(line, in_use.from())).collect::<Vec<_>>());
     }
     if lines.is_empty() {
         console.say("No triggers that fit.");
@@ -59,11 +63,21 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
             Cell::new(line.trigger.id.as_str()),
             Cell::dressed(state, dress),
             escape(&triggers::describe(line.trigger)).into_owned().into(),
-            next.map(|at| local_time(*at)).unwrap_or_default().into(),
+            next.map(|at| zoned_time(*at, zone(line.trigger))).unwrap_or_default().into(),
             line.last.map(local_time).unwrap_or_default().into(),
         ]);
     }
-    console.print(&table.render(console.out))
+    console.print(&table.render(console.out))?;
+    console.say(&in_use.source());
+    Ok(())
+}
+
+/// The zone that a schedule is written in.
+fn zone(trigger: &Trigger) -> &str {
+    match &trigger.kind {
+        TriggerKind::Cron(CronTrigger { times: CronTimes::Schedule { timezone, .. }, .. }) => timezone,
+        _ => "UTC",
+    }
 }
 
 fn line<'p>(workflow: &'p str, trigger: &'p Trigger, reader: Option<&Reader>) -> Result<Line<'p>, Failure> {
@@ -79,10 +93,11 @@ fn line<'p>(workflow: &'p str, trigger: &'p Trigger, reader: Option<&Reader>) ->
     Ok(Line { workflow, trigger, next, last, paused })
 }
 
-fn document(line: &Line<'_>) -> Value {
+fn document(line: &Line<'_>, from: &str) -> Value {
     json!({
         "trigger": line.trigger.id,
         "workflow": line.workflow,
+        "from": from,
         "kind": line.trigger.kind.name(),
         "what": triggers::describe(line.trigger),
         "next": line.next.as_ref().map(|next| next.times.iter().map(|at| rfc3339(*at)).collect::<Vec<_>>()),

@@ -50,7 +50,7 @@ fn set(context: &Context, trigger: &str, pause: bool) -> Result<(), Failure> {
             let paused = Reader::open(&data_dir)?.paused()?.iter().any(|row| row.trigger == trigger);
             // One that the project has no longer can still be resumed.
             if !paused {
-                find(&project, trigger)?;
+                find(&project.workflows, trigger)?;
             }
             if paused != pause {
                 let (trigger, at_ms) = (trigger.to_owned(), SystemClock.now_ms());

@@ -17,6 +17,7 @@ use crate::{
     commands::check::triggers,
     context::Context,
     failure::Failure,
+    in_use::InUse,
     output::{Cell, Table, duration_ms, escape, shorten},
 };
 
@@ -62,8 +63,9 @@ struct Answer<'a> {
 /// Says it.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.project()?;
-    let (plan, trigger) = find(&project, &arguments.trigger)?;
     let reader = context.reader_of(&project)?;
+    let in_use = InUse::of(&project, reader.as_ref())?;
+    let (plan, trigger) = find(&in_use.workflows, &arguments.trigger)?;
     let paused = match &reader {
         Some(reader) => reader.paused()?.iter().any(|row| row.trigger == trigger.id),
         None => false,
@@ -102,6 +104,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         if !answer.outlook.is_empty() {
             console.print(table.render(console.out).trim_end())?;
         }
+        console.say(&in_use.source());
         if let Some(problem) = &answer.problem {
             console.complain(&format!("its runs are refused: {}", escape(problem)));
         }

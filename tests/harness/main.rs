@@ -1,0 +1,8 @@
+//! The promise of the suites themselves: a test ends, whatever the program under test does, and says what it saw.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod ends;

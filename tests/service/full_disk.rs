@@ -1,0 +1,52 @@
+//! A full disk.
+
+use std::{fs, process::Command};
+
+use crate::support::{
+    Project,
+    command::{BINARY, run},
+    optional::not_run,
+    wait::patience,
+};
+
+/// A node on a small file system of its own that is filled up and emptied again; everything that it and `status` say goes
+/// to standard output.
+const SCRIPT: &str = r#"
+set -eu
+mount -t tmpfs -o size=4m,mode=0700 none .trackside
+"$BINARY" run hello >out 2>&1
+"$BINARY" serve 2>log & node=$!
+trap 'kill -9 $node' EXIT
+until [ -S .trackside/trackside.sock ]; do sleep 0.05; done
+cat /dev/zero >.trackside/filler 2>/dev/null || true
+"$BINARY" run hello --detach >out 2>&1 & waiting=$!
+until grep -q TS-0207 log; do sleep 0.05; done
+until "$BINARY" status --json | grep -q TS-0207; do sleep 0.05; done
+rm .trackside/filler
+until grep -q 'commits work again' log; do sleep 0.05; done
+wait $waiting
+until [ "$("$BINARY" runs list --state succeeded --json | grep -c '"run"')" = 2 ]; do sleep 0.05; done
+"$BINARY" status
+cat log
+"#;
+
+#[test]
+fn a_full_disk_is_told_as_one_and_so_is_its_end() {
+    let inside = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["-U", "-r", "-m", "bash", "-c", script]);
+        command
+    };
+    let possible = inside("mount -t tmpfs -o size=1m none /mnt").output().is_ok_and(|output| output.status.success());
+    if !possible {
+        return not_run("namespaces", "a full disk", "no user namespace with a file system of its own can be made");
+    }
+    let project = Project::new();
+    project.write("trackside.toml", "[node]\nmin_free = \"0B\"\n");
+    project.workflow("hello", "steps:\n  a: { plugin: echo, with: { value: 1 } }\n");
+    fs::create_dir_all(project.path(".trackside")).unwrap();
+    let mut command = inside(SCRIPT);
+    command.env("BINARY", BINARY).current_dir(project.root());
+    let ran = run(command, patience()).ok().prints(&["the disk is full", "make room", "commits work again"]);
+    assert!(!ran.stdout.contains("move it away"), "{ran}");
+}
