@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use trackside_rows::json::{clip, number};
+use trackside_rows::json::clip;
 use trackside_sdk::{ArtifactWriter, StepError};
 
 use crate::{
@@ -63,6 +63,11 @@ impl Check {
         self.columns.len()
     }
 
+    /// The name of a column.
+    pub fn name(&self, column: usize) -> &str {
+        &self.columns[column].rule.name
+    }
+
     /// The position of a column; `None` when it is to be left out.
     ///
     /// # Errors
@@ -97,10 +102,10 @@ impl Check {
         self.columns.iter().enumerate().filter(absent).map(|(_, watch)| watch.rule.name.clone()).collect()
     }
 
-    /// A row whose form is broken.
-    pub fn broken_row(&mut self, line: u64, reason: impl Into<Reason>) {
+    /// A row whose form is broken; the column where it is one field's fault.
+    pub fn broken_row(&mut self, line: u64, column: Option<String>, reason: impl Into<Reason>) {
         self.bad_rows += 1;
-        self.problem(Problem { line, column: None, value: None, reason: reason.into() });
+        self.problem(Problem { line, column, value: None, reason: reason.into() });
     }
 
     /// A row of text fields, each with its column.
@@ -110,22 +115,18 @@ impl Check {
     pub fn text_row<'a>(
         &mut self,
         line: u64,
-        fields: impl Iterator<Item = (Option<usize>, Option<&'a str>)>,
+        fields: impl Iterator<Item = (Option<usize>, &'a str)>,
         nulls: &[String],
     ) -> Result<(), StepError> {
         let mut row = vec![Value::Null; self.columns.len()];
         let mut good = true;
         for (column, text) in fields {
             let Some(column) = column else { continue };
-            let read = match text {
-                Some(text) => self.columns[column].read_text(text, nulls),
-                None => Err("not UTF-8".into()),
-            };
-            match read {
+            match self.columns[column].read_text(text, nulls) {
                 Ok(value) => row[column] = value,
                 Err(reason) => {
                     good = false;
-                    self.value_problem(line, column, text.map(str::to_owned), reason);
+                    self.value_problem(line, column, Some(text.to_owned()), reason);
                 }
             }
         }
@@ -255,8 +256,8 @@ fn report(watch: &Watch) -> ColumnReport {
         name: watch.rule.name.clone(),
         kind: watch.kind().map(crate::contract::Kind::name),
         nulls: watch.nulls,
-        min: watch.range.map(|(min, _)| number(min)),
-        max: watch.range.map(|(_, max)| number(max)),
+        min: watch.range.map(|(min, _)| min.shown()),
+        max: watch.range.map(|(_, max)| max.shown()),
     }
 }
 

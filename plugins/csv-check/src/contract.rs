@@ -6,6 +6,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
+use trackside_rows::{field, number::Number};
 use trackside_sdk::StepError;
 
 /// The most columns a contract may name.
@@ -63,9 +64,9 @@ pub struct Column {
     #[serde(default)]
     pub required: bool,
     /// Smallest number.
-    pub min: Option<f64>,
+    pub min: Option<serde_json::Number>,
     /// Largest number.
-    pub max: Option<f64>,
+    pub max: Option<serde_json::Number>,
     /// The only values allowed.
     #[serde(default, rename = "enum")]
     pub choices: Vec<serde_json::Value>,
@@ -96,6 +97,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// As the reader of fields knows it.
+    pub const fn of_field(self) -> field::Kind {
+        match self {
+            Self::Number => field::Kind::Number,
+            Self::Integer => field::Kind::Integer,
+            Self::String => field::Kind::String,
+            Self::Boolean => field::Kind::Boolean,
+            Self::Timestamp => field::Kind::Timestamp,
+        }
+    }
+
     /// Its name in contracts and messages.
     pub const fn name(self) -> &'static str {
         match self {
@@ -135,8 +147,9 @@ impl Contract {
             if column.increasing && !numeric && column.kind != Some(Kind::Timestamp) {
                 return bad(format!("column `{name}`: increasing needs the type number, integer or timestamp"));
             }
-            if let (Some(min), Some(max)) = (column.min, column.max)
-                && min > max
+            if let (Some(min), Some(max)) = (&column.min, &column.max)
+                && let (Some(low), Some(high)) = (Number::of(min), Number::of(max))
+                && low.compare(high).is_gt()
             {
                 return bad(format!("column `{name}`: min {min} is above max {max}"));
             }

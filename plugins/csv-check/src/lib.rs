@@ -1,23 +1,26 @@
 //! `csv-check`: reads CSV and JSONL, checks every row against a contract, passes clean rows on as JSONL.
 //!
-//! [`csv`] takes text apart, [`contract`] says what is promised, [`value`] types and checks one value, [`check`] goes
-//! through the rows. Nothing holds more than one row, so that a file may be larger than memory.
+//! `trackside_rows` takes text apart and gives values their types, the same for the node's own data contracts;
+//! [`contract`] says what is promised, [`value`] checks one value, [`check`] goes through the rows. Nothing holds more
+//! than one row, so that a file may be larger than memory.
 
 mod check;
 mod contract;
-mod csv;
 mod value;
 
 use std::io::BufRead;
 
 use serde::{Deserialize, Serialize};
-use trackside_rows::jsonl::{Line, Lines};
+use trackside_rows::{
+    ReadError,
+    csv::{self, Reader, Record},
+    lines::{Line, Lines},
+};
 use trackside_sdk::{Artifact, ArtifactRef, Port, Step, StepError};
 
 use crate::{
     check::{Check, ColumnReport, Problem},
     contract::Contract,
-    csv::{Record, Records},
 };
 
 /// The largest contract that is read.
@@ -126,74 +129,68 @@ fn format(input: &Input, file: &Artifact) -> Format {
 
 fn jsonl(file: &Artifact, check: &mut Check, step: &Step) -> Result<(), StepError> {
     let mut lines = Lines::new(file.reader()?);
-    while let Some(line) = lines.read()? {
+    while let Some(line) = lines.read().map_err(unreadable)? {
         let number = lines.number();
         stop_when_cancelled(number, step)?;
         match line {
             Line::Object(object) => check.json_row(number, object)?,
-            Line::Bad(reason) => check.broken_row(number, reason),
+            Line::Bad(reason) => check.broken_row(number, None, reason),
         }
     }
     Ok(())
 }
 
 fn csv_rows(file: &Artifact, input: &Input, check: &mut Check, step: &Step) -> Result<(), StepError> {
-    let mut records = Records::new(file.reader()?, delimiter(&input.delimiter)?);
+    let mut reader = Reader::new(file.reader()?, delimiter(&input.delimiter)?);
     let mut record = Record::default();
-    let columns = header(&mut records, &mut record, input.header, check)?;
+    let columns = header(&mut reader, &mut record, input.header, check)?;
     // Without a header the first record is a row already.
-    let mut more = !input.header && record.len() > 0 || records.read(&mut record)?;
+    let mut more = !input.header && !record.is_empty() || reader.read(&mut record).map_err(unreadable)?;
     while more {
         stop_when_cancelled(record.line, step)?;
-        if let Some(defect) = record.defect {
-            check.broken_row(record.line, defect);
-        } else if record.len() != columns.len() {
-            check.broken_row(record.line, format!("{} fields instead of {}", record.len(), columns.len()));
-        } else {
-            check.text_row(record.line, columns.iter().copied().zip(record.fields()), &input.nulls)?;
+        match record.defect(columns.len()) {
+            Some((reason, at)) => {
+                let name = at.and_then(|at| columns[at]).map(|column| check.name(column).to_owned());
+                check.broken_row(record.line, name, reason);
+            }
+            None => {
+                let fields = record.fields().map(Option::unwrap_or_default);
+                check.text_row(record.line, columns.iter().copied().zip(fields), &input.nulls)?;
+            }
         }
-        more = records.read(&mut record)?;
+        more = reader.read(&mut record).map_err(unreadable)?;
     }
     Ok(())
 }
 
 /// The column of each field. Reads the first record; when there is no header it stays in `record` as the first row.
 fn header<R: BufRead>(
-    records: &mut Records<R>,
+    reader: &mut Reader<R>,
     record: &mut Record,
     named: bool,
     check: &mut Check,
 ) -> Result<Vec<Option<usize>>, StepError> {
-    let bad = |what: String| StepError::fatal("bad-data", what);
-    if !records.read(record)? {
+    if !reader.read(record).map_err(unreadable)? {
         let missing = check.missing_columns(&[]);
-        let empty = "the file is empty: not even a header";
-        return if named || !missing.is_empty() { Err(bad(empty.into())) } else { Ok(Vec::new()) };
+        return if named || !missing.is_empty() { Err(unreadable(csv::no_header())) } else { Ok(Vec::new()) };
     }
-    let mut names: Vec<String> = Vec::new();
     if named {
-        if let Some(defect) = record.defect {
-            return Err(bad(format!("line {}: {defect} in the header", record.line)));
-        }
-        for field in record.fields() {
-            let name = field.ok_or_else(|| bad(format!("line {}: the header is not UTF-8", record.line)))?.trim();
-            if name.is_empty() {
-                return Err(bad(format!("line {}: column {} has no name", record.line, names.len() + 1)));
-            }
-            if names.iter().any(|other| other == name) {
-                return Err(bad(format!("line {}: column `{name}` is there twice", record.line)));
-            }
-            names.push(name.to_owned());
-        }
-    } else {
-        let known = check.column_count();
-        names = (known + 1..=record.len()).map(|at| format!("column_{at}")).collect();
-        let declared = (0..known.min(record.len())).map(Some);
-        let rest = names.iter().map(|name| check.column(name, record.line)).collect::<Result<Vec<_>, _>>()?;
-        return require(check, declared.chain(rest).collect());
+        let names = csv::header(record).map_err(unreadable)?;
+        let columns = names.iter().map(|name| check.column(name, record.line)).collect::<Result<_, _>>()?;
+        return require(check, columns);
     }
-    let columns = names.iter().map(|name| check.column(name, record.line)).collect::<Result<_, _>>()?;
-    require(check, columns)
+    let known = check.column_count();
+    let names: Vec<String> = (known + 1..=record.len()).map(|at| format!("column_{at}")).collect();
+    let declared = (0..known.min(record.len())).map(Some);
+    let rest = names.iter().map(|name| check.column(name, record.line)).collect::<Result<Vec<_>, _>>()?;
+    require(check, declared.chain(rest).collect())
+}
+
+fn unreadable(error: ReadError) -> StepError {
+    match error {
+        ReadError::Io(error) => error.into(),
+        other => StepError::fatal("bad-data", other.to_string()),
+    }
 }
 
 fn require(check: &Check, columns: Vec<Option<usize>>) -> Result<Vec<Option<usize>>, StepError> {

@@ -39,7 +39,7 @@ fn bad_rows_fail_the_step_and_leave_nothing() {
     assert_eq!(
         error.message(),
         "a.csv: 3 of 4 rows are bad: line 3, column `v`: \"x\" is not a number; line 4, column `v`: \"-2\" is below 0; \
-         line 5: 1 fields instead of 2"
+         line 5: 1 fields where the header has 2"
     );
 }
 
@@ -107,6 +107,46 @@ fn other_delimiters_and_no_header_work() {
     let done = run("a.csv", "1;2\n3;4\n", options).unwrap();
     assert_eq!(done.text("rows"), "{\"a\":1,\"column_2\":2}\n{\"a\":3,\"column_2\":4}\n");
     assert_eq!(run("a.csv", "a\n", json!({"delimiter": "::"})).unwrap_err().code(), "bad-input");
+}
+
+#[test]
+fn a_file_with_the_line_ends_of_a_classic_mac_has_rows() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["machine, value", "M1,5", "X,.5", "Y,007", ""].join(end);
+        let contract = json!({"columns": {"machine": {"type": "string"}, "value": {"type": "number"}}});
+        let done = run("a.csv", text, json!({"contract": contract})).unwrap();
+        let rows =
+            "{\"machine\":\"M1\",\"value\":5}\n{\"machine\":\"X\",\"value\":0.5}\n{\"machine\":\"Y\",\"value\":7}\n";
+        assert_eq!(done.text("rows"), rows);
+        let lines = run("a.jsonl", ["{\"v\":1}", "{\"v\":2}"].join(end), json!({})).unwrap();
+        assert_eq!(lines.text("rows"), "{\"v\":1}\n{\"v\":2}\n");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_make_the_row_bad_also_in_columns_that_are_left_out() {
+    let contract = json!({"columns": {"v": {"type": "integer"}}, "extra_columns": "drop"});
+    let options = json!({"contract": contract, "on_bad": "drop"});
+    let done = run("a.csv", &b"v,w\n1,\xff\n2,\0\n3,x\n"[..], options).unwrap();
+    assert_eq!(done.text("rows"), "{\"v\":3}\n");
+    let reasons: Vec<_> = done.output()["problems"].as_array().unwrap().iter().map(|one| &one["reason"]).collect();
+    assert_eq!(reasons, ["not UTF-8", "a NUL byte; is the file UTF-16?"]);
+}
+
+#[test]
+fn a_whole_number_that_would_be_rounded_is_refused_or_stays_text() {
+    let typed = json!({"contract": {"columns": {"id": {"type": "integer"}}}});
+    for (name, text) in [("a.csv", "id\n18446744073709551616\n"), ("a.jsonl", "{\"id\":18446744073709551616}\n")] {
+        let error = run(name, text, typed.clone()).unwrap_err();
+        assert!(error.message().contains("beyond 64 bits"), "{error}");
+    }
+    let done = run("a.csv", "id\n18446744073709551615\n9007199254740993\n", typed).unwrap();
+    assert_eq!(done.text("rows"), "{\"id\":18446744073709551615}\n{\"id\":9007199254740993}\n");
+    assert_eq!(done.output()["columns"][0]["max"], json!(u64::MAX));
+    assert_eq!(
+        run("a.csv", "id\n18446744073709551616\n", json!({})).unwrap().text("rows"),
+        "{\"id\":\"18446744073709551616\"}\n"
+    );
 }
 
 #[test]

@@ -5,8 +5,12 @@ use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
 };
 
-use serde_json::{Number, Value};
-use trackside_rows::{json::number, timestamp};
+use serde_json::Value;
+use trackside_rows::{
+    field::{self, Typed},
+    number::Number,
+    timestamp::{self, Time},
+};
 use trackside_sdk::StepError;
 
 use crate::contract::{Column, Kind};
@@ -25,11 +29,28 @@ pub struct Watch {
     /// Values that were missing.
     pub nulls: u64,
     /// Smallest and largest number.
-    pub range: Option<(f64, f64)>,
+    pub range: Option<(Number, Number)>,
     /// The type of all values so far; `None` before the first.
     pub seen: Option<Kind>,
-    last: Option<f64>,
+    last: Option<Place>,
     distinct: HashSet<u128, Deterministic>,
+}
+
+/// A value's place in the order of its column.
+enum Place {
+    Number(Number),
+    Time(Time),
+}
+
+impl Place {
+    fn is_after(&self, before: &Self) -> bool {
+        match (self, before) {
+            (Self::Number(now), Self::Number(before)) => now.compare(*before).is_gt(),
+            (Self::Time(now), Self::Time(before)) => now > before,
+            // A column has one type.
+            _ => false,
+        }
+    }
 }
 
 /// What is wrong with a value.
@@ -43,48 +64,25 @@ impl Watch {
 
     /// Reads a field of text. `nulls` are the texts that stand for nothing.
     pub fn read_text(&self, text: &str, nulls: &[String]) -> Result<Value, Reason> {
-        let trimmed = text.trim();
-        if nulls.iter().any(|null| null == trimmed) {
+        let kind = self.rule.kind.map(Kind::of_field);
+        if field::is_null(kind, text, nulls) {
             return Ok(Value::Null);
         }
-        match self.rule.kind {
-            None => Ok(parse_number(trimmed).map_or_else(|| Value::String(text.to_owned()), Value::Number)),
-            Some(Kind::String) => Ok(Value::String(text.to_owned())),
-            Some(Kind::Number) => parse_number(trimmed).map(Value::Number).ok_or_else(|| "not a number".into()),
-            Some(Kind::Integer) => parse_number(trimmed)
-                .and_then(|number| as_integer(&number))
-                .map(Value::from)
-                .ok_or_else(|| "not a whole number".into()),
-            Some(Kind::Boolean) => match trimmed.to_ascii_lowercase().as_str() {
-                "true" => Ok(Value::Bool(true)),
-                "false" => Ok(Value::Bool(false)),
-                _ => Err("neither true nor false".into()),
-            },
-            Some(Kind::Timestamp) => match timestamp::parse(trimmed) {
-                Some(_) => Ok(Value::String(trimmed.to_owned())),
-                None => Err("not a date and time".into()),
-            },
+        match kind {
+            None => {
+                let number = field::infer_number(text.trim());
+                Ok(number.map_or_else(|| Value::String(text.to_owned()), Number::to_json))
+            }
+            Some(kind) => Ok(field::read_text(kind, text)?.to_json()),
         }
     }
 
     /// Reads a value of a JSON object.
     pub fn read_json(&self, value: Value) -> Result<Value, Reason> {
-        let fits = match (self.rule.kind, &value) {
-            (None, Value::Array(_) | Value::Object(_)) => return Err("a list or object, not a single value".into()),
-            (None, _) | (_, Value::Null) => true,
-            (Some(Kind::Number), Value::Number(_))
-            | (Some(Kind::String), Value::String(_))
-            | (Some(Kind::Boolean), Value::Bool(_)) => true,
-            (Some(Kind::Integer), Value::Number(number)) => match as_integer(number) {
-                Some(whole) => return Ok(Value::from(whole)),
-                None => return Err("not a whole number".into()),
-            },
-            (Some(Kind::Timestamp), Value::String(text)) => timestamp::parse(text).is_some(),
-            _ => false,
-        };
-        match self.rule.kind {
-            Some(kind) if !fits => Err(format!("not a {}", kind.name())),
-            _ => Ok(value),
+        match (self.rule.kind, &value) {
+            (None, Value::Array(_) | Value::Object(_)) => Err("a list or object, not a single value".into()),
+            (None, _) | (_, Value::Null) => Ok(value),
+            (Some(kind), _) => Ok(field::read_json(kind.of_field(), &value)?.to_json()),
         }
     }
 
@@ -93,25 +91,26 @@ impl Watch {
         if value.is_null() {
             return if self.rule.required { Err("missing".into()) } else { Ok(()) };
         }
-        if !self.rule.choices.is_empty() && !self.rule.choices.iter().any(|choice| same(choice, value)) {
+        let typed = self.typed(value);
+        if !self.rule.choices.is_empty() && !self.rule.choices.iter().any(|choice| is(typed, value, choice)) {
             return Err("not one of the allowed values".into());
         }
-        let order = self.order(value);
-        if let Some(number) = value.as_f64() {
-            if let Some(min) = self.rule.min.filter(|&min| number < min) {
-                return Err(format!("below {min}"));
+        if let Some(Typed::Number(number)) = typed {
+            let bound = |bound: &Option<serde_json::Number>| bound.as_ref().and_then(Number::of);
+            if let Some(min) = bound(&self.rule.min).filter(|min| number.compare(*min).is_lt()) {
+                return Err(format!("below {}", min.shown()));
             }
-            if let Some(max) = self.rule.max.filter(|&max| number > max) {
-                return Err(format!("above {max}"));
+            if let Some(max) = bound(&self.rule.max).filter(|max| number.compare(*max).is_gt()) {
+                return Err(format!("above {}", max.shown()));
             }
         }
         if self.rule.increasing
-            && let (Some(last), Some(order)) = (self.last, order)
-            && order <= last
+            && let (Some(last), Some(place)) = (&self.last, place(typed))
+            && !place.is_after(last)
         {
             return Err("not after the value before".into());
         }
-        if self.rule.unique && self.distinct.contains(&fingerprint(value)) {
+        if self.rule.unique && self.distinct.contains(&fingerprint(typed, value)) {
             return Err("a value that was there before".into());
         }
         Ok(())
@@ -126,15 +125,21 @@ impl Watch {
             self.nulls += 1;
             return Ok(());
         }
-        if let Some(number) = value.as_f64() {
-            let (low, high) = self.range.unwrap_or((number, number));
-            self.range = Some((low.min(number), high.max(number)));
-        }
+        let (at, print) = {
+            let typed = self.typed(value);
+            if let Some(Typed::Number(number)) = typed {
+                let (low, high) = self.range.unwrap_or((number, number));
+                let low = if number.compare(low).is_lt() { number } else { low };
+                let high = if number.compare(high).is_gt() { number } else { high };
+                self.range = Some((low, high));
+            }
+            (place(typed), self.rule.unique.then(|| fingerprint(typed, value)))
+        };
         self.seen = widen(self.seen, value);
         if self.rule.increasing {
-            self.last = self.order(value);
+            self.last = at;
         }
-        if self.rule.unique {
+        if let Some(print) = print {
             if self.distinct.len() == MAX_DISTINCT {
                 let message = format!(
                     "column `{}`: unique is checked for up to {MAX_DISTINCT} rows; for larger files use `increasing`",
@@ -142,7 +147,7 @@ impl Watch {
                 );
                 return Err(StepError::fatal("too-many-distinct", message));
             }
-            self.distinct.insert(fingerprint(value));
+            self.distinct.insert(print);
         }
         Ok(())
     }
@@ -152,37 +157,31 @@ impl Watch {
         self.rule.kind.or(self.seen)
     }
 
-    /// Its place in the column's order.
-    fn order(&self, value: &Value) -> Option<f64> {
+    /// A value that was read, in its type again.
+    fn typed<'v>(&self, value: &'v Value) -> Option<Typed<'v>> {
         match value {
-            Value::String(text) if self.rule.increasing => timestamp::parse(text).map(|ms| ms as f64),
-            _ => value.as_f64(),
+            Value::String(text) if self.rule.kind == Some(Kind::Timestamp) => {
+                timestamp::parse(text.trim()).map(|time| Typed::Time(time, text))
+            }
+            Value::String(text) => Some(Typed::Text(text)),
+            Value::Number(number) => Number::of(number).map(Typed::Number),
+            Value::Bool(truth) => Some(Typed::Truth(*truth)),
+            _ => None,
         }
     }
 }
 
-/// A number in JSON's own grammar, so that `007`, `1_000`, `0x10` and `inf` stay text; a leading `+` is forgiven.
-/// Written again as it was where it is whole.
-fn parse_number(text: &str) -> Option<Number> {
-    let text = text.strip_prefix('+').unwrap_or(text);
-    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') || !text.ends_with(|c: char| c.is_ascii_digit()) {
-        return None;
+fn place(typed: Option<Typed<'_>>) -> Option<Place> {
+    match typed? {
+        Typed::Number(number) => Some(Place::Number(number)),
+        Typed::Time(time, _) => Some(Place::Time(time)),
+        Typed::Text(_) | Typed::Truth(_) => None,
     }
-    serde_json::from_str(text).ok()
-}
-
-/// A whole number, also when it is written `5.0`.
-fn as_integer(number: &Number) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    number.as_i64().or_else(|| {
-        let float = number.as_f64()?;
-        (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
-    })
 }
 
 /// Equal as values: 1 and 1.0 are.
-fn same(choice: &Value, value: &Value) -> bool {
-    choice == value || (choice.is_number() && choice.as_f64() == value.as_f64())
+fn is(typed: Option<Typed<'_>>, value: &Value, choice: &Value) -> bool {
+    choice == value || typed.is_some_and(|typed| typed.is(choice))
 }
 
 fn widen(seen: Option<Kind>, value: &Value) -> Option<Kind> {
@@ -200,13 +199,11 @@ fn widen(seen: Option<Kind>, value: &Value) -> Option<Kind> {
     }
 }
 
-/// 128 bits of a value: two of them are equal by chance once in 10^27 files of half a million rows.
-fn fingerprint(value: &Value) -> u128 {
-    let text = match value {
-        Value::Number(value) => value.as_f64().map_or_else(|| value.to_string(), |value| number(value).to_string()),
-        other => other.to_string(),
-    };
-    let half = |salt: u8| u128::from(Deterministic::default().hash_one((salt, &text)));
+/// 128 bits of a value: two of them are equal by chance once in 10^27 files of half a million rows. Texts and numbers of a
+/// column without a type are told apart.
+fn fingerprint(typed: Option<Typed<'_>>, value: &Value) -> u128 {
+    let text = typed.as_ref().map_or_else(|| value.to_string(), Typed::key);
+    let half = |salt: u8| u128::from(Deterministic::default().hash_one((salt, value.is_string(), &text)));
     half(1) << 64 | half(2)
 }
 
@@ -259,6 +256,23 @@ mod tests {
         rising.keep(&json!("2024-01-02")).unwrap();
         assert!(rising.check(&json!("2024-01-01T10:00")).is_err());
         assert!(rising.check(&json!("2024-01-02T00:00:01")).is_ok());
+        assert!(rising.check(&json!("2024-01-02T00:00:00.000000001")).is_ok());
+        assert_eq!(rising.check(&json!("2024-01-02T01:00+01")).unwrap_err(), "not after the value before");
+    }
+
+    #[test]
+    fn whole_numbers_keep_their_last_digit() {
+        let rule = json!({"type": "integer", "increasing": true, "unique": true, "max": 9_007_199_254_740_995_u64});
+        let mut ids = watch(rule);
+        for id in [9_007_199_254_740_992_u64, 9_007_199_254_740_993, 9_007_199_254_740_995] {
+            let id = ids.read_text(&id.to_string(), &[]).unwrap();
+            ids.check(&id).unwrap();
+            ids.keep(&id).unwrap();
+        }
+        assert!(ids.check(&json!(9_007_199_254_740_996_u64)).is_err());
+        assert_eq!(ids.range.unwrap().1.to_json(), json!(9_007_199_254_740_995_u64));
+        assert!(ids.read_text("18446744073709551616", &[]).is_err());
+        assert_eq!(watch(json!({})).read_text("18446744073709551616", &[]).unwrap(), json!("18446744073709551616"));
     }
 
     #[test]

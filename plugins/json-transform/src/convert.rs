@@ -2,6 +2,7 @@
 
 use jaq_json::{Num, Val, read};
 use serde_json::{Map, Number, Value};
+use trackside_rows::{json::clip, number::TOO_LARGE};
 use trackside_sdk::StepError;
 
 /// The deepest nesting, in and out. The filter's own parser recurses; the host takes outputs no deeper than this.
@@ -38,7 +39,7 @@ fn convert(value: &Val, depth: usize) -> Result<Value, String> {
     Ok(match value {
         Val::Null => Value::Null,
         Val::Bool(value) => Value::Bool(*value),
-        Val::Num(number) => convert_number(number),
+        Val::Num(number) => convert_number(number)?,
         Val::TStr(text) => Value::String(String::from_utf8_lossy(text).into_owned()),
         Val::BStr(_) => return Err("the result holds a byte string, which JSON has no form for".into()),
         Val::Arr(items) => Value::Array(items.iter().map(|item| convert(item, depth + 1)).collect::<Result<_, _>>()?),
@@ -55,21 +56,25 @@ fn convert(value: &Val, depth: usize) -> Result<Value, String> {
     })
 }
 
-/// Infinities and not-a-number become null, as in most JSON writers.
-fn convert_number(number: &Num) -> Value {
+/// Infinities and not-a-number become null, as in most JSON writers. A whole number that 64 bits do not hold would be
+/// rounded by whoever reads it next.
+fn convert_number(number: &Num) -> Result<Value, String> {
     let float = |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number);
-    match number {
+    Ok(match number {
         Num::Int(number) => Value::from(*number as i64),
         Num::Float(number) => float(*number),
         Num::BigInt(number) => {
             let text = number.to_string();
-            text.parse::<i64>()
-                .map(Value::from)
-                .or_else(|_| text.parse::<u64>().map(Value::from))
-                .unwrap_or_else(|_| float(text.parse().unwrap_or(f64::NAN)))
+            let whole = text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<u64>().map(Value::from));
+            whole.map_err(|_| format!("the result {} is {TOO_LARGE}", clip(&text, 40)))?
         }
         Num::Dec(text) => float(text.parse().unwrap_or(f64::NAN)),
-    }
+    })
+}
+
+/// A list of documents as one.
+pub fn list(items: Vec<Val>) -> Val {
+    Val::Arr(items.into())
 }
 
 /// The deepest nesting of brackets outside of strings; right for JSON, an upper bound for anything else.
@@ -106,5 +111,9 @@ mod tests {
     fn large_whole_numbers_keep_their_digits() {
         let value = from_json(b"[9007199254740993, 18446744073709551615, 1.5, -1e400]", "x").unwrap();
         assert_eq!(to_json(&value).unwrap().to_string(), "[9007199254740993,18446744073709551615,1.5,null]");
+        for text in ["18446744073709551616", "-9223372036854775809"] {
+            let value = from_json(text.as_bytes(), "x").unwrap();
+            assert!(to_json(&value).unwrap_err().contains("beyond 64 bits"), "{text}");
+        }
     }
 }

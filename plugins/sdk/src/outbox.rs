@@ -19,7 +19,21 @@ impl Step {
     /// # Errors
     /// `denied` without the grant.
     pub fn publish(&self, channel: &str, topic: &str, payload: &[u8]) -> Result<(), StepError> {
-        outbox::publish(channel, topic, payload, &[]).map_err(StepError::from)
+        self.publish_with(channel, topic, payload, &[])
+    }
+
+    /// The same, with names and values that travel beside the message: user properties of MQTT 5.
+    ///
+    /// # Errors
+    /// `denied` without the grant, `bad-request` for an attribute that is no text of one line.
+    pub fn publish_with(
+        &self,
+        channel: &str,
+        topic: &str,
+        payload: &[u8],
+        attributes: &[(String, String)],
+    ) -> Result<(), StepError> {
+        outbox::publish(channel, topic, payload, attributes).map_err(StepError::from)
     }
 
     /// Has an event emitted that other workflows' triggers can match, once the step has succeeded.

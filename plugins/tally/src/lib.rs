@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trackside_rows::timestamp;
+use trackside_rows::timestamp::{self, Time};
 use trackside_sdk::{Port, Step, StepError, Want};
 
 use crate::{
@@ -112,8 +112,8 @@ fn run(input: Input, step: &Step) -> Result<Output, StepError> {
     Ok(Output {
         mode: input.mode,
         records: books.records,
-        since: books.since.map(timestamp::format),
-        until: books.until.map(timestamp::format),
+        since: books.since.map(Time::from_millis).map(timestamp::format),
+        until: books.until.map(Time::from_millis).map(timestamp::format),
         samples: books.samples.into_iter().map(|(name, samples)| (name, samples.summary())).collect(),
     })
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use trackside_rows::timestamp;
+use trackside_rows::timestamp::{self, Time};
 
 use crate::{Books, samples::Summary};
 
@@ -53,7 +53,8 @@ pub fn write(title: &str, books: &Books, format: Format) -> String {
                 text.push_str("Nothing was recorded.\n");
                 return text;
             };
-            let (since, until) = (timestamp::format(since), timestamp::format(until));
+            let written = |millis| timestamp::format(Time::from_millis(millis));
+            let (since, until) = (written(since), written(until));
             text.push_str(&format!("{} records from {since} to {until}.\n\n", books.records));
             text.push_str("| name | count | sum | mean | std | min | max |\n|---|---|---|---|---|---|---|\n");
             rows.for_each(|(name, row)| {

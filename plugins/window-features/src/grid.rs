@@ -1,16 +1,20 @@
 //! Rows on an even grid: rows that are not there become rows of missing values, short gaps are filled.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, rc::Rc};
 
+use serde_json::{Map, Value};
+use trackside_rows::timestamp::Time;
 use trackside_sdk::StepError;
 
 /// One row of the grid; a missing value is not-a-number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Milliseconds since 1970, when there is a time column.
-    pub time: Option<i64>,
+    /// When there is a time column.
+    pub time: Option<Time>,
     /// One value per column.
     pub values: Vec<f64>,
+    /// What tells it from others, for the index; none for a row that was not there.
+    pub key: Option<Rc<Map<String, Value>>>,
 }
 
 impl Row {
@@ -60,10 +64,10 @@ pub struct Counts {
 
 /// Puts rows on the grid and hands them on in order.
 pub struct Grid {
-    every: Option<i64>,
+    every: Option<i128>,
     disorder: Disorder,
     max_gap: usize,
-    last_time: Option<i64>,
+    last_time: Option<Time>,
     /// The last row without a missing value, then rows with missing values that wait for their right neighbour.
     pending: VecDeque<Row>,
     /// What was done so far.
@@ -71,8 +75,8 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// `every`: the spacing in milliseconds. `max_gap`: the longest run of rows with missing values that is filled.
-    pub fn new(every: Option<i64>, disorder: Disorder, max_gap: usize) -> Self {
+    /// `every`: the spacing in nanoseconds. `max_gap`: the longest run of rows with missing values that is filled.
+    pub fn new(every: Option<i128>, disorder: Disorder, max_gap: usize) -> Self {
         Self { every, disorder, max_gap, last_time: None, pending: VecDeque::new(), counts: Counts::default() }
     }
 
@@ -85,8 +89,8 @@ impl Grid {
         if let (Some(time), Some(last)) = (row.time, self.last_time) {
             // On a grid a row belongs to the nearest point; without one any later time will do.
             let steps = match self.every {
-                Some(every) => time.saturating_sub(last).saturating_add(every / 2).div_euclid(every),
-                None => i64::from(time > last),
+                Some(every) => (time.as_nanos() - last.as_nanos() + every / 2).div_euclid(every),
+                None => i128::from(time > last),
             };
             if steps < 1 {
                 if self.disorder == Disorder::Drop {
@@ -98,7 +102,8 @@ impl Grid {
                 );
                 return Err(StepError::fatal("bad-data", message));
             }
-            self.fill_absent(steps.unsigned_abs() - 1, last, row.values.len(), sink)?;
+            let absent = u64::try_from(steps - 1).unwrap_or(u64::MAX);
+            self.fill_absent(absent, last, row.values.len(), sink)?;
         }
         self.last_time = row.time.or(self.last_time);
         self.settle(row, sink)
@@ -113,17 +118,17 @@ impl Grid {
         self.pending.drain(..).skip(1).try_for_each(|row| sink.row(row))
     }
 
-    fn fill_absent(&mut self, count: u64, last: i64, width: usize, sink: &mut impl Sink) -> Result<(), StepError> {
-        self.counts.absent += count;
+    fn fill_absent(&mut self, count: u64, last: Time, width: usize, sink: &mut impl Sink) -> Result<(), StepError> {
+        self.counts.absent = self.counts.absent.saturating_add(count);
         if count > self.max_gap as u64 {
             // Too long to fill: whatever waits stays missing too, and the rows need not be made one by one.
             self.flush(sink)?;
             return sink.hole(count);
         }
         let every = self.every.unwrap_or_default();
-        for step in 1..=count as i64 {
-            let time = last.saturating_add(every.saturating_mul(step));
-            self.settle(Row { time: Some(time), values: vec![f64::NAN; width] }, sink)?;
+        for step in 1..=i128::from(count) {
+            let time = Time::from_nanos(last.as_nanos() + every * step);
+            self.settle(Row { time: Some(time), values: vec![f64::NAN; width], key: None }, sink)?;
         }
         Ok(())
     }
@@ -188,7 +193,8 @@ mod tests {
     fn through(grid: &mut Grid, rows: &[(i64, f64)]) -> Vec<String> {
         let mut seen = Seen::default();
         for &(time, value) in rows {
-            grid.push(1, Row { time: Some(time), values: vec![value] }, &mut seen).unwrap();
+            grid.push(1, Row { time: Some(Time::from_millis(time)), values: vec![value], key: None }, &mut seen)
+                .unwrap();
         }
         grid.finish(&mut seen).unwrap();
         seen.0
@@ -196,7 +202,7 @@ mod tests {
 
     #[test]
     fn short_gaps_are_filled_and_long_ones_are_not() {
-        let mut grid = Grid::new(Some(10), Disorder::Fail, 2);
+        let mut grid = Grid::new(Some(10_000_000), Disorder::Fail, 2);
         let rows = [(0, 0.0), (10, f64::NAN), (30, 3.0), (70, 7.0), (81, 8.0)];
         assert_eq!(through(&mut grid, &rows), ["0", "1", "2", "3", "hole 3", "7", "8"]);
         assert_eq!(grid.counts, Counts { rows: 5, absent: 4, dropped: 0, interpolated: 2 });
@@ -211,19 +217,36 @@ mod tests {
 
     #[test]
     fn an_endless_gap_costs_nothing() {
-        let mut grid = Grid::new(Some(1), Disorder::Fail, 100);
+        let mut grid = Grid::new(Some(1_000_000), Disorder::Fail, 100);
         assert_eq!(through(&mut grid, &[(0, 0.0), (i64::MAX, 1.0)]).len(), 3);
     }
 
     #[test]
     fn rows_out_of_order_fail_or_are_dropped() {
-        let mut grid = Grid::new(Some(10), Disorder::Drop, 0);
+        let mut grid = Grid::new(Some(10_000_000), Disorder::Drop, 0);
         assert_eq!(through(&mut grid, &[(0, 0.0), (0, 1.0), (10, 2.0)]), ["0", "2"]);
         assert_eq!(grid.counts.dropped, 1);
         let mut strict = Grid::new(None, Disorder::Fail, 0);
         let mut seen = Seen::default();
-        strict.push(1, Row { time: Some(5), values: vec![0.0] }, &mut seen).unwrap();
-        let error = strict.push(2, Row { time: Some(4), values: vec![0.0] }, &mut seen).unwrap_err();
+        strict.push(1, Row { time: Some(Time::from_millis(5)), values: vec![0.0], key: None }, &mut seen).unwrap();
+        let error = strict
+            .push(2, Row { time: Some(Time::from_nanos(4_999_999)), values: vec![0.0], key: None }, &mut seen)
+            .unwrap_err();
         assert_eq!(error.code(), "bad-data");
+    }
+
+    #[test]
+    fn rows_a_nanosecond_apart_are_in_order() {
+        let (mut grid, mut seen) = (Grid::new(None, Disorder::Fail, 0), Seen::default());
+        for nanos in [0, 1, 2, 1_000, 1_001] {
+            grid.push(1, Row { time: Some(Time::from_nanos(nanos)), values: vec![0.0], key: None }, &mut seen).unwrap();
+        }
+        // On a grid of microseconds too.
+        let mut fine = Grid::new(Some(1_000), Disorder::Fail, 0);
+        for micros in [0, 1, 3] {
+            fine.push(1, Row { time: Some(Time::from_nanos(micros * 1_000)), values: vec![0.0], key: None }, &mut seen)
+                .unwrap();
+        }
+        assert_eq!(fine.counts.absent, 1);
     }
 }

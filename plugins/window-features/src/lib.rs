@@ -7,13 +7,14 @@ mod feature;
 mod grid;
 mod window;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use trackside_rows::{
-    jsonl::{Line, Lines},
-    timestamp,
+    ReadError,
+    lines::{Line, Lines},
+    timestamp::{self, Time},
 };
 use trackside_sdk::{
     Artifact, ArtifactRef, Outcome, Port, Step, StepError,
@@ -32,6 +33,9 @@ const MAX_WINDOW: usize = 65_536;
 /// The most features of one window.
 const MAX_FEATURES: usize = 65_536;
 
+/// The most columns of a key.
+const MAX_KEY: usize = 16;
+
 /// The largest scaler file.
 const MAX_SCALER: u64 = 1 << 20;
 
@@ -43,6 +47,8 @@ struct Input {
     #[serde(rename = "scaler")]
     scaler_file: Option<ArtifactRef>,
     columns: Vec<String>,
+    #[serde(default)]
+    key: Vec<String>,
     window: usize,
     stride: Option<u64>,
     #[serde(default = "raw")]
@@ -131,8 +137,9 @@ fn x() -> String {
 /// The input after every check.
 struct Job {
     columns: Vec<(String, Scale)>,
+    key: Vec<String>,
     time: Option<String>,
-    every: Option<i64>,
+    every: Option<i128>,
     disorder: Disorder,
     fail_on_gaps: bool,
     max_gap: usize,
@@ -239,8 +246,12 @@ fn job(input: &Input, step: &Step) -> Result<Job, StepError> {
         .iter()
         .map(|name| (name.clone(), scales.get(name).copied().unwrap_or(Scale { mean: 0.0, std: 1.0 })))
         .collect();
+    if input.key.len() > MAX_KEY {
+        return Err(bad(format!("key: {} columns; at most {MAX_KEY} are possible", input.key.len())));
+    }
     Ok(Job {
         columns,
+        key: input.key.clone(),
         time: input.time.clone(),
         every,
         disorder: input.disorder,
@@ -277,7 +288,7 @@ fn read(rows: &Artifact, job: &Job, windows: &mut Windows<'_>, step: &Step) -> R
     let mut grid = Grid::new(job.every, job.disorder, job.max_gap);
     let mut lines = Lines::new(rows.reader()?);
     let mut missing = 0u64;
-    while let Some(line) = lines.read()? {
+    while let Some(line) = lines.read().map_err(|error| unreadable(rows, error))? {
         let number = lines.number();
         if number.is_multiple_of(16_384) && step.cancelled() {
             return Err(StepError::fatal("cancelled", format!("stopped at line {number}")));
@@ -306,7 +317,16 @@ fn read(rows: &Artifact, job: &Job, windows: &mut Windows<'_>, step: &Step) -> R
                 at(format!("column `{column}` holds no time (a timestamp, or milliseconds since 1970)"))
             })?),
         };
-        grid.push(number, Row { time, values }, windows)?;
+        let mut key = None;
+        if !job.key.is_empty() {
+            let mut found = Map::new();
+            for column in &job.key {
+                let value = object.get(column).ok_or_else(|| at(format!("column `{column}` of the key is missing")))?;
+                found.insert(column.clone(), value.clone());
+            }
+            key = Some(Rc::new(found));
+        }
+        grid.push(number, Row { time, values, key }, windows)?;
     }
     grid.finish(windows)?;
     if job.fail_on_gaps && missing + grid.counts.absent > 0 {
@@ -320,10 +340,17 @@ fn read(rows: &Artifact, job: &Job, windows: &mut Windows<'_>, step: &Step) -> R
     Ok(grid.counts)
 }
 
-fn time(value: Option<&Value>) -> Option<i64> {
+fn unreadable(rows: &Artifact, error: ReadError) -> StepError {
+    match error {
+        ReadError::Io(error) => error.into(),
+        other => StepError::fatal("bad-data", format!("{}, {other}", rows.name())),
+    }
+}
+
+fn time(value: Option<&Value>) -> Option<Time> {
     match value? {
-        Value::String(text) => timestamp::parse(text),
-        Value::Number(number) => number.as_i64(),
+        Value::String(text) => timestamp::parse(text.trim()),
+        Value::Number(number) => number.as_i64().map(Time::from_millis),
         _ => None,
     }
 }
@@ -347,93 +374,4 @@ trackside_sdk::plugin! {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use trackside_sdk::testing::{Finished, TestHost, description_problems};
-
-    use super::*;
-
-    fn run(rows: &str, options: Value) -> Result<Finished, StepError> {
-        TestHost::new().artifact("rows", "r.jsonl", "application/jsonl", rows).run::<Plugin>(options)
-    }
-
-    fn hours(values: &[(u32, Value)]) -> String {
-        values
-            .iter()
-            .map(|(hour, v)| format!("{}\n", json!({"t": format!("2024-01-01 {hour:02}:00"), "v": v})))
-            .collect()
-    }
-
-    #[test]
-    fn it_is_well_described() {
-        assert_eq!(description_problems::<Plugin>(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn windows_become_a_tensor_and_an_index() {
-        let rows = hours(&[(0, json!(1)), (1, json!(3)), (2, json!(5)), (3, json!(9))]);
-        let options = json!({"columns": ["v"], "window": 2, "features": ["raw", "mean"], "time": "t", "every": "1h",
-            "normalise": {"v": {"mean": 1.0, "std": 2.0}}});
-        let done = run(&rows, options).unwrap();
-        let tensor = done.artifact("tensor").unwrap();
-        assert_eq!(tensor.f32_tensor().unwrap(), (vec![2, 3], vec![0.0, 1.0, 0.5, 2.0, 4.0, 3.0]));
-        assert_eq!(done.output()["features"], json!(["v[0]", "v[1]", "v.mean"]));
-        assert_eq!(done.output()["last"], "2024-01-01T03:00:00Z");
-        let index = done.text("index").lines().nth(1).unwrap();
-        assert_eq!(
-            serde_json::from_str::<Value>(index).unwrap(),
-            json!({"window": 1, "row": 2, "start": "2024-01-01T02:00:00Z", "end": "2024-01-01T03:00:00Z"})
-        );
-    }
-
-    #[test]
-    fn missing_hours_are_skipped_or_filled() {
-        let rows = hours(&[(0, json!(0)), (2, json!(2)), (3, json!(null)), (4, json!(4))]);
-        let options = json!({"columns": ["v"], "window": 2, "stride": 1, "time": "t", "every": "1h"});
-        assert_eq!(run(&rows, options.clone()).unwrap_err().code(), "no-window");
-        let mut fill = options.clone();
-        fill["gaps"] = "interpolate".into();
-        let done = run(&rows, fill).unwrap();
-        assert_eq!(done.artifact("tensor").unwrap().f32_tensor().unwrap().1, [0., 1., 1., 2., 2., 3., 3., 4.]);
-        assert_eq!(done.output()["interpolated"], 2);
-        assert_eq!(done.output()["absent_rows"], 1);
-        let mut strict = options.clone();
-        strict["gaps"] = "fail".into();
-        assert_eq!(run(&rows, strict).unwrap_err().code(), "bad-data");
-        let mut skip = options;
-        skip["empty"] = "skip".into();
-        assert!(run(&rows, skip).unwrap().skipped().unwrap().contains("no whole window"));
-    }
-
-    #[test]
-    fn a_scaler_file_is_used() {
-        let mut host = TestHost::new().artifact("rows", "r.jsonl", "application/jsonl", "{\"v\":5}\n").artifact(
-            "scaler",
-            "s.json",
-            "application/json",
-            r#"{"columns": {"v": {"mean": 1, "std": 4}}}"#,
-        );
-        let done = host.run::<Plugin>(json!({"columns": ["v"], "window": 1})).unwrap();
-        assert_eq!(done.artifact("tensor").unwrap().f32_tensor().unwrap(), (vec![1, 1], vec![1.0]));
-    }
-
-    #[test]
-    fn features_beyond_memory_are_written_in_a_second_pass() {
-        let rows: String = (0..70_000).map(|value| format!("{{\"v\":{value}}}\n")).collect();
-        let done = run(&rows, json!({"columns": ["v"], "window": 64, "stride": 1})).unwrap();
-        let (shape, values) = done.artifact("tensor").unwrap().f32_tensor().unwrap();
-        assert_eq!(shape, [70_000 - 63, 64]);
-        assert_eq!(values[64], 1.0);
-        assert_eq!(values.last(), Some(&69_999.0));
-    }
-
-    #[test]
-    fn broken_rows_are_named() {
-        for (rows, part) in [("{\"v\":\"x\"}\n", "line 1: column `v` holds no number"), ("[]\n", "line 1: not a JSON")]
-        {
-            let error = run(rows, json!({"columns": ["v"], "window": 1})).unwrap_err();
-            assert!(error.message().contains(part), "{error}");
-        }
-        assert_eq!(run("", json!({"columns": ["v"], "window": 0})).unwrap_err().code(), "bad-input");
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use serde_json::json;
-use trackside_rows::timestamp;
+use trackside_rows::timestamp::{self, Time};
 use trackside_sdk::{ArtifactWriter, StepError, tensor::TensorWriter};
 
 use crate::{
@@ -43,9 +43,9 @@ pub struct Windows<'a> {
     /// Windows that were passed over because a value was missing.
     pub skipped: u64,
     /// Time of the first window's first row, and of the last window's last.
-    pub first: Option<i64>,
+    pub first: Option<Time>,
     /// See `first`.
-    pub last: Option<i64>,
+    pub last: Option<Time>,
     column: Vec<f64>,
     numbers: Vec<f32>,
 }
@@ -105,6 +105,9 @@ impl<'a> Windows<'a> {
                 line["start"] = timestamp::format(start).into();
                 line["end"] = timestamp::format(end).into();
             }
+            if let Some(key) = self.ring.back().and_then(|row| row.key.as_deref()) {
+                line["key"] = key.clone().into();
+            }
             index.json_line(&line)?;
         }
         self.first = self.first.or(start);
@@ -162,7 +165,7 @@ mod tests {
             if value.is_infinite() {
                 windows.hole(3).unwrap();
             } else {
-                windows.row(Row { time: None, values: vec![value] }).unwrap();
+                windows.row(Row { time: None, values: vec![value], key: None }).unwrap();
             }
         }
         let skipped = windows.skipped;

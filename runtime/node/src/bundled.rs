@@ -16,6 +16,7 @@ bundled!(
     "http-request",
     "json-transform",
     "magika-features",
+    "publish",
     "tally",
     "threshold",
     "window-features",

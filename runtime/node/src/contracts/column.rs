@@ -3,6 +3,10 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
+use trackside_rows::{
+    field::{self, Kind, Typed},
+    number::Number,
+};
 use trackside_spec::{
     Digest,
     plan::{Column, ColumnKind},
@@ -13,13 +17,8 @@ use super::row::Cell;
 /// Different values that `unique` keeps in mind, all columns of a contract together: 16 bytes each.
 pub const MAX_DISTINCT: usize = 500_000;
 
-/// A value in the type of its column.
-#[derive(Debug, Clone, Copy)]
-enum Typed<'a> {
-    Text(&'a str),
-    Number(f64),
-    Truth(bool),
-}
+/// What stands for no value in CSV: nothing. Other columns than those of text are taken without the space around them.
+const NULLS: [&str; 1] = [""];
 
 /// What a value is to its column.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,26 +31,23 @@ pub enum Found {
 
 /// Holds a value against the rules that need no memory.
 pub fn check(column: &Column, cell: Cell<'_>) -> Result<Found, String> {
-    let typed = match (cell, column.kind) {
-        (Cell::Nothing, _) => return Ok(Found::Nothing),
-        (Cell::Bytes, _) => return Err("not UTF-8".to_owned()),
-        (Cell::Text(text), kind) => read_text(kind, text)?,
-        (Cell::Json(Value::String(text)), ColumnKind::String) => Typed::Text(text),
-        (Cell::Json(Value::Bool(truth)), ColumnKind::Boolean) => Typed::Truth(*truth),
-        (Cell::Json(Value::Number(number)), kind @ (ColumnKind::Number | ColumnKind::Integer)) => {
-            number_of(kind, number.as_f64())?
-        }
-        (Cell::Json(_), kind) => return Err(not(kind).to_owned()),
+    let kind = kind_of(column.kind);
+    let typed = match cell {
+        Cell::Nothing => return Ok(Found::Nothing),
+        Cell::Text(text) if field::is_null(Some(kind), text, &NULLS) => return Ok(Found::Nothing),
+        Cell::Text(text) => field::read_text(kind, text)?,
+        Cell::Json(value) => field::read_json(kind, value)?,
     };
-    if !column.choices.is_empty() && !column.choices.iter().any(|choice| same(choice, typed)) {
+    if !column.choices.is_empty() && !column.choices.iter().any(|choice| typed.is(choice)) {
         return Err("not one of the allowed values".to_owned());
     }
     if let Typed::Number(number) = typed {
-        if let Some(minimum) = column.minimum.filter(|minimum| number < *minimum) {
-            return Err(format!("below the minimum {minimum}"));
+        let bound = |bound: Option<f64>| bound.and_then(Number::real);
+        if let Some(minimum) = bound(column.minimum).filter(|minimum| number.compare(*minimum).is_lt()) {
+            return Err(format!("below the minimum {}", minimum.shown()));
         }
-        if let Some(maximum) = column.maximum.filter(|maximum| number > *maximum) {
-            return Err(format!("above the maximum {maximum}"));
+        if let Some(maximum) = bound(column.maximum).filter(|maximum| number.compare(*maximum).is_gt()) {
+            return Err(format!("above the maximum {}", maximum.shown()));
         }
     }
     if let (Typed::Text(text), Some(pattern)) = (typed, &column.pattern)
@@ -59,59 +55,21 @@ pub fn check(column: &Column, cell: Cell<'_>) -> Result<Found, String> {
     {
         return Err(format!("does not match `{pattern}`"));
     }
-    Ok(Found::Value(if column.unique { fingerprint(typed, cell) } else { 0 }))
+    Ok(Found::Value(if column.unique { fingerprint(&typed) } else { 0 }))
 }
 
-fn read_text(kind: ColumnKind, text: &str) -> Result<Typed<'_>, String> {
+const fn kind_of(kind: ColumnKind) -> Kind {
     match kind {
-        ColumnKind::String => Ok(Typed::Text(text)),
-        ColumnKind::Number | ColumnKind::Integer => number_of(kind, text.trim().parse().ok()),
-        ColumnKind::Boolean if text.trim().eq_ignore_ascii_case("true") => Ok(Typed::Truth(true)),
-        ColumnKind::Boolean if text.trim().eq_ignore_ascii_case("false") => Ok(Typed::Truth(false)),
-        ColumnKind::Boolean => Err(not(kind).to_owned()),
+        ColumnKind::String => Kind::String,
+        ColumnKind::Number => Kind::Number,
+        ColumnKind::Integer => Kind::Integer,
+        ColumnKind::Boolean => Kind::Boolean,
     }
 }
 
-fn number_of(kind: ColumnKind, number: Option<f64>) -> Result<Typed<'static>, String> {
-    let fits = |number: &f64| number.is_finite() && (kind == ColumnKind::Number || number.fract() == 0.0);
-    number.filter(fits).map(Typed::Number).ok_or_else(|| not(kind).to_owned())
-}
-
-const fn not(kind: ColumnKind) -> &'static str {
-    match kind {
-        ColumnKind::String => "not a string",
-        ColumnKind::Number => "not a number",
-        ColumnKind::Integer => "not an integer",
-        ColumnKind::Boolean => "neither true nor false",
-    }
-}
-
-fn same(choice: &Value, typed: Typed<'_>) -> bool {
-    match typed {
-        Typed::Text(text) => choice.as_str() == Some(text),
-        Typed::Number(number) => choice.as_f64() == Some(number),
-        Typed::Truth(truth) => choice.as_bool() == Some(truth),
-    }
-}
-
-/// Half of a SHA-256 digest: nobody makes two values that share it. Large integers count as written, they would be the
-/// same as their neighbours when they are rounded.
-fn fingerprint(typed: Typed<'_>, cell: Cell<'_>) -> u128 {
-    let exact = match cell {
-        Cell::Text(text) => text.trim().parse::<i128>().ok(),
-        Cell::Json(value) => value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from)),
-        Cell::Nothing | Cell::Bytes => None,
-    };
-    let text = match typed {
-        Typed::Text(text) => text.to_owned(),
-        Typed::Number(number) => match exact {
-            Some(exact) => exact.to_string(),
-            // Written like an integer where it is one: 1.0 is 1.
-            None => number.to_string(),
-        },
-        Typed::Truth(truth) => truth.to_string(),
-    };
-    let digest = Digest::of(text.as_bytes());
+/// Half of a SHA-256 digest: nobody makes two values that share it.
+fn fingerprint(typed: &Typed<'_>) -> u128 {
+    let digest = Digest::of(typed.key().as_bytes());
     digest.as_bytes()[..16].iter().fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
 }
 
@@ -161,7 +119,11 @@ mod tests {
         let fits = |kind, text| check(&column(kind), Cell::Text(text)).is_ok();
         for (kind, good, bad) in [
             (ColumnKind::String, vec!["x", "1"], vec![]),
-            (ColumnKind::Number, vec!["1", "-1.5e3", " 2 "], vec!["x", "inf", "NaN", "1,5"]),
+            (
+                ColumnKind::Number,
+                vec!["1", "-1.5e3", " 2 ", ".5", "5.", "007"],
+                vec!["x", "inf", "NaN", "1,5", "18446744073709551616"],
+            ),
             (ColumnKind::Integer, vec!["1", "-7", "3.0"], vec!["1.5", "x"]),
             (ColumnKind::Boolean, vec!["true", "FALSE"], vec!["1", "yes"]),
         ] {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
+use trackside_rows::{ReadError, exact};
 use trackside_spec::{
     ArtifactRef, Digest,
     plan::{Contract, Severity, Shape},
@@ -16,7 +17,7 @@ use trackside_store::Artifacts;
 use super::{
     CheckError,
     books::Books,
-    row::{ReadError, Table},
+    row::Table,
     scan::{Patience, count, scan},
     split::Splitter,
 };
@@ -63,7 +64,7 @@ pub fn check(
     let table = || -> Result<_, CheckError> {
         let opened = match form {
             Form::Csv(delimiter) => Table::csv(open()?, delimiter),
-            Form::Lines | Form::Document => Table::lines(open()?),
+            Form::Lines | Form::Document => Ok(Table::lines(open()?)),
         };
         match opened {
             Ok(table) => Ok(Ok(table)),
@@ -181,7 +182,8 @@ fn document(artifact: &ArtifactRef, file: impl Read) -> io::Result<Result<Value,
         )));
     }
     let text = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&bytes);
-    Ok(serde_json::from_slice(text).map_err(|error| format!("it is not a JSON document: {error}")))
+    let document = serde_json::from_slice(text).map_err(|error| format!("it is not a JSON document: {error}"));
+    Ok(document.and_then(|document| exact::problem(text).map_or(Ok(document), Err)))
 }
 
 /// As its type says; where that says nothing, as its first byte does.

@@ -2,11 +2,10 @@
 //!
 //! Tables are read row by row; what is kept of them is bounded, and so are time and the length of a row. The first pass
 //! only looks. A second one, which splits a table, is made when there is something to split: data that fits costs no
-//! write.
+//! write. How rows and values are read is `trackside_rows`' business: `csv-check` reads by the same rules.
 
 mod books;
 mod column;
-mod csv;
 mod input;
 mod row;
 mod scan;

@@ -1,32 +1,13 @@
 //! Rows of a table, whatever its form: CSV with a header, JSON lines, a list of objects.
 
-use std::io::{self, BufRead, Read};
+use std::io::BufRead;
 
 use serde_json::{Map, Value};
-
-use super::csv::{CsvReader, Record};
-
-/// Longest row, in bytes.
-pub const LONGEST_ROW: usize = 1 << 20;
-/// Most columns of a CSV file.
-pub const MAX_COLUMNS: usize = 16_384;
-
-/// Why the rows can not be read to their end.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The disk.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// A row without end.
-    #[error("line {line}: a row of more than {LONGEST_ROW} bytes; is a quote not closed?")]
-    TooLong {
-        /// Where it begins.
-        line: u64,
-    },
-    /// The header.
-    #[error("{0}")]
-    Header(String),
-}
+use trackside_rows::{
+    ReadError,
+    csv::{self, Reader, Record},
+    lines::{Line, Lines},
+};
 
 /// A value of a row.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +16,6 @@ pub enum Cell<'a> {
     Nothing,
     /// A field of CSV.
     Text(&'a str),
-    /// A field of CSV that is not UTF-8.
-    Bytes,
     /// A value of a JSON object.
     Json(&'a Value),
 }
@@ -46,7 +25,7 @@ pub enum Table<R> {
     /// With a header.
     Csv {
         /// The rest of the file.
-        reader: CsvReader<R>,
+        reader: Reader<R>,
         /// The row that was read last.
         record: Record,
         /// The header as it is in the file.
@@ -56,16 +35,10 @@ pub enum Table<R> {
     },
     /// One object a line.
     Lines {
-        /// The rest of the file.
-        input: R,
-        /// The line that was read last.
-        raw: Vec<u8>,
-        /// Its number.
-        line: u64,
-        /// The object on it.
-        row: Option<Map<String, Value>>,
-        /// What is wrong with its form.
-        broken: Option<&'static str>,
+        /// The rest of the file and the line that was read last.
+        lines: Lines<R>,
+        /// The object on it, or what is wrong with its form.
+        row: Result<Map<String, Value>, String>,
     },
     /// A list in memory.
     List {
@@ -78,29 +51,22 @@ pub enum Table<R> {
 
 impl<R: BufRead> Table<R> {
     /// CSV; reads the header.
-    pub fn csv(mut input: R, delimiter: u8) -> Result<Self, ReadError> {
-        let mark = skip_mark(&mut input)?;
-        let mut reader = CsvReader::new(input, delimiter);
+    pub fn csv(input: R, delimiter: u8) -> Result<Self, ReadError> {
+        let mut reader = Reader::new(input, delimiter);
         let mut record = Record::default();
         if !reader.read(&mut record)? {
-            return Err(ReadError::Header("it has no header".to_owned()));
+            return Err(csv::no_header());
         }
-        if record.len() > MAX_COLUMNS {
-            return Err(ReadError::Header(format!("{} columns; the limit is {MAX_COLUMNS}", record.len())));
-        }
-        let name = |at| String::from_utf8(record.field(at).unwrap_or_default().to_vec());
-        let names: Result<Vec<String>, _> = (0..record.len()).map(name).collect();
-        let names = names.map_err(|_| ReadError::Header("the header is not UTF-8".to_owned()))?;
-        let mut header = if mark { vec![0xef, 0xbb, 0xbf] } else { Vec::new() };
+        let names = csv::header(&record)?;
+        let mut header = if reader.has_mark() { vec![0xef, 0xbb, 0xbf] } else { Vec::new() };
         header.extend_from_slice(&record.raw);
         end_line(&mut header);
         Ok(Self::Csv { reader, record, header, names })
     }
 
     /// JSON lines.
-    pub fn lines(mut input: R) -> Result<Self, ReadError> {
-        skip_mark(&mut input)?;
-        Ok(Self::Lines { input, raw: Vec::new(), line: 0, row: None, broken: None })
+    pub const fn lines(input: R) -> Self {
+        Self::Lines { lines: Lines::new(input), row: Err(String::new()) }
     }
 
     /// A list.
@@ -118,25 +84,14 @@ impl<R: BufRead> Table<R> {
     pub fn advance(&mut self) -> Result<bool, ReadError> {
         match self {
             Self::Csv { reader, record, .. } => reader.read(record),
-            Self::Lines { input, raw, line, row, broken } => loop {
-                raw.clear();
-                *line += 1;
-                if input.by_ref().take(LONGEST_ROW as u64 + 1).read_until(b'\n', raw)? == 0 {
-                    return Ok(false);
-                }
-                if raw.len() > LONGEST_ROW {
-                    return Err(ReadError::TooLong { line: *line });
-                }
-                if raw.iter().all(u8::is_ascii_whitespace) {
-                    continue;
-                }
-                (*row, *broken) = match serde_json::from_slice(raw) {
-                    Ok(Value::Object(fields)) => (Some(fields), None),
-                    Ok(_) => (None, Some("not an object")),
-                    Err(_) => (None, Some("not JSON")),
+            Self::Lines { lines, row } => {
+                let Some(line) = lines.read()? else { return Ok(false) };
+                *row = match line {
+                    Line::Object(fields) => Ok(fields),
+                    Line::Bad(reason) => Err(reason),
                 };
-                return Ok(true);
-            },
+                Ok(true)
+            }
             Self::List { items, next } => {
                 *next += 1;
                 Ok(*next <= items.len())
@@ -148,25 +103,22 @@ impl<R: BufRead> Table<R> {
     pub fn line(&self) -> u64 {
         match self {
             Self::Csv { record, .. } => record.line,
-            Self::Lines { line, .. } => *line,
+            Self::Lines { lines, .. } => lines.number(),
             Self::List { next, .. } => *next as u64,
         }
     }
 
-    /// What is wrong with the row's form.
-    pub fn broken(&self) -> Option<String> {
+    /// What is wrong with the row's form, and the column where it is one field's fault.
+    pub fn broken(&self) -> Option<(String, Option<&str>)> {
         match self {
-            Self::Csv { record, names, .. } => match record.broken {
-                Some(reason) => Some(reason.to_owned()),
-                None if record.len() != names.len() => {
-                    Some(format!("{} fields where the header has {}", record.len(), names.len()))
-                }
-                None => None,
-            },
-            Self::Lines { broken, .. } => broken.map(str::to_owned),
+            Self::Csv { record, names, .. } => {
+                let (reason, at) = record.defect(names.len())?;
+                Some((reason, at.and_then(|at| names.get(at)).map(String::as_str)))
+            }
+            Self::Lines { row, .. } => row.as_ref().err().map(|reason| (reason.clone(), None)),
             Self::List { items, next } => {
                 let item = items.get(next.saturating_sub(1));
-                (!item.is_some_and(Value::is_object)).then(|| "not an object".to_owned())
+                (!item.is_some_and(Value::is_object)).then(|| ("not a JSON object".to_owned(), None))
             }
         }
     }
@@ -176,11 +128,11 @@ impl<R: BufRead> Table<R> {
         let json = |value: Option<&'_ Value>| value.is_some_and(|value| !value.is_null());
         match self {
             Self::Csv { record, .. } => match at.and_then(|at| record.field(at)) {
-                None | Some([]) => Cell::Nothing,
-                Some(bytes) => std::str::from_utf8(bytes).map_or(Cell::Bytes, Cell::Text),
+                None => Cell::Nothing,
+                Some(text) => Cell::Text(text),
             },
             Self::Lines { row, .. } => {
-                let value = row.as_ref().and_then(|row| row.get(name));
+                let value = row.as_ref().ok().and_then(|row| row.get(name));
                 if json(value) { value.map_or(Cell::Nothing, Cell::Json) } else { Cell::Nothing }
             }
             Self::List { items, next } => {
@@ -202,7 +154,7 @@ impl<R: BufRead> Table<R> {
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Csv { record, .. } => out.extend_from_slice(&record.raw),
-            Self::Lines { raw, .. } => out.extend_from_slice(raw),
+            Self::Lines { lines, .. } => out.extend_from_slice(lines.raw()),
             Self::List { items, next } => {
                 if let Some(item) = items.get(next.saturating_sub(1)) {
                     out.extend_from_slice(item.to_string().as_bytes());
@@ -215,16 +167,7 @@ impl<R: BufRead> Table<R> {
 
 /// Ends the last line, where the file did not.
 fn end_line(line: &mut Vec<u8>) {
-    if line.last() != Some(&b'\n') {
+    if !matches!(line.last(), Some(b'\n' | b'\r')) {
         line.push(b'\n');
     }
-}
-
-/// Takes a byte order mark off.
-fn skip_mark(input: &mut impl BufRead) -> io::Result<bool> {
-    let there = input.fill_buf()?.starts_with(&[0xef, 0xbb, 0xbf]);
-    if there {
-        input.consume(3);
-    }
-    Ok(there)
 }

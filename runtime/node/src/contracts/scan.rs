@@ -3,6 +3,7 @@
 use std::{io::BufRead, time::Instant};
 
 use serde_json::Value;
+use trackside_rows::ReadError;
 use trackside_sandbox::CancelToken;
 use trackside_spec::plan::{Column, Contract, Severity, Shape};
 
@@ -10,7 +11,7 @@ use super::{
     CheckError,
     books::Books,
     column::{Found, MAX_DISTINCT, Memory, check},
-    row::{Cell, ReadError, Table},
+    row::{Cell, Table},
 };
 
 /// Rows between two looks at the clock and at the switch.
@@ -121,8 +122,8 @@ fn row<R: BufRead>(
     distinct: &mut usize,
 ) -> Result<bool, CheckError> {
     let line = table.line();
-    if let Some(reason) = table.broken() {
-        books.problem(line, None, None, reason);
+    if let Some((reason, column)) = table.broken() {
+        books.problem(line, column, None, reason);
         return Ok(false);
     }
     let mut good = true;
@@ -200,7 +201,7 @@ pub fn count(contract: &Contract, rows: u64) -> Option<String> {
 
 fn shown(cell: Cell<'_>) -> Option<String> {
     match cell {
-        Cell::Nothing | Cell::Bytes => None,
+        Cell::Nothing => None,
         Cell::Text(text) => Some(text.chars().take(100).collect()),
         Cell::Json(Value::String(text)) => Some(text.chars().take(100).collect()),
         Cell::Json(Value::Array(_)) => Some("a list".to_owned()),

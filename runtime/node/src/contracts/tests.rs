@@ -138,8 +138,9 @@ fn quarantine_does_not_mend_what_is_wrong_with_the_whole() {
     assert!(report.get("quarantine").is_none());
     for (name, text, says) in [
         ("a.csv", "value\n1\n", "the column `machine` is missing"),
-        ("a.csv", "machine,machine\nM1,M1\n", "there 2 times"),
-        ("a.csv", "", "no header"),
+        ("a.csv", "machine,machine\nM1,M1\n", "`machine` is there twice"),
+        ("a.csv", "machine,a,a\nM1,1,2\n", "`a` is there twice"),
+        ("a.csv", "", "not even a header"),
         ("a.json", "{", "not a JSON document"),
         ("a.json", "7", "not a table"),
     ] {
@@ -227,4 +228,36 @@ fn a_check_ends_when_its_step_is_stopped_or_its_time_is_over() {
     assert!(matches!(check(&late), Some(CheckError::Cancelled)));
     let gone = json!({ "artifact": trackside_spec::Digest::of(b"gone"), "name": "a.csv" });
     assert!(matches!(bench.check(gone), Err(CheckError::Io(_))));
+}
+
+#[test]
+fn a_file_with_the_line_ends_of_a_classic_mac_is_checked_row_by_row() {
+    let bench = Bench::new(&format!("columns: {COLUMNS}"));
+    let (_, report) = bench.blocked(bench.file("a.csv", "machine,value\rM1,5\rX,600\r"));
+    assert_eq!(
+        (&report["rows"], &report["bad_rows"], &report["problems"][0]["line"]),
+        (&json!(2), &json!(1), &json!(3))
+    );
+    bench.passed(bench.file("a.csv", "machine, value\rM1,.5\rM2,007\r"));
+    let split = Bench::new(&format!("severity: quarantine, columns: {COLUMNS}"));
+    let passed = split.passed(split.file("a.csv", "machine,value\rM1,5\r\"X\",6\rM3,7"));
+    assert_eq!(split.read(&passed.requires["data"]), "machine,value\rM1,5\rM3,7\n");
+    assert_eq!(split.read(&passed.report[0]["quarantine"]), "machine,value\r\"X\",6\r");
+    let lines = split.passed(split.file("a.jsonl", "{\"machine\":\"M1\"}\r{\"machine\":\"X\"}\r"));
+    assert_eq!(split.read(&lines.requires["data"]), "{\"machine\":\"M1\"}\r");
+}
+
+#[test]
+fn whole_numbers_that_would_be_rounded_do_not_pass() {
+    let bench = Bench::new("columns: { id: { type: integer } }");
+    for (name, text) in [
+        ("a.csv", "id\n18446744073709551616\n"),
+        ("a.jsonl", "{\"id\":18446744073709551616}\n"),
+        ("a.jsonl", "{\"id\":1,\"other\":-9223372036854775809}\n"),
+        ("a.json", "[{\"id\":18446744073709551616}]"),
+    ] {
+        let (message, _) = bench.blocked(bench.file(name, text));
+        assert!(message.contains("beyond 64 bits"), "{name} {text}: {message}");
+    }
+    bench.passed(bench.file("a.csv", "id\n18446744073709551615\n"));
 }

@@ -48,6 +48,8 @@ pub struct Published {
     pub topic: String,
     /// The body.
     pub payload: Vec<u8>,
+    /// Names and values beside it.
+    pub attributes: Vec<(String, String)>,
 }
 
 pub fn deliver(source: &artifacts::Artifact, path: &str, present: IfPresent) -> Result<(), OutboxError> {
@@ -60,8 +62,13 @@ pub fn deliver(source: &artifacts::Artifact, path: &str, present: IfPresent) -> 
     Ok(())
 }
 
-pub fn publish(channel: &str, topic: &str, payload: &[u8], _attrs: &[(String, String)]) -> Result<(), OutboxError> {
-    let published = Published { channel: channel.into(), topic: topic.into(), payload: payload.to_vec() };
+pub fn publish(channel: &str, topic: &str, payload: &[u8], attrs: &[(String, String)]) -> Result<(), OutboxError> {
+    let published = Published {
+        channel: channel.into(),
+        topic: topic.into(),
+        payload: payload.to_vec(),
+        attributes: attrs.to_vec(),
+    };
     with(|world| world.published.push(published));
     Ok(())
 }
