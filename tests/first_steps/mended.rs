@@ -14,7 +14,7 @@ fn a_failed_run_is_repeated_as_it_was_with_a_word_or_on_the_mended_workflow() {
     // What a person reads in the delivered file has no written-out line ends.
     assert!(!project.read("rejected/why").contains("\\n"), "{}", project.read("rejected/why"));
     let shown = project.run(&["runs", "show", "last"]).ok();
-    let shown = shown.prints(&["Run it again", "runs retry", "--latest", "its file was kept", "--json` has all of it"]);
+    let shown = shown.prints(&["Run it again", "runs retry", "--latest", "its file was kept"]);
     assert!(shown.stdout.contains("1 artifact,") && !shown.stdout.contains("1 artifacts"), "{shown}");
     // The original is gone: its bytes are not.
     std::fs::remove_file(project.path("n.csv")).unwrap();

@@ -1,0 +1,172 @@
+//! What every kernel of this room stands on: a dense tensor by its shape and values, and room that is asked for before
+//! it is taken.
+
+use num_traits::{Float, FromPrimitive};
+
+/// Why a kernel can not compute: its inputs do not fit together, or the result would be too large.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Misfit(pub(crate) String);
+
+/// The result of a kernel.
+pub(crate) type Made<T> = Result<T, Misfit>;
+
+/// A [`Misfit`] in words.
+pub(crate) fn misfit<T>(words: impl Into<String>) -> Made<T> {
+    Err(Misfit(words.into()))
+}
+
+/// Ends the kernel with the words unless the condition holds.
+macro_rules! must {
+    ($holds:expr, $($words:tt)+) => {
+        // Not `if !`: a condition that a NaN fails must fail here too.
+        match $holds {
+            true => {}
+            false => return Err($crate::kernels::nn::plain::Misfit(format!($($words)+)).into()),
+        }
+    };
+}
+pub(crate) use must;
+
+/// A dense tensor in row-major order that is only read.
+#[derive(Debug)]
+pub(crate) struct View<'a, T> {
+    pub(crate) shape: &'a [usize],
+    pub(crate) data: &'a [T],
+}
+
+impl<T> Clone for View<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for View<'_, T> {}
+
+impl<'a, T> View<'a, T> {
+    pub(crate) fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// The one value of a scalar or of a tensor with one element.
+    pub(crate) fn one(&self, what: &str) -> Made<T>
+    where
+        T: Copy,
+    {
+        match self.data {
+            [value] => Ok(*value),
+            _ => misfit(format!("{what} must be one value, but its shape is {:?}", self.shape)),
+        }
+    }
+}
+
+/// A dense tensor in row-major order that a kernel made.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Dense<T> {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) data: Vec<T>,
+}
+
+impl<T> Dense<T> {
+    pub(crate) fn view(&self) -> View<'_, T> {
+        View { shape: &self.shape, data: &self.data }
+    }
+}
+
+/// The bytes that a run may still take; asked before any are taken, since shapes come from outside.
+#[derive(Clone, Copy)]
+pub(crate) struct Room<'a> {
+    claim: &'a dyn Fn(usize) -> Made<()>,
+}
+
+impl<'a> Room<'a> {
+    pub(crate) fn new(claim: &'a dyn Fn(usize) -> Made<()>) -> Self {
+        Self { claim }
+    }
+
+    /// Asks for that many bytes, which a library will take itself.
+    pub(crate) fn claim(&self, bytes: usize) -> Made<()> {
+        (self.claim)(bytes)
+    }
+
+    /// Room for `count` values, all `value`.
+    pub(crate) fn fill<T: Clone>(&self, count: usize, value: T) -> Made<Vec<T>> {
+        let Some(bytes) = count.checked_mul(size_of::<T>()) else {
+            return misfit("the result has more elements than fit in memory");
+        };
+        (self.claim)(bytes)?;
+        Ok(vec![value; count])
+    }
+
+    /// A tensor of that shape, all `value`.
+    pub(crate) fn tensor<T: Clone>(&self, shape: &[usize], value: T) -> Made<Dense<T>> {
+        Ok(Dense { shape: shape.to_vec(), data: self.fill(count(shape)?, value)? })
+    }
+}
+
+/// The number of elements of a shape.
+pub(crate) fn count(shape: &[usize]) -> Made<usize> {
+    let product = shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(*dim));
+    product.map_or_else(|| misfit(format!("a tensor of shape {shape:?} does not fit in memory")), Ok)
+}
+
+/// An axis counted from the front; negative ones count from the back.
+pub(crate) fn axis_of(axis: i64, rank: usize) -> Made<usize> {
+    let size = i64::try_from(rank).unwrap_or(i64::MAX);
+    let found = if axis < 0 { axis.checked_add(size) } else { Some(axis) };
+    match found.and_then(|axis| usize::try_from(axis).ok()) {
+        Some(axis) if axis < rank => Ok(axis),
+        _ => misfit(format!("axis {axis} is outside of a tensor of rank {rank}")),
+    }
+}
+
+/// Steps `index` to the next position of `shape` in row-major order.
+pub(crate) fn advance(index: &mut [usize], shape: &[usize]) {
+    for (at, dim) in index.iter_mut().zip(shape).rev() {
+        *at += 1;
+        if *at < *dim {
+            return;
+        }
+        *at = 0;
+    }
+}
+
+/// A floating point type that kernels compute in.
+pub(crate) trait Real: Float + FromPrimitive + Default + Send + Sync + std::iter::Sum + 'static {
+    /// The nearest value of the type.
+    fn of(value: f64) -> Self;
+    /// The nearest value of the type.
+    fn of_count(value: usize) -> Self;
+    /// The same value.
+    fn wide(self) -> f64;
+}
+
+impl Real for f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "the nearest value is wanted")]
+    fn of(value: f64) -> Self {
+        value as Self
+    }
+    #[expect(clippy::cast_precision_loss, reason = "the nearest value is wanted")]
+    fn of_count(value: usize) -> Self {
+        value as Self
+    }
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    fn of(value: f64) -> Self {
+        value
+    }
+    #[expect(clippy::cast_precision_loss, reason = "the nearest value is wanted")]
+    fn of_count(value: usize) -> Self {
+        value as Self
+    }
+    fn wide(self) -> f64 {
+        self
+    }
+}

@@ -1,0 +1,198 @@
+//! The way of all kinds of layers through their sequences.
+
+use super::super::gemm::{Engine, Product, transposed};
+use super::super::plain::{Dense, Made as Result, Room, View, count, misfit, must};
+use super::cells::Step;
+use super::{Direction, Function, Kind};
+
+/// The attributes of a layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) kind: Kind,
+    pub(crate) direction: Direction,
+    pub(crate) hidden: usize,
+    /// The functions of all directions, one after the other.
+    pub(crate) functions: Vec<Function>,
+    pub(crate) clip: Option<f32>,
+}
+
+/// The inputs of a layer, in ONNX's shapes.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(crate) x: View<'a, f32>,
+    pub(crate) w: View<'a, f32>,
+    pub(crate) r: View<'a, f32>,
+    pub(crate) bias: Option<View<'a, f32>>,
+    pub(crate) lengths: Option<View<'a, i32>>,
+    pub(crate) state: Option<View<'a, f32>>,
+    pub(crate) cell: Option<View<'a, f32>>,
+    pub(crate) peepholes: Option<View<'a, f32>>,
+}
+
+/// What a layer gives.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Made {
+    /// Steps, directions, batch, hidden; zeros behind the end of a sequence.
+    pub(crate) y: Dense<f32>,
+    /// Directions, batch, hidden: the state behind the last step of each sequence.
+    pub(crate) state: Dense<f32>,
+    pub(crate) cell: Dense<f32>,
+}
+
+fn expect(view: Option<View<'_, f32>>, shape: &[usize], what: &str) -> Result<()> {
+    match view {
+        Some(view) if view.shape != shape => misfit(format!("{what} has the shape {:?}, not {shape:?}", view.shape)),
+        _ => Ok(()),
+    }
+}
+
+/// Sizes that all inputs agree on.
+struct Sizes {
+    steps: usize,
+    batch: usize,
+    input: usize,
+    hidden: usize,
+    wide: usize,
+}
+
+fn sizes(layer: &Layer, given: &Given<'_>) -> Result<(Sizes, Vec<usize>)> {
+    let &[steps, batch, input] = given.x.shape else {
+        return misfit(format!("a recurrent layer wants steps, batch and values, not the shape {:?}", given.x.shape));
+    };
+    let (passes, hidden, gates) = (layer.direction.passes().len(), layer.hidden, layer.kind.gates());
+    let wide = count(&[gates, hidden])?;
+    must!(hidden > 0, "a recurrent layer wants hidden_size");
+    must!(
+        layer.functions.len() == passes * layer.kind.functions(),
+        "{} activations do not fit the layer",
+        layer.functions.len()
+    );
+    expect(Some(given.w), &[passes, wide, input], "W")?;
+    expect(Some(given.r), &[passes, wide, hidden], "R")?;
+    expect(given.bias, &[passes, 2 * wide], "B")?;
+    expect(given.state, &[passes, batch, hidden], "initial_h")?;
+    expect(given.cell, &[passes, batch, hidden], "initial_c")?;
+    expect(given.peepholes, &[passes, 3 * hidden], "P")?;
+    let lengths = match given.lengths {
+        None => vec![steps; batch],
+        Some(lengths) => {
+            must!(lengths.shape == [batch], "sequence_lens has the shape {:?}, not [{batch}]", lengths.shape);
+            let lengths = lengths.data.iter().map(|length| usize::try_from(*length).ok().filter(|l| *l <= steps));
+            match lengths.collect() {
+                Some(lengths) => lengths,
+                None => return misfit(format!("a value of sequence_lens is outside of the {steps} steps")),
+            }
+        }
+    };
+    Ok((Sizes { steps, batch, input, hidden, wide }, lengths))
+}
+
+/// Runs a layer over its sequences.
+pub(crate) fn run(engine: &Engine, room: Room<'_>, layer: &Layer, given: Given<'_>) -> Result<Made> {
+    let (sizes, lengths) = sizes(layer, &given)?;
+    let Sizes { steps, batch, hidden, .. } = sizes;
+    let passes = layer.direction.passes();
+    let mut made = Made {
+        y: room.tensor(&[steps, passes.len(), batch, hidden], 0.0)?,
+        state: room.tensor(&[passes.len(), batch, hidden], 0.0)?,
+        cell: room.tensor(&[passes.len(), batch, hidden], 0.0)?,
+    };
+    for (pass, backwards) in passes.iter().enumerate() {
+        let part = pass * batch * hidden..(pass + 1) * batch * hidden;
+        if let Some(state) = given.state {
+            made.state.data[part.clone()].copy_from_slice(&state.data[part.clone()]);
+        }
+        if let Some(cell) = given.cell {
+            made.cell.data[part.clone()].copy_from_slice(&cell.data[part.clone()]);
+        }
+        one_pass(engine, room, layer, &given, &sizes, &lengths, pass, *backwards, &mut made)?;
+        // A sequence without steps ends in zeros, whatever its initial state, as in ONNX Runtime.
+        for (item, _) in lengths.iter().enumerate().filter(|(_, length)| **length == 0) {
+            let at = (pass * batch + item) * hidden;
+            made.state.data[at..at + hidden].fill(0.0);
+            made.cell.data[at..at + hidden].fill(0.0);
+        }
+    }
+    Ok(made)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call, of the parts of one pass")]
+fn one_pass(
+    engine: &Engine,
+    room: Room<'_>,
+    layer: &Layer,
+    given: &Given<'_>,
+    sizes: &Sizes,
+    lengths: &[usize],
+    pass: usize,
+    backwards: bool,
+    made: &mut Made,
+) -> Result<()> {
+    let &Sizes { steps, batch, input, hidden, wide } = sizes;
+    let passes = layer.direction.passes().len();
+    let (w, r) =
+        (&given.w.data[pass * wide * input..][..wide * input], &given.r.data[pass * wide * hidden..][..wide * hidden]);
+    room.claim((wide * (input + hidden)).saturating_mul(size_of::<f32>()))?;
+    let (w, r) = (transposed(wide, input, w), transposed(wide, hidden, r));
+    let mut from_input = room.fill(count(&[steps, batch, wide])?, 0.0_f32)?;
+    f32::product(engine, [steps * batch, input, wide], given.x.data, &w, &mut from_input)?;
+    let before = layer.kind == Kind::Gru { linear_before_reset: true };
+    let bias = given.bias.map(|bias| bias.data[pass * 2 * wide..][..2 * wide].split_at(wide));
+    // The recurrent bias of a GRU's hidden gate belongs inside of the reset.
+    let inner_bias = bias.filter(|_| before).map(|(_, recurrent)| &recurrent[2 * hidden..]);
+    if let Some((own, recurrent)) = bias {
+        let outside = if before { 2 * hidden } else { wide };
+        for row in from_input.chunks_exact_mut(wide) {
+            row.iter_mut().zip(own).for_each(|(sum, bias)| *sum += bias);
+            row[..outside].iter_mut().zip(recurrent).for_each(|(sum, bias)| *sum += bias);
+        }
+    }
+    let peepholes = given.peepholes.map(|weights| &weights.data[pass * 3 * hidden..][..3 * hidden]);
+    let functions = layer.kind.functions();
+    let functions = &layer.functions[pass * functions..][..functions];
+    let state = &mut made.state.data[pass * batch * hidden..][..batch * hidden];
+    let cell = &mut made.cell.data[pass * batch * hidden..][..batch * hidden];
+    let mut from_state = room.fill(count(&[batch, wide])?, 0.0_f32)?;
+    let (mut update, mut reset) = (vec![0.0; hidden], vec![0.0; hidden]);
+    // For a GRU that resets first: the weights of its hidden gate alone.
+    let last: Vec<f32> = match layer.kind {
+        Kind::Gru { linear_before_reset: false } => {
+            r.chunks_exact(wide).flat_map(|row| row[2 * hidden..].iter().copied()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut products = vec![0.0; hidden];
+    for number in 0..steps {
+        f32::product(engine, [batch, hidden, wide], state, &r, &mut from_state)?;
+        for item in 0..batch {
+            let Some(left) = lengths[item].checked_sub(number + 1) else { continue };
+            let time = if backwards { left } else { number };
+            let step = Step {
+                from_input: &from_input[(time * batch + item) * wide..][..wide],
+                from_state: &from_state[item * wide..][..wide],
+                inner_bias,
+                peepholes,
+                functions,
+                clip: layer.clip,
+            };
+            let state = &mut state[item * hidden..][..hidden];
+            let cell = &mut cell[item * hidden..][..hidden];
+            match layer.kind {
+                Kind::Rnn => step.rnn(state),
+                Kind::Lstm { input_forget } => step.lstm(state, cell, input_forget),
+                Kind::Gru { .. } => {
+                    step.gates(hidden, &mut update, &mut reset);
+                    if before {
+                        products.copy_from_slice(&step.from_state[2 * hidden..]);
+                    } else {
+                        let kept: Vec<f32> = state.iter().zip(&reset).map(|(state, reset)| state * reset).collect();
+                        f32::product(engine, [1, hidden, hidden], &kept, &last, &mut products)?;
+                    }
+                    step.gru(layer.kind, state, &update, &reset, &products);
+                }
+            }
+            made.y.data[((time * passes + pass) * batch + item) * hidden..][..hidden].copy_from_slice(state);
+        }
+    }
+    Ok(())
+}

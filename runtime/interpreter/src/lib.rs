@@ -1,0 +1,106 @@
+//! ONNX graphs computed in this process: exact types, a table of what is proved, and nothing else.
+//!
+//! - [`Program::load`] takes a model whole or refuses it with the operators and reasons ([`Refusal`]): a call is taken
+//!   only where operator, version, types, attributes and optional inputs lie in the table that was compared with ONNX
+//!   Runtime cell by cell.
+//! - [`Program::run`] computes it on the caller's thread (large products use a few more), within a bound on memory, and
+//!   ends between two calls when it is told to.
+//! - [`proto`] and [`scan`] read model files and bound what a hostile one can cost.
+//!
+//! The room of models may call it. It reads no file, knows no clock and never trusts a shape.
+//!
+//! # How to add a kernel
+//! 1. A function in a file below `kernels/` that takes views and the run's `Room` and checks all shapes.
+//! 2. A builder `fn name(node: &Node) -> Built` that asks for arity, types and every attribute of the operator in all
+//!    versions, refuses what is not proved, and gives `Plan::new(output types, move |inputs, run| …)`.
+//! 3. A line in the `TABLE` of its file; the file's table in `kernels::TABLES`.
+//! 4. Cells in the grid that compares the table with ONNX Runtime.
+
+mod kernel;
+mod kernels;
+mod load;
+mod node;
+mod program;
+pub mod proto;
+pub mod scan;
+mod table;
+mod tensor_proto;
+mod value;
+
+pub use load::{Input, Refusal};
+pub use table::{NEWEST_OPSET, OLDEST_OPSET, operators};
+pub use tensor_proto::{NoWeights, Weights};
+pub use value::{Data, Element, Type, Value};
+
+use kernel::Fault;
+use program::Memory;
+
+/// A model that is ready to run, from any number of threads.
+pub struct Program {
+    loaded: load::Loaded,
+}
+
+/// Why a run gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The inputs do not fit the model or each other, or a result is larger than allowed.
+    #[error("{0}")]
+    Failed(String),
+    /// It was told to end.
+    #[error("it was stopped")]
+    Stopped,
+}
+
+impl Program {
+    /// Loads a model.
+    ///
+    /// # Errors
+    /// Every reason why it is refused, up to a bound.
+    pub fn load(model: &proto::ModelProto, weights: &dyn Weights) -> Result<Self, Vec<Refusal>> {
+        load::load(model, weights).map(|loaded| Self { loaded })
+    }
+
+    /// What it takes, in the order of the file; initializers that can not be given are left out.
+    #[must_use]
+    pub fn inputs(&self) -> &[Input] {
+        &self.loaded.inputs
+    }
+
+    /// What it gives: names and types, in the order of the file.
+    #[must_use]
+    pub fn outputs(&self) -> &[(String, Type)] {
+        &self.loaded.outputs
+    }
+
+    /// Computes all outputs. `inputs` are in the order of [`inputs`](Self::inputs); `None` takes the default. The values
+    /// of the run may hold `bytes` together. `stop` is asked between two calls and within loops.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub fn run(
+        &self,
+        inputs: Vec<Option<Value>>,
+        bytes: usize,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<Value>, Problem> {
+        let declared = &self.loaded.inputs;
+        if inputs.len() != declared.len() {
+            return Err(Problem::Failed(format!("it takes {} inputs, not {}", declared.len(), inputs.len())));
+        }
+        let mut given = Vec::with_capacity(inputs.len());
+        for (value, input) in inputs.into_iter().zip(declared) {
+            let Some(value) = value.or_else(|| input.default.clone()) else {
+                return Err(Problem::Failed(format!("the input {:?} is missing", input.name)));
+            };
+            if value.ty() != input.ty {
+                let (got, wanted) = (value.ty().name(), input.ty.name());
+                return Err(Problem::Failed(format!("the input {:?} is {got}, not {wanted}", input.name)));
+            }
+            given.push(Some(value));
+        }
+        self.loaded.flow.run(given, &Memory::new(bytes), stop).map_err(|fault| match fault {
+            Fault::Misfit(words) => Problem::Failed(words),
+            Fault::Stopped => Problem::Stopped,
+        })
+    }
+}

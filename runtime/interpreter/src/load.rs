@@ -1,0 +1,479 @@
+//! From a file's graph to a [`Flow`]: names become slots, types go from node to node, constants are computed once, and
+//! what the table does not know is refused with its reason.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use crate::kernel::Inputs;
+use crate::kernel::Run;
+use crate::kernels::nn::plain::Room;
+use crate::node::{Known, Node, Plan};
+use crate::program::{Flow, Memory, Source, Step};
+use crate::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto, data_type};
+use crate::table::{Found, find};
+use crate::tensor_proto::{Weights, value_of};
+use crate::value::{Type, Value};
+
+/// Most calls of a graph, subgraphs counted with it.
+pub const MAX_NODES: usize = 200_000;
+/// Most reasons that are told of one model.
+const MAX_REFUSALS: usize = 20;
+/// Most bytes that a constant may have that is computed when a model is loaded, and that its inputs may have together.
+const MAX_FOLDED: usize = 16 << 20;
+/// Room for what kernels need while they compute constants.
+const FOLDING_ROOM: usize = 256 << 20;
+
+/// Why the built-in engine does not take a model: one call, or one port.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    /// The call's name in the model; empty for a port or the model as a whole.
+    pub node: String,
+    /// The operator, `SET/NAME` outside of the standard set.
+    pub operator: String,
+    /// The version of its set.
+    pub opset: i64,
+    /// Why.
+    pub reason: String,
+    /// Whether the operator is missing altogether.
+    pub missing: bool,
+}
+
+/// An input of a program.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// What it is when it is not given.
+    pub default: Option<Value>,
+}
+
+/// A model's graph, ready to run.
+pub(crate) struct Loaded {
+    pub(crate) flow: Flow,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) outputs: Vec<(String, Type)>,
+}
+
+/// A subgraph, ready to run within a call.
+pub(crate) struct Body {
+    pub(crate) flow: Flow,
+    /// Names of the surrounding values that it reads, in the order of its slots after its inputs.
+    pub(crate) captures: Vec<String>,
+    pub(crate) outputs: Vec<Type>,
+}
+
+/// What a whole model shares while it is loaded.
+struct Model<'m> {
+    weights: &'m dyn Weights,
+    opsets: HashMap<&'m str, i64>,
+    refusals: RefCell<Vec<Refusal>>,
+    nodes: RefCell<usize>,
+}
+
+/// Where a name leads.
+#[derive(Clone)]
+enum Binding {
+    Constant(Value),
+    Slot(usize, Type),
+}
+
+/// The names of one graph, and the way to those of the graph around it.
+pub(crate) struct Enclosing<'a> {
+    model: &'a Model<'a>,
+    parent: Option<&'a Enclosing<'a>>,
+    names: RefCell<HashMap<String, Binding>>,
+    /// Name in the parent and slot here.
+    captures: RefCell<Vec<(String, usize)>>,
+    /// Set once the inputs have their slots.
+    next: RefCell<usize>,
+}
+
+impl<'a> Enclosing<'a> {
+    fn new(model: &'a Model<'a>, parent: Option<&'a Enclosing<'a>>) -> Self {
+        Self { model, parent, names: RefCell::default(), captures: RefCell::default(), next: RefCell::new(0) }
+    }
+
+    /// The weight files of the model.
+    pub(crate) fn weights(&self) -> &'a dyn Weights {
+        self.model.weights
+    }
+
+    fn slot(&self) -> usize {
+        let mut next = self.next.borrow_mut();
+        *next += 1;
+        *next - 1
+    }
+
+    /// Where a name leads; a value of the graph around becomes a capture.
+    fn resolve(&self, name: &str) -> Option<Binding> {
+        if let Some(binding) = self.names.borrow().get(name) {
+            return Some(binding.clone());
+        }
+        let binding = match self.parent?.resolve(name)? {
+            constant @ Binding::Constant(_) => constant,
+            Binding::Slot(_, ty) => {
+                let slot = self.slot();
+                self.captures.borrow_mut().push((name.to_owned(), slot));
+                Binding::Slot(slot, ty)
+            }
+        };
+        self.names.borrow_mut().insert(name.to_owned(), binding.clone());
+        Some(binding)
+    }
+
+    /// Loads a subgraph of a call in this graph. Its inputs have the types that the call gives them.
+    pub(crate) fn body(&self, graph: &GraphProto, inputs: &[Type]) -> Result<Body, String> {
+        if graph.input.len() != inputs.len() {
+            return Err(format!("its subgraph takes {} inputs, not {}", graph.input.len(), inputs.len()));
+        }
+        let scope = Enclosing::new(self.model, Some(self));
+        for (port, ty) in graph.input.iter().zip(inputs) {
+            let name = port.name.clone().unwrap_or_default();
+            if let Some(declared) = element(port).filter(|declared| declared != ty) {
+                return Err(format!("its subgraph declares {name:?} {}, it is {}", declared.name(), ty.name()));
+            }
+            let slot = scope.slot();
+            scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty));
+        }
+        let before = self.model.refusals.borrow().len();
+        let Graph { steps, constants, outputs, types } = scope.graph(graph)?;
+        if self.model.refusals.borrow().len() > before {
+            return Err("its subgraph is refused".to_owned());
+        }
+        // Captures lie between the inputs and the rest for whoever calls; here they got their slots as they were met.
+        let captures = scope.captures.borrow();
+        let flow = Flow { slots: *scope.next.borrow(), steps, constants, outputs };
+        let flow = flow.with_first(inputs.len(), &captures.iter().map(|(_, slot)| *slot).collect::<Vec<_>>());
+        Ok(Body { flow, captures: captures.iter().map(|(name, _)| name.clone()).collect(), outputs: types })
+    }
+
+    fn graph(&self, graph: &GraphProto) -> Result<Graph, String> {
+        for tensor in &graph.initializer {
+            let name = tensor.name.clone().unwrap_or_default();
+            if self.names.borrow().contains_key(&name) {
+                continue;
+            }
+            let value = value_of(tensor, self.model.weights)?;
+            self.names.borrow_mut().insert(name, Binding::Constant(value));
+        }
+        if !graph.sparse_initializer.is_empty() {
+            return Err("it has sparse initializers".to_owned());
+        }
+        let mut builder = Builder { scope: self, steps: Vec::new(), constants: Vec::new(), known: HashMap::new() };
+        for node in &graph.node {
+            *self.model.nodes.borrow_mut() += 1;
+            if *self.model.nodes.borrow() > MAX_NODES {
+                return Err(format!("it has more than {MAX_NODES} calls"));
+            }
+            if let Err(refusal) = builder.node(node) {
+                let mut refusals = self.model.refusals.borrow_mut();
+                if refusals.len() < MAX_REFUSALS {
+                    refusals.push(refusal);
+                }
+                // What it would have given is unknown; that is not a reason of its own.
+                for output in node.output.iter().filter(|name| !name.is_empty()) {
+                    builder.scope.names.borrow_mut().remove(output);
+                }
+                if refusals.len() >= MAX_REFUSALS {
+                    break;
+                }
+            }
+        }
+        let mut outputs = Vec::new();
+        let mut types = Vec::new();
+        let refused = !self.model.refusals.borrow().is_empty();
+        for port in &graph.output {
+            let name = port.name.as_deref().unwrap_or_default();
+            match self.resolve(name) {
+                Some(Binding::Constant(value)) => {
+                    types.push(value.ty());
+                    outputs.push(builder.constant(name, value));
+                }
+                Some(Binding::Slot(slot, ty)) => {
+                    if let Some(declared) = element(port).filter(|declared| *declared != ty) {
+                        return Err(format!(
+                            "the output {name:?} is declared {}, but is {}",
+                            declared.name(),
+                            ty.name()
+                        ));
+                    }
+                    types.push(ty);
+                    outputs.push(Source::Slot { slot, last: false });
+                }
+                None if refused => {}
+                None => return Err(format!("the output {name:?} is made by no node")),
+            }
+        }
+        let Builder { mut steps, constants, .. } = builder;
+        drop_unused(&mut steps, &outputs);
+        mark_last_uses(&mut steps, &outputs);
+        Ok(Graph { steps, constants, outputs, types })
+    }
+}
+
+struct Graph {
+    steps: Vec<Step>,
+    constants: Vec<Value>,
+    outputs: Vec<Source>,
+    types: Vec<Type>,
+}
+
+struct Builder<'b, 'a> {
+    scope: &'b Enclosing<'a>,
+    steps: Vec<Step>,
+    constants: Vec<Value>,
+    known: HashMap<String, usize>,
+}
+
+impl Builder<'_, '_> {
+    fn constant(&mut self, name: &str, value: Value) -> Source {
+        if let Some(constant) = self.known.get(name) {
+            return Source::Constant(*constant);
+        }
+        self.constants.push(value);
+        self.known.insert(name.to_owned(), self.constants.len() - 1);
+        Source::Constant(self.constants.len() - 1)
+    }
+
+    fn node(&mut self, node: &NodeProto) -> Result<(), Refusal> {
+        let op = node.op_type.as_deref().unwrap_or_default();
+        let domain = match node.domain.as_deref().unwrap_or_default() {
+            "ai.onnx" => "",
+            other => other,
+        };
+        let opset = self.scope.model.opsets.get(domain).copied().unwrap_or(0);
+        let refusal = |reason: String, missing: bool| Refusal {
+            node: node.name.clone().unwrap_or_default(),
+            operator: if domain.is_empty() { op.to_owned() } else { format!("{domain}/{op}") },
+            opset,
+            reason,
+            missing,
+        };
+        let entry = match find(domain, op, opset) {
+            Found::Entry(entry) => entry,
+            Found::Missing => return Err(refusal("the built-in engine has no such operator".to_owned(), true)),
+            Found::OtherVersions(versions) => {
+                let versions: Vec<_> = versions.iter().map(|(since, until)| format!("{since} to {until}")).collect();
+                let reason = format!("it is known in the versions {} of its set", versions.join(", "));
+                return Err(refusal(reason, false));
+            }
+        };
+        let mut known = Vec::with_capacity(node.input.len());
+        let mut sources = Vec::with_capacity(node.input.len());
+        for name in &node.input {
+            if name.is_empty() {
+                known.push(None);
+                sources.push(None);
+                continue;
+            }
+            match self.scope.resolve(name) {
+                Some(Binding::Constant(value)) => {
+                    known.push(Some(Known { ty: value.ty(), value: Some(value.clone()) }));
+                    sources.push(Some(self.constant(name, value)));
+                }
+                Some(Binding::Slot(slot, ty)) => {
+                    known.push(Some(Known { ty, value: None }));
+                    sources.push(Some(Source::Slot { slot, last: false }));
+                }
+                None if !self.scope.model.refusals.borrow().is_empty() => {
+                    return Err(refusal(format!("its input {name:?} comes from what is refused"), false));
+                }
+                None => return Err(refusal(format!("its input {name:?} is made by no node before it"), false)),
+            }
+        }
+        let call = Node::new(node, opset, known, self.scope).map_err(|reason| refusal(reason, false))?;
+        let plan = (entry.build)(&call).map_err(|reason| refusal(reason, false))?;
+        if let Some(attribute) = call.left_over() {
+            return Err(refusal(format!("its attribute {attribute:?} is not known"), false));
+        }
+        for name in &plan.captures {
+            match self.scope.resolve(name) {
+                Some(Binding::Slot(slot, _)) => sources.push(Some(Source::Slot { slot, last: false })),
+                Some(Binding::Constant(value)) => sources.push(Some(self.constant(name, value))),
+                None => return Err(refusal(format!("its subgraph reads {name:?}, which is made by no node"), false)),
+            }
+        }
+        if plan.outputs.len() < node.output.len() {
+            return Err(refusal(format!("it has {} outputs", node.output.len()), false));
+        }
+        if self.fold(node, &plan, &sources) {
+            return Ok(());
+        }
+        let mut outputs = Vec::with_capacity(plan.outputs.len());
+        for (position, ty) in plan.outputs.iter().enumerate() {
+            outputs.push(node.output.get(position).filter(|name| !name.is_empty()).map(|name| {
+                let slot = self.scope.slot();
+                self.scope.names.borrow_mut().insert(name.clone(), Binding::Slot(slot, *ty));
+                slot
+            }));
+        }
+        self.steps.push(Step {
+            what: match node.name.as_deref().filter(|name| !name.is_empty()) {
+                Some(name) => format!("{op} {name:?}"),
+                None => op.to_owned(),
+            },
+            kernel: plan.kernel,
+            inputs: sources.into(),
+            outputs: outputs.into(),
+            types: plan.outputs.into(),
+        });
+        Ok(())
+    }
+
+    /// Computes a call whose inputs are all constant. One that fails, or is too large, is left for the run.
+    fn fold(&self, node: &NodeProto, plan: &Plan, sources: &[Option<Source>]) -> bool {
+        let constant = |source: &Option<Source>| match source {
+            None => Some(None),
+            Some(Source::Constant(constant)) => self.constants.get(*constant).cloned().map(Some),
+            Some(Source::Slot { .. }) => None,
+        };
+        let Some(mut inputs) = sources.iter().map(constant).collect::<Option<Vec<_>>>() else { return false };
+        let bytes: usize = inputs.iter().flatten().map(Value::bytes).sum();
+        if !plan.folds || bytes > MAX_FOLDED {
+            return false;
+        }
+        let memory = Memory::new(FOLDING_ROOM);
+        let claim = |bytes: usize| {
+            if bytes > MAX_FOLDED {
+                return crate::kernels::nn::plain::misfit("too large to be computed when the model is loaded");
+            }
+            memory.claim(bytes)
+        };
+        let run = Run { room: Room::new(&claim), stop: &|| false, memory: &memory };
+        let Ok(made) = plan.kernel.run(&mut Inputs(&mut inputs), &run) else { return false };
+        if made.len() < node.output.len() || made.iter().zip(&plan.outputs).any(|(value, ty)| value.ty() != *ty) {
+            return false;
+        }
+        let mut names = self.scope.names.borrow_mut();
+        for (name, value) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
+            names.insert(name.clone(), Binding::Constant(value));
+        }
+        true
+    }
+}
+
+/// Leaves out calls whose results nobody reads.
+fn drop_unused(steps: &mut Vec<Step>, outputs: &[Source]) {
+    let slot = |source: &Source| if let Source::Slot { slot, .. } = source { Some(*slot) } else { None };
+    let mut read: HashSet<usize> = outputs.iter().filter_map(slot).collect();
+    let mut kept = Vec::with_capacity(steps.len());
+    for step in std::mem::take(steps).into_iter().rev() {
+        if step.outputs.iter().flatten().any(|slot| read.contains(slot)) {
+            read.extend(step.inputs.iter().flatten().filter_map(slot));
+            kept.push(step);
+        }
+    }
+    kept.reverse();
+    *steps = kept;
+    for step in steps {
+        for output in &mut step.outputs {
+            *output = output.filter(|slot| read.contains(slot));
+        }
+    }
+}
+
+/// Marks where a value is read for the last time, so that its room can be used again.
+fn mark_last_uses(steps: &mut [Step], outputs: &[Source]) {
+    let slot = |source: &Source| if let Source::Slot { slot, .. } = source { Some(*slot) } else { None };
+    let mut later: HashSet<usize> = outputs.iter().filter_map(slot).collect();
+    for step in steps.iter_mut().rev() {
+        for source in step.inputs.iter_mut().flatten().rev() {
+            if let Source::Slot { slot, last } = source {
+                *last = later.insert(*slot);
+            }
+        }
+    }
+}
+
+impl Flow {
+    /// Renumbers the slots so that those of `captures` follow the `inputs` directly.
+    fn with_first(mut self, inputs: usize, captures: &[usize]) -> Self {
+        let mut order: HashMap<usize, usize> = (0..inputs).map(|slot| (slot, slot)).collect();
+        for (position, slot) in captures.iter().enumerate() {
+            order.insert(*slot, inputs + position);
+        }
+        let mut next = inputs + captures.len();
+        for slot in inputs..self.slots {
+            order.entry(slot).or_insert_with(|| {
+                next += 1;
+                next - 1
+            });
+        }
+        let renumber = |slot: &mut usize| *slot = order.get(slot).copied().unwrap_or(*slot);
+        for step in &mut self.steps {
+            for source in step.inputs.iter_mut().flatten() {
+                if let Source::Slot { slot, .. } = source {
+                    renumber(slot);
+                }
+            }
+            step.outputs.iter_mut().flatten().for_each(renumber);
+        }
+        for source in &mut self.outputs {
+            if let Source::Slot { slot, .. } = source {
+                renumber(slot);
+            }
+        }
+        self
+    }
+}
+
+/// The element type that a port declares.
+fn element(port: &ValueInfoProto) -> Option<Type> {
+    Type::of(port.r#type.as_ref()?.tensor_type.as_ref()?.elem_type?)
+}
+
+/// Loads a model.
+pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, Vec<Refusal>> {
+    let whole = |reason: String| {
+        vec![Refusal { node: String::new(), operator: String::new(), opset: 0, reason, missing: false }]
+    };
+    let mut opsets = HashMap::new();
+    for set in &model.opset_import {
+        let domain = match set.domain.as_deref().unwrap_or_default() {
+            "ai.onnx" => "",
+            other => other,
+        };
+        opsets.insert(domain, set.version.unwrap_or_default());
+    }
+    if let Some(function) = model.functions.first() {
+        let name = function.name.as_deref().unwrap_or_default();
+        return Err(whole(format!("it defines the operator {name:?} itself")));
+    }
+    let Some(graph) = &model.graph else { return Err(whole("it holds no graph".to_owned())) };
+    let shared = Model { weights, opsets, refusals: RefCell::default(), nodes: RefCell::new(0) };
+    let scope = Enclosing::new(&shared, None);
+    // Before version 4 of the format every initializer had to stand among the inputs; they are constants there.
+    let overridable = model.ir_version.unwrap_or(0) >= 4;
+    let initializers: HashMap<&str, _> =
+        graph.initializer.iter().map(|tensor| (tensor.name.as_deref().unwrap_or_default(), tensor)).collect();
+    let mut inputs = Vec::new();
+    for port in &graph.input {
+        let name = port.name.as_deref().unwrap_or_default();
+        let initializer = initializers.get(name);
+        if initializer.is_some() && !overridable {
+            continue;
+        }
+        let Some(ty) = element(port) else {
+            let number = port.r#type.as_ref().and_then(|ty| ty.tensor_type.as_ref()).and_then(|ty| ty.elem_type);
+            let kind = number.map_or("no tensor", data_type::name);
+            return Err(whole(format!("the input {name:?} is {kind}")));
+        };
+        let default = initializer.map(|tensor| value_of(tensor, weights)).transpose().map_err(whole)?;
+        let slot = scope.slot();
+        if scope.names.borrow_mut().insert(name.to_owned(), Binding::Slot(slot, ty)).is_some() {
+            return Err(whole(format!("it has two inputs {name:?}")));
+        }
+        inputs.push(Input { name: name.to_owned(), ty, default });
+    }
+    let loaded = scope.graph(graph);
+    let refusals = shared.refusals.take();
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let Graph { steps, constants, outputs, types } = loaded.map_err(whole)?;
+    let names = graph.output.iter().map(|port| port.name.clone().unwrap_or_default());
+    let outputs_named = names.zip(types).collect();
+    Ok(Loaded { flow: Flow { slots: *scope.next.borrow(), steps, constants, outputs }, inputs, outputs: outputs_named })
+}

@@ -1,0 +1,1 @@
+"""The grid: small models and what ONNX Runtime makes of them."""
