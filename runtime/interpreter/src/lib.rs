@@ -27,7 +27,7 @@ mod table;
 mod tensor_proto;
 mod value;
 
-pub use load::{Input, Refusal};
+pub use load::{Input, Limits, Refusal};
 pub use table::{NEWEST_OPSET, OLDEST_OPSET, operators};
 pub use tensor_proto::{NoWeights, Weights};
 pub use value::{Data, Element, Type, Value};
@@ -57,7 +57,19 @@ impl Program {
     /// # Errors
     /// Every reason why it is refused, up to a bound.
     pub fn load(model: &proto::ModelProto, weights: &dyn Weights) -> Result<Self, Vec<Refusal>> {
-        load::load(model, weights).map(|loaded| Self { loaded })
+        Self::load_within(model, weights, Limits { bytes: usize::MAX, stop: &|| false })
+    }
+
+    /// The same for a model from outside: within limits.
+    ///
+    /// # Errors
+    /// The same; a limit that is reached is a reason.
+    pub fn load_within(
+        model: &proto::ModelProto,
+        weights: &dyn Weights,
+        limits: Limits<'_>,
+    ) -> Result<Self, Vec<Refusal>> {
+        load::load(model, weights, limits).map(|loaded| Self { loaded })
     }
 
     /// What it takes, in the order of the file; initializers that can not be given are left out.

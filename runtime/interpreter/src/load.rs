@@ -1,7 +1,7 @@
 //! From a file's graph to a [`Flow`]: names become slots, types go from node to node, constants are computed once, and
 //! what the table does not know is refused with its reason.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use crate::kernel::Inputs;
@@ -9,7 +9,7 @@ use crate::kernel::Run;
 use crate::kernels::nn::plain::Room;
 use crate::node::{Known, Node, Plan};
 use crate::program::{Flow, Memory, Source, Step};
-use crate::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto, data_type};
+use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, data_type};
 use crate::table::{Found, find};
 use crate::tensor_proto::{Weights, value_of};
 use crate::value::{Type, Value};
@@ -20,14 +20,28 @@ pub const MAX_NODES: usize = 200_000;
 const MAX_REFUSALS: usize = 20;
 /// Most bytes that a constant may have that is computed when a model is loaded, and that its inputs may have together.
 const MAX_FOLDED: usize = 16 << 20;
+/// What a builder says of a subgraph whose calls have told their reasons themselves.
+const SUBGRAPH: &str = "its subgraph is refused";
 /// Room for what kernels need while they compute constants.
 const FOLDING_ROOM: usize = 256 << 20;
+
+/// What loading a model may take.
+#[derive(Clone, Copy)]
+pub struct Limits<'a> {
+    /// Bytes of all constants together: those of the file, those beside it, and those computed from them.
+    pub bytes: usize,
+    /// Whether loading is to end.
+    pub stop: &'a dyn Fn() -> bool,
+}
 
 /// Why the built-in engine does not take a model: one call, or one port.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Refusal {
-    /// The call's name in the model; empty for a port or the model as a whole.
+    /// The call's name in the model, of several for the same reason the first one's; empty for a port or the model as a
+    /// whole.
     pub node: String,
+    /// How many calls are refused for this reason.
+    pub calls: usize,
     /// The operator, `SET/NAME` outside of the standard set.
     pub operator: String,
     /// The version of its set.
@@ -36,6 +50,14 @@ pub struct Refusal {
     pub reason: String,
     /// Whether the operator is missing altogether.
     pub missing: bool,
+}
+
+impl Refusal {
+    /// Of the model as a whole.
+    #[must_use]
+    pub const fn whole(reason: String) -> Self {
+        Self { node: String::new(), calls: 0, operator: String::new(), opset: 0, reason, missing: false }
+    }
 }
 
 /// An input of a program.
@@ -69,7 +91,53 @@ struct Model<'m> {
     weights: &'m dyn Weights,
     opsets: HashMap<&'m str, i64>,
     refusals: RefCell<Vec<Refusal>>,
-    nodes: RefCell<usize>,
+    /// Calls that are not taken, those that take their inputs from such a one with them.
+    refused: Cell<usize>,
+    nodes: Cell<usize>,
+    /// Bytes that further constants may take.
+    left: Cell<usize>,
+    stop: &'m dyn Fn() -> bool,
+}
+
+impl Model<'_> {
+    /// Takes room for a constant; whether there was any.
+    fn claim(&self, bytes: usize) -> bool {
+        let left = self.left.get().checked_sub(bytes);
+        self.left.set(left.unwrap_or(self.left.get()));
+        left.is_some()
+    }
+
+    /// The value of a constant of the file.
+    fn value(&self, tensor: &TensorProto) -> Result<Value, String> {
+        let needed = size_of(tensor);
+        // Many constants may name the same bytes of a weight file, and each becomes a copy.
+        if !needed.is_some_and(|needed| self.claim(needed)) {
+            let name = tensor.name.as_deref().unwrap_or_default();
+            return Err(format!("the constant {name:?} does not fit: constants take more than the file holds of them"));
+        }
+        value_of(tensor, self.weights)
+    }
+
+    /// Notes a refusal; of several for one reason it counts the calls.
+    fn refuse(&self, refusal: Refusal) {
+        let mut refusals = self.refusals.borrow_mut();
+        let same = |one: &&mut Refusal| one.operator == refusal.operator && one.reason == refusal.reason;
+        if let Some(known) = refusals.iter_mut().find(same) {
+            known.calls += 1;
+        } else if refusals.len() < MAX_REFUSALS {
+            refusals.push(refusal);
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refused.get() > 0
+    }
+}
+
+/// The bytes that a constant will take; `None` when they are more than can be counted.
+fn size_of(tensor: &TensorProto) -> Option<usize> {
+    let size = Type::of(tensor.data_type.unwrap_or_default()).map_or(0, Type::size);
+    tensor.dims.iter().try_fold(size, |bytes, dim| bytes.checked_mul(usize::try_from(*dim).unwrap_or(0)))
 }
 
 /// Where a name leads.
@@ -95,9 +163,9 @@ impl<'a> Enclosing<'a> {
         Self { model, parent, names: RefCell::default(), captures: RefCell::default(), next: RefCell::new(0) }
     }
 
-    /// The weight files of the model.
-    pub(crate) fn weights(&self) -> &'a dyn Weights {
-        self.model.weights
+    /// The value of a constant of the file.
+    pub(crate) fn value(&self, tensor: &TensorProto) -> Result<Value, String> {
+        self.model.value(tensor)
     }
 
     fn slot(&self) -> usize {
@@ -137,10 +205,10 @@ impl<'a> Enclosing<'a> {
             let slot = scope.slot();
             scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty));
         }
-        let before = self.model.refusals.borrow().len();
+        let before = self.model.refused.get();
         let Graph { steps, constants, outputs, types } = scope.graph(graph)?;
-        if self.model.refusals.borrow().len() > before {
-            return Err("its subgraph is refused".to_owned());
+        if self.model.refused.get() > before {
+            return Err(SUBGRAPH.to_owned());
         }
         // Captures lie between the inputs and the rest for whoever calls; here they got their slots as they were met.
         let captures = scope.captures.borrow();
@@ -155,7 +223,7 @@ impl<'a> Enclosing<'a> {
             if self.names.borrow().contains_key(&name) {
                 continue;
             }
-            let value = value_of(tensor, self.model.weights)?;
+            let value = self.model.value(tensor)?;
             self.names.borrow_mut().insert(name, Binding::Constant(value));
         }
         if !graph.sparse_initializer.is_empty() {
@@ -163,27 +231,26 @@ impl<'a> Enclosing<'a> {
         }
         let mut builder = Builder { scope: self, steps: Vec::new(), constants: Vec::new(), known: HashMap::new() };
         for node in &graph.node {
-            *self.model.nodes.borrow_mut() += 1;
-            if *self.model.nodes.borrow() > MAX_NODES {
+            self.model.nodes.set(self.model.nodes.get() + 1);
+            if self.model.nodes.get() > MAX_NODES {
                 return Err(format!("it has more than {MAX_NODES} calls"));
             }
+            if (self.model.stop)() {
+                return Err("loading it takes too long".to_owned());
+            }
             if let Err(refusal) = builder.node(node) {
-                let mut refusals = self.model.refusals.borrow_mut();
-                if refusals.len() < MAX_REFUSALS {
-                    refusals.push(refusal);
+                self.model.refused.set(self.model.refused.get() + 1);
+                if let Some(refusal) = refusal {
+                    self.model.refuse(refusal);
                 }
-                // What it would have given is unknown; that is not a reason of its own.
                 for output in node.output.iter().filter(|name| !name.is_empty()) {
                     builder.scope.names.borrow_mut().remove(output);
-                }
-                if refusals.len() >= MAX_REFUSALS {
-                    break;
                 }
             }
         }
         let mut outputs = Vec::new();
         let mut types = Vec::new();
-        let refused = !self.model.refusals.borrow().is_empty();
+        let refused = self.model.is_refused();
         for port in &graph.output {
             let name = port.name.as_deref().unwrap_or_default();
             match self.resolve(name) {
@@ -237,7 +304,8 @@ impl Builder<'_, '_> {
         Source::Constant(self.constants.len() - 1)
     }
 
-    fn node(&mut self, node: &NodeProto) -> Result<(), Refusal> {
+    /// Adds a call. Without a refusal of its own it is refused for what it takes its inputs from.
+    fn node(&mut self, node: &NodeProto) -> Result<(), Option<Refusal>> {
         let op = node.op_type.as_deref().unwrap_or_default();
         let domain = match node.domain.as_deref().unwrap_or_default() {
             "ai.onnx" => "",
@@ -246,6 +314,7 @@ impl Builder<'_, '_> {
         let opset = self.scope.model.opsets.get(domain).copied().unwrap_or(0);
         let refusal = |reason: String, missing: bool| Refusal {
             node: node.name.clone().unwrap_or_default(),
+            calls: 1,
             operator: if domain.is_empty() { op.to_owned() } else { format!("{domain}/{op}") },
             opset,
             reason,
@@ -253,11 +322,11 @@ impl Builder<'_, '_> {
         };
         let entry = match find(domain, op, opset) {
             Found::Entry(entry) => entry,
-            Found::Missing => return Err(refusal("the built-in engine has no such operator".to_owned(), true)),
+            Found::Missing => return Err(Some(refusal("the built-in engine has no such operator".to_owned(), true))),
             Found::OtherVersions(versions) => {
                 let versions: Vec<_> = versions.iter().map(|(since, until)| format!("{since} to {until}")).collect();
                 let reason = format!("it is known in the versions {} of its set", versions.join(", "));
-                return Err(refusal(reason, false));
+                return Err(Some(refusal(reason, false)));
             }
         };
         let mut known = Vec::with_capacity(node.input.len());
@@ -277,26 +346,27 @@ impl Builder<'_, '_> {
                     known.push(Some(Known { ty, value: None }));
                     sources.push(Some(Source::Slot { slot, last: false }));
                 }
-                None if !self.scope.model.refusals.borrow().is_empty() => {
-                    return Err(refusal(format!("its input {name:?} comes from what is refused"), false));
-                }
-                None => return Err(refusal(format!("its input {name:?} is made by no node before it"), false)),
+                None if self.scope.model.is_refused() => return Err(None),
+                None => return Err(Some(refusal(format!("its input {name:?} is made by no node before it"), false))),
             }
         }
-        let call = Node::new(node, opset, known, self.scope).map_err(|reason| refusal(reason, false))?;
-        let plan = (entry.build)(&call).map_err(|reason| refusal(reason, false))?;
+        let call = Node::new(node, opset, known, self.scope).map_err(|reason| Some(refusal(reason, false)))?;
+        let plan = (entry.build)(&call).map_err(|reason| (reason != SUBGRAPH).then(|| refusal(reason, false)))?;
         if let Some(attribute) = call.left_over() {
-            return Err(refusal(format!("its attribute {attribute:?} is not known"), false));
+            return Err(Some(refusal(format!("its attribute {attribute:?} is not known"), false)));
         }
         for name in &plan.captures {
             match self.scope.resolve(name) {
                 Some(Binding::Slot(slot, _)) => sources.push(Some(Source::Slot { slot, last: false })),
                 Some(Binding::Constant(value)) => sources.push(Some(self.constant(name, value))),
-                None => return Err(refusal(format!("its subgraph reads {name:?}, which is made by no node"), false)),
+                None => {
+                    let reason = format!("its subgraph reads {name:?}, which is made by no node");
+                    return Err(Some(refusal(reason, false)));
+                }
             }
         }
         if plan.outputs.len() < node.output.len() {
-            return Err(refusal(format!("it has {} outputs", node.output.len()), false));
+            return Err(Some(refusal(format!("it has {} outputs", node.output.len()), false)));
         }
         if self.fold(node, &plan, &sources) {
             return Ok(());
@@ -341,9 +411,12 @@ impl Builder<'_, '_> {
             }
             memory.claim(bytes)
         };
-        let run = Run { room: Room::new(&claim), stop: &|| false, memory: &memory };
+        let run = Run { room: Room::new(&claim), stop: self.scope.model.stop, memory: &memory };
         let Ok(made) = plan.kernel.run(&mut Inputs(&mut inputs), &run) else { return false };
         if made.len() < node.output.len() || made.iter().zip(&plan.outputs).any(|(value, ty)| value.ty() != *ty) {
+            return false;
+        }
+        if !self.scope.model.claim(made.iter().map(Value::bytes).sum()) {
             return false;
         }
         let mut names = self.scope.names.borrow_mut();
@@ -425,10 +498,8 @@ fn element(port: &ValueInfoProto) -> Option<Type> {
 }
 
 /// Loads a model.
-pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, Vec<Refusal>> {
-    let whole = |reason: String| {
-        vec![Refusal { node: String::new(), operator: String::new(), opset: 0, reason, missing: false }]
-    };
+pub(crate) fn load(model: &ModelProto, weights: &dyn Weights, limits: Limits<'_>) -> Result<Loaded, Vec<Refusal>> {
+    let whole = |reason: String| vec![Refusal::whole(reason)];
     let mut opsets = HashMap::new();
     for set in &model.opset_import {
         let domain = match set.domain.as_deref().unwrap_or_default() {
@@ -442,7 +513,9 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         return Err(whole(format!("it defines the operator {name:?} itself")));
     }
     let Some(graph) = &model.graph else { return Err(whole("it holds no graph".to_owned())) };
-    let shared = Model { weights, opsets, refusals: RefCell::default(), nodes: RefCell::new(0) };
+    let (left, stop) = (Cell::new(limits.bytes), limits.stop);
+    let (refusals, refused) = (RefCell::default(), Cell::new(0));
+    let shared = Model { weights, opsets, refusals, refused, nodes: Cell::new(0), left, stop };
     let scope = Enclosing::new(&shared, None);
     // Before version 4 of the format every initializer had to stand among the inputs; they are constants there.
     let overridable = model.ir_version.unwrap_or(0) >= 4;
@@ -460,7 +533,7 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
             let kind = number.map_or("no tensor", data_type::name);
             return Err(whole(format!("the input {name:?} is {kind}")));
         };
-        let default = initializer.map(|tensor| value_of(tensor, weights)).transpose().map_err(whole)?;
+        let default = initializer.map(|tensor| shared.value(tensor)).transpose().map_err(whole)?;
         let slot = scope.slot();
         if scope.names.borrow_mut().insert(name.to_owned(), Binding::Slot(slot, ty)).is_some() {
             return Err(whole(format!("it has two inputs {name:?}")));

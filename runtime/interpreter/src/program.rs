@@ -61,6 +61,18 @@ impl Memory {
         }
     }
 
+    /// Counts what a call keeps while its subgraph runs again and again.
+    pub(crate) fn hold(&self, bytes: usize) -> Made<()> {
+        self.claim(bytes)?;
+        self.settle(bytes, 0);
+        Ok(())
+    }
+
+    /// Takes back what was held.
+    pub(crate) fn release(&self, bytes: usize) {
+        self.settle(0, bytes);
+    }
+
     /// Between two calls: what a call has claimed for passing use is free again, what is held is counted as it is.
     fn settle(&self, added: usize, dropped: usize) {
         self.live.set((self.live.get() + added).saturating_sub(dropped));
@@ -76,12 +88,14 @@ impl Flow {
         memory: &Memory,
         stop: &dyn Fn() -> bool,
     ) -> Result<Vec<Value>, Fault> {
+        // Counted once more when somebody outside holds them too: better than to count down what was never counted.
+        let mut held: usize = given.iter().flatten().map(Value::bytes).sum();
+        memory.hold(held)?;
         let mut slots = given;
         slots.resize(self.slots, None);
         let claim = |bytes: usize| memory.claim(bytes);
         let run = Run { room: Room::new(&claim), stop, memory };
         let mut inputs: Vec<Option<Value>> = Vec::new();
-        let mut held = 0_usize;
         for step in &self.steps {
             run.go_on()?;
             inputs.clear();
@@ -126,7 +140,7 @@ impl Flow {
         };
         let outputs: Option<Vec<_>> = self.outputs.iter().map(value).collect();
         // A subgraph's values are gone with it; its outputs count where they go on.
-        memory.settle(0, held);
+        memory.release(held);
         outputs.ok_or_else(|| Fault::Misfit("an output has no value".to_owned()))
     }
 }

@@ -40,7 +40,8 @@ fn captured(inputs: &Inputs<'_>, first: usize, count: usize) -> Vec<Option<Value
 }
 
 fn build_loop(node: &Node<'_>) -> Built {
-    node.arity(2.min(node.inputs()), usize::MAX, usize::MAX)?;
+    // Both the number of rounds and the condition may be left out.
+    node.arity(0, usize::MAX, usize::MAX)?;
     node.optional(0, &[Type::I64])?;
     node.optional(1, &[Type::Bool])?;
     let carried = node.inputs().saturating_sub(2);
@@ -77,6 +78,9 @@ pub(crate) const ALL: &[Type] = &[
     Type::Text,
 ];
 
+/// What a value takes besides its elements: a loop may collect as many empty ones as it has time for.
+const VALUE: usize = 128;
+
 struct Loop {
     body: Body,
     carried: usize,
@@ -97,6 +101,7 @@ impl Kernel for Loop {
         let outer = captured(inputs, self.inputs, self.body.captures.len());
         let kept = self.body.outputs.len() - 1 - self.carried;
         let mut scanned: Vec<Vec<Value>> = vec![Vec::new(); kept];
+        let mut held = 0_usize;
         let mut round = 0_i64;
         while go_on && most.is_none_or(|most| round < most) {
             run.go_on()?;
@@ -108,11 +113,16 @@ impl Kernel for Loop {
             go_on = condition.view::<bool>()?.one("the condition of its body")?;
             carried = made.by_ref().take(self.carried).map(Some).collect();
             for (rounds, value) in scanned.iter_mut().zip(made) {
-                run.room.claim(value.bytes())?;
+                let bytes = value.bytes().saturating_add(VALUE);
+                run.memory.hold(bytes)?;
+                held = held.saturating_add(bytes);
                 rounds.push(value);
             }
             round = round.saturating_add(1);
         }
+        run.memory.release(held);
+        // The rounds and, while they are put together, their copy.
+        run.room.claim(held.saturating_mul(2))?;
         let mut outputs: Vec<Value> = carried.into_iter().flatten().collect();
         for (rounds, ty) in scanned.iter().zip(self.body.outputs.iter().skip(1 + self.carried)) {
             outputs.push(stacked(rounds, *ty)?);

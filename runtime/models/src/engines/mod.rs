@@ -86,7 +86,7 @@ pub enum RunFailure {
 pub enum EngineKind {
     /// Microsoft's, a shared library: runs everything that can be expected of an edge box.
     OnnxRuntime,
-    /// Part of the binary: runs most neural networks, no classical models.
+    /// Part of the binary: runs what is proved to give ONNX Runtime's numbers.
     Rten,
 }
 
@@ -132,7 +132,7 @@ impl fmt::Display for EngineId {
 }
 
 /// The text of what a panic carried.
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     format!("the engine panicked: {}", text.unwrap_or("it did not say why"))
 }

@@ -116,13 +116,9 @@ pub fn add() -> ModelProto {
     ))
 }
 
-/// An operator of ai.onnx.ml, which only ONNX Runtime has: y = x > 0.5.
-pub fn binarizer() -> ModelProto {
-    let mut call = node("Binarizer", &["x"], &["y"]);
-    call.domain = Some("ai.onnx.ml".to_owned());
-    call.attribute = vec![attribute("threshold", |a| (a.f, a.r#type) = (Some(0.5), Some(1)))];
-    let shape = [D::N(1), D::S("N")];
-    model(graph(vec![call], vec![value("x", FLOAT, &shape)], vec![value("y", FLOAT, &shape)]))
+/// An operator that only ONNX Runtime has: the values of x without repetitions, sorted.
+pub fn unique() -> ModelProto {
+    unary(node("Unique", &["x"], &["y"]))
 }
 
 /// Multiplies a matrix with itself `rounds` times in a loop: `rounds` comes from outside, so a run can be made as slow
