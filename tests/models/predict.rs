@@ -76,8 +76,8 @@ fn a_list_becomes_a_tensor_and_outputs_become_a_file() {
     let predict = |input: &str, more: &[&str]| {
         project.run(&[&["model", "predict", "relu.onnx", "--engine", "rten", "--input", input], more].concat())
     };
-    assert_eq!(predict("x=[2, 0, -1, 0.5]", &["--json"]).ok().json()["outputs"]["y"], json!([0.0, 0.0, 0.5, 2.0]));
-    predict("x=[2, 0, -1, 0.5]", &["--output", "y.safetensors"]).ok();
+    assert_eq!(predict("x=[-1, 0, 0.5, 2]", &["--json"]).ok().json()["outputs"]["y"], json!([0.0, 0.0, 0.5, 2.0]));
+    predict("x=[-1, 0, 0.5, 2]", &["--output", "y.safetensors"]).ok();
     // The outputs of one call are inputs of the next.
     assert_eq!(predict("x=@y.safetensors", &["--json"]).ok().json()["outputs"]["y"], json!([0.0, 0.0, 0.5, 2.0]));
 }

@@ -78,7 +78,7 @@ impl Program {
         &self.loaded.inputs
     }
 
-    /// What it gives: names and types, in the order of the file.
+    /// What it gives: names and types, in the order of the file; outputs that are no tensors of a known type are left out.
     #[must_use]
     pub fn outputs(&self) -> &[(String, Type)] {
         &self.loaded.outputs

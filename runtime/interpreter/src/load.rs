@@ -206,7 +206,8 @@ impl<'a> Enclosing<'a> {
             scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty));
         }
         let before = self.model.refused.get();
-        let Graph { steps, constants, outputs, types } = scope.graph(graph)?;
+        let Graph { steps, constants, outputs, types } =
+            scope.graph(graph, &graph.output.iter().collect::<Vec<_>>())?;
         if self.model.refused.get() > before {
             return Err(SUBGRAPH.to_owned());
         }
@@ -217,7 +218,8 @@ impl<'a> Enclosing<'a> {
         Ok(Body { flow, captures: captures.iter().map(|(name, _)| name.clone()).collect(), outputs: types })
     }
 
-    fn graph(&self, graph: &GraphProto) -> Result<Graph, String> {
+    /// Loads what these outputs need.
+    fn graph(&self, graph: &GraphProto, wanted: &[&ValueInfoProto]) -> Result<Graph, String> {
         for tensor in &graph.initializer {
             let name = tensor.name.clone().unwrap_or_default();
             if self.names.borrow().contains_key(&name) {
@@ -229,14 +231,18 @@ impl<'a> Enclosing<'a> {
         if !graph.sparse_initializer.is_empty() {
             return Err("it has sparse initializers".to_owned());
         }
+        let needed = needed(graph, wanted);
         let mut builder = Builder { scope: self, steps: Vec::new(), constants: Vec::new(), known: HashMap::new() };
-        for node in &graph.node {
+        for (node, needed) in graph.node.iter().zip(needed) {
             self.model.nodes.set(self.model.nodes.get() + 1);
             if self.model.nodes.get() > MAX_NODES {
                 return Err(format!("it has more than {MAX_NODES} calls"));
             }
             if (self.model.stop)() {
                 return Err("loading it takes too long".to_owned());
+            }
+            if !needed {
+                continue;
             }
             if let Err(refusal) = builder.node(node) {
                 self.model.refused.set(self.model.refused.get() + 1);
@@ -251,7 +257,7 @@ impl<'a> Enclosing<'a> {
         let mut outputs = Vec::new();
         let mut types = Vec::new();
         let refused = self.model.is_refused();
-        for port in &graph.output {
+        for port in wanted {
             let name = port.name.as_deref().unwrap_or_default();
             match self.resolve(name) {
                 Some(Binding::Constant(value)) => {
@@ -365,6 +371,10 @@ impl Builder<'_, '_> {
                 }
             }
         }
+        let made = |name: &&String| !name.is_empty() && self.scope.names.borrow().contains_key(*name);
+        if let Some(name) = node.output.iter().find(made) {
+            return Err(Some(refusal(format!("its output {name:?} is made before"), false)));
+        }
         if plan.outputs.len() < node.output.len() {
             return Err(Some(refusal(format!("it has {} outputs", node.output.len()), false)));
         }
@@ -425,6 +435,27 @@ impl Builder<'_, '_> {
         }
         true
     }
+}
+
+/// Which calls a graph's outputs need. The others are not computed, so that nothing is asked of them: a classifier runs
+/// though nobody can take the sequence of maps that it ends in besides.
+fn needed(graph: &GraphProto, wanted: &[&ValueInfoProto]) -> Vec<bool> {
+    fn read<'g>(node: &'g NodeProto, names: &mut HashSet<&'g str>) {
+        names.extend(node.input.iter().map(String::as_str));
+        for graph in node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)) {
+            names.extend(graph.output.iter().filter_map(|port| port.name.as_deref()));
+            graph.node.iter().for_each(|node| read(node, names));
+        }
+    }
+    let mut names: HashSet<&str> = wanted.iter().filter_map(|port| port.name.as_deref()).collect();
+    let mut needed = vec![false; graph.node.len()];
+    for (needed, node) in needed.iter_mut().zip(&graph.node).rev() {
+        if node.output.iter().any(|output| names.contains(output.as_str())) {
+            *needed = true;
+            read(node, &mut names);
+        }
+    }
+    needed
 }
 
 /// Leaves out calls whose results nobody reads.
@@ -540,13 +571,17 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights, limits: Limits<'_>
         }
         inputs.push(Input { name: name.to_owned(), ty, default });
     }
-    let loaded = scope.graph(graph);
+    let wanted: Vec<_> = graph.output.iter().filter(|port| element(port).is_some()).collect();
+    if wanted.is_empty() {
+        return Err(whole("it gives no tensor that can be held exactly".to_owned()));
+    }
+    let loaded = scope.graph(graph, &wanted);
     let refusals = shared.refusals.take();
     if !refusals.is_empty() {
         return Err(refusals);
     }
     let Graph { steps, constants, outputs, types } = loaded.map_err(whole)?;
-    let names = graph.output.iter().map(|port| port.name.clone().unwrap_or_default());
+    let names = wanted.iter().map(|port| port.name.clone().unwrap_or_default());
     let outputs_named = names.zip(types).collect();
     Ok(Loaded { flow: Flow { slots: *scope.next.borrow(), steps, constants, outputs }, inputs, outputs: outputs_named })
 }

@@ -6,7 +6,9 @@ mod support;
 
 use support::*;
 use trackside_models::EngineChoice;
-use trackside_models::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, data_type};
+use trackside_models::onnx::proto::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OpaqueProto, TensorProto, TypeProto, ValueInfoProto, data_type,
+};
 use trackside_spec::{ElementType, Tensor};
 
 const F64: i32 = data_type::DOUBLE;
@@ -219,13 +221,11 @@ fn types_within_the_graph_are_what_they_say() {
         let nodes = vec![with(node("Constant", &[], &["c"]), vec![form]), sum()];
         gives("int64", &from_to(INT64, INT64, nodes, vec![]), &i64s(&[1], &[big]), &i64s(&[1], &[2 * big]));
     }
-    let power = from_to(
-        INT64,
-        INT64,
-        vec![node("Pow", &["x", "c"], &["y"])],
-        vec![raw("c", INT64, &[1], 2_i64.to_le_bytes().to_vec())],
-    );
-    gives("Pow", &power, &i64s(&[1], &[100_000]), &i64s(&[1], &[10_000_000_000]));
+}
+
+fn sequence(name: &str) -> ValueInfoProto {
+    let r#type = Some(TypeProto { sequence_type: Some(OpaqueProto {}), ..Default::default() });
+    ValueInfoProto { name: Some(name.to_owned()), r#type }
 }
 
 fn refused(model: &ModelProto, words: &[&str]) {
@@ -251,12 +251,25 @@ fn what_is_not_proved_is_refused_with_operator_version_and_reason() {
     refused(&of_opset(call("Relu", vec![]), 99), &["Relu of opset 99", "versions 7 to"]);
     refused(&from_to(U8, U8, vec![node("Exp", &["x"], &["y"])], vec![]), &["Exp of opset 17", "uint8"]);
     let named = NodeProto { name: Some("first".to_owned()), ..node("Exp", &["x"], &["h"]) };
-    let twice = from_to(U8, U8, vec![named, node("Exp", &["x"], &["y"])], vec![]);
+    let sum = vec![named, node("Exp", &["x"], &["k"]), node("Add", &["h", "k"], &["y"])];
+    let twice = from_to(U8, U8, sum, vec![]);
     refused(&twice, &["Exp of opset 17 (\"first\" and 1 more)"]);
     // What follows from a refusal is none of its own.
     let chain = from_to(FLOAT, FLOAT, vec![node("Unique", &["x"], &["h"]), node("Relu", &["h"], &["y"])], vec![]);
     let text = Lab::new().load(EngineChoice::Rten, &chain).unwrap_err().to_string();
     assert!(text.contains("Unique") && !text.contains("Relu"), "{text}");
+    // What nobody can take is not asked for, and what it needs is not either.
+    let mut beside = call("Neg", vec![]);
+    let graph_of = beside.graph.as_mut().unwrap();
+    graph_of.node.extend([node("Unique", &["y"], &["u"]), node("SequenceConstruct", &["u"], &["s"])]);
+    graph_of.output.push(sequence("s"));
+    let lab = Lab::new();
+    let model = lab.load(EngineChoice::Rten, &beside).unwrap();
+    assert_eq!(run(&model, x(f32s(&[1], &[2.0]))).unwrap().outputs, [("y".to_owned(), f32s(&[1], &[-2.0]))]);
+    assert_eq!(model.info().left_out[0].name, "s");
+    // A value that is made twice.
+    let twice = vec![node("Neg", &["x"], &["y"]), node("Abs", &["x"], &["y"])];
+    refused(&from_to(FLOAT, FLOAT, twice, vec![]), &["Abs of opset 17", "\"y\" is made before"]);
     // In a branch as well.
     let branch = |op: &str| graph(vec![node(op, &["x"], &["b"])], vec![], vec![value("b", FLOAT, &[D::S("N")])]);
     let branches =
@@ -268,7 +281,8 @@ fn what_is_not_proved_is_refused_with_operator_version_and_reason() {
 #[test]
 fn every_missing_operator_is_told_once() {
     let mut nodes: Vec<_> = (0..50).map(|_| node("Unique", &["x"], &["u"])).collect();
-    nodes.extend(["Scan", "SequenceEmpty"].map(|op| node(op, &["u"], &["y"])));
+    nodes.extend(["Scan", "SequenceEmpty"].map(|op| node(op, &["u"], &["h"])));
+    nodes.push(node("Neg", &["h"], &["y"]));
     let lab = Lab::new();
     let path = lab.write("model.onnx", &from_to(FLOAT, FLOAT, nodes, vec![]));
     assert_eq!(trackside_models::onnx::inspect(&path).unwrap().builtin.missing, ["Scan", "SequenceEmpty", "Unique"]);
