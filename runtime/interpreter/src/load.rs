@@ -1,17 +1,17 @@
 //! From a file's graph to a [`Flow`]: names become slots, types go from node to node, constants are computed once, and
 //! what the table does not know is refused with its reason.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use crate::kernel::Inputs;
 use crate::kernel::Run;
-use crate::kernels::nn::plain::Room;
+use crate::kernels::nn::plain::{Room, misfit};
 use crate::node::{Known, Node, Plan};
 use crate::program::{Flow, Memory, Source, Step};
-use crate::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto, data_type};
+use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, data_type};
 use crate::table::{Found, find};
-use crate::tensor_proto::{Weights, value_of};
+use crate::tensor_proto::{Files, Weights, value_of};
 use crate::value::{Type, Value};
 
 /// Most calls of a graph, subgraphs counted with it.
@@ -22,6 +22,14 @@ const MAX_REFUSALS: usize = 20;
 const MAX_FOLDED: usize = 16 << 20;
 /// Room for what kernels need while they compute constants.
 const FOLDING_ROOM: usize = 256 << 20;
+/// Most bytes that all constants may take together that are computed when a model is loaded.
+const MAX_FOLDED_TOGETHER: usize = 64 << 20;
+/// Most work, in the units of [`Room::work`], that goes into them: about a second.
+const MAX_FOLDING_WORK: usize = 1 << 29;
+/// How deep subgraphs may nest: each level takes some of the stack.
+const MAX_DEPTH: usize = crate::scan::MAX_GRAPH_DEPTH as usize;
+/// Bytes that kernels may lay out anew when a model is loaded, beside as many as the model's constants have.
+const PREPARED: usize = 1 << 20;
 
 /// Why the built-in engine does not take a model: one call, or one port.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -36,6 +44,13 @@ pub struct Refusal {
     pub reason: String,
     /// Whether the operator is missing altogether.
     pub missing: bool,
+}
+
+impl Refusal {
+    /// A reason that concerns no single call.
+    pub(crate) fn whole(reason: String) -> Self {
+        Self { node: String::new(), operator: String::new(), opset: 0, reason, missing: false }
+    }
 }
 
 /// An input of a program.
@@ -66,10 +81,14 @@ pub(crate) struct Body {
 
 /// What a whole model shares while it is loaded.
 struct Model<'m> {
-    weights: &'m dyn Weights,
+    files: Files<'m>,
     opsets: HashMap<&'m str, i64>,
     refusals: RefCell<Vec<Refusal>>,
-    nodes: RefCell<usize>,
+    nodes: Cell<usize>,
+    /// Bytes that may still be computed in advance, and work for it.
+    folding: Cell<(usize, usize)>,
+    /// Bytes that kernels may still lay out anew.
+    prepared: Cell<usize>,
 }
 
 /// Where a name leads.
@@ -83,6 +102,7 @@ enum Binding {
 pub(crate) struct Enclosing<'a> {
     model: &'a Model<'a>,
     parent: Option<&'a Enclosing<'a>>,
+    depth: usize,
     names: RefCell<HashMap<String, Binding>>,
     /// Name in the parent and slot here.
     captures: RefCell<Vec<(String, usize)>>,
@@ -92,12 +112,28 @@ pub(crate) struct Enclosing<'a> {
 
 impl<'a> Enclosing<'a> {
     fn new(model: &'a Model<'a>, parent: Option<&'a Enclosing<'a>>) -> Self {
-        Self { model, parent, names: RefCell::default(), captures: RefCell::default(), next: RefCell::new(0) }
+        let depth = parent.map_or(0, |parent| parent.depth + 1);
+        Self { model, parent, depth, names: RefCell::default(), captures: RefCell::default(), next: RefCell::new(0) }
     }
 
-    /// The weight files of the model.
-    pub(crate) fn weights(&self) -> &'a dyn Weights {
-        self.model.weights
+    /// A constant of the model.
+    pub(crate) fn constant(&self, tensor: &TensorProto) -> Result<Value, String> {
+        let value = value_of(tensor, &self.model.files)?;
+        let prepared = &self.model.prepared;
+        prepared.set(prepared.get().saturating_add(value.bytes()));
+        Ok(value)
+    }
+
+    /// Whether a kernel may lay out so many bytes anew: all together at most twice what the constants have, since many
+    /// calls may share one of them.
+    pub(crate) fn prepares(&self, bytes: usize) -> bool {
+        let left = self.model.prepared.get().checked_sub(bytes);
+        left.inspect(|left| self.model.prepared.set(*left)).is_some()
+    }
+
+    /// Whether this graph itself has a value of that name.
+    fn is_named(&self, name: &str) -> bool {
+        self.names.borrow().contains_key(name)
     }
 
     fn slot(&self) -> usize {
@@ -129,13 +165,18 @@ impl<'a> Enclosing<'a> {
             return Err(format!("its subgraph takes {} inputs, not {}", graph.input.len(), inputs.len()));
         }
         let scope = Enclosing::new(self.model, Some(self));
+        if scope.depth > MAX_DEPTH {
+            return Err(format!("its subgraphs nest deeper than {MAX_DEPTH} levels"));
+        }
         for (port, ty) in graph.input.iter().zip(inputs) {
             let name = port.name.clone().unwrap_or_default();
             if let Some(declared) = element(port).filter(|declared| declared != ty) {
                 return Err(format!("its subgraph declares {name:?} {}, it is {}", declared.name(), ty.name()));
             }
             let slot = scope.slot();
-            scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty));
+            if scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty)).is_some() {
+                return Err("its subgraph has two inputs of one name".to_owned());
+            }
         }
         let before = self.model.refusals.borrow().len();
         let Graph { steps, constants, outputs, types } = scope.graph(graph)?;
@@ -155,7 +196,7 @@ impl<'a> Enclosing<'a> {
             if self.names.borrow().contains_key(&name) {
                 continue;
             }
-            let value = value_of(tensor, self.model.weights)?;
+            let value = self.constant(tensor)?;
             self.names.borrow_mut().insert(name, Binding::Constant(value));
         }
         if !graph.sparse_initializer.is_empty() {
@@ -163,8 +204,8 @@ impl<'a> Enclosing<'a> {
         }
         let mut builder = Builder { scope: self, steps: Vec::new(), constants: Vec::new(), known: HashMap::new() };
         for node in &graph.node {
-            *self.model.nodes.borrow_mut() += 1;
-            if *self.model.nodes.borrow() > MAX_NODES {
+            self.model.nodes.set(self.model.nodes.get() + 1);
+            if self.model.nodes.get() > MAX_NODES {
                 return Err(format!("it has more than {MAX_NODES} calls"));
             }
             if let Err(refusal) = builder.node(node) {
@@ -298,7 +339,17 @@ impl Builder<'_, '_> {
         if plan.outputs.len() < node.output.len() {
             return Err(refusal(format!("it has {} outputs", node.output.len()), false));
         }
-        if self.fold(node, &plan, &sources) {
+        let folded = self.fold(node, &plan, &sources);
+        let mut own = HashSet::new();
+        let mut named = node.output.iter().filter(|name| !name.is_empty());
+        if let Some(name) = named.find(|name| !own.insert(name.as_str()) || self.scope.is_named(name)) {
+            return Err(refusal(format!("its output {name:?} has the name of another value"), false));
+        }
+        if let Some(made) = folded {
+            let mut names = self.scope.names.borrow_mut();
+            for (name, value) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
+                names.insert(name.clone(), Binding::Constant(value));
+            }
             return Ok(());
         }
         let mut outputs = Vec::with_capacity(plan.outputs.len());
@@ -323,34 +374,42 @@ impl Builder<'_, '_> {
     }
 
     /// Computes a call whose inputs are all constant. One that fails, or is too large, is left for the run.
-    fn fold(&self, node: &NodeProto, plan: &Plan, sources: &[Option<Source>]) -> bool {
+    fn fold(&self, node: &NodeProto, plan: &Plan, sources: &[Option<Source>]) -> Option<Vec<Value>> {
         let constant = |source: &Option<Source>| match source {
             None => Some(None),
             Some(Source::Constant(constant)) => self.constants.get(*constant).cloned().map(Some),
             Some(Source::Slot { .. }) => None,
         };
-        let Some(mut inputs) = sources.iter().map(constant).collect::<Option<Vec<_>>>() else { return false };
-        let bytes: usize = inputs.iter().flatten().map(Value::bytes).sum();
+        let mut inputs = sources.iter().map(constant).collect::<Option<Vec<_>>>()?;
+        let bytes = inputs.iter().flatten().fold(0_usize, |sum, value| sum.saturating_add(value.bytes()));
         if !plan.folds || bytes > MAX_FOLDED {
-            return false;
+            return None;
         }
+        let folding = &self.scope.model.folding;
         let memory = Memory::new(FOLDING_ROOM);
+        // All of it counts, whatever becomes of it: a model may have very many of such calls.
+        let spend = |bytes: usize, work: usize| match folding.get() {
+            (b, w) if bytes <= b && work <= w => {
+                folding.set((b - bytes, w - work));
+                Ok(())
+            }
+            _ => misfit("too much to be computed when the model is loaded"),
+        };
         let claim = |bytes: usize| {
             if bytes > MAX_FOLDED {
-                return crate::kernels::nn::plain::misfit("too large to be computed when the model is loaded");
+                return misfit("too large to be computed when the model is loaded");
             }
+            spend(bytes, bytes)?;
             memory.claim(bytes)
         };
-        let run = Run { room: Room::new(&claim), stop: &|| false, memory: &memory };
-        let Ok(made) = plan.kernel.run(&mut Inputs(&mut inputs), &run) else { return false };
+        let work = |amount: usize| spend(0, amount);
+        work(bytes).ok()?;
+        let run = Run { room: Room::new(&claim, &work), stop: &|| false, memory: &memory };
+        let made = plan.kernel.run(&mut Inputs::new(&mut inputs, run.room), &run).ok()?;
         if made.len() < node.output.len() || made.iter().zip(&plan.outputs).any(|(value, ty)| value.ty() != *ty) {
-            return false;
+            return None;
         }
-        let mut names = self.scope.names.borrow_mut();
-        for (name, value) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
-            names.insert(name.clone(), Binding::Constant(value));
-        }
-        true
+        Some(made)
     }
 }
 
@@ -426,9 +485,7 @@ fn element(port: &ValueInfoProto) -> Option<Type> {
 
 /// Loads a model.
 pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, Vec<Refusal>> {
-    let whole = |reason: String| {
-        vec![Refusal { node: String::new(), operator: String::new(), opset: 0, reason, missing: false }]
-    };
+    let whole = |reason: String| vec![Refusal::whole(reason)];
     let mut opsets = HashMap::new();
     for set in &model.opset_import {
         let domain = match set.domain.as_deref().unwrap_or_default() {
@@ -442,7 +499,14 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         return Err(whole(format!("it defines the operator {name:?} itself")));
     }
     let Some(graph) = &model.graph else { return Err(whole("it holds no graph".to_owned())) };
-    let shared = Model { weights, opsets, refusals: RefCell::default(), nodes: RefCell::new(0) };
+    let shared = Model {
+        files: Files::new(weights),
+        opsets,
+        refusals: RefCell::default(),
+        nodes: Cell::new(0),
+        folding: Cell::new((MAX_FOLDED_TOGETHER, MAX_FOLDING_WORK)),
+        prepared: Cell::new(PREPARED),
+    };
     let scope = Enclosing::new(&shared, None);
     // Before version 4 of the format every initializer had to stand among the inputs; they are constants there.
     let overridable = model.ir_version.unwrap_or(0) >= 4;
@@ -460,7 +524,7 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
             let kind = number.map_or("no tensor", data_type::name);
             return Err(whole(format!("the input {name:?} is {kind}")));
         };
-        let default = initializer.map(|tensor| value_of(tensor, weights)).transpose().map_err(whole)?;
+        let default = initializer.map(|tensor| scope.constant(tensor)).transpose().map_err(whole)?;
         let slot = scope.slot();
         if scope.names.borrow_mut().insert(name.to_owned(), Binding::Slot(slot, ty)).is_some() {
             return Err(whole(format!("it has two inputs {name:?}")));
