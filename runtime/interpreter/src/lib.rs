@@ -27,7 +27,7 @@ mod table;
 mod tensor_proto;
 mod value;
 
-pub use load::{Input, Limits, Refusal};
+pub use load::{Input, Refusal};
 pub use table::{NEWEST_OPSET, OLDEST_OPSET, operators};
 pub use tensor_proto::{NoWeights, Weights};
 pub use value::{Data, Element, Type, Value};
@@ -57,19 +57,8 @@ impl Program {
     /// # Errors
     /// Every reason why it is refused, up to a bound.
     pub fn load(model: &proto::ModelProto, weights: &dyn Weights) -> Result<Self, Vec<Refusal>> {
-        Self::load_within(model, weights, Limits { bytes: usize::MAX, stop: &|| false })
-    }
-
-    /// The same for a model from outside: within limits.
-    ///
-    /// # Errors
-    /// The same; a limit that is reached is a reason.
-    pub fn load_within(
-        model: &proto::ModelProto,
-        weights: &dyn Weights,
-        limits: Limits<'_>,
-    ) -> Result<Self, Vec<Refusal>> {
-        load::load(model, weights, limits).map(|loaded| Self { loaded })
+        let load = || load::load(model, weights).map(|loaded| Self { loaded });
+        caught(load)
     }
 
     /// What it takes, in the order of the file; initializers that can not be given are left out.
@@ -78,7 +67,7 @@ impl Program {
         &self.loaded.inputs
     }
 
-    /// What it gives: names and types, in the order of the file; outputs that are no tensors of a known type are left out.
+    /// What it gives: names and types, in the order of the file.
     #[must_use]
     pub fn outputs(&self) -> &[(String, Type)] {
         &self.loaded.outputs
@@ -110,9 +99,34 @@ impl Program {
             }
             given.push(Some(value));
         }
-        self.loaded.flow.run(given, &Memory::new(bytes), stop).map_err(|fault| match fault {
+        let run = || self.loaded.flow.run(given, 0, &Memory::new(bytes), stop);
+        caught(run).map_err(|fault| match fault {
             Fault::Misfit(words) => Problem::Failed(words),
             Fault::Stopped => Problem::Stopped,
         })
     }
+}
+
+/// What a fault of ours says instead of ending the process.
+const FAULT: &str = "the built-in engine has a fault that this model or input shows; please report it";
+
+impl From<Panicked> for Fault {
+    fn from(_: Panicked) -> Self {
+        Self::Misfit(FAULT.to_owned())
+    }
+}
+
+impl From<Panicked> for Vec<Refusal> {
+    fn from(_: Panicked) -> Self {
+        vec![Refusal::whole(FAULT.to_owned())]
+    }
+}
+
+/// A kernel has panicked.
+struct Panicked;
+
+/// The last net: nothing in this crate may panic, whatever it is given, but if something does, one run fails and not the
+/// node.
+fn caught<T, E: From<Panicked>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Panicked.into()))
 }

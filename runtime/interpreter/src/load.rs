@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 
 use crate::kernel::Inputs;
 use crate::kernel::Run;
-use crate::kernels::nn::plain::Room;
+use crate::kernels::nn::plain::{Room, misfit};
 use crate::node::{Known, Node, Plan};
 use crate::program::{Flow, Memory, Source, Step};
 use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, data_type};
 use crate::table::{Found, find};
-use crate::tensor_proto::{Weights, value_of};
+use crate::tensor_proto::{Files, Weights, value_of};
 use crate::value::{Type, Value};
 
 /// Most calls of a graph, subgraphs counted with it.
@@ -24,15 +24,14 @@ const MAX_FOLDED: usize = 16 << 20;
 const SUBGRAPH: &str = "its subgraph is refused";
 /// Room for what kernels need while they compute constants.
 const FOLDING_ROOM: usize = 256 << 20;
-
-/// What loading a model may take.
-#[derive(Clone, Copy)]
-pub struct Limits<'a> {
-    /// Bytes of all constants together: those of the file, those beside it, and those computed from them.
-    pub bytes: usize,
-    /// Whether loading is to end.
-    pub stop: &'a dyn Fn() -> bool,
-}
+/// Most bytes that all constants may take together that are computed when a model is loaded.
+const MAX_FOLDED_TOGETHER: usize = 64 << 20;
+/// Most work, in the units of [`Room::work`], that goes into them: about a second.
+const MAX_FOLDING_WORK: usize = 1 << 29;
+/// How deep subgraphs may nest: each level takes some of the stack.
+const MAX_DEPTH: usize = crate::scan::MAX_GRAPH_DEPTH as usize;
+/// Bytes that kernels may lay out anew when a model is loaded, beside as many as the model's constants have.
+const PREPARED: usize = 1 << 20;
 
 /// Why the built-in engine does not take a model: one call, or one port.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -53,9 +52,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Of the model as a whole.
-    #[must_use]
-    pub const fn whole(reason: String) -> Self {
+    /// A reason that concerns no single call.
+    pub(crate) fn whole(reason: String) -> Self {
         Self { node: String::new(), calls: 0, operator: String::new(), opset: 0, reason, missing: false }
     }
 }
@@ -88,38 +86,24 @@ pub(crate) struct Body {
 
 /// What a whole model shares while it is loaded.
 struct Model<'m> {
-    weights: &'m dyn Weights,
+    files: Files<'m>,
     opsets: HashMap<&'m str, i64>,
     refusals: RefCell<Vec<Refusal>>,
     /// Calls that are not taken, those that take their inputs from such a one with them.
     refused: Cell<usize>,
     nodes: Cell<usize>,
-    /// Bytes that further constants may take.
-    left: Cell<usize>,
-    stop: &'m dyn Fn() -> bool,
+    /// Bytes that may still be computed in advance, and work for it.
+    folding: Cell<(usize, usize)>,
+    /// Bytes that kernels may still lay out anew.
+    prepared: Cell<usize>,
 }
 
 impl Model<'_> {
-    /// Takes room for a constant; whether there was any.
-    fn claim(&self, bytes: usize) -> bool {
-        let left = self.left.get().checked_sub(bytes);
-        self.left.set(left.unwrap_or(self.left.get()));
-        left.is_some()
-    }
-
-    /// The value of a constant of the file.
-    fn value(&self, tensor: &TensorProto) -> Result<Value, String> {
-        let needed = size_of(tensor);
-        // Many constants may name the same bytes of a weight file, and each becomes a copy.
-        if !needed.is_some_and(|needed| self.claim(needed)) {
-            let name = tensor.name.as_deref().unwrap_or_default();
-            return Err(format!("the constant {name:?} does not fit: constants take more than the file holds of them"));
-        }
-        value_of(tensor, self.weights)
-    }
-
-    /// Notes a refusal; of several for one reason it counts the calls.
-    fn refuse(&self, refusal: Refusal) {
+    /// Notes a call that is not taken; without a reason of its own it is one that takes its inputs from such a call. Of
+    /// several for one reason it counts the calls.
+    fn refuse(&self, refusal: Option<Refusal>) {
+        self.refused.set(self.refused.get() + 1);
+        let Some(refusal) = refusal else { return };
         let mut refusals = self.refusals.borrow_mut();
         let same = |one: &&mut Refusal| one.operator == refusal.operator && one.reason == refusal.reason;
         if let Some(known) = refusals.iter_mut().find(same) {
@@ -134,12 +118,6 @@ impl Model<'_> {
     }
 }
 
-/// The bytes that a constant will take; `None` when they are more than can be counted.
-fn size_of(tensor: &TensorProto) -> Option<usize> {
-    let size = Type::of(tensor.data_type.unwrap_or_default()).map_or(0, Type::size);
-    tensor.dims.iter().try_fold(size, |bytes, dim| bytes.checked_mul(usize::try_from(*dim).unwrap_or(0)))
-}
-
 /// Where a name leads.
 #[derive(Clone)]
 enum Binding {
@@ -151,6 +129,7 @@ enum Binding {
 pub(crate) struct Enclosing<'a> {
     model: &'a Model<'a>,
     parent: Option<&'a Enclosing<'a>>,
+    depth: usize,
     names: RefCell<HashMap<String, Binding>>,
     /// Name in the parent and slot here.
     captures: RefCell<Vec<(String, usize)>>,
@@ -160,12 +139,28 @@ pub(crate) struct Enclosing<'a> {
 
 impl<'a> Enclosing<'a> {
     fn new(model: &'a Model<'a>, parent: Option<&'a Enclosing<'a>>) -> Self {
-        Self { model, parent, names: RefCell::default(), captures: RefCell::default(), next: RefCell::new(0) }
+        let depth = parent.map_or(0, |parent| parent.depth + 1);
+        Self { model, parent, depth, names: RefCell::default(), captures: RefCell::default(), next: RefCell::new(0) }
     }
 
-    /// The value of a constant of the file.
-    pub(crate) fn value(&self, tensor: &TensorProto) -> Result<Value, String> {
-        self.model.value(tensor)
+    /// A constant of the model.
+    pub(crate) fn constant(&self, tensor: &TensorProto) -> Result<Value, String> {
+        let value = value_of(tensor, &self.model.files)?;
+        let prepared = &self.model.prepared;
+        prepared.set(prepared.get().saturating_add(value.bytes()));
+        Ok(value)
+    }
+
+    /// Whether a kernel may lay out so many bytes anew: all together at most twice what the constants have, since many
+    /// calls may share one of them.
+    pub(crate) fn prepares(&self, bytes: usize) -> bool {
+        let left = self.model.prepared.get().checked_sub(bytes);
+        left.inspect(|left| self.model.prepared.set(*left)).is_some()
+    }
+
+    /// Whether this graph itself has a value of that name.
+    fn is_named(&self, name: &str) -> bool {
+        self.names.borrow().contains_key(name)
     }
 
     fn slot(&self) -> usize {
@@ -197,17 +192,22 @@ impl<'a> Enclosing<'a> {
             return Err(format!("its subgraph takes {} inputs, not {}", graph.input.len(), inputs.len()));
         }
         let scope = Enclosing::new(self.model, Some(self));
+        if scope.depth > MAX_DEPTH {
+            return Err(format!("its subgraphs nest deeper than {MAX_DEPTH} levels"));
+        }
         for (port, ty) in graph.input.iter().zip(inputs) {
             let name = port.name.clone().unwrap_or_default();
             if let Some(declared) = element(port).filter(|declared| declared != ty) {
                 return Err(format!("its subgraph declares {name:?} {}, it is {}", declared.name(), ty.name()));
             }
             let slot = scope.slot();
-            scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty));
+            if scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty)).is_some() {
+                return Err("its subgraph has two inputs of one name".to_owned());
+            }
         }
         let before = self.model.refused.get();
-        let Graph { steps, constants, outputs, types } =
-            scope.graph(graph, &graph.output.iter().collect::<Vec<_>>())?;
+        let wanted: Vec<_> = graph.output.iter().collect();
+        let Graph { steps, constants, outputs, types } = scope.graph(graph, &wanted)?;
         if self.model.refused.get() > before {
             return Err(SUBGRAPH.to_owned());
         }
@@ -225,30 +225,24 @@ impl<'a> Enclosing<'a> {
             if self.names.borrow().contains_key(&name) {
                 continue;
             }
-            let value = self.model.value(tensor)?;
+            let value = self.constant(tensor)?;
             self.names.borrow_mut().insert(name, Binding::Constant(value));
         }
         if !graph.sparse_initializer.is_empty() {
             return Err("it has sparse initializers".to_owned());
         }
-        let needed = needed(graph, wanted);
         let mut builder = Builder { scope: self, steps: Vec::new(), constants: Vec::new(), known: HashMap::new() };
-        for (node, needed) in graph.node.iter().zip(needed) {
+        for (node, needed) in graph.node.iter().zip(needed(graph, wanted)) {
             self.model.nodes.set(self.model.nodes.get() + 1);
             if self.model.nodes.get() > MAX_NODES {
                 return Err(format!("it has more than {MAX_NODES} calls"));
-            }
-            if (self.model.stop)() {
-                return Err("loading it takes too long".to_owned());
             }
             if !needed {
                 continue;
             }
             if let Err(refusal) = builder.node(node) {
-                self.model.refused.set(self.model.refused.get() + 1);
-                if let Some(refusal) = refusal {
-                    self.model.refuse(refusal);
-                }
+                self.model.refuse(refusal);
+                // What it would have given is unknown; that is not a reason of its own.
                 for output in node.output.iter().filter(|name| !name.is_empty()) {
                     builder.scope.names.borrow_mut().remove(output);
                 }
@@ -357,7 +351,8 @@ impl Builder<'_, '_> {
             }
         }
         let call = Node::new(node, opset, known, self.scope).map_err(|reason| Some(refusal(reason, false)))?;
-        let plan = (entry.build)(&call).map_err(|reason| (reason != SUBGRAPH).then(|| refusal(reason, false)))?;
+        let refused = |reason: String| (reason != SUBGRAPH).then(|| refusal(reason, false));
+        let plan = (entry.build)(&call).map_err(refused)?;
         if let Some(attribute) = call.left_over() {
             return Err(Some(refusal(format!("its attribute {attribute:?} is not known"), false)));
         }
@@ -365,20 +360,23 @@ impl Builder<'_, '_> {
             match self.scope.resolve(name) {
                 Some(Binding::Slot(slot, _)) => sources.push(Some(Source::Slot { slot, last: false })),
                 Some(Binding::Constant(value)) => sources.push(Some(self.constant(name, value))),
-                None => {
-                    let reason = format!("its subgraph reads {name:?}, which is made by no node");
-                    return Err(Some(refusal(reason, false)));
-                }
+                None => return Err(Some(refusal(format!("its subgraph reads {name:?}, which is made by no node"), false))),
             }
-        }
-        let made = |name: &&String| !name.is_empty() && self.scope.names.borrow().contains_key(*name);
-        if let Some(name) = node.output.iter().find(made) {
-            return Err(Some(refusal(format!("its output {name:?} is made before"), false)));
         }
         if plan.outputs.len() < node.output.len() {
             return Err(Some(refusal(format!("it has {} outputs", node.output.len()), false)));
         }
-        if self.fold(node, &plan, &sources) {
+        let folded = self.fold(node, &plan, &sources);
+        let mut own = HashSet::new();
+        let mut named = node.output.iter().filter(|name| !name.is_empty());
+        if let Some(name) = named.find(|name| !own.insert(name.as_str()) || self.scope.is_named(name)) {
+            return Err(Some(refusal(format!("its output {name:?} has the name of another value"), false)));
+        }
+        if let Some(made) = folded {
+            let mut names = self.scope.names.borrow_mut();
+            for (name, value) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
+                names.insert(name.clone(), Binding::Constant(value));
+            }
             return Ok(());
         }
         let mut outputs = Vec::with_capacity(plan.outputs.len());
@@ -403,37 +401,42 @@ impl Builder<'_, '_> {
     }
 
     /// Computes a call whose inputs are all constant. One that fails, or is too large, is left for the run.
-    fn fold(&self, node: &NodeProto, plan: &Plan, sources: &[Option<Source>]) -> bool {
+    fn fold(&self, node: &NodeProto, plan: &Plan, sources: &[Option<Source>]) -> Option<Vec<Value>> {
         let constant = |source: &Option<Source>| match source {
             None => Some(None),
             Some(Source::Constant(constant)) => self.constants.get(*constant).cloned().map(Some),
             Some(Source::Slot { .. }) => None,
         };
-        let Some(mut inputs) = sources.iter().map(constant).collect::<Option<Vec<_>>>() else { return false };
-        let bytes: usize = inputs.iter().flatten().map(Value::bytes).sum();
+        let mut inputs = sources.iter().map(constant).collect::<Option<Vec<_>>>()?;
+        let bytes = inputs.iter().flatten().fold(0_usize, |sum, value| sum.saturating_add(value.bytes()));
         if !plan.folds || bytes > MAX_FOLDED {
-            return false;
+            return None;
         }
+        let folding = &self.scope.model.folding;
         let memory = Memory::new(FOLDING_ROOM);
+        // All of it counts, whatever becomes of it: a model may have very many of such calls.
+        let spend = |bytes: usize, work: usize| match folding.get() {
+            (b, w) if bytes <= b && work <= w => {
+                folding.set((b - bytes, w - work));
+                Ok(())
+            }
+            _ => misfit("too much to be computed when the model is loaded"),
+        };
         let claim = |bytes: usize| {
             if bytes > MAX_FOLDED {
-                return crate::kernels::nn::plain::misfit("too large to be computed when the model is loaded");
+                return misfit("too large to be computed when the model is loaded");
             }
+            spend(bytes, bytes)?;
             memory.claim(bytes)
         };
-        let run = Run { room: Room::new(&claim), stop: self.scope.model.stop, memory: &memory };
-        let Ok(made) = plan.kernel.run(&mut Inputs(&mut inputs), &run) else { return false };
+        let work = |amount: usize| spend(0, amount);
+        work(bytes).ok()?;
+        let run = Run { room: Room::new(&claim, &work), stop: &|| false, memory: &memory };
+        let made = plan.kernel.run(&mut Inputs::new(&mut inputs, run.room), &run).ok()?;
         if made.len() < node.output.len() || made.iter().zip(&plan.outputs).any(|(value, ty)| value.ty() != *ty) {
-            return false;
+            return None;
         }
-        if !self.scope.model.claim(made.iter().map(Value::bytes).sum()) {
-            return false;
-        }
-        let mut names = self.scope.names.borrow_mut();
-        for (name, value) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
-            names.insert(name.clone(), Binding::Constant(value));
-        }
-        true
+        Some(made)
     }
 }
 
@@ -529,7 +532,7 @@ fn element(port: &ValueInfoProto) -> Option<Type> {
 }
 
 /// Loads a model.
-pub(crate) fn load(model: &ModelProto, weights: &dyn Weights, limits: Limits<'_>) -> Result<Loaded, Vec<Refusal>> {
+pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, Vec<Refusal>> {
     let whole = |reason: String| vec![Refusal::whole(reason)];
     let mut opsets = HashMap::new();
     for set in &model.opset_import {
@@ -544,9 +547,15 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights, limits: Limits<'_>
         return Err(whole(format!("it defines the operator {name:?} itself")));
     }
     let Some(graph) = &model.graph else { return Err(whole("it holds no graph".to_owned())) };
-    let (left, stop) = (Cell::new(limits.bytes), limits.stop);
-    let (refusals, refused) = (RefCell::default(), Cell::new(0));
-    let shared = Model { weights, opsets, refusals, refused, nodes: Cell::new(0), left, stop };
+    let shared = Model {
+        files: Files::new(weights),
+        opsets,
+        refusals: RefCell::default(),
+        refused: Cell::new(0),
+        nodes: Cell::new(0),
+        folding: Cell::new((MAX_FOLDED_TOGETHER, MAX_FOLDING_WORK)),
+        prepared: Cell::new(PREPARED),
+    };
     let scope = Enclosing::new(&shared, None);
     // Before version 4 of the format every initializer had to stand among the inputs; they are constants there.
     let overridable = model.ir_version.unwrap_or(0) >= 4;
@@ -564,7 +573,7 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights, limits: Limits<'_>
             let kind = number.map_or("no tensor", data_type::name);
             return Err(whole(format!("the input {name:?} is {kind}")));
         };
-        let default = initializer.map(|tensor| shared.value(tensor)).transpose().map_err(whole)?;
+        let default = initializer.map(|tensor| scope.constant(tensor)).transpose().map_err(whole)?;
         let slot = scope.slot();
         if scope.names.borrow_mut().insert(name.to_owned(), Binding::Slot(slot, ty)).is_some() {
             return Err(whole(format!("it has two inputs {name:?}")));

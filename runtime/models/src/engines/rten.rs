@@ -2,11 +2,11 @@
 //!
 //! It is called rten wherever its name is written down, as it was when rten ran whole graphs. Values have exactly the types
 //! that the model declares. A run goes on the caller's thread, ends between two operators when it is told to, and holds a
-//! bounded amount of memory: shapes come from the model, and a failed allocation would end the process.
+//! bounded amount of memory: shapes come from the model, and a failed allocation would end the process. A panic is caught
+//! in the interpreter.
 
 mod convert;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use trackside_interpreter::{Problem, Program, Value};
 use trackside_spec::{ElementType, Tensor};
 
 use self::convert::{to_tensor, to_value};
-use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, panic_text};
+use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner};
 use crate::file::ModelFile;
 use crate::memory::run_memory;
 use crate::onnx::BuiltinVerdict;
@@ -71,10 +71,7 @@ impl Runner for Interpreter {
             |stopped| RunFailure::Stopped(stopped, format!("waiting for one of {} sessions", self.sessions.size()));
         let _session = self.sessions.take(stop).map_err(waited)?;
         let started = Instant::now();
-        let run = || self.run_on(inputs, wanted, stop);
-        // The last net: a fault of ours must not take the node with it.
-        let outputs =
-            catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(RunFailure::Failed(panic_text(&*panic))))?;
+        let outputs = self.run_on(inputs, wanted, stop)?;
         Ok(Ran { outputs, queued: started - asked, ran: started.elapsed() })
     }
 }

@@ -3,19 +3,11 @@
 //! The interpreter's table is the only judge: a call is taken where operator, version, types, attributes and optional
 //! inputs were compared with ONNX Runtime cell by cell (`tests/grid`).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
-
 use serde::Serialize;
 pub(crate) use trackside_interpreter::Program;
-use trackside_interpreter::scan::MAX_STRUCTURE_BYTES;
-use trackside_interpreter::{Limits, Refusal, Weights};
+use trackside_interpreter::{Refusal, Weights};
 
-use crate::engines::panic_text;
 use crate::file::ModelFile;
-
-/// The longest that loading may take: constant parts of a model are computed then.
-const LOAD_LIMIT: Duration = Duration::from_secs(120);
 
 /// What the built-in engine makes of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -78,15 +70,7 @@ impl Weights for ModelFile {
     }
 }
 
-/// Loads a model into the built-in engine.
+/// Loads a model into the built-in engine. What that may cost is bounded there: constants by the files, work by a count.
 pub(crate) fn load(file: &ModelFile) -> Result<Program, Vec<Refusal>> {
-    let end = Instant::now() + LOAD_LIMIT;
-    // What constants take is in the files, or was counted when the model's structure was scanned.
-    let outside: usize = file.external().iter().map(|file| file.bytes.len()).sum();
-    let structure = usize::try_from(MAX_STRUCTURE_BYTES).unwrap_or(usize::MAX);
-    let bytes = file.bytes().len().saturating_add(outside).saturating_add(structure);
-    let limits = Limits { bytes, stop: &|| Instant::now() >= end };
-    let load = || Program::load_within(file.proto(), file, limits);
-    // The last net: a fault of ours must not take the node with it.
-    catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| Err(vec![Refusal::whole(panic_text(&*panic))]))
+    Program::load(file.proto(), file)
 }
