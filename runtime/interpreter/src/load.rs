@@ -1,6 +1,8 @@
 //! From a file's graph to a [`Flow`]: names become slots, types go from node to node, constants are computed once, and
 //! what the table does not know is refused with its reason.
 
+mod half;
+
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
@@ -167,7 +169,7 @@ impl<'a> Enclosing<'a> {
             if *self.model.nodes.borrow() > MAX_NODES {
                 return Err(format!("it has more than {MAX_NODES} calls"));
             }
-            if let Err(refusal) = builder.node(node) {
+            if let Err(refusal) = builder.call(node) {
                 let mut refusals = self.model.refusals.borrow_mut();
                 if refusals.len() < MAX_REFUSALS {
                     refusals.push(refusal);
@@ -437,11 +439,10 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         };
         opsets.insert(domain, set.version.unwrap_or_default());
     }
-    if let Some(function) = model.functions.first() {
-        let name = function.name.as_deref().unwrap_or_default();
-        return Err(whole(format!("it defines the operator {name:?} itself")));
-    }
-    let Some(graph) = &model.graph else { return Err(whole("it holds no graph".to_owned())) };
+    let inlined = crate::functions::inlined(model).map_err(whole)?;
+    let Some(graph) = inlined.as_ref().or(model.graph.as_ref()) else {
+        return Err(whole("it holds no graph".to_owned()));
+    };
     let shared = Model { weights, opsets, refusals: RefCell::default(), nodes: RefCell::new(0) };
     let scope = Enclosing::new(&shared, None);
     // Before version 4 of the format every initializer had to stand among the inputs; they are constants there.
