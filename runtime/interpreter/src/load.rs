@@ -1,6 +1,8 @@
 //! From a file's graph to a [`Flow`]: names become slots, types go from node to node, constants are computed once, and
 //! what the table does not know is refused with its reason.
 
+mod half;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
@@ -240,7 +242,7 @@ impl<'a> Enclosing<'a> {
             if !needed {
                 continue;
             }
-            if let Err(refusal) = builder.node(node) {
+            if let Err(refusal) = builder.call(node) {
                 self.model.refuse(refusal);
                 // What it would have given is unknown; that is not a reason of its own.
                 for output in node.output.iter().filter(|name| !name.is_empty()) {
@@ -360,7 +362,9 @@ impl Builder<'_, '_> {
             match self.scope.resolve(name) {
                 Some(Binding::Slot(slot, _)) => sources.push(Some(Source::Slot { slot, last: false })),
                 Some(Binding::Constant(value)) => sources.push(Some(self.constant(name, value))),
-                None => return Err(Some(refusal(format!("its subgraph reads {name:?}, which is made by no node"), false))),
+                None => {
+                    return Err(Some(refusal(format!("its subgraph reads {name:?}, which is made by no node"), false)));
+                }
             }
         }
         if plan.outputs.len() < node.output.len() {
@@ -542,11 +546,10 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         };
         opsets.insert(domain, set.version.unwrap_or_default());
     }
-    if let Some(function) = model.functions.first() {
-        let name = function.name.as_deref().unwrap_or_default();
-        return Err(whole(format!("it defines the operator {name:?} itself")));
-    }
-    let Some(graph) = &model.graph else { return Err(whole("it holds no graph".to_owned())) };
+    let inlined = crate::functions::inlined(model).map_err(whole)?;
+    let Some(graph) = inlined.as_ref().or(model.graph.as_ref()) else {
+        return Err(whole("it holds no graph".to_owned()));
+    };
     let shared = Model {
         files: Files::new(weights),
         opsets,

@@ -246,7 +246,7 @@ fn refused(model: &ModelProto, words: &[&str]) {
 #[test]
 fn what_is_not_proved_is_refused_with_operator_version_and_reason() {
     let call = |op: &str, attributes| from_to(FLOAT, FLOAT, vec![with(node(op, &["x"], &["y"]), attributes)], vec![]);
-    refused(&call("Unique", vec![]), &["has no operator Unique"]);
+    refused(&in_sequence(), &["has no operator SequenceAt, SequenceConstruct"]);
     refused(&call("Relu", vec![number("alpha", 1)]), &["Relu of opset 17", "\"alpha\" is not known"]);
     refused(&of_opset(call("Relu", vec![]), 99), &["Relu of opset 99", "versions 7 to"]);
     refused(&from_to(U8, U8, vec![node("Exp", &["x"], &["y"])], vec![]), &["Exp of opset 17", "uint8"]);
@@ -255,13 +255,14 @@ fn what_is_not_proved_is_refused_with_operator_version_and_reason() {
     let twice = from_to(U8, U8, sum, vec![]);
     refused(&twice, &["Exp of opset 17 (\"first\" and 1 more)"]);
     // What follows from a refusal is none of its own.
-    let chain = from_to(FLOAT, FLOAT, vec![node("Unique", &["x"], &["h"]), node("Relu", &["h"], &["y"])], vec![]);
+    let chain =
+        from_to(FLOAT, FLOAT, vec![node("SequenceConstruct", &["x"], &["h"]), node("Relu", &["h"], &["y"])], vec![]);
     let text = Lab::new().load(EngineChoice::Rten, &chain).unwrap_err().to_string();
-    assert!(text.contains("Unique") && !text.contains("Relu"), "{text}");
+    assert!(text.contains("SequenceConstruct") && !text.contains("Relu"), "{text}");
     // What nobody can take is not asked for, and what it needs is not either.
     let mut beside = call("Neg", vec![]);
     let graph_of = beside.graph.as_mut().unwrap();
-    graph_of.node.extend([node("Unique", &["y"], &["u"]), node("SequenceConstruct", &["u"], &["s"])]);
+    graph_of.node.extend([node("SequenceConstruct", &["y"], &["t"]), node("SequenceErase", &["t"], &["s"])]);
     graph_of.output.push(sequence("s"));
     let lab = Lab::new();
     let model = lab.load(EngineChoice::Rten, &beside).unwrap();
@@ -273,19 +274,22 @@ fn what_is_not_proved_is_refused_with_operator_version_and_reason() {
     // In a branch as well.
     let branch = |op: &str| graph(vec![node(op, &["x"], &["b"])], vec![], vec![value("b", FLOAT, &[D::S("N")])]);
     let branches =
-        vec![graph_attribute("then_branch", branch("Neg")), graph_attribute("else_branch", branch("Unique"))];
+        vec![graph_attribute("then_branch", branch("Neg")), graph_attribute("else_branch", branch("SequenceAt"))];
     let choice = with(node("If", &["yes"], &["y"]), branches);
-    refused(&from_to(FLOAT, FLOAT, vec![choice], vec![raw("yes", BOOL, &[], vec![1])]), &["no operator Unique"]);
+    refused(&from_to(FLOAT, FLOAT, vec![choice], vec![raw("yes", BOOL, &[], vec![1])]), &["no operator SequenceAt"]);
 }
 
 #[test]
 fn every_missing_operator_is_told_once() {
-    let mut nodes: Vec<_> = (0..50).map(|_| node("Unique", &["x"], &["u"])).collect();
-    nodes.extend(["Scan", "SequenceEmpty"].map(|op| node(op, &["u"], &["h"])));
+    let mut nodes: Vec<_> = (0..50).map(|_| node("SequenceConstruct", &["x"], &["u"])).collect();
+    nodes.extend(["SequenceErase", "SequenceEmpty"].map(|op| node(op, &["u"], &["h"])));
     nodes.push(node("Neg", &["h"], &["y"]));
     let lab = Lab::new();
     let path = lab.write("model.onnx", &from_to(FLOAT, FLOAT, nodes, vec![]));
-    assert_eq!(trackside_models::onnx::inspect(&path).unwrap().builtin.missing, ["Scan", "SequenceEmpty", "Unique"]);
+    assert_eq!(
+        trackside_models::onnx::inspect(&path).unwrap().builtin.missing,
+        ["SequenceConstruct", "SequenceEmpty", "SequenceErase"]
+    );
 }
 
 #[test]

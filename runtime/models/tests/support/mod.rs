@@ -116,9 +116,13 @@ pub fn add() -> ModelProto {
     ))
 }
 
-/// An operator that only ONNX Runtime has: the values of x without repetitions, sorted.
-pub fn unique() -> ModelProto {
-    unary(node("Unique", &["x"], &["y"]))
+/// y = x by way of a sequence: only ONNX Runtime has those.
+pub fn in_sequence() -> ModelProto {
+    let mut model = unary(node("SequenceConstruct", &["x"], &["s"]));
+    let graph = model.graph.as_mut().unwrap();
+    graph.node.push(node("SequenceAt", &["s", "first"], &["y"]));
+    graph.initializer = vec![raw("first", INT64, &[], vec![0; 8])];
+    model
 }
 
 /// Multiplies a matrix with itself `rounds` times in a loop: `rounds` comes from outside, so a run can be made as slow
