@@ -81,6 +81,13 @@ pub fn one_operator(set: &str, operator: &str) -> Vec<u8> {
     model(&graph(&[node], &[], &[value("x", FLOAT, &[4])], &[value("y", FLOAT, &[4])]))
 }
 
+/// y = x by way of a sequence, which the built-in engine does not have.
+pub fn in_sequence() -> Vec<u8> {
+    let nodes = [node("", "SequenceConstruct", &["x"], &["s"]), node("", "SequenceAt", &["s", "first"], &["y"])];
+    let first = constant("first", INT64, &[], &[0; 8]);
+    model(&graph(&nodes, &[first], &[value("x", FLOAT, &[4])], &[value("y", FLOAT, &[4])]))
+}
+
 /// y = x after `rounds` rounds of a loop that does nothing: as slow as a test wants it.
 pub fn rounds() -> Vec<u8> {
     let loop_ = node_with("Loop", &["rounds", "", "x"], &["y"], "body", &still());

@@ -50,9 +50,16 @@ impl Run<'_> {
 }
 
 /// The inputs of a call, then what its subgraphs capture.
-pub(crate) struct Inputs<'a>(pub(crate) &'a mut [Option<Value>]);
+pub(crate) struct Inputs<'a> {
+    values: &'a mut [Option<Value>],
+    room: Room<'a>,
+}
 
-impl Inputs<'_> {
+impl<'a> Inputs<'a> {
+    pub(crate) fn new(values: &'a mut [Option<Value>], room: Room<'a>) -> Self {
+        Self { values, room }
+    }
+
     /// An input that is always given.
     pub(crate) fn get(&self, input: usize) -> Made<&Value> {
         self.optional(input).map_or_else(|| misfit(format!("its input {input} is missing")), Ok)
@@ -60,7 +67,7 @@ impl Inputs<'_> {
 
     /// An input that may be left out.
     pub(crate) fn optional(&self, input: usize) -> Option<&Value> {
-        self.0.get(input).and_then(Option::as_ref)
+        self.values.get(input).and_then(Option::as_ref)
     }
 
     /// The elements of an input.
@@ -73,14 +80,20 @@ impl Inputs<'_> {
         self.optional(input).map(Value::view).transpose()
     }
 
-    /// Takes an input away from the call: its elements can be changed in place if nobody else needs them.
+    /// Takes an input away from the call: its elements can be changed in place if nobody else needs them. For the copy
+    /// that is made otherwise room is asked here.
     pub(crate) fn take(&mut self, input: usize) -> Made<Value> {
-        let taken = self.0.get_mut(input).and_then(Option::take);
-        taken.map_or_else(|| misfit(format!("its input {input} is missing")), Ok)
+        let Some(taken) = self.values.get_mut(input).and_then(Option::take) else {
+            return misfit(format!("its input {input} is missing"));
+        };
+        if taken.is_shared() {
+            self.room.claim(taken.bytes())?;
+        }
+        Ok(taken)
     }
 
     /// Number of inputs, left-out ones included.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 }

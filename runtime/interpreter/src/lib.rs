@@ -16,6 +16,7 @@
 //! 3. A line in the `TABLE` of its file; the file's table in `kernels::TABLES`.
 //! 4. Cells in the grid that compares the table with ONNX Runtime.
 
+mod functions;
 mod kernel;
 mod kernels;
 mod load;
@@ -57,7 +58,8 @@ impl Program {
     /// # Errors
     /// Every reason why it is refused, up to a bound.
     pub fn load(model: &proto::ModelProto, weights: &dyn Weights) -> Result<Self, Vec<Refusal>> {
-        load::load(model, weights).map(|loaded| Self { loaded })
+        let load = || load::load(model, weights).map(|loaded| Self { loaded });
+        caught(load)
     }
 
     /// What it takes, in the order of the file; initializers that can not be given are left out.
@@ -98,9 +100,34 @@ impl Program {
             }
             given.push(Some(value));
         }
-        self.loaded.flow.run(given, &Memory::new(bytes), stop).map_err(|fault| match fault {
+        let run = || self.loaded.flow.run(given, 0, &Memory::new(bytes), stop);
+        caught(run).map_err(|fault| match fault {
             Fault::Misfit(words) => Problem::Failed(words),
             Fault::Stopped => Problem::Stopped,
         })
     }
+}
+
+/// What a fault of ours says instead of ending the process.
+const FAULT: &str = "the built-in engine has a fault that this model or input shows; please report it";
+
+impl From<Panicked> for Fault {
+    fn from(_: Panicked) -> Self {
+        Self::Misfit(FAULT.to_owned())
+    }
+}
+
+impl From<Panicked> for Vec<Refusal> {
+    fn from(_: Panicked) -> Self {
+        vec![Refusal::whole(FAULT.to_owned())]
+    }
+}
+
+/// A kernel has panicked.
+struct Panicked;
+
+/// The last net: nothing in this crate may panic, whatever it is given, but if something does, one run fails and not the
+/// node.
+fn caught<T, E: From<Panicked>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Panicked.into()))
 }

@@ -1,17 +1,19 @@
 //! From a file's graph to a [`Flow`]: names become slots, types go from node to node, constants are computed once, and
 //! what the table does not know is refused with its reason.
 
-use std::cell::RefCell;
+mod half;
+
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use crate::kernel::Inputs;
 use crate::kernel::Run;
-use crate::kernels::nn::plain::Room;
+use crate::kernels::nn::plain::{Room, misfit};
 use crate::node::{Known, Node, Plan};
 use crate::program::{Flow, Memory, Source, Step};
-use crate::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto, data_type};
+use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, data_type};
 use crate::table::{Found, find};
-use crate::tensor_proto::{Weights, value_of};
+use crate::tensor_proto::{Files, Weights, value_of};
 use crate::value::{Type, Value};
 
 /// Most calls of a graph, subgraphs counted with it.
@@ -20,14 +22,27 @@ pub const MAX_NODES: usize = 200_000;
 const MAX_REFUSALS: usize = 20;
 /// Most bytes that a constant may have that is computed when a model is loaded, and that its inputs may have together.
 const MAX_FOLDED: usize = 16 << 20;
+/// What a builder says of a subgraph whose calls have told their reasons themselves.
+const SUBGRAPH: &str = "its subgraph is refused";
 /// Room for what kernels need while they compute constants.
 const FOLDING_ROOM: usize = 256 << 20;
+/// Most bytes that all constants may take together that are computed when a model is loaded.
+const MAX_FOLDED_TOGETHER: usize = 64 << 20;
+/// Most work, in the units of [`Room::work`], that goes into them: about a second.
+const MAX_FOLDING_WORK: usize = 1 << 29;
+/// How deep subgraphs may nest: each level takes some of the stack.
+const MAX_DEPTH: usize = crate::scan::MAX_GRAPH_DEPTH as usize;
+/// Bytes that kernels may lay out anew when a model is loaded, beside as many as the model's constants have.
+const PREPARED: usize = 1 << 20;
 
 /// Why the built-in engine does not take a model: one call, or one port.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Refusal {
-    /// The call's name in the model; empty for a port or the model as a whole.
+    /// The call's name in the model, of several for the same reason the first one's; empty for a port or the model as a
+    /// whole.
     pub node: String,
+    /// How many calls are refused for this reason.
+    pub calls: usize,
     /// The operator, `SET/NAME` outside of the standard set.
     pub operator: String,
     /// The version of its set.
@@ -36,6 +51,13 @@ pub struct Refusal {
     pub reason: String,
     /// Whether the operator is missing altogether.
     pub missing: bool,
+}
+
+impl Refusal {
+    /// A reason that concerns no single call.
+    pub(crate) fn whole(reason: String) -> Self {
+        Self { node: String::new(), calls: 0, operator: String::new(), opset: 0, reason, missing: false }
+    }
 }
 
 /// An input of a program.
@@ -66,10 +88,36 @@ pub(crate) struct Body {
 
 /// What a whole model shares while it is loaded.
 struct Model<'m> {
-    weights: &'m dyn Weights,
+    files: Files<'m>,
     opsets: HashMap<&'m str, i64>,
     refusals: RefCell<Vec<Refusal>>,
-    nodes: RefCell<usize>,
+    /// Calls that are not taken, those that take their inputs from such a one with them.
+    refused: Cell<usize>,
+    nodes: Cell<usize>,
+    /// Bytes that may still be computed in advance, and work for it.
+    folding: Cell<(usize, usize)>,
+    /// Bytes that kernels may still lay out anew.
+    prepared: Cell<usize>,
+}
+
+impl Model<'_> {
+    /// Notes a call that is not taken; without a reason of its own it is one that takes its inputs from such a call. Of
+    /// several for one reason it counts the calls.
+    fn refuse(&self, refusal: Option<Refusal>) {
+        self.refused.set(self.refused.get() + 1);
+        let Some(refusal) = refusal else { return };
+        let mut refusals = self.refusals.borrow_mut();
+        let same = |one: &&mut Refusal| one.operator == refusal.operator && one.reason == refusal.reason;
+        if let Some(known) = refusals.iter_mut().find(same) {
+            known.calls += 1;
+        } else if refusals.len() < MAX_REFUSALS {
+            refusals.push(refusal);
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refused.get() > 0
+    }
 }
 
 /// Where a name leads.
@@ -83,6 +131,7 @@ enum Binding {
 pub(crate) struct Enclosing<'a> {
     model: &'a Model<'a>,
     parent: Option<&'a Enclosing<'a>>,
+    depth: usize,
     names: RefCell<HashMap<String, Binding>>,
     /// Name in the parent and slot here.
     captures: RefCell<Vec<(String, usize)>>,
@@ -92,12 +141,28 @@ pub(crate) struct Enclosing<'a> {
 
 impl<'a> Enclosing<'a> {
     fn new(model: &'a Model<'a>, parent: Option<&'a Enclosing<'a>>) -> Self {
-        Self { model, parent, names: RefCell::default(), captures: RefCell::default(), next: RefCell::new(0) }
+        let depth = parent.map_or(0, |parent| parent.depth + 1);
+        Self { model, parent, depth, names: RefCell::default(), captures: RefCell::default(), next: RefCell::new(0) }
     }
 
-    /// The weight files of the model.
-    pub(crate) fn weights(&self) -> &'a dyn Weights {
-        self.model.weights
+    /// A constant of the model.
+    pub(crate) fn constant(&self, tensor: &TensorProto) -> Result<Value, String> {
+        let value = value_of(tensor, &self.model.files)?;
+        let prepared = &self.model.prepared;
+        prepared.set(prepared.get().saturating_add(value.bytes()));
+        Ok(value)
+    }
+
+    /// Whether a kernel may lay out so many bytes anew: all together at most twice what the constants have, since many
+    /// calls may share one of them.
+    pub(crate) fn prepares(&self, bytes: usize) -> bool {
+        let left = self.model.prepared.get().checked_sub(bytes);
+        left.inspect(|left| self.model.prepared.set(*left)).is_some()
+    }
+
+    /// Whether this graph itself has a value of that name.
+    fn is_named(&self, name: &str) -> bool {
+        self.names.borrow().contains_key(name)
     }
 
     fn slot(&self) -> usize {
@@ -129,18 +194,24 @@ impl<'a> Enclosing<'a> {
             return Err(format!("its subgraph takes {} inputs, not {}", graph.input.len(), inputs.len()));
         }
         let scope = Enclosing::new(self.model, Some(self));
+        if scope.depth > MAX_DEPTH {
+            return Err(format!("its subgraphs nest deeper than {MAX_DEPTH} levels"));
+        }
         for (port, ty) in graph.input.iter().zip(inputs) {
             let name = port.name.clone().unwrap_or_default();
             if let Some(declared) = element(port).filter(|declared| declared != ty) {
                 return Err(format!("its subgraph declares {name:?} {}, it is {}", declared.name(), ty.name()));
             }
             let slot = scope.slot();
-            scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty));
+            if scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty)).is_some() {
+                return Err("its subgraph has two inputs of one name".to_owned());
+            }
         }
-        let before = self.model.refusals.borrow().len();
-        let Graph { steps, constants, outputs, types } = scope.graph(graph)?;
-        if self.model.refusals.borrow().len() > before {
-            return Err("its subgraph is refused".to_owned());
+        let before = self.model.refused.get();
+        let wanted: Vec<_> = graph.output.iter().collect();
+        let Graph { steps, constants, outputs, types } = scope.graph(graph, &wanted)?;
+        if self.model.refused.get() > before {
+            return Err(SUBGRAPH.to_owned());
         }
         // Captures lie between the inputs and the rest for whoever calls; here they got their slots as they were met.
         let captures = scope.captures.borrow();
@@ -149,42 +220,40 @@ impl<'a> Enclosing<'a> {
         Ok(Body { flow, captures: captures.iter().map(|(name, _)| name.clone()).collect(), outputs: types })
     }
 
-    fn graph(&self, graph: &GraphProto) -> Result<Graph, String> {
+    /// Loads what these outputs need.
+    fn graph(&self, graph: &GraphProto, wanted: &[&ValueInfoProto]) -> Result<Graph, String> {
         for tensor in &graph.initializer {
             let name = tensor.name.clone().unwrap_or_default();
             if self.names.borrow().contains_key(&name) {
                 continue;
             }
-            let value = value_of(tensor, self.model.weights)?;
+            let value = self.constant(tensor)?;
             self.names.borrow_mut().insert(name, Binding::Constant(value));
         }
         if !graph.sparse_initializer.is_empty() {
             return Err("it has sparse initializers".to_owned());
         }
         let mut builder = Builder { scope: self, steps: Vec::new(), constants: Vec::new(), known: HashMap::new() };
-        for node in &graph.node {
-            *self.model.nodes.borrow_mut() += 1;
-            if *self.model.nodes.borrow() > MAX_NODES {
+        for (node, needed) in graph.node.iter().zip(needed(graph, wanted)) {
+            self.model.nodes.set(self.model.nodes.get() + 1);
+            if self.model.nodes.get() > MAX_NODES {
                 return Err(format!("it has more than {MAX_NODES} calls"));
             }
-            if let Err(refusal) = builder.node(node) {
-                let mut refusals = self.model.refusals.borrow_mut();
-                if refusals.len() < MAX_REFUSALS {
-                    refusals.push(refusal);
-                }
+            if !needed {
+                continue;
+            }
+            if let Err(refusal) = builder.call(node) {
+                self.model.refuse(refusal);
                 // What it would have given is unknown; that is not a reason of its own.
                 for output in node.output.iter().filter(|name| !name.is_empty()) {
                     builder.scope.names.borrow_mut().remove(output);
-                }
-                if refusals.len() >= MAX_REFUSALS {
-                    break;
                 }
             }
         }
         let mut outputs = Vec::new();
         let mut types = Vec::new();
-        let refused = !self.model.refusals.borrow().is_empty();
-        for port in &graph.output {
+        let refused = self.model.is_refused();
+        for port in wanted {
             let name = port.name.as_deref().unwrap_or_default();
             match self.resolve(name) {
                 Some(Binding::Constant(value)) => {
@@ -237,7 +306,8 @@ impl Builder<'_, '_> {
         Source::Constant(self.constants.len() - 1)
     }
 
-    fn node(&mut self, node: &NodeProto) -> Result<(), Refusal> {
+    /// Adds a call. Without a refusal of its own it is refused for what it takes its inputs from.
+    fn node(&mut self, node: &NodeProto) -> Result<(), Option<Refusal>> {
         let op = node.op_type.as_deref().unwrap_or_default();
         let domain = match node.domain.as_deref().unwrap_or_default() {
             "ai.onnx" => "",
@@ -246,6 +316,7 @@ impl Builder<'_, '_> {
         let opset = self.scope.model.opsets.get(domain).copied().unwrap_or(0);
         let refusal = |reason: String, missing: bool| Refusal {
             node: node.name.clone().unwrap_or_default(),
+            calls: 1,
             operator: if domain.is_empty() { op.to_owned() } else { format!("{domain}/{op}") },
             opset,
             reason,
@@ -253,11 +324,11 @@ impl Builder<'_, '_> {
         };
         let entry = match find(domain, op, opset) {
             Found::Entry(entry) => entry,
-            Found::Missing => return Err(refusal("the built-in engine has no such operator".to_owned(), true)),
+            Found::Missing => return Err(Some(refusal("the built-in engine has no such operator".to_owned(), true))),
             Found::OtherVersions(versions) => {
                 let versions: Vec<_> = versions.iter().map(|(since, until)| format!("{since} to {until}")).collect();
                 let reason = format!("it is known in the versions {} of its set", versions.join(", "));
-                return Err(refusal(reason, false));
+                return Err(Some(refusal(reason, false)));
             }
         };
         let mut known = Vec::with_capacity(node.input.len());
@@ -277,28 +348,39 @@ impl Builder<'_, '_> {
                     known.push(Some(Known { ty, value: None }));
                     sources.push(Some(Source::Slot { slot, last: false }));
                 }
-                None if !self.scope.model.refusals.borrow().is_empty() => {
-                    return Err(refusal(format!("its input {name:?} comes from what is refused"), false));
-                }
-                None => return Err(refusal(format!("its input {name:?} is made by no node before it"), false)),
+                None if self.scope.model.is_refused() => return Err(None),
+                None => return Err(Some(refusal(format!("its input {name:?} is made by no node before it"), false))),
             }
         }
-        let call = Node::new(node, opset, known, self.scope).map_err(|reason| refusal(reason, false))?;
-        let plan = (entry.build)(&call).map_err(|reason| refusal(reason, false))?;
+        let call = Node::new(node, opset, known, self.scope).map_err(|reason| Some(refusal(reason, false)))?;
+        let refused = |reason: String| (reason != SUBGRAPH).then(|| refusal(reason, false));
+        let plan = (entry.build)(&call).map_err(refused)?;
         if let Some(attribute) = call.left_over() {
-            return Err(refusal(format!("its attribute {attribute:?} is not known"), false));
+            return Err(Some(refusal(format!("its attribute {attribute:?} is not known"), false)));
         }
         for name in &plan.captures {
             match self.scope.resolve(name) {
                 Some(Binding::Slot(slot, _)) => sources.push(Some(Source::Slot { slot, last: false })),
                 Some(Binding::Constant(value)) => sources.push(Some(self.constant(name, value))),
-                None => return Err(refusal(format!("its subgraph reads {name:?}, which is made by no node"), false)),
+                None => {
+                    return Err(Some(refusal(format!("its subgraph reads {name:?}, which is made by no node"), false)));
+                }
             }
         }
         if plan.outputs.len() < node.output.len() {
-            return Err(refusal(format!("it has {} outputs", node.output.len()), false));
+            return Err(Some(refusal(format!("it has {} outputs", node.output.len()), false)));
         }
-        if self.fold(node, &plan, &sources) {
+        let folded = self.fold(node, &plan, &sources);
+        let mut own = HashSet::new();
+        let mut named = node.output.iter().filter(|name| !name.is_empty());
+        if let Some(name) = named.find(|name| !own.insert(name.as_str()) || self.scope.is_named(name)) {
+            return Err(Some(refusal(format!("its output {name:?} has the name of another value"), false)));
+        }
+        if let Some(made) = folded {
+            let mut names = self.scope.names.borrow_mut();
+            for (name, value) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
+                names.insert(name.clone(), Binding::Constant(value));
+            }
             return Ok(());
         }
         let mut outputs = Vec::with_capacity(plan.outputs.len());
@@ -323,35 +405,64 @@ impl Builder<'_, '_> {
     }
 
     /// Computes a call whose inputs are all constant. One that fails, or is too large, is left for the run.
-    fn fold(&self, node: &NodeProto, plan: &Plan, sources: &[Option<Source>]) -> bool {
+    fn fold(&self, node: &NodeProto, plan: &Plan, sources: &[Option<Source>]) -> Option<Vec<Value>> {
         let constant = |source: &Option<Source>| match source {
             None => Some(None),
             Some(Source::Constant(constant)) => self.constants.get(*constant).cloned().map(Some),
             Some(Source::Slot { .. }) => None,
         };
-        let Some(mut inputs) = sources.iter().map(constant).collect::<Option<Vec<_>>>() else { return false };
-        let bytes: usize = inputs.iter().flatten().map(Value::bytes).sum();
+        let mut inputs = sources.iter().map(constant).collect::<Option<Vec<_>>>()?;
+        let bytes = inputs.iter().flatten().fold(0_usize, |sum, value| sum.saturating_add(value.bytes()));
         if !plan.folds || bytes > MAX_FOLDED {
-            return false;
+            return None;
         }
+        let folding = &self.scope.model.folding;
         let memory = Memory::new(FOLDING_ROOM);
+        // All of it counts, whatever becomes of it: a model may have very many of such calls.
+        let spend = |bytes: usize, work: usize| match folding.get() {
+            (b, w) if bytes <= b && work <= w => {
+                folding.set((b - bytes, w - work));
+                Ok(())
+            }
+            _ => misfit("too much to be computed when the model is loaded"),
+        };
         let claim = |bytes: usize| {
             if bytes > MAX_FOLDED {
-                return crate::kernels::nn::plain::misfit("too large to be computed when the model is loaded");
+                return misfit("too large to be computed when the model is loaded");
             }
+            spend(bytes, bytes)?;
             memory.claim(bytes)
         };
-        let run = Run { room: Room::new(&claim), stop: &|| false, memory: &memory };
-        let Ok(made) = plan.kernel.run(&mut Inputs(&mut inputs), &run) else { return false };
+        let work = |amount: usize| spend(0, amount);
+        work(bytes).ok()?;
+        let run = Run { room: Room::new(&claim, &work), stop: &|| false, memory: &memory };
+        let made = plan.kernel.run(&mut Inputs::new(&mut inputs, run.room), &run).ok()?;
         if made.len() < node.output.len() || made.iter().zip(&plan.outputs).any(|(value, ty)| value.ty() != *ty) {
-            return false;
+            return None;
         }
-        let mut names = self.scope.names.borrow_mut();
-        for (name, value) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
-            names.insert(name.clone(), Binding::Constant(value));
-        }
-        true
+        Some(made)
     }
+}
+
+/// Which calls a graph's outputs need. The others are not computed, so that nothing is asked of them: a classifier runs
+/// though nobody can take the sequence of maps that it ends in besides.
+fn needed(graph: &GraphProto, wanted: &[&ValueInfoProto]) -> Vec<bool> {
+    fn read<'g>(node: &'g NodeProto, names: &mut HashSet<&'g str>) {
+        names.extend(node.input.iter().map(String::as_str));
+        for graph in node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)) {
+            names.extend(graph.output.iter().filter_map(|port| port.name.as_deref()));
+            graph.node.iter().for_each(|node| read(node, names));
+        }
+    }
+    let mut names: HashSet<&str> = wanted.iter().filter_map(|port| port.name.as_deref()).collect();
+    let mut needed = vec![false; graph.node.len()];
+    for (needed, node) in needed.iter_mut().zip(&graph.node).rev() {
+        if node.output.iter().any(|output| names.contains(output.as_str())) {
+            *needed = true;
+            read(node, &mut names);
+        }
+    }
+    needed
 }
 
 /// Leaves out calls whose results nobody reads.
@@ -426,9 +537,7 @@ fn element(port: &ValueInfoProto) -> Option<Type> {
 
 /// Loads a model.
 pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, Vec<Refusal>> {
-    let whole = |reason: String| {
-        vec![Refusal { node: String::new(), operator: String::new(), opset: 0, reason, missing: false }]
-    };
+    let whole = |reason: String| vec![Refusal::whole(reason)];
     let mut opsets = HashMap::new();
     for set in &model.opset_import {
         let domain = match set.domain.as_deref().unwrap_or_default() {
@@ -437,12 +546,19 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         };
         opsets.insert(domain, set.version.unwrap_or_default());
     }
-    if let Some(function) = model.functions.first() {
-        let name = function.name.as_deref().unwrap_or_default();
-        return Err(whole(format!("it defines the operator {name:?} itself")));
-    }
-    let Some(graph) = &model.graph else { return Err(whole("it holds no graph".to_owned())) };
-    let shared = Model { weights, opsets, refusals: RefCell::default(), nodes: RefCell::new(0) };
+    let inlined = crate::functions::inlined(model).map_err(whole)?;
+    let Some(graph) = inlined.as_ref().or(model.graph.as_ref()) else {
+        return Err(whole("it holds no graph".to_owned()));
+    };
+    let shared = Model {
+        files: Files::new(weights),
+        opsets,
+        refusals: RefCell::default(),
+        refused: Cell::new(0),
+        nodes: Cell::new(0),
+        folding: Cell::new((MAX_FOLDED_TOGETHER, MAX_FOLDING_WORK)),
+        prepared: Cell::new(PREPARED),
+    };
     let scope = Enclosing::new(&shared, None);
     // Before version 4 of the format every initializer had to stand among the inputs; they are constants there.
     let overridable = model.ir_version.unwrap_or(0) >= 4;
@@ -460,20 +576,24 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
             let kind = number.map_or("no tensor", data_type::name);
             return Err(whole(format!("the input {name:?} is {kind}")));
         };
-        let default = initializer.map(|tensor| value_of(tensor, weights)).transpose().map_err(whole)?;
+        let default = initializer.map(|tensor| scope.constant(tensor)).transpose().map_err(whole)?;
         let slot = scope.slot();
         if scope.names.borrow_mut().insert(name.to_owned(), Binding::Slot(slot, ty)).is_some() {
             return Err(whole(format!("it has two inputs {name:?}")));
         }
         inputs.push(Input { name: name.to_owned(), ty, default });
     }
-    let loaded = scope.graph(graph);
+    let wanted: Vec<_> = graph.output.iter().filter(|port| element(port).is_some()).collect();
+    if wanted.is_empty() {
+        return Err(whole("it gives no tensor that can be held exactly".to_owned()));
+    }
+    let loaded = scope.graph(graph, &wanted);
     let refusals = shared.refusals.take();
     if !refusals.is_empty() {
         return Err(refusals);
     }
     let Graph { steps, constants, outputs, types } = loaded.map_err(whole)?;
-    let names = graph.output.iter().map(|port| port.name.clone().unwrap_or_default());
+    let names = wanted.iter().map(|port| port.name.clone().unwrap_or_default());
     let outputs_named = names.zip(types).collect();
     Ok(Loaded { flow: Flow { slots: *scope.next.borrow(), steps, constants, outputs }, inputs, outputs: outputs_named })
 }

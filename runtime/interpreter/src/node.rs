@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use crate::kernel::{Fault, Inputs, Kernel, Run};
 use crate::load::{Body, Enclosing};
 use crate::proto::{AttributeProto, NodeProto};
-use crate::tensor_proto::value_of;
 use crate::value::{Type, Value};
 
 /// Why a call is not taken, in words; the loader adds operator, opset and node.
@@ -164,6 +163,11 @@ impl<'a> Node<'a> {
         self.inputs.get(input)?.as_ref()?.value.as_ref()
     }
 
+    /// The value of an input that is a constant, where the kernel may lay out as many bytes anew.
+    pub(crate) fn prepared(&self, input: usize) -> Option<&Value> {
+        self.constant(input).filter(|value| self.enclosing.prepares(value.bytes()))
+    }
+
     fn attribute(&self, name: &str, kind: &str, number: i32) -> Result<Option<&'a AttributeProto>, Refused> {
         let Some(attribute) = self.attributes.borrow_mut().remove(name) else { return Ok(None) };
         if attribute.ref_attr_name.is_some() {
@@ -213,7 +217,7 @@ impl<'a> Node<'a> {
     pub(crate) fn tensor(&self, name: &str) -> Result<Option<Value>, Refused> {
         let Some(attribute) = self.attribute(name, "a tensor", 4)? else { return Ok(None) };
         let tensor = attribute.t.as_ref().ok_or_else(|| format!("the attribute {name:?} holds no tensor"))?;
-        value_of(tensor, self.enclosing.weights()).map(Some)
+        self.enclosing.constant(tensor).map(Some)
     }
 
     /// A flag: an integer that is 0 or 1, 0 when it is not given.

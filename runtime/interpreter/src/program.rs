@@ -35,16 +35,20 @@ pub(crate) struct Flow {
     pub(crate) outputs: Vec<Source>,
 }
 
-/// Bytes that the values of a run take.
+/// Units of work between two questions whether the run is to end: some milliseconds.
+const ASK: usize = 1 << 22;
+
+/// What a run has taken: bytes of its values, and work since it was last asked whether it is to end.
 pub(crate) struct Memory {
     limit: usize,
     live: Cell<usize>,
     left: Cell<usize>,
+    work: Cell<usize>,
 }
 
 impl Memory {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, live: Cell::new(0), left: Cell::new(limit) }
+        Self { limit, live: Cell::new(0), left: Cell::new(limit), work: Cell::new(0) }
     }
 
     /// Takes room for a result.
@@ -61,27 +65,78 @@ impl Memory {
         }
     }
 
+    /// Counts values that stay beyond a call, so that everything that runs meanwhile has less room.
+    pub(crate) fn hold(&self, bytes: usize) -> Made<()> {
+        let live = self.live.get().saturating_add(bytes);
+        if live > self.limit {
+            return misfit(format!("its values do not fit in the {} MiB that a run may hold", self.limit >> 20));
+        }
+        self.settle(bytes, 0);
+        Ok(())
+    }
+
     /// Between two calls: what a call has claimed for passing use is free again, what is held is counted as it is.
-    fn settle(&self, added: usize, dropped: usize) {
-        self.live.set((self.live.get() + added).saturating_sub(dropped));
+    pub(crate) fn settle(&self, added: usize, dropped: usize) {
+        self.live.set(self.live.get().saturating_add(added).saturating_sub(dropped));
         self.left.set(self.limit.saturating_sub(self.live.get()));
+    }
+
+    /// Counts work, and asks now and then whether the run is to end.
+    pub(crate) fn work(&self, amount: usize, stop: &dyn Fn() -> bool) -> Made<()> {
+        let work = self.work.get().saturating_add(amount);
+        if work < ASK {
+            self.work.set(work);
+            return Ok(());
+        }
+        self.work.set(0);
+        if stop() { misfit("the run is to end") } else { Ok(()) }
     }
 }
 
+/// A value of a run, and the bytes that are counted for it.
+struct Place {
+    value: Value,
+    bytes: usize,
+}
+
 impl Flow {
-    /// Runs the calls. `given` are the first slots: inputs, then captures.
+    /// Runs the calls. `given` are the first slots: inputs, then captures, which the graph around holds and counts.
     pub(crate) fn run(
         &self,
         given: Vec<Option<Value>>,
+        captured: usize,
         memory: &Memory,
         stop: &dyn Fn() -> bool,
     ) -> Result<Vec<Value>, Fault> {
-        let mut slots = given;
-        slots.resize(self.slots, None);
-        let claim = |bytes: usize| memory.claim(bytes);
-        let run = Run { room: Room::new(&claim), stop, memory };
-        let mut inputs: Vec<Option<Value>> = Vec::new();
+        let inputs = given.len().saturating_sub(captured);
         let mut held = 0_usize;
+        let mut slots: Vec<Option<Place>> = Vec::with_capacity(self.slots);
+        for (slot, value) in given.into_iter().enumerate() {
+            slots.push(value.map(|value| {
+                let bytes = if slot < inputs { value.bytes() } else { 0 };
+                held = held.saturating_add(bytes);
+                Place { value, bytes }
+            }));
+        }
+        slots.resize_with(self.slots, || None);
+        memory.hold(held)?;
+        let outputs = self.steps(&mut slots, &mut held, memory, stop);
+        // A subgraph's values are gone with it; its outputs count where they go on.
+        memory.settle(0, held);
+        outputs
+    }
+
+    fn steps(
+        &self,
+        slots: &mut [Option<Place>],
+        held: &mut usize,
+        memory: &Memory,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<Value>, Fault> {
+        let claim = |bytes: usize| memory.claim(bytes);
+        let work = |amount: usize| memory.work(amount, stop);
+        let run = Run { room: Room::new(&claim, &work), stop, memory };
+        let mut inputs: Vec<Option<Value>> = Vec::new();
         for step in &self.steps {
             run.go_on()?;
             inputs.clear();
@@ -90,15 +145,21 @@ impl Flow {
                 inputs.push(match source {
                     None => None,
                     Some(Source::Constant(constant)) => self.constants.get(*constant).cloned(),
-                    Some(Source::Slot { slot, last: false }) => slots.get(*slot).and_then(Clone::clone),
+                    Some(Source::Slot { slot, last: false }) => {
+                        slots.get(*slot).and_then(Option::as_ref).map(|place| place.value.clone())
+                    }
                     Some(Source::Slot { slot, last: true }) => {
-                        let value = slots.get_mut(*slot).and_then(Option::take);
-                        dropped += value.as_ref().map_or(0, Value::bytes);
-                        value
+                        let place = slots.get_mut(*slot).and_then(Option::take);
+                        place.map(|place| {
+                            dropped += place.bytes;
+                            place.value
+                        })
                     }
                 });
             }
-            let made = step.kernel.run(&mut Inputs(&mut inputs), &run).map_err(|fault| match fault {
+            let made = step.kernel.run(&mut Inputs::new(&mut inputs, run.room), &run).map_err(|fault| match fault {
+                // Whatever it was busy with: a run that is to end has no other reason.
+                Fault::Misfit(_) if stop() => Fault::Stopped,
                 Fault::Misfit(words) => Fault::Misfit(format!("{}: {words}", step.what)),
                 Fault::Stopped => Fault::Stopped,
             })?;
@@ -113,20 +174,19 @@ impl Flow {
                     return Err(Fault::Misfit(format!("{}: the kernel gave {got} instead of {wanted}", step.what)));
                 }
                 if let Some(place) = output.and_then(|slot| slots.get_mut(slot)) {
-                    added += value.bytes();
-                    *place = Some(value);
+                    let bytes = value.bytes();
+                    added = added.saturating_add(bytes);
+                    *place = Some(Place { value, bytes });
                 }
             }
-            held = (held + added).saturating_sub(dropped);
+            *held = held.saturating_add(added).saturating_sub(dropped);
             memory.settle(added, dropped);
         }
         let value = |source: &Source| match source {
             Source::Constant(constant) => self.constants.get(*constant).cloned(),
-            Source::Slot { slot, .. } => slots.get(*slot).and_then(Clone::clone),
+            Source::Slot { slot, .. } => slots.get(*slot).and_then(Option::as_ref).map(|place| place.value.clone()),
         };
         let outputs: Option<Vec<_>> = self.outputs.iter().map(value).collect();
-        // A subgraph's values are gone with it; its outputs count where they go on.
-        memory.settle(0, held);
         outputs.ok_or_else(|| Fault::Misfit("an output has no value".to_owned()))
     }
 }

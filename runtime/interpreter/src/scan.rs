@@ -1,18 +1,23 @@
 //! A walk over a file's wire format that builds nothing: it finds truncation, too deep nesting and files whose decoded
 //! form would be many times their size (an empty message takes two bytes in a file and hundreds in memory).
 
+use std::mem::size_of;
+
 use prost::bytes::Buf;
 use prost::encoding::{WireType, decode_key, decode_varint};
+
+use crate::proto::{
+    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, TypeProto,
+    ValueInfoProto,
+};
 
 /// How deep subgraphs may nest. Real models use two or three.
 pub const MAX_GRAPH_DEPTH: u32 = 16;
 /// Upper bound on the estimated memory of the decoded structure, weights not counted.
 pub const MAX_STRUCTURE_BYTES: u64 = 512 * 1024 * 1024;
 
-/// What a decoded message costs besides its fields: its struct and its place in a vector.
-const MESSAGE_COST: u64 = 320;
 /// What a string or scalar costs besides its bytes.
-const FIELD_COST: u64 = 24;
+const FIELD_COST: u64 = 32;
 
 /// Messages whose insides are looked at; [`Kind::Leaf`] stands for strings and packed numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,16 +43,16 @@ enum Kind {
 const fn child(parent: Kind, field: u32) -> Kind {
     match (parent, field) {
         (Kind::Model, 7) | (Kind::Attribute, 6 | 11) => Kind::Graph,
-        (Kind::Model, 8 | 14) | (Kind::Tensor, 13) | (Kind::Shape, 1) => Kind::Flat,
+        (Kind::Model, 8 | 14) | (Kind::Tensor, 13) | (Kind::Shape, 1) | (Kind::Function, 9) => Kind::Flat,
         (Kind::Model, 25) => Kind::Function,
         (Kind::Graph, 1) | (Kind::Function, 7) => Kind::Node,
         (Kind::Graph, 5) | (Kind::Attribute, 5 | 10) => Kind::Tensor,
         (Kind::Graph, 11 | 12) => Kind::ValueInfo,
-        (Kind::Node, 5) => Kind::Attribute,
+        (Kind::Node, 5) | (Kind::Function, 11) => Kind::Attribute,
         (Kind::ValueInfo, 2) => Kind::Type,
         (Kind::Type, 1) => Kind::TensorType,
         (Kind::TensorType, 2) => Kind::Shape,
-        (Kind::Graph, 2) | (Kind::Function, 1 | 10) | (Kind::Attribute, 1) | (Kind::ValueInfo, 1) => Kind::Leaf,
+        (Kind::Graph, 2) | (Kind::Function, 1 | 4..=6 | 10) | (Kind::Attribute, 1) | (Kind::ValueInfo, 1) => Kind::Leaf,
         (Kind::Node, 1..=4 | 7) | (Kind::Tensor, 1 | 5 | 7 | 8 | 11) | (Kind::Attribute, 8 | 21) => Kind::Leaf,
         (Kind::Tensor, 4 | 6 | 10) | (Kind::Attribute, 7 | 9) => Kind::Fixed,
         (Kind::Graph, 15) => Kind::Flat,
@@ -55,14 +60,41 @@ const fn child(parent: Kind, field: u32) -> Kind {
     }
 }
 
+/// What a decoded message costs besides its fields: its place in a vector, which may have grown to twice what it needs.
+const fn message_cost(kind: Kind) -> u64 {
+    let size = match kind {
+        Kind::Model => size_of::<ModelProto>(),
+        Kind::Graph => size_of::<GraphProto>(),
+        Kind::Node => size_of::<NodeProto>(),
+        Kind::Attribute => size_of::<AttributeProto>(),
+        Kind::Tensor => size_of::<TensorProto>(),
+        Kind::ValueInfo => size_of::<ValueInfoProto>(),
+        Kind::Function => size_of::<FunctionProto>(),
+        Kind::Type | Kind::TensorType | Kind::Shape => size_of::<TypeProto>(),
+        Kind::Flat | Kind::Free | Kind::Leaf | Kind::Fixed => size_of::<StringStringEntryProto>(),
+    };
+    2 * size as u64
+}
+
+/// Why a file is not decoded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It is no model, or a damaged one: what is wrong, and at which byte.
+    #[error("{0}")]
+    Broken(String),
+    /// It goes over a limit, and may be whole.
+    #[error("{0}")]
+    TooMuch(String),
+}
+
 /// Checks that `file` is a well-formed protobuf message that can be decoded within the limits.
 ///
 /// # Errors
-/// One sentence that says what is wrong and at which byte.
-pub fn scan(file: &[u8]) -> Result<(), String> {
+/// What is wrong, or which limit it goes over.
+pub fn scan(file: &[u8]) -> Result<(), Refused> {
     let mut scanner = Scanner { cost: 0, graph_seen: false, total: file.len() };
     scanner.message(file, Kind::Model, 0)?;
-    if scanner.graph_seen { Ok(()) } else { Err("it holds no graph".to_owned()) }
+    if scanner.graph_seen { Ok(()) } else { Err(Refused::Broken("it holds no graph".to_owned())) }
 }
 
 struct Scanner {
@@ -73,11 +105,11 @@ struct Scanner {
 
 impl Scanner {
     /// Walks one message. Recursion is bounded: only graphs can contain themselves, and their depth is limited.
-    fn message(&mut self, mut bytes: &[u8], kind: Kind, depth: u32) -> Result<(), String> {
+    fn message(&mut self, mut bytes: &[u8], kind: Kind, depth: u32) -> Result<(), Refused> {
         let whole = bytes;
         // Positions are counted from the end, which a slice of the file shares with no other; good enough to find it.
         let position = |rest: &[u8]| rest.as_ptr() as usize - whole.as_ptr() as usize;
-        self.spend(MESSAGE_COST)?;
+        self.spend(message_cost(kind))?;
         while bytes.has_remaining() {
             let at = position(bytes);
             let (field, wire) = decode_key(&mut bytes).map_err(|error| self.broken(at, &error.to_string()))?;
@@ -105,15 +137,16 @@ impl Scanner {
         Ok(())
     }
 
-    fn inside(&mut self, inside: &[u8], kind: Kind, depth: u32) -> Result<(), String> {
+    fn inside(&mut self, inside: &[u8], kind: Kind, depth: u32) -> Result<(), Refused> {
         match kind {
             Kind::Free => Ok(()),
             // Packed numbers grow from one byte to eight.
             Kind::Leaf => self.spend(FIELD_COST + inside.len() as u64 * 8),
             Kind::Fixed => self.spend(FIELD_COST + inside.len() as u64),
-            Kind::Graph if depth >= MAX_GRAPH_DEPTH => {
-                Err(format!("its subgraphs nest deeper than {MAX_GRAPH_DEPTH} levels"))
-            }
+            Kind::Graph if depth >= MAX_GRAPH_DEPTH => Err(Refused::TooMuch(format!(
+                "its subgraphs (`If`, `Loop`, `Scan`) nest deeper than {MAX_GRAPH_DEPTH} levels. Export it with \
+                     fewer conditions and loops inside one another"
+            ))),
             Kind::Graph => {
                 self.graph_seen = true;
                 self.message(inside, kind, depth + 1)
@@ -122,22 +155,24 @@ impl Scanner {
         }
     }
 
-    fn skip<'a>(&mut self, bytes: &'a [u8], count: usize, at: usize) -> Result<&'a [u8], String> {
+    fn skip<'a>(&mut self, bytes: &'a [u8], count: usize, at: usize) -> Result<&'a [u8], Refused> {
         self.spend(FIELD_COST)?;
         bytes.get(count..).ok_or_else(|| self.broken(at, "it ends in the middle of a number"))
     }
 
-    fn spend(&mut self, cost: u64) -> Result<(), String> {
+    fn spend(&mut self, cost: u64) -> Result<(), Refused> {
         self.cost += cost;
         if self.cost > MAX_STRUCTURE_BYTES {
             let mib = MAX_STRUCTURE_BYTES >> 20;
-            return Err(format!("its structure (nodes, names, shapes) would take more than {mib} MiB in memory"));
+            return Err(Refused::TooMuch(format!(
+                "its structure (nodes, names, shapes) would take more than {mib} MiB in memory"
+            )));
         }
         Ok(())
     }
 
-    fn broken(&self, at: usize, what: &str) -> String {
-        format!("{what} ({at} bytes into a message of a {} byte file)", self.total)
+    fn broken(&self, at: usize, what: &str) -> Refused {
+        Refused::Broken(format!("{what} ({at} bytes into a message of a {} byte file)", self.total))
     }
 }
 
@@ -159,17 +194,17 @@ mod tests {
             graph = field(1, &field(5, &field(6, &graph)));
         }
         let error = scan(&field(7, &graph)).unwrap_err();
-        assert!(error.contains("nest deeper"), "{error}");
+        assert!(matches!(&error, Refused::TooMuch(reason) if reason.contains("nest deeper")), "{error}");
 
         // Four megabytes of empty nodes would be half a gigabyte of structs.
         let error = scan(&field(7, &[0x0a, 0x00].repeat(2_000_000))).unwrap_err();
-        assert!(error.contains("structure"), "{error}");
+        assert!(matches!(&error, Refused::TooMuch(reason) if reason.contains("structure")), "{error}");
     }
 
     #[test]
     fn a_cut_file_is_refused_with_the_place() {
-        assert!(scan(&[0x3a, 0x10, 0x0a]).unwrap_err().contains("runs past its end"));
-        assert!(scan(b"").unwrap_err().contains("no graph"));
+        assert!(scan(&[0x3a, 0x10, 0x0a]).unwrap_err().to_string().contains("runs past its end"));
+        assert!(scan(b"").unwrap_err().to_string().contains("no graph"));
         assert!(scan(b"{\"not\": \"a model\"}").is_err());
     }
 }

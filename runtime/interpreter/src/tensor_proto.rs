@@ -1,5 +1,7 @@
 //! Constants as files hold them, made into values of exactly their type.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use half::{bf16, f16};
@@ -23,8 +25,34 @@ impl Weights for NoWeights {
     }
 }
 
+/// The weight files of a model while it is loaded: constants may lie over each other in them, but all together they are
+/// no more than twice what the files hold.
+pub(crate) struct Files<'a> {
+    weights: &'a dyn Weights,
+    seen: RefCell<HashSet<String>>,
+    left: Cell<usize>,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn new(weights: &'a dyn Weights) -> Self {
+        Self { weights, seen: RefCell::default(), left: Cell::new(0) }
+    }
+
+    fn bytes(&self, name: &str, offset: usize, length: usize) -> Result<&'a [u8], String> {
+        let file = self.weights.file(name).ok_or_else(|| format!("there is no weight file {name:?}"))?;
+        if self.seen.borrow_mut().insert(name.to_owned()) {
+            self.left.set(self.left.get().saturating_add(file.len().saturating_mul(2)));
+        }
+        let bytes = offset.checked_add(length).and_then(|end| file.get(offset..end));
+        let bytes = bytes.ok_or_else(|| format!("{length} bytes from {offset} on lie outside of {name:?}"))?;
+        let left = self.left.get().checked_sub(length);
+        self.left.set(left.ok_or("the constants of the model lie over each other in their weight files")?);
+        Ok(bytes)
+    }
+}
+
 /// The value of a constant.
-pub(crate) fn value_of(tensor: &TensorProto, weights: &dyn Weights) -> Result<Value, String> {
+pub(crate) fn value_of(tensor: &TensorProto, weights: &Files<'_>) -> Result<Value, String> {
     let name = tensor.name.as_deref().unwrap_or_default();
     let number = tensor.data_type.unwrap_or_default();
     let ty = Type::of(number).ok_or_else(|| format!("the constant {name:?} is {}", data_type::name(number)))?;
@@ -32,8 +60,8 @@ pub(crate) fn value_of(tensor: &TensorProto, weights: &dyn Weights) -> Result<Va
     for dim in &tensor.dims {
         shape.push(usize::try_from(*dim).map_err(|_| format!("the constant {name:?} has a dimension of {dim}"))?);
     }
-    let count = shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(*dim));
-    let count = count.ok_or_else(|| format!("the constant {name:?} is larger than memory"))?;
+    let count =
+        crate::kernels::nn::plain::count(&shape).map_err(|misfit| format!("the constant {name:?}: {}", misfit.0))?;
     let wrong = |reason: String| format!("the constant {name:?}: {reason}");
     if tensor.data_location == Some(1) || !tensor.external_data.is_empty() {
         let bytes = external(&tensor.external_data, weights, count, ty).map_err(wrong)?;
@@ -47,7 +75,7 @@ pub(crate) fn value_of(tensor: &TensorProto, weights: &dyn Weights) -> Result<Va
 
 fn external<'a>(
     entries: &[StringStringEntryProto],
-    weights: &'a dyn Weights,
+    weights: &Files<'a>,
     count: usize,
     ty: Type,
 ) -> Result<&'a [u8], String> {
@@ -61,15 +89,13 @@ fn external<'a>(
         Some(text) => text.parse::<usize>().map(Some).map_err(|_| format!("its {wanted} {text:?} is no number")),
     };
     let location = entry("location").map(text).unwrap_or_default();
-    let file = weights.file(&location).ok_or_else(|| format!("there is no weight file {location:?}"))?;
     let offset = number("offset")?.unwrap_or(0);
     let needed = count.checked_mul(ty.size()).ok_or("it is larger than memory")?;
     let length = number("length")?.unwrap_or(needed);
     if length != needed {
         return Err(format!("it is said to have {length} bytes, its shape needs {needed}"));
     }
-    let bytes = offset.checked_add(length).and_then(|end| file.get(offset..end));
-    bytes.ok_or_else(|| format!("{length} bytes from {offset} on lie outside of {location:?}"))
+    weights.bytes(&location, offset, length)
 }
 
 fn raw(ty: Type, shape: Vec<usize>, bytes: &[u8]) -> Result<Value, String> {

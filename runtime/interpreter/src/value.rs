@@ -274,9 +274,16 @@ impl Value {
     /// Bytes of its elements; texts with their letters.
     pub(crate) fn bytes(&self) -> usize {
         match &self.data {
-            Data::Text(texts) => texts.iter().map(|text| text.len() + Type::Text.size()).sum(),
+            Data::Text(texts) => {
+                texts.iter().fold(0, |sum: usize, text| sum.saturating_add(text.len() + Type::Text.size()))
+            }
             _ => self.len() * self.ty().size(),
         }
+    }
+
+    /// Whether somebody else holds the elements too.
+    pub(crate) fn is_shared(&self) -> bool {
+        each!(&self.data, elements => Arc::strong_count(elements) > 1)
     }
 
     /// The elements of a type that was settled when the model was loaded.

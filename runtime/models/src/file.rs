@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use prost::Message;
 use prost::bytes::Bytes;
+use trackside_interpreter::Refusal;
 use trackside_spec::{ByteSize, Digest};
 
 use crate::error::ModelError;
 use crate::onnx::proto::{ModelProto, TensorProto};
 use crate::onnx::scan::{self, Refused};
-use crate::onnx::{tensors, text};
+use crate::onnx::{BuiltinVerdict, Program, load, tensors, text};
 
 /// Bounds on what is read from disk for one model.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ pub struct ModelFile {
     digest: Digest,
     external: Vec<ExternalFile>,
     proto: ModelProto,
+    /// On the built-in engine, as soon as somebody asks.
+    program: OnceLock<Result<Arc<Program>, Vec<Refusal>>>,
 }
 
 /// A weight file beside a model.
@@ -78,7 +81,7 @@ impl ModelFile {
             };
             external.push(ExternalFile { name, digest: Digest::of(&bytes), bytes });
         }
-        Ok(Self { path: path.to_owned(), digest: Digest::of(&bytes), bytes, external, proto })
+        Ok(Self { path: path.to_owned(), digest: Digest::of(&bytes), bytes, external, proto, program: OnceLock::new() })
     }
 
     /// Where it was read from.
@@ -115,6 +118,17 @@ impl ModelFile {
     #[must_use]
     pub fn proto(&self) -> &ModelProto {
         &self.proto
+    }
+
+    /// The model on the built-in engine. It is loaded once: what was judged is what runs.
+    pub(crate) fn program(&self) -> Result<&Arc<Program>, &[Refusal]> {
+        self.program.get_or_init(|| load(self).map(Arc::new)).as_ref().map_err(Vec::as_slice)
+    }
+
+    /// What the built-in engine makes of it.
+    #[must_use]
+    pub fn builtin(&self) -> BuiltinVerdict {
+        self.program().map_or_else(BuiltinVerdict::of, |_| BuiltinVerdict::default())
     }
 }
 

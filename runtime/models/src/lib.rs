@@ -1,7 +1,7 @@
 //! Local ONNX models: one trait, two engines, chosen per model.
 //!
 //! - [`Engines`] finds the engines of this box and loads a [`Model`] on the one that suits it: ONNX Runtime, a shared
-//!   library that is looked for and loaded when the first model needs it, or rten, which is part of the binary.
+//!   library that is looked for and loaded when the first model needs it, or the built-in one, our interpreter.
 //! - [`Model`] runs: blocking, from any thread, with a deadline and a [`CancelToken`].
 //! - [`onnx`] reads model files without an engine; [`tensor_io`] moves tensors in and out of safetensors, JSON and
 //!   `ndarray`; [`install`] fetches the pinned ONNX Runtime.
@@ -13,6 +13,7 @@ mod engines;
 mod error;
 mod file;
 pub mod install;
+mod memory;
 mod model;
 pub mod onnx;
 mod pool;

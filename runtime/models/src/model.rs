@@ -11,8 +11,8 @@ use trackside_spec::Tensor;
 use crate::engines::{Engine, EngineChoice, EngineId, EngineKind, Engines, Ports, RunFailure, Runner};
 use crate::error::ModelError;
 use crate::file::{ModelFile, ModelLimits};
-use crate::onnx::{BuiltinVerdict, Declared, ModelInspection, inspect_file, ports, products};
-use crate::port::{LeftOut, ModelInfo, Tested, arrange};
+use crate::onnx::{BuiltinVerdict, Declared, metadata, ports, products};
+use crate::port::{ExternalInfo, LeftOut, ModelInfo, Tested, arrange};
 use crate::processor::Processor;
 use crate::selftest::{Failed, Sample, SelfTest};
 use crate::stop::{CancelToken, Stop, Stopped};
@@ -85,9 +85,7 @@ impl Model {
     /// Runs the model on this thread and gives the outputs named in `wanted`, all of them when that is empty. Names,
     /// types and shapes of the inputs are checked first.
     ///
-    /// At the deadline, and when `cancel` is raised, the call returns. ONNX Runtime then ends the run between two
-    /// operators, within milliseconds as a rule. The built-in engine cannot: the caller gets its error at once, the
-    /// run's thread and session stay busy until it has finished.
+    /// At the deadline, and when `cancel` is raised, the run ends between two operators, within milliseconds as a rule.
     ///
     /// # Errors
     /// [`ModelError::Input`], [`ModelError::Output`], [`ModelError::Timeout`], [`ModelError::Cancelled`] or
@@ -163,12 +161,11 @@ pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>
     let file = ModelFile::read(&source.path, &ModelLimits::default())?;
     let declared = ports(file.proto()).map_err(|reason| ModelError::Ports { path: source.path.clone(), reason })?;
     let sample = source.selftest.as_deref().map(Sample::read).transpose()?;
-    let inspection = inspect_file(&file);
     let processor = engines.settings().processor;
-    let loading = Loading { source, file, declared, sample, inspection, processor };
+    let loading = Loading { source, file, declared, sample, processor };
     let builtin = || loading.on_builtin(engines);
     match (source.choice, engines.settings().prefer) {
-        (EngineChoice::OnnxRuntime, _) => loading.on(&*engines.onnxruntime()?, &[]),
+        (EngineChoice::OnnxRuntime, _) => loading.on(&*engines.onnxruntime()?),
         (EngineChoice::Rten, _) => builtin(),
         (EngineChoice::Auto, EngineKind::Rten) if loading.verdict().is_fit() => match builtin() {
             Ok(model) => Ok(model),
@@ -184,19 +181,18 @@ struct Loading<'a> {
     file: ModelFile,
     declared: Declared,
     sample: Option<Sample>,
-    inspection: ModelInspection,
     processor: Processor,
 }
 
 impl Loading<'_> {
-    fn verdict(&self) -> &BuiltinVerdict {
-        &self.inspection.builtin
+    fn verdict(&self) -> BuiltinVerdict {
+        self.file.builtin()
     }
 
     /// ONNX Runtime if it is there, else the built-in engine if the model passes there.
     fn auto(&self, engines: &Engines) -> Result<Arc<Model>, ModelError> {
         match engines.onnxruntime() {
-            Ok(engine) => match self.on(&*engine, &[]) {
+            Ok(engine) => match self.on(&*engine) {
                 // An opset or IR version that is newer than the library: the built-in engine does not look at them.
                 Err(refused @ ModelError::Load { .. }) if self.verdict().is_fit() => {
                     self.on_builtin(engines).map_err(|_| refused)
@@ -218,33 +214,30 @@ impl Loading<'_> {
 
     fn on_onnxruntime_or(&self, engines: &Engines, first: ModelError) -> Result<Arc<Model>, ModelError> {
         match engines.onnxruntime() {
-            Ok(engine) => self.on(&*engine, &[]),
+            Ok(engine) => self.on(&*engine),
             Err(_) => Err(self.unsupported(first.to_string(), None)),
         }
     }
 
     fn unsupported(&self, reason: String, there: Option<EngineId>) -> ModelError {
-        let (model, missing) = (self.source.name.clone(), self.verdict().missing.clone());
+        let (model, missing) = (self.source.name.clone(), self.verdict().missing);
         ModelError::Unsupported { model, missing, reason, there: there.map(Box::new) }
     }
 
-    /// The built-in engine, unless it is known to get the model wrong. Who chose it by name and has a sample that
-    /// proves the contrary is believed.
+    /// The built-in engine, if it takes the model.
     fn on_builtin(&self, engines: &Engines) -> Result<Arc<Model>, ModelError> {
         let verdict = self.verdict();
-        let chosen = self.source.choice == EngineChoice::Rten;
-        let proven = chosen && self.sample.is_some();
-        if !verdict.missing.is_empty() || (!verdict.wrong.is_empty() && !proven) {
+        if !verdict.is_fit() {
             // Who asked for this engine by name is told of the other one; with `auto` it has been tried.
+            let chosen = self.source.choice == EngineChoice::Rten;
             let there = if chosen { engines.onnxruntime().ok() } else { None };
             return Err(self.unsupported(verdict.reasons(), there.map(|engine| engine.id())));
         }
-        let caveats: Vec<_> = verdict.wrong.iter().chain(&verdict.caveats).cloned().collect();
-        self.on(&*engines.rten(), &caveats)
+        self.on(&*engines.rten())
     }
 
     /// Opens the model on `engine` and tests it there.
-    fn on(&self, engine: &dyn Engine, caveats: &[String]) -> Result<Arc<Model>, ModelError> {
+    fn on(&self, engine: &dyn Engine) -> Result<Arc<Model>, ModelError> {
         let id = engine.id();
         let name = self.source.name.clone();
         let sessions = match self.source.sessions {
@@ -256,7 +249,7 @@ impl Loading<'_> {
         let Declared { inputs, outputs, left_out } = &self.declared;
         let runner = engine.open(&self.file, Ports { inputs, outputs }, sessions).map_err(refused)?;
         let test = SelfTest { runner: &*runner, inputs, outputs, limit: self.source.time };
-        let mut caveats: Vec<String> = left_out.iter().map(LeftOut::reason).chain(caveats.iter().cloned()).collect();
+        let mut caveats: Vec<String> = left_out.iter().map(LeftOut::reason).collect();
         let failed = |reason| ModelError::SelfTest { model: name.clone(), engine: id.clone(), reason };
         let tested = match &self.sample {
             Some(sample) => {
@@ -285,15 +278,15 @@ impl Loading<'_> {
         warnings.extend(self.sample.as_ref().and_then(|sample| made_elsewhere(sample.made_on.as_deref(), &id)));
         let info = ModelInfo {
             name,
-            digest: self.inspection.digest,
-            size: self.inspection.size,
-            external: self.inspection.external.clone(),
+            digest: self.file.digest(),
+            size: self.file.size(),
+            external: self.file.external().iter().map(ExternalInfo::of).collect(),
             engine: id,
             sessions,
             inputs: inputs.clone(),
             outputs: outputs.clone(),
             left_out: left_out.clone(),
-            metadata: self.inspection.metadata.clone(),
+            metadata: metadata(self.file.proto()),
             tested,
             caveats,
             warnings,

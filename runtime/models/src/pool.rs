@@ -24,6 +24,7 @@ impl<T: Send + 'static> Pool<T> {
     }
 
     /// How many items are in use at this instant.
+    #[cfg(test)]
     pub(crate) fn in_use(&self) -> usize {
         self.size - lock(&self.free).len()
     }

@@ -4,10 +4,8 @@
 mod support;
 
 use support::*;
-use trackside_models::onnx::proto::{
-    AttributeProto, ModelProto, OpaqueProto, StringStringEntryProto, TensorProto, TypeProto, ValueInfoProto, data_type,
-};
-use trackside_models::onnx::{self, BUILTIN_OPERATORS, Dim};
+use trackside_models::onnx::proto::{OpaqueProto, StringStringEntryProto, TensorProto, TypeProto, ValueInfoProto};
+use trackside_models::onnx::{self, Dim};
 use trackside_models::tensor_io::write_safetensors;
 use trackside_models::{EngineChoice, EngineKind, EngineSettings, Engines, ModelError, ModelSource};
 use trackside_spec::{Digest, Tensor};
@@ -44,7 +42,7 @@ fn auto_falls_back_to_rten_for_a_file_that_is_newer_than_the_library() {
     let error = lab.load(EngineChoice::OnnxRuntime, &proto).unwrap_err();
     assert!(error.code() == "TS-0507" && error.to_string().contains("IR version"), "{error}");
     // When both refuse, the library's reason is the one to read.
-    let mut proto = binarizer();
+    let mut proto = in_sequence();
     proto.ir_version = Some(99);
     assert_eq!(lab.load(EngineChoice::Auto, &proto).unwrap_err().code(), "TS-0507");
 }
@@ -59,101 +57,31 @@ fn the_version_that_is_recorded_for_rten_is_the_one_that_is_built_in() {
 #[test]
 fn an_operator_that_rten_lacks_is_named_with_the_remedy() {
     let lab = Lab::new();
-    let error = lab.load(EngineChoice::Rten, &binarizer()).unwrap_err();
+    let error = lab.load(EngineChoice::Rten, &in_sequence()).unwrap_err();
     let ModelError::Unsupported { missing, .. } = &error else { panic!("{error}") };
-    assert_eq!(missing, &["ai.onnx.ml/Binarizer"]);
-    let there = onnxruntime("ai.onnx.ml operators");
+    assert_eq!(missing, &["SequenceAt", "SequenceConstruct"]);
+    let there = onnxruntime("an operator of its own");
     // Who has it already is not told to install it.
     let remedy = if there { "is on this box: take it with `--engine onnxruntime`" } else { "trackside engine install" };
     assert!(error.to_string().contains(remedy), "{error}");
     if there {
-        let model = lab.load(EngineChoice::Auto, &binarizer()).unwrap();
+        let model = lab.load(EngineChoice::Auto, &in_sequence()).unwrap();
         assert_eq!(model.info().engine.kind, EngineKind::OnnxRuntime);
-        assert_eq!(run(&model, x(f32s(&[1, 2], &[0.4, 0.6]))).unwrap().outputs[0].1, f32s(&[1, 2], &[0.0, 1.0]));
+        assert_eq!(run(&model, x(f32s(&[2], &[2.0, 1.0]))).unwrap().outputs[0].1, f32s(&[2], &[2.0, 1.0]));
     }
 }
 
 #[test]
-fn what_rten_computes_wrongly_is_refused_there() {
+fn a_sample_does_not_make_up_for_what_is_refused() {
     let lab = Lab::new();
-    let error = lab.load(EngineChoice::Rten, &unary(node("Sign", &["x"], &["y"]))).unwrap_err();
-    assert!(error.to_string().contains("Sign of 0"), "{error}");
-    let mut resize = node("Resize", &["x", "", "s"], &["y"]);
-    resize.attribute = vec![text_attribute("mode", "cubic")];
-    let mut cubic = unary(resize);
-    cubic.graph.as_mut().unwrap().initializer = vec![constant("s", &[1], &[2.0])];
-    let error = lab.load(EngineChoice::Rten, &cubic).unwrap_err();
-    assert!(error.to_string().contains("cubic"), "{error}");
-    let error = lab.load(EngineChoice::Rten, &identity(data_type::DOUBLE, &[D::N(1)])).unwrap_err();
-    assert!(error.to_string().contains("float64"), "{error}");
-}
-
-#[test]
-fn kinds_of_calls_that_rten_computes_wrongly_are_refused_there() {
-    let lab = Lab::new();
-    let refused = |model: &ModelProto, words: &str| {
-        let error = lab.load(EngineChoice::Rten, model).unwrap_err().to_string();
-        assert!(error.contains(words), "{words}: {error}");
-    };
-    let with = |op: &str, attributes: Vec<AttributeProto>| {
-        let mut call = node(op, &["x"], &["y"]);
-        call.attribute = attributes;
-        unary(call)
-    };
-    let before_13 = |op: &str| {
-        let mut model = with(op, Vec::new());
-        model.opset_import.iter_mut().for_each(|set| set.version = Some(12));
-        model
-    };
-    refused(&before_13("Softmax"), "before opset 13");
-    refused(&before_13("LogSoftmax"), "before opset 13");
-    lab.load(EngineChoice::Rten, &with("Softmax", Vec::new())).unwrap();
-    let to = |number: i32| vec![attribute("to", |a| (a.i, a.r#type) = (Some(i64::from(number)), Some(2)))];
-    for number in [BOOL, data_type::INT8, data_type::DOUBLE, data_type::FLOAT16] {
-        refused(&with("Cast", to(number)), "Cast to another type");
-    }
-    refused(&with("ArgMax", Vec::new()), "last of equal values");
-    refused(&with("Softplus", Vec::new()), "Softplus");
-    refused(&with("MaxPool", vec![text_attribute("auto_pad", "SAME_LOWER")]), "SAME_LOWER");
-    let mut lengths = node("LSTM", &["x", "w", "r", "", "lengths"], &["y"]);
-    lengths.attribute = Vec::new();
-    refused(&unary(lengths), "sequence_lens");
-    let constants = |element: i32, bytes: Vec<u8>| {
-        let mut model = unary(node("Identity", &["x"], &["y"]));
-        let graph = model.graph.as_mut().unwrap();
-        graph.initializer = vec![raw("c", element, &[1], bytes)];
-        model
-    };
-    refused(&constants(data_type::DOUBLE, 0.1_f64.to_le_bytes().to_vec()), "constants of float64");
-    let sum = |number: i64| {
-        let mut model = constants(INT64, number.to_le_bytes().to_vec());
-        model.graph.as_mut().unwrap().node.push(node("Neg", &["c"], &["n"]));
-        model
-    };
-    refused(&sum(1 << 40), "beyond 32 bits");
-}
-
-#[test]
-fn nan_is_not_given_to_operators_of_rten_that_make_a_number_of_it() {
-    let lab = Lab::new();
-    let model = lab.load(EngineChoice::Rten, &unary(node("Relu", &["x"], &["y"]))).unwrap();
-    let error = run(&model, vec![("x".to_owned(), f32s(&[2], &[f32::NAN, 1.0]))]).unwrap_err();
-    assert!(error.to_string().contains("NaN"), "{error}");
-    run(&model, vec![("x".to_owned(), f32s(&[2], &[-1.0, 1.0]))]).unwrap();
-}
-
-#[test]
-fn who_proves_rten_right_with_a_sample_may_have_it() {
-    let lab = Lab::new();
-    let path = lab.write("model.onnx", &unary(node("Sign", &["x"], &["y"])));
+    let path = lab.write("model.onnx", &in_sequence());
     let file = lab.path().join("sample.safetensors");
-    let sample = [("in.x", [-2.0, 3.0]), ("out.y", [-1.0, 1.0])];
+    let sample = [("in.x", [1.0, 2.0]), ("out.y", [1.0, 2.0])];
     let sample = sample.map(|(name, values)| (name.to_owned(), f32s(&[2], &values)));
     write_safetensors(&file, &sample).unwrap();
     let choice = EngineChoice::Rten;
     let source = ModelSource { choice, selftest: Some(file), sessions: 1, ..ModelSource::new("m", path) };
-    let model = lab.engines().load(&source).unwrap();
-    assert!(model.info().caveats.iter().any(|caveat| caveat.contains("Sign")), "{:?}", model.info().caveats);
+    assert_eq!(lab.engines().load(&source).unwrap_err().code(), "TS-0506");
 }
 
 #[test]
@@ -289,10 +217,7 @@ fn weight_files_are_read_beside_the_model_and_nowhere_else() {
         std::os::unix::fs::symlink("/etc/hostname", lab.path().join("link.data")).unwrap();
         assert!(lab.load(choice, &with_external("link.data")).unwrap_err().to_string().contains("symbolic link"));
         lab.write_bytes("w.bin", &weights);
-        match (choice, lab.load(choice, &with_external("w.bin"))) {
-            (EngineChoice::Rten, loaded) => assert!(loaded.unwrap_err().to_string().contains("*.onnx_data")),
-            (_, loaded) => drop(loaded.unwrap()),
-        }
+        lab.load(choice, &with_external("w.bin")).unwrap();
         lab.write_bytes("w.data", &weights[..10]);
         assert!(lab.load(choice, &with_external("w.data")).is_err());
     });
@@ -337,24 +262,6 @@ fn inspection_tells_what_is_in_the_file() {
 }
 
 #[test]
-fn the_list_of_built_in_operators_is_rtens_own() {
-    let speaks = |operator: &str| {
-        let proto = unary(node(operator, &["x"], &["y"]));
-        let bytes = prost::Message::encode_to_vec(&proto);
-        let error = rten::Model::load(bytes).err().map(|error| error.to_string()).unwrap_or_default();
-        error.contains("not supported or not enabled")
-    };
-    assert!(BUILTIN_OPERATORS.is_sorted(), "it is searched by halves");
-    for operator in BUILTIN_OPERATORS {
-        assert!(!speaks(operator), "{operator} is listed, rten does not have it");
-    }
-    for operator in ["Selu", "Celu", "Mish", "LRN", "Scan", "QLinearMatMul", "QLinearConv", "BitShift", "RNN", "Det"] {
-        assert!(speaks(operator), "{operator} is not listed, rten has it");
-        assert!(!BUILTIN_OPERATORS.contains(&operator), "{operator}");
-    }
-}
-
-#[test]
 fn a_very_deep_graph_does_not_overflow_the_stack() {
     let chain = |length: usize| {
         let name = |index: usize| if index == 0 { "x".to_owned() } else { format!("t{index}") };
@@ -367,8 +274,8 @@ fn a_very_deep_graph_does_not_overflow_the_stack() {
     let lab = Lab::new();
     let deep = lab.load(EngineChoice::Rten, &chain(20_000)).unwrap();
     assert_eq!(run(&deep, x(f32s(&[1], &[2.0]))).unwrap().outputs[0].1, f32s(&[1], &[-2.0]));
-    let error = lab.load(EngineChoice::Rten, &chain(60_000)).unwrap_err();
-    assert!(error.to_string().contains("at most 50000"), "{error}");
+    let error = lab.load(EngineChoice::Rten, &chain(200_000)).unwrap_err();
+    assert!(error.to_string().contains("more than 200000 calls"), "{error}");
 }
 
 #[test]

@@ -46,12 +46,6 @@ fn an_input_with_a_default_may_be_given_and_left_out() {
             (vec![one("shift", -1.0), one("x", 3.0)], 5.0),
             (vec![one("scale", 0.5), one("shift", 0.0), one("x", 3.0)], 1.5),
         ] {
-            if choice == EngineChoice::Rten && given.len() > 1 {
-                // Never the default in silence.
-                let error = run(&model, given).unwrap_err();
-                assert!(error.code() == "TS-0510" && error.to_string().contains("model's default"), "{error}");
-                continue;
-            }
             // Twice: what was given once does not stay.
             for _ in 0..2 {
                 assert_eq!(run(&model, given.clone()).unwrap().outputs[0].1, f32s(&[1], &[expected]), "{given:?}");
@@ -83,9 +77,7 @@ fn a_model_whose_inputs_all_have_defaults_needs_none() {
         proto.graph.as_mut().unwrap().initializer.push(constant("x", &[2], &[1.0, 2.0]));
         let model = lab.load(choice, &proto).unwrap();
         assert_eq!(run(&model, vec![]).unwrap().outputs[0].1, f32s(&[2], &[3.0, 5.0]));
-        if choice == EngineChoice::OnnxRuntime {
-            assert_eq!(run(&model, vec![one("x", 4.0)]).unwrap().outputs[0].1, f32s(&[1], &[9.0]));
-        }
+        assert_eq!(run(&model, vec![one("x", 4.0)]).unwrap().outputs[0].1, f32s(&[1], &[9.0]));
         assert!(takes(&model.info().inputs).starts_with("nothing that has no default; it may be given"));
     });
 }

@@ -38,7 +38,7 @@ fn every_type_that_an_engine_takes_comes_back_bit_for_bit() {
         (4, ElementType::Uint16, vec![1, 2, 3, 4, 5, 255]),
         (5, ElementType::Int16, vec![1, 2, 3, 4, 5, 255]),
         (6, ElementType::Int32, [0i32, i32::MIN, i32::MAX].map(i32::to_le_bytes).concat()),
-        (7, ElementType::Int64, [0i64, -2_147_483_648, 2_147_483_647].map(i64::to_le_bytes).concat()),
+        (7, ElementType::Int64, [0i64, i64::MIN, i64::MAX].map(i64::to_le_bytes).concat()),
         (9, ElementType::Boolean, vec![0, 1, 1]),
         (10, ElementType::Float16, vec![0, 60, 0, 188, 1, 0]),
         (11, ElementType::Float64, [0.1f64, -1e300, f64::EPSILON].map(f64::to_le_bytes).concat()),
@@ -46,17 +46,9 @@ fn every_type_that_an_engine_takes_comes_back_bit_for_bit() {
         (13, ElementType::Uint64, [0u64, 1, u64::MAX].map(u64::to_le_bytes).concat()),
         (16, ElementType::Bfloat16, vec![128, 63, 128, 191, 1, 0]),
     ];
-    let on_rten = [1, 2, 3, 6, 7, 9];
     on_each_engine("element types", |lab, choice| {
         for (number, element, data) in &cases {
-            let loaded = lab.load(choice, &identity(*number, &[D::S("N")]));
-            if choice == EngineChoice::Rten && !on_rten.contains(number) {
-                let error = loaded.unwrap_err();
-                assert_eq!(error.code(), "TS-0506");
-                assert!(error.to_string().contains(element.name()), "{error}");
-                continue;
-            }
-            let model = loaded.unwrap();
+            let model = lab.load(choice, &identity(*number, &[D::S("N")])).unwrap();
             for data in [data.clone(), Vec::new()] {
                 let length = u32::try_from(data.len() / element.size().unwrap()).unwrap();
                 let tensor = Tensor::from_bytes(*element, vec![length], data).unwrap();
@@ -67,21 +59,23 @@ fn every_type_that_an_engine_takes_comes_back_bit_for_bit() {
 }
 
 #[test]
-fn text_goes_through_onnxruntime() {
-    if !onnxruntime("text tensors") {
-        return;
-    }
-    let lab = Lab::new();
-    let model = lab.load(EngineChoice::OnnxRuntime, &identity(data_type::STRING, &[D::S("N")])).unwrap();
-    let text = |items: &[&str]| {
-        let items: Vec<_> = items.iter().map(|item| (*item).to_owned()).collect();
-        Tensor::from_text(vec![u32::try_from(items.len()).unwrap()], items).unwrap()
-    };
-    let tensor = text(&["pump", "", "Düse"]);
-    assert_eq!(run(&model, x(tensor.clone())).unwrap().outputs[0].1, tensor);
-    let error = run(&model, x(text(&["a\0b"]))).unwrap_err();
-    assert!(error.code() == "TS-0510" && error.to_string().contains("zero character"), "{error}");
-    assert_eq!(lab.load(EngineChoice::Rten, &identity(data_type::STRING, &[D::S("N")])).unwrap_err().code(), "TS-0506");
+fn text_goes_through() {
+    on_each_engine("text tensors", |lab, choice| {
+        let model = lab.load(choice, &identity(data_type::STRING, &[D::S("N")])).unwrap();
+        let text = |items: &[&str]| {
+            let items: Vec<_> = items.iter().map(|item| (*item).to_owned()).collect();
+            Tensor::from_text(vec![u32::try_from(items.len()).unwrap()], items).unwrap()
+        };
+        let tensor = text(&["pump", "", "Düse"]);
+        assert_eq!(run(&model, x(tensor.clone())).unwrap().outputs[0].1, tensor);
+        let zero = run(&model, x(text(&["a\0b"])));
+        if choice == EngineChoice::Rten {
+            assert_eq!(zero.unwrap().outputs[0].1, text(&["a\0b"]));
+        } else {
+            let error = zero.unwrap_err();
+            assert!(error.code() == "TS-0510" && error.to_string().contains("zero character"), "{error}");
+        }
+    });
 }
 
 #[test]
@@ -132,15 +126,6 @@ fn wrong_inputs_are_refused_before_the_engine_sees_them() {
 }
 
 #[test]
-fn int64_values_that_rten_cannot_hold_are_refused_by_position() {
-    let lab = Lab::new();
-    let model = lab.load(EngineChoice::Rten, &identity(INT64, &[D::S("N")])).unwrap();
-    let error = run(&model, x(i64s(&[2], &[1, 1 << 40]))).unwrap_err();
-    assert!(error.code() == "TS-0510" && error.to_string().contains("element 1 is 1099511627776"), "{error}");
-    assert!(model.info().caveats.iter().any(|caveat| caveat.contains("int64")), "{:?}", model.info().caveats);
-}
-
-#[test]
 fn a_run_ends_at_its_deadline_and_the_model_stays_usable() {
     on_each_engine("deadline", |lab, choice| {
         let model = lab.load(choice, &slow()).unwrap();
@@ -150,7 +135,7 @@ fn a_run_ends_at_its_deadline_and_the_model_stays_usable() {
         assert_eq!(error.code(), "TS-0512", "{error}");
         assert!(begun.elapsed() >= Duration::from_millis(50));
         assert!(begun.elapsed() < patient(Duration::from_secs(30)), "{:?}", begun.elapsed());
-        // With one session: on rten this waits for the run that was given up.
+        // With one session: it is free again.
         run(&model, slow_inputs(1)).unwrap();
         let past = model.run(slow_inputs(1), &[], Some(begun), &CancelToken::new()).unwrap_err();
         assert_eq!(past.code(), "TS-0512");

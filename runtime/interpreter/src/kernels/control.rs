@@ -31,7 +31,7 @@ impl Kernel for If {
         let condition = inputs.view::<bool>(0)?.one("the condition of If")?;
         let (body, first) = if condition { (&self.yes, 1) } else { (&self.no, 1 + self.yes.captures.len()) };
         let given = captured(inputs, first, body.captures.len());
-        body.flow.run(given, run.memory, run.stop)
+        body.flow.run(given, body.captures.len(), run.memory, run.stop)
     }
 }
 
@@ -40,7 +40,8 @@ fn captured(inputs: &Inputs<'_>, first: usize, count: usize) -> Vec<Option<Value
 }
 
 fn build_loop(node: &Node<'_>) -> Built {
-    node.arity(2.min(node.inputs()), usize::MAX, usize::MAX)?;
+    // Both the number of rounds and the condition may be left out.
+    node.arity(0, usize::MAX, usize::MAX)?;
     node.optional(0, &[Type::I64])?;
     node.optional(1, &[Type::Bool])?;
     let carried = node.inputs().saturating_sub(2);
@@ -77,6 +78,9 @@ pub(crate) const ALL: &[Type] = &[
     Type::Text,
 ];
 
+/// What a value that Loop collects takes beside its elements.
+const ROUND: usize = 128;
+
 struct Loop {
     body: Body,
     carried: usize,
@@ -97,22 +101,33 @@ impl Kernel for Loop {
         let outer = captured(inputs, self.inputs, self.body.captures.len());
         let kept = self.body.outputs.len() - 1 - self.carried;
         let mut scanned: Vec<Vec<Value>> = vec![Vec::new(); kept];
-        let mut round = 0_i64;
-        while go_on && most.is_none_or(|most| round < most) {
-            run.go_on()?;
-            let mut given = vec![Some(Value::scalar(round)), Some(Value::scalar(go_on))];
-            given.append(&mut carried);
-            given.extend(outer.iter().cloned());
-            let mut made = self.body.flow.run(given, run.memory, run.stop)?.into_iter();
-            let Some(condition) = made.next() else { return misfit("its body gave nothing").map_err(Fault::from) };
-            go_on = condition.view::<bool>()?.one("the condition of its body")?;
-            carried = made.by_ref().take(self.carried).map(Some).collect();
-            for (rounds, value) in scanned.iter_mut().zip(made) {
-                run.room.claim(value.bytes())?;
-                rounds.push(value);
+        // What the rounds leave behind stays until the end: it must count while the next one runs.
+        let mut kept_bytes = 0_usize;
+        let mut rounds = || -> Result<Vec<Option<Value>>, Fault> {
+            let mut round = 0_i64;
+            while go_on && most.is_none_or(|most| round < most) {
+                run.go_on()?;
+                let mut given = vec![Some(Value::scalar(round)), Some(Value::scalar(go_on))];
+                given.append(&mut carried);
+                given.extend(outer.iter().cloned());
+                let mut made = self.body.flow.run(given, outer.len(), run.memory, run.stop)?.into_iter();
+                let Some(condition) = made.next() else { return misfit("its body gave nothing").map_err(Fault::from) };
+                go_on = condition.view::<bool>()?.one("the condition of its body")?;
+                carried = made.by_ref().take(self.carried).map(Some).collect();
+                for (rounds, value) in scanned.iter_mut().zip(made) {
+                    let bytes = value.bytes().saturating_add(ROUND);
+                    run.memory.hold(bytes)?;
+                    kept_bytes = kept_bytes.saturating_add(bytes);
+                    rounds.push(value);
+                }
+                round = round.saturating_add(1);
             }
-            round = round.saturating_add(1);
-        }
+            Ok(std::mem::take(&mut carried))
+        };
+        let carried = rounds();
+        run.memory.settle(0, kept_bytes);
+        let carried = carried?;
+        run.room.claim(kept_bytes.saturating_mul(2))?;
         let mut outputs: Vec<Value> = carried.into_iter().flatten().collect();
         for (rounds, ty) in scanned.iter().zip(self.body.outputs.iter().skip(1 + self.carried)) {
             outputs.push(stacked(rounds, *ty)?);
@@ -130,7 +145,7 @@ fn stacked(rounds: &[Value], ty: Type) -> Made<Value> {
     let mut shape = vec![rounds.len()];
     shape.extend_from_slice(first.shape());
     fn joined<T: Element>(rounds: &[Value], shape: Vec<usize>) -> Made<Value> {
-        let mut elements = Vec::new();
+        let mut elements = Vec::with_capacity(crate::kernels::nn::plain::count(&shape)?);
         for round in rounds {
             elements.extend_from_slice(round.view::<T>()?.data);
         }

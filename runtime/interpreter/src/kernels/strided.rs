@@ -65,7 +65,8 @@ fn visit<T: Element>(elements: &[T], walk: &Walk, out: &mut Vec<T>) {
                 let mut place = start;
                 for _ in 0..*inner {
                     out.extend(at(elements, place).cloned());
-                    place += step;
+                    // Behind the last element nothing is read: a step beyond every place may wrap.
+                    place = place.wrapping_add(step);
                 }
             }
         }
@@ -77,11 +78,11 @@ fn visit<T: Element>(elements: &[T], walk: &Walk, out: &mut Vec<T>) {
             }
             axis -= 1;
             index[axis] += 1;
-            start += rest[axis];
+            start = start.wrapping_add(rest[axis]);
             if index[axis] < outer[axis] {
                 break;
             }
-            start -= rest[axis] * isize::try_from(outer[axis]).unwrap_or(0);
+            start = start.wrapping_sub(rest[axis].wrapping_mul(isize::try_from(outer[axis]).unwrap_or(0)));
             index[axis] = 0;
         }
     }

@@ -86,7 +86,7 @@ pub enum RunFailure {
 pub enum EngineKind {
     /// Microsoft's, a shared library: runs everything that can be expected of an edge box.
     OnnxRuntime,
-    /// Part of the binary: runs most neural networks, no classical models.
+    /// Part of the binary: runs what is proved to give ONNX Runtime's numbers.
     Rten,
 }
 

@@ -7,7 +7,7 @@ use prost::bytes::Bytes;
 use serde::Serialize;
 use trackside_spec::Digest;
 
-use super::builtin::{BuiltinVerdict, judge};
+use super::builtin::BuiltinVerdict;
 use super::ports::{PortInspection, inputs, output};
 use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, data_type};
 use crate::error::ModelError;
@@ -55,7 +55,7 @@ pub struct ModelInspection {
     pub external: Vec<ExternalInfo>,
     /// Operators that compute with quantised numbers; empty for an ordinary model.
     pub quantised_operators: Vec<String>,
-    /// What the built-in engine, rten, makes of it.
+    /// What the built-in engine makes of it.
     pub builtin: BuiltinVerdict,
 }
 
@@ -113,7 +113,7 @@ pub fn inspect_file(file: &ModelFile) -> ModelInspection {
         domain: text(&model.domain),
         model_version: model.model_version.unwrap_or(0),
         doc: text(&model.doc_string).chars().take(MAX_DOC).collect(),
-        metadata: model.metadata_props.iter().map(|entry| (text(&entry.key), text(&entry.value))).collect(),
+        metadata: metadata(model),
         inputs: inputs(model),
         outputs: graph.map(|graph| graph.output.iter().map(output).collect()).unwrap_or_default(),
         quantised_operators: census.quantised(),
@@ -122,8 +122,13 @@ pub fn inspect_file(file: &ModelFile) -> ModelInspection {
         parameter_bytes: census.parameter_bits / 8,
         operators: census.operators(),
         external: file.external().iter().map(ExternalInfo::of).collect(),
-        builtin: judge(model),
+        builtin: file.builtin(),
     }
+}
+
+/// Free key-value pairs of the author.
+pub(crate) fn metadata(model: &ModelProto) -> BTreeMap<String, String> {
+    model.metadata_props.iter().map(|entry| (text(&entry.key), text(&entry.value))).collect()
 }
 
 /// The data type number of a tensor value.

@@ -8,13 +8,13 @@ mod builtin;
 mod inspect;
 mod ports;
 mod products;
-pub mod proto;
-pub mod scan;
 
-pub(crate) use builtin::loses_nan;
-pub use builtin::{BUILTIN_OPERATORS, BuiltinVerdict};
+pub use builtin::BuiltinVerdict;
+pub(crate) use builtin::{Program, load};
+pub(crate) use inspect::metadata;
 pub use inspect::{ModelInspection, OperatorCount, Opset, inspect, inspect_file};
 pub(crate) use inspect::{tensors, text};
 pub(crate) use ports::{Declared, article, ports};
 pub use ports::{Dim, PortInspection};
 pub(crate) use products::{Products, products};
+pub use trackside_interpreter::{proto, scan};

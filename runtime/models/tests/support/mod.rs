@@ -116,13 +116,13 @@ pub fn add() -> ModelProto {
     ))
 }
 
-/// An operator of ai.onnx.ml, which only ONNX Runtime has: y = x > 0.5.
-pub fn binarizer() -> ModelProto {
-    let mut call = node("Binarizer", &["x"], &["y"]);
-    call.domain = Some("ai.onnx.ml".to_owned());
-    call.attribute = vec![attribute("threshold", |a| (a.f, a.r#type) = (Some(0.5), Some(1)))];
-    let shape = [D::N(1), D::S("N")];
-    model(graph(vec![call], vec![value("x", FLOAT, &shape)], vec![value("y", FLOAT, &shape)]))
+/// y = x by way of a sequence: only ONNX Runtime has those.
+pub fn in_sequence() -> ModelProto {
+    let mut model = unary(node("SequenceConstruct", &["x"], &["s"]));
+    let graph = model.graph.as_mut().unwrap();
+    graph.node.push(node("SequenceAt", &["s", "first"], &["y"]));
+    graph.initializer = vec![raw("first", INT64, &[], vec![0; 8])];
+    model
 }
 
 /// Multiplies a matrix with itself `rounds` times in a loop: `rounds` comes from outside, so a run can be made as slow

@@ -1,7 +1,7 @@
 //! Forests of decision trees, laid out so that one row is quick: trees are walked side by side without a jump that the
 //! processor must guess, and every leaf is its own child, so that all trees of a group take the same number of steps.
 
-use crate::kernels::nn::plain::{Made, Real, misfit, must};
+use crate::kernels::nn::plain::{Made, Real, Room, misfit, must};
 
 /// What a node asks of its feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +189,7 @@ impl<T: Real> Forest<T> {
     /// Calls `each` with the weights of the leaf that every tree, in order, leads the row to.
     ///
     /// The row must have [`Self::features`] values.
-    pub(crate) fn answers(&self, row: &[T], mut each: impl FnMut(&[Weight<T>])) {
+    pub(crate) fn answers(&self, room: Room<'_>, row: &[T], mut each: impl FnMut(&[Weight<T>])) -> Made<()> {
         let mut at = [0_u32; SIDE_BY_SIDE];
         for group in self.trees.chunks(SIDE_BY_SIDE) {
             let at = &mut at[..group.len()];
@@ -198,6 +198,7 @@ impl<T: Real> Forest<T> {
                 *at = *root;
                 depth = depth.max(*own);
             }
+            room.work((depth as usize).saturating_mul(SIDE_BY_SIDE))?;
             match &self.more {
                 None => self.walk(row, at, depth),
                 Some(more) => self.walk_slowly(row, at, depth, more),
@@ -207,6 +208,7 @@ impl<T: Real> Forest<T> {
                 each(&self.weights[first as usize..][..count as usize]);
             }
         }
+        Ok(())
     }
 
     fn walk(&self, row: &[T], at: &mut [u32], depth: u32) {

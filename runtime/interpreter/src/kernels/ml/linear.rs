@@ -2,7 +2,7 @@
 
 use super::scores::{Transform, logistic, probit};
 use super::trees::rows;
-use crate::kernels::nn::gemm::{Engine, Product, transposed};
+use crate::kernels::nn::gemm::{Product, transposed};
 use crate::kernels::nn::plain::{Dense, Made, Room, View, must};
 
 /// Scores that are weighted sums of the features.
@@ -28,11 +28,11 @@ impl Linear {
         Ok(Self { weights: transposed(scores, features, coefficients), intercepts, features, scores })
     }
 
-    fn sums(&self, engine: &Engine, room: Room<'_>, x: View<'_, f32>) -> Made<Dense<f32>> {
+    fn sums(&self, room: Room<'_>, x: View<'_, f32>) -> Made<Dense<f32>> {
         let (rows, columns) = rows(x.shape)?;
         must!(columns == self.features, "rows of {columns} features do not fit {} coefficients", self.features);
         let mut out = room.tensor(&[rows, self.scores], 0.0_f32)?;
-        f32::product(engine, [rows, columns, self.scores], x.data, &self.weights, &mut out.data)?;
+        f32::product(room, [rows, columns, self.scores], x.data, &self.weights, &mut out.data)?;
         for row in out.data.chunks_exact_mut(self.scores) {
             row.iter_mut().zip(&self.intercepts).for_each(|(sum, intercept)| *sum += intercept);
         }
@@ -40,14 +40,8 @@ impl Linear {
     }
 
     /// `LinearRegressor`: the scores of each row.
-    pub(crate) fn regress(
-        &self,
-        engine: &Engine,
-        room: Room<'_>,
-        x: View<'_, f32>,
-        transform: Transform,
-    ) -> Made<Dense<f32>> {
-        let mut out = self.sums(engine, room, x)?;
+    pub(crate) fn regress(&self, room: Room<'_>, x: View<'_, f32>, transform: Transform) -> Made<Dense<f32>> {
+        let mut out = self.sums(room, x)?;
         for row in out.data.chunks_exact_mut(self.scores) {
             match (self.scores, transform) {
                 (1, Transform::Probit) => row[0] = probit(row[0]),
@@ -63,12 +57,11 @@ impl Linear {
     /// One score stands for two classes.
     pub(crate) fn classify(
         &self,
-        engine: &Engine,
         room: Room<'_>,
         x: View<'_, f32>,
         transform: Transform,
     ) -> Made<(Vec<usize>, Dense<f32>)> {
-        let sums = self.sums(engine, room, x)?;
+        let sums = self.sums(room, x)?;
         let rows = sums.shape[0];
         let mut places = room.fill(rows, 0_usize)?;
         if self.scores > 1 {

@@ -54,6 +54,7 @@ impl SvmRegressor {
         must!(features > 0 && columns == features, "rows of {columns} features do not fit vectors of {features}");
         let mut out = room.tensor(&[rows, 1], 0.0_f32)?;
         for (out, row) in out.data.iter_mut().zip(x.data.chunks_exact(columns)) {
+            room.work(self.vectors.len())?;
             let mut sum = if self.count == 0 {
                 Kernel::Linear.of(row, &self.coefficients)
             } else {

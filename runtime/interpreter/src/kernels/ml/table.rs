@@ -103,6 +103,7 @@ pub(crate) fn one_hot<T: PartialEq>(room: Room<'_>, x: View<'_, T>, categories: 
     shape.push(categories.len());
     let mut out = room.tensor(&shape, 0.0_f32)?;
     for (row, value) in out.data.chunks_exact_mut(categories.len().max(1)).zip(x.data) {
+        room.work(categories.len())?;
         match categories.iter().rposition(|category| category == value) {
             Some(place) => row[place] = 1.0,
             None if zeros => {}

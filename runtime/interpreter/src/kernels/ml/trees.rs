@@ -53,7 +53,7 @@ impl<T: Real> Regressor<T> {
         let mut seen = vec![false; targets];
         for (row, out) in x.data.chunks_exact(columns).zip(out.data.chunks_exact_mut(targets)) {
             seen.fill(false);
-            self.forest.answers(row, |weights| {
+            self.forest.answers(room, row, |weights| {
                 for weight in weights {
                     let (sum, seen) = (&mut out[weight.target], &mut seen[weight.target]);
                     *sum = match self.aggregate {
@@ -64,7 +64,7 @@ impl<T: Real> Regressor<T> {
                     };
                     *seen = true;
                 }
-            });
+            })?;
             if self.aggregate == Aggregate::Average {
                 let trees = T::of_count(self.forest.trees());
                 out.iter_mut().for_each(|sum| *sum = *sum / trees);
@@ -123,12 +123,12 @@ impl<T: Real> Classifier<T> {
         for ((row, out), place) in parts {
             sums.fill(T::zero());
             seen.fill(false);
-            self.forest.answers(row, |weights| {
+            self.forest.answers(room, row, |weights| {
                 for weight in weights {
                     sums[weight.target] = sums[weight.target] + weight.value;
                     seen[weight.target] = true;
                 }
-            });
+            })?;
             *place = self.finish(&mut sums, &seen)?;
             out.iter_mut().zip(&sums).for_each(|(out, sum)| *out = f32::of(sum.wide()));
         }

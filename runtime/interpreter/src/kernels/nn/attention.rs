@@ -1,6 +1,6 @@
 //! Scaled dot-product attention on heads, the common ground of `Attention` and of ONNX Runtime's operators for it.
 
-use super::gemm::{Engine, Product, transposed};
+use super::gemm::{Product, transposed};
 use super::plain::{Dense, Made, Room, View, count, must};
 
 /// Queries, keys or values: batch, heads, positions, size of a head.
@@ -22,6 +22,7 @@ impl Heads {
             [batch, positions, width] => {
                 must!(heads > 0 && width % heads == 0, "{width} values can not be cut into {heads} heads");
                 let size = width / heads;
+                count(&[batch, heads, positions, size])?;
                 let mut data = room.fill(x.len(), 0.0_f32)?;
                 if size > 0 {
                     for (at, values) in x.data.chunks_exact(size).enumerate() {
@@ -82,14 +83,7 @@ pub(crate) struct Rules<'a> {
 }
 
 /// The scores and the sums of values, for each query.
-pub(crate) fn attend(
-    engine: &Engine,
-    room: Room<'_>,
-    q: &Heads,
-    k: &Heads,
-    v: &Heads,
-    rules: &Rules<'_>,
-) -> Made<Heads> {
+pub(crate) fn attend(room: Room<'_>, q: &Heads, k: &Heads, v: &Heads, rules: &Rules<'_>) -> Made<Heads> {
     let [batch, heads, queries, size] = q.shape;
     let [_, kv_heads, keys, value_size] = v.shape;
     let fits = k.shape == [batch, kv_heads, keys, size] && v.shape[0] == batch;
@@ -102,10 +96,11 @@ pub(crate) fn attend(
     for item in 0..batch {
         for head in 0..heads {
             let at = item * heads + head;
+            room.work(queries.saturating_mul(keys).saturating_mul(4))?;
             let source = item * kv_heads + head / share;
             let q = &q.data[at * queries * size..][..queries * size];
             let k = transposed(keys, size, &k.data[source * keys * size..][..keys * size]);
-            f32::product(engine, [queries, size, keys], q, &k, &mut scores)?;
+            f32::product(room, [queries, size, keys], q, &k, &mut scores)?;
             for (query, row) in scores.chunks_exact_mut(keys.max(1)).enumerate() {
                 for (key, score) in row.iter_mut().enumerate() {
                     *score *= rules.scale;
@@ -118,7 +113,7 @@ pub(crate) fn attend(
             }
             let v = &v.data[source * keys * value_size..][..keys * value_size];
             let out = &mut out[at * queries * value_size..][..queries * value_size];
-            f32::product(engine, [queries, keys, value_size], &scores, v, out)?;
+            f32::product(room, [queries, keys, value_size], &scores, v, out)?;
         }
     }
     Ok(Heads { shape: [batch, heads, queries, value_size], data: out })

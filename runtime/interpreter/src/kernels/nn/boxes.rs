@@ -87,6 +87,7 @@ pub(crate) fn non_max_suppression(
                         break;
                     }
                     let this = Corners::new(&boxes.data[(batch * count + at) * 4..][..4], spec.centred);
+                    room.work(kept.len().saturating_mul(4))?;
                     if kept.iter().any(|other| this.covers(other, spec.overlap)) {
                         continue;
                     }

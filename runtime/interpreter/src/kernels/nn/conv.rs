@@ -5,7 +5,7 @@ use rten::ops::Padding;
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, TensorView};
 
-use super::gemm::{Engine, Product};
+use super::gemm::{AT_ONCE, Product};
 use super::plain::{Dense, Made, Misfit, Room, View, advance, count, misfit, must};
 use super::window::{Axis, WindowSpec, resolve};
 
@@ -59,6 +59,9 @@ impl Plan {
         convert: impl Fn(T) -> U,
     ) -> Made<()> {
         let depth = self.depth()?;
+        if depth == 0 {
+            return Ok(());
+        }
         let outputs: Vec<usize> = self.axes.iter().map(|axis| axis.output).collect();
         let kernel: Vec<usize> = self.axes.iter().map(|axis| axis.kernel).collect();
         let mut window = split(first, &outputs);
@@ -98,7 +101,6 @@ pub(super) const BLOCK: usize = 1024;
 
 /// `Conv`.
 pub(crate) fn conv(
-    engine: &Engine,
     room: Room<'_>,
     x: View<'_, f32>,
     w: View<'_, f32>,
@@ -107,8 +109,10 @@ pub(crate) fn conv(
     spec: &WindowSpec,
 ) -> Made<Dense<f32>> {
     let plan = Plan::new(x.shape, w.shape, bias.map(|bias| bias.len()), groups, spec)?;
-    if plan.axes.len() > 2 || count(&plan.shape)? == 0 || x.data.is_empty() || plan.depth()? == 0 {
-        return unfolded(engine, room, x, w, bias, &plan);
+    let products = count(&plan.shape)?.saturating_mul(plan.depth()?);
+    // What takes long is done in parts, between which the run may end.
+    if plan.axes.len() > 2 || products == 0 || x.data.is_empty() || products > AT_ONCE {
+        return unfolded(room, x, w, bias, &plan);
     }
     // rten allocates the result itself: ask for the room first.
     room.claim(count(&plan.shape)?.saturating_mul(size_of::<f32>()))?;
@@ -139,11 +143,11 @@ pub(crate) fn conv(
         made.shape(),
         plan.shape
     );
+    room.work(products / 16)?;
     Ok(Dense { shape: plan.shape, data: made.into_data() })
 }
 
 fn unfolded(
-    engine: &Engine,
     room: Room<'_>,
     x: View<'_, f32>,
     w: View<'_, f32>,
@@ -155,20 +159,23 @@ fn unfolded(
     let block = BLOCK.min(plane);
     let mut rows = room.fill(count(&[block, depth])?, 0.0_f32)?;
     let mut part = room.fill(count(&[block, plan.outputs])?, 0.0_f32)?;
+    room.claim(count(&[plan.outputs, depth])?.saturating_mul(size_of::<f32>()))?;
     let group_in = plan.inputs * plan.input_plane();
     for item in 0..plan.batch {
         for group in 0..plan.groups {
             let at = item * plan.groups + group;
             let source = &x.data[at * group_in..][..group_in];
             let weights = &w.data[group * plan.outputs * depth..][..plan.outputs * depth];
+            room.work(group_in)?;
             let weights = super::gemm::transposed(plan.outputs, depth, weights);
             let made = &mut out.data[at * plan.outputs * plane..][..plan.outputs * plane];
             for first in (0..plane).step_by(BLOCK) {
                 let count = BLOCK.min(plane - first);
                 let rows = &mut rows[..count * depth];
                 plan.unfold(source, first, rows, 0.0, |value| value)?;
+                room.work(rows.len())?;
                 let part = &mut part[..count * plan.outputs];
-                f32::product(engine, [count, depth, plan.outputs], rows, &weights, part)?;
+                f32::product(room, [count, depth, plan.outputs], rows, &weights, part)?;
                 for (row, values) in part.chunks_exact(plan.outputs.max(1)).enumerate() {
                     for (channel, value) in values.iter().enumerate() {
                         let bias = bias.map_or(0.0, |bias| bias.data[group * plan.outputs + channel]);

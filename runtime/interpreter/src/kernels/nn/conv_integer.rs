@@ -43,7 +43,9 @@ fn sums<X: Small, W: Small, Y: Copy>(
                 if depth > 0 {
                     plan.unfold(source, first, rows, 0, |value| centred(value, x_zero))?;
                 }
+                room.work(rows.len())?;
                 for channel in 0..plan.outputs {
+                    room.work(rows.len() / 4)?;
                     let weights = &weights[channel * depth..][..depth];
                     for row in 0..count {
                         let sum = dot(weights, &rows[row * depth..][..depth]);

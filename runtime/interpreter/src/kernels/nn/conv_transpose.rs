@@ -1,6 +1,6 @@
 //! `ConvTranspose` over any number of spatial axes: a matrix product, and its columns added where they belong.
 
-use super::gemm::{Engine, Product, transposed};
+use super::gemm::{Product, transposed};
 use super::plain::{Dense, Made, Room, View, advance, count, misfit, must};
 use super::window::AutoPad;
 
@@ -88,7 +88,6 @@ fn split(full: usize, wanted: usize, auto_pad: AutoPad) -> (usize, usize) {
 
 /// `ConvTranspose` of `x` (batch, channels, spatial) with `w` (channels, outputs of a group, kernel).
 pub(crate) fn conv_transpose(
-    engine: &Engine,
     room: Room<'_>,
     x: View<'_, f32>,
     w: View<'_, f32>,
@@ -114,13 +113,16 @@ pub(crate) fn conv_transpose(
     let per_group = channels / groups;
     let width = count(&[*outputs, taps])?;
     let mut columns = room.fill(count(&[plane_in, width])?, 0.0_f32)?;
+    room.claim(count(&[taps, axes.len(), size_of::<isize>()])?)?;
+    room.claim(count(&[per_group, plane_in, size_of::<f32>()])?)?;
     let places = places(&axes, kernel, taps);
     for item in 0..*batch {
         for group in 0..groups {
             let source = (item * groups + group) * per_group * plane_in;
+            room.work(plane_out)?;
             let source = transposed(per_group, plane_in, &x.data[source..][..per_group * plane_in]);
             let weights = &w.data[group * per_group * width..][..per_group * width];
-            f32::product(engine, [plane_in, per_group, width], &source, weights, &mut columns)?;
+            f32::product(room, [plane_in, per_group, width], &source, weights, &mut columns)?;
             let made = &mut out.data[(item * groups + group) * outputs * plane_out..][..outputs * plane_out];
             if let Some(bias) = bias {
                 for (channel, values) in made.chunks_exact_mut(plane_out.max(1)).enumerate() {
@@ -129,6 +131,7 @@ pub(crate) fn conv_transpose(
             }
             let mut position = vec![0; axes.len()];
             for row in columns.chunks_exact(width.max(1)) {
+                room.work(width)?;
                 for tap in 0..taps {
                     let Some(at) = place(&axes, &position, &places[tap * axes.len()..][..axes.len()]) else { continue };
                     for channel in 0..*outputs {

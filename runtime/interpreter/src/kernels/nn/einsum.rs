@@ -1,6 +1,6 @@
 //! `Einsum`: operands are multiplied two at a time, each as a stack of matrix products.
 
-use super::gemm::{Engine, Product};
+use super::gemm::Product;
 use super::plain::{Dense, Made, Room, View, advance, count, misfit, must};
 
 /// A label of the equation: a letter, or an axis of the ellipsis counted from its end.
@@ -9,6 +9,9 @@ enum Label {
     Ellipsis(usize),
     Letter(char),
 }
+
+/// Most operands of an equation.
+const MOST_OPERANDS: usize = 64;
 
 /// An equation that was read.
 #[derive(Clone, Debug)]
@@ -42,6 +45,10 @@ impl Equation {
             }
             Ok(labels)
         };
+        must!(
+            left.split(',').count() <= MOST_OPERANDS,
+            "more than {MOST_OPERANDS} operands are beyond what is computed"
+        );
         let operands = left.split(',').map(term).collect::<Made<Vec<_>>>()?;
         let result = right.map(term).transpose()?;
         if let Some(result) = &result {
@@ -108,6 +115,7 @@ fn gathered<T: Copy + Default>(
     let steps: Vec<usize> = wanted.iter().map(step).collect();
     let mut out = room.tensor(&shape, T::default())?;
     let mut index = vec![0; shape.len()];
+    room.work(out.data.len().saturating_mul(shape.len()))?;
     for value in &mut out.data {
         *value = values.data[index.iter().zip(&steps).map(|(i, step)| i * step).sum::<usize>()];
         advance(&mut index, &shape);
@@ -146,7 +154,6 @@ fn size_in<T>(operand: &Labelled<T>, label: Label) -> usize {
 
 /// `Einsum`.
 pub(crate) fn einsum<T: Product>(
-    engine: &Engine,
     room: Room<'_>,
     equation: &Equation,
     operands: &[View<'_, T>],
@@ -185,7 +192,7 @@ pub(crate) fn einsum<T: Product>(
     while !rest.is_empty() {
         let next = rest.remove(0);
         let needed = |label: Label| result.contains(&label) || rest.iter().any(|other| other.labels.contains(&label));
-        now = multiplied(engine, room, now, next, &needed, &size, &add)?;
+        now = multiplied(room, now, next, &needed, &size, &add)?;
     }
     let now = summed(room, now, &|label| result.contains(&label), &add)?;
     gathered(room, &now.labels, now.values.view(), &result, &size)
@@ -219,7 +226,6 @@ fn result_labels(equation: &Equation, labels: &[Vec<Label>], sizes: &[(Label, us
 
 /// Multiplies two operands and adds up the axes that nothing needs any more.
 fn multiplied<T: Product>(
-    engine: &Engine,
     room: Room<'_>,
     left: Labelled<T>,
     right: Labelled<T>,
@@ -264,7 +270,7 @@ fn multiplied<T: Product>(
     if m * n > 0 && k > 0 {
         let parts = a.data.chunks_exact(m * k).zip(b.data.chunks_exact(k * n));
         for (out, (a, b)) in out.data.chunks_exact_mut(m * n).zip(parts) {
-            T::product(engine, [m, k, n], a, b, out)?;
+            T::product(room, [m, k, n], a, b, out)?;
         }
     }
     Ok(Labelled { labels, values: out })

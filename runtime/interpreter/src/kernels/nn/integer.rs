@@ -34,7 +34,7 @@ pub(crate) fn matmul_integer<A: Small, B: Small>(
     a_zero: Option<View<'_, A>>,
     b_zero: Option<View<'_, B>>,
 ) -> Made<Dense<i32>> {
-    let batches = batches(a.shape, b.shape)?;
+    let batches = batches(room, a.shape, b.shape)?;
     let [m, k, n] = batches.sizes;
     let mut out = room.tensor(&batches.shape, 0_i32)?;
     if out.data.is_empty() || k == 0 {
@@ -43,7 +43,7 @@ pub(crate) fn matmul_integer<A: Small, B: Small>(
     let (lefts, rights) = (a.len() / (m * k), b.len() / (k * n));
     let a_zero = zeros(a_zero, m, lefts, "A")?;
     let b_zero = zeros(b_zero, n, rights, "B")?;
-    room.claim((m * k + 2 * k * n) * size_of::<i16>())?;
+    room.claim((m * k).saturating_add(2 * k * n).saturating_mul(size_of::<i16>()))?;
     let mut right_of = None;
     let mut right = Vec::new();
     let mut left = vec![0_i16; m * k];
@@ -57,7 +57,7 @@ pub(crate) fn matmul_integer<A: Small, B: Small>(
         for (i, (made, value)) in left.iter_mut().zip(&a.data[at_a * m * k..][..m * k]).enumerate() {
             *made = centred(*value, line(&a_zero, *at_a, i / k, m));
         }
-        whole_product(k, &left, &right, out);
+        whole_product(room, k, &left, &right, out)?;
     }
     Ok(out)
 }

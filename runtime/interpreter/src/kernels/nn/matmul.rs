@@ -1,6 +1,6 @@
 //! `MatMul` with broadcast batches, and `Gemm`.
 
-use super::gemm::{Engine, Product, transposed};
+use super::gemm::{Product, transposed};
 use super::plain::{Dense, Made, Real, Room, View, count, misfit, must};
 
 /// How the batches of two stacks of matrices meet.
@@ -13,7 +13,7 @@ pub(super) struct Batches {
 }
 
 /// Lines two stacks of matrices up as NumPy does: vectors count as one row or one column and lose it in the result.
-pub(super) fn batches(a: &[usize], b: &[usize]) -> Made<Batches> {
+pub(super) fn batches(room: Room<'_>, a: &[usize], b: &[usize]) -> Made<Batches> {
     must!(!a.is_empty() && !b.is_empty(), "a matrix product wants at least vectors, not the shapes {a:?} and {b:?}");
     let rows = if a.len() == 1 { 1 } else { a[a.len() - 2] };
     let depth = a[a.len() - 1];
@@ -30,10 +30,11 @@ pub(super) fn batches(a: &[usize], b: &[usize]) -> Made<Batches> {
             _ => return misfit(format!("stacks of matrices of shapes {a:?} and {b:?} do not fit together")),
         });
     }
+    let stacked = count(&shape)?;
+    room.claim(stacked.saturating_mul(2 * size_of::<[usize; 2]>()))?;
     let mut pairs = vec![[0, 0]];
     for (axis, &size) in shape.iter().enumerate() {
         let (left, right) = (at(outer_a, axis), at(outer_b, axis));
-        count(&[pairs.len(), size, size_of::<[usize; 2]>()])?;
         pairs = pairs
             .iter()
             .flat_map(|[l, r]| {
@@ -53,8 +54,8 @@ pub(super) fn batches(a: &[usize], b: &[usize]) -> Made<Batches> {
 }
 
 /// `MatMul`.
-pub(crate) fn matmul<T: Product>(engine: &Engine, room: Room<'_>, a: View<'_, T>, b: View<'_, T>) -> Made<Dense<T>> {
-    let batches = batches(a.shape, b.shape)?;
+pub(crate) fn matmul<T: Product>(room: Room<'_>, a: View<'_, T>, b: View<'_, T>) -> Made<Dense<T>> {
+    let batches = batches(room, a.shape, b.shape)?;
     let [m, k, n] = batches.sizes;
     let mut out = room.tensor(&batches.shape, T::default())?;
     if out.data.is_empty() {
@@ -63,12 +64,12 @@ pub(crate) fn matmul<T: Product>(engine: &Engine, room: Room<'_>, a: View<'_, T>
     // One right side for all: one product of all rows.
     if b.len() == k * n && batches.pairs.len() * m * k == a.len() {
         let rows = batches.pairs.len() * m;
-        T::product(engine, [rows, k, n], a.data, b.data, &mut out.data)?;
+        T::product(room, [rows, k, n], a.data, b.data, &mut out.data)?;
         return Ok(out);
     }
     for ([left, right], out) in batches.pairs.iter().zip(out.data.chunks_exact_mut(m * n)) {
         let (left, right) = (&a.data[left * m * k..][..m * k], &b.data[right * k * n..][..k * n]);
-        T::product(engine, batches.sizes, left, right, out)?;
+        T::product(room, batches.sizes, left, right, out)?;
     }
     Ok(out)
 }
@@ -84,7 +85,6 @@ pub(crate) struct GemmSpec {
 
 /// `Gemm`: `alpha * A * B + beta * C`, where `C` is stretched to the result.
 pub(crate) fn gemm<T: Product + Real>(
-    engine: &Engine,
     room: Room<'_>,
     a: View<'_, T>,
     b: View<'_, T>,
@@ -98,10 +98,13 @@ pub(crate) fn gemm<T: Product + Real>(
     let (below, n) = if spec.transpose_b { (b1, b0) } else { (b0, b1) };
     must!(k == below, "matrices of shapes {:?} and {:?} do not fit together", a.shape, b.shape);
     let mut out = room.tensor(&[m, n], T::zero())?;
+    let turned = |turn: bool, view: View<'_, T>| if turn { room.claim(view.len() * size_of::<T>()) } else { Ok(()) };
+    turned(spec.transpose_a, a)?;
+    turned(spec.transpose_b, b)?;
     let left = if spec.transpose_a { Some(transposed(a0, a1, a.data)) } else { None };
     let right = if spec.transpose_b { Some(transposed(b0, b1, b.data)) } else { None };
     let (left, right) = (left.as_deref().unwrap_or(a.data), right.as_deref().unwrap_or(b.data));
-    T::product(engine, [m, k, n], left, right, &mut out.data)?;
+    T::product(room, [m, k, n], left, right, &mut out.data)?;
     finish(&mut out, c, spec)?;
     Ok(out)
 }

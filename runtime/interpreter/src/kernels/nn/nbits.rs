@@ -1,6 +1,6 @@
 //! `MatMulNBits`: a matrix of four-bit weights, each block of which has a scale and a zero point.
 
-use super::gemm::{Engine, Product};
+use super::gemm::Product;
 use super::plain::{Dense, Made, Room, View, count, must};
 
 /// Sizes and weights of the matrix.
@@ -46,7 +46,6 @@ impl Packed<'_> {
 
 /// The product of rows with the matrix, and the bias added.
 pub(crate) fn matmul(
-    engine: &Engine,
     room: Room<'_>,
     x: View<'_, f32>,
     weights: &[f32],
@@ -64,7 +63,7 @@ pub(crate) fn matmul(
         *last = outputs;
     }
     let mut out = room.tensor(&shape, 0.0_f32)?;
-    f32::product(engine, [x.len() / inputs, inputs, outputs], x.data, weights, &mut out.data)?;
+    f32::product(room, [x.len() / inputs, inputs, outputs], x.data, weights, &mut out.data)?;
     if let Some(bias) = bias {
         for row in out.data.chunks_exact_mut(outputs.max(1)) {
             row.iter_mut().zip(bias.data).for_each(|(sum, bias)| *sum += bias);

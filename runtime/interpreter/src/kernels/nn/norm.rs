@@ -165,6 +165,7 @@ pub(crate) fn lrn(room: Room<'_>, x: View<'_, f32>, spec: LrnSpec) -> Made<Dense
         for channel in 0..channels {
             let neighbours =
                 channel.saturating_sub(before)..channels.min(channel.saturating_add(after).saturating_add(1));
+            room.work(neighbours.len().saturating_mul(size))?;
             for at in 0..size {
                 let of = |channel: usize| (item * channels + channel) * size + at;
                 let squares: f32 = neighbours.clone().map(|channel| x.data[of(channel)].powi(2)).sum();

@@ -76,15 +76,22 @@ impl<T> Dense<T> {
     }
 }
 
-/// The bytes that a run may still take; asked before any are taken, since shapes come from outside.
+/// What a run may still take: bytes, asked before any are taken, since shapes come from outside; and time.
 #[derive(Clone, Copy)]
 pub(crate) struct Room<'a> {
     claim: &'a dyn Fn(usize) -> Made<()>,
+    work: &'a dyn Fn(usize) -> Made<()>,
 }
 
 impl<'a> Room<'a> {
-    pub(crate) fn new(claim: &'a dyn Fn(usize) -> Made<()>) -> Self {
-        Self { claim }
+    pub(crate) fn new(claim: &'a dyn Fn(usize) -> Made<()>, work: &'a dyn Fn(usize) -> Made<()>) -> Self {
+        Self { claim, work }
+    }
+
+    /// Counts work that a kernel has done or is about to do, and ends it when the run is to end. One unit is about what
+    /// copying a byte takes. Kernels ask wherever the work can be more than what they read and write.
+    pub(crate) fn work(&self, amount: usize) -> Made<()> {
+        (self.work)(amount)
     }
 
     /// Asks for that many bytes, which a library will take itself.
@@ -107,10 +114,29 @@ impl<'a> Room<'a> {
     }
 }
 
+/// Most axes of a tensor.
+const MOST_AXES: usize = 64;
+/// Most that the sizes of an empty tensor may come to without those that are zero: loops run over them.
+const MOST_EMPTY: usize = 1 << 24;
+
 /// The number of elements of a shape.
 pub(crate) fn count(shape: &[usize]) -> Made<usize> {
-    let product = shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(*dim));
-    product.map_or_else(|| misfit(format!("a tensor of shape {shape:?} does not fit in memory")), Ok)
+    let product = shape.iter().filter(|dim| **dim != 0).try_fold(1_usize, |product, dim| product.checked_mul(*dim));
+    match product {
+        Some(product) if shape.len() <= MOST_AXES => {
+            if !shape.contains(&0) {
+                return Ok(product);
+            }
+            if product <= MOST_EMPTY {
+                return Ok(0);
+            }
+        }
+        _ => {}
+    }
+    if shape.len() > MOST_AXES {
+        return misfit(format!("a tensor of {} axes is beyond what is computed", shape.len()));
+    }
+    misfit(format!("a tensor of shape {shape:?} does not fit in memory"))
 }
 
 /// An axis counted from the front; negative ones count from the back.

@@ -4,15 +4,16 @@ use super::plain::{Dense, Made, Real, Room, View, advance, count, must};
 use super::window::{Axis, WindowSpec, resolve};
 
 /// A tensor cut into planes: the spatial axes of one channel of one item.
-struct Planes {
+struct Planes<'a> {
+    room: Room<'a>,
     count: usize,
     input: usize,
     axes: Vec<Axis>,
     shape: Vec<usize>,
 }
 
-impl Planes {
-    fn new(shape: &[usize], kernel: &[usize], spec: &WindowSpec) -> Made<Self> {
+impl<'a> Planes<'a> {
+    fn new(room: Room<'a>, shape: &[usize], kernel: &[usize], spec: &WindowSpec) -> Made<Self> {
         let [batch, channels, spatial @ ..] = shape else {
             return Err(super::plain::Misfit(format!("a pool wants batch and channels, not the shape {shape:?}")));
         };
@@ -20,7 +21,7 @@ impl Planes {
         let axes = resolve(spec, kernel, spatial)?;
         let mut out = vec![*batch, *channels];
         out.extend(axes.iter().map(|axis| axis.output));
-        Ok(Self { count: count(&[*batch, *channels])?, input: count(spatial)?, axes, shape: out })
+        Ok(Self { room, count: count(&[*batch, *channels])?, input: count(spatial)?, axes, shape: out })
     }
 
     /// Calls `each` with every window: its number, and the offsets inside of its plane that it covers.
@@ -30,6 +31,8 @@ impl Planes {
         for at in (1..self.axes.len()).rev() {
             strides[at - 1] = strides[at] * self.axes[at].input;
         }
+        // A window covers at most the plane.
+        self.room.claim(self.input.saturating_mul(2 * size_of::<usize>()))?;
         let mut offsets = Vec::new();
         let mut window = vec![0; self.axes.len()];
         for number in 0..count(&outputs)? {
@@ -43,6 +46,7 @@ impl Planes {
                     offsets.extend(inside.clone().filter_map(|k| axis.source(o, k)).map(|at| offset + at * stride));
                 }
             }
+            self.room.work(offsets.len().saturating_mul(self.count.max(1)))?;
             each(number, &window, &offsets);
             advance(&mut window, &outputs);
         }
@@ -77,7 +81,7 @@ pub(crate) fn max_pool<T: Copy + PartialOrd>(
     spec: &WindowSpec,
     lowest: T,
 ) -> Made<Dense<T>> {
-    let planes = Planes::new(x.shape, kernel, spec)?;
+    let planes = Planes::new(room, x.shape, kernel, spec)?;
     let mut out = room.tensor(&planes.shape, lowest)?;
     planes.fold(x.data, &mut out.data, |_, _, values, offsets| {
         let mut rest = offsets.iter().map(|at| values[*at]);
@@ -95,7 +99,7 @@ pub(crate) fn max_pool_indices<T: Copy + PartialOrd>(
     spec: &WindowSpec,
     column_major: bool,
 ) -> Made<Dense<i64>> {
-    let planes = Planes::new(x.shape, kernel, spec)?;
+    let planes = Planes::new(room, x.shape, kernel, spec)?;
     let mut out = room.tensor(&planes.shape, 0_i64)?;
     let input = planes.input;
     let sizes: Vec<usize> = planes.axes.iter().map(|axis| axis.input).collect();
@@ -132,7 +136,7 @@ pub(crate) fn average_pool<T: Real>(
     spec: &WindowSpec,
     count_pads: bool,
 ) -> Made<Dense<T>> {
-    let planes = Planes::new(x.shape, kernel, spec)?;
+    let planes = Planes::new(room, x.shape, kernel, spec)?;
     let mut out = room.tensor(&planes.shape, T::zero())?;
     planes.fold(x.data, &mut out.data, |_, window, values, offsets| {
         let sum = offsets.iter().fold(T::zero(), |sum, at| sum + values[*at]);
@@ -142,7 +146,7 @@ pub(crate) fn average_pool<T: Real>(
                 let room = (axis.head + axis.input + axis.tail).saturating_sub(start);
                 room.div_ceil(axis.dilation).min(axis.kernel)
             });
-            inside.product()
+            inside.fold(1, usize::saturating_mul)
         } else {
             offsets.len()
         };
@@ -159,7 +163,7 @@ pub(crate) fn lp_pool<T: Real>(
     spec: &WindowSpec,
     p: i32,
 ) -> Made<Dense<T>> {
-    let planes = Planes::new(x.shape, kernel, spec)?;
+    let planes = Planes::new(room, x.shape, kernel, spec)?;
     let mut out = room.tensor(&planes.shape, T::zero())?;
     planes.fold(x.data, &mut out.data, |_, _, values, offsets| norm(offsets.iter().map(|at| values[*at]), p))?;
     Ok(out)

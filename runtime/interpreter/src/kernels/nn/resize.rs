@@ -145,10 +145,10 @@ fn taps(spec: &ResizeSpec, x: usize, along: Along, input: usize) -> Taps {
         Mode::Cubic(a, exclude) => {
             let first = position.floor();
             let mut weight = cubic(position - first, a);
-            let first = first as i64 - 1;
+            let first = (first as i64).saturating_sub(1);
             if exclude {
                 for (number, weight) in weight.iter_mut().enumerate() {
-                    if !(0..=last as i64).contains(&(first + number as i64)) {
+                    if !(0..=last as i64).contains(&first.saturating_add(number as i64)) {
                         *weight = 0.0;
                     }
                 }
@@ -156,7 +156,7 @@ fn taps(spec: &ResizeSpec, x: usize, along: Along, input: usize) -> Taps {
                 weight.iter_mut().for_each(|weight| *weight /= sum);
             }
             for (number, at) in taps.at.iter_mut().enumerate() {
-                *at = hold(first + number as i64);
+                *at = hold(first.saturating_add(number as i64));
             }
             taps.weight = weight;
             taps.used = 4;

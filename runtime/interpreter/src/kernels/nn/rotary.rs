@@ -28,7 +28,10 @@ pub(crate) fn rotary(
         }
         [batch, sequence, width] => {
             let heads = spec.heads;
-            must!(heads > 0 && width % heads == 0, "{width} values can not be cut into {heads} heads");
+            must!(
+                heads > 0 && width % heads == 0 && heads <= width.max(1),
+                "{width} values can not be cut into {heads} heads"
+            );
             (batch, sequence, heads, width / heads, [sequence * width, width, width / heads])
         }
         _ => return misfit(format!("a rotary embedding wants three or four axes, not the shape {:?}", x.shape)),

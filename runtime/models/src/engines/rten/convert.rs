@@ -1,88 +1,75 @@
-//! Tensors to and from rten's four element types.
+//! Tensors to and from the interpreter's values, type by type.
 
-use rten::Value;
-use rten_tensor::{Layout, Tensor as Dense};
+use std::sync::Arc;
+
+use half::{bf16, f16};
+use trackside_interpreter::{Data, Element, Value};
 use trackside_spec::{ElementType, Tensor};
 
-use crate::port::Port;
-
-/// Whether the engine can hold the values of `port` exactly.
-pub(super) fn supported(port: &Port) -> Result<(), String> {
-    match port.element {
-        ElementType::Float32
-        | ElementType::Int32
-        | ElementType::Int64
-        | ElementType::Int8
-        | ElementType::Uint8
-        | ElementType::Boolean => Ok(()),
-        other => Err(format!("{:?} is {}, which the built-in engine cannot hold exactly", port.name, other.name())),
-    }
-}
-
-/// A copy of `tensor` in rten's types.
+/// A copy of `tensor`: its bytes have no alignment.
 pub(super) fn to_value(tensor: &Tensor) -> Result<Value, String> {
-    let shape: Vec<usize> = tensor.shape().iter().map(|dim| *dim as usize).collect();
-    let data = tensor.data();
-    let words = || data.as_chunks::<4>().0.iter();
-    match tensor.element() {
-        ElementType::Float32 => dense(&shape, words().map(|word| f32::from_le_bytes(*word)).collect::<Vec<_>>()),
-        ElementType::Int32 => dense(&shape, words().map(|word| i32::from_le_bytes(*word)).collect::<Vec<_>>()),
-        ElementType::Int8 => dense(&shape, data.iter().map(|byte| byte.cast_signed()).collect::<Vec<_>>()),
-        ElementType::Uint8 => dense(&shape, data.to_vec()),
-        ElementType::Boolean => dense(&shape, data.iter().map(|byte| i32::from(*byte != 0)).collect::<Vec<_>>()),
-        ElementType::Int64 => {
-            let mut narrow = Vec::with_capacity(tensor.len());
-            for (position, bytes) in data.as_chunks::<8>().0.iter().enumerate() {
-                let value = i64::from_le_bytes(*bytes);
-                let fits = i32::try_from(value);
-                narrow.push(fits.map_err(|_| {
-                    format!("element {position} is {value}: the built-in engine holds int64 as int32; use ONNX Runtime")
-                })?);
-            }
-            dense(&shape, narrow)
-        }
-        other => Err(format!("the built-in engine has no {}", other.name())),
+    fn numbers<T: Element, const N: usize>(tensor: &Tensor, of: fn([u8; N]) -> T) -> Result<Value, String> {
+        let elements = tensor.data().as_chunks::<N>().0.iter().map(|bytes| of(*bytes)).collect();
+        Value::new(shape(tensor), elements)
     }
-}
-
-fn dense<T>(shape: &[usize], data: Vec<T>) -> Result<Value, String>
-where
-    Value: From<Dense<T>>,
-{
-    Dense::try_from_data(shape, data).map(Value::from).map_err(|error| format!("{error:?}"))
+    fn shape(tensor: &Tensor) -> Vec<usize> {
+        tensor.shape().iter().map(|dim| *dim as usize).collect()
+    }
+    match tensor.element() {
+        ElementType::Boolean => numbers(tensor, |[byte]: [u8; 1]| byte != 0),
+        ElementType::Uint8 => Value::new(shape(tensor), tensor.data().to_vec()),
+        ElementType::Int8 => numbers(tensor, i8::from_le_bytes),
+        ElementType::Uint16 => numbers(tensor, u16::from_le_bytes),
+        ElementType::Int16 => numbers(tensor, i16::from_le_bytes),
+        ElementType::Uint32 => numbers(tensor, u32::from_le_bytes),
+        ElementType::Int32 => numbers(tensor, i32::from_le_bytes),
+        ElementType::Uint64 => numbers(tensor, u64::from_le_bytes),
+        ElementType::Int64 => numbers(tensor, i64::from_le_bytes),
+        ElementType::Float16 => numbers(tensor, f16::from_le_bytes),
+        ElementType::Bfloat16 => numbers(tensor, bf16::from_le_bytes),
+        ElementType::Float32 => numbers(tensor, f32::from_le_bytes),
+        ElementType::Float64 => numbers(tensor, f64::from_le_bytes),
+        ElementType::Text => {
+            let texts = tensor.text().iter().map(|text| Arc::<str>::from(text.as_str())).collect();
+            Value::new(shape(tensor), texts)
+        }
+    }
 }
 
 /// An output, in the type that the model declares for it.
-pub(super) fn to_tensor(value: Value, port: &Port) -> Result<Tensor, String> {
-    let shape = value
-        .shape()
-        .iter()
-        .map(|dim| u32::try_from(*dim))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| format!("its output {:?} is too large", port.name))?;
-    let element = port.element;
-    let bytes = match (value, element) {
-        (Value::FloatTensor(dense), ElementType::Float32) => bytes(dense.into_data(), f32::to_le_bytes),
-        (Value::Int32Tensor(dense), ElementType::Int32) => bytes(dense.into_data(), i32::to_le_bytes),
-        (Value::Int32Tensor(dense), ElementType::Int64) => {
-            bytes(dense.into_data(), |number| i64::from(number).to_le_bytes())
-        }
-        (Value::Int32Tensor(dense), ElementType::Boolean) => bytes(dense.into_data(), |number| [u8::from(number != 0)]),
-        (Value::Int8Tensor(dense), ElementType::Int8) => bytes(dense.into_data(), i8::to_le_bytes),
-        (Value::UInt8Tensor(dense), ElementType::Uint8) => dense.into_data(),
-        (other, _) => {
-            let (name, kind) = (&port.name, other.dtype());
-            return Err(format!("its output {name:?} is declared {} but came as {kind}", element.name()));
+pub(super) fn to_tensor(value: &Value, declared: ElementType) -> Result<Tensor, String> {
+    let shape = value.shape().iter().map(|dim| u32::try_from(*dim)).collect::<Result<Vec<_>, _>>();
+    let shape = shape.map_err(|_| "an output is too large".to_owned())?;
+    let (element, data) = match value.data() {
+        Data::F32(elements) => (ElementType::Float32, bytes(elements, f32::to_le_bytes)),
+        Data::F64(elements) => (ElementType::Float64, bytes(elements, f64::to_le_bytes)),
+        Data::F16(elements) => (ElementType::Float16, bytes(elements, f16::to_le_bytes)),
+        Data::BF16(elements) => (ElementType::Bfloat16, bytes(elements, bf16::to_le_bytes)),
+        Data::I8(elements) => (ElementType::Int8, bytes(elements, i8::to_le_bytes)),
+        Data::I16(elements) => (ElementType::Int16, bytes(elements, i16::to_le_bytes)),
+        Data::I32(elements) => (ElementType::Int32, bytes(elements, i32::to_le_bytes)),
+        Data::I64(elements) => (ElementType::Int64, bytes(elements, i64::to_le_bytes)),
+        Data::U8(elements) => (ElementType::Uint8, elements.to_vec()),
+        Data::U16(elements) => (ElementType::Uint16, bytes(elements, u16::to_le_bytes)),
+        Data::U32(elements) => (ElementType::Uint32, bytes(elements, u32::to_le_bytes)),
+        Data::U64(elements) => (ElementType::Uint64, bytes(elements, u64::to_le_bytes)),
+        Data::Bool(elements) => (ElementType::Boolean, bytes(elements, |element| [u8::from(element)])),
+        Data::Text(texts) => {
+            let texts = texts.iter().map(|text| text.as_ref().to_owned()).collect();
+            return Tensor::from_text(shape, texts).map_err(|error| error.to_string());
         }
     };
-    Tensor::from_bytes(element, shape, bytes).map_err(|error| error.to_string())
+    if element != declared {
+        return Err(format!("an output is declared {} but came as {}", declared.name(), element.name()));
+    }
+    Tensor::from_bytes(element, shape, data).map_err(|error| error.to_string())
 }
 
-fn bytes<T, const N: usize>(data: Vec<T>, encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+fn bytes<T: Copy, const N: usize>(elements: &[T], encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     // Filled by slots of fixed size, which the compiler turns into wide copies; a flat map is ten times slower.
-    let mut bytes = vec![0; data.len() * N];
-    for (slot, value) in bytes.as_chunks_mut::<N>().0.iter_mut().zip(data) {
-        *slot = encode(value);
+    let mut bytes = vec![0; elements.len() * N];
+    for (slot, element) in bytes.as_chunks_mut::<N>().0.iter_mut().zip(elements) {
+        *slot = encode(*element);
     }
     bytes
 }

@@ -6,7 +6,6 @@ use super::super::linear::Linear;
 use super::super::svm::{Kernel, SvmRegressor};
 use super::super::table::{Norm, binarize, extract, impute, normalize, one_hot, scale};
 use super::forests::{Labels, TABLES, transform, widened, words};
-use crate::kernels::nn::gemm::Engine;
 use crate::node::{Built, Node, Plan};
 use crate::value::{Type, Value};
 
@@ -27,7 +26,7 @@ pub(super) fn linear_regressor(node: &Node<'_>) -> Built {
     }
     let linear = Linear::new(&floats(node, "coefficients")?, &floats(node, "intercepts")?, targets).map_err(words)?;
     Plan::new([Type::F32], move |inputs, run| {
-        Ok(vec![Value::of(linear.regress(&Engine, run.room, inputs.view(0)?, transform)?)])
+        Ok(vec![Value::of(linear.regress(run.room, inputs.view(0)?, transform)?)])
     })
 }
 
@@ -50,7 +49,7 @@ pub(super) fn linear_classifier(node: &Node<'_>) -> Built {
     let linear = Linear::new(&floats(node, "coefficients")?, &intercepts, scores).map_err(words)?;
     Plan::new([labels.ty(), Type::F32], move |inputs, run| {
         let x = widened(inputs.get(0)?, run.room)?;
-        let (places, scores) = linear.classify(&Engine, run.room, x.view(), transform)?;
+        let (places, scores) = linear.classify(run.room, x.view(), transform)?;
         Ok(vec![labels.at(&places), Value::of(scores)])
     })
 }

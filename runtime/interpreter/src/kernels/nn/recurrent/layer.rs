@@ -1,6 +1,6 @@
 //! The way of all kinds of layers through their sequences.
 
-use super::super::gemm::{Engine, Product, transposed};
+use super::super::gemm::{Product, transposed};
 use super::super::plain::{Dense, Made as Result, Room, View, count, misfit, must};
 use super::cells::Step;
 use super::{Direction, Function, Kind};
@@ -88,7 +88,7 @@ fn sizes(layer: &Layer, given: &Given<'_>) -> Result<(Sizes, Vec<usize>)> {
 }
 
 /// Runs a layer over its sequences.
-pub(crate) fn run(engine: &Engine, room: Room<'_>, layer: &Layer, given: Given<'_>) -> Result<Made> {
+pub(crate) fn run(room: Room<'_>, layer: &Layer, given: Given<'_>) -> Result<Made> {
     let (sizes, lengths) = sizes(layer, &given)?;
     let Sizes { steps, batch, hidden, .. } = sizes;
     let passes = layer.direction.passes();
@@ -105,7 +105,7 @@ pub(crate) fn run(engine: &Engine, room: Room<'_>, layer: &Layer, given: Given<'
         if let Some(cell) = given.cell {
             made.cell.data[part.clone()].copy_from_slice(&cell.data[part.clone()]);
         }
-        one_pass(engine, room, layer, &given, &sizes, &lengths, pass, *backwards, &mut made)?;
+        one_pass(room, layer, &given, &sizes, &lengths, pass, *backwards, &mut made)?;
         // A sequence without steps ends in zeros, whatever its initial state, as in ONNX Runtime.
         for (item, _) in lengths.iter().enumerate().filter(|(_, length)| **length == 0) {
             let at = (pass * batch + item) * hidden;
@@ -118,7 +118,6 @@ pub(crate) fn run(engine: &Engine, room: Room<'_>, layer: &Layer, given: Given<'
 
 #[expect(clippy::too_many_arguments, reason = "one call, of the parts of one pass")]
 fn one_pass(
-    engine: &Engine,
     room: Room<'_>,
     layer: &Layer,
     given: &Given<'_>,
@@ -135,7 +134,7 @@ fn one_pass(
     room.claim((wide * (input + hidden)).saturating_mul(size_of::<f32>()))?;
     let (w, r) = (transposed(wide, input, w), transposed(wide, hidden, r));
     let mut from_input = room.fill(count(&[steps, batch, wide])?, 0.0_f32)?;
-    f32::product(engine, [steps * batch, input, wide], given.x.data, &w, &mut from_input)?;
+    f32::product(room, [steps * batch, input, wide], given.x.data, &w, &mut from_input)?;
     let before = layer.kind == Kind::Gru { linear_before_reset: true };
     let bias = given.bias.map(|bias| bias.data[pass * 2 * wide..][..2 * wide].split_at(wide));
     // The recurrent bias of a GRU's hidden gate belongs inside of the reset.
@@ -163,7 +162,8 @@ fn one_pass(
     };
     let mut products = vec![0.0; hidden];
     for number in 0..steps {
-        f32::product(engine, [batch, hidden, wide], state, &r, &mut from_state)?;
+        room.work(batch.saturating_mul(wide).saturating_mul(8))?;
+        f32::product(room, [batch, hidden, wide], state, &r, &mut from_state)?;
         for item in 0..batch {
             let Some(left) = lengths[item].checked_sub(number + 1) else { continue };
             let time = if backwards { left } else { number };
@@ -186,7 +186,7 @@ fn one_pass(
                         products.copy_from_slice(&step.from_state[2 * hidden..]);
                     } else {
                         let kept: Vec<f32> = state.iter().zip(&reset).map(|(state, reset)| state * reset).collect();
-                        f32::product(engine, [1, hidden, hidden], &kept, &last, &mut products)?;
+                        f32::product(room, [1, hidden, hidden], &kept, &last, &mut products)?;
                     }
                     step.gru(layer.kind, state, &update, &reset, &products);
                 }

@@ -2,7 +2,6 @@
 
 use super::read::{count, float};
 use crate::kernels::nn::attention::{Heads, Rules, attend};
-use crate::kernels::nn::gemm::Engine;
 use crate::kernels::nn::plain::{Made, View, must};
 use crate::kernels::nn::rotary::{RotarySpec, rotary};
 use crate::node::{Built, Node, Plan};
@@ -89,7 +88,7 @@ fn attention(node: &Node<'_>) -> Built {
             if causal && k > q { f32::NEG_INFINITY } else { own }
         };
         let scale = scale.unwrap_or_else(|| 1.0 / root(size));
-        let made = attend(&Engine, room, &q, &k, &v, &Rules { scale, softcap, mask: &rule })?;
+        let made = attend(room, &q, &k, &v, &Rules { scale, softcap, mask: &rule })?;
         let y = if flat { made.flat(room)? } else { made.dense() };
         Ok(vec![Value::of(y), Value::of(k.dense()), Value::of(v.dense())])
     })
@@ -132,7 +131,7 @@ fn many_heads(node: &Node<'_>) -> Built {
         must!(bias.is_none_or(|bias| bias.len() == from), "the bias does not fit");
         let size = parts[0].shape[3];
         let rules = Rules { scale: scale.unwrap_or_else(|| 1.0 / root(size)), softcap: 0.0, mask: &|_, _, _, _| 0.0 };
-        let made = attend(&Engine, run.room, &parts[0], &parts[1], &parts[2], &rules)?;
+        let made = attend(run.room, &parts[0], &parts[1], &parts[2], &rules)?;
         Ok(vec![Value::of(made.flat(run.room)?)])
     })
 }

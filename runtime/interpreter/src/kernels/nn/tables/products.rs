@@ -2,7 +2,7 @@
 
 use super::read::{count, float, text};
 use crate::kernels::nn::einsum::{Equation, einsum};
-use crate::kernels::nn::gemm::{Engine, Product};
+use crate::kernels::nn::gemm::Product;
 use crate::kernels::nn::integer::{Quantised, matmul_integer, qlinear_matmul};
 use crate::kernels::nn::matmul::{GemmSpec, gemm, matmul};
 use crate::kernels::nn::nbits::{self, Packed};
@@ -31,7 +31,7 @@ fn product(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
     fn of<T: Element + Product>() -> Built {
         Plan::new([T::TYPE], |inputs, run| {
-            Ok(vec![Value::of(matmul(&Engine, run.room, inputs.view::<T>(0)?, inputs.view(1)?)?)])
+            Ok(vec![Value::of(matmul(run.room, inputs.view::<T>(0)?, inputs.view(1)?)?)])
         })
     }
     match node.one_type(FACTORS)? {
@@ -69,7 +69,7 @@ fn general(node: &Node<'_>) -> Built {
                 None => inputs.view(1)?,
             };
             let c = inputs.optional_view(2)?;
-            Ok(vec![Value::of(gemm(&Engine, run.room, inputs.view(0)?, b, c, spec)?)])
+            Ok(vec![Value::of(gemm(run.room, inputs.view(0)?, b, c, spec)?)])
         })
     }
     match node.one_type(&[Type::F32, Type::F64])? {
@@ -86,7 +86,7 @@ fn summed(node: &Node<'_>) -> Built {
         ($type:ty, $add:expr) => {
             Plan::new([<$type>::TYPE], move |inputs, run| {
                 let operands: Result<Vec<_>, _> = (0..operands).map(|at| inputs.view::<$type>(at)).collect();
-                Ok(vec![Value::of(einsum(&Engine, run.room, &equation, &operands?, $add)?)])
+                Ok(vec![Value::of(einsum(run.room, &equation, &operands?, $add)?)])
             })
         };
     }
@@ -243,6 +243,6 @@ fn four_bits(node: &Node<'_>) -> Built {
         let weights = packed.unpacked(run.room)?;
         let bias = given.optional_view(5)?;
         let x = given.view(0)?;
-        Ok(vec![Value::of(nbits::matmul(&Engine, run.room, x, &weights, [inputs, outputs], bias)?)])
+        Ok(vec![Value::of(nbits::matmul(run.room, x, &weights, [inputs, outputs], bias)?)])
     })
 }

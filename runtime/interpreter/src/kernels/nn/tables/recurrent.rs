@@ -1,7 +1,6 @@
 //! Recurrent layers.
 
 use super::read::{count, text};
-use crate::kernels::nn::gemm::Engine;
 use crate::kernels::nn::recurrent::{Direction, Function, Given, Kind, Layer, run};
 use crate::node::{Built, Node, Plan, Refused};
 use crate::table::{Entry, standard};
@@ -76,7 +75,7 @@ fn layer(node: &Node<'_>, kind: Kind) -> Built {
             cell: inputs.optional_view(6)?,
             peepholes: inputs.optional_view(7)?,
         };
-        let made = run(&Engine, context.room, &layer, given)?;
+        let made = run(context.room, &layer, given)?;
         let mut values = vec![Value::of(made.y), Value::of(made.state)];
         if lstm {
             values.push(Value::of(made.cell));

@@ -4,7 +4,6 @@ use super::read::{count, counts, flag, text};
 use crate::kernels::nn::conv::conv;
 use crate::kernels::nn::conv_integer::{conv_integer, qlinear_conv};
 use crate::kernels::nn::conv_transpose::{TransposeSpec, conv_transpose};
-use crate::kernels::nn::gemm::Engine;
 use crate::kernels::nn::integer::Quantised;
 use crate::kernels::nn::plain::{Made, misfit};
 use crate::kernels::nn::pool::{Whole, average_pool, global_pool, lp_pool, max_pool, max_pool_indices};
@@ -91,7 +90,7 @@ fn convolution(node: &Node<'_>) -> Built {
         let w = inputs.view(1)?;
         kernel_fits(&kernel, w.shape)?;
         let bias = inputs.optional_view(2)?;
-        Ok(vec![Value::of(conv(&Engine, run.room, inputs.view(0)?, w, bias, groups, &spec)?)])
+        Ok(vec![Value::of(conv(run.room, inputs.view(0)?, w, bias, groups, &spec)?)])
     })
 }
 
@@ -112,7 +111,7 @@ fn transposed(node: &Node<'_>) -> Built {
         let w = inputs.view(1)?;
         kernel_fits(&kernel, w.shape)?;
         let bias = inputs.optional_view(2)?;
-        Ok(vec![Value::of(conv_transpose(&Engine, run.room, inputs.view(0)?, w, bias, &spec)?)])
+        Ok(vec![Value::of(conv_transpose(run.room, inputs.view(0)?, w, bias, &spec)?)])
     })
 }
 
