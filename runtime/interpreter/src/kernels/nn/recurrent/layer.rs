@@ -196,3 +196,46 @@ fn one_pass(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    /// A layer of one unit whose weights are all one, over three steps of two sequences of ones, the second one step long.
+    fn made(kind: Kind, functions: &[Function]) -> Made {
+        let (gates, x, lengths) = (kind.gates(), [1.0_f32; 6], [3_i32, 1]);
+        let weights = vec![1.0_f32; gates];
+        let shape = [1, gates, 1];
+        let weights = View { shape: &shape, data: &weights };
+        let layer = Layer { kind, direction: Direction::Forward, hidden: 1, functions: functions.to_vec(), clip: None };
+        let given = Given {
+            x: View { shape: &[3, 2, 1], data: &x },
+            w: weights,
+            r: weights,
+            bias: None,
+            lengths: Some(View { shape: &[2], data: &lengths }),
+            state: None,
+            cell: None,
+            peepholes: None,
+        };
+        run(boundless(), &layer, given).unwrap()
+    }
+
+    #[test]
+    fn behind_the_end_of_a_sequence_are_zeros_and_the_state_is_that_of_its_end() {
+        let lstm = Kind::Lstm { input_forget: false };
+        let gru = Kind::Gru { linear_before_reset: true };
+        for (kind, functions) in [
+            (lstm, &[Function::Sigmoid, Function::Tanh, Function::Tanh][..]),
+            (gru, &[Function::Sigmoid, Function::Tanh]),
+            (Kind::Rnn, &[Function::Tanh]),
+        ] {
+            let made = made(kind, functions);
+            let y = |step: usize, item: usize| made.y.data[step * 2 + item];
+            assert_eq!((y(1, 1), y(2, 1)), (0.0, 0.0), "{kind:?}");
+            assert_eq!(made.state.data, [y(2, 0), y(0, 1)], "{kind:?}");
+            assert_ne!(y(0, 1), 0.0, "{kind:?}");
+        }
+    }
+}
