@@ -16,6 +16,7 @@
 //! 3. A line in the `TABLE` of its file; the file's table in `kernels::TABLES`.
 //! 4. Cells in the grid that compares the table with ONNX Runtime.
 
+mod functions;
 mod kernel;
 mod kernels;
 mod load;

@@ -1,6 +1,8 @@
 //! From a file's graph to a [`Flow`]: names become slots, types go from node to node, constants are computed once, and
 //! what the table does not know is refused with its reason.
 
+mod half;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
@@ -208,7 +210,7 @@ impl<'a> Enclosing<'a> {
             if self.model.nodes.get() > MAX_NODES {
                 return Err(format!("it has more than {MAX_NODES} calls"));
             }
-            if let Err(refusal) = builder.node(node) {
+            if let Err(refusal) = builder.call(node) {
                 let mut refusals = self.model.refusals.borrow_mut();
                 if refusals.len() < MAX_REFUSALS {
                     refusals.push(refusal);
@@ -494,11 +496,10 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         };
         opsets.insert(domain, set.version.unwrap_or_default());
     }
-    if let Some(function) = model.functions.first() {
-        let name = function.name.as_deref().unwrap_or_default();
-        return Err(whole(format!("it defines the operator {name:?} itself")));
-    }
-    let Some(graph) = &model.graph else { return Err(whole("it holds no graph".to_owned())) };
+    let inlined = crate::functions::inlined(model).map_err(whole)?;
+    let Some(graph) = inlined.as_ref().or(model.graph.as_ref()) else {
+        return Err(whole("it holds no graph".to_owned()));
+    };
     let shared = Model {
         files: Files::new(weights),
         opsets,

@@ -265,9 +265,24 @@ pub struct FunctionProto {
     /// The operator's name.
     #[prost(string, optional, tag = "1")]
     pub name: Option<String>,
+    /// Names of its inputs.
+    #[prost(string, repeated, tag = "4")]
+    pub input: Vec<String>,
+    /// Names of its outputs.
+    #[prost(string, repeated, tag = "5")]
+    pub output: Vec<String>,
+    /// Names of its attributes without a default.
+    #[prost(string, repeated, tag = "6")]
+    pub attribute: Vec<String>,
     /// Its body.
     #[prost(message, repeated, tag = "7")]
     pub node: Vec<NodeProto>,
+    /// The operator sets that its body takes.
+    #[prost(message, repeated, tag = "9")]
+    pub opset_import: Vec<OperatorSetIdProto>,
+    /// Its attributes with a default.
+    #[prost(message, repeated, tag = "11")]
+    pub attribute_proto: Vec<AttributeProto>,
     /// The operator's set.
     #[prost(string, optional, tag = "10")]
     pub domain: Option<String>,

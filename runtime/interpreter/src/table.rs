@@ -8,7 +8,7 @@ use crate::kernels;
 use crate::node::{Built, Node};
 
 /// The newest version of the standard set that was compared with ONNX Runtime.
-pub const NEWEST_OPSET: i64 = 26;
+pub const NEWEST_OPSET: i64 = 28;
 /// The oldest one: before it many operators were other ones under the same names.
 pub const OLDEST_OPSET: i64 = 7;
 

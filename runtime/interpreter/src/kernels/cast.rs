@@ -1,16 +1,23 @@
-//! From one element type to another. What C++ leaves undefined (a float beyond the integer's range, NaN) is an error.
+//! From one type to another, as ONNX Runtime converts on x86-64: the answer must not depend on the processor, so what
+//! C++ leaves open (floats beyond the range of an integer) is spelled out.
 
-use crate::kernels::nn::plain::{Dense, Made, Room, View, misfit};
+use std::sync::Arc;
+
+use half::{bf16, f16};
+
+use crate::kernel::{Inputs, Run};
+use crate::kernels::nn::plain::{Made, misfit};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, since, standard};
-use crate::value::{Element, Type, Value};
+use crate::value::{Data, Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[standard("Cast", cast), since(15, "CastLike", cast_like)];
 
-/// Types that are cast from and to.
-const CAST: &[Type] = &[
+const PROVED: &[Type] = &[
     Type::F32,
     Type::F64,
+    Type::F16,
+    Type::BF16,
     Type::I8,
     Type::I16,
     Type::I32,
@@ -20,149 +27,242 @@ const CAST: &[Type] = &[
     Type::U32,
     Type::U64,
     Type::Bool,
+    Type::Text,
 ];
 
 fn cast(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
-    let from = node.ty(0, CAST)?;
-    let number = node.int("to")?.and_then(|number| i32::try_from(number).ok()).unwrap_or(0);
-    // Only for 8-bit floats, which are refused.
-    node.int("saturate")?;
-    let to = Type::of(number).filter(|to| CAST.contains(to));
-    let to = to.ok_or_else(|| format!("it casts to {}", crate::proto::data_type::name(number)))?;
-    between(from, to)
+    let number = node.int("to")?.ok_or("it does not say to which type")?;
+    let to = i32::try_from(number).ok().and_then(Type::of);
+    let to = to.filter(|to| PROVED.contains(to)).ok_or_else(|| format!("the type number {number} is not proved"))?;
+    build(node, to)
 }
 
 fn cast_like(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
-    node.int("saturate")?;
-    between(node.ty(0, CAST)?, node.ty(1, CAST)?)
+    let to = node.ty(1, PROVED)?;
+    build(node, to)
 }
 
-/// A number between two types: integers exactly, in 128 bits; floats as they are.
+fn build(node: &Node<'_>, to: Type) -> Built {
+    // Only float8 saturates.
+    if node.opset >= 19 {
+        node.int("saturate")?;
+    }
+    let from = node.ty(0, PROVED)?;
+    if from == Type::Text && matches!(to, Type::Bool | Type::BF16) {
+        return Err(format!("it casts texts to {}", to.name()));
+    }
+    Plan::new([to], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
+        let value = inputs.take(0)?;
+        if from == to {
+            return Ok(vec![value]);
+        }
+        run.room.claim(value.len().saturating_mul(to.size()))?;
+        Ok(vec![converted(&value, to)?])
+    })
+}
+
+/// What a number is before it is made into another type: nothing is lost on the way here.
 #[derive(Clone, Copy)]
-enum Number {
-    Whole(i128),
-    Single(f32),
-    Double(f64),
+enum Wide {
+    Whole(i64),
+    Natural(u64),
+    Real(f64),
 }
 
-trait Castable: Element + Copy {
-    fn number(self) -> Number;
-    fn of_number(number: Number) -> Option<Self>;
+/// A float as an integer: the fraction is cut off; what does not fit is the smallest number, as the processor gives it.
+#[expect(clippy::cast_possible_truncation, reason = "its range was looked at")]
+pub(crate) fn whole64(x: f64) -> i64 {
+    if x >= -9_223_372_036_854_775_808.0 && x < 9_223_372_036_854_775_808.0 { x as i64 } else { i64::MIN }
 }
 
-macro_rules! whole {
-    ($($type:ty),+) => {$(
-        impl Castable for $type {
-            fn number(self) -> Number {
-                Number::Whole(i128::from(self))
-            }
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "integers wrap, floats are checked")]
-            fn of_number(number: Number) -> Option<Self> {
-                let float = match number {
-                    Number::Whole(whole) => return Some(whole as Self),
-                    Number::Single(single) => f64::from(single),
-                    Number::Double(double) => double,
-                };
-                let whole = float.is_finite().then_some(float.trunc())? as i128;
-                Self::try_from(whole).ok()
-            }
+#[expect(clippy::cast_possible_truncation, reason = "its range was looked at")]
+pub(crate) fn whole32(x: f64) -> i32 {
+    if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
+}
+
+fn natural64(x: f64) -> u64 {
+    if x < 9_223_372_036_854_775_808.0 {
+        return whole64(x).cast_unsigned();
+    }
+    whole64(x - 9_223_372_036_854_775_808.0).cast_unsigned() ^ (1 << 63)
+}
+
+fn converted(value: &Value, to: Type) -> Made<Value> {
+    fn through<T: Copy>(value: &Value, elements: &[T], to: Type, wide: impl Fn(T) -> Wide) -> Made<Value> {
+        fn made<T: Copy, U: Element>(value: &Value, elements: &[T], f: impl Fn(T) -> U) -> Made<Value> {
+            let out: Vec<U> = elements.iter().map(|element| f(*element)).collect();
+            Value::shared(value.shape().to_vec(), U::wrap(Arc::new(out)))
         }
-    )+};
-}
-
-whole!(i8, i16, i32, i64, u8, u16, u32, u64);
-
-impl Castable for bool {
-    fn number(self) -> Number {
-        Number::Whole(i128::from(self))
-    }
-    fn of_number(number: Number) -> Option<Self> {
-        Some(match number {
-            Number::Whole(whole) => whole != 0,
-            Number::Single(single) => single != 0.0,
-            Number::Double(double) => double != 0.0,
-        })
-    }
-}
-
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the nearest value is wanted")]
-impl Castable for f32 {
-    fn number(self) -> Number {
-        Number::Single(self)
-    }
-    fn of_number(number: Number) -> Option<Self> {
-        Some(match number {
-            Number::Whole(whole) => whole as Self,
-            Number::Single(single) => single,
-            Number::Double(double) => double as Self,
-        })
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "the nearest value is wanted")]
-impl Castable for f64 {
-    fn number(self) -> Number {
-        Number::Double(self)
-    }
-    fn of_number(number: Number) -> Option<Self> {
-        Some(match number {
-            Number::Whole(whole) => whole as Self,
-            Number::Single(single) => Self::from(single),
-            Number::Double(double) => double,
-        })
-    }
-}
-
-fn converted<T: Castable, U: Castable>(x: View<'_, T>, room: Room<'_>) -> Made<Dense<U>> {
-    let mut out = room.tensor(x.shape, U::blank())?;
-    for (place, (out, x)) in out.data.iter_mut().zip(x.data).enumerate() {
-        match U::of_number(x.number()) {
-            Some(fits) => *out = fits,
-            None => return misfit(format!("element {place} is {x:?}, which no {} is", U::TYPE.name())),
-        }
-    }
-    Ok(out)
-}
-
-fn between(from: Type, to: Type) -> Built {
-    fn plan<T: Castable, U: Castable>() -> Built {
-        Plan::new([U::TYPE], |inputs, run| {
-            if T::TYPE == U::TYPE {
-                return Ok(vec![inputs.take(0)?]);
-            }
-            Ok(vec![Value::of(converted::<T, U>(inputs.view(0)?, run.room)?)])
-        })
-    }
-    fn onto<T: Castable>(to: Type) -> Built {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "integers wrap around")]
+        #[expect(clippy::cast_possible_wrap, clippy::cast_precision_loss, reason = "integers wrap around")]
         match to {
-            Type::F32 => plan::<T, f32>(),
-            Type::F64 => plan::<T, f64>(),
-            Type::I8 => plan::<T, i8>(),
-            Type::I16 => plan::<T, i16>(),
-            Type::I32 => plan::<T, i32>(),
-            Type::I64 => plan::<T, i64>(),
-            Type::U8 => plan::<T, u8>(),
-            Type::U16 => plan::<T, u16>(),
-            Type::U32 => plan::<T, u32>(),
-            Type::U64 => plan::<T, u64>(),
-            Type::Bool => plan::<T, bool>(),
-            other => Err(format!("it casts to {}", other.name())),
+            Type::F32 => made(value, elements, |x| single(wide(x))),
+            Type::F64 => made(value, elements, |x| match wide(x) {
+                Wide::Whole(x) => x as f64,
+                Wide::Natural(x) => x as f64,
+                Wide::Real(x) => x,
+            }),
+            Type::F16 => made(value, elements, |x| f16::from_f32(single(wide(x)))),
+            Type::BF16 => made(value, elements, |x| bf16::from_f32(single(wide(x)))),
+            Type::I8 => made(value, elements, |x| narrow(wide(x)) as i8),
+            Type::I16 => made(value, elements, |x| narrow(wide(x)) as i16),
+            Type::I32 => made(value, elements, |x| narrow(wide(x))),
+            Type::U8 => made(value, elements, |x| narrow(wide(x)) as u8),
+            Type::U16 => made(value, elements, |x| narrow(wide(x)) as u16),
+            Type::U32 => made(value, elements, |x| match wide(x) {
+                Wide::Whole(x) => x as u32,
+                Wide::Natural(x) => x as u32,
+                Wide::Real(x) => whole64(x) as u32,
+            }),
+            Type::I64 => made(value, elements, |x| match wide(x) {
+                Wide::Whole(x) => x,
+                Wide::Natural(x) => x as i64,
+                Wide::Real(x) => whole64(x),
+            }),
+            Type::U64 => made(value, elements, |x| match wide(x) {
+                Wide::Whole(x) => x as u64,
+                Wide::Natural(x) => x,
+                Wide::Real(x) => natural64(x),
+            }),
+            Type::Bool => made(value, elements, |x| match wide(x) {
+                Wide::Whole(x) => x != 0,
+                Wide::Natural(x) => x != 0,
+                // What is no number is not zero.
+                Wide::Real(x) => x != 0.0,
+            }),
+            Type::Text => made(value, elements, |x| {
+                Arc::<str>::from(match wide(x) {
+                    Wide::Whole(x) => x.to_string(),
+                    Wide::Natural(x) => x.to_string(),
+                    Wide::Real(x) => eight_digits(x),
+                })
+            }),
         }
     }
-    match from {
-        Type::F32 => onto::<f32>(to),
-        Type::F64 => onto::<f64>(to),
-        Type::I8 => onto::<i8>(to),
-        Type::I16 => onto::<i16>(to),
-        Type::I32 => onto::<i32>(to),
-        Type::I64 => onto::<i64>(to),
-        Type::U8 => onto::<u8>(to),
-        Type::U16 => onto::<u16>(to),
-        Type::U32 => onto::<u32>(to),
-        Type::U64 => onto::<u64>(to),
-        Type::Bool => onto::<bool>(to),
-        other => Err(format!("it casts from {}", other.name())),
+    match value.data() {
+        Data::F32(elements) => through(value, elements, to, |x| Wide::Real(f64::from(x))),
+        Data::F64(elements) => through(value, elements, to, Wide::Real),
+        Data::F16(elements) => through(value, elements, to, |x| Wide::Real(x.to_f64())),
+        Data::BF16(elements) => through(value, elements, to, |x| Wide::Real(x.to_f64())),
+        Data::I8(elements) => through(value, elements, to, |x| Wide::Whole(x.into())),
+        Data::I16(elements) => through(value, elements, to, |x| Wide::Whole(x.into())),
+        Data::I32(elements) => through(value, elements, to, |x| Wide::Whole(x.into())),
+        Data::I64(elements) => through(value, elements, to, Wide::Whole),
+        Data::U8(elements) => through(value, elements, to, |x| Wide::Natural(x.into())),
+        Data::U16(elements) => through(value, elements, to, |x| Wide::Natural(x.into())),
+        Data::U32(elements) => through(value, elements, to, |x| Wide::Natural(x.into())),
+        Data::U64(elements) => through(value, elements, to, Wide::Natural),
+        Data::Bool(elements) => through(value, elements, to, |x| Wide::Natural(x.into())),
+        Data::Text(texts) => read(value, texts, to),
+    }
+}
+
+/// A float as C++ writes it with `%.8g`.
+fn eight_digits(x: f64) -> String {
+    if !x.is_finite() {
+        return if x.is_nan() {
+            "NaN"
+        } else if x > 0.0 {
+            "INF"
+        } else {
+            "-INF"
+        }
+        .to_owned();
+    }
+    let text = format!("{x:.7e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let bare = |text: &str| {
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+    };
+    match usize::try_from(7 - exponent) {
+        Ok(decimals) if exponent >= -4 => bare(&format!("{x:.decimals$}")),
+        _ => format!("{}e{}{:02}", bare(digits), if exponent < 0 { '-' } else { '+' }, exponent.abs()),
+    }
+}
+
+/// Texts as numbers; one that is no number of the type is an error.
+fn read(value: &Value, texts: &[Arc<str>], to: Type) -> Made<Value> {
+    fn parsed<T: Element + std::str::FromStr>(value: &Value, texts: &[Arc<str>]) -> Made<Value> {
+        let number = |text: &Arc<str>| {
+            let read = text.trim().parse();
+            read.or_else(|_| misfit(format!("the text {:?} is no {}", &**text, T::TYPE.name())))
+        };
+        let out: Vec<T> = texts.iter().map(number).collect::<Made<_>>()?;
+        Value::shared(value.shape().to_vec(), T::wrap(Arc::new(out)))
+    }
+    match to {
+        Type::F64 => parsed::<f64>(value, texts),
+        Type::F16 => converted(&parsed::<f32>(value, texts)?, to),
+        Type::I8 => parsed::<i8>(value, texts),
+        Type::I16 => parsed::<i16>(value, texts),
+        Type::I32 => parsed::<i32>(value, texts),
+        Type::I64 => parsed::<i64>(value, texts),
+        Type::U8 => parsed::<u8>(value, texts),
+        Type::U16 => parsed::<u16>(value, texts),
+        Type::U32 => parsed::<u32>(value, texts),
+        Type::U64 => parsed::<u64>(value, texts),
+        Type::F32 => parsed::<f32>(value, texts),
+        other => misfit(format!("it reads texts as {}", other.name())),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the nearest value is wanted")]
+fn single(wide: Wide) -> f32 {
+    match wide {
+        Wide::Whole(x) => x as f32,
+        Wide::Natural(x) => x as f32,
+        Wide::Real(x) => x as f32,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "integers wrap around")]
+fn narrow(wide: Wide) -> i32 {
+    match wide {
+        Wide::Whole(x) => x as i32,
+        Wide::Natural(x) => x as i32,
+        Wide::Real(x) => whole32(x),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cast<T: Element>(elements: Vec<T>, to: Type) -> Data {
+        let value = Value::new(vec![elements.len()], elements).unwrap();
+        converted(&value, to).unwrap().into_parts().1
+    }
+
+    #[test]
+    fn booleans_are_what_is_not_zero() {
+        let given = vec![3.0_f32, 0.0, 0.5, -2.0, f32::NAN, -0.0];
+        assert_eq!(cast(given, Type::Bool), bool::wrap(Arc::new(vec![true, false, true, true, true, false])));
+    }
+
+    #[test]
+    fn integers_keep_their_low_bits() {
+        assert_eq!(cast(vec![300_i64, -1, 1 << 40], Type::U8), u8::wrap(Arc::new(vec![44, 255, 0])));
+        assert_eq!(cast(vec![(1_i64 << 40) + 7], Type::I32), i32::wrap(Arc::new(vec![7])));
+        assert_eq!(cast(vec![i64::MAX], Type::U64), u64::wrap(Arc::new(vec![i64::MAX.cast_unsigned()])));
+    }
+
+    #[test]
+    fn floats_are_written_with_eight_digits() {
+        let texts =
+            [(1e-5_f32, "9.9999997e-06"), (-0.0, "-0"), (100.0, "100"), (0.1, "0.1"), (f32::MAX, "3.4028235e+38")];
+        for (float, text) in texts {
+            assert_eq!(eight_digits(f64::from(float)), text);
+        }
+        assert_eq!(eight_digits(1.23e8), "1.23e+08");
+    }
+
+    #[test]
+    fn floats_are_cut_off() {
+        assert_eq!(cast(vec![2.9_f32, -2.9], Type::I64), i64::wrap(Arc::new(vec![2, -2])));
+        assert_eq!(cast(vec![3e9_f64, f64::NAN], Type::I32), i32::wrap(Arc::new(vec![i32::MIN, i32::MIN])));
+        assert_eq!(cast(vec![1e19_f64], Type::U64), u64::wrap(Arc::new(vec![10_000_000_000_000_000_000])));
     }
 }

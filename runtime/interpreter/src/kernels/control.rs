@@ -40,7 +40,8 @@ fn captured(inputs: &Inputs<'_>, first: usize, count: usize) -> Vec<Option<Value
 }
 
 fn build_loop(node: &Node<'_>) -> Built {
-    node.arity(2.min(node.inputs()), usize::MAX, usize::MAX)?;
+    // Both the number of rounds and the condition may be left out.
+    node.arity(0, usize::MAX, usize::MAX)?;
     node.optional(0, &[Type::I64])?;
     node.optional(1, &[Type::Bool])?;
     let carried = node.inputs().saturating_sub(2);

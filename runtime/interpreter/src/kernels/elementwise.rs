@@ -1,7 +1,8 @@
 //! Arithmetic element by element, with broadcasting.
 
 use crate::kernel::{Inputs, Run};
-use crate::kernels::nn::plain::{Dense, Made, Room, View, advance, misfit};
+use crate::kernels::nn::plain::{Dense, Made, Room, View, advance, misfit, must};
+use crate::kernels::number::{Number, typed};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, standard};
 use crate::value::{Element, Type, Value};
@@ -10,6 +11,7 @@ pub(crate) static TABLE: &[Entry] = &[
     standard("Add", |node| arithmetic(node, Arithmetic::Add)),
     standard("Sub", |node| arithmetic(node, Arithmetic::Sub)),
     standard("Mul", |node| arithmetic(node, Arithmetic::Mul)),
+    standard("Div", |node| arithmetic(node, Arithmetic::Div)),
     standard("Relu", relu),
 ];
 
@@ -18,37 +20,40 @@ enum Arithmetic {
     Add,
     Sub,
     Mul,
+    Div,
 }
 
-const NUMBERS: &[Type] = &[Type::F32, Type::F64, Type::I32, Type::I64];
+/// Numbers of all types but float16, which the loader turns into float32.
+pub(crate) const NUMBERS: &[Type] =
+    &[Type::F32, Type::F64, Type::I8, Type::I16, Type::I32, Type::I64, Type::U8, Type::U16, Type::U32, Type::U64];
 
 fn arithmetic(node: &Node<'_>, what: Arithmetic) -> Built {
     node.arity(2, 2, 1)?;
-    /// Integers wrap around as ONNX Runtime's do.
-    macro_rules! of {
-        ($type:ty, $add:expr, $sub:expr, $mul:expr) => {
-            match what {
-                Arithmetic::Add => binary::<$type, $type>($add),
-                Arithmetic::Sub => binary::<$type, $type>($sub),
-                Arithmetic::Mul => binary::<$type, $type>($mul),
-            }
-        };
+    fn of<T: Number>(what: Arithmetic) -> Built {
+        match what {
+            Arithmetic::Add => binary(T::plus),
+            Arithmetic::Sub => binary(T::minus),
+            Arithmetic::Mul => binary(T::times),
+            Arithmetic::Div => Plan::new([T::TYPE], |inputs: &mut Inputs<'_>, run: &Run<'_>| {
+                let (a, b) = (inputs.view::<T>(0)?, inputs.view::<T>(1)?);
+                // ONNX Runtime's process ends here.
+                must!(!T::EXACT || !b.data.contains(&T::zero()), "an integer is divided by zero");
+                Ok(vec![Value::of(broadcast(a, b, run.room, T::over)?)])
+            }),
+        }
     }
-    match node.one_type(NUMBERS)? {
-        Type::F64 => of!(f64, |a, b| a + b, |a, b| a - b, |a, b| a * b),
-        Type::I32 => of!(i32, i32::wrapping_add, i32::wrapping_sub, i32::wrapping_mul),
-        Type::I64 => of!(i64, i64::wrapping_add, i64::wrapping_sub, i64::wrapping_mul),
-        _ => of!(f32, |a, b| a + b, |a, b| a - b, |a, b| a * b),
-    }
+    typed!(node.one_type(NUMBERS)?, [F32 f32, F64 f64, I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16,
+        U32 u32, U64 u64], T => of::<T>(what))
 }
 
 fn relu(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
-    // NaN stays NaN: a comparison keeps it, `max` would make it 0.
-    match node.ty(0, &[Type::F32, Type::F64])? {
-        Type::F64 => unary::<f64>(|x| if x < 0.0 { 0.0 } else { x }),
-        _ => unary::<f32>(|x| if x < 0.0 { 0.0 } else { x }),
+    fn of<T: Number>() -> Built {
+        // What is no number stays none: a comparison keeps it, a maximum would make it 0.
+        unary::<T>(|x| if x < T::zero() { T::zero() } else { x })
     }
+    typed!(node.ty(0, &[Type::F32, Type::F64, Type::I8, Type::I32])?,
+        [F32 f32, F64 f64, I8 i8, I32 i32], T => of::<T>())
 }
 
 /// A plan for a function of one element that keeps the type.

@@ -2,7 +2,7 @@
 
 use crate::kernels::control::ALL;
 use crate::kernels::elementwise::common_shape;
-use crate::kernels::nn::plain::{Made, axis_of, misfit, must};
+use crate::kernels::nn::plain::{Made, Room, axis_of, misfit, must};
 use crate::kernels::strided::{Walk, gather, steps};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, since, standard};
@@ -191,7 +191,7 @@ fn unsqueeze(node: &Node<'_>) -> Built {
     Plan::new([ty], move |inputs, _| {
         let axes = axes.get(inputs)?.unwrap_or_default();
         let value = inputs.take(0)?;
-        let rank = value.rank() + axes.len();
+        let rank = value.rank().saturating_add(axes.len());
         let mut added = vec![false; rank];
         for axis in axes {
             let at = axis_of(axis, rank)?;
@@ -212,13 +212,21 @@ fn expand(node: &Node<'_>) -> Built {
         let wanted = sizes(inputs.view::<i64>(1)?.data)?;
         let value = inputs.get(0)?;
         let shape = common_shape(value.shape(), &wanted)?;
-        let mut strides = vec![0; shape.len()];
-        let from = steps(value.shape());
-        for ((stride, step), dim) in strides.iter_mut().rev().zip(from.iter().rev()).zip(value.shape().iter().rev()) {
-            *stride = if *dim == 1 { 0 } else { *step };
-        }
-        Ok(vec![gather(value, &Walk { offset: 0, shape, strides }, run.room)?])
+        Ok(vec![expanded(value, &shape, run.room)?])
     })
+}
+
+/// The value repeated to a shape that its own one can be broadcast to.
+pub(crate) fn expanded(value: &Value, shape: &[usize], room: Room<'_>) -> Made<Value> {
+    if value.shape() == shape {
+        return Ok(value.clone());
+    }
+    let mut strides = vec![0; shape.len()];
+    let from = steps(value.shape());
+    for ((stride, step), dim) in strides.iter_mut().rev().zip(from.iter().rev()).zip(value.shape().iter().rev()) {
+        *stride = if *dim == 1 { 0 } else { *step };
+    }
+    gather(value, &Walk { offset: 0, shape: shape.to_vec(), strides }, room)
 }
 
 /// Dimensions out of int64 values.

@@ -1,33 +1,36 @@
 //! The kernels, a file for each family; each has a table of the operators that it builds.
 
-pub(crate) mod along;
 pub(crate) mod cast;
-pub(crate) mod choose;
 pub(crate) mod control;
 pub(crate) mod elementwise;
-pub(crate) mod elementwise_table;
-pub(crate) mod generate;
 pub(crate) mod layout;
+pub(crate) mod logic;
+pub(crate) mod made;
+pub(crate) mod maths;
 pub(crate) mod ml;
 pub(crate) mod nn;
-pub(crate) mod pieces;
+pub(crate) mod number;
+pub(crate) mod order;
+pub(crate) mod parts;
+pub(crate) mod pick;
 pub(crate) mod reduce;
+pub(crate) mod rows;
+pub(crate) mod scatter;
 pub(crate) mod strided;
+pub(crate) mod unique;
+pub(crate) mod variadic;
 
 use crate::table::Entry;
 
 /// All tables.
 pub(crate) static TABLES: &[&[Entry]] = &[
-    along::TABLE,
     cast::TABLE,
-    choose::TABLE,
     control::TABLE,
     elementwise::TABLE,
-    elementwise_table::TABLE,
-    generate::TABLE,
     layout::TABLE,
-    pieces::TABLE,
-    reduce::TABLE,
+    logic::TABLE,
+    made::TABLE,
+    maths::TABLE,
     ml::tables::TABLE,
     nn::tables::activations::TABLE,
     nn::tables::images::TABLE,
@@ -38,4 +41,12 @@ pub(crate) static TABLES: &[&[Entry]] = &[
     nn::tables::recurrent::TABLE,
     nn::tables::spatial::TABLE,
     nn::tables::spectra::TABLE,
+    order::TABLE,
+    parts::TABLE,
+    pick::TABLE,
+    reduce::TABLE,
+    rows::TABLE,
+    scatter::TABLE,
+    unique::TABLE,
+    variadic::TABLE,
 ];

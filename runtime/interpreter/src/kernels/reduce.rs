@@ -1,192 +1,171 @@
-//! Reductions: many elements along axes become one.
+//! Reductions along axes.
 
-use crate::kernels::nn::plain::{Dense, Made, Room, View, axis_of, misfit, must};
+use crate::kernel::{Inputs, Run};
+use crate::kernels::layout::WHOLE;
+use crate::kernels::nn::plain::{Dense, Made, axis_of, count, must};
+use crate::kernels::number::{Number, typed};
+use crate::kernels::strided::{Walk, gather, steps};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, standard};
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
-    standard("ReduceSum", |node| reduce(node, Reduce::Sum, 13)),
-    standard("ReduceMean", |node| reduce(node, Reduce::Mean, 18)),
-    standard("ReduceMax", |node| reduce(node, Reduce::Max, 18)),
-    standard("ReduceMin", |node| reduce(node, Reduce::Min, 18)),
-    standard("ReduceProd", |node| reduce(node, Reduce::Prod, 18)),
-    standard("ReduceSumSquare", |node| reduce(node, Reduce::SumSquare, 18)),
-    standard("ReduceL1", |node| reduce(node, Reduce::L1, 18)),
-    standard("ReduceL2", |node| reduce(node, Reduce::L2, 18)),
-    standard("ReduceLogSum", |node| reduce(node, Reduce::LogSum, 18)),
-    standard("ReduceLogSumExp", |node| reduce(node, Reduce::LogSumExp, 18)),
+    standard("ReduceSum", |node| sums(node, Sum::Sum)),
+    standard("ReduceMean", |node| sums(node, Sum::Mean)),
+    standard("ReduceProd", |node| sums(node, Sum::Product)),
+    standard("ReduceL1", |node| sums(node, Sum::Absolute)),
+    standard("ReduceSumSquare", |node| sums(node, Sum::Squares)),
+    standard("ReduceL2", |node| sums(node, Sum::Length)),
+    standard("ReduceLogSum", |node| sums(node, Sum::Log)),
+    standard("ReduceLogSumExp", |node| sums(node, Sum::LogExp)),
+    standard("ReduceMax", |node| extremes(node, true)),
+    standard("ReduceMin", |node| extremes(node, false)),
 ];
 
-#[derive(Clone, Copy, PartialEq)]
-enum Reduce {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sum {
     Sum,
     Mean,
-    Max,
-    Min,
-    Prod,
-    SumSquare,
-    L1,
-    L2,
-    LogSum,
-    LogSumExp,
+    Product,
+    Absolute,
+    Squares,
+    Length,
+    Log,
+    LogExp,
 }
 
-fn reduce(node: &Node<'_>, how: Reduce, axes_as_input: i64) -> Built {
-    let proved: &[Type] = match how {
-        Reduce::Sum | Reduce::Max | Reduce::Min | Reduce::Prod => &[Type::F32, Type::F64, Type::I32, Type::I64],
-        _ => &[Type::F32, Type::F64],
-    };
-    let keep = node.int("keepdims")?.unwrap_or(1) != 0;
-    let (mut fixed, mut as_is) = (None, false);
-    if node.opset < axes_as_input {
-        node.arity(1, 1, 1)?;
-        fixed = node.ints("axes")?.map(<[i64]>::to_vec);
-    } else {
+/// Which axes, and whether they stay with size 1.
+struct Spec {
+    axes: Option<Vec<i64>>,
+    from_input: bool,
+    keep: bool,
+    /// No axes mean none, not all.
+    none: bool,
+}
+
+impl Spec {
+    /// The axes became an input at `version`.
+    fn of(node: &Node<'_>, version: i64) -> Result<Self, String> {
+        let keep = node.int("keepdims")?.unwrap_or(1) != 0;
+        if node.opset < version {
+            node.arity(1, 1, 1)?;
+            let axes = node.ints("axes")?.map(<[i64]>::to_vec);
+            return Ok(Self { axes, from_input: false, keep, none: false });
+        }
         node.arity(1, 2, 1)?;
-        node.optional(1, &[Type::I64])?;
-        as_is = node.flag("noop_with_empty_axes")?;
+        let none = node.flag("noop_with_empty_axes")?;
+        Ok(Self { axes: None, from_input: node.optional(1, WHOLE)?.is_some(), keep, none })
     }
-    if as_is && how != Reduce::Sum {
-        return Err("noop_with_empty_axes is proved for ReduceSum alone".to_owned());
-    }
-    let from_input = node.has(1);
-    macro_rules! of {
-        ($type:ty, $f:expr) => {
-            Plan::new([<$type>::TYPE], move |inputs, run| {
-                let given = match (&fixed, from_input) {
-                    (_, true) => Some(inputs.view::<i64>(1)?.data.to_vec()),
-                    (fixed, false) => fixed.clone(),
-                };
-                let given = given.filter(|axes| !axes.is_empty());
-                if given.is_none() && as_is {
-                    return Ok(vec![inputs.take(0)?]);
-                }
-                let x = inputs.view::<$type>(0)?;
-                Ok(vec![Value::of(reduced(x, given.as_deref(), keep, run.room, $f)?)])
-            })
+
+    /// Calls `f` with what is reduced to each element.
+    fn run<T: Element + Copy, U: Element + Copy>(
+        &self,
+        inputs: &mut Inputs<'_>,
+        run: &Run<'_>,
+        f: impl Fn(&[T]) -> Made<U>,
+    ) -> Made<Value> {
+        let axes = match self.from_input {
+            true => Some(inputs.view::<i64>(1)?.data.to_vec()),
+            false => self.axes.clone(),
         };
-    }
-    match node.ty(0, proved)? {
-        Type::F64 => of!(f64, move |xs: &[f64]| real(how, xs.iter().copied())),
-        Type::I32 => {
-            of!(i32, move |xs: &[i32]| whole(how, xs.iter().copied(), i32::wrapping_add, i32::wrapping_mul, 0, 1))
+        let value = inputs.get(0)?;
+        let rank = value.rank();
+        let axes = axes.filter(|axes| !axes.is_empty());
+        let mut gone = vec![axes.is_none() && !self.none; rank];
+        for axis in axes.unwrap_or_default() {
+            let at = axis_of(axis, rank)?;
+            must!(!gone[at], "axis {axis} is given twice");
+            gone[at] = true;
         }
-        Type::I64 => {
-            of!(i64, move |xs: &[i64]| whole(how, xs.iter().copied(), i64::wrapping_add, i64::wrapping_mul, 0, 1))
+        let shape = value.shape();
+        let (mut kept, mut order) = (Vec::new(), Vec::new());
+        for axis in 0..rank {
+            if !gone[axis] {
+                order.push(axis);
+                kept.push(shape[axis]);
+            } else if self.keep {
+                kept.push(1);
+            }
         }
-        _ => of!(f32, move |xs: &[f32]| {
-            #[expect(clippy::cast_possible_truncation, reason = "the nearest float32 of a float64 sum")]
-            real(how, xs.iter().map(|x| f64::from(*x))).map(|y| y as f32)
-        }),
+        order.extend((0..rank).filter(|axis| gone[*axis]));
+        let group = count(&(0..rank).filter(|axis| gone[*axis]).map(|axis| shape[axis]).collect::<Vec<_>>())?;
+        let held;
+        let value = if order.iter().copied().eq(0..rank) {
+            value
+        } else {
+            let from = steps(shape);
+            let walk = Walk {
+                offset: 0,
+                shape: order.iter().map(|axis| shape[*axis]).collect(),
+                strides: order.iter().map(|axis| from[*axis]).collect(),
+            };
+            held = gather(value, &walk, run.room)?;
+            &held
+        };
+        let elements = value.view::<T>()?.data;
+        let total = count(&kept)?;
+        run.room.claim(total.saturating_mul(size_of::<U>()))?;
+        let data: Vec<U> = match group {
+            0 => (0..total).map(|_| f(&[])).collect::<Made<_>>()?,
+            group => elements.chunks_exact(group).map(f).collect::<Made<_>>()?,
+        };
+        Ok(Value::of(Dense { shape: kept, data }))
     }
 }
 
-/// Sums are made in float64: nearer to the true value than any order of float32.
-fn real(how: Reduce, xs: impl Iterator<Item = f64> + Clone) -> Made<f64> {
-    let first = xs.clone().next();
-    #[expect(clippy::cast_precision_loss, reason = "a count")]
-    let count = xs.clone().count() as f64;
-    let extreme = |better: fn(f64, f64) -> bool| {
-        let Some(mut best) = first else { return misfit("a reduction of nothing has no value") };
-        for x in xs.clone() {
-            if best.is_nan() || x.is_nan() {
-                best = f64::NAN;
-            } else if better(x, best) {
-                best = x;
-            }
-        }
-        Ok(best)
-    };
-    Ok(match how {
-        Reduce::Sum => xs.sum(),
-        Reduce::Prod => xs.product(),
-        Reduce::SumSquare => xs.map(|x| x * x).sum(),
-        Reduce::L1 => xs.map(f64::abs).sum(),
-        Reduce::L2 => xs.map(|x| x * x).sum::<f64>().sqrt(),
-        Reduce::LogSum => xs.sum::<f64>().ln(),
-        Reduce::Max => extreme(|x, best| x > best)?,
-        Reduce::Min => extreme(|x, best| x < best)?,
-        Reduce::Mean => {
-            if first.is_none() {
-                return misfit("a mean of nothing has no value");
-            }
-            xs.sum::<f64>() / count
-        }
-        Reduce::LogSumExp => {
-            let most = extreme(|x, best| x > best)?;
-            if most.is_infinite() { most } else { xs.map(|x| (x - most).exp()).sum::<f64>().ln() + most }
-        }
+fn sums(node: &Node<'_>, what: Sum) -> Built {
+    let spec = Spec::of(node, if what == Sum::Sum { 13 } else { 18 })?;
+    let types = [Type::F32, Type::F64, Type::I32, Type::I64, Type::U32, Type::U64];
+    // An integer logarithm of exponentials depends on how each of them was rounded.
+    let ty = node.ty(0, if what == Sum::LogExp { &types[..2] } else { &types })?;
+    typed!(ty, [F32 f32, F64 f64, I32 i32, I64 i64, U32 u32, U64 u64], T => {
+        Plan::new([ty], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
+            let sum = |all: &[T]| Ok(T::near(real(what, all.iter().map(|x| x.wide()))));
+            Ok(vec![spec.run(inputs, run, sum)?])
+        })
     })
 }
 
-fn whole<T: Copy + PartialOrd>(
-    how: Reduce,
-    mut xs: impl Iterator<Item = T>,
-    add: fn(T, T) -> T,
-    mul: fn(T, T) -> T,
-    zero: T,
-    one: T,
-) -> Made<T> {
-    match how {
-        Reduce::Sum => Ok(xs.fold(zero, add)),
-        Reduce::Prod => Ok(xs.fold(one, mul)),
-        _ => {
-            let Some(first) = xs.next() else { return misfit("a reduction of nothing has no value") };
-            let larger = how == Reduce::Max;
-            Ok(xs.fold(first, |best, x| if (x > best) == larger && x != best { x } else { best }))
-        }
-    }
-}
-
-/// `None` reduces all axes.
-fn reduced<T: Element + Copy>(
-    x: View<'_, T>,
-    axes: Option<&[i64]>,
-    keep: bool,
-    room: Room<'_>,
-    f: impl Fn(&[T]) -> Made<T>,
-) -> Made<Dense<T>> {
-    let mut gone = vec![axes.is_none(); x.rank()];
-    for axis in axes.unwrap_or_default() {
-        let at = axis_of(*axis, x.rank())?;
-        must!(!gone[at], "axis {axis} is reduced twice");
-        gone[at] = true;
-    }
-    let steps = dense_steps(x.shape);
-    // Offsets of what is reduced together, and of where each such group begins.
-    let offsets = |wanted: bool| {
-        let mut offsets = vec![0_usize];
-        for ((dim, step), gone) in x.shape.iter().zip(&steps).zip(&gone) {
-            if *gone == wanted {
-                offsets = offsets.iter().flat_map(|start| (0..*dim).map(move |at| start + at * step)).collect();
+/// Everything is summed in float64: then the order does not matter to float32, and integers come as ONNX Runtime has
+/// them, rounded and held to their range.
+fn real(what: Sum, all: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a count")]
+    let count = all.len() as f64;
+    match what {
+        Sum::Sum => all.sum(),
+        // The mean of nothing is 0 in ONNX Runtime.
+        Sum::Mean => all.sum::<f64>() / count.max(1.0),
+        Sum::Product => all.product(),
+        Sum::Absolute => all.map(f64::abs).sum(),
+        Sum::Squares => all.map(|x| x * x).sum(),
+        Sum::Length => all.map(|x| x * x).sum::<f64>().sqrt(),
+        Sum::Log => all.sum::<f64>().ln(),
+        Sum::LogExp => {
+            let most = all.clone().fold(f64::NEG_INFINITY, Number::larger);
+            if most.is_infinite() || most.is_nan() {
+                return most;
             }
+            all.map(|x| (x - most).exp()).sum::<f64>().ln() + most
         }
-        offsets
-    };
-    room.claim(x.len().saturating_mul(size_of::<usize>()))?;
-    let kept = |(dim, gone): (&usize, &bool)| match (gone, keep) {
-        (false, _) => Some(*dim),
-        (true, true) => Some(1),
-        (true, false) => None,
-    };
-    let shape: Vec<usize> = x.shape.iter().zip(&gone).filter_map(kept).collect();
-    let mut out = room.tensor(&shape, T::blank())?;
-    let (within, starts) = (offsets(true), offsets(false));
-    let mut group = Vec::with_capacity(within.len());
-    for (out, start) in out.data.iter_mut().zip(starts) {
-        group.clear();
-        group.extend(within.iter().filter_map(|offset| x.data.get(start + offset)));
-        *out = f(&group)?;
     }
-    Ok(out)
 }
 
-/// Elements between neighbours along each axis.
-fn dense_steps(shape: &[usize]) -> Vec<usize> {
-    let mut steps = vec![1_usize; shape.len()];
-    for axis in (1..shape.len()).rev() {
-        steps[axis - 1] = steps[axis].saturating_mul(shape[axis]);
+fn extremes(node: &Node<'_>, most: bool) -> Built {
+    let spec = Spec::of(node, 18)?;
+    let types = [Type::F32, Type::F64, Type::I8, Type::I32, Type::I64, Type::U8, Type::U32, Type::U64, Type::Bool];
+    let ty = node.ty(0, if node.opset < 20 { types.split_last().map_or(&[], |(_, rest)| rest) } else { &types })?;
+    if ty == Type::Bool {
+        return Plan::new([ty], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
+            let found = |all: &[bool]| Ok(if most { all.contains(&true) } else { !all.contains(&false) });
+            Ok(vec![spec.run(inputs, run, found)?])
+        });
     }
-    steps
+    // Of nothing it is the end of the type that every element would pass.
+    typed!(ty, [F32 f32, F64 f64, I8 i8, I32 i32, I64 i64, U8 u8, U32 u32, U64 u64], T => {
+        Plan::new([ty], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
+            let end = if most { T::below() } else { T::above() };
+            let better = |a: T, b: T| if most { a.larger(b) } else { a.smaller(b) };
+            Ok(vec![spec.run(inputs, run, |all: &[T]| Ok(all.iter().copied().reduce(better).unwrap_or(end)))?])
+        })
+    })
 }
