@@ -143,7 +143,7 @@ fn eye(node: &Node<'_>) -> Built {
         let shape = inputs.get(0)?.shape();
         let &[rows, columns] = shape else { return Ok(misfit("EyeLike takes a matrix")?) };
         let mut out = run.room.tensor(shape, T::zero())?;
-        for row in 0..rows {
+        for row in 0..if columns == 0 { 0 } else { rows } {
             let column = whole(row)?.checked_add(offset).and_then(|column| usize::try_from(column).ok());
             if let Some(column) = column.filter(|column| *column < columns) {
                 out.data[row * columns + column] = T::one();

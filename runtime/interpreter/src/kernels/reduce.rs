@@ -1,9 +1,10 @@
 //! Reductions along axes.
 
-use crate::kernel::{Inputs, Run};
+use crate::kernel::{Fault, Inputs, Run};
 use crate::kernels::layout::WHOLE;
 use crate::kernels::nn::plain::{Dense, Made, axis_of, count, must};
 use crate::kernels::number::{Number, typed};
+use crate::kernels::pace::Pace;
 use crate::kernels::strided::{Walk, gather, steps};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, standard};
@@ -63,7 +64,7 @@ impl Spec {
         inputs: &mut Inputs<'_>,
         run: &Run<'_>,
         f: impl Fn(&[T]) -> Made<U>,
-    ) -> Made<Value> {
+    ) -> Result<Value, Fault> {
         let axes = match self.from_input {
             true => Some(inputs.view::<i64>(1)?.data.to_vec()),
             false => self.axes.clone(),
@@ -107,7 +108,14 @@ impl Spec {
         run.room.claim(total.saturating_mul(size_of::<U>()))?;
         let data: Vec<U> = match group {
             0 => (0..total).map(|_| f(&[])).collect::<Made<_>>()?,
-            group => elements.chunks_exact(group).map(f).collect::<Made<_>>()?,
+            group => {
+                let mut pace = Pace::default();
+                let reduced = |group: &[T]| {
+                    pace.after(group.len(), run)?;
+                    Ok(f(group)?)
+                };
+                elements.chunks_exact(group).map(reduced).collect::<Result<_, Fault>>()?
+            }
         };
         Ok(Value::of(Dense { shape: kept, data }))
     }

@@ -60,7 +60,7 @@ const CLOSED: &[(&str, &str)] = &[
 ];
 
 /// Operators that take float32 beside float16: their output has the type of their first input.
-const MIXED: &[&str] = &["Resize", "Upsample", "Pow", "BatchNormalization"];
+const MIXED: &[&str] = &["Resize", "Upsample", "Pow", "BatchNormalization", "GridSample"];
 
 /// The name of what an operator gives before it is rounded to float16.
 fn wide(name: &str) -> String {
@@ -126,7 +126,7 @@ impl Builder<'_, '_> {
                 continue;
             }
             // Mean and deviation of a normalisation stay float32.
-            let first = position == 0 || !op.contains("Normalization");
+            let first = !(op.contains("Normalization") && matches!(position, 1 | 2));
             let first =
                 first && (!mixed || node.input.first().is_some_and(|name| self.type_of(name) == Some(Type::F16)));
             let rounded = first && self.type_of(made) == Some(Type::F32);
