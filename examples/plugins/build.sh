@@ -104,10 +104,8 @@ template() {
     mkdir -p "$tools/template-$language"
     (cd "$tools/template-$language" && "$trackside" plugin new my-step --lang "$language")
     [ ! -e "$project/package.json" ] || ln -s "$tools/npm/node_modules" "$project/node_modules"
-    if [ "$language" = rust ]; then
-        mkdir -p "$tools/rust-template"
-        ln -s "$tools/rust-template" "$project/target"
-    fi
+    # The example's folder has the standard library already.
+    [ "$language" != rust ] || ln -s "$tools/rust" "$project/target"
     "$trackside" plugin build "$project"
     "$trackside" plugin test --dir "$project"
 }

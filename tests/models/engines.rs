@@ -131,8 +131,8 @@ fn a_model_step_leaves_the_record_that_a_plugin_step_leaves() {
     assert!(view["started_ms"].as_u64().is_none_or(|at| at <= begun), "{view:#}");
     let (kind, version) = report["engine"].as_str().unwrap().split_once(' ').unwrap();
     assert_eq!((kind, report["engine_version"].as_str().unwrap()), ("rten", version), "{view:#}");
-    let run = view["run"].as_str().unwrap();
-    project.run(&["runs", "show", run]).ok().prints(&["a: ", " wall"]);
+    let id = view["run"].as_str().unwrap();
+    project.run(&["runs", "show", id]).ok().prints(&["a: ", " wall"]);
 
     // One that fails leaves what is known of it.
     project.workflow("w", &format!("steps:\n  a: {{ model: {MODEL}, engine: rten, inputs: {{ x: \"${{[1]}}\" }} }}\n"));

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use trackside_engine::{Event, RunEnd, RunId};
 use trackside_node::{Node, NodeOptions, Project};
 use trackside_server::{Client, ClientError, Events, Server, StartRun, StreamLine};
-use trackside_store::SystemClock;
+use trackside_store::{Clock, SystemClock};
 
 const HELLO: &str = "\
 version: 1

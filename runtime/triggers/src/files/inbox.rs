@@ -75,9 +75,10 @@ impl Hint {
         Self { standing, appeared: false, left: false, finished: false }
     }
 
-    /// One hint for two in a row. Of the file the later counts, but stirring changes nothing about what was known.
+    /// One hint for two in a row. Of the file the later counts, but stirring changes nothing about what was known, unless it
+    /// is that of another file that came after the first had gone.
     pub fn then(self, later: Self) -> Self {
-        let stays = later.standing == Standing::Stirred && self.standing != Standing::Gone;
+        let stays = later.standing == Standing::Stirred && self.standing != Standing::Gone && !later.left;
         Self {
             standing: if stays { self.standing } else { later.standing },
             appeared: self.appeared || later.appeared,
