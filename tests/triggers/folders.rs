@@ -150,3 +150,36 @@ fn a_file_with_a_cut_name_that_a_crash_left_behind_starts_its_run_under_its_own_
     let runs = project.wait_runs(2);
     assert_eq!(project.show(runs[1]["run"].as_str().unwrap())["outputs"]["look"]["value"], name);
 }
+
+/// What `explain` says of how the file or folder stands now, in a word.
+#[track_caller]
+fn now(project: &Project, subject: &str) -> String {
+    let told = project.run(&["explain", subject, "--json"]).ok().json();
+    told["triggers"][0]["now"]["state"].as_str().unwrap_or_else(|| panic!("{told:#}")).to_owned()
+}
+
+#[test]
+fn explain_asks_the_node_how_a_folder_and_a_file_stand() {
+    let project = Project::new();
+    project.workflow("intake", &INTAKE.replace("settle: 200ms", "settle: 1h"));
+    fs::create_dir_all(project.path("inbox/sub")).unwrap();
+    assert_eq!(now(&project, "intake/file-0"), "no-node");
+    let node = project.serve();
+    for subject in ["intake/file-0", "intake", "inbox", "inbox/sub", "inbox/sub/no-such.csv"] {
+        assert_eq!(now(&project, subject), "watched", "{subject}");
+    }
+    let told = project.run(&["explain", "intake/file-0"]).ok();
+    assert!(told.stdout.contains("now: the folder is watched"), "{}", told.stdout);
+    // A link raises no event that completes a file.
+    fs::write(project.path("elsewhere"), "a").unwrap();
+    fs::hard_link(project.path("elsewhere"), project.path("inbox/sub/a.csv")).unwrap();
+    wait_until("a file that settles", || (now(&project, "inbox/sub/a.csv") == "settling").then_some(()));
+    let told = project.run(&["explain", "inbox/sub/a.csv"]).ok();
+    assert!(told.stdout.contains("nothing was decided yet"), "{}", told.stdout);
+    fs::rename(project.path("inbox"), project.path("away")).unwrap();
+    wait_until("a folder that is away", || (now(&project, "intake/file-0") == "missing").then_some(()));
+    let told = project.run(&["explain", "intake/file-0"]).ok();
+    assert!(told.stdout.contains("TS-0410"), "{}", told.stdout);
+    node.kill();
+    assert_eq!(now(&project, "intake/file-0"), "no-node");
+}

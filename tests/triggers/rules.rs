@@ -173,6 +173,8 @@ fn a_folder_that_cannot_be_watched_is_looked_through_and_says_which_setting_to_c
             let node = project.serve();
             node.wait_said("TS-0411");
             project.drop_file("inbox/a.csv", "a");
+            let told = project.run(&["explain", "inbox", "--json"]).ok().json();
+            assert_eq!(told["triggers"][0]["now"]["state"], "polled", "{told:#}");
             assert_eq!(taken(&project, 1), intake(&["a.csv"]));
             assert!(node.said().contains("fs.inotify.max_user_watches"), "{}", node.said());
             assert_eq!(node.said().matches("TS-0411").count(), 1);

@@ -140,7 +140,7 @@ impl FileHost for NodeFileHost {
                 FireAnswer::Refused(reason) => FireOutcome::Refused { reason },
                 // Offered again it is left alone, because the watcher knows of the pause by then.
                 FireAnswer::Busy | FireAnswer::Paused => FireOutcome::Busy,
-                FireAnswer::Skipped(reason) => FireOutcome::Refused { reason },
+                FireAnswer::Skipped(reason) => FireOutcome::Skipped { reason },
             });
         };
         // When the dispatcher is gone the reply is dropped, which means "not now".

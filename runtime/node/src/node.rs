@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,6 +20,7 @@ use trackside_store::{Clock, Committer, DecisionRow, Durability, LiveRun, Reader
 use trackside_triggers::{
     clock_watch::ClockWatch,
     cron::{CronEntry, GateState, LONGEST_WAIT, TimeGate},
+    files::Sight,
 };
 
 use crate::{
@@ -45,6 +47,8 @@ const MAX_RUNS: usize = 1024;
 const MAX_DOCUMENTS: usize = 256 << 20;
 /// Updates that a watcher may be behind.
 const WATCHER_BUFFER: usize = 4096;
+/// How long the file watcher may take to say how a file stands.
+const SIGHT: Duration = Duration::from_secs(5);
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -377,6 +381,15 @@ impl Handle {
             self.pauses.set(&trigger, false);
         }
         Ok(changed)
+    }
+
+    /// How the file at this path below the folder of a trigger stands; `None` when no watcher has such a trigger, or it is too
+    /// busy to answer.
+    pub async fn sight(&self, trigger: &str, path: &Path) -> Option<Sight> {
+        let answer = self.pauses.watcher()?.ask(trigger, path);
+        // Its thread may be reading a large file.
+        let answered = tokio::task::spawn_blocking(move || answer.recv_timeout(SIGHT)).await;
+        answered.ok()?.ok()?
     }
 
     /// How things stand.

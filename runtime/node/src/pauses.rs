@@ -25,6 +25,11 @@ impl Pauses {
         *self.watcher.write().unwrap_or_else(PoisonError::into_inner) = watcher;
     }
 
+    /// The watcher that works at present.
+    pub(crate) fn watcher(&self) -> Option<FolderScan> {
+        self.watcher.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether this trigger is paused.
     pub(crate) fn contains(&self, trigger: &str) -> bool {
         self.ids.read().unwrap_or_else(PoisonError::into_inner).contains(trigger)

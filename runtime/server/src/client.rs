@@ -22,8 +22,8 @@ use crate::{
     error::{ApiError, ErrorDocument},
     socket::{MAX_SOCKET_PATH, socket_path},
     wire::{
-        Accepted, Cancelled, Decided, Decision, PauseTrigger, ReloadDocument, RetryRun, RunPaused, StartRun,
-        StatusDocument, StreamLine, TriggerPaused,
+        Accepted, Cancelled, Decided, Decision, PauseTrigger, ReloadDocument, RetryRun, RunPaused, SightDocument, SightOf,
+        StartRun, StatusDocument, StreamLine, TriggerPaused,
     },
 };
 
@@ -168,6 +168,15 @@ impl Client {
     pub async fn pause_trigger(&self, trigger: &str, pause: bool) -> Result<TriggerPaused, ClientError> {
         let body = self.json(&PauseTrigger { trigger: trigger.to_owned() })?;
         self.quick(if pause { "/v1/triggers/pause" } else { "/v1/triggers/resume" }, body).await
+    }
+
+    /// How the file at this path below the folder of a trigger stands with the node.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn sight(&self, trigger: &str, path: &str) -> Result<SightDocument, ClientError> {
+        let body = self.json(&SightOf { trigger: trigger.to_owned(), path: path.to_owned() })?;
+        self.quick("/v1/triggers/sight", body).await
     }
 
     async fn quick<T: DeserializeOwned>(&self, path: &str, body: Bytes) -> Result<T, ClientError> {

@@ -37,5 +37,6 @@ pub use socket::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, start_run};
 pub use wire::{
     Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, FileProblem, PauseTrigger, ReloadDocument,
-    RetryRun, RunPaused, StartRun, StatusDocument, StreamLine, TriggerPaused, WorkflowChange, WorkflowStatus,
+    RetryRun, RunPaused, SightDocument, SightOf, StartRun, StatusDocument, StreamLine, TriggerPaused, WorkflowChange,
+    WorkflowStatus,
 };

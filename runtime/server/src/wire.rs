@@ -71,6 +71,32 @@ pub struct TriggerPaused {
     pub changed: bool,
 }
 
+/// `POST /v1/triggers/sight`: how a file stands with a trigger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SightOf {
+    /// The trigger's id.
+    pub trigger: String,
+    /// The file or folder, below the trigger's folder; empty for that itself.
+    #[serde(default)]
+    pub path: String,
+}
+
+/// The answer to [`SightOf`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SightDocument {
+    /// The trigger's id.
+    pub trigger: String,
+    /// The path that was asked about.
+    pub path: String,
+    /// One word: `watched`, `unwatched`, `polled`, `unreadable`, `missing`, `settling`, `under-way`, `left-alone`,
+    /// `outside`, `crowded`.
+    /// None when the node watches no folder for such a trigger, or is too busy to say.
+    pub sight: Option<String>,
+    /// The same for people.
+    pub detail: Option<String>,
+}
+
 /// The answer to `POST /v1/runs/{id}/pause` and `/resume`: it is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunPaused {

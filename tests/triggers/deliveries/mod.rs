@@ -35,10 +35,11 @@ fn deliver(programs: &[&str], script: &str, server: impl FnOnce(&Path, &Path) ->
         return not_run("deliveries", &what, "not installed");
     }
     let project = Project::new();
-    // By what a file looks like: the sharpest test of a second run.
+    // By what a file looks like: the sharpest test of a second run. Nothing but closing, renaming or moving may complete a file
+    // before it has stood still for longer than a program that is short of processor time pauses between two writes.
     project.workflow(
         "intake",
-        "triggers:\n  - file: { path: inbox, glob: \"**/*.csv\", settle: 300ms, identity: stat }\n\
+        "triggers:\n  - file: { path: inbox, glob: \"**/*.csv\", settle: 8s, identity: stat }\n\
          steps:\n  look: { plugin: echo, with: { value: 1 } }\n",
     );
     let (inbox, own) = (project.path("inbox"), project.path("own"));

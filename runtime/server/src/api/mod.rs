@@ -5,6 +5,7 @@ mod control;
 mod events;
 mod reload;
 mod runs;
+mod sight;
 mod status;
 
 use std::{sync::Arc, time::Instant};
@@ -55,6 +56,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/runs/{id}/retry", post(control::retry))
         .route("/v1/triggers/pause", post(control::pause_one))
         .route("/v1/triggers/resume", post(control::resume_one))
+        .route("/v1/triggers/sight", post(sight::post))
         .route("/v1/reload", post(reload::post))
         .route("/v1/status", get(status::status))
         .fallback(async || ApiError::no_such_path())

@@ -104,6 +104,11 @@ pub enum FireOutcome {
         /// Why, for people.
         reason: String,
     },
+    /// It will not be run, because the workflow says so when there is no room for it (`on_conflict: skip`).
+    Skipped {
+        /// Why, for people.
+        reason: String,
+    },
     /// Not now; the file is offered again in about a second.
     Busy,
 }
@@ -173,6 +178,11 @@ pub enum Decision {
         /// Why, for people.
         reason: String,
     },
+    /// The workflow wants it left out when there is no room for its run.
+    Skipped {
+        /// Why, for people.
+        reason: String,
+    },
     /// It cannot be read. It is tried again when its permissions, name or content change.
     Unreadable {
         /// The operating system's words.
@@ -220,6 +230,7 @@ impl Decision {
         match self {
             Self::Duplicate { .. } => "deduped",
             Self::NotSettled { .. } => "not-settled",
+            Self::Skipped { .. } => "skipped",
             Self::Excluded => "excluded",
             Self::Refused { .. }
             | Self::Unreadable { .. }
@@ -240,6 +251,7 @@ impl fmt::Display for Decision {
                  `trackside runs retry` repeats it: its bytes are kept"
             ),
             Self::Refused { reason } => write!(f, "not run: {reason}"),
+            Self::Skipped { reason } => write!(f, "left in place: {reason}"),
             Self::Unreadable { error } => {
                 write!(f, "TS-0412: cannot be read ({error}): make it readable for the node's user")
             }

@@ -7,14 +7,28 @@ use std::{
     collections::HashMap,
     mem,
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc::Sender},
     time::Duration,
 };
 
-use super::host::FireOutcome;
+use super::{host::FireOutcome, sight::Sight};
 
 /// Paths that are remembered between two rounds of the thread.
 const MAX_HINTS: usize = 16_384;
+
+/// Questions that wait for an answer at most; who asks one too many gets none.
+const MAX_QUESTIONS: usize = 64;
+
+/// Somebody wants to know how a file stands.
+#[derive(Debug)]
+pub struct Question {
+    /// The trigger's id.
+    pub trigger: String,
+    /// The path below its folder.
+    pub relative: PathBuf,
+    /// Where the answer goes.
+    pub answer: Sender<Option<Sight>>,
+}
 
 /// How the file at a path may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +102,8 @@ pub struct Batch {
     pub lost: bool,
     /// Directories that can no longer be watched, with the reason.
     pub broken: Vec<(Option<PathBuf>, String)>,
+    /// What people want to know.
+    pub questions: Vec<Question>,
     /// Time to end.
     pub stop: bool,
 }
@@ -99,13 +115,15 @@ struct Waiting {
     rescan: bool,
     lost: bool,
     broken: Vec<(Option<PathBuf>, String)>,
+    questions: Vec<Question>,
     stop: bool,
 }
 
 impl Waiting {
     fn is_empty(&self) -> bool {
         let idle = !self.rescan && !self.lost && !self.stop;
-        idle && self.hints.is_empty() && self.outcomes.is_empty() && self.broken.is_empty()
+        let quiet = self.hints.is_empty() && self.questions.is_empty();
+        idle && quiet && self.outcomes.is_empty() && self.broken.is_empty()
     }
 }
 
@@ -153,6 +171,15 @@ impl Inbox {
         });
     }
 
+    /// Somebody asks. When there is no room the question is dropped, and with it the way back.
+    pub fn ask(&self, question: Question) {
+        self.put(|waiting| {
+            if waiting.questions.len() < MAX_QUESTIONS {
+                waiting.questions.push(question);
+            }
+        });
+    }
+
     /// The thread is to end.
     pub fn stop(&self) {
         self.put(|waiting| waiting.stop = true);
@@ -172,12 +199,12 @@ impl Inbox {
                     .0
             }
         };
-        let Waiting { hints, outcomes, rescan, lost, broken, stop } = mem::take(&mut *waiting);
+        let Waiting { hints, outcomes, rescan, lost, broken, questions, stop } = mem::take(&mut *waiting);
         drop(waiting);
         let mut ordered: Vec<_> = hints.into_iter().collect();
         ordered.sort_unstable_by_key(|(_, (order, _))| *order);
         let hints = ordered.into_iter().map(|(path, (_, hint))| (path, hint)).collect();
-        Batch { hints, outcomes, rescan: rescan || lost, lost, broken, stop }
+        Batch { hints, outcomes, rescan: rescan || lost, lost, broken, questions, stop }
     }
 
     fn put(&self, change: impl FnOnce(&mut Waiting)) {

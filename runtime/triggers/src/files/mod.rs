@@ -36,6 +36,7 @@ mod reserve;
 mod same;
 mod scan;
 pub mod settling;
+mod sight;
 mod signals;
 mod spot;
 mod wanted;
@@ -48,5 +49,6 @@ pub use host::{
 };
 pub use media::media_type;
 pub use settling::{Due, Settling};
+pub use sight::Sight;
 pub use wanted::{Wanted, wants};
 pub use watcher::{FileWatcher, FolderScan};

@@ -122,7 +122,8 @@ impl Round {
         let now_ns = self.host.now_ms().saturating_mul(1_000_000);
         let stamp = path.symlink_metadata().ok().filter(Metadata::is_dir).map(|meta| Stamp::of(&meta, now_ns));
         let known = self.signals.stamp(path);
-        let replaced = stamp.is_none_or(|stamp| known.is_some_and(|known| known.is != stamp.is));
+        let watched = self.signals.identity(path);
+        let replaced = stamp.is_none_or(|stamp| watched.is_some_and(|watched| watched != stamp.is));
         // A link that leads elsewhere now is another folder, too.
         let led_elsewhere = || {
             let elsewhere = |index: usize| self.folders[index].resolve().is_ok_and(|real| real != path);

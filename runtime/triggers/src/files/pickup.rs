@@ -224,6 +224,10 @@ impl Round {
                 let decision = Decision::Refused { reason: reason.clone() };
                 self.settle_without_run(&key, look, &relative, Some(identity), decision);
             }
+            FireOutcome::Skipped { reason } => {
+                let decision = Decision::Skipped { reason: reason.clone() };
+                self.settle_without_run(&key, look, &relative, Some(identity), decision);
+            }
             FireOutcome::Busy | FireOutcome::Duplicate { .. } => {
                 self.give_back(&key);
                 return self.table.defer(&key, now + BUSY_DELAY);

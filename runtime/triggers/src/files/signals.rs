@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
+    fs::Metadata,
     io,
     ops::Bound,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -22,13 +24,26 @@ use super::{
 /// after reading: the watcher reads files itself and would wake itself for ever.
 const EVENTS: EventKindMask = EventKindMask::CORE.union(EventKindMask::ACCESS_CLOSE);
 
+/// A folder that has a watch.
+#[derive(Clone, Copy, Debug)]
+struct Watched {
+    /// Which folder the watch was set on: another one may have taken its name without an event.
+    is: Option<(u64, u64)>,
+    /// What it looked like when the patrol read it last.
+    stamp: Option<Stamp>,
+}
+
+/// Which folder has this name now: its device and inode.
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    folder.symlink_metadata().ok().filter(Metadata::is_dir).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
 /// The watches, one for each folder: what they do not reach is known by name, and what a trigger never looks into costs no
 /// watch. Dropping it removes them all.
 pub struct Signals {
     inbox: Arc<Inbox>,
     folders: Result<RecommendedWatcher, String>,
-    /// With what each looked like when the patrol read it last.
-    covered: BTreeMap<PathBuf, Option<Stamp>>,
+    covered: BTreeMap<PathBuf, Watched>,
     /// Watches that are being replaced: they go when the new ones are set, so that nothing comes in unseen between.
     retired: Option<RecommendedWatcher>,
     /// Watches the nearest existing folders above missing ones; exists only while there are any.
@@ -57,8 +72,10 @@ impl Signals {
             self.folders = open(&self.inbox).map_err(|error| reason(&error));
         }
         let watcher = self.folders.as_mut().map_err(|reason| reason.clone())?;
+        // Asked before: should the folder be replaced in between, it is the wrong one and is watched anew.
+        let is = identity(folder);
         match watcher.watch(folder, RecursiveMode::NonRecursive) {
-            Ok(()) => drop(self.covered.insert(folder.to_owned(), None)),
+            Ok(()) => drop(self.covered.insert(folder.to_owned(), Watched { is, stamp: None })),
             Err(error) if tells_itself(&error) => {}
             Err(error) => return Err(reason(&error)),
         }
@@ -85,6 +102,11 @@ impl Signals {
         self.covered.contains_key(folder)
     }
 
+    /// Whether this very folder is watched, and not one that had its name before.
+    pub fn watches(&self, folder: &Path) -> bool {
+        self.covered.get(folder).is_some_and(|watched| watched.is.is_some() && watched.is == identity(folder))
+    }
+
     /// The watched folder that follows this one in the order of paths (the first for `None`).
     pub fn next_after(&self, folder: Option<&Path>) -> Option<PathBuf> {
         let from = folder.map_or(Bound::Unbounded, Bound::Excluded);
@@ -93,13 +115,18 @@ impl Signals {
 
     /// What a watched folder looked like when it was read last.
     pub fn stamp(&self, folder: &Path) -> Option<Stamp> {
-        self.covered.get(folder).copied().flatten()
+        self.covered.get(folder)?.stamp
+    }
+
+    /// Which folder its watch was set on: device and inode.
+    pub fn identity(&self, folder: &Path) -> Option<(u64, u64)> {
+        self.covered.get(folder)?.is
     }
 
     /// It is about to be read and looks like this.
     pub fn set_stamp(&mut self, folder: &Path, stamp: Stamp) {
         if let Some(known) = self.covered.get_mut(folder) {
-            *known = Some(stamp);
+            known.stamp = Some(stamp);
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        mpsc::{Sender, channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
@@ -19,13 +19,14 @@ use super::{
     error::FileWatchError,
     folder::{Folder, Verdict},
     host::{FileHost, FileStat, WatchedFolder},
-    inbox::{Batch, Hint, Inbox, Standing},
+    inbox::{Batch, Hint, Inbox, Question, Standing},
     leaving::Leaving,
     look_through::Reach,
     memory::Memory,
     patrol::Patrol,
     same::Vanished,
     settling::{Key, Settling},
+    sight::Sight,
     signals::Signals,
     spot::Look,
 };
@@ -107,14 +108,23 @@ impl FileWatcher {
     }
 }
 
-/// Asks a watcher for a look through its folders.
+/// Asks a watcher for a look through its folders, or how one file stands.
 #[derive(Clone, Debug)]
 pub struct FolderScan(Arc<Inbox>);
 
 impl FolderScan {
-    /// Asks for it.
+    /// Asks for a look.
     pub fn rescan(&self) {
         self.0.rescan();
+    }
+
+    /// Asks how the file at this path below the folder of a trigger stands. The answer comes when the watcher's thread has
+    /// finished what it is doing; none comes after the watcher's end, or when too many ask.
+    #[must_use]
+    pub fn ask(&self, trigger: &str, relative: &Path) -> Receiver<Option<Sight>> {
+        let (answer, answered) = channel();
+        self.0.ask(Question { trigger: trigger.to_owned(), relative: relative.to_owned(), answer });
+        answered
     }
 }
 
@@ -299,6 +309,10 @@ impl Round {
             self.await_missing();
         }
         self.take_hints(batch.hints);
+        for Question { trigger, relative, answer } in batch.questions {
+            // Whoever asked may have given up.
+            let _ = answer.send(self.sight(&trigger, &relative));
+        }
     }
 
     fn take_hints(&mut self, hints: Vec<(PathBuf, Hint)>) {

@@ -1,7 +1,8 @@
 //! `trackside explain`: what was decided about a workflow, a trigger, a run or a file, and why. Reads the store directly; a
-//! node may or may not be running.
+//! node may or may not be running. One that runs is asked how a file or a watched folder stands now.
 
 mod records;
+mod sight;
 mod subject;
 
 use clap::Args;
@@ -14,6 +15,7 @@ use trackside_store::{ActivationRow, Reader};
 
 use self::{
     records::{Record, about_path, of_run, of_trigger},
+    sight::{Sight, Watcher},
     subject::{Subject, Watching},
 };
 use crate::{
@@ -104,6 +106,9 @@ struct TriggerFacts {
     /// Times that wait for a run of the trigger to end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<String>,
+    /// How the file, or the trigger's folder, stands with the running node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<Sight>,
     /// Newest first.
     decisions: Vec<Record>,
     /// What can be said where nothing is recorded.
@@ -121,15 +126,16 @@ struct Paused {
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
     let limit = arguments.limit;
+    let one = |id: &str| trigger(&project, &reader, id, limit);
     let explanation = match subject::find(&project, &reader, &arguments.subject)? {
         Subject::Workflow(name, ids) => Explanation {
             subject: "workflow",
             workflow: Some(workflow(&reader, name, limit)?),
             run: None,
-            triggers: ids.iter().map(|id| trigger(&reader, id, limit)).collect::<Result<_, _>>()?,
+            triggers: ids.iter().map(|id| one(id)).collect::<Result<_, _>>()?,
         },
         Subject::Trigger(id) => {
-            Explanation { subject: "trigger", workflow: None, run: None, triggers: vec![trigger(&reader, &id, limit)?] }
+            Explanation { subject: "trigger", workflow: None, run: None, triggers: vec![one(&id)?] }
         }
         Subject::Run(run) => self::run(&reader, run, limit)?,
         Subject::File(watching) => Explanation {
@@ -150,6 +156,7 @@ fn facts(reader: &Reader, trigger: &str, decisions: Vec<Record>) -> Result<Trigg
         path: None,
         paused: paused.map(|row| Paused { since: rfc3339(row.at_ms), by: row.by }),
         waiting: Vec::new(),
+        now: None,
         decisions,
         note: None,
     })
@@ -167,11 +174,14 @@ fn workflow(reader: &Reader, workflow: String, limit: u32) -> Result<WorkflowFac
     Ok(WorkflowFacts { workflow, versions: rows.into_iter().map(version).collect() })
 }
 
-fn trigger(reader: &Reader, id: &str, limit: u32) -> Result<TriggerFacts, Failure> {
+fn trigger(project: &Project, reader: &Reader, id: &str, limit: u32) -> Result<TriggerFacts, Failure> {
     let mut facts = facts(reader, id, of_trigger(reader, id, limit)?)?;
     facts.waiting = reader.cron_queue(id)?.into_iter().map(|(at, _)| rfc3339(at)).collect();
     if facts.decisions.is_empty() {
         facts.note = Some("nothing has come yet".to_owned());
+    }
+    if subject::watches_files(project, id) {
+        facts.now = Some(Watcher::find(project)?.sight(id, ""));
     }
     Ok(facts)
 }
@@ -201,9 +211,11 @@ fn run(reader: &Reader, run: RunId, limit: u32) -> Result<Explanation, Failure> 
 
 fn file(project: &Project, reader: &Reader, watching: &Watching, limit: u32) -> Result<TriggerFacts, Failure> {
     let mut facts = facts(reader, &watching.trigger, about_path(reader, &watching.trigger, &watching.path, limit)?)?;
+    let now = Watcher::find(project)?.sight(&watching.trigger, &watching.path);
     if facts.decisions.is_empty() {
-        facts.note = Some(watching.note(project, facts.paused.is_some()));
+        facts.note = Some(watching.note(project, facts.paused.is_some(), &now));
     }
+    facts.now = Some(now);
     facts.path = Some(watching.path.clone());
     Ok(facts)
 }
@@ -256,6 +268,10 @@ fn section(facts: &TriggerFacts, paint: Paint) -> String {
     }
     if !facts.waiting.is_empty() {
         text.push_str(&format!("  waiting: {}\n", facts.waiting.join(", ")));
+    }
+    // A note about a file holds it already.
+    if let Some(now) = facts.now.as_ref().filter(|_| facts.path.is_none() || facts.note.is_none()) {
+        text.push_str(&format!("  now: {}\n", escape(&now.detail)));
     }
     let mut table = Table::plain(2);
     for record in &facts.decisions {

@@ -7,11 +7,11 @@ use std::{
 
 use trackside_engine::RunId;
 use trackside_node::Project;
-use trackside_server::socket_path;
 use trackside_spec::{Plan, Trigger, TriggerKind, load_workflow, nearest};
 use trackside_store::Reader;
 use trackside_triggers::files::{Wanted, wants};
 
+use super::sight::Sight;
 use crate::{failure::Failure, lookup, output::escape};
 
 /// What is asked about.
@@ -87,6 +87,11 @@ fn triggers(project: &Project) -> impl Iterator<Item = &Trigger> {
     project.workflows.values().flat_map(|plan| &plan.triggers)
 }
 
+/// Whether the project has this trigger, and it is one for files.
+pub fn watches_files(project: &Project, id: &str) -> bool {
+    triggers(project).any(|trigger| trigger.id == id && matches!(trigger.kind, TriggerKind::File(_)))
+}
+
 /// The triggers that watch the file's folder. A file need not be there any more; its path may also be given as the
 /// decisions have it, below the folder.
 fn watching(project: &Project, reader: &Reader, text: &str) -> Result<Vec<Watching>, Failure> {
@@ -99,7 +104,8 @@ fn watching(project: &Project, reader: &Reader, text: &str) -> Result<Vec<Watchi
         let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
         let below = places.iter().find_map(|place| {
             let path = place.strip_prefix(&folder).or_else(|_| place.strip_prefix(&real)).ok()?;
-            path.to_str().filter(|path| !path.is_empty()).map(str::to_owned)
+            // The folder itself can be asked about, too.
+            path.to_str().filter(|path| !path.is_empty() || place.is_dir()).map(str::to_owned)
         });
         let known = || -> Result<bool, Failure> {
             let seen = reader.decisions(&trigger.id, Some(text), 1)?;
@@ -131,44 +137,40 @@ fn tidy(path: &Path) -> PathBuf {
 }
 
 impl Watching {
-    /// What can be said of a file about which nothing was decided.
-    pub fn note(&self, project: &Project, paused: bool) -> String {
+    /// What can be said of a file, or a folder, about which nothing was decided; `now` is what the node says of it.
+    pub fn note(&self, project: &Project, paused: bool, now: &Sight) -> String {
         let trigger = triggers(project).find(|trigger| trigger.id == self.trigger);
         let Some(TriggerKind::File(file)) = trigger.map(|trigger| &trigger.kind) else {
             return "the project has no such trigger any more".to_owned();
         };
+        let path = project.root.join(&file.path).join(&self.path);
+        if path.is_dir() {
+            return now.detail.clone();
+        }
         match wants(file, &self.path) {
             Err(error) => error.to_string(),
             Ok(Wanted::No) => format!("nothing was decided: `glob` ({}) does not match it", file.globs.join(", ")),
             Ok(Wanted::Excluded) => "nothing was decided: `exclude` leaves it out".to_owned(),
-            Ok(Wanted::Yes) if !project.root.join(&file.path).join(&self.path).exists() => {
-                "nothing was decided, and it is not there".to_owned()
-            }
+            Ok(Wanted::Yes) if !path.exists() => "nothing was decided, and it is not there".to_owned(),
             Ok(Wanted::Yes) if paused => "it waits in the folder until the trigger is resumed".to_owned(),
-            Ok(Wanted::Yes) => waiting(project, &project.root.join(&file.path).join(&self.path), file.settle.to_std()),
+            Ok(Wanted::Yes) => waiting(&path, file.settle.to_std(), now),
         }
     }
 }
 
 /// Why a file that is there and wanted has no decision yet.
-fn waiting(project: &Project, path: &Path, settle: std::time::Duration) -> String {
-    if std::os::unix::net::UnixStream::connect(socket_path(&project.data_dir())).is_err() {
-        return "nothing was decided yet: no node is running; it is found at the next start".to_owned();
-    }
+fn waiting(path: &Path, settle: std::time::Duration, now: &Sight) -> String {
     let changed = path.symlink_metadata().map(|metadata| metadata.ctime());
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let stood = changed.map_or(0, |changed| i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_sub(changed));
-    if stood <= i64::try_from(settle.as_secs()).unwrap_or(i64::MAX).saturating_add(1) {
+    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let stood = changed.map_or(0, |changed| i64::try_from(clock.as_secs()).unwrap_or(i64::MAX).saturating_sub(changed));
+    let is_young = stood <= i64::try_from(settle.as_secs()).unwrap_or(i64::MAX).saturating_add(1);
+    if is_young && matches!(now.state.as_str(), "watched" | "settling") {
         return format!(
             "nothing was decided yet: it changed {stood} s ago, and is taken when it is closed or has stood still for {} s",
             settle.as_secs_f64()
         );
     }
-    format!(
-        "nothing was decided yet, though it has stood still for {stood} s: its folder is not watched, or was not looked through \
-         since; the node looks for such folders all the time and finds it within some minutes. The log tells of folders that \
-         can not be watched (TS-0410, TS-0411, TS-0416) and of a full house"
-    )
+    format!("nothing was decided yet, and it has stood still for {stood} s: {}", now.detail)
 }
 
 #[cfg(test)]

@@ -1,0 +1,57 @@
+//! What the running node says of a file or a folder at this moment: what is on disk tells only what was decided.
+
+use serde::Serialize;
+use tokio::runtime::Runtime;
+use trackside_node::Project;
+use trackside_server::Client;
+
+use crate::{context::runtime, failure::Failure};
+
+/// The running node, where there is one.
+pub struct Watcher {
+    node: Option<(Runtime, Client)>,
+    /// Why it can not be asked.
+    problem: Option<String>,
+}
+
+/// How a file or folder stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sight {
+    /// One word: `watched`, `unwatched`, `settling` and so on; `no-node` and `unknown` where the node does not say.
+    pub state: String,
+    /// The same for people.
+    pub detail: String,
+}
+
+impl Watcher {
+    /// Looks for it.
+    pub fn find(project: &Project) -> Result<Self, Failure> {
+        let runtime = runtime()?;
+        Ok(match runtime.block_on(Client::find(&project.data_dir())) {
+            Ok(client) => Self { node: client.map(|client| (runtime, client)), problem: None },
+            // What is on disk can be told all the same.
+            Err(error) => Self { node: None, problem: Some(error.to_string()) },
+        })
+    }
+
+    /// How what lies at this path below the trigger's folder stands.
+    pub fn sight(&self, trigger: &str, path: &str) -> Sight {
+        let unknown = |detail: String| Sight { state: "unknown".to_owned(), detail };
+        let Some((runtime, client)) = &self.node else {
+            return match &self.problem {
+                Some(problem) => unknown(problem.clone()),
+                None => Sight {
+                    state: "no-node".to_owned(),
+                    detail: "no node is running; what lies in the folder is found at the next start".to_owned(),
+                },
+            };
+        };
+        match runtime.block_on(client.sight(trigger, path)) {
+            Err(error) => unknown(error.to_string()),
+            Ok(told) => match (told.sight, told.detail) {
+                (Some(state), Some(detail)) => Sight { state, detail },
+                _ => unknown("the node has no such trigger in use, or is too busy to say".to_owned()),
+            },
+        }
+    }
+}
