@@ -470,7 +470,7 @@ finally:
         error: r##"w.yaml:6:27: error[TS-0102]: there is no key `needs` here
 6 |   failed: { plugin: echo, needs: [a] }
   |                           ^^^^^
-  = help: known here: plugin, model, with, command, inputs, retry, timeout, limits, reuse, allow
+  = help: known here: plugin, model, with, command, engine, inputs, retry, timeout, limits, reuse, allow
 w.yaml:7:3: error[TS-0102]: there is no key `done` here
 7 |   done: { plugin: echo }
   |   ^^^^
