@@ -44,7 +44,7 @@ fn steps_give_them_and_leave_them_out() {
         project.workflow("w", &format!("steps:\n  with: {with}\n  without: {without}\n"));
         project.run(&["check"]).ok();
         let view = project.run(&["run", "w", "--json"]).ok().json();
-        let y = |id: &str| step(&view, id)["output"]["outputs"]["y"].clone();
+        let y = |id: &str| view["outputs"][id]["outputs"]["y"].clone();
         assert_eq!((y("with"), y("without")), (json!([10.0, 20.0, 30.0, 40.0]), json!([2.0, 4.0, 6.0, 8.0])));
         project.workflow("w", &format!("steps:\n  a: {}\n", step_of("scale: [10]")));
         project.run(&["check"]).exits(1).says(&["TS-0864", "needs the input `x`"]);

@@ -63,7 +63,7 @@ fn vectors_of_another_engine_are_told_by_check() {
         write_with(&project, metadata);
         project.run(&["check"]).ok().says(&["warning[TS-0543]", "workflows/w.yaml:5:5"]).says(words);
         let told = project.run(&["check", "--json"]).ok().json();
-        assert_eq!(told[0]["warnings"][0]["code"], "TS-0543", "{told:#}");
+        assert_eq!(told["workflows"][0]["warnings"][0]["code"], "TS-0543", "{told:#}");
         project.run(&["model", "inspect", "pump"]).ok().prints(&["TS-0543"]).prints(words);
         // It runs all the same.
         project.run(&["run", "w"]).ok();

@@ -10,7 +10,7 @@ const X: &str = "inputs: { x: [1, 2, 3, 4] }";
 /// A workflow whose step `s` runs `model` and whose step `t` uses this.
 fn using(project: &Project, model: &str, expression: &str) {
     let first = format!("  s: {{ model: {model}, {X} }}\n");
-    let second = format!("  t:\n    needs: [s]\n    plugin: echo\n    with:\n      value: \"${{{expression}}}\"\n");
+    let second = format!("  t:\n    needs: [s]\n    plugin: echo\n    with:\n      value: '${{{expression}}}'\n");
     project.workflow("w", &format!("steps:\n{first}{second}"));
 }
 
