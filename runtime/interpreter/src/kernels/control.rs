@@ -78,8 +78,8 @@ pub(crate) const ALL: &[Type] = &[
     Type::Text,
 ];
 
-/// What a value that Loop collects takes beside its elements.
-const ROUND: usize = 128;
+/// What a value that Loop or Scan collects takes beside its elements.
+pub(crate) const ROUND: usize = 128;
 
 struct Loop {
     body: Body,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::kernel::{Fault, Inputs, Kernel, Run};
-use crate::kernels::control::ALL;
+use crate::kernels::control::{ALL, ROUND};
 use crate::kernels::nn::plain::{Made, axis_of, misfit, must};
 use crate::kernels::strided::{Walk, gather, steps};
 use crate::load::Body;
@@ -70,24 +70,33 @@ impl Kernel for Scan {
             rounds = Some(dim);
         }
         let rounds = rounds.unwrap_or(0);
-        // What the rounds leave behind takes room even where it has no elements.
-        run.room.claim(rounds.saturating_mul(128 * (1 + self.gives.len())))?;
         let mut made: Vec<Vec<Value>> = vec![Vec::new(); self.gives.len()];
-        for round in 0..rounds {
-            run.go_on()?;
-            let mut given = std::mem::take(&mut states);
-            for (place, along) in self.takes.iter().enumerate() {
-                let at = if along.back { rounds - 1 - round } else { round };
-                given.push(Some(slice(inputs.get(self.states + place)?, along.axis, at, run)?));
+        // What the rounds leave behind stays until the end: it must count while the next one runs.
+        let mut held = 0_usize;
+        let mut play = || -> Result<(), Fault> {
+            for round in 0..rounds {
+                run.go_on()?;
+                let mut given = std::mem::take(&mut states);
+                for (place, along) in self.takes.iter().enumerate() {
+                    let at = if along.back { rounds - 1 - round } else { round };
+                    given.push(Some(slice(inputs.get(self.states + place)?, along.axis, at, run)?));
+                }
+                given.extend(outer.iter().cloned());
+                let mut results = self.body.flow.run(given, outer.len(), run.memory, run.stop)?.into_iter();
+                states = results.by_ref().take(self.states).map(Some).collect();
+                for (values, value) in made.iter_mut().zip(results) {
+                    let bytes = value.bytes().saturating_add(ROUND);
+                    run.memory.hold(bytes)?;
+                    held = held.saturating_add(bytes);
+                    values.push(value);
+                }
             }
-            given.extend(outer.iter().cloned());
-            let mut results = self.body.flow.run(given, run.memory, run.stop)?.into_iter();
-            states = results.by_ref().take(self.states).map(Some).collect();
-            for (values, value) in made.iter_mut().zip(results) {
-                run.room.claim(value.bytes())?;
-                values.push(value);
-            }
-        }
+            Ok(())
+        };
+        let played = play();
+        run.memory.settle(0, held);
+        played?;
+        run.room.claim(held.saturating_mul(2))?;
         let mut outputs: Vec<Value> = states.into_iter().flatten().collect();
         for (mut values, along) in made.into_iter().zip(&self.gives) {
             if along.back {
