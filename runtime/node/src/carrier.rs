@@ -16,7 +16,6 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
 use trackside_engine::RunId;
 use trackside_spec::StepIndex;
 use trackside_store::{Artifacts, OutboxRow, StoreError};
@@ -24,6 +23,7 @@ use trackside_store::{Artifacts, OutboxRow, StoreError};
 use crate::{
     core::{Carried, CarriedResult},
     deliver::{Delivery, DeliveryError},
+    effect::Effect,
     mqtt::{Brokers, Message, Publication, Sent},
     readers::Readers,
 };
@@ -111,14 +111,6 @@ pub(crate) struct Rounds {
 
 /// Run, step, item, place in the outbox.
 pub(crate) type Entry = (RunId, u16, Option<u32>, u32);
-
-/// An outbox row's body.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Effect {
-    Publish(Message),
-    Deliver(Delivery),
-}
 
 /// What can hold up entries.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -237,7 +229,7 @@ impl Rounds {
     }
 
     fn carry(&mut self, row: &OutboxRow, held: &mut HashSet<Place>, report: &dyn Fn(Carried)) {
-        let (target, result) = match serde_json::from_str::<Effect>(&row.body) {
+        let (target, result) = match Effect::read(&row.body) {
             Err(error) => (String::new(), CarriedResult::Refused(format!("damaged outbox entry: {error}"))),
             Ok(Effect::Publish(message)) => match self.hand_over(row, message, held) {
                 None => return,

@@ -11,6 +11,7 @@ mod contracts;
 pub mod core;
 mod deliver;
 mod dispatcher;
+mod effect;
 mod executor;
 mod file_host;
 mod host;

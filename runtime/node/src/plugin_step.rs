@@ -14,6 +14,7 @@ use crate::{
     command_step,
     core::{OutboxItem, StateChange, StepJob, StepResult},
     deliver::{Delivery, Present},
+    effect::Effect,
     executor::{Workshop, failed},
     host::{NodeHost, scope_name},
     kept,
@@ -278,8 +279,7 @@ fn state_change(write: trackside_sandbox::StateWrite, step: &str) -> StateChange
 }
 
 fn outbox_item(entry: OutboxEntry, key: String) -> OutboxItem {
-    // Both are made of strings and numbers: nothing in them can not be written.
-    let body = match entry {
+    let effect = match entry {
         OutboxEntry::Deliver { artifact, folder, path, present } => {
             let present = match present {
                 IfPresent::Refuse => Present::Refuse,
@@ -287,14 +287,14 @@ fn outbox_item(entry: OutboxEntry, key: String) -> OutboxItem {
                 IfPresent::Replace => Present::Replace,
                 IfPresent::Number => Present::Number,
             };
-            serde_json::to_string(&Delivery { artifact, folder, path, present })
+            Effect::Deliver(Delivery { artifact, folder, path, present })
         }
         OutboxEntry::Publish { channel, topic, payload, attributes } => {
             let payload = STANDARD.encode(payload);
-            serde_json::to_string(&Message { broker: channel, topic, payload, attributes, key })
+            Effect::Publish(Message { broker: channel, topic, payload, attributes, key })
         }
     };
-    OutboxItem { body: body.unwrap_or_default() }
+    OutboxItem { body: effect.body() }
 }
 
 fn metric(metric: &trackside_sandbox::Metric) -> Value {

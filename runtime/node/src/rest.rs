@@ -74,8 +74,9 @@ mod tests {
 
     #[test]
     fn the_process_goes_on_after_it_gave_its_pages_back() {
+        // The code that runs next is among what was given back: it must be there again, or the process ends here.
         assert!(!own_code().unwrap().is_empty());
         give_back();
-        assert_eq!((1..=10u64).product::<u64>(), 3_628_800);
+        assert!(!own_code().unwrap().is_empty());
     }
 }

@@ -56,7 +56,9 @@ pub(crate) fn within_fuel<T: Bounded>(store: &Store<T>) -> Result<(), Box<StepFa
 
 /// Instructions that are counted and not bounded: centuries.
 const UNBOUNDED: u64 = u64::MAX / 2;
-const DESCRIBE_LIMITS: (u64, Duration, Duration) = (256 << 20, Duration::from_secs(2), Duration::from_secs(10));
+/// Memory, CPU and wall of a plugin that describes itself. It may call nothing that waits, so the CPU time is what bounds it;
+/// the wall time is for a machine so busy that an honest one hardly gets to run.
+const DESCRIBE_LIMITS: (u64, Duration, Duration) = (256 << 20, Duration::from_secs(2), Duration::from_secs(60));
 
 /// How the guest's code came to its end.
 pub(crate) enum End<T> {

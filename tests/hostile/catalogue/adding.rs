@@ -1,13 +1,16 @@
 //! Files that are no plugins, or that are made to hurt whoever compiles them.
 
-use std::fs::{self, File};
+use std::{
+    fs::{self, File},
+    time::Duration,
+};
 
 use super::{
     attack::{Attack, Attacks},
     guest::{Guest, component},
     sections::{leb, section},
 };
-use crate::support::Project;
+use crate::support::{Project, wait::patient};
 
 /// A core module around these functions and with this in it, as a plugin.
 fn with(item: &str) -> Vec<u8> {
@@ -126,7 +129,9 @@ fn h45_is_hard_to_compile() {
         command(&[section(11, &segments)], &[])
     };
     let types = with(&"(type (func))".repeat(100_000));
-    let config = "[plugins]\ncompile_time = \"3s\"\ncompile_memory = \"256MiB\"\n";
+    // Enough for what may be compiled, also where the machine has other work.
+    let time = patient(Duration::from_secs(3)).as_millis();
+    let config = format!("[plugins]\ncompile_time = \"{time}ms\"\ncompile_memory = \"256MiB\"\n");
     let compiled = |plugin: Vec<u8>| Attack::new(plugin).more("    command: { stdout: text }\n");
     Attacks::of(45, 128)
         .config(config)

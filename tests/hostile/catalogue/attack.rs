@@ -8,11 +8,11 @@ use super::{
     case::{Case, Timed, memory},
     guest::{Guest, runs},
 };
-use crate::support::{Node, Project, project::step, repository, wait_until};
+use crate::support::{Node, Project, project::step, repository, wait::patient, wait_until};
 
 /// What an honest step may take at most where an attack does not say.
 const CPU: u64 = 2_000;
-const WALL: u64 = 5_000;
+const WALL: Duration = Duration::from_secs(5);
 
 /// What a plugin that is added may take: to compile, and to describe itself.
 const ADDED: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ impl Attack {
             plugin,
             with: "{}".to_owned(),
             cpu: CPU,
-            wall: WALL,
+            wall: u64::try_from(patient(WALL).as_millis()).unwrap(),
             limits: String::new(),
             allow: String::new(),
             more: String::new(),
@@ -351,5 +351,5 @@ fn is_not_added(project: &Project, name: &str, attack: &Attack) -> Timed {
     is_readable(line.unwrap_or_else(|| panic!("{} is not said: {ran}", attack.ends)));
     let installed = project.names(".trackside/plugins");
     assert!(installed.iter().all(|file| !file.ends_with(".wasm")), "{installed:?}");
-    Timed { took: ran.took, limit: ADDED }
+    Timed { took: ran.took, limit: patient(ADDED) }
 }

@@ -10,6 +10,9 @@ const TELL_AGAIN_MS: i64 = 600_000;
 
 impl Core {
     /// Whether what comes now has to wait until something is over.
+    ///
+    /// Two kinds of runs do not ask. A child: its parent holds a place until it ends, and would wait for itself. A follower: it is
+    /// in the transaction of what it follows, and nobody would offer it again.
     pub(super) fn is_full(&self) -> bool {
         self.runs.len() >= self.settings.max_runs || self.held >= self.settings.max_documents
     }

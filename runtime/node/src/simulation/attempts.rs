@@ -10,6 +10,7 @@ use trackside_spec::{Action, ArtifactRef, Digest};
 use crate::{
     core::{Checked, Input, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult},
     deliver::{Delivery, Present},
+    effect::Effect,
     executor::failed,
     mqtt::Message,
 };
@@ -113,7 +114,7 @@ impl World {
                 result.artifacts.push(artifact.digest);
                 let delivery =
                     Delivery { artifact, folder: "out".into(), path: format!("{body}.txt"), present: Present::Refuse };
-                result.outbox.push(OutboxItem { body: serde_json::to_string(&delivery).unwrap() });
+                result.outbox.push(OutboxItem { body: Effect::Deliver(delivery).body() });
             }
             ("tally", _) => {
                 let row = machine.reader.state(&job.plan.name, "", "n", 0).unwrap();
@@ -127,7 +128,7 @@ impl World {
                     let (payload, attributes) = (STANDARD.encode(&key), Vec::new());
                     let message =
                         Message { broker: "plant".into(), topic: "site/alarm".into(), payload, attributes, key };
-                    result.outbox.push(OutboxItem { body: serde_json::to_string(&message).unwrap() });
+                    result.outbox.push(OutboxItem { body: Effect::Publish(message).body() });
                 }
             }
             _ => {}

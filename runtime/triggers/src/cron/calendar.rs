@@ -1,7 +1,7 @@
-//! The days and times that a schedule's fields name, one after the other, without a zone.
+//! The days and times that a schedule's fields name, one after the other, without a zone: for the years after 2100, which
+//! the `cron` crate does not know.
 //!
-//! Local times are whole seconds since 1970, read off a clock on the wall. Our own and not a crate's: `cron` knows no year
-//! after 2100, has another rule for the two day fields, and enumerated was all that it did.
+//! Local times are whole seconds since 1970, read off a clock on the wall.
 
 use chrono::{DateTime, Datelike, NaiveDate};
 

@@ -66,10 +66,18 @@ pub enum CronError {
         /// The month field as written.
         months: String,
     },
+    /// The schedule crate refused what the dialect accepted: a defect in Trackside.
+    #[error("TS-0406: the schedule {text:?} cannot be enumerated ({reason}): please report this")]
+    Internal {
+        /// The schedule, shortened.
+        text: String,
+        /// The crate's words.
+        reason: String,
+    },
 }
 
 impl CronError {
-    /// The stable code, `TS-0401` to `TS-0405` and `TS-0407`.
+    /// The stable code, `TS-0401` to `TS-0407`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -78,6 +86,7 @@ impl CronError {
             Self::Range { .. } => "TS-0403",
             Self::Zone { .. } => "TS-0404",
             Self::Never { .. } => "TS-0405",
+            Self::Internal { .. } => "TS-0406",
             Self::TooLong { .. } => "TS-0407",
         }
     }

@@ -18,6 +18,7 @@
 
 mod calendar;
 mod dialect;
+mod enumerator;
 mod error;
 mod gate;
 mod jitter;

@@ -1,6 +1,6 @@
 //! A schedule in a zone: from one instant to the next.
 //!
-//! The calendar enumerates zone-free local times (as if they were UTC); this module maps them to instants. Inside,
+//! The enumerator knows zone-free local times; this module maps them to instants. Inside,
 //! instants are whole seconds since 1970 and local times are the same number read off a clock on the wall.
 
 use std::str::FromStr;
@@ -10,8 +10,8 @@ use chrono_tz::Tz;
 use trackside_spec::nearest;
 
 use super::{
-    calendar,
     dialect::Fields,
+    enumerator::Enumerator,
     error::{CronError, clip},
 };
 
@@ -28,7 +28,7 @@ pub struct CronSchedule {
     text: String,
     zone: Tz,
     interval: bool,
-    fields: Fields,
+    times: Enumerator,
 }
 
 impl CronSchedule {
@@ -40,7 +40,8 @@ impl CronSchedule {
     pub fn parse(text: &str, zone: &str) -> Result<Self, CronError> {
         let fields = Fields::parse(text)?;
         let zone = Tz::from_str(zone).map_err(|_| CronError::Zone { zone: clip(zone), guess: guess(zone) })?;
-        let schedule = Self { text: text.trim().to_owned(), zone, interval: fields.is_interval(), fields };
+        let times = Enumerator::new(text, fields)?;
+        let schedule = Self { text: text.trim().to_owned(), zone, interval: fields.is_interval(), times };
         if schedule.next_local(FIRST).is_none() {
             let months = fields.month.numbers().map(|month| month.to_string()).collect::<Vec<_>>().join(",");
             return Err(CronError::Never { text: clip(text), months });
@@ -144,7 +145,7 @@ impl CronSchedule {
 
     /// The next local time of the schedule strictly after `local`.
     fn next_local(&self, local: i64) -> Option<i64> {
-        calendar::next(&self.fields, local.max(FIRST)).filter(|local| *local < LAST)
+        self.times.next(local.max(FIRST)).filter(|local| *local < LAST)
     }
 
     /// What a clock on the wall shows at `instant`.
@@ -230,7 +231,9 @@ fn guess(zone: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
+
+    use super::{super::enumerator::tests::schedule, *};
 
     /// `2026-03-29T00:30:00Z` to milliseconds.
     fn utc(text: &str) -> i64 {
@@ -304,6 +307,40 @@ mod tests {
         assert_eq!(hourly.next_after(utc("9999-12-31T22:30:00Z")), Some(utc("9999-12-31T23:00:00Z")));
         assert_eq!(hourly.next_after(utc("9999-12-31T23:00:00Z")), None);
     }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn in_each_zone_the_times_are_those_of_our_calendar_alone(
+            text in schedule(), zone in prop::sample::select(ZONES.to_vec()), from in 0..4_133_980_800_i64,
+        ) {
+            let both = CronSchedule::parse(&text, zone).unwrap();
+            let ours = CronSchedule { times: Enumerator::of_calendar(Fields::parse(&text).unwrap()), ..both.clone() };
+            let mut at = from * 1000;
+            for _ in 0..5 {
+                let next = both.next_after(at);
+                prop_assert_eq!(next, ours.next_after(at), "{} in {} after {}", text, zone, at);
+                at = next.unwrap();
+            }
+        }
+
+        /// No table knows what clocks do by then: a zone keeps its winter time, or what its last change left.
+        #[test]
+        fn after_the_year_2100_each_zone_keeps_one_offset(
+            text in schedule(), zone in prop::sample::select(ZONES.to_vec()), days in 0..800_000_i64,
+        ) {
+            let (there, utc) = (CronSchedule::parse(&text, zone).unwrap(), CronSchedule::parse(&text, "UTC").unwrap());
+            let offset = there.local(LAST_YEAR) - LAST_YEAR;
+            let from = LAST_YEAR + days * 86_400;
+            let expected = utc.next_after((from + offset) * 1000).unwrap() - offset * 1000;
+            prop_assert_eq!(there.next_after(from * 1000), Some(expected), "{} in {} after {}", text, zone, from);
+        }
+    }
+
+    const ZONES: [&str; 5] = ["UTC", "Europe/Paris", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu"];
+    /// 2100-12-31.
+    const LAST_YEAR: i64 = 4_133_894_400;
 
     #[test]
     fn a_schedule_that_never_comes_is_refused() {
