@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
 use trackside_rows::{
     field::{self, Kind, Typed},
     number::Number,
