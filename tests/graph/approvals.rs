@@ -42,6 +42,11 @@ fn what_waits_is_listed_and_goes_on_when_it_is_approved() {
     assert_eq!((&view["state"], &view["outputs"]["ask"]["comment"]), (&json!("succeeded"), &json!("looks good")));
     assert_eq!(view["outputs"]["go"]["value"], view["outputs"]["ask"]["by"]);
     assert!(view["outputs"]["ask"]["by"].is_string());
+    // For programs a number, for people a time, wherever it is shown.
+    let at = view["outputs"]["ask"]["at"].as_i64().unwrap().to_string();
+    let shown = project.run(&["runs", "show", &run]).ok();
+    assert!(!shown.stdout.contains(&at), "{shown}");
+    assert!(shown.stdout.matches("Z").count() >= 2, "in the note of the step and in the output: {shown}");
     project.run(&["runs", "list", "--waiting"]).ok().says(&["Nothing waits"]);
     // Nobody decides twice.
     project.run(&["approve", &run, "ask", "--reject"]).exits(2).says(&["TS-0716"]);

@@ -21,6 +21,7 @@ fn files_of_a_paused_trigger_stay_and_start_their_runs_afterwards() {
     project.workflow("keep", KEEP);
     project.run(&["trigger", "pause", "keep/file-0"]).ok();
     let node = project.serve();
+    project.run(&["trigger", "test", "keep/file-0"]).ok().says(&["No file that fits lies in inbox now"]);
     project.drop_file("inbox/a.csv", "a\n");
     project.run(&["explain", "inbox/a.csv"]).ok().prints(&["paused", "resumed"]);
     project.run(&["trigger", "test", "keep/file-0"]).ok().prints(&["a.csv", "stay"]);
@@ -108,4 +109,15 @@ fn the_next_time_has_its_zone() {
     let project = Project::new();
     project.workflow("w", "triggers:\n  - cron: { schedule: \"30 12 1 1 *\", timezone: Asia/Tokyo }\nsteps:\n  a: { plugin: echo, with: { value: 1 } }\n");
     project.run(&["trigger", "list"]).ok().prints(&["-01-01 12:30 JST"]);
+}
+
+#[test]
+fn the_times_of_a_schedule_are_shown_in_its_own_zone() {
+    let project = Project::new();
+    project.workflow("tick", &DAILY.replace("\"@daily\"", "\"30 12 15 1 *\", timezone: Asia/Tokyo"));
+    project.run(&["trigger", "test", "tick/cron-0"]).ok().prints(&["-01-15 12:30 JST"]);
+    project.run(&["trigger", "list"]).ok().prints(&["-01-15 12:30 JST"]);
+    let told = project.run(&["trigger", "test", "tick/cron-0", "--json"]).ok().json();
+    let about = told["outlook"][0]["about"].as_str().unwrap();
+    assert!(about.ends_with("-01-15T03:30:00Z"), "{about}");
 }

@@ -156,8 +156,20 @@ fn nearest(here: &Path) -> Option<&Path> {
     here.ancestors().find(|folder| folder.join(CONFIG).is_file())
 }
 
+/// Refuses the data folder of another user, in the words of all commands. One that there is not yet is fine.
+pub fn own_data(project: &Project) -> Result<(), Failure> {
+    let folder = project.data_dir();
+    match rustix::fs::access(&folder, rustix::fs::Access::READ_OK | rustix::fs::Access::EXEC_OK)
+        .map_err(io::Error::from)
+    {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(not_readable(&folder, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// The plugins of a folder. Compiled code is kept only where a project is; the temporary folder must outlive them.
 pub fn plugins_of(project: &Project) -> Result<(Plugins, Option<tempfile::TempDir>), Failure> {
+    own_data(project)?;
     if is_project(project)? && project.data_dir().is_dir() {
         return Ok((project_plugins(project), None));
     }

@@ -8,7 +8,7 @@ use trackside_spec::{Plan, StepIndex};
 use crate::{
     console::Console,
     output::{Paint, count, duration_ms, escape, note, shorten},
-    view::skip_reason,
+    view::{is_approval, readable_decision, skip_reason},
 };
 
 /// Longest note behind a step.
@@ -18,6 +18,8 @@ const NOTE: usize = 100;
 pub struct LiveView {
     console: Console,
     names: Vec<String>,
+    /// Which steps are decisions of people.
+    decisions: Vec<bool>,
     width: usize,
     /// When the first attempt of each step under way started.
     started: BTreeMap<StepIndex, i64>,
@@ -29,8 +31,9 @@ impl LiveView {
     /// For a run on this definition.
     pub fn new(console: Console, plan: &Plan) -> Self {
         let names: Vec<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
-        let width = plan.steps[..plan.ordinary_steps()].iter().map(|step| step.id.len()).max().unwrap_or(0);
-        Self { console, names, width, started: BTreeMap::new(), running: Vec::new() }
+        let decisions = plan.steps.iter().map(is_approval).collect();
+        let width = names.iter().map(String::len).max().unwrap_or(0);
+        Self { console, names, decisions, width, started: BTreeMap::new(), running: Vec::new() }
     }
 
     /// Takes an event and shows what there is to show.
@@ -100,7 +103,9 @@ impl LiveView {
         match event {
             Event::StepSucceeded { step, item: None, output, cached, .. } => {
                 let kept = if *cached { "kept result; " } else { "" };
-                let note = format!("{kept}{}", note(output));
+                let is_decision = self.decisions.get(step.get()).copied().unwrap_or_default();
+                let made = if is_decision { note(&readable_decision(output)) } else { note(output) };
+                let note = format!("{kept}{made}");
                 line(paint.green(glyphs.good), step, "succeeded", "succeeded", &note)
             }
             Event::StepCollected { step, succeeded, skipped, failed } => {
@@ -195,6 +200,24 @@ mod tests {
         let (output, report) = (json!({"rows": 24}), Value::Null);
         let event = Event::StepSucceeded { step, item: None, attempt: 1, output, cached: false, report };
         assert_eq!(view.line(1_012, &event).unwrap(), "  + check  succeeded     12 ms  rows 24");
+    }
+
+    #[test]
+    fn a_decision_has_its_time_as_a_time() {
+        let source = "version: 1\nname: t\nsteps:\n  ask: { approval: { message: Go? } }\n";
+        let plan = load_workflow("t", source).unwrap();
+        let view = LiveView::new(view().console, &plan);
+        let output = json!({"approved": true, "at": 1_795_925_765_282_i64});
+        let event = Event::StepSucceeded {
+            step: StepIndex(0),
+            item: None,
+            attempt: 1,
+            output,
+            cached: false,
+            report: Value::Null,
+        };
+        let line = view.line(0, &event).unwrap();
+        assert!(line.ends_with("approved true, at 2026-11-29T04:16:05.282Z"), "{line}");
     }
 
     #[test]

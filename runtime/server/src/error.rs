@@ -90,8 +90,8 @@ impl ApiError {
 
     /// TS-0714: too much is under way.
     pub(crate) fn busy() -> Self {
-        let message = "the node has too many runs under way, or its disk refuses commits; try again in a moment, and look at \
-                       `trouble` in /v1/status";
+        let message = "the node has too many runs under way, or its disk refuses commits; try again in a moment; \
+                       `trackside status` (`trouble` in /v1/status) tells which";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "TS-0714", message)
     }
 

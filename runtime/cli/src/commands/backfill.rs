@@ -31,7 +31,7 @@ use crate::{
 pub struct Arguments {
     /// The workflow's name
     workflow: String,
-    /// The first time: RFC 3339 such as 2026-03-01T00:00:00Z, or a day such as 2026-03-01 (its begin in UTC)
+    /// The first time: RFC 3339 such as 2026-03-01T00:00:00Z, or a day such as 2026-03-01 (its beginning in UTC)
     #[arg(long, value_name = "TIME", value_parser = instant)]
     from: i64,
     /// The last time, itself included

@@ -23,6 +23,7 @@ use crate::{
     failure::{Exit, Failure},
     live::LiveView,
     output::{duration_ms, escape, shorten},
+    progress::Progress,
     view::{DeliveryState, RunView, failure},
 };
 
@@ -49,8 +50,8 @@ const DAYS: [(&str, &str); 2] = [
     ("data/flow-2022-04-27.csv", "the day on which a pipe began to leak"),
 ];
 const INBOX: &str = "inbox";
-/// No part of the demo takes this long on any box.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// No part of the demo takes this long on any box: compiling its plugins takes minutes on one that is slow and busy.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// How long the deliveries of a run that has ended are waited for.
 const DELIVERY_TIME: Duration = Duration::from_secs(5);
 /// Lines of a delivered file that are shown.
@@ -122,11 +123,15 @@ async fn days(console: Console, node: &Node, project: &Project) -> Result<Vec<Ru
         drop_file(&project.root, path, &name).map_err(|error| {
             Failure::unable(format!("[TS-0871] cannot write to {}: {error}", project.root.display()))
         })?;
+        // On a terminal a line shows what is under way; elsewhere something is said now and then.
+        let progress = (!console.live).then(|| Progress::start(console, format!("{INBOX}/{name}")));
         let waited = tokio::time::timeout(PATIENCE, one_day(console, &handle, project, &mut started)).await;
         let run = waited.map_err(|_| {
-            let text = "the demo's run did not end within a minute; `trackside demo --keep -v` tells more";
-            Failure::unable(format!("[TS-0872] {text}"))
+            let minutes = PATIENCE.as_secs() / 60;
+            let text = format!("the demo's run did not end within {minutes} minutes");
+            Failure::unable(format!("[TS-0872] {text}; `trackside demo --keep -v` tells more"))
         })??;
+        drop(progress);
         let reader = Reader::open(&project.data_dir())?;
         let view = RunView::read(&reader, run)?;
         let view = view.ok_or_else(|| Failure::unable(format!("[TS-0811] run {run} is not in the store")))?;

@@ -7,7 +7,7 @@ use trackside_models::install::{PINNED_VERSION, Progress, install_onnxruntime, i
 use trackside_node::Models;
 
 use crate::{
-    context::Context,
+    context::{Context, own_data},
     failure::Failure,
     output::{Cell, Paint, Table, escape},
 };
@@ -43,6 +43,8 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
 
 fn list(context: &Context) -> Result<(), Failure> {
     let project = context.any_project()?;
+    // The data folder may have one: not to be let in is not the same as that there is none.
+    own_data(&project)?;
     let models = Models::new(project.root.clone(), project.data_dir(), project.config.clone());
     let engines = models.engines().list();
     let console = context.console;
@@ -66,7 +68,7 @@ fn list(context: &Context) -> Result<(), Failure> {
     }
     console.print(&table.render(console.out))?;
     for engine in engines.iter().filter(|engine| !engine.available) {
-        console.say(&format!("\n{}: looked at", engine.kind.name()));
+        console.say(&format!("\n{} is missing; what was tried:", engine.kind.name()));
         for tried in &engine.tried {
             console.say(&format!("  {} ({}): {}", tried.path.display(), tried.source, escape(&tried.reason)));
         }

@@ -34,7 +34,10 @@ pub fn execute(context: &Context) -> Result<(), Failure> {
 }
 
 fn tell(console: Console, status: &StatusDocument) -> Result<(), Failure> {
-    let up = duration_ms(i64::try_from(status.uptime_s.saturating_mul(1000)).unwrap_or(i64::MAX));
+    let up = match status.uptime_s {
+        0 => "less than a second".to_owned(),
+        seconds => duration_ms(i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX)),
+    };
     console.say(&format!(
         "trackside {}, process {}, up for {up}: {} under way",
         status.version,

@@ -5,4 +5,4 @@ mod show;
 
 pub use fold::skip_reason;
 pub use fold::{Asks, DeliveryState, RunView, StepView};
-pub use show::{dress, failure, readable, sinks, step_table, trigger_line};
+pub use show::{dress, failure, is_approval, readable, readable_decision, sinks, step_table, trigger_line};

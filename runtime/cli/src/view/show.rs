@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use trackside_node::rfc3339;
-use trackside_spec::Action;
+use trackside_spec::{Action, Step};
 
 use super::RunView;
 use crate::output::{Cell, Paint, Table, duration_ms, escape, note, shorten};
@@ -16,13 +16,21 @@ pub fn sinks(view: &RunView) -> Vec<&str> {
     (0..ordinary).filter(|index| !needed(*index)).map(|index| plan.steps[index].id.as_str()).collect()
 }
 
-/// A step's output for people: the time of an approval as a time.
+/// A step's output for people.
 pub fn readable(view: &RunView, step: &str, output: &Value) -> Value {
-    let mut output = output.clone();
     let own = view.plan.iter().flat_map(|plan| &plan.steps).find(|other| other.id == step);
-    if own.is_some_and(|step| matches!(step.action, Action::Approval(_)))
-        && let Some(at) = output["at"].as_i64()
-    {
+    if own.is_some_and(is_approval) { readable_decision(output) } else { output.clone() }
+}
+
+/// Whether a person decides about a step.
+pub const fn is_approval(step: &Step) -> bool {
+    matches!(step.action, Action::Approval(_))
+}
+
+/// A decision for people: its time as a time.
+pub fn readable_decision(output: &Value) -> Value {
+    let mut output = output.clone();
+    if let Some(at) = output["at"].as_i64() {
         output["at"] = rfc3339(at).into();
     }
     output
@@ -40,7 +48,7 @@ pub fn step_table(view: &RunView, indent: usize) -> Table {
         let note = match (&step.error, &step.reason, view.outputs.get(&step.id)) {
             (Some(error), _, _) => format!("{}: {}", error.code, escape(&error.message)),
             (None, Some(reason), _) => escape(reason).into_owned(),
-            (None, None, Some(output)) => note(output),
+            (None, None, Some(output)) => note(&readable(view, &step.id, output)),
             (None, None, None) => String::new(),
         };
         let took = step.duration_ms.map(duration_ms).unwrap_or_default();

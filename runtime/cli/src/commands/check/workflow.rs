@@ -301,12 +301,34 @@ pub(super) fn inside(root: &Path, path: &str) -> Result<(), String> {
 
 /// Takes the code out of a message that begins with one of those known here.
 fn split(text: &str, otherwise: &'static str) -> (&'static str, String) {
-    const KNOWN: [&str; 23] = [
-        "TS-0310", "TS-0311", "TS-0312", "TS-0313", "TS-0314", "TS-0315", "TS-0316", "TS-0317", "TS-0318", "TS-0320",
-        "TS-0321", "TS-0322", "TS-0328", "TS-0329", "TS-0601", "TS-0602", "TS-0603", "TS-0604", "TS-0605", "TS-0607",
-        "TS-0608", "TS-0609", "TS-0611",
+    const KNOWN: [&str; 29] = [
+        "TS-0301", "TS-0302", "TS-0303", "TS-0304", "TS-0305", "TS-0310", "TS-0311", "TS-0312", "TS-0313", "TS-0314",
+        "TS-0315", "TS-0316", "TS-0317", "TS-0318", "TS-0319", "TS-0320", "TS-0321", "TS-0322", "TS-0328", "TS-0329",
+        "TS-0601", "TS-0602", "TS-0603", "TS-0604", "TS-0605", "TS-0607", "TS-0608", "TS-0609", "TS-0611",
     ];
     let code = KNOWN.into_iter().find(|code| text.contains(&format!("[{code}] ")));
     let message = code.map_or_else(|| text.to_owned(), |code| text.replacen(&format!("[{code}] "), "", 1));
     (code.unwrap_or(otherwise), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_that_a_plugin_may_be_refused_with_goes_into_the_heading() {
+        // Where those are written that a plugin's problem may have.
+        let sources = [
+            include_str!("../../../../sandbox/src/error.rs"),
+            include_str!("../../../../node/src/plugins.rs"),
+            include_str!("../../../../node/src/plugin_source.rs"),
+        ];
+        let codes = |text: &'static str| text.match_indices("[TS-").filter_map(move |(at, _)| text.get(at + 1..at + 8));
+        let all: Vec<&str> = sources.into_iter().flat_map(codes).collect();
+        assert!(all.len() > 20, "{all:?}");
+        for code in all {
+            let told = split(&format!("plugin `echo` cannot be loaded: [{code}] why"), "none");
+            assert_eq!(told, (code, "plugin `echo` cannot be loaded: why".to_owned()));
+        }
+    }
 }

@@ -66,7 +66,7 @@ pub fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, F
         (None, known) => format!("the triggers are {}", known.join(", ")),
     };
     Err(Failure::usage(format!(
-        "[TS-0881] {} is no workflow, no trigger, no run, and no file below a watched folder; {remedy}",
+        "[TS-0881] `{}` is no workflow, no trigger, no run, and no file below a watched folder; {remedy}",
         escape(text)
     )))
 }

@@ -31,14 +31,11 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let view =
         RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     let console = context.console;
-    if console.json {
-        console.print_json(&view)
-    } else {
-        console.print(&page(&view, console.out, repeating(context, &view)))
-    }
+    if console.json { console.print_json(&view) } else { console.print(&page(context, &view)) }
 }
 
-fn page(view: &RunView, paint: Paint, again: Vec<String>) -> String {
+fn page(context: &Context, view: &RunView) -> String {
+    let paint = context.console.out;
     let mut page = String::new();
     let took = view.duration_ms.map(|ms| format!(" in {}", duration_ms(ms))).unwrap_or_default();
     let _ = writeln!(page, "{}  {}{took}", paint.bold(&view.run.to_string()), paint.state(&view.state, &view.state));
@@ -50,7 +47,7 @@ fn page(view: &RunView, paint: Paint, again: Vec<String>) -> String {
             let _ = writeln!(page, "    {line}");
         }
     }
-    section(&mut page, paint, "Waits for a decision", waits(view));
+    section(&mut page, paint, "Waits for a decision", waits(context, view));
     section(&mut page, paint, "Data contracts", contracts(view));
     section(&mut page, paint, "Earlier attempts", earlier(view));
     let result = fields(view.result.as_object());
@@ -61,18 +58,15 @@ fn page(view: &RunView, paint: Paint, again: Vec<String>) -> String {
     section(&mut page, paint, "Result", result);
     section(&mut page, paint, "Outputs", outputs);
     if is_cut {
-        let _ = writeln!(
-            page,
-            "  {}",
-            paint.dim(&format!("cut here: `trackside runs show {} --json` has all of it", view.run))
-        );
+        let whole = context.command(&format!("runs show {} --json", view.run));
+        let _ = writeln!(page, "  {}", paint.dim(&format!("cut here: `{whole}` has all of it")));
     }
     section(&mut page, paint, "Deliveries", deliveries(view, paint));
     section(&mut page, paint, "Refused", usage::refused(view));
     section(&mut page, paint, "Secrets", usage::secrets(view));
     section(&mut page, paint, "Done by", view.steps.iter().filter_map(made_by).collect());
     section(&mut page, paint, "Used", usage::used(view));
-    section(&mut page, paint, "Run it again", again);
+    section(&mut page, paint, "Run it again", repeating(context, view));
     page
 }
 
@@ -137,7 +131,7 @@ fn earlier(view: &RunView) -> Vec<String> {
 }
 
 /// What people are asked, and how they answer.
-fn waits(view: &RunView) -> Vec<String> {
+fn waits(context: &Context, view: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
     for (step, asks) in view.steps.iter().filter_map(|step| Some((step, step.asks.as_ref()?))) {
         lines.push(shorten(&format!("{}: {}", step.id, escape(&asks.message)), LINE));
@@ -145,7 +139,7 @@ fn waits(view: &RunView) -> Vec<String> {
             lines.push(shorten(&format!("  by {}", escape(&asks.approvers.join(", "))), LINE));
         }
         lines.extend(asks.until.as_ref().map(|until| format!("  until {until}")));
-        lines.push(format!("  trackside approve {} {}", view.run, step.id));
+        lines.push(format!("  {}", context.command(&format!("approve {} {}", view.run, step.id))));
     }
     lines
 }

@@ -73,7 +73,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 }
 
 /// The zone that a schedule is written in.
-fn zone(trigger: &Trigger) -> &str {
+pub fn zone(trigger: &Trigger) -> &str {
     match &trigger.kind {
         TriggerKind::Cron(CronTrigger { times: CronTimes::Schedule { timezone, .. }, .. }) => timezone,
         _ => "UTC",

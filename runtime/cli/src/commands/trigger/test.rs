@@ -12,13 +12,13 @@ use trackside_spec::{CronTrigger, Digest, FileTrigger, Identity, Overlap, Plan, 
 use trackside_store::{Clock, Reader, RunFilter, SystemClock};
 use trackside_triggers::files::{Wanted, wants};
 
-use super::find;
+use super::{find, list::zone};
 use crate::{
     commands::check::triggers,
     context::Context,
     failure::Failure,
     in_use::InUse,
-    output::{Cell, Table, duration_ms, escape, shorten},
+    output::{Cell, Table, duration_ms, escape, shorten, zoned_time},
 };
 
 /// Say what a trigger would do now, without doing it
@@ -47,6 +47,9 @@ struct Outlook {
     would: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
+    /// The same for people, where it reads otherwise.
+    #[serde(skip)]
+    shown: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,7 +78,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         TriggerKind::Cron(cron) => times(plan, trigger, cron, reader.as_ref(), paused)?,
         TriggerKind::Webhook(_) | TriggerKind::Mqtt(_) | TriggerKind::Workflow(_) | TriggerKind::Dataset(_) => {
             let would = if paused { "paused" } else { "wait" };
-            vec![Outlook { about: triggers::describe(trigger), would, detail: String::new() }]
+            vec![Outlook { about: triggers::describe(trigger), would, detail: String::new(), shown: None }]
         }
     };
     let problem = match trigger.kind.has_payload() {
@@ -95,7 +98,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         for one in &answer.outlook {
             table.row([
                 Cell::new(one.would),
-                shorten(&escape(&one.about), 80).into(),
+                shorten(&escape(one.shown.as_ref().unwrap_or(&one.about)), 80).into(),
                 shorten(&escape(&one.detail), 120).into(),
             ]);
         }
@@ -103,6 +106,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         console.print(&format!("{}  {}{pause}", console.out.bold(answer.trigger), escape(&answer.what)))?;
         if !answer.outlook.is_empty() {
             console.print(table.render(console.out).trim_end())?;
+        } else if let TriggerKind::File(file) = &trigger.kind {
+            console.say(&format!("No file that fits lies in {} now.", escape(&file.path)));
         }
         console.say(&in_use.source());
         if let Some(problem) = &answer.problem {
@@ -141,7 +146,13 @@ fn times(
     let delay = (next.delay_ms > 0).then(|| format!("{} after it (jitter)", duration_ms(next.delay_ms)));
     let detail = [delay, (!overlap.is_empty()).then_some(overlap)].into_iter().flatten().collect::<Vec<_>>().join(", ");
     let would = if paused { "paused" } else { "start" };
-    Ok(next.times.iter().map(|at| Outlook { about: rfc3339(*at), would, detail: detail.clone() }).collect())
+    let outlook = |at: &i64| Outlook {
+        about: rfc3339(*at),
+        would,
+        detail: detail.clone(),
+        shown: Some(zoned_time(*at, zone(trigger))),
+    };
+    Ok(next.times.iter().map(outlook).collect())
 }
 
 fn files(
@@ -160,14 +171,14 @@ fn files(
         }
         if found.len() == MAX_FILES {
             let detail = format!("only the first {MAX_FILES} are told");
-            found.push(Outlook { about: "more files".to_owned(), would: "look", detail });
+            found.push(Outlook { about: "more files".to_owned(), would: "look", detail, shown: None });
             break;
         }
         let (would, detail) = match wanted {
             Wanted::Excluded | Wanted::No => ("excluded", "`exclude` leaves it out".to_owned()),
             Wanted::Yes => fate(&folder.join(&relative), trigger, file, reader, paused)?,
         };
-        found.push(Outlook { about: relative, would, detail });
+        found.push(Outlook { about: relative, would, detail, shown: None });
     }
     Ok(found)
 }
