@@ -222,7 +222,12 @@ impl FileHost for Host {
         let ledger = self.ledger.lock().unwrap();
         let paths = self.paths.lock().unwrap();
         let identities = paths.get(&(trigger.to_owned(), relative.to_owned()));
-        Ok(identities.into_iter().flatten().filter_map(|it| ledger.get(&(trigger.to_owned(), it.clone()))).cloned().collect())
+        Ok(identities
+            .into_iter()
+            .flatten()
+            .filter_map(|it| ledger.get(&(trigger.to_owned(), it.clone())))
+            .cloned()
+            .collect())
     }
 
     fn fire(&self, fire: FileFire, reply: FireReply) {
