@@ -175,7 +175,7 @@ fn a_file_for_which_its_group_has_no_room_is_told_as_skipped_and_stays() {
     );
     let _node = project.serve();
     project.drop_file("inbox/a", "a");
-    project.wait_runs(1);
+    wait_until("a run that waits for a person", || (decisions(&project, "inbox/a") == ["started"]).then_some(()));
     project.drop_file("inbox/b", "b");
     wait_until("a decision", || (!decisions(&project, "inbox/b").is_empty()).then_some(()));
     assert_eq!(decisions(&project, "inbox/b"), ["skipped"]);
