@@ -165,6 +165,24 @@ fn a_file_that_never_stands_still_is_told_and_taken_when_it_does() {
 }
 
 #[test]
+fn a_file_for_which_its_group_has_no_room_is_told_as_skipped_and_stays() {
+    let project = Project::new();
+    project.workflow(
+        "intake",
+        "concurrency: { group: one, limit: 1, on_conflict: skip }\n\
+         triggers:\n  - file: { path: inbox, settle: 100ms }\n\
+         steps:\n  ask: { approval: { message: \"Go on?\" } }\n",
+    );
+    let _node = project.serve();
+    project.drop_file("inbox/a", "a");
+    wait_until("a run that waits for a person", || (decisions(&project, "inbox/a") == ["started"]).then_some(()));
+    project.drop_file("inbox/b", "b");
+    wait_until("a decision", || (!decisions(&project, "inbox/b").is_empty()).then_some(()));
+    assert_eq!(decisions(&project, "inbox/b"), ["skipped"]);
+    assert_eq!(project.names("inbox"), ["b"]);
+}
+
+#[test]
 fn a_folder_that_cannot_be_watched_is_looked_through_and_says_which_setting_to_change() {
     without_watches(
         "rules::a_folder_that_cannot_be_watched_is_looked_through_and_says_which_setting_to_change",

@@ -22,8 +22,8 @@ use crate::{
     error::{ApiError, ErrorDocument},
     socket::{MAX_SOCKET_PATH, socket_path},
     wire::{
-        Accepted, Cancelled, Decided, Decision, PauseTrigger, ReloadDocument, RetryRun, RunPaused, SightDocument, SightOf,
-        StartRun, StatusDocument, StreamLine, TriggerPaused,
+        Accepted, Cancelled, Decided, Decision, PauseTrigger, ReloadDocument, RetryRun, RunPaused, SightDocument,
+        SightOf, StartRun, StatusDocument, StreamLine, TriggerPaused,
     },
 };
 

@@ -6,12 +6,7 @@
 
 mod support;
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    process::Command,
-};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use support::{Host, Inbox, fence, names, wait::patience, wait::wait_until};
 use trackside_triggers::files::{FileWatcher, Sight};

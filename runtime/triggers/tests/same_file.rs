@@ -16,8 +16,11 @@ use support::{Host, Inbox, exists, fence, names};
 use trackside_spec::{Claim, Identity};
 use trackside_triggers::files::{Decision, FileWatcher};
 
+/// What is done to a file.
+type Change = fn(&Path);
+
 /// What uploaders do to a file that they have closed.
-const AFTERWARDS: [(&str, fn(&Path)); 5] = [
+const AFTERWARDS: [(&str, Change); 5] = [
     ("time", |path| set_time(path, 1_000_000_000)),
     ("mode", |path| fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap()),
     ("time and mode", |path| {

@@ -4,7 +4,9 @@
 //! what it was when the patrol read it last has no new entries: that time can not be set by hand, as the modification time
 //! can. One that has changed is read, and what is not watched below it is taken up whatever the events said.
 //!
-//! What it costs is bounded by construction: after a part of its round it rests [`SHARE`] times as long as that took.
+//! What it costs is bounded by construction: after a part of its round it rests [`SHARE`] times as long as that has kept a
+//! processor busy, and [`AT_WORK`] times as long as it took, on a slow disk. Time for which other programs kept it waiting
+//! for a processor is none of its cost: on a busy box it would rest for many minutes.
 
 use std::{
     fs::Metadata,
@@ -12,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
+
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{look_through::Reach, watcher::Round};
 
@@ -21,6 +25,8 @@ const BUSY_PERIOD: Duration = Duration::from_secs(10);
 const IDLE_PERIOD: Duration = Duration::from_secs(60);
 /// One part in so many of a processor's time is the most that the patrol takes.
 const SHARE: u32 = 2000;
+/// One part in so many of the time is the most for which it is at work.
+const AT_WORK: u32 = 100;
 /// File systems keep time in steps, of up to two seconds: a folder that has changed since is read once more.
 const GRAIN_NS: i64 = 2_500_000_000;
 
@@ -44,6 +50,13 @@ impl Stamp {
             old: now_ns.saturating_sub(changed_ns) > GRAIN_NS,
         }
     }
+}
+
+/// For how long this thread has kept a processor busy.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let (seconds, rest) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or(0), rest.unwrap_or(0))
 }
 
 /// Where the patrol is.
@@ -86,8 +99,9 @@ impl Round {
         if self.now() < self.patrol.at || !self.has_room() {
             return;
         }
-        let began = Instant::now();
-        let budget = self.patrol.period() / SHARE;
+        let (began, busy_before) = (Instant::now(), processor_time());
+        let busy = || processor_time().saturating_sub(busy_before);
+        let period = self.patrol.period();
         loop {
             let Some(path) = self.signals.next_after(self.patrol.last.as_deref()) else {
                 self.end_round();
@@ -95,12 +109,13 @@ impl Round {
             };
             self.visit(&path);
             self.patrol.last = Some(path);
-            if began.elapsed() >= budget {
+            if busy() >= period / SHARE || began.elapsed() >= period / AT_WORK {
                 break;
             }
         }
         let now = self.now();
-        self.patrol.rests_until = now.saturating_add(began.elapsed().saturating_mul(SHARE));
+        let rest = busy().saturating_mul(SHARE).max(began.elapsed().saturating_mul(AT_WORK));
+        self.patrol.rests_until = now.saturating_add(rest);
         self.patrol.at = self.patrol.rests_until.max(now.saturating_add(self.patrol.period()));
     }
 

@@ -58,12 +58,12 @@ impl fmt::Display for Sight {
             Self::Missing => f.write_str("the watched folder is not there (TS-0410); it is taken up when it appears"),
             Self::UnderWay => f.write_str("the node has the file in hand, or keeps it for the other files of its run"),
             Self::Settling => f.write_str("the node has seen the file and waits until it is closed or stands still"),
-            Self::LeftAlone => f.write_str("the node has looked at the file and leaves it alone as long as it stays as it is"),
-            Self::Unreadable(folder) => write!(
-                f,
-                "{} can not be looked through (TS-0416): let the node's user read it",
-                folder.display()
-            ),
+            Self::LeftAlone => {
+                f.write_str("the node has looked at the file and leaves it alone as long as it stays as it is")
+            }
+            Self::Unreadable(folder) => {
+                write!(f, "{} can not be looked through (TS-0416): let the node's user read it", folder.display())
+            }
             Self::Polled(folder) => write!(
                 f,
                 "{} is looked through every 5 s, because not all changes there raise an event (TS-0411 in the log says why)",
