@@ -80,6 +80,11 @@ impl Scope {
 
 impl Inliner<'_> {
     fn graph(&mut self, graph: &GraphProto, scope: &Scope, depth: usize) -> Result<GraphProto, String> {
+        // The copy of what is known around it.
+        self.bytes = self.bytes.saturating_add((scope.names.len() + scope.locals.len()).saturating_mul(64));
+        if self.bytes > MAX_BYTES {
+            return Err("its own operators are too large where they are called".to_owned());
+        }
         let mut inner = scope.clone();
         if scope.prefix.is_some() {
             let made = graph.node.iter().flat_map(|node| &node.output);
@@ -169,6 +174,13 @@ impl Inliner<'_> {
             } else {
                 names.insert(inner.clone(), outer.clone());
             }
+        }
+        // The call copies them, however often the definition is used.
+        let copied = function.attribute_proto.iter().chain(&call.attribute).map(Message::encoded_len).sum::<usize>();
+        let asked = call.attribute.len().saturating_mul(function.attribute.len() + function.attribute_proto.len());
+        self.bytes = self.bytes.saturating_add(copied).saturating_add(asked);
+        if self.bytes > MAX_BYTES {
+            return Err("its own operators are too large where they are called".to_owned());
         }
         let mut attributes = HashMap::new();
         for attribute in function.attribute_proto.iter().chain(&call.attribute) {

@@ -31,9 +31,9 @@ fn arithmetic(node: &Node<'_>, what: Arithmetic) -> Built {
     node.arity(2, 2, 1)?;
     fn of<T: Number>(what: Arithmetic) -> Built {
         match what {
-            Arithmetic::Add => binary(T::plus),
-            Arithmetic::Sub => binary(T::minus),
-            Arithmetic::Mul => binary(T::times),
+            Arithmetic::Add => in_place(T::plus),
+            Arithmetic::Sub => in_place(T::minus),
+            Arithmetic::Mul => in_place(T::times),
             Arithmetic::Div => Plan::new([T::TYPE], |inputs: &mut Inputs<'_>, run: &Run<'_>| {
                 let (a, b) = (inputs.view::<T>(0)?, inputs.view::<T>(1)?);
                 // ONNX Runtime's process ends here.
@@ -73,6 +73,62 @@ pub(crate) fn binary<T: Element + Copy, U: Element + Copy>(
         let (a, b) = (inputs.view::<T>(0)?, inputs.view::<T>(1)?);
         Ok(vec![Value::of(broadcast(a, b, run.room, f)?)])
     })
+}
+
+/// The same where the result has the type of the inputs: in the place of one of them that nobody else needs.
+fn in_place<T: Element + Copy>(f: impl Fn(T, T) -> T + Copy + Send + Sync + 'static) -> Built {
+    Plan::new([T::TYPE], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
+        let (a, b) = (inputs.get(0)?, inputs.get(1)?);
+        let free = |value: &Value, other: &Value| {
+            // Each row of the one then meets a row, or one element, of the other.
+            let row = value.shape().last().copied().unwrap_or(1);
+            let fits = other.shape() == value.shape()
+                || other.len() == 1 && other.rank() <= value.rank()
+                || row >= SHORT && common_shape(value.shape(), other.shape()).is_ok_and(|shape| shape == value.shape());
+            fits && !value.is_shared()
+        };
+        if free(a, b) {
+            let mut dense = inputs.take(0)?.into_dense::<T>()?;
+            update(&mut dense, inputs.view::<T>(1)?, f);
+            return Ok(vec![Value::of(dense)]);
+        }
+        if free(b, a) {
+            let mut dense = inputs.take(1)?.into_dense::<T>()?;
+            update(&mut dense, inputs.view::<T>(0)?, |b, a| f(a, b));
+            return Ok(vec![Value::of(dense)]);
+        }
+        Ok(vec![Value::of(broadcast(inputs.view::<T>(0)?, inputs.view::<T>(1)?, run.room, f)?)])
+    })
+}
+
+/// Rows below this length are not worth the way through the other operand's steps in place.
+const SHORT: usize = 8;
+
+/// Changes each element by the one of `other` that it meets; `other` is stretched to the shape of `dense`.
+fn update<T: Element + Copy>(dense: &mut Dense<T>, other: View<'_, T>, f: impl Fn(T, T) -> T) {
+    if let [one] = *other.data {
+        dense.data.iter_mut().for_each(|x| *x = f(*x, one));
+        return;
+    }
+    if dense.shape == other.shape {
+        dense.data.iter_mut().zip(other.data).for_each(|(x, y)| *x = f(*x, *y));
+        return;
+    }
+    let Some((inner, outer)) = dense.shape.split_last() else { return };
+    let steps = strides(other.shape, &dense.shape);
+    let mut index = vec![0; outer.len()];
+    for row in dense.data.chunks_exact_mut((*inner).max(1)) {
+        let first: usize = index.iter().zip(&steps).map(|(index, step)| index * step).sum();
+        let met = other.data.get(first..).unwrap_or_default();
+        if steps.last() == Some(&0) {
+            if let Some(one) = met.first() {
+                row.iter_mut().for_each(|x| *x = f(*x, *one));
+            }
+        } else {
+            row.iter_mut().zip(met).for_each(|(x, y)| *x = f(*x, *y));
+        }
+        advance(&mut index, outer);
+    }
 }
 
 /// The shape that two shapes have in common, as numpy's rules have it.

@@ -35,7 +35,7 @@ pub(crate) static TABLE: &[Entry] = &[
     standard("Exp", floats!(FLOATS, f32::exp, f64::exp)),
     standard("Log", floats!(FLOATS, f32::ln, f64::ln)),
     standard("Reciprocal", floats!(FLOATS, f32::recip, f64::recip)),
-    standard("Tanh", floats!(FLOATS, f32::tanh, f64::tanh)),
+    standard("Tanh", floats!(FLOATS, crate::kernels::quick::tanh, f64::tanh)),
     standard("Sigmoid", floats!(FLOATS, |x: f32| 1.0 / (1.0 + (-x).exp()), |x: f64| 1.0 / (1.0 + (-x).exp()))),
     standard("Cos", floats!(FLOATS, f32::cos, f64::cos)),
     standard("Sin", floats!(FLOATS, f32::sin, f64::sin)),

@@ -13,6 +13,7 @@ pub(crate) mod number;
 pub(crate) mod order;
 pub(crate) mod parts;
 pub(crate) mod pick;
+pub(crate) mod quick;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod scatter;

@@ -323,3 +323,34 @@ fn ordered<T: Copy>(given: &[Given<T>], roots: &[usize]) -> Made<Order> {
     }
     Ok(order)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(yes: usize, no: usize) -> Given<f32> {
+        Given::Split { feature: 0, test: Test::AtMost, value: 0.0, missing: false, yes, no }
+    }
+
+    #[test]
+    fn trees_that_lead_nowhere_or_back_are_errors() {
+        let leaf = Given::Leaf { first: 0, count: 1 };
+        let weights = vec![Weight { target: 0, value: 1.0 }];
+        let build = |given: &[Given<f32>], roots: &[usize]| Forest::new(given, roots, Vec::new(), weights.clone(), 1);
+        assert!(build(&[split(1, 1), leaf], &[0]).is_ok());
+        assert!(build(&[split(0, 1), leaf], &[0]).is_err());
+        assert!(build(&[split(1, 2), split(0, 2), leaf], &[0]).is_err());
+        assert!(build(&[split(1, 7), leaf], &[0]).is_err());
+        assert!(build(&[leaf], &[3]).is_err());
+        assert!(build(&[Given::Leaf { first: 0, count: 2 }], &[0]).is_err());
+        assert!(build(&[Given::Leaf { first: usize::MAX, count: 2 }], &[0]).is_err());
+    }
+
+    #[test]
+    fn a_chain_of_a_million_nodes_takes_no_stack() {
+        let size = 1_000_000;
+        let mut given: Vec<_> = (1..size).map(|next| split(next, size - 1)).collect();
+        given.push(Given::Leaf { first: 0, count: 1 });
+        assert!(Forest::new(&given, &[0], Vec::new(), vec![Weight { target: 0, value: 1.0 }], 1).is_ok());
+    }
+}

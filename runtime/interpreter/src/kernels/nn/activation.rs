@@ -150,3 +150,32 @@ pub(crate) fn prelu<T: Copy + Default + PartialOrd>(
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn far_from_zero_nothing_overflows() {
+        assert_eq!(Activation::Softplus.of(100.0_f32), 100.0);
+        assert!(Activation::Softplus.of(-100.0_f32) > 0.0);
+        assert_eq!(Activation::Mish.of(1000.0_f32), 1000.0);
+        assert_eq!(sigmoid(-1000.0_f32), 0.0);
+        assert_eq!(Activation::Elu(1.0).of(f32::NEG_INFINITY), -1.0);
+    }
+
+    #[test]
+    fn nan_stays() {
+        let all = [
+            Activation::Elu(1.0),
+            Activation::HardSigmoid(0.2, 0.5),
+            Activation::LeakyRelu(0.1),
+            Activation::Softplus,
+            Activation::Gelu,
+            Activation::Swish(1.0),
+        ];
+        for function in all {
+            assert!(function.of(f32::NAN).is_nan(), "{function:?}");
+        }
+    }
+}

@@ -134,3 +134,14 @@ fn softmax(row: &mut [f32]) {
     }
     row.iter_mut().for_each(|value| *value /= sum);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn heads_without_values_are_no_endless_loop() {
+        assert!(Heads::new(boundless(), View { shape: &[1, 1, 0], data: &[] }, 1 << 62).is_err());
+    }
+}

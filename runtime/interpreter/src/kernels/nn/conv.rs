@@ -187,3 +187,46 @@ fn unfolded(
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn nothing_to_convolve_is_no_error() {
+        let (one, bias) = ([2.0_f32], [3.0_f32]);
+        let spec = WindowSpec::default();
+        let bias = View { shape: &[1], data: &bias };
+        let w = View { shape: &[1, 1, 1, 1], data: &one };
+        let made = conv(boundless(), View { shape: &[0, 1, 2, 2], data: &[] }, w, Some(bias), 1, &spec).unwrap();
+        assert_eq!(made.shape, [0, 1, 2, 2]);
+        // No channels at all: the sum of nothing, and the bias.
+        let (x, w) = (View { shape: &[1, 0, 2, 1], data: &[] }, View { shape: &[1, 0, 1, 1], data: &[] });
+        let made = conv(boundless(), x, w, Some(bias), 1, &spec).unwrap();
+        assert_eq!((made.shape, made.data), (vec![1, 1, 2, 1], vec![3.0; 2]));
+    }
+
+    #[test]
+    fn groups_that_do_not_fit_are_an_error() {
+        let (x, w) = ([1.0_f32; 4], [1.0_f32; 4]);
+        let x = View { shape: &[1, 4, 1], data: &x };
+        for (shape, groups) in [([4, 1, 1], 0), ([4, 1, 1], 3), ([2, 2, 1], 4), ([4, 1, 1], usize::MAX)] {
+            let w = View { shape: &shape, data: &w };
+            assert!(conv(boundless(), x, w, None, groups, &WindowSpec::default()).is_err(), "{groups}");
+        }
+    }
+
+    #[test]
+    fn in_parts_it_is_the_same() {
+        let x: Vec<f32> = (0..2 * 4 * 5 * 6).map(|at| (at % 7) as f32 - 3.0).collect();
+        let w: Vec<f32> = (0..4 * 2 * 3 * 2).map(|at| (at % 5) as f32 - 2.0).collect();
+        let bias = [0.5_f32, -1.0, 2.0, 0.0];
+        let (x, w) = (View { shape: &[2, 4, 5, 6], data: &x }, View { shape: &[4, 2, 3, 2], data: &w });
+        let bias = View { shape: &[4], data: &bias };
+        let spec = WindowSpec { strides: vec![2, 1], pads: vec![1, 0, 0, 1], ..WindowSpec::default() };
+        let whole = conv(boundless(), x, w, Some(bias), 2, &spec).unwrap();
+        let plan = Plan::new(x.shape, w.shape, Some(4), 2, &spec).unwrap();
+        assert_eq!(unfolded(boundless(), x, w, Some(bias), &plan).unwrap(), whole);
+    }
+}

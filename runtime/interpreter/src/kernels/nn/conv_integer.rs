@@ -107,3 +107,23 @@ pub(crate) fn qlinear_conv<X: Small, W: Small>(
     })?;
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn the_largest_sums_are_exact_and_the_padding_is_the_zero_point() {
+        let most = [255_u8; 4];
+        let full = View { shape: &[1, 1, 2, 2], data: &most };
+        let none = WindowSpec::default();
+        let made = conv_integer(boundless(), full, full, None, None, 1, &none).unwrap();
+        assert_eq!((made.shape, made.data), (vec![1, 1, 1, 1], vec![260_100]));
+        let zero = [255_u8];
+        let zero = View { shape: &[], data: &zero };
+        let padded = WindowSpec { pads: vec![1; 4], ..WindowSpec::default() };
+        let made = conv_integer(boundless(), full, full, Some(zero), None, 1, &padded).unwrap();
+        assert_eq!(made.data, [0; 9]);
+    }
+}

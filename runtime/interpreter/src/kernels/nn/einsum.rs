@@ -275,3 +275,29 @@ fn multiplied<T: Product>(
     }
     Ok(Labelled { labels, values: out })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn hostile_equations_are_errors() {
+        let many = vec!["a"; 65].join(",");
+        for text in ["...i...->i", "i->ii", "i->j", "i,,j;->i", "i1->i", "é->é", &many] {
+            assert!(Equation::read(text).is_err(), "{text}");
+        }
+        let product = Equation::read("ij,jk->ik").unwrap();
+        let (a, b) = ([1.0_f32; 6], [1.0_f32; 4]);
+        let (a, b) = (View { shape: &[2, 3], data: &a }, View { shape: &[2, 2], data: &b });
+        assert!(einsum(boundless(), &product, &[a, b], |a, b| a + b).is_err());
+    }
+
+    #[test]
+    fn a_diagonal_is_summed() {
+        let x = [1.0_f32, 2.0, 3.0, 4.0];
+        let trace = Equation::read("ii").unwrap();
+        let made = einsum(boundless(), &trace, &[View { shape: &[2, 2], data: &x }], |a, b| a + b).unwrap();
+        assert_eq!((made.shape, made.data), (vec![], vec![5.0]));
+    }
+}

@@ -99,3 +99,30 @@ pub(crate) fn qlinear_matmul<A: Small, B: Small>(
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn the_largest_products_are_exact() {
+        let (most, shape) = ([255_u8; 4], [2, 2]);
+        let full = View { shape: &shape, data: &most };
+        let made = matmul_integer(boundless(), full, full, None, None).unwrap();
+        assert_eq!(made.data, [130_050; 4]);
+        let least = [-128_i8; 4];
+        let low = View { shape: &shape, data: &least };
+        let made = matmul_integer(boundless(), full, low, None, None).unwrap();
+        assert_eq!(made.data, [-65_280; 4]);
+    }
+
+    #[test]
+    fn zero_points_may_be_one_for_each_column() {
+        let (a, b, zeros) = ([1_u8, 2], [3_u8, 4, 5, 6], [3_u8, 4]);
+        let a = View { shape: &[1, 2], data: &a };
+        let b = View { shape: &[2, 2], data: &b };
+        let made = matmul_integer(boundless(), a, b, None, Some(View { shape: &[2], data: &zeros })).unwrap();
+        assert_eq!(made.data, [4, 4]);
+    }
+}

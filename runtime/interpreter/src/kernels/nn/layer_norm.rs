@@ -124,3 +124,21 @@ pub(crate) fn skipped(
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn all_outputs_are_given() {
+        let (x, scale, bias) = ([1.0_f32, 3.0, 5.0, 5.0], [2.0_f32, 1.0], [0.0_f32, 1.0]);
+        let x = View { shape: &[2, 2], data: &x };
+        let (scale, bias) = (View { shape: &[2], data: &scale }, View { shape: &[2], data: &bias });
+        let spec = LayerSpec { axis: -1, epsilon: 0.0, simple: false };
+        let made = layer(boundless(), x, scale, Some(bias), spec).unwrap();
+        assert_eq!((made.mean.shape, made.mean.data), (vec![2, 1], vec![2.0, 5.0]));
+        assert_eq!(made.inverse.data, [1.0, f32::INFINITY]);
+        assert_eq!(made.y.data[..2], [-2.0, 2.0]);
+    }
+}

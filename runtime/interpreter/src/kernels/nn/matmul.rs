@@ -141,3 +141,23 @@ pub(crate) fn finish<T: Real>(out: &mut Dense<T>, c: Option<View<'_, T>>, spec: 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn stacks_are_stretched_and_vectors_lose_their_axis() {
+        let (a, b) = ([1.0_f32, 2.0, 3.0, 4.0], [1.0_f32, 10.0]);
+        let a = View { shape: &[2, 1, 2], data: &a };
+        let made = matmul(boundless(), a, View { shape: &[2], data: &b }).unwrap();
+        assert_eq!((made.shape, made.data), (vec![2, 1], vec![21.0, 43.0]));
+    }
+
+    #[test]
+    fn depth_zero_gives_zeros() {
+        let made = matmul(boundless(), View::<f32> { shape: &[2, 0], data: &[] }, View { shape: &[0, 3], data: &[] });
+        assert_eq!(made.unwrap().data, [0.0; 6]);
+    }
+}

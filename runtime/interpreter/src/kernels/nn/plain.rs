@@ -119,6 +119,15 @@ const MOST_AXES: usize = 64;
 /// Most that the sizes of an empty tensor may come to without those that are zero: loops run over them.
 const MOST_EMPTY: usize = 1 << 24;
 
+/// Room without an end, for tests.
+#[cfg(test)]
+pub(crate) fn boundless() -> Room<'static> {
+    fn any(_: usize) -> Made<()> {
+        Ok(())
+    }
+    Room::new(&any, &any)
+}
+
 /// The number of elements of a shape.
 pub(crate) fn count(shape: &[usize]) -> Made<usize> {
     let product = shape.iter().filter(|dim| **dim != 0).try_fold(1_usize, |product, dim| product.checked_mul(*dim));
@@ -194,5 +203,27 @@ impl Real for f64 {
     }
     fn wide(self) -> f64 {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_shape_with_huge_sizes_is_refused() {
+        assert_eq!(count(&[3, 0, 5]), Ok(0));
+        assert_eq!(count(&[]), Ok(1));
+        assert!(count(&[1 << 40, 0]).is_err());
+        assert!(count(&[1 << 40, 1 << 40]).is_err());
+        assert!(count(&[1; 65]).is_err());
+    }
+
+    #[test]
+    fn axes_at_the_ends_of_their_type_are_outside() {
+        assert_eq!(axis_of(-1, 3), Ok(2));
+        for axis in [i64::MIN, i64::MAX, 3, -4] {
+            assert!(axis_of(axis, 3).is_err(), "{axis}");
+        }
     }
 }

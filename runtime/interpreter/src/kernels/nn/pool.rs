@@ -204,3 +204,36 @@ pub(crate) fn global_pool<T: Real>(room: Room<'_>, x: View<'_, T>, kind: Whole) 
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn windows_of_more_elements_than_a_number_holds_have_a_mean() {
+        let (size, one) = (1 << 24, [1.0_f32]);
+        let pads = [vec![size - 1; 3], vec![0; 3]].concat();
+        let spec = WindowSpec { pads, ..WindowSpec::default() };
+        let x = View { shape: &[1, 1, 1, 1, 1], data: &one };
+        let made = average_pool(boundless(), x, &[size; 3], &spec, true).unwrap();
+        assert_eq!(made.shape, [1; 5]);
+        let made = average_pool(boundless(), x, &[size; 3], &spec, false).unwrap();
+        assert_eq!(made.data, [1.0]);
+    }
+
+    #[test]
+    fn a_largest_value_that_is_not_a_number_wins_only_where_it_comes_first() {
+        let x = [f32::NAN, 1.0, 2.0, f32::NAN];
+        let made = max_pool(
+            boundless(),
+            View { shape: &[1, 1, 4], data: &x },
+            &[2],
+            &WindowSpec { strides: vec![2], ..WindowSpec::default() },
+            f32::MIN,
+        )
+        .unwrap();
+        assert!(made.data[0].is_nan());
+        assert_eq!(made.data[1], 2.0);
+    }
+}

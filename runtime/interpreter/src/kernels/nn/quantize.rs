@@ -155,3 +155,26 @@ pub(crate) fn dynamic(room: Room<'_>, x: View<'_, f32>) -> Made<(Dense<u8>, f32,
     }
     Ok((out, scale, zero))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn halves_go_to_the_even_neighbour_and_the_ends_hold() {
+        let x = [0.5, 1.5, 2.5, 3.5, -0.5, 300.0, -300.0, f32::NAN, f32::INFINITY];
+        let (x, one) = (View { shape: &[9], data: &x }, [1.0_f32]);
+        let scale = View { shape: &[], data: &one };
+        let made = quantize::<u8>(boundless(), x, scale, None, 1, 0).unwrap();
+        assert_eq!(made.data, [0, 2, 2, 4, 0, 255, 0, 0, 255]);
+    }
+
+    #[test]
+    fn a_dynamic_scale_always_covers_zero() {
+        let x = [2.0_f32, 4.0];
+        let (made, scale, zero) = dynamic(boundless(), View { shape: &[2], data: &x }).unwrap();
+        assert_eq!((scale, zero), (4.0 / 255.0, 0));
+        assert_eq!(made.data, [128, 255]);
+    }
+}

@@ -87,3 +87,17 @@ pub(crate) fn rotary(
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    #[test]
+    fn heads_without_values_are_no_endless_loop() {
+        let spec = RotarySpec { interleaved: false, heads: 1 << 62, turned: 0 };
+        let x = View { shape: &[1, 1, 0], data: &[] };
+        let cache = View { shape: &[1, 1, 0], data: &[] };
+        assert!(rotary(boundless(), x, [cache, cache], None, spec).is_err());
+    }
+}

@@ -105,3 +105,36 @@ pub(crate) fn resolve(spec: &WindowSpec, kernel: &[usize], input: &[usize]) -> M
     }
     Ok(axes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(spec: &WindowSpec, kernel: usize, input: usize) -> Axis {
+        resolve(spec, &[kernel], &[input]).unwrap()[0]
+    }
+
+    #[test]
+    fn the_odd_element_of_same_goes_where_it_says() {
+        let spec = |auto_pad| WindowSpec { auto_pad, ..WindowSpec::default() };
+        let (upper, lower) = (one(&spec(AutoPad::SameUpper), 2, 4), one(&spec(AutoPad::SameLower), 2, 4));
+        assert_eq!((upper.head, upper.tail, upper.output), (0, 1, 4));
+        assert_eq!((lower.head, lower.tail, lower.output), (1, 0, 4));
+    }
+
+    #[test]
+    fn the_last_window_of_ceil_begins_inside() {
+        let spec = WindowSpec { strides: vec![2], ceil: true, pads: vec![0, 1], ..WindowSpec::default() };
+        assert_eq!(one(&spec, 1, 4).output, 2);
+    }
+
+    #[test]
+    fn windows_that_are_none_are_errors() {
+        for (stride, dilation, kernel, input) in
+            [(0, 1, 1, 4), (1, 0, 1, 4), (1, 1, 0, 4), (1, 1, 5, 4), (1, 1 << 40, 2, 4)]
+        {
+            let spec = WindowSpec { strides: vec![stride], dilations: vec![dilation], ..WindowSpec::default() };
+            assert!(resolve(&spec, &[kernel], &[input]).is_err(), "{stride} {dilation} {kernel}");
+        }
+    }
+}

@@ -14,6 +14,28 @@ pub(crate) struct Layer {
     /// The functions of all directions, one after the other.
     pub(crate) functions: Vec<Function>,
     pub(crate) clip: Option<f32>,
+    /// Where the weights are constants.
+    pub(crate) turned: Option<Turned>,
+}
+
+/// The weights of each pass, transposed: for products with rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Turned {
+    w: Vec<Vec<f32>>,
+    r: Vec<Vec<f32>>,
+}
+
+impl Turned {
+    /// `None` where the shapes are none that weights have: running the layer says so.
+    pub(crate) fn new(w: View<'_, f32>, r: View<'_, f32>) -> Option<Self> {
+        let turned = |view: View<'_, f32>| match *view.shape {
+            [_, rows, columns] if rows > 0 && columns > 0 => {
+                Some(view.data.chunks_exact(rows * columns).map(|pass| transposed(rows, columns, pass)).collect())
+            }
+            _ => None,
+        };
+        Some(Self { w: turned(w)?, r: turned(r)? })
+    }
 }
 
 /// The inputs of a layer, in ONNX's shapes.
@@ -129,12 +151,20 @@ fn one_pass(
 ) -> Result<()> {
     let &Sizes { steps, batch, input, hidden, wide } = sizes;
     let passes = layer.direction.passes().len();
-    let (w, r) =
-        (&given.w.data[pass * wide * input..][..wide * input], &given.r.data[pass * wide * hidden..][..wide * hidden]);
-    room.claim((wide * (input + hidden)).saturating_mul(size_of::<f32>()))?;
-    let (w, r) = (transposed(wide, input, w), transposed(wide, hidden, r));
+    let turned = layer.turned.as_ref().and_then(|turned| Some((turned.w.get(pass)?, turned.r.get(pass)?)));
+    let own;
+    let (w, r) = match turned {
+        Some(turned) => turned,
+        None => {
+            let w = &given.w.data[pass * wide * input..][..wide * input];
+            let r = &given.r.data[pass * wide * hidden..][..wide * hidden];
+            room.claim((wide * (input + hidden)).saturating_mul(size_of::<f32>()))?;
+            own = (transposed(wide, input, w), transposed(wide, hidden, r));
+            (&own.0, &own.1)
+        }
+    };
     let mut from_input = room.fill(count(&[steps, batch, wide])?, 0.0_f32)?;
-    f32::product(room, [steps * batch, input, wide], given.x.data, &w, &mut from_input)?;
+    f32::product(room, [steps * batch, input, wide], given.x.data, w, &mut from_input)?;
     let before = layer.kind == Kind::Gru { linear_before_reset: true };
     let bias = given.bias.map(|bias| bias.data[pass * 2 * wide..][..2 * wide].split_at(wide));
     // The recurrent bias of a GRU's hidden gate belongs inside of the reset.
@@ -163,7 +193,7 @@ fn one_pass(
     let mut products = vec![0.0; hidden];
     for number in 0..steps {
         room.work(batch.saturating_mul(wide).saturating_mul(8))?;
-        f32::product(room, [batch, hidden, wide], state, &r, &mut from_state)?;
+        f32::product(room, [batch, hidden, wide], state, r, &mut from_state)?;
         for item in 0..batch {
             let Some(left) = lengths[item].checked_sub(number + 1) else { continue };
             let time = if backwards { left } else { number };
@@ -195,4 +225,54 @@ fn one_pass(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::nn::plain::boundless;
+
+    /// A layer of one unit whose weights are all one, over three steps of two sequences of ones, the second one step long.
+    fn made(kind: Kind, functions: &[Function]) -> Made {
+        let (gates, x, lengths) = (kind.gates(), [1.0_f32; 6], [3_i32, 1]);
+        let weights = vec![1.0_f32; gates];
+        let shape = [1, gates, 1];
+        let weights = View { shape: &shape, data: &weights };
+        let layer = Layer {
+            kind,
+            direction: Direction::Forward,
+            hidden: 1,
+            functions: functions.to_vec(),
+            clip: None,
+            turned: None,
+        };
+        let given = Given {
+            x: View { shape: &[3, 2, 1], data: &x },
+            w: weights,
+            r: weights,
+            bias: None,
+            lengths: Some(View { shape: &[2], data: &lengths }),
+            state: None,
+            cell: None,
+            peepholes: None,
+        };
+        run(boundless(), &layer, given).unwrap()
+    }
+
+    #[test]
+    fn behind_the_end_of_a_sequence_are_zeros_and_the_state_is_that_of_its_end() {
+        let lstm = Kind::Lstm { input_forget: false };
+        let gru = Kind::Gru { linear_before_reset: true };
+        for (kind, functions) in [
+            (lstm, &[Function::Sigmoid, Function::Tanh, Function::Tanh][..]),
+            (gru, &[Function::Sigmoid, Function::Tanh]),
+            (Kind::Rnn, &[Function::Tanh]),
+        ] {
+            let made = made(kind, functions);
+            let y = |step: usize, item: usize| made.y.data[step * 2 + item];
+            assert_eq!((y(1, 1), y(2, 1)), (0.0, 0.0), "{kind:?}");
+            assert_eq!(made.state.data, [y(2, 0), y(0, 1)], "{kind:?}");
+            assert_ne!(y(0, 1), 0.0, "{kind:?}");
+        }
+    }
 }

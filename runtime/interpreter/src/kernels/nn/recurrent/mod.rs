@@ -5,7 +5,7 @@ mod function;
 mod layer;
 
 pub(crate) use function::Function;
-pub(crate) use layer::{Given, Layer, run};
+pub(crate) use layer::{Given, Layer, Turned, run};
 
 /// Which layer it is, with what only that one has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -54,13 +54,13 @@ fn general(node: &Node<'_>) -> Built {
     };
     fn of<T: Element + Product + Real>(node: &Node<'_>, spec: GemmSpec) -> Built {
         // Constant weights are turned once, here.
-        let turned = match node.constant(1) {
-            Some(value) if spec.transpose_b && value.rank() == 2 => {
+        let turned = match node.prepared(1).filter(|value| spec.transpose_b && value.rank() == 2) {
+            Some(value) => {
                 let view = value.view::<T>().map_err(|misfit| misfit.0)?;
                 let data = crate::kernels::nn::gemm::transposed(view.shape[0], view.shape[1], view.data);
                 Some(Value::new(vec![view.shape[1], view.shape[0]], data)?)
             }
-            _ => None,
+            None => None,
         };
         let spec = GemmSpec { transpose_b: spec.transpose_b && turned.is_none(), ..spec };
         Plan::new([T::TYPE], move |inputs, run| {

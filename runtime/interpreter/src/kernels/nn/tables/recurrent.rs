@@ -1,7 +1,7 @@
 //! Recurrent layers.
 
 use super::read::{count, text};
-use crate::kernels::nn::recurrent::{Direction, Function, Given, Kind, Layer, run};
+use crate::kernels::nn::recurrent::{Direction, Function, Given, Kind, Layer, Turned, run};
 use crate::node::{Built, Node, Plan, Refused};
 use crate::table::{Entry, standard};
 use crate::value::{Type, Value};
@@ -63,7 +63,11 @@ fn layer(node: &Node<'_>, kind: Kind) -> Built {
     let functions = functions(node, kind, direction.passes().len())?;
     let clip = node.float("clip")?.filter(|clip| *clip > 0.0);
     let hidden = count(node, "hidden_size", 0)?;
-    let layer = Layer { kind, direction, hidden, functions, clip };
+    let turned = match (node.prepared(1), node.prepared(2)) {
+        (Some(w), Some(r)) => w.view().ok().zip(r.view().ok()).and_then(|(w, r)| Turned::new(w, r)),
+        _ => None,
+    };
+    let layer = Layer { kind, direction, hidden, functions, clip, turned };
     Plan::new(vec![Type::F32; outputs], move |inputs, context| {
         let given = Given {
             x: inputs.view(0)?,
