@@ -8,7 +8,7 @@ use crate::kernels::nn::plain::{Made, axis_of, misfit, must};
 use crate::kernels::nn::resize::{Along, Coordinates, Mode, Nearest, ResizeSpec, nearest, resize};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, since};
-use crate::value::{Element, Type, Value};
+use crate::value::{Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
     since(10, "Resize", sized),
