@@ -1,8 +1,9 @@
 //! Arithmetic element by element, with broadcasting.
 
-use crate::kernel::{Inputs, Run};
-use crate::kernels::nn::plain::{Dense, Made, Room, View, advance, misfit, must};
+use crate::kernel::{Fault, Inputs, Run};
+use crate::kernels::nn::plain::{Dense, Made, View, advance, misfit, must};
 use crate::kernels::number::{Number, typed};
+use crate::kernels::pace::{Pace, STRETCH};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, standard};
 use crate::value::{Element, Type, Value};
@@ -38,7 +39,7 @@ fn arithmetic(node: &Node<'_>, what: Arithmetic) -> Built {
                 let (a, b) = (inputs.view::<T>(0)?, inputs.view::<T>(1)?);
                 // ONNX Runtime's process ends here.
                 must!(!T::EXACT || !b.data.contains(&T::zero()), "an integer is divided by zero");
-                Ok(vec![Value::of(broadcast(a, b, run.room, T::over)?)])
+                Ok(vec![Value::of(broadcast(a, b, run, T::over)?)])
             }),
         }
     }
@@ -58,9 +59,12 @@ fn relu(node: &Node<'_>) -> Built {
 
 /// A plan for a function of one element that keeps the type.
 pub(crate) fn unary<T: Element + Copy>(f: impl Fn(T) -> T + Send + Sync + 'static) -> Built {
-    Plan::new([T::TYPE], move |inputs: &mut Inputs<'_>, _run: &Run<'_>| {
+    Plan::new([T::TYPE], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
         let mut dense = inputs.take(0)?.into_dense::<T>()?;
-        dense.data.iter_mut().for_each(|element| *element = f(*element));
+        for stretch in dense.data.chunks_mut(STRETCH) {
+            run.go_on()?;
+            stretch.iter_mut().for_each(|element| *element = f(*element));
+        }
         Ok(vec![Value::of(dense)])
     })
 }
@@ -71,7 +75,7 @@ pub(crate) fn binary<T: Element + Copy, U: Element + Copy>(
 ) -> Built {
     Plan::new([U::TYPE], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
         let (a, b) = (inputs.view::<T>(0)?, inputs.view::<T>(1)?);
-        Ok(vec![Value::of(broadcast(a, b, run.room, f)?)])
+        Ok(vec![Value::of(broadcast(a, b, run, f)?)])
     })
 }
 
@@ -162,24 +166,30 @@ pub(crate) fn strides(shape: &[usize], wanted: &[usize]) -> Vec<usize> {
 pub(crate) fn broadcast<T: Element + Copy, U: Element + Copy>(
     a: View<'_, T>,
     b: View<'_, T>,
-    room: Room<'_>,
+    run: &Run<'_>,
     f: impl Fn(T, T) -> U,
-) -> Made<Dense<U>> {
+) -> Result<Dense<U>, Fault> {
     let shape = common_shape(a.shape, b.shape)?;
-    let mut out = room.tensor(&shape, U::blank())?;
+    let mut out = run.room.tensor(&shape, U::blank())?;
     if out.data.is_empty() {
         return Ok(out);
     }
     if a.shape == b.shape {
-        for ((out, a), b) in out.data.iter_mut().zip(a.data).zip(b.data) {
-            *out = f(*a, *b);
+        let pairs = a.data.chunks(STRETCH).zip(b.data.chunks(STRETCH));
+        for (out, (a, b)) in out.data.chunks_mut(STRETCH).zip(pairs) {
+            run.go_on()?;
+            for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+                *out = f(*a, *b);
+            }
         }
         return Ok(out);
     }
     let (Some((inner, outer)), rank) = (shape.split_last(), shape.len()) else { return Ok(out) };
     let (left, right) = (strides(a.shape, &shape), strides(b.shape, &shape));
     let mut index = vec![0; rank - 1];
+    let mut pace = Pace::default();
     for row in out.data.chunks_exact_mut(*inner) {
+        pace.after(*inner, run)?;
         let at = |strides: &[usize]| index.iter().zip(strides).map(|(index, stride)| index * stride).sum::<usize>();
         let (a0, b0) = (at(&left), at(&right));
         match (left[rank - 1], right[rank - 1]) {

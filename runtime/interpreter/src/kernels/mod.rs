@@ -11,11 +11,13 @@ pub(crate) mod ml;
 pub(crate) mod nn;
 pub(crate) mod number;
 pub(crate) mod order;
+pub(crate) mod pace;
 pub(crate) mod parts;
 pub(crate) mod pick;
 pub(crate) mod quick;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+pub(crate) mod scan;
 pub(crate) mod scatter;
 pub(crate) mod strided;
 pub(crate) mod unique;
@@ -47,6 +49,7 @@ pub(crate) static TABLES: &[&[Entry]] = &[
     pick::TABLE,
     reduce::TABLE,
     rows::TABLE,
+    scan::TABLE,
     scatter::TABLE,
     unique::TABLE,
     variadic::TABLE,

@@ -2,6 +2,7 @@
 
 use crate::kernels::nn::plain::{Made, View, axis_of, count, misfit, must};
 use crate::kernels::number::{Number, typed};
+use crate::kernels::pace::Pace;
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, since, standard};
 use crate::value::{Type, Value};
@@ -33,7 +34,7 @@ fn argument(node: &Node<'_>, most: bool) -> Built {
     let ty = node.ty(0, &[Type::F32, Type::F64, Type::I8, Type::I32, Type::I64, Type::U8])?;
     typed!(ty, [F32 f32, F64 f64, I8 i8, I32 i32, I64 i64, U8 u8], T => Plan::new([Type::I64], move |inputs, run| {
         let x = inputs.view::<T>(0)?;
-        let (at, outer, dim, inner) = split(x, axis)?;
+        let (at, _, dim, inner) = split(x, axis)?;
         must!(dim > 0, "there is no element along axis {axis}");
         let mut shape = x.shape.to_vec();
         if keep {
@@ -42,7 +43,9 @@ fn argument(node: &Node<'_>, most: bool) -> Built {
             shape.remove(at);
         }
         let mut out = run.room.tensor(&shape, 0_i64)?;
-        for (place, out) in out.data.iter_mut().enumerate().take(outer * inner) {
+        let mut pace = Pace::default();
+        for (place, out) in out.data.iter_mut().enumerate() {
+            pace.after(dim, run)?;
             let start = place / inner * dim * inner + place % inner;
             let mut best = (0, x.data[start]);
             for index in 1..dim {
@@ -94,8 +97,10 @@ fn top_of(node: &Node<'_>, fixed: Option<i64>) -> Built {
             let mut values = run.room.tensor(&shape, T::zero())?;
             let mut indices = run.room.tensor(&shape, 0_i64)?;
             let mut row: Vec<usize> = Vec::with_capacity(dim);
-            for lane in 0..outer * inner {
-                run.go_on()?;
+            let lanes = if k == 0 || x.data.is_empty() { 0 } else { outer * inner };
+            let mut pace = Pace::default();
+            for lane in 0..lanes {
+                pace.after(dim.saturating_mul(16), run)?;
                 let start = lane / inner * dim * inner + lane % inner;
                 let of = |index: usize| x.data[start + index * inner];
                 row.clear();
@@ -127,7 +132,11 @@ fn running(node: &Node<'_>, product: bool) -> Built {
         let &[axis] = inputs.get(1)?.whole()?.as_slice() else { return Ok(misfit("its axis is not one value")?) };
         let (_, outer, dim, inner) = split(x, axis)?;
         let mut out = run.room.tensor(x.shape, T::zero())?;
-        for lane in 0..outer * inner {
+        // Without elements the other axes may be endless.
+        let lanes = if x.data.is_empty() { 0 } else { outer * inner };
+        let mut pace = Pace::default();
+        for lane in 0..lanes {
+            pace.after(dim, run)?;
             let start = lane / inner * dim * inner + lane % inner;
             let mut sum = if product { T::one() } else { T::zero() };
             for step in 0..dim {

@@ -18,6 +18,7 @@ pub(crate) static TABLE: &[Entry] = &[
     standard("Concat", concat),
     between(7, 10, "Pad", pad_fixed),
     since(11, "Pad", pad),
+    since(18, "CenterCropPad", center),
 ];
 
 fn slice_fixed(node: &Node<'_>) -> Built {
@@ -170,7 +171,10 @@ fn concat(node: &Node<'_>) -> Built {
                 let data = inputs.view::<T>(input)?.data;
                 parts.push((data, data.len().checked_div(outer).unwrap_or(0)));
             }
-            let mut out = Vec::with_capacity(parts.iter().map(|(data, _)| data.len()).sum());
+            let total = parts.iter().map(|(data, _)| data.len()).sum();
+            // Without elements the other axes may be endless.
+            let outer = if total == 0 { 0 } else { outer };
+            let mut out = Vec::with_capacity(total);
             for row in 0..outer {
                 for (data, len) in &parts {
                     out.extend_from_slice(&data[row * len..(row + 1) * len]);
@@ -186,7 +190,7 @@ fn concat(node: &Node<'_>) -> Built {
 enum Edge {
     Constant,
     Reflect,
-    Edge,
+    Repeat,
     Wrap,
 }
 
@@ -195,7 +199,7 @@ impl Edge {
         match node.text("mode")?.as_deref() {
             None | Some("constant") => Ok(Self::Constant),
             Some("reflect") => Ok(Self::Reflect),
-            Some("edge") => Ok(Self::Edge),
+            Some("edge") => Ok(Self::Repeat),
             Some("wrap") if node.opset >= 19 => Ok(Self::Wrap),
             Some(other) => Err(format!("the mode {other:?} is not known")),
         }
@@ -313,10 +317,37 @@ fn source(place: usize, before: i64, dim: usize, edge: Edge) -> Option<usize> {
     let at = match edge {
         _ if (0..dim).contains(&at) => at,
         Edge::Constant => return None,
-        Edge::Edge => at.clamp(0, dim - 1),
+        Edge::Repeat => at.clamp(0, dim - 1),
         Edge::Reflect if at < 0 => -at,
         Edge::Reflect => 2 * (dim - 1) - at,
         Edge::Wrap => at.rem_euclid(dim),
     };
     usize::try_from(at).ok()
+}
+
+/// Cuts off or adds zeros on both sides, so that the middle stays the middle.
+fn center(node: &Node<'_>) -> Built {
+    node.arity(2, 2, 1)?;
+    let ty = node.ty(0, &[Type::F32, Type::F64, Type::I8, Type::I32, Type::I64, Type::U8, Type::Bool])?;
+    node.ty(1, &[Type::I32, Type::I64])?;
+    let axes = node.ints("axes")?.map(<[i64]>::to_vec);
+    Plan::new([ty], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
+        let (x, wanted) = (inputs.get(0)?, sizes(&inputs.get(1)?.whole()?)?);
+        let axes = match &axes {
+            None => (0..x.rank()).collect(),
+            Some(axes) => axes.iter().map(|axis| axis_of(*axis, x.rank())).collect::<Made<Vec<_>>>()?,
+        };
+        must!(axes.len() == wanted.len(), "its shape has {} sizes for {} axes", wanted.len(), axes.len());
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for (axis, size) in axes.iter().zip(&wanted) {
+            let signed = |size: usize| i64::try_from(size).or_else(|_| misfit("its shape is too large"));
+            let added = signed(*size)? - signed(x.shape()[*axis])?;
+            // Of an odd number the larger half goes behind.
+            let first = added / 2;
+            before.push(first);
+            after.push(added - first);
+        }
+        before.extend(after);
+        Ok(vec![padded(x, &before, &axes, Edge::Constant, None, run.room)?])
+    })
 }

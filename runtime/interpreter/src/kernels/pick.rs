@@ -59,7 +59,8 @@ fn gather(node: &Node<'_>) -> Built {
         let places = indices.whole()?.into_iter().map(|index| place(index, dim)).collect::<Made<Vec<_>>>()?;
         run.room.claim(outer.saturating_mul(places.len()).saturating_mul(8))?;
         let mut starts = Vec::with_capacity(outer * places.len());
-        for row in 0..outer {
+        // Without elements the other axes may be endless.
+        for row in 0..if places.is_empty() { 0 } else { outer } {
             starts.extend(places.iter().map(|at| (row * dim + at) * inner));
         }
         Ok(vec![blocks(value, &starts, inner, shape, run.room)?])
@@ -105,6 +106,7 @@ pub(crate) fn tuples(
     index_shape: &[usize],
     indices: &[i64],
     batch: usize,
+    room: Room<'_>,
 ) -> Made<(Vec<usize>, usize)> {
     let Some((depth, lead)) = index_shape.split_last() else { return misfit("its indices are a scalar") };
     must!(batch <= lead.len() && batch + depth <= shape.len(), "its indices do not fit {shape:?}");
@@ -113,6 +115,7 @@ pub(crate) fn tuples(
     let whole = count(&shape[batch..])?;
     let each = count(&lead[batch..])?;
     let many = count(lead)?;
+    room.claim(many.saturating_mul(size_of::<usize>()))?;
     let mut starts = Vec::with_capacity(many);
     for tuple in 0..many {
         let mut at = 0;
@@ -134,7 +137,7 @@ fn points(node: &Node<'_>) -> Built {
     Plan::new([ty], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
         let (value, indices) = (inputs.get(0)?, inputs.view::<i64>(1)?);
         run.room.claim(indices.len().saturating_mul(8))?;
-        let (starts, len) = tuples(value.shape(), indices.shape, indices.data, batch)?;
+        let (starts, len) = tuples(value.shape(), indices.shape, indices.data, batch, run.room)?;
         let (Some((depth, lead)), shape) = (indices.shape.split_last(), value.shape()) else {
             return Ok(misfit("its indices are a scalar")?);
         };
@@ -160,7 +163,7 @@ fn compress(node: &Node<'_>) -> Built {
         made[at] = chosen.len();
         run.room.claim(outer.saturating_mul(chosen.len()).saturating_mul(8))?;
         let mut starts = Vec::with_capacity(outer * chosen.len());
-        for row in 0..outer {
+        for row in 0..if chosen.is_empty() { 0 } else { outer } {
             starts.extend(chosen.iter().map(|index| (row * dim + index) * inner));
         }
         Ok(vec![blocks(value, &starts, inner, made, run.room)?])

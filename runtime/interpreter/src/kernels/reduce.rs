@@ -1,16 +1,17 @@
 //! Reductions along axes.
 
-use crate::kernel::{Inputs, Run};
+use crate::kernel::{Fault, Inputs, Run};
 use crate::kernels::layout::WHOLE;
 use crate::kernels::nn::plain::{Dense, Made, axis_of, count, must};
 use crate::kernels::number::{Number, typed};
+use crate::kernels::pace::Pace;
 use crate::kernels::strided::{Walk, gather, steps};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, standard};
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
-    standard("ReduceSum", |node| sums(node, Sum::Sum)),
+    standard("ReduceSum", |node| sums(node, Sum::Plain)),
     standard("ReduceMean", |node| sums(node, Sum::Mean)),
     standard("ReduceProd", |node| sums(node, Sum::Product)),
     standard("ReduceL1", |node| sums(node, Sum::Absolute)),
@@ -24,7 +25,7 @@ pub(crate) static TABLE: &[Entry] = &[
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sum {
-    Sum,
+    Plain,
     Mean,
     Product,
     Absolute,
@@ -63,7 +64,7 @@ impl Spec {
         inputs: &mut Inputs<'_>,
         run: &Run<'_>,
         f: impl Fn(&[T]) -> Made<U>,
-    ) -> Made<Value> {
+    ) -> Result<Value, Fault> {
         let axes = match self.from_input {
             true => Some(inputs.view::<i64>(1)?.data.to_vec()),
             false => self.axes.clone(),
@@ -107,14 +108,21 @@ impl Spec {
         run.room.claim(total.saturating_mul(size_of::<U>()))?;
         let data: Vec<U> = match group {
             0 => (0..total).map(|_| f(&[])).collect::<Made<_>>()?,
-            group => elements.chunks_exact(group).map(f).collect::<Made<_>>()?,
+            group => {
+                let mut pace = Pace::default();
+                let reduced = |group: &[T]| {
+                    pace.after(group.len(), run)?;
+                    Ok(f(group)?)
+                };
+                elements.chunks_exact(group).map(reduced).collect::<Result<_, Fault>>()?
+            }
         };
         Ok(Value::of(Dense { shape: kept, data }))
     }
 }
 
 fn sums(node: &Node<'_>, what: Sum) -> Built {
-    let spec = Spec::of(node, if what == Sum::Sum { 13 } else { 18 })?;
+    let spec = Spec::of(node, if what == Sum::Plain { 13 } else { 18 })?;
     let types = [Type::F32, Type::F64, Type::I32, Type::I64, Type::U32, Type::U64];
     // An integer logarithm of exponentials depends on how each of them was rounded.
     let ty = node.ty(0, if what == Sum::LogExp { &types[..2] } else { &types })?;
@@ -132,7 +140,7 @@ fn real(what: Sum, all: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     let count = all.len() as f64;
     match what {
-        Sum::Sum => all.sum(),
+        Sum::Plain => all.sum(),
         // The mean of nothing is 0 in ONNX Runtime.
         Sum::Mean => all.sum::<f64>() / count.max(1.0),
         Sum::Product => all.product(),

@@ -1,7 +1,8 @@
 //! Softmax and its kin: functions of whole rows.
 
-use crate::kernel::{Inputs, Run};
-use crate::kernels::nn::plain::{Made, axis_of, count, must};
+use crate::kernel::{Fault, Inputs, Run};
+use crate::kernels::nn::plain::{axis_of, count, must};
+use crate::kernels::pace::Pace;
 use crate::kernels::strided::{Walk, gather, steps};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, standard};
@@ -83,7 +84,15 @@ fn each_row<T: Element + Copy>(
     whole: bool,
     run: &Run<'_>,
     f: impl Fn(&mut [T]),
-) -> Made<Value> {
+) -> Result<Value, Fault> {
+    let each = |data: &mut [T], len: usize| {
+        let mut pace = Pace::default();
+        for row in data.chunks_exact_mut(len) {
+            pace.after(len, run)?;
+            f(row);
+        }
+        Ok::<_, Fault>(())
+    };
     let rank = value.rank();
     if rank == 0 {
         must!((-1..=1).contains(&axis), "axis {axis} is outside of a scalar");
@@ -96,7 +105,7 @@ fn each_row<T: Element + Copy>(
         let len = count(&value.shape()[at..])?;
         let mut dense = value.into_dense::<T>()?;
         if len > 0 {
-            dense.data.chunks_exact_mut(len).for_each(f);
+            each(&mut dense.data, len)?;
         }
         return Ok(Value::of(dense));
     }
@@ -108,10 +117,10 @@ fn each_row<T: Element + Copy>(
     strides.push(step);
     let mut dense = gather(&value, &Walk { offset: 0, shape, strides }, run.room)?.into_dense::<T>()?;
     if dim > 0 {
-        dense.data.chunks_exact_mut(dim).for_each(f);
+        each(&mut dense.data, dim)?;
     }
     let mut strides = steps(&dense.shape);
     let last = strides.pop().unwrap_or(1);
     strides.insert(at, last);
-    gather(&Value::of(dense), &Walk { offset: 0, shape: value.shape().to_vec(), strides }, run.room)
+    Ok(gather(&Value::of(dense), &Walk { offset: 0, shape: value.shape().to_vec(), strides }, run.room)?)
 }

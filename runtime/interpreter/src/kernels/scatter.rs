@@ -75,7 +75,7 @@ fn put<T: Element>(nd: bool, axis: i64, f: fn(T, T) -> T) -> Built {
         run.room.claim(value.bytes())?;
         let new = inputs.view::<T>(2)?;
         let (starts, len) = if nd {
-            let (starts, len) = tuples(value.shape(), &index_shape, &indices, 0)?;
+            let (starts, len) = tuples(value.shape(), &index_shape, &indices, 0, run.room)?;
             let depth = index_shape.last().copied().unwrap_or(0);
             let lead = index_shape.len().saturating_sub(1);
             let wanted = [&index_shape[..lead], &value.shape()[depth..]].concat();

@@ -4,7 +4,7 @@ use half::f16;
 
 use crate::kernel::{Inputs, Run};
 use crate::kernels::cast::{whole32, whole64};
-use crate::kernels::elementwise::{NUMBERS, broadcast, common_shape, unary};
+use crate::kernels::elementwise::{NUMBERS, binary, broadcast, common_shape, unary};
 use crate::kernels::nn::plain::{Dense, Made, Room, View, misfit, must};
 use crate::kernels::number::{Number, typed};
 use crate::node::{Built, Node, Plan};
@@ -45,9 +45,9 @@ fn fold(node: &Node<'_>, what: Fold) -> Built {
                     Some(sum) => {
                         let sum: Dense<T> = sum;
                         match what {
-                            Fold::Max => broadcast(sum.view(), next, run.room, T::larger)?,
-                            Fold::Min => broadcast(sum.view(), next, run.room, T::smaller)?,
-                            Fold::Sum | Fold::Mean => broadcast(sum.view(), next, run.room, T::plus)?,
+                            Fold::Max => broadcast(sum.view(), next, run, T::larger)?,
+                            Fold::Min => broadcast(sum.view(), next, run, T::smaller)?,
+                            Fold::Sum | Fold::Mean => broadcast(sum.view(), next, run, T::plus)?,
                         }
                     }
                 });
@@ -175,7 +175,7 @@ fn remainder(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
     let c = node.flag("fmod")?;
     let ty = node.one_type(NUMBERS)?;
-    if !c && matches!(ty, Type::F32 | Type::F64) {
+    if !c && node.opset < 28 && matches!(ty, Type::F32 | Type::F64) {
         return Err("floats need fmod = 1".to_owned());
     }
     /// The sign of the divisor, or with fmod that of the dividend.
@@ -184,7 +184,7 @@ fn remainder(node: &Node<'_>) -> Built {
             Plan::new([<$type>::TYPE], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
                 let (a, b) = (inputs.view::<$type>(0)?, inputs.view::<$type>(1)?);
                 must!(!b.data.contains(&0), "an integer is divided by zero");
-                Ok(vec![Value::of(broadcast(a, b, run.room, |a: $type, b: $type| {
+                Ok(vec![Value::of(broadcast(a, b, run, |a: $type, b: $type| {
                     let rest = a.wrapping_rem(b);
                     #[allow(unused_comparisons, reason = "the same for types without a sign")]
                     let other = rest != 0 && (rest < 0) != (b < 0);
@@ -205,15 +205,21 @@ fn remainder(node: &Node<'_>) -> Built {
                     clippy::cast_sign_loss,
                     reason = "it is smaller than what was given"
                 )]
-                Ok(vec![Value::of(broadcast(a, b, run.room, |a: $type, b: $type| (a as f64 % b as f64) as $type)?)])
+                Ok(vec![Value::of(broadcast(a, b, run, |a: $type, b: $type| (a as f64 % b as f64) as $type)?)])
             })
         };
     }
     match ty {
         Type::I64 if c => through!(i64),
         Type::U64 if c => through!(u64),
-        Type::F32 => crate::kernels::elementwise::binary::<f32, f32>(|a, b| a % b),
-        Type::F64 => crate::kernels::elementwise::binary::<f64, f64>(|a, b| a % b),
+        Type::F32 => binary::<f32, f32>(move |a, b| {
+            let rest = a % b;
+            if !c && rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+        }),
+        Type::F64 => binary::<f64, f64>(move |a, b| {
+            let rest = a % b;
+            if !c && rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+        }),
         Type::I8 => whole!(i8),
         Type::I16 => whole!(i16),
         Type::I32 => whole!(i32),

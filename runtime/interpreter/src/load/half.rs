@@ -2,6 +2,7 @@
 //! float32, and a value is rounded only where somebody needs it as float16; between two such calls it never is.
 
 use super::{Binding, Builder, Refusal};
+use crate::kernels::cast::converted;
 use crate::proto::{AttributeProto, NodeProto, data_type};
 use crate::value::Type;
 
@@ -60,7 +61,7 @@ const CLOSED: &[(&str, &str)] = &[
 ];
 
 /// Operators that take float32 beside float16: their output has the type of their first input.
-const MIXED: &[&str] = &["Resize", "Upsample", "Pow", "BatchNormalization"];
+const MIXED: &[&str] = &["Resize", "Upsample", "Pow", "BatchNormalization", "GridSample"];
 
 /// The name of what an operator gives before it is rounded to float16.
 fn wide(name: &str) -> String {
@@ -126,7 +127,7 @@ impl Builder<'_, '_> {
                 continue;
             }
             // Mean and deviation of a normalisation stay float32.
-            let first = position == 0 || !op.contains("Normalization");
+            let first = !(op.contains("Normalization") && matches!(position, 1 | 2));
             let first =
                 first && (!mixed || node.input.first().is_some_and(|name| self.type_of(name) == Some(Type::F16)));
             let rounded = first && self.type_of(made) == Some(Type::F32);
@@ -167,6 +168,13 @@ impl Builder<'_, '_> {
         }
         let given = format!("{name}\0rounded");
         if !self.is_named(&given) {
+            // Weights of any size: else they would be cast in each run, and no kernel could lay them out in advance.
+            if let Some(Binding::Constant(value)) = self.scope.resolve(name)
+                && let Ok(value) = converted(&value, Type::F32)
+            {
+                self.scope.names.borrow_mut().insert(given.clone(), Binding::Constant(value));
+                return Ok(given);
+            }
             self.node(&cast(name.to_owned(), data_type::FLOAT, given.clone()))?;
         }
         Ok(given)
