@@ -101,7 +101,7 @@ fn in_place<T: Element + Copy>(f: impl Fn(T, T) -> T + Copy + Send + Sync + 'sta
             update(&mut dense, inputs.view::<T>(0)?, |b, a| f(a, b));
             return Ok(vec![Value::of(dense)]);
         }
-        Ok(vec![Value::of(broadcast(inputs.view::<T>(0)?, inputs.view::<T>(1)?, run.room, f)?)])
+        Ok(vec![Value::of(broadcast(inputs.view::<T>(0)?, inputs.view::<T>(1)?, run, f)?)])
     })
 }
 

@@ -73,6 +73,7 @@ impl Kernel for Scan {
         // What the rounds leave behind takes room even where it has no elements.
         run.room.claim(rounds.saturating_mul(128 * (1 + self.gives.len())))?;
         let mut made: Vec<Vec<Value>> = vec![Vec::new(); self.gives.len()];
+        let mut held = 0_usize;
         for round in 0..rounds {
             run.go_on()?;
             let mut given = std::mem::take(&mut states);
@@ -81,13 +82,17 @@ impl Kernel for Scan {
                 given.push(Some(slice(inputs.get(self.states + place)?, along.axis, at, run)?));
             }
             given.extend(outer.iter().cloned());
-            let mut results = self.body.flow.run(given, run.memory, run.stop)?.into_iter();
+            let mut results = self.body.flow.run(given, outer.len(), run.memory, run.stop)?.into_iter();
             states = results.by_ref().take(self.states).map(Some).collect();
             for (values, value) in made.iter_mut().zip(results) {
-                run.room.claim(value.bytes())?;
+                // It stays until the end, and must count while the next round runs.
+                run.memory.hold(value.bytes())?;
+                held = held.saturating_add(value.bytes());
                 values.push(value);
             }
         }
+        run.memory.settle(0, held);
+        run.room.claim(held.saturating_mul(2))?;
         let mut outputs: Vec<Value> = states.into_iter().flatten().collect();
         for (mut values, along) in made.into_iter().zip(&self.gives) {
             if along.back {
