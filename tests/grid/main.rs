@@ -21,11 +21,11 @@ use self::archive::Cell;
 use self::cells::{Table, Verdict};
 
 /// Right cells of the committed grid: never fewer.
-const SMALL_FLOOR: usize = 519;
-/// The same of the whole grid, and of ONNX's own tests. A little below what was counted (15,898 and 1,286): which cells
+const SMALL_FLOOR: usize = 528;
+/// The same of the whole grid, and of ONNX's own tests. A little below what was counted (15,977 and 1,337): which cells
 /// ONNX Runtime itself settles depends on the processor that the grid is made on.
-const GRID_FLOOR: usize = 15_800;
-const NODE_FLOOR: usize = 1_280;
+const GRID_FLOOR: usize = 15_900;
+const NODE_FLOOR: usize = 1_330;
 /// Fewer are no grid.
 const GRID_CELLS: usize = 5_000;
 

@@ -47,13 +47,13 @@ fn a_model_that_fails_where_it_is_loaded_fails_its_run_and_leaves_the_others_run
 #[test]
 fn an_operator_that_the_built_in_engine_lacks_is_named_with_the_command_that_mends_it() {
     let project = project("[engine]\nonnxruntime = \"lib/none.so\"\n");
-    project.write("ml.onnx", onnx::one_operator("", "SequenceLength"));
+    project.write("ml.onnx", onnx::in_sequence());
     let arguments = ["model", "predict", "ml.onnx", "--engine", "rten", "--input", "x=[1, 2, 3, 4]"];
-    project.run(&arguments).exits(3).says(&["error[TS-0506]", "SequenceLength", "trackside engine install"]);
+    project.run(&arguments).exits(3).says(&["error[TS-0506]", "SequenceConstruct", "trackside engine install"]);
     let told = project.run(&["model", "inspect", "ml.onnx", "--json"]).ok().json();
     let rten = told["engines"].as_array().unwrap().iter().find(|engine| engine["engine"] == "rten").unwrap().clone();
     assert_eq!(rten["runs"], false);
-    assert!(rten["reason"].as_str().unwrap().contains("SequenceLength"), "{rten:#}");
+    assert!(rten["reason"].as_str().unwrap().contains("SequenceConstruct"), "{rten:#}");
 }
 
 #[test]

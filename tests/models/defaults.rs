@@ -2,10 +2,7 @@
 
 use serde_json::json;
 
-use crate::{
-    onnx, project, runtime_of,
-    support::{Project, project::step},
-};
+use crate::{onnx, project, runtime_of, support::Project};
 
 /// A project, and the engines that it has.
 fn lab() -> (Project, Vec<&'static str>) {

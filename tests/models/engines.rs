@@ -97,13 +97,13 @@ fn what_is_no_engine_and_no_place_for_one_is_told() {
 fn a_refusal_of_the_built_in_engine_tells_of_the_onnx_runtime_that_is_there() {
     let arguments = ["model", "predict", "ml.onnx", "--engine", "rten", "--input", "x=[1, 2, 3, 4]"];
     let missing = project(MISSING);
-    missing.write("ml.onnx", onnx::one_operator("", "SequenceLength"));
-    missing.run(&arguments).exits(3).says(&["TS-0506", "SequenceLength", "trackside engine install"]);
+    missing.write("ml.onnx", onnx::in_sequence());
+    missing.run(&arguments).exits(3).says(&["TS-0506", "SequenceConstruct", "trackside engine install"]);
     let Some(library) = optional::onnxruntime("a refusal beside ONNX Runtime") else { return };
     let there = project(&format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
-    there.write("ml.onnx", onnx::one_operator("", "SequenceLength"));
+    there.write("ml.onnx", onnx::in_sequence());
     let ran =
-        there.run(&arguments).exits(3).says(&["TS-0506", "SequenceLength", "--engine onnxruntime", "is on this box"]);
+        there.run(&arguments).exits(3).says(&["TS-0506", "SequenceConstruct", "--engine onnxruntime", "is on this box"]);
     assert!(!ran.stderr.contains("engine install"), "{ran}");
     // A workflow is told the same, where it asks for that engine.
     there.workflow("w", "steps:\n  a:\n    model: ml.onnx\n    engine: rten\n    inputs: { x: [1, 2, 3, 4] }\n");

@@ -31,6 +31,12 @@ pub fn value(name: &str, element: u8, shape: &[u8]) -> Vec<u8> {
     [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor))].concat()
 }
 
+/// A tensor of so many dimensions of any size.
+pub fn value_of_rank(name: &str, element: u8, rank: usize) -> Vec<u8> {
+    let tensor = [number(1, element), bytes(2, &bytes(1, b"").repeat(rank))].concat();
+    [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor))].concat()
+}
+
 /// Something else that does: 4 a sequence, 5 a map, 8 a sparse tensor, 9 an optional value; of float tensors.
 pub fn other(name: &str, kind: u8) -> Vec<u8> {
     let of = bytes(1, &bytes(1, &number(1, FLOAT)));

@@ -102,6 +102,8 @@ pub enum ModelError {
         engine: EngineId,
         /// What differs, and where.
         reason: String,
+        /// Whether it did not end in time: another engine is no remedy.
+        endless: bool,
     },
     /// The sample for the self-test cannot be used.
     #[error("failed to use the self-test file {}: {reason}", path.display())]

@@ -204,10 +204,7 @@ impl Loading<'_> {
                 if engines.settings().configured.is_some() && builtin.is_ok() {
                     tracing::warn!(model = self.source.name, "runs on the built-in engine: {missing}");
                 }
-                builtin.map_err(|refused| match refused {
-                    refused @ ModelError::Unsupported { .. } => refused,
-                    refused => self.unsupported(refused.to_string(), None),
-                })
+                builtin.map_err(|refused| self.alone(refused))
             }
         }
     }
@@ -215,7 +212,15 @@ impl Loading<'_> {
     fn on_onnxruntime_or(&self, engines: &Engines, first: ModelError) -> Result<Arc<Model>, ModelError> {
         match engines.onnxruntime() {
             Ok(engine) => self.on(&*engine),
-            Err(_) => Err(self.unsupported(first.to_string(), None)),
+            Err(_) => Err(self.alone(first)),
+        }
+    }
+
+    /// What the built-in engine says where there is no other: that another one may help, if it may.
+    fn alone(&self, refused: ModelError) -> ModelError {
+        match refused {
+            refused @ (ModelError::Unsupported { .. } | ModelError::SelfTest { endless: true, .. }) => refused,
+            refused => self.unsupported(refused.to_string(), None),
         }
     }
 
@@ -250,7 +255,13 @@ impl Loading<'_> {
         let runner = engine.open(&self.file, Ports { inputs, outputs }, sessions).map_err(refused)?;
         let test = SelfTest { runner: &*runner, inputs, outputs, limit: self.source.time };
         let mut caveats: Vec<String> = left_out.iter().map(LeftOut::reason).collect();
-        let failed = |reason| ModelError::SelfTest { model: name.clone(), engine: id.clone(), reason };
+        let failed = |failure| {
+            let (endless, reason) = match failure {
+                Failed::Endless(reason) => (true, reason),
+                Failed::Wrong(reason) => (false, reason),
+            };
+            ModelError::SelfTest { model: name.clone(), engine: id.clone(), reason, endless }
+        };
         let tested = match &self.sample {
             Some(sample) => {
                 test.on_sample(sample).map_err(failed)?;
@@ -264,9 +275,10 @@ impl Loading<'_> {
                     Tested::Not
                 }
                 Err(Failed::Endless(reason)) => {
-                    return Err(failed(format!("{reason}. If it ends with real input, give it a `selftest` file")));
+                    let way = "If it ends with real input, give it a `selftest` file";
+                    return Err(failed(Failed::Endless(format!("{reason}. {way}"))));
                 }
-                Err(Failed::Wrong(reason)) => return Err(failed(reason)),
+                Err(wrong) => return Err(failed(wrong)),
             },
         };
         let mut warnings = Vec::new();

@@ -78,12 +78,6 @@ pub(crate) enum Failed {
 }
 
 impl Failed {
-    pub(crate) fn reason(self) -> String {
-        match self {
-            Self::Endless(reason) | Self::Wrong(reason) => reason,
-        }
-    }
-
     fn map(self, change: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Endless(reason) => Self::Endless(change(reason)),
@@ -97,13 +91,14 @@ impl SelfTest<'_> {
     ///
     /// # Errors
     /// What differs most, and where.
-    pub(crate) fn on_sample(&self, sample: &Sample) -> Result<(), String> {
-        let inputs = arrange(self.inputs, sample.inputs.clone()).map_err(|(name, why)| format!("in.{name}: {why}"))?;
-        let ran = self.run(inputs, Instant::now() + self.limit).map_err(Failed::reason)?;
+    pub(crate) fn on_sample(&self, sample: &Sample) -> Result<(), Failed> {
+        let inputs = arrange(self.inputs, sample.inputs.clone())
+            .map_err(|(name, why)| Failed::Wrong(format!("in.{name}: {why}")))?;
+        let ran = self.run(inputs, Instant::now() + self.limit)?;
         for (name, expected) in &sample.outputs {
             let given = self.outputs.iter().zip(&ran.outputs).find(|(port, _)| port.name == *name);
-            let (_, given) = given.ok_or_else(|| format!("out.{name}: the model has no such output"))?;
-            compare(given, expected).map_err(|why| format!("output {name:?}: {why}"))?;
+            let (_, given) = given.ok_or_else(|| Failed::Wrong(format!("out.{name}: the model has no such output")))?;
+            compare(given, expected).map_err(|why| Failed::Wrong(format!("output {name:?}: {why}")))?;
         }
         Ok(())
     }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use support::*;
 use trackside_models::onnx::proto::{GraphProto, ModelProto};
 use trackside_models::tensor_io::{read_safetensors_file, write_safetensors, write_safetensors_with};
-use trackside_models::{EngineChoice, MADE_ON, Model, ModelError, ModelSource, Tested};
+use trackside_models::{
+    EngineChoice, EngineKind, EngineSettings, Engines, MADE_ON, Model, ModelError, ModelSource, Tested,
+};
 use trackside_spec::Tensor;
 
 fn sample() -> [(String, Tensor); 2] {
@@ -98,6 +100,20 @@ fn a_self_test_that_does_not_end_fails() {
         assert!(text.contains("did not end within 0.2 s") && text.contains("[limits] wall"), "{text}");
         assert!(text.contains("give it a `selftest` file"), "{text}");
     });
+}
+
+#[test]
+fn without_onnx_runtime_a_model_that_never_ends_is_told_as_that() {
+    let lab = Lab::new();
+    let path = lab.write("model.onnx", &endless(false));
+    for prefer in [EngineKind::OnnxRuntime, EngineKind::Rten] {
+        let configured = Some("/nowhere/libonnxruntime.so".into());
+        let settings = EngineSettings { configured, prefer, ..EngineSettings::new(lab.path().join("data")) };
+        let source = ModelSource { sessions: 1, time: Duration::from_millis(200), ..ModelSource::new("m", &path) };
+        let error = Engines::discover(settings).load(&source).unwrap_err();
+        assert_eq!(error.code(), "TS-0508", "{error}");
+        assert!(!error.to_string().contains("engine install"), "{error}");
+    }
 }
 
 #[test]
