@@ -238,7 +238,14 @@ mod tests {
         let weights = vec![1.0_f32; gates];
         let shape = [1, gates, 1];
         let weights = View { shape: &shape, data: &weights };
-        let layer = Layer { kind, direction: Direction::Forward, hidden: 1, functions: functions.to_vec(), clip: None, turned: None };
+        let layer = Layer {
+            kind,
+            direction: Direction::Forward,
+            hidden: 1,
+            functions: functions.to_vec(),
+            clip: None,
+            turned: None,
+        };
         let given = Given {
             x: View { shape: &[3, 2, 1], data: &x },
             w: weights,
