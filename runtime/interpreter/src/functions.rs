@@ -30,8 +30,9 @@ pub(crate) fn inlined(model: &ModelProto) -> Result<Option<GraphProto>, String> 
     for function in &model.functions {
         for import in &function.opset_import {
             let domain = set(import.domain.as_deref());
-            let own = functions.keys().any(|(of, _)| *of == domain);
-            if opsets.get(domain) != import.version.as_ref() && !(own && !opsets.contains_key(domain)) {
+            // A set that holds nothing but such operators need not be imported by the model.
+            let own = !opsets.contains_key(domain) && functions.keys().any(|(of, _)| *of == domain);
+            if !own && opsets.get(domain) != import.version.as_ref() {
                 let name = function.name.as_deref().unwrap_or_default();
                 return Err(format!(
                     "its operator {name:?} takes another version of the set {domain:?} than the model"

@@ -74,7 +74,7 @@ enum Wide {
 /// A float as an integer: the fraction is cut off; what does not fit is the smallest number, as the processor gives it.
 #[expect(clippy::cast_possible_truncation, reason = "its range was looked at")]
 pub(crate) fn whole64(x: f64) -> i64 {
-    if x >= -9_223_372_036_854_775_808.0 && x < 9_223_372_036_854_775_808.0 { x as i64 } else { i64::MIN }
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&x) { x as i64 } else { i64::MIN }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "its range was looked at")]
@@ -89,7 +89,8 @@ fn natural64(x: f64) -> u64 {
     whole64(x - 9_223_372_036_854_775_808.0).cast_unsigned() ^ (1 << 63)
 }
 
-fn converted(value: &Value, to: Type) -> Made<Value> {
+/// The elements as another type.
+pub(crate) fn converted(value: &Value, to: Type) -> Made<Value> {
     fn through<T: Copy>(value: &Value, elements: &[T], to: Type, wide: impl Fn(T) -> Wide) -> Made<Value> {
         fn made<T: Copy, U: Element>(value: &Value, elements: &[T], f: impl Fn(T) -> U) -> Made<Value> {
             let out: Vec<U> = elements.iter().map(|element| f(*element)).collect();

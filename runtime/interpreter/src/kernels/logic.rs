@@ -115,7 +115,9 @@ fn shift(node: &Node<'_>) -> Built {
     // Bits shifted out are gone, also all of them; to the right a sign stays.
     typed!(node.one_type(words)?, [U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64], T => {
         binary::<T, T>(move |a, b| {
-            let by = u32::try_from(b).unwrap_or(u32::MAX);
+            // Signed ones below zero become more than any width.
+            #[allow(clippy::cast_lossless, clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "for all of the types")]
+            let by = u32::try_from(b as u64).unwrap_or(u32::MAX);
             #[allow(unused_comparisons, clippy::absurd_extreme_comparisons, reason = "the same for types without a sign")]
             let rest: T = if !left && a < 0 { !0 } else { 0 };
             if left { a.checked_shl(by) } else { a.checked_shr(by) }.unwrap_or(rest)

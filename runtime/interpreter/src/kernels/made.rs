@@ -168,7 +168,11 @@ fn one_hot(node: &Node<'_>) -> Built {
     node.ty(1, &[Type::I32, Type::I64, Type::F32])?;
     let axis = node.int("axis")?.unwrap_or(-1);
     let ty = node.ty(2, TYPES)?;
-    typed!(ty, [F32 f32, I32 i32, I64 i64, Text Arc<str>], T => Plan::new([ty], move |inputs, run| {
+    typed!(ty, [F32 f32, I32 i32, I64 i64, Text Arc<str>], T => one_hot_of::<T>(axis))
+}
+
+fn one_hot_of<T: Element>(axis: i64) -> Built {
+    Plan::new([T::TYPE], move |inputs, run| {
         let (indices, given) = (indices_of(inputs.get(0)?)?, inputs.get(0)?.shape().to_vec());
         let &[depth] = indices_of(inputs.get(1)?)?.as_slice() else { return Ok(misfit("its depth is not one value")?) };
         must!(depth > 0, "its depth is {depth}");
@@ -186,7 +190,7 @@ fn one_hot(node: &Node<'_>) -> Built {
             }
         }
         Ok(vec![Value::of(out)])
-    }))
+    })
 }
 
 fn non_zero(node: &Node<'_>) -> Built {

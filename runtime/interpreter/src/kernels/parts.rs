@@ -190,7 +190,7 @@ fn concat(node: &Node<'_>) -> Built {
 enum Edge {
     Constant,
     Reflect,
-    Edge,
+    Repeat,
     Wrap,
 }
 
@@ -199,7 +199,7 @@ impl Edge {
         match node.text("mode")?.as_deref() {
             None | Some("constant") => Ok(Self::Constant),
             Some("reflect") => Ok(Self::Reflect),
-            Some("edge") => Ok(Self::Edge),
+            Some("edge") => Ok(Self::Repeat),
             Some("wrap") if node.opset >= 19 => Ok(Self::Wrap),
             Some(other) => Err(format!("the mode {other:?} is not known")),
         }
@@ -317,7 +317,7 @@ fn source(place: usize, before: i64, dim: usize, edge: Edge) -> Option<usize> {
     let at = match edge {
         _ if (0..dim).contains(&at) => at,
         Edge::Constant => return None,
-        Edge::Edge => at.clamp(0, dim - 1),
+        Edge::Repeat => at.clamp(0, dim - 1),
         Edge::Reflect if at < 0 => -at,
         Edge::Reflect => 2 * (dim - 1) - at,
         Edge::Wrap => at.rem_euclid(dim),

@@ -11,7 +11,7 @@ use crate::table::{Entry, standard};
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
-    standard("ReduceSum", |node| sums(node, Sum::Sum)),
+    standard("ReduceSum", |node| sums(node, Sum::Plain)),
     standard("ReduceMean", |node| sums(node, Sum::Mean)),
     standard("ReduceProd", |node| sums(node, Sum::Product)),
     standard("ReduceL1", |node| sums(node, Sum::Absolute)),
@@ -25,7 +25,7 @@ pub(crate) static TABLE: &[Entry] = &[
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sum {
-    Sum,
+    Plain,
     Mean,
     Product,
     Absolute,
@@ -122,7 +122,7 @@ impl Spec {
 }
 
 fn sums(node: &Node<'_>, what: Sum) -> Built {
-    let spec = Spec::of(node, if what == Sum::Sum { 13 } else { 18 })?;
+    let spec = Spec::of(node, if what == Sum::Plain { 13 } else { 18 })?;
     let types = [Type::F32, Type::F64, Type::I32, Type::I64, Type::U32, Type::U64];
     // An integer logarithm of exponentials depends on how each of them was rounded.
     let ty = node.ty(0, if what == Sum::LogExp { &types[..2] } else { &types })?;
@@ -140,7 +140,7 @@ fn real(what: Sum, all: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     let count = all.len() as f64;
     match what {
-        Sum::Sum => all.sum(),
+        Sum::Plain => all.sum(),
         // The mean of nothing is 0 in ONNX Runtime.
         Sum::Mean => all.sum::<f64>() / count.max(1.0),
         Sum::Product => all.product(),

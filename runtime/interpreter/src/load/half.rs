@@ -2,6 +2,7 @@
 //! float32, and a value is rounded only where somebody needs it as float16; between two such calls it never is.
 
 use super::{Binding, Builder, Refusal};
+use crate::kernels::cast::converted;
 use crate::proto::{AttributeProto, NodeProto, data_type};
 use crate::value::Type;
 
@@ -167,6 +168,13 @@ impl Builder<'_, '_> {
         }
         let given = format!("{name}\0rounded");
         if !self.is_named(&given) {
+            // Weights of any size: else they would be cast in each run, and no kernel could lay them out in advance.
+            if let Some(Binding::Constant(value)) = self.scope.resolve(name)
+                && let Ok(value) = converted(&value, Type::F32)
+            {
+                self.scope.names.borrow_mut().insert(given.clone(), Binding::Constant(value));
+                return Ok(given);
+            }
             self.node(&cast(name.to_owned(), data_type::FLOAT, given.clone()))?;
         }
         Ok(given)
