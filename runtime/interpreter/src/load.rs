@@ -583,7 +583,15 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         }
         inputs.push(Input { name: name.to_owned(), ty, default });
     }
-    let wanted: Vec<_> = graph.output.iter().filter(|port| element(port).is_some()).collect();
+    // One whose type the file leaves open has that of what makes it.
+    let tensor = |port: &&ValueInfoProto| match &port.r#type {
+        None => true,
+        Some(ty) => ty
+            .tensor_type
+            .as_ref()
+            .is_some_and(|tensor| matches!(tensor.elem_type, None | Some(0)) || element(port).is_some()),
+    };
+    let wanted: Vec<_> = graph.output.iter().filter(tensor).collect();
     if wanted.is_empty() {
         return Err(whole("it gives no tensor that can be held exactly".to_owned()));
     }

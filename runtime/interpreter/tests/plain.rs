@@ -18,7 +18,9 @@ const ROOM: usize = 1 << 28;
 fn port(name: String, ty: Option<Type>) -> ValueInfoProto {
     let number = ty.map(|ty| (1..=16).find(|number| Type::of(*number) == Some(ty)).unwrap());
     let tensor_type = number.map(|number| TensorTypeProto { elem_type: Some(number), ..TensorTypeProto::default() });
-    ValueInfoProto { name: Some(name), r#type: Some(TypeProto { tensor_type, ..TypeProto::default() }) }
+    // Without a type at all: one that is open, and no sequence.
+    let r#type = tensor_type.map(|tensor| TypeProto { tensor_type: Some(tensor), ..TypeProto::default() });
+    ValueInfoProto { name: Some(name), r#type }
 }
 
 fn int(name: &str, value: i64) -> AttributeProto {
@@ -268,12 +270,13 @@ fn long_runs_end() {
             program.run(inputs.into_iter().map(|value| value.map(Some).unwrap_or_default()).collect(), ROOM, &stop);
         assert!(matches!(ended, Err(Problem::Stopped)), "{op} asked {} times", asked.get());
     }
-    let endless = || some::<f32>(&[1 << 50, 0], vec![]);
-    let given = call("Concat", 13, vec![int("axis", 1)], vec![endless(), endless()], 1);
-    assert_eq!(given[0].shape(), [1 << 50, 0]);
+    assert!(Value::new::<f32>(vec![1 << 50, 0], vec![]).is_err());
+    let endless = || some::<f32>(&[1 << 20, 0], vec![]);
+    let given = call("Concat", 13, vec![int("axis", 0)], vec![endless(), endless()], 1);
+    assert_eq!(given[0].shape(), [1 << 21, 0]);
     let given = call("CumSum", 14, vec![], vec![endless(), list(vec![1_i64])], 1);
-    assert_eq!(given[0].shape(), [1 << 50, 0]);
-    let inputs = vec![list(vec![1.0_f32]), some::<i64>(&[1 << 50, 0], vec![])];
+    assert_eq!(given[0].shape(), [1 << 20, 0]);
+    let inputs = vec![list(vec![1.0_f32]), some::<i64>(&[1 << 20, 0], vec![])];
     let program = load("GatherND", 13, vec![], &inputs, 1).unwrap();
-    assert!(matches!(program.run(inputs, ROOM, &|| false), Err(Problem::Failed(_))));
+    assert!(matches!(program.run(inputs, 1 << 20, &|| false), Err(Problem::Failed(_))));
 }

@@ -93,12 +93,12 @@ fn in_place<T: Element + Copy>(f: impl Fn(T, T) -> T + Copy + Send + Sync + 'sta
         };
         if free(a, b) {
             let mut dense = inputs.take(0)?.into_dense::<T>()?;
-            update(&mut dense, inputs.view::<T>(1)?, f);
+            update(&mut dense, inputs.view::<T>(1)?, run, f)?;
             return Ok(vec![Value::of(dense)]);
         }
         if free(b, a) {
             let mut dense = inputs.take(1)?.into_dense::<T>()?;
-            update(&mut dense, inputs.view::<T>(0)?, |b, a| f(a, b));
+            update(&mut dense, inputs.view::<T>(0)?, run, |b, a| f(a, b))?;
             return Ok(vec![Value::of(dense)]);
         }
         Ok(vec![Value::of(broadcast(inputs.view::<T>(0)?, inputs.view::<T>(1)?, run, f)?)])
@@ -109,19 +109,32 @@ fn in_place<T: Element + Copy>(f: impl Fn(T, T) -> T + Copy + Send + Sync + 'sta
 const SHORT: usize = 8;
 
 /// Changes each element by the one of `other` that it meets; `other` is stretched to the shape of `dense`.
-fn update<T: Element + Copy>(dense: &mut Dense<T>, other: View<'_, T>, f: impl Fn(T, T) -> T) {
+fn update<T: Element + Copy>(
+    dense: &mut Dense<T>,
+    other: View<'_, T>,
+    run: &Run<'_>,
+    f: impl Fn(T, T) -> T,
+) -> Result<(), Fault> {
     if let [one] = *other.data {
-        dense.data.iter_mut().for_each(|x| *x = f(*x, one));
-        return;
+        for stretch in dense.data.chunks_mut(STRETCH) {
+            run.go_on()?;
+            stretch.iter_mut().for_each(|x| *x = f(*x, one));
+        }
+        return Ok(());
     }
     if dense.shape == other.shape {
-        dense.data.iter_mut().zip(other.data).for_each(|(x, y)| *x = f(*x, *y));
-        return;
+        for (stretch, met) in dense.data.chunks_mut(STRETCH).zip(other.data.chunks(STRETCH)) {
+            run.go_on()?;
+            stretch.iter_mut().zip(met).for_each(|(x, y)| *x = f(*x, *y));
+        }
+        return Ok(());
     }
-    let Some((inner, outer)) = dense.shape.split_last() else { return };
+    let Some((inner, outer)) = dense.shape.split_last() else { return Ok(()) };
     let steps = strides(other.shape, &dense.shape);
     let mut index = vec![0; outer.len()];
+    let mut pace = Pace::default();
     for row in dense.data.chunks_exact_mut((*inner).max(1)) {
+        pace.after(*inner, run)?;
         let first: usize = index.iter().zip(&steps).map(|(index, step)| index * step).sum();
         let met = other.data.get(first..).unwrap_or_default();
         if steps.last() == Some(&0) {
@@ -133,6 +146,7 @@ fn update<T: Element + Copy>(dense: &mut Dense<T>, other: View<'_, T>, f: impl F
         }
         advance(&mut index, outer);
     }
+    Ok(())
 }
 
 /// The shape that two shapes have in common, as numpy's rules have it.
