@@ -96,7 +96,7 @@ fn top_of(node: &Node<'_>, fixed: Option<i64>) -> Built {
             shape[at] = k;
             let mut values = run.room.tensor(&shape, T::zero())?;
             let mut indices = run.room.tensor(&shape, 0_i64)?;
-            let mut row: Vec<usize> = Vec::with_capacity(dim);
+            let mut row: Vec<usize> = Vec::new();
             let lanes = if k == 0 || x.data.is_empty() { 0 } else { outer * inner };
             let mut pace = Pace::default();
             for lane in 0..lanes {

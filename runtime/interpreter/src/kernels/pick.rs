@@ -58,9 +58,9 @@ fn gather(node: &Node<'_>) -> Built {
         let shape = [&value.shape()[..at], indices.shape(), &value.shape()[at + 1..]].concat();
         let places = indices.whole()?.into_iter().map(|index| place(index, dim)).collect::<Made<Vec<_>>>()?;
         run.room.claim(outer.saturating_mul(places.len()).saturating_mul(8))?;
-        let mut starts = Vec::with_capacity(outer * places.len());
+        let mut starts = Vec::new();
         // Without elements the other axes may be endless.
-        for row in 0..if places.is_empty() { 0 } else { outer } {
+        for row in 0..if places.is_empty() || inner == 0 { 0 } else { outer } {
             starts.extend(places.iter().map(|at| (row * dim + at) * inner));
         }
         Ok(vec![blocks(value, &starts, inner, shape, run.room)?])
@@ -162,8 +162,8 @@ fn compress(node: &Node<'_>) -> Built {
         let mut made = shape.to_vec();
         made[at] = chosen.len();
         run.room.claim(outer.saturating_mul(chosen.len()).saturating_mul(8))?;
-        let mut starts = Vec::with_capacity(outer * chosen.len());
-        for row in 0..if chosen.is_empty() { 0 } else { outer } {
+        let mut starts = Vec::new();
+        for row in 0..if chosen.is_empty() || inner == 0 { 0 } else { outer } {
             starts.extend(chosen.iter().map(|index| (row * dim + index) * inner));
         }
         Ok(vec![blocks(value, &starts, inner, made, run.room)?])
