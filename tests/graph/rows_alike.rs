@@ -260,5 +260,5 @@ fn both_checks_have_one_verdict_on_every_row() {
         }
     }
     // That it has seen something: good rows, bad ones, files that are bad as a whole.
-    assert!(files < 40 || (good_rows > 100 && rows > 2 * good_rows && refused > 2), "{rows} {good_rows} {refused}");
+    assert!(files < 40 || (good_rows > 100 && rows > 2 * good_rows && refused > 0), "{rows} {good_rows} {refused}");
 }
