@@ -80,3 +80,67 @@ fn another_workflow_is_not_started_on_bad_data() {
     assert_eq!(step(&view, "call")["state"], "blocked");
     assert_eq!(project.runs().len(), 3, "no child was started");
 }
+
+#[test]
+fn later_steps_and_datasets_name_the_rows_in_quarantine() {
+    let project = Project::new();
+    project.workflow(
+        "load",
+        "triggers:\n  - file: { path: inbox, glob: \"*.csv\" }\nsteps:\n  load:\n    requires:\n      - of: \"${trigger.file}\"\n        \
+         name: readings\n        severity: quarantine\n        columns: { value: { type: number, maximum: 100 } }\n    plugin: echo\n    \
+         with: { value: \"${requires.readings}\" }\n  keep:\n    needs: [load]\n    when: steps.load.quarantine.readings != null\n    \
+         plugin: deliver-file\n    with: { file: \"${steps.load.quarantine.readings}\", to: \"bad/${trigger.file.name}\" }\n    \
+         allow: { deliver: [bad] }\n",
+    );
+    project.workflow(
+        "look",
+        "triggers:\n  - dataset: quarantine-bad.csv\nsteps:\n  look: { plugin: echo, with: { value: \"${trigger.dataset}\" } }\n",
+    );
+    let _node = project.serve();
+    project.drop_file("inbox/bad.csv", "machine,value\nM1,5\nX,600\n");
+    let runs = project.wait_runs(2);
+    let workflows: Vec<&Value> = runs.iter().map(|run| &run["workflow"]).collect();
+    assert_eq!(workflows, ["load", "look"]);
+    project.wait_end(runs[0]["run"].as_str().unwrap());
+    assert_eq!(project.read("bad/bad.csv"), "machine,value\nX,600\n");
+    let view = project.show(runs[1]["run"].as_str().unwrap());
+    assert_eq!(view["outputs"]["look"]["value"]["artifact"]["name"], "quarantine-bad.csv");
+    // Nothing is bad: there is no such artifact, and nobody is told of one.
+    project.drop_file("inbox/good.csv", "machine,value\nM1,6\n");
+    let runs = project.wait_runs(3);
+    let view = project.wait_end(runs[2]["run"].as_str().unwrap());
+    assert_eq!(view["outputs"]["load"]["quarantine"], json!({ "readings": null }));
+    assert_eq!(step(&view, "keep")["state"], "skipped");
+}
+
+#[test]
+fn a_contract_that_keeps_no_rows_apart_is_told_when_the_file_is_read() {
+    let project = Project::new();
+    let text = "params: { n: { type: array, default: [] } }\nsteps:\n  a:\n    requires: [{ of: \"${params.n}\", name: n, severity: quarantine, columns: { v: { type: integer } } }]\n    plugin: echo\n    with: { value: 1 }\n  b: { needs: [a], plugin: echo, with: { value: \"${steps.a.quarantine.m}\" } }\n";
+    project.workflow("w", text);
+    project.run(&["check"]).exits(1).says(&["there is no `steps.a.quarantine.m`"]);
+    project.workflow("w", &text.replace("quarantine.m", "quarantine.n"));
+    project.run(&["check"]).ok();
+    let view = project.run(&["run", "w", "-p", "n=[{\"v\":1},{\"v\":\"x\"}]", "--json"]).ok().json();
+    assert_eq!(view["outputs"]["b"]["value"]["name"], "quarantine-n.jsonl");
+}
+
+#[test]
+fn parameters_and_outputs_keep_their_last_digit_or_are_refused() {
+    let project = Project::new();
+    project.workflow(
+        "ids",
+        "params:\n  id: { type: integer, default: 1, minimum: -9007199254740993 }\nsteps:\n  a: { plugin: echo, with: { value: \"${params.id}\" } }\n",
+    );
+    let view = project.run(&["run", "ids", "-p", "id=18446744073709551615", "--json"]).ok().json();
+    assert_eq!(view["outputs"]["a"]["value"], json!(u64::MAX));
+    for (id, says) in [
+        ("18446744073709551616", "beyond 64 bits"),
+        ("-9223372036854775809", "beyond 64 bits"),
+        ("-9007199254740994", "below the minimum -9007199254740993"),
+    ] {
+        let ran = project.run(&["run", "ids", "-p", &format!("id={id}")]);
+        assert!(ran.code() != 0 && ran.stderr.contains(says), "{id}: {ran:?}");
+    }
+    assert_eq!(project.runs().len(), 1);
+}

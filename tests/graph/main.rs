@@ -8,3 +8,5 @@ mod support;
 mod approvals;
 mod contracts;
 mod kept;
+mod rows;
+mod rows_alike;

@@ -135,3 +135,45 @@ fn a_message_whose_acknowledgement_is_lost_comes_again_under_the_same_key() {
     assert_eq!(heard[0], heard[1]);
     assert!(heard[0].starts_with("hello ") && heard[0].contains(&format!("trackside-key:{run}/tell/")), "{heard:?}");
 }
+
+#[test]
+fn the_bundled_step_publishes_text_json_and_files() {
+    let Some(broker) = Broker::start("the plugin publish") else { return };
+    let project = Project::new();
+    configure_channel(&project, broker.port, "");
+    let step = |id: &str, with: &str| {
+        format!(
+            "  {id}:\n    plugin: publish\n    with: {{ broker: mqtt, topic: site/{id}, {with} }}\n    allow: {{ publish: [\"site/#\"] }}\n"
+        )
+    };
+    let steps = [
+        step("text", "text: \"hot: ${params.n}\""),
+        step("json", "json: { n: \"${params.n}\", ok: true }, attributes: { area: north }"),
+        step("file", "file: \"${trigger.file}\""),
+        step("none", "attributes: {}"),
+    ];
+    project.workflow("tell", &format!("params: {{ n: {{ type: integer, default: 7 }} }}\nsteps:\n{}", steps.concat()));
+    project.write("in.bin", b"one,two");
+    broker.spy("site/#");
+    let _node = project.serve();
+    let run = project.run(&["run", "tell", "--file", "in.bin", "--json"]).ok().json();
+    assert_eq!(project.wait_end(run["run"].as_str().unwrap())["state"], "succeeded");
+    let mut heard = broker.hear("site/#", 4, "%t %q %p %P");
+    heard.sort();
+    // In the order of the topics; each with QoS 1 and a key of its own.
+    let said = ["site/file 1 one,two ", "site/json 1 {\"n\":7,\"ok\":true} ", "site/none 1  ", "site/text 1 hot: 7 "];
+    assert!(heard.len() == 4 && heard.iter().zip(said).all(|(line, said)| line.starts_with(said)), "{heard:#?}");
+    assert!(heard.iter().all(|line| line.contains("trackside-key:")) && heard[1].contains("area:north"), "{heard:#?}");
+}
+
+#[test]
+fn a_topic_that_is_not_granted_is_not_published_to() {
+    let project = Project::new();
+    configure_channel(&project, 1, "");
+    project.workflow(
+        "tell",
+        "steps:\n  tell:\n    plugin: publish\n    with: { broker: mqtt, topic: other/alarm, text: x }\n    allow: { publish: [\"site/#\"] }\n",
+    );
+    let view = project.run(&["run", "tell", "--json"]).exits(1).json();
+    assert_eq!(view["error"]["code"], "denied", "{view:#}");
+}

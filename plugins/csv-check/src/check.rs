@@ -98,8 +98,18 @@ impl Check {
 
     /// Names of columns that the contract requires and `present` does not hold.
     pub fn missing_columns(&self, present: &[Option<usize>]) -> Vec<String> {
-        let absent = |(at, watch): &(usize, &Watch)| watch.rule.required && !present.contains(&Some(*at));
+        let absent = |(at, watch): &(usize, &Watch)| {
+            (watch.rule.required || watch.rule.may_miss() <= 0.0) && !present.contains(&Some(*at))
+        };
         self.columns.iter().enumerate().filter(absent).map(|(_, watch)| watch.rule.name.clone()).collect()
+    }
+
+    /// Required columns that no row has, in a file without a header; where a row may not miss them the rows are at fault.
+    pub fn never_seen(&self) -> Vec<String> {
+        let absent = |watch: &&Watch| {
+            watch.rule.required && watch.rule.may_miss() > 0.0 && self.rows > 0 && watch.nulls == self.rows
+        };
+        self.columns.iter().filter(absent).map(|watch| watch.rule.name.clone()).collect()
     }
 
     /// A row whose form is broken; the column where it is one field's fault.
@@ -116,7 +126,7 @@ impl Check {
         &mut self,
         line: u64,
         fields: impl Iterator<Item = (Option<usize>, &'a str)>,
-        nulls: &[String],
+        nulls: Option<&[String]>,
     ) -> Result<(), StepError> {
         let mut row = vec![Value::Null; self.columns.len()];
         let mut good = true;

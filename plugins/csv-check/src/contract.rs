@@ -60,7 +60,7 @@ pub struct Column {
     /// What its values are; inferred when left out.
     #[serde(default, rename = "type")]
     pub kind: Option<Kind>,
-    /// No value may be missing.
+    /// The column must be there; no value may be missing, unless `max_null_fraction` says how many.
     #[serde(default)]
     pub required: bool,
     /// Smallest number.
@@ -94,6 +94,13 @@ pub enum Kind {
     Boolean,
     /// A date, or a date and time.
     Timestamp,
+}
+
+impl Column {
+    /// The share of its values that may be missing.
+    pub fn may_miss(&self) -> f64 {
+        field::may_miss(self.required, self.max_null_fraction)
+    }
 }
 
 impl Kind {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use trackside_rows::{
     ReadError,
     csv::{self, Reader, Record},
+    form::{self, Form},
     lines::{Line, Lines},
 };
 use trackside_sdk::{Artifact, ArtifactRef, Port, Step, StepError};
@@ -37,12 +38,10 @@ struct Input {
     contract: Option<Contract>,
     #[serde(default)]
     format: Format,
-    #[serde(default = "comma")]
-    delimiter: String,
+    delimiter: Option<String>,
     #[serde(default = "yes")]
     header: bool,
-    #[serde(default = "usual_nulls")]
-    nulls: Vec<String>,
+    nulls: Option<Vec<String>>,
     #[serde(default)]
     on_bad: OnBad,
 }
@@ -73,16 +72,8 @@ pub struct Output {
     problems: Vec<Problem>,
 }
 
-fn comma() -> String {
-    ",".into()
-}
-
 fn yes() -> bool {
     true
-}
-
-fn usual_nulls() -> Vec<String> {
-    ["", "NA", "N/A", "NaN", "nan", "null"].map(Into::into).into()
 }
 
 fn run(input: Input, step: &Step) -> Result<Output, StepError> {
@@ -92,9 +83,13 @@ fn run(input: Input, step: &Step) -> Result<Output, StepError> {
     let stem = file.name().rsplit_once('.').map_or(file.name(), |(stem, _)| stem);
     let target = step.create("rows", &format!("{stem}.jsonl"), "application/jsonl")?;
     let mut check = Check::new(&mut contract, target);
-    let result = match format(&input, &file) {
-        Format::Jsonl => jsonl(&file, &mut check, step),
-        _ => csv_rows(&file, &input, &mut check, step),
+    let result = match form(&input, &file)? {
+        Form::Csv(delimiter) => csv_rows(&file, &input, delimiter, &mut check, step),
+        Form::Lines => jsonl(&file, &mut check, step),
+        Form::Document => Err(StepError::fatal(
+            "bad-input",
+            "a JSON document: csv-check reads CSV and JSON lines; say `format` if it is one of them",
+        )),
     };
     result
         .and_then(|()| check.finish(&contract, input.on_bad == OnBad::Drop))
@@ -115,16 +110,27 @@ fn contract(input: &Input, step: &Step) -> Result<Contract, StepError> {
     }
 }
 
-fn format(input: &Input, file: &Artifact) -> Format {
-    let name = file.name().to_ascii_lowercase();
-    let is_jsonl = name.ends_with(".jsonl")
-        || name.ends_with(".ndjson")
-        || matches!(file.media_type(), "application/jsonl" | "application/x-ndjson");
-    match input.format {
-        Format::Auto if is_jsonl => Format::Jsonl,
-        Format::Auto => Format::Csv,
-        chosen => chosen,
-    }
+/// As the workflow says, else as the file does.
+fn form(input: &Input, file: &Artifact) -> Result<Form, StepError> {
+    let by_name = form::by_name(file.name(), file.media_type());
+    let delimiter = input.delimiter.as_deref().map(delimiter).transpose()?;
+    Ok(match (input.format, delimiter) {
+        (Format::Jsonl, _) => Form::Lines,
+        (Format::Csv, Some(delimiter)) => Form::Csv(delimiter),
+        (Format::Csv, None) => by_name.filter(|form| matches!(form, Form::Csv(_))).unwrap_or(Form::Csv(b',')),
+        (Format::Auto, delimiter) => {
+            let known = by_name.map_or_else(|| start(file).map(|start| form::by_start(&start)), Ok)?;
+            match delimiter {
+                Some(delimiter) if matches!(known, Form::Csv(_)) => Form::Csv(delimiter),
+                _ => known,
+            }
+        }
+    })
+}
+
+/// The first bytes of a file.
+fn start(file: &Artifact) -> Result<Vec<u8>, StepError> {
+    Ok(file.reader()?.fill_buf()?.to_vec())
 }
 
 fn jsonl(file: &Artifact, check: &mut Check, step: &Step) -> Result<(), StepError> {
@@ -137,11 +143,20 @@ fn jsonl(file: &Artifact, check: &mut Check, step: &Step) -> Result<(), StepErro
             Line::Bad(reason) => check.broken_row(number, None, reason),
         }
     }
-    Ok(())
+    match check.never_seen() {
+        missing if missing.is_empty() => Ok(()),
+        missing => Err(absent(&missing)),
+    }
 }
 
-fn csv_rows(file: &Artifact, input: &Input, check: &mut Check, step: &Step) -> Result<(), StepError> {
-    let mut reader = Reader::new(file.reader()?, delimiter(&input.delimiter)?);
+fn csv_rows(
+    file: &Artifact,
+    input: &Input,
+    delimiter: u8,
+    check: &mut Check,
+    step: &Step,
+) -> Result<(), StepError> {
+    let mut reader = Reader::new(file.reader()?, delimiter);
     let mut record = Record::default();
     let columns = header(&mut reader, &mut record, input.header, check)?;
     // Without a header the first record is a row already.
@@ -155,7 +170,7 @@ fn csv_rows(file: &Artifact, input: &Input, check: &mut Check, step: &Step) -> R
             }
             None => {
                 let fields = record.fields().map(Option::unwrap_or_default);
-                check.text_row(record.line, columns.iter().copied().zip(fields), &input.nulls)?;
+                check.text_row(record.line, columns.iter().copied().zip(fields), input.nulls.as_deref())?;
             }
         }
         more = reader.read(&mut record).map_err(unreadable)?;
@@ -196,11 +211,12 @@ fn unreadable(error: ReadError) -> StepError {
 fn require(check: &Check, columns: Vec<Option<usize>>) -> Result<Vec<Option<usize>>, StepError> {
     match check.missing_columns(&columns) {
         missing if missing.is_empty() => Ok(columns),
-        missing => {
-            let what = format!("column `{}` is missing", missing.join("`, `"));
-            Err(StepError::fatal("bad-data", what))
-        }
+        missing => Err(absent(&missing)),
     }
+}
+
+fn absent(columns: &[String]) -> StepError {
+    StepError::fatal("bad-data", format!("column `{}` is missing", columns.join("`, `")))
 }
 
 fn delimiter(text: &str) -> Result<u8, StepError> {

@@ -62,8 +62,8 @@ impl Watch {
         Self { rule, ..Self::default() }
     }
 
-    /// Reads a field of text. `nulls` are the texts that stand for nothing.
-    pub fn read_text(&self, text: &str, nulls: &[String]) -> Result<Value, Reason> {
+    /// Reads a field of text. `nulls` are the texts that stand for nothing, where they are not the usual ones.
+    pub fn read_text(&self, text: &str, nulls: Option<&[String]>) -> Result<Value, Reason> {
         let kind = self.rule.kind.map(Kind::of_field);
         if field::is_null(kind, text, nulls) {
             return Ok(Value::Null);
@@ -89,7 +89,8 @@ impl Watch {
     /// Holds a value against the rules that need no memory.
     pub fn check(&self, value: &Value) -> Result<(), Reason> {
         if value.is_null() {
-            return if self.rule.required { Err("missing".into()) } else { Ok(()) };
+            // No value at all may be missing: the row is at fault, not the whole.
+            return if self.rule.may_miss() <= 0.0 { Err("missing".into()) } else { Ok(()) };
         }
         let typed = self.typed(value);
         if !self.rule.choices.is_empty() && !self.rule.choices.iter().any(|choice| is(typed, value, choice)) {
@@ -231,15 +232,15 @@ mod tests {
             ("1e999", json!("1e999")),
             ("", json!(null)),
         ] {
-            assert_eq!(free.read_text(text, &[String::new()]).unwrap(), value, "{text}");
+            assert_eq!(free.read_text(text, Some(&[String::new()])).unwrap(), value, "{text}");
         }
     }
 
     #[test]
     fn integers_may_be_written_as_floats() {
         let whole = watch(json!({"type": "integer"}));
-        assert_eq!(whole.read_text("5.0", &[]).unwrap(), json!(5));
-        assert!(whole.read_text("5.5", &[]).is_err());
+        assert_eq!(whole.read_text("5.0", None).unwrap(), json!(5));
+        assert!(whole.read_text("5.5", None).is_err());
         assert_eq!(whole.read_json(json!(5.0)).unwrap(), json!(5));
     }
 
@@ -265,14 +266,14 @@ mod tests {
         let rule = json!({"type": "integer", "increasing": true, "unique": true, "max": 9_007_199_254_740_995_u64});
         let mut ids = watch(rule);
         for id in [9_007_199_254_740_992_u64, 9_007_199_254_740_993, 9_007_199_254_740_995] {
-            let id = ids.read_text(&id.to_string(), &[]).unwrap();
+            let id = ids.read_text(&id.to_string(), None).unwrap();
             ids.check(&id).unwrap();
             ids.keep(&id).unwrap();
         }
         assert!(ids.check(&json!(9_007_199_254_740_996_u64)).is_err());
         assert_eq!(ids.range.unwrap().1.to_json(), json!(9_007_199_254_740_995_u64));
-        assert!(ids.read_text("18446744073709551616", &[]).is_err());
-        assert_eq!(watch(json!({})).read_text("18446744073709551616", &[]).unwrap(), json!("18446744073709551616"));
+        assert!(ids.read_text("18446744073709551616", None).is_err());
+        assert_eq!(watch(json!({})).read_text("18446744073709551616", None).unwrap(), json!("18446744073709551616"));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 use crate::number::whole_number;
 
 /// The first whole number beyond 64 bits (below -2^63 or above 2^64-1) in a text that is JSON: where it begins, and its
-/// digits. One with a point or an exponent is a double by its own word and no such number. In a text that is no JSON the
-/// answer means nothing.
+/// digits. One with a point or an exponent is a double by its own word and no such number; nor is one that has the digits of
+/// its double, as JavaScript writes 1e20: nothing of it is lost. In a text that is no JSON the answer means nothing.
 #[must_use]
 pub fn too_large(json: &[u8]) -> Option<(usize, &str)> {
     let mut at = 0;
@@ -19,7 +19,8 @@ pub fn too_large(json: &[u8]) -> Option<(usize, &str)> {
                     .count();
                 let token = std::str::from_utf8(&json[at..at + length]).unwrap_or_default();
                 // 18 digits and a sign fit in any case.
-                if length > 18 && !token.contains(['.', 'e', 'E']) && whole_number(token).is_none() {
+                if length > 18 && !token.contains(['.', 'e', 'E']) && whole_number(token).is_none() && !is_double(token)
+                {
                     return Some((at, token));
                 }
                 at += length;
@@ -28,6 +29,12 @@ pub fn too_large(json: &[u8]) -> Option<(usize, &str)> {
         }
     }
     None
+}
+
+/// Whether these are the digits of a double, as few of them as tell it from its neighbours and zeros behind them.
+fn is_double(digits: &str) -> bool {
+    // No double has more.
+    digits.len() < 320 && digits.parse::<f64>().is_ok_and(|number| number.to_string() == digits)
 }
 
 /// The place behind the quote that ends a string.
@@ -59,7 +66,8 @@ mod tests {
             ("18446744073709551616", "18446744073709551616"),
             ("-9223372036854775809", "-9223372036854775809"),
             ("{\"a\":[1, 99999999999999999999]}", "99999999999999999999"),
-            ("[\"\\\"\", 100000000000000000000]", "100000000000000000000"),
+            ("[\"\\\"\", 100000000000000000001]", "100000000000000000001"),
+            ("[123456789012345678901234567890]", "123456789012345678901234567890"),
         ] {
             assert_eq!(too_large(text.as_bytes()).unwrap().1, digits, "{text}");
         }
@@ -72,6 +80,8 @@ mod tests {
             "18446744073709551615",
             "-9223372036854775808",
             "[0.00000000000000000000001, 1e40, 100000000000000000000.0, 1E+40]",
+            // As JavaScript writes them.
+            "[100000000000000000000, -123456789012345680000]",
             "\"99999999999999999999\"",
             "{\"99999999999999999999\": \"\\\\\"}",
             "\"\\\"99999999999999999999\"",

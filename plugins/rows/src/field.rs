@@ -35,12 +35,28 @@ pub enum Typed<'a> {
     Time(Time, &'a str),
 }
 
-/// Whether a text stands for no value at all. A text column takes its values as they stand, others without the space
-/// around them.
+/// Texts of CSV that stand for no value where nobody says which do.
+pub const NULLS: [&str; 6] = ["", "NA", "N/A", "NaN", "nan", "null"];
+
+/// Whether a text stands for no value at all: one of `nulls`, or of [`NULLS`] where there is no such list. A text column
+/// takes its values as they stand, others without the space around them; and only nothing is nothing in a text column
+/// without a list, since `NA` is a country and Null a family.
 #[must_use]
-pub fn is_null<S: AsRef<str>>(kind: Option<Kind>, text: &str, nulls: &[S]) -> bool {
-    let text = if kind == Some(Kind::String) { text } else { text.trim() };
-    nulls.iter().any(|null| null.as_ref() == text)
+pub fn is_null(kind: Option<Kind>, text: &str, nulls: Option<&[String]>) -> bool {
+    let is_text = kind == Some(Kind::String);
+    let text = if is_text { text } else { text.trim() };
+    match nulls {
+        Some(nulls) => nulls.iter().any(|null| null == text),
+        None if is_text => text.is_empty(),
+        None => NULLS.contains(&text),
+    }
+}
+
+/// How much of a column may be missing, from 0 to 1: as it says, else nothing where it is required and all elsewhere. With 0
+/// the row without a value is at fault, with more the table as a whole.
+#[must_use]
+pub fn may_miss(required: bool, max_null_fraction: Option<f64>) -> f64 {
+    max_null_fraction.unwrap_or(if required { 0.0 } else { 1.0 })
 }
 
 /// Reads a field of text.
@@ -210,6 +226,28 @@ mod tests {
         assert_eq!(key(Kind::Timestamp, "2024-01-01T01:00+01"), key(Kind::Timestamp, "2024-01-01"));
         assert!(read_text(Kind::Number, "1.0").unwrap().is(&json!(1)));
         assert!(!read_text(Kind::Integer, "9007199254740993").unwrap().is(&json!(9_007_199_254_740_992_u64)));
-        assert!(is_null(Some(Kind::Number), "  ", &[""]) && !is_null(Some(Kind::String), "  ", &[""]));
+    }
+
+    #[test]
+    fn what_stands_for_nothing_is_said_or_usual() {
+        let minus = ["-".to_owned()];
+        for (kind, field, nulls, null) in [
+            (Some(Kind::Number), "  ", None, true),
+            (Some(Kind::Number), " NA ", None, true),
+            (Some(Kind::Timestamp), "null", None, true),
+            (None, "N/A", None, true),
+            (Some(Kind::String), "", None, true),
+            (Some(Kind::String), "  ", None, false),
+            (Some(Kind::String), "NA", None, false),
+            (Some(Kind::Number), "NULL", None, false),
+            (Some(Kind::String), "-", Some(&minus[..]), true),
+            (Some(Kind::String), " -", Some(&minus[..]), false),
+            (Some(Kind::Integer), " -", Some(&minus[..]), true),
+            (Some(Kind::Integer), "", Some(&minus[..]), false),
+            (None, "", Some(&[][..]), false),
+        ] {
+            assert_eq!(is_null(kind, field, nulls), null, "{kind:?} {field:?} {nulls:?}");
+        }
+        assert_eq!((may_miss(true, None), may_miss(false, None), may_miss(true, Some(0.5))), (0.0, 1.0, 0.5));
     }
 }

@@ -1,7 +1,7 @@
 //! Rows of data as they come from outside, read in one way by everybody: the bundled plugins in the sandbox and the
 //! node's data contracts take this crate, so that what one of them passes the other does not read differently.
 //!
-//! [`csv`] and [`lines`] take a file apart and never hold more than one row; [`field`] gives a value its type, with
+//! [`form`] says what a file is; [`csv`] and [`lines`] take it apart and never hold more than one row; [`field`] gives a value its type, with
 //! [`number`]s that keep every digit of a whole number and [`timestamp`]s that keep nanoseconds; [`exact`] finds whole
 //! numbers in JSON that no 64 bits hold; [`json`] writes numbers. It knows neither the plugin SDK nor the runtime. The
 //! rules, one table: `docs/rows.md`.
@@ -9,6 +9,7 @@
 pub mod csv;
 pub mod exact;
 pub mod field;
+pub mod form;
 pub mod json;
 pub mod lines;
 pub mod number;

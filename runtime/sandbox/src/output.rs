@@ -1,7 +1,7 @@
 //! Is what a step returned a document that others can work with?
 
 use serde_json::Value;
-use trackside_spec::JsonSchema;
+use trackside_spec::{JsonSchema, OutsideError, read_outside};
 
 use crate::call::CallLimits;
 
@@ -36,9 +36,12 @@ pub(crate) fn parse(text: &str, limits: &CallLimits) -> Result<Value, Bad> {
     if depth(text) > deepest {
         return Err(Bad::Document(format!("the output is nested deeper than {deepest} levels")));
     }
-    serde_json::from_str(text).map_err(|error| {
-        let shown = crate::recorder::one_line(&text.chars().take(60).collect::<String>());
-        Bad::Document(format!("the output is not JSON: {error}; it begins with `{shown}`"))
+    read_outside(text.as_bytes()).map_err(|error| match error {
+        OutsideError::Json(error) => {
+            let shown = crate::recorder::one_line(&text.chars().take(60).collect::<String>());
+            Bad::Document(format!("the output is not JSON: {error}; it begins with `{shown}`"))
+        }
+        OutsideError::Inexact(problem) => Bad::Document(format!("the output can not be kept: {problem}")),
     })
 }
 
@@ -83,6 +86,15 @@ mod tests {
         for bad in ["", "rubbish", "{} {}", "NaN", "{'a': 1}", "[1,]", "\u{1b}[31m"] {
             assert!(check(bad, &limits(100), &any()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_whole_number_that_would_be_rounded_is_refused() {
+        let Err(Bad::Document(reason)) = check("[1, 18446744073709551616]", &limits(100), &any()) else {
+            panic!("it passed")
+        };
+        assert!(reason.contains("18446744073709551616 is a whole number beyond 64 bits"), "{reason}");
+        assert_eq!(check("[18446744073709551615, 100000000000000000000]", &limits(100), &any()), Ok(()));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Frame;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Receiver;
+use trackside_spec::{OutsideError, read_outside};
 
 use crate::error::ApiError;
 
@@ -36,10 +37,11 @@ async fn read_json_within<T: DeserializeOwned>(time: Duration, request: Request<
         Ok(Err(error)) => return Err(ApiError::bad_request(format!("the body can not be read: {error}"))),
         Ok(Ok(collected)) => collected.to_bytes(),
     };
-    serde_json::from_slice(&bytes).map_err(|error| {
-        ApiError::bad_request(format!(
+    read_outside(&bytes).map_err(|error| match error {
+        OutsideError::Json(error) => ApiError::bad_request(format!(
             "the body must be JSON such as {{\"workflow\": \"hello\", \"params\": {{}}}}: {error}"
-        ))
+        )),
+        OutsideError::Inexact(problem) => ApiError::bad_request(format!("the body can not be kept: {problem}")),
     })
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 mod contract;
 mod fanout;
@@ -139,9 +139,9 @@ pub struct Param {
     /// Used when a run does not give the parameter; without one the parameter is required.
     pub default: Option<Value>,
     /// Smallest number allowed.
-    pub minimum: Option<f64>,
+    pub minimum: Option<Number>,
     /// Largest number allowed.
-    pub maximum: Option<f64>,
+    pub maximum: Option<Number>,
     /// The only values allowed; empty when all are.
     pub choices: Vec<Value>,
 }

@@ -16,9 +16,6 @@ use super::row::Cell;
 /// Different values that `unique` keeps in mind, all columns of a contract together: 16 bytes each.
 pub const MAX_DISTINCT: usize = 500_000;
 
-/// What stands for no value in CSV: nothing. Other columns than those of text are taken without the space around them.
-const NULLS: [&str; 1] = [""];
-
 /// What a value is to its column.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
@@ -28,12 +25,13 @@ pub enum Found {
     Value(u128),
 }
 
-/// Holds a value against the rules that need no memory.
-pub fn check(column: &Column, cell: Cell<'_>) -> Result<Found, String> {
+/// Holds a value against the rules that need no memory. `nulls` are the texts that stand for nothing, where they are not
+/// the usual ones.
+pub fn check(column: &Column, cell: Cell<'_>, nulls: Option<&[String]>) -> Result<Found, String> {
     let kind = kind_of(column.kind);
     let typed = match cell {
         Cell::Nothing => return Ok(Found::Nothing),
-        Cell::Text(text) if field::is_null(Some(kind), text, &NULLS) => return Ok(Found::Nothing),
+        Cell::Text(text) if field::is_null(Some(kind), text, nulls) => return Ok(Found::Nothing),
         Cell::Text(text) => field::read_text(kind, text)?,
         Cell::Json(value) => field::read_json(kind, value)?,
     };
@@ -41,11 +39,11 @@ pub fn check(column: &Column, cell: Cell<'_>) -> Result<Found, String> {
         return Err("not one of the allowed values".to_owned());
     }
     if let Typed::Number(number) = typed {
-        let bound = |bound: Option<f64>| bound.and_then(Number::real);
-        if let Some(minimum) = bound(column.minimum).filter(|minimum| number.compare(*minimum).is_lt()) {
+        let bound = |bound: &Option<serde_json::Number>| bound.as_ref().and_then(Number::of);
+        if let Some(minimum) = bound(&column.minimum).filter(|minimum| number.compare(*minimum).is_lt()) {
             return Err(format!("below the minimum {}", minimum.shown()));
         }
-        if let Some(maximum) = bound(column.maximum).filter(|maximum| number.compare(*maximum).is_gt()) {
+        if let Some(maximum) = bound(&column.maximum).filter(|maximum| number.compare(*maximum).is_gt()) {
             return Err(format!("above the maximum {}", maximum.shown()));
         }
     }
@@ -100,6 +98,10 @@ mod tests {
 
     use super::*;
 
+    fn check(column: &Column, cell: Cell<'_>) -> Result<Found, String> {
+        super::check(column, cell, None)
+    }
+
     fn column(kind: ColumnKind) -> Column {
         Column {
             kind,
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn bounds_choices_and_patterns_hold() {
-        let bounds = Column { minimum: Some(0.0), maximum: Some(10.0), ..column(ColumnKind::Number) };
+        let bounds = Column { minimum: Some(0.into()), maximum: Some(10.into()), ..column(ColumnKind::Number) };
         assert!(check(&bounds, Cell::Text("10")).is_ok());
         assert_eq!(check(&bounds, Cell::Text("10.1")), Err("above the maximum 10".to_owned()));
         assert_eq!(check(&bounds, Cell::Text("-1")), Err("below the minimum 0".to_owned()));

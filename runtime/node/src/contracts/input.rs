@@ -2,12 +2,15 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read, Seek},
+    io::{self, BufRead, BufReader, Read},
     sync::Arc,
 };
 
 use serde_json::Value;
-use trackside_rows::{ReadError, exact};
+use trackside_rows::{
+    ReadError, exact,
+    form::{self, Form},
+};
 use trackside_spec::{
     ArtifactRef, Digest,
     plan::{Contract, Severity, Shape},
@@ -33,17 +36,6 @@ pub struct Checked {
     pub value: Value,
     /// What was written on the way.
     pub artifacts: Vec<Digest>,
-}
-
-/// The form of an artifact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Rows with a header; what stands between the fields.
-    Csv(u8),
-    /// An object a line.
-    Lines,
-    /// One document.
-    Document,
 }
 
 /// Checks an input.
@@ -186,26 +178,10 @@ fn document(artifact: &ArtifactRef, file: impl Read) -> io::Result<Result<Value,
     Ok(document.and_then(|document| exact::problem(text).map_or(Ok(document), Err)))
 }
 
-/// As its type says; where that says nothing, as its first byte does.
+/// As its type or its name says; where they say nothing, as its first byte does.
 fn form_of(artifact: &ArtifactRef, file: &mut BufReader<File>) -> io::Result<Form> {
-    let extension = artifact.name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-    let kind = artifact.media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let form = match (kind.as_str(), extension.as_deref()) {
-        ("text/csv", _) | (_, Some("csv")) => Form::Csv(b','),
-        ("text/tab-separated-values", _) | (_, Some("tsv")) => Form::Csv(b'\t'),
-        ("application/jsonl" | "application/x-ndjson" | "application/x-jsonlines", _)
-        | (_, Some("jsonl" | "ndjson")) => Form::Lines,
-        ("application/json", _) | (_, Some("json")) => Form::Document,
-        _ => {
-            let start = file.fill_buf()?;
-            let start = start.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(start);
-            match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
-                Some(b'{') => Form::Lines,
-                Some(b'[') => Form::Document,
-                _ => Form::Csv(b','),
-            }
-        }
-    };
-    file.rewind()?;
-    Ok(form)
+    match form::by_name(&artifact.name, &artifact.media_type) {
+        Some(form) => Ok(form),
+        None => Ok(form::by_start(file.fill_buf()?)),
+    }
 }

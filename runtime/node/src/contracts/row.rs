@@ -74,10 +74,10 @@ impl<R: BufRead> Table<R> {
         Self::List { items, next: 0 }
     }
 
-    /// Where a column is in the header: none in a table without one, where every row has its own.
-    pub fn position(&self, name: &str) -> Option<Vec<usize>> {
+    /// Where a column is in the header, if it is there: none in a table without a header, where every row has its own.
+    pub fn position(&self, name: &str) -> Option<Option<usize>> {
         let Self::Csv { names, .. } = self else { return None };
-        Some(names.iter().enumerate().filter(|(_, known)| *known == name).map(|(at, _)| at).collect())
+        Some(names.iter().position(|known| known == name))
     }
 
     /// Goes to the next row; false at the end.

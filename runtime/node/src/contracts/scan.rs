@@ -73,7 +73,7 @@ pub fn scan<R: BufRead>(
                 break;
             }
         }
-        let good = row(&mut columns, table, &mut books, splits, &mut distinct)?;
+        let good = row(contract, &mut columns, table, &mut books, &mut distinct)?;
         if good {
             good_rows += 1;
         } else {
@@ -92,19 +92,14 @@ fn watched<'c, R: BufRead>(contract: &'c Contract, table: &Table<R>, books: &mut
     let Shape::Table(columns) = &contract.shape else { return Vec::new() };
     let mut found = Vec::with_capacity(columns.len());
     for (name, rule) in columns {
-        let places = table.position(name);
-        let (at, absent) = match places.as_deref() {
+        let (at, absent) = match table.position(name) {
             // Every row has its own keys.
             None => (None, false),
-            Some([at]) => (Some(*at), false),
-            Some([]) => {
-                if rule.required {
+            Some(Some(at)) => (Some(at), false),
+            Some(None) => {
+                if rule.required || rule.max_null_fraction <= 0.0 {
                     books.whole.push(format!("the column `{name}` is missing"));
                 }
-                (None, true)
-            }
-            Some(many) => {
-                books.whole.push(format!("the column `{name}` is there {} times", many.len()));
                 (None, true)
             }
         };
@@ -115,10 +110,10 @@ fn watched<'c, R: BufRead>(contract: &'c Contract, table: &Table<R>, books: &mut
 
 /// Whether the row fits.
 fn row<R: BufRead>(
+    contract: &Contract,
     columns: &mut [Watched<'_>],
     table: &Table<R>,
     books: &mut Books,
-    splits: bool,
     distinct: &mut usize,
 ) -> Result<bool, CheckError> {
     let line = table.line();
@@ -130,7 +125,7 @@ fn row<R: BufRead>(
     let mut found = Vec::with_capacity(columns.len());
     for column in columns.iter().filter(|column| !column.absent) {
         let cell = table.cell(column.name, column.at);
-        let outcome = match check(column.rule, cell) {
+        let outcome = match check(column.rule, cell, contract.nulls.as_deref()) {
             // No value at all may be missing: the row is at fault, not the whole.
             Ok(Found::Nothing) if column.rule.max_null_fraction <= 0.0 => Err("missing".to_owned()),
             Ok(Found::Value(print)) if column.rule.unique && column.memory.knows(print) => {
@@ -147,14 +142,15 @@ fn row<R: BufRead>(
             }
         }
     }
-    // A row that goes into quarantine leaves no trace: its twin may stay.
-    if good || !splits {
+    // A row that goes into quarantine leaves no trace.
+    if good || contract.severity != Severity::Quarantine {
         for (column, found) in columns.iter_mut().filter(|column| !column.absent).zip(found) {
             match found {
                 Some(Found::Nothing) => column.memory.nulls += 1,
                 Some(Found::Value(print)) => {
                     column.memory.seen = true;
-                    if column.rule.unique && column.memory.remember(print) {
+                    // The twin of a row that is bad for another reason may stay, whatever the severity.
+                    if good && column.rule.unique && column.memory.remember(print) {
                         *distinct += 1;
                     }
                 }
@@ -170,16 +166,20 @@ fn row<R: BufRead>(
 
 /// What is asked of all rows together.
 fn whole(contract: &Contract, columns: &[Watched<'_>], rows: u64, books: &mut Books) {
-    for column in columns.iter().filter(|column| !column.absent && rows > 0) {
-        let (name, rule) = (column.name, column.rule);
-        if !column.memory.seen && column.at.is_none() {
-            // In a table without a header a column is there when a row has it.
-            if rule.required && rule.max_null_fraction > 0.0 {
-                books.whole.push(format!("the column `{name}` is missing"));
-            }
+    for column in columns.iter().filter(|_| rows > 0) {
+        let (name, rule, limit) = (column.name, column.rule, column.rule.max_null_fraction);
+        // In a table without a header a column is there when a row has it.
+        let never = column.at.is_none() && !column.absent && !column.memory.seen;
+        if never && rule.required && limit > 0.0 {
+            books.whole.push(format!("the column `{name}` is missing"));
             continue;
         }
-        let (nulls, limit) = (column.memory.nulls, rule.max_null_fraction);
+        // A column that is not there has no value in any row. Where it must be there, that was told.
+        let nulls = match column.absent {
+            true if rule.required => continue,
+            true => rows,
+            false => column.memory.nulls,
+        };
         // Exact enough: a table of more than 2^53 rows is not read to its end.
         #[expect(clippy::cast_precision_loss, reason = "both are far below 2^53")]
         let fraction = nulls as f64 / rows as f64;

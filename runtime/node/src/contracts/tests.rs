@@ -157,7 +157,9 @@ fn a_value_twice_is_told_at_the_second_row() {
     let split = Bench::new(
         "severity: quarantine, columns: { id: { type: integer, unique: true, maximum: 5 }, x: { type: integer } }",
     );
-    // The twin of a row that is bad for another reason may stay.
+    // The twin of a row that is bad for another reason may stay, whatever the severity.
+    let (_, report) = bench.blocked(bench.file("a.csv", "id,x\n1,a\n1,b\n1,c\n"));
+    assert_eq!(report["bad_rows"], 2);
     let passed = split.passed(split.file("a.csv", "id,x\n1,no\n1,2\n1,3\n"));
     assert_eq!(split.read(&passed.requires["data"]), "id,x\n1,2\n");
 }
@@ -169,8 +171,17 @@ fn missing_values_are_counted_or_refused() {
     let (message, report) = bench.blocked(bench.file("a.csv", "v,x\n1,a\n,b\n,c\n"));
     assert!(message.contains("`v` has no value in 2 of 3 rows"), "{message}");
     assert_eq!(report["bad_rows"], 0);
-    // Not in the header, and nobody asked that it is.
-    bench.passed(bench.file("a.csv", "x\n1\n"));
+    // A column that is not there has no value in any row.
+    for (name, text) in [("a.csv", "x\n1\n"), ("a.jsonl", "{\"x\":1}\n")] {
+        let (message, _) = bench.blocked(bench.file(name, text));
+        assert!(message.contains("`v` has no value in 1 of 1 rows"), "{message}");
+    }
+    // And nobody asks for one.
+    let free = Bench::new("columns: { v: { type: number } }");
+    free.passed(free.file("a.csv", "x\n1\n"));
+    let none = Bench::new("columns: { v: { type: number, max_null_fraction: 0 } }");
+    let (message, _) = none.blocked(none.file("a.csv", "x\n"));
+    assert!(message.contains("the column `v` is missing"), "{message}");
     let strict = Bench::new("columns: { v: { type: number, required: true } }");
     let (message, _) = strict.blocked(strict.file("a.jsonl", "{\"v\":null}\n"));
     assert!(message.contains("column `v`: missing"), "{message}");

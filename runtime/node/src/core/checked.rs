@@ -1,14 +1,21 @@
 //! Steps whose inputs are checked before they start.
 
-use serde_json::{Value, json};
-use trackside_engine::{Parent, RunId, RunState, StepError};
-use trackside_spec::{Action as StepAction, Plan, StepIndex, expr::ExprError};
+use serde_json::{Map, Value, json};
+use trackside_engine::{Outcome, Parent, RunId, RunState, StepError};
+use trackside_spec::{
+    Action as StepAction, Plan, StepIndex,
+    expr::ExprError,
+    plan::{Contract, Severity},
+};
 use trackside_store::{Txn, Write};
 
 use super::{
     dispatch::{Core, Slot},
     types::Checked,
 };
+
+/// Where the bad rows stand in a step's output.
+const QUARANTINE: &str = "quarantine";
 
 impl Core {
     /// The inputs fit: the attempt gets what its expressions make of them, or the other run is started.
@@ -74,6 +81,37 @@ pub(super) fn given(
 pub(super) fn bad_input(plan: &Plan, step: StepIndex, error: &ExprError) -> StepError {
     let message = format!("the input of step `{}` can not be evaluated: {error}", plan.step(step).id);
     StepError::fatal("bad-expression", message)
+}
+
+/// Puts the rows that went into quarantine beside what a step made: `quarantine.NAME` for every contract that splits, null
+/// when no row was bad.
+pub(super) fn set_aside(outcome: Outcome, contracts: &[Contract], report: &Value) -> Outcome {
+    let found = |name: &str| {
+        let told = report.as_array().into_iter().flatten().find(|told| told["name"] == name);
+        told.map_or(Value::Null, |told| told["quarantine"].clone())
+    };
+    let split = contracts.iter().filter(|contract| contract.severity == Severity::Quarantine);
+    let aside: Map<String, Value> = split.map(|contract| (contract.name.clone(), found(&contract.name))).collect();
+    if aside.is_empty() {
+        return outcome;
+    }
+    let put = |mut output: Value| match output.as_object_mut() {
+        Some(fields) if !fields.contains_key(QUARANTINE) => {
+            fields.insert(QUARANTINE.to_owned(), aside.into());
+            Ok(output)
+        }
+        _ => Err(Outcome::Failed(StepError::fatal(
+            "bad-output",
+            format!(
+                "the output has a field `{QUARANTINE}` of its own, where the bad rows of the step's contracts stand"
+            ),
+        ))),
+    };
+    match outcome {
+        Outcome::Succeeded(output) => put(output).map_or_else(|failed| failed, Outcome::Succeeded),
+        Outcome::Cached(output) => put(output).map_or_else(|failed| failed, Outcome::Cached),
+        other => other,
+    }
 }
 
 /// Puts what does not fit into the report of an attempt.

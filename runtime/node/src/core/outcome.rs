@@ -33,7 +33,7 @@ impl Core {
             step,
             item,
             attempt,
-            outcome,
+            mut outcome,
             mut report,
             artifacts,
             state,
@@ -51,6 +51,7 @@ impl Core {
             logs.insert_str(0, &std::mem::take(&mut passed.logs));
             kept_artifacts.clone_from(&passed.artifacts);
             checked::tell(&mut report, &passed.report);
+            outcome = checked::set_aside(outcome, &live.state.plan().step(step).requires, &passed.report);
         }
         let plan = live.state.plan().clone();
         let mut writes = Vec::new();
@@ -76,7 +77,11 @@ impl Core {
         let staged_effects = writes.iter().any(|write| matches!(write, Write::Outbox { .. }));
         let waited_for = self.followers.iter().any(|(_, trigger)| matches!(trigger.kind, TriggerKind::Dataset(_)));
         let made = match &outcome {
-            Outcome::Succeeded(output) if waited_for && !artifacts.is_empty() => artifacts_in(output, &artifacts),
+            Outcome::Succeeded(output) if waited_for => {
+                // Rows in quarantine are a version of a dataset too, if somebody waits for one of that name.
+                let made: Vec<_> = artifacts.iter().chain(&kept_artifacts).copied().collect();
+                artifacts_in(output, &made)
+            }
             _ => Vec::new(),
         };
         let chance = (self.chance)();

@@ -1,7 +1,7 @@
 //! What a step's inputs must be like before it starts.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::{expr::Template, json_schema::JsonSchema};
 
@@ -16,6 +16,8 @@ pub struct Contract {
     pub severity: Severity,
     /// What it must be like.
     pub shape: Shape,
+    /// Texts of CSV that stand for no value, where they are not the usual ones.
+    pub nulls: Option<Vec<String>>,
     /// How many rows (lines of data, elements of a list) it must have.
     pub rows: Rows,
 }
@@ -57,16 +59,16 @@ pub struct Column {
     /// Whether the column must be there.
     pub required: bool,
     /// The smallest number.
-    pub minimum: Option<f64>,
+    pub minimum: Option<Number>,
     /// The largest number.
-    pub maximum: Option<f64>,
+    pub maximum: Option<Number>,
     /// The only values; empty = all.
     pub choices: Vec<Value>,
     /// A regular expression that texts must match somewhere.
     pub pattern: Option<regex::Regex>,
     /// Whether no value may be there twice.
     pub unique: bool,
-    /// How many of the values may be missing: null, or an empty field of CSV. From 0 to 1.
+    /// How many of the values may be missing, from 0 to 1: null, or what stands for it in CSV.
     pub max_null_fraction: f64,
 }
 

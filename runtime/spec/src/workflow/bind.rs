@@ -1,10 +1,12 @@
 //! Parameter values of one run.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
+use trackside_rows::number::Number as Exact;
 
 use crate::{
+    outside::{OutsideError, read_outside},
     plan::{Param, ParamKind, Plan},
     spec_error::suggest,
 };
@@ -75,8 +77,10 @@ pub fn parse_param(param: &Param, text: &str) -> Result<Value, ParamProblem> {
     let refuse = |message: String| ParamProblem { name: param.name.clone(), message, help: None };
     let value = match param.kind {
         ParamKind::String => Value::String(text.to_owned()),
-        kind => serde_json::from_str(text.trim())
-            .map_err(|_| refuse(format!("{:?} is not {}", clip(text), kind_name(kind))))?,
+        kind => read_outside(text.trim().as_bytes()).map_err(|error| match error {
+            OutsideError::Json(_) => refuse(format!("{:?} is not {}", clip(text), kind_name(kind))),
+            OutsideError::Inexact(problem) => refuse(problem),
+        })?,
     };
     check_value(param, &value).map_err(refuse)?;
     Ok(value)
@@ -107,20 +111,38 @@ pub(super) fn check_type(param: &Param, value: &Value) -> Result<(), String> {
 }
 
 pub(super) fn check_bounds(param: &Param, value: &Value) -> Result<(), String> {
-    let Some(number) = value.as_f64() else { return Ok(()) };
-    match (param.minimum, param.maximum) {
-        (Some(minimum), _) if number < minimum => Err(format!("{value} is below the minimum {minimum}")),
-        (_, Some(maximum)) if number > maximum => Err(format!("{value} is above the maximum {maximum}")),
+    let Value::Number(number) = value else { return Ok(()) };
+    match (&param.minimum, &param.maximum) {
+        (Some(minimum), _) if order(number, minimum).is_lt() => {
+            Err(format!("{value} is below the minimum {}", shown(minimum)))
+        }
+        (_, Some(maximum)) if order(number, maximum).is_gt() => {
+            Err(format!("{value} is above the maximum {}", shown(maximum)))
+        }
         _ => Ok(()),
     }
 }
 
 /// Equal, with 1 and 1.0 the same.
 fn same(left: &Value, right: &Value) -> bool {
-    match (left.as_f64(), right.as_f64()) {
-        (Some(left), Some(right)) => left == right,
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => order(left, right).is_eq(),
         _ => left == right,
     }
+}
+
+/// How two numbers compare, to the last digit: as doubles, 9007199254740993 and the whole number before it would be the same.
+pub(super) fn order(left: &Number, right: &Number) -> Ordering {
+    match (Exact::of(left), Exact::of(right)) {
+        (Some(left), Some(right)) => left.compare(right),
+        // No JSON number is neither whole nor a double.
+        _ => Ordering::Equal,
+    }
+}
+
+/// A bound for people: 10.0 is 10.
+pub(super) fn shown(number: &Number) -> Value {
+    Exact::of(number).map_or(Value::Null, Exact::shown)
 }
 
 pub(super) fn kind_name(kind: ParamKind) -> &'static str {

@@ -2,9 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
+use trackside_rows::field;
 
 use super::{
+    bind,
     checker::Checker,
     scope::Place,
     steps::{self, Site},
@@ -22,6 +24,9 @@ const MAX_COLUMNS: usize = 1_000;
 const MAX_CHOICES: usize = 256;
 /// Longest name of a column, in bytes.
 const LONGEST_COLUMN: usize = 256;
+const MAX_NULLS: usize = 64;
+/// Longest text that stands for nothing, in bytes.
+const LONGEST_NULL: usize = 256;
 /// Size of a compiled regular expression, in bytes.
 const PATTERN: usize = 1 << 20;
 
@@ -44,6 +49,9 @@ pub(crate) struct ContractFile {
     pub(crate) schema: Option<Value>,
     /// The columns that a table (CSV with a header, JSON lines) must have, by name. Other columns may be there.
     pub(crate) columns: Option<Ordered<ColumnFile>>,
+    /// Texts of CSV that stand for a missing value, in every column. Without it: nothing in columns of the type `string`;
+    /// nothing, `NA`, `N/A`, `NaN`, `nan` and `null` in all others.
+    pub(crate) nulls: Option<Vec<String>>,
     /// How many rows a table, or elements a list, must have.
     pub(crate) rows: Option<RowsFile>,
 }
@@ -60,9 +68,9 @@ pub(crate) struct ColumnFile {
     #[serde(default)]
     pub(crate) required: bool,
     /// The smallest number allowed.
-    pub(crate) minimum: Option<f64>,
+    pub(crate) minimum: Option<Number>,
     /// The largest number allowed.
-    pub(crate) maximum: Option<f64>,
+    pub(crate) maximum: Option<Number>,
     /// The only values allowed.
     #[serde(rename = "enum", default)]
     pub(crate) choices: Vec<Value>,
@@ -71,7 +79,7 @@ pub(crate) struct ColumnFile {
     /// Whether no value may be there twice.
     #[serde(default)]
     pub(crate) unique: bool,
-    /// How many of the values may be missing (null, an empty field of CSV), from 0 to 1. Without it none may in a required
+    /// How many of the values may be missing (null, or what stands for it in CSV), from 0 to 1. Without it none may in a required
     /// column, and all may in any other.
     pub(crate) max_null_fraction: Option<f64>,
 }
@@ -109,8 +117,8 @@ pub(super) fn check(
         seen.push(file.name.clone());
         let of = one.of(&file.of, place, site);
         let contract = one.contract(file);
-        if let Some((of, (name, severity, shape, rows))) = of.zip(contract) {
-            contracts.push(Contract { name, of, severity, shape, rows });
+        if let Some((of, (name, severity, shape, nulls, rows))) = of.zip(contract) {
+            contracts.push(Contract { name, of, severity, shape, nulls, rows });
         }
     }
     contracts
@@ -142,7 +150,7 @@ impl One<'_, '_, '_, '_> {
         Some(template)
     }
 
-    fn contract(&mut self, file: ContractFile) -> Option<(String, Severity, Shape, Rows)> {
+    fn contract(&mut self, file: ContractFile) -> Option<(String, Severity, Shape, Option<Vec<String>>, Rows)> {
         if let Err((message, help)) = words::identifier(&file.name) {
             let path: Vec<&str> = self.path.iter().copied().chain(["name"]).collect();
             self.checker.at("TS-0103", &path, message, help);
@@ -156,6 +164,9 @@ impl One<'_, '_, '_, '_> {
         if file.severity == Severity::Quarantine && file.columns.is_none() {
             let message = "only the rows of a table can go into quarantine: this contract has no `columns`";
             self.at("TS-0103", &["severity"], message);
+        }
+        if let Some(nulls) = &file.nulls {
+            self.nulls(nulls, file.columns.is_some());
         }
         let shape = match (file.schema, file.columns) {
             (Some(_), Some(_)) => {
@@ -178,7 +189,21 @@ impl One<'_, '_, '_, '_> {
                 return None;
             }
         };
-        Some((file.name, file.severity, shape, rows.unwrap_or_default()))
+        Some((file.name, file.severity, shape, file.nulls, rows.unwrap_or_default()))
+    }
+
+    fn nulls(&mut self, nulls: &[String], table: bool) {
+        if !table {
+            self.at_key("TS-0103", &["nulls"], "`nulls` is for tables: this contract has no `columns`", None);
+        }
+        if nulls.len() > MAX_NULLS {
+            let message = format!("{} texts; the limit is {MAX_NULLS}", nulls.len());
+            self.at_key("TS-0108", &["nulls"], message, None);
+        }
+        if let Some(index) = nulls.iter().position(|null| null.len() > LONGEST_NULL) {
+            let message = format!("a text that stands for nothing has at most {LONGEST_NULL} bytes");
+            self.at("TS-0103", &["nulls", &index.to_string()], message);
+        }
     }
 
     fn columns(&mut self, files: Ordered<ColumnFile>) -> Vec<(String, Column)> {
@@ -203,14 +228,15 @@ impl One<'_, '_, '_, '_> {
 
     fn column(&mut self, name: &str, file: ColumnFile) -> Column {
         let numeric = matches!(file.kind, ColumnKind::Number | ColumnKind::Integer);
-        for (key, bound) in [("minimum", file.minimum), ("maximum", file.maximum)] {
+        for (key, bound) in [("minimum", &file.minimum), ("maximum", &file.maximum)] {
             if bound.is_some() && !numeric {
                 self.at_key("TS-0103", &["columns", name, key], format!("`{key}` is for numbers and integers"), None);
             }
         }
-        if let (Some(minimum), Some(maximum)) = (file.minimum, file.maximum)
-            && minimum > maximum
+        if let (Some(minimum), Some(maximum)) = (&file.minimum, &file.maximum)
+            && bind::order(minimum, maximum).is_gt()
         {
+            let (minimum, maximum) = (bind::shown(minimum), bind::shown(maximum));
             let message = format!("the minimum {minimum} is above the maximum {maximum}");
             self.at("TS-0103", &["columns", name, "minimum"], message);
         }
@@ -222,7 +248,7 @@ impl One<'_, '_, '_, '_> {
             let message = format!("{} is not {}", crate::plan::described(choice), kind_name(file.kind));
             self.at("TS-0103", &["columns", name, "enum", &index.to_string()], message);
         }
-        let fraction = file.max_null_fraction.unwrap_or(if file.required { 0.0 } else { 1.0 });
+        let fraction = field::may_miss(file.required, file.max_null_fraction);
         if !(0.0..=1.0).contains(&fraction) {
             self.at("TS-0103", &["columns", name, "max_null_fraction"], "a fraction is between 0 and 1");
         }

@@ -3,7 +3,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::{
     allow_file::AllowFile,
@@ -78,9 +78,9 @@ pub(crate) struct ParamFile {
     /// The value when a run does not give one. Without a default the parameter is required.
     pub(crate) default: Option<Value>,
     /// The smallest number allowed.
-    pub(crate) minimum: Option<f64>,
+    pub(crate) minimum: Option<Number>,
     /// The largest number allowed.
-    pub(crate) maximum: Option<f64>,
+    pub(crate) maximum: Option<Number>,
     /// The only values allowed.
     #[serde(default)]
     pub(crate) choices: Vec<Value>,

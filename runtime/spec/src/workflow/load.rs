@@ -16,7 +16,7 @@ use crate::{
     artifact::Digest,
     expr::Template,
     ordered::Ordered,
-    plan::{Finally, FinallyOn, Plan, Step, StepIndex},
+    plan::{Finally, FinallyOn, Plan, Severity, Step, StepIndex},
     spec_error::{Report, SpecError},
     tree,
 };
@@ -94,7 +94,9 @@ fn step_names<'a>(id: &'a str, step: &StepFile) -> StepNames<'a> {
         (None, None, None) => Makes::Anything,
     };
     let contracts = step.requires.iter().map(|contract| contract.name.clone()).collect();
-    StepNames { id, makes, items: ItemNames::of(step), contracts }
+    let split = step.requires.iter().filter(|contract| contract.severity == Severity::Quarantine);
+    let quarantines = split.map(|contract| contract.name.clone()).collect();
+    StepNames { id, makes, items: ItemNames::of(step), contracts, quarantines }
 }
 
 fn outputs(written: &serde_json::Value, names: &Names<'_>, checker: &mut Checker<'_, '_>) -> Option<Template> {

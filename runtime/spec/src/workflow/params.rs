@@ -23,14 +23,15 @@ fn param(name: String, file: ParamFile, checker: &mut Checker<'_, '_>) -> Param 
     }
     let path = |key: &'static str| ["params", name.as_str(), key];
     let numeric = matches!(file.kind, ParamKind::Number | ParamKind::Integer);
-    for (key, bound) in [("minimum", file.minimum), ("maximum", file.maximum)] {
+    for (key, bound) in [("minimum", &file.minimum), ("maximum", &file.maximum)] {
         if bound.is_some() && !numeric {
             checker.at_key("TS-0103", &path(key), format!("`{key}` is for numbers and integers"), None);
         }
     }
-    if let (Some(minimum), Some(maximum)) = (file.minimum, file.maximum)
-        && minimum > maximum
+    if let (Some(minimum), Some(maximum)) = (&file.minimum, &file.maximum)
+        && bind::order(minimum, maximum).is_gt()
     {
+        let (minimum, maximum) = (bind::shown(minimum), bind::shown(maximum));
         let message = format!("the minimum {minimum} is above the maximum {maximum}");
         checker.at("TS-0103", &path("minimum"), message, None);
     }

@@ -33,6 +33,8 @@ pub(super) struct StepNames<'a> {
     pub(super) items: ItemNames,
     /// The names of its contracts.
     pub(super) contracts: Vec<String>,
+    /// The names of those that put rows into quarantine.
+    pub(super) quarantines: Vec<String>,
 }
 
 /// Who makes the output of a step.
@@ -124,6 +126,13 @@ impl Names<'_> {
         }
     }
 
+    /// The contracts whose bad rows stand in a step's output: not in that of a step with items, where every item has its own.
+    fn quarantines(&self, step: &str) -> Option<Vec<&str>> {
+        let step = self.steps.iter().find(|known| known.id == step)?;
+        let one = matches!(step.items, ItemNames::None) && matches!(step.makes, Makes::Anything | Makes::Model);
+        (one && !step.quarantines.is_empty()).then(|| step.quarantines.iter().map(String::as_str).collect())
+    }
+
     fn param_names(&self) -> Vec<&str> {
         self.params.iter().map(|(name, _)| *name).collect()
     }
@@ -153,6 +162,13 @@ impl Names<'_> {
             (["run"], _) => Ok(()),
             (["steps", step, rest @ ..], _) => {
                 self.find_step(step, place)?;
+                if let ["quarantine", rest @ ..] = rest
+                    && let Some(contracts) = self.quarantines(step)
+                {
+                    return rest
+                        .first()
+                        .map_or(Ok(()), |name| known(&format!("steps.{step}.quarantine."), name, &contracts));
+                }
                 match (rest.first(), self.output_keys(step)) {
                     (Some(key), Some(keys)) => known(&format!("steps.{step}."), key, keys),
                     _ => Ok(()),

@@ -5,6 +5,7 @@
 
 use percent_encoding::percent_decode;
 use serde_json::Value;
+use trackside_spec::{OutsideError, read_outside};
 
 /// The form's field that holds the document.
 const FIELD: &[u8] = b"payload";
@@ -75,14 +76,18 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<Option<Value>, PayloadErr
             document("the form's field `payload`", &text).map(Some)
         }
         "" | "application/octet-stream" | "text/plain" => {
-            document("the body", body).map(Some).map_err(|_| refuse("the body is no JSON document"))
+            // Nobody said that it is JSON; if it is, what is wrong with it is told.
+            read_outside(body).map(Some).map_err(|error| match error {
+                OutsideError::Json(_) => refuse("the body is no JSON document"),
+                OutsideError::Inexact(reason) => PayloadError::Document { part: "the body", reason },
+            })
         }
         _ => Err(refuse("it is no JSON")),
     }
 }
 
 fn document(part: &'static str, bytes: &[u8]) -> Result<Value, PayloadError> {
-    serde_json::from_slice(bytes).map_err(|error| PayloadError::Document { part, reason: error.to_string() })
+    read_outside(bytes).map_err(|error| PayloadError::Document { part, reason: error.to_string() })
 }
 
 /// The value of this pair, if it is the one that counts.
@@ -118,6 +123,22 @@ mod tests {
             assert_eq!(read(kind, b"{\"a\": 1}"), Ok(Some(json!({ "a": 1 }))), "{kind}");
             assert_eq!((code(kind, b"{"), code(kind, b"")), ("TS-0710", "TS-0710"), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_whole_number_that_would_be_rounded_is_refused_in_every_form() {
+        let body = "{\"id\":18446744073709551616}";
+        for (kind, body) in [
+            ("application/json", body.to_owned()),
+            (FORM, format!("payload={body}")),
+            ("", body.to_owned()),
+            ("text/plain", body.to_owned()),
+        ] {
+            let error = read(kind, body.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("18446744073709551616 is a whole number beyond 64 bits"), "{kind}: {error}");
+            assert_eq!(error.code(), "TS-0710", "{kind}");
+        }
+        assert_eq!(read("", b"[18446744073709551615]"), Ok(Some(json!([u64::MAX]))));
     }
 
     #[test]
