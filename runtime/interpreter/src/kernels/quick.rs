@@ -4,13 +4,7 @@
 #[expect(clippy::excessive_precision, reason = "as the approximation was published")]
 pub(crate) fn tanh(x: f32) -> f32 {
     // What is no number stays none.
-    let x = if x < -9.0 {
-        -9.0
-    } else if x > 9.0 {
-        9.0
-    } else {
-        x
-    };
+    let x = x.clamp(-9.0, 9.0);
     let square = x * x;
     let mut above = square * -2.760_768_477_423_55e-16 + 2.000_187_904_824_77e-13;
     above = above * square - 8.604_671_522_137_35e-11;
