@@ -102,8 +102,12 @@ fn a_refusal_of_the_built_in_engine_tells_of_the_onnx_runtime_that_is_there() {
     let Some(library) = optional::onnxruntime("a refusal beside ONNX Runtime") else { return };
     let there = project(&format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
     there.write("ml.onnx", onnx::in_sequence());
-    let ran =
-        there.run(&arguments).exits(3).says(&["TS-0506", "SequenceConstruct", "--engine onnxruntime", "is on this box"]);
+    let ran = there.run(&arguments).exits(3).says(&[
+        "TS-0506",
+        "SequenceConstruct",
+        "--engine onnxruntime",
+        "is on this box",
+    ]);
     assert!(!ran.stderr.contains("engine install"), "{ran}");
     // A workflow is told the same, where it asks for that engine.
     there.workflow("w", "steps:\n  a:\n    model: ml.onnx\n    engine: rten\n    inputs: { x: [1, 2, 3, 4] }\n");

@@ -149,13 +149,7 @@ fn jsonl(file: &Artifact, check: &mut Check, step: &Step) -> Result<(), StepErro
     }
 }
 
-fn csv_rows(
-    file: &Artifact,
-    input: &Input,
-    delimiter: u8,
-    check: &mut Check,
-    step: &Step,
-) -> Result<(), StepError> {
+fn csv_rows(file: &Artifact, input: &Input, delimiter: u8, check: &mut Check, step: &Step) -> Result<(), StepError> {
     let mut reader = Reader::new(file.reader()?, delimiter);
     let mut record = Record::default();
     let columns = header(&mut reader, &mut record, input.header, check)?;

@@ -135,7 +135,10 @@ mod tests {
             ("text/plain", body.to_owned()),
         ] {
             let error = read(kind, body.as_bytes()).unwrap_err();
-            assert!(error.to_string().contains("18446744073709551616 is a whole number beyond 64 bits"), "{kind}: {error}");
+            assert!(
+                error.to_string().contains("18446744073709551616 is a whole number beyond 64 bits"),
+                "{kind}: {error}"
+            );
             assert_eq!(error.code(), "TS-0710", "{kind}");
         }
         assert_eq!(read("", b"[18446744073709551615]"), Ok(Some(json!([u64::MAX]))));
