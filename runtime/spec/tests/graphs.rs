@@ -116,7 +116,10 @@ fn contracts_are_ready_to_be_checked() {
     let [(id, text), (value, number)] = columns.as_slice() else { panic!("two columns") };
     assert_eq!((id.as_str(), text.kind, text.required, text.unique), ("id", ColumnKind::String, true, true));
     assert!(text.pattern.as_ref().unwrap().is_match("M7") && text.max_null_fraction == 0.0);
-    assert_eq!((value.as_str(), number.minimum, number.max_null_fraction), ("value", Some(0.0), 0.25));
+    assert_eq!(
+        (value.as_str(), number.minimum.as_ref().and_then(serde_json::Number::as_f64), number.max_null_fraction),
+        ("value", Some(0.0), 0.25)
+    );
     assert_eq!((number.choices.len(), number.required), (2, false));
     let Shape::Json { schema, source } = &shape.shape else { panic!("a schema") };
     assert!(schema.problem(&json!([])).is_some() && *source == json!({ "type": "object" }));
