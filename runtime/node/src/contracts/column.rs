@@ -123,7 +123,7 @@ mod tests {
             (
                 ColumnKind::Number,
                 vec!["1", "-1.5e3", " 2 ", ".5", "5.", "007"],
-                vec!["x", "inf", "NaN", "1,5", "18446744073709551616"],
+                vec!["x", "inf", "nil", "1,5", "18446744073709551616"],
             ),
             (ColumnKind::Integer, vec!["1", "-7", "3.0"], vec!["1.5", "x"]),
             (ColumnKind::Boolean, vec!["true", "FALSE"], vec!["1", "yes"]),
@@ -131,6 +131,9 @@ mod tests {
             good.into_iter().for_each(|text| assert!(fits(kind, text), "{kind:?} {text}"));
             bad.into_iter().for_each(|text| assert!(!fits(kind, text), "{kind:?} {text}"));
         }
+        // What stands for nothing is missing, and no number; in a column of texts it is one.
+        assert_eq!(check(&column(ColumnKind::Number), Cell::Text("NaN")), Ok(Found::Nothing));
+        assert_ne!(check(&column(ColumnKind::String), Cell::Text("NaN")), Ok(Found::Nothing));
     }
 
     #[test]
