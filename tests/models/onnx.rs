@@ -2,7 +2,6 @@
 
 /// Element types.
 pub const FLOAT: u8 = 1;
-pub const INT8: u8 = 3;
 pub const INT64: u8 = 7;
 pub const BOOL: u8 = 9;
 

@@ -124,6 +124,9 @@ pub(super) fn check(
     contracts
 }
 
+/// Name, severity, shape, texts that stand for nothing, and number of rows.
+type Parts = (String, Severity, Shape, Option<Vec<String>>, Rows);
+
 /// One contract and where it is written.
 struct One<'a, 'c, 'r, 'f> {
     path: [&'a str; 4],
@@ -150,7 +153,7 @@ impl One<'_, '_, '_, '_> {
         Some(template)
     }
 
-    fn contract(&mut self, file: ContractFile) -> Option<(String, Severity, Shape, Option<Vec<String>>, Rows)> {
+    fn contract(&mut self, file: ContractFile) -> Option<Parts> {
         if let Err((message, help)) = words::identifier(&file.name) {
             let path: Vec<&str> = self.path.iter().copied().chain(["name"]).collect();
             self.checker.at("TS-0103", &path, message, help);
