@@ -100,9 +100,12 @@ pub(super) struct Heard {
     _done: std::sync::mpsc::Sender<()>,
 }
 
+/// A client: its broker's name, its settings, what it tells of itself, and what it is told.
+type Client = (String, MqttConfig, (Arc<AtomicBool>, Problem), UnboundedReceiver<Order>);
+
 /// Clients that are to be started.
 pub(crate) struct Waiting {
-    clients: Vec<(String, MqttConfig, (Arc<AtomicBool>, Problem), UnboundedReceiver<Order>)>,
+    clients: Vec<Client>,
 }
 
 impl Brokers {
