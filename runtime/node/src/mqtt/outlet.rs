@@ -101,11 +101,11 @@ pub(super) struct Heard {
 }
 
 /// A client: its broker's name, its settings, what it tells of itself, and what it is told.
-type Client = (String, MqttConfig, (Arc<AtomicBool>, Problem), UnboundedReceiver<Order>);
+type Unstarted = (String, MqttConfig, (Arc<AtomicBool>, Problem), UnboundedReceiver<Order>);
 
 /// Clients that are to be started.
 pub(crate) struct Waiting {
-    clients: Vec<Client>,
+    clients: Vec<Unstarted>,
 }
 
 impl Brokers {
