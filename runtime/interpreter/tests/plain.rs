@@ -186,13 +186,13 @@ fn float16_is_rounded_where_it_is_needed() {
     let cast = |from: &str, name: &str, to: i64| node("Cast", &[from], &[name], vec![int("to", to)]);
     let run = |nodes: Vec<NodeProto>| {
         let program = Program::load(&model(17, &[Some(Type::F32)], nodes, &["y"]), &NoWeights).unwrap();
-        program.run(vec![list(vec![3.1416_f32])], ROOM, &|| false).unwrap().remove(0)
+        program.run(vec![list(vec![3.3_f32])], ROOM, &|| false).unwrap().remove(0)
     };
     let root = node("Sqrt", &["h"], &["r"], vec![]);
-    same(&run(vec![cast("i0", "h", 10), root.clone(), cast("r", "y", 1)]), list(vec![3.1416_f32.sqrt()]));
-    same(&run(vec![cast("i0", "h", 10), cast("h", "y", 1)]), list(vec![3.140_625_f32]));
+    same(&run(vec![cast("i0", "h", 10), root.clone(), cast("r", "y", 1)]), list(vec![3.3_f32.sqrt()]));
+    same(&run(vec![cast("i0", "h", 10), cast("h", "y", 1)]), list(vec![3.300_781_3_f32]));
     let kept = node("Identity", &["r"], &["y"], vec![]);
-    same(&run(vec![cast("i0", "h", 10), root, kept]), list(vec![f16::from_f32(3.1416_f32.sqrt())]));
+    same(&run(vec![cast("i0", "h", 10), root, kept]), list(vec![f16::from_f32(3.3_f32.sqrt())]));
 }
 
 fn with_operator(body: Vec<NodeProto>, calls: Vec<NodeProto>) -> Result<Program, String> {

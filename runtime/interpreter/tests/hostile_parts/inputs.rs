@@ -49,7 +49,7 @@ fn change(random: &mut Random, shape: &mut Vec<usize>) {
 }
 
 /// Elements of the tensor where it has enough, else numbers that break things.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_lossless, reason = "any number does")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "any number does")]
 fn value(random: &mut Random, ty: Type, shape: Vec<usize>, like: Option<&Tensor>) -> Value {
     let count: usize = shape.iter().product();
     macro_rules! numbers {
