@@ -20,6 +20,7 @@ mod functions;
 mod kernel;
 mod kernels;
 mod load;
+mod names;
 mod node;
 mod program;
 pub mod proto;

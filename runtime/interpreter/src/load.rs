@@ -546,6 +546,9 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         };
         opsets.insert(domain, set.version.unwrap_or_default());
     }
+    if let Some(name) = crate::names::with_nul(model) {
+        return Err(whole(format!("the name {name:?} has a NUL in it")));
+    }
     let inlined = crate::functions::inlined(model).map_err(whole)?;
     let Some(graph) = inlined.as_ref().or(model.graph.as_ref()) else {
         return Err(whole("it holds no graph".to_owned()));

@@ -93,6 +93,48 @@ impl Memory {
     }
 }
 
+/// What the rounds of a loop leave behind. It stays until the end, so it counts while the next round runs.
+pub(crate) struct Kept<'m> {
+    memory: &'m Memory,
+    values: Vec<Vec<Value>>,
+    bytes: usize,
+}
+
+impl<'m> Kept<'m> {
+    /// What a value takes beside its elements: a loop may keep as many empty ones as it has time for.
+    const VALUE: usize = 128;
+
+    /// Of so many values each round.
+    pub(crate) fn new(memory: &'m Memory, width: usize) -> Self {
+        Self { memory, values: vec![Vec::new(); width], bytes: 0 }
+    }
+
+    /// Keeps the values of a round.
+    pub(crate) fn add(&mut self, round: impl Iterator<Item = Value>) -> Made<()> {
+        for (values, value) in self.values.iter_mut().zip(round) {
+            let bytes = value.bytes().saturating_add(Self::VALUE);
+            self.memory.hold(bytes)?;
+            self.bytes = self.bytes.saturating_add(bytes);
+            values.push(value);
+        }
+        Ok(())
+    }
+
+    /// The rounds of each value; there is room for them and for their copy when they are put together.
+    pub(crate) fn end(mut self) -> Made<Vec<Vec<Value>>> {
+        let (memory, values, bytes) = (self.memory, std::mem::take(&mut self.values), self.bytes);
+        drop(self);
+        memory.claim(bytes.saturating_mul(2))?;
+        Ok(values)
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        self.memory.settle(0, self.bytes);
+    }
+}
+
 /// A value of a run, and the bytes that are counted for it.
 struct Place {
     value: Value,

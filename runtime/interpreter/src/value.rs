@@ -28,6 +28,24 @@ pub enum Type {
 }
 
 impl Type {
+    /// Every type.
+    pub(crate) const ALL: &[Self] = &[
+        Self::F32,
+        Self::F64,
+        Self::F16,
+        Self::BF16,
+        Self::I8,
+        Self::I16,
+        Self::I32,
+        Self::I64,
+        Self::U8,
+        Self::U16,
+        Self::U32,
+        Self::U64,
+        Self::Bool,
+        Self::Text,
+    ];
+
     /// The type with a number of ONNX's `TensorProto.DataType`; `None` for what no value can hold.
     #[must_use]
     pub const fn of(number: i32) -> Option<Self> {

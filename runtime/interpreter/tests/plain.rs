@@ -280,3 +280,14 @@ fn long_runs_end() {
     let program = load("GatherND", 13, vec![], &inputs, 1).unwrap();
     assert!(matches!(program.run(inputs, 1 << 20, &|| false), Err(Problem::Failed(_))));
 }
+
+#[test]
+fn names_that_loading_makes_itself_are_refused_in_a_file() {
+    // Loading calls the float32 form of a float16 value so.
+    for name in ["i0\0as float32", "\0"] {
+        let spare = node("Identity", &["i0"], &[name], vec![]);
+        let model = model(13, &[Some(Type::F16)], vec![spare, node("Sqrt", &["i0"], &["y"], vec![])], &["y"]);
+        let refused = Program::load(&model, &NoWeights).err().unwrap();
+        assert!(refused[0].reason.contains("NUL"), "{refused:?}");
+    }
+}

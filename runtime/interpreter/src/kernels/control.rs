@@ -4,6 +4,7 @@ use crate::kernel::{Fault, Inputs, Kernel, Run};
 use crate::kernels::nn::plain::{Made, misfit};
 use crate::load::Body;
 use crate::node::{Built, Node, Plan};
+use crate::program::Kept;
 use crate::table::{Entry, standard};
 use crate::value::{Element, Type, Value, each};
 
@@ -35,7 +36,7 @@ impl Kernel for If {
     }
 }
 
-fn captured(inputs: &Inputs<'_>, first: usize, count: usize) -> Vec<Option<Value>> {
+pub(crate) fn captured(inputs: &Inputs<'_>, first: usize, count: usize) -> Vec<Option<Value>> {
     (first..first + count).map(|input| inputs.optional(input).cloned()).collect()
 }
 
@@ -47,7 +48,7 @@ fn build_loop(node: &Node<'_>) -> Built {
     let carried = node.inputs().saturating_sub(2);
     let mut types = vec![Type::I64, Type::Bool];
     for input in 2..node.inputs() {
-        types.push(node.ty(input, ALL)?);
+        types.push(node.ty(input, Type::ALL)?);
     }
     let body = node.graph("body", &types)?;
     if body.outputs.len() < carried + 1 || body.outputs.first() != Some(&Type::Bool) {
@@ -59,27 +60,6 @@ fn build_loop(node: &Node<'_>) -> Built {
     let (outputs, captures) = (body.outputs.get(1..).unwrap_or_default().to_vec(), body.captures.clone());
     Ok(Plan { kernel: Box::new(Loop { body, carried, inputs: node.inputs() }), outputs, captures, folds: false })
 }
-
-/// Every type.
-pub(crate) const ALL: &[Type] = &[
-    Type::F32,
-    Type::F64,
-    Type::F16,
-    Type::BF16,
-    Type::I8,
-    Type::I16,
-    Type::I32,
-    Type::I64,
-    Type::U8,
-    Type::U16,
-    Type::U32,
-    Type::U64,
-    Type::Bool,
-    Type::Text,
-];
-
-/// What a value that Loop or Scan collects takes beside its elements.
-pub(crate) const ROUND: usize = 128;
 
 struct Loop {
     body: Body,
@@ -99,37 +79,23 @@ impl Kernel for Loop {
         };
         let mut carried: Vec<Option<Value>> = (2..self.inputs).map(|input| inputs.optional(input).cloned()).collect();
         let outer = captured(inputs, self.inputs, self.body.captures.len());
-        let kept = self.body.outputs.len() - 1 - self.carried;
-        let mut scanned: Vec<Vec<Value>> = vec![Vec::new(); kept];
-        // What the rounds leave behind stays until the end: it must count while the next one runs.
-        let mut kept_bytes = 0_usize;
-        let mut rounds = || -> Result<Vec<Option<Value>>, Fault> {
-            let mut round = 0_i64;
-            while go_on && most.is_none_or(|most| round < most) {
-                run.go_on()?;
-                let mut given = vec![Some(Value::scalar(round)), Some(Value::scalar(go_on))];
-                given.append(&mut carried);
-                given.extend(outer.iter().cloned());
-                let mut made = self.body.flow.run(given, outer.len(), run.memory, run.stop)?.into_iter();
-                let Some(condition) = made.next() else { return misfit("its body gave nothing").map_err(Fault::from) };
-                go_on = condition.view::<bool>()?.one("the condition of its body")?;
-                carried = made.by_ref().take(self.carried).map(Some).collect();
-                for (rounds, value) in scanned.iter_mut().zip(made) {
-                    let bytes = value.bytes().saturating_add(ROUND);
-                    run.memory.hold(bytes)?;
-                    kept_bytes = kept_bytes.saturating_add(bytes);
-                    rounds.push(value);
-                }
-                round = round.saturating_add(1);
-            }
-            Ok(std::mem::take(&mut carried))
-        };
-        let carried = rounds();
-        run.memory.settle(0, kept_bytes);
-        let carried = carried?;
-        run.room.claim(kept_bytes.saturating_mul(2))?;
+        let mut kept = Kept::new(run.memory, self.body.outputs.len() - 1 - self.carried);
+        let mut round = 0_i64;
+        while go_on && most.is_none_or(|most| round < most) {
+            run.go_on()?;
+            let mut given = vec![Some(Value::scalar(round)), Some(Value::scalar(go_on))];
+            given.append(&mut carried);
+            given.extend(outer.iter().cloned());
+            let mut made = self.body.flow.run(given, outer.len(), run.memory, run.stop)?.into_iter();
+            let Some(condition) = made.next() else { return misfit("its body gave nothing").map_err(Fault::from) };
+            go_on = condition.view::<bool>()?.one("the condition of its body")?;
+            carried = made.by_ref().take(self.carried).map(Some).collect();
+            kept.add(made)?;
+            round = round.saturating_add(1);
+        }
+        let kept = kept.end()?;
         let mut outputs: Vec<Value> = carried.into_iter().flatten().collect();
-        for (rounds, ty) in scanned.iter().zip(self.body.outputs.iter().skip(1 + self.carried)) {
+        for (rounds, ty) in kept.iter().zip(self.body.outputs.iter().skip(1 + self.carried)) {
             outputs.push(stacked(rounds, *ty)?);
         }
         Ok(outputs)

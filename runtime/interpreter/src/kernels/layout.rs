@@ -1,6 +1,5 @@
 //! The same elements in another shape or order.
 
-use crate::kernels::control::ALL;
 use crate::kernels::elementwise::common_shape;
 use crate::kernels::nn::plain::{Made, Room, axis_of, misfit, must};
 use crate::kernels::strided::{Walk, gather, steps};
@@ -25,7 +24,7 @@ pub(crate) const WHOLE: &[Type] = &[Type::I64];
 
 fn identity(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     Plan::new([ty], |inputs, _| Ok(vec![inputs.take(0)?]))
 }
 
@@ -50,7 +49,7 @@ fn dropout(node: &Node<'_>) -> Built {
 
 fn reshape(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     node.ty(1, WHOLE)?;
     let keep_zero = node.opset >= 14 && node.flag("allowzero")?;
     Plan::new([ty], move |inputs, _| {
@@ -91,7 +90,7 @@ fn resolved(from: &[usize], total: usize, wanted: &[i64], keep_zero: bool) -> Ma
 
 fn flatten(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     let axis = node.int("axis")?.unwrap_or(1);
     Plan::new([ty], move |inputs, _| {
         let value = inputs.take(0)?;
@@ -107,7 +106,7 @@ fn flatten(node: &Node<'_>) -> Built {
 
 fn transpose(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     let order = node.ints("perm")?.map(<[i64]>::to_vec);
     Plan::new([ty], move |inputs, run| {
         let value = inputs.get(0)?;
@@ -162,7 +161,7 @@ impl Axes {
 
 fn squeeze(node: &Node<'_>) -> Built {
     let axes = Axes::of(node)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     Plan::new([ty], move |inputs, _| {
         let given = axes.get(inputs)?;
         let value = inputs.take(0)?;
@@ -184,7 +183,7 @@ fn squeeze(node: &Node<'_>) -> Built {
 
 fn unsqueeze(node: &Node<'_>) -> Built {
     let axes = Axes::of(node)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     if matches!(axes, Axes::None) {
         return Err("its axes are missing".to_owned());
     }
@@ -206,7 +205,7 @@ fn unsqueeze(node: &Node<'_>) -> Built {
 
 fn expand(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     node.ty(1, WHOLE)?;
     Plan::new([ty], |inputs, run| {
         let wanted = sizes(inputs.view::<i64>(1)?.data)?;
@@ -237,7 +236,7 @@ pub(crate) fn sizes(dims: &[i64]) -> Made<Vec<usize>> {
 
 fn tile(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     node.ty(1, WHOLE)?;
     Plan::new([ty], |inputs, run| {
         let repeats = sizes(inputs.view::<i64>(1)?.data)?;

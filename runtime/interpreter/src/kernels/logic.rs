@@ -1,6 +1,5 @@
 //! Comparisons, logic, and bits.
 
-use crate::kernels::control::ALL;
 use crate::kernels::elementwise::common_shape;
 use crate::kernels::elementwise::{NUMBERS, binary, unary};
 use crate::kernels::layout::expanded;
@@ -128,7 +127,7 @@ fn shift(node: &Node<'_>) -> Built {
 fn choose(node: &Node<'_>) -> Built {
     node.arity(3, 3, 1)?;
     node.ty(0, &[Type::Bool])?;
-    let ty = node.ty(1, ALL)?;
+    let ty = node.ty(1, Type::ALL)?;
     node.ty(2, &[ty])?;
     Plan::new([ty], |inputs, run| {
         let shape = common_shape(inputs.get(0)?.shape(), inputs.get(1)?.shape())?;

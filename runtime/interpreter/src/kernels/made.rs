@@ -5,7 +5,6 @@ use std::sync::Arc;
 use half::f16;
 
 use crate::kernels::cast::whole64;
-use crate::kernels::control::ALL;
 use crate::kernels::layout::{WHOLE, sizes};
 use crate::kernels::nn::plain::{Dense, Made, Room, axis_of, count, misfit, must};
 use crate::kernels::number::{Number, typed};
@@ -80,7 +79,7 @@ fn whole(number: usize) -> Made<i64> {
 
 fn shape(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
-    node.ty(0, ALL)?;
+    node.ty(0, Type::ALL)?;
     let (from, to) = if node.opset >= 15 { (node.int("start")?.unwrap_or(0), node.int("end")?) } else { (0, None) };
     Plan::new([Type::I64], move |inputs, _| {
         let dims = inputs.get(0)?.shape();
@@ -96,7 +95,7 @@ fn shape(node: &Node<'_>) -> Built {
 
 fn size(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
-    node.ty(0, ALL)?;
+    node.ty(0, Type::ALL)?;
     Plan::new([Type::I64], |inputs, _| Ok(vec![Value::scalar(whole(inputs.get(0)?.len())?)]))
 }
 

@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use crate::kernels::elementwise::unary;
+use crate::kernels::elementwise::{NUMBERS, unary};
 use crate::kernels::number::{Number, typed};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, since, standard};
@@ -75,9 +75,6 @@ fn abs(node: &Node<'_>) -> Built {
         ty => Plan::new([ty], |inputs, _| Ok(vec![inputs.take(0)?])),
     }
 }
-
-const NUMBERS: &[Type] =
-    &[Type::F32, Type::F64, Type::I8, Type::I16, Type::I32, Type::I64, Type::U8, Type::U16, Type::U32, Type::U64];
 
 fn neg(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;

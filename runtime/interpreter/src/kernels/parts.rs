@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::kernel::{Inputs, Run};
-use crate::kernels::control::ALL;
 use crate::kernels::layout::{WHOLE, sizes};
 use crate::kernels::nn::plain::{Made, Room, advance, axis_of, count, misfit, must};
 use crate::kernels::strided::{Walk, gather, steps};
@@ -23,7 +22,7 @@ pub(crate) static TABLE: &[Entry] = &[
 
 fn slice_fixed(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     let list = |name: &str| Ok::<_, String>(node.ints(name)?.map(<[i64]>::to_vec));
     let (Some(starts), Some(ends)) = (list("starts")?, list("ends")?) else {
         return Err("it does not say from where to where".to_owned());
@@ -36,7 +35,7 @@ fn slice_fixed(node: &Node<'_>) -> Built {
 
 fn slice(node: &Node<'_>) -> Built {
     node.arity(3, 5, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     let index = node.ty(1, &[Type::I32, Type::I64])?;
     for input in 2..5 {
         node.optional(input, &[index])?;
@@ -103,7 +102,7 @@ fn split(node: &Node<'_>) -> Built {
         None
     };
     let given = node.opset >= 13 && node.optional(1, WHOLE)?.is_some();
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     let axis = node.int("axis")?.unwrap_or(0);
     let wanted = if node.opset >= 18 { node.int("num_outputs")? } else { None };
     if wanted.is_some_and(|wanted| given || i64::try_from(outputs) != Ok(wanted)) {
@@ -142,7 +141,7 @@ fn split(node: &Node<'_>) -> Built {
 
 fn concat(node: &Node<'_>) -> Built {
     node.arity(node.inputs().max(1), usize::MAX, 1)?;
-    let ty = node.one_type(ALL)?;
+    let ty = node.one_type(Type::ALL)?;
     let axis = node.int("axis")?.ok_or("its axis is missing")?;
     Plan::new([ty], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
         let first = inputs.get(0)?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::kernel::{Inputs, Run};
-use crate::kernels::control::ALL;
 use crate::kernels::layout::WHOLE;
 use crate::kernels::nn::plain::{Made, Room, advance, axis_of, count, misfit, must};
 use crate::node::{Built, Node, Plan};
@@ -44,7 +43,7 @@ const INDEX: &[Type] = &[Type::I32, Type::I64];
 
 fn gather(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     node.ty(1, INDEX)?;
     let axis = node.int("axis")?.unwrap_or(0);
     if ty == Type::Text && axis != -1 {
@@ -89,7 +88,7 @@ pub(crate) fn pointed(shape: &[usize], index_shape: &[usize], indices: &[i64], a
 
 fn elements(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     node.ty(1, INDEX)?;
     let axis = node.int("axis")?.unwrap_or(0);
     Plan::new([ty], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
@@ -130,7 +129,7 @@ pub(crate) fn tuples(
 
 fn points(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     node.ty(1, WHOLE)?;
     let batch = if node.opset >= 12 { node.int("batch_dims")?.unwrap_or(0) } else { 0 };
     let batch = usize::try_from(batch).map_err(|_| format!("its batch_dims is {batch}"))?;
@@ -148,7 +147,7 @@ fn points(node: &Node<'_>) -> Built {
 
 fn compress(node: &Node<'_>) -> Built {
     node.arity(2, 2, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     node.ty(1, &[Type::Bool])?;
     let axis = node.int("axis")?;
     Plan::new([ty], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::kernel::{Fault, Inputs, Kernel, Run};
-use crate::kernels::control::{ALL, ROUND};
+use crate::kernels::control::captured;
 use crate::kernels::nn::plain::{Made, axis_of, misfit, must};
 use crate::kernels::strided::{Walk, gather, steps};
 use crate::load::Body;
 use crate::node::{Built, Node, Plan};
+use crate::program::Kept;
 use crate::table::{Entry, since};
-use crate::value::{Element, Value, each};
+use crate::value::{Element, Type, Value, each};
 
 pub(crate) static TABLE: &[Entry] = &[since(9, "Scan", scan)];
 
@@ -28,7 +29,7 @@ fn scan(node: &Node<'_>) -> Built {
     };
     let mut types = Vec::new();
     for input in 0..node.inputs() {
-        types.push(node.ty(input, ALL)?);
+        types.push(node.ty(input, Type::ALL)?);
     }
     let body = node.graph("body", &types)?;
     if body.outputs.get(..states) != types.get(..states) {
@@ -60,8 +61,7 @@ impl Kernel for Scan {
     fn run(&self, inputs: &mut Inputs<'_>, run: &Run<'_>) -> Result<Vec<Value>, Fault> {
         let first = self.states + self.takes.len();
         let mut states: Vec<Option<Value>> = (0..self.states).map(|input| inputs.optional(input).cloned()).collect();
-        let outer: Vec<_> =
-            (first..first + self.body.captures.len()).map(|input| inputs.optional(input).cloned()).collect();
+        let outer = captured(inputs, first, self.body.captures.len());
         let mut rounds = None;
         for (place, along) in self.takes.iter().enumerate() {
             let value = inputs.get(self.states + place)?;
@@ -70,35 +70,21 @@ impl Kernel for Scan {
             rounds = Some(dim);
         }
         let rounds = rounds.unwrap_or(0);
-        let mut made: Vec<Vec<Value>> = vec![Vec::new(); self.gives.len()];
-        // What the rounds leave behind stays until the end: it must count while the next one runs.
-        let mut held = 0_usize;
-        let mut play = || -> Result<(), Fault> {
-            for round in 0..rounds {
-                run.go_on()?;
-                let mut given = std::mem::take(&mut states);
-                for (place, along) in self.takes.iter().enumerate() {
-                    let at = if along.back { rounds - 1 - round } else { round };
-                    given.push(Some(slice(inputs.get(self.states + place)?, along.axis, at, run)?));
-                }
-                given.extend(outer.iter().cloned());
-                let mut results = self.body.flow.run(given, outer.len(), run.memory, run.stop)?.into_iter();
-                states = results.by_ref().take(self.states).map(Some).collect();
-                for (values, value) in made.iter_mut().zip(results) {
-                    let bytes = value.bytes().saturating_add(ROUND);
-                    run.memory.hold(bytes)?;
-                    held = held.saturating_add(bytes);
-                    values.push(value);
-                }
+        let mut kept = Kept::new(run.memory, self.gives.len());
+        for round in 0..rounds {
+            run.go_on()?;
+            let mut given = std::mem::take(&mut states);
+            for (place, along) in self.takes.iter().enumerate() {
+                let at = if along.back { rounds - 1 - round } else { round };
+                given.push(Some(slice(inputs.get(self.states + place)?, along.axis, at, run)?));
             }
-            Ok(())
-        };
-        let played = play();
-        run.memory.settle(0, held);
-        played?;
-        run.room.claim(held.saturating_mul(2))?;
+            given.extend(outer.iter().cloned());
+            let mut results = self.body.flow.run(given, outer.len(), run.memory, run.stop)?.into_iter();
+            states = results.by_ref().take(self.states).map(Some).collect();
+            kept.add(results)?;
+        }
         let mut outputs: Vec<Value> = states.into_iter().flatten().collect();
-        for (mut values, along) in made.into_iter().zip(&self.gives) {
+        for (mut values, along) in kept.end()?.into_iter().zip(&self.gives) {
             if along.back {
                 values.reverse();
             }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use half::f16;
 
 use crate::kernel::{Inputs, Run};
-use crate::kernels::control::ALL;
 use crate::kernels::layout::WHOLE;
 use crate::kernels::nn::plain::{Made, must};
 use crate::kernels::number::{Number, typed};
@@ -31,7 +30,7 @@ enum Meet {
 
 fn scatter(node: &Node<'_>, nd: bool) -> Built {
     node.arity(3, 3, 1)?;
-    let ty = node.ty(0, ALL)?;
+    let ty = node.ty(0, Type::ALL)?;
     node.ty(1, if nd { WHOLE } else { &[Type::I32, Type::I64] })?;
     node.ty(2, &[ty])?;
     let axis = if nd { 0 } else { node.int("axis")?.unwrap_or(0) };
