@@ -125,12 +125,12 @@ fn what_holds_nothing_keeps_its_shape() {
     };
     let same = |shape: &[u8]| one("Neg", shape, onnx::value("y", onnx::FLOAT, shape));
     let found = || one("NonZero", &[4], onnx::value_of_rank("y", onnx::INT64, 2));
-    for (shape, model, x, y) in [
-        (&[0][..], same(&[0]), "[]", "[]"),
-        (&[0, 2], same(&[0, 2]), "[]", "[]"),
-        (&[2, 0], same(&[2, 0]), "[[],[]]", "[[],[]]"),
-        (&[4], found(), "[0,0,0,0]", "[[]]"),
-        (&[4], found(), "[0,1,0,2]", "[[1,3]]"),
+    for (model, x, y) in [
+        (same(&[0]), "[]", "[]"),
+        (same(&[0, 2]), "[]", "[]"),
+        (same(&[2, 0]), "[[],[]]", "[[],[]]"),
+        (found(), "[0,0,0,0]", "[[]]"),
+        (found(), "[0,1,0,2]", "[[1,3]]"),
     ] {
         project.write("m.onnx", model);
         let engines = if runtime.is_empty() { &["rten"][..] } else { &["rten", "onnxruntime"] };
@@ -138,10 +138,6 @@ fn what_holds_nothing_keeps_its_shape() {
             let input = format!("x={x}");
             let ran = project.run(&["model", "predict", "m.onnx", "--engine", engine, "--input", &input]).ok();
             assert_eq!(ran.stdout.trim(), format!("{{\"y\":{y}}}"), "{engine}");
-            if x == "[]" && y == "[]" && shape.len() > 1 {
-                // A step reads such a list as one of one dimension: it says so, and does not run.
-                continue;
-            }
             // The next step gets it as it is.
             let first = format!("  s: {{ model: m.onnx, engine: {engine}, inputs: {{ x: {x} }} }}\n");
             let second = "  t: { needs: [s], plugin: echo, with: { value: '${size(steps.s.outputs.y)}' } }\n";

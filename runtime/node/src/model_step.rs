@@ -124,7 +124,7 @@ fn tensors(workshop: &Workshop, model: &Model, input: &Value) -> Result<Vec<(Str
             })?;
             let tensor = match ArtifactRef::from_json(value) {
                 Some(artifact) => from_artifact(workshop, &artifact, name, limit),
-                None => tensor_io::from_json(value, port.element, None).map_err(|error| error.to_string()),
+                None => tensor_io::from_json_for(port, value).map_err(|error| error.to_string()),
             };
             tensor.map(|tensor| (name.clone(), tensor)).map_err(|reason| refuse(name, reason))
         })

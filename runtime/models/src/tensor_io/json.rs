@@ -8,6 +8,7 @@ use serde_json::{Number, Value};
 use trackside_spec::{ElementType, Tensor};
 
 use super::TensorIoError;
+use crate::port::Port;
 
 /// Most dimensions.
 const MAX_RANK: usize = 32;
@@ -22,9 +23,11 @@ pub fn from_json(value: &Value, element: ElementType, shape: Option<&[u32]>) -> 
     let found = nesting(value).ok_or_else(|| refuse(format!("it has more than {MAX_RANK} dimensions")))?;
     let flat =
         |shape: &[u32]| shape.len() != 1 && found.len() == 1 && Tensor::count(shape).ok() == Some(found[0] as usize);
+    // Without elements nothing tells how the further dimensions are.
+    let ends_early = |shape: &[u32]| found.last() == Some(&0) && shape.starts_with(&found);
     let shape = match shape {
         None => found.clone(),
-        Some(shape) if found == shape || flat(shape) => shape.to_vec(),
+        Some(shape) if found == shape || flat(shape) || ends_early(shape) => shape.to_vec(),
         Some(shape) => {
             return Err(refuse(format!("the shape {shape:?} is declared, the arrays have the shape {found:?}")));
         }
@@ -37,6 +40,21 @@ pub fn from_json(value: &Value, element: ElementType, shape: Option<&[u32]>) -> 
         _ => Tensor::from_bytes(element, shape, data),
     };
     Ok(tensor?)
+}
+
+/// The tensor that `value` stands for at an input: [`from_json`], where a list without elements says nothing of the
+/// dimensions further in, which are those that the input declares.
+///
+/// # Errors
+/// As [`from_json`].
+pub fn from_json_for(port: &Port, value: &Value) -> Result<Tensor, TensorIoError> {
+    let found = nesting(value).unwrap_or_default();
+    let declared = port.shape.as_ref().filter(|shape| found.last() == Some(&0) && found.len() < shape.len());
+    let shape: Option<Vec<u32>> = declared.map(|shape| {
+        let further = shape.iter().skip(found.len()).map(|dim| dim.unwrap_or(0));
+        found.iter().copied().chain(further).collect()
+    });
+    from_json(value, port.element, shape.as_deref())
 }
 
 /// The shape that the first element of each level suggests; `None` when it is too deep.

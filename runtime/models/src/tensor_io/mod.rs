@@ -11,7 +11,7 @@ pub use self::safetensors::{
     to_safetensors_bytes, write_safetensors, write_safetensors_with,
 };
 pub use arrays::{Element, argmax, from_ndarray, softmax, to_f64, to_ndarray, to_ndarray_f32, top_k};
-pub use json::{from_json, to_json};
+pub use json::{from_json, from_json_for, to_json};
 
 /// Why something is not a tensor, or not the one that is needed.
 #[derive(Debug, thiserror::Error)]

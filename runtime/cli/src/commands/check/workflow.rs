@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 use trackside_models::{
-    EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json,
+    EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json_for,
 };
 use trackside_node::{Models, PluginOrigin, Plugins, Project};
 use trackside_sandbox::{Descriptor, Foresight, Port, useless_grant};
@@ -248,7 +248,7 @@ fn inputs(ports: &[ModelPort], call: &ModelCall, report: &mut Report<'_>) {
         if ArtifactRef::from_json(value).is_some() {
             continue;
         }
-        let wrong = match from_json(value, port.element, None) {
+        let wrong = match from_json_for(port, value) {
             Ok(tensor) => port.mismatch(&tensor),
             Err(error) => Some(error.to_string()),
         };

@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use trackside_models::{
     CancelToken, MADE_ON, Model, Port, RunOutput,
     tensor_io::{
-        TensorIoError, TensorLimits, from_json, read_safetensors, to_json, write_safetensors, write_safetensors_with,
+        TensorIoError, TensorLimits, from_json, from_json_for, read_safetensors, to_json, write_safetensors,
+        write_safetensors_with,
     },
 };
 use trackside_spec::Tensor;
@@ -157,11 +158,9 @@ fn input(model: &Model, text: &str) -> Result<(String, Tensor), Failure> {
     };
     // A shape without open dimensions lets a flat list stand for it.
     let shape: Option<Vec<u32>> = port.shape.as_ref().and_then(|shape| shape.iter().copied().collect());
-    let tensor = from_json(&value, port.element, shape.as_deref()).or_else(|error| match shape {
-        // What does not fit the declared shape is told by the model itself, with both shapes.
-        Some(_) => from_json(&value, port.element, None),
-        None => Err(error),
-    });
+    let flat = shape.and_then(|shape| from_json(&value, port.element, Some(&shape)).ok());
+    // What does not fit the declared shape is told by the model itself, with both shapes.
+    let tensor = flat.map_or_else(|| from_json_for(port, &value), Ok);
     Ok((name.to_owned(), tensor.map_err(|error| refuse(error.to_string()))?))
 }
 
