@@ -169,17 +169,9 @@ fn a_time_that_is_set_alone_does_not_make_a_closed_file_wait() {
     use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
     // Nothing but closing completes a file here.
     let (inbox, host) = (Inbox::new().glob("**/*.csv").keep(), Host::new());
-    let (enter, entered) = std::sync::mpsc::channel();
-    let (leave, left) = std::sync::mpsc::channel::<()>();
-    *host.after_read.lock().unwrap() = Some(Box::new(move |name| {
-        if name == "gate.csv" {
-            enter.send(()).unwrap();
-            left.recv().unwrap();
-        }
-    }));
+    let gate = host.gate();
     let _watcher = inbox.start(&host);
-    inbox.move_in("gate.csv", "gate");
-    entered.recv().unwrap();
+    gate.close(&inbox);
     let alone = |path: &Path| {
         let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
         let times = Timestamps { last_access: omit, last_modification: Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 } };
@@ -190,7 +182,7 @@ fn a_time_that_is_set_alone_does_not_make_a_closed_file_wait() {
     // A folder, too: what comes into it is seen.
     fs::create_dir(inbox.path("new")).unwrap();
     alone(&inbox.path("new"));
-    leave.send(()).unwrap();
+    gate.open();
     fence(&inbox, &host, "z.csv");
     inbox.write("new/b.csv", "b");
     let mut seen = names(&host.wait_fires(4));

@@ -12,6 +12,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
     },
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -61,6 +62,25 @@ pub struct Host {
     pub held: Mutex<Vec<(FileFire, FireReply)>>,
 }
 
+/// Where the thread that takes files up stands still.
+pub struct Gate {
+    entered: mpsc::Receiver<()>,
+    leave: mpsc::Sender<()>,
+}
+
+impl Gate {
+    /// Moves the file in, and waits until the thread stands.
+    pub fn close(&self, inbox: &Inbox) {
+        inbox.move_in("gate.csv", "gate");
+        self.entered.recv().unwrap();
+    }
+
+    /// Lets it go on.
+    pub fn open(&self) {
+        self.leave.send(()).unwrap();
+    }
+}
+
 impl Host {
     pub fn new() -> Arc<Self> {
         Arc::default()
@@ -80,6 +100,20 @@ impl Host {
             assert!(!left.is_zero(), "waited in vain for {what}; told: {:#?}", &told[..told.len().min(20)]);
             told = self.changed.wait_timeout(told, left).unwrap().0;
         }
+    }
+
+    /// Holds the thread that takes files up once it has read the file `gate.csv`, which [`Gate::close`] moves in; hints wait until
+    /// the gate is opened.
+    pub fn gate(&self) -> Gate {
+        let (enter, entered) = mpsc::channel();
+        let (leave, left) = mpsc::channel::<()>();
+        *self.after_read.lock().unwrap() = Some(Box::new(move |name| {
+            if name == "gate.csv" {
+                enter.send(()).unwrap();
+                left.recv().unwrap();
+            }
+        }));
+        Gate { entered, leave }
     }
 
     /// Waits until what was told counts for so many. Each thing is looked at once.
