@@ -1,7 +1,8 @@
 //! float16 as ONNX Runtime's processor kernels have it: most operators know it not at all. Such a call is computed in
 //! float32, and a value is rounded only where somebody needs it as float16; between two such calls it never is.
 
-use super::{Binding, Builder, Refusal};
+use super::builder::Builder;
+use super::{Binding, Refusal};
 use crate::kernels::cast::converted;
 use crate::proto::{AttributeProto, NodeProto, data_type};
 use crate::value::Type;
