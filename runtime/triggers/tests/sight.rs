@@ -25,7 +25,9 @@ fn a_file_and_a_folder_are_told_as_they_stand() {
     for watched in ["", "in", "no-such.csv", "in/no-such.csv"] {
         assert_eq!(ask(&watcher, watched), Some(Sight::Watched), "{watched}");
     }
-    assert_eq!(ask(&watcher, "in/deeper"), Some(Sight::Outside));
+    for outside in ["in/deeper", "..", "../a", "in/../../a", "/"] {
+        assert_eq!(ask(&watcher, outside), Some(Sight::Outside), "{outside}");
+    }
     assert_eq!(watcher.folder_scan().ask("other", Path::new("")).recv_timeout(patience()).unwrap(), None);
     // A link raises no event that completes a file.
     fs::write(inbox.base.path().join("a"), "a").unwrap();

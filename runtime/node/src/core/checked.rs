@@ -95,17 +95,19 @@ pub(super) fn set_aside(outcome: Outcome, contracts: &[Contract], report: &Value
     if aside.is_empty() {
         return outcome;
     }
-    let put = |mut output: Value| match output.as_object_mut() {
-        Some(fields) if !fields.contains_key(QUARANTINE) => {
+    let put = |mut output: Value| {
+        // What has no fields has none for the rows either: they stay where the report has them.
+        if let Some(fields) = output.as_object_mut() {
+            if fields.contains_key(QUARANTINE) {
+                let message = format!(
+                    "the output has a field `{QUARANTINE}` of its own, where the bad rows of the step's contracts stand: \
+                     call the field otherwise, or check the rows in a step before"
+                );
+                return Err(Outcome::Failed(StepError::fatal("bad-output", message)));
+            }
             fields.insert(QUARANTINE.to_owned(), aside.into());
-            Ok(output)
         }
-        _ => Err(Outcome::Failed(StepError::fatal(
-            "bad-output",
-            format!(
-                "the output has a field `{QUARANTINE}` of its own, where the bad rows of the step's contracts stand"
-            ),
-        ))),
+        Ok(output)
     };
     match outcome {
         Outcome::Succeeded(output) => put(output).map_or_else(|failed| failed, Outcome::Succeeded),
@@ -124,5 +126,28 @@ pub(super) fn tell(report: &mut Value, contracts: &Value) {
             fields.insert("contracts".to_owned(), contracts.clone());
         }
         other => *other = json!({ "contracts": contracts }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_rows_stand_beside_fields_and_never_in_the_place_of_one() {
+        let text = "version: 1\nname: w\nsteps:\n  a:\n    requires: [{ of: \"${[1]}\", name: n, severity: quarantine, \
+                    columns: { v: { type: integer } } }]\n    plugin: echo\n    with: { value: 1 }\n";
+        let plan = trackside_spec::load_workflow("w.yaml", text).unwrap();
+        let report = json!([{ "name": "n", "quarantine": { "rows": 1 } }]);
+        let aside = |output: Value| set_aside(Outcome::Succeeded(output), &plan.steps[0].requires, &report);
+        let kept = |output: Value| match aside(output) {
+            Outcome::Succeeded(output) => output,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kept(json!({ "x": 1 })), json!({ "x": 1, "quarantine": { "n": { "rows": 1 } } }));
+        // There is no place for them, and the step has done its work.
+        assert_eq!((kept(json!([1, 2])), kept(json!(7))), (json!([1, 2]), json!(7)));
+        let Outcome::Failed(error) = aside(json!({ "quarantine": [] })) else { panic!("it hid a field") };
+        assert!(error.message.contains("a field `quarantine` of its own"), "{error:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -88,6 +88,10 @@ impl Round {
     pub(super) fn sight(&mut self, trigger: &str, relative: &Path) -> Option<Sight> {
         let index = self.folders.iter().position(|folder| folder.watched.trigger_id == trigger)?;
         let Some(root) = self.folders[index].root.clone() else { return Some(Sight::Missing) };
+        // The question comes from outside: nothing beside the folder is looked at for it.
+        if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Some(Sight::Outside);
+        }
         let path = if relative.as_os_str().is_empty() { root.clone() } else { root.join(relative) };
         let metadata = path.symlink_metadata().ok();
         let is_folder = metadata.as_ref().is_some_and(std::fs::Metadata::is_dir);
