@@ -107,8 +107,7 @@ fn a_run_that_takes_longer_than_asked_for_is_cancelled() {
 fn the_options_of_a_command_stand_together_in_its_help() {
     let help = project().run(&["runs", "list", "--help"]).ok().stdout;
     let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text}: {help}"));
-    let own =
-        ["--workflow", "--state", "--waiting", "--limit"].map(|name| at(&format!("{name} ").trim_end().to_owned()));
+    let own = ["--workflow", "--state", "--waiting", "--limit"].map(at);
     let heading = at("Options of every command:");
     assert!(own.is_sorted() && own.iter().all(|place| *place < heading), "{help}");
     assert!(
