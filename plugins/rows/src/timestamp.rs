@@ -95,8 +95,8 @@ pub fn format(time: Time) -> String {
     // Writing to a `String` cannot fail.
     let _ = match nanos {
         0 => Ok(()),
-        _ if nanos % 1_000_000 == 0 => write!(text, ".{:03}", nanos / 1_000_000),
-        _ if nanos % 1_000 == 0 => write!(text, ".{:06}", nanos / 1_000),
+        _ if nanos.is_multiple_of(1_000_000) => write!(text, ".{:03}", nanos / 1_000_000),
+        _ if nanos.is_multiple_of(1_000) => write!(text, ".{:06}", nanos / 1_000),
         _ => write!(text, ".{nanos:09}"),
     };
     text.push('Z');
