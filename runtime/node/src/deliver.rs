@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_store::Artifacts;
 
+use crate::folders;
+
 /// An outbox entry: one file to deliver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -84,7 +86,7 @@ impl Delivery {
             move |errno: Errno| DeliveryError::Io { action, path, source: errno.into() }
         };
         let (parents, name) = split(&self.path)?;
-        std::fs::create_dir_all(&folder).map_err(|source| DeliveryError::Io {
+        folders::make(project, &folder).map_err(|source| DeliveryError::Io {
             action: "create the folder",
             path: folder.clone(),
             source,

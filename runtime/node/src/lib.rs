@@ -14,6 +14,7 @@ mod dispatcher;
 mod effect;
 mod executor;
 mod file_host;
+mod folders;
 mod host;
 mod kept;
 mod model_step;

@@ -130,7 +130,9 @@ impl PluginProblem {
 pub struct Plugins {
     sources: PluginSources,
     settings: SandboxSettings,
-    sandbox: OnceLock<Result<Sandbox, String>>,
+    sandbox: OnceLock<Sandbox>,
+    /// Held by who makes the sandbox.
+    making: Mutex<()>,
     /// By name, and whether instructions are counted.
     loaded: Mutex<HashMap<(String, bool), Arc<Slot>>>,
 }
@@ -139,16 +141,23 @@ impl Plugins {
     /// The plugins that `sources` finds.
     #[must_use]
     pub fn new(sources: PluginSources, settings: SandboxSettings) -> Self {
-        Self { sources, settings, sandbox: OnceLock::new(), loaded: Mutex::default() }
+        Self { sources, settings, sandbox: OnceLock::new(), making: Mutex::default(), loaded: Mutex::default() }
     }
 
     /// The sandbox, made when it is first needed.
     ///
     /// # Errors
-    /// When it can not be made; the reason says why.
+    /// When it can not be made; the reason says why. The next call tries again: a disk that is full or away comes back.
     pub fn sandbox(&self) -> Result<&Sandbox, String> {
-        let made = self.sandbox.get_or_init(|| Sandbox::new(self.settings.clone()).map_err(|error| error.to_string()));
-        made.as_ref().map_err(Clone::clone)
+        if let Some(sandbox) = self.sandbox.get() {
+            return Ok(sandbox);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sandbox) = self.sandbox.get() {
+            return Ok(sandbox);
+        }
+        let made = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
+        Ok(self.sandbox.get_or_init(|| made))
     }
 
     /// The plugin that a workflow calls `name`, as its files are now. Blocks while the component is compiled.

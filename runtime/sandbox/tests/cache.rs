@@ -45,6 +45,14 @@ fn a_plugin_is_compiled_once_and_described_from_the_cache() {
 }
 
 #[test]
+fn a_data_folder_that_is_not_there_is_not_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let away = folder.path().join("moved-away/data");
+    assert!(Sandbox::new(settings(&away)).is_err());
+    assert!(!folder.path().join("moved-away").exists());
+}
+
+#[test]
 fn code_from_the_cache_runs() {
     let folder = tempfile::tempdir().unwrap();
     load(folder.path());

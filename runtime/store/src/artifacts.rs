@@ -273,7 +273,10 @@ impl ArtifactWriter {
             let Some(shard) = target.parent().filter(|_| error.kind() == io::ErrorKind::NotFound) else {
                 return Err(error);
             };
-            fs::create_dir_all(shard)?;
+            match fs::create_dir(shard) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
             fs::rename(temp, &target)?;
         }
         self.path = None;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::Path,
     sync::{
         Arc,
         mpsc::{Sender, channel},
@@ -22,6 +22,7 @@ use crate::{
     dispatcher::Message,
     executor::Executor,
     file_host::NodeFileHost,
+    folders,
     mqtt::{Brokers, Listener},
     pauses::Pauses,
     project::Project,
@@ -49,10 +50,7 @@ impl Intakes {
     /// When the watcher does not start.
     pub(crate) fn watch(&mut self, project: &Project) -> Result<(), FileWatchError> {
         self.folders = watched_folders(project, &self.box_id);
-        // A project that was moved away is not begun anew under its old name.
-        if project.root.is_dir() {
-            make_folders(&self.folders);
-        }
+        make_folders(&project.root, &self.folders);
         if !self.folders.is_empty() {
             let watcher = FileWatcher::start(self.folders.clone(), self.host.clone())?;
             self.pauses.watched_by(Some(watcher.folder_scan()));
@@ -144,9 +142,9 @@ fn watched_folders(project: &Project, box_id: &str) -> Vec<WatchedFolder> {
 }
 
 /// Made here so that a new trigger works at once; a folder elsewhere may be on a disk that is not there yet.
-fn make_folders(folders: &[WatchedFolder]) {
+fn make_folders(root: &Path, folders: &[WatchedFolder]) {
     for WatchedFolder { trigger_id, folder, .. } in folders {
-        if let Err(error) = std::fs::create_dir_all::<&PathBuf>(folder) {
+        if let Err(error) = folders::make(root, folder) {
             tracing::warn!(trigger = trigger_id, folder = %folder.display(), %error, "cannot make the watched folder");
         }
     }

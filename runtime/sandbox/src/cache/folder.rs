@@ -46,13 +46,10 @@ pub(crate) enum Lookup {
 }
 
 impl CodeCache {
-    /// Opens the folder and the key, making what is missing.
+    /// Opens the folder and the key, making what is missing; not the folder that they lie in, which may have been moved away.
     pub(crate) fn open(engine: &Engine, folder: &Path, key_file: &Path, limit: u64) -> Result<Self, SandboxError> {
         let failed = |source: io::Error| SandboxError::CacheFolder { path: folder.to_owned(), source };
         let refuse = |reason: String| SandboxError::Unsafe { path: folder.to_owned(), reason };
-        if let Some(parent) = folder.parent() {
-            std::fs::create_dir_all(parent).map_err(failed)?;
-        }
         match DirBuilder::new().mode(0o700).create(folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
             _ => {}
