@@ -1,6 +1,6 @@
 //! `cargo bench`: the rooms one by one (Criterion), then what plugins cost, then the whole box (`trackside bench`) and
 //! sizes. `cargo bench -- NAME` runs a part alone: a bench by its name, or one of calls, streams, stops, memory,
-//! languages, recovery, box, slow_disk.
+//! models, languages, recovery, box, slow_disk.
 //!
 //! Compare ratios within one run: these figures depend on the machine and on what else it does.
 
@@ -10,6 +10,7 @@ mod calls;
 mod host;
 mod languages;
 mod memory;
+mod models;
 #[path = "../tests/durability/past.rs"]
 mod past;
 mod recovery;
@@ -38,11 +39,12 @@ fn main() {
         rooms::inference(&mut criterion);
     }
     criterion.final_summary();
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 9] = [
         ("calls", calls::table),
         ("streams", streams::run),
         ("stops", stops::run),
         ("memory", memory::run),
+        ("models", models::run),
         ("languages", languages::run),
         ("recovery", recovery::run),
         ("box", || whole_box(Path::new(env!("CARGO_BIN_EXE_trackside")))),
