@@ -85,6 +85,9 @@ build() {
     out=$1
     flags=()
     unset RUSTC_WRAPPER RUSTFLAGS CARGO_BUILD_RUSTFLAGS
+    # The bytes depend on the sources alone: not on how whoever builds likes his own builds.
+    unset "${!CARGO_PROFILE_@}"
+    export CARGO_INCREMENTAL=0
     choose_toolchain
     # No path of this machine may end up in the bytes: panic messages carry file names.
     flags+=("--remap-path-prefix=$std=/rustc" "--remap-path-prefix=$(readlink -f "$std")=/rustc")
