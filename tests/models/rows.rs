@@ -28,8 +28,8 @@ fn whole_numbers_go_through_a_model_to_their_last_digit() {
         project.workflow(
             "w",
             &format!(
-                "steps:\n  in: {{ plugin: column-tensors, with: {{ rows: \"${{trigger.file}}\", tensors: {{ x: {{ type: int64, columns: [id] }} }} }} }}\n  \
-                 same: {{ needs: [in], model: same.onnx, engine: {engine}, inputs: \"${{steps.in.tensors}}\" }}\n  \
+                "steps:\n  read: {{ plugin: column-tensors, with: {{ rows: \"${{trigger.file}}\", tensors: {{ x: {{ type: int64, columns: [id] }} }} }} }}\n  \
+                 same: {{ needs: [read], model: same.onnx, engine: {engine}, inputs: \"${{steps.read.tensors}}\" }}\n  \
                  out: {{ needs: [same], plugin: join-predictions, with: {{ rows: \"${{trigger.file}}\", outputs: {{ same: \"${{steps.same.outputs.y}}\" }} }} }}\n"
             ),
         );
