@@ -1,4 +1,4 @@
-//! The promise: both examples do what their READMEs say, on either engine.
+//! The promise: the examples do what their READMEs say, on either engine.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
 
@@ -6,6 +6,7 @@
 mod support;
 
 mod file_intake;
+mod penguins;
 mod pump_watch;
 
 use serde_json::Value;

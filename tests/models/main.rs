@@ -14,6 +14,7 @@ mod limits;
 mod onnx;
 mod outputs;
 mod predict;
+mod rows;
 
 use crate::support::{Project, optional, repository};
 

@@ -36,23 +36,14 @@ struct Input {
     schema: Option<ArtifactRef>,
     #[serde(default)]
     contract: Option<Contract>,
-    #[serde(default)]
-    format: Format,
+    #[serde(default = "auto")]
+    format: String,
     delimiter: Option<String>,
     #[serde(default = "yes")]
     header: bool,
     nulls: Option<Vec<String>>,
     #[serde(default)]
     on_bad: OnBad,
-}
-
-#[derive(Default, Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Format {
-    #[default]
-    Auto,
-    Csv,
-    Jsonl,
 }
 
 #[derive(Default, PartialEq, Deserialize)]
@@ -70,6 +61,10 @@ pub struct Output {
     bad_rows: u64,
     columns: Vec<ColumnReport>,
     problems: Vec<Problem>,
+}
+
+fn auto() -> String {
+    "auto".into()
 }
 
 fn yes() -> bool {
@@ -112,25 +107,12 @@ fn contract(input: &Input, step: &Step) -> Result<Contract, StepError> {
 
 /// As the workflow says, else as the file does.
 fn form(input: &Input, file: &Artifact) -> Result<Form, StepError> {
-    let by_name = form::by_name(file.name(), file.media_type());
-    let delimiter = input.delimiter.as_deref().map(delimiter).transpose()?;
-    Ok(match (input.format, delimiter) {
-        (Format::Jsonl, _) => Form::Lines,
-        (Format::Csv, Some(delimiter)) => Form::Csv(delimiter),
-        (Format::Csv, None) => by_name.filter(|form| matches!(form, Form::Csv(_))).unwrap_or(Form::Csv(b',')),
-        (Format::Auto, delimiter) => {
-            let known = by_name.map_or_else(|| start(file).map(|start| form::by_start(&start)), Ok)?;
-            match delimiter {
-                Some(delimiter) if matches!(known, Form::Csv(_)) => Form::Csv(delimiter),
-                _ => known,
-            }
-        }
+    let about = (file.name(), file.media_type());
+    let form = form::chosen(&input.format, input.delimiter.as_deref(), about, &mut file.reader()?);
+    form.map_err(|error| match error {
+        ReadError::Io(error) => error.into(),
+        other => StepError::fatal("bad-input", other.to_string()),
     })
-}
-
-/// The first bytes of a file.
-fn start(file: &Artifact) -> Result<Vec<u8>, StepError> {
-    Ok(file.reader()?.fill_buf()?.to_vec())
 }
 
 fn jsonl(file: &Artifact, check: &mut Check, step: &Step) -> Result<(), StepError> {
@@ -211,16 +193,6 @@ fn require(check: &Check, columns: Vec<Option<usize>>) -> Result<Vec<Option<usiz
 
 fn absent(columns: &[String]) -> StepError {
     StepError::fatal("bad-data", format!("column `{}` is missing", columns.join("`, `")))
-}
-
-fn delimiter(text: &str) -> Result<u8, StepError> {
-    match text {
-        "tab" | "\\t" => Ok(b'\t'),
-        _ => match *text.as_bytes() {
-            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(byte),
-            _ => Err(StepError::fatal("bad-input", format!("delimiter {text:?}: give one ASCII character, or `tab`"))),
-        },
-    }
 }
 
 /// Asks the host now and then: a call per row would cost more than the row.

@@ -1,5 +1,9 @@
 //! Which form a file of rows has.
 
+use std::io::BufRead;
+
+use crate::{ReadError, chunk};
+
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -37,9 +41,66 @@ pub fn by_start(start: &[u8]) -> Form {
     }
 }
 
+/// As the user says (`format`: `auto`, `csv` or `jsonl`; `delimiter`: a character or `tab`), else as the file does. Nothing of
+/// `input` is consumed.
+///
+/// # Errors
+/// When reading fails; [`ReadError::Header`] for an option that means nothing.
+pub fn chosen(
+    format: &str,
+    delimiter: Option<&str>,
+    (name, media_type): (&str, &str),
+    input: &mut impl BufRead,
+) -> Result<Form, ReadError> {
+    let named = by_name(name, media_type);
+    let delimiter = delimiter.map(one_byte).transpose()?;
+    Ok(match (format, delimiter) {
+        ("jsonl", _) => Form::Lines,
+        ("csv", Some(delimiter)) => Form::Csv(delimiter),
+        ("csv", None) => named.filter(|form| matches!(form, Form::Csv(_))).unwrap_or(Form::Csv(b',')),
+        ("auto", delimiter) => {
+            let known = match named {
+                Some(form) => form,
+                None => by_start(chunk(input)?),
+            };
+            match delimiter {
+                Some(delimiter) if matches!(known, Form::Csv(_)) => Form::Csv(delimiter),
+                _ => known,
+            }
+        }
+        (other, _) => return Err(ReadError::Header(format!("format {other:?}: write auto, csv or jsonl"))),
+    })
+}
+
+fn one_byte(text: &str) -> Result<u8, ReadError> {
+    match text {
+        "tab" | "\\t" => Ok(b'\t'),
+        _ => match *text.as_bytes() {
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(byte),
+            _ => Err(ReadError::Header(format!("delimiter {text:?}: give one ASCII character, or `tab`"))),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_runs_it_has_the_last_word() {
+        let form = |format, delimiter, name| chosen(format, delimiter, (name, ""), &mut &b"{\"a\":1}"[..]).ok();
+        assert_eq!(form("auto", None, "x"), Some(Form::Lines));
+        assert_eq!(form("auto", Some(";"), "x.csv"), Some(Form::Csv(b';')));
+        assert_eq!(form("auto", Some(";"), "x"), Some(Form::Lines));
+        assert_eq!(form("csv", None, "x.tsv"), Some(Form::Csv(b'\t')));
+        assert_eq!(form("csv", Some("tab"), "x.jsonl"), Some(Form::Csv(b'\t')));
+        assert_eq!(form("csv", None, "x"), Some(Form::Csv(b',')));
+        assert_eq!(form("jsonl", None, "x.csv"), Some(Form::Lines));
+        for bad in ["", ";;", "\"", "\n", "é"] {
+            assert_eq!(form("csv", Some(bad), "x"), None, "{bad:?}");
+        }
+        assert_eq!(form("xml", None, "x"), None);
+    }
 
     #[test]
     fn the_type_goes_before_the_name_and_both_before_the_bytes() {

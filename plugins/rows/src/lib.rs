@@ -1,8 +1,8 @@
 //! Rows of data as they come from outside, read in one way by everybody: the bundled plugins in the sandbox and the
 //! node's data contracts take this crate, so that what one of them passes the other does not read differently.
 //!
-//! [`form`] says what a file is; [`csv`] and [`lines`] take it apart and never hold more than one row; [`field`] gives a value its type, with
-//! [`number`]s that keep every digit of a whole number and [`timestamp`]s that keep nanoseconds; [`exact`] finds whole
+//! [`form`] says what a file is; [`csv`] and [`lines`] take it apart and never hold more than one row, [`table`] is either of
+//! them; [`field`] gives a value its type, with [`number`]s that keep every digit of a whole number and [`timestamp`]s that keep nanoseconds; [`exact`] finds whole
 //! numbers in JSON that no 64 bits hold; [`json`] writes numbers. It knows neither the plugin SDK nor the runtime. The
 //! rules, one table: `docs/rows.md`.
 
@@ -13,6 +13,7 @@ pub mod form;
 pub mod json;
 pub mod lines;
 pub mod number;
+pub mod table;
 pub mod timestamp;
 
 use std::{fmt, io};

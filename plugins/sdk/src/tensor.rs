@@ -59,6 +59,14 @@ impl TensorWriter {
         Self::new(file, name, "I64", 8, shape)
     }
 
+    /// A tensor of any of these elements, written by [`TensorWriter::write_bytes`].
+    ///
+    /// # Errors
+    /// As [`TensorWriter::f32`].
+    pub fn of(file: ArtifactWriter, name: &str, element: Element, shape: &[u64]) -> Result<Self, StepError> {
+        Self::new(file, name, element.dtype(), element.size(), shape)
+    }
+
     fn new(
         mut file: ArtifactWriter,
         name: &str,
@@ -121,6 +129,64 @@ impl TensorWriter {
     }
 }
 
+/// What a tensor's elements are; each in little-endian bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// A byte, 0 or 1.
+    Boolean,
+    /// 8 bits.
+    Int8,
+    /// 8 bits without a sign.
+    Uint8,
+    /// 16 bits.
+    Int16,
+    /// 16 bits without a sign.
+    Uint16,
+    /// 32 bits.
+    Int32,
+    /// 32 bits without a sign.
+    Uint32,
+    /// 64 bits.
+    Int64,
+    /// 64 bits without a sign.
+    Uint64,
+    /// Single precision.
+    Float32,
+    /// Double precision.
+    Float64,
+}
+
+impl Element {
+    /// Its name in the format.
+    #[must_use]
+    pub const fn dtype(self) -> &'static str {
+        match self {
+            Self::Boolean => "BOOL",
+            Self::Int8 => "I8",
+            Self::Uint8 => "U8",
+            Self::Int16 => "I16",
+            Self::Uint16 => "U16",
+            Self::Int32 => "I32",
+            Self::Uint32 => "U32",
+            Self::Int64 => "I64",
+            Self::Uint64 => "U64",
+            Self::Float32 => "F32",
+            Self::Float64 => "F64",
+        }
+    }
+
+    /// How many bytes one has.
+    #[must_use]
+    pub const fn size(self) -> u64 {
+        match self {
+            Self::Boolean | Self::Int8 | Self::Uint8 => 1,
+            Self::Int16 | Self::Uint16 => 2,
+            Self::Int32 | Self::Uint32 | Self::Float32 => 4,
+            Self::Int64 | Self::Uint64 | Self::Float64 => 8,
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Entry {
     dtype: String,
@@ -139,12 +205,38 @@ pub struct Values {
     pub values: Vec<f64>,
 }
 
+/// A tensor read back from an artifact as it lies there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    /// The tensor's name in the file.
+    pub name: String,
+    /// The element type as the format calls it, `F32` say.
+    pub dtype: String,
+    /// The shape, outermost dimension first.
+    pub shape: Vec<u64>,
+    /// The elements in row-major order, each in little-endian bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// Reads one tensor of numbers. `name` may be left out when the file holds only one.
 ///
 /// # Errors
 /// `bad-tensor` when the artifact is no safetensors file, the tensor is not in it, its elements are not numbers, or it
 /// has more than `limit` elements.
 pub fn read(artifact: &Artifact, name: Option<&str>, limit: u64) -> Result<Values, StepError> {
+    let raw = read_raw(artifact, name, limit)?;
+    let values = match decoder(&raw.dtype) {
+        Some(decode) => raw.bytes.chunks_exact(decode.size).map(decode.one).collect(),
+        None => Vec::new(),
+    };
+    Ok(Values { name: raw.name, shape: raw.shape, values })
+}
+
+/// Reads one tensor of numbers and leaves its elements as they are: whole numbers of 64 bits keep their last digit.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_raw(artifact: &Artifact, name: Option<&str>, limit: u64) -> Result<Raw, StepError> {
     let bad = |why: String| StepError::fatal("bad-tensor", format!("{}: {why}", artifact.name()));
     let mut reader = artifact.reader()?;
     let mut length = [0; 8];
@@ -182,8 +274,7 @@ pub fn read(artifact: &Artifact, name: Option<&str>, limit: u64) -> Result<Value
     }
     let mut data = Vec::new();
     artifact.range(8 + length + begin, Some(end - begin))?.read_to_end(&mut data)?;
-    let values = data.chunks_exact(decode.size).map(decode.one).collect();
-    Ok(Values { name: found, shape: entry.shape, values })
+    Ok(Raw { name: found, dtype: entry.dtype, shape: entry.shape, bytes: data })
 }
 
 struct Decoder {
@@ -201,6 +292,9 @@ fn decoder(dtype: &str) -> Option<Decoder> {
     let (size, one): (usize, fn(&[u8]) -> f64) = match dtype {
         "F64" => (8, |b| f64::from_le_bytes(bytes(b))),
         "F32" => (4, |b| f32::from_le_bytes(bytes(b)).into()),
+        "F16" => (2, |b| half(u16::from_le_bytes(bytes(b))).into()),
+        // The upper half of a float32.
+        "BF16" => (2, |b| f32::from_bits(u32::from(u16::from_le_bytes(bytes(b))) << 16).into()),
         "I64" => (8, |b| i64::from_le_bytes(bytes(b)) as f64),
         "U64" => (8, |b| u64::from_le_bytes(bytes(b)) as f64),
         "I32" => (4, |b| i32::from_le_bytes(bytes(b)).into()),
@@ -212,6 +306,19 @@ fn decoder(dtype: &str) -> Option<Decoder> {
         _ => return None,
     };
     Some(Decoder { size, one })
+}
+
+/// A float of half precision (IEEE 754 binary16); every one is a float32.
+#[must_use]
+pub fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
+    match exponent {
+        0 => sign * fraction * 2.0f32.powi(-24),
+        0x1f if fraction == 0.0 => sign * f32::INFINITY,
+        0x1f => f32::NAN,
+        _ => sign * (1.0 + fraction / 1_024.0) * 2.0f32.powi(exponent - 15),
+    }
 }
 
 pub(crate) fn f32_bytes(values: &[f32]) -> Vec<u8> {

@@ -228,6 +228,12 @@ impl Finished {
         self.artifacts.iter().find(|(name, _)| name == port).map(|(_, content)| &**content)
     }
 
+    /// All artifacts that were committed on this port, in their order.
+    #[must_use]
+    pub fn artifacts(&self, port: &str) -> Vec<&ArtifactContent> {
+        self.artifacts.iter().filter(|(name, _)| name == port).map(|(_, content)| &**content).collect()
+    }
+
     /// The text of the first artifact on this port; empty when there is none or it is no UTF-8.
     #[must_use]
     pub fn text(&self, port: &str) -> &str {

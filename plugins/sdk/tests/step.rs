@@ -208,6 +208,15 @@ fn no_bytes_are_taken_for_a_tensor_that_are_none() {
     };
     let good = file(r#"{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}"#, &[3, 4]);
     assert_eq!(found(&mut with_input(good), "read-tensor").unwrap(), json!([3.0, 4.0]));
+    // Floats of 16 bits: 1, the largest, one with less than all of its bits, minus two.
+    let halves = file(
+        r#"{"x":{"dtype":"F16","shape":[4],"data_offsets":[0,8]}}"#,
+        &[0x00, 0x3c, 0xff, 0x7b, 0x00, 0x02, 0x00, 0xc0],
+    );
+    let right = json!([1.0, 65_504.0, 2.0f64.powi(-15), -2.0]);
+    assert_eq!(found(&mut with_input(halves), "read-tensor").unwrap(), right);
+    let brains = file(r#"{"x":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#, &[0x80, 0x3f, 0x00, 0xc0]);
+    assert_eq!(found(&mut with_input(brains), "read-tensor").unwrap(), json!([1.0, -2.0]));
     for bytes in [
         Vec::new(),
         vec![255; 64],
@@ -221,7 +230,7 @@ fn no_bytes_are_taken_for_a_tensor_that_are_none() {
         ),
         file(r#"{"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#, &[]),
         file(r#"{"x":{"dtype":"U8","shape":[101],"data_offsets":[0,101]}}"#, &[0; 101]),
-        file(r#"{"x":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}"#, &[0; 2]),
+        file(r#"{"x":{"dtype":"F8_E5M2","shape":[2],"data_offsets":[0,2]}}"#, &[0; 2]),
     ] {
         assert_eq!(found(&mut with_input(bytes.clone()), "read-tensor").unwrap_err().code(), "bad-tensor", "{bytes:?}");
     }

@@ -9,11 +9,13 @@ macro_rules! bundled {
 }
 
 bundled!(
+    "column-tensors",
     "csv-check",
     "deliver-file",
     "echo",
     "file-verdict",
     "http-request",
+    "join-predictions",
     "json-transform",
     "magika-features",
     "publish",

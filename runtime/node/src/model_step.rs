@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
 use trackside_models::{CancelToken as ModelCancel, Model, ModelError, RunOutput, takes, tensor_io};
 use trackside_sandbox::CancelToken;
-use trackside_spec::{Action, ArtifactRef, Tensor, config::EngineChoice};
+use trackside_spec::{Action, ArtifactRef, ElementType, Tensor, config::EngineChoice};
 
 use crate::{
     core::{StepJob, StepResult},
@@ -109,7 +109,7 @@ fn step_error(error: ModelError) -> StepError {
     StepError { retryable: error.is_retryable(), ..StepError::fatal(code, format!("[{}] {error}", error.code())) }
 }
 
-/// The model's inputs: a safetensors artifact, or JSON arrays that take the declared element type.
+/// The model's inputs: an artifact (safetensors, or JSON for texts), or JSON arrays that take the declared element type.
 fn tensors(workshop: &Workshop, model: &Model, input: &Value) -> Result<Vec<(String, Tensor)>, StepError> {
     let refuse = |name: &str, reason: String| StepError::fatal("bad-tensor", format!("input `{name}`: {reason}"));
     let Some(fields) = input.as_object() else {
@@ -138,9 +138,18 @@ fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit:
             artifact.name, artifact.size
         ));
     }
+    let is_text = artifact.media_type == tensor_io::TEXT_MEDIA_TYPE;
+    if is_text && artifact.size > tensor_io::MAX_TEXT_FILE {
+        let most = tensor_io::MAX_TEXT_FILE;
+        return Err(format!("artifact {} has {} bytes; texts may have {most}", artifact.name, artifact.size));
+    }
     let file = workshop.artifacts.open_artifact(&artifact.digest).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if is_text {
+        let read = tensor_io::from_text_file(&bytes).map_err(|error| format!("artifact {}: {error}", artifact.name));
+        return read.map(|(_, tensor)| tensor);
+    }
     let mut tensors = tensor_io::from_safetensors_bytes(&bytes, &tensor_io::TensorLimits::default())
         .map_err(|error| error.to_string())?;
     // A file with one tensor fits whatever it is called; of several, the input's namesake is meant.
@@ -169,9 +178,13 @@ fn values(workshop: &Workshop, output: &RunOutput) -> Result<(Value, Vec<tracksi
 }
 
 fn store(workshop: &Workshop, name: &str, tensor: &Tensor) -> Result<ArtifactRef, String> {
-    let tensors = [(name.to_owned(), tensor.clone())];
-    let bytes = tensor_io::to_safetensors_bytes(&tensors).map_err(|error| error.to_string())?;
-    let file = format!("{name}.safetensors");
-    let stored = workshop.artifacts.store(&mut bytes.as_slice(), &file, "application/vnd.safetensors");
+    let (bytes, ending, media_type) = if tensor.element() == ElementType::Text {
+        (tensor_io::to_text_file(name, tensor), "json", tensor_io::TEXT_MEDIA_TYPE)
+    } else {
+        let tensors = [(name.to_owned(), tensor.clone())];
+        (tensor_io::to_safetensors_bytes(&tensors), "safetensors", "application/vnd.safetensors")
+    };
+    let bytes = bytes.map_err(|error| error.to_string())?;
+    let stored = workshop.artifacts.store(&mut bytes.as_slice(), &format!("{name}.{ending}"), media_type);
     stored.map_err(|error| error.to_string())
 }

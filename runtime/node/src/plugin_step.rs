@@ -131,6 +131,10 @@ async fn ports(
 fn references(value: &Value, many: bool) -> Option<Vec<ArtifactRef>> {
     match value {
         Value::Array(items) if many => items.iter().map(ArtifactRef::from_json).collect(),
+        // Values by name, such as the outputs of a model: those that are artifacts, others are small data.
+        Value::Object(fields) if many && ArtifactRef::from_json(value).is_none() => {
+            Some(fields.values().filter_map(ArtifactRef::from_json).collect())
+        }
         item => ArtifactRef::from_json(item).map(|artifact| vec![artifact]),
     }
 }

@@ -1,8 +1,9 @@
-//! Tensors in and out: safetensors files, JSON, `ndarray`.
+//! Tensors in and out: safetensors files, files of texts, JSON, `ndarray`.
 
 mod arrays;
 mod json;
 mod safetensors;
+mod text;
 
 use trackside_spec::TensorError;
 
@@ -12,6 +13,7 @@ pub use self::safetensors::{
 };
 pub use arrays::{Element, argmax, from_ndarray, softmax, to_f64, to_ndarray, to_ndarray_f32, top_k};
 pub use json::{from_json, from_json_for, to_json};
+pub use text::{MAX_TEXT_FILE, TEXT_MEDIA_TYPE, from_text_file, to_text_file};
 
 /// Why something is not a tensor, or not the one that is needed.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,9 @@ pub enum TensorIoError {
         /// What is wrong.
         reason: String,
     },
+    /// JSON that should hold a text tensor as the Open Inference Protocol writes it.
+    #[error("it is no file of a text tensor: {0}")]
+    TextFile(String),
     /// An array operation that this tensor does not allow.
     #[error("{0}")]
     Array(String),
@@ -50,6 +55,7 @@ impl TensorIoError {
         match self {
             Self::Safetensors { .. } => "TS-0520",
             Self::Json { .. } => "TS-0521",
+            Self::TextFile(_) => "TS-0524",
             Self::Array(_) => "TS-0522",
             Self::Tensor(_) => "TS-0523",
         }

@@ -56,6 +56,7 @@ Expressions are [CEL](https://cel.dev). They read these names and nothing else; 
 | `trigger.run` | The run of another workflow that ended: `id`, `workflow`, `state`, `error` |
 | `trigger.dataset` | The dataset's new version: `name`, `run`, `artifact` |
 | `steps.ID` | The output of a step that has ended: one that this step needs, directly or through others |
+| `steps.ID.quarantine.CONTRACT` | The rows that a contract of that step put into quarantine, an artifact; null when no row was bad. In a step with items it is `steps.ID.results[N].quarantine.CONTRACT` |
 | `run.id`, `run.workflow`, `run.started_ms` | The run; when it started in Unix milliseconds |
 | `run.state`, `run.error`, `run.error_code`, `run.failed_step` | How the steps ended; in `finally` only |
 | `item`, `index` | The item that a step with `foreach` or `matrix` runs for, and its place from 0; not in `when`, `foreach` and `matrix` themselves |

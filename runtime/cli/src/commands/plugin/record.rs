@@ -188,6 +188,12 @@ impl Beside<'_> {
     }
 }
 
+/// Whether this is an object of values by name with artifacts among them.
+fn by_name(value: &Value) -> bool {
+    let fields = value.as_object().filter(|_| ArtifactRef::from_json(value).is_none());
+    fields.is_some_and(|fields| fields.values().any(|field| ArtifactRef::from_json(field).is_some()))
+}
+
 /// The text of the case.
 fn case(told: &Told<'_>, about: &Descriptor, beside: &mut Beside<'_>) -> Result<String, Failure> {
     let unusable = |error: &dyn std::fmt::Display| Failure::usage(format!("[TS-0910] the step's input: {error}"));
@@ -200,6 +206,12 @@ fn case(told: &Told<'_>, about: &Descriptor, beside: &mut Beside<'_>) -> Result<
         None => {
             for port in &about.inputs {
                 let Some(value) = with.get(&port.name).cloned() else { continue };
+                if port.many && by_name(&value) {
+                    return Err(unusable(&format!(
+                        "`{}` gives artifacts by name, which a case has no form for: record a run with small outputs",
+                        port.name
+                    )));
+                }
                 if let Some(content) = beside.port(&value)? {
                     artifacts.insert(port.name.clone(), content);
                     with.as_object_mut().and_then(|fields| fields.remove(&port.name));
