@@ -117,7 +117,13 @@ pub fn generate(context: &Context, keygen: &Keygen) -> Result<(), Failure> {
 fn create(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|error| unwritable(path, &error))
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::unable(format!(
+            "[TS-0654] {} is there already, and a key is never written over: give another name, or move it away",
+            path.display()
+        )),
+        _ => unwritable(path, &error),
+    })
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
