@@ -11,6 +11,7 @@ fn a_path_that_leads_nowhere_is_a_fault_of_the_command_line() {
         &["model", "predict", "none.onnx", "--input", "x=1"],
         &["plugin", "inspect", "none.wasm"],
         &["plugin", "sign", "none.wasm", "--key", "own.key"],
+        &["plugin", "sign", "own.pub", "--key", "none.key"],
     ] {
         project.run(arguments).exits(2).says(&["none."]);
     }
