@@ -7,9 +7,11 @@ mod support;
 
 mod bad_data;
 mod bad_names;
+mod bad_settings;
 mod bad_workflows;
 mod demo;
 mod flow;
 mod init;
 mod mended;
 mod output;
+mod wrong_use;

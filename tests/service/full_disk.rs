@@ -22,9 +22,12 @@ cat /dev/zero >.trackside/filler 2>/dev/null || true
 "$BINARY" run hello --detach >out 2>&1 & waiting=$!
 until grep -q TS-0207 log; do sleep 0.05; done
 until "$BINARY" status --json | grep -q TS-0207; do sleep 0.05; done
+# Who asks for something is told, too.
+until grep -q TS-0207 out; do sleep 0.05; done
 rm .trackside/filler
 until grep -q 'commits work again' log; do sleep 0.05; done
 wait $waiting
+sed 's/^/told: /' out
 until [ "$("$BINARY" runs list --state succeeded --json | grep -c '"run"')" = 2 ]; do sleep 0.05; done
 "$BINARY" status
 cat log
@@ -47,6 +50,12 @@ fn a_full_disk_is_told_as_one_and_so_is_its_end() {
     fs::create_dir_all(project.path(".trackside")).unwrap();
     let mut command = inside(SCRIPT);
     command.env("BINARY", BINARY).current_dir(project.root());
-    let ran = run(command, patience()).ok().prints(&["the disk is full", "make room", "commits work again"]);
+    let ran = run(command, patience()).ok().prints(&[
+        "the disk is full",
+        "make room",
+        "commits work again",
+        "told: warning[TS-0207]",
+        "this waits for it",
+    ]);
     assert!(!ran.stdout.contains("move it away"), "{ran}");
 }

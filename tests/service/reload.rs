@@ -196,6 +196,23 @@ fn a_changed_workflow_waits_for_the_plugin_that_it_names() {
 }
 
 #[test]
+fn a_plugin_whose_name_is_nearly_right_is_told_with_the_right_one() {
+    let project = project();
+    project.misbehave("scale-reader");
+    let node = project.serve();
+    for (name, near) in [("ecko", "echo"), ("scale-raeder", "scale-reader")] {
+        project.workflow("count", &format!("steps:\n  a: {{ plugin: {name} }}\n"));
+        for command in ["reload", "status"] {
+            project.run(&[command]).exits(1).says(&["TS-0601", &format!("did you mean `{near}`?")]);
+        }
+    }
+    project.workflow("count", "steps:\n  a: { plugin: thermometer }\n");
+    let told = project.run(&["reload"]).exits(1).says(&["TS-0601"]);
+    assert!(!told.stderr.contains("did you mean"), "{told}");
+    drop(node);
+}
+
+#[test]
 fn the_config_is_not_taken_up_and_that_is_told() {
     let project = project();
     let node = project.serve();

@@ -8,7 +8,7 @@ use crate::{commands, context::COMPILE_WORKER, failure::EXIT_CODES};
 
 /// A small local orchestrator for edge boxes.
 ///
-/// Workflows start on a schedule, when files arrive, or by hand; their steps are sandboxed WebAssembly components and
+/// Workflows start on a schedule, when a file, a message or a webhook arrives, or by hand; their steps are sandboxed WebAssembly components and
 /// local ONNX models; every result is on disk before anyone is told of it.
 ///
 /// Data goes to standard output, talk to standard error.

@@ -92,7 +92,7 @@ pub fn workflow<'p>(project: &'p Project, name: &str) -> Result<&'p std::sync::A
     let known: Vec<&str> = project.workflows.keys().map(String::as_str).collect();
     let remedy = match (nearest(name, known.iter().copied()), known.as_slice()) {
         (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, []) => "the project has none; `trackside init` makes one".to_owned(),
+        (None, []) => "the project has none: write one, workflows/NAME.yaml".to_owned(),
         (None, known) => format!("the project has: {}", known.join(", ")),
     };
     Err(Failure::usage(format!("[TS-0817] there is no workflow `{}`; {remedy}", escape(name))))

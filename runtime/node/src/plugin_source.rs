@@ -13,7 +13,7 @@ use std::{
 use trackside_registry::{
     Installed, KeyError, Keyring, LIMIT, LOCK_FILE, Lock, Locked, Proof, SIGNATURE_SUFFIX, Verdict,
 };
-use trackside_spec::{Digest, OciReference};
+use trackside_spec::{Digest, OciReference, nearest};
 
 use crate::{
     bundled::{BUNDLED, bundled},
@@ -118,7 +118,7 @@ impl PluginSources {
     pub fn find(&self, name: &str) -> Result<FoundPlugin, PluginProblem> {
         if is_path(name) {
             let file = self.root.join(name);
-            return self.file(name, &file)?.ok_or_else(|| unknown(name, file));
+            return self.file(name, &file)?.ok_or_else(|| self.unknown(name, file));
         }
         let lock = Lock::read(&self.root).map_err(PluginProblem::Lock)?.unwrap_or_default();
         if let Some((_, locked)) = lock.find(name) {
@@ -131,7 +131,7 @@ impl PluginSources {
         if let Some(found) = self.file(name, &file)? {
             return Ok(found);
         }
-        let bytes = bundled(name).ok_or_else(|| unknown(name, file))?;
+        let bytes = bundled(name).ok_or_else(|| self.unknown(name, file))?;
         Ok(FoundPlugin { bytes: bytes.into(), digest: Digest::of(bytes), origin: PluginOrigin::Bundled, verdict: None })
     }
 
@@ -203,6 +203,13 @@ impl PluginSources {
         Ok(FoundPlugin { bytes: bytes.into(), digest: wanted, origin, verdict: Some(verdict) })
     }
 
+    fn unknown(&self, name: &str, file: PathBuf) -> PluginProblem {
+        let names = BUNDLED.iter().map(|(name, _)| *name).collect();
+        let all = self.names().unwrap_or_default();
+        let near = nearest(name, all.iter().map(|(name, _)| name.as_str())).map(str::to_owned);
+        PluginProblem::Unknown { name: name.to_owned(), file, lock: LOCK_FILE, names, near }
+    }
+
     fn file(&self, name: &str, file: &Path) -> Result<Option<FoundPlugin>, PluginProblem> {
         let bytes = match read_bounded(file) {
             Ok(Ok(bytes)) => bytes,
@@ -258,11 +265,6 @@ fn proof_file(file: &Path) -> PathBuf {
 /// Whether a step names its component by a path in the project.
 fn is_path(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "wasm") && !OciReference::is_meant(name)
-}
-
-fn unknown(name: &str, file: PathBuf) -> PluginProblem {
-    let names = BUNDLED.iter().map(|(name, _)| *name).collect();
-    PluginProblem::Unknown { name: name.to_owned(), file, lock: LOCK_FILE, names }
 }
 
 fn unreadable(name: &str, file: &Path, error: &io::Error) -> PluginProblem {

@@ -26,7 +26,8 @@ pub enum PluginProblem {
     /// No such plugin.
     #[error(
         "[TS-0601] there is no plugin `{name}`: looked in {lock}, for {}, and among the bundled ones ({}); install it with \
-         `trackside plugin add`, put the component there, or correct the name", file.display(), names.join(", ")
+         `trackside plugin add`, put the component there, or correct the name{}", file.display(), names.join(", "),
+        near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
     )]
     Unknown {
         /// As in the workflow.
@@ -37,6 +38,8 @@ pub enum PluginProblem {
         lock: &'static str,
         /// What there is.
         names: Vec<&'static str>,
+        /// The one that is most likely meant, installed ones and the project's own included.
+        near: Option<String>,
     },
     /// Its file can not be read.
     #[error("[TS-0602] plugin `{name}`: cannot read {}: {reason}", file.display())]

@@ -75,7 +75,7 @@ pub enum StartError {
 
 fn known_workflows(known: &[String]) -> String {
     if known.is_empty() {
-        return "the project has none; `trackside init` makes one".to_owned();
+        return "the project has none: write one, workflows/NAME.yaml".to_owned();
     }
     format!("the project has: {}", known.join(", "))
 }

@@ -9,6 +9,7 @@ use trackside_server::{Client, Decided, Decision, decide, user_name};
 use trackside_store::SystemClock;
 
 use crate::{
+    accepting::accepted,
     context::{Context, runtime},
     failure::Failure,
     lookup,
@@ -20,6 +21,9 @@ use crate::{
 /// `trackside runs list --waiting` prints what waits. Who decides is the Unix user that runs this command; a step with
 /// `approvers` takes decisions of those alone.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  trackside approve last release\n  trackside approve 06f2k8 release --reject --comment \"not on a Friday\""
+)]
 pub struct Arguments {
     /// The run's id, its beginning, or `last`
     run: String,
@@ -29,7 +33,7 @@ pub struct Arguments {
     #[arg(long)]
     reject: bool,
     /// What there is to say about it; kept with the run
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     comment: String,
 }
 
@@ -41,7 +45,10 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let decision = Decision { approve: !arguments.reject, comment: arguments.comment };
     let runtime = runtime()?;
     let decided = match runtime.block_on(Client::find(&project.data_dir()))? {
-        Some(client) => runtime.block_on(client.decide(run, &arguments.step, &decision))?,
+        Some(client) => {
+            let asked = client.decide(run, &arguments.step, &decision);
+            runtime.block_on(accepted(context.console, &client, "the node accepts the decision", asked))?
+        }
         None => {
             let node = Node::start(&project, &NodeOptions { triggers: false, clock: Arc::new(SystemClock) })?;
             let by = user_name(rustix::process::getuid().as_raw());

@@ -14,6 +14,7 @@ use trackside_store::{Clock, Reader, SystemClock};
 
 use super::run::{Source, params};
 use crate::{
+    accepting::accepted,
     context::{Context, runtime},
     failure::Failure,
     lookup,
@@ -28,6 +29,7 @@ use crate::{
 /// also after it was interrupted. `trigger.logical_time` of a run is its time, and `trigger.backfill` is true. A paused
 /// trigger, `misfire` and `overlap` do not matter here.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  trackside backfill report --from 2026-03-01 --to 2026-03-31 --dry-run")]
 pub struct Arguments {
     /// The workflow's name
     workflow: String,
@@ -141,7 +143,7 @@ impl Wanted {
             loop {
                 while under_way.len() < self.parallel {
                     let Some(at) = open.pop_front() else { break };
-                    match self.start(&session, project, at).await? {
+                    match self.start(&session, project, at, context).await? {
                         // Somebody else was faster.
                         None => outcomes.push(Outcome { state: "done".to_owned(), ..Outcome::new(at) }),
                         Some(run) => {
@@ -161,15 +163,24 @@ impl Wanted {
     }
 
     /// Starts the run of a time; none when it has had one.
-    async fn start(&self, session: &Session, project: &Project, at_ms: i64) -> Result<Option<RunId>, Failure> {
+    async fn start(
+        &self,
+        session: &Session,
+        project: &Project,
+        at_ms: i64,
+        context: &Context,
+    ) -> Result<Option<RunId>, Failure> {
         let backfill = Some(BackfillTime { trigger: self.trigger.clone(), at_ms });
         let request = StartRun { backfill, ..self.request.clone() };
         match session {
-            Session::Node(client) => match client.start(&request).await {
-                Ok(run) => Ok(Some(run)),
-                Err(ClientError::Refused(refusal)) if refusal.code == "TS-0728" => Ok(None),
-                Err(error) => Err(error.into()),
-            },
+            Session::Node(client) => {
+                let asked = client.start(&request);
+                match accepted(context.console, client, "the node accepts the run", asked).await {
+                    Ok(run) => Ok(Some(run)),
+                    Err(ClientError::Refused(refusal)) if refusal.code == "TS-0728" => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
+            }
             Session::Own(node) => match start_run(&node.handle(), project, request).await {
                 Ok(run) => Ok(Some(run)),
                 Err(StartError::Done { .. }) => Ok(None),

@@ -64,6 +64,11 @@ fn section(page: &mut String, command: &Command, above: &str) {
         let own = |arg: &&Arg| !arg.is_global_set() && !arg.is_hide_set() && arg.get_id() != "help";
         let own: Vec<&Arg> = command.get_arguments().filter(own).collect();
         arguments(page, &own);
+        if let Some(examples) = command.get_after_help() {
+            let lines: Vec<String> =
+                examples.to_string().lines().skip(1).map(|line| format!("{}\n", line.trim_start())).collect();
+            let _ = write!(page, "\n```text\n{}```\n", lines.concat());
+        }
     }
     for command in below {
         section(page, command, &name);
@@ -94,7 +99,12 @@ fn arguments(page: &mut String, arguments: &[&Arg]) {
         };
         let choices = if values.is_empty() { String::new() } else { format!(" One of {}.", values.join(", ")) };
         let takes = arg.get_action().takes_values();
-        let default = arg.get_default_values().first().filter(|_| takes).and_then(|value| value.to_str());
+        let default = arg
+            .get_default_values()
+            .first()
+            .filter(|_| takes)
+            .and_then(|value| value.to_str())
+            .filter(|value| !value.is_empty());
         let default = default.map(|value| format!("`{value}`")).unwrap_or_default();
         let _ = writeln!(page, "| `{}` | {default} | {help}.{choices} |", spelling(arg));
     }

@@ -16,6 +16,7 @@ use trackside_spec::{Plan, parse_param};
 use trackside_store::{StoreError, SystemClock};
 
 use crate::{
+    accepting::accepted,
     console::Console,
     context::{Context, runtime},
     failure::{Exit, Failure},
@@ -31,6 +32,9 @@ use crate::{
 /// With a node running (`trackside serve`) the run happens there; without one it happens in this process, on the same
 /// data. Ctrl-C cancels the run, a second Ctrl-C leaves at once.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  trackside run pump-watch -p threshold=0.9\n  trackside run pump-watch --file data/flow.csv --json"
+)]
 pub struct Arguments {
     /// The workflow's name
     workflow: String,
@@ -98,7 +102,8 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
         let (run, source) = match (&found, &own) {
             (Some(client), _) => {
                 bring_up_to_date(client, &plan, console).await;
-                let run = client.start(&request).await?;
+                let what = "the node accepts the run";
+                let run = accepted(console, client, what, client.start(&request)).await?;
                 if arguments.detach {
                     return Ok((run, End::default()));
                 }

@@ -11,7 +11,7 @@ use trackside_store::SystemClock;
 
 use crate::{
     console::Console,
-    context::{Context, runtime},
+    context::{Context, own_data, runtime},
     failure::Failure,
     logging::service_line,
     notify::{Moment, Notifier},
@@ -32,7 +32,9 @@ pub fn log_level(context: &Context) -> Result<&'static str, Failure> {
 
 /// Serves until a signal comes.
 pub fn execute(context: &Context) -> Result<(), Failure> {
-    let node = Node::start(&context.project()?, &NodeOptions { triggers: true, clock: Arc::new(SystemClock) })?;
+    let found = context.project()?;
+    own_data(&found)?;
+    let node = Node::start(&found, &NodeOptions { triggers: true, clock: Arc::new(SystemClock) })?;
     let project = node.handle().project();
     for problem in &project.problems {
         tell(problem);

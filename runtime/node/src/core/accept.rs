@@ -96,7 +96,7 @@ pub(super) fn new_run(run: RunId, plan: &Arc<Plan>, trigger: String, now_ms: i64
 fn unknown_workflow<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
     let known: Vec<&str> = known.map(String::as_str).collect();
     if known.is_empty() {
-        return format!("there is no workflow `{name}`: the project has none; `trackside init` makes one");
+        return format!("there is no workflow `{name}`: the project has none: write one, workflows/NAME.yaml");
     }
     format!("there is no workflow `{name}`; the project has: {}", known.join(", "))
 }

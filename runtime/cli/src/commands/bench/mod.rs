@@ -51,7 +51,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let folder = tempfile::Builder::new()
         .prefix(".trackside-bench-")
         .tempdir_in(&arguments.dir)
-        .map_err(|error| unable("cannot make a temporary folder there", &error))?;
+        .map_err(|error| unable(&format!("cannot make a folder in {}", arguments.dir.display()), &error))?;
     let root = folder.path();
     let write = || -> std::io::Result<()> {
         fs::create_dir(root.join("workflows"))?;

@@ -3,6 +3,7 @@
 mod command;
 mod outputs;
 mod place;
+mod rehearsal;
 mod schema;
 pub mod triggers;
 mod workflow;
@@ -26,10 +27,10 @@ use crate::{
     progress::telling,
 };
 
-/// Check config, workflows, plugins and models without running anything
+/// Check config, workflows, plugins and models without running a workflow
 ///
-/// Nothing is sent anywhere. Plugins are compiled and their descriptions compared with what the workflows give them; models are loaded and
-/// self-tested on the engine that they would run on.
+/// Nothing is sent anywhere. Plugins are compiled and their descriptions compared with what the workflows give them; bundled plugins are asked
+/// what they say of the settings that stand in a step; models are loaded and self-tested on the engine that they would run on.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Workflow files; without one all of the project's
@@ -76,7 +77,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
             file.schedules = triggers::schedules(plan, reader.as_ref(), TIMES)?;
         }
     }
-    tell(context, &checked)
+    tell(context, &checked, &project.root.join(&project.config.node.workflows))
 }
 
 /// The project's workflows, broken ones too, by file.
@@ -149,7 +150,7 @@ fn one(path: &Path) -> Checked {
     Checked { file, plan, findings, models: Vec::new(), schedules: Vec::new() }
 }
 
-fn tell(context: &Context, checked: &[Checked]) -> Result<(), Failure> {
+fn tell(context: &Context, checked: &[Checked], folder: &Path) -> Result<(), Failure> {
     let console = context.console;
     let problems: usize = checked.iter().map(|file| file.findings.problems.len()).sum();
     if console.json {
@@ -168,6 +169,9 @@ fn tell(context: &Context, checked: &[Checked]) -> Result<(), Failure> {
     }
     let found = if problems == 0 { "no problems".to_owned() } else { count(problems as u64, "problem") };
     console.say(&format!("{} checked, {found}", count(checked.len() as u64, "workflow")));
+    if checked.is_empty() {
+        console.warn(&format!("there is no workflow file (NAME.yaml) in {}", folder.display()));
+    }
     if problems == 0 { Ok(()) } else { Err(Failure::bad()) }
 }
 

@@ -1,13 +1,57 @@
-//! Expressions that name an output of a model step which the model does not give.
+//! Expressions that name an output which the step before does not give, or that have no value whatever is given.
 
+use serde_json::Value;
 use trackside_models::{LeftOut, ModelInfo};
-use trackside_spec::{Action, Expr, Items, Plan, Problem, Step, Template, nearest};
+use trackside_sandbox::Descriptor;
+use trackside_spec::{Action, Expr, Items, Plan, Problem, Scope, Step, Template, nearest};
 
 use super::{Findings, place::Places};
 use crate::output::escape;
 
 /// The code of what is found here.
 const CODE: &str = "TS-0542";
+
+/// What a plugin says that a step of it gives.
+pub(super) struct Described {
+    step: String,
+    plugin: String,
+    outputs: Vec<String>,
+}
+
+impl Described {
+    /// `None` where the plugin leaves open what it gives, or the step gives something else: a list of its results.
+    pub(super) fn of(step: &Step, about: &Descriptor) -> Option<Self> {
+        let properties = about.output_schema["properties"].as_object().filter(|known| !known.is_empty())?;
+        let mut outputs: Vec<String> = properties.keys().cloned().collect();
+        outputs.extend(about.outputs.iter().map(|port| port.name.clone()));
+        let described = Self { step: step.id.clone(), plugin: about.name.clone(), outputs };
+        step.foreach.is_none().then_some(described)
+    }
+
+    fn missing(&self, name: &str) -> Option<(String, String)> {
+        // What contracts put aside is there, whatever the plugin gives.
+        if name == "quarantine" || self.outputs.iter().any(|output| output == name) {
+            return None;
+        }
+        let help = nearest(name, self.outputs.iter().map(String::as_str))
+            .map_or_else(|| format!("it gives {}", self.outputs.join(", ")), |near| format!("did you mean `{near}`?"));
+        Some((format!("the plugin {} describes no output `{name}`", self.plugin), help))
+    }
+}
+
+/// Why an expression that depends on nothing has no value, or is no condition where one stands.
+fn never(key: &str, expr: &Expr) -> Option<String> {
+    if !expr.names().is_empty() {
+        return None;
+    }
+    let nothing = Value::Null;
+    let scope = Scope::new(&nothing, &nothing, &nothing, &nothing);
+    let error = match key {
+        "when" | "when_item" => expr.eval_bool(&scope).err(),
+        _ => expr.eval(&scope).err(),
+    };
+    error.map(|error| error.to_string())
+}
 
 /// What a model step gives.
 pub(super) struct Given {
@@ -42,22 +86,41 @@ impl Given {
     }
 }
 
-/// Holds every expression of the workflow against what its model steps give.
-pub(super) fn check(plan: &Plan, file: &str, given: &[Given], places: &Places<'_>, findings: &mut Findings) {
+/// Holds every expression of the workflow against what its model and plugin steps give.
+pub(super) fn check(
+    plan: &Plan,
+    file: &str,
+    (given, described): (&[Given], &[Described]),
+    places: &Places<'_>,
+    findings: &mut Findings,
+) {
+    let at = |step: Option<&str>, code, key: &str, message: &str, help: Option<&str>| {
+        let message = escape(message);
+        let problem = match step {
+            Some(step) => places.problem(file, code, step, key, &message),
+            None => places.of_outputs(file, code, key, &message),
+        };
+        Problem { help: help.map(|help| escape(help).into_owned()), ..problem }
+    };
     let mut report = |step: Option<&str>, key: &str, expr: &Expr| {
+        if let Some(message) = never(key, expr) {
+            findings.problems.push(at(step, "TS-0875", key, &message, None));
+        }
         for name in expr.names() {
+            if let [root, of, output, ..] = name.path.as_slice()
+                && root == "steps"
+                && let Some((message, help)) =
+                    described.iter().find(|known| known.step == *of).and_then(|known| known.missing(output))
+            {
+                findings.warnings.push(at(step, "TS-0876", key, &message, Some(&help)));
+            }
             let [root, of, outputs, output, ..] = name.path.as_slice() else { continue };
             if root != "steps" || outputs != "outputs" {
                 continue;
             }
             let missing = given.iter().find(|given| given.step == *of).and_then(|given| given.missing(output));
             if let Some((message, help)) = missing {
-                let (message, help) = (escape(&message).into_owned(), escape(&help).into_owned());
-                let problem = match step {
-                    Some(step) => places.problem(file, CODE, step, key, &message),
-                    None => places.of_outputs(file, CODE, key, &message),
-                };
-                findings.problems.push(Problem { help: Some(help), ..problem });
+                findings.problems.push(at(step, CODE, key, &message, Some(&help)));
             }
         }
     };

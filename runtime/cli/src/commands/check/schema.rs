@@ -1,7 +1,7 @@
 //! A step's `with` against the input schema of its plugin, as far as that can be known before the run.
 
-use serde_json::Value;
-use trackside_spec::{Template, nearest};
+use serde_json::{Map, Value};
+use trackside_spec::{JsonSchema, Template, nearest};
 
 /// What is wrong with one key.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,20 +48,82 @@ pub fn check_keys(given: &Template, keys: &[String], schema: &Value, ports: &[(&
             help: Some(format!("give it in `with`; {}", describe(&schema["properties"][name]))),
         });
     }
-    for key in keys {
-        // A port's constant is the path of a file, whatever the schema says of the artifact.
-        if ports.iter().any(|(port, _)| port == key) {
-            continue;
-        }
-        let property = &schema["properties"][key.as_str()];
-        let wrong = given.constant_at(&[key.as_str()]).and_then(|value| mismatch(value, property));
-        problems.extend(wrong.map(|message| KeyProblem {
-            key: key.clone(),
-            message: format!("`{key}` {message}"),
+    problems.extend(one_of(schema, keys).map(|message| KeyProblem { key: "with".to_owned(), message, help: None }));
+    let is_port = |key: &str| ports.iter().any(|(port, _)| *port == key);
+    let whole = Parts::new(schema);
+    let mut constants = Map::new();
+    // A port's constant is the path of a file, whatever the schema says of the artifact.
+    for key in keys.iter().filter(|key| !is_port(key)) {
+        let Some(value) = given.constant_at(&[key.as_str()]) else { continue };
+        let wrong = mismatch(value, &schema["properties"][key.as_str()]).map(|message| format!("`{key}` {message}"));
+        let wrong = wrong.or_else(|| whole.problem_of(key, value));
+        problems.extend(wrong.map(|message| KeyProblem { key: key.clone(), message, help: None }));
+        constants.insert(key.clone(), value.clone());
+    }
+    // What holds for all keys together can be said where all are known. Of artifacts it is known that they are there.
+    let missing = keys.iter().filter(|key| !is_port(key)).any(|key| !constants.contains_key(key));
+    if problems.is_empty() && !missing {
+        let there = keys.iter().filter(|key| is_port(key));
+        problems.extend(whole.problem(constants, there).map(|message| KeyProblem {
+            key: "with".to_owned(),
+            message,
             help: None,
         }));
     }
     problems
+}
+
+/// What is missing where a schema wants one key or another.
+fn one_of(schema: &Value, keys: &[String]) -> Option<String> {
+    let choices = schema["anyOf"].as_array()?;
+    let mut names = Vec::new();
+    for choice in choices {
+        let choice = choice.as_object().filter(|choice| choice.len() == 1)?;
+        let wanted: Vec<&str> = choice.get("required")?.as_array()?.iter().filter_map(Value::as_str).collect();
+        if wanted.iter().all(|name| keys.iter().any(|key| key == name)) {
+            return None;
+        }
+        names.push(wanted.join("` with `"));
+    }
+    Some(format!("the plugin needs one of `{}`", names.join("`, `")))
+}
+
+/// A schema, held against parts of a document.
+struct Parts<'s> {
+    schema: &'s Value,
+    /// Only what it says of single keys.
+    keys: Option<JsonSchema>,
+}
+
+impl<'s> Parts<'s> {
+    fn new(schema: &'s Value) -> Self {
+        let mut keys = Map::new();
+        for name in ["$schema", "$id", "$defs", "definitions", "properties", "patternProperties"] {
+            if let Some(part) = schema.get(name) {
+                keys.insert(name.to_owned(), part.clone());
+            }
+        }
+        Self { schema, keys: JsonSchema::compile(&Value::Object(keys)).ok() }
+    }
+
+    fn problem_of(&self, key: &str, value: &Value) -> Option<String> {
+        self.keys.as_ref()?.problem(&Value::Object(Map::from_iter([(key.to_owned(), value.clone())])))
+    }
+
+    fn problem<'k>(
+        &self,
+        mut document: Map<String, Value>,
+        artifacts: impl Iterator<Item = &'k String>,
+    ) -> Option<String> {
+        let mut schema = self.schema.clone();
+        for key in artifacts {
+            if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+                properties.insert(key.clone(), Value::Bool(true));
+            }
+            document.insert(key.clone(), Value::Object(Map::new()));
+        }
+        JsonSchema::compile(&schema).ok()?.problem(&Value::Object(document))
+    }
 }
 
 /// Whether the document as a whole is made by an expression: then nothing is known of it before the run.

@@ -12,14 +12,14 @@ use trackside_models::{
     EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json_for,
 };
 use trackside_node::{Models, PluginOrigin, Plugins, Project};
-use trackside_sandbox::{Descriptor, Foresight, Port, useless_grant};
+use trackside_sandbox::{Descriptor, Foreseen, Foresight, Plugin, Port, useless_grant};
 use trackside_spec::{Action, Allow, ArtifactRef, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
 
 use super::{
     Findings, command,
-    outputs::{self, Given},
+    outputs::{self, Described, Given},
     place::Places,
-    schema,
+    rehearsal, schema,
 };
 use crate::{commands::grants, context::plugins_of, failure::Failure, output::escape};
 
@@ -40,6 +40,8 @@ pub(super) struct Report<'a> {
     file: &'a str,
     step: &'a Step,
     findings: &'a mut Findings,
+    /// Problems of what came before the step.
+    before: usize,
 }
 
 impl Report<'_> {
@@ -47,6 +49,11 @@ impl Report<'_> {
         let message = escape(&message).into_owned();
         let problem = self.places.problem(self.file, code, &self.step.id, key, &message);
         Problem { help: help.map(|help| escape(&help).into_owned()), ..problem }
+    }
+
+    /// Whether nothing was found wrong with the step yet.
+    fn fits_so_far(&self) -> bool {
+        self.findings.problems.len() == self.before
     }
 
     pub(super) fn problem(&mut self, code: &'static str, key: &str, message: String, help: Option<String>) {
@@ -72,11 +79,16 @@ impl<'p> Workshop<'p> {
     /// Checks a workflow. Gives the models that loaded and what they loaded on.
     pub fn check(&self, plan: &Plan, file: &str, findings: &mut Findings) -> Vec<(String, String)> {
         let places = Places::of(&plan.source);
-        let (mut loaded, mut given) = (Vec::new(), Vec::new());
+        let (mut loaded, mut given, mut described) = (Vec::new(), Vec::new(), Vec::new());
         for step in &plan.steps {
-            let mut report = Report { places: &places, file, step, findings };
+            let before = findings.problems.len();
+            let mut report = Report { places: &places, file, step, findings, before };
             match &step.action {
-                Action::Plugin(call) => self.plugin(call, &mut report),
+                Action::Plugin(call) => {
+                    self.plugin(call, &mut report);
+                    let plugin = self.plugins.get(&call.plugin).ok().filter(|plugin| !plugin.is_command());
+                    described.extend(plugin.and_then(|plugin| Described::of(step, plugin.descriptor())));
+                }
                 Action::Model(call) => {
                     let Some(info) = self.model(call, &mut report) else { continue };
                     given.push(Given::of(step, &info));
@@ -89,7 +101,7 @@ impl<'p> Workshop<'p> {
                 Action::Workflow(_) | Action::Approval(_) => {}
             }
         }
-        outputs::check(plan, file, &given, &places, findings);
+        outputs::check(plan, file, (&given, &described), &places, findings);
         loaded
     }
 
@@ -112,14 +124,8 @@ impl<'p> Workshop<'p> {
         let plugin = match self.plugins.get(&call.plugin) {
             Ok(plugin) => plugin,
             Err(problem) => {
-                let names = self.plugins.names().unwrap_or_default();
-                let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let (code, message) = split(&problem.to_string(), "TS-0601");
-                let near = nearest(&call.plugin, names.iter().copied().filter(|name| *name != call.plugin));
-                let near = near.filter(|_| code == "TS-0601");
-                let help = near.map(|near| format!("did you mean `{near}`?"));
-                return report.problem(code, "plugin", message, help);
+                return report.problem(code, "plugin", message, None);
             }
         };
         let about = plugin.descriptor();
@@ -130,46 +136,68 @@ impl<'p> Workshop<'p> {
         }
         self.staged_files(call, &about.inputs, report);
         command::check(&self.root, call, &plugin, report);
-        if !plugin.is_command() {
+        if plugin.is_command() {
+            return;
+        }
+        let fits = report.fits_so_far();
+        if !self.refused_anyway(call, about, report) && !(fits && self.refuses_its_settings(call, &plugin, report)) {
             grants_against_wants(about, &call.allow, report);
-            self.refused_anyway(call, about, report);
         }
     }
 
-    /// What the grants refuse whenever the step runs, as far as constants tell.
-    fn refused_anyway(&self, call: &PluginCall, about: &Descriptor, report: &mut Report<'_>) {
+    /// Whether the grants refuse something whenever the step runs, as far as constants tell.
+    fn refused_anyway(&self, call: &PluginCall, about: &Descriptor, report: &mut Report<'_>) -> bool {
         // What the box refuses is told as that, with another remedy.
         if !self.project.config.policy.refusals(&call.allow).is_empty() {
-            return;
+            return false;
         }
-        for foreseen in call.allow.http.iter().filter_map(useless_grant) {
+        let useless: Vec<Foreseen> = call.allow.http.iter().filter_map(useless_grant).collect();
+        let any = !useless.is_empty();
+        for foreseen in useless {
             report.problem("TS-0873", "http", foreseen.reason, foreseen.remedy);
         }
-        // Of the bundled plugins it is known what they do with their input.
-        let names = self.plugins.names().unwrap_or_default();
-        if !names.iter().any(|(name, origin)| *name == call.plugin && *origin == PluginOrigin::Bundled) {
-            return;
+        if any || !self.is_bundled(&call.plugin) {
+            return any;
         }
+        // Of the bundled plugins it is known what they do with their input.
         let text = |key: &str| call.with.constant_at(&[key]).and_then(Value::as_str);
         let foresight = Foresight::new(about, &call.allow, &self.project.config.policy);
-        let (key, foreseen) = match call.plugin.as_str() {
-            "http-request" => {
-                // Without a grant of the kind at all, the wish that is not granted is told already.
-                let Some(url) = text("url").filter(|_| !call.allow.http.is_empty()) else { return };
-                if call.allow.http.iter().any(|grant| useless_grant(grant).is_some()) {
-                    return;
-                }
-                ("url", foresight.request(text("method").unwrap_or("GET"), url))
-            }
-            "deliver-file" => {
-                let Some(to) = text("to").filter(|_| !call.allow.deliver.is_empty()) else { return };
-                ("to", foresight.delivery(to))
-            }
-            _ => return,
+        let foreseen = match call.plugin.as_str() {
+            "http-request" => text("url").and_then(|url| {
+                let foreseen = foresight.request(text("method").unwrap_or("GET"), url)?;
+                Some(("url", foreseen))
+            }),
+            "deliver-file" => text("to").and_then(|to| Some(("to", foresight.delivery(to)?))),
+            _ => None,
         };
-        if let Some(foreseen) = foreseen {
-            report.problem("TS-0873", key, foreseen.reason, foreseen.remedy);
+        let Some((key, foreseen)) = foreseen else { return false };
+        report.problem("TS-0873", key, foreseen.reason, foreseen.remedy);
+        true
+    }
+
+    /// Whether a bundled plugin itself says that it can not run with what the step gives it.
+    fn refuses_its_settings(&self, call: &PluginCall, plugin: &Plugin, report: &mut Report<'_>) -> bool {
+        if !self.is_bundled(&call.plugin) || !self.project.config.policy.refusals(&call.allow).is_empty() {
+            return false;
         }
+        let keys = report.places.keys(&report.step.id, "with");
+        // Where there is no room to ask, nothing is known; the run will tell.
+        let asked =
+            rehearsal::refusal(plugin, &report.step.id, call, &keys, (self.root.as_path(), &*self.project.config));
+        let Ok(Some(refusal)) = asked else { return false };
+        let names = |key: &&String| {
+            let own = refusal.reason.strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with([':', ' ']));
+            own || refusal.reason.contains(&format!("`{key}`"))
+        };
+        let key = keys.iter().find(names).map_or("with", String::as_str);
+        let code = if refusal.denied { "TS-0873" } else { "TS-0874" };
+        report.problem(code, key, refusal.reason, refusal.remedy);
+        true
+    }
+
+    fn is_bundled(&self, plugin: &str) -> bool {
+        let names = self.plugins.names().unwrap_or_default();
+        names.iter().any(|(name, origin)| name == plugin && *origin == PluginOrigin::Bundled)
     }
 
     /// Files of the project that stand in `with` where an artifact is meant.

@@ -31,6 +31,7 @@ use crate::{
 /// which version of it was in use when; a run what it was started by; a file what each trigger that watches its folder made of
 /// it.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  trackside explain report/cron-0\n  trackside explain inbox/flow.csv")]
 pub struct Arguments {
     /// A workflow's name for its versions and all its triggers; a trigger's id, such as nightly/cron-0; a run's id, its
     /// beginning, or `last`; or a file

@@ -55,9 +55,18 @@ fn models(project: &Project) -> Models {
 /// A model of the project by its name, or a file wherever it lies.
 fn source(models: &Models, name: &str) -> Result<ModelSource, Failure> {
     let path = Path::new(name);
-    if path.extension().is_some_and(|extension| extension == "onnx") && path.is_file() {
+    let is_path = path.extension().is_some_and(|extension| extension == "onnx");
+    if is_path && path.is_file() {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         return Ok(ModelSource { time: models.run_limit(), ..ModelSource::new(name, path) });
     }
-    Ok(models.source(name, None)?)
+    let source = models.source(name, None)?;
+    // Not a model that can not be used, but a path that leads nowhere.
+    match source.path.try_exists() {
+        Ok(false) if is_path => Err(Failure::usage(format!(
+            "[TS-0501] there is no model file {}; give the path of an .onnx file, or a name of [models] in trackside.toml",
+            source.path.display()
+        ))),
+        _ => Ok(source),
+    }
 }

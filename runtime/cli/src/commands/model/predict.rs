@@ -25,6 +25,9 @@ use crate::{context::Context, failure::Failure, output::escape};
 ///
 /// The run may take as long as one in a workflow: `[limits] wall`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  trackside model predict pump-anomaly --input 'x=[[1, 2, 3]]'\n  trackside model predict model.onnx --input x=@row.json --selftest model.selftest.safetensors"
+)]
 pub struct Arguments {
     /// An .onnx file, or a model's name in trackside.toml
     #[arg(value_name = "FILE|NAME")]

@@ -20,6 +20,9 @@ use crate::{
 /// Fetches it, checks digest and signature, compiles it in a process of its own, asks it what it is, and only then writes
 /// it into workflow.lock, in one step: whatever happens, the project has the old version or the new one.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  trackside plugin add oci://registry.example/plugins/line-stats:1.2.0\n  trackside plugin add dist/line-stats.wasm"
+)]
 pub struct Add {
     /// A reference (oci://host/repository:tag, oci://host/repository@sha256:…), or the path of a component (.wasm)
     #[arg(value_name = "REF|FILE")]

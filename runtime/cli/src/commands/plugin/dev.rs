@@ -28,6 +28,8 @@ const MOST_IN_A_ROW: u32 = 3;
 /// Runs until somebody ends it.
 pub fn execute(context: &Context, arguments: &Dev) -> Result<(), Failure> {
     let manifest = Manifest::read(&arguments.dir)?;
+    // Before a build of minutes, whose plugin would have no place.
+    context.project()?;
     let sources = Sources::watch(&arguments.dir, &manifest.build.output)?;
     let mut in_a_row = 0;
     loop {

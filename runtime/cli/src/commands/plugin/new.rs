@@ -13,6 +13,7 @@ use crate::{context::Context, failure::Failure};
 /// A project that builds with its language's usual tool and passes its own test. The contract and the language's SDK are
 /// written into it; nothing is fetched.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  trackside plugin new --lang rust line-stats")]
 pub struct New {
     /// The plugin's name: lower-case letters, digits and dashes
     name: String,

@@ -5,10 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use serde_json::json;
-use trackside_registry::{RegistryError, SigningKey, WasmConfig};
+use trackside_registry::{RegistryError, WasmConfig};
 use trackside_spec::{Digest, OciReference};
 
-use super::fetch::{client, read_file};
+use super::{
+    fetch::{client, read_file},
+    sign::signing_key,
+};
 use crate::{
     context::{Context, plugins_of, runtime},
     failure::{Exit, Failure},
@@ -40,7 +43,7 @@ pub fn execute(context: &Context, push: &Push) -> Result<(), Failure> {
         )));
     }
     let project = context.any_project()?;
-    let key = key.as_deref().map(SigningKey::read).transpose()?;
+    let key = key.as_deref().map(signing_key).transpose()?;
     let component = read_file(file)?;
     let (plugins, _temp) = plugins_of(&project)?;
     let sandbox = plugins.sandbox().map_err(Failure::unable)?;

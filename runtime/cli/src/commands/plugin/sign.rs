@@ -54,7 +54,7 @@ enum Kind {
 
 /// Signs it.
 pub fn execute(context: &Context, sign: &Sign) -> Result<(), Failure> {
-    let key = SigningKey::read(&sign.key)?;
+    let key = signing_key(&sign.key)?;
     let id = key.public().id();
     let place = if OciReference::is_meant(&sign.what) {
         sign_reference(context, &sign.what, &key)?
@@ -63,6 +63,14 @@ pub fn execute(context: &Context, sign: &Sign) -> Result<(), Failure> {
     };
     let console = context.console;
     if console.json { console.print_json(&json!({ "signature": place, "key": id })) } else { console.print(&place) }
+}
+
+/// Reads the key of `--key`. One that is not there is a fault of the command line.
+pub fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
+    SigningKey::read(path).map_err(|error| match path.try_exists() {
+        Ok(false) => Failure::usage(error),
+        _ => error.into(),
+    })
 }
 
 fn sign_file(file: &Path, key: &SigningKey) -> Result<String, Failure> {
@@ -117,7 +125,13 @@ pub fn generate(context: &Context, keygen: &Keygen) -> Result<(), Failure> {
 fn create(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|error| unwritable(path, &error))
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::unable(format!(
+            "[TS-0654] {} is there already, and a key is never written over: give another name, or move it away",
+            path.display()
+        )),
+        _ => unwritable(path, &error),
+    })
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {

@@ -25,6 +25,7 @@ use crate::{
 /// Runs every case of tests/*.yaml in the real sandbox, with the artifacts, state, models and HTTP answers that it names
 /// and a clock that stands still. Nothing goes out.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  trackside plugin test\n  trackside plugin test --record last --step features")]
 pub struct Test {
     /// Case files; those of tests/ when none is given
     #[arg(value_name = "CASE")]
@@ -67,7 +68,8 @@ pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
     let temp = temp_dir("trackside-test-")?;
     let settings = SandboxSettings::new(temp.path().join("cache"), temp.path().join("cache.key"));
     let sandbox = Sandbox::new(settings).map_err(Failure::unable)?;
-    let plugin = load(context.console, &sandbox, &component)?;
+    let remedy = if arguments.component.is_some() { "" } else { "; `trackside plugin build` makes it" };
+    let plugin = load(context.console, &sandbox, &component, remedy)?;
     let runtime = runtime()?;
     let console = context.console;
     let mut documents = Vec::new();
@@ -108,13 +110,9 @@ pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
     if failed > 0 { Err(Failure::bad()) } else { Ok(()) }
 }
 
-fn load(console: Console, sandbox: &Sandbox, component: &Path) -> Result<Arc<Plugin>, Failure> {
-    let read = fs::read(component).map_err(|error| {
-        Failure::usage(format!(
-            "[TS-0602] cannot read {}: {error}; `trackside plugin build` makes it",
-            component.display()
-        ))
-    })?;
+fn load(console: Console, sandbox: &Sandbox, component: &Path, remedy: &str) -> Result<Arc<Plugin>, Failure> {
+    let read = fs::read(component)
+        .map_err(|error| Failure::usage(format!("[TS-0602] cannot read {}: {error}{remedy}", component.display())))?;
     let name = component.file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin");
     let compile = || sandbox.load_counting(&read, name);
     let loaded = telling(console, format!("compiling {}, instructions counted", escape(name)), compile);

@@ -9,6 +9,7 @@ use trackside_spec::{Plan, load_workflow};
 use trackside_store::{Clock, Committer, Durability, Reader, SystemClock, Txn, Write};
 
 use crate::{
+    accepting::accepted,
     commands::run::{End, Waiting, tell},
     context::{Context, runtime},
     failure::Failure,
@@ -81,7 +82,10 @@ pub fn cancel(context: &Context, arguments: &Cancel) -> Result<(), Failure> {
     let session = Session::open(&project, &runtime)?;
     let done: Result<(), Failure> = runtime.block_on(async {
         match &session {
-            Session::Node(client) => Ok(client.cancel(run).await?),
+            Session::Node(client) => {
+                let asked = client.cancel(run);
+                Ok(accepted(context.console, client, "the node stops the run", asked).await?)
+            }
             Session::Own(node) => {
                 cancel_run(&node.handle(), run, HERE).await?;
                 // Nobody else is there to stop its steps and run its handlers.
@@ -112,7 +116,8 @@ fn set(context: &Context, run: &str, pause: bool) -> Result<(), Failure> {
     let runtime = runtime()?;
     match runtime.block_on(Client::find(&project.data_dir()))? {
         Some(client) => {
-            runtime.block_on(client.pause_run(run, pause))?;
+            let asked = client.pause_run(run, pause);
+            runtime.block_on(accepted(context.console, &client, "the node accepts it", asked))?;
         }
         None => write(&project, &reader, run, pause)?,
     }
@@ -188,7 +193,10 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
             ));
         }
         let new = match &session {
-            Session::Node(client) => client.retry(run, &request).await?,
+            Session::Node(client) => {
+                let asked = client.retry(run, &request);
+                accepted(context.console, client, "the node accepts the run", asked).await?
+            }
             Session::Own(node) => retry_run(&node.handle(), run, request, HERE).await?,
         };
         if arguments.detach {

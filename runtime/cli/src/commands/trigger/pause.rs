@@ -7,6 +7,7 @@ use trackside_store::{Clock, Committer, Durability, PausedRow, Reader, SystemClo
 
 use super::find;
 use crate::{
+    accepting::accepted,
     context::{Context, runtime},
     failure::Failure,
 };
@@ -44,7 +45,10 @@ fn set(context: &Context, trigger: &str, pause: bool) -> Result<(), Failure> {
     let data_dir = project.data_dir();
     let runtime = runtime()?;
     let changed = match runtime.block_on(Client::find(&data_dir))? {
-        Some(client) => runtime.block_on(client.pause_trigger(trigger, pause))?.changed,
+        Some(client) => {
+            let asked = client.pause_trigger(trigger, pause);
+            runtime.block_on(accepted(context.console, &client, "the node accepts it", asked))?.changed
+        }
         None => {
             let mut committer = Committer::open(&data_dir, Durability::Full)?;
             let paused = Reader::open(&data_dir)?.paused()?.iter().any(|row| row.trigger == trigger);
