@@ -157,3 +157,23 @@ fn a_run_of_a_definition_that_this_version_does_not_take_ends_with_a_reason() {
     project.run(&["run", "leaf"]).ok();
     drop(node);
 }
+
+#[test]
+fn a_database_with_a_damaged_page_is_not_called_whole() {
+    let project = Project::new();
+    project.workflow("hello", "steps:\n  a: { plugin: echo, with: { value: 1 } }\n");
+    project.run(&["run", "hello"]).ok();
+    // Whoever closes it last writes its log back into it.
+    drop(Committer::open(&project.path(".trackside"), Durability::Full).unwrap());
+    project.run(&["artifact", "verify"]).ok().says(&["0 problems"]);
+    let file = project.path(".trackside/trackside.db");
+    let whole = std::fs::read(&file).unwrap();
+    // Its pages have 1 KiB; the first has the schema.
+    for page in (1..whole.len() / 1024).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[page * 1024..page * 1024 + 600].fill(0xa5);
+        std::fs::write(&file, bytes).unwrap();
+        let ran = project.run(&["artifact", "verify"]);
+        assert_ne!(ran.code(), 0, "page {page}: {ran:?}");
+    }
+}

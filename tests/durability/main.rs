@@ -8,6 +8,7 @@ mod support;
 mod any_moment;
 mod artifacts;
 mod damaged;
+mod deliveries;
 mod each_step;
 mod every_commit;
 mod every_refusal;

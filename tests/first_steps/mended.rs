@@ -33,3 +33,23 @@ fn a_failed_run_is_repeated_as_it_was_with_a_word_or_on_the_mended_workflow() {
     let (status, answer) = node.ask("POST", &format!("/v1/runs/{run}/retry"), r#"{"latest":true,"from":"look"}"#);
     assert!(status == 409 && answer.contains("TS-0725"), "{status} {answer}");
 }
+
+#[test]
+fn the_latest_is_what_the_file_says_now_and_not_what_the_node_has_heard_of() {
+    let project = Project::new();
+    let step = |value: &str| format!("steps:\n  look: {{ plugin: echo, with: {{ value: {value} }} }}\n");
+    project.workflow("keep", &step("old"));
+    project.run(&["run", "keep"]).ok();
+    let run = project.show("last")["run"].as_str().unwrap().to_owned();
+    let latest = ["runs", "retry", "--latest", &run];
+    let node = project.serve();
+    project.workflow("keep", &step("new"));
+    project.run(&latest).ok().prints(&["\"value\":\"new\""]);
+    project.workflow("keep", &step("newer"));
+    project.run(&["runs", "retry", "--from", "look", &run]).ok().says(&["`keep` has changed since run"]);
+    // One that can not be used is not passed over for the last good one.
+    project.workflow("keep", &format!("{}zzz: 1\n", step("newest")));
+    let told = ["TS-0725", "workflows/keep.yaml can not be used as it is", "`zzz`", "leave out `latest`"];
+    project.run(&latest).exits(2).says(&told);
+    drop(node);
+}

@@ -67,6 +67,24 @@ fn a_backfill_that_is_repeated_starts_nothing_more() {
 }
 
 #[test]
+fn a_backfill_spends_no_time_on_what_the_file_said_before() {
+    let project = Project::new();
+    let daily = |value: &str| {
+        format!(
+            "triggers:\n  - cron: {{ schedule: \"@daily\" }}\nsteps:\n  a: {{ plugin: echo, with: {{ value: {value} }} }}\n"
+        )
+    };
+    project.workflow("daily", &daily("old"));
+    let _node = project.serve();
+    project.workflow("daily", &daily("new"));
+    project.run(&["backfill", "daily", "--from", "2026-01-01", "--to", "2026-01-05"]).ok();
+    for run in project.wait_runs(5) {
+        let view = project.wait_end(run["run"].as_str().unwrap());
+        assert_eq!(view["outputs"]["a"]["value"], "new", "{view:#}");
+    }
+}
+
+#[test]
 fn a_retry_is_linked_to_the_run_that_it_repeats_and_a_replay_is_identical() {
     let project = Project::new();
     project.workflow(

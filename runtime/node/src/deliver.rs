@@ -11,10 +11,14 @@ use std::{
 
 use rustix::{
     fd::OwnedFd,
-    fs::{AtFlags, Mode, OFlags, RenameFlags, fsync, mkdirat, open, openat, renameat, renameat_with, unlinkat},
+    fs::{
+        AtFlags, FileType, Mode, OFlags, RenameFlags, fsync, linkat, mkdirat, open, openat, renameat, renameat_with,
+        statat, unlinkat,
+    },
     io::Errno,
 };
 use serde::{Deserialize, Serialize};
+use trackside_sandbox::MOST_PARTS;
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_store::Artifacts;
 
@@ -67,6 +71,8 @@ pub enum DeliveryError {
 
 /// No more names are tried for [`Present::Number`].
 const MAX_NUMBER: u32 = 10_000;
+/// The longest name that Linux file systems take, in bytes.
+const LONGEST_NAME: usize = 255;
 
 impl Delivery {
     /// The target as people read it.
@@ -99,50 +105,50 @@ impl Delivery {
                     let target = self.target();
                     DeliveryError::Refused(format!("{parent:?} in {target} is a link or a file, not a folder"))
                 }
+                errno if no_name(errno) => {
+                    DeliveryError::Refused(format!("{parent:?} in {}: {}", self.target(), no_such_name(errno)))
+                }
                 errno => failed("open a folder of")(errno),
             })?;
         }
         let reached = parents.iter().fold(folder.clone(), |path, parent| path.join(parent));
         let mut source = artifacts.open_artifact(&self.artifact.digest).map_err(|source| {
-            if source.kind() == io::ErrorKind::NotFound {
+            // Where the store as a whole is away (a disk that is not mounted), its artifacts come back with it.
+            let is_there = artifacts.temporary().parent().is_some_and(Path::is_dir);
+            if source.kind() == io::ErrorKind::NotFound && is_there {
                 return DeliveryError::Refused(format!("artifact {} is not in the store", self.artifact.digest));
             }
             DeliveryError::Io { action: "read the artifact for", path: reached.join(name), source }
         })?;
-        if self.present != Present::Number {
-            return self.place(&dir, name, &mut source).map_err(failed_or("write", &reached, name))?.map_or_else(
-                || Err(DeliveryError::Refused(format!("{} exists already", self.target()))),
-                |()| Ok(reached.join(name)),
-            );
-        }
         for number in 0..MAX_NUMBER {
             let name = numbered(name, number);
-            if self.place(&dir, &name, &mut source).map_err(failed_or("write", &reached, &name))?.is_some() {
-                return Ok(reached.join(name));
+            let path = reached.join(&name);
+            let placed = self.place(&dir, &name, &mut source);
+            match placed.map_err(|source| DeliveryError::Io { action: "write", path: path.clone(), source })? {
+                Placed::Done => return Ok(path),
+                Placed::Never(reason) => {
+                    return Err(DeliveryError::Refused(format!("{} can not be written: {reason}", self.target())));
+                }
+                Placed::Taken if self.present == Present::Number => {}
+                Placed::Taken => return Err(DeliveryError::Refused(format!("{} exists already", self.target()))),
             }
         }
         Err(DeliveryError::Refused(format!("{} and {MAX_NUMBER} numbered names beside it exist", self.target())))
     }
 
-    /// Writes the file under this name; `None` when another file has it and may not be replaced.
-    fn place(&self, dir: &OwnedFd, name: &str, source: &mut File) -> io::Result<Option<()>> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let occupied = match openat(dir, name, flags, Mode::empty()) {
-            Ok(existing) => {
-                if self.present == Present::Keep || holds(&mut File::from(existing), &self.artifact)? {
-                    // An earlier attempt may have got this far; its rename may not be on disk yet.
-                    fsync(dir)?;
-                    return Ok(Some(()));
-                }
-                true
+    /// Writes the file under this name, unless another file has it and may not be replaced.
+    fn place(&self, dir: &OwnedFd, name: &str, source: &mut File) -> io::Result<Placed> {
+        match (self.lies_there(dir, name)?, self.present) {
+            // An earlier attempt may have got this far; its rename may not be on disk yet.
+            (There::Same, _) | (There::Other, Present::Keep) => {
+                fsync(dir)?;
+                return Ok(Placed::Done);
             }
-            // A link: never followed, replaced only when asked.
-            Err(Errno::LOOP) => true,
-            Err(Errno::NOENT) => false,
-            Err(errno) => return Err(errno.into()),
-        };
-        if occupied && self.present != Present::Replace {
-            return Ok(if self.present == Present::Keep { Some(()) } else { None });
+            (There::Never(reason), _) => return Ok(Placed::Never(reason)),
+            (There::Folder, Present::Number) => return Ok(Placed::Taken),
+            (There::Folder, _) => return Ok(Placed::Never("it is a folder".to_owned())),
+            (There::Other, Present::Refuse | Present::Number) => return Ok(Placed::Taken),
+            (There::Other, Present::Replace) | (There::Nothing, _) => {}
         }
         let temp = format!(".{}.trackside-part", self.artifact.digest.short());
         // A leftover of a crash: this is the only process and the only thread that delivers.
@@ -153,26 +159,95 @@ impl Delivery {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(dir, &temp, flags, Mode::from_raw_mode(0o644))?);
         let written = io::Seek::rewind(source).and_then(|()| io::copy(source, &mut file)).and_then(|_| file.sync_all());
-        let renamed = written.and_then(|()| match self.present {
-            Present::Replace => Ok(renameat(dir, &temp, dir, name)?),
-            _ => Ok(renameat_with(dir, &temp, dir, name, RenameFlags::NOREPLACE)?),
+        let named = written.and_then(|()| match self.present {
+            Present::Replace => Ok(renameat(dir, &temp, dir, name)),
+            _ => Ok(rename_beside(dir, &temp, name)),
         });
-        if let Err(error) = renamed {
+        if !matches!(named, Ok(Ok(()))) {
             // What stays is removed by the next attempt.
             let _ = unlinkat(dir, &temp, AtFlags::empty());
-            return if error.kind() == io::ErrorKind::AlreadyExists { Ok(None) } else { Err(error) };
+        }
+        match named? {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return Ok(Placed::Taken),
+            Err(errno) if no_name(errno) => return Ok(Placed::Never(no_such_name(errno))),
+            Err(errno) => return Err(errno.into()),
         }
         fsync(dir)?;
-        Ok(Some(()))
+        Ok(Placed::Done)
+    }
+
+    /// What has this name.
+    fn lies_there(&self, dir: &OwnedFd, name: &str) -> io::Result<There> {
+        let look = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(look) => look,
+            Err(Errno::NOENT) => return Ok(There::Nothing),
+            Err(errno) if no_name(errno) => return Ok(There::Never(no_such_name(errno))),
+            Err(errno) => return Err(errno.into()),
+        };
+        match FileType::from_raw_mode(look.st_mode) {
+            FileType::Directory => return Ok(There::Folder),
+            FileType::RegularFile => {}
+            // A link, which is never followed, a pipe, a socket: nothing that was delivered.
+            _ => return Ok(There::Other),
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match openat(dir, name, flags, Mode::empty()) {
+            Ok(existing) => {
+                Ok(if holds(&mut File::from(existing), &self.artifact)? { There::Same } else { There::Other })
+            }
+            // Somebody else's, or gone since.
+            Err(Errno::ACCESS | Errno::PERM | Errno::LOOP) => Ok(There::Other),
+            Err(Errno::NOENT) => Ok(There::Nothing),
+            Err(errno) => Err(errno.into()),
+        }
     }
 }
 
-fn failed_or<'a>(
-    action: &'static str,
-    folder: &'a Path,
-    name: &'a str,
-) -> impl FnOnce(io::Error) -> DeliveryError + 'a {
-    move |source| DeliveryError::Io { action, path: folder.join(name), source }
+/// What became of an attempt to write a file under a name.
+enum Placed {
+    /// It is there.
+    Done,
+    /// Something else has the name.
+    Taken,
+    /// No repeat can help; why.
+    Never(String),
+}
+
+/// What lies under a name.
+enum There {
+    Nothing,
+    /// A file with the bytes to deliver.
+    Same,
+    /// Another one, or no file at all.
+    Other,
+    Folder,
+    /// Nothing can lie there; why.
+    Never(String),
+}
+
+/// Whether it is the name that the system does not take: too long, or with characters that its file system does not have.
+/// No repeat helps, and everything that goes to the same folder would wait behind it.
+fn no_name(errno: Errno) -> bool {
+    matches!(errno, Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ)
+}
+
+fn no_such_name(errno: Errno) -> String {
+    format!("the file system takes no such name: {}", io::Error::from(errno))
+}
+
+/// Gives the file its name without replacing anything, also where a rename can not refuse that (NFS).
+fn rename_beside(dir: &OwnedFd, temp: &str, name: &str) -> Result<(), Errno> {
+    match renameat_with(dir, temp, dir, name, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+        done => return done,
+    }
+    match linkat(dir, temp, dir, name, AtFlags::empty()) {
+        Ok(()) => unlinkat(dir, temp, AtFlags::empty()),
+        // No hard links either: nothing was there a moment ago.
+        Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL) => renameat(dir, temp, dir, name),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Whether the file holds exactly the artifact's bytes.
@@ -187,9 +262,13 @@ fn holds(file: &mut File, artifact: &ArtifactRef) -> io::Result<bool> {
 fn split(path: &str) -> Result<(Vec<&str>, &str), DeliveryError> {
     let mut parts: Vec<&str> = path.split('/').collect();
     let bad = |part: &&str| {
-        part.is_empty() || *part == "." || *part == ".." || part.len() > 255 || part.chars().any(char::is_control)
+        part.is_empty()
+            || *part == "."
+            || *part == ".."
+            || part.len() > LONGEST_NAME
+            || part.chars().any(char::is_control)
     };
-    if parts.len() > 32 || parts.iter().any(bad) {
+    if parts.len() > MOST_PARTS || parts.iter().any(bad) {
         return Err(DeliveryError::Refused(format!("{path:?} is not a plain relative path")));
     }
     let name = parts.pop().unwrap_or_default();
@@ -211,14 +290,17 @@ fn descend(dir: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     }
 }
 
+/// `name-1.ext`, cut where it would be longer than a name may be.
 fn numbered(name: &str, number: u32) -> String {
     if number == 0 {
         return name.to_owned();
     }
-    match name.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() => format!("{stem}-{number}.{extension}"),
-        _ => format!("{name}-{number}"),
-    }
+    let (stem, extension) = match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
+        _ => (name, String::new()),
+    };
+    let end = format!("-{number}{extension}");
+    format!("{}{end}", &stem[..stem.floor_char_boundary(LONGEST_NAME.saturating_sub(end.len()))])
 }
 
 #[cfg(test)]
@@ -272,6 +354,23 @@ mod tests {
         assert_eq!(case.read("f-1.txt"), "two");
         case.deliver(b"three", "f.txt", Present::Replace).unwrap();
         assert_eq!(case.read("f.txt"), "three");
+    }
+
+    #[test]
+    fn a_store_that_is_away_is_waited_for_and_an_artifact_that_is_gone_is_not() {
+        let case = Case::new();
+        let (store, away) = (case.folder.path().join("data/artifacts"), case.folder.path().join("away"));
+        let artifact = case.committer.artifacts().store(&mut &b"one"[..], "x", "text/plain").unwrap();
+        let delivery = Delivery { artifact, folder: "out".into(), path: "a".into(), present: Present::Refuse };
+        let try_it = || delivery.carry_out(case.committer.artifacts(), case.folder.path());
+        std::fs::rename(&store, &away).unwrap();
+        assert!(matches!(try_it(), Err(DeliveryError::Io { .. })));
+        std::fs::rename(&away, &store).unwrap();
+        let file = case.committer.artifacts().path(&delivery.artifact.digest);
+        std::fs::rename(&file, &away).unwrap();
+        assert!(matches!(try_it(), Err(DeliveryError::Refused(_))));
+        std::fs::rename(&away, &file).unwrap();
+        try_it().unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use trackside_engine::{Again, Repeat, RunId, RunState};
 use trackside_node::{
-    Handle, NodeError, Project,
+    Handle, NodeError, Project, WorkflowProblem,
     core::{FireAnswer, PauseAnswer},
     revive,
 };
@@ -171,7 +171,19 @@ async fn retry_latest(
         ));
     }
     let name = &state.plan().name;
+    // The node may not have heard yet that somebody mended the file. Where nothing can be read anew, the files were read a
+    // moment ago, or are away and told as that: what is in use is the latest.
+    let _ = handle.reload(by).await;
     let project = handle.project();
+    // Its file can not be used: what is in use is an older version, or none.
+    let its = |problem: &&WorkflowProblem| match &problem.kept {
+        Some((kept, _)) => kept == name,
+        None => problem.file.file_stem().is_some_and(|stem| stem == name.as_str()),
+    };
+    if let Some(problem) = project.problems.iter().find(its) {
+        let (file, reason) = (problem.file.display(), &problem.reason);
+        return Err(refused(format!("{file} can not be used as it is; mend it, or leave out `latest`: {reason}")));
+    }
     let Some(plan) = project.workflows.get(name).cloned() else {
         return Err(refused(format!("workflow `{name}` is not in use any more; leave out `latest`")));
     };

@@ -9,7 +9,10 @@ use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, Request, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, Request, StatusCode,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -232,6 +235,11 @@ fn read_request(hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<Brought
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let known = if media_type.is_empty() { "application/octet-stream".to_owned() } else { media_type };
+    let encoding = headers.get(CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("of no text"));
+    let is_read = hook.settings.cloudevents || hook.settings.payload == MqttPayload::Json;
+    if let Some(error) = payload::encoded(encoding).filter(|_| is_read) {
+        return Err(unread(&error));
+    }
     if !hook.settings.cloudevents {
         let payload = read_payload(hook, content_type, body)?;
         return Ok(Brought { payload, media_type: known, ..Brought::default() });
@@ -258,13 +266,15 @@ fn read_payload(hook: &Hook, content_type: &str, body: &[u8]) -> Result<Option<V
     if hook.settings.payload == MqttPayload::Artifact {
         return Ok(None);
     }
-    payload::read(content_type, body).map_err(|error| {
-        let status = match error {
-            PayloadError::ContentType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            PayloadError::Document { .. } => StatusCode::BAD_REQUEST,
-        };
-        ApiError::with_status(status, error.code(), plain(&error.to_string()))
-    })
+    payload::read(content_type, body).map_err(|error| unread(&error))
+}
+
+fn unread(error: &PayloadError) -> ApiError {
+    let status = match error {
+        PayloadError::ContentType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        PayloadError::Document { .. } => StatusCode::BAD_REQUEST,
+    };
+    ApiError::with_status(status, error.code(), plain(&error.to_string()))
 }
 
 async fn keep(shared: &Arc<Shared>, hook: &Hook, bytes: Bytes, media_type: String) -> Result<ArtifactRef, ApiError> {

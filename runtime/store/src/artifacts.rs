@@ -126,7 +126,15 @@ impl Artifacts {
         getrandom::fill(&mut name).map_err(io::Error::other)?;
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.root.join("tmp").join(name);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = match open() {
+            // Somebody tidied up. The folder alone: what lies above it was moved away, or is a disk that is not mounted.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::create_dir(self.temporary()) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => open()?,
+            },
+            opened => opened?,
+        };
         Ok(ArtifactWriter {
             artifacts: self.clone(),
             file,

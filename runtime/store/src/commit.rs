@@ -1,6 +1,7 @@
 //! Commits, one after the other: what the writer thread does, and what a simulation does without a thread.
 
 use std::{
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -33,7 +34,16 @@ pub struct Committer {
     known: KnownDefinitions,
     data_dir: PathBuf,
     durability: Durability,
+    /// The database and its log, and which files they were when they were opened.
+    opened: Vec<(PathBuf, Number)>,
     _lock: DataLock,
+}
+
+/// Which file it is: its file system, and its number there.
+type Number = (u64, u64);
+
+fn number_of(path: &Path) -> std::io::Result<Number> {
+    std::fs::metadata(path).map(|data| (data.dev(), data.ino()))
 }
 
 impl Committer {
@@ -52,12 +62,22 @@ impl Committer {
         };
         schema::prepare(&mut connection, &database, synchronous)?;
         connection.set_prepared_statement_cache_capacity(64);
+        let mut opened = Vec::new();
+        for path in [database, data_dir.join("trackside.db-wal")] {
+            match number_of(&path) {
+                Ok(number) => opened.push((path, number)),
+                // A log that SQLite has not begun yet.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(StoreError::io("look at", path)(error)),
+            }
+        }
         Ok(Self {
             connection,
             artifacts,
             known: KnownDefinitions::new(),
             data_dir: data_dir.to_owned(),
             durability,
+            opened,
             _lock: lock,
         })
     }
@@ -65,8 +85,9 @@ impl Committer {
     /// Makes the transactions durable together.
     ///
     /// # Errors
-    /// When the disk or SQLite refuses; nothing is then written and the same batch may be committed again.
+    /// When the disk or SQLite refuses, or the database is not where it was; nothing is then written and the same batch may be committed again.
     pub fn commit(&mut self, batch: &[Txn]) -> Result<(), StoreError> {
+        self.look_for_the_files()?;
         for digest in batch.iter().flat_map(|txn| &txn.artifacts) {
             self.artifacts.make_durable(digest)?;
         }
@@ -76,6 +97,20 @@ impl Committer {
             self.known.clear();
         }
         result
+    }
+
+    /// SQLite writes on to files that were removed, moved away or replaced, and all of it is gone when the process ends.
+    fn look_for_the_files(&self) -> Result<(), StoreError> {
+        for (path, opened) in &self.opened {
+            let reason = match number_of(path) {
+                Ok(number) if number == *opened => continue,
+                Ok(_) => "another file lies there",
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => "it is not there any more",
+                Err(error) => return Err(StoreError::io("look at", path)(error)),
+            };
+            return Err(StoreError::Moved { path: path.clone(), reason });
+        }
+        Ok(())
     }
 
     fn write(&mut self, batch: &[Txn]) -> Result<(), StoreError> {

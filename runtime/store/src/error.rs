@@ -45,6 +45,18 @@ pub enum StoreError {
         /// SQLite's own words.
         source: rusqlite::Error,
     },
+    /// The database is not the file that was opened.
+    #[error(
+        "[TS-0209] {} is not the file that this process has open: {reason}; nothing is accepted meanwhile, because it would \
+         be written to a file that nobody finds again; put back what was moved away, or restart the node to go on with what \
+         lies there now", path.display()
+    )]
+    Moved {
+        /// The database or its log.
+        path: PathBuf,
+        /// What was found.
+        reason: &'static str,
+    },
     /// The database was written by a newer Trackside.
     #[error(
         "[TS-0204] {} has schema version {found}, this binary knows up to {known}; install the newer Trackside again, or \

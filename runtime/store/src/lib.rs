@@ -20,6 +20,7 @@ mod results;
 mod room;
 mod run_rows;
 mod schema;
+mod sound;
 mod trigger_rows;
 mod write;
 mod writer;

@@ -213,6 +213,45 @@ fn a_store_whose_commits_fail_says_so_and_can_be_closed() {
     assert_eq!(Reader::open(folder.path()).unwrap().open_runs().unwrap().len(), 1);
 }
 
+#[test]
+fn nothing_is_written_to_a_database_that_is_not_where_it_was() {
+    for name in ["trackside.db", "trackside.db-wal"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut committer = open(folder.path());
+        let plan = plan("w");
+        committer.commit(&[txn(vec![run(1, &plan)])]).unwrap();
+        let (file, away) = (folder.path().join(name), folder.path().join("away"));
+        let mut refused = |words: &str| {
+            let error = committer.commit(&[txn(vec![run(2, &plan)])]).unwrap_err();
+            assert!(matches!(error, StoreError::Moved { .. }), "{error:?}");
+            let told = error.to_string();
+            assert!(told.starts_with("[TS-0209]") && told.contains(words) && told.contains(name), "{told}");
+        };
+        fs::rename(&file, &away).unwrap();
+        refused("it is not there any more");
+        // A copy with the same bytes is another file all the same.
+        fs::copy(&away, &file).unwrap();
+        refused("another file lies there");
+        fs::rename(&away, &file).unwrap();
+        committer.commit(&[txn(vec![run(2, &plan)])]).unwrap();
+        assert_eq!(Reader::open(folder.path()).unwrap().open_runs().unwrap().len(), 2, "{name}");
+    }
+}
+
+#[test]
+fn a_folder_for_half_written_artifacts_that_was_tidied_up_is_made_again_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let committer = open(folder.path());
+    fs::remove_dir_all(committer.artifacts().temporary()).unwrap();
+    artifact(&committer, b"bytes");
+    let (artifacts, away) = (folder.path().join("artifacts"), folder.path().join("away"));
+    fs::rename(&artifacts, &away).unwrap();
+    let error = committer.artifacts().store(&mut &b"more"[..], "name", "text/plain").unwrap_err();
+    assert!(error.kind() == std::io::ErrorKind::NotFound && !artifacts.exists(), "{error}");
+    fs::rename(&away, &artifacts).unwrap();
+    artifact(&committer, b"more");
+}
+
 fn artifact(committer: &Committer, bytes: &[u8]) -> Digest {
     committer.artifacts().store(&mut &*bytes, "name", "text/plain").unwrap().digest
 }

@@ -125,6 +125,9 @@ fn copy(source: &mut dyn Read, target: &mut dyn Write) -> io::Result<Digest> {
     Ok(Digest::from_bytes(hasher.finalize().into()))
 }
 
+/// How the database is called in what is told of it.
+const DATABASE: &str = "trackside.db";
+
 fn check(
     context: &Context,
     project: &Project,
@@ -133,6 +136,7 @@ fn check(
     arguments: &Verify,
 ) -> Result<(), Failure> {
     let mut damaged = Vec::new();
+    let mut unsound = Vec::new();
     let (digests, references) = match &arguments.digest {
         Some(text) => (vec![lookup::artifact(artifacts, text)?], BTreeMap::new()),
         None => {
@@ -142,7 +146,12 @@ fn check(
                 }
                 listed => listed.unwrap_or_default(),
             };
-            let References { artifacts, damaged: found } = references(reader)?;
+            unsound = reader.unsound()?;
+            let References { artifacts, damaged: found } = match references(reader) {
+                // Told with the database.
+                Err(_) if !unsound.is_empty() => References::default(),
+                read => read?,
+            };
             damaged = found;
             (listed, artifacts)
         }
@@ -169,17 +178,22 @@ fn check(
         Some(_) => Installed { checked: 0, problems: Vec::new() },
         None => installed::look(project),
     };
-    let found = problems.len() + damaged.len() + plugins.problems.len();
+    let found = problems.len() + damaged.len() + unsound.len() + plugins.problems.len();
     let console = context.console;
     if console.json {
         let of_artifact = |(digest, reason): &(Digest, String)| json!({ "artifact": digest, "reason": reason });
         let of_entry = |damage: &Damage| json!({ "entry": damage.entry, "run": damage.run, "reason": damage.reason });
         let of_plugin = |(name, reason): &(String, String)| json!({ "plugin": name, "reason": reason });
-        let told = problems.iter().map(of_artifact).chain(damaged.iter().map(of_entry));
+        let of_database = |reason: &String| json!({ "database": DATABASE, "reason": reason });
+        let told = unsound.iter().map(of_database).chain(problems.iter().map(of_artifact));
+        let told = told.chain(damaged.iter().map(of_entry));
         let told: Vec<Value> = told.chain(plugins.problems.iter().map(of_plugin)).collect();
         console
             .print_json(&json!({ "checked": checked, "bytes": size, "plugins": plugins.checked, "problems": told }))?;
     } else {
+        for reason in &unsound {
+            console.print(&format!("{DATABASE}  {}", escape(reason)))?;
+        }
         for (digest, reason) in &problems {
             console.print(&format!("{digest}  {reason}"))?;
         }

@@ -12,7 +12,7 @@ use trackside_server::{BackfillTime, ClientError, Followed, PastTimes, StartErro
 use trackside_spec::Plan;
 use trackside_store::{Clock, Reader, SystemClock};
 
-use super::run::{Source, params};
+use super::run::{Source, bring_up_to_date, params};
 use crate::{
     accepting::accepted,
     context::{Context, runtime},
@@ -97,7 +97,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     } else if !open.is_empty() {
         let request = StartRun { workflow: plan.name.clone(), params: given, file: None, backfill: None };
         let wanted = Wanted { trigger: times.trigger.clone(), request, parallel: usize::from(arguments.max_parallel) };
-        outcomes.extend(wanted.run(&project, open, context)?);
+        outcomes.extend(wanted.run(&project, &plan, open, context)?);
     }
     outcomes.sort_by_key(|outcome| outcome.at_ms);
     tell(context, &plan, &times, &outcomes)
@@ -133,11 +133,21 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn run(&self, project: &Project, mut open: VecDeque<i64>, context: &Context) -> Result<Vec<Outcome>, Failure> {
+    fn run(
+        &self,
+        project: &Project,
+        plan: &Plan,
+        mut open: VecDeque<i64>,
+        context: &Context,
+    ) -> Result<Vec<Outcome>, Failure> {
         let runtime = runtime()?;
         let session = Session::open(project, &runtime)?;
         // The node is dropped outside of the runtime: it waits for its threads.
         let outcomes: Result<Vec<Outcome>, Failure> = runtime.block_on(async {
+            if let Session::Node(client) = &session {
+                // A time has one run: none is to be spent on what the file said before.
+                bring_up_to_date(client, plan, context.console).await;
+            }
             let mut outcomes = Vec::new();
             let mut under_way = JoinSet::new();
             loop {

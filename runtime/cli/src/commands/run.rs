@@ -154,7 +154,7 @@ pub(crate) async fn wait_for_node(data_dir: &std::path::Path) -> Result<Option<C
 }
 
 /// The node is to run what the file says: it may not have heard of a change yet.
-async fn bring_up_to_date(client: &Client, plan: &Plan, console: Console) {
+pub(crate) async fn bring_up_to_date(client: &Client, plan: &Plan, console: Console) {
     let is_same = |document: &StatusDocument| {
         document.workflows.iter().any(|workflow| workflow.name == plan.name && workflow.digest == plan.digest)
     };

@@ -108,7 +108,11 @@ impl Core {
         let Carried { row, run, step, item, entry, target, result } = carried;
         let event = match result {
             CarriedResult::Done => Event::Delivered { step, item, entry, target },
-            CarriedResult::Refused(reason) => Event::DeliveryRefused { step, item, entry, target, reason },
+            CarriedResult::Refused(reason) => {
+                // The run may have succeeded long ago, and nobody looks at it any more.
+                tracing::warn!(%run, target, reason, "an effect was refused for good; `trackside runs show` tells of it");
+                Event::DeliveryRefused { step, item, entry, target, reason }
+            }
         };
         let done = Write::OutboxDone { id: row };
         let Some(live) = self.runs.get_mut(&run) else {

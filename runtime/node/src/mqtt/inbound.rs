@@ -14,6 +14,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use trackside_spec::{ArtifactRef, Digest, MqttPayload, NodeConfig, read_outside};
 use trackside_store::{Artifacts, Clock, DecisionRow, Txn, Write};
+use trackside_triggers::hooks::payload::unmarked;
 
 use super::{link::Received, topics::Listener};
 use crate::{
@@ -118,8 +119,8 @@ pub(super) async fn take(
 
 /// The message's document and the parameters that it brings.
 fn read(listener: &Listener, message: &Received) -> Result<(Value, Map<String, Value>), String> {
-    let payload: Value =
-        read_outside(&message.payload).map_err(|error| format!("it is no JSON document that can be taken: {error}"))?;
+    let payload: Value = read_outside(unmarked(&message.payload))
+        .map_err(|error| format!("it is no JSON document that can be taken: {error}"))?;
     let params = listener.plan.bind_payload(&payload).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         lines.join("; ")

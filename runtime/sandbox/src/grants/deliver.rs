@@ -4,6 +4,8 @@
 const LENGTH: usize = 4_096;
 /// Longest segment; what Linux file systems take.
 const SEGMENT: usize = 255;
+/// Most parts of the path below the granted folder, the file's name included: each may be a folder that has to be made.
+pub const MOST_PARTS: usize = 64;
 
 /// Where a delivery goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,6 +55,11 @@ pub(crate) fn resolve(granted: &[String], path: &str) -> Result<Target, Refusal>
         Some((folder.len(), Target { folder: grant.clone(), path: rest.to_owned() }))
     });
     if let Some((_, target)) = below.max_by_key(|(length, _)| *length) {
+        let parts = target.path.split('/').count();
+        if parts > MOST_PARTS {
+            let folder = &target.folder;
+            return Err(bad(format!("the path has {parts} parts below `{folder}`; the limit is {MOST_PARTS}")));
+        }
         return Ok(target);
     }
     match path.rsplit_once('/') {
@@ -103,6 +110,14 @@ mod tests {
             assert!(matches!(refusal, Refusal::NotGranted { .. }), "{path}: {refusal:?}");
         }
         assert_eq!(resolve(&[], "out/x/a"), Err(Refusal::NotGranted { folder: "out/x".to_owned() }));
+    }
+
+    #[test]
+    fn a_path_is_as_deep_as_what_carries_it_out_takes() {
+        let deep = |parts: usize| format!("out/{}", vec!["x"; parts].join("/"));
+        assert!(resolve(&granted(&["out"]), &deep(MOST_PARTS)).is_ok());
+        let refused = Refusal::BadPath("the path has 65 parts below `out`; the limit is 64".to_owned());
+        assert_eq!(resolve(&granted(&["out"]), &deep(MOST_PARTS + 1)), Err(refused));
     }
 
     #[test]

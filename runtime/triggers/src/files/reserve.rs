@@ -15,7 +15,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{RenameFlags, renameat_with},
+    fs::{AtFlags, RenameFlags, linkat, renameat, renameat_with, unlinkat},
     io::Errno,
 };
 use trackside_spec::Digest;
@@ -110,7 +110,10 @@ impl Round {
         {
             self.host.note_name(&self.folders[key.0].watched.trigger_id, held, name)?;
         }
-        rename(spot, held.file_name().unwrap_or_default())
+        rename(spot, held.file_name().unwrap_or_default(), |name| {
+            // The name is this box's own, so nothing else is there.
+            renameat(&spot.directory, spot.name, &spot.directory, name)
+        })
     }
 
     /// Gives the file its own name again. What it looks like then, if it was taken.
@@ -121,30 +124,49 @@ impl Round {
         let spot = Spot::find(folder.root.as_ref()?, &held).ok()?;
         let name = key.1.file_name()?;
         // It fails when the next file of that name is there already: the name of the box is as good until that is gone.
-        rename(&spot, name).ok().filter(|done| *done)?;
+        rename(&spot, name, |name| beside(&spot, name)).ok().filter(|done| *done)?;
         Spot { name, ..spot }.look().ok().flatten()
     }
 }
 
-fn rename(spot: &Spot<'_>, name: &OsStr) -> io::Result<bool> {
-    match renameat_with(&spot.directory, spot.name, &spot.directory, name, RenameFlags::NOREPLACE) {
+/// Gives the file a name that nothing has; with `otherwise` on network file systems that can not refuse to replace.
+fn rename(spot: &Spot<'_>, name: &OsStr, otherwise: impl FnOnce(&OsStr) -> Result<(), Errno>) -> io::Result<bool> {
+    let renamed = match renameat_with(&spot.directory, spot.name, &spot.directory, name, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => otherwise(name),
+        renamed => renamed,
+    };
+    match renamed {
         Ok(()) => Ok(true),
         Err(Errno::NOENT) => Ok(false),
-        // Network file systems that can not refuse to replace. The name is this box's own, so nothing else is there.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            match rustix::fs::renameat(&spot.directory, spot.name, &spot.directory, name) {
-                Ok(()) => Ok(true),
-                Err(Errno::NOENT) => Ok(false),
-                Err(error) => Err(error.into()),
-            }
-        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A link refuses to replace everywhere: the next file of that name may be there already.
+fn beside(spot: &Spot<'_>, name: &OsStr) -> Result<(), Errno> {
+    linkat(&spot.directory, spot.name, &spot.directory, name, AtFlags::empty())?;
+    unlinkat(&spot.directory, spot.name, AtFlags::empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_a_rename_can_not_refuse_to_replace_the_next_file_of_a_name_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+        std::fs::write(path(".a.csv.0f.taken"), "first").unwrap();
+        std::fs::write(path("a.csv"), "next").unwrap();
+        let spot = Spot::find(folder.path(), Path::new(".a.csv.0f.taken")).unwrap();
+        assert_eq!(beside(&spot, OsStr::new("a.csv")), Err(Errno::EXIST));
+        assert_eq!((read("a.csv"), read(".a.csv.0f.taken")), ("next".to_owned(), "first".to_owned()));
+        std::fs::remove_file(path("a.csv")).unwrap();
+        assert_eq!(beside(&spot, OsStr::new("a.csv")), Ok(()));
+        assert_eq!(read("a.csv"), "first");
+        assert!(!path(".a.csv.0f.taken").exists());
+    }
 
     #[test]
     fn a_taken_name_tells_the_file_and_the_box() {

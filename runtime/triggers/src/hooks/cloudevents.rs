@@ -8,6 +8,8 @@ use chrono::DateTime;
 use serde_json::{Map, Value};
 use trackside_spec::read_outside;
 
+use super::payload::unmarked;
+
 const STRUCTURED: &str = "application/cloudevents+json";
 const MAX_ATTRIBUTES: usize = 64;
 const MAX_VALUE: usize = 4096;
@@ -118,7 +120,7 @@ fn is_json(content_type: &str) -> bool {
 
 fn structured(body: &[u8]) -> Result<CloudEvent, CloudEventError> {
     let document = |part, reason: String| CloudEventError::Document { part, reason };
-    let event: Value = read_outside(body).map_err(|error| document("document", error.to_string()))?;
+    let event: Value = read_outside(unmarked(body)).map_err(|error| document("document", error.to_string()))?;
     let Value::Object(members) = event else {
         return Err(document("document", "it is no object".to_owned()));
     };
@@ -173,7 +175,7 @@ fn binary(headers: &[(&str, &str)], content_type: &str, body: &[u8]) -> Result<C
 }
 
 fn json(bytes: &[u8]) -> Result<Value, CloudEventError> {
-    read_outside(bytes).map_err(|error| CloudEventError::Document { part: "data", reason: error.to_string() })
+    read_outside(unmarked(bytes)).map_err(|error| CloudEventError::Document { part: "data", reason: error.to_string() })
 }
 
 fn check(attributes: &Map<String, Value>) -> Result<(), CloudEventError> {

@@ -77,7 +77,7 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<Option<Value>, PayloadErr
         }
         "" | "application/octet-stream" | "text/plain" => {
             // Nobody said that it is JSON; if it is, what is wrong with it is told.
-            read_outside(body).map(Some).map_err(|error| match error {
+            read_outside(unmarked(body)).map(Some).map_err(|error| match error {
                 OutsideError::Json(_) => refuse("the body is no JSON document"),
                 OutsideError::Inexact(reason) => PayloadError::Document { part: "the body", reason },
             })
@@ -86,8 +86,25 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<Option<Value>, PayloadErr
     }
 }
 
+/// The error for a body that is compressed, by the word of its `Content-Encoding`.
+#[must_use]
+pub fn encoded(encoding: &str) -> Option<PayloadError> {
+    let plain = |one: &str| one.is_empty() || one.eq_ignore_ascii_case("identity");
+    if encoding.split(',').map(str::trim).all(plain) {
+        return None;
+    }
+    let found = format!("a body with the content encoding {}", encoding.chars().take(60).collect::<String>());
+    Some(PayloadError::ContentType { found, reason: "nothing is unpacked here" })
+}
+
+/// A text without the byte order mark that some senders write before it: JSON has none, and it says nothing.
+#[must_use]
+pub fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 fn document(part: &'static str, bytes: &[u8]) -> Result<Value, PayloadError> {
-    read_outside(bytes).map_err(|error| PayloadError::Document { part, reason: error.to_string() })
+    read_outside(unmarked(bytes)).map_err(|error| PayloadError::Document { part, reason: error.to_string() })
 }
 
 /// The value of this pair, if it is the one that counts.

@@ -183,6 +183,10 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
         ));
     }
     let ended: Result<(RunId, End), Failure> = runtime.block_on(async {
+        if let Session::Node(client) = &session {
+            // It may not have heard of a change yet. What it can not read it tells in its status.
+            let _ = client.reload().await;
+        }
         let in_use = session.in_use(&own.name).await?;
         if !arguments.latest && in_use.is_some_and(|in_use| in_use != own.digest) {
             context.console.warn(&format!(
