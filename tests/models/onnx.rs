@@ -3,6 +3,7 @@
 /// Element types.
 pub const FLOAT: u8 = 1;
 pub const INT64: u8 = 7;
+pub const DOUBLE: u8 = 11;
 pub const STRING: u8 = 8;
 pub const BOOL: u8 = 9;
 

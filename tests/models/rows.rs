@@ -49,6 +49,30 @@ fn whole_numbers_go_through_a_model_to_their_last_digit() {
 }
 
 #[test]
+fn doubles_go_through_a_model_as_the_nearest_ones() {
+    let project = project("");
+    let node = onnx::node("", "Identity", &["x"], &["y"]);
+    let [x, y] = ["x", "y"].map(|name| onnx::value_of_rank(name, onnx::DOUBLE, 2));
+    project.write("same.onnx", onnx::model(&onnx::graph(&[node], &[], &[x], &[y])));
+    project.workflow(
+        "w",
+        "steps:\n  read: { plugin: column-tensors, with: { rows: \"${trigger.file}\", tensors: { x: { type: float64, columns: [v] } } } }\n  \
+         same: { needs: [read], model: same.onnx, engine: rten, inputs: \"${steps.read.tensors}\" }\n",
+    );
+    // A reader of JSON that is quick and not exact gives the double beside the first one.
+    let values = ["5.960464477539063e-8", "0.1", "1.7976931348623157e308", "5e-324", "123456789.12345679"];
+    let right: Vec<Vec<f64>> = values.iter().map(|value| vec![value.parse().unwrap()]).collect();
+    for (name, rows) in [
+        ("v.jsonl", values.iter().map(|value| format!("{{\"v\":{value}}}\n")).collect::<String>()),
+        ("v.csv", format!("v\n{}\n", values.join("\n"))),
+    ] {
+        project.write(name, rows);
+        let view = project.run(&["run", "w", "--file", name, "--json"]).ok().json();
+        assert_eq!(view["outputs"]["same"]["outputs"]["y"], json!(right), "{name}");
+    }
+}
+
+#[test]
 fn what_a_model_says_of_a_window_stands_beside_its_last_row() {
     let project = project("[models.pump]\npath = \"models/pump-anomaly.onnx\"\n");
     assert!(project.path(MODEL).is_file());
