@@ -151,6 +151,41 @@ fn a_file_with_a_cut_name_that_a_crash_left_behind_starts_its_run_under_its_own_
     assert_eq!(project.show(runs[1]["run"].as_str().unwrap())["outputs"]["look"]["value"], name);
 }
 
+#[test]
+fn a_known_file_under_the_box_s_name_does_not_keep_the_next_one_of_its_name_from_its_run() {
+    let project = Project::new();
+    project.workflow("intake", &INTAKE.replace("settle: 200ms", "settle: 200ms, shared: true"));
+    let node = project.serve();
+    // A name that is cut, for the sake of the box's name that is on record with it.
+    let long = "n".repeat(251) + ".csv";
+    project.drop_file("inbox/part", "long");
+    fs::rename(project.path("inbox/part"), project.path("inbox").join(long)).unwrap();
+    project.drop_file("inbox/a.csv", "once");
+    project.wait_runs(2);
+    wait_until("an empty folder", || project.names("inbox").is_empty().then_some(()));
+    let told = project.run(&["explain", "intake/file-0", "--json"]).ok().json();
+    let decisions = told["triggers"][0]["decisions"].as_array().unwrap().clone();
+    let taken = decisions.iter().find(|decision| decision["decision"] == "taken").unwrap()["about"].as_str().unwrap();
+    let tag = taken.strip_suffix(".taken").unwrap().rsplit_once('.').unwrap().1;
+    node.kill();
+    // The same content again, which this box had taken when it died, and the next file of that name.
+    let held = format!(".a.csv.{tag}.taken");
+    project.write(&format!("inbox/{held}"), "once");
+    project.write("inbox/a.csv", "twice");
+    let node = project.serve();
+    project.wait_runs(3);
+    wait_until("the known file under its own name", || (project.names("inbox") == ["a.csv"]).then_some(()));
+    assert_eq!(project.read("inbox/a.csv"), "once");
+    // And when both are known: neither starts a run, and the third one does.
+    node.kill();
+    project.write(&format!("inbox/{held}"), "twice");
+    let _node = project.serve();
+    project.drop_file("inbox/b.csv", "three");
+    project.wait_runs(4);
+    let both = [held.as_str(), "a.csv"];
+    wait_until("both known files", || (project.names("inbox") == both).then_some(()));
+}
+
 /// What `explain` says of how the file or folder stands now, in a word.
 #[track_caller]
 fn now(project: &Project, subject: &str) -> String {

@@ -124,7 +124,10 @@ impl Round {
                     return Ok(());
                 };
                 let key: Key = (index, Arc::new(own));
-                if !flying.contains_key(&key) && !memory.holds(&key, look, Some(epoch)) {
+                // Under its own name where its run is accepted, under the box's where it needs none.
+                let held = (index, Arc::new(relative));
+                let known = memory.holds(&key, look, Some(epoch)) || memory.holds(&held, look, Some(epoch));
+                if !flying.contains_key(&key) && !known {
                     table.finish(&key, now);
                 }
                 return Ok(());

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -41,9 +42,15 @@ impl Round {
             return;
         }
         let held = self.held_path(&key);
-        // What a crash left behind under this box's name comes before a new file of the same name.
-        let taken = self.folders[key.0].watched.shared_as.is_some()
-            && Spot::find(&root, &held).and_then(|spot| spot.look()).is_ok_and(|look| look.is_some());
+        let taken = match self.held_look(&key) {
+            // It is dealt with and could not have its own name again, because the next file has it: that one's turn has come.
+            Some(look) if self.memory.holds(&self.held_key(&key), look, None) => match self.trade_places(&key) {
+                Ok(traded) => traded,
+                Err(error) => return self.no_trade(&key, &held, &error),
+            },
+            // What a crash left behind under this box's name comes before a new file of the same name.
+            look => look.is_some(),
+        };
         let spot = match Spot::find(&root, if taken { &held } else { &path }) {
             Ok(spot) => spot,
             Err(error) => {
@@ -118,8 +125,7 @@ impl Round {
         if to_do {
             self.clear_away(key, look, relative, &state.identity, spot);
         } else {
-            let look = self.give_back(key).unwrap_or(look);
-            self.deal_with(key, look);
+            self.leave(key, look);
         }
     }
 
@@ -305,9 +311,30 @@ impl Round {
         decision: Decision,
     ) {
         self.tell(key, Some(look.stat), relative, identity, decision);
-        // Looking like that it is remembered.
+        self.leave(key, look);
+    }
+
+    /// The file can not be taken while the one before it has this box's name: told once.
+    fn no_trade(&mut self, key: &Key, held: &Path, error: &io::Error) {
+        let Some(root) = self.folders[key.0].root.clone() else { return };
+        let Ok(Some(look)) = Spot::find(&root, &key.1).and_then(|spot| spot.look()) else { return };
+        let error =
+            format!("the file before it needs no run and can not change names with it ({error}); take away {held:?}");
+        self.tell(key, Some(look.stat), &spot::text(&key.1).0, None, Decision::NotTaken { error });
+        self.memory.keep(key, look, self.epoch);
+    }
+
+    /// Leaves the file where it is, under its own name if that is free, and remembers how it looks then.
+    fn leave(&mut self, key: &Key, look: Look) {
         let look = self.give_back(key).unwrap_or(look);
-        self.deal_with(key, look);
+        match self.held_look(key) {
+            // The next file of its name is there already.
+            Some(held) => {
+                self.memory.keep(&self.held_key(key), held, self.epoch);
+                self.look_again(key);
+            }
+            None => self.deal_with(key, look),
+        }
     }
 
     /// A file that `exclude` leaves out is there; that is told once, however often it is written to.

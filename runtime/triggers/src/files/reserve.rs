@@ -12,6 +12,7 @@ use std::{
     io,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::{
@@ -114,6 +115,40 @@ impl Round {
             // The name is this box's own, so nothing else is there.
             renameat(&spot.directory, spot.name, &spot.directory, name)
         })
+    }
+
+    /// What stands for the file while it has this box's name.
+    pub(super) fn held_key(&self, key: &Key) -> Key {
+        (key.0, Arc::new(self.held_path(key)))
+    }
+
+    /// The file that has this box's name, if one has.
+    pub(super) fn held_look(&self, key: &Key) -> Option<Look> {
+        let folder = &self.folders[key.0];
+        folder.watched.shared_as.as_ref()?;
+        Spot::find(folder.root.as_ref()?, &self.held_path(key)).ok()?.look().ok().flatten()
+    }
+
+    /// A file that is dealt with has this box's name, and the next one has its own: they trade names in one step, and the one
+    /// that is dealt with is remembered by its own. Whether the next one has this box's name now; it has not when it is gone.
+    ///
+    /// # Errors
+    /// The operating system's. Network file systems can not do it.
+    pub(super) fn trade_places(&mut self, key: &Key) -> io::Result<bool> {
+        let Some(root) = self.folders[key.0].root.clone() else { return Ok(false) };
+        let spot = Spot::find(&root, &key.1)?;
+        let held = self.held_path(key);
+        let name = held.file_name().unwrap_or_default();
+        match renameat_with(&spot.directory, spot.name, &spot.directory, name, RenameFlags::EXCHANGE) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(look) = spot.look()? {
+            self.memory.keep(key, look, self.epoch);
+        }
+        self.memory.drop(&self.held_key(key));
+        Ok(true)
     }
 
     /// Gives the file its own name again. What it looks like then, if it was taken.

@@ -216,6 +216,8 @@ fn stand_in(
             names if names.is_empty() => Some(StandIn::Nobody),
             names => value("args", names.into_iter().map(|name| (name.to_owned(), Value::Null)).collect()),
         },
+        // `names` speaks of them, and so does `unmatched` of the index.
+        ("join-predictions", "outputs" | "index") => Some(StandIn::Nobody),
         ("publish", "topic") => {
             let topic = call.allow.publish.first()?.replace(['+', '#'], "x");
             if topic.starts_with('$') { Some(StandIn::Nobody) } else { value("topic", topic.into()) }
