@@ -159,9 +159,9 @@ impl Delivery {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(dir, &temp, flags, Mode::from_raw_mode(0o644))?);
         let written = io::Seek::rewind(source).and_then(|()| io::copy(source, &mut file)).and_then(|_| file.sync_all());
-        let named = written.and_then(|()| match self.present {
-            Present::Replace => Ok(renameat(dir, &temp, dir, name)),
-            _ => Ok(rename_beside(dir, &temp, name)),
+        let named = written.map(|()| match self.present {
+            Present::Replace => renameat(dir, &temp, dir, name),
+            _ => rename_beside(dir, &temp, name),
         });
         if !matches!(named, Ok(Ok(()))) {
             // What stays is removed by the next attempt.

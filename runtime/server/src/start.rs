@@ -197,6 +197,6 @@ mod tests {
         let error = StartError::UnknownWorkflow { name: "a".into(), known: vec!["b".into(), "c".into()] };
         assert!(error.to_string().ends_with("the project has: b, c"), "{error}");
         let error = StartError::UnknownWorkflow { name: "a".into(), known: vec![] };
-        assert!(error.to_string().contains("trackside init"), "{error}");
+        assert!(error.to_string().contains("workflows/NAME.yaml"), "{error}");
     }
 }
