@@ -140,7 +140,9 @@ impl<'p> Workshop<'p> {
             return;
         }
         let fits = report.fits_so_far();
-        if !self.refused_anyway(call, about, report) && !(fits && self.refuses_its_settings(call, &plugin, report)) {
+        let refused =
+            self.refused_anyway(call, about, report) || (fits && self.refuses_its_settings(call, &plugin, report));
+        if !refused {
             grants_against_wants(about, &call.allow, report);
         }
     }
