@@ -13,6 +13,8 @@ use super::{
     error::{CronError, clip},
 };
 
+/// The second before the year 1970, the first year that the crate knows.
+const BEFORE_CRATE: i64 = -1;
 /// The last second of the year 2100, the last year that the crate knows.
 const LAST_OF_CRATE: i64 = 4_133_980_799;
 
@@ -47,7 +49,8 @@ impl Enumerator {
 
     /// The first local time of the schedule strictly after `local`; `None` when none ever comes.
     pub fn next(&self, local: i64) -> Option<i64> {
-        let by_crate = if local < LAST_OF_CRATE { self.days.next(local) } else { None };
+        // A box without a clock of its own wakes up in 1970, west of Greenwich in 1969.
+        let by_crate = if (BEFORE_CRATE..LAST_OF_CRATE).contains(&local) { self.days.next(local) } else { None };
         by_crate.or_else(|| calendar::next(&self.fields, local))
     }
 }
@@ -124,12 +127,20 @@ pub(super) mod tests {
         )
     }
 
+    #[test]
+    fn the_seconds_before_1970_are_named_too() {
+        let every = Enumerator::new("* * * * * *", Fields::parse("* * * * * *").unwrap()).unwrap();
+        for local in [-172_800, -3, -2, -1, 0] {
+            assert_eq!(every.next(local), Some(local + 1));
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
         fn the_crate_and_the_calendar_agree_in_the_years_that_both_know(
-            text in schedule(), from in -172_800_i64..LAST_OF_CRATE,
+            text in schedule(), from in BEFORE_CRATE..LAST_OF_CRATE,
         ) {
             let fields = Fields::parse(&text).unwrap();
             let days = Enumerator::new(&text, fields).unwrap().days;

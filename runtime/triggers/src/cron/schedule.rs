@@ -313,7 +313,7 @@ mod tests {
 
         #[test]
         fn in_each_zone_the_times_are_those_of_our_calendar_alone(
-            text in schedule(), zone in prop::sample::select(ZONES.to_vec()), from in 0..4_133_980_800_i64,
+            text in coming(), zone in prop::sample::select(ZONES.to_vec()), from in 0..4_133_980_800_i64,
         ) {
             let both = CronSchedule::parse(&text, zone).unwrap();
             let ours = CronSchedule { times: Enumerator::of_calendar(Fields::parse(&text).unwrap()), ..both.clone() };
@@ -328,7 +328,7 @@ mod tests {
         /// No table knows what clocks do by then: a zone keeps its winter time, or what its last change left.
         #[test]
         fn after_the_year_2100_each_zone_keeps_one_offset(
-            text in schedule(), zone in prop::sample::select(ZONES.to_vec()), days in 0..800_000_i64,
+            text in coming(), zone in prop::sample::select(ZONES.to_vec()), days in 0..800_000_i64,
         ) {
             let (there, utc) = (CronSchedule::parse(&text, zone).unwrap(), CronSchedule::parse(&text, "UTC").unwrap());
             let offset = there.local(LAST_YEAR) - LAST_YEAR;
@@ -336,6 +336,11 @@ mod tests {
             let expected = utc.next_after((from + offset) * 1000).unwrap() - offset * 1000;
             prop_assert_eq!(there.next_after(from * 1000), Some(expected), "{} in {} after {}", text, zone, from);
         }
+    }
+
+    /// A schedule that comes at all: 31 September never does, and is refused.
+    fn coming() -> impl Strategy<Value = String> {
+        schedule().prop_filter("a day that comes", |text| CronSchedule::parse(text, "UTC").is_ok())
     }
 
     const ZONES: [&str; 5] = ["UTC", "Europe/Paris", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu"];
