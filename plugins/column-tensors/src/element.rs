@@ -10,20 +10,19 @@ use trackside_sdk::tensor::Element;
 
 /// What a tensor's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "their names say it")]
+#[serde(untagged)]
 pub enum Type {
-    Boolean,
-    Int8,
-    Uint8,
-    Int16,
-    Uint16,
-    Int32,
-    Uint32,
-    Int64,
-    Uint64,
-    Float32,
-    Float64,
+    /// Elements that have a form in a file.
+    Plain(Element),
+    /// Texts.
+    Text(Text),
+}
+
+/// What texts are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Text {
+    /// As ONNX calls them.
     #[serde(alias = "text")]
     String,
 }
@@ -45,41 +44,27 @@ impl Type {
     /// What a field must be.
     pub const fn kind(self) -> Kind {
         match self {
-            Self::Boolean => Kind::Boolean,
-            Self::Float32 | Self::Float64 => Kind::Number,
-            Self::String => Kind::String,
-            _ => Kind::Integer,
+            Self::Text(_) => Kind::String,
+            Self::Plain(Element::Boolean) => Kind::Boolean,
+            Self::Plain(Element::Float32 | Element::Float64) => Kind::Number,
+            Self::Plain(_) => Kind::Integer,
         }
     }
 
-    /// Its elements in a file; `None` for texts.
-    pub const fn element(self) -> Option<Element> {
-        Some(match self {
-            Self::Boolean => Element::Boolean,
-            Self::Int8 => Element::Int8,
-            Self::Uint8 => Element::Uint8,
-            Self::Int16 => Element::Int16,
-            Self::Uint16 => Element::Uint16,
-            Self::Int32 => Element::Int32,
-            Self::Uint32 => Element::Uint32,
-            Self::Int64 => Element::Int64,
-            Self::Uint64 => Element::Uint64,
-            Self::Float32 => Element::Float32,
-            Self::Float64 => Element::Float64,
-            Self::String => return None,
-        })
+    const fn is_single(self) -> bool {
+        matches!(self, Self::Plain(Element::Float32))
     }
 
     /// The smallest and largest whole number.
     const fn range(self) -> (i128, i128) {
         match self {
-            Self::Int8 => (i8::MIN as i128, i8::MAX as i128),
-            Self::Uint8 => (0, u8::MAX as i128),
-            Self::Int16 => (i16::MIN as i128, i16::MAX as i128),
-            Self::Uint16 => (0, u16::MAX as i128),
-            Self::Int32 => (i32::MIN as i128, i32::MAX as i128),
-            Self::Uint32 => (0, u32::MAX as i128),
-            Self::Int64 => (i64::MIN as i128, i64::MAX as i128),
+            Self::Plain(Element::Int8) => (i8::MIN as i128, i8::MAX as i128),
+            Self::Plain(Element::Uint8) => (0, u8::MAX as i128),
+            Self::Plain(Element::Int16) => (i16::MIN as i128, i16::MAX as i128),
+            Self::Plain(Element::Uint16) => (0, u16::MAX as i128),
+            Self::Plain(Element::Int32) => (i32::MIN as i128, i32::MAX as i128),
+            Self::Plain(Element::Uint32) => (0, u32::MAX as i128),
+            Self::Plain(Element::Int64) => (i64::MIN as i128, i64::MAX as i128),
             _ => (0, u64::MAX as i128),
         }
     }
@@ -97,7 +82,7 @@ impl Type {
                 let whole = number.whole().filter(|whole| (least..=most).contains(whole));
                 Cell::Whole(whole.ok_or_else(|| format!("not from {least} to {most}"))?)
             }
-            Typed::Number(number) if self == Self::Float32 => {
+            Typed::Number(number) if self.is_single() => {
                 let single = number.as_f64() as f32;
                 if !single.is_finite() {
                     return Err("beyond a float32".into());
@@ -121,28 +106,23 @@ impl Type {
 
     /// Appends the bytes of a value that is no text.
     pub fn write(self, cell: Cell<'_>, bytes: &mut Vec<u8>) {
-        match cell {
-            Cell::Float(number) if self == Self::Float32 => bytes.extend((number as f32).to_le_bytes()),
-            Cell::Float(number) => bytes.extend(number.to_le_bytes()),
+        match (cell, self) {
+            (Cell::Float(number), _) if self.is_single() => bytes.extend((number as f32).to_le_bytes()),
+            (Cell::Float(number), _) => bytes.extend(number.to_le_bytes()),
             // The low bytes of a number that fits are the number, with its sign.
-            Cell::Whole(number) => {
-                let size = self.element().map_or(0, Element::size) as usize;
-                bytes.extend(&number.to_le_bytes()[..size]);
+            (Cell::Whole(number), Self::Plain(element)) => {
+                bytes.extend(&number.to_le_bytes()[..element.size() as usize]);
             }
-            Cell::Truth(truth) => bytes.push(truth.into()),
-            Cell::Text(_) => {}
+            (Cell::Truth(truth), _) => bytes.push(truth.into()),
+            (Cell::Whole(_) | Cell::Text(_), _) => {}
         }
     }
 
     /// As nested lists have it.
     pub fn to_json(self, cell: Cell<'_>) -> Value {
         match cell {
-            Cell::Float(number) if number.is_nan() => "NaN".into(),
-            // As few digits as bring it back.
-            Cell::Float(number) if self == Self::Float32 => {
-                json::number((number as f32).to_string().parse().unwrap_or(number))
-            }
-            Cell::Float(number) => json::number(number),
+            Cell::Float(number) if self.is_single() => json::single(number as f32),
+            Cell::Float(number) => json::float(number),
             Cell::Whole(number) => {
                 i64::try_from(number).map(Value::from).unwrap_or_else(|_| Value::from(number as u64))
             }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trackside_rows::{
-    ReadError, form,
+    ReadError,
     json::clip,
     table::{Column, Row, Table},
 };
@@ -37,8 +37,7 @@ struct Input {
     #[serde(rename = "rows")]
     _rows: ArtifactRef,
     tensors: BTreeMap<String, Spec>,
-    #[serde(default = "auto")]
-    format: String,
+    format: Option<String>,
     delimiter: Option<String>,
     nulls: Option<Vec<String>>,
     #[serde(default)]
@@ -71,10 +70,6 @@ struct Output {
     tensors: Map<String, Value>,
     row_count: u64,
     filled: u64,
-}
-
-fn auto() -> String {
-    "auto".into()
 }
 
 fn two() -> u8 {
@@ -155,18 +150,15 @@ fn bad(what: String) -> StepError {
 }
 
 fn open(file: &Artifact, input: &Input) -> Result<Table<Reader>, StepError> {
-    let mut reader = file.reader()?;
     let about = (file.name(), file.media_type());
-    let form = form::chosen(&input.format, input.delimiter.as_deref(), about, &mut reader).map_err(|error| {
-        let error = unreadable(error);
-        if error.code() == "bad-data" { bad(error.message().to_owned()) } else { error }
-    })?;
-    Table::open(reader, form).map_err(unreadable).map_err(|error| error.context(file.name()))
+    Table::open_as(file.reader()?, input.format.as_deref(), input.delimiter.as_deref(), about)
+        .map_err(|error| unreadable(error).context(file.name()))
 }
 
 fn unreadable(error: ReadError) -> StepError {
     match error {
         ReadError::Io(error) => error.into(),
+        ReadError::Option(what) => StepError::fatal("bad-input", what),
         other => StepError::fatal("bad-data", other.to_string()),
     }
 }

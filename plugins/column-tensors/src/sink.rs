@@ -84,7 +84,7 @@ impl Sink {
     pub(crate) fn new(tensor: &Tensor<'_>, rows: u64, step: &Step) -> Result<Self, StepError> {
         let (name, shape) = (tensor.name, tensor.shape(rows));
         let stem = file_stem(name);
-        if let Some(element) = tensor.kind.element() {
+        if let Type::Plain(element) = tensor.kind {
             let file = step.create("files", &format!("{stem}.safetensors"), tensor::MEDIA_TYPE)?;
             let file = TensorWriter::of(file, name, element, &shape)?;
             return Ok(Self::Numbers { file, kind: tensor.kind, bytes: Vec::with_capacity(CHUNK) });

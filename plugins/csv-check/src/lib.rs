@@ -36,8 +36,7 @@ struct Input {
     schema: Option<ArtifactRef>,
     #[serde(default)]
     contract: Option<Contract>,
-    #[serde(default = "auto")]
-    format: String,
+    format: Option<String>,
     delimiter: Option<String>,
     #[serde(default = "yes")]
     header: bool,
@@ -61,10 +60,6 @@ pub struct Output {
     bad_rows: u64,
     columns: Vec<ColumnReport>,
     problems: Vec<Problem>,
-}
-
-fn auto() -> String {
-    "auto".into()
 }
 
 fn yes() -> bool {
@@ -108,11 +103,7 @@ fn contract(input: &Input, step: &Step) -> Result<Contract, StepError> {
 /// As the workflow says, else as the file does.
 fn form(input: &Input, file: &Artifact) -> Result<Form, StepError> {
     let about = (file.name(), file.media_type());
-    let form = form::chosen(&input.format, input.delimiter.as_deref(), about, &mut file.reader()?);
-    form.map_err(|error| match error {
-        ReadError::Io(error) => error.into(),
-        other => StepError::fatal("bad-input", other.to_string()),
-    })
+    form::chosen(input.format.as_deref(), input.delimiter.as_deref(), about, &mut file.reader()?).map_err(unreadable)
 }
 
 fn jsonl(file: &Artifact, check: &mut Check, step: &Step) -> Result<(), StepError> {
@@ -180,6 +171,7 @@ fn header<R: BufRead>(
 fn unreadable(error: ReadError) -> StepError {
     match error {
         ReadError::Io(error) => error.into(),
+        ReadError::Option(what) => StepError::fatal("bad-input", what),
         other => StepError::fatal("bad-data", other.to_string()),
     }
 }

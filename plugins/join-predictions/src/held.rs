@@ -232,26 +232,12 @@ fn number(raw: &Raw, at: usize) -> Option<Value> {
         "I32" => Value::from(i32::from_le_bytes(bytes(raw, at)?)),
         "U64" => Value::from(u64::from_le_bytes(bytes(raw, at)?)),
         "I64" => Value::from(i64::from_le_bytes(bytes(raw, at)?)),
-        "F64" => float(f64::from_le_bytes(bytes(raw, at)?)),
-        "F32" => single(f32::from_le_bytes(bytes(raw, at)?)),
-        "F16" => single(tensor::half(u16::from_le_bytes(bytes(raw, at)?))),
-        "BF16" => single(f32::from_bits(u32::from(u16::from_le_bytes(bytes(raw, at)?)) << 16)),
+        "F64" => json::float(f64::from_le_bytes(bytes(raw, at)?)),
+        "F32" => json::single(f32::from_le_bytes(bytes(raw, at)?)),
+        "F16" => json::single(tensor::half(u16::from_le_bytes(bytes(raw, at)?))),
+        "BF16" => json::single(tensor::brain(u16::from_le_bytes(bytes(raw, at)?))),
         _ => return None,
     })
-}
-
-fn single(number: f32) -> Value {
-    float(number.to_string().parse().unwrap_or_else(|_| f64::from(number)))
-}
-
-/// As models' outputs have it in lists.
-fn float(number: f64) -> Value {
-    match number {
-        _ if number.is_nan() => "NaN".into(),
-        f64::INFINITY => "Infinity".into(),
-        f64::NEG_INFINITY => "-Infinity".into(),
-        _ => json::number(number),
-    }
 }
 
 /// A file of texts, as the Open Inference Protocol writes a tensor.

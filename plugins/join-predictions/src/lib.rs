@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trackside_rows::{
-    ReadError, form,
+    ReadError,
     table::{Row, Table},
 };
 use trackside_sdk::{Artifact, ArtifactRef, Port, Reader, Step, StepError, tensor};
@@ -30,8 +30,7 @@ struct Input {
     index: Option<ArtifactRef>,
     #[serde(default)]
     unmatched: Unmatched,
-    #[serde(default = "auto")]
-    format: String,
+    format: Option<String>,
     delimiter: Option<String>,
 }
 
@@ -51,10 +50,6 @@ struct Output {
     unmatched: u64,
 }
 
-fn auto() -> String {
-    "auto".into()
-}
-
 fn run(input: Input, step: &Step) -> Result<Output, StepError> {
     let file = step.input("rows")?;
     let outputs = held::all(&input.outputs, &input.names, step)?;
@@ -66,12 +61,9 @@ fn run(input: Input, step: &Step) -> Result<Output, StepError> {
     let lines = same_length(&outputs, index.as_ref())?;
     let target = step.create("rows", file.name(), file.media_type())?;
     let mut writer = Writer::new(target, &table, outputs)?;
-    join(table, &input, &mut index, lines, &mut writer, step).map_err(|error| error.context(file.name())).and_then(
-        |(row_count, unmatched)| {
-            let columns = writer.commit()?;
-            Ok(Output { row_count, columns, unmatched })
-        },
-    )
+    let joined = join(table, &input, &mut index, lines, &mut writer, step);
+    let (row_count, unmatched) = joined.map_err(|error| error.context(file.name()))?;
+    Ok(Output { row_count, columns: writer.commit()?, unmatched })
 }
 
 /// Goes through the rows; how many were written, and how many had no prediction.
@@ -143,19 +135,15 @@ fn same_length(outputs: &[Held], index: Option<&Index>) -> Result<u64, StepError
 }
 
 fn open(file: &Artifact, input: &Input) -> Result<Table<Reader>, StepError> {
-    let mut reader = file.reader()?;
     let about = (file.name(), file.media_type());
-    let form =
-        form::chosen(&input.format, input.delimiter.as_deref(), about, &mut reader).map_err(|error| match error {
-            ReadError::Io(error) => error.into(),
-            other => StepError::fatal("bad-input", other.to_string()),
-        })?;
-    Table::open(reader, form).map_err(unreadable).map_err(|error| error.context(file.name()))
+    Table::open_as(file.reader()?, input.format.as_deref(), input.delimiter.as_deref(), about)
+        .map_err(|error| unreadable(error).context(file.name()))
 }
 
 pub(crate) fn unreadable(error: ReadError) -> StepError {
     match error {
         ReadError::Io(error) => error.into(),
+        ReadError::Option(what) => StepError::fatal("bad-input", what),
         other => StepError::fatal("bad-data", other.to_string()),
     }
 }

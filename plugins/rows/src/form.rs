@@ -41,20 +41,20 @@ pub fn by_start(start: &[u8]) -> Form {
     }
 }
 
-/// As the user says (`format`: `auto`, `csv` or `jsonl`; `delimiter`: a character or `tab`), else as the file does. Nothing of
-/// `input` is consumed.
+/// As the user says (`format`: `csv`, `jsonl`, or `auto` as when it is left out; `delimiter`: a character or `tab`), else as
+/// the file does. Nothing of `input` is consumed.
 ///
 /// # Errors
-/// When reading fails; [`ReadError::Header`] for an option that means nothing.
+/// When reading fails; [`ReadError::Option`] for an option that means nothing.
 pub fn chosen(
-    format: &str,
+    format: Option<&str>,
     delimiter: Option<&str>,
     (name, media_type): (&str, &str),
     input: &mut impl BufRead,
 ) -> Result<Form, ReadError> {
     let named = by_name(name, media_type);
     let delimiter = delimiter.map(one_byte).transpose()?;
-    Ok(match (format, delimiter) {
+    Ok(match (format.unwrap_or("auto"), delimiter) {
         ("jsonl", _) => Form::Lines,
         ("csv", Some(delimiter)) => Form::Csv(delimiter),
         ("csv", None) => named.filter(|form| matches!(form, Form::Csv(_))).unwrap_or(Form::Csv(b',')),
@@ -68,7 +68,7 @@ pub fn chosen(
                 _ => known,
             }
         }
-        (other, _) => return Err(ReadError::Header(format!("format {other:?}: write auto, csv or jsonl"))),
+        (other, _) => return Err(ReadError::Option(format!("format {other:?}: write auto, csv or jsonl"))),
     })
 }
 
@@ -77,7 +77,7 @@ fn one_byte(text: &str) -> Result<u8, ReadError> {
         "tab" | "\\t" => Ok(b'\t'),
         _ => match *text.as_bytes() {
             [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(byte),
-            _ => Err(ReadError::Header(format!("delimiter {text:?}: give one ASCII character, or `tab`"))),
+            _ => Err(ReadError::Option(format!("delimiter {text:?}: give one ASCII character, or `tab`"))),
         },
     }
 }
@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn who_runs_it_has_the_last_word() {
-        let form = |format, delimiter, name| chosen(format, delimiter, (name, ""), &mut &b"{\"a\":1}"[..]).ok();
+        let form = |format, delimiter, name| chosen(Some(format), delimiter, (name, ""), &mut &b"{\"a\":1}"[..]).ok();
+        assert_eq!(chosen(None, None, ("x", ""), &mut &b"{"[..]).ok(), Some(Form::Lines));
         assert_eq!(form("auto", None, "x"), Some(Form::Lines));
         assert_eq!(form("auto", Some(";"), "x.csv"), Some(Form::Csv(b';')));
         assert_eq!(form("auto", Some(";"), "x"), Some(Form::Lines));

@@ -14,6 +14,23 @@ pub fn number(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
+/// The same for a value of a tensor: what JSON cannot hold is a text, `NaN`, `Infinity` or `-Infinity`, as in models' outputs.
+#[must_use]
+pub fn float(value: f64) -> Value {
+    match value {
+        _ if value.is_nan() => "NaN".into(),
+        f64::INFINITY => "Infinity".into(),
+        f64::NEG_INFINITY => "-Infinity".into(),
+        _ => number(value),
+    }
+}
+
+/// The same for single precision: as few digits as bring it back.
+#[must_use]
+pub fn single(value: f32) -> Value {
+    float(value.to_string().parse().unwrap_or_else(|_| f64::from(value)))
+}
+
 /// The first `max` characters of a text, for messages.
 #[must_use]
 pub fn clip(text: &str, max: usize) -> String {
@@ -33,6 +50,11 @@ mod tests {
         assert_eq!(number(0.1).to_string(), "0.1");
         assert_eq!(number(f64::NAN), Value::Null);
         assert_eq!(number(1e300).to_string(), "1e+300");
+        assert_eq!(single(0.1).to_string(), "0.1");
+        assert_eq!(single(f32::MAX).to_string(), "3.4028235e+38");
+        for (value, text) in [(f64::NAN, "NaN"), (f64::INFINITY, "Infinity"), (f64::NEG_INFINITY, "-Infinity")] {
+            assert_eq!((float(value), single(value as f32)), (text.into(), text.into()));
+        }
     }
 
     #[test]

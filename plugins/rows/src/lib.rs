@@ -33,6 +33,8 @@ pub enum ReadError {
     },
     /// The header of a CSV file.
     Header(String),
+    /// What the user asked for means nothing.
+    Option(String),
 }
 
 impl fmt::Display for ReadError {
@@ -43,7 +45,7 @@ impl fmt::Display for ReadError {
                 f,
                 "line {line}: a row of more than {MAX_ROW} bytes; is a quote not closed, is it the right delimiter?"
             ),
-            Self::Header(what) => f.write_str(what),
+            Self::Header(what) | Self::Option(what) => f.write_str(what),
         }
     }
 }

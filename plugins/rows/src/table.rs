@@ -9,7 +9,7 @@ use crate::{
     ReadError,
     csv::{self, Reader, Record},
     field::{self, Kind, Typed},
-    form::Form,
+    form::{self, Form},
     json::clip,
     lines::{Line, Lines},
 };
@@ -80,6 +80,20 @@ impl<R: BufRead> Table<R> {
         let names = csv::header(&record)?;
         let header = Header { names, raw: record.raw.clone(), has_mark: reader.has_mark(), delimiter };
         Ok(Self { source: Source::Csv { reader, record, header } })
+    }
+
+    /// The same for a file whose form is [chosen](form::chosen).
+    ///
+    /// # Errors
+    /// Those of both.
+    pub fn open_as(
+        mut input: R,
+        format: Option<&str>,
+        delimiter: Option<&str>,
+        about: (&str, &str),
+    ) -> Result<Self, ReadError> {
+        let form = form::chosen(format, delimiter, about, &mut input)?;
+        Self::open(input, form)
     }
 
     /// The header, of CSV.

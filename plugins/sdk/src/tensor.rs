@@ -129,8 +129,9 @@ impl TensorWriter {
     }
 }
 
-/// What a tensor's elements are; each in little-endian bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a tensor's elements are; each in little-endian bytes. Read from its name in lower case, such as `float32`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Element {
     /// A byte, 0 or 1.
     Boolean,
@@ -293,8 +294,7 @@ fn decoder(dtype: &str) -> Option<Decoder> {
         "F64" => (8, |b| f64::from_le_bytes(bytes(b))),
         "F32" => (4, |b| f32::from_le_bytes(bytes(b)).into()),
         "F16" => (2, |b| half(u16::from_le_bytes(bytes(b))).into()),
-        // The upper half of a float32.
-        "BF16" => (2, |b| f32::from_bits(u32::from(u16::from_le_bytes(bytes(b))) << 16).into()),
+        "BF16" => (2, |b| brain(u16::from_le_bytes(bytes(b))).into()),
         "I64" => (8, |b| i64::from_le_bytes(bytes(b)) as f64),
         "U64" => (8, |b| u64::from_le_bytes(bytes(b)) as f64),
         "I32" => (4, |b| i32::from_le_bytes(bytes(b)).into()),
@@ -319,6 +319,12 @@ pub fn half(bits: u16) -> f32 {
         0x1f => f32::NAN,
         _ => sign * (1.0 + fraction / 1_024.0) * 2.0f32.powi(exponent - 15),
     }
+}
+
+/// A float of 16 bits with the range of 32 (bfloat16): the upper half of a float32.
+#[must_use]
+pub fn brain(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
 }
 
 pub(crate) fn f32_bytes(values: &[f32]) -> Vec<u8> {
