@@ -12,8 +12,7 @@ shift || true
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(workflow grants url component)
 
-# The command line's package takes part so that features are those of the usual build. What has a C compiler in its build
-# (wasmtime among it) is built once more all the same: libFuzzer's own build asks for another feature of that.
+# The command line's package takes part so that features are those of the usual build, and what was built for that is taken.
 bins=()
 for target in "${targets[@]}"; do bins+=(--bin "$target"); done
 RUSTC_WORKSPACE_WRAPPER=$PWD/fuzz/instrument.sh cargo build --release -p trackside-cli -p trackside-fuzz "${bins[@]}"

@@ -3,7 +3,7 @@
 use std::io;
 
 use trackside_engine::RunId;
-use trackside_node::Project;
+use trackside_node::{Project, known_workflows};
 use trackside_spec::{Digest, Plan, nearest};
 use trackside_store::{Artifacts, Reader, RunFilter};
 
@@ -90,10 +90,9 @@ pub fn workflow<'p>(project: &'p Project, name: &str) -> Result<&'p std::sync::A
         return Err(Failure::usage(format!("workflow `{}` can not be run:\n{}", escape(name), problem.reason)));
     }
     let known: Vec<&str> = project.workflows.keys().map(String::as_str).collect();
-    let remedy = match (nearest(name, known.iter().copied()), known.as_slice()) {
-        (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, []) => "the project has none: write one, workflows/NAME.yaml".to_owned(),
-        (None, known) => format!("the project has: {}", known.join(", ")),
+    let remedy = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => known_workflows(known.into_iter()),
     };
     Err(Failure::usage(format!("[TS-0817] there is no workflow `{}`; {remedy}", escape(name))))
 }

@@ -18,7 +18,7 @@ use rustix::{
     io::Errno,
 };
 use serde::{Deserialize, Serialize};
-use trackside_sandbox::MOST_PARTS;
+use trackside_sandbox::{LONGEST_NAME, MOST_PARTS};
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_store::Artifacts;
 
@@ -71,8 +71,6 @@ pub enum DeliveryError {
 
 /// No more names are tried for [`Present::Number`].
 const MAX_NUMBER: u32 = 10_000;
-/// The longest name that Linux file systems take, in bytes.
-const LONGEST_NAME: usize = 255;
 
 impl Delivery {
     /// The target as people read it.
@@ -114,8 +112,7 @@ impl Delivery {
         let reached = parents.iter().fold(folder.clone(), |path, parent| path.join(parent));
         let mut source = artifacts.open_artifact(&self.artifact.digest).map_err(|source| {
             // Where the store as a whole is away (a disk that is not mounted), its artifacts come back with it.
-            let is_there = artifacts.temporary().parent().is_some_and(Path::is_dir);
-            if source.kind() == io::ErrorKind::NotFound && is_there {
+            if source.kind() == io::ErrorKind::NotFound && artifacts.is_there() {
                 return DeliveryError::Refused(format!("artifact {} is not in the store", self.artifact.digest));
             }
             DeliveryError::Io { action: "read the artifact for", path: reached.join(name), source }

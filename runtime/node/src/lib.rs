@@ -41,6 +41,7 @@ mod simulation;
 mod staging;
 mod time;
 
+pub use crate::core::known_workflows;
 pub use bundled::{BUNDLED, bundled};
 pub use dispatcher::Status;
 pub use executor::Workshop;

@@ -57,7 +57,7 @@ pub use engine::{Layout, Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};
 pub use failure::StepFailure;
 pub use foresight::{Foreseen, Foresight, useless_grant};
-pub use grants::deliver::MOST_PARTS;
+pub use grants::deliver::{LONGEST_NAME, MOST_PARTS};
 pub use host_api::{
     ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue,
     StateEntry, StepHost,

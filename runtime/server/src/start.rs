@@ -14,7 +14,7 @@ use trackside_engine::RunId;
 use trackside_node::{
     Handle, NodeError, Project,
     core::{Fire, FireAnswer},
-    rfc3339,
+    known_workflows, rfc3339,
 };
 use trackside_spec::Digest;
 use trackside_store::Artifacts;
@@ -30,7 +30,7 @@ use crate::{
 #[non_exhaustive]
 pub enum StartError {
     /// No such workflow.
-    #[error("[TS-0711] there is no workflow `{name}` that can be run; {}", known_workflows(known))]
+    #[error("[TS-0711] there is no workflow `{name}` that can be run; {}", known_workflows(known.iter().map(String::as_str)))]
     UnknownWorkflow {
         /// As asked for.
         name: String,
@@ -71,13 +71,6 @@ pub enum StartError {
     /// The node is going down.
     #[error(transparent)]
     Node(#[from] NodeError),
-}
-
-fn known_workflows(known: &[String]) -> String {
-    if known.is_empty() {
-        return "the project has none: write one, workflows/NAME.yaml".to_owned();
-    }
-    format!("the project has: {}", known.join(", "))
 }
 
 /// Starts a run; it is on disk when its id is given. The file, if there is one, is read into the artifact store first.

@@ -104,6 +104,12 @@ impl Artifacts {
         self.root.join("tmp")
     }
 
+    /// Whether the store is where it was: a disk may not be mounted.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.root.is_dir()
+    }
+
     /// From now on artifacts leave so many bytes of their file system free; 0 is none.
     pub fn keep_free(&self, bytes: u64) {
         self.room.keep_free(bytes);
@@ -125,14 +131,14 @@ impl Artifacts {
         let mut name = [0u8; 12];
         getrandom::fill(&mut name).map_err(io::Error::other)?;
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = self.root.join("tmp").join(name);
+        let path = self.temporary().join(name);
         let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = match open() {
             // Somebody tidied up. The folder alone: what lies above it was moved away, or is a disk that is not mounted.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::create_dir(self.temporary()) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => open()?,
-            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_folder(&self.temporary())?;
+                open()?
+            }
             opened => opened?,
         };
         Ok(ArtifactWriter {
@@ -224,6 +230,14 @@ impl Artifacts {
     }
 }
 
+/// Makes the folder, and none above it.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn place(root: &Path, digest: &Digest) -> PathBuf {
     let hex = digest.hex();
     root.join(&hex[..2]).join(hex)
@@ -281,10 +295,7 @@ impl ArtifactWriter {
             let Some(shard) = target.parent().filter(|_| error.kind() == io::ErrorKind::NotFound) else {
                 return Err(error);
             };
-            match fs::create_dir(shard) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
+            make_folder(shard)?;
             fs::rename(temp, &target)?;
         }
         self.path = None;

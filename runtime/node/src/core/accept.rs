@@ -23,7 +23,8 @@ impl Core {
     fn accept(&mut self, fire: Fire, now_ms: i64) -> Result<(RunId, u64), FireAnswer> {
         let refuse = |reason: String| FireAnswer::Refused(reason);
         let Some(plan) = self.workflows.get(&fire.workflow).cloned() else {
-            return Err(refuse(unknown_workflow(&fire.workflow, self.workflows.keys())));
+            let known = known_workflows(self.workflows.keys().map(String::as_str));
+            return Err(refuse(format!("there is no workflow `{}`; {known}", fire.workflow)));
         };
         if self.is_full() || self.trouble.is_some() {
             return Err(FireAnswer::Busy);
@@ -93,10 +94,12 @@ pub(super) fn new_run(run: RunId, plan: &Arc<Plan>, trigger: String, now_ms: i64
     NewRun { run, plan: plan.clone(), trigger, started_ms: now_ms }
 }
 
-fn unknown_workflow<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
-    let known: Vec<&str> = known.map(String::as_str).collect();
+/// Which workflows the project has, or how to come by one: a clause for who asked for another.
+#[must_use]
+pub fn known_workflows<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = names.collect();
     if known.is_empty() {
-        return format!("there is no workflow `{name}`: the project has none: write one, workflows/NAME.yaml");
+        return "the project has none: write one, workflows/NAME.yaml".to_owned();
     }
-    format!("there is no workflow `{name}`; the project has: {}", known.join(", "))
+    format!("the project has: {}", known.join(", "))
 }

@@ -25,6 +25,7 @@ mod turns;
 mod types;
 mod unreadable;
 
+pub use accept::known_workflows;
 pub use activate::NewDefinitions;
 pub use dispatch::{Core, CoreSettings};
 pub(crate) use turns::share;

@@ -2,8 +2,8 @@
 
 /// Longest path.
 const LENGTH: usize = 4_096;
-/// Longest segment; what Linux file systems take.
-const SEGMENT: usize = 255;
+/// The longest part of a path in bytes; what Linux file systems take.
+pub const LONGEST_NAME: usize = 255;
 /// Most parts of the path below the granted folder, the file's name included: each may be a folder that has to be made.
 pub const MOST_PARTS: usize = 64;
 
@@ -43,8 +43,8 @@ pub(crate) fn resolve(granted: &[String], path: &str) -> Result<Target, Refusal>
         match segment {
             "" => return Err(bad(format!("the path `{shown}` has an empty part"))),
             "." | ".." => return Err(bad(format!("the path `{shown}` has the part `{segment}`"))),
-            _ if segment.len() > SEGMENT => {
-                return Err(bad(format!("a part of the path is longer than {SEGMENT} bytes")));
+            _ if segment.len() > LONGEST_NAME => {
+                return Err(bad(format!("a part of the path is longer than {LONGEST_NAME} bytes")));
             }
             _ => {}
         }

@@ -137,6 +137,10 @@ impl Round {
     pub(super) fn trade_places(&mut self, key: &Key) -> io::Result<bool> {
         let Some(root) = self.folders[key.0].root.clone() else { return Ok(false) };
         let spot = Spot::find(&root, &key.1)?;
+        // What is no file (any more) keeps its name.
+        if spot.look()?.is_none() {
+            return Ok(false);
+        }
         let held = self.held_path(key);
         let name = held.file_name().unwrap_or_default();
         match renameat_with(&spot.directory, spot.name, &spot.directory, name, RenameFlags::EXCHANGE) {

@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde_json::Value;
@@ -85,8 +86,7 @@ impl<'p> Workshop<'p> {
             let mut report = Report { places: &places, file, step, findings, before };
             match &step.action {
                 Action::Plugin(call) => {
-                    self.plugin(call, &mut report);
-                    let plugin = self.plugins.get(&call.plugin).ok().filter(|plugin| !plugin.is_command());
+                    let plugin = self.plugin(call, &mut report).filter(|plugin| !plugin.is_command());
                     described.extend(plugin.and_then(|plugin| Described::of(step, plugin.descriptor())));
                 }
                 Action::Model(call) => {
@@ -105,7 +105,8 @@ impl<'p> Workshop<'p> {
         loaded
     }
 
-    fn plugin(&self, call: &PluginCall, report: &mut Report<'_>) {
+    /// Checks a step of a plugin, and gives the plugin if it can be loaded.
+    fn plugin(&self, call: &PluginCall, report: &mut Report<'_>) -> Option<Arc<Plugin>> {
         for refusal in self.project.config.policy.refusals(&call.allow) {
             report.problem("TS-0865", "allow", refusal, Some(policy_help(&self.project.config.policy)));
         }
@@ -125,7 +126,8 @@ impl<'p> Workshop<'p> {
             Ok(plugin) => plugin,
             Err(problem) => {
                 let (code, message) = split(&problem.to_string(), "TS-0601");
-                return report.problem(code, "plugin", message, None);
+                report.problem(code, "plugin", message, None);
+                return None;
             }
         };
         let about = plugin.descriptor();
@@ -137,28 +139,28 @@ impl<'p> Workshop<'p> {
         self.staged_files(call, &about.inputs, report);
         command::check(&self.root, call, &plugin, report);
         if plugin.is_command() {
-            return;
+            return Some(plugin);
         }
-        let fits = report.fits_so_far();
-        let refused =
-            self.refused_anyway(call, about, report) || (fits && self.refuses_its_settings(call, &plugin, report));
+        // What the box refuses is told as that, with another remedy.
+        let permitted = self.project.config.policy.refusals(&call.allow).is_empty();
+        let (fits, bundled) = (report.fits_so_far(), self.is_bundled(&call.plugin));
+        let refused = permitted
+            && (self.refused_anyway(call, about, bundled, report)
+                || (fits && bundled && self.refuses_its_settings(call, &plugin, report)));
         if !refused {
             grants_against_wants(about, &call.allow, report);
         }
+        Some(plugin)
     }
 
     /// Whether the grants refuse something whenever the step runs, as far as constants tell.
-    fn refused_anyway(&self, call: &PluginCall, about: &Descriptor, report: &mut Report<'_>) -> bool {
-        // What the box refuses is told as that, with another remedy.
-        if !self.project.config.policy.refusals(&call.allow).is_empty() {
-            return false;
-        }
+    fn refused_anyway(&self, call: &PluginCall, about: &Descriptor, bundled: bool, report: &mut Report<'_>) -> bool {
         let useless: Vec<Foreseen> = call.allow.http.iter().filter_map(useless_grant).collect();
         let any = !useless.is_empty();
         for foreseen in useless {
             report.problem("TS-0873", "http", foreseen.reason, foreseen.remedy);
         }
-        if any || !self.is_bundled(&call.plugin) {
+        if any || !bundled {
             return any;
         }
         // Of the bundled plugins it is known what they do with their input.
@@ -179,9 +181,6 @@ impl<'p> Workshop<'p> {
 
     /// Whether a bundled plugin itself says that it can not run with what the step gives it.
     fn refuses_its_settings(&self, call: &PluginCall, plugin: &Plugin, report: &mut Report<'_>) -> bool {
-        if !self.is_bundled(&call.plugin) || !self.project.config.policy.refusals(&call.allow).is_empty() {
-            return false;
-        }
         let keys = report.places.keys(&report.step.id, "with");
         // Where there is no room to ask, nothing is known; the run will tell.
         let asked =

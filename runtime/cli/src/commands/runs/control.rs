@@ -169,6 +169,15 @@ fn definition(reader: &Reader, run: RunId) -> Result<Plan, Failure> {
     })
 }
 
+/// Whether another definition than this one is in use now.
+async fn newer(session: &Session, own: &Plan) -> Result<bool, Failure> {
+    if let Session::Node(client) = session {
+        // It may not have heard of a change yet. What it can not read it tells in its status.
+        let _ = client.reload().await;
+    }
+    Ok(session.in_use(&own.name).await?.is_some_and(|in_use| in_use != own.digest))
+}
+
 /// Repeats.
 pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
@@ -183,12 +192,7 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
         ));
     }
     let ended: Result<(RunId, End), Failure> = runtime.block_on(async {
-        if let Session::Node(client) = &session {
-            // It may not have heard of a change yet. What it can not read it tells in its status.
-            let _ = client.reload().await;
-        }
-        let in_use = session.in_use(&own.name).await?;
-        if !arguments.latest && in_use.is_some_and(|in_use| in_use != own.digest) {
+        if !arguments.latest && newer(&session, &own).await? {
             context.console.warn(&format!(
                 "workflow `{}` has changed since run {run}, which is repeated as it was; \
                  `{}` takes the definition in use now",
