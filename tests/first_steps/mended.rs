@@ -52,4 +52,6 @@ fn the_latest_is_what_the_file_says_now_and_not_what_the_node_has_heard_of() {
     let told = ["TS-0725", "workflows/keep.yaml can not be used as it is", "`zzz`", "leave out `latest`"];
     project.run(&latest).exits(2).says(&told);
     drop(node);
+    // Nor where no node runs.
+    project.run(&latest).exits(2).says(&told);
 }

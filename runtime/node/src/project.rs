@@ -44,7 +44,7 @@ pub struct Project {
     /// Their files, relative to the project.
     pub origins: BTreeMap<String, PathBuf>,
     /// What is wrong with the others, and with files whose last good version is used.
-    pub problems: Vec<WorkflowProblem>,
+    pub problems: Arc<Vec<WorkflowProblem>>,
     /// Which folder its workflow files were read from.
     pub(crate) folder_identity: Option<(u64, u64)>,
     /// The program that compiles plugins in a process of its own; set by the program itself, which alone knows how to be one.
@@ -141,7 +141,7 @@ impl Project {
             config_digest: Digest::of(text.as_bytes()),
             workflows: BTreeMap::new(),
             origins: BTreeMap::new(),
-            problems: Vec::new(),
+            problems: Arc::default(),
             folder_identity: None,
             compile_program: None,
         };
@@ -188,7 +188,7 @@ impl Project {
         };
         self.folder_identity = identity;
         let fitted = fit(files, last, &self.config, plugins);
-        self.problems = fitted.problems;
+        self.problems = Arc::new(fitted.problems);
         self.origins = fitted.workflows.iter().map(|(name, (file, _))| (name.clone(), file.clone())).collect();
         self.workflows = fitted.workflows.into_iter().map(|(name, (_, plan))| (name, plan)).collect();
         Ok(self)
@@ -203,7 +203,7 @@ impl Project {
         let folder = self.workflow_dir();
         let file = folder.strip_prefix(&self.root).unwrap_or(&folder).to_owned();
         let reason = WorkflowReason::FolderAway { folder, reason: reason.to_owned() };
-        self.problems = vec![WorkflowProblem { file, reason, kept: None }];
+        self.problems = Arc::new(vec![WorkflowProblem { file, reason, kept: None }]);
         self.origins = last.iter().map(|(file, plan)| (plan.name.clone(), file.clone())).collect();
         self.workflows = last.iter().map(|(_, plan)| (plan.name.clone(), plan.clone())).collect();
         self
@@ -227,15 +227,20 @@ impl Project {
             config_digest: self.config_digest,
             workflows: BTreeMap::new(),
             origins: BTreeMap::new(),
-            problems: Vec::new(),
+            problems: Arc::default(),
             folder_identity: self.folder_identity,
             compile_program: self.compile_program.clone(),
         }
     }
 
-    /// The same project, for a node that starts nothing by itself: what is wrong has been told already.
+    /// The same project, for a node that starts nothing by itself.
     pub(crate) fn for_runs_by_hand(&self) -> Self {
-        Self { workflows: self.workflows.clone(), origins: self.origins.clone(), ..self.bare() }
+        Self {
+            workflows: self.workflows.clone(),
+            origins: self.origins.clone(),
+            problems: self.problems.clone(),
+            ..self.bare()
+        }
     }
 
     /// Its definitions, with their files.

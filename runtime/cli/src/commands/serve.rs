@@ -36,7 +36,7 @@ pub fn execute(context: &Context) -> Result<(), Failure> {
     own_data(&found)?;
     let node = Node::start(&found, &NodeOptions { triggers: true, clock: Arc::new(SystemClock) })?;
     let project = node.handle().project();
-    for problem in &project.problems {
+    for problem in project.problems.iter() {
         tell(problem);
     }
     if project.workflows.is_empty() {

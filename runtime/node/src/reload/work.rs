@@ -353,7 +353,7 @@ impl Work {
 /// What is wrong, by file.
 fn problem_texts(project: &Project) -> BTreeMap<PathBuf, String> {
     let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
-    for problem in &project.problems {
+    for problem in project.problems.iter() {
         let text = texts.entry(problem.file.clone()).or_default();
         if !text.is_empty() {
             text.push('\n');

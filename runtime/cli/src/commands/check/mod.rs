@@ -97,7 +97,7 @@ fn all(project: &Project) -> Vec<Checked> {
             }
         })
         .collect();
-    for broken in &project.problems {
+    for broken in project.problems.iter() {
         let file = broken.file.display().to_string();
         let problems = match &broken.reason {
             WorkflowReason::Spec(error) => error.problems.clone(),
