@@ -215,7 +215,7 @@ pub fn at(root: &Path) -> Project {
         config_digest: read.config_digest,
         workflows: read.workflows.clone(),
         origins: read.origins.clone(),
-        problems: Vec::new(),
+        problems: Default::default(),
         folder_identity: None,
         compile_program: None,
     }
