@@ -68,4 +68,16 @@ fn a_run_that_gives_no_case_is_told() {
     record(&["last"]).exits(2).says(&["TS-0910", "--step", "words, check"]);
     record(&["last", "--step", "nothing"]).exits(2).says(&["TS-0910", "words, check"]);
     record(&["0000"]).exits(2).says(&["TS-0811"]);
+    // Artifacts by name are large outputs of a model, and a case has no form for them.
+    project.workflow(
+        "join",
+        "steps:\n  rows: { plugin: csv-check, with: { file: in/a.csv, on_bad: drop, contract: { columns: { v: {} } } } }\n  \
+         join: { needs: [rows], plugin: join-predictions, with: { rows: in/a.csv, outputs: { p: \"${steps.rows.rows}\" } } }\n",
+    );
+    project.run(&["run", "join"]).exits(1);
+    record(&["last", "--step", "join"]).exits(2).says(&[
+        "TS-0910",
+        "`outputs` gives artifacts by name",
+        "small outputs",
+    ]);
 }

@@ -55,3 +55,29 @@ fn a_damaged_artifact_is_found_and_never_becomes_a_file() {
     project.run(&["artifact", "verify"]).exits(1).prints(&[&digest, "missing"]);
     project.run(&["artifact", "get", &digest]).exits(2).says(&["TS-0815"]);
 }
+
+#[test]
+fn a_database_that_is_made_anew_beside_artifacts_is_told_once() {
+    let (project, digest) = project();
+    let take = || project.run(&["run", "take", "--file", "data.csv"]).ok();
+    for damage in ["removed", "emptied"] {
+        for beside in ["trackside.db-wal", "trackside.db-shm"] {
+            let _ = fs::remove_file(project.path(&format!(".trackside/{beside}")));
+        }
+        let database = project.path(".trackside/trackside.db");
+        match damage {
+            "removed" => fs::remove_file(database).unwrap(),
+            _ => fs::write(database, "").unwrap(),
+        }
+        take().says(&["TS-0210", "missing or empty", "put a copy of the data folder back"]);
+        let again = take();
+        assert!(!again.stderr.contains("TS-0210"), "{again}");
+        assert_eq!(project.run(&["artifact", "get", &digest]).ok().stdout, "a,b\n1,2\n");
+    }
+    // A project that is only new has nothing to be told.
+    let told = Project::new();
+    told.workflow("take", "steps:\n  look: { plugin: echo, with: { value: \"${trigger.file}\" } }\n");
+    told.write("data.csv", "a,b\n1,2\n");
+    let first = told.run(&["run", "take", "--file", "data.csv"]).ok();
+    assert!(!first.stderr.contains("TS-0210"), "{first}");
+}

@@ -56,6 +56,11 @@ fn a_run_that_does_not_exist_is_told_as_such() {
     let project = project();
     project.run(&["runs", "show", "last"]).exits(3).says(&["TS-0805", "--project"]);
     project.run(&["run", "hello"]).ok();
+    for more in [&[][..], &["--waiting"], &["--json"]] {
+        let list = |name: &str| project.run(&[&["runs", "list", "--workflow", name], more].concat()).ok();
+        list("helo").says(&["warning", "TS-0817", "did you mean `hello`?"]);
+        assert!(!list("hello").stderr.contains("TS-0817"));
+    }
     project.run(&["runs", "show", "0000000000000"]).exits(2).says(&["TS-0811", "runs list"]);
     project.run(&["runs", "show", "?"]).exits(2).says(&["TS-0812"]);
     project.run(&["runs", "logs", "last", "--step", "nope"]).exits(2).says(&["TS-0819", "greet"]);

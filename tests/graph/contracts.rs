@@ -143,4 +143,8 @@ fn parameters_and_outputs_keep_their_last_digit_or_are_refused() {
         assert!(ran.code() != 0 && ran.stderr.contains(says), "{id}: {ran:?}");
     }
     assert_eq!(project.runs().len(), 1);
+    project.workflow("any", "params:\n  any: { type: object, default: {} }\nsteps:\n  a: { plugin: echo, with: { value: \"${params.any}\" } }\n");
+    let twice = project.run(&["run", "any", "-p", "any={\"x\":1,\"x\":2}"]);
+    assert!(twice.code() != 0 && twice.stderr.contains("the name \"x\" stands twice in one object"), "{twice}");
+    assert_eq!(project.runs().len(), 1);
 }

@@ -158,6 +158,14 @@ fn whole_numbers_are_kept_to_their_last_digit_or_refused() {
         let (good, report) = required(&project, name, data, "columns: { id: { type: integer } }");
         assert!(good.is_none() && report.to_string().contains("beyond 64 bits"), "{data}: {report}");
     }
+    // So is a line of which a reader would keep one of two values.
+    let data = "{\"id\":1,\"id\":2}\n{\"id\":3,\"more\":{\"a\":1,\"\\u0061\":1}}\n{\"id\":4}\n";
+    let (output, _) = checked(&project, "in.jsonl", data, &format!("on_bad: drop, {ids}"));
+    assert_eq!((&output["row_count"], &output["bad_rows"]), (&json!(1), &json!(2)), "{output:#}");
+    let (good, report) =
+        required(&project, "in.jsonl", data, "severity: quarantine, columns: { id: { type: integer } }");
+    assert_eq!(good.as_deref(), Some("{\"id\":4}\n"), "{report}");
+    assert!(report.to_string().contains("stands twice in one object"), "{report}");
     // A bound is held to its last digit as well.
     let (good, report) = required(
         &project,

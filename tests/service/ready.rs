@@ -47,6 +47,23 @@ fn the_socket_is_for_its_owner_only() {
 }
 
 #[test]
+fn a_node_whose_socket_was_removed_is_not_taken_for_none() {
+    let project = project();
+    let node = project.serve();
+    std::fs::remove_file(project.path(".trackside/trackside.sock")).unwrap();
+    let holder = format!("process {}", node.pid());
+    for command in [&["status"][..], &["reload"], &["run", "hello", "--detach"]] {
+        project.run(command).exits(3).says(&["TS-0836", &holder, "trackside.sock", "restart the node"]);
+    }
+    project.run(&["trigger", "list"]).ok().says(&["As the files have them", "TS-0836", &holder]);
+    project.write("inbox/file", "here");
+    let why = project.run(&["explain", "inbox/file"]);
+    assert!(why.stdout.contains("TS-0836") && !why.stdout.contains("no node is running"), "{why}");
+    node.kill();
+    project.run(&["status"]).exits(3).says(&["TS-0835"]);
+}
+
+#[test]
 fn the_watchdog_is_fed_as_long_as_the_node_lives() {
     let project = project();
     let node = Node::launch(project.root(), &[("WATCHDOG_USEC", "400000")]);

@@ -55,6 +55,7 @@ fn every_command_says_that_the_data_is_not_theirs_and_none_that_there_is_none() 
         &["engine", "list"],
         &["status"],
         &["reload"],
+        &["serve"],
         &["run", "hello"],
     ] {
         let ran = as_a_stranger(project.root(), arguments).exits(3);

@@ -162,7 +162,8 @@ pub fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name();
-        if LEFT_BEHIND.iter().any(|left| name == *left) {
+        // Links are the toolchains' of other languages, and may lead nowhere by now.
+        if LEFT_BEHIND.iter().any(|left| name == *left) || entry.file_type().unwrap().is_symlink() {
             continue;
         }
         let (source, target) = (entry.path(), to.join(name));

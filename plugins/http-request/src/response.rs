@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 use serde_json::Value;
+use trackside_rows::exact;
 use trackside_sdk::{Step, StepError, http::Response};
 
 /// How much of a body goes into the output document; more needs `save: true`.
@@ -27,7 +28,8 @@ pub struct Output {
 /// The output of an expected response; with a step, the body becomes its artifact.
 ///
 /// # Errors
-/// `too-large` for a body that fits neither, `bad-json` where the server says JSON and it is none.
+/// `too-large` for a body that fits neither, `bad-json` where the server says JSON and it is none, or a reader would lose
+/// some of it in silence.
 pub fn output(mut response: Response, save: Option<&Step>) -> Result<Output, StepError> {
     let media_type = response.header("content-type").unwrap_or("application/octet-stream").to_owned();
     let mut output =
@@ -50,6 +52,10 @@ pub fn output(mut response: Response, save: Option<&Step>) -> Result<Output, Ste
     if is_json(&media_type) {
         let json = serde_json::from_slice(&body)
             .map_err(|error| StepError::from(error).context(format_args!("the response says {media_type}")))?;
+        if let Some(problem) = exact::problem(&body) {
+            let message = format!("the response says {media_type}: {problem}; set `save: true` to get it as a file");
+            return Err(StepError::fatal("bad-json", message));
+        }
         output.json = Some(json);
     } else {
         output.text = Some(String::from_utf8(body).map_err(|_| {

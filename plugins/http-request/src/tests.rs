@@ -33,6 +33,22 @@ fn a_json_body_goes_out_and_a_json_body_comes_in() {
 }
 
 #[test]
+fn json_that_would_lose_something_is_refused() {
+    let answered = |body| {
+        server(200, &[("content-type", "application/json")], body).run::<Plugin>(json!({"url": "https://a.example"}))
+    };
+    for (body, says) in [
+        (r#"{"id": 18446744073709551616}"#, "18446744073709551616 is a whole number beyond 64 bits"),
+        (r#"{"id": 1, "id": 2}"#, "the name \"id\" stands twice in one object"),
+    ] {
+        let error = answered(body).unwrap_err();
+        assert_eq!(error.code(), "bad-json");
+        assert!(error.message().contains(says) && error.message().contains("save: true"), "{}", error.message());
+    }
+    assert_eq!(answered(r#"{"id": 18446744073709551615}"#).unwrap().output()["json"], json!({"id": u64::MAX}));
+}
+
+#[test]
 fn an_artifact_goes_out_with_its_media_type() {
     let mut host = server(204, &[], "").artifact("file", "a.csv", "text/csv", "1,2");
     let done = host.run::<Plugin>(json!({"url": "https://a.example", "method": "PUT"})).unwrap();

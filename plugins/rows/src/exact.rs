@@ -1,7 +1,10 @@
-//! Whole numbers in JSON that would be rounded in silence. JSON's readers take a whole number beyond 64 bits for a double,
-//! and its last digits are gone before anybody can ask; so the text is looked at.
+//! What JSON's readers lose in silence, and so the text is looked at: they take a whole number beyond 64 bits for a double,
+//! and its last digits are gone before anybody can ask; and of a name that stands twice in one object they keep the last
+//! value (RFC 8259 leaves open which, RFC 7493 forbids it).
 
-use crate::number::whole_number;
+use std::borrow::Cow;
+
+use crate::{json::clip, number::whole_number};
 
 /// The first whole number beyond 64 bits (below -2^63 or above 2^64-1) in a text that is JSON: where it begins, and its
 /// digits. One with a point or an exponent is a double by its own word and no such number; nor is one that has the digits of
@@ -49,11 +52,66 @@ fn string_end(json: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// For people: what is wrong with a text that holds such a number.
+/// A name that stands twice in one object of a text that is JSON: the first in the order of the alphabet, of the first such
+/// object that ends. In a text that is no JSON the answer means nothing.
+#[must_use]
+pub fn twice(json: &[u8]) -> Option<String> {
+    // The names of all open objects; for each open object or list where its own begin, and whether it is an object.
+    let (mut names, mut open): (Vec<Cow<'_, [u8]>>, Vec<(usize, bool)>) = (Vec::new(), Vec::new());
+    // Whether a text that comes now would be a name.
+    let mut is_name = false;
+    let mut at = 0;
+    while at < json.len() {
+        let begin = at;
+        at += 1;
+        match json[begin] {
+            b'"' => {
+                at = string_end(json, at);
+                if is_name {
+                    names.push(name(json.get(begin..at)?));
+                }
+                is_name = false;
+            }
+            byte @ (b'{' | b'[') => {
+                is_name = byte == b'{';
+                open.push((names.len(), is_name));
+            }
+            b'}' | b']' => {
+                let (own, _) = open.pop()?;
+                names[own..].sort_unstable();
+                if let Some(pair) = names[own..].windows(2).find(|pair| pair[0] == pair[1]) {
+                    return Some(String::from_utf8_lossy(&pair[0]).into_owned());
+                }
+                names.truncate(own);
+                is_name = false;
+            }
+            b',' => is_name = open.last().is_some_and(|&(_, is_object)| is_object),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a quoted text means.
+fn name(quoted: &[u8]) -> Cow<'_, [u8]> {
+    let between = quoted.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(quoted);
+    if !between.contains(&b'\\') {
+        return Cow::Borrowed(between);
+    }
+    match serde_json::from_slice::<String>(quoted) {
+        Ok(text) => Cow::Owned(text.into_bytes()),
+        Err(_) => Cow::Borrowed(between),
+    }
+}
+
+/// For people: what of a text that is JSON a reader would lose in silence.
 #[must_use]
 pub fn problem(json: &[u8]) -> Option<String> {
-    let (_, digits) = too_large(json)?;
-    Some(format!("{} is {}", crate::json::clip(digits, 40), crate::number::TOO_LARGE))
+    if let Some((_, digits)) = too_large(json) {
+        return Some(format!("{} is {}", clip(digits, 40), crate::number::TOO_LARGE));
+    }
+    let name = twice(json)?;
+    Some(format!("the name {:?} stands twice in one object, and only one of its values could be kept", clip(&name, 80)))
 }
 
 #[cfg(test)]
@@ -72,6 +130,41 @@ mod tests {
             assert_eq!(too_large(text.as_bytes()).unwrap().1, digits, "{text}");
         }
         assert!(problem(&[b'9'; 5_000]).unwrap().len() < 300);
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_in_one_object_is_found_however_it_is_written() {
+        for (text, name) in [
+            (r#"{"a":1,"a":2}"#, "a"),
+            (r#"{"a":1,"b":{"a":2},"a":3}"#, "a"),
+            (r#"[{"a":1},{"b":[{}, {"c":"c","d":{},"c":[]}]}]"#, "c"),
+            (r#"{"":1,"":1}"#, ""),
+            (r#"{"a" : "}" , "\u0061" : "{"}"#, "a"),
+            (r#"{"a\"b":1, "x":"\\", "a\"b":1}"#, "a\"b"),
+            (r#"{"ä":1,"\u00e4":2}"#, "ä"),
+        ] {
+            assert_eq!(twice(text.as_bytes()).as_deref(), Some(name), "{text}");
+            assert!(problem(text.as_bytes()).unwrap().contains("stands twice in one object"));
+        }
+        for text in [
+            r#"{"a":1,"b":1}"#,
+            r#"{"a":"a","b":["a","a",{"a":"b"}],"c":{"a":1}}"#,
+            r#"[{"a":1},{"a":1}]"#,
+            r#"{"a":{"b":1},"b":2}"#,
+            r#"{"a":"b","b":"a"}"#,
+            r#"["a","a"]"#,
+            r#"{"a":1,"A":2,"a ":3}"#,
+            r#""a""#,
+            "",
+            "}",
+            "{\"a",
+            "{\"a\\",
+        ] {
+            assert_eq!(twice(text.as_bytes()), None, "{text}");
+        }
+        // As many as anybody likes to send.
+        let many: Vec<String> = (0..50_000).map(|number| format!("\"{}\":0", number % 49_999)).collect();
+        assert_eq!(twice(format!("{{{}}}", many.join(",")).as_bytes()).as_deref(), Some("0"));
     }
 
     #[test]

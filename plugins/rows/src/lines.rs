@@ -125,10 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_would_be_rounded_makes_a_line_bad() {
+    fn a_number_that_would_be_rounded_or_a_name_that_stands_twice_makes_a_line_bad() {
         let Line::Bad(reason) = parse(b"{\"id\": 18446744073709551616}") else { panic!("it passed") };
         assert!(reason.starts_with("18446744073709551616 is a whole number beyond 64 bits"), "{reason}");
         assert!(matches!(parse(b"{\"id\": 18446744073709551615}"), Line::Object(_)));
+        let Line::Bad(reason) = parse(b"{\"id\": 1, \"id\": 2}") else { panic!("it passed") };
+        assert!(reason.starts_with("the name \"id\" stands twice"), "{reason}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use trackside_server::Client;
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::Reader;
 
-use crate::{context::runtime, failure::Failure};
+use crate::{absent_node::silent_holder, context::runtime, failure::Failure};
 
 /// The workflows that count, and who says so.
 pub struct InUse {
@@ -17,6 +17,8 @@ pub struct InUse {
     pub workflows: BTreeMap<String, Arc<Plan>>,
     /// The node that was asked; none where none runs.
     pub node: Option<u32>,
+    /// Why no node answers although a process has the data folder.
+    silence: Option<String>,
 }
 
 impl InUse {
@@ -24,7 +26,8 @@ impl InUse {
     pub fn of(project: &Project, reader: Option<&Reader>) -> Result<Self, Failure> {
         let runtime = runtime()?;
         let Some(client) = runtime.block_on(Client::find(&project.data_dir()))? else {
-            return Ok(Self { workflows: project.workflows.clone(), node: None });
+            let silence = silent_holder(&project.data_dir());
+            return Ok(Self { workflows: project.workflows.clone(), node: None, silence });
         };
         let status = runtime.block_on(client.status())?;
         let mut workflows = BTreeMap::new();
@@ -36,14 +39,15 @@ impl InUse {
             };
             workflows.insert(workflow.name, plan);
         }
-        Ok(Self { workflows, node: Some(status.pid) })
+        Ok(Self { workflows, node: Some(status.pid), silence: None })
     }
 
     /// In words.
     pub fn source(&self) -> String {
-        match self.node {
-            Some(pid) => format!("As the running node has them (process {pid})."),
-            None => "No node is running: as the files have them.".to_owned(),
+        match (self.node, &self.silence) {
+            (Some(pid), _) => format!("As the running node has them (process {pid})."),
+            (None, Some(silence)) => format!("As the files have them: {silence}."),
+            (None, None) => "No node is running: as the files have them.".to_owned(),
         }
     }
 

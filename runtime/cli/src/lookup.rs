@@ -89,12 +89,17 @@ pub fn workflow<'p>(project: &'p Project, name: &str) -> Result<&'p std::sync::A
     if let Some(problem) = project.problems.iter().find(named) {
         return Err(Failure::usage(format!("workflow `{}` can not be run:\n{}", escape(name), problem.reason)));
     }
+    Err(Failure::usage(no_workflow(project, name)))
+}
+
+/// That the project has no workflow of this name, and which one may be meant.
+pub fn no_workflow(project: &Project, name: &str) -> String {
     let known: Vec<&str> = project.workflows.keys().map(String::as_str).collect();
     let remedy = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => known_workflows(known.into_iter()),
     };
-    Err(Failure::usage(format!("[TS-0817] there is no workflow `{}`; {remedy}", escape(name))))
+    format!("[TS-0817] there is no workflow `{}`; {remedy}", escape(name))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The `trackside` command: parses the command line, runs one command, turns its end into an exit code.
 
+mod absent_node;
 mod accepting;
 mod allocator;
 mod args;

@@ -60,7 +60,16 @@ impl Committer {
             Durability::Full => "FULL",
             Durability::Relaxed => "NORMAL",
         };
-        schema::prepare(&mut connection, &database, synchronous)?;
+        let is_new = schema::prepare(&mut connection, &database, synchronous)?;
+        if is_new && artifacts.holds_any() {
+            tracing::warn!(
+                database = %database.display(),
+                "[TS-0210] the database was missing or empty and has been made anew, while the folder artifacts beside it \
+                 holds what an earlier one referred to: runs, the state of workflows and the memory of which files had \
+                 their run begin anew, so that files that lie in watched folders start a run once more; if that is not \
+                 what you want, stop the node and put a copy of the data folder back"
+            );
+        }
         connection.set_prepared_statement_cache_capacity(64);
         let mut opened = Vec::new();
         for path in [database, data_dir.join("trackside.db-wal")] {

@@ -45,8 +45,10 @@ impl DataLock {
         let began = Instant::now();
         while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let holder = holder(&mut file);
-            // One that was killed can leave the lock to a child of its own for the moment between fork and exec.
-            if !is_gone(&holder) || began.elapsed() > LEFT_BEHIND {
+            // One that was killed can leave the lock to a child of its own for the moment between fork and exec, and
+            // whoever only looks has it for a moment.
+            let may_pass = holder.is_empty() || is_gone(&holder);
+            if !may_pass || began.elapsed() > LEFT_BEHIND {
                 return Err(StoreError::Locked { path: data_dir.to_owned(), holder });
             }
             std::thread::sleep(BETWEEN_TRIES);
@@ -56,6 +58,18 @@ impl DataLock {
             file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(note.as_bytes()));
         written.map_err(StoreError::io("write", &path))?;
         Ok(Self { _file: file })
+    }
+
+    /// What the process that has the lock of `data_dir` says of itself; `None` where no process has it, or where this
+    /// user may not look.
+    #[must_use]
+    pub fn held_by(data_dir: &Path) -> Option<String> {
+        let mut file = File::open(data_dir.join("lock")).ok()?;
+        // A shared one: two that look do not see each other.
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => None,
+            Err(_) => Some(holder(&mut file)),
+        }
     }
 }
 
@@ -83,6 +97,7 @@ mod tests {
         let held = DataLock::take(folder.path()).unwrap();
         // A living holder is told of at once.
         let told = DataLock::take(folder.path()).unwrap_err().to_string();
+        assert_eq!(DataLock::held_by(folder.path()), Some(format!("process {}", std::process::id())));
         assert!(told.contains(&format!("process {}", std::process::id())), "{told}");
         // No process has this number: the largest is 2^22.
         std::fs::write(folder.path().join("lock"), "process 4194305\n").unwrap();
@@ -92,5 +107,7 @@ mod tests {
         };
         drop(held);
         assert!(waiting.join().unwrap());
+        assert_eq!(DataLock::held_by(folder.path()), None);
+        assert_eq!(DataLock::held_by(&folder.path().join("nothing")), None);
     }
 }

@@ -20,8 +20,8 @@ const MIGRATIONS: &[&str] = &[
 /// bytes per run against 4 KiB). Only takes effect in a new database.
 const PAGE_SIZE: u32 = 1024;
 
-/// Prepares the writer's connection and brings the schema up to date.
-pub(crate) fn prepare(connection: &mut Connection, path: &Path, synchronous: &str) -> Result<(), StoreError> {
+/// Prepares the writer's connection and brings the schema up to date. Says whether the database is new.
+pub(crate) fn prepare(connection: &mut Connection, path: &Path, synchronous: &str) -> Result<bool, StoreError> {
     // First: a database of a newer binary is not touched at all.
     let found: i64 = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -46,5 +46,5 @@ pub(crate) fn prepare(connection: &mut Connection, path: &Path, synchronous: &st
         let script = format!("BEGIN IMMEDIATE;\n{migration}\nPRAGMA user_version = {version};\nCOMMIT;");
         connection.execute_batch(&script).map_err(StoreError::sqlite("migrate its schema"))?;
     }
-    Ok(())
+    Ok(found == 0)
 }

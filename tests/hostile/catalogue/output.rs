@@ -108,11 +108,6 @@ fn h47_returns_rubbish() {
     for misfit in ["{}", "[]", "{\"rows\":-1}", "{\"rows\":\"3\"}"] {
         attacks = attacks.attack(against(misfit).ends("bad-output", &["output schema"]));
     }
-    // A key that stands twice is one key to everybody who comes later.
-    attacks
-        .attack(
-            returns("{\"a\":1,\"a\":2}")
-                .look(|seen| assert_eq!(seen.view["outputs"]["bad"]["a"], 2, "{:#}", seen.view)),
-        )
-        .run();
+    // Whoever comes later would see one of the two, and nobody says which.
+    attacks.attack(returns("{\"a\":1,\"a\":2}").ends("bad-output", &["the name \"a\" stands twice"])).run();
 }

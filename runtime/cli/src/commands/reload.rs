@@ -4,6 +4,7 @@ use clap::Args;
 use trackside_server::{Client, FileProblem, ReloadDocument, WorkflowChange};
 
 use crate::{
+    absent_node::no_node,
     console::Console,
     context::{Context, runtime},
     failure::Failure,
@@ -23,7 +24,7 @@ pub struct Arguments {}
 pub fn execute(context: &Context) -> Result<(), Failure> {
     let data_dir = context.node_dir()?;
     let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(no_node)?;
+    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| no_node(&data_dir))?;
     let console = context.console;
     let told = telling(console, "the node reads the workflow files", || runtime.block_on(client.reload()))?;
     if console.json {
@@ -32,11 +33,6 @@ pub fn execute(context: &Context) -> Result<(), Failure> {
         tell(console, &told);
     }
     if told.problems.is_empty() { Ok(()) } else { Err(Failure::bad()) }
-}
-
-/// There is nobody to ask.
-pub fn no_node() -> Failure {
-    Failure::unable("[TS-0835] no node is running on this project; `trackside serve` starts one")
 }
 
 fn tell(console: Console, told: &ReloadDocument) {

@@ -16,6 +16,7 @@ use trackside_spec::{Plan, parse_param};
 use trackside_store::{StoreError, SystemClock};
 
 use crate::{
+    absent_node::silent_holder,
     accepting::accepted,
     console::Console,
     context::{Context, runtime},
@@ -77,10 +78,17 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let data_dir = project.data_dir();
     let console = context.console;
     let mut found = runtime.block_on(Client::find(&data_dir))?;
+    if arguments.detach && found.is_none() && silent_holder(&data_dir).is_some() {
+        // A node that has just been started takes the folder first and opens its socket a moment later.
+        found = runtime.block_on(wait_for_node(&data_dir))?;
+    }
     if arguments.detach && found.is_none() {
-        return Err(Failure::unable(
-            "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out --detach",
-        ));
+        let why = silent_holder(&data_dir).unwrap_or_else(|| {
+            "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out \
+             --detach"
+                .to_owned()
+        });
+        return Err(Failure::unable(why));
     }
     let mut own = None;
     if found.is_none() {

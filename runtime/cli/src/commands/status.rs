@@ -3,8 +3,9 @@
 use clap::Args;
 use trackside_server::{Client, StatusDocument};
 
-use super::reload::{no_node, problems};
+use super::reload::problems;
 use crate::{
+    absent_node::no_node,
     console::Console,
     context::{Context, runtime},
     failure::Failure,
@@ -22,7 +23,7 @@ pub struct Arguments {}
 pub fn execute(context: &Context) -> Result<(), Failure> {
     let data_dir = context.node_dir()?;
     let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(no_node)?;
+    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| no_node(&data_dir))?;
     let status = runtime.block_on(client.status())?;
     let console = context.console;
     if console.json {

@@ -5,7 +5,7 @@ use tokio::runtime::Runtime;
 use trackside_node::Project;
 use trackside_server::Client;
 
-use crate::{context::runtime, failure::Failure};
+use crate::{absent_node::silent_holder, context::runtime, failure::Failure};
 
 /// The running node, where there is one.
 pub struct Watcher {
@@ -28,7 +28,8 @@ impl Watcher {
     pub fn find(project: &Project) -> Result<Self, Failure> {
         let runtime = runtime()?;
         Ok(match runtime.block_on(Client::find(&project.data_dir())) {
-            Ok(client) => Self { node: client.map(|client| (runtime, client)), problem: None },
+            Ok(Some(client)) => Self { node: Some((runtime, client)), problem: None },
+            Ok(None) => Self { node: None, problem: silent_holder(&project.data_dir()) },
             // What is on disk can be told all the same.
             Err(error) => Self { node: None, problem: Some(error.to_string()) },
         })

@@ -2,13 +2,14 @@
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use trackside_node::rfc3339;
-use trackside_store::{RunFilter, RunRow};
+use trackside_node::{Project, WorkflowProblem, rfc3339};
+use trackside_store::{Reader, RunFilter, RunRow};
 
 use super::waiting;
 use crate::{
     context::Context,
     failure::Failure,
+    lookup,
     output::{Cell, Table, duration_ms, escape, local_time, shorten},
     view::dress,
 };
@@ -51,8 +52,14 @@ impl State {
 
 /// Prints the list.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let project = context.project()?;
+    // A project in which nothing has run yet has an empty list, not an error.
+    let reader = context.reader_of(&project)?;
+    if let Some(name) = &arguments.workflow {
+        warn_of_unknown(context, &project, reader.as_ref(), name)?;
+    }
     if arguments.waiting {
-        return waiting::execute(context, arguments.workflow.clone(), arguments.limit);
+        return waiting::execute(context, reader.as_ref(), arguments.workflow.clone(), arguments.limit);
     }
     let console = context.console;
     let filter = RunFilter {
@@ -61,9 +68,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         before: None,
         limit: arguments.limit,
     };
-    let project = context.project()?;
-    // A project in which nothing has run yet has an empty list, not an error.
-    let runs = match context.reader_of(&project)? {
+    let runs = match &reader {
         Some(reader) => reader.runs(&filter)?,
         None => Vec::new(),
     };
@@ -89,6 +94,19 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         ]);
     }
     console.print(&table.render(console.out))
+}
+
+/// A name that no workflow has and no run ever had is a slip of the hand, and an empty list would not tell.
+fn warn_of_unknown(context: &Context, project: &Project, reader: Option<&Reader>, name: &str) -> Result<(), Failure> {
+    let is_broken = |problem: &WorkflowProblem| problem.file.file_stem().is_some_and(|stem| stem == name);
+    if project.workflows.contains_key(name) || project.problems.iter().any(is_broken) {
+        return Ok(());
+    }
+    let filter = RunFilter { workflow: Some(name.to_owned()), limit: 1, ..RunFilter::default() };
+    if reader.map(|reader| reader.runs(&filter)).transpose()?.is_none_or(|runs| runs.is_empty()) {
+        context.console.warn(&lookup::no_workflow(project, name));
+    }
+    Ok(())
 }
 
 fn state(run: &RunRow) -> &str {

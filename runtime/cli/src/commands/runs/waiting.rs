@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use trackside_engine::RunId;
-use trackside_store::RunFilter;
+use trackside_store::{Reader, RunFilter};
 
 use crate::{
     context::Context,
@@ -25,14 +25,18 @@ struct Waiting {
 }
 
 /// Prints the steps that wait for a person, those of the newest runs first.
-pub fn execute(context: &Context, workflow: Option<String>, limit: u32) -> Result<(), Failure> {
+pub fn execute(
+    context: &Context,
+    reader: Option<&Reader>,
+    workflow: Option<String>,
+    limit: u32,
+) -> Result<(), Failure> {
     let console = context.console;
-    let project = context.project()?;
     let mut waiting = Vec::new();
-    if let Some(reader) = context.reader_of(&project)? {
+    if let Some(reader) = reader {
         let state = Some("running".to_owned());
         for row in reader.runs(&RunFilter { workflow, state, before: None, limit: LOOKED_THROUGH })? {
-            let Some(view) = RunView::read(&reader, row.run)? else { continue };
+            let Some(view) = RunView::read(reader, row.run)? else { continue };
             for step in view.steps {
                 let Some(asks) = step.asks else { continue };
                 waiting.push(Waiting { run: view.run, workflow: view.workflow.clone(), step: step.id, asks });
