@@ -56,8 +56,10 @@ fn string_end(json: &[u8], mut at: usize) -> usize {
 /// object that ends. In a text that is no JSON the answer means nothing.
 #[must_use]
 pub fn twice(json: &[u8]) -> Option<String> {
-    // The names of all open objects; for each open object or list where its own begin, and whether it is an object.
-    let (mut names, mut open): (Vec<Cow<'_, [u8]>>, Vec<(usize, bool)>) = (Vec::new(), Vec::new());
+    // The names of all open objects.
+    let mut names: Vec<Cow<'_, [u8]>> = Vec::new();
+    // For each open object or list where its own names begin, and whether it is an object.
+    let mut open: Vec<(usize, bool)> = Vec::new();
     // Whether a text that comes now would be a name.
     let mut is_name = false;
     let mut at = 0;
