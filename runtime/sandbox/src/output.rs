@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str, limits: &CallLimits) -> Result<Value, Bad> {
             let shown = crate::recorder::one_line(&text.chars().take(60).collect::<String>());
             Bad::Document(format!("the output is not JSON: {error}; it begins with `{shown}`"))
         }
-        OutsideError::Inexact(problem) => Bad::Document(format!("the output can not be kept: {problem}")),
+        OutsideError::Lossy(problem) => Bad::Document(format!("the output can not be kept: {problem}")),
     })
 }
 

@@ -41,7 +41,7 @@ async fn read_json_within<T: DeserializeOwned>(time: Duration, request: Request<
         OutsideError::Json(error) => ApiError::bad_request(format!(
             "the body must be JSON such as {{\"workflow\": \"hello\", \"params\": {{}}}}: {error}"
         )),
-        OutsideError::Inexact(problem) => ApiError::bad_request(format!("the body can not be kept: {problem}")),
+        OutsideError::Lossy(problem) => ApiError::bad_request(format!("the body can not be kept: {problem}")),
     })
 }
 

@@ -8,12 +8,13 @@ use std::{
 
 use serde_json::Value;
 use trackside_rows::{
-    ReadError, exact,
+    ReadError,
     form::{self, Form},
 };
 use trackside_spec::{
-    ArtifactRef, Digest,
+    ArtifactRef, Digest, OutsideError,
     plan::{Contract, Severity, Shape},
+    read_outside,
 };
 use trackside_store::Artifacts;
 
@@ -174,8 +175,10 @@ fn document(artifact: &ArtifactRef, file: impl Read) -> io::Result<Result<Value,
         )));
     }
     let text = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&bytes);
-    let document = serde_json::from_slice(text).map_err(|error| format!("it is not a JSON document: {error}"));
-    Ok(document.and_then(|document| exact::problem(text).map_or(Ok(document), Err)))
+    Ok(read_outside(text).map_err(|error| match error {
+        OutsideError::Json(error) => format!("it is not a JSON document: {error}"),
+        OutsideError::Lossy(problem) => problem,
+    }))
 }
 
 /// As its type or its name says; where they say nothing, as its first byte does.

@@ -79,7 +79,7 @@ pub fn parse_param(param: &Param, text: &str) -> Result<Value, ParamProblem> {
         ParamKind::String => Value::String(text.to_owned()),
         kind => read_outside(text.trim().as_bytes()).map_err(|error| match error {
             OutsideError::Json(_) => refuse(format!("{:?} is not {}", clip(text), kind_name(kind))),
-            OutsideError::Inexact(problem) => refuse(problem),
+            OutsideError::Lossy(problem) => refuse(problem),
         })?,
     };
     check_value(param, &value).map_err(refuse)?;

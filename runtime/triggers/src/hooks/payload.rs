@@ -79,7 +79,7 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<Option<Value>, PayloadErr
             // Nobody said that it is JSON; if it is, what is wrong with it is told.
             read_outside(unmarked(body)).map(Some).map_err(|error| match error {
                 OutsideError::Json(_) => refuse("the body is no JSON document"),
-                OutsideError::Inexact(reason) => PayloadError::Document { part: "the body", reason },
+                OutsideError::Lossy(reason) => PayloadError::Document { part: "the body", reason },
             })
         }
         _ => Err(refuse("it is no JSON")),
