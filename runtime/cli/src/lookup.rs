@@ -85,8 +85,7 @@ pub fn workflow<'p>(project: &'p Project, name: &str) -> Result<&'p std::sync::A
     if let Some(plan) = project.workflows.get(name) {
         return Ok(plan);
     }
-    let named = |problem: &&trackside_node::WorkflowProblem| problem.file.file_stem().is_some_and(|stem| stem == name);
-    if let Some(problem) = project.problems.iter().find(named) {
+    if let Some(problem) = project.problem_of(name) {
         return Err(Failure::usage(format!("workflow `{}` can not be run:\n{}", escape(name), problem.reason)));
     }
     Err(Failure::usage(no_workflow(project, name)))

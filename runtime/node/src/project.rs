@@ -233,6 +233,16 @@ impl Project {
         }
     }
 
+    /// What is wrong with the file of this workflow, where something is: the one that its last good version is from, or one
+    /// that has its name.
+    #[must_use]
+    pub fn problem_of(&self, workflow: &str) -> Option<&WorkflowProblem> {
+        self.problems.iter().find(|problem| match &problem.kept {
+            Some((kept, _)) => kept == workflow,
+            None => problem.file.file_stem().is_some_and(|stem| stem == workflow),
+        })
+    }
+
     /// The same project, for a node that starts nothing by itself.
     pub(crate) fn for_runs_by_hand(&self) -> Self {
         Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use trackside_engine::{Again, Repeat, RunId, RunState};
 use trackside_node::{
-    Handle, NodeError, Project, WorkflowProblem,
+    Handle, NodeError, Project,
     core::{FireAnswer, PauseAnswer},
     revive,
 };
@@ -176,11 +176,7 @@ async fn retry_latest(
     let _ = handle.reload(by).await;
     let project = handle.project();
     // Its file can not be used: what is in use is an older version, or none.
-    let its = |problem: &&WorkflowProblem| match &problem.kept {
-        Some((kept, _)) => kept == name,
-        None => problem.file.file_stem().is_some_and(|stem| stem == name.as_str()),
-    };
-    if let Some(problem) = project.problems.iter().find(its) {
+    if let Some(problem) = project.problem_of(name) {
         let (file, reason) = (problem.file.display(), &problem.reason);
         return Err(refused(format!("{file} can not be used as it is; mend it, or leave out `latest`: {reason}")));
     }

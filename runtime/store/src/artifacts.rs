@@ -201,14 +201,6 @@ impl Artifacts {
         Ok(digests)
     }
 
-    /// Whether there is any; false where that can not be told.
-    pub(crate) fn holds_any(&self) -> bool {
-        let Ok(shards) = fs::read_dir(&self.root) else { return false };
-        shards.flatten().any(|shard| {
-            shard.file_name() != "tmp" && fs::read_dir(shard.path()).is_ok_and(|mut inside| inside.next().is_some())
-        })
-    }
-
     /// Flushes an artifact that this process wrote: bytes, then folders, then the mode that says so.
     pub(crate) fn make_durable(&self, digest: &Digest) -> Result<(), StoreError> {
         if !self.unflushed().contains(digest) {

@@ -61,7 +61,7 @@ impl Committer {
             Durability::Relaxed => "NORMAL",
         };
         let is_new = schema::prepare(&mut connection, &database, synchronous)?;
-        if is_new && artifacts.holds_any() {
+        if is_new && artifacts.list().is_ok_and(|all| !all.is_empty()) {
             tracing::warn!(
                 database = %database.display(),
                 "[TS-0210] the database was missing or empty and has been made anew, while the folder artifacts beside it \

@@ -78,17 +78,16 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let data_dir = project.data_dir();
     let console = context.console;
     let mut found = runtime.block_on(Client::find(&data_dir))?;
-    if arguments.detach && found.is_none() && silent_holder(&data_dir).is_some() {
-        // A node that has just been started takes the folder first and opens its socket a moment later.
-        found = runtime.block_on(wait_for_node(&data_dir))?;
-    }
     if arguments.detach && found.is_none() {
-        let why = silent_holder(&data_dir).unwrap_or_else(|| {
-            "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out \
-             --detach"
-                .to_owned()
-        });
-        return Err(Failure::unable(why));
+        let silence = silent_holder(&data_dir).ok_or_else(|| {
+            Failure::unable(
+                "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out \
+                 --detach",
+            )
+        })?;
+        // A node that has just been started takes the folder first and opens its socket a moment later.
+        let node = runtime.block_on(wait_for_node(&data_dir))?;
+        found = Some(node.ok_or_else(|| Failure::unable(silence))?);
     }
     let mut own = None;
     if found.is_none() {

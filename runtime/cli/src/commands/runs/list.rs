@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use trackside_node::{Project, WorkflowProblem, rfc3339};
+use trackside_node::{Project, rfc3339};
 use trackside_store::{Reader, RunFilter, RunRow};
 
 use super::waiting;
@@ -98,8 +98,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 
 /// A name that no workflow has and no run ever had is a slip of the hand, and an empty list would not tell.
 fn warn_of_unknown(context: &Context, project: &Project, reader: Option<&Reader>, name: &str) -> Result<(), Failure> {
-    let is_broken = |problem: &WorkflowProblem| problem.file.file_stem().is_some_and(|stem| stem == name);
-    if project.workflows.contains_key(name) || project.problems.iter().any(is_broken) {
+    if project.workflows.contains_key(name) || project.problem_of(name).is_some() {
         return Ok(());
     }
     let filter = RunFilter { workflow: Some(name.to_owned()), limit: 1, ..RunFilter::default() };
