@@ -61,6 +61,10 @@ fn a_run_that_does_not_exist_is_told_as_such() {
         list("helo").says(&["warning", "TS-0817", "did you mean `hello`?"]);
         assert!(!list("hello").stderr.contains("TS-0817"));
     }
+    let triggers =
+        |name: &str| project.run(&["trigger", "list", "--workflow", name]).ok().says(&["No triggers that fit"]);
+    triggers("helo").says(&["warning", "TS-0817", "did you mean `hello`?"]);
+    assert!(!triggers("hello").stderr.contains("TS-0817"));
     project.run(&["runs", "show", "0000000000000"]).exits(2).says(&["TS-0811", "runs list"]);
     project.run(&["runs", "show", "?"]).exits(2).says(&["TS-0812"]);
     project.run(&["runs", "logs", "last", "--step", "nope"]).exits(2).says(&["TS-0819", "greet"]);

@@ -12,6 +12,7 @@ use crate::{
     context::Context,
     failure::Failure,
     in_use::InUse,
+    lookup,
     output::{Cell, Paint, Table, escape, local_time, zoned_time},
 };
 
@@ -45,11 +46,17 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         }
     }
     let console = context.console;
+    if let Some(name) = &arguments.workflow
+        && !in_use.workflows.contains_key(name)
+        && project.problem_of(name).is_none()
+    {
+        console.warn(&lookup::no_workflow(&project, name));
+    }
     if console.json {
         return console.print_json(&lines.iter().map(|line| document(line, in_use.from())).collect::<Vec<_>>());
     }
     if lines.is_empty() {
-        console.say("No triggers that fit.");
+        console.say(&format!("No triggers that fit. {}", in_use.source()));
         return Ok(());
     }
     let mut table = Table::headed(&["TRIGGER", "STATE", "WHAT", "NEXT", "LAST RUN"]);
