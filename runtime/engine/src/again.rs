@@ -2,6 +2,7 @@
 //! to run again.
 
 use serde_json::Value;
+use trackside_facts::TriggerDocument;
 use trackside_spec::{Plan, StepIndex};
 
 use crate::{
@@ -34,7 +35,7 @@ pub struct Repeat {
     /// The parameters of that run.
     pub params: Value,
     /// What started it.
-    pub trigger: Value,
+    pub trigger: TriggerDocument,
     /// The time that it was about, milliseconds since 1970.
     pub logical_time_ms: i64,
     /// The steps that do not run again.
@@ -119,7 +120,7 @@ impl RunState {
     }
 
     fn repeated(&self, again: Again, by: &str, params: Value, taken: Vec<Taken>) -> Repeat {
-        let trigger = Value::clone(&self.trigger);
+        let trigger = TriggerDocument::clone(&self.trigger);
         Repeat { run: self.id, again, by: by.to_owned(), params, trigger, logical_time_ms: self.logical_time_ms, taken }
     }
 

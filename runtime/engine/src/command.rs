@@ -1,6 +1,7 @@
 //! What the dispatcher tells a run, and what the run wants done.
 
 use serde_json::Value;
+use trackside_facts::TriggerDocument;
 use trackside_spec::StepIndex;
 
 use crate::{
@@ -17,7 +18,7 @@ pub enum Command {
         /// Parameters, checked and complete.
         params: Value,
         /// What started it.
-        trigger: Value,
+        trigger: TriggerDocument,
         /// The time that it is about, milliseconds since 1970.
         logical_time_ms: i64,
         /// The step of another run that wants it.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use trackside_facts::TriggerDocument;
 use trackside_spec::StepIndex;
 
 use crate::id::RunId;
@@ -17,7 +18,7 @@ pub enum Event {
         /// Parameters after defaults were filled in.
         params: Value,
         /// What started the run, as `trigger` shows it to expressions.
-        trigger: Value,
+        trigger: TriggerDocument,
         /// The time that the run is about (schedule time, file time), milliseconds since 1970.
         logical_time_ms: i64,
         /// The step of another run that this run was started by.

@@ -1,6 +1,7 @@
 //! What expressions see of a run, and the documents that they make.
 
 use serde_json::{Value, json};
+use trackside_facts::TriggerDocument;
 use trackside_spec::{Action, Each, Expr, ExprError, Items, NoItems, Plan, PluginCall, Scope, StepIndex, list_of};
 
 use crate::state::{Phase, RunState};
@@ -12,10 +13,10 @@ const LONGEST_GROUP: usize = 200;
 ///
 /// # Errors
 /// When the expression fails, or what it makes is no name: empty, not a text, longer than 200 bytes.
-pub fn concurrency_group(plan: &Plan, params: &Value, trigger: &Value) -> Result<Option<String>, String> {
+pub fn concurrency_group(plan: &Plan, params: &Value, trigger: &TriggerDocument) -> Result<Option<String>, String> {
     let Some(concurrency) = &plan.concurrency else { return Ok(None) };
     let nothing = Value::Null;
-    let made = concurrency.group.eval(&Scope::new(params, trigger, &nothing, &nothing));
+    let made = concurrency.group.eval(&Scope::new(params, trigger.as_json(), &nothing, &nothing));
     let made = made.map_err(|error| format!("the group of workflow `{}`: {error}", plan.name))?;
     let text = match made {
         Value::String(text) => text,
@@ -127,7 +128,7 @@ impl RunState {
         let each = item
             .zip(items)
             .and_then(|(index, items)| items.items().get(index as usize).map(|item| Each { item, index }));
-        let scope = Scope::new(&self.params, &self.trigger, &self.step_outputs, &run);
+        let scope = Scope::new(&self.params, self.trigger.as_json(), &self.step_outputs, &run);
         evaluate(&Scope { each, ..scope })
     }
 
@@ -136,6 +137,6 @@ impl RunState {
         let Some(outputs) = &self.plan.outputs else { return Ok(Value::Null) };
         // The same before and after the handlers, so that it can be made twice.
         let run = self.bare_document();
-        outputs.eval(&Scope::new(&self.params, &self.trigger, &self.step_outputs, &run))
+        outputs.eval(&Scope::new(&self.params, self.trigger.as_json(), &self.step_outputs, &run))
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use trackside_facts::TriggerDocument;
 use trackside_spec::{Plan, StepIndex};
 
 use crate::{
@@ -146,7 +147,7 @@ pub struct RunState {
     pub(crate) phase: Phase,
     pub(crate) params: Value,
     /// Attempts look at it while the run goes on: it is shared, and may be large.
-    pub(crate) trigger: Arc<Value>,
+    pub(crate) trigger: Arc<TriggerDocument>,
     pub(crate) logical_time_ms: i64,
     pub(crate) started_ms: i64,
     pub(crate) ended_ms: Option<i64>,
@@ -229,14 +230,14 @@ impl RunState {
 
     /// What started the run, as expressions see it.
     #[must_use]
-    pub fn trigger(&self) -> &Arc<Value> {
+    pub fn trigger(&self) -> &Arc<TriggerDocument> {
         &self.trigger
     }
 
     /// The documents that a run keeps in memory: its parameters, its trigger, what its steps gave.
     #[must_use]
     pub fn documents(&self) -> [&Value; 3] {
-        [&self.params, &self.trigger, &self.step_outputs]
+        [&self.params, self.trigger.as_json(), &self.step_outputs]
     }
 
     /// The time that the run is about, milliseconds since 1970.

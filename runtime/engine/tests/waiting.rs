@@ -154,7 +154,7 @@ fn a_cancel_reaches_the_child_also_after_a_crash() {
 fn a_run_eight_deep_starts_no_other() {
     let mut run = Run::new(CHILD);
     let parent = Some(Parent { depth: 8, ..parent(1) });
-    let (params, trigger) = (json!({}), json!({ "kind": "workflow" }));
+    let (params, trigger) = (json!({}), trackside_facts::TriggerDocument::from_json(json!({ "kind": "workflow" })));
     let effects = run.give(Command::Start { params, trigger, logical_time_ms: 0, parent });
     assert!(effects.is_empty());
     assert_eq!(run.error("sub").0, "too-deep");
@@ -269,7 +269,10 @@ fn a_run_begins_when_its_group_has_room_and_leaves_it_at_the_end() {
     let group = || "line x".to_owned();
     let (mut run, effects) = Run::start(GROUP, json!({ "site": "x" }));
     assert_eq!(effects, [Effect::Enter { group: group(), admitted: false }]);
-    assert_eq!(concurrency_group(&run.plan, run.state.params(), &Value::Null), Ok(Some(group())));
+    assert_eq!(
+        concurrency_group(&run.plan, run.state.params(), &trackside_facts::TriggerDocument::default()),
+        Ok(Some(group()))
+    );
     assert!(run.state.is_queued());
     assert_eq!(run.crash(), [Effect::Enter { group: group(), admitted: false }]);
     run.now = 8_000;

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use trackside_triggers::cron::TimeGate;
 
-use crate::time::rfc3339;
+use trackside_facts::rfc3339;
 
 /// Why no schedule is looked at now.
 pub(crate) struct ClockWait {

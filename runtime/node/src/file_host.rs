@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
+use trackside_facts::{Cause, RunFile, TriggerDocument};
 use trackside_spec::ArtifactRef;
 use trackside_store::{Artifacts, Clock, DecisionRow, LedgerRow, StoreError, Txn, Write};
 use trackside_triggers::files::{
@@ -18,7 +19,6 @@ use crate::{
     dispatcher::Message,
     pauses::Pauses,
     readers::Readers,
-    time::rfc3339,
 };
 
 /// The decision that says under which short name a file was taken; its detail is the whole name.
@@ -74,12 +74,13 @@ fn ledger_state(row: LedgerRow) -> Option<LedgerState> {
 }
 
 /// `trigger.file`, or one of `trigger.files`.
-fn file_document(fired: &FiredFile) -> Value {
-    let mut file = fired.artifact.to_json();
-    file["name"] = fired.name.clone().into();
-    file["path"] = fired.relative.clone().into();
-    file["modified_ms"] = fired.modified_ms.into();
-    file
+fn run_file(fired: &FiredFile) -> RunFile {
+    RunFile {
+        artifact: fired.artifact.clone(),
+        name: fired.name.clone(),
+        path: fired.relative.clone(),
+        modified_ms: fired.modified_ms,
+    }
 }
 
 fn refused(error: StoreError) -> io::Error {
@@ -106,17 +107,12 @@ impl FileHost for NodeFileHost {
     }
 
     fn fire(&self, fire: FileFire, reply: FireReply) {
-        let files: Vec<Value> = fire.files.iter().map(file_document).collect();
-        let mut trigger = json!({
-            "kind": "file",
-            "id": fire.trigger_id,
-            "logical_time": rfc3339(fire.logical_ms),
-            "logical_time_ms": fire.logical_ms,
-        });
-        match files.as_slice() {
-            [file] if !fire.batch => trigger["file"] = file.clone(),
-            _ => trigger["files"] = files.into(),
-        }
+        let cause = match fire.files.as_slice() {
+            [file] if !fire.batch => Cause::File(run_file(file)),
+            files => Cause::Files(files.iter().map(run_file).collect()),
+        };
+        let kind = cause.run_kind();
+        let trigger = TriggerDocument::new(&fire.trigger_id, fire.logical_ms, cause);
         let artifacts = fire.files.iter().map(|file| file.artifact.digest).collect();
         let ledger = fire.files.into_iter().map(|file| LedgerEntry {
             trigger: fire.trigger_id.clone(),
@@ -126,7 +122,7 @@ impl FileHost for NodeFileHost {
         });
         let wish = Fire {
             workflow: fire.workflow,
-            kind: "file".to_owned(),
+            kind,
             trigger,
             params: Map::new(),
             logical_time_ms: fire.logical_ms,

@@ -39,7 +39,6 @@ mod shown;
 #[cfg(test)]
 mod simulation;
 mod staging;
-mod time;
 
 pub use crate::core::known_workflows;
 pub use bundled::{BUNDLED, bundled};
@@ -57,4 +56,4 @@ pub use reload::{Change, InForce, Reloaded, load_definition};
 pub use replay::{Replayed, Verdict, replay, replay_workshop};
 pub use secrets::{SecretProblem, read as read_secret};
 pub use shown::shown;
-pub use time::rfc3339;
+pub use trackside_facts::rfc3339;

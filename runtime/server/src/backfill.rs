@@ -1,6 +1,7 @@
 //! Runs for past times of a schedule. The ledger knows each time that has had its run, whoever started it.
 
 use serde_json::{Map, Value, json};
+use trackside_facts::{Cause, RunFile, TriggerDocument};
 use trackside_node::{
     core::{Fire, LedgerEntry},
     rfc3339,
@@ -118,25 +119,18 @@ pub(crate) fn past_run(
     workflow: String,
     params: Map<String, Value>,
     artifacts: Vec<Digest>,
-    file: &Value,
+    file: Option<RunFile>,
     past: PastTime,
 ) -> Fire {
     let PastTime { trigger: id, key, at_ms } = past;
     let when = rfc3339(at_ms);
-    let trigger = json!({
-        "kind": "cron",
-        "id": id,
-        "logical_time": when,
-        "logical_time_ms": at_ms,
-        "scheduled": when,
-        "missed": 0,
-        "backfill": true,
-        "file": file,
-    });
+    let cause = Cause::Backfill { file };
+    let kind = cause.run_kind();
+    let trigger = TriggerDocument::new(&id, at_ms, cause);
     let identity = PastTimes::identity(at_ms);
     Fire {
         workflow,
-        kind: "backfill".to_owned(),
+        kind,
         trigger,
         params,
         logical_time_ms: at_ms,

@@ -19,6 +19,7 @@ use axum::{
 use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use trackside_facts::{Cause, TriggerDocument};
 use trackside_node::{
     Handle, Project,
     core::{Fire, FireAnswer, LedgerEntry},
@@ -81,7 +82,7 @@ pub(crate) fn router(handle: Handle) -> Router {
 #[derive(Default)]
 struct Brought {
     payload: Option<Value>,
-    event: Option<Value>,
+    event: Option<Map<String, Value>>,
     /// The event's own, which its producer sends again with a repeat.
     identity: Option<String>,
     /// Its bytes, where they are not the request's body.
@@ -190,16 +191,10 @@ async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &B
     let bytes = brought.data.take().map_or_else(|| body.clone(), Bytes::from);
     let kept = keep(shared, hook, bytes, brought.media_type.clone()).await?;
     let now = shared.handle.workshop().clock.now_ms();
-    let trigger = json!({
-        "kind": "webhook",
-        "id": hook.trigger_id,
-        "logical_time": rfc3339(now),
-        "logical_time_ms": now,
-        "payload": brought.payload,
-        "event": brought.event,
-        "headers": shown(headers),
-        "body": kept.to_json(),
-    });
+    let artifacts = vec![kept.digest];
+    let cause = Cause::Webhook { payload: brought.payload, event: brought.event, headers: shown(headers), body: kept };
+    let kind = cause.run_kind();
+    let trigger = TriggerDocument::new(&hook.trigger_id, now, cause);
     let (identity, path) = match brought.identity {
         Some(identity) => (identity.clone(), identity.chars().take(200).collect()),
         // It has none of its own; the row says all the same what started the run.
@@ -208,12 +203,12 @@ async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &B
     let entry = LedgerEntry { trigger: hook.trigger_id.clone(), identity, path, stat: String::new() };
     let fire = Fire {
         workflow: hook.plan.name.clone(),
-        kind: "webhook".to_owned(),
+        kind,
         trigger,
         params,
         logical_time_ms: now,
         ledger: vec![entry],
-        artifacts: vec![kept.digest],
+        artifacts,
     };
     let (reply, answer) = tokio::sync::oneshot::channel();
     let reply = Box::new(move |answer| drop(reply.send(answer)));
@@ -258,7 +253,7 @@ fn read_request(hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<Brought
     };
     let payload = payload.filter(|_| hook.settings.payload == MqttPayload::Json);
     let media_type = if data.is_some() { of_data.unwrap_or(known) } else { known };
-    Ok(Brought { payload, event: Some(Value::Object(event.attributes)), identity, data, media_type })
+    Ok(Brought { payload, event: Some(event.attributes), identity, data, media_type })
 }
 
 /// The document that a body holds, where the trigger wants one. One that is wanted and can not be read is the sender's error.
@@ -291,14 +286,14 @@ async fn keep(shared: &Arc<Shared>, hook: &Hook, bytes: Bytes, media_type: Strin
 }
 
 /// The headers that the run may see. Of several with one name the first counts.
-fn shown(headers: &HeaderMap) -> Value {
+fn shown(headers: &HeaderMap) -> Map<String, Value> {
     let mut shown = Map::new();
     for (name, value) in headers {
         if let (false, Ok(value)) = (PRIVATE.contains(&name.as_str()), value.to_str()) {
             shown.entry(name.as_str()).or_insert_with(|| value.into());
         }
     }
-    shown.into()
+    shown
 }
 
 /// An identity that no other request has.

@@ -11,6 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 use trackside_engine::RunId;
+use trackside_facts::{Cause, RunFile, TriggerDocument};
 use trackside_node::{
     Handle, NodeError, Project,
     core::{Fire, FireAnswer},
@@ -90,7 +91,7 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
     })?;
     let workshop = handle.workshop();
     let past = backfill.map(|time| past_time(plan, &time, workshop.clock.now_ms())).transpose()?;
-    let taken = match file {
+    let file = match file {
         None => None,
         Some(path) => {
             let artifacts = workshop.artifacts.clone();
@@ -101,25 +102,19 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
         }
     };
     let now_ms = workshop.clock.now_ms();
-    let (document, digests) = taken.map_or((Value::Null, Vec::new()), |(document, digest)| (document, vec![digest]));
+    let digests = file.iter().map(|file| file.artifact.digest).collect();
     let (made_up, id) = past.as_ref().map_or((false, String::new()), |past| (true, past.trigger.clone()));
     let fire = match past {
         None => Fire {
-            kind: "manual".to_owned(),
-            trigger: json!({
-                "kind": "manual",
-                "id": format!("{workflow}/manual"),
-                "logical_time": rfc3339(now_ms),
-                "logical_time_ms": now_ms,
-                "file": document,
-            }),
+            kind: "manual",
+            trigger: TriggerDocument::new(&format!("{workflow}/manual"), now_ms, Cause::Manual { file }),
             workflow,
             params,
             logical_time_ms: now_ms,
             ledger: Vec::new(),
             artifacts: digests,
         },
-        Some(past) => past_run(workflow, params, digests, &document, past),
+        Some(past) => past_run(workflow, params, digests, file, past),
     };
     let (reply, answer) = tokio::sync::oneshot::channel();
     handle.fire(fire, Box::new(move |answer| drop(reply.send(answer))))?;
@@ -133,7 +128,7 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
 
 /// Copies a file into the artifact store and describes it as a file trigger does; `path` is its name, since it lies in
 /// no watched folder.
-fn store(artifacts: &Arc<Artifacts>, path: &Path) -> Result<(Value, Digest), StartError> {
+fn store(artifacts: &Arc<Artifacts>, path: &Path) -> Result<RunFile, StartError> {
     let refuse = |reason: String| StartError::File { path: path.to_owned(), reason };
     if !path.is_absolute() {
         return Err(refuse("its path must be absolute".to_owned()));
@@ -143,10 +138,7 @@ fn store(artifacts: &Arc<Artifacts>, path: &Path) -> Result<(Value, Digest), Sta
     };
     let (mut file, modified_ms) = open_regular(path).map_err(|error| refuse(error.to_string()))?;
     let stored = artifacts.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))?;
-    let mut document = stored.to_json();
-    document["path"] = name.into();
-    document["modified_ms"] = modified_ms.into();
-    Ok((document, stored.digest))
+    Ok(RunFile { name: stored.name.clone(), path: name.to_owned(), modified_ms, artifact: stored })
 }
 
 /// Opens a regular file without ever waiting for what is none (a pipe has no end, a device may have effects).

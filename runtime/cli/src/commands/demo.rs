@@ -161,7 +161,7 @@ async fn one_day(
     let (run, trigger) = loop {
         let update = started.recv().await.ok_or_else(|| Failure::unable("[TS-0632] the node is going down"))?;
         let first = update.events.iter().find_map(|event| match event {
-            Event::Started { trigger, .. } => Some(trigger["id"].as_str().unwrap_or_default().to_owned()),
+            Event::Started { trigger, .. } => Some(trigger.id().unwrap_or_default().to_owned()),
             _ => None,
         });
         if let Some(trigger) = first {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use trackside_engine::{Event, RunError, RunId, SkipReason, StepError};
+use trackside_facts::TriggerDocument;
 use trackside_node::rfc3339;
 use trackside_spec::{Plan, StepIndex, load_workflow};
 use trackside_store::{Reader, RunRow};
@@ -35,7 +36,7 @@ pub struct RunView {
     /// From acceptance to end.
     pub duration_ms: Option<i64>,
     /// What started it.
-    pub trigger: Value,
+    pub trigger: TriggerDocument,
     /// Its parameters.
     pub params: Value,
     /// Who asked for it to be stopped.
@@ -202,7 +203,7 @@ impl RunView {
             ended: None,
             ended_ms: None,
             duration_ms: None,
-            trigger: Value::Null,
+            trigger: TriggerDocument::default(),
             params: Value::Null,
             cancelled_by: None,
             paused_by: None,
@@ -498,7 +499,12 @@ finally:
         let (a, b) = (StepIndex(0), StepIndex(1));
         let flaky = StepError { retryable: true, ..StepError::fatal("busy", "try later") };
         vec![
-            Event::Started { params: json!({}), trigger: json!({"kind": "manual"}), logical_time_ms: 0, parent: None },
+            Event::Started {
+                params: json!({}),
+                trigger: TriggerDocument::from_json(json!({"kind": "manual"})),
+                logical_time_ms: 0,
+                parent: None,
+            },
             Event::StepStarted { step: a, item: None, attempt: 1 },
             Event::StepRetried { step: a, item: None, attempt: 1, error: flaky, due_ms: 1_020 },
             Event::StepStarted { step: a, item: None, attempt: 2 },

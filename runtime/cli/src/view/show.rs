@@ -1,6 +1,7 @@
 //! A run as text.
 
 use serde_json::Value;
+use trackside_facts::TriggerDocument;
 use trackside_node::rfc3339;
 use trackside_spec::{Action, Step};
 
@@ -75,13 +76,11 @@ pub fn dress(state: &str) -> fn(Paint, &str) -> String {
 }
 
 /// What started a run, in a line: `file inbox/a.csv`, `cron 2026-11-22T01:30:00Z`, `manual`.
-pub fn trigger_line(trigger: &Value) -> String {
-    let text = |value: &Value| value.as_str().map(|text| shorten(&escape(text), 100));
+pub fn trigger_line(trigger: &TriggerDocument) -> String {
+    let plain = |text: &str| shorten(&escape(text), 100);
     // Its id begins with the workflow's name and its kind.
-    let name = text(&trigger["id"]).or_else(|| text(&trigger["kind"])).unwrap_or_else(|| "unknown".to_owned());
-    let about = [&trigger["file"]["path"], &trigger["scheduled"], &trigger["topic"], &trigger["dataset"]["name"]];
-    let about =
-        about.into_iter().find_map(text).or_else(|| text(&trigger["run"]["id"]).map(|run| format!("run {run}")));
+    let name = plain(trigger.id().or_else(|| trigger.kind()).unwrap_or("unknown"));
+    let about = trigger.about().map(|about| plain(&about));
     about.map_or_else(|| name.clone(), |about| format!("{name}  {about}"))
 }
 

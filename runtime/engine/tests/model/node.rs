@@ -72,7 +72,7 @@ impl<'a> Node<'a> {
             now: 1_000,
             turn: 0,
         };
-        let (params, trigger) = (json!({}), json!({ "kind": "manual" }));
+        let (params, trigger) = (json!({}), trackside_facts::TriggerDocument::from_json(json!({ "kind": "manual" })));
         node.give(Command::Start { params, trigger, logical_time_ms: 1_000, parent: None });
         while !matches!(node.state.phase(), Phase::Ended(..)) {
             assert!(node.turn < 5_000, "the run does not end: {:?}", node.state.steps());

@@ -36,7 +36,7 @@ impl Run {
     }
 
     pub fn begin(&mut self, params: Value) -> Vec<Effect> {
-        let trigger = json!({ "kind": "manual" });
+        let trigger = trackside_facts::TriggerDocument::from_json(json!({ "kind": "manual" }));
         self.give(Command::Start { params, trigger, logical_time_ms: self.now, parent: None })
     }
 

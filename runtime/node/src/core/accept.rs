@@ -54,7 +54,7 @@ impl Core {
         let start =
             Command::Start { params, trigger: fire.trigger, logical_time_ms: fire.logical_time_ms, parent: None };
         let extras = Extras { writes, artifacts: fire.artifacts };
-        let number = self.begin(new_run(run, &plan, fire.kind, now_ms), start, extras);
+        let number = self.begin(new_run(run, &plan, fire.kind.to_owned(), now_ms), start, extras);
         for identity in identities {
             self.in_flight.insert(identity.clone());
             self.after(number, After::FreeIdentity(identity));

@@ -11,7 +11,7 @@ use super::{
     dispatch::{After, Core},
     types::Action,
 };
-use crate::time::rfc3339;
+use trackside_facts::rfc3339;
 
 /// Everything that is to be in use, and what is written about the change.
 pub struct NewDefinitions {

@@ -192,10 +192,8 @@ impl Core {
         let run = state.id();
         let ended = matches!(state.phase(), Phase::Ended(..));
         // A run that repeats another one, or is made for a past time, is not the schedule's: no time waits for it.
-        let own = state.repeats().is_none() && state.trigger()["backfill"] != Value::Bool(true);
-        if let (false, true, Some("cron"), Some(id)) =
-            (ended, own, state.trigger()["kind"].as_str(), state.trigger()["id"].as_str())
-        {
+        let own = state.repeats().is_none() && !state.trigger().is_backfill();
+        if let (false, true, Some("cron"), Some(id)) = (ended, own, state.trigger().kind(), state.trigger().id()) {
             self.cron_runs.insert(run, id.to_owned());
         }
         let held = state.documents().into_iter().map(weight).sum();

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use trackside_engine::{Command, Event, RunEnd, RunId};
+use trackside_facts::{Cause, DatasetVersion, EndedRun, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, Plan, RunEnding, StepIndex, Trigger, TriggerKind};
 use trackside_store::{DecisionRow, Write};
 
@@ -11,23 +12,29 @@ use super::{
     accept::new_run,
     dispatch::{Core, Extras},
 };
-use crate::time::rfc3339;
 
 /// Runs that follow each other without anything from outside in between. Datasets can go round in a circle that nobody
 /// sees in the files.
 const LONGEST_CHAIN: u64 = 16;
 
 /// What a trigger waits for.
-struct Cause {
+struct Awaited {
     run: RunId,
     /// What makes it itself: at most one run of each trigger. It names the run and what happened to it, which is in the journal
     /// once: there is nothing to look up. The row in the ledger is for people.
     identity: String,
     /// What the decision is about, should it start nothing.
     subject: String,
-    /// Under `trigger.run` or `trigger.dataset`.
-    about: Value,
+    /// What it is.
+    about: About,
     artifact: Option<Digest>,
+}
+
+/// What a trigger waited for.
+#[derive(Clone)]
+enum About {
+    Run(EndedRun),
+    Dataset(DatasetVersion),
 }
 
 impl Core {
@@ -59,15 +66,10 @@ impl Core {
             RunEnd::Cancelled => RunEnding::Cancelled,
         };
         let waits = |trigger: &Trigger| matches!(&trigger.kind, TriggerKind::Workflow(other) if other.name == name && other.on.contains(&ending));
-        let about = json!({
-            "id": run.to_string(),
-            "workflow": name,
-            "state": end.name(),
-            "error": error,
-        });
+        let about = About::Run(EndedRun { id: run.to_string(), workflow: name.to_owned(), state: end.name(), error });
         for (workflow, trigger) in self.waiting_for(waits) {
             let identity = format!("run:{run}");
-            let cause = Cause { run, subject: identity.clone(), identity, about: about.clone(), artifact: None };
+            let cause = Awaited { run, subject: identity.clone(), identity, about: about.clone(), artifact: None };
             self.follow(&workflow, &trigger, cause, now_ms);
         }
     }
@@ -91,9 +93,13 @@ impl Core {
                 }
                 let item = item.map_or_else(String::new, |item| format!("/{item}"));
                 let identity = format!("made:{run}/{}{item}:{}", step.0, artifact.digest);
-                let about = json!({ "name": artifact.name, "run": run.to_string(), "artifact": artifact.to_json() });
+                let about = About::Dataset(DatasetVersion {
+                    name: artifact.name.clone(),
+                    run: run.to_string(),
+                    artifact: artifact.clone(),
+                });
                 let cause =
-                    Cause { run, identity, subject: artifact.name.clone(), about, artifact: Some(artifact.digest) };
+                    Awaited { run, identity, subject: artifact.name.clone(), about, artifact: Some(artifact.digest) };
                 self.follow(&workflow, &trigger, cause, now_ms);
             }
         }
@@ -103,7 +109,7 @@ impl Core {
         self.followers.iter().filter(|(_, trigger)| waits(trigger)).cloned().collect()
     }
 
-    fn follow(&mut self, workflow: &str, trigger: &Trigger, cause: Cause, now_ms: i64) {
+    fn follow(&mut self, workflow: &str, trigger: &Trigger, cause: Awaited, now_ms: i64) {
         let Some(plan) = self.workflows.get(workflow).cloned() else { return };
         match self.start_follower(&plan, trigger, &cause, now_ms) {
             Ok(()) => {}
@@ -125,27 +131,22 @@ impl Core {
         &mut self,
         plan: &std::sync::Arc<Plan>,
         trigger: &Trigger,
-        cause: &Cause,
+        cause: &Awaited,
         now_ms: i64,
     ) -> Result<(), (&'static str, String)> {
-        let before = self.runs.get(&cause.run).and_then(|live| live.state.trigger()["chain"].as_u64()).unwrap_or(0);
+        let before = self.runs.get(&cause.run).map_or(0, |live| live.state.trigger().chain());
         if before >= LONGEST_CHAIN {
             let reason =
                 format!("{LONGEST_CHAIN} runs have started each other already: the datasets go round in a circle");
             return Err(("blocked", reason));
         }
-        let key = match &trigger.kind {
-            TriggerKind::Dataset(_) => "dataset",
-            _ => "run",
+        let chain = before + 1;
+        let started = match cause.about.clone() {
+            About::Run(run) => Cause::Workflow { run, chain },
+            About::Dataset(version) => Cause::Dataset { version, chain },
         };
-        let mut document = json!({
-            "kind": trigger.kind.name(),
-            "id": trigger.id,
-            "logical_time": rfc3339(now_ms),
-            "logical_time_ms": now_ms,
-            "chain": before + 1,
-        });
-        document[key] = cause.about.clone();
+        let kind = started.run_kind();
+        let document = TriggerDocument::new(&trigger.id, now_ms, started);
         let params = plan.bind_params(&serde_json::Map::new()).map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             ("blocked", lines.join("; "))
@@ -168,7 +169,7 @@ impl Core {
             at_ms: now_ms,
         };
         let start = Command::Start { params, trigger: document, logical_time_ms: now_ms, parent: None };
-        let new = new_run(run, plan, trigger.kind.name().to_owned(), now_ms);
+        let new = new_run(run, plan, kind.to_owned(), now_ms);
         self.begin(new, start, Extras { writes: vec![row], artifacts: cause.artifact.into_iter().collect() });
         Ok(())
     }

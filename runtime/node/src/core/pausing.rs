@@ -60,8 +60,7 @@ impl Core {
 
     /// Whether the wish is a paused trigger's own. What a person asks for in its name goes through.
     pub(super) fn is_paused(&self, fire: &Fire) -> bool {
-        !matches!(fire.kind.as_str(), "manual" | "backfill")
-            && fire.trigger["id"].as_str().is_some_and(|id| self.paused.contains(id))
+        !matches!(fire.kind, "manual" | "backfill") && fire.trigger.id().is_some_and(|id| self.paused.contains(id))
     }
 
     /// What is recorded about a time of a paused trigger.

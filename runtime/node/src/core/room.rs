@@ -43,7 +43,7 @@ impl Core {
 
 fn held_by(event: &Event) -> usize {
     match event {
-        Event::Started { params, trigger, .. } => weight(params) + weight(trigger),
+        Event::Started { params, trigger, .. } => weight(params) + weight(trigger.as_json()),
         Event::StepSucceeded { output, .. } | Event::StepTaken { output, .. } => weight(output),
         _ => 0,
     }

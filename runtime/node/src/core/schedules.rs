@@ -13,7 +13,7 @@ use super::{
     ledger::{Known, Unreadable},
     types::{Action, LedgerEntry},
 };
-use crate::time::rfc3339;
+use trackside_facts::{Cause, TriggerDocument, rfc3339};
 
 impl Core {
     /// Adds a schedule. Its position is kept under `key`, which changes with the schedule's text, so that a new
@@ -160,14 +160,8 @@ impl Core {
             }
         }
         let when = rfc3339(fire.logical_ms);
-        let trigger = json!({
-            "kind": "cron",
-            "id": fire.trigger_id,
-            "logical_time": when,
-            "logical_time_ms": fire.logical_ms,
-            "scheduled": when,
-            "missed": fire.missed,
-        });
+        let trigger =
+            TriggerDocument::new(&fire.trigger_id, fire.logical_ms, Cause::Cron { missed: fire.missed.into() });
         let params = serde_json::Value::Object(params);
         if let Some(reason) = self.conflict(&plan, &params, &trigger) {
             writes.push(decision(&fire.trigger_id, fire.logical_ms, now_ms, "skipped", reason));

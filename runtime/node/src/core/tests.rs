@@ -4,6 +4,7 @@ use std::sync::{Arc, mpsc::channel};
 
 use serde_json::{Map, Value, json};
 use trackside_engine::{Event, RunId, RunState};
+use trackside_facts::TriggerDocument;
 use trackside_spec::{Plan, TriggerKind, load_workflow};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn, Write};
 use trackside_triggers::cron::CronEntry;
@@ -86,8 +87,8 @@ impl Desk {
     fn offer(&mut self, workflow: &str, trigger: Value) -> Option<FireAnswer> {
         let fire = Fire {
             workflow: workflow.into(),
-            kind: "manual".into(),
-            trigger,
+            kind: "manual",
+            trigger: TriggerDocument::from_json(trigger),
             params: Map::new(),
             logical_time_ms: NOW,
             ledger: Vec::new(),
@@ -118,7 +119,7 @@ impl Desk {
 }
 
 fn started() -> Event {
-    let trigger = json!({ "kind": "manual" });
+    let trigger = TriggerDocument::from_json(json!({ "kind": "manual" }));
     Event::Started { params: json!({}), trigger, logical_time_ms: NOW, parent: None }
 }
 

@@ -5,6 +5,7 @@ use trackside_engine::{
     AdmissionCommand, AdmissionDecision, Command, Effect, Gate, Holder, Outcome, Parent, Phase, Request, RunId,
     StepError, concurrency_group,
 };
+use trackside_facts::{Cause, TriggerDocument};
 use trackside_spec::{Action as StepAction, OnConflict, Plan, StepIndex};
 use trackside_store::{NewRun, Write};
 
@@ -137,7 +138,7 @@ impl Core {
     }
 
     /// What is in the way of a run that is not to wait; `None` when nothing is.
-    pub(super) fn conflict(&self, plan: &Plan, params: &Value, trigger: &Value) -> Option<String> {
+    pub(super) fn conflict(&self, plan: &Plan, params: &Value, trigger: &TriggerDocument) -> Option<String> {
         let concurrency = plan.concurrency.as_ref().filter(|c| c.on_conflict == OnConflict::Skip)?;
         let group = concurrency_group(plan, params, trigger).ok()??;
         let (inside, waiting) = self.admission.standing(&Gate::Group(group.clone()));
@@ -220,12 +221,7 @@ impl Core {
                 return self.refuse(run, (step, item), attempt, "bad-params", &lines.join("; "));
             }
         };
-        let trigger = json!({
-            "kind": "workflow",
-            "id": format!("{name}/workflow"),
-            "logical_time": crate::time::rfc3339(logical_time_ms),
-            "logical_time_ms": logical_time_ms,
-        });
+        let trigger = TriggerDocument::new(&format!("{name}/workflow"), logical_time_ms, Cause::Step);
         let child = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
         self.last_run = Some(child);
         self.children.insert(key.clone(), child);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use trackside_engine::{DecisionRefused, Event, Outcome, Repeat, RunEnd, RunError, RunId, RunState, StepError};
+use trackside_facts::TriggerDocument;
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
@@ -14,10 +15,10 @@ use super::{activate::NewDefinitions, unreadable::unreadable};
 pub struct Fire {
     /// Which workflow.
     pub workflow: String,
-    /// `file`, `cron`, `manual`.
-    pub kind: String,
-    /// `trigger` as expressions see it.
-    pub trigger: Value,
+    /// What the list of runs says of it: [`Cause::run_kind`](trackside_facts::Cause::run_kind).
+    pub kind: &'static str,
+    /// What started it.
+    pub trigger: TriggerDocument,
     /// Parameters as given; defaults are filled in when the run is accepted.
     pub params: Map<String, Value>,
     /// The time that the run is about, milliseconds since 1970.
@@ -226,7 +227,7 @@ pub struct StepJob {
     /// What a WASI command is called with, evaluated.
     pub command: Option<Value>,
     /// The run's `trigger` document.
-    pub trigger: Arc<Value>,
+    pub trigger: Arc<TriggerDocument>,
     /// The time that the run is about.
     pub logical_time_ms: i64,
 }

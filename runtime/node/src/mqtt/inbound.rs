@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
+use trackside_facts::{Cause, MessageContent, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, MqttPayload, NodeConfig, read_outside};
 use trackside_store::{Artifacts, Clock, DecisionRow, Txn, Write};
 use trackside_triggers::hooks::payload::unmarked;
@@ -22,7 +23,6 @@ use crate::{
     dispatcher,
     readers::Readers,
     shown::shown,
-    time::rfc3339,
 };
 
 /// How long a message waits when the node has no room for its run.
@@ -64,33 +64,29 @@ pub(super) async fn take(
     }
     let digest = Digest::of(&[message.topic.as_bytes(), b"\0", &message.payload].concat());
     let now = intake.clock.now_ms();
-    let mut trigger = json!({
-        "kind": "mqtt",
-        "id": id,
-        "logical_time": rfc3339(now),
-        "logical_time_ms": now,
-        "topic": message.topic,
-    });
     let (mut params, mut artifacts) = (Map::new(), Vec::new());
-    match settings.payload {
+    let content = match settings.payload {
         MqttPayload::Json => match read(&listener, &message) {
             Ok((payload, bound)) => {
-                trigger["payload"] = payload;
                 params = bound;
+                MessageContent::Payload(payload)
             }
             Err(reason) => return intake.decide(id, &message, "blocked", reason).await,
         },
         MqttPayload::Artifact => {
             let body = intake.keep(message.clone()).await?;
             artifacts.push(body.digest);
-            trigger["body"] = body.to_json();
+            MessageContent::Body(body)
         }
-    }
+    };
+    let cause = Cause::Mqtt { topic: message.topic.clone(), content };
+    let kind = cause.run_kind();
+    let trigger = TriggerDocument::new(id, now, cause);
     let entry = entry(&intake, &under_way, id, &message, session, digest).await?;
     let slot = entry.as_ref().map(|entry| (entry.trigger.clone(), entry.path.clone()));
     let fire = || Fire {
         workflow: listener.plan.name.clone(),
-        kind: "mqtt".to_owned(),
+        kind,
         trigger: trigger.clone(),
         params: params.clone(),
         logical_time_ms: now,

@@ -109,9 +109,9 @@ fn a_batch_has_its_files(machine: &Machine) {
         }
     }
     for (run, facts) in witness.runs.iter().filter(|(_, facts)| facts.kind == "file") {
-        let named: Vec<ArtifactRef> = match facts.trigger["files"].as_array() {
+        let named: Vec<ArtifactRef> = match facts.trigger.as_json()["files"].as_array() {
             Some(files) => files.iter().filter_map(ArtifactRef::from_json).collect(),
-            None => ArtifactRef::from_json(&facts.trigger["file"]).into_iter().collect(),
+            None => ArtifactRef::from_json(&facts.trigger.as_json()["file"]).into_iter().collect(),
         };
         let named: BTreeSet<&str> = named.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(files.get(run), Some(&named), "a run has the files that the ledger names: {run}");

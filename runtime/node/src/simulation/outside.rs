@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use trackside_engine::{Again, RunId};
+use trackside_facts::TriggerDocument;
 use trackside_spec::StepIndex;
 use trackside_store::{DecisionRow, Txn, Write};
 
@@ -41,8 +42,8 @@ impl World {
         };
         let fire = Fire {
             workflow: workflow.into(),
-            kind: "file".into(),
-            trigger,
+            kind: "file",
+            trigger: TriggerDocument::from_json(trigger),
             params: Map::new(),
             logical_time_ms: now,
             ledger: files.iter().map(entry).collect(),
@@ -64,8 +65,8 @@ impl World {
         let now = self.now();
         let fire = Fire {
             workflow: workflow.into(),
-            kind: "manual".into(),
-            trigger: json!({ "kind": "manual", "id": format!("{workflow}/manual") }),
+            kind: "manual",
+            trigger: TriggerDocument::from_json(json!({ "kind": "manual", "id": format!("{workflow}/manual") })),
             params,
             logical_time_ms: now,
             ledger: Vec::new(),

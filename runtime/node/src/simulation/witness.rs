@@ -9,6 +9,7 @@ use std::{
 
 use serde_json::Value;
 use trackside_engine::{Event, Outcome, RunEnd, RunId};
+use trackside_facts::TriggerDocument;
 use trackside_spec::{Action, Overlap, Plan, StepIndex, TriggerKind};
 use trackside_store::{NewRun, Txn, Write};
 
@@ -22,7 +23,7 @@ pub struct Facts {
     pub plan: Arc<Plan>,
     /// What kind of trigger its row names.
     pub kind: String,
-    pub trigger: Value,
+    pub trigger: TriggerDocument,
     pub ended: Option<RunEnd>,
     pub child_of: Option<RunId>,
     pub paused: bool,
@@ -150,7 +151,7 @@ impl Witness {
         let facts = Facts {
             plan: new.plan.clone(),
             kind: new.trigger.clone(),
-            trigger: Value::Null,
+            trigger: TriggerDocument::default(),
             ended: None,
             child_of: None,
             paused: false,
@@ -253,7 +254,7 @@ impl Witness {
 
     fn starts(&mut self, run: RunId) {
         let facts = &self.runs[&run];
-        let Some(id) = facts.trigger["id"].as_str() else { return };
+        let Some(id) = facts.trigger.id() else { return };
         let by_trigger = !matches!(facts.kind.as_str(), "manual" | "retry") && facts.child_of.is_none();
         assert!(!by_trigger || !self.paused.contains(id), "a paused trigger starts nothing: {id}");
         let overlap = facts.plan.triggers.iter().find(|trigger| trigger.id == id).map(|trigger| &trigger.kind);
@@ -262,7 +263,7 @@ impl Witness {
             .live
             .iter()
             .map(|other| (other, &self.runs[other]))
-            .filter(|(other, facts)| **other != run && facts.kind == "cron" && facts.trigger["id"] == id);
+            .filter(|(other, facts)| **other != run && facts.kind == "cron" && facts.trigger.id() == Some(id));
         match cron.overlap {
             Overlap::Allow => {}
             Overlap::Skip | Overlap::Queue => {

@@ -10,6 +10,7 @@ use std::{
 use serde_json::{Map, json};
 use tokio::sync::mpsc::Receiver;
 use trackside_engine::Event;
+use trackside_facts::TriggerDocument;
 use trackside_node::{
     Handle, Node, NodeOptions, Project,
     core::{Fire, FireAnswer, RunUpdate},
@@ -182,8 +183,8 @@ impl Bench {
 fn fire(workflow: &str) -> Fire {
     Fire {
         workflow: workflow.to_owned(),
-        kind: "manual".to_owned(),
-        trigger: json!({ "kind": "manual" }),
+        kind: "manual",
+        trigger: TriggerDocument::from_json(json!({ "kind": "manual" })),
         params: Map::new(),
         logical_time_ms: 0,
         ledger: Vec::new(),

@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use trackside_engine::RunId;
+use trackside_facts::TriggerDocument;
 use trackside_node::{Project, rfc3339};
 use trackside_spec::Digest;
 use trackside_store::{ActivationRow, Reader};
@@ -84,7 +85,7 @@ struct RunFacts {
     workflow: String,
     state: String,
     started: String,
-    trigger: Value,
+    trigger: TriggerDocument,
     /// The run that it repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_of: Option<RunId>,
@@ -190,7 +191,7 @@ fn trigger(project: &Project, reader: &Reader, id: &str, limit: u32) -> Result<T
 fn run(reader: &Reader, run: RunId, limit: u32) -> Result<Explanation, Failure> {
     let view = RunView::read(reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     let mut triggers = Vec::new();
-    if let Some(id) = view.trigger["id"].as_str() {
+    if let Some(id) = view.trigger.id() {
         let decisions = of_run(reader, id, run, limit)?;
         // A run by hand has no trigger that decided anything.
         if !decisions.is_empty() {

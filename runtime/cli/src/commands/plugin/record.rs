@@ -247,7 +247,7 @@ fn context_of(told: &Told<'_>) -> Value {
         "workflow": told.before.plan().name,
         "run": told.run.to_string(),
         "step": told.step_name(),
-        "trigger": told.before.trigger().as_ref(),
+        "trigger": told.before.trigger().as_json(),
     })
 }
 

@@ -76,7 +76,7 @@ fn repeating(context: &Context, view: &RunView) -> Vec<String> {
     if !matches!(view.state.as_str(), "failed" | "cancelled") {
         return Vec::new();
     }
-    let file = if view.trigger["file"].is_object() { "; its file was kept" } else { "" };
+    let file = if view.trigger.has_file() { "; its file was kept" } else { "" };
     let own = context.command(&format!("runs retry {}", view.run));
     let latest = context.command(&format!("runs retry --latest {}", view.run));
     vec![format!("{own}  as it was, from where it failed{file}"), format!("{latest}  on the workflow as it is now")]

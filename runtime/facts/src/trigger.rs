@@ -1,0 +1,379 @@
+//! What started a run.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use trackside_spec::ArtifactRef;
+
+use crate::rfc3339;
+
+/// What started a run, as expressions see it under `trigger` and as the journal keeps it.
+///
+/// It is the JSON itself, so that what a later version wrote stays in it, with the names of its parts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TriggerDocument(Value);
+
+/// A file that a run is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFile {
+    /// Its bytes.
+    pub artifact: ArtifactRef,
+    /// Its name there; the artifact's may be another.
+    pub name: String,
+    /// Where it lay, below the watched folder.
+    pub path: String,
+    /// Its modification time, milliseconds since 1970.
+    pub modified_ms: i64,
+}
+
+/// Another run that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedRun {
+    /// Its id.
+    pub id: String,
+    /// Its workflow.
+    pub workflow: String,
+    /// `succeeded`, `failed` or `cancelled`.
+    pub state: &'static str,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+}
+
+/// A new version of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetVersion {
+    /// The dataset.
+    pub name: String,
+    /// The run that made it.
+    pub run: String,
+    /// It.
+    pub artifact: ArtifactRef,
+}
+
+/// The ways in which a run begins, and what each brings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cause {
+    /// A person or a program asked for it.
+    Manual {
+        /// The file that came with the wish.
+        file: Option<RunFile>,
+    },
+    /// A file came.
+    File(RunFile),
+    /// A batch of files came.
+    Files(Vec<RunFile>),
+    /// Its time came.
+    Cron {
+        /// Times before this one that had no run.
+        missed: u64,
+    },
+    /// A time that is past was made up for.
+    Backfill {
+        /// The file that came with the wish.
+        file: Option<RunFile>,
+    },
+    /// A request came.
+    Webhook {
+        /// The document that it brought.
+        payload: Option<Value>,
+        /// The attributes of a CloudEvent.
+        event: Option<Map<String, Value>>,
+        /// Names in small letters, and texts.
+        headers: Map<String, Value>,
+        /// Its bytes.
+        body: ArtifactRef,
+    },
+    /// A message came.
+    Mqtt {
+        /// Its topic.
+        topic: String,
+        /// What it holds.
+        content: MessageContent,
+    },
+    /// Another run ended.
+    Workflow {
+        /// That run.
+        run: EndedRun,
+        /// How many runs in a row have started each other, this one included.
+        chain: u64,
+    },
+    /// A dataset has a new version.
+    Dataset {
+        /// That version.
+        version: DatasetVersion,
+        /// How many runs in a row have started each other, this one included.
+        chain: u64,
+    },
+    /// A step of another run started it.
+    Step,
+}
+
+/// What a message holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MessageContent {
+    /// A JSON document.
+    Payload(Value),
+    /// Bytes.
+    Body(ArtifactRef),
+}
+
+impl RunFile {
+    fn to_json(&self) -> Value {
+        let mut file = self.artifact.to_json();
+        file["name"] = self.name.as_str().into();
+        file["path"] = self.path.as_str().into();
+        file["modified_ms"] = self.modified_ms.into();
+        file
+    }
+}
+
+impl Cause {
+    /// What `trigger.kind` says.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Manual { .. } => "manual",
+            Self::File(_) | Self::Files(_) => "file",
+            Self::Cron { .. } | Self::Backfill { .. } => "cron",
+            Self::Webhook { .. } => "webhook",
+            Self::Mqtt { .. } => "mqtt",
+            Self::Workflow { .. } | Self::Step => "workflow",
+            Self::Dataset { .. } => "dataset",
+        }
+    }
+
+    /// What the list of runs says of how a run began.
+    #[must_use]
+    pub const fn run_kind(&self) -> &'static str {
+        match self {
+            Self::Backfill { .. } => "backfill",
+            _ => self.kind(),
+        }
+    }
+}
+
+impl TriggerDocument {
+    /// Of a run that `id` starts and that is about this time, milliseconds since 1970.
+    #[must_use]
+    pub fn new(id: &str, logical_time_ms: i64, cause: Cause) -> Self {
+        let when = rfc3339(logical_time_ms);
+        let mut document = json!({
+            "kind": cause.kind(),
+            "id": id,
+            "logical_time": when,
+            "logical_time_ms": logical_time_ms,
+        });
+        let mut put = |key: &str, value: Value| document[key] = value;
+        let or_null = |file: Option<RunFile>| file.as_ref().map_or(Value::Null, RunFile::to_json);
+        match cause {
+            Cause::Manual { file } => put("file", or_null(file)),
+            Cause::File(file) => put("file", file.to_json()),
+            Cause::Files(files) => put("files", files.iter().map(RunFile::to_json).collect()),
+            Cause::Cron { missed } => {
+                put("scheduled", when.into());
+                put("missed", missed.into());
+            }
+            Cause::Backfill { file } => {
+                put("scheduled", when.into());
+                put("missed", 0.into());
+                put("backfill", true.into());
+                put("file", or_null(file));
+            }
+            Cause::Webhook { payload, event, headers, body } => {
+                put("payload", payload.unwrap_or_default());
+                put("event", event.map_or(Value::Null, Value::Object));
+                put("headers", headers.into());
+                put("body", body.to_json());
+            }
+            Cause::Mqtt { topic, content } => {
+                put("topic", topic.into());
+                match content {
+                    MessageContent::Payload(payload) => put("payload", payload),
+                    MessageContent::Body(body) => put("body", body.to_json()),
+                }
+            }
+            Cause::Workflow { run: EndedRun { id, workflow, state, error }, chain } => {
+                put("chain", chain.into());
+                put("run", json!({ "id": id, "workflow": workflow, "state": state, "error": error }));
+            }
+            Cause::Dataset { version: DatasetVersion { name, run, artifact }, chain } => {
+                put("chain", chain.into());
+                put("dataset", json!({ "name": name, "run": run, "artifact": artifact.to_json() }));
+            }
+            Cause::Step => {}
+        }
+        Self(document)
+    }
+
+    /// What is on disk.
+    #[must_use]
+    pub const fn from_json(document: Value) -> Self {
+        Self(document)
+    }
+
+    /// As expressions see it.
+    #[must_use]
+    pub const fn as_json(&self) -> &Value {
+        &self.0
+    }
+
+    /// `file`, `cron`, `manual` and so on; nothing in a document of no version.
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        self.0["kind"].as_str()
+    }
+
+    /// The trigger's id.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.0["id"].as_str()
+    }
+
+    /// Whether the run makes up for a time that is past.
+    #[must_use]
+    pub fn is_backfill(&self) -> bool {
+        self.0["backfill"] == Value::Bool(true)
+    }
+
+    /// How many runs in a row have started each other, the document's own included.
+    #[must_use]
+    pub fn chain(&self) -> u64 {
+        self.0["chain"].as_u64().unwrap_or(0)
+    }
+
+    /// Whether the run has a file of its own.
+    #[must_use]
+    pub fn has_file(&self) -> bool {
+        self.0["file"].is_object()
+    }
+
+    /// What the run is about, in one word: its file, its time, its topic, its dataset or the run before it.
+    #[must_use]
+    pub fn about(&self) -> Option<String> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let document = &self.0;
+        [&document["file"]["path"], &document["scheduled"], &document["topic"], &document["dataset"]["name"]]
+            .into_iter()
+            .find_map(text)
+            .or_else(|| text(&document["run"]["id"]).map(|run| format!("run {run}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trackside_spec::Digest;
+
+    use super::*;
+
+    const THEN: i64 = 1_780_000_000_123;
+
+    fn artifact(name: &str) -> ArtifactRef {
+        ArtifactRef {
+            digest: Digest::from_bytes([7; 32]),
+            size: 2,
+            name: name.to_owned(),
+            media_type: "text/csv".to_owned(),
+        }
+    }
+
+    fn file() -> RunFile {
+        RunFile { artifact: artifact("x"), name: "a.csv".into(), path: "in/a.csv".into(), modified_ms: 5 }
+    }
+
+    /// One of each form, as programs before this type wrote them.
+    fn golden() -> Vec<(Cause, String)> {
+        let digest = Digest::from_bytes([7; 32]);
+        let times = "\"logical_time\":\"2026-05-28T20:26:40.123Z\",\"logical_time_ms\":1780000000123";
+        let scheduled = "\"scheduled\":\"2026-05-28T20:26:40.123Z\"";
+        let content = |name: &str| {
+            format!("\"artifact\":\"{digest}\",\"media_type\":\"text/csv\",\"name\":\"{name}\",\"size\":2")
+        };
+        let of_file = format!(
+            "{{\"artifact\":\"{digest}\",\"media_type\":\"text/csv\",\"modified_ms\":5,\"name\":\"a.csv\",\"path\":\"in/a.csv\",\"size\":2}}"
+        );
+        let body = artifact("body");
+        let run = EndedRun { id: "0r".into(), workflow: "other".into(), state: "failed", error: Some("no".into()) };
+        let version = DatasetVersion { name: "rows".into(), run: "0r".into(), artifact: artifact("rows") };
+        vec![
+            (Cause::Manual { file: None }, format!("{{\"file\":null,\"id\":\"w/x\",\"kind\":\"manual\",{times}}}")),
+            (
+                Cause::Manual { file: Some(file()) },
+                format!("{{\"file\":{of_file},\"id\":\"w/x\",\"kind\":\"manual\",{times}}}"),
+            ),
+            (Cause::File(file()), format!("{{\"file\":{of_file},\"id\":\"w/x\",\"kind\":\"file\",{times}}}")),
+            (
+                Cause::Files(vec![file(), file()]),
+                format!("{{\"files\":[{of_file},{of_file}],\"id\":\"w/x\",\"kind\":\"file\",{times}}}"),
+            ),
+            (
+                Cause::Cron { missed: 3 },
+                format!("{{\"id\":\"w/x\",\"kind\":\"cron\",{times},\"missed\":3,{scheduled}}}"),
+            ),
+            (
+                Cause::Backfill { file: None },
+                format!(
+                    "{{\"backfill\":true,\"file\":null,\"id\":\"w/x\",\"kind\":\"cron\",{times},\"missed\":0,{scheduled}}}"
+                ),
+            ),
+            (
+                Cause::Webhook { payload: Some(json!([1])), event: None, headers: Map::new(), body: body.clone() },
+                format!(
+                    "{{\"body\":{{{}}},\"event\":null,\"headers\":{{}},\"id\":\"w/x\",\"kind\":\"webhook\",{times},\"payload\":[1]}}",
+                    content("body")
+                ),
+            ),
+            (
+                Cause::Mqtt { topic: "a/b".into(), content: MessageContent::Payload(json!(1)) },
+                format!("{{\"id\":\"w/x\",\"kind\":\"mqtt\",{times},\"payload\":1,\"topic\":\"a/b\"}}"),
+            ),
+            (
+                Cause::Mqtt { topic: "a/b".into(), content: MessageContent::Body(body) },
+                format!(
+                    "{{\"body\":{{{}}},\"id\":\"w/x\",\"kind\":\"mqtt\",{times},\"topic\":\"a/b\"}}",
+                    content("body")
+                ),
+            ),
+            (
+                Cause::Workflow { run, chain: 2 },
+                format!(
+                    "{{\"chain\":2,\"id\":\"w/x\",\"kind\":\"workflow\",{times},\"run\":{{\"error\":\"no\",\"id\":\"0r\",\"state\":\"failed\",\"workflow\":\"other\"}}}}"
+                ),
+            ),
+            (
+                Cause::Dataset { version, chain: 1 },
+                format!(
+                    "{{\"chain\":1,\"dataset\":{{\"artifact\":{{{}}},\"name\":\"rows\",\"run\":\"0r\"}},\"id\":\"w/x\",\"kind\":\"dataset\",{times}}}",
+                    content("rows")
+                ),
+            ),
+            (Cause::Step, format!("{{\"id\":\"w/x\",\"kind\":\"workflow\",{times}}}")),
+        ]
+    }
+
+    #[test]
+    fn every_form_is_written_as_it_always_was() {
+        for (cause, text) in golden() {
+            let document = TriggerDocument::new("w/x", THEN, cause);
+            assert_eq!(serde_json::to_string(&document).unwrap(), text);
+            assert_eq!(serde_json::from_str::<TriggerDocument>(&text).unwrap(), document);
+            assert_eq!((document.id(), document.kind().is_some()), (Some("w/x"), true));
+        }
+    }
+
+    #[test]
+    fn what_a_run_is_about_is_told_in_one_word() {
+        let about = |cause| TriggerDocument::new("w/x", THEN, cause).about();
+        assert_eq!(about(Cause::File(file())).as_deref(), Some("in/a.csv"));
+        assert_eq!(about(Cause::Cron { missed: 0 }).as_deref(), Some("2026-05-28T20:26:40.123Z"));
+        let run = EndedRun { id: "0r".into(), workflow: "o".into(), state: "failed", error: None };
+        assert_eq!(about(Cause::Workflow { run, chain: 1 }).as_deref(), Some("run 0r"));
+        assert_eq!(about(Cause::Step), None);
+    }
+
+    #[test]
+    fn what_a_later_version_wrote_is_kept() {
+        let text = "{\"id\":\"w/poll-0\",\"kind\":\"poll\",\"new\":{\"deep\":[1]}}";
+        let document: TriggerDocument = serde_json::from_str(text).unwrap();
+        assert_eq!((document.kind(), document.chain(), document.is_backfill()), (Some("poll"), 0, false));
+        assert_eq!(serde_json::to_string(&document).unwrap(), text);
+    }
+}
