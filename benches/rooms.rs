@@ -27,7 +27,10 @@ pub fn engine(criterion: &mut Criterion) {
     criterion.bench_function("engine/one-step run", |bencher| {
         bencher.iter(|| {
             let mut run = RunState::new(plan.clone(), RunId::from_i64(1));
-            run.handle(Command::Start { params: json!({}), trigger: json!({}), logical_time_ms: 1, parent: None }, 1);
+            run.handle(
+                Command::Start { params: json!({}), trigger: Default::default(), logical_time_ms: 1, parent: None },
+                1,
+            );
             let outcome = Outcome::Succeeded(json!({ "value": 1 }));
             let (step, report) = (StepIndex(0), Value::Null);
             run.handle(Command::Finished { step, item: None, attempt: 1, outcome, chance: 0, report }, 2)

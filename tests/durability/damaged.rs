@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use trackside_engine::{Command, Effect, Event, Parent, RunEnd, RunId, RunState};
+use trackside_facts::TriggerDocument;
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::{Committer, Durability, Ended, NewRun, Txn, Write};
 
@@ -29,7 +30,7 @@ fn journal(run: RunId, events: &str, ended: Option<RunEnd>) -> Write {
 /// The rows of a run that has begun, and what it wants.
 fn begun(plan: &Arc<Plan>, run: RunId, parent: Option<Parent>) -> (Vec<Write>, Vec<Effect>, RunState) {
     let mut state = RunState::new(plan.clone(), run);
-    let trigger = json!({ "kind": "manual", "id": format!("{}/manual", plan.name) });
+    let trigger = TriggerDocument::from_json(json!({ "kind": "manual", "id": format!("{}/manual", plan.name) }));
     let start = Command::Start { params: json!({}), trigger, logical_time_ms: THEN_MS, parent };
     let decision = state.handle(start, THEN_MS);
     let new = NewRun { run, plan: plan.clone(), trigger: "manual".to_owned(), started_ms: THEN_MS };

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use trackside_engine::{Command, Effect, Event, Outcome, RunEnd, RunId, RunState};
+use trackside_facts::TriggerDocument;
 use trackside_spec::{Plan, load_workflow};
 use trackside_store::{Committer, Durability, Ended, NewRun, Txn, Write};
 
@@ -52,7 +53,7 @@ pub fn fill(data_dir: &Path, finished: usize, live: usize) -> BTreeMap<RunId, us
 /// The rows of a run that so many steps of have ended.
 fn rows(plan: &Arc<Plan>, run: RunId, done: usize) -> Vec<Write> {
     let mut state = RunState::new(plan.clone(), run);
-    let trigger = json!({ "kind": "manual", "id": "chain/manual" });
+    let trigger = TriggerDocument::from_json(json!({ "kind": "manual", "id": "chain/manual" }));
     let start = Command::Start { params: json!({}), trigger, logical_time_ms: THEN_MS, parent: None };
     let mut decision = state.handle(start, THEN_MS);
     let new = NewRun { run, plan: plan.clone(), trigger: "manual".to_owned(), started_ms: THEN_MS };

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, mpsc::Sender},
 };
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 use trackside_facts::{Cause, RunFile, TriggerDocument};
 use trackside_spec::ArtifactRef;
 use trackside_store::{Artifacts, Clock, DecisionRow, LedgerRow, StoreError, Txn, Write};

@@ -1,6 +1,6 @@
 //! Runs for past times of a schedule. The ledger knows each time that has had its run, whoever started it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use trackside_facts::{Cause, RunFile, TriggerDocument};
 use trackside_node::{
     core::{Fire, LedgerEntry},

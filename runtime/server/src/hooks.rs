@@ -23,7 +23,7 @@ use trackside_facts::{Cause, TriggerDocument};
 use trackside_node::{
     Handle, Project,
     core::{Fire, FireAnswer, LedgerEntry},
-    read_secret, rfc3339, shown as shown_text,
+    read_secret, shown as shown_text,
 };
 use trackside_spec::{ArtifactRef, HookSignature, MqttPayload, Plan, TriggerKind, WebhookTrigger};
 use trackside_store::DecisionRow;

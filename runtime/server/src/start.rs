@@ -9,15 +9,13 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use serde_json::{Value, json};
 use trackside_engine::RunId;
 use trackside_facts::{Cause, RunFile, TriggerDocument};
 use trackside_node::{
     Handle, NodeError, Project,
     core::{Fire, FireAnswer},
-    known_workflows, rfc3339,
+    known_workflows,
 };
-use trackside_spec::Digest;
 use trackside_store::Artifacts;
 use trackside_triggers::files::media_type;
 

@@ -252,6 +252,7 @@ async fn a_file_becomes_the_runs_trigger_and_an_artifact() {
     let run = node.client.start(&request).await.unwrap();
     let seen = to_end(&mut node.client.events(run).await.unwrap()).await;
     let Event::Started { trigger, .. } = &seen[0].1 else { panic!("{seen:?}") };
+    let trigger = trigger.as_json();
     assert_eq!(trigger["kind"], "manual");
     assert_eq!(trigger["file"]["media_type"], "text/csv");
     let output = seen.iter().find_map(|(_, event)| match event {

@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::Value;
 use trackside_engine::{Admission, Command, Effect, Event, Phase, RunId, RunState};
 use trackside_spec::{Plan, StepIndex, Trigger};
 use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};

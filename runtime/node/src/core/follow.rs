@@ -2,7 +2,7 @@
 //!
 //! The run that follows is in the transaction of what it follows: there is never one without the other.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use trackside_engine::{Command, Event, RunEnd, RunId};
 use trackside_facts::{Cause, DatasetVersion, EndedRun, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, Plan, RunEnding, StepIndex, Trigger, TriggerKind};
@@ -209,7 +209,8 @@ mod tests {
             size: 1,
         };
         let (made, given) = (artifact("a", "readings"), artifact("b", "readings"));
-        let document = json!({ "table": made.to_json(), "all": [[made.to_json()], given.to_json()], "n": 1 });
+        let document =
+            serde_json::json!({ "table": made.to_json(), "all": [[made.to_json()], given.to_json()], "n": 1 });
         assert_eq!(artifacts_in(&document, &[made.digest]), [made]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, json};
+use serde_json::Map;
 use trackside_engine::{Command, RunId};
 use trackside_store::{DecisionRow, Txn, Write};
 use trackside_triggers::cron::{CronEntry, CronFire, CronTick, Tick, TickDecision, TimeGate};
@@ -159,7 +159,6 @@ impl Core {
                 return Ok(());
             }
         }
-        let when = rfc3339(fire.logical_ms);
         let trigger =
             TriggerDocument::new(&fire.trigger_id, fire.logical_ms, Cause::Cron { missed: fire.missed.into() });
         let params = serde_json::Value::Object(params);

@@ -1,6 +1,6 @@
 //! What runs have to do with each other: children, concurrency groups, mutexes.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use trackside_engine::{
     AdmissionCommand, AdmissionDecision, Command, Effect, Gate, Holder, Outcome, Parent, Phase, Request, RunId,
     StepError, concurrency_group,

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use trackside_facts::{Cause, MessageContent, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, MqttPayload, NodeConfig, read_outside};
 use trackside_store::{Artifacts, Clock, DecisionRow, Txn, Write};

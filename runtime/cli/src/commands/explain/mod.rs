@@ -7,7 +7,6 @@ mod subject;
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 use trackside_engine::RunId;
 use trackside_facts::TriggerDocument;
 use trackside_node::{Project, rfc3339};
