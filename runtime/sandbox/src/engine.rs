@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use trackside_net::Resolve;
 use wasmtime::{Config, Engine, Memory, MemoryType, Store, WasmBacktraceDetails, component::Linker};
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     compile::CompileWorker,
     error::{LoadError, SandboxError},
     host,
-    net::{Net, resolver::Resolve},
+    net::Net,
     plugin::Plugin,
     slots::{self, Slots},
     store_data::CallData,

@@ -9,7 +9,7 @@ use crate::{
     grants::{
         address::{Reach, reach},
         decide::{Grants, Refused},
-        origin::Target,
+        url,
     },
 };
 
@@ -36,7 +36,7 @@ impl Foresight {
     /// Why every request of this method to this URL would be refused; nothing when one may come through.
     #[must_use]
     pub fn request(&self, method: &str, url: &str) -> Option<Foreseen> {
-        let target = match Target::parse(url) {
+        let target = match url::parse(url) {
             Ok(target) => target,
             Err(reason) => return Some(Foreseen { reason, remedy: None }),
         };

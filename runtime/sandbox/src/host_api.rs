@@ -1,13 +1,11 @@
 //! What the sandbox needs of the rest of the node: small traits that the node implements.
 
-use std::{fs::File, future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
+use std::{fs::File, io, net::SocketAddr, sync::Arc, time::Instant};
 
+pub use trackside_net::BoxFuture;
 use trackside_spec::{ArtifactRef, ElementType, Tensor};
 
 use crate::{command::folder::InputFolder, report::StateScope};
-
-/// A boxed future, so that the traits can be used through `dyn`.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The host's side of one step.
 ///

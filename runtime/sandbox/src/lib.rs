@@ -62,10 +62,10 @@ pub use host_api::{
     ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue,
     StateEntry, StepHost,
 };
-pub use net::resolver::Resolve;
 pub use nobody::Nobody;
 pub use plugin::{CacheOutcome, Plugin};
 pub use report::{
     Expect, IfPresent, LogLevel, LogLine, Metric, MetricValue, OutboxEntry, Outcome, Progress, Span, StateOp,
     StateScope, StateWrite, StepReport, Usage,
 };
+pub use trackside_net::Resolve;

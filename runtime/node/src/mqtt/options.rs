@@ -45,7 +45,7 @@ pub(super) fn read(config: &NodeConfig, project: &Path, broker: &MqttConfig, cle
     };
     let transport = if broker.tls {
         let ca_file = broker.ca_file.as_ref().map(|file| project.join(file));
-        Transport::tls_with_config(TlsConfiguration::Rustls(trackside_trust::client_config(ca_file.as_deref(), &[])?))
+        Transport::tls_with_config(TlsConfiguration::Rustls(trackside_net::client_config(ca_file.as_deref(), &[])?))
     } else {
         Transport::tcp()
     };

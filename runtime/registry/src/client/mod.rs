@@ -13,7 +13,6 @@ mod manifest;
 mod pull;
 mod push;
 mod session;
-mod target;
 mod transport;
 
 pub use access::{Access, Password};

@@ -87,10 +87,10 @@ impl Client {
         let name = digest.map(|digest| digest.to_string()).or_else(|| tag.clone()).unwrap_or_default();
         let separator = if digest.is_some() { '@' } else { ':' };
         let what = format!("the manifest {repository}{separator}{name}");
-        let target = self.origin.at(format!("/v2/{repository}/manifests/{name}"));
+        let target = self.root.at(format!("/v2/{repository}/manifests/{name}"));
         let ask = Ask::new(Method::GET, target, &what).header(header::ACCEPT, manifest::ACCEPT);
         let answer = self.ask(&ask).await?;
-        if answer.head.status != StatusCode::OK {
+        if answer.head().status != StatusCode::OK {
             return Err(self.failure(answer, &what).await);
         }
         let said = answer.header("docker-content-digest").map(str::to_owned);
@@ -111,9 +111,9 @@ impl Client {
         if blob.size > limit {
             return Err(RegistryError::TooLarge { host: self.host.clone(), what, limit });
         }
-        let target = self.origin.at(format!("/v2/{repository}/blobs/{}", blob.digest));
+        let target = self.root.at(format!("/v2/{repository}/blobs/{}", blob.digest));
         let answer = self.download(&Ask::new(Method::GET, target, &what)).await?;
-        if answer.head.status != StatusCode::OK {
+        if answer.head().status != StatusCode::OK {
             return Err(self.failure(answer, &what).await);
         }
         let bytes = answer.bytes(blob.size).await?;

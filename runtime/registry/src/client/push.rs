@@ -8,7 +8,7 @@ use trackside_spec::{Digest, OciReference};
 use super::{
     LIMIT,
     manifest::{Blob, Manifest, OCI_MANIFEST, WASM_CONFIG, WASM_LAYER, WasmConfig},
-    session::{Ask, Client},
+    session::{Ask, Client, shown},
 };
 use crate::{
     error::RegistryError,
@@ -93,24 +93,24 @@ impl Client {
     async fn put_blob(&self, repository: &str, bytes: Vec<u8>) -> Result<(), RegistryError> {
         let digest = Digest::of(&bytes);
         let what = format!("the blob {repository}@{digest}");
-        let there = self.origin.at(format!("/v2/{repository}/blobs/{digest}"));
+        let there = self.root.at(format!("/v2/{repository}/blobs/{digest}"));
         let answer = self.ask(&Ask::new(Method::HEAD, there, &what)).await?;
-        if answer.head.status == StatusCode::OK {
+        if answer.head().status == StatusCode::OK {
             return Ok(());
         }
-        let uploads = self.origin.at(format!("/v2/{repository}/blobs/uploads/"));
+        let uploads = self.root.at(format!("/v2/{repository}/blobs/uploads/"));
         let begin = Ask::new(Method::POST, uploads.clone(), &what).header(header::CONTENT_LENGTH, "0");
         let answer = self.ask(&begin).await?;
-        if answer.head.status != StatusCode::ACCEPTED {
+        if answer.head().status != StatusCode::ACCEPTED {
             return Err(self.failure(answer, &what).await);
         }
         let location = answer.header(header::LOCATION).unwrap_or_default().to_owned();
-        let target = uploads.join(&location).ok_or_else(|| self.malformed(&what, "it says no place for an upload"))?;
-        if target.origin != self.origin {
+        let target = uploads.join(&location).map_err(|_| self.malformed(&what, "it says no place for an upload"))?;
+        if target.origin() != self.root.origin() {
             return Err(RegistryError::Redirect {
                 host: self.host.clone(),
                 what,
-                target: target.shown(),
+                target: shown(&target),
                 reason: "an upload goes with the password, and only to the registry itself",
             });
         }
@@ -118,7 +118,7 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/octet-stream")
             .body(Bytes::from(bytes));
         let answer = self.ask(&put).await?;
-        if answer.head.status != StatusCode::CREATED {
+        if answer.head().status != StatusCode::CREATED {
             return Err(self.failure(answer, &what).await);
         }
         Ok(())
@@ -127,11 +127,11 @@ impl Client {
     async fn put_manifest(&self, repository: &str, name: &str, bytes: Vec<u8>) -> Result<(), RegistryError> {
         let wanted = Digest::of(&bytes);
         let what = format!("the manifest {repository}:{name}");
-        let target = self.origin.at(format!("/v2/{repository}/manifests/{name}"));
+        let target = self.root.at(format!("/v2/{repository}/manifests/{name}"));
         let put =
             Ask::new(Method::PUT, target, &what).header(header::CONTENT_TYPE, OCI_MANIFEST).body(Bytes::from(bytes));
         let answer = self.ask(&put).await?;
-        if answer.head.status != StatusCode::CREATED {
+        if answer.head().status != StatusCode::CREATED {
             return Err(self.failure(answer, &what).await);
         }
         match answer.header("docker-content-digest").map(str::parse::<Digest>) {

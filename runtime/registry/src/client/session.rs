@@ -1,15 +1,14 @@
 //! Requests to one registry: with the permission that it asked for, and through the redirects of its downloads.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode, body::Bytes, header};
-use rustls::ClientConfig;
+use trackside_net::{HttpClient, Tls, Url, UrlError};
 
 use super::{
     access::Access,
     auth::{self, Challenge},
-    target::{Origin, Target},
     transport::{self, Answer},
 };
 use crate::error::{RegistryError, one_line};
@@ -23,11 +22,11 @@ const SMALL: u64 = 64 << 10;
 pub struct Client {
     /// As references and the config name it.
     pub(super) host: String,
-    pub(super) origin: Origin,
+    pub(super) root: Url,
     access: Access,
     /// Other hosts that may be spoken to without TLS, as the config names them.
     plain: Vec<String>,
-    tls: Arc<ClientConfig>,
+    http: HttpClient,
     /// The header that worked last.
     permission: Mutex<Option<String>>,
 }
@@ -35,7 +34,7 @@ pub struct Client {
 /// A request before it has its permission.
 pub(super) struct Ask<'a> {
     pub(super) method: Method,
-    pub(super) target: Target,
+    pub(super) target: Url,
     pub(super) headers: Vec<(header::HeaderName, String)>,
     pub(super) body: Bytes,
     /// For messages: `the manifest of a:1`.
@@ -43,7 +42,7 @@ pub(super) struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    pub(super) fn new(method: Method, target: Target, what: &'a str) -> Self {
+    pub(super) fn new(method: Method, target: Url, what: &'a str) -> Self {
         Self { method, target, headers: Vec::new(), body: Bytes::new(), what }
     }
 
@@ -65,23 +64,29 @@ impl Client {
     /// When the host or the certificates can not be used.
     pub fn new(host: &str, access: Access, plain: Vec<String>) -> Result<Self, RegistryError> {
         let settings = |reason: String| RegistryError::Settings { host: host.to_owned(), reason };
-        let origin = Origin::of_registry(host, access.plain_http)
-            .ok_or_else(|| settings("this is no host; write it as `registry.example:5000`".to_owned()))?;
-        let tls = trackside_trust::client_config(access.ca.as_deref(), &["http/1.1"])
-            .map_err(|error| settings(format!("cannot use the root certificates: {error}")))?;
-        Ok(Self { host: host.to_owned(), origin, access, plain, tls, permission: Mutex::new(None) })
+        let root = root_of(host, access.plain_http)
+            .map_err(|_| settings("this is no host; write it as `registry.example:5000`".to_owned()))?;
+        let tls = Tls::loaded(access.ca.clone()).map_err(|failure| settings(failure.to_string()))?;
+        Ok(Self {
+            host: host.to_owned(),
+            root,
+            access,
+            plain,
+            http: HttpClient::new(tls),
+            permission: Mutex::new(None),
+        })
     }
 
     /// Sends a request to the registry itself, with its permission, fetched when it asks for one.
     pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, RegistryError> {
         let permission = self.permission.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let answer = self.send(ask, permission.as_deref()).await?;
-        if answer.head.status != StatusCode::UNAUTHORIZED {
+        if answer.head().status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         let permission = self.permit(answer, ask.what).await?;
         let answer = self.send(ask, Some(&permission)).await?;
-        if answer.head.status == StatusCode::UNAUTHORIZED {
+        if answer.head().status == StatusCode::UNAUTHORIZED {
             return Err(self.refused(ask.what, "it does not take the user and password".to_owned()));
         }
         *self.permission.lock().unwrap_or_else(PoisonError::into_inner) = Some(permission);
@@ -93,7 +98,7 @@ impl Client {
         let mut answer = self.ask(ask).await?;
         let mut from = ask.target.clone();
         for _ in 0..REDIRECTS {
-            if !answer.head.status.is_redirection() {
+            if !answer.head().status.is_redirection() {
                 return Ok(answer);
             }
             let location = answer.header(header::LOCATION).unwrap_or_default().to_owned();
@@ -104,19 +109,23 @@ impl Client {
                 reason,
             };
             let target =
-                from.join(&location).ok_or_else(|| refuse(one_line(&location), "this is no address of the web"))?;
-            if !self.may_speak(&target.origin) {
-                return Err(refuse(target.shown(), "it is not encrypted, and no plain_http allows that"));
+                from.join(&location).map_err(|_| refuse(one_line(&location), "this is no address of the web"))?;
+            if !self.may_speak(&target) {
+                return Err(refuse(shown(&target), "it is not encrypted, and no plain_http allows that"));
             }
             let next = Ask::new(Method::GET, target.clone(), ask.what);
-            answer = if target.origin == self.origin { self.ask(&next).await? } else { self.send(&next, None).await? };
+            answer = if target.origin() == self.root.origin() {
+                self.ask(&next).await?
+            } else {
+                self.send(&next, None).await?
+            };
             from = target;
         }
-        if answer.head.status.is_redirection() {
+        if answer.head().status.is_redirection() {
             return Err(RegistryError::Redirect {
                 host: self.host.clone(),
                 what: ask.what.to_owned(),
-                target: from.shown(),
+                target: shown(&from),
                 reason: "there were too many before it",
             });
         }
@@ -125,7 +134,7 @@ impl Client {
 
     /// Makes an error of an answer that is none of the good ones.
     pub(super) async fn failure(&self, answer: Answer, what: &str) -> RegistryError {
-        let status = answer.head.status;
+        let status = answer.head().status;
         // The reason is worth having, not worth failing for.
         let body = answer.bytes(SMALL).await.unwrap_or_default();
         let reason = reason(&body);
@@ -152,28 +161,27 @@ impl Client {
     }
 
     /// Whether the config lets us speak to this host as its scheme says.
-    fn may_speak(&self, origin: &Origin) -> bool {
-        origin.tls || *origin == self.origin || self.plain.contains(&origin.authority())
+    fn may_speak(&self, target: &Url) -> bool {
+        target.is_https() || target.origin() == self.root.origin() || self.plain.contains(&target.authority())
     }
 
     async fn send(&self, ask: &Ask<'_>, permission: Option<&str>) -> Result<Answer, RegistryError> {
         let mut request = Request::new(Full::new(ask.body.clone()));
         *request.method_mut() = ask.method.clone();
-        let own = [(header::USER_AGENT, concat!("trackside/", env!("CARGO_PKG_VERSION")))];
         let given = ask.headers.iter().map(|(name, value)| (name.clone(), value.as_str()));
         let permission = permission.map(|value| (header::AUTHORIZATION, value));
-        for (name, value) in own.into_iter().chain(given).chain(permission) {
+        for (name, value) in given.chain(permission) {
             let value =
                 value.parse().map_err(|_| self.malformed(ask.what, format!("header {name} has no such value")))?;
             request.headers_mut().insert(name, value);
         }
-        tracing::debug!(method = %ask.method, url = ask.target.shown(), "asking the registry");
-        transport::send(&ask.target, &self.tls, request, ask.what).await
+        tracing::debug!(method = %ask.method, url = shown(&ask.target), "asking the registry");
+        transport::send(&ask.target, &self.http, request, ask.what).await
     }
 
     /// Gets what the registry asked for in its answer 401.
     async fn permit(&self, answer: Answer, what: &str) -> Result<String, RegistryError> {
-        let challenges = answer.head.headers.get_all(header::WWW_AUTHENTICATE);
+        let challenges = answer.head().headers.get_all(header::WWW_AUTHENTICATE);
         let mut challenges = challenges.iter().filter_map(|value| Challenge::parse(value.to_str().ok()?));
         let first = challenges.next();
         let bearer = challenges.find(|challenge| matches!(challenge, Challenge::Bearer { .. }));
@@ -183,12 +191,12 @@ impl Client {
             Some(Challenge::Basic) => auth::basic(&self.access).ok_or_else(nobody),
             Some(Challenge::Bearer { realm, service, scope }) => {
                 let mut target =
-                    Target::parse(&realm).ok_or_else(|| self.malformed(what, "its token server has no address"))?;
-                if !self.may_speak(&target.origin) {
+                    Url::parse(&realm).map_err(|_| self.malformed(what, "its token server has no address"))?;
+                if !self.may_speak(&target) {
                     return Err(RegistryError::Redirect {
                         host: self.host.clone(),
                         what: what.to_owned(),
-                        target: target.shown(),
+                        target: shown(&target),
                         reason: "a password is not sent without encryption, and no plain_http allows it",
                     });
                 }
@@ -200,7 +208,7 @@ impl Client {
                 let what = format!("a token for {what}");
                 let ask = Ask::new(Method::GET, target, &what);
                 let answer = self.send(&ask, auth::basic(&self.access).as_deref()).await?;
-                match answer.head.status {
+                match answer.head().status {
                     StatusCode::OK => {}
                     StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.access.user.is_none() => {
                         return Err(nobody());
@@ -214,10 +222,41 @@ impl Client {
     }
 }
 
+/// The registry `host`, as a reference names it.
+fn root_of(host: &str, plain_http: bool) -> Result<Url, UrlError> {
+    // What Docker Hub is called and where it listens are two names.
+    let listens = if host == "docker.io" { "registry-1.docker.io" } else { host };
+    let scheme = if plain_http { "http" } else { "https" };
+    Url::parse(&format!("{scheme}://{listens}/"))
+}
+
+/// For messages.
+pub(super) fn shown(url: &Url) -> String {
+    one_line(&url.to_string())
+}
+
 /// The first message of a registry's error document.
 fn reason(body: &[u8]) -> Option<String> {
     let document: serde_json::Value = serde_json::from_slice(body).ok()?;
     let first = document.get("errors")?.get(0)?;
     let text = |key| first.get(key).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
     Some(one_line(text("message").or(text("code"))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registries_are_found_where_they_listen() {
+        let at = |host, plain| {
+            let root = root_of(host, plain).unwrap();
+            (root.is_https(), root.host().to_owned(), root.port())
+        };
+        assert_eq!(at("ghcr.io", false), (true, "ghcr.io".to_owned(), 443));
+        assert_eq!(at("127.0.0.1:5000", true), (false, "127.0.0.1".to_owned(), 5000));
+        assert_eq!(at("[::1]:5000", true), (false, "::1".to_owned(), 5000));
+        assert_eq!(root_of("[::1]:5000", true).unwrap().authority(), "[::1]:5000");
+        assert_eq!(at("docker.io", false).1, "registry-1.docker.io");
+    }
 }

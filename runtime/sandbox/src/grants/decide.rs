@@ -3,9 +3,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use trackside_net::Url;
 use trackside_spec::{Allow, HttpGrant, Origin, Policy, topic};
 
-use super::{deliver, origin::Target};
+use super::deliver;
 use crate::descriptor::Descriptor;
 
 /// Who refuses. The plugin comes first: without its wish no line of YAML would help.
@@ -132,7 +133,7 @@ impl Grants {
     }
 
     /// Whether a request may be sent, by its URL and method.
-    pub(crate) fn http(&self, target: &Target, method: &str) -> Result<Permit, Refused> {
+    pub(crate) fn http(&self, target: &Url, method: &str) -> Result<Permit, Refused> {
         let covers = |grant: &&HttpGrant| target.is_below(&grant.origin) && grant.has_method(method);
         self.wants("http", |wanted| Origin::parse(wanted).is_ok_and(|origin| target.is_below(&origin)))?;
         let allowed: Vec<_> = self.allow.http.iter().filter(covers).collect();
@@ -157,7 +158,7 @@ impl Grants {
     }
 
     /// The grant that the workflow would need for a request: the one that it has for this server, widened, or a new one.
-    fn grant_for(&self, target: &Target, method: &str) -> HttpGrant {
+    fn grant_for(&self, target: &Url, method: &str) -> HttpGrant {
         let same = self.allow.http.iter().find(|grant| target.is_at(&grant.origin));
         let mut grant = match same {
             Some(grant) => grant.clone(),

@@ -3,4 +3,4 @@
 pub(crate) mod address;
 pub(crate) mod decide;
 pub(crate) mod deliver;
-pub(crate) mod origin;
+pub(crate) mod url;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use trackside_net::Connection;
 use wasmtime::component::Resource;
 
 use super::{
@@ -17,7 +18,6 @@ use crate::{
     },
     net::{
         body::{RequestBody, ResponseBody},
-        client::Connection,
         egress::{Asked, Trouble},
         headers,
     },

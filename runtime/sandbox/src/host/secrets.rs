@@ -10,9 +10,10 @@ use base64::{
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::Resource;
 
+use trackside_net::Url;
+
 use crate::{
     bindings::trackside::plugin::secrets::{Host, HostSecret, SecretError},
-    grants::origin::Target,
     host_api::SecretValue,
     store_data::{CallData, quoted},
 };
@@ -57,7 +58,7 @@ impl Secrets {
     }
 
     /// Puts the values into a request's headers. Returns the names of the secrets that are in it now.
-    pub(crate) fn fill(&self, headers: &mut [(String, String)], target: &Target) -> Result<Vec<String>, Misuse> {
+    pub(crate) fn fill(&self, headers: &mut [(String, String)], target: &Url) -> Result<Vec<String>, Misuse> {
         let mut used = Vec::new();
         for (name, opened) in &self.opened {
             for (header, value) in headers.iter_mut() {
@@ -96,10 +97,10 @@ impl Opened {
 }
 
 /// Whether a secret's `host` or `host:port` is where the request goes. Without a port the scheme's own is meant.
-fn is_host(host: &str, target: &Target) -> bool {
+fn is_host(host: &str, target: &Url) -> bool {
     match trackside_spec::host_and_port(host) {
         Ok((host, port)) => {
-            host == target.host() && target.port() == port.unwrap_or(if target.tls() { 443 } else { 80 })
+            host == target.host() && target.port() == port.unwrap_or(if target.is_https() { 443 } else { 80 })
         }
         Err(_) => false,
     }
@@ -182,7 +183,7 @@ mod tests {
 
     fn fill(value: &str, url: &str) -> Result<(String, Vec<String>), Misuse> {
         let mut headers = vec![("Authorization".to_owned(), value.to_owned())];
-        let used = secrets().fill(&mut headers, &Target::parse(url).unwrap())?;
+        let used = secrets().fill(&mut headers, &Url::parse(url).unwrap())?;
         Ok((headers.remove(0).1, used))
     }
 

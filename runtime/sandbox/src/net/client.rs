@@ -1,32 +1,20 @@
-//! One HTTP/1.1 exchange over a connection of its own. No redirects, no proxies, no decompression.
+//! Which addresses a request may go to, and the request to them.
 
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    pin::Pin,
     time::Duration,
 };
 
 use bytes::Bytes;
 use hyper::{
-    Request, Response, Uri,
+    Request, Response,
     body::{Body, Incoming},
-    client::conn::http1,
-    header,
     http::request,
 };
-use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    task::JoinHandle,
-};
+use trackside_net::{Connection, Failure as NetFailure, Resolve, Tls, Url};
 
-use super::{headers, resolver::Resolve, tls::Tls};
-use crate::grants::{
-    address::{Reach, reach},
-    origin::Target,
-};
+use crate::grants::address::{Reach, reach};
 
 /// The longest that one address is waited for.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -39,23 +27,9 @@ pub(crate) enum Failure {
     /// Every address is one that no step may call.
     Never(IpAddr),
     /// A secret would cross the internet in the open.
-    Exposed {
-        secret: String,
-        address: IpAddr,
-    },
-    Dns(String),
-    Connect(String),
-    Tls(String),
-    Protocol(String),
-}
-
-/// A connection's own task, ended with this value.
-pub(crate) struct Connection(JoinHandle<()>);
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    Exposed { secret: String, address: IpAddr },
+    /// The network's part of it.
+    Net(NetFailure),
 }
 
 /// Addresses of `target` that may be called.
@@ -64,12 +38,11 @@ impl Drop for Connection {
 /// whose answer changes between check and use gains nothing.
 pub(crate) async fn resolve(
     resolver: &dyn Resolve,
-    target: &Target,
+    target: &Url,
     private: bool,
     own: impl Fn(SocketAddr) -> bool,
 ) -> Result<Vec<SocketAddr>, Failure> {
-    let found = resolver.lookup(target.host(), target.port()).await;
-    let found = found.map_err(|error| Failure::Dns(format!("failed to look up `{}`: {error}", target.host())))?;
+    let found = trackside_net::resolve(resolver, target).await.map_err(Failure::Net)?;
     permitted(target.host(), &found, private, own)
 }
 
@@ -96,87 +69,32 @@ fn permitted(
     match (open.is_empty(), refused) {
         (false, _) => Ok(open),
         (true, Some(refused)) => Err(refused),
-        (true, None) => Err(Failure::Dns(format!("`{host}` has no address"))),
+        (true, None) => Err(Failure::Net(NetFailure::NoAddress { host: host.to_owned() })),
     }
 }
 
 /// Sends a request and waits for the head of the response, which has at most `header_bytes`.
 pub(crate) async fn exchange<B>(
-    target: &Target,
+    target: &Url,
     addresses: &[SocketAddr],
     tls: &Tls,
-    (mut head, body): (request::Parts, B),
+    (head, body): (request::Parts, B),
     header_bytes: usize,
 ) -> Result<(Response<Incoming>, Connection), Failure>
 where
     B: Body<Data = Bytes, Error = io::Error> + Send + 'static,
 {
-    head.uri = target.path.parse::<Uri>().map_err(|error| Failure::Protocol(error.to_string()))?;
-    let host = target.authority().parse().map_err(|_| Failure::Protocol("the host is no header value".to_owned()))?;
-    head.headers.insert(header::HOST, host);
     let request = Request::from_parts(head, Box::pin(body));
-    let stream = connect(addresses).await.map_err(|error| Failure::Connect(format!("{}: {error}", target.origin())))?;
-    if target.tls() {
-        let secured = tls.connect(target.host(), stream).await;
-        let stream = secured.map_err(|error| Failure::Tls(format!("{}: {error}", target.origin())))?;
-        talk(stream, request, header_bytes).await
-    } else {
-        talk(stream, request, header_bytes).await
-    }
-}
-
-/// Connects to the first address that answers.
-async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    let mut last = io::Error::other("no address to connect to");
-    for address in addresses {
-        match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "no answer to the connection request"),
-        }
-    }
-    Err(last)
-}
-
-async fn talk<S, B>(
-    stream: S,
-    request: Request<Pin<Box<B>>>,
-    header_bytes: usize,
-) -> Result<(Response<Incoming>, Connection), Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    B: Body<Data = Bytes, Error = io::Error> + Send + 'static,
-{
-    let protocol = |error: hyper::Error| {
-        // hyper's own words are short; the cause behind them says what happened.
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Failure::Protocol(format!("{error}{cause}"))
-    };
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(header_bytes)
-        .max_headers(headers::COUNT)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(protocol)?;
-    let connection = Connection(tokio::spawn(async move {
-        // What goes wrong here reaches the reader of the response too.
-        if let Err(error) = connection.await {
-            tracing::debug!("connection of a step ended: {error}");
-        }
-    }));
-    let response = sender.send_request(request).await.map_err(protocol)?;
-    Ok((response, connection))
+    trackside_net::send(target, (addresses, CONNECT), tls, request, header_bytes).await.map_err(Failure::Net)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
+    use trackside_net::BoxFuture;
+
     use super::*;
-    use crate::host_api::BoxFuture;
 
     fn addresses(list: &[&str]) -> Vec<SocketAddr> {
         list.iter().map(|text| text.parse().unwrap()).collect()
@@ -200,7 +118,7 @@ mod tests {
     async fn a_name_that_changes_its_address_is_checked_at_every_request() {
         let answers = [addresses(&["93.184.216.34:80"]), addresses(&["127.0.0.1:80"])];
         let liar = Liar(Mutex::new(answers.to_vec()));
-        let target = Target::parse("http://rebind.example/").unwrap();
+        let target = Url::parse("http://rebind.example/").unwrap();
         assert_eq!(resolve(&liar, &target, false, nobody).await.unwrap(), answers[0]);
         let second = resolve(&liar, &target, false, nobody).await;
         assert!(matches!(second, Err(Failure::Private(_))), "{second:?}");

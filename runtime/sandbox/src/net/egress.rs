@@ -20,11 +20,12 @@ use hyper::{
     header::{HeaderName, HeaderValue},
     http::request,
 };
+use trackside_net::{Connection, Failure as NetFailure, FailureClass, Url};
 
 use super::{
     Net,
     body::ResponseBody,
-    client::{self, Connection, Failure},
+    client::{self, Failure},
     headers, scripted,
 };
 use crate::{
@@ -32,7 +33,7 @@ use crate::{
     grants::{
         address::{Reach, reach},
         decide::{Grants, Refused},
-        origin::Target,
+        url,
     },
     host::secrets::{Misuse, Secrets},
     host_api::StepHost,
@@ -125,7 +126,7 @@ pub(crate) struct Outgoing {
     pub(crate) head: request::Parts,
     /// As the guest wrote it.
     url: String,
-    pub(crate) target: Target,
+    pub(crate) target: Url,
     pub(crate) timeout: Duration,
     private: Result<(), Refused>,
     /// It carries these secrets without TLS: only to a private address.
@@ -206,7 +207,7 @@ impl Egress {
     /// Holds a request against everything that is known before its host's name is looked up.
     pub(crate) fn check(&mut self, asked: Asked<'_>) -> Result<Outgoing, Trouble> {
         let denier = self.denier.clone();
-        let target = Target::parse(asked.url).map_err(Trouble::BadRequest)?;
+        let target = url::parse(asked.url).map_err(Trouble::BadRequest)?;
         let method = method(asked.method)?;
         let what = format!("{method} to {}", target.origin());
         let permit = denier.grants.http(&target, method.as_str());
@@ -234,7 +235,7 @@ impl Egress {
         if !method.is_safe() && !fields.contains_key(IDEMPOTENCY_KEY) {
             fields.insert(IDEMPOTENCY_KEY, self.next_key()?);
         }
-        let exposed = if target.tls() { Vec::new() } else { secrets.clone() };
+        let exposed = if target.is_https() { Vec::new() } else { secrets.clone() };
         self.sent.extend(secrets.iter().map(|name| format!("{name} to {}", target.origin())));
         let (mut head, ()) = Request::new(()).into_parts();
         (head.method, head.headers) = (method, fields);
@@ -307,7 +308,7 @@ impl Outgoing {
     }
 }
 
-fn explain(failure: Failure, target: &Target, private: Result<(), Refused>, denier: &Denier) -> Trouble {
+fn explain(failure: Failure, target: &Url, private: Result<(), Refused>, denier: &Denier) -> Trouble {
     let origin = target.origin();
     match failure {
         Failure::Private(address) => {
@@ -325,10 +326,19 @@ fn explain(failure: Failure, target: &Target, private: Result<(), Refused>, deni
             &format!("send the secret `{secret}` to {origin}"),
             &format!("{address} is reached through the internet, and http:// would show it to everybody: use https://"),
         )),
-        Failure::Dns(text) => Trouble::Dns(text),
-        Failure::Connect(text) => Trouble::Connect(text),
-        Failure::Tls(text) => Trouble::Tls(text),
-        Failure::Protocol(text) => Trouble::Protocol(text),
+        Failure::Net(failure) => unreached(&failure, &origin.to_string()),
+    }
+}
+
+/// What the network says about a request that was let through.
+fn unreached(failure: &NetFailure, origin: &str) -> Trouble {
+    match failure {
+        NetFailure::Connect { source } => Trouble::Connect(format!("{origin}: {source}")),
+        NetFailure::Timeout { .. } => Trouble::Connect(format!("{origin}: no answer to the connection request")),
+        NetFailure::Tls { source } => Trouble::Tls(format!("{origin}: {source}")),
+        NetFailure::Certificates { reason } => Trouble::Tls(format!("{origin}: [http] in trackside.toml: {reason}")),
+        other if other.class() == FailureClass::Dns => Trouble::Dns(other.to_string()),
+        other => Trouble::Protocol(other.to_string()),
     }
 }
 

@@ -1,9 +1,7 @@
 //! Headers that a guest may send, and those that it gets to see.
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-
-/// Headers of one message.
-pub(crate) const COUNT: usize = 100;
+use trackside_net::HEADERS;
 
 /// Headers that speak of the connection, which is the host's. A guest's are left out; a server's are not shown.
 const HOP_BY_HOP: [&str; 9] = [
@@ -22,8 +20,8 @@ const DERIVED: [&str; 3] = ["host", "content-length", "expect"];
 
 /// Turns a guest's list into headers. The error is a sentence.
 pub(crate) fn outgoing(list: &[(String, String)], limit: usize) -> Result<HeaderMap, String> {
-    if list.len() > COUNT {
-        return Err(format!("a request has at most {COUNT} headers, not {}", list.len()));
+    if list.len() > HEADERS {
+        return Err(format!("a request has at most {HEADERS} headers, not {}", list.len()));
     }
     let bytes = list.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
     if bytes > limit {
@@ -92,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_headers_is_refused() {
-        assert!(outgoing(&vec![("x".to_owned(), String::new()); COUNT + 1], 999).is_err());
+        assert!(outgoing(&vec![("x".to_owned(), String::new()); HEADERS + 1], 999).is_err());
         assert!(outgoing(&[("x".to_owned(), "y".repeat(999))], 999).is_err());
     }
 }

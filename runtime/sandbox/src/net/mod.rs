@@ -1,26 +1,25 @@
-//! Requests to the outside, over connections that this crate opens itself so that the address that was checked is the
-//! address that is called.
+//! Requests to the outside: the address that was checked is the address that is called.
 
 pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod egress;
 pub(crate) mod headers;
-pub(crate) mod resolver;
 mod scripted;
-pub(crate) mod tls;
 
 use std::sync::Arc;
+
+use trackside_net::{Resolve, SystemResolver, Tls};
 
 /// What all requests of a sandbox share.
 #[derive(Clone)]
 pub(crate) struct Net {
-    pub(crate) tls: tls::Tls,
-    pub(crate) resolver: Arc<dyn resolver::Resolve>,
+    pub(crate) tls: Tls,
+    pub(crate) resolver: Arc<dyn Resolve>,
 }
 
 impl Net {
     /// The system's resolver, and the certificates of `ca_file` or the system's.
-    pub(crate) fn new(ca_file: Option<std::path::PathBuf>, resolver: Option<Arc<dyn resolver::Resolve>>) -> Self {
-        Self { tls: tls::Tls::new(ca_file), resolver: resolver.unwrap_or_else(|| Arc::new(resolver::System)) }
+    pub(crate) fn new(ca_file: Option<std::path::PathBuf>, resolver: Option<Arc<dyn Resolve>>) -> Self {
+        Self { tls: Tls::new(ca_file), resolver: resolver.unwrap_or_else(|| Arc::new(SystemResolver)) }
     }
 }

@@ -1,7 +1,5 @@
 //! Whom a TLS connection of the box trusts: the certificates of a configured file, or the system's, or Mozilla's where the
 //! system has none.
-//!
-//! Steps' requests, registries and brokers all go by this. It reads certificates and opens no connection.
 
 use std::{fmt, fs::File, io::Read, path::Path, sync::Arc};
 

@@ -1,0 +1,26 @@
+//! The URL of a step's request.
+
+use trackside_net::{Url, UrlError};
+
+/// Reads a URL strictly. The error is a sentence.
+pub(crate) fn parse(url: &str) -> Result<Url, String> {
+    Url::parse(url).map_err(|error| match error {
+        UrlError::Malformed { reason } => {
+            let shown = crate::recorder::one_line(&url.chars().take(200).collect::<String>());
+            format!("`{shown}` is not a URL that a step may call: {reason}")
+        }
+        other => other.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_url_is_told_on_one_line() {
+        let refused = parse("https://a.example/\r\nx: y").unwrap_err();
+        assert!(refused.starts_with("`https://a.example/\\r\\nx: y` is not a URL that a step may call: "), "{refused}");
+        assert!(parse(&format!("https://a.example/{}", "x".repeat(9000))).unwrap_err().contains("the limit is 8192"));
+    }
+}
