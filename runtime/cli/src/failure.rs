@@ -5,7 +5,7 @@ use std::{io, process::ExitCode};
 use trackside_kit::KitError;
 use trackside_models::{ModelError, install};
 use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
-use trackside_registry::{InstallError, KeyError, RegistryError};
+use trackside_packages::{InstallError, KeyError, RegistryError};
 use trackside_server::{ClientError, ControlError, DecideError, FollowError, ServerError, StartError};
 use trackside_store::StoreError;
 

@@ -168,9 +168,9 @@ mod tests {
         };
         let (usual, loud) = (levels(false, 0, "info"), levels(false, 1, "info"));
         for log in [
-            || tracing::debug!(target: "trackside_registry::client", "x"),
+            || tracing::debug!(target: "trackside_packages::client", "x"),
             || tracing::debug!(target: "trackside_kit", "x"),
-            || tracing::debug!(target: "trackside_trust", "x"),
+            || tracing::debug!(target: "trackside_net", "x"),
             || tracing::debug!(target: "trackside", "x"),
         ] as [fn(); 4]
         {

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use trackside_registry::{
+use trackside_packages::{
     Installed, KeyError, Keyring, LIMIT, LOCK_FILE, Lock, Locked, Proof, SIGNATURE_SUFFIX, Verdict,
 };
 use trackside_spec::{Digest, OciReference, nearest};

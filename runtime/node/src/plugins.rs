@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use trackside_registry::{KeyError, LockError};
+use trackside_packages::{KeyError, LockError};
 use trackside_sandbox::{CompileWorker, Plugin, Sandbox, SandboxSettings};
 use trackside_spec::Digest;
 

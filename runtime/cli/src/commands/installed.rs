@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use trackside_node::{PluginProblem, PluginSources, Project};
-use trackside_registry::Lock;
+use trackside_packages::Lock;
 use trackside_spec::Action;
 
 /// What was looked at, and what is wrong.

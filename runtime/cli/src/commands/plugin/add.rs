@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 use trackside_node::Project;
-use trackside_registry::{InstallError, Installer, NewPlugin, Receipt, Source, Verdict};
+use trackside_packages::{InstallError, Installer, NewPlugin, Receipt, Source, Verdict};
 use trackside_spec::{OciReference, is_plugin_name};
 
 use super::fetch::{self, Fetched};

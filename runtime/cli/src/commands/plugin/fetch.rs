@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use trackside_node::{Project, proof_beside};
-use trackside_registry::{Access, Client, LIMIT, Proof, RegistryError, Source};
+use trackside_packages::{Access, Client, LIMIT, Proof, RegistryError, Source};
 use trackside_spec::{Digest, OciReference};
 
 use crate::{context::runtime, failure::Failure};

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 use clap::Args;
 use serde_json::{Value, json};
 use trackside_node::{FoundPlugin, PluginOrigin, Plugins, Project, proof_beside};
-use trackside_registry::Verdict;
+use trackside_packages::Verdict;
 use trackside_sandbox::{Descriptor, Plugin, Port};
 use trackside_spec::{Action, Digest, OciReference};
 

@@ -14,7 +14,7 @@ use std::path::Path;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use trackside_node::{FoundPlugin, PluginOrigin};
-use trackside_registry::Verdict;
+use trackside_packages::Verdict;
 
 use crate::{
     context::{Context, plugins_of},

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use serde_json::json;
-use trackside_registry::{RegistryError, WasmConfig};
+use trackside_packages::{RegistryError, WasmConfig};
 use trackside_spec::{Digest, OciReference};
 
 use super::{

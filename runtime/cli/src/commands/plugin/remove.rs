@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 use trackside_node::PluginSources;
-use trackside_registry::{Installer, Proof};
+use trackside_packages::{Installer, Proof};
 
 use super::add::{signature, told};
 use crate::{context::Context, failure::Failure};

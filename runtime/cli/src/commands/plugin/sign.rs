@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use trackside_registry::{Algorithm, RegistryError, SIGNATURE_SUFFIX, SigningKey};
+use trackside_packages::{Algorithm, RegistryError, SIGNATURE_SUFFIX, SigningKey};
 use trackside_spec::OciReference;
 
 use super::fetch::{client, read_file};

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 use trackside_node::Project;
-use trackside_registry::{InstallError, Installer, Locked};
+use trackside_packages::{InstallError, Installer, Locked};
 
 use super::{
     add::accept,

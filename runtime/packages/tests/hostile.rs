@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use trackside_registry::{Access, Client, Component, Password, RegistryError, WasmConfig};
+use trackside_packages::{Access, Client, Component, Password, RegistryError, WasmConfig};
 use trackside_spec::{Digest, OciReference};
 
 /// A request as it came in.
