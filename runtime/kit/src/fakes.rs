@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Instant,
 };
 
@@ -16,6 +16,7 @@ use trackside_sandbox::{
     StateEntry, StateScope, StepHost,
 };
 use trackside_spec::{Allow, ArtifactRef, Digest, ElementType, Origin, Tensor};
+use trackside_sync::lock;
 
 use crate::{
     case::{Case, FakeModel},
@@ -75,7 +76,7 @@ impl Fakes {
 
     /// Where the requests differed from the script.
     pub(crate) fn conversation(&self) -> Vec<String> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner).problems()
+        lock(&self.script).problems()
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -130,7 +131,7 @@ impl StepHost for Fakes {
     }
 
     fn http(&self, request: HttpRequest) -> Result<HttpResponse, String> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner).answer(&request)
+        lock(&self.script).answer(&request)
     }
 }
 

@@ -21,14 +21,12 @@ mod port;
 mod processor;
 mod selftest;
 mod stop;
-mod sync;
 pub mod tensor_io;
 mod warning;
 mod watchdog;
 
 pub use engines::{
-    Engine, EngineChoice, EngineId, EngineKind, EngineSettings, EngineStatus, Engines, Ports, Ran, RunFailure, Runner,
-    Tried,
+    Engine, EngineId, EngineKind, EngineSettings, EngineStatus, Engines, Ports, Ran, RunFailure, Runner, Tried,
 };
 pub use error::ModelError;
 pub use file::{ExternalFile, ModelFile, ModelLimits};
@@ -36,5 +34,7 @@ pub use model::{Model, ModelSource, RunOutput};
 pub use port::{ExternalInfo, LeftOut, ModelInfo, Port, Tested, takes};
 pub use processor::Processor;
 pub use selftest::MADE_ON;
-pub use stop::{CancelHook, CancelToken, Stop, Stopped};
+pub use stop::{Stop, Stopped};
+pub use trackside_spec::config::EngineChoice;
+pub use trackside_sync::CancelToken;
 pub use warning::Warning;

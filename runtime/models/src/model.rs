@@ -7,15 +7,17 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use trackside_spec::Tensor;
+use trackside_spec::config::EngineChoice;
+use trackside_sync::CancelToken;
 
-use crate::engines::{Engine, EngineChoice, EngineId, EngineKind, Engines, Ports, RunFailure, Runner};
+use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, Runner};
 use crate::error::ModelError;
 use crate::file::{ModelFile, ModelLimits};
 use crate::onnx::{BuiltinVerdict, Declared, metadata, ports, products};
 use crate::port::{ExternalInfo, LeftOut, ModelInfo, Tested, arrange};
 use crate::processor::Processor;
 use crate::selftest::{Failed, Sample, SelfTest};
-use crate::stop::{CancelToken, Stop, Stopped};
+use crate::stop::{Stop, Stopped};
 use crate::warning::{made_elsewhere, saturation};
 
 /// Most sessions of one model: each holds a copy of its weights.

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::stop::{Stop, Stopped};
-use crate::sync::{lock, wait};
+use trackside_sync::{lock, wait};
+
+use crate::stop::{Stop, Stopped, left};
 
 /// The set. Its size never changes, so the memory that a loaded model takes is known when it is loaded.
 pub(crate) struct Pool<T> {
@@ -52,7 +53,7 @@ impl<T: Send + 'static> Pool<T> {
             if let Some(stopped) = stop.check() {
                 return Err(stopped);
             }
-            free = wait(&self.changed, free, stop.deadline);
+            free = wait(&self.changed, free, left(stop.deadline));
         }
     }
 }
@@ -84,8 +85,9 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
+    use trackside_sync::CancelToken;
+
     use super::*;
-    use crate::stop::CancelToken;
 
     #[test]
     fn waiting_ends_at_the_deadline_and_when_cancelled() {

@@ -8,11 +8,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use trackside_spec::{ElementType, Tensor};
+use trackside_sync::CancelToken;
 
 use crate::engines::{Ran, RunFailure, Runner};
 use crate::error::ModelError;
 use crate::port::{Port, arrange, signature};
-use crate::stop::{CancelToken, Stop};
+use crate::stop::Stop;
 use crate::tensor_io::{self, SafetensorsFile, TensorLimits};
 
 const RELATIVE: f64 = 1e-3;

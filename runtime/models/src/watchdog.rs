@@ -1,12 +1,15 @@
 //! One thread that acts at deadlines. It starts with the first deadline and sleeps until the earliest one: no ticking.
 
 use std::collections::BTreeMap;
+
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use crate::sync::{lock, wait};
+use trackside_sync::{lock, wait};
+
+use crate::stop::left;
 
 type Action = Arc<dyn Fn() + Send + Sync>;
 
@@ -62,11 +65,11 @@ fn serve() {
             for action in due.into_values() {
                 action();
             }
-            state = WATCHDOG.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state = lock(&WATCHDOG.state);
             continue;
         }
         state.wakes_at = state.due.first_key_value().map(|((at, _), _)| *at);
-        let until = state.wakes_at;
+        let until = left(state.wakes_at);
         state = wait(&WATCHDOG.changed, state, until);
     }
 }

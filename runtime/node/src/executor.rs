@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -14,6 +14,7 @@ use trackside_engine::{Outcome, RunId, StepError};
 use trackside_sandbox::CancelToken;
 use trackside_spec::{Action, NodeConfig, StepIndex, config::EngineChoice};
 use trackside_store::{Artifacts, Clock};
+use trackside_sync::lock;
 
 use crate::{
     contracts::{self, Verdict},
@@ -96,11 +97,11 @@ impl Executor {
 
     /// Starts an attempt.
     pub fn execute(&self, job: Box<StepJob>) {
-        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = lock(&self.runtime);
         let Some(runtime) = &*runtime else { return };
         let key = (job.run, job.step, job.item);
         let cancel = CancelToken::new();
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(key, cancel.clone());
+        lock(&self.under_way).insert(key, cancel.clone());
         let (workshop, under_way, report) = (self.workshop.clone(), self.under_way.clone(), self.report.clone());
         let (closing, places) = (self.closing.clone(), self.places.clone());
         let ends = Ends { key, attempt: job.attempt, under_way, closing, report: report.clone() };
@@ -120,10 +121,10 @@ impl Executor {
     /// Stops everything under way and ends the threads. What does not stop in time is cut off.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
-        for cancel in self.under_way.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        for cancel in lock(&self.under_way).values() {
             cancel.cancel();
         }
-        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let runtime = lock(&self.runtime).take();
         if let Some(runtime) = runtime {
             runtime.shutdown_timeout(GRACE);
         }
@@ -131,7 +132,7 @@ impl Executor {
 
     /// Asks an attempt to stop.
     pub fn stop(&self, run: RunId, step: StepIndex, item: Option<u32>) {
-        if let Some(cancel) = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).get(&(run, step, item)) {
+        if let Some(cancel) = lock(&self.under_way).get(&(run, step, item)) {
             cancel.cancel();
         }
     }
@@ -139,7 +140,7 @@ impl Executor {
     /// Loads what the given plans will need, in the background, so that their first runs do not wait, then
     /// rests.
     pub fn warm(&self, plans: impl IntoIterator<Item = Arc<trackside_spec::Plan>>) {
-        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = lock(&self.runtime);
         let Some(runtime) = &*runtime else { return };
         let mut actions: Vec<(bool, String, Option<EngineChoice>)> = plans
             .into_iter()
@@ -195,7 +196,7 @@ impl Ends {
     }
 
     fn forget(&self) {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        lock(&self.under_way).remove(&self.key);
     }
 }
 

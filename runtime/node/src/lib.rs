@@ -56,4 +56,5 @@ pub use reload::{Change, InForce, Reloaded, load_definition};
 pub use replay::{Replayed, Verdict, replay, replay_workshop};
 pub use secrets::{SecretProblem, read as read_secret};
 pub use shown::shown;
+pub use staging::project_file;
 pub use trackside_facts::rfc3339;

@@ -4,8 +4,7 @@ use std::{io::Read, sync::Arc, time::Instant};
 
 use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
-use trackside_models::{CancelToken as ModelCancel, Model, ModelError, RunOutput, takes, tensor_io};
-use trackside_sandbox::CancelToken;
+use trackside_models::{CancelToken, Model, ModelError, RunOutput, takes, tensor_io};
 use trackside_spec::{Action, ArtifactRef, ElementType, Tensor, config::EngineChoice};
 
 use crate::{
@@ -22,18 +21,9 @@ pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         let error = StepError::fatal("internal-error", "not a model step");
         return failed((job.run, job.step, job.item), job.attempt, error);
     };
-    let stop = ModelCancel::new();
-    let watch = {
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            cancel.cancelled().await;
-            stop.cancel();
-        })
-    };
-    let (workshop, input, token) = (workshop.clone(), job.input.clone(), stop.clone());
+    let (workshop, input) = (workshop.clone(), job.input.clone());
     let (name, engine) = (call.model.clone(), call.engine);
-    let attempt = tokio::task::spawn_blocking(move || attempt(&workshop, (&name, engine), &input, &token)).await;
-    watch.abort();
+    let attempt = tokio::task::spawn_blocking(move || attempt(&workshop, (&name, engine), &input, &cancel)).await;
     let blank = |outcome| StepResult {
         outcome,
         ..failed((job.run, job.step, job.item), job.attempt, StepError::fatal("internal-error", String::new()))
@@ -65,7 +55,7 @@ fn attempt(
     workshop: &Workshop,
     (name, engine): (&str, Option<EngineChoice>),
     input: &Value,
-    cancel: &ModelCancel,
+    cancel: &CancelToken,
 ) -> Attempt {
     let model = match workshop.models.get(name, engine) {
         Ok(model) => model,

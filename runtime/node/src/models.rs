@@ -3,12 +3,13 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use trackside_models::{EngineChoice, EngineKind, EngineSettings, Engines, Model, ModelSource};
-use trackside_spec::{NodeConfig, config::EngineChoice as StepEngine};
+use trackside_models::{EngineKind, EngineSettings, Engines, Model, ModelSource};
+use trackside_spec::{NodeConfig, config::EngineChoice};
+use trackside_sync::lock;
 
 /// Why a model is not there.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -46,7 +47,7 @@ impl Models {
     pub fn new(project: PathBuf, data_dir: PathBuf, config: Arc<NodeConfig>) -> Self {
         let mut settings = EngineSettings::new(data_dir);
         settings.configured = config.engine.onnxruntime.as_ref().map(|path| project.join(path));
-        if config.engine.prefer == StepEngine::Rten {
+        if config.engine.prefer == EngineChoice::Rten {
             settings.prefer = EngineKind::Rten;
         }
         Self { project, config, engines: Engines::discover(settings), loaded: Mutex::default() }
@@ -63,12 +64,12 @@ impl Models {
     ///
     /// # Errors
     /// When there is none, or the engine can not run it. The next call tries again.
-    pub fn get(&self, name: &str, engine: Option<StepEngine>) -> Result<Arc<Model>, ModelProblem> {
+    pub fn get(&self, name: &str, engine: Option<EngineChoice>) -> Result<Arc<Model>, ModelProblem> {
         let slot = {
-            let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut loaded = lock(&self.loaded);
             loaded.entry(name.to_owned()).or_default().clone()
         };
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = lock(&slot);
         let source = self.source(name, engine)?;
         let fits = |(choice, model): &&(EngineChoice, Arc<Model>)| {
             *choice == source.choice || is_on(source.choice, model.info().engine.kind)
@@ -93,10 +94,10 @@ impl Models {
     ///
     /// # Errors
     /// When there is no such model.
-    pub fn source(&self, name: &str, engine: Option<StepEngine>) -> Result<ModelSource, ModelProblem> {
+    pub fn source(&self, name: &str, engine: Option<EngineChoice>) -> Result<ModelSource, ModelProblem> {
         let time = self.run_limit();
         if let Some(model) = self.config.models.get(name) {
-            let choice = choice(engine.unwrap_or(model.engine));
+            let choice = engine.unwrap_or(model.engine);
             let selftest = model.selftest.as_ref().map(|path| self.project.join(path));
             return Ok(ModelSource {
                 choice,
@@ -106,7 +107,7 @@ impl Models {
             });
         }
         if Path::new(name).extension().is_some_and(|extension| extension == "onnx") {
-            let choice = choice(engine.unwrap_or_default());
+            let choice = engine.unwrap_or_default();
             return Ok(ModelSource { choice, time, ..ModelSource::new(name, self.project.join(name)) });
         }
         Err(ModelProblem::Unknown { name: name.to_owned(), known: self.config.models.keys().cloned().collect() })
@@ -125,13 +126,5 @@ fn is_on(choice: EngineChoice, kind: EngineKind) -> bool {
         EngineChoice::Auto => false,
         EngineChoice::OnnxRuntime => kind == EngineKind::OnnxRuntime,
         EngineChoice::Rten => kind == EngineKind::Rten,
-    }
-}
-
-const fn choice(of: StepEngine) -> EngineChoice {
-    match of {
-        StepEngine::Auto => EngineChoice::Auto,
-        StepEngine::OnnxRuntime => EngineChoice::OnnxRuntime,
-        StepEngine::Rten => EngineChoice::Rten,
     }
 }

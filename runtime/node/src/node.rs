@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId, RunState};
 use trackside_sandbox::SandboxSettings;
 use trackside_spec::{Plan, StepIndex, TriggerKind, load_workflow};
-use trackside_store::{Clock, Committer, DecisionRow, Durability, LiveRun, Reader, Store, StoreError, Txn, Write};
+use trackside_store::{Clock, Committer, DecisionRow, LiveRun, Reader, Store, StoreError, Txn, Write};
 use trackside_triggers::{
     clock_watch::ClockWatch,
     cron::{CronEntry, GateState, LONGEST_WAIT, TimeGate},
@@ -115,11 +115,7 @@ impl Node {
     /// When the data folder is in use or can not be used, or a thread can not be started.
     pub fn start(project: &Project, options: &NodeOptions) -> Result<Self, NodeError> {
         let data_dir = project.data_dir();
-        let durability = match project.config.node.durability {
-            trackside_spec::config::Durability::Full => Durability::Full,
-            trackside_spec::config::Durability::Relaxed => Durability::Relaxed,
-        };
-        let committer = Committer::open(&data_dir, durability)?;
+        let committer = Committer::open(&data_dir, project.config.node.durability)?;
         let artifacts = committer.artifacts().clone();
         artifacts.keep_free(project.config.node.min_free.as_bytes());
         let readers = Arc::new(Readers::new(data_dir.clone()));

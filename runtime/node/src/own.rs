@@ -2,8 +2,10 @@
 
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
-    sync::{PoisonError, RwLock},
+    sync::RwLock,
 };
+
+use trackside_sync::{read, write};
 
 /// The node's own listeners. Whoever opens one adds it here before the first step runs.
 #[derive(Debug, Default)]
@@ -13,7 +15,7 @@ impl OwnAddresses {
     /// One more listener; `0.0.0.0` and `::` stand for every address of the machine.
     pub fn add(&self, listener: SocketAddr) {
         let listener = SocketAddr::new(listener.ip().to_canonical(), listener.port());
-        let mut listeners = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = write(&self.0);
         if !listeners.contains(&listener) {
             listeners.push(listener);
         }
@@ -23,7 +25,7 @@ impl OwnAddresses {
     #[must_use]
     pub fn covers(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        let listeners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let listeners = read(&self.0);
         let mut same_port = listeners.iter().filter(|listener| listener.port() == address.port());
         same_port.any(|listener| listener.ip() == ip || (listener.ip().is_unspecified() && is_this_machine(ip)))
     }

@@ -1,10 +1,8 @@
 //! Which triggers are paused, for those that have to know it besides the core.
 
-use std::{
-    collections::BTreeSet,
-    sync::{PoisonError, RwLock},
-};
+use std::{collections::BTreeSet, sync::RwLock};
 
+use trackside_sync::{read, write};
 use trackside_triggers::files::FolderScan;
 
 /// The core's set, copied for the file watcher's thread, and the way to wake that thread.
@@ -22,29 +20,29 @@ impl Pauses {
 
     /// The watcher that is to look again when a trigger is resumed.
     pub(crate) fn watched_by(&self, watcher: Option<FolderScan>) {
-        *self.watcher.write().unwrap_or_else(PoisonError::into_inner) = watcher;
+        *write(&self.watcher) = watcher;
     }
 
     /// The watcher that works at present.
     pub(crate) fn watcher(&self) -> Option<FolderScan> {
-        self.watcher.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.watcher).clone()
     }
 
     /// Whether this trigger is paused.
     pub(crate) fn contains(&self, trigger: &str) -> bool {
-        self.ids.read().unwrap_or_else(PoisonError::into_inner).contains(trigger)
+        read(&self.ids).contains(trigger)
     }
 
     /// Takes over what is on disk. Files that waited are found by a look through the folders.
     pub(crate) fn set(&self, trigger: &str, paused: bool) {
-        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = write(&self.ids);
         if paused {
             ids.insert(trigger.to_owned());
             return;
         }
         let was = ids.remove(trigger);
         drop(ids);
-        if let (true, Some(watcher)) = (was, &*self.watcher.read().unwrap_or_else(PoisonError::into_inner)) {
+        if let (true, Some(watcher)) = (was, &*read(&self.watcher)) {
             watcher.rescan();
         }
     }

@@ -4,12 +4,13 @@ use std::{
     collections::HashMap,
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     task::Poll,
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trackside_sandbox::CancelToken;
+use trackside_sync::lock;
 
 use crate::core::share;
 
@@ -51,7 +52,7 @@ impl Places {
     }
 
     fn share_of(&self, workflow: &str) -> Arc<Semaphore> {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shares = lock(&self.shares);
         if let Some(share) = shares.get(workflow) {
             return share.clone();
         }

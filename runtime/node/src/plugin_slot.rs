@@ -1,12 +1,13 @@
 //! One plugin of a running node: the component that steps use now, and when it is time to look for another.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
 use trackside_sandbox::Plugin;
 use trackside_spec::Digest;
+use trackside_sync::lock;
 
 use crate::{
     plugin_look::Look,
@@ -103,7 +104,7 @@ impl Slot {
         name: &str,
         load: impl FnOnce(&FoundPlugin) -> Result<Arc<Plugin>, PluginProblem>,
     ) -> Result<Arc<Plugin>, PluginProblem> {
-        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _loading = lock(&self.loading);
         // Before the files are read: what is changed later looks different from this.
         let look = sources.look(name);
         let old = {
@@ -155,7 +156,7 @@ impl Slot {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

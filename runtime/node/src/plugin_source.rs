@@ -7,13 +7,14 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use trackside_packages::{
     Installed, KeyError, Keyring, LIMIT, LOCK_FILE, Lock, Locked, Proof, SIGNATURE_SUFFIX, Verdict,
 };
 use trackside_spec::{Digest, OciReference, nearest};
+use trackside_sync::lock;
 
 use crate::{
     bundled::{BUNDLED, bundled},
@@ -102,7 +103,7 @@ impl PluginSources {
 
     /// The lock file that looks like this, read once. `None` when it can not be used: who needs it is told by reading it.
     fn known_lock(&self, stamp: Stamp) -> Option<Arc<Lock>> {
-        let mut known = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.lock);
         if let Some((_, lock)) = known.as_ref().filter(|(seen, _)| *seen == stamp) {
             return Some(lock.clone());
         }

@@ -3,13 +3,14 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
 use trackside_packages::{KeyError, LockError};
 use trackside_sandbox::{CompileWorker, Plugin, Sandbox, SandboxSettings};
 use trackside_spec::Digest;
+use trackside_sync::lock;
 
 use crate::{
     plugin_slot::{Ready, Slot},
@@ -155,7 +156,7 @@ impl Plugins {
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let _making = lock(&self.making);
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
@@ -210,7 +211,7 @@ impl Plugins {
     }
 
     fn slot(&self, name: &str, counting: bool) -> Arc<Slot> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded = lock(&self.loaded);
         loaded.entry((name.to_owned(), counting)).or_default().clone()
     }
 

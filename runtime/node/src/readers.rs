@@ -1,11 +1,9 @@
 //! Read connections, lent out one at a time.
 
-use std::{
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
-};
+use std::{path::PathBuf, sync::Mutex};
 
 use trackside_store::{Reader, StoreError};
+use trackside_sync::lock;
 
 /// No more connections than this are kept when nobody uses them.
 const KEPT: usize = 4;
@@ -28,10 +26,10 @@ impl Readers {
     /// # Errors
     /// When no connection can be opened, or the question's own.
     pub fn with<T>(&self, ask: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = lock(&self.idle).pop();
         let reader = idle.map_or_else(|| Reader::open(&self.data_dir), Ok)?;
         let answer = ask(&reader);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = lock(&self.idle);
         if idle.len() < KEPT {
             idle.push(reader);
         }

@@ -1,10 +1,12 @@
 //! Files of the project that a workflow names as a step's input.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use trackside_engine::StepError;
-use trackside_spec::ArtifactRef;
-use trackside_triggers::files::media_type;
+use trackside_spec::{ArtifactRef, media_type};
 
 use crate::executor::Workshop;
 
@@ -13,7 +15,7 @@ pub async fn stage(workshop: &Arc<Workshop>, path: &str) -> Result<ArtifactRef, 
     let (artifacts, project, path) = (workshop.artifacts.clone(), workshop.project.clone(), path.to_owned());
     let staged = tokio::task::spawn_blocking(move || {
         let refuse = |reason: String| StepError::fatal("bad-input", format!("{path:?} of the project: {reason}"));
-        let full = inside(&project, &path).map_err(refuse)?;
+        let full = project_file(&project, &path).map_err(refuse)?;
         let mut file = std::fs::File::open(&full).map_err(|error| refuse(error.to_string()))?;
         let name = Path::new(&path).file_name().and_then(|name| name.to_str()).unwrap_or("file");
         artifacts.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))
@@ -21,8 +23,12 @@ pub async fn stage(workshop: &Arc<Workshop>, path: &str) -> Result<ArtifactRef, 
     staged.await.map_err(|error| StepError::fatal("internal-error", error.to_string()))?
 }
 
-/// The file's real path, when that is a regular file below the project.
-fn inside(project: &Path, path: &str) -> Result<std::path::PathBuf, String> {
+/// The real path of a file that a workflow names for a step, when that is a regular file below the project folder. The one
+/// rule for what is staged, when it runs and when it is checked.
+///
+/// # Errors
+/// Why it may not be used, without its name.
+pub fn project_file(project: &Path, path: &str) -> Result<PathBuf, String> {
     let root = project.canonicalize().map_err(|error| error.to_string())?;
     let full = root.join(path).canonicalize().map_err(|error| error.to_string())?;
     if !full.starts_with(&root) {
@@ -44,9 +50,9 @@ mod tests {
         let outside = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(project.path().join("a.json"), "{}").unwrap();
         std::os::unix::fs::symlink(outside.path(), project.path().join("link")).unwrap();
-        assert!(inside(project.path(), "a.json").is_ok());
+        assert!(project_file(project.path(), "a.json").is_ok());
         for bad in ["../x", "link", "/etc/hostname", ".", "missing"] {
-            assert!(inside(project.path(), bad).is_err(), "{bad}");
+            assert!(project_file(project.path(), bad).is_err(), "{bad}");
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use trackside_spec::{Allow, ArtifactRef, ByteSize, NodeLimits, Policy};
+use trackside_sync::CancelToken;
 
 use crate::{
-    cancel::CancelToken,
     command::call::CommandCall,
     limiter::{INSTANCES, TABLE_ELEMENTS},
 };
@@ -52,7 +52,8 @@ pub struct StepCall {
     /// Whether the instance is kept after the call, and may be one that was kept. `None` = a fresh one, for this call
     /// alone. Without meaning for WASI commands.
     pub reuse: Option<Reuse>,
-    /// Asks the call to stop.
+    /// Asks the call to stop. The guest sees it as `context.cancelled`; after [`CallLimits::cancel_grace`] the call is ended
+    /// by force.
     pub cancel: CancelToken,
 }
 
@@ -94,6 +95,13 @@ pub struct Reuse {
     /// How long it waits for the next one.
     pub idle: Duration,
 }
+
+/// Between a cancel and the end by force. No config changes these three.
+const CANCEL_GRACE: Duration = Duration::from_secs(2);
+/// Length of one message that is published.
+const MESSAGE_BYTES: usize = 256 * 1024;
+/// Of all messages of a call.
+const MESSAGES_BYTES: usize = 4 * 1024 * 1024;
 
 /// Bounds of one call, every number resolved.
 ///
@@ -159,38 +167,10 @@ pub struct CallLimits {
     pub host_call_bytes: usize,
 }
 
+/// Those of a node whose config says nothing.
 impl Default for CallLimits {
     fn default() -> Self {
-        Self {
-            memory: 256 * MIB,
-            cpu: Duration::from_secs(60),
-            wall: Duration::from_secs(300),
-            cancel_grace: Duration::from_secs(2),
-            input_bytes: 4 * 1024 * 1024,
-            output_bytes: 1024 * 1024,
-            output_depth: 64,
-            log_bytes: 256 * 1024,
-            log_lines: 2_000,
-            log_rate: 1_000,
-            artifact_bytes: 4096 * MIB,
-            artifact_count: 1_000,
-            state_bytes: 16 * 1024 * 1024,
-            state_value_bytes: 64 * 1024,
-            state_writes: 1_000,
-            tensor_bytes: 256 * MIB,
-            http_requests: 100,
-            http_body_bytes: 64 * MIB,
-            http_total_bytes: 256 * MIB,
-            http_header_bytes: 32 * 1024,
-            http_timeout: Duration::from_secs(30),
-            outbox_entries: 1_000,
-            message_bytes: 256 * 1024,
-            messages_bytes: 4 * 1024 * 1024,
-            handles: 4_096,
-            table_elements: TABLE_ELEMENTS,
-            instances: INSTANCES,
-            host_call_bytes: 4 * 1024 * 1024,
-        }
+        Self::from(&NodeLimits::default())
     }
 }
 
@@ -202,7 +182,7 @@ impl From<&NodeLimits> for CallLimits {
             memory: limits.memory.as_bytes(),
             cpu: limits.cpu.to_std(),
             wall: limits.wall.to_std(),
-            cancel_grace: Self::default().cancel_grace,
+            cancel_grace: CANCEL_GRACE,
             input_bytes: bytes(limits.input),
             output_bytes: bytes(limits.output),
             output_depth: count(limits.output_depth),
@@ -221,8 +201,8 @@ impl From<&NodeLimits> for CallLimits {
             http_header_bytes: bytes(limits.http_headers),
             http_timeout: limits.http_timeout.to_std(),
             outbox_entries: count(limits.deliveries),
-            message_bytes: Self::default().message_bytes,
-            messages_bytes: Self::default().messages_bytes,
+            message_bytes: MESSAGE_BYTES,
+            messages_bytes: MESSAGES_BYTES,
             handles: count(limits.handles),
             table_elements: count(limits.table),
             instances: count(limits.instances),

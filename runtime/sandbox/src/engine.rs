@@ -3,10 +3,11 @@
 use std::{
     num::NonZeroUsize,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use trackside_net::Resolve;
+use trackside_sync::lock;
 use wasmtime::{Config, Engine, Memory, MemoryType, Store, WasmBacktraceDetails, component::Linker};
 
 use crate::{
@@ -151,7 +152,7 @@ impl Sandbox {
     /// As [`load`](Self::load), and when the second engine does not start.
     pub fn load_counting(&self, bytes: &[u8], name: &str) -> Result<Arc<Plugin>, LoadError> {
         let shared = {
-            let mut counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut counting = lock(&self.counting);
             match &*counting {
                 Some(shared) => shared.clone(),
                 None => {

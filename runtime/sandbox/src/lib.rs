@@ -10,7 +10,6 @@
 mod bindings;
 mod cache;
 mod call;
-mod cancel;
 mod clocks;
 mod command;
 mod compile;
@@ -46,7 +45,6 @@ mod warm;
 mod wasi;
 
 pub use call::{CallLimits, Reuse, StepCall};
-pub use cancel::CancelToken;
 pub use command::{
     call::{CommandCall, CommandStdin},
     folder::InputFolder,
@@ -69,3 +67,4 @@ pub use report::{
     StateScope, StateWrite, StepReport, Usage,
 };
 pub use trackside_net::Resolve;
+pub use trackside_sync::CancelToken;

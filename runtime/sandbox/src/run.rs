@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
+use trackside_sync::CancelToken;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
 use crate::{
@@ -17,7 +18,6 @@ use crate::{
         exports::trackside::plugin::{describe as wit, step},
     },
     call::{CallLimits, Reuse, StepCall},
-    cancel::CancelToken,
     engine::Shared,
     failure::{Circumstances, StepFailure, Stopped, explain},
     host::metrics::micros,

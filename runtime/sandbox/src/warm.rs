@@ -6,12 +6,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
     time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
 use trackside_spec::{Allow, Digest, Policy};
+use trackside_sync::lock;
 use wasmtime::Store;
 
 use crate::{
@@ -81,11 +82,6 @@ struct Waiters {
     timer: Option<Instant>,
     /// Tells the timer that something ends earlier than that.
     earlier: Arc<Notify>,
-}
-
-fn lock(waiting: &Mutex<Waiters>) -> MutexGuard<'_, Waiters> {
-    // Nothing that can panic runs under this lock but the growth of a queue.
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl WarmPool {

@@ -4,13 +4,14 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use bytes::Bytes;
 use rand_core::TryRng;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
+use trackside_sync::lock;
 use wasmtime_wasi::{
     WasiCtx, WasiCtxBuilder,
     cli::{IsTerminal, StdinStream, StdoutStream},
@@ -40,7 +41,7 @@ impl SharedRecorder {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Recorder> {
         // No code that can panic runs under this lock; if it did, the lines are still worth having.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

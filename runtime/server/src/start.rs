@@ -16,8 +16,8 @@ use trackside_node::{
     core::{Fire, FireAnswer},
     known_workflows,
 };
+use trackside_spec::media_type;
 use trackside_store::Artifacts;
-use trackside_triggers::files::media_type;
 
 use crate::{
     backfill::{past_run, past_time},

@@ -11,11 +11,12 @@ use std::{
     num::NonZeroU64,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use rustix::fs::{Advice, fadvise};
 use trackside_spec::{ArtifactRef, Digest};
+use trackside_sync::lock;
 
 use crate::{
     digesting::Digesting,
@@ -226,7 +227,7 @@ impl Artifacts {
     }
 
     fn unflushed(&self) -> MutexGuard<'_, HashSet<Digest>> {
-        self.unflushed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.unflushed)
     }
 }
 

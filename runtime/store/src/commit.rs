@@ -7,6 +7,7 @@ use std::{
 };
 
 use rusqlite::{Connection, TransactionBehavior};
+use trackside_spec::config::Durability;
 
 use crate::{
     artifacts::Artifacts,
@@ -16,16 +17,6 @@ use crate::{
     schema,
     write::{self, KnownDefinitions, Txn},
 };
-
-/// When a commit counts as done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// After the flush: nothing acknowledged is lost in a power cut.
-    #[default]
-    Full,
-    /// After the write: a power cut may undo the last second, never more, and never corrupts.
-    Relaxed,
-}
 
 /// The one connection that writes, and the lock of the data folder.
 pub struct Committer {

@@ -2,9 +2,11 @@
 //! many of them. A channel wakes it for each one that comes while it waits for company.
 
 use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
+
+use trackside_sync::{lock, wait};
 
 use crate::write::Txn;
 
@@ -60,10 +62,7 @@ impl Inbox {
                 break;
             }
             state.wanted = wanted;
-            state = match left {
-                None => self.enough.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(left) => self.enough.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
+            state = wait(&self.enough, state, left);
         }
         state.wanted = 0;
         if state.waiting.len() <= most {
@@ -80,7 +79,7 @@ impl Inbox {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

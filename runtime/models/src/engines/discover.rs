@@ -22,7 +22,7 @@ pub struct EngineSettings {
     pub configured: Option<PathBuf>,
     /// The node's data folder, below which `trackside engine install` puts the library.
     pub data_dir: PathBuf,
-    /// The engine that [`EngineChoice::Auto`](super::EngineChoice::Auto) tries first.
+    /// The engine that [`EngineChoice::Auto`](trackside_spec::config::EngineChoice::Auto) tries first.
     pub prefer: EngineKind,
     /// The processor that models are judged for.
     pub processor: Processor,

@@ -101,19 +101,6 @@ impl EngineKind {
     }
 }
 
-/// Which engine a model should run on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineChoice {
-    /// The preferred one that is there and passes the model's self-test.
-    #[default]
-    Auto,
-    /// ONNX Runtime or none.
-    OnnxRuntime,
-    /// The built-in one or none.
-    Rten,
-}
-
 /// An engine, exactly: recorded with every run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineId {

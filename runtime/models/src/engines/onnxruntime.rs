@@ -19,6 +19,7 @@ use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, PrepackedWeights, SessionBuilder};
 use ort::session::{OutputSelector, RunOptions, Session};
 use trackside_spec::{ElementType, Tensor};
+use trackside_sync::{CancelHook, lock};
 
 use self::native::Interrupt;
 use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, panic_text};
@@ -26,7 +27,6 @@ use crate::file::ModelFile;
 use crate::onnx::products;
 use crate::pool::Pool;
 use crate::stop::Stop;
-use crate::sync::lock;
 use crate::watchdog;
 
 /// The longest that loading one session may take. Constant folding runs parts of the model, so a hostile one could go
@@ -242,7 +242,7 @@ impl OrtRunner {
 /// What may end a run early, for as long as this lives.
 struct Limits {
     _deadline: Option<watchdog::Guard>,
-    _cancel: crate::stop::CancelHook,
+    _cancel: CancelHook,
 }
 
 impl Limits {

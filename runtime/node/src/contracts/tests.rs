@@ -25,7 +25,7 @@ impl Bench {
     }
 
     fn file(&self, name: &str, text: &str) -> Value {
-        let media_type = trackside_triggers::files::media_type(name);
+        let media_type = trackside_spec::media_type(name);
         self.artifacts.store(&mut text.as_bytes(), name, media_type).unwrap().to_json()
     }
 

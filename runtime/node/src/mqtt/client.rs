@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
-        Arc, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -14,6 +14,7 @@ use tokio::{
     time::Instant,
 };
 use trackside_spec::{Digest, config::MqttConfig};
+use trackside_sync::lock;
 
 use super::{
     inbound::{self, Intake, UnderWay},
@@ -151,7 +152,7 @@ impl Client {
     }
 
     fn say(&self, problem: Option<String>) {
-        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+        *lock(&self.problem) = problem;
     }
 
     async fn connection(&mut self, under_way: &UnderWay) -> End {
@@ -247,7 +248,7 @@ impl Client {
         }
         tracing::info!(broker = self.name, "connected to the broker");
         // What another client does to us is over only when this connection lasts.
-        let mut problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut problem = lock(&self.problem);
         *problem = problem.take().filter(|problem| problem.starts_with("[TS-0452]"));
         drop(problem);
         self.connected.store(true, Ordering::Release);

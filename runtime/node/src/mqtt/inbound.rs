@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, mpsc::Sender},
+    sync::{Arc, Mutex, mpsc::Sender},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use trackside_facts::{Cause, MessageContent, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, MqttPayload, NodeConfig, read_outside};
 use trackside_store::{Artifacts, Clock, DecisionRow, Txn, Write};
+use trackside_sync::lock;
 use trackside_triggers::hooks::payload::unmarked;
 
 use super::{link::Received, topics::Listener};
@@ -108,7 +109,7 @@ pub(super) async fn take(
         }
     };
     if let Some(slot) = slot {
-        under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&slot);
+        lock(&under_way).remove(&slot);
     }
     ended
 }
@@ -146,7 +147,7 @@ async fn entry(
     let path = format!("packet {} of session {session}", message.packet);
     let slot = (trigger.to_owned(), path.clone());
     if message.again {
-        let pending = under_way.lock().unwrap_or_else(PoisonError::into_inner).get(&slot).cloned();
+        let pending = lock(&under_way).get(&slot).cloned();
         if let Some((_, identity)) = pending.filter(|(known, _)| *known == digest) {
             return Ok(row(identity, path));
         }
@@ -158,7 +159,7 @@ async fn entry(
         }
     }
     let identity = format!("{digest}:{}", intake.clock.now_us());
-    under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, (digest, identity.clone()));
+    lock(&under_way).insert(slot, (digest, identity.clone()));
     Ok(row(identity, path))
 }
 
@@ -231,7 +232,7 @@ impl Intake {
         let artifacts = self.artifacts.clone();
         let stored = blocking(move || {
             let name = message.topic.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("message");
-            artifacts.store(&mut message.payload.as_slice(), name, trackside_triggers::files::media_type(name))
+            artifacts.store(&mut message.payload.as_slice(), name, trackside_spec::media_type(name))
         });
         stored.await?.map_err(|error| format!("the message can not be stored: {error}"))
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -13,6 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use trackside_spec::config::MqttConfig;
+use trackside_sync::lock;
 
 use super::{client::Client, inbound::Intake, topics::Listener};
 
@@ -166,17 +167,17 @@ impl Brokers {
             });
         };
         let thread = std::thread::Builder::new().name("mqtt".into()).spawn(work)?;
-        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        *lock(&self.thread) = Some(thread);
         Ok(())
     }
 
     /// How each broker stands, by name.
     pub fn status(&self) -> Vec<BrokerStatus> {
-        let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
+        let outlets = lock(&self.outlets);
         let status = |(name, outlet): (&String, &Outlet)| BrokerStatus {
             name: name.clone(),
             connected: outlet.connected.load(Ordering::Acquire),
-            problem: outlet.problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            problem: lock(&outlet.problem).clone(),
         };
         outlets.iter().map(status).collect()
     }
@@ -186,7 +187,7 @@ impl Brokers {
     /// # Errors
     /// The publication, when it was not taken: the waker is called when the broker is there.
     pub fn publish(&self, broker: &str, publication: Publication) -> Result<(), Publication> {
-        let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
+        let outlets = lock(&self.outlets);
         let Some(outlet) = outlets.get(broker) else { return Err(publication) };
         if !outlet.connected.load(Ordering::Acquire) {
             // A client that has ended takes no orders, and publishes nothing.
@@ -207,7 +208,7 @@ impl Brokers {
     pub(crate) fn listen(&self, mut listeners: BTreeMap<String, Vec<Listener>>) {
         let (done, all_done) = std::sync::mpsc::channel();
         {
-            let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
+            let outlets = lock(&self.outlets);
             for (name, outlet) in &*outlets {
                 let listeners = listeners.remove(name).unwrap_or_default();
                 // A client that has ended listens to nothing.
@@ -223,8 +224,8 @@ impl Brokers {
     /// still answers.
     pub(crate) fn close(&self) {
         // Without orders to wait for the clients end.
-        self.outlets.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lock(&self.outlets).clear();
+        let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }

@@ -1,10 +1,11 @@
 //! Requests to one registry: with the permission that it asked for, and through the redirects of its downloads.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode, body::Bytes, header};
 use trackside_net::{HttpClient, Tls, Url, UrlError};
+use trackside_sync::lock;
 
 use super::{
     access::Access,
@@ -79,7 +80,7 @@ impl Client {
 
     /// Sends a request to the registry itself, with its permission, fetched when it asks for one.
     pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, RegistryError> {
-        let permission = self.permission.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let permission = lock(&self.permission).clone();
         let answer = self.send(ask, permission.as_deref()).await?;
         if answer.head().status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
@@ -89,7 +90,7 @@ impl Client {
         if answer.head().status == StatusCode::UNAUTHORIZED {
             return Err(self.refused(ask.what, "it does not take the user and password".to_owned()));
         }
-        *self.permission.lock().unwrap_or_else(PoisonError::into_inner) = Some(permission);
+        *lock(&self.permission) = Some(permission);
         Ok(answer)
     }
 

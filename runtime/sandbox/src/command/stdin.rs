@@ -1,12 +1,13 @@
 //! Standard input: bytes in memory, or an artifact that is read as the program asks for it.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard,
     atomic::{AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
 use tokio::io::AsyncRead;
+use trackside_sync::lock;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdinStream},
     p2::{InputStream, Pollable, StreamError, StreamResult},
@@ -62,7 +63,7 @@ impl Stdin {
 
     fn place(&self) -> MutexGuard<'_, Place> {
         // Nothing that can panic runs under this lock.
-        self.shared.place.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.place)
     }
 
     /// The next bytes to fetch from disk, if that is what a reader has to wait for.

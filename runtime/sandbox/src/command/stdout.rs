@@ -2,12 +2,13 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use bytes::Bytes;
 use tokio::{io::AsyncWrite, sync::Notify};
 use trackside_spec::ArtifactRef;
+use trackside_sync::lock;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
     p2::{OutputStream, Pollable, StreamError, StreamResult},
@@ -85,7 +86,7 @@ impl Stdout {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing that can panic runs under this lock.
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.state)
     }
 
     /// Why the output was cut off, if it was.

@@ -5,7 +5,7 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         mpsc::{self, RecvTimeoutError},
     },
     thread,
@@ -13,6 +13,7 @@ use std::{
 
 use rustix::process::Signal;
 use trackside_spec::{ByteSize, Duration};
+use trackside_sync::lock;
 
 use super::order::{CompileProgram, CompileWorker, Order};
 use crate::{
@@ -77,7 +78,7 @@ fn watch(mut child: Child, worker: &CompileWorker, wasm: &[u8]) -> io::Result<Re
     let kill = || {
         // One that has ended by itself cannot be killed and keeps its own status. Its group goes with it: whatever it
         // started would hold its pipes open.
-        let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut child = lock(&child);
         let _ = rustix::process::kill_process_group(group, Signal::KILL);
         let _ = child.kill();
     };
@@ -108,7 +109,7 @@ fn watch(mut child: Child, worker: &CompileWorker, wasm: &[u8]) -> io::Result<Re
         let late = clock.join().unwrap_or(false);
         // It has nothing more to do, and whatever holds it up must not hold up this side.
         kill();
-        let status = child.lock().unwrap_or_else(PoisonError::into_inner).wait()?;
+        let status = lock(&child).wait()?;
         let fed = feeder.join().unwrap_or_else(|_| Err(io::Error::other("it was not fed")));
         match (code, fed) {
             (Ok(code), Ok(())) => Ok(Ok(code)),

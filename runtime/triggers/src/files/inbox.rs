@@ -7,9 +7,11 @@ use std::{
     collections::HashMap,
     mem,
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc::Sender},
-    time::Duration,
+    sync::{Arc, Condvar, Mutex, MutexGuard, mpsc::Sender},
+    time::{Duration, Instant},
 };
+
+use trackside_sync::{lock, wait};
 
 use super::{host::FireOutcome, sight::Sight};
 
@@ -187,18 +189,15 @@ impl Inbox {
 
     /// Waits until something arrives or `timeout` (for ever if `None`) is over, and takes all there is.
     pub fn take(&self, timeout: Option<Duration>) -> Batch {
-        let waiting = self.lock();
-        let mut waiting = match timeout {
-            None => {
-                self.arrived.wait_while(waiting, |waiting| waiting.is_empty()).unwrap_or_else(PoisonError::into_inner)
+        let until = timeout.and_then(|limit| Instant::now().checked_add(limit));
+        let mut waiting = self.lock();
+        while waiting.is_empty() {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                break;
             }
-            Some(limit) => {
-                self.arrived
-                    .wait_timeout_while(waiting, limit, |waiting| waiting.is_empty())
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
-            }
-        };
+            waiting = wait(&self.arrived, waiting, left);
+        }
         let Waiting { hints, outcomes, rescan, lost, broken, questions, stop } = mem::take(&mut *waiting);
         drop(waiting);
         let mut ordered: Vec<_> = hints.into_iter().collect();
@@ -226,7 +225,7 @@ impl Inbox {
 
     /// No code panics while it holds the lock, so a poisoned one is as good as any.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

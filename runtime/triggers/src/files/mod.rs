@@ -26,7 +26,6 @@ pub mod host;
 mod inbox;
 mod leaving;
 mod look_through;
-mod media;
 mod memory;
 mod patrol;
 mod pickup;
@@ -47,7 +46,6 @@ pub use host::{
     Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
     SeenFile, WatchedFolder,
 };
-pub use media::media_type;
 pub use settling::{Due, Settling};
 pub use sight::Sight;
 pub use wanted::{Wanted, wants};

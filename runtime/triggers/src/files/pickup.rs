@@ -8,12 +8,11 @@ use std::{
     time::Duration,
 };
 
-use trackside_spec::{Claim, Identity};
+use trackside_spec::{Claim, Identity, media_type};
 
 use super::{
     folder::{Folder, Verdict},
     host::{Decision, FileDecision, FileStat, FireOutcome, FiredFile, FolderNotice, LedgerState, SeenFile},
-    media::media_type,
     same::{self, Now},
     settling::{Due, Key},
     spot::{self, Look, Spot, look_at},

@@ -321,11 +321,7 @@ fn policy_help(policy: &Policy) -> String {
 
 /// Why a path does not lead to a file of the project.
 pub(super) fn inside(root: &Path, path: &str) -> Result<(), String> {
-    let full = root.join(path).canonicalize().map_err(|error| error.to_string())?;
-    if !full.starts_with(root) {
-        return Err("it lies outside the project folder".to_owned());
-    }
-    if full.is_file() { Ok(()) } else { Err("it is not a file".to_owned()) }
+    trackside_node::project_file(root, path).map(drop)
 }
 
 /// Takes the code out of a message that begins with one of those known here.
