@@ -12,6 +12,7 @@
 mod support;
 
 mod blocks;
+mod crates;
 mod page;
 mod shell;
 
