@@ -15,7 +15,8 @@ type Uses = BTreeMap<String, BTreeSet<String>>;
 
 /// The lines of the drawing, lowest floor first: a crate, and what it uses.
 fn drawn(page: &str) -> Vec<(String, BTreeSet<String>)> {
-    let block = page.split("```").find(|block| block.starts_with("crates\n")).expect("a block of the language `crates`");
+    let block =
+        page.split("```").find(|block| block.starts_with("crates\n")).expect("a block of the language `crates`");
     let lines = block.lines().skip(1).filter(|line| !line.trim().is_empty());
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
     lines
