@@ -1,7 +1,7 @@
 //! Where plugins come from: registries, signatures, the project's lock file, and the folder of what is installed.
 //!
 //! The node reads the lock file and the installed components ([`Lock`], [`Installed`]) and checks signatures against the
-//! keys of its config ([`Keyring`]); it never calls a registry. The command line pulls and pushes ([`Client`]), signs
+//! keys of its config ([`Keyring`]); it never calls a registry. The command line pulls and pushes ([`RegistryClient`]), signs
 //! ([`SigningKey`]) and changes what is installed ([`Installer`]). This room may never run or compile a component, never
 //! take a byte from outside whose digest it did not compute, and never send a password to any place but the registry
 //! that it is for.
@@ -15,7 +15,7 @@ mod error;
 mod signature;
 mod store;
 
-pub use client::{Access, Client, Component, LIMIT, Password, Pushed, WasmConfig};
+pub use client::{Access, Component, LIMIT, Password, Pushed, RegistryClient, WasmConfig};
 pub use error::{InstallError, RegistryError};
 pub use signature::{Algorithm, KeyError, Keyring, Proof, PublicKey, SIGNATURE_SUFFIX, SigningKey, Verdict};
 pub use store::{Installed, Installer, LOCK_FILE, Lock, LockError, Locked, NewPlugin, Receipt, Source};

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use trackside_packages::{Access, Client, Component, Password, RegistryError, WasmConfig};
+use trackside_packages::{Access, Component, Password, RegistryClient, RegistryError, WasmConfig};
 use trackside_spec::{Digest, OciReference};
 
 /// A request as it came in.
@@ -46,8 +46,8 @@ impl Server {
         self.asked.lock().unwrap().clone()
     }
 
-    fn client(&self, access: Access) -> Client {
-        Client::new(&self.host, Access { plain_http: true, ..access }, vec![self.host.clone()]).unwrap()
+    fn client(&self, access: Access) -> RegistryClient {
+        RegistryClient::new(&self.host, Access { plain_http: true, ..access }, vec![self.host.clone()]).unwrap()
     }
 
     fn reference(&self, rest: &str) -> OciReference {
@@ -131,7 +131,7 @@ fn a_token_is_fetched_with_the_password_and_used_for_the_rest() {
         )
     });
     let access = Access { plain_http: true, ..ops() };
-    let client = Client::new(&registry.host, access, vec![registry.host.clone(), tokens.host.clone()]).unwrap();
+    let client = RegistryClient::new(&registry.host, access, vec![registry.host.clone(), tokens.host.clone()]).unwrap();
     let component = block_on(client.pull(&registry.reference("a:1"))).unwrap();
     assert_eq!(component.bytes, WASM);
     assert_eq!(tokens.asked().len(), 1);
@@ -153,7 +153,7 @@ fn a_download_may_wander_and_the_password_does_not_go_with_it() {
         _ => answer("307 Temporary Redirect", &[("Location", &place)], b""),
     });
     let access = Access { plain_http: true, ..ops() };
-    let client = Client::new(&registry.host, access, vec![storage.host.clone()]).unwrap();
+    let client = RegistryClient::new(&registry.host, access, vec![storage.host.clone()]).unwrap();
     assert_eq!(block_on(client.pull(&registry.reference("a:1"))).unwrap().bytes, WASM);
     assert_eq!(storage.asked().iter().map(|asked| asked.authorization.clone()).collect::<Vec<_>>(), [None]);
     // Unencrypted and not permitted: not followed at all.
@@ -196,7 +196,8 @@ fn an_upload_goes_to_the_registry_and_to_nobody_else() {
         _ => answer("202 Accepted", &[("Location", &place)], b""),
     });
     let config = WasmConfig::component(Digest::of(WASM), "1970-01-01T00:00:00Z".to_owned());
-    let client = Client::new(&registry.host, Access { plain_http: true, ..ops() }, vec![thief.host.clone()]).unwrap();
+    let client =
+        RegistryClient::new(&registry.host, Access { plain_http: true, ..ops() }, vec![thief.host.clone()]).unwrap();
     let reference = registry.reference("a:1");
     let error = block_on(client.push(&reference, WASM.to_vec(), &config, BTreeMap::new())).unwrap_err();
     assert!(error.to_string().contains("TS-0652"), "{error}");

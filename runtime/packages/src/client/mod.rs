@@ -20,7 +20,7 @@ pub(crate) use manifest::Manifest;
 pub use manifest::WasmConfig;
 pub use pull::Component;
 pub use push::Pushed;
-pub use session::Client;
+pub use session::RegistryClient;
 
 /// Largest component that is pulled or pushed, in bytes; the sandbox loads no larger one.
 pub const LIMIT: u64 = 64 << 20;

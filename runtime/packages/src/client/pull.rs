@@ -6,7 +6,7 @@ use trackside_spec::{Digest, OciReference};
 use super::{
     LIMIT,
     manifest::{self, Blob, Manifest},
-    session::{Ask, Client},
+    session::{Ask, RegistryClient},
 };
 use crate::{
     error::RegistryError,
@@ -31,7 +31,7 @@ pub struct Component {
     pub digest: Digest,
 }
 
-impl Client {
+impl RegistryClient {
     /// Pulls the component that a reference of this registry names.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use trackside_spec::{Digest, OciReference};
 use super::{
     LIMIT,
     manifest::{Blob, Manifest, OCI_MANIFEST, WASM_CONFIG, WASM_LAYER, WasmConfig},
-    session::{Ask, Client, shown},
+    session::{Ask, RegistryClient, shown},
 };
 use crate::{
     error::RegistryError,
@@ -24,7 +24,7 @@ pub struct Pushed {
     pub digest: Digest,
 }
 
-impl Client {
+impl RegistryClient {
     /// Pushes a component: blobs first, the manifest last, so that the tag never leads to something incomplete.
     ///
     /// # Errors

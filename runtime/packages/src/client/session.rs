@@ -20,7 +20,7 @@ const REDIRECTS: usize = 5;
 const SMALL: u64 = 64 << 10;
 
 /// A client of one registry.
-pub struct Client {
+pub struct RegistryClient {
     /// As references and the config name it.
     pub(super) host: String,
     pub(super) root: Url,
@@ -58,7 +58,7 @@ impl<'a> Ask<'a> {
     }
 }
 
-impl Client {
+impl RegistryClient {
     /// For the registry `host`. `plain` are all hosts that may be spoken to without TLS.
     ///
     /// # Errors

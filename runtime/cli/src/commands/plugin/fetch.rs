@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use trackside_node::{Project, proof_beside};
-use trackside_packages::{Access, Client, LIMIT, Proof, RegistryError, Source};
+use trackside_packages::{Access, LIMIT, Proof, RegistryClient, RegistryError, Source};
 use trackside_spec::{Digest, OciReference};
 
 use crate::{context::runtime, failure::Failure};
@@ -59,13 +59,13 @@ pub fn fetch(project: &Project, source: &Source, at: Option<Digest>) -> Result<F
 }
 
 /// A client of the registry that a reference names.
-pub fn client(project: &Project, reference: &OciReference) -> Result<Client, Failure> {
+pub fn client(project: &Project, reference: &OciReference) -> Result<RegistryClient, Failure> {
     let registries = &project.config.registries;
     let config = registries.get(&reference.registry).cloned().unwrap_or_default();
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let access = Access::from_config(&reference.registry, &config, &project.root, credentials.as_deref())?;
     let plain = registries.iter().filter(|(_, config)| config.plain_http).map(|(host, _)| host.clone()).collect();
-    Ok(Client::new(&reference.registry, access, plain)?)
+    Ok(RegistryClient::new(&reference.registry, access, plain)?)
 }
 
 /// Reads a component's file.
