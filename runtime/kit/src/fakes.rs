@@ -12,8 +12,8 @@ use std::{
 use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue,
-    StateEntry, StateScope, StepHost,
+    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelPort, ModelSignature,
+    SecretValue, StateEntry, StateScope, StepHost,
 };
 use trackside_spec::{Allow, ArtifactRef, Digest, ElementType, Origin, Tensor};
 use trackside_sync::lock;
@@ -166,7 +166,7 @@ fn digest_of(path: &Path) -> io::Result<Digest> {
 
 /// A model that answers the same, whatever it is asked.
 struct Canned {
-    info: ModelInfo,
+    info: ModelSignature,
     outputs: Vec<(String, Tensor)>,
 }
 
@@ -180,7 +180,7 @@ impl Canned {
             })
             .collect::<Result<_, String>>()?;
         let port = |name: &String, shape| ModelPort { name: name.clone(), element: ElementType::Float32, shape };
-        let info = ModelInfo {
+        let info = ModelSignature {
             digest: Digest::of(b"a model of a case").to_string(),
             inputs: model.inputs.iter().map(|(name, shape)| port(name, shape.clone())).collect(),
             outputs: outputs
@@ -194,7 +194,7 @@ impl Canned {
 }
 
 impl ModelHandle for Canned {
-    fn info(&self) -> &ModelInfo {
+    fn info(&self) -> &ModelSignature {
         &self.info
     }
 

@@ -4,7 +4,7 @@ use std::{fs::File, io, io::Write, net::SocketAddr, sync::Arc, time::Instant};
 
 use trackside_models::{CancelToken, Model};
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, InputFolder, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue, StateEntry,
+    ArtifactSink, BoxFuture, InputFolder, ModelError, ModelHandle, ModelPort, ModelSignature, SecretValue, StateEntry,
     StateScope, StepHost,
 };
 use trackside_spec::{ArtifactRef, Tensor};
@@ -135,17 +135,17 @@ impl ArtifactSink for Sink {
 
 struct Handle {
     model: Arc<Model>,
-    info: ModelInfo,
+    info: ModelSignature,
 }
 
-fn describe(model: &Model) -> ModelInfo {
+fn describe(model: &Model) -> ModelSignature {
     let info = model.info();
     let port = |port: &trackside_models::Port| ModelPort {
         name: port.name.clone(),
         element: port.element,
         shape: port.shape.clone().unwrap_or_default(),
     };
-    ModelInfo {
+    ModelSignature {
         digest: info.digest.to_string(),
         // A plugin may give one that has a default; it is not asked to.
         inputs: info.inputs.iter().filter(|port| !port.optional).map(port).collect(),
@@ -155,7 +155,7 @@ fn describe(model: &Model) -> ModelInfo {
 }
 
 impl ModelHandle for Handle {
-    fn info(&self) -> &ModelInfo {
+    fn info(&self) -> &ModelSignature {
         &self.info
     }
 

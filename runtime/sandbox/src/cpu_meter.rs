@@ -14,14 +14,14 @@ use crate::ticker::Ticker;
 
 /// The time used so far. A call is polled by one thread at a time, so relaxed order suffices.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
+pub(crate) struct CpuMeter {
     /// Nanoseconds of polls that ended.
     ended: AtomicU64,
     /// The thread's clock when the current poll began.
     began: AtomicU64,
 }
 
-impl Meter {
+impl CpuMeter {
     /// Time of all polls that have ended.
     pub(crate) fn ended(&self) -> Duration {
         Duration::from_nanos(self.ended.load(Ordering::Relaxed))

@@ -144,7 +144,7 @@ pub trait ArtifactSink: Send {
 /// A model pinned to one version.
 pub trait ModelHandle: Send + Sync {
     /// What the model takes and gives.
-    fn info(&self) -> &ModelInfo;
+    fn info(&self) -> &ModelSignature;
 
     /// Runs it. Empty `wanted` = all outputs. The work must end at `deadline`, and when the future is dropped.
     fn run<'a>(
@@ -157,7 +157,7 @@ pub trait ModelHandle: Send + Sync {
 
 /// What a model says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelInfo {
+pub struct ModelSignature {
     /// Digest of the model file, as text.
     pub digest: String,
     /// Inputs in the model's order.

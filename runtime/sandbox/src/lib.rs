@@ -13,6 +13,7 @@ mod call;
 mod clocks;
 mod command;
 mod compile;
+mod cpu_meter;
 mod descriptor;
 mod engine;
 mod error;
@@ -26,7 +27,6 @@ mod host;
 mod host_api;
 mod interfaces;
 mod limiter;
-mod meter;
 mod net;
 mod nobody;
 mod output;
@@ -57,8 +57,8 @@ pub use failure::StepFailure;
 pub use foresight::{Foreseen, Foresight, useless_grant};
 pub use grants::deliver::{LONGEST_NAME, MOST_PARTS};
 pub use host_api::{
-    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelInfo, ModelPort, SecretValue,
-    StateEntry, StepHost,
+    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelPort, ModelSignature,
+    SecretValue, StateEntry, StepHost,
 };
 pub use nobody::Nobody;
 pub use plugin::{CacheOutcome, Plugin};

@@ -18,12 +18,12 @@ use crate::{
         exports::trackside::plugin::{describe as wit, step},
     },
     call::{CallLimits, Reuse, StepCall},
+    cpu_meter::CpuMeter,
     engine::Shared,
     failure::{Circumstances, StepFailure, Stopped, explain},
     host::metrics::micros,
     host_api::StepHost,
     limiter::Limiter,
-    meter::Meter,
     nobody::Nobody,
     output,
     plugin::Plugin,
@@ -108,7 +108,7 @@ pub(crate) async fn run(
     let _slot = shared.slots.take().await;
     let key = warm::Key::of(&call, plugin.digest(), shared.counts);
     let purpose = Purpose::Run(plugin.descriptor.clone());
-    let meter = Arc::new(Meter::default());
+    let meter = Arc::new(CpuMeter::default());
     let (store, mut exports, calls) = match key.as_ref().and_then(|key| shared.warm.take(key)) {
         Some(Instance { mut store, exports, calls }) => {
             store.data_mut().renew(purpose, call, host, begin, shared.net.clone());
@@ -164,7 +164,7 @@ pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Resul
         let begin = Instant::now();
         let call = StepCall { limits, ..StepCall::new("", "describe", "describe") };
         let data = CallData::new(Purpose::Describe, call, Arc::new(Nobody), begin, shared.net.clone());
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(CpuMeter::default());
         let mut store = store(shared, data, limits, &meter).map_err(|error| format!("{error:#}"))?;
         let guest = meter.run(&shared.ticker, async {
             let instance = pre.instantiate_async(&mut store).await?;
@@ -199,7 +199,7 @@ pub(crate) fn store<T: Bounded>(
     shared: &Shared,
     data: T,
     limits: CallLimits,
-    meter: &Arc<Meter>,
+    meter: &Arc<CpuMeter>,
 ) -> wasmtime::Result<Store<T>> {
     let mut store = Store::try_new(&shared.engine, data)?;
     store.limiter(|data| data.limiter());
@@ -211,7 +211,7 @@ fn arm<T: Bounded>(
     shared: &Shared,
     mut store: Store<T>,
     limits: CallLimits,
-    meter: &Arc<Meter>,
+    meter: &Arc<CpuMeter>,
 ) -> wasmtime::Result<Store<T>> {
     if shared.counts {
         let fuel = store.data().fuel();

@@ -99,8 +99,12 @@ fn state_is_read_from_the_host_and_written_to_the_report() {
 fn a_granted_model_is_opened_through_the_host() {
     let mut call = call("model");
     call.allow.models = vec!["ungranted".to_owned()];
-    let info =
-        trackside_sandbox::ModelInfo { digest: "sha256:abc".into(), inputs: vec![], outputs: vec![], metadata: vec![] };
+    let info = trackside_sandbox::ModelSignature {
+        digest: "sha256:abc".into(),
+        inputs: vec![],
+        outputs: vec![],
+        metadata: vec![],
+    };
     let host = TestHost { model: Some(Arc::new(support::Identity(info))), ..TestHost::new() };
     assert_eq!(output(&run_on(call, Arc::new(host)))["digest"], "sha256:abc");
 }

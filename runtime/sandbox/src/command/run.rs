@@ -24,12 +24,12 @@ use super::{
 use crate::{
     call::{CallLimits, StepCall},
     clocks::Clocks,
+    cpu_meter::CpuMeter,
     failure::{StepFailure, explain},
     files::{FileSlots, OpenFile, blocking},
     grants::decide::Grants,
     host::metrics::micros,
     host_api::StepHost,
-    meter::Meter,
     output,
     plugin::Plugin,
     recorder::{Recorder, clip, one_line},
@@ -86,7 +86,7 @@ pub(super) async fn run_opened(
         CommandStdout::Json | CommandStdout::Text => Stdout::memory(limits.output_bytes),
     };
     let given = Given { plugin, command, call, host: &host, recorder: &recorder, begin };
-    let meter = Arc::new(Meter::default());
+    let meter = Arc::new(CpuMeter::default());
     let store = given.context(&opened, &stdout).and_then(|wasi| {
         let data = CommandData::new(wasi, call, recorder.clone());
         let mut store = run::store(&plugin.shared, data, limits, &meter)?;

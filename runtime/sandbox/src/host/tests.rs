@@ -20,7 +20,7 @@ use crate::{
     },
     call::StepCall,
     descriptor::{Descriptor, Want},
-    host_api::{ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelInfo, StateEntry, StepHost},
+    host_api::{ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelSignature, StateEntry, StepHost},
     report::{Expect, StateScope},
     store_data::{CallData, Purpose},
 };
@@ -29,10 +29,10 @@ use crate::{
 #[derive(Default)]
 struct Host(Mutex<BTreeMap<String, StateEntry>>);
 
-struct Doubler(ModelInfo);
+struct Doubler(ModelSignature);
 
 impl ModelHandle for Doubler {
-    fn info(&self) -> &ModelInfo {
+    fn info(&self) -> &ModelSignature {
         &self.0
     }
 
@@ -61,7 +61,7 @@ impl StepHost for Host {
     }
 
     fn open_model<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
-        let info = ModelInfo { digest: "d".into(), inputs: vec![], outputs: vec![], metadata: vec![] };
+        let info = ModelSignature { digest: "d".into(), inputs: vec![], outputs: vec![], metadata: vec![] };
         let model: Arc<dyn ModelHandle> = Arc::new(Doubler(info));
         Box::pin(std::future::ready(Ok(model)))
     }

@@ -19,8 +19,8 @@ use std::{
 
 use tempfile::TempDir;
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, Layout, ModelError, ModelHandle, ModelInfo, Outcome, Plugin,
-    Sandbox, SandboxSettings, SecretValue, StateEntry, StateScope, StepCall, StepHost, StepReport,
+    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, Layout, ModelError, ModelHandle, ModelSignature, Outcome,
+    Plugin, Sandbox, SandboxSettings, SecretValue, StateEntry, StateScope, StepCall, StepHost, StepReport,
 };
 use trackside_spec::{ArtifactRef, Digest, Tensor};
 
@@ -256,10 +256,10 @@ impl StepHost for TestHost {
 }
 
 /// A model that returns its input under another name.
-pub struct Identity(pub ModelInfo);
+pub struct Identity(pub ModelSignature);
 
 impl ModelHandle for Identity {
-    fn info(&self) -> &ModelInfo {
+    fn info(&self) -> &ModelSignature {
         &self.0
     }
 
