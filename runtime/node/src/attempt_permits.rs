@@ -15,7 +15,7 @@ use trackside_sync::lock;
 use crate::core::share;
 
 /// As many as run at the same time, and of these as many as one workflow gets.
-pub struct Places {
+pub struct AttemptPermits {
     all: Arc<Semaphore>,
     share: usize,
     /// By the workflow's name.
@@ -23,12 +23,12 @@ pub struct Places {
 }
 
 /// A place. It is free again when this is dropped.
-pub struct Place {
+pub struct AttemptPermit {
     _share: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
 }
 
-impl Places {
+impl AttemptPermits {
     /// For so many attempts.
     pub fn new(room: usize) -> Self {
         let room = room.clamp(1, Semaphore::MAX_PERMITS);
@@ -36,12 +36,12 @@ impl Places {
     }
 
     /// Waits for a place; `None` when it is cancelled before there is one.
-    pub async fn take(&self, workflow: &str, cancel: &CancelToken) -> Option<Place> {
+    pub async fn take(&self, workflow: &str, cancel: &CancelToken) -> Option<AttemptPermit> {
         let share = self.share_of(workflow);
         let mut place = pin!(async {
             let share = share.acquire_owned().await.ok()?;
             let place = self.all.clone().acquire_owned().await.ok()?;
-            Some(Place { _share: share, _place: place })
+            Some(AttemptPermit { _share: share, _place: place })
         });
         let mut cancelled = pin!(cancel.cancelled());
         poll_fn(|context| match place.as_mut().poll(context) {
@@ -74,23 +74,23 @@ mod tests {
 
     #[test]
     fn a_workflow_gets_its_share_and_another_one_the_rest() {
-        let (places, cancel) = (Places::new(4), CancelToken::new());
-        let held: Vec<_> = (0..3).map(|_| now(places.take("a", &cancel))).collect();
+        let (permits, cancel) = (AttemptPermits::new(4), CancelToken::new());
+        let held: Vec<_> = (0..3).map(|_| now(permits.take("a", &cancel))).collect();
         assert!(held.iter().all(|place| matches!(place, Poll::Ready(Some(_)))));
-        assert!(now(places.take("a", &cancel)).is_pending());
-        let other = now(places.take("b", &cancel));
+        assert!(now(permits.take("a", &cancel)).is_pending());
+        let other = now(permits.take("b", &cancel));
         assert!(matches!(other, Poll::Ready(Some(_))));
-        assert!(now(places.take("b", &cancel)).is_pending());
+        assert!(now(permits.take("b", &cancel)).is_pending());
         drop(held);
-        assert!(matches!(now(places.take("a", &cancel)), Poll::Ready(Some(_))));
+        assert!(matches!(now(permits.take("a", &cancel)), Poll::Ready(Some(_))));
     }
 
     #[test]
     fn who_is_cancelled_waits_no_longer() {
-        let (places, cancel) = (Places::new(1), CancelToken::new());
-        let _held = now(places.take("a", &CancelToken::new()));
-        assert!(now(places.take("a", &cancel)).is_pending());
+        let (permits, cancel) = (AttemptPermits::new(1), CancelToken::new());
+        let _held = now(permits.take("a", &CancelToken::new()));
+        assert!(now(permits.take("a", &cancel)).is_pending());
         cancel.cancel();
-        assert!(matches!(now(places.take("a", &cancel)), Poll::Ready(None)));
+        assert!(matches!(now(permits.take("a", &cancel)), Poll::Ready(None)));
     }
 }

@@ -17,16 +17,16 @@ use trackside_store::{Artifacts, Clock};
 use trackside_sync::lock;
 
 use crate::{
+    attempt_permits::AttemptPermits,
     contracts::{self, Verdict},
     core::{Checked, Input, StepJob, StepResult},
+    give_back_memory::give_back,
     model_step,
     models::Models,
-    own::OwnAddresses,
-    places::Places,
+    own_addresses::OwnAddresses,
     plugin_step,
     plugins::Plugins,
     readers::Readers,
-    rest::give_back,
 };
 
 /// How long steps have to stop when the node goes down.
@@ -61,7 +61,7 @@ pub struct Executor {
     /// Set at the end: attempts that are stopped now are not failures, they are made again at the next start.
     closing: Arc<AtomicBool>,
     workshop: Arc<Workshop>,
-    places: Arc<Places>,
+    permits: Arc<AttemptPermits>,
     under_way: Arc<Mutex<HashMap<Key, CancelToken>>>,
     report: Report,
 }
@@ -89,7 +89,7 @@ impl Executor {
             runtime: Mutex::new(Some(runtime)),
             closing: Arc::default(),
             workshop,
-            places: Arc::new(Places::new(room)),
+            permits: Arc::new(AttemptPermits::new(room)),
             under_way: Arc::default(),
             report: Arc::new(report),
         })
@@ -103,10 +103,10 @@ impl Executor {
         let cancel = CancelToken::new();
         lock(&self.under_way).insert(key, cancel.clone());
         let (workshop, under_way, report) = (self.workshop.clone(), self.under_way.clone(), self.report.clone());
-        let (closing, places) = (self.closing.clone(), self.places.clone());
+        let (closing, permits) = (self.closing.clone(), self.permits.clone());
         let ends = Ends { key, attempt: job.attempt, under_way, closing, report: report.clone() };
         runtime.spawn(async move {
-            let Some(_place) = places.take(&job.plan.name, &cancel).await else {
+            let Some(_permit) = permits.take(&job.plan.name, &cancel).await else {
                 let error = StepError::fatal("cancelled", "stopped before it began");
                 let attempt = job.attempt;
                 return ends.with(failed(key, attempt, error));

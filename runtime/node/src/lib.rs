@@ -3,6 +3,7 @@
 //! The server and the CLI call this room. One thread owns the truth ([`core::Core`] under [`Node`]); executors, the
 //! writer thread, triggers and the outbox talk to it by messages. It may use everything below it and nothing above.
 
+mod attempt_permits;
 mod bundled;
 mod carrier;
 mod clock_wait;
@@ -15,27 +16,26 @@ mod effect;
 mod executor;
 mod file_host;
 mod folders;
+mod give_back_memory;
 mod host;
 mod kept;
 mod model_step;
 mod models;
 mod mqtt;
 mod node;
-mod own;
+mod own_addresses;
 mod pauses;
-mod places;
 mod plugin_look;
 mod plugin_slot;
 mod plugin_source;
 mod plugin_step;
 mod plugins;
+mod printable;
 mod project;
 mod readers;
 mod reload;
 mod replay;
-mod rest;
 mod secrets;
-mod shown;
 #[cfg(test)]
 mod simulation;
 mod staging;
@@ -47,14 +47,14 @@ pub use executor::Workshop;
 pub use models::{ModelProblem, Models};
 pub use mqtt::BrokerStatus;
 pub use node::{Handle, Node, NodeError, NodeOptions, plugins as project_plugins, revive};
-pub use own::OwnAddresses;
+pub use own_addresses::OwnAddresses;
 pub use plugin_source::{FoundPlugin, PluginOrigin, PluginSources, proof_beside};
 pub use plugins::{PluginProblem, Plugins, compiling};
+pub use printable::printable;
 pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
 pub use readers::Readers;
 pub use reload::{Change, InForce, Reloaded, load_definition};
 pub use replay::{Replayed, Verdict, replay, replay_workshop};
 pub use secrets::{SecretProblem, read as read_secret};
-pub use shown::shown;
 pub use staging::project_file;
 pub use trackside_facts::rfc3339;

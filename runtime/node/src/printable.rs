@@ -5,7 +5,7 @@ const SHOWN: usize = 700;
 
 /// The beginning of what was refused, for people: control characters are escaped.
 #[must_use]
-pub fn shown(bytes: &[u8]) -> String {
+pub fn printable(bytes: &[u8]) -> String {
     let beginning = bytes.get(..SHOWN).unwrap_or(bytes);
     let mut text = String::new();
     for character in String::from_utf8_lossy(beginning).chars() {
@@ -24,7 +24,7 @@ mod tests {
 
     #[test]
     fn what_was_refused_is_readable_bounded_and_can_not_move_a_cursor() {
-        assert_eq!(shown(b"{\"n\": 1}\x1b[2J\xff"), "{\"n\": 1}\\u{1b}[2J\u{fffd}");
-        assert_eq!(shown(&[b'x'; 5_000]).len(), SHOWN);
+        assert_eq!(printable(b"{\"n\": 1}\x1b[2J\xff"), "{\"n\": 1}\\u{1b}[2J\u{fffd}");
+        assert_eq!(printable(&[b'x'; 5_000]).len(), SHOWN);
     }
 }

@@ -23,7 +23,7 @@ use trackside_facts::{Cause, TriggerDocument};
 use trackside_node::{
     Handle, Project,
     core::{Fire, FireAnswer, LedgerEntry},
-    read_secret, shown as shown_text,
+    printable, read_secret,
 };
 use trackside_spec::{ArtifactRef, HookSignature, MqttPayload, Plan, TriggerKind, WebhookTrigger};
 use trackside_store::DecisionRow;
@@ -111,7 +111,7 @@ async fn take(
             subject: format!("/hooks/{}", hook.settings.name),
             at_ms: shared.handle.workshop().clock.now_ms(),
             decision: "blocked".to_owned(),
-            detail: format!("{}; the body: {}", error.message, shown_text(&body)),
+            detail: format!("{}; the body: {}", error.message, printable(&body)),
         };
         shared.handle.record_decision(row).await;
     }

@@ -29,7 +29,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// One broker's client.
-pub(super) struct Client {
+pub(super) struct BrokerClient {
     pub(super) name: String,
     pub(super) config: MqttConfig,
     pub(super) listeners: Vec<Listener>,
@@ -78,7 +78,7 @@ struct Traffic {
     tell: UnboundedSender<(u64, Result<(), String>)>,
 }
 
-impl Client {
+impl BrokerClient {
     /// Stays connected until the node goes down.
     pub(super) async fn work(mut self) {
         if self.listeners.is_empty() && !self.first_order().await {

@@ -22,8 +22,8 @@ use super::{link::Received, topics::Listener};
 use crate::{
     core::{Fire, FireAnswer, Input, LedgerEntry},
     dispatcher,
+    printable::printable,
     readers::Readers,
-    shown::shown,
 };
 
 /// How long a message waits when the node has no room for its run.
@@ -175,7 +175,7 @@ impl Intake {
 
     /// Records that a message started nothing.
     async fn decide(&self, trigger: &str, message: &Received, decision: &str, reason: String) -> Result<(), String> {
-        let detail = format!("{reason}; the message: {}", shown(&message.payload));
+        let detail = format!("{reason}; the message: {}", printable(&message.payload));
         tracing::warn!(trigger, topic = message.topic, "{decision}: {detail}");
         let row = DecisionRow {
             trigger: trigger.to_owned(),

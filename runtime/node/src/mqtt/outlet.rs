@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use trackside_spec::config::MqttConfig;
 use trackside_sync::lock;
 
-use super::{client::Client, inbound::Intake, topics::Listener};
+use super::{client::BrokerClient, inbound::Intake, topics::Listener};
 
 /// How long a change of who listens is waited for.
 const LISTEN: Duration = Duration::from_secs(5);
@@ -140,12 +140,12 @@ impl Brokers {
             return Ok(());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let clients: Vec<Client> = waiting
+        let clients: Vec<BrokerClient> = waiting
             .clients
             .into_iter()
             .map(|(name, config, (connected, problem), orders)| {
                 let listeners = listeners.remove(&name).unwrap_or_default();
-                Client {
+                BrokerClient {
                     name,
                     config,
                     listeners,
