@@ -147,7 +147,7 @@ async fn entry(
     let path = format!("packet {} of session {session}", message.packet);
     let slot = (trigger.to_owned(), path.clone());
     if message.again {
-        let pending = lock(&under_way).get(&slot).cloned();
+        let pending = lock(under_way).get(&slot).cloned();
         if let Some((_, identity)) = pending.filter(|(known, _)| *known == digest) {
             return Ok(row(identity, path));
         }
@@ -159,7 +159,7 @@ async fn entry(
         }
     }
     let identity = format!("{digest}:{}", intake.clock.now_us());
-    lock(&under_way).insert(slot, (digest, identity.clone()));
+    lock(under_way).insert(slot, (digest, identity.clone()));
     Ok(row(identity, path))
 }
 
