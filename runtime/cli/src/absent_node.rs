@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use trackside_server::socket_path;
+use trackside_control::socket_path;
 use trackside_store::DataLock;
 
 use crate::failure::Failure;

@@ -3,7 +3,7 @@
 
 use std::{future::Future, pin::pin, time::Duration};
 
-use trackside_server::{Client, ClientError};
+use trackside_control::{Client, ClientError};
 
 use crate::{console::Console, progress::Progress};
 

@@ -2,11 +2,12 @@
 
 use std::{io, process::ExitCode};
 
+use trackside_control::{ClientError, ControlError, DecideError, FollowError, StartError};
 use trackside_kit::KitError;
 use trackside_models::{ModelError, install};
 use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
 use trackside_registry::{InstallError, KeyError, RegistryError};
-use trackside_server::{ClientError, ControlError, DecideError, FollowError, ServerError, StartError};
+use trackside_server::ServerError;
 use trackside_store::StoreError;
 
 /// The exit codes. They are part of the interface: scripts rely on them.

@@ -4,8 +4,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use trackside_control::Client;
 use trackside_node::Project;
-use trackside_server::Client;
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::Reader;
 

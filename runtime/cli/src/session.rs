@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
+use trackside_control::{Client, RunFollower};
 use trackside_engine::RunId;
 use trackside_node::{Node, NodeError, NodeOptions, Project};
-use trackside_server::{Client, RunFollower};
 use trackside_spec::Digest;
 use trackside_store::{StoreError, SystemClock};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
+use trackside_control::{Client, Decided, Decision, decide, user_name};
 use trackside_node::{Node, NodeOptions};
-use trackside_server::{Client, Decided, Decision, decide, user_name};
 use trackside_store::SystemClock;
 
 use crate::{

@@ -6,9 +6,9 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use tokio::task::JoinSet;
+use trackside_control::{BackfillTime, ClientError, Followed, PastTimes, StartError, StartRun, past_times, start_run};
 use trackside_engine::{Event, RunEnd, RunId};
 use trackside_node::{Project, rfc3339};
-use trackside_server::{BackfillTime, ClientError, Followed, PastTimes, StartError, StartRun, past_times, start_run};
 use trackside_spec::Plan;
 use trackside_store::{Clock, Reader, SystemClock};
 

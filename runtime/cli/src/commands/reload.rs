@@ -1,7 +1,7 @@
 //! `trackside reload`
 
 use clap::Args;
-use trackside_server::{Client, FileProblem, ReloadDocument, WorkflowChange};
+use trackside_control::{Client, FileProblem, ReloadDocument, WorkflowChange};
 
 use crate::{
     absent_node::no_node,

@@ -9,9 +9,9 @@ use std::{
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
+use trackside_control::{Client, Events, Followed, RunFollower, StartRun, StatusDocument, StreamLine, start_run};
 use trackside_engine::{Event, RunId};
 use trackside_node::{Node, NodeError, NodeOptions, Project};
-use trackside_server::{Client, Events, Followed, RunFollower, StartRun, StatusDocument, StreamLine, start_run};
 use trackside_spec::{Plan, parse_param};
 use trackside_store::{StoreError, SystemClock};
 

@@ -1,7 +1,7 @@
 //! `trackside status`
 
 use clap::Args;
-use trackside_server::{Client, StatusDocument};
+use trackside_control::{Client, StatusDocument};
 
 use super::reload::problems;
 use crate::{

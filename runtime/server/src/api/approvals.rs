@@ -8,15 +8,11 @@ use axum::{
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
 };
+use trackside_control::{DecideError, Decided, Decision, decide};
 use trackside_engine::RunId;
 
 use super::{Peer, Shared};
-use crate::{
-    body::read_json,
-    decide::{DecideError, decide},
-    error::ApiError,
-    wire::{Decided, Decision},
-};
+use crate::{body::read_json, error::ApiError};
 
 impl From<DecideError> for ApiError {
     fn from(error: DecideError) -> Self {

@@ -8,14 +8,13 @@ use axum::{
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
 };
+use trackside_control::{
+    Accepted, Cancelled, ControlError, PauseTrigger, RetryRun, RunPaused, TriggerPaused, cancel_run, pause_run,
+    pause_trigger, retry_run,
+};
 
 use super::{Peer, Shared, runs::run_id};
-use crate::{
-    body::read_json,
-    control::{ControlError, cancel_run, pause_run, pause_trigger, retry_run},
-    error::ApiError,
-    wire::{Accepted, Cancelled, PauseTrigger, RetryRun, RunPaused, TriggerPaused},
-};
+use crate::{body::read_json, error::ApiError};
 
 type RunPath = Result<Path<String>, PathRejection>;
 

@@ -9,16 +9,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::sync::{mpsc, watch};
+use trackside_control::{EventLine, FollowError, Followed, RunFollower, StreamLine, step_of};
 use trackside_engine::{Event, RunId};
 use trackside_node::Handle;
 
 use super::{Shared, runs::run_id};
-use crate::{
-    body::Lines,
-    error::ApiError,
-    follow::{FollowError, Followed, RunFollower},
-    wire::{EventLine, StreamLine, step_of},
-};
+use crate::{body::Lines, error::ApiError};
 
 /// Lines that may wait for a slow client.
 const BUFFER: usize = 64;
@@ -66,7 +62,7 @@ async fn send(
                 (StreamLine::Event(Box::new(EventLine { at_ms, step_id, event })), false)
             }
             Ok(Some(Followed::Settled) | None) => (StreamLine::Settled, true),
-            Err(error) => (StreamLine::Error(error.into()), true),
+            Err(error) => (StreamLine::Error(ApiError::from(error).into()), true),
         };
         if lines.send(line.to_bytes().into()).await.is_err() || last {
             return;

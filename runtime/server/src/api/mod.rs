@@ -15,9 +15,10 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::watch;
+use trackside_control::user_name;
 use trackside_node::Handle;
 
-use crate::{error::ApiError, people::user_name};
+use crate::error::ApiError;
 
 /// What every page needs.
 pub(crate) struct Shared {

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
+use trackside_control::{FileProblem, ReloadDocument, WorkflowChange};
 use trackside_node::NodeError;
 
 use super::{Peer, Shared};
-use crate::{
-    error::ApiError,
-    wire::{FileProblem, ReloadDocument, WorkflowChange},
-};
+use crate::error::ApiError;
 
 /// `POST /v1/reload`: what is right is in use when the answer comes, and the answer says what is not.
 pub(super) async fn post(

@@ -8,15 +8,11 @@ use axum::{
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
 };
+use trackside_control::{Accepted, StartError, StartRun, start_run};
 use trackside_engine::RunId;
 
 use super::Shared;
-use crate::{
-    body::read_json,
-    error::ApiError,
-    start::{StartError, start_run},
-    wire::{Accepted, StartRun},
-};
+use crate::{body::read_json, error::ApiError};
 
 impl From<StartError> for ApiError {
     fn from(error: StartError) -> Self {

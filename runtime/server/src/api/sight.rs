@@ -3,13 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use axum::{Json, body::Body, extract::State, http::Request};
+use trackside_control::{SightDocument, SightOf};
 
 use super::Shared;
-use crate::{
-    body::read_json,
-    error::ApiError,
-    wire::{SightDocument, SightOf},
-};
+use crate::{body::read_json, error::ApiError};
 
 /// `POST /v1/triggers/sight`
 pub(super) async fn post(

@@ -3,14 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{Json, extract::State};
+use trackside_control::{FileProblem, StatusDocument, WorkflowStatus};
 use trackside_spec::TriggerKind;
 use trackside_store::ActivationRow;
 
 use super::Shared;
-use crate::{
-    error::ApiError,
-    wire::{FileProblem, StatusDocument, WorkflowStatus},
-};
+use crate::error::ApiError;
 
 /// `GET /v1/status`
 pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<StatusDocument>, ApiError> {

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use tokio::runtime::Runtime;
+use trackside_control::Client;
 use trackside_node::Project;
-use trackside_server::Client;
 
 use crate::{absent_node::silent_holder, context::runtime, failure::Failure};
 

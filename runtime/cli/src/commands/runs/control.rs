@@ -2,9 +2,9 @@
 
 use clap::Args;
 use serde_json::json;
+use trackside_control::{Client, Followed, RetryRun, cancel_run, retry_run};
 use trackside_engine::{Event, RunId};
 use trackside_node::{Project, revive, rfc3339};
-use trackside_server::{Client, Followed, RetryRun, cancel_run, retry_run};
 use trackside_spec::{Plan, load_workflow};
 use trackside_store::{Clock, Committer, Durability, Reader, SystemClock, Txn, Write};
 

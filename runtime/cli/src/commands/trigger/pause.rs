@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use trackside_server::Client;
+use trackside_control::Client;
 use trackside_store::{Clock, Committer, Durability, PausedRow, Reader, SystemClock, Txn, Write};
 
 use super::find;

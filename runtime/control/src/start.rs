@@ -26,7 +26,6 @@ use crate::{
 
 /// Why a run does not start. Codes TS-0711 to TS-0714, TS-0727 and TS-0728.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum StartError {
     /// No such workflow.
     #[error("[TS-0711] there is no workflow `{name}` that can be run; {}", known_workflows(known.iter().map(String::as_str)))]

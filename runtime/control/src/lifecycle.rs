@@ -16,7 +16,6 @@ use crate::wire::{RetryRun, RunPaused, TriggerPaused};
 
 /// Why a run or a trigger is left as it is. Codes TS-0722 to TS-0726, and some of the API's others.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ControlError {
     /// No such run.
     #[error("[TS-0715] there is no run {0}; `trackside runs list` prints the ids")]

@@ -9,7 +9,6 @@ use crate::wire::Decision;
 
 /// Why a decision is not taken.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum DecideError {
     /// There is no such run.
     #[error("[TS-0715] there is no run {0}; `trackside runs list` prints the ids")]

@@ -19,8 +19,8 @@ use tokio::net::UnixStream;
 use trackside_engine::RunId;
 
 use crate::{
-    error::{ApiError, ErrorDocument},
-    socket::{MAX_SOCKET_PATH, socket_path},
+    refusal::{ErrorDocument, Refusal},
+    socket_path::{MAX_SOCKET_PATH, socket_path},
     wire::{
         Accepted, Cancelled, Decided, Decision, PauseTrigger, ReloadDocument, RetryRun, RunPaused, SightDocument,
         SightOf, StartRun, StatusDocument, StreamLine, TriggerPaused,
@@ -38,7 +38,7 @@ const QUICK: Duration = Duration::from_secs(10);
 pub enum ClientError {
     /// The node said no.
     #[error(transparent)]
-    Refused(#[from] ApiError),
+    Refused(#[from] Refusal),
     /// The connection failed.
     #[error("[TS-0731] lost the node at {}: {reason}; what it had accepted goes on when it runs again", path.display())]
     Lost {
@@ -137,7 +137,7 @@ impl Client {
         // Names of steps need no quoting in a path; what is none is no step, and would be another page.
         if !step.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
             let message = format!("{:?} can not be the name of a step", step.chars().take(80).collect::<String>());
-            return Err(ApiError::refused("TS-0734", message).into());
+            return Err(Refusal::new(400, "TS-0734", message).into());
         }
         let path = format!("/v1/runs/{run}/approvals/{step}");
         self.quick(&path, self.json(decision)?).await
@@ -200,7 +200,7 @@ impl Client {
         // A path that is not UTF-8 has no JSON.
         serde_json::to_vec(request)
             .map(Bytes::from)
-            .map_err(|error| ClientError::Refused(ApiError::bad_request(error.to_string())))
+            .map_err(|error| ClientError::Refused(Refusal::new(400, "TS-0710", error.to_string())))
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, ClientError> {
@@ -237,7 +237,7 @@ impl Client {
         match self.collect(response).await {
             Err(error) => error,
             Ok(bytes) => match serde_json::from_slice::<ErrorDocument>(&bytes) {
-                Ok(document) => ClientError::Refused(ApiError { status, ..document.error }),
+                Ok(document) => ClientError::Refused(Refusal { status, ..document.error }),
                 Err(error) => self.protocol(format!("status {status}, {error}")),
             },
         }

@@ -8,7 +8,7 @@ use trackside_engine::{Event, RunId};
 use trackside_node::BrokerStatus;
 use trackside_spec::Digest;
 
-use crate::error::ApiError;
+use crate::refusal::{ErrorDocument, Refusal};
 
 /// `POST /v1/runs`: start a run by hand.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -196,7 +196,8 @@ pub struct FileProblem {
 
 impl FileProblem {
     /// All of a project.
-    pub(crate) fn of(project: &trackside_node::Project) -> Vec<Self> {
+    #[must_use]
+    pub fn of(project: &trackside_node::Project) -> Vec<Self> {
         let of = |problem: &trackside_node::WorkflowProblem| {
             let (workflow, in_use) = problem.kept.clone().unzip();
             Self { file: problem.file.clone(), message: problem.reason.to_string(), workflow, in_use }
@@ -277,7 +278,7 @@ pub enum StreamLine {
     /// The last line: the run has ended and everything that it staged was carried out.
     Settled,
     /// The last line: there will be no more, though the run is not over.
-    Error(ApiError),
+    Error(Refusal),
 }
 
 impl StreamLine {
@@ -289,7 +290,7 @@ impl StreamLine {
         #[derive(Deserialize)]
         struct Last {
             settled: Option<bool>,
-            error: Option<ApiError>,
+            error: Option<Refusal>,
         }
         // A failed step's event has an `error` of its own, so the event is looked for first.
         match serde_json::from_slice::<EventLine>(line) {
@@ -309,16 +310,15 @@ impl StreamLine {
             // Made of strings, numbers and JSON values: nothing in it can not be written.
             Self::Event(event) => serde_json::to_vec(event).unwrap_or_default(),
             Self::Settled => br#"{"settled":true}"#.to_vec(),
-            Self::Error(error) => {
-                serde_json::to_vec(&crate::error::ErrorDocument { error: error.clone() }).unwrap_or_default()
-            }
+            Self::Error(error) => serde_json::to_vec(&ErrorDocument { error: error.clone() }).unwrap_or_default(),
         };
         [text, b"\n".to_vec()].concat()
     }
 }
 
 /// The step that an event is about.
-pub(crate) fn step_of(event: &Event) -> Option<trackside_spec::StepIndex> {
+#[must_use]
+pub fn step_of(event: &Event) -> Option<trackside_spec::StepIndex> {
     match event {
         Event::StepStarted { step, .. }
         | Event::StepSucceeded { step, .. }
@@ -375,7 +375,7 @@ mod tests {
             event(failed, Some("score")),
             event(Event::Ended { end: RunEnd::Succeeded, error: None, outputs: Value::Null }, None),
             StreamLine::Settled,
-            StreamLine::Error(ApiError { status: 0, ..ApiError::closing() }),
+            StreamLine::Error(Refusal::new(0, "TS-0717", "the node is going down")),
         ] {
             let bytes = line.to_bytes();
             assert_eq!(bytes.last(), Some(&b'\n'));

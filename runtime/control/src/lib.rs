@@ -1,0 +1,34 @@
+//! The use cases and the queries of a box: what can be asked of a node and of its data folder, whoever asks.
+//!
+//! The server and the CLI call this room. The use cases of a running node take its [`Handle`](trackside_node::Handle); [`Client`]
+//! asks a node of another process for the same things over its socket. [`RunFollower`] gives a run's events from the first to
+//! the last, history and live, each exactly once; [`start_run`] is the one way in which a run is started by hand.
+//!
+//! It may use the node and everything below it. It knows no HTTP server and no command line, prints nothing, and writes
+//! nothing that the node itself would not write.
+
+mod backfill;
+mod client;
+mod decide;
+mod follow;
+mod lifecycle;
+mod people;
+mod refusal;
+mod socket_path;
+mod start;
+mod wire;
+
+pub use backfill::{PastTimes, past_times};
+pub use client::{Client, ClientError, Events};
+pub use decide::{DecideError, decide};
+pub use follow::{FollowError, Followed, RunFollower};
+pub use lifecycle::{ControlError, cancel_run, pause_run, pause_trigger, retry_run};
+pub use people::user_name;
+pub use refusal::{ErrorDocument, Refusal};
+pub use socket_path::{MAX_SOCKET_PATH, socket_path};
+pub use start::{StartError, start_run};
+pub use wire::{
+    Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, FileProblem, PauseTrigger, ReloadDocument,
+    RetryRun, RunPaused, SightDocument, SightOf, StartRun, StatusDocument, StreamLine, TriggerPaused, WorkflowChange,
+    WorkflowStatus, step_of,
+};
