@@ -1,8 +1,8 @@
 //! The one way in which an approval is decided, over the socket or in process.
 
 use trackside_engine::{DecisionRefused, RunId};
-use trackside_node::{Handle, NodeError};
-use trackside_spec::{StepIndex, load_workflow};
+use trackside_node::{Handle, NodeError, RunHead};
+use trackside_spec::StepIndex;
 use trackside_store::StoreError;
 
 use crate::wire::Decision;
@@ -44,17 +44,14 @@ pub enum DecideError {
 /// Any [`DecideError`].
 pub async fn decide(handle: &Handle, run: RunId, step: &str, by: &str, decision: &Decision) -> Result<(), DecideError> {
     let readers = handle.readers().clone();
-    let looked = tokio::task::spawn_blocking(move || {
-        readers.with(|reader| Ok((reader.run(run)?, reader.definition_of(run)?.unwrap_or_default())))
-    });
-    let (row, source) = looked.await.map_err(|_| NodeError::Closed)??;
-    let Some(row) = row else { return Err(DecideError::NoRun(run)) };
+    let looked = tokio::task::spawn_blocking(move || readers.with(|reader| RunHead::open(reader, run)));
+    let looked = looked.await.map_err(|_| NodeError::Closed)??;
+    let Some(RunHead { row, plan }) = looked else { return Err(DecideError::NoRun(run)) };
     if row.ended_ms.is_some() {
         return Err(DecideError::Over(run));
     }
     // The definition that the run started with: its steps have the numbers that the run knows.
-    let plan = load_workflow(&row.workflow, &source).ok();
-    let place = plan.and_then(|plan| plan.steps.iter().position(|known| known.id == step));
+    let place = plan.ok().and_then(|plan| plan.steps.iter().position(|known| known.id == step));
     let Some(index) = place.and_then(|place| u16::try_from(place).ok()).map(StepIndex) else {
         return Err(DecideError::NoStep { run, step: step.chars().take(80).collect() });
     };

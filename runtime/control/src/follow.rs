@@ -18,17 +18,9 @@ pub enum FollowError {
     /// The node is going down.
     #[error(transparent)]
     Closed(#[from] NodeError),
-    /// Its past can not be read.
+    /// Its past can not be read, or an entry of it is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An entry of the journal is not what it should be.
-    #[error("[TS-0730] the journal of run {run} is damaged: {reason}; restore the data folder from a copy")]
-    Damaged {
-        /// Whose.
-        run: RunId,
-        /// What was found.
-        reason: String,
-    },
 }
 
 /// What a [`RunFollower`] gives.
@@ -121,8 +113,7 @@ impl RunFollower {
 
     fn queue_rows(&mut self, rows: &[JournalRow]) -> Result<(), FollowError> {
         for row in rows.iter().skip(usize::try_from(self.given).unwrap_or(usize::MAX)) {
-            let damaged = |error: StoreError| FollowError::Damaged { run: self.run, reason: error.to_string() };
-            let events = row.events().map_err(damaged)?;
+            let events = row.events()?;
             self.queue.extend(events.into_iter().map(|event| Followed::Event { at_ms: row.at_ms, event }));
         }
         self.given = self.given.max(u32::try_from(rows.len()).unwrap_or(u32::MAX));

@@ -14,6 +14,7 @@ mod follow;
 mod lifecycle;
 mod people;
 mod refusal;
+mod run_view;
 mod socket_path;
 mod start;
 mod wire;
@@ -25,6 +26,7 @@ pub use follow::{FollowError, Followed, RunFollower};
 pub use lifecycle::{ControlError, cancel_run, pause_run, pause_trigger, retry_run};
 pub use people::user_name;
 pub use refusal::{ErrorDocument, Refusal};
+pub use run_view::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView, skip_reason};
 pub use socket_path::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, start_run};
 pub use wire::{

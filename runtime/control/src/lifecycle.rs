@@ -5,9 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use trackside_engine::{Again, Repeat, RunId, RunState};
 use trackside_node::{
-    Handle, NodeError, Project,
+    Handle, NodeError, Project, RunHistory,
     core::{FireAnswer, PauseAnswer},
-    revive,
 };
 use trackside_spec::Plan;
 use trackside_store::StoreError;
@@ -55,7 +54,7 @@ pub enum ControlError {
         /// Why.
         reason: String,
     },
-    /// Its definition or journal can not be read.
+    /// Its definition is not taken, or its journal is none that could be.
     #[error("[TS-0726] run {run} cannot be read: {reason}")]
     Unreadable {
         /// The run.
@@ -121,17 +120,10 @@ async fn not_live(handle: &Handle, run: RunId) -> ControlError {
 pub async fn retry_run(handle: &Handle, run: RunId, request: RetryRun, by: &str) -> Result<RunId, ControlError> {
     let readers = handle.readers().clone();
     let found = ask(move || {
-        let row = readers.with(|reader| reader.run(run))?.ok_or(ControlError::NoRun(run))?;
-        let source = readers.with(|reader| reader.definition_of(run))?.unwrap_or_default();
-        let mut told = Ok(None);
-        readers.with(|reader| {
-            told = revive(reader, run, &row.workflow, &source).map(Some);
-            Ok(())
-        })?;
-        let unreadable = |reason| ControlError::Unreadable { run, reason };
-        told.map_err(unreadable)?.ok_or(ControlError::NoRun(run))
+        let history = readers.with(|reader| RunHistory::open(reader, run))?.ok_or(ControlError::NoRun(run))?;
+        history.state().map_err(|reason| ControlError::Unreadable { run, reason })
     });
-    let state = found.await?.state;
+    let state = found.await?;
     let plan = state.plan().clone();
     if request.latest {
         return retry_latest(handle, run, &state, &request, by).await;

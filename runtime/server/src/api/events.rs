@@ -11,7 +11,7 @@ use axum::{
 use tokio::sync::{mpsc, watch};
 use trackside_control::{EventLine, FollowError, Followed, RunFollower, StreamLine, step_of};
 use trackside_engine::{Event, RunId};
-use trackside_node::Handle;
+use trackside_node::{Handle, RunHead};
 
 use super::{Shared, runs::run_id};
 use crate::{body::Lines, error::ApiError};
@@ -79,8 +79,7 @@ fn name_of(event: &Event, steps: &[String]) -> Option<String> {
 async fn step_ids(handle: &Handle, run: RunId) -> Vec<String> {
     let readers = handle.readers().clone();
     let ids = tokio::task::spawn_blocking(move || {
-        let source = readers.with(|reader| reader.definition_of(run)).ok().flatten()?;
-        let plan = trackside_spec::load_workflow("definition", &source).ok()?;
+        let plan = readers.with(|reader| RunHead::open(reader, run)).ok().flatten()?.plan.ok()?;
         Some(plan.steps.iter().map(|step| step.id.clone()).collect())
     });
     ids.await.ok().flatten().unwrap_or_default()

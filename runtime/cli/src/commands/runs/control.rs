@@ -1,11 +1,13 @@
 //! `trackside runs cancel | pause | resume | retry`
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde_json::json;
 use trackside_control::{Client, Followed, RetryRun, cancel_run, retry_run};
 use trackside_engine::{Event, RunId};
-use trackside_node::{Project, revive, rfc3339};
-use trackside_spec::{Plan, load_workflow};
+use trackside_node::{Project, RunHead, RunHistory, rfc3339};
+use trackside_spec::Plan;
 use trackside_store::{Clock, Committer, Durability, Reader, SystemClock, Txn, Write};
 
 use crate::{
@@ -128,14 +130,14 @@ fn set(context: &Context, run: &str, pause: bool) -> Result<(), Failure> {
 fn write(project: &Project, reader: &Reader, run: RunId, pause: bool) -> Result<(), Failure> {
     // First: nobody may start a node while the run is looked at.
     let mut committer = Committer::open(&project.data_dir(), Durability::Full)?;
-    let row = reader.run(run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
-    if let Some(ended) = row.ended_ms {
+    let history = RunHistory::open(reader, run)?;
+    let history = history.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    if let Some(ended) = history.head.row.ended_ms {
         let ended = rfc3339(ended);
         return Err(Failure::usage(format!("[TS-0716] run {run} ended at {ended}; there is nothing to pause")));
     }
-    let source = reader.definition_of(run)?.unwrap_or_default();
     let unreadable = |reason: String| Failure::unable(format!("[TS-0726] run {run} cannot be read: {reason}"));
-    let mut state = revive(reader, run, &row.workflow, &source).map_err(unreadable)?.state;
+    let mut state = history.state().map_err(unreadable)?;
     if pause == state.paused_by().is_some() {
         return Ok(());
     }
@@ -160,13 +162,10 @@ fn told(context: &Context, run: RunId, what: &str, is: bool) -> Result<(), Failu
 }
 
 /// The definition that a run has, not the one that the file has now.
-fn definition(reader: &Reader, run: RunId) -> Result<Plan, Failure> {
-    let source = reader.definition_of(run)?.unwrap_or_default();
-    load_workflow("definition", &source).map_err(|error| {
-        Failure::unable(format!(
-            "[TS-0726] run {run} cannot be repeated: this version cannot read its definition: {error}"
-        ))
-    })
+fn definition(reader: &Reader, run: RunId) -> Result<Arc<Plan>, Failure> {
+    let head = RunHead::open(reader, run)?;
+    let head = head.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    head.plan.map_err(|reason| Failure::unable(format!("[TS-0726] run {run} cannot be repeated: {reason}")))
 }
 
 /// Whether another definition than this one is in use now.

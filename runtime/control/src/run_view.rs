@@ -1,4 +1,5 @@
-//! A run's journal, folded. More than the engine's state: reports, failed attempts and deliveries are kept too.
+//! The run's document: its journal as people and programs see it. More than the engine's state: reports, failed attempts and
+//! deliveries are kept too.
 
 use std::sync::Arc;
 
@@ -6,11 +7,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use trackside_engine::{Event, RunError, RunId, SkipReason, StepError};
 use trackside_facts::TriggerDocument;
-use trackside_node::rfc3339;
-use trackside_spec::{Plan, StepIndex, load_workflow};
-use trackside_store::{Reader, RunRow};
-
-use crate::failure::Failure;
+use trackside_node::{RunHistory, rfc3339};
+use trackside_spec::{Plan, StepIndex};
+use trackside_store::{Reader, RunRow, StoreError};
 
 /// One run. The JSON form is what `--json` prints.
 #[derive(Debug, Serialize)]
@@ -175,14 +174,15 @@ pub enum DeliveryState {
 
 impl RunView {
     /// Reads a run from the store; nothing when there is none.
-    pub fn read(reader: &Reader, run: RunId) -> Result<Option<Self>, Failure> {
-        let Some(row) = reader.run(run)? else { return Ok(None) };
-        let source = reader.definition_of(run)?.unwrap_or_default();
+    ///
+    /// # Errors
+    /// When the database refuses, or an entry of the run's journal can not be understood.
+    pub fn read(reader: &Reader, run: RunId) -> Result<Option<Self>, StoreError> {
+        let Some(RunHistory { head, entries }) = RunHistory::open(reader, run)? else { return Ok(None) };
         // A definition of another version of this program may not load; the journal is told all the same.
-        let plan = load_workflow(&row.workflow, &source).ok().map(Arc::new);
-        let mut view = Self::new(row, plan);
-        for entry in reader.journal(run)? {
-            for event in entry.events()? {
+        let mut view = Self::new(head.row, head.plan.ok());
+        for entry in entries {
+            for event in entry.events {
                 view.apply(event, entry.at_ms);
             }
         }
@@ -329,7 +329,9 @@ impl RunView {
                 self.ended_ms = Some(at_ms);
                 self.duration_ms = Some(at_ms.saturating_sub(self.started_ms).max(0));
                 // Handlers of other ends were never called: nobody misses them.
-                self.steps.retain(|step| step.state != "pending" || !step.id.starts_with("finally."));
+                let ordinary = self.plan.as_ref().map_or(usize::MAX, |plan| plan.ordinary_steps());
+                let mut is_handler = (0..).map(|index: usize| index >= ordinary);
+                self.steps.retain(|step| !is_handler.next().unwrap_or_default() || step.state != "pending");
             }
             Event::Delivered { step, target, .. } => self.delivered(step, target, DeliveryState::Delivered),
             Event::DeliveryRefused { step, target, reason, .. } => {
@@ -442,6 +444,7 @@ impl StepView {
 }
 
 /// Why a step did not run, in a few words.
+#[must_use]
 pub fn skip_reason(reason: &SkipReason) -> String {
     match reason {
         SkipReason::Condition => "its condition was false".to_owned(),
@@ -457,6 +460,7 @@ pub fn skip_reason(reason: &SkipReason) -> String {
 mod tests {
     use serde_json::json;
     use trackside_engine::RunEnd;
+    use trackside_spec::load_workflow;
 
     use super::*;
 
