@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use trackside_control::{ClientError, ControlError, DecideError, FollowError, StartError};
+use trackside_control::{ClientError, ControlError, DecideError, FollowError, QueryError, StartError};
 use trackside_kit::KitError;
 use trackside_models::{ModelError, install};
 use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
@@ -129,6 +129,16 @@ impl From<ClientError> for Failure {
         match &error {
             ClientError::Refused(refusal) if (400..500).contains(&refusal.status) => Self::usage(error),
             _ => Self::unable(error),
+        }
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Client(error) => error.into(),
+            error if error.is_of_asker() => Self::usage(error),
+            error => Self::unable(error),
         }
     }
 }

@@ -7,24 +7,36 @@
 //! It may use the node and everything below it. It knows no HTTP server and no command line, prints nothing, and writes
 //! nothing that the node itself would not write.
 
+mod absent_node;
 mod backfill;
 mod client;
 mod decide;
+mod escape;
+mod explain;
 mod follow;
+mod in_use;
 mod lifecycle;
+mod lookup;
 mod people;
+mod query_error;
 mod refusal;
 mod run_view;
 mod socket_path;
 mod start;
 mod wire;
 
+pub use absent_node::{no_node, silent_holder};
 pub use backfill::{PastTimes, past_times};
 pub use client::{Client, ClientError, Events};
 pub use decide::{DecideError, decide};
+pub use escape::escape;
+pub use explain::{Explanation, Paused, Record, RunFacts, Sight, TriggerFacts, Version, WorkflowFacts, explain};
 pub use follow::{FollowError, Followed, RunFollower};
+pub use in_use::InUse;
 pub use lifecycle::{ControlError, cancel_run, pause_run, pause_trigger, retry_run};
+pub use lookup::{find_artifact, find_run, find_workflow, no_workflow};
 pub use people::user_name;
+pub use query_error::QueryError;
 pub use refusal::{ErrorDocument, Refusal};
 pub use run_view::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView, skip_reason};
 pub use socket_path::{MAX_SOCKET_PATH, socket_path};

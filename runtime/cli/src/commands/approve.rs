@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use trackside_control::{Client, Decided, Decision, decide, user_name};
+use trackside_control::{Client, Decided, Decision, decide, find_run, user_name};
 use trackside_node::{Node, NodeOptions};
 use trackside_store::SystemClock;
 
@@ -12,7 +12,6 @@ use crate::{
     accepting::accepted,
     context::{Context, runtime},
     failure::Failure,
-    lookup,
     output::escape,
 };
 
@@ -40,7 +39,7 @@ pub struct Arguments {
 /// Decides, over the socket of the running node or, where none runs, with a node for this moment.
 pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
+    let run = find_run(&reader, &arguments.run)?;
     drop(reader);
     let decision = Decision { approve: !arguments.reject, comment: arguments.comment };
     let runtime = runtime()?;

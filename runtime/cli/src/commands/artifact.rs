@@ -10,6 +10,7 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use trackside_control::find_artifact;
 use trackside_engine::RunId;
 use trackside_node::Project;
 use trackside_spec::{ArtifactRef, Digest};
@@ -19,7 +20,6 @@ use super::installed::{self, Installed};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    lookup,
     output::{bytes, count, escape},
 };
 
@@ -69,7 +69,7 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
 }
 
 fn fetch(context: &Context, artifacts: &Artifacts, arguments: &Get) -> Result<(), Failure> {
-    let digest = lookup::artifact(artifacts, &arguments.digest)?;
+    let digest = find_artifact(artifacts, &arguments.digest)?;
     let mut file = artifacts.open_artifact(&digest).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::usage(format!("[TS-0815] there is no artifact {digest}")),
         _ => Failure::unable(format!("[TS-0851] cannot read {}: {error}", artifacts.path(&digest).display())),
@@ -138,7 +138,7 @@ fn check(
     let mut damaged = Vec::new();
     let mut unsound = Vec::new();
     let (digests, references) = match &arguments.digest {
-        Some(text) => (vec![lookup::artifact(artifacts, text)?], BTreeMap::new()),
+        Some(text) => (vec![find_artifact(artifacts, text)?], BTreeMap::new()),
         None => {
             let listed = match artifacts.list() {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

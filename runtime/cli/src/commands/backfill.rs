@@ -6,7 +6,9 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use tokio::task::JoinSet;
-use trackside_control::{BackfillTime, ClientError, Followed, PastTimes, StartError, StartRun, past_times, start_run};
+use trackside_control::{
+    BackfillTime, ClientError, Followed, PastTimes, StartError, StartRun, find_workflow, past_times, start_run,
+};
 use trackside_engine::{Event, RunEnd, RunId};
 use trackside_node::{Project, rfc3339};
 use trackside_spec::Plan;
@@ -17,7 +19,6 @@ use crate::{
     accepting::accepted,
     context::{Context, runtime},
     failure::Failure,
-    lookup,
     output::{Cell, Table, count, duration_ms, escape},
     session::Session,
     view::dress,
@@ -72,7 +73,7 @@ struct Outcome {
 /// Runs them.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.project()?;
-    let plan = lookup::workflow(&project, &arguments.workflow)?.clone();
+    let plan = find_workflow(&project, &arguments.workflow)?.clone();
     if arguments.from > arguments.to {
         return Err(Failure::usage("[TS-0883] --from is later than --to; exchange them"));
     }

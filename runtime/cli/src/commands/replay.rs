@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use clap::Args;
 use serde_json::{Value, json};
+use trackside_control::find_run;
 use trackside_engine::{Event, RunId};
 use trackside_node::{Replayed, RunHistory, Verdict, replay, replay_workshop};
 use trackside_spec::StepIndex;
@@ -12,7 +13,6 @@ use trackside_store::SystemClock;
 use crate::{
     context::{Context, runtime, temp_dir},
     failure::Failure,
-    lookup,
     output::{Cell, Paint, Table, count, escape, shorten},
 };
 
@@ -30,7 +30,7 @@ pub struct Arguments {
 /// Does them.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
+    let run = find_run(&reader, &arguments.run)?;
     let history = RunHistory::open(&reader, run)?;
     let history = history.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     if history.head.row.ended_ms.is_none() {

@@ -9,20 +9,21 @@ use std::{
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
-use trackside_control::{Client, Events, Followed, RunFollower, StartRun, StatusDocument, StreamLine, start_run};
+use trackside_control::{
+    Client, Events, Followed, RunFollower, StartRun, StatusDocument, StreamLine, find_workflow, silent_holder,
+    start_run,
+};
 use trackside_engine::{Event, RunId};
 use trackside_node::{Node, NodeError, NodeOptions, Project};
 use trackside_spec::{Plan, parse_param};
 use trackside_store::{StoreError, SystemClock};
 
 use crate::{
-    absent_node::silent_holder,
     accepting::accepted,
     console::Console,
     context::{Context, runtime},
     failure::{Exit, Failure},
     live::LiveView,
-    lookup,
     output::{count, duration_ms, escape},
     progress::{Progress, line, waits},
     view::{RunView, failure, readable, sinks},
@@ -63,7 +64,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Runs it.
 pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let project = Arc::new(context.project()?);
-    let plan = lookup::workflow(&project, &arguments.workflow)?.clone();
+    let plan = find_workflow(&project, &arguments.workflow)?.clone();
     let request = StartRun {
         workflow: arguments.workflow,
         params: params(&plan, &arguments.params)?,

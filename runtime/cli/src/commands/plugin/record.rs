@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
+use trackside_control::find_run;
 use trackside_engine::{Event, RunId, RunState, SkipReason, StepError};
 use trackside_node::{Project, RunHistory, rfc3339};
 use trackside_sandbox::Descriptor;
@@ -21,7 +22,6 @@ use trackside_store::Artifacts;
 use crate::{
     context::{Context, plugins_of},
     failure::{Exit, Failure},
-    lookup,
 };
 
 /// Artifacts up to this many bytes that are text stand in the case itself.
@@ -32,7 +32,7 @@ const LARGEST: u64 = 64 << 20;
 /// Writes the case of a step (the only plugin step of its run when none is named) into `dir`, and says where.
 pub fn execute(context: &Context, run: &str, step: Option<&str>, dir: &Path) -> Result<PathBuf, Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, run)?;
+    let run = find_run(&reader, run)?;
     let history = RunHistory::open(&reader, run)?;
     let history = history.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     let other_version = |_| no_case(run, "its definition is of another version of this program");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use trackside_control::{Client, Followed, RetryRun, cancel_run, retry_run};
+use trackside_control::{Client, Followed, RetryRun, cancel_run, find_run, retry_run};
 use trackside_engine::{Event, RunId};
 use trackside_node::{Project, RunHead, RunHistory, rfc3339};
 use trackside_spec::Plan;
@@ -15,7 +15,6 @@ use crate::{
     commands::run::{End, Waiting, tell},
     context::{Context, runtime},
     failure::Failure,
-    lookup,
     output::escape,
     session::Session,
     view::RunView,
@@ -78,7 +77,7 @@ pub struct Retry {
 /// Cancels.
 pub fn cancel(context: &Context, arguments: &Cancel) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
+    let run = find_run(&reader, &arguments.run)?;
     drop(reader);
     let runtime = runtime()?;
     let session = Session::open(&project, &runtime)?;
@@ -114,7 +113,7 @@ pub fn resume(context: &Context, arguments: &Resume) -> Result<(), Failure> {
 
 fn set(context: &Context, run: &str, pause: bool) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, run)?;
+    let run = find_run(&reader, run)?;
     let runtime = runtime()?;
     match runtime.block_on(Client::find(&project.data_dir()))? {
         Some(client) => {
@@ -180,7 +179,7 @@ async fn newer(session: &Session, own: &Plan) -> Result<bool, Failure> {
 /// Repeats.
 pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
+    let run = find_run(&reader, &arguments.run)?;
     let own = definition(&reader, run)?;
     let request = RetryRun { from: arguments.from.clone(), only: arguments.only, latest: arguments.latest };
     let runtime = runtime()?;

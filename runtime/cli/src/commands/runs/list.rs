@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use trackside_control::no_workflow;
 use trackside_node::{Project, rfc3339};
 use trackside_store::{Reader, RunFilter, RunRow};
 
@@ -9,7 +10,6 @@ use super::waiting;
 use crate::{
     context::Context,
     failure::Failure,
-    lookup,
     output::{Cell, Table, duration_ms, escape, local_time, shorten},
     view::dress,
 };
@@ -103,7 +103,7 @@ fn warn_of_unknown(context: &Context, project: &Project, reader: Option<&Reader>
     }
     let filter = RunFilter { workflow: Some(name.to_owned()), limit: 1, ..RunFilter::default() };
     if reader.map(|reader| reader.runs(&filter)).transpose()?.is_none_or(|runs| runs.is_empty()) {
-        context.console.warn(&lookup::no_workflow(project, name));
+        context.console.warn(&no_workflow(project, name));
     }
     Ok(())
 }

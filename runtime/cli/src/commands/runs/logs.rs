@@ -3,12 +3,12 @@
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use trackside_control::find_run;
 use trackside_store::LogRow;
 
 use crate::{
     context::Context,
     failure::Failure,
-    lookup,
     output::{Cell, Paint, Table, escape},
     view::RunView,
 };
@@ -40,7 +40,7 @@ struct Line {
 /// Prints them.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (_, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
+    let run = find_run(&reader, &arguments.run)?;
     let view =
         RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
     let steps: Vec<String> = match &view.plan {

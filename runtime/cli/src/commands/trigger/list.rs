@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use trackside_control::{InUse, no_workflow};
 use trackside_node::rfc3339;
 use trackside_spec::{CronTimes, CronTrigger, Trigger, TriggerKind};
 use trackside_store::{Clock, PausedRow, Reader, SystemClock};
@@ -9,10 +10,8 @@ use trackside_store::{Clock, PausedRow, Reader, SystemClock};
 use super::all;
 use crate::{
     commands::check::triggers::{self, Next},
-    context::Context,
+    context::{Context, runtime},
     failure::Failure,
-    in_use::InUse,
-    lookup,
     output::{Cell, Paint, Table, escape, local_time, zoned_time},
 };
 
@@ -38,7 +37,7 @@ struct Line<'p> {
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.project()?;
     let reader = context.reader_of(&project)?;
-    let in_use = InUse::of(&project, reader.as_ref())?;
+    let in_use = runtime()?.block_on(InUse::of(&project, reader.as_ref()))?;
     let mut lines = Vec::new();
     for (plan, trigger) in all(&in_use.workflows) {
         if arguments.workflow.as_ref().is_none_or(|wanted| *wanted == plan.name) {
@@ -50,10 +49,10 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         && !in_use.workflows.contains_key(name)
         && project.problem_of(name).is_none()
     {
-        console.warn(&lookup::no_workflow(&project, name));
+        console.warn(&no_workflow(&project, name));
     }
     if console.json {
-        return console.print_json(&lines.iter().map(|line| document(line, in_use.from())).collect::<Vec<_>>());
+        return console.print_json(&lines.iter().map(|line| document(line, in_use.origin())).collect::<Vec<_>>());
     }
     if lines.is_empty() {
         console.say(&format!("No triggers that fit. {}", in_use.source()));

@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
+use trackside_control::InUse;
 use trackside_node::{Project, rfc3339};
 use trackside_spec::{CronTrigger, Digest, FileTrigger, Identity, Overlap, Plan, Trigger, TriggerKind};
 use trackside_store::{Clock, Reader, RunFilter, SystemClock};
@@ -15,9 +16,8 @@ use trackside_triggers::files::{Wanted, wants};
 use super::{find, list::zone};
 use crate::{
     commands::check::triggers,
-    context::Context,
+    context::{Context, runtime},
     failure::Failure,
-    in_use::InUse,
     output::{Cell, Table, duration_ms, escape, shorten, zoned_time},
 };
 
@@ -67,7 +67,7 @@ struct Answer<'a> {
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.project()?;
     let reader = context.reader_of(&project)?;
-    let in_use = InUse::of(&project, reader.as_ref())?;
+    let in_use = runtime()?.block_on(InUse::of(&project, reader.as_ref()))?;
     let (plan, trigger) = find(&in_use.workflows, &arguments.trigger)?;
     let paused = match &reader {
         Some(reader) => reader.paused()?.iter().any(|row| row.trigger == trigger.id),

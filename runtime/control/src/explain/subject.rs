@@ -12,10 +12,10 @@ use trackside_store::Reader;
 use trackside_triggers::files::{Wanted, wants};
 
 use super::sight::Sight;
-use crate::{failure::Failure, lookup, output::escape};
+use crate::{QueryError, find_run};
 
 /// What is asked about.
-pub enum Subject {
+pub(super) enum Subject {
     /// A workflow and its triggers, by id.
     Workflow(String, Vec<String>),
     /// A trigger, by id.
@@ -27,26 +27,26 @@ pub enum Subject {
 }
 
 /// A file below a watched folder.
-pub struct Watching {
+pub(super) struct Watching {
     /// The trigger.
-    pub trigger: String,
+    pub(super) trigger: String,
     /// The file's path below the folder.
-    pub path: String,
+    pub(super) path: String,
 }
 
 /// Workflows and triggers first, then runs, then files: a file that is called like a trigger is reached by `./`.
-pub fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, Failure> {
+pub(super) fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, QueryError> {
     if let Some(triggers) = triggers_of(project, reader, text)? {
         return Ok(Subject::Workflow(text.to_owned(), triggers));
     }
     // One that the project has no longer may have left decisions.
-    let left = || -> Result<bool, Failure> {
+    let left = || -> Result<bool, QueryError> {
         Ok(!reader.decisions(text, None, 1)?.is_empty() || !reader.accepted(text, None, 1)?.is_empty())
     };
     if triggers(project).any(|trigger| trigger.id == text) || left()? {
         return Ok(Subject::Trigger(text.to_owned()));
     }
-    let no_run = match lookup::run(reader, text) {
+    let no_run = match find_run(reader, text) {
         Ok(run) => return Ok(Subject::Run(run)),
         Err(problem) => problem,
     };
@@ -55,7 +55,7 @@ pub fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, F
         return Ok(Subject::File(watching));
     }
     // More than one run begins with it: nothing else was meant.
-    if matches!(&no_run, Failure::Ended(_, message) if message.contains("TS-0813")) {
+    if matches!(no_run, QueryError::ManyRuns { .. }) {
         return Err(no_run);
     }
     let known: Vec<&str> = triggers(project).map(|trigger| trigger.id.as_str()).collect();
@@ -65,15 +65,12 @@ pub fn find(project: &Project, reader: &Reader, text: &str) -> Result<Subject, F
         (None, []) => "the project has no triggers".to_owned(),
         (None, known) => format!("the triggers are {}", known.join(", ")),
     };
-    Err(Failure::usage(format!(
-        "[TS-0881] `{}` is no workflow, no trigger, no run, and no file below a watched folder; {remedy}",
-        escape(text)
-    )))
+    Err(QueryError::NoSubject { text: text.to_owned(), remedy })
 }
 
 /// The triggers of the workflow of this name; none when there is and was no such workflow. Where its file is broken or gone, they
 /// are those of the version that was in use last.
-fn triggers_of(project: &Project, reader: &Reader, name: &str) -> Result<Option<Vec<String>>, Failure> {
+fn triggers_of(project: &Project, reader: &Reader, name: &str) -> Result<Option<Vec<String>>, QueryError> {
     let ids = |plan: &Plan| plan.triggers.iter().map(|trigger| trigger.id.clone()).collect();
     if let Some(plan) = project.workflows.get(name) {
         return Ok(Some(ids(plan)));
@@ -88,13 +85,13 @@ fn triggers(project: &Project) -> impl Iterator<Item = &Trigger> {
 }
 
 /// Whether the project has this trigger, and it is one for files.
-pub fn watches_files(project: &Project, id: &str) -> bool {
+pub(super) fn watches_files(project: &Project, id: &str) -> bool {
     triggers(project).any(|trigger| trigger.id == id && matches!(trigger.kind, TriggerKind::File(_)))
 }
 
 /// The triggers that watch the file's folder. A file need not be there any more; its path may also be given as the
 /// decisions have it, below the folder.
-fn watching(project: &Project, reader: &Reader, text: &str) -> Result<Vec<Watching>, Failure> {
+fn watching(project: &Project, reader: &Reader, text: &str) -> Result<Vec<Watching>, QueryError> {
     let here = std::env::current_dir().unwrap_or_default();
     let places = [tidy(&here.join(text)), tidy(&project.root.join(text))];
     let mut found = Vec::new();
@@ -107,7 +104,7 @@ fn watching(project: &Project, reader: &Reader, text: &str) -> Result<Vec<Watchi
             // The folder itself can be asked about, too.
             path.to_str().filter(|path| !path.is_empty() || place.is_dir()).map(str::to_owned)
         });
-        let known = || -> Result<bool, Failure> {
+        let known = || -> Result<bool, QueryError> {
             let seen = reader.decisions(&trigger.id, Some(text), 1)?;
             Ok(!seen.is_empty() || !reader.ledger_by_path(&trigger.id, text)?.is_empty())
         };
@@ -138,7 +135,7 @@ fn tidy(path: &Path) -> PathBuf {
 
 impl Watching {
     /// What can be said of a file, or a folder, about which nothing was decided; `now` is what the node says of it.
-    pub fn note(&self, project: &Project, paused: bool, now: &Sight) -> String {
+    pub(super) fn note(&self, project: &Project, paused: bool, now: &Sight) -> String {
         let trigger = triggers(project).find(|trigger| trigger.id == self.trigger);
         let Some(TriggerKind::File(file)) = trigger.map(|trigger| &trigger.kind) else {
             return "the project has no such trigger any more".to_owned();

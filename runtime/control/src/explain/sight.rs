@@ -1,15 +1,13 @@
 //! What the running node says of a file or a folder at this moment: what is on disk tells only what was decided.
 
 use serde::Serialize;
-use tokio::runtime::Runtime;
-use trackside_control::Client;
 use trackside_node::Project;
 
-use crate::{absent_node::silent_holder, context::runtime, failure::Failure};
+use crate::{Client, silent_holder};
 
 /// The running node, where there is one.
-pub struct Watcher {
-    node: Option<(Runtime, Client)>,
+pub(super) struct Watcher {
+    node: Option<Client>,
     /// Why it can not be asked.
     problem: Option<String>,
 }
@@ -25,20 +23,19 @@ pub struct Sight {
 
 impl Watcher {
     /// Looks for it.
-    pub fn find(project: &Project) -> Result<Self, Failure> {
-        let runtime = runtime()?;
-        Ok(match runtime.block_on(Client::find(&project.data_dir())) {
-            Ok(Some(client)) => Self { node: Some((runtime, client)), problem: None },
+    pub(super) async fn find(project: &Project) -> Self {
+        match Client::find(&project.data_dir()).await {
+            Ok(Some(client)) => Self { node: Some(client), problem: None },
             Ok(None) => Self { node: None, problem: silent_holder(&project.data_dir()) },
             // What is on disk can be told all the same.
             Err(error) => Self { node: None, problem: Some(error.to_string()) },
-        })
+        }
     }
 
     /// How what lies at this path below the trigger's folder stands.
-    pub fn sight(&self, trigger: &str, path: &str) -> Sight {
+    pub(super) async fn sight(&self, trigger: &str, path: &str) -> Sight {
         let unknown = |detail: String| Sight { state: "unknown".to_owned(), detail };
-        let Some((runtime, client)) = &self.node else {
+        let Some(client) = &self.node else {
             return match &self.problem {
                 Some(problem) => unknown(problem.clone()),
                 None => Sight {
@@ -47,7 +44,7 @@ impl Watcher {
                 },
             };
         };
-        match runtime.block_on(client.sight(trigger, path)) {
+        match client.sight(trigger, path).await {
             Err(error) => unknown(error.to_string()),
             Ok(told) => match (told.sight, told.detail) {
                 (Some(state), Some(detail)) => Sight { state, detail },

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use trackside_control::socket_path;
 use trackside_store::DataLock;
 
-use crate::failure::Failure;
+use crate::socket_path;
 
 /// Why nobody answers although a process has the data folder; `None` where no process has it.
+#[must_use]
 pub fn silent_holder(data_dir: &Path) -> Option<String> {
     let holder = DataLock::held_by(data_dir)?;
     Some(format!(
@@ -20,9 +20,8 @@ pub fn silent_holder(data_dir: &Path) -> Option<String> {
 }
 
 /// There is nobody to ask.
-pub fn no_node(data_dir: &Path) -> Failure {
-    Failure::unable(
-        silent_holder(data_dir)
-            .unwrap_or_else(|| "[TS-0835] no node is running on this project; `trackside serve` starts one".to_owned()),
-    )
+#[must_use]
+pub fn no_node(data_dir: &Path) -> String {
+    silent_holder(data_dir)
+        .unwrap_or_else(|| "[TS-0835] no node is running on this project; `trackside serve` starts one".to_owned())
 }

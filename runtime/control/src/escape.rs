@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt::Write as _};
 
 /// The text with every character that could move the cursor, change colours or turn the reading direction written out,
 /// line feeds and tabs included: the result is one line.
+#[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_dangerous) {
         return Cow::Borrowed(text);

@@ -1,13 +1,13 @@
 //! From what people type to the thing they mean: runs and artifacts by the beginning of their ids, names nearly right.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use trackside_engine::RunId;
 use trackside_node::{Project, known_workflows};
 use trackside_spec::{Digest, Plan, nearest};
 use trackside_store::{Artifacts, Reader, RunFilter};
 
-use crate::{failure::Failure, output::escape};
+use crate::{QueryError, escape};
 
 /// Letters and digits of a run id.
 const RUN_LENGTH: usize = 13;
@@ -15,30 +15,23 @@ const RUN_LENGTH: usize = 13;
 const FEWEST_DIGITS: usize = 4;
 
 /// The run that `text` means: `last`, an id, or the beginning of exactly one.
-pub fn run(reader: &Reader, text: &str) -> Result<RunId, Failure> {
+///
+/// # Errors
+/// When there is none, or more than one.
+pub fn find_run(reader: &Reader, text: &str) -> Result<RunId, QueryError> {
     if text == "last" {
-        let last = reader.latest_run()?;
-        return last.ok_or_else(|| Failure::usage("[TS-0811] there is no run yet"));
+        return reader.latest_run()?.ok_or(QueryError::NoRunYet);
     }
     let prefix = text.to_ascii_lowercase();
-    let Some((lowest, highest)) = run_range(&prefix) else {
-        let text = escape(text);
-        return Err(Failure::usage(format!(
-            "[TS-0812] {text:?} is no run: give an id as `trackside runs list` prints it, its beginning, or `last`"
-        )));
-    };
+    let Some((lowest, highest)) = run_range(&prefix) else { return Err(QueryError::NotARun(text.to_owned())) };
     // The newest two at or below the highest id with this beginning: more are not needed to know.
     let before = RunId::from_i64(highest.as_i64().saturating_add(1));
     let filter = RunFilter { before: Some(before), limit: 2, ..RunFilter::default() };
     let found: Vec<RunId> = reader.runs(&filter)?.into_iter().map(|row| row.run).filter(|run| *run >= lowest).collect();
     match found.as_slice() {
         [only] => Ok(*only),
-        [] => {
-            Err(Failure::usage(format!("[TS-0811] there is no run {prefix}; `trackside runs list` prints the newest")))
-        }
-        [one, other, ..] => Err(Failure::usage(format!(
-            "[TS-0813] more than one run begins with {prefix}: {one}, {other}; give more of it"
-        ))),
+        [] => Err(QueryError::NoRunLike(prefix)),
+        [one, other, ..] => Err(QueryError::ManyRuns { prefix, one: *one, other: *other }),
     }
 }
 
@@ -55,43 +48,47 @@ fn run_range(prefix: &str) -> Option<(RunId, RunId)> {
 }
 
 /// The artifact that `text` means: a digest with or without `sha256:`, or the beginning of exactly one.
-pub fn artifact(artifacts: &Artifacts, text: &str) -> Result<Digest, Failure> {
+///
+/// # Errors
+/// When there is none, or more than one.
+pub fn find_artifact(artifacts: &Artifacts, text: &str) -> Result<Digest, QueryError> {
     let hex = text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase();
     if let Ok(digest) = format!("sha256:{hex}").parse() {
         return Ok(digest);
     }
     if hex.len() < FEWEST_DIGITS || hex.len() > 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        let text = escape(text);
-        return Err(Failure::usage(format!(
-            "[TS-0814] {text:?} is no artifact: give `sha256:` and its digits, or at least the first {FEWEST_DIGITS} of them"
-        )));
+        return Err(QueryError::NotAnArtifact { text: text.to_owned(), fewest: FEWEST_DIGITS });
     }
     let known = match artifacts.list() {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Failure::unable(format!("[TS-0851] cannot list the artifacts: {error}")));
+            return Err(QueryError::Artifacts(error));
         }
         listed => listed.unwrap_or_default(),
     };
     let found: Vec<Digest> = known.into_iter().filter(|digest| digest.hex().starts_with(&hex)).collect();
     match found.as_slice() {
         [only] => Ok(*only),
-        [] => Err(Failure::usage(format!("[TS-0815] no artifact begins with {hex}"))),
-        many => Err(Failure::usage(format!("[TS-0816] {} artifacts begin with {hex}; give more of it", many.len()))),
+        [] => Err(QueryError::NoArtifact(hex)),
+        many => Err(QueryError::ManyArtifacts { hex, count: many.len() }),
     }
 }
 
 /// The workflow of this name; a broken file of that name tells what is wrong with it.
-pub fn workflow<'p>(project: &'p Project, name: &str) -> Result<&'p std::sync::Arc<Plan>, Failure> {
+///
+/// # Errors
+/// When there is none that can be run.
+pub fn find_workflow<'p>(project: &'p Project, name: &str) -> Result<&'p Arc<Plan>, QueryError> {
     if let Some(plan) = project.workflows.get(name) {
         return Ok(plan);
     }
     if let Some(problem) = project.problem_of(name) {
-        return Err(Failure::usage(format!("workflow `{}` can not be run:\n{}", escape(name), problem.reason)));
+        return Err(QueryError::BrokenWorkflow { name: name.to_owned(), reason: problem.reason.to_string() });
     }
-    Err(Failure::usage(no_workflow(project, name)))
+    Err(QueryError::NoWorkflow(no_workflow(project, name)))
 }
 
 /// That the project has no workflow of this name, and which one may be meant.
+#[must_use]
 pub fn no_workflow(project: &Project, name: &str) -> String {
     let known: Vec<&str> = project.workflows.keys().map(String::as_str).collect();
     let remedy = match nearest(name, known.iter().copied()) {

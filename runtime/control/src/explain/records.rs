@@ -3,9 +3,7 @@
 use serde::Serialize;
 use trackside_engine::RunId;
 use trackside_node::rfc3339;
-use trackside_store::{DecisionRow, LedgerEntryRow, Reader};
-
-use crate::{failure::Failure, output::Paint};
+use trackside_store::{DecisionRow, LedgerEntryRow, Reader, StoreError};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,21 +23,21 @@ pub struct Record {
 }
 
 /// What a trigger decided last.
-pub fn of_trigger(reader: &Reader, trigger: &str, limit: u32) -> Result<Vec<Record>, Failure> {
+pub(super) fn of_trigger(reader: &Reader, trigger: &str, limit: u32) -> Result<Vec<Record>, StoreError> {
     let accepted = reader.accepted(trigger, None, limit)?;
     let refused = reader.decisions(trigger, None, limit)?;
     Ok(merged(accepted, refused, limit))
 }
 
 /// What a trigger decided about one file.
-pub fn about_path(reader: &Reader, trigger: &str, path: &str, limit: u32) -> Result<Vec<Record>, Failure> {
+pub(super) fn about_path(reader: &Reader, trigger: &str, path: &str, limit: u32) -> Result<Vec<Record>, StoreError> {
     let accepted = reader.accepted(trigger, Some(path), limit)?;
     let refused = reader.decisions(trigger, Some(path), limit)?;
     Ok(merged(accepted, refused, limit))
 }
 
 /// What started a run, and what was decided about the same files and times before and after.
-pub fn of_run(reader: &Reader, trigger: &str, run: RunId, limit: u32) -> Result<Vec<Record>, Failure> {
+pub(super) fn of_run(reader: &Reader, trigger: &str, run: RunId, limit: u32) -> Result<Vec<Record>, StoreError> {
     let accepted = reader.accepted_by(trigger, run)?;
     let mut refused = Vec::new();
     // A batch has many files; their other decisions are told of the first few.
@@ -84,16 +82,6 @@ fn of_decision(row: DecisionRow) -> Record {
         decision: row.decision,
         detail: row.detail,
         run: None,
-    }
-}
-
-/// The dress of a decision.
-pub fn dress(decision: &str) -> fn(Paint, &str) -> String {
-    match decision {
-        "started" => Paint::green,
-        "blocked" | "not-claimed" => Paint::red,
-        "misfired" | "overlapped" | "not-settled" | "paused" | "skipped" => Paint::yellow,
-        _ => Paint::dim,
     }
 }
 

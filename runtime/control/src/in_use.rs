@@ -4,12 +4,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use trackside_control::Client;
 use trackside_node::Project;
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::Reader;
 
-use crate::{absent_node::silent_holder, context::runtime, failure::Failure};
+use crate::{Client, QueryError, silent_holder};
 
 /// The workflows that count, and who says so.
 pub struct InUse {
@@ -23,13 +22,15 @@ pub struct InUse {
 
 impl InUse {
     /// Asks the node where one runs; takes the project's files otherwise.
-    pub fn of(project: &Project, reader: Option<&Reader>) -> Result<Self, Failure> {
-        let runtime = runtime()?;
-        let Some(client) = runtime.block_on(Client::find(&project.data_dir()))? else {
+    ///
+    /// # Errors
+    /// When the node can not be asked, or uses what this program can not read.
+    pub async fn of(project: &Project, reader: Option<&Reader>) -> Result<Self, QueryError> {
+        let Some(client) = Client::find(&project.data_dir()).await? else {
             let silence = silent_holder(&project.data_dir());
             return Ok(Self { workflows: project.workflows.clone(), node: None, silence });
         };
-        let status = runtime.block_on(client.status())?;
+        let status = client.status().await?;
         let mut workflows = BTreeMap::new();
         for workflow in status.workflows {
             let of_file = project.workflows.get(&workflow.name).filter(|plan| plan.digest == workflow.digest);
@@ -43,6 +44,7 @@ impl InUse {
     }
 
     /// In words.
+    #[must_use]
     pub fn source(&self) -> String {
         match (self.node, &self.silence) {
             (Some(pid), _) => format!("As the running node has them (process {pid})."),
@@ -52,24 +54,19 @@ impl InUse {
     }
 
     /// For programs.
-    pub const fn from(&self) -> &'static str {
+    #[must_use]
+    pub const fn origin(&self) -> &'static str {
         if self.node.is_some() { "node" } else { "files" }
     }
 }
 
 /// The definition that the node uses and no file has: the database keeps it.
-fn kept(reader: Option<&Reader>, name: &str, digest: &Digest) -> Result<Plan, Failure> {
+fn kept(reader: Option<&Reader>, name: &str, digest: &Digest) -> Result<Plan, QueryError> {
     let rows = match reader {
         Some(reader) => reader.activations(name, u32::MAX)?,
         None => Vec::new(),
     };
     let row = rows.into_iter().find(|row| row.digest == Some(*digest));
     let plan = row.and_then(|row| load_workflow(&row.file, row.source.as_deref()?).ok());
-    plan.ok_or_else(|| {
-        Failure::unable(format!(
-            "[TS-0809] the node uses a definition of workflow `{name}` that cannot be read here ({}); is this binary the \
-             node's version?",
-            digest.short()
-        ))
-    })
+    plan.ok_or_else(|| QueryError::OtherVersion { workflow: name.to_owned(), digest: *digest })
 }
