@@ -9,6 +9,7 @@
 
 mod absent_node;
 mod backfill;
+mod check;
 mod client;
 mod decide;
 mod escape;
@@ -27,6 +28,10 @@ mod wire;
 
 pub use absent_node::{no_node, silent_holder};
 pub use backfill::{PastTimes, past_times};
+pub use check::{
+    CheckedFile, Checker, Findings, GRANT_KINDS, Next, Schedule, check_files, check_project, describe_graph,
+    describe_trigger, granted, next_times, wanted,
+};
 pub use client::{Client, ClientError, Events};
 pub use decide::{DecideError, decide};
 pub use escape::escape;

@@ -2,14 +2,13 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use trackside_control::{InUse, no_workflow};
+use trackside_control::{InUse, Next, describe_trigger, next_times, no_workflow};
 use trackside_node::rfc3339;
 use trackside_spec::{CronTimes, CronTrigger, Trigger, TriggerKind};
 use trackside_store::{Clock, PausedRow, Reader, SystemClock};
 
 use super::all;
 use crate::{
-    commands::check::triggers::{self, Next},
     context::{Context, runtime},
     failure::Failure,
     output::{Cell, Paint, Table, escape, local_time, zoned_time},
@@ -68,7 +67,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         table.row([
             Cell::new(line.trigger.id.as_str()),
             Cell::dressed(state, dress),
-            escape(&triggers::describe(line.trigger)).into_owned().into(),
+            escape(&describe_trigger(line.trigger)).into_owned().into(),
             next.map(|at| zoned_time(*at, zone(line.trigger))).unwrap_or_default().into(),
             line.last.map(local_time).unwrap_or_default().into(),
         ]);
@@ -88,7 +87,7 @@ pub fn zone(trigger: &Trigger) -> &str {
 
 fn line<'p>(workflow: &'p str, trigger: &'p Trigger, reader: Option<&Reader>) -> Result<Line<'p>, Failure> {
     let next = match &trigger.kind {
-        TriggerKind::Cron(cron) => Some(triggers::next(trigger, cron, reader, SystemClock.now_ms(), 1)?),
+        TriggerKind::Cron(cron) => Some(next_times(trigger, cron, reader, SystemClock.now_ms(), 1)?),
         _ => None,
     };
     let (mut last, mut paused) = (None, None);
@@ -105,7 +104,7 @@ fn document(line: &Line<'_>, from: &str) -> Value {
         "workflow": line.workflow,
         "from": from,
         "kind": line.trigger.kind.name(),
-        "what": triggers::describe(line.trigger),
+        "what": describe_trigger(line.trigger),
         "next": line.next.as_ref().map(|next| next.times.iter().map(|at| rfc3339(*at)).collect::<Vec<_>>()),
         "delayed_by_ms": line.next.as_ref().map(|next| next.delay_ms),
         "last_run_ms": line.last,

@@ -8,7 +8,6 @@ use std::{
 };
 
 use serde_json::Value;
-use tempfile::TempDir;
 use trackside_models::{
     EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json_for,
 };
@@ -17,22 +16,22 @@ use trackside_sandbox::{Descriptor, Foreseen, Foresight, Plugin, Port, useless_g
 use trackside_spec::{Action, Allow, ArtifactRef, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
 
 use super::{
-    Findings, command,
+    checked::{CheckedFile, Findings},
+    command, grants,
     outputs::{self, Described, Given},
     place::Places,
     rehearsal, schema,
 };
-use crate::{commands::grants, context::plugins_of, failure::Failure, output::escape};
+use crate::escape;
 
-/// What a workflow's steps are checked against.
-pub struct Workshop<'p> {
+/// What a workflow's steps are checked against. Blocks where it loads; not for a thread of an asynchronous runtime.
+pub struct Checker<'p> {
     project: &'p Project,
     root: PathBuf,
     plugins: Plugins,
     models: Models,
     /// Models that steps named so far.
     looked_at: RefCell<HashMap<(String, EngineChoice), Result<ModelInfo, ModelError>>>,
-    _temp: Option<TempDir>,
 }
 
 /// Collects what is wrong with one step.
@@ -68,17 +67,24 @@ impl Report<'_> {
     }
 }
 
-impl<'p> Workshop<'p> {
-    /// The plugins and models of a project.
-    pub fn open(project: &'p Project) -> Result<Self, Failure> {
-        let (plugins, temp) = plugins_of(project)?;
+impl<'p> Checker<'p> {
+    /// With the plugins and models of a project.
+    #[must_use]
+    pub fn new(project: &'p Project, plugins: Plugins) -> Self {
         let models = Models::new(project.root.clone(), project.data_dir(), project.config.clone());
         let root = project.root.clone();
-        Ok(Self { project, root, plugins, models, looked_at: RefCell::default(), _temp: temp })
+        Self { project, root, plugins, models, looked_at: RefCell::default() }
     }
 
-    /// Checks a workflow. Gives the models that loaded and what they loaded on.
-    pub fn check(&self, plan: &Plan, file: &str, findings: &mut Findings) -> Vec<(String, String)> {
+    /// Checks what a workflow file names. Nothing is found in one that could not be read.
+    pub fn check(&self, file: &mut CheckedFile) {
+        if let Some(plan) = file.plan.clone() {
+            file.models = self.steps(&plan, &file.file, &mut file.findings);
+        }
+    }
+
+    /// Gives the models that loaded and what they loaded on.
+    fn steps(&self, plan: &Plan, file: &str, findings: &mut Findings) -> Vec<(String, String)> {
         let places = Places::of(&plan.source);
         let (mut loaded, mut given, mut described) = (Vec::new(), Vec::new(), Vec::new());
         for step in &plan.steps {
@@ -185,7 +191,7 @@ impl<'p> Workshop<'p> {
         // Where there is no room to ask, nothing is known; the run will tell.
         let asked =
             rehearsal::refusal(plugin, &report.step.id, call, &keys, (self.root.as_path(), &*self.project.config));
-        let Ok(Some(refusal)) = asked else { return false };
+        let Some(refusal) = asked else { return false };
         let names = |key: &&String| {
             let own = refusal.reason.strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with([':', ' ']));
             own || refusal.reason.contains(&format!("`{key}`"))
@@ -289,7 +295,7 @@ fn inputs(ports: &[ModelPort], call: &ModelCall, report: &mut Report<'_>) {
 
 /// What a plugin says that it needs and the step does not allow. It may be right: the plugin may not need it for this.
 fn grants_against_wants(about: &Descriptor, allow: &Allow, report: &mut Report<'_>) {
-    for kind in grants::KINDS {
+    for kind in grants::GRANT_KINDS {
         let granted = !grants::granted(allow, kind).is_empty();
         let mut wants = grants::wanted(about, kind).peekable();
         if granted && wants.peek().is_none() {

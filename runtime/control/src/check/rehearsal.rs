@@ -24,11 +24,6 @@ use trackside_sandbox::{
 };
 use trackside_spec::{ArtifactRef, Digest, NodeConfig, PluginCall, nearest};
 
-use crate::{
-    context::{runtime, temp_dir},
-    failure::Failure,
-};
-
 /// Codes of errors that speak of settings, whatever the data is.
 const OF_SETTINGS: [&str; 5] = ["bad-input", "bad-request", "bad-filter", "bad-contract", "denied"];
 /// A longer file of the project is data, not settings: an empty one stands in for it.
@@ -48,24 +43,22 @@ pub struct Refusal {
     pub remedy: Option<String>,
 }
 
-/// Asks the bundled plugin what it says of the settings that the `keys` of a step give it. Nothing when it is content, or
-/// when too little is known to ask.
-///
-/// # Errors
-/// When there is no place for a file or no thread: never for what the plugin does.
+/// Asks the bundled plugin what it says of the settings that the `keys` of a step give it. Nothing when it is content, when
+/// too little is known to ask, or when there is no place for a file.
 pub fn refusal(
     plugin: &Plugin,
     step: &str,
     call: &PluginCall,
     keys: &[String],
     (root, config): (&Path, &NodeConfig),
-) -> Result<Option<Refusal>, Failure> {
+) -> Option<Refusal> {
     if let Some(refusal) = no_broker(call, config) {
-        return Ok(Some(refusal));
+        return Some(refusal);
     }
-    let folder = temp_dir("trackside-check-")?;
+    let folder = tempfile::Builder::new().prefix("trackside-check-").tempdir().ok()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let mut stage = Stage { folder, artifacts: BTreeMap::new() };
-    let Some(input) = input(plugin, call, keys, root, config, &mut stage) else { return Ok(None) };
+    let input = input(plugin, call, keys, root, config, &mut stage)?;
     let limits = CallLimits::from(&config.limits.with(&call.limits));
     let (cpu, wall) = (limits.cpu.min(CPU), limits.wall.min(WALL));
     let inputs = std::mem::take(&mut stage.artifacts);
@@ -82,24 +75,24 @@ pub fn refusal(
         channels: config.mqtt.keys().cloned().collect(),
         secrets: config.secrets.iter().map(|(name, secret)| (name.clone(), secret.hosts.clone())).collect(),
     };
-    let report = runtime()?.block_on(plugin.run(request, Arc::new(host)));
-    let Err(failure) = report.outcome else { return Ok(None) };
+    let report = runtime.block_on(plugin.run(request, Arc::new(host)));
+    let failure = report.outcome.err()?;
     if !OF_SETTINGS.contains(&failure.code.as_str()) {
-        return Ok(None);
+        return None;
     }
     if failure.code != "denied" {
-        return Ok(Some(Refusal { denied: false, reason: failure.message, remedy: None }));
+        return Some(Refusal { denied: false, reason: failure.message, remedy: None });
     }
     let text = report.denials.into_iter().next().unwrap_or(failure.message);
     let text =
         text.strip_prefix(&format!("step `{step}` may not ")).map_or(text.clone(), |rest| format!("it may not {rest}"));
-    Ok(Some(match text.split_once(": add to the step:\n  ") {
+    Some(match text.split_once(": add to the step:\n  ") {
         Some((reason, line)) => {
             let remedy = Some(format!("{line} would grant it"));
             Refusal { denied: true, reason: reason.to_owned(), remedy }
         }
         None => Refusal { denied: true, reason: text, remedy: None },
-    }))
+    })
 }
 
 /// A broker that the box does not have, whatever is published there.

@@ -6,7 +6,7 @@ use trackside_sandbox::Descriptor;
 use trackside_spec::{Action, Expr, Items, Plan, Problem, Scope, Step, Template, nearest};
 
 use super::{Findings, place::Places};
-use crate::output::escape;
+use crate::escape;
 
 /// The code of what is found here.
 const CODE: &str = "TS-0542";

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use trackside_node::Project;
 use trackside_spec::{Action, CronTimes, CronTrigger, Plan, RunEnding, Trigger, TriggerKind, check_triggers};
-use trackside_store::{Clock, Reader, SystemClock};
+use trackside_store::{Clock, Reader, StoreError, SystemClock};
 use trackside_triggers::cron::{Times, jitter_offset};
 
-use super::Checked;
-use crate::{failure::Failure, output::duration_ms};
+use super::checked::CheckedFile;
 
 /// A schedule and its next times.
 pub struct Schedule {
@@ -35,21 +34,9 @@ pub struct Next {
     pub delay_unknown: bool,
 }
 
-impl Next {
-    /// What is to be said behind the times.
-    pub fn remark(&self) -> String {
-        let delay = match (self.delay_ms, self.delay_unknown) {
-            (_, true) => "; with jitter, which is known when the node has run".to_owned(),
-            (0, false) => String::new(),
-            (delay, false) => format!("; on this box {} later", duration_ms(delay)),
-        };
-        format!("{}{delay}", if self.estimated { "; if it began now" } else { "" })
-    }
-}
-
 /// The problems of the triggers of named files, seen together with the project that they belong to. Without files the
 /// project has told them already.
-pub(super) fn check(project: &Project, checked: &mut [Checked]) {
+pub(super) fn check(project: &Project, checked: &mut [CheckedFile]) {
     let mut plans: BTreeMap<&str, &Plan> =
         project.workflows.iter().map(|(name, plan)| (name.as_str(), plan.as_ref())).collect();
     let named: Vec<_> = checked.iter().filter_map(|file| file.plan.clone()).collect();
@@ -57,7 +44,7 @@ pub(super) fn check(project: &Project, checked: &mut [Checked]) {
     plans.extend(named.iter().map(|plan| (plan.name.as_str(), plan.as_ref())));
     let plans: Vec<&Plan> = plans.into_values().collect();
     for problem in check_triggers(&plans, &project.config) {
-        let of = |file: &&mut Checked| file.plan.as_ref().is_some_and(|plan| plan.name == problem.workflow);
+        let of = |file: &&mut CheckedFile| file.plan.as_ref().is_some_and(|plan| plan.name == problem.workflow);
         if let Some(file) = checked.iter_mut().find(of)
             && let Some(plan) = &file.plan
         {
@@ -67,7 +54,7 @@ pub(super) fn check(project: &Project, checked: &mut [Checked]) {
 }
 
 /// The schedules of a workflow.
-pub(super) fn schedules(plan: &Plan, reader: Option<&Reader>, count: usize) -> Result<Vec<Schedule>, Failure> {
+pub(super) fn schedules(plan: &Plan, reader: Option<&Reader>, count: usize) -> Result<Vec<Schedule>, StoreError> {
     let mut schedules = Vec::new();
     for trigger in &plan.triggers {
         let TriggerKind::Cron(cron) = &trigger.kind else { continue };
@@ -75,20 +62,23 @@ pub(super) fn schedules(plan: &Plan, reader: Option<&Reader>, count: usize) -> R
             CronTimes::Schedule { text, timezone } => (text.clone(), timezone.clone()),
             CronTimes::Every(period) => (format!("every {period}"), "UTC".to_owned()),
         };
-        let next = next(trigger, cron, reader, SystemClock.now_ms(), count)?;
+        let next = next_times(trigger, cron, reader, SystemClock.now_ms(), count)?;
         schedules.push(Schedule { trigger: trigger.id.clone(), text, zone, next });
     }
     Ok(schedules)
 }
 
 /// The next times of a schedule. Those of an interval are counted from the last one that the store knows.
-pub fn next(
+///
+/// # Errors
+/// When the database refuses.
+pub fn next_times(
     trigger: &Trigger,
     cron: &CronTrigger,
     reader: Option<&Reader>,
     now_ms: i64,
     count: usize,
-) -> Result<Next, Failure> {
+) -> Result<Next, StoreError> {
     let position = match reader {
         Some(reader) => reader.position(&format!("{} {}", trigger.id, cron.times.key()))?,
         None => None,
@@ -117,7 +107,8 @@ pub fn next(
 }
 
 /// What a trigger waits for, in a few words.
-pub fn describe(trigger: &Trigger) -> String {
+#[must_use]
+pub fn describe_trigger(trigger: &Trigger) -> String {
     match &trigger.kind {
         TriggerKind::File(file) => {
             let batch = file.batch.map(|batch| format!(" in batches of {}", batch.max_files)).unwrap_or_default();
@@ -146,7 +137,8 @@ pub fn describe(trigger: &Trigger) -> String {
 }
 
 /// What is special about the graph of a workflow, in a few words each.
-pub fn graph(plan: &Plan) -> Vec<String> {
+#[must_use]
+pub fn describe_graph(plan: &Plan) -> Vec<String> {
     let ordinary = &plan.steps[..plan.ordinary_steps()];
     let count = |number: usize, what: &str| (number > 0).then(|| format!("{number} {what}"));
     let of = |test: &dyn Fn(&trackside_spec::Step) -> bool| ordinary.iter().filter(|step| test(step)).count();
@@ -185,9 +177,8 @@ mod tests {
     fn an_interval_that_has_not_begun_is_counted_from_now_and_says_so() {
         let plan = plan("triggers: [{ cron: { every: 90s } }]\nsteps:\n  a: { plugin: echo }\n");
         let TriggerKind::Cron(cron) = &plan.triggers[0].kind else { panic!("no schedule") };
-        let next = next(&plan.triggers[0], cron, None, 1_000, 2).unwrap();
+        let next = next_times(&plan.triggers[0], cron, None, 1_000, 2).unwrap();
         assert_eq!((next.times.as_slice(), next.estimated), ([91_000, 181_000].as_slice(), true));
-        assert_eq!(next.remark(), "; if it began now");
     }
 
     #[test]
@@ -195,6 +186,6 @@ mod tests {
         let plan = plan(
             "steps:\n  a: { plugin: echo, foreach: [1, 2], mutex: robot }\n  b: { approval: { message: ok }, needs: [a] }\n",
         );
-        assert_eq!(graph(&plan), ["1 for each item", "1 to approve", "mutex robot"]);
+        assert_eq!(describe_graph(&plan), ["1 for each item", "1 to approve", "mutex robot"]);
     }
 }
