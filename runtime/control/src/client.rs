@@ -22,15 +22,14 @@ use crate::{
     refusal::{ErrorDocument, Refusal},
     socket_path::{MAX_SOCKET_PATH, socket_path},
     wire::{
-        Accepted, Cancelled, Decided, Decision, PauseTrigger, ReloadDocument, RetryRun, RunPaused, SightDocument,
-        SightOf, StartRun, StatusDocument, StreamLine, TriggerPaused,
+        Accepted, Cancelled, Decided, Decision, PauseTrigger, RetryRun, RunPaused, StartRun, StreamLine, TriggerPaused,
     },
 };
 
 /// The largest answer that is read, and the longest line of a stream.
 const MAX_ANSWER: usize = 16 << 20;
 /// How long an answer may take that costs the node nothing.
-const QUICK: Duration = Duration::from_secs(10);
+pub(crate) const QUICK: Duration = Duration::from_secs(10);
 
 /// Why a request got no good answer.
 #[derive(Debug, thiserror::Error)]
@@ -89,24 +88,6 @@ impl Client {
             }
             Err(source) => Err(ClientError::Forbidden { path, source }),
         }
-    }
-
-    /// How things stand.
-    ///
-    /// # Errors
-    /// Any [`ClientError`].
-    pub async fn status(&self) -> Result<StatusDocument, ClientError> {
-        let answer = tokio::time::timeout(QUICK, self.ask(Method::GET, "/v1/status", Bytes::new())).await;
-        answer.unwrap_or_else(|_| Err(self.lost("it does not answer")))
-    }
-
-    /// Has the workflow files read now.
-    ///
-    /// # Errors
-    /// Any [`ClientError`].
-    pub async fn reload(&self) -> Result<ReloadDocument, ClientError> {
-        // No time limit: a plugin may have to be compiled.
-        self.ask(Method::POST, "/v1/reload", Bytes::new()).await
     }
 
     /// Starts a run; it is on disk when its id is given.
@@ -170,16 +151,7 @@ impl Client {
         self.quick(if pause { "/v1/triggers/pause" } else { "/v1/triggers/resume" }, body).await
     }
 
-    /// How the file at this path below the folder of a trigger stands with the node.
-    ///
-    /// # Errors
-    /// Any [`ClientError`].
-    pub async fn sight(&self, trigger: &str, path: &str) -> Result<SightDocument, ClientError> {
-        let body = self.json(&SightOf { trigger: trigger.to_owned(), path: path.to_owned() })?;
-        self.quick("/v1/triggers/sight", body).await
-    }
-
-    async fn quick<T: DeserializeOwned>(&self, path: &str, body: Bytes) -> Result<T, ClientError> {
+    pub(crate) async fn quick<T: DeserializeOwned>(&self, path: &str, body: Bytes) -> Result<T, ClientError> {
         let answer = tokio::time::timeout(QUICK, self.ask(Method::POST, path, body)).await;
         answer.unwrap_or_else(|_| Err(self.lost("it does not answer")))
     }
@@ -196,14 +168,19 @@ impl Client {
         Ok(Events { client: self.clone(), body: response.into_body(), buffer: Vec::new(), searched: 0, over: false })
     }
 
-    fn json(&self, request: &impl Serialize) -> Result<Bytes, ClientError> {
+    pub(crate) fn json(&self, request: &impl Serialize) -> Result<Bytes, ClientError> {
         // A path that is not UTF-8 has no JSON.
         serde_json::to_vec(request)
             .map(Bytes::from)
             .map_err(|error| ClientError::Refused(Refusal::new(400, "TS-0710", error.to_string())))
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, ClientError> {
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
         let response = self.send(method, path, body).await?;
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
@@ -243,7 +220,7 @@ impl Client {
         }
     }
 
-    fn lost(&self, reason: impl ToString) -> ClientError {
+    pub(crate) fn lost(&self, reason: impl ToString) -> ClientError {
         ClientError::Lost { path: self.path.clone(), reason: reason.to_string() }
     }
 

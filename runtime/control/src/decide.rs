@@ -5,7 +5,7 @@ use trackside_node::{Handle, NodeError, RunHead};
 use trackside_spec::StepIndex;
 use trackside_store::StoreError;
 
-use crate::wire::Decision;
+use crate::wire::{Decided, Decision};
 
 /// Why a decision is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,13 @@ pub enum DecideError {
 ///
 /// # Errors
 /// Any [`DecideError`].
-pub async fn decide(handle: &Handle, run: RunId, step: &str, by: &str, decision: &Decision) -> Result<(), DecideError> {
+pub async fn decide(
+    handle: &Handle,
+    run: RunId,
+    step: &str,
+    by: &str,
+    decision: &Decision,
+) -> Result<Decided, DecideError> {
     let readers = handle.readers().clone();
     let looked = tokio::task::spawn_blocking(move || readers.with(|reader| RunHead::open(reader, run)));
     let looked = looked.await.map_err(|_| NodeError::Closed)??;
@@ -56,7 +62,7 @@ pub async fn decide(handle: &Handle, run: RunId, step: &str, by: &str, decision:
         return Err(DecideError::NoStep { run, step: step.chars().take(80).collect() });
     };
     match handle.decide(run, index, by, decision.approve, &decision.comment).await? {
-        Some(Ok(())) => Ok(()),
+        Some(Ok(())) => Ok(Decided { run, step: step.to_owned(), approved: decision.approve, by: by.to_owned() }),
         Some(Err(error @ DecisionRefused::NotAllowed { .. })) => Err(DecideError::NotAllowed(error)),
         Some(Err(error)) => Err(DecideError::NotAsked(error)),
         None => Err(DecideError::Over(run)),

@@ -17,13 +17,20 @@ mod explain;
 mod follow;
 mod in_use;
 mod lifecycle;
+mod local;
 mod lookup;
+mod operation;
+mod operation_error;
 mod people;
 mod query_error;
 mod refusal;
+mod reload;
 mod run_view;
+mod session;
+mod sight;
 mod socket_path;
 mod start;
+mod status;
 mod wire;
 
 pub use absent_node::{no_node, silent_holder};
@@ -39,15 +46,21 @@ pub use explain::{Explanation, Paused, Record, RunFacts, Sight, TriggerFacts, Ve
 pub use follow::{FollowError, Followed, RunFollower};
 pub use in_use::InUse;
 pub use lifecycle::{ControlError, cancel_run, pause_run, pause_trigger, retry_run};
+pub use local::LocalControl;
 pub use lookup::{find_artifact, find_run, find_workflow, no_workflow};
+pub use operation::{Answer, Control, RunEvents};
+pub use operation_error::OperationError;
 pub use people::user_name;
 pub use query_error::QueryError;
 pub use refusal::{ErrorDocument, Refusal};
+pub use reload::{FileProblem, ReloadDocument, WorkflowChange, reload};
 pub use run_view::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView, skip_reason};
+pub use session::Session;
+pub use sight::{SightDocument, SightOf, sight};
 pub use socket_path::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, start_run};
+pub use status::{StatusDocument, WorkflowStatus, status};
 pub use wire::{
-    Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, FileProblem, PauseTrigger, ReloadDocument,
-    RetryRun, RunPaused, SightDocument, SightOf, StartRun, StatusDocument, StreamLine, TriggerPaused, WorkflowChange,
-    WorkflowStatus, step_of,
+    Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, PauseTrigger, RetryRun, RunPaused, StartRun,
+    StreamLine, TriggerPaused, step_of,
 };

@@ -9,7 +9,7 @@ use trackside_node::{
     core::{FireAnswer, PauseAnswer},
 };
 use trackside_spec::Plan;
-use trackside_store::StoreError;
+use trackside_store::{RunRow, StoreError};
 
 use crate::wire::{RetryRun, RunPaused, TriggerPaused};
 
@@ -97,20 +97,33 @@ pub async fn cancel_run(handle: &Handle, run: RunId, by: &str) -> Result<(), Con
 /// # Errors
 /// Any [`ControlError`]; nothing was changed then.
 pub async fn pause_run(handle: &Handle, run: RunId, pause: bool, by: &str) -> Result<RunPaused, ControlError> {
-    match handle.pause_run(run, pause, by).await? {
+    let answer = handle.pause_run(run, pause, by).await?;
+    if answer == PauseAnswer::NotLive {
+        return Err(not_live(handle, run).await);
+    }
+    pause_answered(answer, run, pause)
+}
+
+/// What is told of a run that is live, or was asked about while it was.
+pub(crate) fn pause_answered(answer: PauseAnswer, run: RunId, pause: bool) -> Result<RunPaused, ControlError> {
+    match answer {
         PauseAnswer::Done => Ok(RunPaused { run, paused: pause }),
         PauseAnswer::Ending => Err(ControlError::Ending(run)),
-        PauseAnswer::NotLive => Err(not_live(handle, run).await),
+        PauseAnswer::NotLive => Err(ControlError::Ended(run)),
     }
 }
 
 async fn not_live(handle: &Handle, run: RunId) -> ControlError {
     let readers = handle.readers().clone();
-    match ask(move || Ok(readers.with(|reader| reader.run(run))?)).await {
-        Ok(Some(_)) => ControlError::Ended(run),
-        Ok(None) => ControlError::NoRun(run),
+    match ask(move || readers.with(|reader| reader.run(run)).map_err(ControlError::Store)).await {
+        Ok(row) => ended(row, run),
         Err(error) => error,
     }
+}
+
+/// Why a run is not live.
+pub(crate) fn ended(row: Option<RunRow>, run: RunId) -> ControlError {
+    row.map_or(ControlError::NoRun(run), |_| ControlError::Ended(run))
 }
 
 /// Starts a run that repeats another one; it is on disk when its id is given.
@@ -205,16 +218,36 @@ pub async fn pause_trigger(
     pause: bool,
     by: &str,
 ) -> Result<TriggerPaused, ControlError> {
+    let unknown = check_trigger(project, trigger, pause)?;
+    let changed = handle.pause_trigger(trigger, pause, by).await?;
+    trigger_paused(trigger, pause, changed, unknown)
+}
+
+/// Whether the trigger may be asked for: what to say when it turns out that nothing of it is left, where the project has it no
+/// longer.
+pub(crate) fn check_trigger(
+    project: &Project,
+    trigger: &str,
+    pause: bool,
+) -> Result<Option<ControlError>, ControlError> {
     let known: Vec<String> =
         project.workflows.values().flat_map(|plan| &plan.triggers).map(|trigger| trigger.id.clone()).collect();
-    let missing = !known.iter().any(|id| id == trigger);
-    let unknown = || ControlError::NoTrigger { trigger: trigger.chars().take(120).collect(), known: known.clone() };
-    if missing && pause {
-        return Err(unknown());
+    if known.iter().any(|id| id == trigger) {
+        return Ok(None);
     }
-    let changed = handle.pause_trigger(trigger, pause, by).await?;
-    if missing && !changed {
-        return Err(unknown());
+    let unknown = ControlError::NoTrigger { trigger: trigger.chars().take(120).collect(), known };
+    if pause { Err(unknown) } else { Ok(Some(unknown)) }
+}
+
+/// What is told when it is on disk.
+pub(crate) fn trigger_paused(
+    trigger: &str,
+    pause: bool,
+    changed: bool,
+    unknown: Option<ControlError>,
+) -> Result<TriggerPaused, ControlError> {
+    match unknown.filter(|_| !changed) {
+        Some(unknown) => Err(unknown),
+        None => Ok(TriggerPaused { trigger: trigger.to_owned(), paused: pause, changed }),
     }
-    Ok(TriggerPaused { trigger: trigger.to_owned(), paused: pause, changed })
 }

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trackside_engine::{Event, RunId};
-use trackside_node::BrokerStatus;
-use trackside_spec::Digest;
 
 use crate::refusal::{ErrorDocument, Refusal};
 
@@ -71,32 +69,6 @@ pub struct TriggerPaused {
     pub changed: bool,
 }
 
-/// `POST /v1/triggers/sight`: how a file stands with a trigger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SightOf {
-    /// The trigger's id.
-    pub trigger: String,
-    /// The file or folder, below the trigger's folder; empty for that itself.
-    #[serde(default)]
-    pub path: String,
-}
-
-/// The answer to [`SightOf`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SightDocument {
-    /// The trigger's id.
-    pub trigger: String,
-    /// The path that was asked about.
-    pub path: String,
-    /// One word: `watched`, `unwatched`, `polled`, `unreadable`, `missing`, `settling`, `under-way`, `left-alone`,
-    /// `outside`, `crowded`.
-    /// None when the node watches no folder for such a trigger, or is too busy to say.
-    pub sight: Option<String>,
-    /// The same for people.
-    pub detail: Option<String>,
-}
-
 /// The answer to `POST /v1/runs/{id}/pause` and `/resume`: it is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunPaused {
@@ -144,117 +116,6 @@ pub struct Decided {
     pub approved: bool,
     /// Who decided.
     pub by: String,
-}
-
-/// `GET /v1/status`: how things stand.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StatusDocument {
-    /// Version of the binary.
-    pub version: String,
-    /// Process id.
-    pub pid: u32,
-    /// The project's folder.
-    pub project: PathBuf,
-    /// Seconds since the server came up.
-    pub uptime_s: u64,
-    /// Runs under way.
-    pub live_runs: usize,
-    /// Why nothing is acknowledged at the moment, if so.
-    pub trouble: Option<String>,
-    /// When something is due next, milliseconds since 1970.
-    pub next_deadline_ms: Option<i64>,
-    /// Why no schedule is looked at, while the clock is obviously wrong and a workflow has a schedule.
-    #[serde(default)]
-    pub schedules_wait: Option<String>,
-    /// The workflows that this node runs.
-    pub workflows: Vec<WorkflowStatus>,
-    /// Workflow files that it can not use, relative to the project; of some an earlier version is used.
-    pub broken: Vec<PathBuf>,
-    /// What is wrong with them.
-    #[serde(default)]
-    pub problems: Vec<FileProblem>,
-    /// What is to be said about `trackside.toml`, when it is not what it was at the start.
-    #[serde(default)]
-    pub config_note: Option<String>,
-    /// How each broker of `[mqtt]` stands.
-    #[serde(default)]
-    pub brokers: Vec<BrokerStatus>,
-}
-
-/// What is wrong with a workflow file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileProblem {
-    /// Relative to the project.
-    pub file: PathBuf,
-    /// What is wrong, as `trackside check` says it.
-    pub message: String,
-    /// The workflow whose last good version is used all the same.
-    pub workflow: Option<String>,
-    /// That version.
-    pub in_use: Option<Digest>,
-}
-
-impl FileProblem {
-    /// All of a project.
-    #[must_use]
-    pub fn of(project: &trackside_node::Project) -> Vec<Self> {
-        let of = |problem: &trackside_node::WorkflowProblem| {
-            let (workflow, in_use) = problem.kept.clone().unzip();
-            Self { file: problem.file.clone(), message: problem.reason.to_string(), workflow, in_use }
-        };
-        project.problems.iter().map(of).collect()
-    }
-}
-
-/// The answer to `POST /v1/reload`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReloadDocument {
-    /// Workflows of which another version is in use now.
-    pub changes: Vec<WorkflowChange>,
-    /// Files that can not be used.
-    pub problems: Vec<FileProblem>,
-    /// What is to be said about `trackside.toml`, when it is not what it was at the start.
-    pub config_note: Option<String>,
-}
-
-/// A workflow of which another version is in use now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkflowChange {
-    /// The workflow.
-    pub workflow: String,
-    /// Its file, relative to the project.
-    pub file: PathBuf,
-    /// What was in use; null for a new workflow.
-    pub was: Option<Digest>,
-    /// What is; null for one that was taken out.
-    pub is: Option<Digest>,
-}
-
-impl From<trackside_node::Change> for WorkflowChange {
-    fn from(change: trackside_node::Change) -> Self {
-        let trackside_node::Change { workflow, file, was, is } = change;
-        Self { workflow, file, was, is }
-    }
-}
-
-/// One workflow as the node has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkflowStatus {
-    /// Its name.
-    pub name: String,
-    /// Its file, relative to the project.
-    #[serde(default)]
-    pub file: PathBuf,
-    /// The definition that new runs start on.
-    pub digest: Digest,
-    /// How many triggers it has.
-    pub triggers: usize,
-    /// Since when that is in use, milliseconds since 1970.
-    #[serde(default)]
-    pub since_ms: Option<i64>,
-    /// Who saw to that: a user, a signal, the start, or the folder itself.
-    #[serde(default)]
-    pub by: Option<String>,
 }
 
 /// One event of a run in `GET /v1/runs/{id}/events`.

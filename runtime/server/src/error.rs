@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use trackside_control::{ErrorDocument, MAX_SOCKET_PATH, Refusal};
+use trackside_node::NodeError;
 
 /// Why the server does not start. Codes TS-0701 to TS-0709.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +163,15 @@ impl ApiError {
         let mut error = Self::no_such_path();
         error.0.status = StatusCode::METHOD_NOT_ALLOWED.as_u16();
         error
+    }
+}
+
+impl From<NodeError> for ApiError {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Reload(reason) => Self::internal(reason),
+            _ => Self::closing(),
+        }
     }
 }
 

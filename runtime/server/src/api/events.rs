@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use axum::{
+    Router,
     body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
+    routing::get,
 };
 use tokio::sync::{mpsc, watch};
 use trackside_control::{EventLine, FollowError, Followed, RunFollower, StreamLine, step_of};
@@ -28,8 +30,12 @@ impl From<FollowError> for ApiError {
     }
 }
 
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/v1/runs/{id}/events", get(follow))
+}
+
 /// `GET /v1/runs/{id}/events`
-pub(super) async fn follow(
+async fn follow(
     State(shared): State<Arc<Shared>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
