@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use trackside_control::{ClientError, ControlError, DecideError, FollowError, QueryError, StartError};
+use trackside_control::{ClientError, ControlError, DecideError, FollowError, OperationError, QueryError, StartError};
 use trackside_kit::KitError;
 use trackside_models::{ModelError, install};
 use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
@@ -129,6 +129,20 @@ impl From<ClientError> for Failure {
         match &error {
             ClientError::Refused(refusal) if (400..500).contains(&refusal.status) => Self::usage(error),
             _ => Self::unable(error),
+        }
+    }
+}
+
+impl From<OperationError> for Failure {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Start(error) => error.into(),
+            OperationError::Control(error) => error.into(),
+            OperationError::Decide(error) => error.into(),
+            OperationError::Follow(error) => error.into(),
+            OperationError::Node(error) => error.into(),
+            OperationError::Client(error) => error.into(),
+            OperationError::NoNode(_) => Self::unable(error),
         }
     }
 }

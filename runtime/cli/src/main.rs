@@ -13,7 +13,6 @@ mod logging;
 mod notify;
 mod output;
 mod progress;
-mod session;
 mod view;
 
 use std::process::ExitCode;

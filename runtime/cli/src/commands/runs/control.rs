@@ -4,24 +4,20 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use trackside_control::{Client, Followed, RetryRun, cancel_run, find_run, retry_run};
-use trackside_engine::{Event, RunId};
-use trackside_node::{Project, RunHead, RunHistory, rfc3339};
+use trackside_control::{Followed, RetryRun, Session, find_run};
+use trackside_engine::RunId;
+use trackside_node::RunHead;
 use trackside_spec::Plan;
-use trackside_store::{Clock, Committer, Durability, Reader, SystemClock, Txn, Write};
+use trackside_store::Reader;
 
 use crate::{
-    accepting::accepted,
+    accepting::{HERE, accepted},
     commands::run::{End, Waiting, tell},
     context::{Context, runtime},
     failure::Failure,
     output::escape,
-    session::Session,
     view::RunView,
 };
-
-/// Who asks when no node is running: the person at this shell.
-const HERE: &str = "the command line";
 
 /// Stop a run that is under way
 ///
@@ -80,21 +76,16 @@ pub fn cancel(context: &Context, arguments: &Cancel) -> Result<(), Failure> {
     let run = find_run(&reader, &arguments.run)?;
     drop(reader);
     let runtime = runtime()?;
-    let session = Session::open(&project, &runtime)?;
+    let session = Session::open(&project, HERE, &runtime)?;
     let done: Result<(), Failure> = runtime.block_on(async {
-        match &session {
-            Session::Node(client) => {
-                let asked = client.cancel(run);
-                Ok(accepted(context.console, client, "the node stops the run", asked).await?)
-            }
-            Session::Own(node) => {
-                cancel_run(&node.handle(), run, HERE).await?;
-                // Nobody else is there to stop its steps and run its handlers.
-                let mut source = session.events(run).await?;
-                while let Some(Followed::Event { .. }) = source.next().await? {}
-                Ok(())
-            }
+        let asked = session.control().cancel(run);
+        accepted(context.console, &session, "the node stops the run", asked).await?;
+        if !session.is_remote() {
+            // Nobody else is there to stop its steps and run its handlers.
+            let mut events = session.control().follow(run).await?;
+            while let Some(Followed::Event { .. }) = events.next().await? {}
         }
+        Ok(())
     });
     drop(session);
     done?;
@@ -114,42 +105,13 @@ pub fn resume(context: &Context, arguments: &Resume) -> Result<(), Failure> {
 fn set(context: &Context, run: &str, pause: bool) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
     let run = find_run(&reader, run)?;
-    let runtime = runtime()?;
-    match runtime.block_on(Client::find(&project.data_dir()))? {
-        Some(client) => {
-            let asked = client.pause_run(run, pause);
-            runtime.block_on(accepted(context.console, &client, "the node accepts it", asked))?;
-        }
-        None => write(&project, &reader, run, pause)?,
-    }
+    drop(reader);
+    runtime()?.block_on(async {
+        let session = Session::without_node(project, HERE).await?;
+        let asked = session.control().pause_run(run, pause);
+        accepted(context.console, &session, "the node accepts it", asked).await
+    })?;
     told(context, run, "paused", pause)
-}
-
-/// Where no node runs nothing of the run moves: the fact is all there is to be kept.
-fn write(project: &Project, reader: &Reader, run: RunId, pause: bool) -> Result<(), Failure> {
-    // First: nobody may start a node while the run is looked at.
-    let mut committer = Committer::open(&project.data_dir(), Durability::Full)?;
-    let history = RunHistory::open(reader, run)?;
-    let history = history.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
-    if let Some(ended) = history.head.row.ended_ms {
-        let ended = rfc3339(ended);
-        return Err(Failure::usage(format!("[TS-0716] run {run} ended at {ended}; there is nothing to pause")));
-    }
-    let unreadable = |reason: String| Failure::unable(format!("[TS-0726] run {run} cannot be read: {reason}"));
-    let mut state = history.state().map_err(unreadable)?;
-    if pause == state.paused_by().is_some() {
-        return Ok(());
-    }
-    let by = HERE.to_owned();
-    let event = if pause { Event::Paused { by } } else { Event::Resumed { by } };
-    let at_ms = SystemClock.now_ms();
-    state
-        .apply(&event, at_ms)
-        .map_err(|_| Failure::usage(format!("[TS-0722] run {run} is ending: there is nothing left to pause")))?;
-    let events = serde_json::to_string(&[event]).unwrap_or_default();
-    let write = Write::Journal { run, at_ms, events, ended: None };
-    committer.commit(&[Txn { writes: vec![write], artifacts: Vec::new() }])?;
-    Ok(())
 }
 
 fn told(context: &Context, run: RunId, what: &str, is: bool) -> Result<(), Failure> {
@@ -169,11 +131,11 @@ fn definition(reader: &Reader, run: RunId) -> Result<Arc<Plan>, Failure> {
 
 /// Whether another definition than this one is in use now.
 async fn newer(session: &Session, own: &Plan) -> Result<bool, Failure> {
-    if let Session::Node(client) = session {
-        // It may not have heard of a change yet. What it can not read it tells in its status.
-        let _ = client.reload().await;
-    }
-    Ok(session.in_use(&own.name).await?.is_some_and(|in_use| in_use != own.digest))
+    // A node may not have heard of a change yet. What it can not read it tells in its status.
+    let _ = session.control().reload().await;
+    let status = session.control().status().await?;
+    let in_use = status.workflows.iter().find(|workflow| workflow.name == own.name);
+    Ok(in_use.is_some_and(|in_use| in_use.digest != own.digest))
 }
 
 /// Repeats.
@@ -183,8 +145,8 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
     let own = definition(&reader, run)?;
     let request = RetryRun { from: arguments.from.clone(), only: arguments.only, latest: arguments.latest };
     let runtime = runtime()?;
-    let session = Session::open(&project, &runtime)?;
-    if arguments.detach && matches!(session, Session::Own(_)) {
+    let session = Session::open(&project, HERE, &runtime)?;
+    if arguments.detach && !session.is_remote() {
         return Err(Failure::unable(
             "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out --detach",
         ));
@@ -198,20 +160,15 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
                 context.command(&format!("runs retry --latest {run}"))
             ));
         }
-        let new = match &session {
-            Session::Node(client) => {
-                let asked = client.retry(run, &request);
-                accepted(context.console, client, "the node accepts the run", asked).await?
-            }
-            Session::Own(node) => retry_run(&node.handle(), run, request, HERE).await?,
-        };
+        let asked = session.control().retry(run, request);
+        let new = accepted(context.console, &session, "the node accepts the run", asked).await?;
         if arguments.detach {
             return Ok((new, End::default()));
         }
         let plan = if arguments.latest { definition(&reader, new)? } else { own };
         let waiting = Waiting { console: context.console, plan: &plan, limit: None };
-        let source = session.events(new).await?;
-        Ok((new, waiting.follow(new, source).await?))
+        let events = session.control().follow(new).await?;
+        Ok((new, waiting.follow(&session, new, events).await?))
     });
     let shown = ended.and_then(|(new, end)| {
         if arguments.detach {
