@@ -8,6 +8,7 @@
 //! nothing that the node itself would not write.
 
 mod absent_node;
+mod artifact_check;
 mod backfill;
 mod check;
 mod client;
@@ -25,6 +26,9 @@ mod people;
 mod query_error;
 mod refusal;
 mod reload;
+mod run_document;
+mod run_list;
+mod run_logs;
 mod run_view;
 mod session;
 mod sight;
@@ -34,6 +38,7 @@ mod status;
 mod wire;
 
 pub use absent_node::{no_node, silent_holder};
+pub use artifact_check::{ArtifactCheck, DamagedEntry, check_artifact, check_artifacts};
 pub use backfill::{PastTimes, past_times};
 pub use check::{
     CheckedFile, Checker, Findings, GRANT_KINDS, Next, Schedule, check_files, check_project, describe_graph,
@@ -54,7 +59,10 @@ pub use people::user_name;
 pub use query_error::QueryError;
 pub use refusal::{ErrorDocument, Refusal};
 pub use reload::{FileProblem, ReloadDocument, WorkflowChange, reload};
-pub use run_view::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView, skip_reason};
+pub use run_document::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView};
+pub use run_list::{RunSummary, WaitingStep, list_runs, waiting_steps};
+pub use run_logs::{LogLine, run_logs};
+pub use run_view::skip_reason;
 pub use session::Session;
 pub use sight::{SightDocument, SightOf, sight};
 pub use socket_path::{MAX_SOCKET_PATH, socket_path};

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use clap::Args;
 use serde_json::{Value, json};
-use trackside_control::find_run;
+use trackside_control::{QueryError, find_run};
 use trackside_engine::{Event, RunId};
 use trackside_node::{Replayed, RunHistory, Verdict, replay, replay_workshop};
 use trackside_spec::StepIndex;
@@ -32,7 +32,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let (project, reader) = context.reader()?;
     let run = find_run(&reader, &arguments.run)?;
     let history = RunHistory::open(&reader, run)?;
-    let history = history.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    let history = history.ok_or(QueryError::NoRun(run))?;
     if history.head.row.ended_ms.is_none() {
         return Err(Failure::usage(format!("[TS-0886] run {run} is under way; only a finished run can be replayed")));
     }

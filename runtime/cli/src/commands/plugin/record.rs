@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
-use trackside_control::find_run;
+use trackside_control::{QueryError, find_run};
 use trackside_engine::{Event, RunId, RunState, SkipReason, StepError};
 use trackside_node::{Project, RunHistory, rfc3339};
 use trackside_sandbox::Descriptor;
@@ -34,7 +34,7 @@ pub fn execute(context: &Context, run: &str, step: Option<&str>, dir: &Path) -> 
     let (project, reader) = context.reader()?;
     let run = find_run(&reader, run)?;
     let history = RunHistory::open(&reader, run)?;
-    let history = history.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    let history = history.ok_or(QueryError::NoRun(run))?;
     let other_version = |_| no_case(run, "its definition is of another version of this program");
     let plan = history.head.plan.clone().map_err(other_version)?;
     let told = Told::read(&history, run, &plan, step)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use trackside_control::{Followed, RetryRun, Session, find_run};
+use trackside_control::{Followed, QueryError, RetryRun, Session, find_run};
 use trackside_engine::RunId;
 use trackside_node::RunHead;
 use trackside_spec::Plan;
@@ -125,7 +125,7 @@ fn told(context: &Context, run: RunId, what: &str, is: bool) -> Result<(), Failu
 /// The definition that a run has, not the one that the file has now.
 fn definition(reader: &Reader, run: RunId) -> Result<Arc<Plan>, Failure> {
     let head = RunHead::open(reader, run)?;
-    let head = head.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    let head = head.ok_or(QueryError::NoRun(run))?;
     head.plan.map_err(|reason| Failure::unable(format!("[TS-0726] run {run} cannot be repeated: {reason}")))
 }
 

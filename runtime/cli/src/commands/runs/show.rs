@@ -12,7 +12,7 @@ use crate::{
     output::{Cell, Paint, Table, duration_ms, duration_us, escape, local_time, shorten},
     view::{DeliveryState, RunView, StepView, failure, readable, step_table, trigger_line},
 };
-use trackside_control::find_run;
+use trackside_control::{QueryError, find_run};
 
 /// Show one run: steps, outputs, errors, deliveries, and which versions did the work
 #[derive(Debug, Args)]
@@ -28,8 +28,7 @@ const LINE: usize = 200;
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (_, reader) = context.reader()?;
     let run = find_run(&reader, &arguments.run)?;
-    let view =
-        RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    let view = RunView::read(&reader, run)?.ok_or(QueryError::NoRun(run))?;
     let console = context.console;
     if console.json { console.print_json(&view) } else { console.print(&page(context, &view)) }
 }
