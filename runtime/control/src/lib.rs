@@ -1,8 +1,9 @@
 //! The use cases and the queries of a box: what can be asked of a node and of its data folder, whoever asks.
 //!
-//! The server and the CLI call this room. The use cases of a running node take its [`Handle`](trackside_node::Handle); [`Client`]
-//! asks a node of another process for the same things over its socket. [`RunFollower`] gives a run's events from the first to
-//! the last, history and live, each exactly once; [`start_run`] is the one way in which a run is started by hand.
+//! The server and the CLI call this room. [`Control`] has the operations: [`Client`] asks a node of another process over its
+//! socket, [`LocalControl`] does them in this one; [`Session`] chooses. Both end in the same functions on a node's
+//! [`Handle`](trackside_node::Handle), such as [`start_run`], which the server's pages call, too. Questions about what is on disk
+//! ([`RunView`], [`explain`], [`list_runs`], [`check_project`]) are functions on a reader or a project, with and without a node.
 //!
 //! It may use the node and everything below it. It knows no HTTP server and no command line, prints nothing, and writes
 //! nothing that the node itself would not write.
