@@ -124,14 +124,32 @@ fn a_run_whose_end_cannot_be_read_has_failed_for_its_parent() {
 fn every_reader_tells_a_damaged_entry_by_its_code_and_number() {
     let (project, _, leaf) = waiting(Some(RunEnd::Succeeded));
     let leaf = leaf.to_string();
-    for command in [["runs", "show", &leaf].as_slice(), &["replay", &leaf]] {
-        project.run(command).exits(3).says(&["entry 4 of run", "TS-0205"]);
+    let readers: [&[&str]; 6] = [
+        &["runs", "show", &leaf],
+        &["runs", "logs", &leaf],
+        &["replay", &leaf],
+        &["explain", &leaf],
+        &["plugin", "test", "--record", &leaf],
+        // The last: it starts a node, which goes on with the other run.
+        &["runs", "retry", &leaf],
+    ];
+    for command in readers {
+        project.run(command).exits(3).says(&["error[TS-0205]", "entry 4 of run"]);
     }
     let verified = project.run(&["artifact", "verify", "--json"]).exits(1).json();
     let problems = verified["problems"].as_array().unwrap();
     assert!(problems.len() == 1 && problems[0]["entry"] == 4 && problems[0]["run"] == leaf, "{verified:#}");
     assert!(problems[0]["reason"].as_str().unwrap().contains("TS-0205"), "{verified:#}");
     project.run(&["artifact", "verify"]).exits(1).prints(&[&leaf, "TS-0205"]).says(&["1 problem"]);
+}
+
+#[test]
+fn a_run_under_way_with_a_damaged_entry_is_not_paused() {
+    let (project, _, leaf) = waiting(None);
+    for command in ["pause", "resume"] {
+        project.run(&["runs", command, &leaf.to_string()]).exits(3).says(&["error[TS-0205]", "entry 4 of run"]);
+    }
+    project.run(&["runs", "list", "--waiting"]).exits(3).says(&["error[TS-0205]", "entry 4 of run"]);
 }
 
 #[test]

@@ -8,5 +8,6 @@ mod support;
 mod approvals;
 mod contracts;
 mod kept;
+mod pausing;
 mod rows;
 mod rows_alike;

@@ -3,9 +3,12 @@
 
 use std::{future::Future, pin::pin, time::Duration};
 
-use trackside_server::{Client, ClientError};
+use trackside_control::{OperationError, Session};
 
 use crate::{console::Console, progress::Progress};
+
+/// Who asks when no node is running: the person at this shell.
+pub const HERE: &str = "the command line";
 
 /// What takes less is not asked about.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -16,10 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Those of `asked`.
 pub async fn accepted<T>(
     console: Console,
-    client: &Client,
+    session: &Session,
     what: &str,
-    asked: impl Future<Output = Result<T, ClientError>>,
-) -> Result<T, ClientError> {
+    asked: impl Future<Output = Result<T, OperationError>>,
+) -> Result<T, OperationError> {
+    // A node of this process tells of its disk itself.
+    if !session.is_remote() {
+        return asked.await;
+    }
     let mut asked = pin!(asked);
     let _progress = Progress::start(console, what.to_owned());
     loop {
@@ -27,7 +34,7 @@ pub async fn accepted<T>(
             answer = &mut asked => return answer,
             () = tokio::time::sleep(PATIENCE) => {}
         }
-        if let Ok(status) = client.status().await
+        if let Ok(status) = session.control().status().await
             && let Some(trouble) = status.trouble
         {
             console.warn(&format!("{trouble}\nThe node accepts nothing before that; this waits for it."));

@@ -9,9 +9,9 @@ use std::{
 };
 
 use tokio::runtime::Runtime;
+use trackside_control::{socket_path, user_name};
 use trackside_node::{PluginSources, Plugins, Project, compiling, project_plugins};
 use trackside_sandbox::{CompileProgram, SandboxSettings};
-use trackside_server::{socket_path, user_name};
 use trackside_spec::NodeConfig;
 use trackside_store::Reader;
 

@@ -2,11 +2,12 @@
 
 use std::{io, process::ExitCode};
 
+use trackside_control::{ClientError, ControlError, DecideError, FollowError, OperationError, QueryError, StartError};
 use trackside_kit::KitError;
 use trackside_models::{ModelError, install};
 use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
 use trackside_packages::{InstallError, KeyError, RegistryError};
-use trackside_server::{ClientError, ControlError, DecideError, FollowError, ServerError, StartError};
+use trackside_server::ServerError;
 use trackside_store::StoreError;
 
 /// The exit codes. They are part of the interface: scripts rely on them.
@@ -128,6 +129,30 @@ impl From<ClientError> for Failure {
         match &error {
             ClientError::Refused(refusal) if (400..500).contains(&refusal.status) => Self::usage(error),
             _ => Self::unable(error),
+        }
+    }
+}
+
+impl From<OperationError> for Failure {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Start(error) => error.into(),
+            OperationError::Control(error) => error.into(),
+            OperationError::Decide(error) => error.into(),
+            OperationError::Follow(error) => error.into(),
+            OperationError::Node(error) => error.into(),
+            OperationError::Client(error) => error.into(),
+            OperationError::NoNode(_) => Self::unable(error),
+        }
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Client(error) => error.into(),
+            error if error.is_of_asker() => Self::usage(error),
+            error => Self::unable(error),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The `trackside` command: parses the command line, runs one command, turns its end into an exit code.
 
-mod absent_node;
 mod accepting;
 mod allocator;
 mod args;
@@ -9,14 +8,11 @@ mod console;
 mod context;
 mod environment;
 mod failure;
-mod in_use;
 mod live;
 mod logging;
-mod lookup;
 mod notify;
 mod output;
 mod progress;
-mod session;
 mod view;
 
 use std::process::ExitCode;

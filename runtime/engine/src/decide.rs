@@ -23,6 +23,18 @@ impl RunState {
         self.paused_by.is_some() && !self.is_stopping()
     }
 
+    /// The fact that pausing or resuming the run comes to, when it changes anything. What becomes due with it is for
+    /// [`Command::Resume`], or for [`Command::Recover`] where no node has the run.
+    #[must_use]
+    pub fn pausing(&self, pause: bool, by: &str) -> Option<Event> {
+        let by = by.to_owned();
+        match (pause, &self.paused_by) {
+            (true, None) if self.phase == Phase::Running && !self.is_stopping() => Some(Event::Paused { by }),
+            (false, Some(_)) if !matches!(self.phase, Phase::Ended(..)) => Some(Event::Resumed { by }),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         self.timed_out || self.cancelled_by.is_some() || self.broken.is_some()
     }
@@ -98,13 +110,13 @@ impl Moves<'_> {
             }
             Command::StartAgain(repeat) => self.start_again(*repeat),
             Command::Pause { by } => {
-                if self.run.phase == Phase::Running && !self.run.is_stopping() && self.run.paused_by.is_none() {
-                    self.emit(Event::Paused { by });
+                if let Some(paused) = self.run.pausing(true, &by) {
+                    self.emit(paused);
                 }
             }
             Command::Resume { by } => {
-                if self.run.paused_by.is_some() {
-                    self.emit(Event::Resumed { by });
+                if let Some(resumed) = self.run.pausing(false, &by) {
+                    self.emit(resumed);
                     // Attempts have become due meanwhile.
                     self.wake();
                 }

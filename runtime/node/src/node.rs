@@ -13,9 +13,9 @@ use std::{
 };
 
 use tokio::sync::watch;
-use trackside_engine::{DecisionRefused, Repeat, RunId, RunState};
+use trackside_engine::{DecisionRefused, Repeat, RunId};
 use trackside_sandbox::SandboxSettings;
-use trackside_spec::{Plan, StepIndex, TriggerKind, load_workflow};
+use trackside_spec::{Plan, StepIndex, TriggerKind};
 use trackside_store::{Clock, Committer, DecisionRow, LiveRun, Reader, Store, StoreError, Txn, Write};
 use trackside_triggers::{
     clock_watch::ClockWatch,
@@ -38,6 +38,7 @@ use crate::{
     project::{Project, ProjectError},
     readers::Readers,
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
+    run_history,
 };
 
 /// Runs under way at the same time; a burst of files beyond that waits in its folder.
@@ -605,21 +606,7 @@ impl From<StoreError> for NotRevived {
     }
 }
 
-/// Folds a run's journal into its state.
-///
-/// # Errors
-/// When the definition or the journal can not be read: a line for people.
-pub fn revive(history: &Reader, run: RunId, workflow: &str, source: &str) -> Result<Revived, String> {
-    let plan = load(workflow, source).map_err(|error| error.to_string())?;
-    fold(history, run, Arc::new(plan)).map_err(|error| error.to_string())
-}
-
-fn load(workflow: &str, source: &str) -> Result<Plan, NotRevived> {
-    load_workflow(workflow, source)
-        .map_err(|error| NotRevived::Ever(format!("this version of the program does not take its definition: {error}")))
-}
-
-/// The same, with the definitions that are known already, by their text.
+/// Reads a live run, with the definitions that are known already, by their text.
 fn revive_with(
     history: &Reader,
     live: &LiveRun,
@@ -628,8 +615,8 @@ fn revive_with(
     let plan = match plans.get(&live.source) {
         Some(plan) => plan.clone(),
         None => {
-            let plan = load(&live.workflow, &live.source)?;
-            plans.entry(live.source.clone()).or_insert(Arc::new(plan)).clone()
+            let plan = run_history::load(&live.workflow, &live.source).map_err(NotRevived::Ever)?;
+            plans.entry(live.source.clone()).or_insert(plan).clone()
         }
     };
     fold(history, live.run, plan)
@@ -637,12 +624,7 @@ fn revive_with(
 
 /// What the journal makes of a run.
 pub(crate) fn fold(history: &Reader, run: RunId, plan: Arc<Plan>) -> Result<Revived, NotRevived> {
-    let mut state = RunState::new(plan, run);
-    let rows = history.journal(run)?;
-    for row in &rows {
-        for event in &row.events()? {
-            state.apply(event, row.at_ms).map_err(|error| NotRevived::Ever(error.to_string()))?;
-        }
-    }
-    Ok(Revived { state, entries: u32::try_from(rows.len()).unwrap_or(u32::MAX) })
+    let entries = run_history::entries(history, run)?;
+    let state = run_history::fold(run, plan, &entries).map_err(NotRevived::Ever)?;
+    Ok(Revived { state, entries: u32::try_from(entries.len()).unwrap_or(u32::MAX) })
 }

@@ -1,13 +1,14 @@
 //! What can go wrong at the socket, and how it is told to a client.
 
-use std::path::PathBuf;
+use std::{ops::Deref, path::PathBuf};
 
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use trackside_control::{ErrorDocument, MAX_SOCKET_PATH, Refusal};
+use trackside_node::NodeError;
 
 /// Why the server does not start. Codes TS-0701 to TS-0709.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,7 @@ pub enum ServerError {
     /// The kernel takes no path of this length.
     #[error(
         "[TS-0701] the socket's path {} has {length} bytes, the system allows {max}; move the project to a shorter path, or \
-         set a shorter `data` in [node] of trackside.toml", path.display(), max = crate::MAX_SOCKET_PATH
+         set a shorter `data` in [node] of trackside.toml", path.display(), max = MAX_SOCKET_PATH
     )]
     PathTooLong {
         /// The path.
@@ -50,27 +51,27 @@ pub enum ServerError {
     },
 }
 
-/// An answer that is not a success: `{"error": {"code": …, "message": …}}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiError {
-    /// Stable code, TS-0710 and up.
-    pub code: String,
-    /// One line for people.
-    pub message: String,
-    /// The HTTP status; not part of the document.
-    #[serde(skip)]
-    pub status: u16,
+/// An answer that is not a success.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError(Refusal);
+
+impl Deref for ApiError {
+    type Target = Refusal;
+
+    fn deref(&self) -> &Refusal {
+        &self.0
+    }
 }
 
-/// The document around an [`ApiError`].
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct ErrorDocument {
-    pub(crate) error: ApiError,
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        error.0
+    }
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status: status.as_u16() }
+        Self(Refusal::new(status.as_u16(), code, message))
     }
 
     /// TS-0710: the request itself is wrong.
@@ -160,24 +161,25 @@ impl ApiError {
     /// TS-0721: the path is there for another method.
     pub(crate) fn no_such_method() -> Self {
         let mut error = Self::no_such_path();
-        error.status = StatusCode::METHOD_NOT_ALLOWED.as_u16();
+        error.0.status = StatusCode::METHOD_NOT_ALLOWED.as_u16();
         error
     }
 }
 
-impl std::fmt::Display for ApiError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{}] {}", self.code, self.message)
+impl From<NodeError> for ApiError {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Reload(reason) => Self::internal(reason),
+            _ => Self::closing(),
+        }
     }
 }
-
-impl std::error::Error for ApiError {}
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let busy = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
-        let mut response = (status, Json(ErrorDocument { error: self })).into_response();
+        let mut response = (status, Json(ErrorDocument { error: self.0 })).into_response();
         if busy {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

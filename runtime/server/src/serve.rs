@@ -20,13 +20,14 @@ use tokio::{
     sync::{Semaphore, watch},
     task::JoinHandle,
 };
+use trackside_control::socket_path;
 use trackside_node::Node;
 
 use crate::{
     api::{Peer, Shared, router},
     error::ServerError,
     hook_listener::HookListener,
-    socket::{listen, socket_path},
+    socket::listen,
 };
 
 /// Connections at a time; one more waits until another ends.

@@ -3,26 +3,16 @@
 use std::{
     fs, io,
     os::unix::fs::{FileTypeExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use tokio::net::UnixListener;
+use trackside_control::{MAX_SOCKET_PATH, socket_path};
 
 use crate::error::ServerError;
 
-/// Bytes that the kernel has room for in a socket's path, its closing zero not counted.
-pub const MAX_SOCKET_PATH: usize = 107;
-
-/// The socket under its final name.
-const NAME: &str = "trackside.sock";
-/// While it is being made; not longer than [`NAME`], so that a path that fits fits for both.
+/// While it is being made; not longer than the final name, so that a path that fits fits for both.
 const NEW: &str = ".new.sock";
-
-/// Where the node of this data folder listens.
-#[must_use]
-pub fn socket_path(data_dir: &Path) -> PathBuf {
-    data_dir.join(NAME)
-}
 
 /// Listens at the socket's path. The caller's process must hold the data folder's lock: only then is a socket that lies
 /// there already known to be nobody's.

@@ -13,9 +13,10 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use trackside_control::{Client, ClientError, Events, StartRun, StreamLine};
 use trackside_engine::{Event, RunEnd, RunId};
 use trackside_node::{Node, NodeOptions, Project};
-use trackside_server::{Client, ClientError, Events, Server, StartRun, StreamLine};
+use trackside_server::Server;
 use trackside_store::{Clock, SystemClock};
 
 const HELLO: &str = "\
@@ -101,7 +102,7 @@ impl TestNode {
 
     /// What a bare connection is answered.
     async fn raw(&self, request: String) -> (u16, Value) {
-        let path = trackside_server::socket_path(&self.project.data_dir());
+        let path = trackside_control::socket_path(&self.project.data_dir());
         let answer = tokio::task::spawn_blocking(move || {
             let mut stream = Plain::connect(path).unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -198,7 +199,7 @@ async fn a_live_run_is_shown_as_it_goes_and_can_be_cancelled_once() {
     node.client.cancel(run).await.unwrap();
     let rest = to_end(&mut events).await;
     let owner = fs::metadata(node.project.data_dir()).unwrap().uid();
-    let name = trackside_server::user_name(owner);
+    let name = trackside_control::user_name(owner);
     assert!(rest.iter().any(|(_, event)| matches!(event, Event::CancelRequested { by } if *by == name)));
     assert!(matches!(rest.last(), Some((_, Event::Ended { end: RunEnd::Cancelled, .. }))));
     let refused = node.client.cancel(run).await.unwrap_err();
@@ -224,7 +225,7 @@ async fn when_the_node_goes_down_streams_end_with_a_reason_and_the_socket_is_gon
     };
     assert!(matches!(&ended, Err(ClientError::Refused(error)) if error.code == "TS-0717"), "{ended:?}");
     assert!(Client::find(&node.project.data_dir()).await.unwrap().is_none());
-    assert!(!trackside_server::socket_path(&node.project.data_dir()).exists());
+    assert!(!trackside_control::socket_path(&node.project.data_dir()).exists());
 }
 
 #[tokio::test]

@@ -1,18 +1,13 @@
 //! `trackside approve`
 
-use std::sync::Arc;
-
 use clap::Args;
 use serde_json::json;
-use trackside_node::{Node, NodeOptions};
-use trackside_server::{Client, Decided, Decision, decide, user_name};
-use trackside_store::SystemClock;
+use trackside_control::{Decision, Session, find_run, user_name};
 
 use crate::{
     accepting::accepted,
     context::{Context, runtime},
     failure::Failure,
-    lookup,
     output::escape,
 };
 
@@ -40,26 +35,20 @@ pub struct Arguments {
 /// Decides, over the socket of the running node or, where none runs, with a node for this moment.
 pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
+    let run = find_run(&reader, &arguments.run)?;
     drop(reader);
     let decision = Decision { approve: !arguments.reject, comment: arguments.comment };
     let runtime = runtime()?;
-    let decided = match runtime.block_on(Client::find(&project.data_dir()))? {
-        Some(client) => {
-            let asked = client.decide(run, &arguments.step, &decision);
-            runtime.block_on(accepted(context.console, &client, "the node accepts the decision", asked))?
-        }
-        None => {
-            let node = Node::start(&project, &NodeOptions { triggers: false, clock: Arc::new(SystemClock) })?;
-            let by = user_name(rustix::process::getuid().as_raw());
-            let decided = runtime.block_on(decide(&node.handle(), run, &arguments.step, &by, &decision));
-            // Outside of the runtime: the node waits for its threads.
-            drop(node);
-            decided?;
-            context.console.say("No node is running: the run goes on at the next `trackside serve`.");
-            Decided { run, step: arguments.step, approved: decision.approve, by }
-        }
-    };
+    let session = Session::open(&project, &user_name(rustix::process::getuid().as_raw()), &runtime)?;
+    let asked = session.control().decide(run, &arguments.step, decision);
+    let decided = runtime.block_on(accepted(context.console, &session, "the node accepts the decision", asked));
+    let is_remote = session.is_remote();
+    // Outside of the runtime: a node of this process waits for its threads.
+    drop(session);
+    let decided = decided?;
+    if !is_remote {
+        context.console.say("No node is running: the run goes on at the next `trackside serve`.");
+    }
     let console = context.console;
     if console.json {
         return console.print_json(&json!(decided));

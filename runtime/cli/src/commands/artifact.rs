@@ -1,7 +1,6 @@
 //! `trackside artifact`: content out of the store, and whether it is still what it was.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -10,16 +9,15 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use trackside_engine::RunId;
+use trackside_control::{ArtifactCheck, DamagedEntry, check_artifact, check_artifacts, find_artifact};
 use trackside_node::Project;
-use trackside_spec::{ArtifactRef, Digest};
-use trackside_store::{ArtifactProblem, Artifacts, Reader};
+use trackside_spec::Digest;
+use trackside_store::{Artifacts, Reader};
 
 use super::installed::{self, Installed};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    lookup,
     output::{bytes, count, escape},
 };
 
@@ -55,9 +53,6 @@ pub struct Verify {
     all: bool,
 }
 
-/// Journal entries read at a time.
-const PAGE: u32 = 1000;
-
 /// Runs one.
 pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
@@ -69,7 +64,7 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
 }
 
 fn fetch(context: &Context, artifacts: &Artifacts, arguments: &Get) -> Result<(), Failure> {
-    let digest = lookup::artifact(artifacts, &arguments.digest)?;
+    let digest = find_artifact(artifacts, &arguments.digest)?;
     let mut file = artifacts.open_artifact(&digest).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::usage(format!("[TS-0815] there is no artifact {digest}")),
         _ => Failure::unable(format!("[TS-0851] cannot read {}: {error}", artifacts.path(&digest).display())),
@@ -135,45 +130,10 @@ fn check(
     reader: &Reader,
     arguments: &Verify,
 ) -> Result<(), Failure> {
-    let mut damaged = Vec::new();
-    let mut unsound = Vec::new();
-    let (digests, references) = match &arguments.digest {
-        Some(text) => (vec![lookup::artifact(artifacts, text)?], BTreeMap::new()),
-        None => {
-            let listed = match artifacts.list() {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Failure::unable(format!("[TS-0851] cannot list the artifacts: {error}")));
-                }
-                listed => listed.unwrap_or_default(),
-            };
-            unsound = reader.unsound()?;
-            let References { artifacts, damaged: found } = match references(reader) {
-                // Told with the database.
-                Err(_) if !unsound.is_empty() => References::default(),
-                read => read?,
-            };
-            damaged = found;
-            (listed, artifacts)
-        }
+    let ArtifactCheck { checked, bytes: size, unsound, problems, damaged } = match &arguments.digest {
+        Some(text) => check_artifact(artifacts, &find_artifact(artifacts, text)?),
+        None => check_artifacts(artifacts, reader)?,
     };
-    let mut problems: Vec<(Digest, String)> = Vec::new();
-    let (mut checked, mut size) = (0u64, 0u64);
-    for digest in &digests {
-        let problem = match artifacts.verify(digest) {
-            Ok(None) => None,
-            Ok(Some(ArtifactProblem::Missing)) => Some("it is missing".to_owned()),
-            Ok(Some(ArtifactProblem::Changed { found })) => Some(format!("its content has the digest {found}")),
-            Err(error) => Some(format!("it can not be read: {error}")),
-        };
-        checked += 1;
-        size += std::fs::metadata(artifacts.path(digest)).map_or(0, |meta| meta.len());
-        problems.extend(problem.map(|problem| (*digest, problem)));
-    }
-    for (digest, run) in references {
-        if !artifacts.path(&digest).exists() {
-            problems.push((digest, format!("run {run} refers to it and it is missing")));
-        }
-    }
     let plugins = match &arguments.digest {
         Some(_) => Installed { checked: 0, problems: Vec::new() },
         None => installed::look(project),
@@ -182,7 +142,8 @@ fn check(
     let console = context.console;
     if console.json {
         let of_artifact = |(digest, reason): &(Digest, String)| json!({ "artifact": digest, "reason": reason });
-        let of_entry = |damage: &Damage| json!({ "entry": damage.entry, "run": damage.run, "reason": damage.reason });
+        let of_entry =
+            |damage: &DamagedEntry| json!({ "entry": damage.entry, "run": damage.run, "reason": damage.reason });
         let of_plugin = |(name, reason): &(String, String)| json!({ "plugin": name, "reason": reason });
         let of_database = |reason: &String| json!({ "database": DATABASE, "reason": reason });
         let told = unsound.iter().map(of_database).chain(problems.iter().map(of_artifact));
@@ -197,7 +158,7 @@ fn check(
         for (digest, reason) in &problems {
             console.print(&format!("{digest}  {reason}"))?;
         }
-        for Damage { run, reason, .. } in &damaged {
+        for DamagedEntry { run, reason, .. } in &damaged {
             console.print(&format!("run {run}  {reason}"))?;
         }
         for (name, reason) in &plugins.problems {
@@ -217,55 +178,6 @@ fn check(
     if found == 0 { Ok(()) } else { Err(Failure::bad()) }
 }
 
-/// What the journal says.
-#[derive(Default)]
-struct References {
-    /// Every artifact that it names, with one run that does.
-    artifacts: BTreeMap<Digest, RunId>,
-    /// Entries that can not be read: which artifacts they name nobody knows.
-    damaged: Vec<Damage>,
-}
-
-/// An entry of the journal that can not be read.
-struct Damage {
-    entry: i64,
-    run: RunId,
-    reason: String,
-}
-
-fn references(reader: &Reader) -> Result<References, Failure> {
-    let mut found = References::default();
-    let mut after = 0;
-    loop {
-        let page = reader.journal_after(after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = last.seq;
-        for row in &page {
-            if let Err(error) = row.events() {
-                found.damaged.push(Damage { entry: row.seq, run: row.run, reason: error.to_string() });
-            }
-            // Artifacts are looked for wherever they may stand, also in what is no event.
-            let document: Value = serde_json::from_str(&row.events).unwrap_or_default();
-            collect(&document, &mut |digest| {
-                found.artifacts.entry(digest).or_insert(row.run);
-            });
-        }
-    }
-}
-
-/// Calls `found` with every artifact in a document. The store holds no document that is nested deeper than its parser
-/// allows, so this ends.
-fn collect(value: &Value, found: &mut dyn FnMut(Digest)) {
-    if let Some(artifact) = ArtifactRef::from_json(value) {
-        found(artifact.digest);
-    }
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        Value::Object(fields) => fields.values().for_each(|field| collect(field, found)),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,15 +194,5 @@ mod tests {
         to_file(&mut File::open(&source).unwrap(), &target, &found).unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"changed");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
-    }
-
-    #[test]
-    fn artifacts_are_found_wherever_they_stand() {
-        let digest = Digest::of(b"x");
-        let document =
-            json!([{ "event": "step-succeeded", "output": { "files": [{ "artifact": digest, "name": "a" }] } }]);
-        let mut found = Vec::new();
-        collect(&document, &mut |digest| found.push(digest));
-        assert_eq!(found, [digest]);
     }
 }

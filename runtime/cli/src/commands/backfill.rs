@@ -6,20 +6,18 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use tokio::task::JoinSet;
+use trackside_control::{BackfillTime, Followed, PastTimes, RunEvents, Session, StartRun, find_workflow, past_times};
 use trackside_engine::{Event, RunEnd, RunId};
 use trackside_node::{Project, rfc3339};
-use trackside_server::{BackfillTime, ClientError, Followed, PastTimes, StartError, StartRun, past_times, start_run};
 use trackside_spec::Plan;
 use trackside_store::{Clock, Reader, SystemClock};
 
-use super::run::{Source, bring_up_to_date, params};
+use super::run::{bring_up_to_date, params};
 use crate::{
-    accepting::accepted,
+    accepting::{HERE, accepted},
     context::{Context, runtime},
     failure::Failure,
-    lookup,
     output::{Cell, Table, count, duration_ms, escape},
-    session::Session,
     view::dress,
 };
 
@@ -72,7 +70,7 @@ struct Outcome {
 /// Runs them.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.project()?;
-    let plan = lookup::workflow(&project, &arguments.workflow)?.clone();
+    let plan = find_workflow(&project, &arguments.workflow)?.clone();
     if arguments.from > arguments.to {
         return Err(Failure::usage("[TS-0883] --from is later than --to; exchange them"));
     }
@@ -141,24 +139,22 @@ impl Wanted {
         context: &Context,
     ) -> Result<Vec<Outcome>, Failure> {
         let runtime = runtime()?;
-        let session = Session::open(project, &runtime)?;
+        let session = Session::open(project, HERE, &runtime)?;
         // The node is dropped outside of the runtime: it waits for its threads.
         let outcomes: Result<Vec<Outcome>, Failure> = runtime.block_on(async {
-            if let Session::Node(client) = &session {
-                // A time has one run: none is to be spent on what the file said before.
-                bring_up_to_date(client, plan, context.console).await;
-            }
+            // A time has one run: none is to be spent on what the file said before.
+            bring_up_to_date(session.control(), plan, context.console).await;
             let mut outcomes = Vec::new();
             let mut under_way = JoinSet::new();
             loop {
                 while under_way.len() < self.parallel {
                     let Some(at) = open.pop_front() else { break };
-                    match self.start(&session, project, at, context).await? {
+                    match self.start(&session, at, context).await? {
                         // Somebody else was faster.
                         None => outcomes.push(Outcome { state: "done".to_owned(), ..Outcome::new(at) }),
                         Some(run) => {
-                            let source = session.events(run).await?;
-                            under_way.spawn(end_of(at, run, source));
+                            let events = session.control().follow(run).await?;
+                            under_way.spawn(end_of(at, run, events));
                         }
                     }
                 }
@@ -173,37 +169,22 @@ impl Wanted {
     }
 
     /// Starts the run of a time; none when it has had one.
-    async fn start(
-        &self,
-        session: &Session,
-        project: &Project,
-        at_ms: i64,
-        context: &Context,
-    ) -> Result<Option<RunId>, Failure> {
+    async fn start(&self, session: &Session, at_ms: i64, context: &Context) -> Result<Option<RunId>, Failure> {
         let backfill = Some(BackfillTime { trigger: self.trigger.clone(), at_ms });
         let request = StartRun { backfill, ..self.request.clone() };
-        match session {
-            Session::Node(client) => {
-                let asked = client.start(&request);
-                match accepted(context.console, client, "the node accepts the run", asked).await {
-                    Ok(run) => Ok(Some(run)),
-                    Err(ClientError::Refused(refusal)) if refusal.code == "TS-0728" => Ok(None),
-                    Err(error) => Err(error.into()),
-                }
-            }
-            Session::Own(node) => match start_run(&node.handle(), project, request).await {
-                Ok(run) => Ok(Some(run)),
-                Err(StartError::Done { .. }) => Ok(None),
-                Err(error) => Err(error.into()),
-            },
+        let asked = session.control().start(request);
+        match accepted(context.console, session, "the node accepts the run", asked).await {
+            Ok(run) => Ok(Some(run)),
+            Err(error) if error.is_done_before() => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 }
 
-async fn end_of(at_ms: i64, run: RunId, mut source: Source) -> Result<Outcome, Failure> {
+async fn end_of(at_ms: i64, run: RunId, mut events: RunEvents) -> Result<Outcome, Failure> {
     let mut end = RunEnd::Cancelled;
     let (mut first, mut last) = (None, None);
-    while let Some(Followed::Event { at_ms, event }) = source.next().await? {
+    while let Some(Followed::Event { at_ms, event }) = events.next().await? {
         first.get_or_insert(at_ms);
         if let Event::Ended { end: how, .. } = event {
             (end, last) = (how, Some(at_ms));

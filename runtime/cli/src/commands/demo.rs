@@ -11,9 +11,9 @@ use std::{
 use clap::Args;
 use tempfile::TempDir;
 use tokio::sync::mpsc::Receiver;
+use trackside_control::{Followed, RunFollower};
 use trackside_engine::{Event, RunId};
 use trackside_node::{Handle, Node, NodeOptions, Project, core::RunUpdate};
-use trackside_server::{Followed, RunFollower};
 use trackside_store::{Reader, SystemClock};
 
 use super::serve::stay;

@@ -3,40 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use trackside_control::{GRANT_KINDS, granted, wanted};
 use trackside_node::Project;
-use trackside_sandbox::{Descriptor, Plugin, Want};
+use trackside_sandbox::{Plugin, Want};
 use trackside_spec::{Action, Allow};
 
 use crate::output::{Cell, Paint, Table, escape};
-
-/// Every kind of grant, in the order of the book.
-pub const KINDS: [&str; 9] = ["http", "secrets", "models", "state", "env", "deliver", "publish", "clock", "random"];
-
-/// What `allow` says of a kind, in the words of a workflow; nothing when it says nothing.
-pub fn granted(allow: &Allow, kind: &str) -> Vec<String> {
-    let flag = |granted: bool| if granted { vec!["true".to_owned()] } else { Vec::new() };
-    match kind {
-        "http" => allow.http.iter().map(ToString::to_string).collect(),
-        "secrets" => {
-            let name = |reveal: bool, name: &str| if reveal { format!("{name} (revealed)") } else { name.to_owned() };
-            allow.secrets.iter().map(|secret| name(secret.reveal, &secret.name)).collect()
-        }
-        "models" => allow.models.clone(),
-        "state" => flag(allow.state),
-        "env" => allow.env.keys().cloned().collect(),
-        "deliver" => allow.deliver.clone(),
-        "publish" => allow.publish.clone(),
-        "clock" => flag(allow.clock),
-        "random" => flag(allow.random),
-        _ => Vec::new(),
-    }
-}
-
-/// What a plugin asks for of a kind.
-pub fn wanted<'d>(about: &'d Descriptor, kind: &'d str) -> impl Iterator<Item = &'d Want> {
-    // `model` was the first name of the kind.
-    about.wants.iter().filter(move |want| want.kind == kind || (kind == "models" && want.kind == "model"))
-}
 
 /// The part of `allow` that speaks of a kind.
 fn only(allow: &Allow, kind: &str) -> Allow {
@@ -105,7 +77,11 @@ pub fn rows<'p>(plugin: &'p Plugin, names: &BTreeSet<String>, project: &Project)
         let imported = plugin.imports().iter().any(|import| serves(import, kind));
         Row { kind, imported, wants: wanted(plugin.descriptor(), kind).collect(), steps }
     };
-    KINDS.map(row).into_iter().filter(|row| row.imported || !row.wants.is_empty() || !row.steps.is_empty()).collect()
+    GRANT_KINDS
+        .map(row)
+        .into_iter()
+        .filter(|row| row.imported || !row.wants.is_empty() || !row.steps.is_empty())
+        .collect()
 }
 
 /// For people.

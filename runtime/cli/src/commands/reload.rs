@@ -1,10 +1,9 @@
 //! `trackside reload`
 
 use clap::Args;
-use trackside_server::{Client, FileProblem, ReloadDocument, WorkflowChange};
+use trackside_control::{Client, FileProblem, ReloadDocument, WorkflowChange, no_node};
 
 use crate::{
-    absent_node::no_node,
     console::Console,
     context::{Context, runtime},
     failure::Failure,
@@ -24,7 +23,7 @@ pub struct Arguments {}
 pub fn execute(context: &Context) -> Result<(), Failure> {
     let data_dir = context.node_dir()?;
     let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| no_node(&data_dir))?;
+    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::unable(no_node(&data_dir)))?;
     let console = context.console;
     let told = telling(console, "the node reads the workflow files", || runtime.block_on(client.reload()))?;
     if console.json {

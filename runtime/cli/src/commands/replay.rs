@@ -4,15 +4,15 @@ use std::{collections::HashMap, sync::Arc};
 
 use clap::Args;
 use serde_json::{Value, json};
+use trackside_control::{QueryError, find_run};
 use trackside_engine::{Event, RunId};
-use trackside_node::{Replayed, Verdict, replay, replay_workshop, revive};
+use trackside_node::{Replayed, RunHistory, Verdict, replay, replay_workshop};
 use trackside_spec::StepIndex;
-use trackside_store::{Reader, SystemClock};
+use trackside_store::SystemClock;
 
 use crate::{
     context::{Context, runtime, temp_dir},
     failure::Failure,
-    lookup,
     output::{Cell, Paint, Table, count, escape, shorten},
 };
 
@@ -30,15 +30,15 @@ pub struct Arguments {
 /// Does them.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
-    let row = reader.run(run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
-    if row.ended_ms.is_none() {
+    let run = find_run(&reader, &arguments.run)?;
+    let history = RunHistory::open(&reader, run)?;
+    let history = history.ok_or(QueryError::NoRun(run))?;
+    if history.head.row.ended_ms.is_none() {
         return Err(Failure::usage(format!("[TS-0886] run {run} is under way; only a finished run can be replayed")));
     }
-    let source = reader.definition_of(run)?.unwrap_or_default();
     let unreadable = |reason: String| Failure::unable(format!("[TS-0726] run {run} cannot be read: {reason}"));
-    let state = revive(&reader, run, &row.workflow, &source).map_err(unreadable)?.state;
-    let reports = reports(&reader, run)?;
+    let state = history.state().map_err(unreadable)?;
+    let reports = reports(&history);
     let scratch = temp_dir("trackside-replay-")?;
     let workshop = replay_workshop(&project, scratch.path(), Arc::new(SystemClock))
         .map_err(|error| Failure::unable(format!("[TS-0806] cannot use {}: {error}", scratch.path().display())))?;
@@ -49,16 +49,14 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 }
 
 /// What the journal says of the attempts that ended well.
-fn reports(reader: &Reader, run: RunId) -> Result<HashMap<(u16, Option<u32>), Value>, Failure> {
+fn reports(history: &RunHistory) -> HashMap<(u16, Option<u32>), Value> {
     let mut reports = HashMap::new();
-    for entry in reader.journal(run)? {
-        for event in entry.events()? {
-            if let Event::StepSucceeded { step, item, report, .. } = event {
-                reports.insert((step.0, item), report);
-            }
+    for (_, event) in history.events() {
+        if let Event::StepSucceeded { step, item, report, .. } = event {
+            reports.insert((step.0, *item), report.clone());
         }
     }
-    Ok(reports)
+    reports
 }
 
 fn tell(context: &Context, run: RunId, told: &[Replayed]) -> Result<(), Failure> {

@@ -1,28 +1,20 @@
 //! `trackside run`: starts a workflow now, on the running node or in this process, and shows it.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
+use trackside_control::{Control, Followed, RunEvents, Session, StartRun, StatusDocument, find_workflow};
 use trackside_engine::{Event, RunId};
-use trackside_node::{Node, NodeError, NodeOptions, Project};
-use trackside_server::{Client, Events, Followed, RunFollower, StartRun, StatusDocument, StreamLine, start_run};
 use trackside_spec::{Plan, parse_param};
-use trackside_store::{StoreError, SystemClock};
 
 use crate::{
-    absent_node::silent_holder,
-    accepting::accepted,
+    accepting::{HERE, accepted},
     console::Console,
     context::{Context, runtime},
     failure::{Exit, Failure},
     live::LiveView,
-    lookup,
     output::{count, duration_ms, escape},
     progress::{Progress, line, waits},
     view::{RunView, failure, readable, sinks},
@@ -55,15 +47,11 @@ pub struct Arguments {
 
 /// How long deliveries that a finished run staged are waited for.
 const DELIVERY_TIME: Duration = Duration::from_secs(10);
-/// How long a node that holds the data folder may take to open its socket.
-const STARTING_TIME: Duration = Duration::from_secs(2);
-/// Between two looks for that socket.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Runs it.
 pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
-    let project = Arc::new(context.project()?);
-    let plan = lookup::workflow(&project, &arguments.workflow)?.clone();
+    let project = context.project()?;
+    let plan = find_workflow(&project, &arguments.workflow)?.clone();
     let request = StartRun {
         workflow: arguments.workflow,
         params: params(&plan, &arguments.params)?,
@@ -77,49 +65,26 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let runtime = runtime()?;
     let data_dir = project.data_dir();
     let console = context.console;
-    let mut found = runtime.block_on(Client::find(&data_dir))?;
-    if arguments.detach && found.is_none() {
-        let silence = silent_holder(&data_dir).ok_or_else(|| {
+    let session = if arguments.detach {
+        Session::running(&project, &runtime)?.ok_or_else(|| {
             Failure::unable(
                 "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out \
                  --detach",
             )
-        })?;
-        // A node that has just been started takes the folder first and opens its socket a moment later.
-        let node = runtime.block_on(wait_for_node(&data_dir))?;
-        found = Some(node.ok_or_else(|| Failure::unable(silence))?);
-    }
-    let mut own = None;
-    if found.is_none() {
-        match Node::start(&project, &NodeOptions { triggers: false, clock: Arc::new(SystemClock) }) {
-            Ok(node) => own = Some(node),
-            Err(NodeError::Store(error @ StoreError::Locked { .. })) => {
-                // A node that has just been started takes the folder first and opens its socket a moment later.
-                found = runtime.block_on(wait_for_node(&data_dir))?;
-                if found.is_none() {
-                    return Err(error.into());
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+        })?
+    } else {
+        Session::open(&project, HERE, &runtime)?
+    };
     let waiting = Waiting { console, plan: &plan, limit: arguments.timeout.map(trackside_spec::Duration::to_std) };
-    // The node is dropped outside of the runtime: it waits for its threads.
     let ended: Result<(RunId, End), Failure> = runtime.block_on(async {
-        let (run, source) = match (&found, &own) {
-            (Some(client), _) => {
-                bring_up_to_date(client, &plan, console).await;
-                let what = "the node accepts the run";
-                let run = accepted(console, client, what, client.start(&request)).await?;
-                if arguments.detach {
-                    return Ok((run, End::default()));
-                }
-                (run, Source::Node { client: client.clone(), events: client.events(run).await? })
-            }
-            (None, Some(node)) => own_run(node, &project, request).await?,
-            (None, None) => return Err(Failure::unable(NodeError::Closed)),
-        };
-        Ok((run, waiting.follow(run, source).await?))
+        bring_up_to_date(session.control(), &plan, console).await;
+        let asked = session.control().start(request);
+        let run = accepted(console, &session, "the node accepts the run", asked).await?;
+        if arguments.detach {
+            return Ok((run, End::default()));
+        }
+        let events = session.control().follow(run).await?;
+        Ok((run, waiting.follow(&session, run, events).await?))
     });
     let told = ended.and_then(|(run, end)| {
         if arguments.detach {
@@ -135,47 +100,27 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
         })?;
         tell(context, &view, end)
     });
-    drop(own);
+    // Outside of the runtime: a node of this process waits for its threads.
+    drop(session);
     told
 }
 
-async fn own_run(node: &Node, project: &Project, request: StartRun) -> Result<(RunId, Source), Failure> {
-    let handle = node.handle();
-    let run = start_run(&handle, project, request).await?;
-    let follower = RunFollower::open(handle.clone(), run).await?;
-    let follower = follower.ok_or_else(|| Failure::unable(format!("[TS-0811] run {run} is not in the store")))?;
-    Ok((run, Source::Own { handle, follower: Box::new(follower) }))
-}
-
-pub(crate) async fn wait_for_node(data_dir: &std::path::Path) -> Result<Option<Client>, Failure> {
-    let until = Instant::now() + STARTING_TIME;
-    loop {
-        if let Some(client) = Client::find(data_dir).await? {
-            return Ok(Some(client));
-        }
-        if Instant::now() >= until {
-            return Ok(None);
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
 /// The node is to run what the file says: it may not have heard of a change yet.
-pub(crate) async fn bring_up_to_date(client: &Client, plan: &Plan, console: Console) {
+pub(crate) async fn bring_up_to_date(control: &dyn Control, plan: &Plan, console: Console) {
     let is_same = |document: &StatusDocument| {
         document.workflows.iter().any(|workflow| workflow.name == plan.name && workflow.digest == plan.digest)
     };
-    let Ok(before) = client.status().await else { return };
+    let Ok(before) = control.status().await else { return };
     if is_same(&before) {
         return;
     }
     let progress = Progress::start(console, "the node takes up the changed workflow".to_owned());
-    let reloaded = client.reload().await;
+    let reloaded = control.reload().await;
     drop(progress);
     if reloaded.is_err() {
         return;
     }
-    let Ok(after) = client.status().await else { return };
+    let Ok(after) = control.status().await else { return };
     if !is_same(&after) && after.workflows.iter().any(|workflow| workflow.name == plan.name) {
         console.warn(&format!(
             "workflow `{}` has changed, and the node does not use the change; `trackside status` says why",
@@ -211,33 +156,10 @@ fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::usage(format!("[TS-0713] cannot take the file {}: {error}", path.display())))
 }
 
-/// Where the run's events come from.
-pub(crate) enum Source {
-    Node { client: Client, events: Events },
-    Own { handle: trackside_node::Handle, follower: Box<RunFollower> },
-}
-
-impl Source {
-    pub(crate) async fn next(&mut self) -> Result<Option<Followed>, Failure> {
-        match self {
-            Self::Own { follower, .. } => Ok(follower.next().await?),
-            Self::Node { events, .. } => Ok(events.next().await?.map(|line| match line {
-                StreamLine::Event(line) => Followed::Event { at_ms: line.at_ms, event: line.event },
-                // An error line has become an error on the way.
-                StreamLine::Settled | StreamLine::Error(_) => Followed::Settled,
-            })),
-        }
-    }
-
-    /// Asks for the end of the run. Whether it ends is seen in its events.
-    async fn cancel(&self, run: RunId, by: &str) {
-        let problem = match self {
-            Self::Own { handle, .. } => handle.cancel(run, by).await.err().map(|error| error.to_string()),
-            Self::Node { client, .. } => client.cancel(run).await.err().map(|error| error.to_string()),
-        };
-        if let Some(problem) = problem {
-            tracing::warn!(problem, "the run could not be cancelled");
-        }
+/// Asks for the end of the run. Whether it ends is seen in its events.
+async fn cancel(session: &Session, run: RunId, by: &str) {
+    if let Err(problem) = session.asked_by(by).cancel(run).await {
+        tracing::warn!(%problem, "the run could not be cancelled");
     }
 }
 
@@ -257,7 +179,7 @@ pub(crate) struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    pub(crate) async fn follow(&self, run: RunId, mut source: Source) -> Result<End, Failure> {
+    pub(crate) async fn follow(&self, session: &Session, run: RunId, mut events: RunEvents) -> Result<End, Failure> {
         let mut interrupts = signal(SignalKind::interrupt())
             .map_err(|error| Failure::unable(format!("[TS-0807] cannot listen for Ctrl-C: {error}")))?;
         let mut view = LiveView::new(self.console, self.plan);
@@ -284,7 +206,7 @@ impl Waiting<'_> {
                 }
             };
             tokio::select! {
-                next = source.next() => match next? {
+                next = events.next() => match next? {
                     Some(Followed::Event { at_ms, event }) => {
                         view.event(at_ms, &event);
                         if matches!(event, Event::Ended { .. }) {
@@ -300,7 +222,7 @@ impl Waiting<'_> {
                     }
                     timer = None;
                     end.too_slow = true;
-                    source.cancel(run, "--timeout").await;
+                    cancel(session, run, "--timeout").await;
                 }
                 () = still => {
                     self.console.say(&line(&view.under_way(), began.elapsed()));
@@ -315,7 +237,7 @@ impl Waiting<'_> {
                     end.interrupted = true;
                     view.clear();
                     self.console.say("Cancelling the run; Ctrl-C again leaves at once.");
-                    source.cancel(run, "Ctrl-C").await;
+                    cancel(session, run, "Ctrl-C").await;
                 }
             }
         }

@@ -1,11 +1,10 @@
 //! `trackside status`
 
 use clap::Args;
-use trackside_server::{Client, StatusDocument};
+use trackside_control::{Client, StatusDocument, no_node};
 
 use super::reload::problems;
 use crate::{
-    absent_node::no_node,
     console::Console,
     context::{Context, runtime},
     failure::Failure,
@@ -23,7 +22,7 @@ pub struct Arguments {}
 pub fn execute(context: &Context) -> Result<(), Failure> {
     let data_dir = context.node_dir()?;
     let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| no_node(&data_dir))?;
+    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::unable(no_node(&data_dir)))?;
     let status = runtime.block_on(client.status())?;
     let console = context.console;
     if console.json {

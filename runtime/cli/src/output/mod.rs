@@ -1,13 +1,12 @@
 //! How things look: pure functions from values to text.
 
-mod escape;
 mod paint;
 mod short;
 mod table;
 mod units;
 
-pub use escape::escape;
 pub use paint::{Glyphs, Paint};
 pub use short::{note, shorten};
 pub use table::{Cell, Table};
+pub use trackside_control::escape;
 pub use units::{bytes, count, duration_ms, duration_us, local_time, short_digest, zoned_time};

@@ -1,8 +1,6 @@
-//! What is known of one run: its journal folded for people and for JSON.
+//! What is known of one run, for people. What is known stands in the control room.
 
-mod fold;
 mod show;
 
-pub use fold::skip_reason;
-pub use fold::{Asks, DeliveryState, RunView, StepView};
 pub use show::{dress, failure, is_approval, readable, readable_decision, sinks, step_table, trigger_line};
+pub use trackside_control::{DeliveryState, RunView, StepView, skip_reason};

@@ -406,7 +406,7 @@ fn describe(step: Option<&str>, message: &str) -> String {
     step.map_or_else(|| message.to_owned(), |step| format!("step `{step}`: {message}"))
 }
 
-pub(super) fn journal(run: RunId, at_ms: i64, events: &[Event], ended: Option<Ended>) -> Write {
+pub(crate) fn journal(run: RunId, at_ms: i64, events: &[Event], ended: Option<Ended>) -> Write {
     // Events hold JSON values and strings only: there is nothing in them that can not be written.
     let events = serde_json::to_string(events).unwrap_or_default();
     Write::Journal { run, at_ms, events, ended }

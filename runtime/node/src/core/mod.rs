@@ -27,7 +27,9 @@ mod unreadable;
 
 pub use accept::known_workflows;
 pub use activate::NewDefinitions;
+pub(crate) use dispatch::journal;
 pub use dispatch::{Core, CoreSettings};
+pub(crate) use pausing::{answer as pause_answer, pause_row};
 pub(crate) use turns::share;
 pub use types::{
     Action, Carried, CarriedResult, Checked, DecisionReply, Fire, FireAnswer, GivenReply, History, Input, KeptResult,

@@ -1,13 +1,31 @@
 //! What somebody has paused: triggers, whose files stay where they are and whose times are recorded and start nothing;
 //! runs, in which nothing more begins.
 
-use trackside_engine::{Command, Phase, RunId};
+use trackside_engine::{Command, Phase, RunId, RunState};
 use trackside_store::{PausedRow, Txn, Write};
 
 use super::{
     dispatch::{After, Core, Extras},
     types::{Fire, PauseAnswer},
 };
+
+/// The row that pauses a trigger, or takes its pause away.
+pub(crate) fn pause_row(trigger: String, pause: bool, by: String, at_ms: i64) -> Write {
+    match pause {
+        true => Write::Paused(PausedRow { trigger, at_ms, by }),
+        false => Write::Resumed { trigger },
+    }
+}
+
+/// What became of a wish to pause or resume a run, by where the run stands afterwards.
+pub(crate) fn answer(state: Option<&RunState>, pause: bool) -> PauseAnswer {
+    match state {
+        None => PauseAnswer::NotLive,
+        Some(state) if matches!(state.phase(), Phase::Ended(..)) => PauseAnswer::NotLive,
+        Some(state) if pause && state.paused_by().is_none() => PauseAnswer::Ending,
+        Some(_) => PauseAnswer::Done,
+    }
+}
 
 impl Core {
     /// What a start finds. To be told before schedules are added.
@@ -27,10 +45,7 @@ impl Core {
     ) {
         let changed = if pause { self.paused.insert(trigger.clone()) } else { self.paused.remove(trigger.as_str()) };
         if changed {
-            let write = match pause {
-                true => Write::Paused(PausedRow { trigger, at_ms: now_ms, by }),
-                false => Write::Resumed { trigger },
-            };
+            let write = pause_row(trigger, pause, by, now_ms);
             self.submit(Txn { writes: vec![write], artifacts: Vec::new() });
         }
         self.after(self.submitted(), After::Call(Box::new(move || reply(changed))));
@@ -49,12 +64,7 @@ impl Core {
             let command = if pause { Command::Pause { by } } else { Command::Resume { by } };
             self.command(run, command, now_ms, Extras::default());
         }
-        let answer = match self.runs.get(&run).map(|live| &live.state) {
-            None => PauseAnswer::NotLive,
-            Some(state) if matches!(state.phase(), Phase::Ended(..)) => PauseAnswer::NotLive,
-            Some(state) if pause && state.paused_by().is_none() => PauseAnswer::Ending,
-            Some(_) => PauseAnswer::Done,
-        };
+        let answer = answer(self.runs.get(&run).map(|live| &live.state), pause);
         self.after(self.submitted(), After::Call(Box::new(move || reply(answer))));
     }
 

@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension, Json, Router,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
+    routing::post,
 };
+use trackside_control::{DecideError, Decided, Decision, decide};
 use trackside_engine::RunId;
 
 use super::{Peer, Shared};
-use crate::{
-    body::read_json,
-    decide::{DecideError, decide},
-    error::ApiError,
-    wire::{Decided, Decision},
-};
+use crate::{body::read_json, error::ApiError};
 
 impl From<DecideError> for ApiError {
     fn from(error: DecideError) -> Self {
@@ -35,8 +32,12 @@ impl From<DecideError> for ApiError {
     }
 }
 
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/v1/runs/{id}/approvals/{step}", post(take))
+}
+
 /// `POST /v1/runs/{id}/approvals/{step}`
-pub(super) async fn post(
+async fn take(
     State(shared): State<Arc<Shared>>,
     Extension(peer): Extension<Peer>,
     path: Result<Path<(String, String)>, PathRejection>,
@@ -51,6 +52,5 @@ pub(super) async fn post(
         return Err(ApiError::with_status(StatusCode::FORBIDDEN, "TS-0736", message));
     }
     let by = peer.name().await;
-    decide(&shared.handle, run, &step, &by, &decision).await?;
-    Ok(Json(Decided { run, step, approved: decision.approve, by }))
+    Ok(Json(decide(&shared.handle, run, &step, &by, &decision).await?))
 }

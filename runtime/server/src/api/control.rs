@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension, Json, Router,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
+    routing::post,
 };
+use trackside_control::{Accepted, Cancelled, ControlError, RetryRun, RunPaused, cancel_run, pause_run, retry_run};
 
 use super::{Peer, Shared, runs::run_id};
-use crate::{
-    body::read_json,
-    control::{ControlError, cancel_run, pause_run, pause_trigger, retry_run},
-    error::ApiError,
-    wire::{Accepted, Cancelled, PauseTrigger, RetryRun, RunPaused, TriggerPaused},
-};
+use crate::{body::read_json, error::ApiError};
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/runs/{id}/cancel", post(cancel))
+        .route("/v1/runs/{id}/pause", post(pause))
+        .route("/v1/runs/{id}/resume", post(resume))
+        .route("/v1/runs/{id}/retry", post(retry))
+}
 
 type RunPath = Result<Path<String>, PathRejection>;
 
@@ -41,7 +46,7 @@ impl From<ControlError> for ApiError {
 }
 
 /// `POST /v1/runs/{id}/cancel`
-pub(super) async fn cancel(
+async fn cancel(
     State(shared): State<Arc<Shared>>,
     Extension(peer): Extension<Peer>,
     id: RunPath,
@@ -52,7 +57,7 @@ pub(super) async fn cancel(
 }
 
 /// `POST /v1/runs/{id}/pause`
-pub(super) async fn pause(
+async fn pause(
     State(shared): State<Arc<Shared>>,
     Extension(peer): Extension<Peer>,
     id: RunPath,
@@ -61,7 +66,7 @@ pub(super) async fn pause(
 }
 
 /// `POST /v1/runs/{id}/resume`
-pub(super) async fn resume(
+async fn resume(
     State(shared): State<Arc<Shared>>,
     Extension(peer): Extension<Peer>,
     id: RunPath,
@@ -70,7 +75,7 @@ pub(super) async fn resume(
 }
 
 /// `POST /v1/runs/{id}/retry`
-pub(super) async fn retry(
+async fn retry(
     State(shared): State<Arc<Shared>>,
     Extension(peer): Extension<Peer>,
     id: RunPath,
@@ -80,24 +85,4 @@ pub(super) async fn retry(
     let request: RetryRun = read_json(request).await?;
     let run = retry_run(&shared.handle, run, request, &peer.name().await).await?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { run })))
-}
-
-/// `POST /v1/triggers/pause`
-pub(super) async fn pause_one(
-    State(shared): State<Arc<Shared>>,
-    Extension(peer): Extension<Peer>,
-    request: Request<Body>,
-) -> Result<Json<TriggerPaused>, ApiError> {
-    let PauseTrigger { trigger } = read_json(request).await?;
-    Ok(Json(pause_trigger(&shared.handle, &shared.handle.project(), &trigger, true, &peer.name().await).await?))
-}
-
-/// `POST /v1/triggers/resume`
-pub(super) async fn resume_one(
-    State(shared): State<Arc<Shared>>,
-    Extension(peer): Extension<Peer>,
-    request: Request<Body>,
-) -> Result<Json<TriggerPaused>, ApiError> {
-    let PauseTrigger { trigger } = read_json(request).await?;
-    Ok(Json(pause_trigger(&shared.handle, &shared.handle.project(), &trigger, false, &peer.name().await).await?))
 }

@@ -3,22 +3,20 @@
 use std::sync::Arc;
 
 use axum::{
+    Router,
     body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
+    routing::get,
 };
 use tokio::sync::{mpsc, watch};
+use trackside_control::{EventLine, FollowError, Followed, RunFollower, StreamLine, step_of};
 use trackside_engine::{Event, RunId};
-use trackside_node::Handle;
+use trackside_node::{Handle, RunHead};
 
 use super::{Shared, runs::run_id};
-use crate::{
-    body::Lines,
-    error::ApiError,
-    follow::{FollowError, Followed, RunFollower},
-    wire::{EventLine, StreamLine, step_of},
-};
+use crate::{body::Lines, error::ApiError};
 
 /// Lines that may wait for a slow client.
 const BUFFER: usize = 64;
@@ -32,8 +30,12 @@ impl From<FollowError> for ApiError {
     }
 }
 
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/v1/runs/{id}/events", get(follow))
+}
+
 /// `GET /v1/runs/{id}/events`
-pub(super) async fn follow(
+async fn follow(
     State(shared): State<Arc<Shared>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
@@ -66,7 +68,7 @@ async fn send(
                 (StreamLine::Event(Box::new(EventLine { at_ms, step_id, event })), false)
             }
             Ok(Some(Followed::Settled) | None) => (StreamLine::Settled, true),
-            Err(error) => (StreamLine::Error(error.into()), true),
+            Err(error) => (StreamLine::Error(ApiError::from(error).into()), true),
         };
         if lines.send(line.to_bytes().into()).await.is_err() || last {
             return;
@@ -83,8 +85,7 @@ fn name_of(event: &Event, steps: &[String]) -> Option<String> {
 async fn step_ids(handle: &Handle, run: RunId) -> Vec<String> {
     let readers = handle.readers().clone();
     let ids = tokio::task::spawn_blocking(move || {
-        let source = readers.with(|reader| reader.definition_of(run)).ok().flatten()?;
-        let plan = trackside_spec::load_workflow("definition", &source).ok()?;
+        let plan = readers.with(|reader| RunHead::open(reader, run)).ok().flatten()?.plan.ok()?;
         Some(plan.steps.iter().map(|step| step.id.clone()).collect())
     });
     ids.await.ok().flatten().unwrap_or_default()

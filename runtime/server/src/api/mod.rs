@@ -1,23 +1,21 @@
-//! The API's pages.
+//! The API's pages, a file for each resource: its routes, and what they take and give.
 
 mod approvals;
 mod control;
 mod events;
 mod reload;
 mod runs;
-mod sight;
 mod status;
+mod triggers;
 
 use std::{sync::Arc, time::Instant};
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
+use axum::Router;
 use tokio::sync::watch;
+use trackside_control::user_name;
 use trackside_node::Handle;
 
-use crate::{error::ApiError, people::user_name};
+use crate::error::ApiError;
 
 /// What every page needs.
 pub(crate) struct Shared {
@@ -46,19 +44,18 @@ impl Peer {
 
 /// All pages.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/v1/runs", post(runs::start))
-        .route("/v1/runs/{id}/events", get(events::follow))
-        .route("/v1/runs/{id}/approvals/{step}", post(approvals::post))
-        .route("/v1/runs/{id}/cancel", post(control::cancel))
-        .route("/v1/runs/{id}/pause", post(control::pause))
-        .route("/v1/runs/{id}/resume", post(control::resume))
-        .route("/v1/runs/{id}/retry", post(control::retry))
-        .route("/v1/triggers/pause", post(control::pause_one))
-        .route("/v1/triggers/resume", post(control::resume_one))
-        .route("/v1/triggers/sight", post(sight::post))
-        .route("/v1/reload", post(reload::post))
-        .route("/v1/status", get(status::status))
+    let resources = [
+        runs::routes(),
+        events::routes(),
+        approvals::routes(),
+        control::routes(),
+        triggers::routes(),
+        reload::routes(),
+        status::routes(),
+    ];
+    resources
+        .into_iter()
+        .fold(Router::new(), Router::merge)
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::no_such_method())
         .with_state(shared)

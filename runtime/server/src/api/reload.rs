@@ -2,27 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State};
-use trackside_node::NodeError;
+use axum::{Extension, Json, Router, extract::State, routing::post};
+use trackside_control::{ReloadDocument, reload};
 
 use super::{Peer, Shared};
-use crate::{
-    error::ApiError,
-    wire::{FileProblem, ReloadDocument, WorkflowChange},
-};
+use crate::error::ApiError;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/v1/reload", post(read))
+}
 
 /// `POST /v1/reload`: what is right is in use when the answer comes, and the answer says what is not.
-pub(super) async fn post(
+async fn read(
     State(shared): State<Arc<Shared>>,
     Extension(peer): Extension<Peer>,
 ) -> Result<Json<ReloadDocument>, ApiError> {
-    let reloaded = shared.handle.reload(&peer.name().await).await.map_err(|error| match error {
-        NodeError::Reload(reason) => ApiError::internal(reason),
-        _ => ApiError::closing(),
-    })?;
-    Ok(Json(ReloadDocument {
-        changes: reloaded.changes.into_iter().map(WorkflowChange::from).collect(),
-        problems: FileProblem::of(&reloaded.now.project),
-        config_note: reloaded.now.config_note.clone(),
-    }))
+    Ok(Json(reload(&shared.handle, &peer.name().await).await?))
 }

@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Json, Router,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
+    routing::post,
 };
+use trackside_control::{Accepted, StartError, StartRun, start_run};
 use trackside_engine::RunId;
 
 use super::Shared;
-use crate::{
-    body::read_json,
-    error::ApiError,
-    start::{StartError, start_run},
-    wire::{Accepted, StartRun},
-};
+use crate::{body::read_json, error::ApiError};
 
 impl From<StartError> for ApiError {
     fn from(error: StartError) -> Self {
@@ -35,8 +32,12 @@ impl From<StartError> for ApiError {
     }
 }
 
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/v1/runs", post(start))
+}
+
 /// `POST /v1/runs`
-pub(super) async fn start(
+async fn start(
     State(shared): State<Arc<Shared>>,
     request: Request<Body>,
 ) -> Result<(StatusCode, Json<Accepted>), ApiError> {

@@ -12,16 +12,16 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
+use trackside_control::{QueryError, find_run};
 use trackside_engine::{Event, RunId, RunState, SkipReason, StepError};
-use trackside_node::{Project, rfc3339};
+use trackside_node::{Project, RunHistory, rfc3339};
 use trackside_sandbox::Descriptor;
-use trackside_spec::{Action, ArtifactRef, Plan, PluginCall, StepIndex, load_workflow, read_yaml};
-use trackside_store::{Artifacts, Reader};
+use trackside_spec::{Action, ArtifactRef, Plan, PluginCall, StepIndex, read_yaml};
+use trackside_store::Artifacts;
 
 use crate::{
     context::{Context, plugins_of},
     failure::{Exit, Failure},
-    lookup,
 };
 
 /// Artifacts up to this many bytes that are text stand in the case itself.
@@ -32,9 +32,12 @@ const LARGEST: u64 = 64 << 20;
 /// Writes the case of a step (the only plugin step of its run when none is named) into `dir`, and says where.
 pub fn execute(context: &Context, run: &str, step: Option<&str>, dir: &Path) -> Result<PathBuf, Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, run)?;
-    let plan = definition(&reader, run)?;
-    let told = Told::read(&reader, run, &plan, step)?;
+    let run = find_run(&reader, run)?;
+    let history = RunHistory::open(&reader, run)?;
+    let history = history.ok_or(QueryError::NoRun(run))?;
+    let other_version = |_| no_case(run, "its definition is of another version of this program");
+    let plan = history.head.plan.clone().map_err(other_version)?;
+    let told = Told::read(&history, run, &plan, step)?;
     let (plugins, _temp) = plugins_of(&project)?;
     let plugin = plugins.get(&told.call.plugin)?;
     let name = format!("{}-{}", told.step_name(), run.to_string().to_lowercase());
@@ -44,14 +47,6 @@ pub fn execute(context: &Context, run: &str, step: Option<&str>, dir: &Path) -> 
     let file = folder.folder.join(format!("{}.yaml", folder.name));
     write(&file, text.as_bytes())?;
     Ok(file)
-}
-
-/// The definition that the run started with.
-fn definition(reader: &Reader, run: RunId) -> Result<Arc<Plan>, Failure> {
-    let workflow = reader.run(run)?.map(|row| row.workflow).unwrap_or_default();
-    let source = reader.definition_of(run)?.unwrap_or_default();
-    let plan = load_workflow(&workflow, &source);
-    plan.map(Arc::new).map_err(|_| no_case(run, "its definition is of another version of this program"))
 }
 
 fn no_case(run: RunId, why: &str) -> Failure {
@@ -76,7 +71,7 @@ enum End {
 }
 
 impl<'p> Told<'p> {
-    fn read(reader: &Reader, run: RunId, plan: &'p Arc<Plan>, step: Option<&str>) -> Result<Self, Failure> {
+    fn read(history: &RunHistory, run: RunId, plan: &'p Arc<Plan>, step: Option<&str>) -> Result<Self, Failure> {
         let unusable = |why: String| no_case(run, &why);
         let calls = (0..).map(StepIndex).zip(&plan.steps).filter_map(|(index, step)| match &step.action {
             Action::Plugin(call) if step.foreach.is_none() => Some((index, step.id.as_str(), call)),
@@ -93,27 +88,23 @@ impl<'p> Told<'p> {
         };
         let mut before = RunState::new(plan.clone(), run);
         let mut begun = None;
-        for row in reader.journal(run)? {
-            for event in row.events()? {
-                let end = match &event {
-                    Event::StepStarted { step: started, attempt, .. } if *started == step => {
-                        begun = Some(*attempt);
-                        None
-                    }
-                    Event::StepSucceeded { step: ended, output, .. } if *ended == step => {
-                        Some(End::Done(output.clone()))
-                    }
-                    Event::StepSkipped { step: ended, reason: SkipReason::Said(why), .. } if *ended == step => {
-                        Some(End::Skipped(why.clone()))
-                    }
-                    Event::StepFailed { step: ended, error, .. } if *ended == step => Some(End::Failed(error.clone())),
-                    _ => None,
-                };
-                if let (Some(end), Some(attempt)) = (end, begun) {
-                    return Ok(Self { run, step, call, attempt, before, end });
+        for (at_ms, event) in history.events() {
+            let end = match event {
+                Event::StepStarted { step: started, attempt, .. } if *started == step => {
+                    begun = Some(*attempt);
+                    None
                 }
-                before.apply(&event, row.at_ms).map_err(|error| unusable(error.to_string()))?;
+                Event::StepSucceeded { step: ended, output, .. } if *ended == step => Some(End::Done(output.clone())),
+                Event::StepSkipped { step: ended, reason: SkipReason::Said(why), .. } if *ended == step => {
+                    Some(End::Skipped(why.clone()))
+                }
+                Event::StepFailed { step: ended, error, .. } if *ended == step => Some(End::Failed(error.clone())),
+                _ => None,
+            };
+            if let (Some(end), Some(attempt)) = (end, begun) {
+                return Ok(Self { run, step, call, attempt, before, end });
             }
+            before.apply(event, at_ms).map_err(|error| unusable(error.to_string()))?;
         }
         Err(unusable(format!("its step `{}` did not run to an end of its own", plan.step(step).id)))
     }

@@ -1,26 +1,23 @@
 //! `trackside runs cancel | pause | resume | retry`
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde_json::json;
-use trackside_engine::{Event, RunId};
-use trackside_node::{Project, revive, rfc3339};
-use trackside_server::{Client, Followed, RetryRun, cancel_run, retry_run};
-use trackside_spec::{Plan, load_workflow};
-use trackside_store::{Clock, Committer, Durability, Reader, SystemClock, Txn, Write};
+use trackside_control::{Followed, QueryError, RetryRun, Session, find_run};
+use trackside_engine::RunId;
+use trackside_node::RunHead;
+use trackside_spec::Plan;
+use trackside_store::Reader;
 
 use crate::{
-    accepting::accepted,
+    accepting::{HERE, accepted},
     commands::run::{End, Waiting, tell},
     context::{Context, runtime},
     failure::Failure,
-    lookup,
     output::escape,
-    session::Session,
     view::RunView,
 };
-
-/// Who asks when no node is running: the person at this shell.
-const HERE: &str = "the command line";
 
 /// Stop a run that is under way
 ///
@@ -76,24 +73,19 @@ pub struct Retry {
 /// Cancels.
 pub fn cancel(context: &Context, arguments: &Cancel) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
+    let run = find_run(&reader, &arguments.run)?;
     drop(reader);
     let runtime = runtime()?;
-    let session = Session::open(&project, &runtime)?;
+    let session = Session::open(&project, HERE, &runtime)?;
     let done: Result<(), Failure> = runtime.block_on(async {
-        match &session {
-            Session::Node(client) => {
-                let asked = client.cancel(run);
-                Ok(accepted(context.console, client, "the node stops the run", asked).await?)
-            }
-            Session::Own(node) => {
-                cancel_run(&node.handle(), run, HERE).await?;
-                // Nobody else is there to stop its steps and run its handlers.
-                let mut source = session.events(run).await?;
-                while let Some(Followed::Event { .. }) = source.next().await? {}
-                Ok(())
-            }
+        let asked = session.control().cancel(run);
+        accepted(context.console, &session, "the node stops the run", asked).await?;
+        if !session.is_remote() {
+            // Nobody else is there to stop its steps and run its handlers.
+            let mut events = session.control().follow(run).await?;
+            while let Some(Followed::Event { .. }) = events.next().await? {}
         }
+        Ok(())
     });
     drop(session);
     done?;
@@ -112,43 +104,14 @@ pub fn resume(context: &Context, arguments: &Resume) -> Result<(), Failure> {
 
 fn set(context: &Context, run: &str, pause: bool) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, run)?;
-    let runtime = runtime()?;
-    match runtime.block_on(Client::find(&project.data_dir()))? {
-        Some(client) => {
-            let asked = client.pause_run(run, pause);
-            runtime.block_on(accepted(context.console, &client, "the node accepts it", asked))?;
-        }
-        None => write(&project, &reader, run, pause)?,
-    }
+    let run = find_run(&reader, run)?;
+    drop(reader);
+    runtime()?.block_on(async {
+        let session = Session::without_node(project, HERE).await?;
+        let asked = session.control().pause_run(run, pause);
+        accepted(context.console, &session, "the node accepts it", asked).await
+    })?;
     told(context, run, "paused", pause)
-}
-
-/// Where no node runs nothing of the run moves: the fact is all there is to be kept.
-fn write(project: &Project, reader: &Reader, run: RunId, pause: bool) -> Result<(), Failure> {
-    // First: nobody may start a node while the run is looked at.
-    let mut committer = Committer::open(&project.data_dir(), Durability::Full)?;
-    let row = reader.run(run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
-    if let Some(ended) = row.ended_ms {
-        let ended = rfc3339(ended);
-        return Err(Failure::usage(format!("[TS-0716] run {run} ended at {ended}; there is nothing to pause")));
-    }
-    let source = reader.definition_of(run)?.unwrap_or_default();
-    let unreadable = |reason: String| Failure::unable(format!("[TS-0726] run {run} cannot be read: {reason}"));
-    let mut state = revive(reader, run, &row.workflow, &source).map_err(unreadable)?.state;
-    if pause == state.paused_by().is_some() {
-        return Ok(());
-    }
-    let by = HERE.to_owned();
-    let event = if pause { Event::Paused { by } } else { Event::Resumed { by } };
-    let at_ms = SystemClock.now_ms();
-    state
-        .apply(&event, at_ms)
-        .map_err(|_| Failure::usage(format!("[TS-0722] run {run} is ending: there is nothing left to pause")))?;
-    let events = serde_json::to_string(&[event]).unwrap_or_default();
-    let write = Write::Journal { run, at_ms, events, ended: None };
-    committer.commit(&[Txn { writes: vec![write], artifacts: Vec::new() }])?;
-    Ok(())
 }
 
 fn told(context: &Context, run: RunId, what: &str, is: bool) -> Result<(), Failure> {
@@ -160,33 +123,30 @@ fn told(context: &Context, run: RunId, what: &str, is: bool) -> Result<(), Failu
 }
 
 /// The definition that a run has, not the one that the file has now.
-fn definition(reader: &Reader, run: RunId) -> Result<Plan, Failure> {
-    let source = reader.definition_of(run)?.unwrap_or_default();
-    load_workflow("definition", &source).map_err(|error| {
-        Failure::unable(format!(
-            "[TS-0726] run {run} cannot be repeated: this version cannot read its definition: {error}"
-        ))
-    })
+fn definition(reader: &Reader, run: RunId) -> Result<Arc<Plan>, Failure> {
+    let head = RunHead::open(reader, run)?;
+    let head = head.ok_or(QueryError::NoRun(run))?;
+    head.plan.map_err(|reason| Failure::unable(format!("[TS-0726] run {run} cannot be repeated: {reason}")))
 }
 
 /// Whether another definition than this one is in use now.
 async fn newer(session: &Session, own: &Plan) -> Result<bool, Failure> {
-    if let Session::Node(client) = session {
-        // It may not have heard of a change yet. What it can not read it tells in its status.
-        let _ = client.reload().await;
-    }
-    Ok(session.in_use(&own.name).await?.is_some_and(|in_use| in_use != own.digest))
+    // A node may not have heard of a change yet. What it can not read it tells in its status.
+    let _ = session.control().reload().await;
+    let status = session.control().status().await?;
+    let in_use = status.workflows.iter().find(|workflow| workflow.name == own.name);
+    Ok(in_use.is_some_and(|in_use| in_use.digest != own.digest))
 }
 
 /// Repeats.
 pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
+    let run = find_run(&reader, &arguments.run)?;
     let own = definition(&reader, run)?;
     let request = RetryRun { from: arguments.from.clone(), only: arguments.only, latest: arguments.latest };
     let runtime = runtime()?;
-    let session = Session::open(&project, &runtime)?;
-    if arguments.detach && matches!(session, Session::Own(_)) {
+    let session = Session::open(&project, HERE, &runtime)?;
+    if arguments.detach && !session.is_remote() {
         return Err(Failure::unable(
             "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out --detach",
         ));
@@ -200,20 +160,15 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
                 context.command(&format!("runs retry --latest {run}"))
             ));
         }
-        let new = match &session {
-            Session::Node(client) => {
-                let asked = client.retry(run, &request);
-                accepted(context.console, client, "the node accepts the run", asked).await?
-            }
-            Session::Own(node) => retry_run(&node.handle(), run, request, HERE).await?,
-        };
+        let asked = session.control().retry(run, request);
+        let new = accepted(context.console, &session, "the node accepts the run", asked).await?;
         if arguments.detach {
             return Ok((new, End::default()));
         }
         let plan = if arguments.latest { definition(&reader, new)? } else { own };
         let waiting = Waiting { console: context.console, plan: &plan, limit: None };
-        let source = session.events(new).await?;
-        Ok((new, waiting.follow(new, source).await?))
+        let events = session.control().follow(new).await?;
+        Ok((new, waiting.follow(&session, new, events).await?))
     });
     let shown = ended.and_then(|(new, end)| {
         if arguments.detach {

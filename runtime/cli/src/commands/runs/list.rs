@@ -1,15 +1,14 @@
 //! `trackside runs list`
 
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
-use trackside_node::{Project, rfc3339};
-use trackside_store::{Reader, RunFilter, RunRow};
+use trackside_control::{list_runs, no_workflow};
+use trackside_node::Project;
+use trackside_store::{Reader, RunFilter};
 
 use super::waiting;
 use crate::{
     context::Context,
     failure::Failure,
-    lookup,
     output::{Cell, Table, duration_ms, escape, local_time, shorten},
     view::dress,
 };
@@ -69,11 +68,11 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         limit: arguments.limit,
     };
     let runs = match &reader {
-        Some(reader) => reader.runs(&filter)?,
+        Some(reader) => list_runs(reader, &filter)?,
         None => Vec::new(),
     };
     if console.json {
-        return console.print_json(&runs.iter().map(document).collect::<Vec<_>>());
+        return console.print_json(&runs);
     }
     if runs.is_empty() {
         console.say(&format!("No runs in {} that fit.", project.data_dir().display()));
@@ -81,12 +80,11 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     }
     let mut table = Table::headed(&["RUN", "WORKFLOW", "STATE", "TRIGGER", "STARTED", "TOOK", "ERROR"]);
     for run in &runs {
-        let state = state(run);
-        let took = run.ended_ms.map(|ended| duration_ms(ended.saturating_sub(run.started_ms))).unwrap_or_default();
+        let took = run.duration_ms.map(duration_ms).unwrap_or_default();
         table.row([
             Cell::new(run.run.to_string()),
             run.workflow.as_str().into(),
-            Cell::dressed(state, dress(state)),
+            Cell::dressed(run.state.as_str(), dress(&run.state)),
             run.trigger.as_str().into(),
             local_time(run.started_ms).into(),
             Cell::right(took),
@@ -103,27 +101,7 @@ fn warn_of_unknown(context: &Context, project: &Project, reader: Option<&Reader>
     }
     let filter = RunFilter { workflow: Some(name.to_owned()), limit: 1, ..RunFilter::default() };
     if reader.map(|reader| reader.runs(&filter)).transpose()?.is_none_or(|runs| runs.is_empty()) {
-        context.console.warn(&lookup::no_workflow(project, name));
+        context.console.warn(&no_workflow(project, name));
     }
     Ok(())
-}
-
-fn state(run: &RunRow) -> &str {
-    run.end.as_deref().unwrap_or("running")
-}
-
-fn document(run: &RunRow) -> Value {
-    json!({
-        "run": run.run,
-        "workflow": run.workflow,
-        "definition": run.definition,
-        "state": state(run),
-        "trigger": run.trigger,
-        "started": rfc3339(run.started_ms),
-        "started_ms": run.started_ms,
-        "ended": run.ended_ms.map(rfc3339),
-        "ended_ms": run.ended_ms,
-        "duration_ms": run.ended_ms.map(|ended| ended.saturating_sub(run.started_ms)),
-        "error": run.error,
-    })
 }

@@ -9,10 +9,10 @@ use super::usage;
 use crate::{
     context::Context,
     failure::Failure,
-    lookup,
     output::{Cell, Paint, Table, duration_ms, duration_us, escape, local_time, shorten},
     view::{DeliveryState, RunView, StepView, failure, readable, step_table, trigger_line},
 };
+use trackside_control::{QueryError, find_run};
 
 /// Show one run: steps, outputs, errors, deliveries, and which versions did the work
 #[derive(Debug, Args)]
@@ -27,9 +27,8 @@ const LINE: usize = 200;
 /// Shows it.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (_, reader) = context.reader()?;
-    let run = lookup::run(&reader, &arguments.run)?;
-    let view =
-        RunView::read(&reader, run)?.ok_or_else(|| Failure::usage(format!("[TS-0811] there is no run {run}")))?;
+    let run = find_run(&reader, &arguments.run)?;
+    let view = RunView::read(&reader, run)?.ok_or(QueryError::NoRun(run))?;
     let console = context.console;
     if console.json { console.print_json(&view) } else { console.print(&page(context, &view)) }
 }

@@ -2,17 +2,15 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use trackside_control::{InUse, Next, describe_trigger, next_times, no_workflow};
 use trackside_node::rfc3339;
 use trackside_spec::{CronTimes, CronTrigger, Trigger, TriggerKind};
 use trackside_store::{Clock, PausedRow, Reader, SystemClock};
 
 use super::all;
 use crate::{
-    commands::check::triggers::{self, Next},
-    context::Context,
+    context::{Context, runtime},
     failure::Failure,
-    in_use::InUse,
-    lookup,
     output::{Cell, Paint, Table, escape, local_time, zoned_time},
 };
 
@@ -38,7 +36,7 @@ struct Line<'p> {
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.project()?;
     let reader = context.reader_of(&project)?;
-    let in_use = InUse::of(&project, reader.as_ref())?;
+    let in_use = runtime()?.block_on(InUse::of(&project, reader.as_ref()))?;
     let mut lines = Vec::new();
     for (plan, trigger) in all(&in_use.workflows) {
         if arguments.workflow.as_ref().is_none_or(|wanted| *wanted == plan.name) {
@@ -50,10 +48,10 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         && !in_use.workflows.contains_key(name)
         && project.problem_of(name).is_none()
     {
-        console.warn(&lookup::no_workflow(&project, name));
+        console.warn(&no_workflow(&project, name));
     }
     if console.json {
-        return console.print_json(&lines.iter().map(|line| document(line, in_use.from())).collect::<Vec<_>>());
+        return console.print_json(&lines.iter().map(|line| document(line, in_use.origin())).collect::<Vec<_>>());
     }
     if lines.is_empty() {
         console.say(&format!("No triggers that fit. {}", in_use.source()));
@@ -69,7 +67,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         table.row([
             Cell::new(line.trigger.id.as_str()),
             Cell::dressed(state, dress),
-            escape(&triggers::describe(line.trigger)).into_owned().into(),
+            escape(&describe_trigger(line.trigger)).into_owned().into(),
             next.map(|at| zoned_time(*at, zone(line.trigger))).unwrap_or_default().into(),
             line.last.map(local_time).unwrap_or_default().into(),
         ]);
@@ -89,7 +87,7 @@ pub fn zone(trigger: &Trigger) -> &str {
 
 fn line<'p>(workflow: &'p str, trigger: &'p Trigger, reader: Option<&Reader>) -> Result<Line<'p>, Failure> {
     let next = match &trigger.kind {
-        TriggerKind::Cron(cron) => Some(triggers::next(trigger, cron, reader, SystemClock.now_ms(), 1)?),
+        TriggerKind::Cron(cron) => Some(next_times(trigger, cron, reader, SystemClock.now_ms(), 1)?),
         _ => None,
     };
     let (mut last, mut paused) = (None, None);
@@ -106,7 +104,7 @@ fn document(line: &Line<'_>, from: &str) -> Value {
         "workflow": line.workflow,
         "from": from,
         "kind": line.trigger.kind.name(),
-        "what": triggers::describe(line.trigger),
+        "what": describe_trigger(line.trigger),
         "next": line.next.as_ref().map(|next| next.times.iter().map(|at| rfc3339(*at)).collect::<Vec<_>>()),
         "delayed_by_ms": line.next.as_ref().map(|next| next.delay_ms),
         "last_run_ms": line.last,

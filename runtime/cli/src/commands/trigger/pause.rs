@@ -2,12 +2,10 @@
 
 use clap::Args;
 use serde_json::json;
-use trackside_server::Client;
-use trackside_store::{Clock, Committer, Durability, PausedRow, Reader, SystemClock, Txn, Write};
+use trackside_control::Session;
 
-use super::find;
 use crate::{
-    accepting::accepted,
+    accepting::{HERE, accepted},
     context::{Context, runtime},
     failure::Failure,
 };
@@ -42,31 +40,12 @@ pub fn resume(context: &Context, arguments: &Resume) -> Result<(), Failure> {
 
 fn set(context: &Context, trigger: &str, pause: bool) -> Result<(), Failure> {
     let project = context.project()?;
-    let data_dir = project.data_dir();
-    let runtime = runtime()?;
-    let changed = match runtime.block_on(Client::find(&data_dir))? {
-        Some(client) => {
-            let asked = client.pause_trigger(trigger, pause);
-            runtime.block_on(accepted(context.console, &client, "the node accepts it", asked))?.changed
-        }
-        None => {
-            let mut committer = Committer::open(&data_dir, Durability::Full)?;
-            let paused = Reader::open(&data_dir)?.paused()?.iter().any(|row| row.trigger == trigger);
-            // One that the project has no longer can still be resumed.
-            if !paused {
-                find(&project.workflows, trigger)?;
-            }
-            if paused != pause {
-                let (trigger, at_ms) = (trigger.to_owned(), SystemClock.now_ms());
-                let write = match pause {
-                    true => Write::Paused(PausedRow { trigger, at_ms, by: "the command line".to_owned() }),
-                    false => Write::Resumed { trigger },
-                };
-                committer.commit(&[Txn { writes: vec![write], artifacts: Vec::new() }])?;
-            }
-            paused != pause
-        }
-    };
+    let changed = runtime()?.block_on(async {
+        let session = Session::without_node(project, HERE).await?;
+        let asked = session.control().pause_trigger(trigger, pause);
+        accepted(context.console, &session, "the node accepts it", asked).await
+    })?;
+    let changed = changed.changed;
     if context.console.json {
         return context.console.print_json(&json!({ "trigger": trigger, "paused": pause, "changed": changed }));
     }

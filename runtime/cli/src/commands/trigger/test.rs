@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
+use trackside_control::{InUse, describe_trigger, next_times};
 use trackside_node::{Project, rfc3339};
 use trackside_spec::{CronTrigger, Digest, FileTrigger, Identity, Overlap, Plan, Trigger, TriggerKind};
 use trackside_store::{Clock, Reader, RunFilter, SystemClock};
@@ -14,10 +15,8 @@ use trackside_triggers::files::{Wanted, wants};
 
 use super::{find, list::zone};
 use crate::{
-    commands::check::triggers,
-    context::Context,
+    context::{Context, runtime},
     failure::Failure,
-    in_use::InUse,
     output::{Cell, Table, duration_ms, escape, shorten, zoned_time},
 };
 
@@ -67,7 +66,7 @@ struct Answer<'a> {
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.project()?;
     let reader = context.reader_of(&project)?;
-    let in_use = InUse::of(&project, reader.as_ref())?;
+    let in_use = runtime()?.block_on(InUse::of(&project, reader.as_ref()))?;
     let (plan, trigger) = find(&in_use.workflows, &arguments.trigger)?;
     let paused = match &reader {
         Some(reader) => reader.paused()?.iter().any(|row| row.trigger == trigger.id),
@@ -78,7 +77,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         TriggerKind::Cron(cron) => times(plan, trigger, cron, reader.as_ref(), paused)?,
         TriggerKind::Webhook(_) | TriggerKind::Mqtt(_) | TriggerKind::Workflow(_) | TriggerKind::Dataset(_) => {
             let would = if paused { "paused" } else { "wait" };
-            vec![Outlook { about: triggers::describe(trigger), would, detail: String::new(), shown: None }]
+            vec![Outlook { about: describe_trigger(trigger), would, detail: String::new(), shown: None }]
         }
     };
     let problem = match trigger.kind.has_payload() {
@@ -89,7 +88,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
             lines.join("; ")
         }),
     };
-    let answer = Answer { trigger: &trigger.id, what: triggers::describe(trigger), paused, outlook, problem };
+    let answer = Answer { trigger: &trigger.id, what: describe_trigger(trigger), paused, outlook, problem };
     let console = context.console;
     if console.json {
         console.print_json(&answer)?;
@@ -124,7 +123,7 @@ fn times(
     reader: Option<&Reader>,
     paused: bool,
 ) -> Result<Vec<Outlook>, Failure> {
-    let next = triggers::next(trigger, cron, reader, SystemClock.now_ms(), 5)?;
+    let next = next_times(trigger, cron, reader, SystemClock.now_ms(), 5)?;
     let busy = match reader {
         None => None,
         Some(reader) => {

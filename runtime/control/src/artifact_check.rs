@@ -1,0 +1,147 @@
+//! Whether the artifacts of a data folder are all there and are still what they were.
+
+use std::{collections::BTreeMap, fs, io};
+
+use serde_json::Value;
+use trackside_engine::RunId;
+use trackside_spec::{ArtifactRef, Digest};
+use trackside_store::{ArtifactProblem, Artifacts, Reader, StoreError};
+
+use crate::QueryError;
+
+/// Journal entries read at a time.
+const PAGE: u32 = 1000;
+
+/// What was looked at, and what is wrong.
+#[derive(Debug, Default)]
+pub struct ArtifactCheck {
+    /// How many artifacts were compared with their digests.
+    pub checked: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is wrong with the database itself.
+    pub unsound: Vec<String>,
+    /// What is wrong with artifacts.
+    pub problems: Vec<(Digest, String)>,
+    /// Entries of the journal that can not be read: which artifacts they name nobody knows.
+    pub damaged: Vec<DamagedEntry>,
+}
+
+/// An entry of the journal that can not be read.
+#[derive(Debug)]
+pub struct DamagedEntry {
+    /// Its number.
+    pub entry: i64,
+    /// Whose.
+    pub run: RunId,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Compares one artifact with its digest.
+#[must_use]
+pub fn check_artifact(artifacts: &Artifacts, digest: &Digest) -> ArtifactCheck {
+    let mut check = ArtifactCheck::default();
+    check.compare(artifacts, digest);
+    check
+}
+
+/// Compares all artifacts with their digests, looks for those that runs refer to and that are gone, and has the database check
+/// itself.
+///
+/// # Errors
+/// When the artifacts can not be listed, or a database that is sound refuses.
+pub fn check_artifacts(artifacts: &Artifacts, reader: &Reader) -> Result<ArtifactCheck, QueryError> {
+    let listed = match artifacts.list() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(QueryError::Artifacts(error)),
+        listed => listed.unwrap_or_default(),
+    };
+    let unsound = reader.unsound()?;
+    let References { artifacts: named, damaged } = match references(reader) {
+        // Told with the database.
+        Err(_) if !unsound.is_empty() => References::default(),
+        read => read?,
+    };
+    let mut check = ArtifactCheck { unsound, damaged, ..ArtifactCheck::default() };
+    for digest in &listed {
+        check.compare(artifacts, digest);
+    }
+    for (digest, run) in named {
+        if !artifacts.path(&digest).exists() {
+            check.problems.push((digest, format!("run {run} refers to it and it is missing")));
+        }
+    }
+    Ok(check)
+}
+
+impl ArtifactCheck {
+    fn compare(&mut self, artifacts: &Artifacts, digest: &Digest) {
+        let problem = match artifacts.verify(digest) {
+            Ok(None) => None,
+            Ok(Some(ArtifactProblem::Missing)) => Some("it is missing".to_owned()),
+            Ok(Some(ArtifactProblem::Changed { found })) => Some(format!("its content has the digest {found}")),
+            Err(error) => Some(format!("it can not be read: {error}")),
+        };
+        self.checked += 1;
+        self.bytes += fs::metadata(artifacts.path(digest)).map_or(0, |meta| meta.len());
+        self.problems.extend(problem.map(|problem| (*digest, problem)));
+    }
+}
+
+/// What the journal says.
+#[derive(Default)]
+struct References {
+    /// Every artifact that it names, with one run that does.
+    artifacts: BTreeMap<Digest, RunId>,
+    damaged: Vec<DamagedEntry>,
+}
+
+fn references(reader: &Reader) -> Result<References, StoreError> {
+    let mut found = References::default();
+    let mut after = 0;
+    loop {
+        let page = reader.journal_after(after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = last.seq;
+        for row in &page {
+            if let Err(error) = row.events() {
+                found.damaged.push(DamagedEntry { entry: row.seq, run: row.run, reason: error.to_string() });
+            }
+            // Artifacts are looked for wherever they may stand, also in what is no event.
+            let document: Value = serde_json::from_str(&row.events).unwrap_or_default();
+            collect(&document, &mut |digest| {
+                found.artifacts.entry(digest).or_insert(row.run);
+            });
+        }
+    }
+}
+
+/// Calls `found` with every artifact in a document. The store holds no document that is nested deeper than its parser
+/// allows, so this ends.
+fn collect(value: &Value, found: &mut dyn FnMut(Digest)) {
+    if let Some(artifact) = ArtifactRef::from_json(value) {
+        found(artifact.digest);
+    }
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| collect(field, found)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn artifacts_are_found_wherever_they_stand() {
+        let digest = Digest::of(b"x");
+        let document =
+            json!([{ "event": "step-succeeded", "output": { "files": [{ "artifact": digest, "name": "a" }] } }]);
+        let mut found = Vec::new();
+        collect(&document, &mut |digest| found.push(digest));
+        assert_eq!(found, [digest]);
+    }
+}

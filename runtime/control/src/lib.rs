@@ -1,0 +1,75 @@
+//! The use cases and the queries of a box: what can be asked of a node and of its data folder, whoever asks.
+//!
+//! The server and the CLI call this room. [`Control`] has the operations: [`Client`] asks a node of another process over its
+//! socket, [`LocalControl`] does them in this one; [`Session`] chooses. Both end in the same functions on a node's
+//! [`Handle`](trackside_node::Handle), such as [`start_run`], which the server's pages call, too. Questions about what is on disk
+//! ([`RunView`], [`explain`], [`list_runs`], [`check_project`]) are functions on a reader or a project, with and without a node.
+//!
+//! It may use the node and everything below it. It knows no HTTP server and no command line, prints nothing, and writes
+//! nothing that the node itself would not write.
+
+mod absent_node;
+mod artifact_check;
+mod backfill;
+mod check;
+mod client;
+mod decide;
+mod escape;
+mod explain;
+mod follow;
+mod in_use;
+mod lifecycle;
+mod local;
+mod lookup;
+mod operation;
+mod operation_error;
+mod people;
+mod query_error;
+mod refusal;
+mod reload;
+mod run_document;
+mod run_list;
+mod run_logs;
+mod run_view;
+mod session;
+mod sight;
+mod socket_path;
+mod start;
+mod status;
+mod wire;
+
+pub use absent_node::{no_node, silent_holder};
+pub use artifact_check::{ArtifactCheck, DamagedEntry, check_artifact, check_artifacts};
+pub use backfill::{PastTimes, past_times};
+pub use check::{
+    CheckedFile, Checker, Findings, GRANT_KINDS, Next, Schedule, check_files, check_project, describe_graph,
+    describe_trigger, granted, next_times, wanted,
+};
+pub use client::{Client, ClientError, Events};
+pub use decide::{DecideError, decide};
+pub use escape::escape;
+pub use explain::{Explanation, Paused, Record, RunFacts, Sight, TriggerFacts, Version, WorkflowFacts, explain};
+pub use follow::{FollowError, Followed, RunFollower};
+pub use in_use::InUse;
+pub use lifecycle::{ControlError, cancel_run, pause_run, pause_trigger, retry_run};
+pub use local::LocalControl;
+pub use lookup::{find_artifact, find_run, find_workflow, no_workflow};
+pub use operation::{Answer, Control, RunEvents};
+pub use operation_error::OperationError;
+pub use people::user_name;
+pub use query_error::QueryError;
+pub use refusal::{ErrorDocument, Refusal};
+pub use reload::{FileProblem, ReloadDocument, WorkflowChange, reload};
+pub use run_document::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView};
+pub use run_list::{RunSummary, WaitingStep, list_runs, waiting_steps};
+pub use run_logs::{LogLine, run_logs};
+pub use run_view::skip_reason;
+pub use session::Session;
+pub use sight::{SightDocument, SightOf, sight};
+pub use socket_path::{MAX_SOCKET_PATH, socket_path};
+pub use start::{StartError, start_run};
+pub use status::{StatusDocument, WorkflowStatus, status};
+pub use wire::{
+    Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, PauseTrigger, RetryRun, RunPaused, StartRun,
+    StreamLine, TriggerPaused, step_of,
+};

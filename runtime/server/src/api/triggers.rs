@@ -1,0 +1,42 @@
+//! Triggers: pausing and resuming them, and how a file stands with one.
+
+use std::sync::Arc;
+
+use axum::{Extension, Json, Router, body::Body, extract::State, http::Request, routing::post};
+use trackside_control::{PauseTrigger, SightDocument, SightOf, TriggerPaused, pause_trigger};
+
+use super::{Peer, Shared};
+use crate::{body::read_json, error::ApiError};
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/triggers/pause", post(pause))
+        .route("/v1/triggers/resume", post(resume))
+        .route("/v1/triggers/sight", post(sight))
+}
+
+/// `POST /v1/triggers/pause`
+async fn pause(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Result<Json<TriggerPaused>, ApiError> {
+    let PauseTrigger { trigger } = read_json(request).await?;
+    Ok(Json(pause_trigger(&shared.handle, &shared.handle.project(), &trigger, true, &peer.name().await).await?))
+}
+
+/// `POST /v1/triggers/resume`
+async fn resume(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Result<Json<TriggerPaused>, ApiError> {
+    let PauseTrigger { trigger } = read_json(request).await?;
+    Ok(Json(pause_trigger(&shared.handle, &shared.handle.project(), &trigger, false, &peer.name().await).await?))
+}
+
+/// `POST /v1/triggers/sight`
+async fn sight(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Result<Json<SightDocument>, ApiError> {
+    let SightOf { trigger, path } = read_json(request).await?;
+    Ok(Json(trackside_control::sight(&shared.handle, &trigger, &path).await))
+}
