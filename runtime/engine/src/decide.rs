@@ -134,7 +134,7 @@ impl Moves<'_> {
             Command::ChildEnded { step, item, attempt, run, end, error, outputs, chance } => {
                 if self.run.is_current(step, item, attempt) {
                     let outcome = self.child_outcome(step, run, end, error, outputs);
-                    self.finish(step, item, outcome, chance, serde_json::Value::Null);
+                    self.finish(step, item, outcome, chance, None);
                 }
             }
             Command::Decide { step, by, approve, comment } => self.decide(step, by, approve, &comment),

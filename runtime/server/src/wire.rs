@@ -369,7 +369,7 @@ mod tests {
             item: None,
             attempt: 1,
             error: StepError::fatal("trap", "unreachable"),
-            report: Value::Null,
+            report: None,
         };
         for line in [
             event(failed, Some("score")),

@@ -3,8 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 use trackside_engine::{Event, RunId};
+use trackside_facts::AttemptReport;
 use trackside_node::{Replayed, Verdict, replay, replay_workshop, revive};
 use trackside_spec::StepIndex;
 use trackside_store::{Reader, SystemClock};
@@ -49,7 +50,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 }
 
 /// What the journal says of the attempts that ended well.
-fn reports(reader: &Reader, run: RunId) -> Result<HashMap<(u16, Option<u32>), Value>, Failure> {
+fn reports(reader: &Reader, run: RunId) -> Result<HashMap<(u16, Option<u32>), Option<Box<AttemptReport>>>, Failure> {
     let mut reports = HashMap::new();
     for entry in reader.journal(run)? {
         for event in entry.events()? {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use trackside_engine::{Event, RunError, RunId, SkipReason, StepError};
-use trackside_facts::TriggerDocument;
+use trackside_facts::{AttemptReport, TriggerDocument};
 use trackside_node::rfc3339;
 use trackside_spec::{Plan, StepIndex, load_workflow};
 use trackside_store::{Reader, RunRow};
@@ -105,8 +105,8 @@ pub struct StepView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierAttempt>,
     /// What it used: plugin or model, version, engine, time, memory.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub report: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<Box<AttemptReport>>,
 }
 
 /// What a person is asked.
@@ -429,7 +429,7 @@ impl StepView {
             child: None,
             items: None,
             earlier: Vec::new(),
-            report: Value::Null,
+            report: None,
         }
     }
 
@@ -514,7 +514,7 @@ finally:
                 attempt: 2,
                 output: json!({"value": 1}),
                 cached: false,
-                report: json!({"plugin": "echo"}),
+                report: AttemptReport::default().into(),
             },
             Event::StepSkipped { step: b, item: None, reason: SkipReason::Condition },
             Event::Ended { end: RunEnd::Succeeded, error: None, outputs: json!({"total": 7}) },

@@ -1,7 +1,8 @@
 //! Steps whose inputs are checked before they start.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use trackside_engine::{Outcome, Parent, RunId, RunState, StepError};
+use trackside_facts::AttemptReport;
 use trackside_spec::{
     Action as StepAction, Plan, StepIndex,
     expr::ExprError,
@@ -85,9 +86,9 @@ pub(super) fn bad_input(plan: &Plan, step: StepIndex, error: &ExprError) -> Step
 
 /// Puts the rows that went into quarantine beside what a step made: `quarantine.NAME` for every contract that splits, null
 /// when no row was bad.
-pub(super) fn set_aside(outcome: Outcome, contracts: &[Contract], report: &Value) -> Outcome {
+pub(super) fn set_aside(outcome: Outcome, contracts: &[Contract], report: &[Value]) -> Outcome {
     let found = |name: &str| {
-        let told = report.as_array().into_iter().flatten().find(|told| told["name"] == name);
+        let told = report.iter().find(|told| told["name"] == name);
         told.map_or(Value::Null, |told| told["quarantine"].clone())
     };
     let split = contracts.iter().filter(|contract| contract.severity == Severity::Quarantine);
@@ -117,20 +118,16 @@ pub(super) fn set_aside(outcome: Outcome, contracts: &[Contract], report: &Value
 }
 
 /// Puts what does not fit into the report of an attempt.
-pub(super) fn tell(report: &mut Value, contracts: &Value) {
-    if contracts.is_null() {
-        return;
-    }
-    match report {
-        Value::Object(fields) => {
-            fields.insert("contracts".to_owned(), contracts.clone());
-        }
-        other => *other = json!({ "contracts": contracts }),
+pub(super) fn tell(report: &mut Option<Box<AttemptReport>>, contracts: &[Value]) {
+    if !contracts.is_empty() {
+        report.get_or_insert_default().contracts = Some(contracts.to_vec());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -138,7 +135,7 @@ mod tests {
         let text = "version: 1\nname: w\nsteps:\n  a:\n    requires: [{ of: \"${[1]}\", name: n, severity: quarantine, \
                     columns: { v: { type: integer } } }]\n    plugin: echo\n    with: { value: 1 }\n";
         let plan = trackside_spec::load_workflow("w.yaml", text).unwrap();
-        let report = json!([{ "name": "n", "quarantine": { "rows": 1 } }]);
+        let report = [json!({ "name": "n", "quarantine": { "rows": 1 } })];
         let aside = |output: Value| set_aside(Outcome::Succeeded(output), &plan.steps[0].requires, &report);
         let kept = |output: Value| match aside(output) {
             Outcome::Succeeded(output) => output,

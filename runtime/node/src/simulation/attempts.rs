@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use trackside_engine::{Outcome, StepError};
+use trackside_facts::AttemptReport;
 use trackside_spec::{Action, ArtifactRef, Digest};
 
 use crate::{
@@ -41,7 +42,7 @@ impl World {
         let refusal = if machine.stopped.contains(&(job.run, job.step.0, job.item)) {
             Some(blank(StepError::fatal("cancelled", "stopped")))
         } else if inputs.iter().any(|input| input.as_array().is_none_or(Vec::is_empty)) {
-            let outcome = Outcome::Blocked { message: "no rows".into(), report: json!({ "rows": 0 }) };
+            let outcome = Outcome::Blocked { message: "no rows".into(), report: AttemptReport::default().into() };
             Some(StepResult { outcome, ..blank(StepError::fatal("", "")) })
         } else {
             None
@@ -53,7 +54,7 @@ impl World {
         let mut passed = Passed { requires: json!({ "list": inputs[0] }), ..Passed::default() };
         if self.chance.one_in(2) {
             let artifact = store(machine, &format!("bad rows of {}", job.run), "quarantine-list");
-            passed.report = json!([{ "name": "list", "quarantine": artifact.to_json() }]);
+            passed.report = vec![json!({ "name": "list", "quarantine": artifact.to_json() })];
             passed.artifacts.push(artifact.digest);
             passed.logs = "{\"message\":\"split\"}\n".into();
         }
