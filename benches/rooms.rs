@@ -8,7 +8,7 @@ use std::{
 };
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use serde_json::{Value, json};
+use serde_json::json;
 use trackside_engine::{Command, Outcome, RunId, RunState};
 use trackside_models::{CancelToken, EngineChoice, EngineSettings, Engines, ModelSource};
 use trackside_sandbox::{Sandbox, SandboxSettings, StepCall};

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use trackside_engine::{
     Admission, AdmissionCommand, Command, Decision, Effect, Event, Gate, Holder, Outcome, Parent, Phase, Request,
     RunEnd, RunId, RunState, StepError, StepStatus,

@@ -17,7 +17,7 @@ use crate::{
     body::Lines,
     error::ApiError,
     follow::{FollowError, Followed, RunFollower},
-    wire::{EventLine, StreamLine, step_of},
+    wire::{EventLine, StreamLine},
 };
 
 /// Lines that may wait for a slow client.
@@ -75,7 +75,7 @@ async fn send(
 }
 
 fn name_of(event: &Event, steps: &[String]) -> Option<String> {
-    step_of(event).and_then(|step| steps.get(step.get()).cloned())
+    event.about().and_then(|at| steps.get(at.step.get()).cloned())
 }
 
 /// Ids of the steps of the definition that the run started with; none when it can not be read, which costs the lines
