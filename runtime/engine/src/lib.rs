@@ -6,7 +6,7 @@
 //! been handed to the journal.
 //!
 //! - `command`, `event`, `about`: what goes in, what comes out, and which step that is about;
-//! - `state`, `transition`, `fanout`, `scope`: what is known, what may change it, what expressions see of it;
+//! - `state`, `legal`, `transition`, `fanout`, `scope`: what is known, what may change it, what expressions see of it;
 //! - `decide`: the run as a whole; `attempt`, `items`, `approval`, `wake`: its parts;
 //! - `again`: what a run takes over that repeats another one;
 //! - `admission`: concurrency groups and mutexes, across runs.
@@ -22,6 +22,7 @@ mod event;
 mod fanout;
 mod id;
 mod items;
+mod legal;
 mod retry;
 mod scope;
 mod state;
