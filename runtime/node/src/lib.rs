@@ -11,7 +11,6 @@ mod contracts;
 pub mod core;
 mod deliver;
 mod dispatcher;
-mod effect;
 mod executor;
 mod file_host;
 mod folders;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
-use trackside_facts::{AttemptReport, MetricKind, ReportedMetric};
+use trackside_facts::{AttemptReport, Delivery, Effect, MetricKind, OutgoingMessage, Present, ReportedMetric};
 use trackside_sandbox::{
     CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, Reuse, StateOp, StepCall, StepFailure, StepReport,
 };
@@ -14,12 +14,9 @@ use trackside_spec::{Action, ArtifactRef, PluginCall};
 use crate::{
     command_step,
     core::{OutboxItem, StateChange, StepJob, StepResult},
-    deliver::{Delivery, Present},
-    effect::Effect,
     executor::{Workshop, failed},
     host::{NodeHost, scope_name},
     kept,
-    mqtt::Message,
     staging::stage,
 };
 
@@ -287,7 +284,7 @@ fn outbox_item(entry: OutboxEntry, key: String) -> OutboxItem {
         }
         OutboxEntry::Publish { channel, topic, payload, attributes } => {
             let payload = STANDARD.encode(payload);
-            Effect::Publish(Message { broker: channel, topic, payload, attributes, key })
+            Effect::Publish(OutgoingMessage { broker: channel, topic, payload, attributes, key })
         }
     };
     OutboxItem { body: effect.body() }

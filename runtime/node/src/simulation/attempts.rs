@@ -5,15 +5,12 @@ use std::sync::{Arc, Mutex};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use trackside_engine::{Outcome, StepError};
-use trackside_facts::AttemptReport;
+use trackside_facts::{AttemptReport, Delivery, Effect, OutgoingMessage, Present};
 use trackside_spec::{Action, ArtifactRef, Digest};
 
 use crate::{
     core::{Checked, Input, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult},
-    deliver::{Delivery, Present},
-    effect::Effect,
     executor::failed,
-    mqtt::Message,
 };
 
 use super::{machine::Machine, world::World};
@@ -127,8 +124,13 @@ impl World {
                 for entry in 0..2 {
                     let key = key_of(job.run, job.step.0, job.item, entry);
                     let (payload, attributes) = (STANDARD.encode(&key), Vec::new());
-                    let message =
-                        Message { broker: "plant".into(), topic: "site/alarm".into(), payload, attributes, key };
+                    let message = OutgoingMessage {
+                        broker: "plant".into(),
+                        topic: "site/alarm".into(),
+                        payload,
+                        attributes,
+                        key,
+                    };
                     result.outbox.push(OutboxItem { body: Effect::Publish(message).body() });
                 }
             }
