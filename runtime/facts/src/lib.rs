@@ -1,14 +1,16 @@
 //! The facts that the node keeps and that others read for years: what started a run, what an attempt of a step tells of
-//! itself, which effects wait to be carried out. Pure: text and numbers, no I/O.
+//! itself, which effects wait to be carried out, what triggers decided. Pure: text and numbers, no I/O.
 //!
 //! A fact is made in one place, from its parts, and read by names that the compiler knows. Its form on disk is JSON with the
 //! keys in the order of the alphabet; keys of later versions are kept and passed over.
 
+mod decision;
 mod effect;
 mod report;
 mod time;
 mod trigger;
 
+pub use decision::{Decided, DecisionKind, DecisionSubject};
 pub use effect::{Delivery, Effect, EffectError, OutgoingMessage, Present};
 pub use report::{AttemptReport, MetricKind, ReportedMetric};
 pub use time::rfc3339;
