@@ -296,11 +296,11 @@ fn metric(metric: &trackside_sandbox::Metric) -> ReportedMetric {
         trackside_sandbox::MetricValue::Gauge(value) => (MetricKind::Gauge, json!(value)),
         trackside_sandbox::MetricValue::Histogram(values) => (MetricKind::Histogram, json!(values)),
     };
-    ReportedMetric { attributes: metric.attrs.iter().cloned().collect(), kind, name: metric.name.clone(), value }
+    ReportedMetric { name: metric.name.clone(), kind, value, attributes: pairs(&metric.attrs) }
 }
 
-fn pairs(attributes: &[(String, String)]) -> Value {
-    attributes.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>().into()
+fn pairs(attributes: &[(String, String)]) -> Map<String, Value> {
+    attributes.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
 }
 
 fn log_lines(logs: &[trackside_sandbox::LogLine], dropped: u64) -> String {
@@ -308,7 +308,7 @@ fn log_lines(logs: &[trackside_sandbox::LogLine], dropped: u64) -> String {
     for line in logs {
         let mut entry = json!({ "at_ms": line.at_ms, "level": line.level.name(), "message": line.message });
         if !line.attrs.is_empty() {
-            entry["attributes"] = pairs(&line.attrs);
+            entry["attributes"] = pairs(&line.attrs).into();
         }
         lines.push_str(&entry.to_string());
         lines.push('\n');

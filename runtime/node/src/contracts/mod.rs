@@ -98,7 +98,7 @@ fn check_all(
         let checked = input::check(artifacts, contract, value, patience)?;
         if !checked.books.is_clean() {
             logs.push_str(&checked.books.log_line());
-            reports.push(checked.books.document());
+            reports.push(checked.books.report());
             if checked.books.blocks() {
                 blocking.get_or_insert_with(|| checked.books.summary());
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use trackside_engine::{DecisionRefused, Event, Outcome, Repeat, RunEnd, RunError, RunId, RunState, StepError};
-use trackside_facts::{AttemptReport, TriggerDocument};
+use trackside_facts::{AttemptReport, ContractReport, TriggerDocument};
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
@@ -161,8 +161,8 @@ pub type GivenReply = Box<dyn FnOnce(Result<(Value, Option<Value>), StepError>) 
 pub struct Passed {
     /// `requires` as expressions see it: contract name to the input as it passed.
     pub requires: Value,
-    /// What does not fit and does not block the step, a document for each input; nothing when all fits.
-    pub report: Vec<Value>,
+    /// What does not fit and does not block the step, nothing when all fits.
+    pub report: Vec<ContractReport>,
     /// Artifacts that the split of a table made.
     pub artifacts: Vec<Digest>,
     /// JSON lines for the step's log.

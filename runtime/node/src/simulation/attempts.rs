@@ -51,7 +51,10 @@ impl World {
         let mut passed = Passed { requires: json!({ "list": inputs[0] }), ..Passed::default() };
         if self.chance.one_in(2) {
             let artifact = store(machine, &format!("bad rows of {}", job.run), "quarantine-list");
-            passed.report = vec![json!({ "name": "list", "quarantine": artifact.to_json() })];
+            passed.report = serde_json::from_value(
+                json!([{ "name": "list", "severity": "quarantine", "quarantine": artifact.to_json() }]),
+            )
+            .unwrap();
             passed.artifacts.push(artifact.digest);
             passed.logs = "{\"message\":\"split\"}\n".into();
         }

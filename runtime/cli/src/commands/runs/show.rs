@@ -149,19 +149,18 @@ fn contracts(view: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
     for step in &view.steps {
         for input in step.report.iter().flat_map(|report| report.contracts.iter().flatten()) {
-            let text = |value: &Value| escape(value.as_str().unwrap_or_default()).into_owned();
-            let mut parts: Vec<String> = input["whole"].as_array().into_iter().flatten().map(text).collect();
-            if let Some(bad) = input["bad_rows"].as_u64().filter(|bad| *bad > 0) {
-                parts.push(format!("{bad} of {} rows do not fit", input["rows"]));
+            let mut parts: Vec<String> = input.whole.iter().map(|text| escape(text).into_owned()).collect();
+            if let Some(bad) = input.bad_rows.filter(|bad| *bad > 0) {
+                parts.push(format!("{bad} of {} rows do not fit", input.rows.unwrap_or(bad)));
             }
-            for problem in input["problems"].as_array().into_iter().flatten().take(3) {
-                let column = problem["column"].as_str().map(|name| format!(" `{}`", escape(name))).unwrap_or_default();
-                parts.push(format!("line {}{column}: {}", problem["line"], text(&problem["reason"])));
+            for problem in input.problems.iter().take(3) {
+                let column = problem.column.as_ref().map(|name| format!(" `{}`", escape(name))).unwrap_or_default();
+                parts.push(format!("line {}{column}: {}", problem.line, escape(&problem.reason)));
             }
-            if let Some(digest) = input["quarantine"]["artifact"].as_str() {
-                parts.push(format!("bad rows in {}", escape(digest)));
+            if let Some(quarantine) = &input.quarantine {
+                parts.push(format!("bad rows in {}", quarantine.digest));
             }
-            let (name, severity) = (text(&input["name"]), text(&input["severity"]));
+            let (name, severity) = (escape(&input.name), input.severity.name());
             lines.push(shorten(&format!("{} {name} ({severity}): {}", step.id, parts.join("; ")), 2 * LINE));
         }
     }
