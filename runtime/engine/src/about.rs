@@ -51,4 +51,41 @@ impl Event {
         };
         Some(EventAt { step, item, attempt })
     }
+
+    /// Whether with it the attempt of a step or item is over, or there will be none: what that held is free.
+    #[must_use]
+    pub const fn ends_attempt(&self) -> bool {
+        match self {
+            Self::StepSucceeded { .. }
+            | Self::StepSkipped { .. }
+            | Self::StepRetried { .. }
+            | Self::StepFailed { .. }
+            | Self::StepBlocked { .. }
+            | Self::StepCancelled { .. }
+            | Self::StepInterrupted { .. } => true,
+            Self::StepStarted { .. }
+            | Self::StepQueued { .. }
+            | Self::ChildStarted { .. }
+            | Self::ApprovalRequested { .. }
+            | Self::ApprovalDecided { .. }
+            // Of a step with items it is they that hold something.
+            | Self::StepExpanded { .. }
+            | Self::StepCollected { .. }
+            // It was never begun in this run.
+            | Self::StepTaken { .. }
+            | Self::Delivered { .. }
+            | Self::DeliveryRefused { .. }
+            | Self::Started { .. }
+            | Self::Queued { .. }
+            | Self::Admitted
+            | Self::Paused { .. }
+            | Self::Resumed { .. }
+            | Self::Retries { .. }
+            | Self::RunFailed { .. }
+            | Self::CancelRequested { .. }
+            | Self::TimedOut
+            | Self::Finishing { .. }
+            | Self::Ended { .. } => false,
+        }
+    }
 }
