@@ -43,18 +43,21 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let scratch = temp_dir("trackside-replay-")?;
     let workshop = replay_workshop(&project, scratch.path(), Arc::new(SystemClock))
         .map_err(|error| Failure::unable(format!("[TS-0806] cannot use {}: {error}", scratch.path().display())))?;
-    let report_of = |step: StepIndex, item| reports.get(&(step.0, item)).cloned().unwrap_or_default();
+    let report_of = |step: StepIndex, item| reports.get(&(step.0, item)).cloned();
     let told = runtime()?.block_on(replay(&workshop, &state, report_of));
     drop(workshop);
     tell(context, run, &told)
 }
 
+/// By step and item.
+type Reports = HashMap<(u16, Option<u32>), Box<AttemptReport>>;
+
 /// What the journal says of the attempts that ended well.
-fn reports(reader: &Reader, run: RunId) -> Result<HashMap<(u16, Option<u32>), Option<Box<AttemptReport>>>, Failure> {
+fn reports(reader: &Reader, run: RunId) -> Result<Reports, Failure> {
     let mut reports = HashMap::new();
     for entry in reader.journal(run)? {
         for event in entry.events()? {
-            if let Event::StepSucceeded { step, item, report, .. } = event {
+            if let Event::StepSucceeded { step, item, report: Some(report), .. } = event {
                 reports.insert((step.0, item), report);
             }
         }
