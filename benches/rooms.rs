@@ -8,7 +8,7 @@ use std::{
 };
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use serde_json::{Value, json};
+use serde_json::json;
 use trackside_engine::{Command, Outcome, RunId, RunState};
 use trackside_models::{CancelToken, EngineChoice, EngineSettings, Engines, ModelSource};
 use trackside_sandbox::{Sandbox, SandboxSettings, StepCall};
@@ -32,7 +32,7 @@ pub fn engine(criterion: &mut Criterion) {
                 1,
             );
             let outcome = Outcome::Succeeded(json!({ "value": 1 }));
-            let (step, report) = (StepIndex(0), Value::Null);
+            let (step, report) = (StepIndex(0), None);
             run.handle(Command::Finished { step, item: None, attempt: 1, outcome, chance: 0, report }, 2)
         });
     });

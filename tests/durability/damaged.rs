@@ -38,8 +38,25 @@ fn begun(plan: &Arc<Plan>, run: RunId, parent: Option<Parent>) -> (Vec<Write>, V
     (vec![Write::Run(new), journal(run, &events, None)], decision.effects, state)
 }
 
+/// A definition with a key that only another version knows.
+fn of_another_version(text: &str) -> Arc<Plan> {
+    let mut other = Arc::into_inner(plan(text)).unwrap();
+    other.source = text.replace("version: 1", "version: 1\nshape: another");
+    other.digest = Digest::of(other.source.as_bytes());
+    Arc::new(other)
+}
+
 /// A project in whose database a run waits for another one, of which the last entry is damaged.
 fn waiting(ended: Option<RunEnd>) -> (Project, RunId, RunId) {
+    family(&plan(ABOVE), &plan(LEAF), |leaf| vec![journal(leaf, DAMAGE, ended)])
+}
+
+/// A project in whose database a run of the first definition waits for one of the second, and more of that one.
+fn family(
+    above_plan: &Arc<Plan>,
+    leaf_plan: &Arc<Plan>,
+    more: impl Fn(RunId) -> Vec<Write>,
+) -> (Project, RunId, RunId) {
     let project = Project::new();
     for (name, text) in [("leaf", LEAF), ("above", ABOVE), ("after", AFTER)] {
         project.write(&format!("workflows/{name}.yaml"), text);
@@ -48,7 +65,7 @@ fn waiting(ended: Option<RunEnd>) -> (Project, RunId, RunId) {
     let mut committer = Committer::open(&project.path(".trackside"), Durability::Relaxed).unwrap();
     let above = RunId::next(None, THEN_MS, 7);
     let leaf = RunId::next(Some(above), THEN_MS, 7);
-    let (mut writes, effects, mut state) = begun(&plan(ABOVE), above, None);
+    let (mut writes, effects, mut state) = begun(above_plan, above, None);
     let parent = effects.iter().find_map(|effect| match effect {
         Effect::StartChild { parent, .. } => Some(*parent),
         _ => None,
@@ -64,9 +81,9 @@ fn waiting(ended: Option<RunEnd>) -> (Project, RunId, RunId) {
         stat: String::new(),
         at_ms: THEN_MS,
     });
-    writes.extend(begun(&plan(LEAF), leaf, Some(parent)).0);
+    writes.extend(begun(leaf_plan, leaf, Some(parent)).0);
     writes.push(journal(above, &serde_json::to_string(&events).unwrap(), None));
-    writes.push(journal(leaf, DAMAGE, ended));
+    writes.extend(more(leaf));
     committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
     drop(committer);
     hand_over(&project);
@@ -159,10 +176,7 @@ fn a_run_of_a_definition_that_this_version_does_not_take_ends_with_a_reason() {
     std::fs::create_dir_all(project.path(".trackside")).unwrap();
     let mut committer = Committer::open(&project.path(".trackside"), Durability::Relaxed).unwrap();
     let run = RunId::next(None, THEN_MS, 7);
-    let mut other = Arc::into_inner(plan(LEAF)).unwrap();
-    other.source = LEAF.replace("version: 1", "version: 1\nshape: another");
-    other.digest = Digest::of(other.source.as_bytes());
-    let writes = begun(&Arc::new(other), run, None).0;
+    let writes = begun(&of_another_version(LEAF), run, None).0;
     committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
     drop(committer);
     hand_over(&project);
@@ -174,6 +188,32 @@ fn a_run_of_a_definition_that_this_version_does_not_take_ends_with_a_reason() {
     assert_eq!(view["state"], "failed", "{view:#}");
     // The project itself is all right.
     project.run(&["run", "leaf"]).ok();
+    drop(node);
+}
+
+#[test]
+fn a_run_that_waits_for_one_of_another_version_fails_with_its_reason() {
+    let (project, above, leaf) = family(&plan(ABOVE), &of_another_version(LEAF), |_| Vec::new());
+    let node = project.serve();
+    let row = ended(&project, leaf);
+    assert!(row["error"].as_str().unwrap().contains("does not take its definition"), "{row:#}");
+    let view = project.wait_end(&above.to_string());
+    let error = &step(&view, "down")["error"];
+    assert_eq!((&view["state"], &error["code"]), (&"failed".into(), &"child-failed".into()), "{view:#}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("TS-0634") && message.contains("`shape`"), "{view:#}");
+    drop(node);
+}
+
+#[test]
+fn a_run_that_one_of_another_version_waits_for_is_stopped() {
+    let (project, above, leaf) = family(&of_another_version(ABOVE), &plan(LEAF), |_| Vec::new());
+    let node = project.serve();
+    let row = ended(&project, above);
+    assert!(row["state"] == "failed" && row["error"].as_str().unwrap().contains("`shape`"), "{row:#}");
+    let view = project.wait_end(&leaf.to_string());
+    assert_eq!(view["state"], "cancelled", "{view:#}");
+    assert!(view["cancelled_by"].as_str().unwrap().contains(&above.to_string()), "{view:#}");
     drop(node);
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use trackside_engine::{Command, Effect, Event, Outcome, RunEnd, RunId, RunState};
 use trackside_facts::TriggerDocument;
 use trackside_spec::{Plan, load_workflow};
@@ -60,7 +60,7 @@ fn rows(plan: &Arc<Plan>, run: RunId, done: usize) -> Vec<Write> {
     let mut rows = vec![Write::Run(new), entry(run, &decision.events)];
     for _ in 0..done {
         let Some(Effect::Execute { step, item, attempt }) = decision.effects.pop() else { break };
-        let (outcome, report) = (Outcome::Succeeded(json!({ "value": 0 })), Value::Null);
+        let (outcome, report) = (Outcome::Succeeded(json!({ "value": 0 })), None);
         decision = state.handle(Command::Finished { step, item, attempt, outcome, chance: 0, report }, THEN_MS);
         rows.push(entry(run, &decision.events));
     }

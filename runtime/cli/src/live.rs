@@ -171,7 +171,7 @@ impl LiveView {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
     use trackside_engine::StepError;
     use trackside_spec::load_workflow;
 
@@ -197,7 +197,7 @@ mod tests {
         let mut view = view();
         let step = StepIndex(0);
         view.keep(1_000, &Event::StepStarted { step, item: None, attempt: 1 });
-        let (output, report) = (json!({"rows": 24}), Value::Null);
+        let (output, report) = (json!({"rows": 24}), None);
         let event = Event::StepSucceeded { step, item: None, attempt: 1, output, cached: false, report };
         assert_eq!(view.line(1_012, &event).unwrap(), "  + check  succeeded     12 ms  rows 24");
     }
@@ -208,14 +208,8 @@ mod tests {
         let plan = load_workflow("t", source).unwrap();
         let view = LiveView::new(view().console, &plan);
         let output = json!({"approved": true, "at": 1_795_925_765_282_i64});
-        let event = Event::StepSucceeded {
-            step: StepIndex(0),
-            item: None,
-            attempt: 1,
-            output,
-            cached: false,
-            report: Value::Null,
-        };
+        let event =
+            Event::StepSucceeded { step: StepIndex(0), item: None, attempt: 1, output, cached: false, report: None };
         let line = view.line(0, &event).unwrap();
         assert!(line.ends_with("approved true, at 2026-11-29T04:16:05.282Z"), "{line}");
     }
@@ -227,7 +221,7 @@ mod tests {
             item: None,
             attempt: 1,
             error: StepError::fatal("trap", "evil \x1b[2J\nline"),
-            report: Value::Null,
+            report: None,
         };
         let line = view().line(0, &event).unwrap();
         assert!(line.contains("trap: evil \\u{1b}[2J\\nline"), "{line}");

@@ -71,5 +71,5 @@ pub use start::{StartError, start_run};
 pub use status::{StatusDocument, WorkflowStatus, status};
 pub use wire::{
     Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, PauseTrigger, RetryRun, RunPaused, StartRun,
-    StreamLine, TriggerPaused, step_of,
+    StreamLine, TriggerPaused,
 };

@@ -101,8 +101,8 @@ pub struct StepView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierAttempt>,
     /// What it used: plugin or model, version, engine, time, memory.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub report: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<Box<trackside_facts::AttemptReport>>,
 }
 
 /// What a person is asked.

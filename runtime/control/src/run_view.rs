@@ -182,18 +182,10 @@ impl RunView {
 
     /// Counts an event of one item; gives back every other event.
     fn apply_to_item(&mut self, event: Event) -> Option<Event> {
-        let (step, item) = match &event {
-            Event::StepStarted { step, item: Some(item), .. }
-            | Event::StepSucceeded { step, item: Some(item), .. }
-            | Event::StepSkipped { step, item: Some(item), .. }
-            | Event::StepRetried { step, item: Some(item), .. }
-            | Event::StepFailed { step, item: Some(item), .. }
-            | Event::StepBlocked { step, item: Some(item), .. }
-            | Event::StepCancelled { step, item: Some(item) }
-            | Event::StepInterrupted { step, item: Some(item), .. }
-            | Event::StepQueued { step, item: Some(item), .. }
-            | Event::ChildStarted { step, item: Some(item), .. } => (*step, *item),
-            _ => return Some(event),
+        let at = event.about();
+        let (step, item) = match (&event, at.and_then(|at| Some((at.step, at.item?)))) {
+            (_, None) | (Event::Delivered { .. } | Event::DeliveryRefused { .. }, _) => return Some(event),
+            (_, Some(at)) => at,
         };
         let items = self.step(step).items.get_or_insert_default();
         // Items that never ran (their condition was false, their mutex did not come) have not been counted as running.
@@ -271,7 +263,7 @@ impl StepView {
             child: None,
             items: None,
             earlier: Vec::new(),
-            report: Value::Null,
+            report: None,
         }
     }
 
@@ -358,7 +350,7 @@ finally:
                 attempt: 2,
                 output: json!({"value": 1}),
                 cached: false,
-                report: json!({"plugin": "echo"}),
+                report: trackside_facts::AttemptReport::default().into(),
             },
             Event::StepSkipped { step: b, item: None, reason: SkipReason::Condition },
             Event::Ended { end: RunEnd::Succeeded, error: None, outputs: json!({"total": 7}) },

@@ -177,41 +177,6 @@ impl StreamLine {
     }
 }
 
-/// The step that an event is about.
-#[must_use]
-pub fn step_of(event: &Event) -> Option<trackside_spec::StepIndex> {
-    match event {
-        Event::StepStarted { step, .. }
-        | Event::StepSucceeded { step, .. }
-        | Event::StepSkipped { step, .. }
-        | Event::StepRetried { step, .. }
-        | Event::StepFailed { step, .. }
-        | Event::StepCancelled { step, .. }
-        | Event::StepInterrupted { step, .. }
-        | Event::StepExpanded { step, .. }
-        | Event::StepCollected { step, .. }
-        | Event::StepQueued { step, .. }
-        | Event::StepTaken { step, .. }
-        | Event::StepBlocked { step, .. }
-        | Event::ChildStarted { step, .. }
-        | Event::ApprovalRequested { step, .. }
-        | Event::ApprovalDecided { step, .. }
-        | Event::Delivered { step, .. }
-        | Event::DeliveryRefused { step, .. } => Some(*step),
-        Event::Started { .. }
-        | Event::Queued { .. }
-        | Event::Admitted
-        | Event::Paused { .. }
-        | Event::Resumed { .. }
-        | Event::Retries { .. }
-        | Event::RunFailed { .. }
-        | Event::CancelRequested { .. }
-        | Event::TimedOut
-        | Event::Finishing { .. }
-        | Event::Ended { .. } => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use trackside_engine::{RunEnd, StepError};
@@ -230,7 +195,7 @@ mod tests {
             item: None,
             attempt: 1,
             error: StepError::fatal("trap", "unreachable"),
-            report: Value::Null,
+            report: None,
         };
         for line in [
             event(failed, Some("score")),

@@ -105,7 +105,7 @@ impl Moves<'_> {
 
     fn decided(&mut self, step: StepIndex, approved: bool, by: Option<String>, comment: String, error: StepError) {
         let attempt = self.record(step, None).map_or(0, |record| record.attempts);
-        let report = Value::Null;
+        let report = None;
         let output = json!({ "approved": approved, "by": by, "comment": comment, "at": self.now_ms });
         self.emit(Event::ApprovalDecided { step, approved, by, comment });
         if approved {

@@ -1,6 +1,7 @@
 //! The attempts of one step, or of one item: start, end, another try.
 
 use serde_json::{Value, json};
+use trackside_facts::AttemptReport;
 use trackside_spec::{Action, MAX_CHILD_DEPTH, StepIndex};
 
 use crate::{
@@ -53,7 +54,7 @@ impl Moves<'_> {
     /// Fails a step or an item before an attempt.
     pub(crate) fn fail_unstarted(&mut self, step: StepIndex, item: Option<u32>, error: StepError) {
         let attempt = self.record(step, item).map_or(0, |record| record.attempts);
-        self.emit(Event::StepFailed { step, item, attempt, error, report: Value::Null });
+        self.emit(Event::StepFailed { step, item, attempt, error, report: None });
     }
 
     fn parent(&self, step: StepIndex, item: Option<u32>, attempt: u32) -> Parent {
@@ -114,7 +115,14 @@ impl Moves<'_> {
     }
 
     /// Works the end of the attempt under way in.
-    pub(crate) fn finish(&mut self, step: StepIndex, item: Option<u32>, outcome: Outcome, chance: u64, report: Value) {
+    pub(crate) fn finish(
+        &mut self,
+        step: StepIndex,
+        item: Option<u32>,
+        outcome: Outcome,
+        chance: u64,
+        report: Option<Box<AttemptReport>>,
+    ) {
         let Some(record) = self.record(step, item) else { return };
         let (attempt, stopping) = (record.attempts, record.stopping);
         match (outcome, stopping) {
@@ -145,7 +153,14 @@ impl Moves<'_> {
     }
 
     /// Another attempt, or the end of it.
-    fn fail(&mut self, step: StepIndex, item: Option<u32>, error: StepError, chance: u64, report: Value) {
+    fn fail(
+        &mut self,
+        step: StepIndex,
+        item: Option<u32>,
+        error: StepError,
+        chance: u64,
+        report: Option<Box<AttemptReport>>,
+    ) {
         let Some(record) = self.record(step, item) else { return };
         let (attempt, failures, started_ms) = (record.attempts, record.failures + 1, record.started_ms);
         let policy = &self.run.plan.step(step).retry;

@@ -1,7 +1,7 @@
 //! What the dispatcher tells a run, and what the run wants done.
 
 use serde_json::Value;
-use trackside_facts::TriggerDocument;
+use trackside_facts::{AttemptReport, TriggerDocument};
 use trackside_spec::StepIndex;
 
 use crate::{
@@ -59,7 +59,7 @@ pub enum Command {
         /// A uniform random number for the retry's jitter.
         chance: u64,
         /// Usage and versions, for the journal.
-        report: Value,
+        report: Option<Box<AttemptReport>>,
     },
     /// The run that [`Effect::StartChild`] asked for has been accepted.
     ChildStarted {
@@ -128,7 +128,7 @@ pub enum Outcome {
         /// One line for people.
         message: String,
         /// What does not fit, in full.
-        report: Value,
+        report: Option<Box<AttemptReport>>,
     },
     /// Badly.
     Failed(StepError),

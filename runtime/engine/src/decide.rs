@@ -3,6 +3,7 @@
 use trackside_spec::{FinallyOn, NeedOn, Step, StepIndex};
 
 use crate::{
+    about::EventAt,
     command::{Command, Decision, Effect},
     event::{Event, RunEnd, RunError, SkipReason, StepError},
     scope::concurrency_group,
@@ -66,16 +67,7 @@ impl Moves<'_> {
 
     /// The step or item that the event may take the mutex from.
     fn holder(&self, event: &Event) -> Option<(StepIndex, Option<u32>)> {
-        let (step, item) = match event {
-            Event::StepSucceeded { step, item, .. }
-            | Event::StepSkipped { step, item, .. }
-            | Event::StepRetried { step, item, .. }
-            | Event::StepFailed { step, item, .. }
-            | Event::StepBlocked { step, item, .. }
-            | Event::StepCancelled { step, item }
-            | Event::StepInterrupted { step, item, .. } => (*step, *item),
-            _ => return None,
-        };
+        let EventAt { step, item, .. } = event.about().filter(|_| event.ends_attempt())?;
         self.holds(step, item).then_some((step, item))
     }
 
@@ -146,7 +138,7 @@ impl Moves<'_> {
             Command::ChildEnded { step, item, attempt, run, end, error, outputs, chance } => {
                 if self.run.is_current(step, item, attempt) {
                     let outcome = self.child_outcome(step, run, end, error, outputs);
-                    self.finish(step, item, outcome, chance, serde_json::Value::Null);
+                    self.finish(step, item, outcome, chance, None);
                 }
             }
             Command::Decide { step, by, approve, comment } => self.decide(step, by, approve, &comment),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trackside_facts::TriggerDocument;
+use trackside_facts::{AttemptReport, TriggerDocument};
 use trackside_spec::StepIndex;
 
 use crate::id::RunId;
@@ -111,8 +111,8 @@ pub enum Event {
         /// One line for people.
         message: String,
         /// What does not fit, in full.
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        report: Value,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        report: Option<Box<AttemptReport>>,
     },
     /// The run that a step waits for is on disk.
     ChildStarted {
@@ -177,8 +177,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         cached: bool,
         /// What the attempt used and which engine or plugin version did it; for people and for lineage.
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        report: Value,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        report: Option<Box<AttemptReport>>,
     },
     /// A step will not run, or said that there was nothing to do. Final.
     StepSkipped {
@@ -216,8 +216,8 @@ pub enum Event {
         /// How it failed.
         error: StepError,
         /// As in [`Event::StepSucceeded`].
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        report: Value,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        report: Option<Box<AttemptReport>>,
     },
     /// A step was stopped, or never started, because its run was. Final.
     StepCancelled {

@@ -131,8 +131,7 @@ impl Moves<'_> {
     /// Ends a step whose items have been stopped.
     fn end_halted(&mut self, step: StepIndex, reason: StopReason) {
         let failed = |moves: &mut Self, error: StepError| {
-            let report = serde_json::Value::Null;
-            moves.emit(Event::StepFailed { step, item: None, attempt: 0, error, report });
+            moves.emit(Event::StepFailed { step, item: None, attempt: 0, error, report: None });
         };
         match (reason, self.run.breach(step)) {
             (StopReason::StepTimeout, _) => {
@@ -152,8 +151,7 @@ impl Moves<'_> {
                 match record {
                     Some(StepStatus::Blocked(error)) => {
                         let message = format!("item {item}: {}", error.message);
-                        let report = serde_json::Value::Null;
-                        self.emit(Event::StepBlocked { step, item: None, attempt: 0, message, report });
+                        self.emit(Event::StepBlocked { step, item: None, attempt: 0, message, report: None });
                     }
                     Some(StepStatus::Failed(error)) => {
                         let message = format!("item {item}: {}", error.message);

@@ -5,12 +5,13 @@
 //! state, which is all that recovery does. Effects are wishes that the dispatcher carries out after the events have
 //! been handed to the journal.
 //!
-//! - `command`, `event`: what goes in and what comes out;
-//! - `state`, `transition`, `fanout`, `scope`: what is known, what may change it, what expressions see of it;
+//! - `command`, `event`, `about`: what goes in, what comes out, and which step that is about;
+//! - `state`, `legal`, `transition`, `fanout`, `scope`: what is known, what may change it, what expressions see of it;
 //! - `decide`: the run as a whole; `attempt`, `items`, `approval`, `wake`: its parts;
 //! - `again`: what a run takes over that repeats another one;
 //! - `admission`: concurrency groups and mutexes, across runs.
 
+mod about;
 mod admission;
 mod again;
 mod approval;
@@ -21,12 +22,14 @@ mod event;
 mod fanout;
 mod id;
 mod items;
+mod legal;
 mod retry;
 mod scope;
 mod state;
 mod transition;
 mod wake;
 
+pub use about::EventAt;
 pub use admission::{Admission, AdmissionCommand, AdmissionDecision, Gate, Holder, PLACES_PER_POINT, Request};
 pub use again::{Again, Repeat, RepeatRefused, Taken};
 pub use approval::DecisionRefused;

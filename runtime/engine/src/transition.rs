@@ -1,4 +1,4 @@
-//! Which fact may follow which, and what each changes.
+//! What each fact changes; `legal` says which may follow which.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use trackside_spec::StepIndex;
 
 use crate::{
-    event::{Event, RUN_UNREADABLE, RunError, StepError},
+    event::{Event, RunError, StepError},
     fanout::Fanout,
     id::RunId,
     state::{Membership, Phase, RunState, StepRecord, StepStatus},
@@ -20,9 +20,6 @@ pub struct IllegalTransition {
     event: String,
     reason: String,
 }
-
-/// What an event asks of the step or item that it is about.
-type Fits = fn(&StepStatus) -> bool;
 
 impl RunState {
     /// Takes a fact over.
@@ -63,13 +60,6 @@ impl RunState {
                 self.outputs = outputs.clone();
             }
             Event::Delivered { .. } | Event::DeliveryRefused { .. } | Event::ApprovalDecided { .. } => {}
-            _ => self.apply_to_step(event, at_ms),
-        }
-        Ok(())
-    }
-
-    fn apply_to_step(&mut self, event: &Event, at_ms: i64) {
-        match event {
             Event::StepExpanded { step, items } => self.change(*step, None, |record| {
                 record.items = Some(Box::new(Fanout::new(items.clone())));
                 record.status = StepStatus::Running;
@@ -123,8 +113,8 @@ impl RunState {
                 record.stopping = None;
                 record.status = StepStatus::Waiting { due_ms: at_ms };
             }),
-            _ => {}
         }
+        Ok(())
     }
 
     fn change(&mut self, step: StepIndex, item: Option<u32>, change: impl FnOnce(&mut StepRecord)) {
@@ -159,126 +149,4 @@ impl RunState {
             }
         }
     }
-
-    /// The legal transitions, in one place.
-    fn check(&self, event: &Event) -> Result<(), String> {
-        let demand = |holds: bool, reason: &str| if holds { Ok(()) } else { Err(reason.to_owned()) };
-        let ended = matches!(self.phase, Phase::Ended(..));
-        match event {
-            Event::Started { .. } => {
-                let fresh = self.started_ms == 0 && self.steps.iter().all(|s| s.status == StepStatus::Pending);
-                return demand(fresh, "it has started already");
-            }
-            Event::Delivered { step, item, .. } | Event::DeliveryRefused { step, item, .. } => {
-                let known = self.record(*step, *item).is_some_and(|s| s.status == StepStatus::Succeeded);
-                return demand(known, "the step did not succeed");
-            }
-            _ if ended => return Err("the run has ended".to_owned()),
-            Event::CancelRequested { .. } | Event::TimedOut => return Ok(()),
-            Event::Paused { .. } => {
-                return demand(self.phase == Phase::Running && self.paused_by.is_none(), "it is paused or ending");
-            }
-            Event::Resumed { .. } => return demand(self.paused_by.is_some(), "it is not paused"),
-            Event::Retries { .. } => {
-                let fresh = self.repeats.is_none() && self.steps.iter().all(|s| s.status == StepStatus::Pending);
-                return demand(fresh, "it has begun already");
-            }
-            Event::StepTaken { .. } if self.repeats.is_none() => return Err("it repeats no run".to_owned()),
-            Event::RunFailed { .. } => return demand(self.phase == Phase::Running, "the steps have ended"),
-            Event::Queued { .. } => {
-                // A run that repeats another one has taken the ends of steps over by then.
-                let taken = |s: &StepRecord| self.repeats.is_some() && s.status.is_final();
-                let fresh = self.steps.iter().all(|s| s.status == StepStatus::Pending || taken(s));
-                return demand(self.membership.is_none() && fresh, "it has begun already");
-            }
-            Event::Admitted => return demand(self.is_queued(), "it waits for no group"),
-            Event::Finishing { .. } => {
-                let over = self.phase == Phase::Running && self.ordinary().all(|s| s.status.is_final());
-                return demand(over, "steps are still open");
-            }
-            Event::Ended { error: Some(error), .. } if error.code == RUN_UNREADABLE => return Ok(()),
-            Event::Ended { .. } => {
-                // Handlers that nobody called are still pending.
-                let over = self.steps.iter().all(|s| s.status.is_final() || s.status == StepStatus::Pending);
-                return demand(over && self.ordinary().all(|s| s.status.is_final()), "steps are still open");
-            }
-            _ => {}
-        }
-        let (step, item, fits) = demands(event).ok_or_else(|| "it is about no step".to_owned())?;
-        let record = self.steps.get(step.get()).ok_or_else(|| format!("there is no step {}", step.0))?;
-        let name = || self.plan.step(step).id.clone();
-        let status = match (item, &record.items) {
-            (None, None) if self.plan.step(step).foreach.is_some() => {
-                let before = matches!(
-                    event,
-                    Event::StepExpanded { .. }
-                        | Event::StepSkipped { .. }
-                        | Event::StepTaken { .. }
-                        | Event::StepFailed { .. }
-                        | Event::StepCancelled { .. }
-                );
-                demand(before, "the step runs for each item, and they are not known yet")?;
-                &record.status
-            }
-            (None, None) => {
-                demand(!matches!(event, Event::StepExpanded { .. }), "the step has no foreach")?;
-                &record.status
-            }
-            (None, Some(items)) => {
-                let end = matches!(
-                    event,
-                    Event::StepCollected { .. }
-                        | Event::StepFailed { .. }
-                        | Event::StepBlocked { .. }
-                        | Event::StepCancelled { .. }
-                );
-                demand(end && items.open().is_empty(), "items of the step are still open")?;
-                let left = matches!(event, Event::StepCollected { .. }) && items.next().is_some();
-                demand(!left, "items of the step have not started")?;
-                &record.status
-            }
-            (Some(_), None) => return Err(format!("step {} has no items", name())),
-            (Some(item), Some(items)) => {
-                demand(record.status == StepStatus::Running, "the step of the item has ended")?;
-                match items.record(item) {
-                    Some(record) => &record.status,
-                    None => {
-                        demand(items.next() == Some(item), "the items before it have not started")?;
-                        &StepStatus::Pending
-                    }
-                }
-            }
-        };
-        demand(fits(status), &format!("step {} is {}", name(), status.name()))
-    }
-}
-
-/// The step or item that an event is about, and the statuses that it may find it in.
-fn demands(event: &Event) -> Option<(StepIndex, Option<u32>, Fits)> {
-    let ready: Fits = |s| matches!(s, StepStatus::Pending | StepStatus::Waiting { .. });
-    let running: Fits = |s| *s == StepStatus::Running;
-    let asking: Fits = |s| matches!(s, StepStatus::Asking { .. });
-    Some(match event {
-        Event::StepExpanded { step, .. } | Event::ApprovalRequested { step, .. } | Event::StepTaken { step, .. } => {
-            (*step, None, |s| *s == StepStatus::Pending)
-        }
-        Event::StepQueued { step, item, .. } => (*step, *item, ready),
-        Event::StepStarted { step, item, .. } => (*step, *item, |s| {
-            matches!(s, StepStatus::Pending | StepStatus::Waiting { .. } | StepStatus::Queued { .. })
-        }),
-        Event::StepCollected { step, .. } => (*step, None, running),
-        Event::ApprovalDecided { step, .. } => (*step, None, asking),
-        Event::ChildStarted { step, item, .. }
-        | Event::StepRetried { step, item, .. }
-        | Event::StepInterrupted { step, item, .. }
-        | Event::StepBlocked { step, item, .. } => (*step, *item, running),
-        Event::StepSucceeded { step, item, .. } => {
-            (*step, *item, |s| matches!(s, StepStatus::Running | StepStatus::Asking { .. }))
-        }
-        Event::StepSkipped { step, item, .. } => {
-            (*step, *item, |s| matches!(s, StepStatus::Pending | StepStatus::Running))
-        }
-        Event::StepFailed { step, item, .. } | Event::StepCancelled { step, item } => (*step, *item, |s| !s.is_final()),
-        _ => return None,
-    })
 }

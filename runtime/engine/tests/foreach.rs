@@ -7,6 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use support::{Run, started, stopped};
 use trackside_engine::{Command, Event, Outcome, RunEnd, StepStatus};
+use trackside_facts::AttemptReport;
 
 const LIST: &str = "params: { list: { type: array } }\nsteps:\n  each:\n    plugin: echo\n    foreach: \"${params.list}\"\n    \
                     with: { x: \"${item}\", n: \"${index}\" }\n";
@@ -84,7 +85,11 @@ fn collect_runs_all_items_and_names_the_errors() {
     let text = format!("{LIST}    on_failure: collect\n    max_parallel: 1\n    when_item: item != 3\n");
     let (mut run, _) = Run::start(&text, json!({ "list": [1, 2, 3, 4] }));
     run.fail("each", Some(0), "bad", false);
-    run.finish("each", Some(1), Outcome::Blocked { message: "no rows".into(), report: json!({ "rows": 0 }) });
+    run.finish(
+        "each",
+        Some(1),
+        Outcome::Blocked { message: "no rows".into(), report: AttemptReport::default().into() },
+    );
     run.succeed("each", Some(3), json!({ "ok": true }));
     assert_eq!(
         run.output("each"),
@@ -212,7 +217,7 @@ fn ten_thousand_items_end_and_each_is_as_cheap_as_the_first() {
             let attempt = 1;
             let outcome = Outcome::Succeeded(json!({ "n": item }));
             let step = run.step("each");
-            run.give(Command::Finished { step, item: Some(item), attempt, outcome, chance: 0, report: Value::Null });
+            run.give(Command::Finished { step, item: Some(item), attempt, outcome, chance: 0, report: None });
         }
         println!("{count} items: {:?} each", began.elapsed() / count);
         assert!(matches!(run.record("each", None).status, StepStatus::Succeeded));

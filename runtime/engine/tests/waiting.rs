@@ -9,6 +9,7 @@ use support::{Run, started};
 use trackside_engine::{
     Command, DecisionRefused, Effect, Outcome, Parent, RunEnd, RunError, RunId, StepError, concurrency_group,
 };
+use trackside_facts::AttemptReport;
 use trackside_spec::StepIndex;
 
 fn decide(by: &str, approve: bool) -> Command {
@@ -183,7 +184,8 @@ fn blocked_inputs_fail_the_run_and_call_its_handler() {
     let (mut run, _) = Run::start(text, json!({}));
     assert_eq!(run.state.contract_inputs(run.step("a"), None), Ok(vec![json!("0000000000007")]));
     assert_eq!(run.state.input(run.step("a"), None, &json!({ "id": 5 })), Ok(json!({ "x": 5 })));
-    let effects = run.finish("a", None, Outcome::Blocked { message: "no rows".into(), report: json!({ "rows": 0 }) });
+    let effects =
+        run.finish("a", None, Outcome::Blocked { message: "no rows".into(), report: AttemptReport::default().into() });
     assert_eq!(started(&effects), [None]);
     assert_eq!((run.status("a"), run.status("b"), run.status("c")), ("blocked", "skipped", "running"));
     run.succeed("c", None, json!({}));

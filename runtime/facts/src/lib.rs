@@ -1,10 +1,19 @@
-//! The facts that the node keeps and that others read for years: what started a run. Pure: text and numbers, no I/O.
+//! The facts that the node keeps and that others read for years: what started a run, what an attempt of a step tells of
+//! itself, which effects wait to be carried out, what triggers decided. Pure: text and numbers, no I/O.
 //!
-//! A fact is made in one place, from its parts, and read by names that the compiler knows. Its form on disk is JSON with the
-//! keys in the order of the alphabet; keys of later versions are kept and passed over.
+//! A fact is made in one place, from its parts, and read by names that the compiler knows. Its form on disk is JSON with its
+//! keys in an order of their own; keys of later versions are kept and passed over.
 
+mod contract_report;
+mod decision;
+mod effect;
+mod report;
 mod time;
 mod trigger;
 
+pub use contract_report::{ContractReport, RowProblem};
+pub use decision::{Decided, DecisionKind, DecisionSubject};
+pub use effect::{Delivery, Effect, EffectError, OutgoingMessage, Present};
+pub use report::{AttemptReport, MetricKind, ReportedMetric};
 pub use time::rfc3339;
 pub use trigger::{Cause, DatasetVersion, EndedRun, MessageContent, RunFile, TriggerDocument};

@@ -279,74 +279,66 @@ mod tests {
         RunFile { artifact: artifact("x"), name: "a.csv".into(), path: "in/a.csv".into(), modified_ms: 5 }
     }
 
-    /// One of each form, as programs before this type wrote them.
+    /// One of each form, as programs before this type wrote them; words in capitals stand for what is the same in many.
     fn golden() -> Vec<(Cause, String)> {
-        let digest = Digest::from_bytes([7; 32]);
-        let times = "\"logical_time\":\"2026-05-28T20:26:40.123Z\",\"logical_time_ms\":1780000000123";
-        let scheduled = "\"scheduled\":\"2026-05-28T20:26:40.123Z\"";
-        let content = |name: &str| {
-            format!("\"artifact\":\"{digest}\",\"media_type\":\"text/csv\",\"name\":\"{name}\",\"size\":2")
-        };
-        let of_file = format!(
-            "{{\"artifact\":\"{digest}\",\"media_type\":\"text/csv\",\"modified_ms\":5,\"name\":\"a.csv\",\"path\":\"in/a.csv\",\"size\":2}}"
-        );
+        const ARTIFACT: &str =
+            r#""artifact":"sha256:0707070707070707070707070707070707070707070707070707070707070707""#;
         let body = artifact("body");
         let run = EndedRun { id: "0r".into(), workflow: "other".into(), state: "failed", error: Some("no".into()) };
         let version = DatasetVersion { name: "rows".into(), run: "0r".into(), artifact: artifact("rows") };
-        vec![
-            (Cause::Manual { file: None }, format!("{{\"file\":null,\"id\":\"w/x\",\"kind\":\"manual\",{times}}}")),
+        let webhook = |payload, event| {
+            let headers = Map::from_iter([("x-b".to_owned(), json!("2")), ("x-a".to_owned(), json!("1"))]);
+            Cause::Webhook { payload, event, headers, body: artifact("body") }
+        };
+        let event = Map::from_iter([("type".to_owned(), json!("t")), ("id".to_owned(), json!("1"))]);
+        let forms = [
+            (Cause::Manual { file: None }, r#"manual",TIMES,"file":null}"#),
+            (Cause::Manual { file: Some(file()) }, r#"manual",TIMES,"file":FILE}"#),
+            (Cause::File(file()), r#"file",TIMES,"file":FILE}"#),
+            (Cause::Files(vec![file(), file()]), r#"file",TIMES,"files":[FILE,FILE]}"#),
+            (Cause::Cron { missed: 3 }, r#"cron",TIMES,"scheduled":WHEN,"missed":3}"#),
+            (Cause::Backfill { file: None }, r#"cron",TIMES,"scheduled":WHEN,"missed":0,"backfill":true,"file":null}"#),
             (
-                Cause::Manual { file: Some(file()) },
-                format!("{{\"file\":{of_file},\"id\":\"w/x\",\"kind\":\"manual\",{times}}}"),
-            ),
-            (Cause::File(file()), format!("{{\"file\":{of_file},\"id\":\"w/x\",\"kind\":\"file\",{times}}}")),
-            (
-                Cause::Files(vec![file(), file()]),
-                format!("{{\"files\":[{of_file},{of_file}],\"id\":\"w/x\",\"kind\":\"file\",{times}}}"),
-            ),
-            (
-                Cause::Cron { missed: 3 },
-                format!("{{\"id\":\"w/x\",\"kind\":\"cron\",{times},\"missed\":3,{scheduled}}}"),
-            ),
-            (
-                Cause::Backfill { file: None },
-                format!(
-                    "{{\"backfill\":true,\"file\":null,\"id\":\"w/x\",\"kind\":\"cron\",{times},\"missed\":0,{scheduled}}}"
-                ),
+                Cause::Backfill { file: Some(file()) },
+                r#"cron",TIMES,"scheduled":WHEN,"missed":0,"backfill":true,"file":FILE}"#,
             ),
             (
-                Cause::Webhook { payload: Some(json!([1])), event: None, headers: Map::new(), body: body.clone() },
-                format!(
-                    "{{\"body\":{{{}}},\"event\":null,\"headers\":{{}},\"id\":\"w/x\",\"kind\":\"webhook\",{times},\"payload\":[1]}}",
-                    content("body")
-                ),
+                webhook(Some(json!([1])), None),
+                r#"webhook",TIMES,"payload":[1],"event":null,"headers":{"x-b":"2","x-a":"1"},"body":{ART,"name":"body","media_type":"text/csv","size":2}}"#,
+            ),
+            (
+                webhook(None, Some(event)),
+                r#"webhook",TIMES,"payload":null,"event":{"type":"t","id":"1"},"headers":{"x-b":"2","x-a":"1"},"body":{ART,"name":"body","media_type":"text/csv","size":2}}"#,
             ),
             (
                 Cause::Mqtt { topic: "a/b".into(), content: MessageContent::Payload(json!(1)) },
-                format!("{{\"id\":\"w/x\",\"kind\":\"mqtt\",{times},\"payload\":1,\"topic\":\"a/b\"}}"),
+                r#"mqtt",TIMES,"topic":"a/b","payload":1}"#,
             ),
             (
                 Cause::Mqtt { topic: "a/b".into(), content: MessageContent::Body(body) },
-                format!(
-                    "{{\"body\":{{{}}},\"id\":\"w/x\",\"kind\":\"mqtt\",{times},\"topic\":\"a/b\"}}",
-                    content("body")
-                ),
+                r#"mqtt",TIMES,"topic":"a/b","body":{ART,"name":"body","media_type":"text/csv","size":2}}"#,
             ),
             (
                 Cause::Workflow { run, chain: 2 },
-                format!(
-                    "{{\"chain\":2,\"id\":\"w/x\",\"kind\":\"workflow\",{times},\"run\":{{\"error\":\"no\",\"id\":\"0r\",\"state\":\"failed\",\"workflow\":\"other\"}}}}"
-                ),
+                r#"workflow",TIMES,"chain":2,"run":{"id":"0r","workflow":"other","state":"failed","error":"no"}}"#,
             ),
             (
                 Cause::Dataset { version, chain: 1 },
-                format!(
-                    "{{\"chain\":1,\"dataset\":{{\"artifact\":{{{}}},\"name\":\"rows\",\"run\":\"0r\"}},\"id\":\"w/x\",\"kind\":\"dataset\",{times}}}",
-                    content("rows")
-                ),
+                r#"dataset",TIMES,"chain":1,"dataset":{"name":"rows","run":"0r","artifact":{ART,"name":"rows","media_type":"text/csv","size":2}}}"#,
             ),
-            (Cause::Step, format!("{{\"id\":\"w/x\",\"kind\":\"workflow\",{times}}}")),
-        ]
+            (Cause::Step, r#"workflow",TIMES}"#),
+        ];
+        let whole = |rest: &str| {
+            format!(r#"{{"kind":"{rest}"#)
+                .replace("TIMES", r#""id":"w/x","logical_time":WHEN,"logical_time_ms":1780000000123"#)
+                .replace("WHEN", r#""2026-05-28T20:26:40.123Z""#)
+                .replace(
+                    "FILE",
+                    r#"{ART,"name":"a.csv","media_type":"text/csv","size":2,"path":"in/a.csv","modified_ms":5}"#,
+                )
+                .replace("ART", ARTIFACT)
+        };
+        forms.map(|(cause, rest)| (cause, whole(rest))).into()
     }
 
     #[test]

@@ -17,14 +17,14 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use trackside_engine::RunId;
+use trackside_facts::{Delivery, Effect, OutgoingMessage};
 use trackside_spec::StepIndex;
 use trackside_store::{Artifacts, OutboxRow, StoreError};
 
 use crate::{
     core::{Carried, CarriedResult},
-    deliver::{Delivery, DeliveryError},
-    effect::Effect,
-    mqtt::{Brokers, Message, Publication, Sent},
+    deliver::{DeliveryError, carry_out},
+    mqtt::{Brokers, Publication, Sent},
     readers::Readers,
 };
 
@@ -230,7 +230,7 @@ impl Rounds {
 
     fn carry(&mut self, row: &OutboxRow, held: &mut HashSet<Place>, report: &dyn Fn(Carried)) {
         let (target, result) = match Effect::read(&row.body) {
-            Err(error) => (String::new(), CarriedResult::Refused(format!("damaged outbox entry: {error}"))),
+            Err(error) => (String::new(), CarriedResult::Refused(error.to_string())),
             Ok(Effect::Publish(message)) => match self.hand_over(row, message, held) {
                 None => return,
                 Some(refused) => refused,
@@ -256,7 +256,7 @@ impl Rounds {
         if held.contains(&place) {
             return None;
         }
-        match delivery.carry_out(&self.artifacts, &self.project) {
+        match carry_out(&delivery, &self.artifacts, &self.project) {
             Ok(path) => {
                 self.blocked.remove(&place);
                 Some((display(&path, &self.project), CarriedResult::Done))
@@ -275,7 +275,7 @@ impl Rounds {
     fn hand_over(
         &mut self,
         row: &OutboxRow,
-        message: Message,
+        message: OutgoingMessage,
         held: &mut HashSet<Place>,
     ) -> Option<(String, CarriedResult)> {
         let place = Place::Broker(message.broker.clone());

@@ -17,39 +17,12 @@ use rustix::{
     },
     io::Errno,
 };
-use serde::{Deserialize, Serialize};
+use trackside_facts::{Delivery, Present};
 use trackside_sandbox::{LONGEST_NAME, MOST_PARTS};
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_store::Artifacts;
 
 use crate::folders;
-
-/// An outbox entry: one file to deliver.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// What.
-    pub artifact: ArtifactRef,
-    /// The granted folder, as the workflow names it.
-    pub folder: String,
-    /// Below the folder, with `/`.
-    pub path: String,
-    /// What to do when something lies there already.
-    pub present: Present,
-}
-
-/// What to do when a file lies at the target already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Present {
-    /// Leave it and report a refusal.
-    Refuse,
-    /// Leave it and call that done.
-    Keep,
-    /// Overwrite it.
-    Replace,
-    /// Deliver beside it as `name-1.ext`, `name-2.ext`, …
-    Number,
-}
 
 /// How a delivery failed.
 #[derive(Debug, thiserror::Error)]
@@ -72,132 +45,124 @@ pub enum DeliveryError {
 /// No more names are tried for [`Present::Number`].
 const MAX_NUMBER: u32 = 10_000;
 
-impl Delivery {
-    /// The target as people read it.
-    #[must_use]
-    pub fn target(&self) -> String {
-        format!("{}/{}", self.folder.trim_end_matches('/'), self.path)
-    }
-
-    /// Carries the delivery out; relative folders are below `project`.
-    ///
-    /// # Errors
-    /// [`DeliveryError::Refused`] when no repeat can help, [`DeliveryError::Io`] when one may.
-    pub fn carry_out(&self, artifacts: &Artifacts, project: &Path) -> Result<PathBuf, DeliveryError> {
-        let folder = project.join(&self.folder);
-        let failed = |action| {
-            let path = folder.join(&self.path);
-            move |errno: Errno| DeliveryError::Io { action, path, source: errno.into() }
-        };
-        let (parents, name) = split(&self.path)?;
-        folders::make(project, &folder).map_err(|source| DeliveryError::Io {
-            action: "create the folder",
-            path: folder.clone(),
-            source,
+/// Carries the delivery out; relative folders are below `project`.
+///
+/// # Errors
+/// [`DeliveryError::Refused`] when no repeat can help, [`DeliveryError::Io`] when one may.
+pub fn carry_out(delivery: &Delivery, artifacts: &Artifacts, project: &Path) -> Result<PathBuf, DeliveryError> {
+    let folder = project.join(&delivery.folder);
+    let failed = |action| {
+        let path = folder.join(&delivery.path);
+        move |errno: Errno| DeliveryError::Io { action, path, source: errno.into() }
+    };
+    let (parents, name) = split(&delivery.path)?;
+    folders::make(project, &folder).map_err(|source| DeliveryError::Io {
+        action: "create the folder",
+        path: folder.clone(),
+        source,
+    })?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut dir = open(&folder, flags, Mode::empty()).map_err(failed("open the folder of"))?;
+    for parent in &parents {
+        dir = descend(&dir, parent).map_err(|errno| match errno {
+            Errno::LOOP | Errno::NOTDIR => {
+                let target = delivery.target();
+                DeliveryError::Refused(format!("{parent:?} in {target} is a link or a file, not a folder"))
+            }
+            errno if no_name(errno) => {
+                DeliveryError::Refused(format!("{parent:?} in {}: {}", delivery.target(), no_such_name(errno)))
+            }
+            errno => failed("open a folder of")(errno),
         })?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut dir = open(&folder, flags, Mode::empty()).map_err(failed("open the folder of"))?;
-        for parent in &parents {
-            dir = descend(&dir, parent).map_err(|errno| match errno {
-                Errno::LOOP | Errno::NOTDIR => {
-                    let target = self.target();
-                    DeliveryError::Refused(format!("{parent:?} in {target} is a link or a file, not a folder"))
-                }
-                errno if no_name(errno) => {
-                    DeliveryError::Refused(format!("{parent:?} in {}: {}", self.target(), no_such_name(errno)))
-                }
-                errno => failed("open a folder of")(errno),
-            })?;
-        }
-        let reached = parents.iter().fold(folder.clone(), |path, parent| path.join(parent));
-        let mut source = artifacts.open_artifact(&self.artifact.digest).map_err(|source| {
-            // Where the store as a whole is away (a disk that is not mounted), its artifacts come back with it.
-            if source.kind() == io::ErrorKind::NotFound && artifacts.is_there() {
-                return DeliveryError::Refused(format!("artifact {} is not in the store", self.artifact.digest));
-            }
-            DeliveryError::Io { action: "read the artifact for", path: reached.join(name), source }
-        })?;
-        for number in 0..MAX_NUMBER {
-            let name = numbered(name, number);
-            let path = reached.join(&name);
-            let placed = self.place(&dir, &name, &mut source);
-            match placed.map_err(|source| DeliveryError::Io { action: "write", path: path.clone(), source })? {
-                Placed::Done => return Ok(path),
-                Placed::Never(reason) => {
-                    return Err(DeliveryError::Refused(format!("{} can not be written: {reason}", self.target())));
-                }
-                Placed::Taken if self.present == Present::Number => {}
-                Placed::Taken => return Err(DeliveryError::Refused(format!("{} exists already", self.target()))),
-            }
-        }
-        Err(DeliveryError::Refused(format!("{} and {MAX_NUMBER} numbered names beside it exist", self.target())))
     }
-
-    /// Writes the file under this name, unless another file has it and may not be replaced.
-    fn place(&self, dir: &OwnedFd, name: &str, source: &mut File) -> io::Result<Placed> {
-        match (self.lies_there(dir, name)?, self.present) {
-            // An earlier attempt may have got this far; its rename may not be on disk yet.
-            (There::Same, _) | (There::Other, Present::Keep) => {
-                fsync(dir)?;
-                return Ok(Placed::Done);
+    let reached = parents.iter().fold(folder.clone(), |path, parent| path.join(parent));
+    let mut source = artifacts.open_artifact(&delivery.artifact.digest).map_err(|source| {
+        // Where the store as a whole is away (a disk that is not mounted), its artifacts come back with it.
+        if source.kind() == io::ErrorKind::NotFound && artifacts.is_there() {
+            return DeliveryError::Refused(format!("artifact {} is not in the store", delivery.artifact.digest));
+        }
+        DeliveryError::Io { action: "read the artifact for", path: reached.join(name), source }
+    })?;
+    for number in 0..MAX_NUMBER {
+        let name = numbered(name, number);
+        let path = reached.join(&name);
+        let placed = place(delivery, &dir, &name, &mut source);
+        match placed.map_err(|source| DeliveryError::Io { action: "write", path: path.clone(), source })? {
+            Placed::Done => return Ok(path),
+            Placed::Never(reason) => {
+                return Err(DeliveryError::Refused(format!("{} can not be written: {reason}", delivery.target())));
             }
-            (There::Never(reason), _) => return Ok(Placed::Never(reason)),
-            (There::Folder, Present::Number) => return Ok(Placed::Taken),
-            (There::Folder, _) => return Ok(Placed::Never("it is a folder".to_owned())),
-            (There::Other, Present::Refuse | Present::Number) => return Ok(Placed::Taken),
-            (There::Other, Present::Replace) | (There::Nothing, _) => {}
+            Placed::Taken if delivery.present == Present::Number => {}
+            Placed::Taken => return Err(DeliveryError::Refused(format!("{} exists already", delivery.target()))),
         }
-        let temp = format!(".{}.trackside-part", self.artifact.digest.short());
-        // A leftover of a crash: this is the only process and the only thread that delivers.
-        match unlinkat(dir, &temp, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = File::from(openat(dir, &temp, flags, Mode::from_raw_mode(0o644))?);
-        let written = io::Seek::rewind(source).and_then(|()| io::copy(source, &mut file)).and_then(|_| file.sync_all());
-        let named = written.map(|()| match self.present {
-            Present::Replace => renameat(dir, &temp, dir, name),
-            _ => rename_beside(dir, &temp, name),
-        });
-        if !matches!(named, Ok(Ok(()))) {
-            // What stays is removed by the next attempt.
-            let _ = unlinkat(dir, &temp, AtFlags::empty());
-        }
-        match named? {
-            Ok(()) => {}
-            Err(Errno::EXIST) => return Ok(Placed::Taken),
-            Err(errno) if no_name(errno) => return Ok(Placed::Never(no_such_name(errno))),
-            Err(errno) => return Err(errno.into()),
-        }
-        fsync(dir)?;
-        Ok(Placed::Done)
     }
+    Err(DeliveryError::Refused(format!("{} and {MAX_NUMBER} numbered names beside it exist", delivery.target())))
+}
 
-    /// What has this name.
-    fn lies_there(&self, dir: &OwnedFd, name: &str) -> io::Result<There> {
-        let look = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(look) => look,
-            Err(Errno::NOENT) => return Ok(There::Nothing),
-            Err(errno) if no_name(errno) => return Ok(There::Never(no_such_name(errno))),
-            Err(errno) => return Err(errno.into()),
-        };
-        match FileType::from_raw_mode(look.st_mode) {
-            FileType::Directory => return Ok(There::Folder),
-            FileType::RegularFile => {}
-            // A link, which is never followed, a pipe, a socket: nothing that was delivered.
-            _ => return Ok(There::Other),
+/// Writes the file under this name, unless another file has it and may not be replaced.
+fn place(delivery: &Delivery, dir: &OwnedFd, name: &str, source: &mut File) -> io::Result<Placed> {
+    match (lies_there(delivery, dir, name)?, delivery.present) {
+        // An earlier attempt may have got this far; its rename may not be on disk yet.
+        (There::Same, _) | (There::Other, Present::Keep) => {
+            fsync(dir)?;
+            return Ok(Placed::Done);
         }
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        match openat(dir, name, flags, Mode::empty()) {
-            Ok(existing) => {
-                Ok(if holds(&mut File::from(existing), &self.artifact)? { There::Same } else { There::Other })
-            }
-            // Somebody else's, or gone since.
-            Err(Errno::ACCESS | Errno::PERM | Errno::LOOP) => Ok(There::Other),
-            Err(Errno::NOENT) => Ok(There::Nothing),
-            Err(errno) => Err(errno.into()),
+        (There::Never(reason), _) => return Ok(Placed::Never(reason)),
+        (There::Folder, Present::Number) => return Ok(Placed::Taken),
+        (There::Folder, _) => return Ok(Placed::Never("it is a folder".to_owned())),
+        (There::Other, Present::Refuse | Present::Number) => return Ok(Placed::Taken),
+        (There::Other, Present::Replace) | (There::Nothing, _) => {}
+    }
+    let temp = format!(".{}.trackside-part", delivery.artifact.digest.short());
+    // A leftover of a crash: this is the only process and the only thread that delivers.
+    match unlinkat(dir, &temp, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(dir, &temp, flags, Mode::from_raw_mode(0o644))?);
+    let written = io::Seek::rewind(source).and_then(|()| io::copy(source, &mut file)).and_then(|_| file.sync_all());
+    let named = written.map(|()| match delivery.present {
+        Present::Replace => renameat(dir, &temp, dir, name),
+        _ => rename_beside(dir, &temp, name),
+    });
+    if !matches!(named, Ok(Ok(()))) {
+        // What stays is removed by the next attempt.
+        let _ = unlinkat(dir, &temp, AtFlags::empty());
+    }
+    match named? {
+        Ok(()) => {}
+        Err(Errno::EXIST) => return Ok(Placed::Taken),
+        Err(errno) if no_name(errno) => return Ok(Placed::Never(no_such_name(errno))),
+        Err(errno) => return Err(errno.into()),
+    }
+    fsync(dir)?;
+    Ok(Placed::Done)
+}
+
+/// What has this name.
+fn lies_there(delivery: &Delivery, dir: &OwnedFd, name: &str) -> io::Result<There> {
+    let look = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(look) => look,
+        Err(Errno::NOENT) => return Ok(There::Nothing),
+        Err(errno) if no_name(errno) => return Ok(There::Never(no_such_name(errno))),
+        Err(errno) => return Err(errno.into()),
+    };
+    match FileType::from_raw_mode(look.st_mode) {
+        FileType::Directory => return Ok(There::Folder),
+        FileType::RegularFile => {}
+        // A link, which is never followed, a pipe, a socket: nothing that was delivered.
+        _ => return Ok(There::Other),
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match openat(dir, name, flags, Mode::empty()) {
+        Ok(existing) => {
+            Ok(if holds(&mut File::from(existing), &delivery.artifact)? { There::Same } else { There::Other })
         }
+        // Somebody else's, or gone since.
+        Err(Errno::ACCESS | Errno::PERM | Errno::LOOP) => Ok(There::Other),
+        Err(Errno::NOENT) => Ok(There::Nothing),
+        Err(errno) => Err(errno.into()),
     }
 }
 
@@ -320,7 +285,7 @@ mod tests {
         fn deliver(&self, bytes: &[u8], path: &str, present: Present) -> Result<PathBuf, DeliveryError> {
             let artifact = self.committer.artifacts().store(&mut &*bytes, "x", "text/plain").unwrap();
             let delivery = Delivery { artifact, folder: "out".into(), path: path.into(), present };
-            delivery.carry_out(self.committer.artifacts(), self.folder.path())
+            carry_out(&delivery, self.committer.artifacts(), self.folder.path())
         }
 
         fn read(&self, path: &str) -> String {
@@ -359,7 +324,7 @@ mod tests {
         let (store, away) = (case.folder.path().join("data/artifacts"), case.folder.path().join("away"));
         let artifact = case.committer.artifacts().store(&mut &b"one"[..], "x", "text/plain").unwrap();
         let delivery = Delivery { artifact, folder: "out".into(), path: "a".into(), present: Present::Refuse };
-        let try_it = || delivery.carry_out(case.committer.artifacts(), case.folder.path());
+        let try_it = || carry_out(&delivery, case.committer.artifacts(), case.folder.path());
         std::fs::rename(&store, &away).unwrap();
         assert!(matches!(try_it(), Err(DeliveryError::Io { .. })));
         std::fs::rename(&away, &store).unwrap();

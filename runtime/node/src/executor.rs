@@ -264,7 +264,7 @@ pub fn failed((run, step, item): Key, attempt: u32, error: StepError) -> StepRes
         item,
         attempt,
         outcome: Outcome::Failed(error),
-        report: serde_json::Value::Null,
+        report: None,
         artifacts: Vec::new(),
         state: Vec::new(),
         outbox: Vec::new(),

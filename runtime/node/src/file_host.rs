@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::Map;
-use trackside_facts::{Cause, RunFile, TriggerDocument};
+use trackside_facts::{Cause, DecisionKind, DecisionSubject, RunFile, TriggerDocument};
 use trackside_spec::ArtifactRef;
 use trackside_store::{Artifacts, Clock, DecisionRow, LedgerRow, StoreError, Txn, Write};
 use trackside_triggers::files::{
@@ -20,9 +20,6 @@ use crate::{
     pauses::Pauses,
     readers::Readers,
 };
-
-/// The decision that says under which short name a file was taken; its detail is the whole name.
-const TAKEN: &str = "taken";
 
 /// The node as the file trigger sees it.
 pub struct NodeFileHost {
@@ -158,9 +155,9 @@ impl FileHost for NodeFileHost {
         }
         let row = DecisionRow {
             trigger: decision.trigger_id,
-            subject: decision.relative,
+            subject: DecisionSubject::Named(decision.relative),
             at_ms: self.clock.now_ms(),
-            decision: decision.decision.name().to_owned(),
+            decision: decision.decision.kind().into(),
             detail: decision.decision.to_string(),
         };
         let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };
@@ -193,16 +190,16 @@ impl FileHost for NodeFileHost {
     fn note_name(&self, trigger_id: &str, taken: &str, name: &str) -> io::Result<()> {
         self.keep(vec![Write::Decision(DecisionRow {
             trigger: trigger_id.to_owned(),
-            subject: taken.to_owned(),
+            subject: DecisionSubject::Named(taken.to_owned()),
             at_ms: self.clock.now_ms(),
-            decision: TAKEN.to_owned(),
+            decision: DecisionKind::Taken.into(),
             detail: name.to_owned(),
         })])
     }
 
     fn whole_name(&self, trigger_id: &str, taken: &str) -> io::Result<Option<String>> {
         let rows = self.readers.with(|reader| reader.decisions(trigger_id, Some(taken), 16)).map_err(refused)?;
-        Ok(rows.into_iter().find(|row| row.decision == TAKEN).map(|row| row.detail))
+        Ok(rows.into_iter().find(|row| row.decision == DecisionKind::Taken).map(|row| row.detail))
     }
 
     fn is_paused(&self, trigger_id: &str) -> bool {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 use trackside_engine::Outcome;
+use trackside_facts::AttemptReport;
 use trackside_spec::{ArtifactRef, Digest, NodeLimits, PluginCall, config::Policy};
 use trackside_store::ResultRow;
 
@@ -75,7 +76,7 @@ pub async fn find(workshop: &Arc<Workshop>, job: &StepJob, key: Digest) -> Optio
     );
     Some(StepResult {
         outcome: Outcome::Cached(output),
-        report: json!({ "cached_from": row.run }),
+        report: AttemptReport { cached_from: Some(row.run.to_string()), ..AttemptReport::default() }.into(),
         artifacts: row.artifacts,
         kept: Some(KeptResult::Used { key }),
         ..blank

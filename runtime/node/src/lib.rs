@@ -12,7 +12,6 @@ mod contracts;
 pub mod core;
 mod deliver;
 mod dispatcher;
-mod effect;
 mod executor;
 mod file_host;
 mod folders;

@@ -4,6 +4,7 @@ use std::{io::Read, sync::Arc, time::Instant};
 
 use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
+use trackside_facts::AttemptReport;
 use trackside_models::{CancelToken, Model, ModelError, RunOutput, takes, tensor_io};
 use trackside_spec::{Action, ArtifactRef, ElementType, Tensor, config::EngineChoice};
 
@@ -41,8 +42,8 @@ pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
 
 /// An attempt that has ended.
 struct Attempt {
-    /// What the journal keeps of it: null when there was no model.
-    report: Value,
+    /// What the journal keeps of it: nothing when there was no model.
+    report: Option<Box<AttemptReport>>,
     ended: Result<Done, StepError>,
 }
 
@@ -61,32 +62,33 @@ fn attempt(
         Ok(model) => model,
         Err(problem) => {
             let error = StepError::fatal("model-unavailable", problem.to_string());
-            return Attempt { report: Value::Null, ended: Err(error) };
+            return Attempt { report: None, ended: Err(error) };
         }
     };
     let info = model.info();
     let (handed_over, begun) = (workshop.clock.now_us(), Instant::now());
-    let mut report = json!({
-        "model": info.name,
-        "digest": info.digest,
-        "engine": info.engine.to_string(),
-        "engine_version": info.engine.version,
-        "began_us": handed_over,
+    let mut report = Box::new(AttemptReport {
+        model: Some(info.name.clone()),
+        digest: Some(info.digest),
+        engine: Some(info.engine.to_string()),
+        engine_version: Some(info.engine.version.clone()),
+        began_us: Some(handed_over),
+        ..AttemptReport::default()
     });
     let ended = tensors(workshop, &model, input).and_then(|inputs| {
         let deadline = Instant::now() + workshop.models.run_limit();
         let ran = model.run(inputs, &[], Some(deadline), cancel).map_err(step_error)?;
-        report["began_us"] = handed_over.saturating_add_unsigned(ran.queued_us).into();
-        report["queued_us"] = ran.queued_us.into();
-        report["run_us"] = ran.run_us.into();
+        report.began_us = Some(handed_over.saturating_add_unsigned(ran.queued_us));
+        report.queued_us = Some(ran.queued_us);
+        report.run_us = Some(ran.run_us);
         let (outputs, artifacts) = values(workshop, &ran)?;
         let output =
             json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });
         Ok(Done { output, artifacts })
     });
     // As of a plugin: reading the inputs and storing the outputs included.
-    report["wall_us"] = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX).into();
-    Attempt { report, ended }
+    report.wall_us = Some(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
+    Attempt { report: Some(report), ended }
 }
 
 fn step_error(error: ModelError) -> StepError {

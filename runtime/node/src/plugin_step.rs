@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
+use trackside_facts::{AttemptReport, Delivery, Effect, MetricKind, OutgoingMessage, Present, ReportedMetric};
 use trackside_sandbox::{
     CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, Reuse, StateOp, StepCall, StepFailure, StepReport,
 };
@@ -13,12 +14,9 @@ use trackside_spec::{Action, ArtifactRef, PluginCall};
 use crate::{
     command_step,
     core::{OutboxItem, StateChange, StepJob, StepResult},
-    deliver::{Delivery, Present},
-    effect::Effect,
     executor::{Workshop, failed},
     host::{NodeHost, scope_name},
     kept,
-    mqtt::Message,
     staging::stage,
 };
 
@@ -54,10 +52,10 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     if let Some(key) = kept_under
         && let Some(mut result) = kept::find(workshop, job, key).await
     {
-        let descriptor = plugin.descriptor();
-        result.report["plugin"] = descriptor.name.clone().into();
-        result.report["version"] = descriptor.version.clone().into();
-        result.report["digest"] = json!(plugin.digest());
+        let (descriptor, report) = (plugin.descriptor(), result.report.get_or_insert_default());
+        report.plugin = Some(descriptor.name.clone());
+        report.version = Some(descriptor.version.clone());
+        report.digest = Some(plugin.digest());
         return Ok(result);
     }
     let request = StepCall {
@@ -155,55 +153,46 @@ fn attributes(trigger: &Value) -> Vec<(String, String)> {
 
 /// What the journal keeps of an attempt besides its result: what did it, what it used, what it was refused. Nothing is
 /// written of what was not used.
-fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i64) -> Value {
+fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i64) -> AttemptReport {
     let usage = &report.usage;
     let descriptor = plugin.descriptor();
-    let mut summary = Map::with_capacity(16);
-    let mut put = |key: &str, value: Value| drop(summary.insert(key.to_owned(), value));
-    put("plugin", descriptor.name.as_str().into());
-    put("version", descriptor.version.as_str().into());
-    put("digest", json!(plugin.digest()));
-    put("began_us", began_us.into());
-    put("wall_us", usage.wall_us.into());
-    put("cpu_us", usage.cpu_us.into());
-    put("memory", usage.memory_peak.into());
-    let counts = [
-        ("earlier_runs", u64::from(usage.earlier_calls)),
-        ("fuel", usage.fuel.unwrap_or_default()),
-        ("input_bytes", usage.input_bytes),
-        ("output_bytes", usage.output_bytes),
-        ("table_elements", usage.table_elements),
-        ("artifact_bytes_read", usage.artifact_bytes_read),
-        ("artifact_bytes_written", usage.artifact_bytes_written),
-        ("artifacts", u64::from(usage.artifacts)),
-        ("log_bytes", usage.log_bytes),
-        ("log_lines", usage.log_lines),
-        ("log_lines_dropped", report.logs_dropped),
-        ("state_entries", usage.state_entries),
-        ("state_bytes", usage.state_bytes),
-        ("tensor_bytes", usage.tensor_peak),
-        ("deliveries", usage.outbox_entries),
-        ("http_requests", u64::from(usage.http_requests)),
-        ("http_bytes", usage.http_bytes),
-        ("model_runs", u64::from(usage.model_runs)),
-    ];
-    for (key, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        put(key, count.into());
-    }
-    let lists =
-        [("secrets_sent", &report.secrets), ("secrets_revealed", &report.reveals), ("denials", &report.denials)];
-    for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-        put(key, list.clone().into());
-    }
-    if !report.metrics.is_empty() {
-        put("metrics", report.metrics.iter().map(metric).collect());
-    }
+    let used = |count: u64| (count > 0).then_some(count);
+    let told = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     // With `reuse` it is said also when it is not so: without it the same step might be.
     let deterministic = call.allow.is_deterministic() && call.reuse.is_none();
-    if deterministic || call.reuse.is_some() {
-        put("deterministic", deterministic.into());
+    AttemptReport {
+        plugin: Some(descriptor.name.clone()),
+        version: Some(descriptor.version.clone()),
+        digest: Some(plugin.digest()),
+        began_us: Some(began_us),
+        wall_us: Some(usage.wall_us),
+        cpu_us: Some(usage.cpu_us),
+        memory: Some(usage.memory_peak),
+        earlier_runs: used(usage.earlier_calls.into()),
+        fuel: usage.fuel.and_then(used),
+        input_bytes: used(usage.input_bytes),
+        output_bytes: used(usage.output_bytes),
+        table_elements: used(usage.table_elements),
+        artifact_bytes_read: used(usage.artifact_bytes_read),
+        artifact_bytes_written: used(usage.artifact_bytes_written),
+        artifacts: used(usage.artifacts.into()),
+        log_bytes: used(usage.log_bytes),
+        log_lines: used(usage.log_lines),
+        log_lines_dropped: used(report.logs_dropped),
+        state_entries: used(usage.state_entries),
+        state_bytes: used(usage.state_bytes),
+        tensor_bytes: used(usage.tensor_peak),
+        deliveries: used(usage.outbox_entries),
+        http_requests: used(usage.http_requests.into()),
+        http_bytes: used(usage.http_bytes),
+        model_runs: used(usage.model_runs.into()),
+        secrets_sent: told(&report.secrets),
+        secrets_revealed: told(&report.reveals),
+        denials: told(&report.denials),
+        metrics: (!report.metrics.is_empty()).then(|| report.metrics.iter().map(metric).collect()),
+        deterministic: (deterministic || call.reuse.is_some()).then_some(deterministic),
+        ..AttemptReport::default()
     }
-    summary.into()
 }
 
 fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport, began_us: i64) -> StepResult {
@@ -220,7 +209,7 @@ fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport,
         item: job.item,
         attempt: job.attempt,
         outcome,
-        report: summary,
+        report: summary.into(),
         artifacts: report.artifacts.iter().map(|(_, artifact)| artifact.digest).collect(),
         state: report.state_writes.into_iter().map(|write| state_change(write, step)).collect(),
         outbox: report
@@ -295,23 +284,23 @@ fn outbox_item(entry: OutboxEntry, key: String) -> OutboxItem {
         }
         OutboxEntry::Publish { channel, topic, payload, attributes } => {
             let payload = STANDARD.encode(payload);
-            Effect::Publish(Message { broker: channel, topic, payload, attributes, key })
+            Effect::Publish(OutgoingMessage { broker: channel, topic, payload, attributes, key })
         }
     };
     OutboxItem { body: effect.body() }
 }
 
-fn metric(metric: &trackside_sandbox::Metric) -> Value {
+fn metric(metric: &trackside_sandbox::Metric) -> ReportedMetric {
     let (kind, value) = match &metric.value {
-        trackside_sandbox::MetricValue::Counter(value) => ("counter", json!(value)),
-        trackside_sandbox::MetricValue::Gauge(value) => ("gauge", json!(value)),
-        trackside_sandbox::MetricValue::Histogram(values) => ("histogram", json!(values)),
+        trackside_sandbox::MetricValue::Counter(value) => (MetricKind::Counter, json!(value)),
+        trackside_sandbox::MetricValue::Gauge(value) => (MetricKind::Gauge, json!(value)),
+        trackside_sandbox::MetricValue::Histogram(values) => (MetricKind::Histogram, json!(values)),
     };
-    json!({ "name": metric.name, "kind": kind, "value": value, "attributes": pairs(&metric.attrs) })
+    ReportedMetric { name: metric.name.clone(), kind, value, attributes: pairs(&metric.attrs) }
 }
 
-fn pairs(attributes: &[(String, String)]) -> Value {
-    attributes.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>().into()
+fn pairs(attributes: &[(String, String)]) -> Map<String, Value> {
+    attributes.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
 }
 
 fn log_lines(logs: &[trackside_sandbox::LogLine], dropped: u64) -> String {
@@ -319,7 +308,7 @@ fn log_lines(logs: &[trackside_sandbox::LogLine], dropped: u64) -> String {
     for line in logs {
         let mut entry = json!({ "at_ms": line.at_ms, "level": line.level.name(), "message": line.message });
         if !line.attrs.is_empty() {
-            entry["attributes"] = pairs(&line.attrs);
+            entry["attributes"] = pairs(&line.attrs).into();
         }
         lines.push_str(&entry.to_string());
         lines.push('\n');

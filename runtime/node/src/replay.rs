@@ -3,8 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use trackside_engine::{Outcome, RunState, StepStatus};
+use trackside_facts::AttemptReport;
 use trackside_sandbox::CancelToken;
 use trackside_spec::{Action, StepIndex};
 use trackside_store::{Artifacts, Clock};
@@ -85,7 +86,7 @@ pub fn replay_workshop(project: &Project, scratch: &Path, clock: Arc<dyn Clock>)
 pub async fn replay(
     workshop: &Arc<Workshop>,
     state: &RunState,
-    report_of: impl Fn(StepIndex, Option<u32>) -> Value,
+    report_of: impl Fn(StepIndex, Option<u32>) -> Option<Box<AttemptReport>>,
 ) -> Vec<Replayed> {
     let plan = state.plan();
     let mut told = Vec::new();
@@ -108,7 +109,7 @@ async fn one(
     workshop: &Arc<Workshop>,
     state: &RunState,
     (step, item): (StepIndex, Option<u32>),
-    report_of: &impl Fn(StepIndex, Option<u32>) -> Value,
+    report_of: &impl Fn(StepIndex, Option<u32>) -> Option<Box<AttemptReport>>,
 ) -> Verdict {
     let left = |reason: &str| Verdict::Left { reason: reason.to_owned() };
     if let Some(reason) = impure(&state.plan().step(step).action) {
@@ -167,7 +168,9 @@ async fn one(
         Outcome::Blocked { message, .. } => return Verdict::Failed { error: message },
         Outcome::Failed(error) => return Verdict::Failed { error: format!("{}: {}", error.code, error.message) },
     };
-    if let Some(detail) = other_version(&report_of(step, item), &result.report) {
+    if let (Some(then), Some(now)) = (report_of(step, item), result.report)
+        && let Some(detail) = other_version(&then, &now)
+    {
         return Verdict::OtherVersion { detail };
     }
     // The text is compared, not the value: numbers that are equal and written otherwise are a difference.
@@ -190,11 +193,14 @@ fn impure(action: &Action) -> Option<&'static str> {
     }
 }
 
-fn other_version(then: &Value, now: &Value) -> Option<String> {
-    ["digest", "version", "engine"].into_iter().find_map(|key| {
-        let (then, now) = (then.get(key)?, now.get(key)?);
-        (then != now).then(|| format!("{key}: {then} then, {now} now"))
-    })
+fn other_version(then: &AttemptReport, now: &AttemptReport) -> Option<String> {
+    fn other<T: PartialEq + Serialize>(key: &str, then: Option<&T>, now: Option<&T>) -> Option<String> {
+        let (then, now) = (then?, now?);
+        (then != now).then(|| format!("{key}: {} then, {} now", json!(then), json!(now)))
+    }
+    other("digest", then.digest.as_ref(), now.digest.as_ref())
+        .or_else(|| other("version", then.version.as_ref(), now.version.as_ref()))
+        .or_else(|| other("engine", then.engine.as_ref(), now.engine.as_ref()))
 }
 
 /// A JSON pointer to the first place where the two are not the same.
@@ -222,8 +228,6 @@ fn first_difference(a: &Value, b: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -239,9 +243,14 @@ mod tests {
 
     #[test]
     fn only_what_both_reports_have_makes_another_version() {
-        let report = |digest: &str| json!({ "digest": digest, "wall_us": digest.len() });
-        assert_eq!(other_version(&report("a"), &report("a")), None);
-        assert_eq!(other_version(&Value::Null, &report("a")), None);
-        assert!(other_version(&report("a"), &report("bb")).is_some_and(|detail| detail.contains("digest")));
+        let report = |version: &str, wall_us: u64| AttemptReport {
+            version: Some(version.to_owned()),
+            wall_us: Some(wall_us),
+            ..AttemptReport::default()
+        };
+        assert_eq!(other_version(&report("1", 2), &report("1", 3)), None);
+        assert_eq!(other_version(&AttemptReport::default(), &report("1", 3)), None);
+        let other = other_version(&report("1", 2), &report("2", 2));
+        assert_eq!(other.as_deref(), Some("version: \"1\" then, \"2\" now"));
     }
 }

@@ -19,7 +19,7 @@ use axum::{
 use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use trackside_facts::{Cause, TriggerDocument};
+use trackside_facts::{Cause, DecisionKind, DecisionSubject, TriggerDocument};
 use trackside_node::{
     Handle, Project,
     core::{Fire, FireAnswer, LedgerEntry},
@@ -108,9 +108,9 @@ async fn take(
     {
         let row = DecisionRow {
             trigger: hook.trigger_id.clone(),
-            subject: format!("/hooks/{}", hook.settings.name),
+            subject: DecisionSubject::Named(format!("/hooks/{}", hook.settings.name)),
             at_ms: shared.handle.workshop().clock.now_ms(),
-            decision: "blocked".to_owned(),
+            decision: DecisionKind::Blocked.into(),
             detail: format!("{}; the body: {}", error.message, printable(&body)),
         };
         shared.handle.record_decision(row).await;

@@ -1,6 +1,7 @@
 //! What triggers keep besides ledger and position: decisions, waiting times, the box's own name.
 
 use rusqlite::{OptionalExtension, Transaction, params};
+use trackside_facts::{Decided, DecisionSubject};
 
 use crate::{error::StoreError, read::Reader};
 
@@ -15,12 +16,12 @@ const LONGEST_DETAIL: usize = 1_000;
 pub struct DecisionRow {
     /// The trigger's id.
     pub trigger: String,
-    /// What it is about: a file's path below the watched folder, or `at:MILLISECONDS` for a time.
-    pub subject: String,
+    /// What it is about.
+    pub subject: DecisionSubject,
     /// When it was taken, milliseconds since 1970.
     pub at_ms: i64,
-    /// One word, such as `deduped` or `misfired`.
-    pub decision: String,
+    /// What it is.
+    pub decision: Decided,
     /// For people.
     pub detail: String,
 }
@@ -32,7 +33,7 @@ pub(crate) fn decide(txn: &Transaction<'_>, row: &DecisionRow) -> rusqlite::Resu
         "INSERT INTO decisions (trigger, seq, subject, at_ms, decision, detail)
          VALUES (?1, 1 + coalesce((SELECT max(seq) FROM decisions WHERE trigger = ?1), 0), ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![trigger, subject, at_ms, decision, detail])?;
+    .execute(params![trigger, subject.text(), at_ms, decision.name(), detail])?;
     txn.prepare_cached(
         "DELETE FROM decisions
          WHERE trigger = ?1 AND seq <= (SELECT max(seq) FROM decisions WHERE trigger = ?1) - ?2",
@@ -69,9 +70,9 @@ impl Reader {
         let row = |row: &rusqlite::Row<'_>| {
             Ok(DecisionRow {
                 trigger: row.get(0)?,
-                subject: row.get(1)?,
+                subject: row.get::<_, String>(1)?.into(),
                 at_ms: row.get(2)?,
-                decision: row.get(3)?,
+                decision: row.get::<_, String>(3)?.into(),
                 detail: row.get(4)?,
             })
         };

@@ -11,6 +11,7 @@ use std::{
 };
 
 use trackside_engine::{RunEnd, RunId};
+use trackside_facts::{DecisionKind, DecisionSubject};
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::{
     ArtifactProblem, Artifacts, CommitReport, Committer, DECISIONS_KEPT, DecisionRow, Durability, Ended, NewRun,
@@ -312,7 +313,8 @@ fn decisions_are_a_ring_for_each_trigger_and_can_be_asked_by_subject() {
     let folder = tempfile::tempdir().unwrap();
     let mut committer = open(folder.path());
     let decide = |trigger: &str, subject: String, at_ms| {
-        let (decision, detail) = ("deduped".to_owned(), "x".repeat(2000));
+        let (subject, decision) = (DecisionSubject::from(subject), DecisionKind::Deduped.into());
+        let detail = "x".repeat(2000);
         Write::Decision(DecisionRow { trigger: trigger.to_owned(), subject, at_ms, decision, detail })
     };
     let many = (0..DECISIONS_KEPT + 10).map(|number| decide("w/file-0", format!("f{number}"), number));
@@ -320,7 +322,7 @@ fn decisions_are_a_ring_for_each_trigger_and_can_be_asked_by_subject() {
     let reader = Reader::open(folder.path()).unwrap();
     let all = reader.decisions("w/file-0", None, u32::MAX).unwrap();
     assert_eq!(i64::try_from(all.len()).unwrap(), DECISIONS_KEPT);
-    assert_eq!((all[0].subject.as_str(), all[0].detail.len()), (format!("f{}", DECISIONS_KEPT + 9).as_str(), 1000));
+    assert_eq!((&*all[0].subject.text(), all[0].detail.len()), (format!("f{}", DECISIONS_KEPT + 9).as_str(), 1000));
     assert!(reader.decisions("w/file-0", Some("f0"), 10).unwrap().is_empty());
     assert_eq!(reader.decisions("w/file-0", Some("f11"), 10).unwrap()[0].at_ms, 11);
     assert_eq!(reader.decisions("w/file-1", None, 10).unwrap().len(), 1);

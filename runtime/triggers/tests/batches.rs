@@ -49,7 +49,7 @@ fn twins_are_not_in_one_batch_and_the_second_is_a_duplicate() {
     inbox.move_in("b", "same");
     inbox.move_in("c", "other");
     let decisions = host.wait_decisions(1);
-    assert_eq!((decisions[0].relative.as_str(), decisions[0].decision.name()), ("b", "deduped"));
+    assert_eq!((decisions[0].relative.as_str(), decisions[0].decision.kind().name()), ("b", "deduped"));
     assert_eq!(names(&host.fires()), ["a", "c"]);
 }
 
@@ -114,7 +114,7 @@ fn an_excluded_file_is_told_once_and_left_alone() {
     inbox.write("new.part", "x and more");
     fence(&inbox, &host, "z");
     let mut told: Vec<(String, &str)> =
-        host.decisions().into_iter().map(|told| (told.relative, told.decision.name())).collect();
+        host.decisions().into_iter().map(|told| (told.relative, told.decision.kind().name())).collect();
     told.sort();
     // Nobody looks into a folder that is left out as a whole.
     assert_eq!(told, [("new.part".to_owned(), "excluded"), ("there.part".to_owned(), "excluded")]);
@@ -142,7 +142,7 @@ fn a_file_that_never_stops_changing_is_told_once_and_taken_when_it_does() {
     fence(&inbox, &host, "fence-end");
     let decisions = host.decisions();
     assert_eq!(decisions.len(), 1, "{decisions:?}");
-    assert_eq!((decisions[0].relative.as_str(), decisions[0].decision.name()), ("endless.log", "not-settled"));
+    assert_eq!((decisions[0].relative.as_str(), decisions[0].decision.kind().name()), ("endless.log", "not-settled"));
     assert!(host.fires().iter().all(|fire| fire.name != "endless.log"));
     drop(file);
     host.wait_for("the file that was closed", |told| {

@@ -80,7 +80,7 @@ fn a_folder_that_cannot_be_written_to_is_told_and_the_file_stays() {
     inbox.move_in("a.csv", "a");
     let decisions = host.wait_decisions(1);
     assert!(matches!(&decisions[0].decision, Decision::NotPlaced { to, .. } if to.ends_with("done/a.csv")));
-    assert_eq!(decisions[0].decision.name(), "not-claimed");
+    assert_eq!(decisions[0].decision.kind().name(), "not-claimed");
     fence(&inbox, &host, "z.csv");
     assert!(exists(&inbox.path("a.csv")));
     assert_eq!(host.fires().len(), 2);

@@ -3,9 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 use trackside_control::{QueryError, find_run};
 use trackside_engine::{Event, RunId};
+use trackside_facts::AttemptReport;
 use trackside_node::{Replayed, RunHistory, Verdict, replay, replay_workshop};
 use trackside_spec::StepIndex;
 use trackside_store::SystemClock;
@@ -42,17 +43,20 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let scratch = temp_dir("trackside-replay-")?;
     let workshop = replay_workshop(&project, scratch.path(), Arc::new(SystemClock))
         .map_err(|error| Failure::unable(format!("[TS-0806] cannot use {}: {error}", scratch.path().display())))?;
-    let report_of = |step: StepIndex, item| reports.get(&(step.0, item)).cloned().unwrap_or_default();
+    let report_of = |step: StepIndex, item| reports.get(&(step.0, item)).cloned();
     let told = runtime()?.block_on(replay(&workshop, &state, report_of));
     drop(workshop);
     tell(context, run, &told)
 }
 
+/// By step and item.
+type Reports = HashMap<(u16, Option<u32>), Box<AttemptReport>>;
+
 /// What the journal says of the attempts that ended well.
-fn reports(history: &RunHistory) -> HashMap<(u16, Option<u32>), Value> {
+fn reports(history: &RunHistory) -> Reports {
     let mut reports = HashMap::new();
     for (_, event) in history.events() {
-        if let Event::StepSucceeded { step, item, report, .. } = event {
+        if let Event::StepSucceeded { step, item, report: Some(report), .. } = event {
             reports.insert((step.0, *item), report.clone());
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use trackside_engine::RunId;
+use trackside_facts::DecisionSubject;
 use trackside_node::rfc3339;
 use trackside_store::{DecisionRow, LedgerEntryRow, Reader, StoreError};
 
@@ -74,12 +75,14 @@ fn of_entry(entry: LedgerEntryRow) -> Record {
 }
 
 fn of_decision(row: DecisionRow) -> Record {
-    let time = row.subject.strip_prefix("at:").and_then(|at| at.parse().ok()).map(rfc3339);
     Record {
         at: rfc3339(row.at_ms),
         at_ms: row.at_ms,
-        about: time.unwrap_or(row.subject),
-        decision: row.decision,
+        about: match row.subject {
+            DecisionSubject::Time(ms) => rfc3339(ms),
+            DecisionSubject::Named(name) => name,
+        },
+        decision: row.decision.name().to_owned(),
         detail: row.detail,
         run: None,
     }
@@ -87,11 +90,13 @@ fn of_decision(row: DecisionRow) -> Record {
 
 #[cfg(test)]
 mod tests {
+    use trackside_facts::DecisionKind;
+
     use super::*;
 
     fn decision(at_ms: i64, subject: &str) -> DecisionRow {
-        let (trigger, decision, detail) = ("w/cron-0".to_owned(), "misfired".to_owned(), String::new());
-        DecisionRow { trigger, subject: subject.to_owned(), at_ms, decision, detail }
+        let (trigger, decision, detail) = ("w/cron-0".to_owned(), DecisionKind::Misfired.into(), String::new());
+        DecisionRow { trigger, subject: subject.to_owned().into(), at_ms, decision, detail }
     }
 
     fn entry(at_ms: i64, run: Option<i64>) -> LedgerEntryRow {

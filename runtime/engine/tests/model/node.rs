@@ -6,11 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use trackside_engine::{
     Admission, AdmissionCommand, Command, Decision, Effect, Event, Gate, Holder, Outcome, Parent, Phase, Request,
     RunEnd, RunId, RunState, StepError, StepStatus,
 };
+use trackside_facts::AttemptReport;
 use trackside_spec::{OnConflict, Plan, StepIndex, load_workflow};
 
 use super::{
@@ -210,7 +211,7 @@ impl<'a> Node<'a> {
                 }
                 None => {
                     let outcome = Outcome::Failed(StepError::fatal("cancelled", "never started"));
-                    let report = Value::Null;
+                    let report = None;
                     self.orders.push_back(Command::Finished { step, item, attempt, outcome, chance: 7, report });
                 }
             },
@@ -313,7 +314,7 @@ impl<'a> Node<'a> {
         };
         // Some results come in spite of the request to stop.
         let ending = if stopped && !self.choice(3).is_multiple_of(4) { Ending::Bad } else { ending };
-        let (outcome, report) = (outcome(ending), Value::Null);
+        let (outcome, report) = (outcome(ending), None);
         self.give(Command::Finished { step, item, attempt, outcome, chance: 7, report });
     }
 
@@ -345,6 +346,6 @@ fn outcome(ending: Ending) -> Outcome {
         Ending::Bad => Outcome::Failed(StepError::fatal("bad", "no")),
         Ending::BadAgain => again("busy"),
         Ending::BadNever => again("never"),
-        Ending::Blocked => Outcome::Blocked { message: "no rows".into(), report: json!({ "rows": 0 }) },
+        Ending::Blocked => Outcome::Blocked { message: "no rows".into(), report: AttemptReport::default().into() },
     }
 }

@@ -62,7 +62,7 @@ impl Run {
     pub fn finish(&mut self, id: &str, item: Option<u32>, outcome: Outcome) -> Vec<Effect> {
         let step = self.step(id);
         let attempt = self.record(id, item).attempts;
-        self.give(Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null })
+        self.give(Command::Finished { step, item, attempt, outcome, chance: 0, report: None })
     }
 
     pub fn succeed(&mut self, id: &str, item: Option<u32>, output: Value) -> Vec<Effect> {

@@ -1,28 +1,13 @@
 //! What a check found out, for the journal, the log and people.
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use trackside_facts::{ContractReport, RowProblem};
 use trackside_spec::{ArtifactRef, plan::Severity};
 
 /// Problems of rows that a report names; all are counted.
 const NAMED: usize = 20;
 /// Longest text of a value or a name in a report, in characters.
 const CLIPPED: usize = 80;
-
-/// Something wrong in a row.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct Problem {
-    /// Its line in the file, its number in a list, from 1.
-    pub line: u64,
-    /// The column; none when the row's form is broken.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
-    /// What stands there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// What is wrong.
-    pub reason: String,
-}
 
 /// What is wrong with one input.
 #[derive(Debug)]
@@ -36,7 +21,7 @@ pub struct Books {
     /// Rows that do not fit.
     pub bad_rows: u64,
     /// The first of what is wrong with rows.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<RowProblem>,
     /// What is wrong with the input as a whole.
     pub whole: Vec<String>,
     /// The rows that do not fit.
@@ -68,7 +53,7 @@ impl Books {
     pub fn problem(&mut self, line: u64, column: Option<&str>, value: Option<String>, reason: String) {
         if self.problems.len() < NAMED {
             let (column, value) = (column.map(clip), value.map(|value| clip(&value)));
-            self.problems.push(Problem { line, column, value, reason: clip(&reason) });
+            self.problems.push(RowProblem { line, column, value, reason: clip(&reason) });
         }
     }
 
@@ -88,22 +73,17 @@ impl Books {
     }
 
     /// For the journal.
-    pub fn document(&self) -> Value {
-        let mut document = json!({ "name": self.name, "severity": self.severity });
-        if let Some(rows) = self.rows {
-            document["rows"] = rows.into();
-            document["bad_rows"] = self.bad_rows.into();
+    pub fn report(&self) -> ContractReport {
+        ContractReport {
+            name: self.name.clone(),
+            severity: self.severity,
+            rows: self.rows,
+            bad_rows: self.rows.map(|_| self.bad_rows),
+            problems: self.problems.clone(),
+            whole: self.whole.clone(),
+            quarantine: self.quarantine.clone(),
+            other: serde_json::Map::new(),
         }
-        if !self.problems.is_empty() {
-            document["problems"] = json!(self.problems);
-        }
-        if !self.whole.is_empty() {
-            document["whole"] = json!(self.whole);
-        }
-        if let Some(quarantine) = &self.quarantine {
-            document["quarantine"] = quarantine.to_json();
-        }
-        document
     }
 
     /// For the step's log: one line, with its line end.

@@ -15,8 +15,9 @@ mod tests;
 
 use std::{sync::Arc, time::Instant};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use trackside_engine::{Outcome, StepError};
+use trackside_facts::AttemptReport;
 use trackside_sandbox::CancelToken;
 use trackside_spec::{Action, Limits, plan::Contract};
 use trackside_store::Artifacts;
@@ -97,7 +98,7 @@ fn check_all(
         let checked = input::check(artifacts, contract, value, patience)?;
         if !checked.books.is_clean() {
             logs.push_str(&checked.books.log_line());
-            reports.push(checked.books.document());
+            reports.push(checked.books.report());
             if checked.books.blocks() {
                 blocking.get_or_insert_with(|| checked.books.summary());
             }
@@ -106,8 +107,8 @@ fn check_all(
         requires.insert(contract.name.clone(), checked.value);
     }
     if let Some(message) = blocking {
-        return Ok(Verdict::Stopped(Outcome::Blocked { message, report: json!({ "contracts": reports }) }, logs));
+        let report = AttemptReport { contracts: Some(reports), ..AttemptReport::default() };
+        return Ok(Verdict::Stopped(Outcome::Blocked { message, report: report.into() }, logs));
     }
-    let report = if reports.is_empty() { Value::Null } else { reports.into() };
-    Ok(Verdict::Passed(Box::new(Passed { requires: requires.into(), report, artifacts: kept, logs })))
+    Ok(Verdict::Passed(Box::new(Passed { requires: requires.into(), report: reports, artifacts: kept, logs })))
 }

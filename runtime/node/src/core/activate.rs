@@ -11,7 +11,7 @@ use super::{
     dispatch::{After, Core},
     types::Action,
 };
-use trackside_facts::rfc3339;
+use trackside_facts::{DecisionKind, DecisionSubject, rfc3339};
 
 /// Everything that is to be in use, and what is written about the change.
 pub struct NewDefinitions {
@@ -43,9 +43,9 @@ impl Core {
                 for logical_ms in core.give_up_times_of(&id).into_iter().chain(waiting) {
                     writes.push(Write::Decision(DecisionRow {
                         trigger: id.clone(),
-                        subject: format!("at:{logical_ms}"),
+                        subject: DecisionSubject::Time(logical_ms),
                         at_ms: now_ms,
-                        decision: "skipped".to_owned(),
+                        decision: DecisionKind::Skipped.into(),
                         detail: format!("{} waited, and the trigger was taken out", rfc3339(logical_ms)),
                     }));
                 }

@@ -1,9 +1,10 @@
 //! Steps whose inputs are checked before they start.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use trackside_engine::{Outcome, Parent, RunId, RunState, StepError};
+use trackside_facts::{AttemptReport, ContractReport};
 use trackside_spec::{
-    Action as StepAction, Plan, StepIndex,
+    Action as StepAction, ArtifactRef, Plan, StepIndex,
     expr::ExprError,
     plan::{Contract, Severity},
 };
@@ -85,10 +86,10 @@ pub(super) fn bad_input(plan: &Plan, step: StepIndex, error: &ExprError) -> Step
 
 /// Puts the rows that went into quarantine beside what a step made: `quarantine.NAME` for every contract that splits, null
 /// when no row was bad.
-pub(super) fn set_aside(outcome: Outcome, contracts: &[Contract], report: &Value) -> Outcome {
+pub(super) fn set_aside(outcome: Outcome, contracts: &[Contract], report: &[ContractReport]) -> Outcome {
     let found = |name: &str| {
-        let told = report.as_array().into_iter().flatten().find(|told| told["name"] == name);
-        told.map_or(Value::Null, |told| told["quarantine"].clone())
+        let told = report.iter().find(|told| told.name == name).and_then(|told| told.quarantine.as_ref());
+        told.map_or(Value::Null, ArtifactRef::to_json)
     };
     let split = contracts.iter().filter(|contract| contract.severity == Severity::Quarantine);
     let aside: Map<String, Value> = split.map(|contract| (contract.name.clone(), found(&contract.name))).collect();
@@ -117,20 +118,17 @@ pub(super) fn set_aside(outcome: Outcome, contracts: &[Contract], report: &Value
 }
 
 /// Puts what does not fit into the report of an attempt.
-pub(super) fn tell(report: &mut Value, contracts: &Value) {
-    if contracts.is_null() {
-        return;
-    }
-    match report {
-        Value::Object(fields) => {
-            fields.insert("contracts".to_owned(), contracts.clone());
-        }
-        other => *other = json!({ "contracts": contracts }),
+pub(super) fn tell(report: &mut Option<Box<AttemptReport>>, contracts: &[ContractReport]) {
+    if !contracts.is_empty() {
+        report.get_or_insert_default().contracts = Some(contracts.to_vec());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use trackside_spec::Digest;
+
     use super::*;
 
     #[test]
@@ -138,13 +136,17 @@ mod tests {
         let text = "version: 1\nname: w\nsteps:\n  a:\n    requires: [{ of: \"${[1]}\", name: n, severity: quarantine, \
                     columns: { v: { type: integer } } }]\n    plugin: echo\n    with: { value: 1 }\n";
         let plan = trackside_spec::load_workflow("w.yaml", text).unwrap();
-        let report = json!([{ "name": "n", "quarantine": { "rows": 1 } }]);
+        let quarantine =
+            json!({ "artifact": Digest::of(b"rows"), "name": "q.csv", "media_type": "text/csv", "size": 1 });
+        let report: [ContractReport; 1] =
+            serde_json::from_value(json!([{ "name": "n", "severity": "quarantine", "quarantine": quarantine }]))
+                .unwrap();
         let aside = |output: Value| set_aside(Outcome::Succeeded(output), &plan.steps[0].requires, &report);
         let kept = |output: Value| match aside(output) {
             Outcome::Succeeded(output) => output,
             other => panic!("{other:?}"),
         };
-        assert_eq!(kept(json!({ "x": 1 })), json!({ "x": 1, "quarantine": { "n": { "rows": 1 } } }));
+        assert_eq!(kept(json!({ "x": 1 })), json!({ "x": 1, "quarantine": { "n": quarantine } }));
         // There is no place for them, and the step has done its work.
         assert_eq!((kept(json!([1, 2])), kept(json!(7))), (json!([1, 2]), json!(7)));
         let Outcome::Failed(error) = aside(json!({ "quarantine": [] })) else { panic!("it hid a field") };

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use trackside_engine::{Command, Event, RunEnd, RunId};
-use trackside_facts::{Cause, DatasetVersion, EndedRun, TriggerDocument};
+use trackside_facts::{Cause, DatasetVersion, DecisionKind, DecisionSubject, EndedRun, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, Plan, RunEnding, StepIndex, Trigger, TriggerKind};
 use trackside_store::{DecisionRow, Write};
 
@@ -117,9 +117,9 @@ impl Core {
                 tracing::warn!(trigger = trigger.id, run = %cause.run, "{decision}: {reason}");
                 let row = DecisionRow {
                     trigger: trigger.id.clone(),
-                    subject: cause.subject,
+                    subject: DecisionSubject::Named(cause.subject),
                     at_ms: now_ms,
-                    decision: decision.to_owned(),
+                    decision: decision.into(),
                     detail: reason,
                 };
                 self.submit(trackside_store::Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() });
@@ -133,12 +133,12 @@ impl Core {
         trigger: &Trigger,
         cause: &Awaited,
         now_ms: i64,
-    ) -> Result<(), (&'static str, String)> {
+    ) -> Result<(), (DecisionKind, String)> {
         let before = self.runs.get(&cause.run).map_or(0, |live| live.state.trigger().chain());
         if before >= LONGEST_CHAIN {
             let reason =
                 format!("{LONGEST_CHAIN} runs have started each other already: the datasets go round in a circle");
-            return Err(("blocked", reason));
+            return Err((DecisionKind::Blocked, reason));
         }
         let chain = before + 1;
         let started = match cause.about.clone() {
@@ -149,14 +149,14 @@ impl Core {
         let document = TriggerDocument::new(&trigger.id, now_ms, started);
         let params = plan.bind_params(&serde_json::Map::new()).map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            ("blocked", lines.join("; "))
+            (DecisionKind::Blocked, lines.join("; "))
         })?;
         if let Some(reason) = self.pause_of(&trigger.id) {
-            return Err(("paused", reason));
+            return Err((DecisionKind::Paused, reason));
         }
         let params = Value::Object(params);
         if let Some(reason) = self.conflict(plan, &params, &document) {
-            return Err(("skipped", reason));
+            return Err((DecisionKind::Skipped, reason));
         }
         let run = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
         self.last_run = Some(run);

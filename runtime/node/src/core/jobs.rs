@@ -33,7 +33,7 @@ impl Core {
             Ok(given) => given,
             Err(error) => {
                 let outcome = Outcome::Failed(error);
-                let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
+                let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: None };
                 self.later(run, command);
                 return;
             }
@@ -67,7 +67,7 @@ impl Core {
         let Some(live) = self.runs.get(&run) else { return };
         let attempt = live.state.record(step, item).map_or(0, |record| record.attempts);
         let outcome = Outcome::Failed(StepError::fatal("cancelled", "stopped before it began"));
-        let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
+        let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: None };
         self.later(run, command);
     }
 

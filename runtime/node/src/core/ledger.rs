@@ -9,6 +9,7 @@
 //! Followers have nothing to look up: an event is in the journal once, and its followers are in the same transaction.
 
 use trackside_engine::{Effect, Parent, RunId};
+use trackside_facts::DecisionKind;
 use trackside_store::{LedgerRow, StoreError, Txn, Write};
 use trackside_triggers::cron::CronFire;
 
@@ -85,7 +86,7 @@ impl Core {
             writes.retain(|write| !matches!(write, Write::CronDequeued { .. }));
         } else {
             let reason = "the ledger can not be read: it waits for that".to_owned();
-            writes.push(decision(&trigger, logical_ms, now_ms, "queued", reason));
+            writes.push(decision(&trigger, logical_ms, now_ms, DecisionKind::Queued, reason));
             writes.push(Write::CronQueued { trigger, logical_ms, missed: fire.missed });
         }
         if !writes.is_empty() {

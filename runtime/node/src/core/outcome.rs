@@ -17,7 +17,7 @@ impl Core {
         let under_way = self.running.remove(&(run, step, item));
         let Some(UnderWay { workflow, place, holds_state }) = under_way else { return };
         self.ready.ended(&workflow, place);
-        if let Some(micros) = result.report["wall_us"].as_u64() {
+        if let Some(micros) = result.report.as_ref().and_then(|report| report.wall_us) {
             self.ready.took(&workflow, step, micros);
         }
         self.keep_outcome(result, now_ms);

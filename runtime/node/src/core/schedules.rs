@@ -13,7 +13,7 @@ use super::{
     ledger::{Known, Unreadable},
     types::{Action, LedgerEntry},
 };
-use trackside_facts::{Cause, TriggerDocument, rfc3339};
+use trackside_facts::{Cause, DecisionKind, DecisionSubject, TriggerDocument, rfc3339};
 
 impl Core {
     /// Adds a schedule. Its position is kept under `key`, which changes with the schedule's text, so that a new
@@ -123,7 +123,7 @@ impl Core {
         let plan = fire.trigger_id.split_once('/').and_then(|(workflow, _)| self.workflows.get(workflow).cloned());
         let Some(plan) = plan else { return Err(writes) };
         if let Some(detail) = self.pause_of(&fire.trigger_id) {
-            writes.push(decision(&fire.trigger_id, fire.logical_ms, now_ms, "paused", detail));
+            writes.push(decision(&fire.trigger_id, fire.logical_ms, now_ms, DecisionKind::Paused, detail));
             return Err(writes);
         }
         let params = match plan.bind_params(&Map::new()) {
@@ -131,7 +131,7 @@ impl Core {
             Err(problems) => {
                 let problem = problems.first().map(ToString::to_string).unwrap_or_default();
                 tracing::error!(trigger = fire.trigger_id, problem, "a scheduled run can not start");
-                writes.push(decision(&fire.trigger_id, fire.logical_ms, now_ms, "blocked", problem));
+                writes.push(decision(&fire.trigger_id, fire.logical_ms, now_ms, DecisionKind::Blocked, problem));
                 return Err(writes);
             }
         };
@@ -149,7 +149,7 @@ impl Core {
                     &fire.trigger_id,
                     fire.logical_ms,
                     now_ms,
-                    "deduped",
+                    DecisionKind::Deduped,
                     "it has had its run".into(),
                 ));
                 return Err(writes);
@@ -163,7 +163,7 @@ impl Core {
             TriggerDocument::new(&fire.trigger_id, fire.logical_ms, Cause::Cron { missed: fire.missed.into() });
         let params = serde_json::Value::Object(params);
         if let Some(reason) = self.conflict(&plan, &params, &trigger) {
-            writes.push(decision(&fire.trigger_id, fire.logical_ms, now_ms, "skipped", reason));
+            writes.push(decision(&fire.trigger_id, fire.logical_ms, now_ms, DecisionKind::Skipped, reason));
             return Err(writes);
         }
         if fire.cancel_previous {
@@ -201,7 +201,7 @@ impl Core {
             TickDecision::Overlapped => "a run of this trigger was under way".to_owned(),
             TickDecision::Queued { .. } => "it waits for a run of this trigger to end".to_owned(),
         };
-        let mut writes = vec![decision(&tick.trigger_id, tick.from_ms, now_ms, tick.decision.name(), detail)];
+        let mut writes = vec![decision(&tick.trigger_id, tick.from_ms, now_ms, tick.decision.kind(), detail)];
         if let TickDecision::Queued { missed } = tick.decision {
             writes.push(Write::CronQueued { trigger: tick.trigger_id.clone(), logical_ms: tick.from_ms, missed });
         }
@@ -220,7 +220,7 @@ impl Core {
     }
 }
 
-pub(super) fn decision(trigger: &str, logical_ms: i64, now_ms: i64, decision: &str, detail: String) -> Write {
-    let (trigger, decision) = (trigger.to_owned(), decision.to_owned());
-    Write::Decision(DecisionRow { trigger, subject: format!("at:{logical_ms}"), at_ms: now_ms, decision, detail })
+pub(super) fn decision(trigger: &str, logical_ms: i64, now_ms: i64, decision: DecisionKind, detail: String) -> Write {
+    let (trigger, subject) = (trigger.to_owned(), DecisionSubject::Time(logical_ms));
+    Write::Decision(DecisionRow { trigger, subject, at_ms: now_ms, decision: decision.into(), detail })
 }

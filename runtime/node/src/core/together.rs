@@ -243,7 +243,7 @@ impl Core {
 
     fn refuse(&mut self, run: RunId, (step, item): Slot, attempt: u32, code: &str, message: &str) {
         let outcome = Outcome::Failed(StepError::fatal(code, message));
-        let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: Value::Null };
+        let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: None };
         self.later(run, command);
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use trackside_engine::{DecisionRefused, Event, Outcome, Repeat, RunEnd, RunError, RunId, RunState, StepError};
-use trackside_facts::TriggerDocument;
+use trackside_facts::{AttemptReport, ContractReport, TriggerDocument};
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
@@ -161,8 +161,8 @@ pub type GivenReply = Box<dyn FnOnce(Result<(Value, Option<Value>), StepError>) 
 pub struct Passed {
     /// `requires` as expressions see it: contract name to the input as it passed.
     pub requires: Value,
-    /// What does not fit and does not block the step, a list; null when all fits.
-    pub report: Value,
+    /// What does not fit and does not block the step, nothing when all fits.
+    pub report: Vec<ContractReport>,
     /// Artifacts that the split of a table made.
     pub artifacts: Vec<Digest>,
     /// JSON lines for the step's log.
@@ -246,7 +246,7 @@ pub struct StepResult {
     /// How it ended.
     pub outcome: Outcome,
     /// Usage and versions, for the journal.
-    pub report: Value,
+    pub report: Option<Box<AttemptReport>>,
     /// Artifacts to flush before the result commits.
     pub artifacts: Vec<Digest>,
     /// Becomes visible with the result.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use trackside_facts::{Cause, MessageContent, TriggerDocument};
+use trackside_facts::{Cause, DecisionKind, DecisionSubject, MessageContent, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, MqttPayload, NodeConfig, read_outside};
 use trackside_store::{Artifacts, Clock, DecisionRow, Txn, Write};
 use trackside_sync::lock;
@@ -61,7 +61,7 @@ pub(super) async fn take(
     let size = message.payload.len() as u64;
     if size > settings.max_payload.as_bytes() {
         let reason = format!("it has {size} bytes; max_payload is {}", settings.max_payload);
-        return intake.decide(id, &message, "blocked", reason).await;
+        return intake.decide(id, &message, DecisionKind::Blocked, reason).await;
     }
     let digest = Digest::of(&[message.topic.as_bytes(), b"\0", &message.payload].concat());
     let now = intake.clock.now_ms();
@@ -72,7 +72,7 @@ pub(super) async fn take(
                 params = bound;
                 MessageContent::Payload(payload)
             }
-            Err(reason) => return intake.decide(id, &message, "blocked", reason).await,
+            Err(reason) => return intake.decide(id, &message, DecisionKind::Blocked, reason).await,
         },
         MqttPayload::Artifact => {
             let body = intake.keep(message.clone()).await?;
@@ -98,12 +98,14 @@ pub(super) async fn take(
         match intake.fire(fire()).await? {
             FireAnswer::Accepted(_) => break Ok(()),
             FireAnswer::Duplicate(_) => {
-                break intake.decide(id, &message, "deduped", "the broker has sent it before".to_owned()).await;
+                break intake
+                    .decide(id, &message, DecisionKind::Deduped, "the broker has sent it before".to_owned())
+                    .await;
             }
-            FireAnswer::Refused(reason) => break intake.decide(id, &message, "blocked", reason).await,
-            FireAnswer::Skipped(reason) => break intake.decide(id, &message, "skipped", reason).await,
+            FireAnswer::Refused(reason) => break intake.decide(id, &message, DecisionKind::Blocked, reason).await,
+            FireAnswer::Skipped(reason) => break intake.decide(id, &message, DecisionKind::Skipped, reason).await,
             FireAnswer::Paused => {
-                break intake.decide(id, &message, "paused", "the trigger is paused".to_owned()).await;
+                break intake.decide(id, &message, DecisionKind::Paused, "the trigger is paused".to_owned()).await;
             }
             FireAnswer::Busy => tokio::time::sleep(BUSY).await,
         }
@@ -174,14 +176,20 @@ impl Intake {
     }
 
     /// Records that a message started nothing.
-    async fn decide(&self, trigger: &str, message: &Received, decision: &str, reason: String) -> Result<(), String> {
+    async fn decide(
+        &self,
+        trigger: &str,
+        message: &Received,
+        decision: DecisionKind,
+        reason: String,
+    ) -> Result<(), String> {
         let detail = format!("{reason}; the message: {}", printable(&message.payload));
         tracing::warn!(trigger, topic = message.topic, "{decision}: {detail}");
         let row = DecisionRow {
             trigger: trigger.to_owned(),
-            subject: message.topic.clone(),
+            subject: DecisionSubject::Named(message.topic.clone()),
             at_ms: self.clock.now_ms(),
-            decision: decision.to_owned(),
+            decision: decision.into(),
             detail,
         };
         self.write(vec![Write::Decision(row)]).await

@@ -22,5 +22,5 @@ mod topics;
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
 pub(crate) use inbound::Intake;
-pub use outlet::{BrokerStatus, Brokers, Message, Publication, Sent};
+pub use outlet::{BrokerStatus, Brokers, Publication, Sent};
 pub(crate) use topics::Listener;

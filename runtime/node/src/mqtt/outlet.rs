@@ -20,21 +20,6 @@ use super::{client::BrokerClient, inbound::Intake, topics::Listener};
 /// How long a change of who listens is waited for.
 const LISTEN: Duration = Duration::from_secs(5);
 
-/// A message for a broker: the outbox entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// The broker's name in the config.
-    pub broker: String,
-    /// Where it is published.
-    pub topic: String,
-    /// Its bytes, base64.
-    pub payload: String,
-    /// User properties, for brokers that speak MQTT 5.
-    pub attributes: Vec<(String, String)>,
-    /// The same for every repeat of this message.
-    pub key: String,
-}
-
 /// A message on its way.
 pub struct Publication {
     /// Where it is published.

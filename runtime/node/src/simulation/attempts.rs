@@ -5,14 +5,12 @@ use std::sync::{Arc, Mutex};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use trackside_engine::{Outcome, StepError};
+use trackside_facts::{AttemptReport, Delivery, Effect, OutgoingMessage, Present};
 use trackside_spec::{Action, ArtifactRef, Digest};
 
 use crate::{
     core::{Checked, Input, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult},
-    deliver::{Delivery, Present},
-    effect::Effect,
     executor::failed,
-    mqtt::Message,
 };
 
 use super::{machine::Machine, world::World};
@@ -41,7 +39,7 @@ impl World {
         let refusal = if machine.stopped.contains(&(job.run, job.step.0, job.item)) {
             Some(blank(StepError::fatal("cancelled", "stopped")))
         } else if inputs.iter().any(|input| input.as_array().is_none_or(Vec::is_empty)) {
-            let outcome = Outcome::Blocked { message: "no rows".into(), report: json!({ "rows": 0 }) };
+            let outcome = Outcome::Blocked { message: "no rows".into(), report: AttemptReport::default().into() };
             Some(StepResult { outcome, ..blank(StepError::fatal("", "")) })
         } else {
             None
@@ -53,7 +51,10 @@ impl World {
         let mut passed = Passed { requires: json!({ "list": inputs[0] }), ..Passed::default() };
         if self.chance.one_in(2) {
             let artifact = store(machine, &format!("bad rows of {}", job.run), "quarantine-list");
-            passed.report = json!([{ "name": "list", "quarantine": artifact.to_json() }]);
+            passed.report = serde_json::from_value(
+                json!([{ "name": "list", "severity": "quarantine", "quarantine": artifact.to_json() }]),
+            )
+            .unwrap();
             passed.artifacts.push(artifact.digest);
             passed.logs = "{\"message\":\"split\"}\n".into();
         }
@@ -126,8 +127,13 @@ impl World {
                 for entry in 0..2 {
                     let key = key_of(job.run, job.step.0, job.item, entry);
                     let (payload, attributes) = (STANDARD.encode(&key), Vec::new());
-                    let message =
-                        Message { broker: "plant".into(), topic: "site/alarm".into(), payload, attributes, key };
+                    let message = OutgoingMessage {
+                        broker: "plant".into(),
+                        topic: "site/alarm".into(),
+                        payload,
+                        attributes,
+                        key,
+                    };
                     result.outbox.push(OutboxItem { body: Effect::Publish(message).body() });
                 }
             }

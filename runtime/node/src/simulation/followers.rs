@@ -40,7 +40,7 @@ impl Witness {
                 Write::Ledger { trigger, identity, .. } if identity.contains(':') => {
                     started.insert((trigger.clone(), identity.clone()));
                 }
-                Write::Decision(row) => drop(reasons.insert((row.trigger.clone(), row.subject.clone()))),
+                Write::Decision(row) => drop(reasons.insert((row.trigger.clone(), row.subject.text().into_owned()))),
                 _ => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use trackside_engine::{Again, RunId};
-use trackside_facts::TriggerDocument;
+use trackside_facts::{DecisionKind, DecisionSubject, TriggerDocument};
 use trackside_spec::StepIndex;
 use trackside_store::{DecisionRow, Txn, Write};
 
@@ -190,9 +190,9 @@ impl World {
         machine.give(Input::Claimed { trigger: trigger.clone(), identity: identity.clone() }, now);
         let row = DecisionRow {
             trigger,
-            subject: identity,
+            subject: DecisionSubject::Named(identity),
             at_ms: now,
-            decision: "not-settled".into(),
+            decision: DecisionKind::NotSettled.into(),
             detail: String::new(),
         };
         let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };

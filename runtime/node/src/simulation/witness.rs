@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 use trackside_engine::{Event, Outcome, RunEnd, RunId};
-use trackside_facts::TriggerDocument;
+use trackside_facts::{Decided, DecisionKind, TriggerDocument};
 use trackside_spec::{Action, Overlap, Plan, StepIndex, TriggerKind};
 use trackside_store::{NewRun, Txn, Write};
 
@@ -110,12 +110,12 @@ impl Witness {
                     self.paused.remove(trigger);
                 }
                 Write::CronQueued { .. } => self.saw("queued times"),
-                Write::Decision(row) => self.saw(match row.decision.as_str() {
-                    "misfired" => "misfired times",
-                    "overlapped" => "overlapped times",
-                    "skipped" => "skipped runs",
-                    "paused" => "times of paused triggers",
-                    "blocked" => "blocked triggers",
+                Write::Decision(row) => self.saw(match row.decision {
+                    Decided::Known(DecisionKind::Misfired) => "misfired times",
+                    Decided::Known(DecisionKind::Overlapped) => "overlapped times",
+                    Decided::Known(DecisionKind::Skipped) => "skipped runs",
+                    Decided::Known(DecisionKind::Paused) => "times of paused triggers",
+                    Decided::Known(DecisionKind::Blocked) => "blocked triggers",
                     _ => "other decisions",
                 }),
                 _ => {}
@@ -140,7 +140,9 @@ impl Witness {
             let time = format!("at:{position_ms}");
             let has_its_end = txn.writes.iter().any(|write| match write {
                 Write::Ledger { trigger, identity, .. } => trigger == key && *identity == time,
-                Write::Decision(row) => row.trigger == id && (row.subject == time || row.decision == "misfired"),
+                Write::Decision(row) => {
+                    row.trigger == id && (row.subject.text() == time || row.decision == DecisionKind::Misfired)
+                }
                 _ => false,
             });
             assert!(has_its_end, "a time that has passed has its run or a decision: {key} {position_ms}");

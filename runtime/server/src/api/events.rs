@@ -11,7 +11,7 @@ use axum::{
     routing::get,
 };
 use tokio::sync::{mpsc, watch};
-use trackside_control::{EventLine, FollowError, Followed, RunFollower, StreamLine, step_of};
+use trackside_control::{EventLine, FollowError, Followed, RunFollower, StreamLine};
 use trackside_engine::{Event, RunId};
 use trackside_node::{Handle, RunHead};
 
@@ -77,7 +77,7 @@ async fn send(
 }
 
 fn name_of(event: &Event, steps: &[String]) -> Option<String> {
-    step_of(event).and_then(|step| steps.get(step.get()).cloned())
+    event.about().and_then(|at| steps.get(at.step.get()).cloned())
 }
 
 /// Ids of the steps of the definition that the run started with; none when it can not be read, which costs the lines

@@ -35,6 +35,18 @@ pub enum Severity {
     Quarantine,
 }
 
+impl Severity {
+    /// The word in files and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Quarantine => "quarantine",
+        }
+    }
+}
+
 /// What an input must be like.
 #[derive(Debug)]
 pub enum Shape {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use trackside_facts::DecisionKind;
 use trackside_spec::{CronTrigger, Misfire, Overlap};
 
 use super::{
@@ -105,13 +106,13 @@ pub enum TickDecision {
 }
 
 impl TickDecision {
-    /// One word, as `explain` and the decisions' table have it.
+    /// As `explain` and the decisions' table have it.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn kind(&self) -> DecisionKind {
         match self {
-            Self::Misfired => "misfired",
-            Self::Overlapped => "overlapped",
-            Self::Queued { .. } => "queued",
+            Self::Misfired => DecisionKind::Misfired,
+            Self::Overlapped => DecisionKind::Overlapped,
+            Self::Queued { .. } => DecisionKind::Queued,
         }
     }
 }

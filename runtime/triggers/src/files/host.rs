@@ -2,6 +2,7 @@
 
 use std::{fmt, io, io::Read, path::PathBuf};
 
+use trackside_facts::DecisionKind;
 use trackside_spec::{ArtifactRef, FileTrigger};
 
 use super::inbox::ReplyTo;
@@ -224,20 +225,20 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// One word, as `explain` and the decisions' table have it.
+    /// As `explain` and the decisions' table have it.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn kind(&self) -> DecisionKind {
         match self {
-            Self::Duplicate { .. } => "deduped",
-            Self::NotSettled { .. } => "not-settled",
-            Self::Skipped { .. } => "skipped",
-            Self::Excluded => "excluded",
+            Self::Duplicate { .. } => DecisionKind::Deduped,
+            Self::NotSettled { .. } => DecisionKind::NotSettled,
+            Self::Skipped { .. } => DecisionKind::Skipped,
+            Self::Excluded => DecisionKind::Excluded,
             Self::Refused { .. }
             | Self::Unreadable { .. }
             | Self::NameNotUtf8
             | Self::NotStored { .. }
-            | Self::NotTaken { .. } => "blocked",
-            Self::NotPlaced { .. } | Self::NotRemoved { .. } => "not-claimed",
+            | Self::NotTaken { .. } => DecisionKind::Blocked,
+            Self::NotPlaced { .. } | Self::NotRemoved { .. } => DecisionKind::NotClaimed,
         }
     }
 }

@@ -236,7 +236,9 @@ async fn due_and_began(updates: &mut Receiver<RunUpdate>) -> Result<(i64, u64), 
         for event in update.events.iter() {
             match event {
                 Event::Started { logical_time_ms, .. } => due = *logical_time_ms,
-                Event::StepSucceeded { report, .. } => began = report["began_us"].as_u64(),
+                Event::StepSucceeded { report, .. } => {
+                    began = report.as_ref().and_then(|report| report.began_us?.try_into().ok())
+                }
                 _ => {}
             }
         }

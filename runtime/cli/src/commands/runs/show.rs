@@ -147,20 +147,19 @@ fn waits(context: &Context, view: &RunView) -> Vec<String> {
 fn contracts(view: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
     for step in &view.steps {
-        for input in step.report["contracts"].as_array().into_iter().flatten() {
-            let text = |value: &Value| escape(value.as_str().unwrap_or_default()).into_owned();
-            let mut parts: Vec<String> = input["whole"].as_array().into_iter().flatten().map(text).collect();
-            if let Some(bad) = input["bad_rows"].as_u64().filter(|bad| *bad > 0) {
-                parts.push(format!("{bad} of {} rows do not fit", input["rows"]));
+        for input in step.report.iter().flat_map(|report| report.contracts.iter().flatten()) {
+            let mut parts: Vec<String> = input.whole.iter().map(|text| escape(text).into_owned()).collect();
+            if let Some(bad) = input.bad_rows.filter(|bad| *bad > 0) {
+                parts.push(format!("{bad} of {} rows do not fit", input.rows.unwrap_or(bad)));
             }
-            for problem in input["problems"].as_array().into_iter().flatten().take(3) {
-                let column = problem["column"].as_str().map(|name| format!(" `{}`", escape(name))).unwrap_or_default();
-                parts.push(format!("line {}{column}: {}", problem["line"], text(&problem["reason"])));
+            for problem in input.problems.iter().take(3) {
+                let column = problem.column.as_ref().map(|name| format!(" `{}`", escape(name))).unwrap_or_default();
+                parts.push(format!("line {}{column}: {}", problem.line, escape(&problem.reason)));
             }
-            if let Some(digest) = input["quarantine"]["artifact"].as_str() {
-                parts.push(format!("bad rows in {}", escape(digest)));
+            if let Some(quarantine) = &input.quarantine {
+                parts.push(format!("bad rows in {}", quarantine.digest));
             }
-            let (name, severity) = (text(&input["name"]), text(&input["severity"]));
+            let (name, severity) = (escape(&input.name), input.severity.name());
             lines.push(shorten(&format!("{} {name} ({severity}): {}", step.id, parts.join("; ")), 2 * LINE));
         }
     }
@@ -198,19 +197,16 @@ fn deliveries(view: &RunView, paint: Paint) -> Vec<String> {
 
 /// Which plugin or model did a step, in which version, and what it took.
 fn made_by(step: &StepView) -> Option<String> {
-    let report = step.report.as_object()?;
-    let text = |key: &str| report.get(key).and_then(Value::as_str).map(|text| escape(text).into_owned());
-    let number = |key: &str| report.get(key).and_then(Value::as_u64);
-    let digest = text("digest")
-        .and_then(|digest| digest.strip_prefix("sha256:").map(|hex| hex.chars().take(12).collect::<String>()));
-    let mut parts = vec![match (text("plugin"), text("model")) {
-        (Some(plugin), _) => format!("plugin {plugin} {}", text("version").unwrap_or_default()),
-        (None, Some(model)) => format!("model {model} on {}", text("engine").unwrap_or_default()),
+    let report = step.report.as_ref()?;
+    let text = |text: &Option<String>| escape(text.as_deref().unwrap_or_default()).into_owned();
+    let mut parts = vec![match (&report.plugin, &report.model) {
+        (Some(plugin), _) => format!("plugin {} {}", escape(plugin), text(&report.version)),
+        (None, Some(model)) => format!("model {} on {}", escape(model), text(&report.engine)),
         (None, None) => return None,
     }];
-    parts.extend(digest);
-    parts.extend(number("run_us").map(duration_us));
-    parts.extend(text("cached_from").map(|run| format!("kept from run {run}")));
-    parts.extend(number("earlier_runs").map(|earlier| format!("warm instance (run {})", earlier.saturating_add(1))));
+    parts.extend(report.digest.map(|digest| digest.short()));
+    parts.extend(report.run_us.map(duration_us));
+    parts.extend(report.cached_from.as_ref().map(|run| format!("kept from run {}", escape(run))));
+    parts.extend(report.earlier_runs.map(|earlier| format!("warm instance (run {})", earlier.saturating_add(1))));
     Some(format!("{}: {}", step.id, parts.join(", ")))
 }

@@ -30,7 +30,7 @@ fn with(position: Option<i64>, now: i64, entry: CronEntry) -> CronTable {
 }
 
 fn told(due: &CronDue) -> Vec<(i64, i64, u32, &'static str)> {
-    due.ticks.iter().map(|tick| (tick.from_ms, tick.to_ms, tick.count, tick.decision.name())).collect()
+    due.ticks.iter().map(|tick| (tick.from_ms, tick.to_ms, tick.count, tick.decision.kind().name())).collect()
 }
 
 fn table(schedule: &str, misfire: Misfire, position: Option<i64>, now: i64) -> CronTable {
