@@ -67,7 +67,7 @@ fn waiting(ended: Option<RunEnd>) -> (Project, RunId, RunId) {
     writes.extend(begun(&plan(LEAF), leaf, Some(parent)).0);
     writes.push(journal(above, &serde_json::to_string(&events).unwrap(), None));
     writes.push(journal(leaf, DAMAGE, ended));
-    committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
+    committer.commit(&[Txn::of(writes)]).unwrap();
     drop(committer);
     hand_over(&project);
     (project, above, leaf)
@@ -145,7 +145,7 @@ fn a_run_of_a_definition_that_this_version_does_not_take_ends_with_a_reason() {
     other.source = LEAF.replace("version: 1", "version: 1\nshape: another");
     other.digest = Digest::of(other.source.as_bytes());
     let writes = begun(&Arc::new(other), run, None).0;
-    committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
+    committer.commit(&[Txn::of(writes)]).unwrap();
     drop(committer);
     hand_over(&project);
     let node = project.serve();

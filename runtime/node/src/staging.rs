@@ -4,19 +4,20 @@ use std::{path::Path, sync::Arc};
 
 use trackside_engine::StepError;
 use trackside_spec::ArtifactRef;
+use trackside_store::Hold;
 use trackside_triggers::files::media_type;
 
 use crate::executor::Workshop;
 
 /// Copies a file of the project into the artifact store.
-pub async fn stage(workshop: &Arc<Workshop>, path: &str) -> Result<ArtifactRef, StepError> {
-    let (artifacts, project, path) = (workshop.artifacts.clone(), workshop.project.clone(), path.to_owned());
+pub async fn stage(workshop: &Arc<Workshop>, hold: &Hold, path: &str) -> Result<ArtifactRef, StepError> {
+    let (hold, project, path) = (hold.clone(), workshop.project.clone(), path.to_owned());
     let staged = tokio::task::spawn_blocking(move || {
         let refuse = |reason: String| StepError::fatal("bad-input", format!("{path:?} of the project: {reason}"));
         let full = inside(&project, &path).map_err(refuse)?;
         let mut file = std::fs::File::open(&full).map_err(|error| refuse(error.to_string()))?;
         let name = Path::new(&path).file_name().and_then(|name| name.to_str()).unwrap_or("file");
-        artifacts.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))
+        hold.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))
     });
     staged.await.map_err(|error| StepError::fatal("internal-error", error.to_string()))?
 }

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use trackside_engine::RunId;
 use trackside_node::Project;
 use trackside_spec::{ArtifactRef, Digest};
-use trackside_store::{ArtifactProblem, Artifacts, Reader};
+use trackside_store::{About, ArtifactProblem, Artifacts, Reader};
 
 use super::installed::{self, Installed};
 use crate::{
@@ -182,7 +182,8 @@ fn check(
     let console = context.console;
     if console.json {
         let of_artifact = |(digest, reason): &(Digest, String)| json!({ "artifact": digest, "reason": reason });
-        let of_entry = |damage: &Damage| json!({ "entry": damage.entry, "run": damage.run, "reason": damage.reason });
+        let of_entry =
+            |damage: &Damage| json!({ "entry": damage.entry, damage.key(): damage.of(), "reason": damage.reason });
         let of_plugin = |(name, reason): &(String, String)| json!({ "plugin": name, "reason": reason });
         let of_database = |reason: &String| json!({ "database": DATABASE, "reason": reason });
         let told = unsound.iter().map(of_database).chain(problems.iter().map(of_artifact));
@@ -197,8 +198,8 @@ fn check(
         for (digest, reason) in &problems {
             console.print(&format!("{digest}  {reason}"))?;
         }
-        for Damage { run, reason, .. } in &damaged {
-            console.print(&format!("run {run}  {reason}"))?;
+        for Damage { of, reason, .. } in &damaged {
+            console.print(&format!("{}  {reason}", escape(&of.to_string())))?;
         }
         for (name, reason) in &plugins.problems {
             console.print(&format!("{}  {}", escape(name), escape(reason)))?;
@@ -229,12 +230,31 @@ struct References {
 /// An entry of the journal that can not be read.
 struct Damage {
     entry: i64,
-    run: RunId,
+    of: About,
     reason: String,
+}
+
+impl Damage {
+    const fn key(&self) -> &'static str {
+        match self.of {
+            About::Run(_) => "run",
+            About::Subject(_) => "subject",
+        }
+    }
+
+    fn of(&self) -> String {
+        match &self.of {
+            About::Run(run) => run.to_string(),
+            About::Subject(subject) => subject.clone(),
+        }
+    }
 }
 
 fn references(reader: &Reader) -> Result<References, Failure> {
     let mut found = References::default();
+    // Of older entries than these nothing is counted yet: their artifacts are looked for in what they say.
+    let uncounted = reader.uncounted()?;
+    found.artifacts.extend(reader.named_artifacts()?);
     let mut after = 0;
     loop {
         let page = reader.journal_after(after, PAGE)?;
@@ -242,12 +262,13 @@ fn references(reader: &Reader) -> Result<References, Failure> {
         after = last.seq;
         for row in &page {
             if let Err(error) = row.events() {
-                found.damaged.push(Damage { entry: row.seq, run: row.run, reason: error.to_string() });
+                found.damaged.push(Damage { entry: row.seq, of: row.about.clone(), reason: error.to_string() });
             }
+            let Some(run) = row.run().filter(|_| row.seq <= uncounted) else { continue };
             // Artifacts are looked for wherever they may stand, also in what is no event.
             let document: Value = serde_json::from_str(&row.events).unwrap_or_default();
             collect(&document, &mut |digest| {
-                found.artifacts.entry(digest).or_insert(row.run);
+                found.artifacts.entry(digest).or_insert(run);
             });
         }
     }

@@ -29,9 +29,9 @@ impl Core {
         if changed {
             let write = match pause {
                 true => Write::Paused(PausedRow { trigger, at_ms: now_ms, by }),
-                false => Write::Resumed { trigger },
+                false => Write::Resumed { trigger, at_ms: now_ms, by },
             };
-            self.submit(Txn { writes: vec![write], artifacts: Vec::new() });
+            self.submit(Txn::of(vec![write]));
         }
         self.after(self.submitted(), After::Call(Box::new(move || reply(changed))));
     }

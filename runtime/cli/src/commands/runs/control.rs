@@ -147,7 +147,7 @@ fn write(project: &Project, reader: &Reader, run: RunId, pause: bool) -> Result<
         .map_err(|_| Failure::usage(format!("[TS-0722] run {run} is ending: there is nothing left to pause")))?;
     let events = serde_json::to_string(&[event]).unwrap_or_default();
     let write = Write::Journal { run, at_ms, events, ended: None };
-    committer.commit(&[Txn { writes: vec![write], artifacts: Vec::new() }])?;
+    committer.commit(&[Txn::of(vec![write])])?;
     Ok(())
 }
 

@@ -58,11 +58,12 @@ fn set(context: &Context, trigger: &str, pause: bool) -> Result<(), Failure> {
             }
             if paused != pause {
                 let (trigger, at_ms) = (trigger.to_owned(), SystemClock.now_ms());
+                let by = "the command line".to_owned();
                 let write = match pause {
-                    true => Write::Paused(PausedRow { trigger, at_ms, by: "the command line".to_owned() }),
-                    false => Write::Resumed { trigger },
+                    true => Write::Paused(PausedRow { trigger, at_ms, by }),
+                    false => Write::Resumed { trigger, at_ms, by },
                 };
-                committer.commit(&[Txn { writes: vec![write], artifacts: Vec::new() }])?;
+                committer.commit(&[Txn::of(vec![write])])?;
             }
             paused != pause
         }
