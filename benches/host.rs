@@ -71,7 +71,9 @@ impl Place {
     /// An artifact of `size` bytes.
     pub fn artifact(&self, size: u64) -> ArtifactRef {
         let mut source = io::Read::take(io::repeat(7), size);
-        self.host.inputs.store(&mut source, "bench.bin", "application/octet-stream").expect("space")
+        trackside_store::Hold::new(&self.host.inputs)
+            .store(&mut source, "bench.bin", "application/octet-stream")
+            .expect("space")
     }
 }
 
@@ -137,7 +139,7 @@ impl StepHost for Host {
     }
 
     fn create_artifact(&self) -> io::Result<Box<dyn ArtifactSink>> {
-        Ok(Box::new(Sink(self.outputs.create()?)))
+        Ok(Box::new(Sink(trackside_store::Hold::new(&self.outputs).create()?)))
     }
 
     fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {

@@ -71,7 +71,7 @@ fn transaction(run: RunId, plan: &Arc<Plan>) -> Txn {
     let ended = Some(Ended { end: trackside_engine::RunEnd::Succeeded, error: None });
     let new = NewRun { run, plan: plan.clone(), trigger: "manual".into(), started_ms: 1 };
     let writes = vec![Row::Run(new), Row::Journal { run, at_ms: 2, events: events.into(), ended }];
-    Txn { writes, artifacts: Vec::new() }
+    Txn::of(writes)
 }
 
 /// 64 MiB into the artifact store (digest included) and out of it.
@@ -88,14 +88,16 @@ pub fn artifacts(criterion: &mut Criterion) {
             // Other bytes each time: a known artifact would not be written again.
             bytes[0] = bytes[0].wrapping_add(1);
             bytes[1] = bytes[1].wrapping_add(u8::from(bytes[0] == 0));
-            let mut writer = committer.artifacts().create().expect("a writer");
+            let mut writer = trackside_store::Hold::new(committer.artifacts()).create().expect("a writer");
             writer.write_all(&bytes).expect("space");
             stored = Some(writer.finish("bench", "application/octet-stream").expect("an artifact"));
         });
     });
     // With a filter for the reading alone nothing has been written.
     let stored = stored.unwrap_or_else(|| {
-        committer.artifacts().store(&mut &bytes[..], "bench", "application/octet-stream").expect("an artifact")
+        trackside_store::Hold::new(committer.artifacts())
+            .store(&mut &bytes[..], "bench", "application/octet-stream")
+            .expect("an artifact")
     });
     let mut buffer = vec![0; 1 << 20];
     group.bench_function("read 64 MiB", |bencher| {

@@ -84,7 +84,7 @@ fn family(
     writes.extend(begun(leaf_plan, leaf, Some(parent)).0);
     writes.push(journal(above, &serde_json::to_string(&events).unwrap(), None));
     writes.extend(more(leaf));
-    committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
+    committer.commit(&[Txn::of(writes)]).unwrap();
     drop(committer);
     hand_over(&project);
     (project, above, leaf)
@@ -177,7 +177,7 @@ fn a_run_of_a_definition_that_this_version_does_not_take_ends_with_a_reason() {
     let mut committer = Committer::open(&project.path(".trackside"), Durability::Relaxed).unwrap();
     let run = RunId::next(None, THEN_MS, 7);
     let writes = begun(&of_another_version(LEAF), run, None).0;
-    committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
+    committer.commit(&[Txn::of(writes)]).unwrap();
     drop(committer);
     hand_over(&project);
     let node = project.serve();

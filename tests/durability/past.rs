@@ -42,7 +42,7 @@ pub fn fill(data_dir: &Path, finished: usize, live: usize) -> BTreeMap<RunId, us
                 if let Some(done) = done {
                     begun.insert(run, *done);
                 }
-                Txn { writes: rows(&plan, run, done.unwrap_or(STEPS)), artifacts: Vec::new() }
+                Txn::of(rows(&plan, run, done.unwrap_or(STEPS)))
             })
             .collect();
         committer.commit(&txns).expect("a commit");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io};
 use serde_json::Value;
 use trackside_engine::RunId;
 use trackside_spec::{ArtifactRef, Digest};
-use trackside_store::{ArtifactProblem, Artifacts, Reader, StoreError};
+use trackside_store::{About, ArtifactProblem, Artifacts, Reader, StoreError};
 
 use crate::QueryError;
 
@@ -32,10 +32,30 @@ pub struct ArtifactCheck {
 pub struct DamagedEntry {
     /// Its number.
     pub entry: i64,
-    /// Whose.
-    pub run: RunId,
+    /// What it is about.
+    pub of: About,
     /// What is wrong.
     pub reason: String,
+}
+
+impl DamagedEntry {
+    /// The key of JSON that says what it is about.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self.of {
+            About::Run(_) => "run",
+            About::Subject(_) => "subject",
+        }
+    }
+
+    /// The run's id, or the subject's name.
+    #[must_use]
+    pub fn of(&self) -> String {
+        match &self.of {
+            About::Run(run) => run.to_string(),
+            About::Subject(subject) => subject.clone(),
+        }
+    }
 }
 
 /// Compares one artifact with its digest.
@@ -98,19 +118,24 @@ struct References {
 
 fn references(reader: &Reader) -> Result<References, StoreError> {
     let mut found = References::default();
+    // Of older entries than these nothing is counted yet: their artifacts are looked for in what they say. Of later ones the
+    // count knows also which of them retention has removed.
+    let uncounted = reader.uncounted()?;
+    found.artifacts.extend(reader.named_artifacts()?);
     let mut after = 0;
     loop {
         let page = reader.journal_after(after, PAGE)?;
         let Some(last) = page.last() else { return Ok(found) };
         after = last.seq;
         for row in &page {
-            if let Err(error) = row.events() {
-                found.damaged.push(DamagedEntry { entry: row.seq, run: row.run, reason: error.to_string() });
+            if let Err(error) = row.look() {
+                found.damaged.push(DamagedEntry { entry: row.seq, of: row.about.clone(), reason: error.to_string() });
             }
+            let Some(run) = row.run().filter(|_| row.seq <= uncounted) else { continue };
             // Artifacts are looked for wherever they may stand, also in what is no event.
             let document: Value = serde_json::from_str(&row.events).unwrap_or_default();
             collect(&document, &mut |digest| {
-                found.artifacts.entry(digest).or_insert(row.run);
+                found.artifacts.entry(digest).or_insert(run);
             });
         }
     }

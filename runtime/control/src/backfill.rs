@@ -136,6 +136,7 @@ pub(crate) fn past_run(
         logical_time_ms: at_ms,
         ledger: vec![LedgerEntry { trigger: key, identity, path: when, stat: String::new() }],
         artifacts,
+        hold: None,
     }
 }
 

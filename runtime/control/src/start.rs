@@ -5,7 +5,6 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
     time::UNIX_EPOCH,
 };
 
@@ -17,7 +16,7 @@ use trackside_node::{
     known_workflows,
 };
 use trackside_spec::media_type;
-use trackside_store::Artifacts;
+use trackside_store::Hold;
 
 use crate::{
     backfill::{past_run, past_time},
@@ -88,11 +87,12 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
     })?;
     let workshop = handle.workshop();
     let past = backfill.map(|time| past_time(plan, &time, workshop.clock.now_ms())).transpose()?;
+    let hold = Hold::new(&workshop.artifacts);
     let file = match file {
         None => None,
         Some(path) => {
-            let artifacts = workshop.artifacts.clone();
-            let stored = tokio::task::spawn_blocking(move || store(&artifacts, &path)).await;
+            let hold = hold.clone();
+            let stored = tokio::task::spawn_blocking(move || store(&hold, &path)).await;
             let failed =
                 |error: tokio::task::JoinError| NodeError::Start { what: "reading a file", reason: error.to_string() };
             Some(stored.map_err(failed)??)
@@ -110,8 +110,9 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
             logical_time_ms: now_ms,
             ledger: Vec::new(),
             artifacts: digests,
+            hold: Some(hold),
         },
-        Some(past) => past_run(workflow, params, digests, file, past),
+        Some(past) => Fire { hold: Some(hold), ..past_run(workflow, params, digests, file, past) },
     };
     let (reply, answer) = tokio::sync::oneshot::channel();
     handle.fire(fire, Box::new(move |answer| drop(reply.send(answer))))?;
@@ -125,7 +126,7 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
 
 /// Copies a file into the artifact store and describes it as a file trigger does; `path` is its name, since it lies in
 /// no watched folder.
-fn store(artifacts: &Arc<Artifacts>, path: &Path) -> Result<RunFile, StartError> {
+fn store(hold: &Hold, path: &Path) -> Result<RunFile, StartError> {
     let refuse = |reason: String| StartError::File { path: path.to_owned(), reason };
     if !path.is_absolute() {
         return Err(refuse("its path must be absolute".to_owned()));
@@ -134,7 +135,7 @@ fn store(artifacts: &Arc<Artifacts>, path: &Path) -> Result<RunFile, StartError>
         return Err(refuse("its name is not UTF-8, or it has none; rename it".to_owned()));
     };
     let (mut file, modified_ms) = open_regular(path).map_err(|error| refuse(error.to_string()))?;
-    let stored = artifacts.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))?;
+    let stored = hold.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))?;
     Ok(RunFile { name: stored.name.clone(), path: name.to_owned(), modified_ms, artifact: stored })
 }
 

@@ -8,6 +8,7 @@ mod contract_report;
 mod decision;
 mod effect;
 mod report;
+mod subject;
 mod time;
 mod trigger;
 
@@ -15,5 +16,6 @@ pub use contract_report::{ContractReport, RowProblem};
 pub use decision::{Decided, DecisionKind, DecisionSubject};
 pub use effect::{Delivery, Effect, EffectError, OutgoingMessage, Present};
 pub use report::{AttemptReport, MetricKind, ReportedMetric};
+pub use subject::{Subject, SubjectEvent};
 pub use time::rfc3339;
 pub use trigger::{Cause, DatasetVersion, EndedRun, MessageContent, RunFile, TriggerDocument};

@@ -6,6 +6,7 @@ use serde_json::Value;
 use trackside_engine::StepError;
 use trackside_sandbox::CommandCall;
 use trackside_spec::PluginCall;
+use trackside_store::Hold;
 
 use crate::{core::StepJob, executor::Workshop, staging::stage};
 
@@ -14,6 +15,7 @@ pub async fn given(
     workshop: &Arc<Workshop>,
     call: &PluginCall,
     job: &StepJob,
+    hold: &Hold,
 ) -> Result<Option<CommandCall>, StepError> {
     let (Some(command), Some(given)) = (&call.command, &job.command) else { return Ok(None) };
     let mut given = given.clone();
@@ -23,7 +25,7 @@ pub async fn given(
             // come from outside.
             let fixed = command.given.constant_at(&["files", name.as_str()]).and_then(Value::as_str);
             if let Some(path) = fixed {
-                *value = stage(workshop, path).await?.to_json();
+                *value = stage(workshop, hold, path).await?.to_json();
             }
         }
     }

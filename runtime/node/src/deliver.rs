@@ -283,7 +283,8 @@ mod tests {
         }
 
         fn deliver(&self, bytes: &[u8], path: &str, present: Present) -> Result<PathBuf, DeliveryError> {
-            let artifact = self.committer.artifacts().store(&mut &*bytes, "x", "text/plain").unwrap();
+            let artifact =
+                trackside_store::Hold::new(self.committer.artifacts()).store(&mut &*bytes, "x", "text/plain").unwrap();
             let delivery = Delivery { artifact, folder: "out".into(), path: path.into(), present };
             carry_out(&delivery, self.committer.artifacts(), self.folder.path())
         }
@@ -322,7 +323,8 @@ mod tests {
     fn a_store_that_is_away_is_waited_for_and_an_artifact_that_is_gone_is_not() {
         let case = Case::new();
         let (store, away) = (case.folder.path().join("data/artifacts"), case.folder.path().join("away"));
-        let artifact = case.committer.artifacts().store(&mut &b"one"[..], "x", "text/plain").unwrap();
+        let artifact =
+            trackside_store::Hold::new(case.committer.artifacts()).store(&mut &b"one"[..], "x", "text/plain").unwrap();
         let delivery = Delivery { artifact, folder: "out".into(), path: "a".into(), present: Present::Refuse };
         let try_it = || carry_out(&delivery, case.committer.artifacts(), case.folder.path());
         std::fs::rename(&store, &away).unwrap();

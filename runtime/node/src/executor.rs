@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use trackside_engine::{Outcome, RunId, StepError};
 use trackside_sandbox::CancelToken;
 use trackside_spec::{Action, NodeConfig, StepIndex, config::EngineChoice};
-use trackside_store::{Artifacts, Clock};
+use trackside_store::{Artifacts, Clock, Hold};
 use trackside_sync::lock;
 
 use crate::{
@@ -111,8 +111,9 @@ impl Executor {
                 let attempt = job.attempt;
                 return ends.with(failed(key, attempt, error));
             };
-            match attempt_of(workshop, job, cancel, report).await {
-                Some(result) => ends.with(result),
+            let hold = Hold::new(&workshop.artifacts);
+            match attempt_of(workshop, job, &hold, cancel, report).await {
+                Some(result) => ends.with(StepResult { hold: Some(hold), ..result }),
                 None => ends.forget(),
             }
         });
@@ -215,12 +216,13 @@ impl Drop for Ends {
 async fn attempt_of(
     workshop: Arc<Workshop>,
     mut job: Box<StepJob>,
+    hold: &Hold,
     cancel: CancelToken,
     report: Report,
 ) -> Option<StepResult> {
     if let Some(inputs) = job.contracts.take() {
         let key = (job.run, job.step, job.item);
-        let passed = match contracts::check(&workshop, &job, inputs, &cancel).await {
+        let passed = match contracts::check(&workshop, &job, inputs, hold, &cancel).await {
             Verdict::Passed(passed) => *passed,
             Verdict::Stopped(outcome, logs) => {
                 let blank = failed(key, job.attempt, StepError::fatal("internal-error", String::new()));
@@ -241,14 +243,14 @@ async fn attempt_of(
             Err(_) => return None,
         }
     }
-    Some(run(workshop, job, cancel).await)
+    Some(run(workshop, job, hold, cancel).await)
 }
 
 /// Makes an attempt with the input that it is given, whatever kind of step it is.
-pub(crate) async fn run(workshop: Arc<Workshop>, job: Box<StepJob>, cancel: CancelToken) -> StepResult {
+pub(crate) async fn run(workshop: Arc<Workshop>, job: Box<StepJob>, hold: &Hold, cancel: CancelToken) -> StepResult {
     match &job.plan.step(job.step).action {
-        Action::Plugin(_) => plugin_step::run(&workshop, &job, cancel).await,
-        Action::Model(_) => model_step::run(&workshop, &job, cancel).await,
+        Action::Plugin(_) => plugin_step::run(&workshop, &job, hold, cancel).await,
+        Action::Model(_) => model_step::run(&workshop, &job, hold, cancel).await,
         Action::Workflow(_) | Action::Approval(_) => {
             let error = StepError::fatal("internal-error", "nothing to execute");
             failed((job.run, job.step, job.item), job.attempt, error)
@@ -270,5 +272,6 @@ pub fn failed((run, step, item): Key, attempt: u32, error: StepError) -> StepRes
         outbox: Vec::new(),
         logs: String::new(),
         kept: None,
+        hold: None,
     }
 }

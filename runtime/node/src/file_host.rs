@@ -1,14 +1,15 @@
 //! What the file trigger needs of the node.
 
 use std::{
+    collections::HashMap,
     io::{self, Read},
-    sync::{Arc, mpsc::Sender},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::Sender},
 };
 
 use serde_json::Map;
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, RunFile, TriggerDocument};
-use trackside_spec::ArtifactRef;
-use trackside_store::{Artifacts, Clock, DecisionRow, LedgerRow, StoreError, Txn, Write};
+use trackside_spec::{ArtifactRef, Digest};
+use trackside_store::{Artifacts, Clock, DecisionRow, Hold, LedgerRow, StoreError, Txn, Write};
 use trackside_triggers::files::{
     Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
     SeenFile,
@@ -20,6 +21,9 @@ use crate::{
     pauses::Pauses,
     readers::Readers,
 };
+
+/// What keeps the files that were picked up: one for each time that their content was.
+pub type PickedUp = HashMap<Digest, Vec<Hold>>;
 
 /// The node as the file trigger sees it.
 pub struct NodeFileHost {
@@ -33,9 +37,16 @@ pub struct NodeFileHost {
     pub clock: Arc<dyn Clock>,
     /// Triggers that are paused.
     pub pauses: Arc<Pauses>,
+    /// Files that were picked up and have no run yet. One whose file goes away before that stays here until its content
+    /// comes again or the node ends.
+    pub picked_up: Arc<Mutex<PickedUp>>,
 }
 
 impl NodeFileHost {
+    fn picked_up(&self) -> MutexGuard<'_, PickedUp> {
+        self.picked_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Hands rows to the dispatcher and waits until they are on disk.
     fn keep(&self, writes: Vec<Write>) -> io::Result<()> {
         let (done, kept) = std::sync::mpsc::channel();
@@ -43,7 +54,7 @@ impl NodeFileHost {
             // Nobody waits any more only when this thread is being ended.
             let _ = done.send(());
         });
-        let input = Input::Keep(Txn { writes, artifacts: Vec::new() }, tell);
+        let input = Input::Keep(Txn::of(writes), tell);
         let closed = || io::Error::other("the node is going down");
         self.inbox.send(Message::Input(input)).map_err(|_| closed())?;
         kept.recv().map_err(|_| closed())
@@ -90,7 +101,10 @@ impl FileHost for NodeFileHost {
     }
 
     fn store_file(&self, content: &mut dyn Read, name: &str, media_type: &str) -> io::Result<ArtifactRef> {
-        self.artifacts.store(content, name, media_type)
+        let hold = Hold::new(&self.artifacts);
+        let stored = hold.store(content, name, media_type)?;
+        self.picked_up().entry(stored.digest).or_default().push(hold);
+        Ok(stored)
     }
 
     fn lookup(&self, trigger_id: &str, identity: &str) -> io::Result<Option<LedgerState>> {
@@ -110,7 +124,8 @@ impl FileHost for NodeFileHost {
         };
         let kind = cause.run_kind();
         let trigger = TriggerDocument::new(&fire.trigger_id, fire.logical_ms, cause);
-        let artifacts = fire.files.iter().map(|file| file.artifact.digest).collect();
+        let artifacts: Vec<Digest> = fire.files.iter().map(|file| file.artifact.digest).collect();
+        let (picked_up, digests) = (self.picked_up.clone(), artifacts.clone());
         let ledger = fire.files.into_iter().map(|file| LedgerEntry {
             trigger: fire.trigger_id.clone(),
             identity: file.identity,
@@ -125,8 +140,20 @@ impl FileHost for NodeFileHost {
             logical_time_ms: fire.logical_ms,
             ledger: ledger.collect(),
             artifacts,
+            // They are kept until the answer says what became of them.
+            hold: None,
         };
         let answer = move |answer: FireAnswer| {
+            if !matches!(answer, FireAnswer::Busy | FireAnswer::Paused) {
+                let mut picked_up = picked_up.lock().unwrap_or_else(PoisonError::into_inner);
+                for digest in &digests {
+                    let left =
+                        picked_up.get_mut(digest).is_some_and(|holds| holds.pop().is_some() && !holds.is_empty());
+                    if !left {
+                        picked_up.remove(digest);
+                    }
+                }
+            }
             reply.send(match answer {
                 FireAnswer::Accepted(_) => FireOutcome::Accepted,
                 FireAnswer::Duplicate(path) => FireOutcome::Duplicate { path },
@@ -160,7 +187,7 @@ impl FileHost for NodeFileHost {
             decision: decision.decision.kind().into(),
             detail: decision.decision.to_string(),
         };
-        let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };
+        let txn = Txn::of(vec![Write::Decision(row)]);
         // Nobody waits for it; lost in a crash, it is taken again.
         let _ = self.inbox.send(Message::Input(Input::Keep(txn, Box::new(|| ()))));
     }

@@ -8,7 +8,7 @@ use trackside_sandbox::{
     StateScope, StepHost,
 };
 use trackside_spec::{ArtifactRef, Tensor};
-use trackside_store::{Artifacts, Reader, StoreError};
+use trackside_store::{Artifacts, Hold, Reader, StoreError};
 
 use crate::{executor::Workshop, readers::Readers, secrets};
 
@@ -16,6 +16,8 @@ use crate::{executor::Workshop, readers::Readers, secrets};
 pub struct NodeHost {
     /// The artifact store.
     pub artifacts: Arc<Artifacts>,
+    /// What the attempt makes stays.
+    pub hold: Hold,
     /// Committed state.
     pub readers: Arc<Readers>,
     /// What the step runs in: models, clock, config.
@@ -67,7 +69,7 @@ impl StepHost for NodeHost {
     }
 
     fn create_artifact(&self) -> io::Result<Box<dyn ArtifactSink>> {
-        Ok(Box::new(Sink { writer: self.artifacts.create()? }))
+        Ok(Box::new(Sink { writer: self.hold.create()? }))
     }
 
     fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use trackside_engine::Outcome;
 use trackside_facts::AttemptReport;
 use trackside_spec::{ArtifactRef, Digest, NodeLimits, PluginCall, config::Policy};
-use trackside_store::ResultRow;
+use trackside_store::{Hold, ResultRow};
 
 use crate::{
     core::{KeptResult, StepJob, StepResult},
@@ -55,8 +55,8 @@ pub fn key(
 }
 
 /// The kept result, as the result of this attempt. None when there is none, or an artifact of it is gone.
-pub async fn find(workshop: &Arc<Workshop>, job: &StepJob, key: Digest) -> Option<StepResult> {
-    let (readers, artifacts) = (workshop.readers.clone(), workshop.artifacts.clone());
+pub async fn find(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, key: Digest) -> Option<StepResult> {
+    let (readers, artifacts, hold) = (workshop.readers.clone(), workshop.artifacts.clone(), hold.clone());
     let found = tokio::task::spawn_blocking(move || {
         let row = match readers.with(|reader| reader.kept_result(&key)) {
             Ok(row) => row?,
@@ -65,6 +65,8 @@ pub async fn find(workshop: &Arc<Workshop>, job: &StepJob, key: Digest) -> Optio
                 return None;
             }
         };
+        // Held first: what is there then stays.
+        row.artifacts.iter().for_each(|digest| hold.keep(digest));
         row.artifacts.iter().all(|digest| artifacts.path(digest).is_file()).then_some(row)
     });
     let row: ResultRow = found.await.ok()??;

@@ -7,6 +7,7 @@ use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
 use trackside_models::{CancelToken, Model, ModelError, RunOutput, takes, tensor_io};
 use trackside_spec::{Action, ArtifactRef, ElementType, Tensor, config::EngineChoice};
+use trackside_store::Hold;
 
 use crate::{
     core::{StepJob, StepResult},
@@ -17,14 +18,15 @@ use crate::{
 const INLINE_ELEMENTS: usize = 1024;
 
 /// Runs the attempt to its end.
-pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -> StepResult {
+pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: CancelToken) -> StepResult {
     let Action::Model(call) = &job.plan.step(job.step).action else {
         let error = StepError::fatal("internal-error", "not a model step");
         return failed((job.run, job.step, job.item), job.attempt, error);
     };
-    let (workshop, input) = (workshop.clone(), job.input.clone());
+    let (workshop, input, hold) = (workshop.clone(), job.input.clone(), hold.clone());
     let (name, engine) = (call.model.clone(), call.engine);
-    let attempt = tokio::task::spawn_blocking(move || attempt(&workshop, (&name, engine), &input, &cancel)).await;
+    let attempt =
+        tokio::task::spawn_blocking(move || attempt((&workshop, &hold), (&name, engine), &input, &cancel)).await;
     let blank = |outcome| StepResult {
         outcome,
         ..failed((job.run, job.step, job.item), job.attempt, StepError::fatal("internal-error", String::new()))
@@ -53,7 +55,7 @@ struct Done {
 }
 
 fn attempt(
-    workshop: &Workshop,
+    (workshop, hold): (&Workshop, &Hold),
     (name, engine): (&str, Option<EngineChoice>),
     input: &Value,
     cancel: &CancelToken,
@@ -81,7 +83,7 @@ fn attempt(
         report.began_us = Some(handed_over.saturating_add_unsigned(ran.queued_us));
         report.queued_us = Some(ran.queued_us);
         report.run_us = Some(ran.run_us);
-        let (outputs, artifacts) = values(workshop, &ran)?;
+        let (outputs, artifacts) = values(hold, &ran)?;
         let output =
             json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });
         Ok(Done { output, artifacts })
@@ -152,14 +154,14 @@ fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit:
     })
 }
 
-fn values(workshop: &Workshop, output: &RunOutput) -> Result<(Value, Vec<trackside_spec::Digest>), StepError> {
+fn values(hold: &Hold, output: &RunOutput) -> Result<(Value, Vec<trackside_spec::Digest>), StepError> {
     let mut outputs = Map::new();
     let mut artifacts = Vec::new();
     for (name, tensor) in &output.outputs {
         let value = if tensor.len() <= INLINE_ELEMENTS {
             tensor_io::to_json(tensor)
         } else {
-            let stored = store(workshop, name, tensor)
+            let stored = store(hold, name, tensor)
                 .map_err(|reason| StepError::fatal("output-not-stored", format!("output `{name}`: {reason}")))?;
             artifacts.push(stored.digest);
             stored.to_json()
@@ -169,7 +171,7 @@ fn values(workshop: &Workshop, output: &RunOutput) -> Result<(Value, Vec<tracksi
     Ok((outputs.into(), artifacts))
 }
 
-fn store(workshop: &Workshop, name: &str, tensor: &Tensor) -> Result<ArtifactRef, String> {
+fn store(hold: &Hold, name: &str, tensor: &Tensor) -> Result<ArtifactRef, String> {
     let (bytes, ending, media_type) = if tensor.element() == ElementType::Text {
         (tensor_io::to_text_file(name, tensor), "json", tensor_io::TEXT_MEDIA_TYPE)
     } else {
@@ -177,6 +179,6 @@ fn store(workshop: &Workshop, name: &str, tensor: &Tensor) -> Result<ArtifactRef
         (tensor_io::to_safetensors_bytes(&tensors), "safetensors", "application/vnd.safetensors")
     };
     let bytes = bytes.map_err(|error| error.to_string())?;
-    let stored = workshop.artifacts.store(&mut bytes.as_slice(), &format!("{name}.{ending}"), media_type);
+    let stored = hold.store(&mut bytes.as_slice(), &format!("{name}.{ending}"), media_type);
     stored.map_err(|error| error.to_string())
 }

@@ -14,9 +14,10 @@ use std::{
 
 use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
+use trackside_observe::Removed;
 use trackside_sandbox::SandboxSettings;
 use trackside_spec::{Plan, StepIndex, TriggerKind};
-use trackside_store::{Clock, Committer, DecisionRow, LiveRun, Reader, Store, StoreError, Txn, Write};
+use trackside_store::{Clock, CommitReport, Committer, DecisionRow, LiveRun, Reader, Store, StoreError, Txn, Write};
 use trackside_triggers::{
     clock_watch::ClockWatch,
     cron::{CronEntry, GateState, LONGEST_WAIT, TimeGate},
@@ -32,6 +33,7 @@ use crate::{
     file_host::NodeFileHost,
     models::Models,
     mqtt::{BrokerStatus, Brokers, Intake},
+    observer::{self, Bell, Observer, Tools},
     pauses::Pauses,
     plugin_source::PluginSources,
     plugins::{Plugins, compiling},
@@ -60,6 +62,9 @@ pub enum NodeError {
     /// The workflow files.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// What is not kept could not be removed.
+    #[error(transparent)]
+    Prune(Arc<StoreError>),
     /// The files were not read, or not all of them.
     #[error("{0}")]
     Reload(String),
@@ -92,6 +97,7 @@ pub struct Node {
     brokers: Arc<Brokers>,
     clock_watch: Option<ClockWatch>,
     executor: Option<Arc<Executor>>,
+    observer: Observer,
     dispatcher: Option<JoinHandle<()>>,
 }
 
@@ -106,6 +112,7 @@ pub struct Handle {
     in_force: watch::Receiver<Arc<InForce>>,
     reload: Sender<Notice>,
     brokers: Arc<Brokers>,
+    bell: Arc<Bell>,
 }
 
 impl Node {
@@ -131,7 +138,17 @@ impl Node {
             own: Arc::default(),
         });
         let (inbox, messages) = channel();
-        let store = Store::start(committer, Box::new(reporter(&inbox, Input::Store)))?;
+        let (bell, tell) = (Arc::new(Bell::default()), reporter(&inbox, Input::Store));
+        let rung = bell.clone();
+        let heard = move |report: CommitReport| {
+            let is_commit = matches!(report, CommitReport::Committed(_));
+            tell(report);
+            if is_commit {
+                rung.committed();
+            }
+        };
+        let store = Store::start(committer, Box::new(heard))?;
+        let reserve = store.reserve().clone();
         let history = store.reader()?;
         let commits = store.commits();
         let mut core = Core::new(settings(project), Box::new(store.reader()?), Box::new(chance()));
@@ -175,6 +192,16 @@ impl Node {
             .name("dispatcher".into())
             .spawn(move || dispatcher.work(first))
             .map_err(start("the dispatcher"))?;
+        let tools = Tools {
+            inbox: inbox.clone(),
+            readers: readers.clone(),
+            artifacts: artifacts.clone(),
+            reserve,
+            clock: options.clock.clone(),
+            in_force: in_force.clone(),
+            prunes: options.triggers || project.problems.is_empty(),
+        };
+        let observer = Observer::start(bell.clone(), tools).map_err(start("the consumers of the journal"))?;
         let mut node = Self {
             handle: Handle {
                 inbox: inbox.clone(),
@@ -185,11 +212,13 @@ impl Node {
                 in_force,
                 reload: notices.0.clone(),
                 brokers: brokers.clone(),
+                bell,
             },
             reloader: None,
             brokers: brokers.clone(),
             clock_watch: None,
             executor: Some(executor.clone()),
+            observer,
             dispatcher: Some(thread),
         };
         let intake = Intake {
@@ -206,7 +235,14 @@ impl Node {
         if options.triggers {
             let box_id = readers.with(|reader| reader.box_id())?;
             let clock = options.clock.clone();
-            let host = NodeFileHost { inbox: inbox.clone(), readers, artifacts, clock, pauses: pauses.clone() };
+            let host = NodeFileHost {
+                inbox: inbox.clone(),
+                readers,
+                artifacts,
+                clock,
+                pauses: pauses.clone(),
+                picked_up: Arc::default(),
+            };
             let mut intakes = Intakes {
                 inbox: inbox.clone(),
                 host: Arc::new(host),
@@ -241,6 +277,7 @@ impl Drop for Node {
         self.reloader = None;
         self.brokers.close();
         self.clock_watch = None;
+        self.observer.close();
         if let Some(executor) = self.executor.take() {
             executor.close();
         }
@@ -280,7 +317,7 @@ impl Handle {
             // Nobody waits any more only when the connection was given up.
             let _ = done.send(());
         });
-        let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };
+        let txn = Txn::of(vec![Write::Decision(row)]);
         if self.inbox.send(Message::Input(Input::Keep(txn, tell))).is_ok() {
             let _ = kept.await;
         }
@@ -398,6 +435,17 @@ impl Handle {
         let reply = Box::new(move |status| drop(reply.send(status)));
         self.inbox.send(Message::Status(reply)).map_err(|_| NodeError::Closed)?;
         answer.await.map_err(|_| NodeError::Closed)
+    }
+
+    /// Removes what is not kept, now; what was removed is on disk when the answer comes.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down, [`NodeError::Prune`] when the database refuses.
+    pub async fn prune(&self) -> Result<Removed, NodeError> {
+        let answer = observer::prune_now(&self.bell);
+        // The thread works on the disk.
+        let answer = tokio::task::spawn_blocking(move || answer.recv()).await.map_err(|_| NodeError::Closed)?;
+        answer.map_err(|_| NodeError::Closed)?.map_err(NodeError::Prune)
     }
 
     /// Has the workflow files read now. What is right is in use when the answer comes.

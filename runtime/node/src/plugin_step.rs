@@ -10,6 +10,7 @@ use trackside_sandbox::{
     CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, Reuse, StateOp, StepCall, StepFailure, StepReport,
 };
 use trackside_spec::{Action, ArtifactRef, PluginCall};
+use trackside_store::Hold;
 
 use crate::{
     command_step,
@@ -21,14 +22,19 @@ use crate::{
 };
 
 /// Runs the attempt to its end.
-pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -> StepResult {
-    match attempt(workshop, job, cancel).await {
+pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: CancelToken) -> StepResult {
+    match attempt(workshop, job, hold, cancel).await {
         Ok(result) => result,
         Err(error) => failed((job.run, job.step, job.item), job.attempt, error),
     }
 }
 
-async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -> Result<StepResult, StepError> {
+async fn attempt(
+    workshop: &Arc<Workshop>,
+    job: &StepJob,
+    hold: &Hold,
+    cancel: CancelToken,
+) -> Result<StepResult, StepError> {
     let step = job.plan.step(job.step);
     let Action::Plugin(call) = &step.action else {
         return Err(StepError::fatal("internal-error", "not a plugin step"));
@@ -40,8 +46,8 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         Value::Null => Map::new(),
         other => return Err(StepError::fatal("bad-input", format!("`with` must be an object, not {other}"))),
     };
-    let inputs = ports(workshop, call, &plugin, &mut input).await?;
-    let command = command_step::given(workshop, call, job).await?;
+    let inputs = ports(workshop, hold, call, &plugin, &mut input).await?;
+    let command = command_step::given(workshop, call, job, hold).await?;
     let limits = workshop.config.limits.with(&call.limits);
     let kept_under = step.cache.then(|| {
         // The command's staged files are in its own words: their digests are what counts.
@@ -50,7 +56,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
         kept::key(&plugin.digest().to_string(), job, call, &inputs, (&document, &staged), &limits, policy)
     });
     if let Some(key) = kept_under
-        && let Some(mut result) = kept::find(workshop, job, key).await
+        && let Some(mut result) = kept::find(workshop, job, hold, key).await
     {
         let (descriptor, report) = (plugin.descriptor(), result.report.get_or_insert_default());
         report.plugin = Some(descriptor.name.clone());
@@ -77,6 +83,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
     };
     let host = NodeHost {
         artifacts: workshop.artifacts.clone(),
+        hold: hold.clone(),
         readers: workshop.readers.clone(),
         workshop: workshop.clone(),
         workflow: job.plan.name.clone(),
@@ -94,6 +101,7 @@ async fn attempt(workshop: &Arc<Workshop>, job: &StepJob, cancel: CancelToken) -
 /// constant is staged as an artifact; a path that an expression made is not: it may come from outside.
 async fn ports(
     workshop: &Arc<Workshop>,
+    hold: &Hold,
     call: &PluginCall,
     plugin: &Plugin,
     input: &mut Map<String, Value>,
@@ -102,7 +110,7 @@ async fn ports(
     for port in &plugin.descriptor().inputs {
         let constant = call.with.constant_at(&[port.name.as_str()]).and_then(Value::as_str);
         if let Some(path) = constant {
-            let staged = stage(workshop, path).await?;
+            let staged = stage(workshop, hold, path).await?;
             input.insert(port.name.clone(), staged.to_json());
         }
         let references = match input.get(&port.name) {
@@ -220,6 +228,7 @@ fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport,
             .collect(),
         logs: log_lines(&report.logs, report.logs_dropped),
         kept: None,
+        hold: None,
     }
 }
 

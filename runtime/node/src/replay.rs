@@ -8,7 +8,7 @@ use trackside_engine::{Outcome, RunState, StepStatus};
 use trackside_facts::AttemptReport;
 use trackside_sandbox::CancelToken;
 use trackside_spec::{Action, StepIndex};
-use trackside_store::{Artifacts, Clock};
+use trackside_store::{Artifacts, Clock, Hold};
 
 use crate::{
     contracts,
@@ -146,9 +146,10 @@ async fn one(
         Ok(inputs) => inputs,
         Err(error) => return Verdict::Failed { error: error.to_string() },
     };
+    let hold = Hold::new(&workshop.artifacts);
     let mut requires = Value::Null;
     if !inputs.is_empty() {
-        match contracts::check(workshop, &job, inputs, &CancelToken::new()).await {
+        match contracts::check(workshop, &job, inputs, &hold, &CancelToken::new()).await {
             contracts::Verdict::Passed(passed) => requires = passed.requires,
             contracts::Verdict::Stopped(..) => {
                 return Verdict::Failed { error: "its inputs do not fit its contracts this time".to_owned() };
@@ -161,7 +162,7 @@ async fn one(
         Ok(evaluated) => evaluated,
         Err(error) => return Verdict::Failed { error: error.to_string() },
     };
-    let result = executor::run(workshop.clone(), Box::new(job), CancelToken::new()).await;
+    let result = executor::run(workshop.clone(), Box::new(job), &hold, CancelToken::new()).await;
     let now = match result.outcome {
         Outcome::Succeeded(now) | Outcome::Cached(now) => now,
         Outcome::Skipped(reason) => return Verdict::Failed { error: format!("it skipped this time: {reason}") },

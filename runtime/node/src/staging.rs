@@ -7,18 +7,19 @@ use std::{
 
 use trackside_engine::StepError;
 use trackside_spec::{ArtifactRef, media_type};
+use trackside_store::Hold;
 
 use crate::executor::Workshop;
 
 /// Copies a file of the project into the artifact store.
-pub async fn stage(workshop: &Arc<Workshop>, path: &str) -> Result<ArtifactRef, StepError> {
-    let (artifacts, project, path) = (workshop.artifacts.clone(), workshop.project.clone(), path.to_owned());
+pub async fn stage(workshop: &Arc<Workshop>, hold: &Hold, path: &str) -> Result<ArtifactRef, StepError> {
+    let (hold, project, path) = (hold.clone(), workshop.project.clone(), path.to_owned());
     let staged = tokio::task::spawn_blocking(move || {
         let refuse = |reason: String| StepError::fatal("bad-input", format!("{path:?} of the project: {reason}"));
         let full = project_file(&project, &path).map_err(refuse)?;
         let mut file = std::fs::File::open(&full).map_err(|error| refuse(error.to_string()))?;
         let name = Path::new(&path).file_name().and_then(|name| name.to_str()).unwrap_or("file");
-        artifacts.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))
+        hold.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))
     });
     staged.await.map_err(|error| StepError::fatal("internal-error", error.to_string()))?
 }

@@ -26,7 +26,7 @@ use trackside_node::{
     printable, read_secret,
 };
 use trackside_spec::{ArtifactRef, HookSignature, MqttPayload, Plan, TriggerKind, WebhookTrigger};
-use trackside_store::DecisionRow;
+use trackside_store::{DecisionRow, Hold};
 use trackside_triggers::hooks::{
     EventData, PayloadError, cloudevents, payload,
     signature::{GITHUB_HEADER, STRIPE_HEADER, verify_github, verify_stripe},
@@ -189,7 +189,8 @@ async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &B
         ApiError::refused("TS-0712", lines.join("; "))
     })?;
     let bytes = brought.data.take().map_or_else(|| body.clone(), Bytes::from);
-    let kept = keep(shared, hook, bytes, brought.media_type.clone()).await?;
+    let hold = Hold::new(&shared.handle.workshop().artifacts);
+    let kept = keep(&hold, hook, bytes, brought.media_type.clone()).await?;
     let now = shared.handle.workshop().clock.now_ms();
     let artifacts = vec![kept.digest];
     let cause = Cause::Webhook { payload: brought.payload, event: brought.event, headers: shown(headers), body: kept };
@@ -209,6 +210,7 @@ async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &B
         logical_time_ms: now,
         ledger: vec![entry],
         artifacts,
+        hold: Some(hold),
     };
     let (reply, answer) = tokio::sync::oneshot::channel();
     let reply = Box::new(move |answer| drop(reply.send(answer)));
@@ -272,9 +274,9 @@ fn unread(error: &PayloadError) -> ApiError {
     ApiError::with_status(status, error.code(), plain(&error.to_string()))
 }
 
-async fn keep(shared: &Arc<Shared>, hook: &Hook, bytes: Bytes, media_type: String) -> Result<ArtifactRef, ApiError> {
-    let (artifacts, name) = (shared.handle.workshop().artifacts.clone(), hook.settings.name.clone());
-    let stored = tokio::task::spawn_blocking(move || artifacts.store(&mut bytes.as_ref(), &name, &media_type)).await;
+async fn keep(hold: &Hold, hook: &Hook, bytes: Bytes, media_type: String) -> Result<ArtifactRef, ApiError> {
+    let (hold, name) = (hold.clone(), hook.settings.name.clone());
+    let stored = tokio::task::spawn_blocking(move || hold.store(&mut bytes.as_ref(), &name, &media_type)).await;
     match stored {
         Ok(Ok(artifact)) => Ok(artifact),
         Ok(Err(error)) => {

@@ -29,6 +29,7 @@ use crate::{
     expr::{Expr, Template},
     grant::Allow,
     limits::Limits,
+    retention::Retention,
     reuse::Reuse,
     triggers::Trigger,
     units::Duration,
@@ -70,6 +71,8 @@ pub struct Plan {
     pub queue_timeout: Option<Duration>,
     /// Which run comes first where there is no room for all, from -100 to 100.
     pub priority: i32,
+    /// How long ended runs are kept, as far as the workflow says it.
+    pub retention: Retention,
     /// What a run gives to who started it: an object, evaluated when the steps have ended well.
     pub outputs: Option<Template>,
     /// Ordinary steps in the order of the file, then the finally handlers.

@@ -197,6 +197,8 @@ macro_rules! text_form {
     };
 }
 
+pub(crate) use text_form;
+
 text_form!(
     Duration,
     "Duration",

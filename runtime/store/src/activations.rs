@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use rusqlite::{Transaction, params};
+use trackside_facts::{Subject, SubjectEvent};
 use trackside_spec::{Digest, Plan};
 
-use crate::{error::StoreError, read::Reader};
+use crate::{error::StoreError, read::Reader, subjects};
 
 /// Rows that are kept of one workflow.
 pub const ACTIVATIONS_KEPT: i64 = 100;
@@ -54,7 +55,12 @@ pub(crate) fn keep(txn: &Transaction<'_>, activation: &Activation, definition: O
          WHERE workflow = ?1 AND seq <= (SELECT max(seq) FROM activations WHERE workflow = ?1) - ?2",
     )?
     .execute(params![workflow, ACTIVATIONS_KEPT])?;
-    Ok(())
+    let event = SubjectEvent::Activated {
+        file: file.clone(),
+        definition: activation.plan.as_ref().map(|plan| plan.digest),
+        by: activation.by.clone(),
+    };
+    subjects::enter(txn, &Subject::Workflow(workflow.clone()), *at_ms, &event)
 }
 
 const COLUMNS: &str = "SELECT a.workflow, a.file, d.digest, d.source, a.at_ms, a.by
@@ -100,6 +106,6 @@ impl Reader {
 
     /// A database that no node of this version has opened yet has no such table.
     fn knows_activations(&self) -> Result<bool, StoreError> {
-        Ok(!self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'activations'", [], |_| Ok(()))?.is_empty())
+        self.has_table("activations")
     }
 }

@@ -7,11 +7,12 @@
 use std::{
     collections::HashSet,
     fs::{self, File, OpenOptions, Permissions},
-    io::{self, Read, Write},
+    io::{self, Write},
     num::NonZeroU64,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
+    time::SystemTime,
 };
 
 use rustix::fs::{Advice, fadvise};
@@ -21,6 +22,7 @@ use trackside_sync::lock;
 use crate::{
     digesting::Digesting,
     error::StoreError,
+    holds::{Hold, Holds},
     room::{Looks, Room},
 };
 
@@ -39,6 +41,7 @@ pub struct Artifacts {
     /// Another store's folder, in which what is not here is looked for.
     below: Option<PathBuf>,
     room: Room,
+    holds: Holds,
 }
 
 /// What is wrong with one artifact.
@@ -65,13 +68,19 @@ impl Artifacts {
             _ => {}
         }
         fs::create_dir_all(&temp).map_err(StoreError::io("create", &temp))?;
-        Ok(Self { root, unflushed: Mutex::default(), below: None, room: Room::default() })
+        Ok(Self { root, unflushed: Mutex::default(), below: None, room: Room::default(), holds: Holds::default() })
     }
 
     /// A view of the folder for reading only; works beside a running node.
     #[must_use]
     pub fn read_only(data_dir: &Path) -> Self {
-        Self { root: data_dir.join("artifacts"), unflushed: Mutex::default(), below: None, room: Room::default() }
+        Self {
+            root: data_dir.join("artifacts"),
+            unflushed: Mutex::default(),
+            below: None,
+            room: Room::default(),
+            holds: Holds::default(),
+        }
     }
 
     /// A store in `scratch` that finds the artifacts of a data folder, too, and writes nothing there; works beside a
@@ -86,6 +95,7 @@ impl Artifacts {
             unflushed: Mutex::default(),
             below: Some(data_dir.join("artifacts")),
             room: Room::default(),
+            holds: Holds::default(),
         })
     }
 
@@ -124,11 +134,64 @@ impl Artifacts {
         File::open(self.path(digest))
     }
 
-    /// Starts a new artifact.
+    /// The size of an artifact; none when there is none with this digest.
+    #[must_use]
+    pub fn size_of(&self, digest: &Digest) -> Option<u64> {
+        fs::metadata(self.path(digest)).ok().filter(fs::Metadata::is_file).map(|meta| meta.len())
+    }
+
+    pub(crate) const fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
+    /// Removes the file of an artifact that nothing refers to, unless somebody holds it. Says whether it is gone.
     ///
     /// # Errors
-    /// When no temporary file can be made; writing ends with `StorageFull` where less would stay free than must.
-    pub fn create(self: &Arc<Self>) -> io::Result<ArtifactWriter> {
+    /// What the system says.
+    pub fn remove(&self, digest: &Digest) -> io::Result<bool> {
+        // Locked over both, so that it is not found by somebody who makes the same one just before it goes.
+        let mut unflushed = self.unflushed();
+        if self.holds.has(digest) {
+            return Ok(false);
+        }
+        match fs::remove_file(place(&self.root, digest)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        unflushed.remove(digest);
+        Ok(true)
+    }
+
+    /// The artifacts of one of the 256 folders, with when each was changed last.
+    ///
+    /// # Errors
+    /// When the folder can not be read.
+    pub fn list_shard(&self, shard: u8) -> io::Result<Vec<(Digest, SystemTime)>> {
+        let entries = match fs::read_dir(self.root.join(format!("{shard:02x}"))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let digest = entry.file_name().to_str().and_then(|hex| format!("sha256:{hex}").parse().ok());
+            if let (Some(digest), Ok(meta)) = (digest, entry.metadata()) {
+                found.push((digest, meta.modified()?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Size and free space of the file system that the artifacts lie on, bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn file_system(&self) -> io::Result<(u64, u64)> {
+        let disk = rustix::fs::statvfs(&self.root)?;
+        Ok((disk.f_blocks.saturating_mul(disk.f_frsize), disk.f_bavail.saturating_mul(disk.f_frsize)))
+    }
+
+    pub(crate) fn create(self: &Arc<Self>, hold: Hold) -> io::Result<ArtifactWriter> {
         let mut name = [0u8; 12];
         getrandom::fill(&mut name).map_err(io::Error::other)?;
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -144,29 +207,13 @@ impl Artifacts {
         };
         Ok(ArtifactWriter {
             artifacts: self.clone(),
+            hold,
             file,
             path: Some(path),
             digest: Digesting::new(),
             looks: Looks::default(),
             begun: 0,
         })
-    }
-
-    /// Copies `source` into a new artifact.
-    ///
-    /// # Errors
-    /// When reading or writing fails.
-    pub fn store(self: &Arc<Self>, source: &mut dyn Read, name: &str, media_type: &str) -> io::Result<ArtifactRef> {
-        let mut writer = self.create()?;
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match source.read(&mut buffer) {
-                Ok(0) => return writer.finish(name, media_type),
-                Ok(count) => writer.write_all(&buffer[..count])?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     /// Reads an artifact through and compares its digest.
@@ -248,6 +295,7 @@ fn place(root: &Path, digest: &Digest) -> PathBuf {
 #[derive(Debug)]
 pub struct ArtifactWriter {
     artifacts: Arc<Artifacts>,
+    hold: Hold,
     file: File,
     path: Option<PathBuf>,
     digest: Digesting,
@@ -287,6 +335,7 @@ impl ArtifactWriter {
         // The set is locked over the move, so that the writer thread never flushes a file that is being replaced.
         let artifacts = self.artifacts.clone();
         let mut unflushed = artifacts.unflushed();
+        self.hold.keep(&digest);
         if unflushed.contains(&digest) || artifacts.is_durable(&target) {
             return Ok(reference);
         }

@@ -13,6 +13,7 @@ use crate::{
     artifacts::Artifacts,
     error::StoreError,
     lock::DataLock,
+    reserve::Reserve,
     run_rows::RunRows,
     schema,
     write::{self, KnownDefinitions, Txn},
@@ -25,6 +26,7 @@ pub struct Committer {
     known: KnownDefinitions,
     data_dir: PathBuf,
     durability: Durability,
+    reserve: Arc<Reserve>,
     /// The database and its log, and which files they were when they were opened.
     opened: Vec<(PathBuf, Number)>,
     _lock: DataLock,
@@ -77,6 +79,7 @@ impl Committer {
             known: KnownDefinitions::new(),
             data_dir: data_dir.to_owned(),
             durability,
+            reserve: Arc::new(Reserve::new(data_dir)),
             opened,
             _lock: lock,
         })
@@ -91,12 +94,39 @@ impl Committer {
         for digest in batch.iter().flat_map(|txn| &txn.artifacts) {
             self.artifacts.make_durable(digest)?;
         }
-        let result = self.write(batch);
-        if result.is_err() {
-            // Definitions inserted by the failed transaction are gone with it.
-            self.known.clear();
+        match self.write(batch) {
+            Err(error) => {
+                // Definitions inserted by the failed transaction are gone with it.
+                self.known.clear();
+                if !error.is_full() || !self.reserve.give_up() {
+                    return Err(error);
+                }
+                tracing::error!(
+                    %error,
+                    "[TS-0216] the disk is full and the reserve has been given up: what was accepted goes on, nothing new is \
+                     accepted until there is room again, and what retention does not keep is removed; make room on the disk \
+                     of the data folder, or let [retention] keep less"
+                );
+                self.empty_log();
+                self.write(batch)
+            }
+            written => written,
         }
-        result
+    }
+
+    /// Moves what the log holds into the database and gives its room back. A log that grew when the disk filled keeps what
+    /// it has, and the database could not grow for it.
+    fn empty_log(&self) {
+        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = emptied {
+            tracing::warn!(%error, "the write-ahead log can not be emptied now");
+        }
+    }
+
+    /// The room that is held for a full disk.
+    #[must_use]
+    pub const fn reserve(&self) -> &Arc<Reserve> {
+        &self.reserve
     }
 
     /// SQLite writes on to files that were removed, moved away or replaced, and all of it is gone when the process ends.
@@ -120,7 +150,8 @@ impl Committer {
             .map_err(StoreError::sqlite("begin a transaction"))?;
         let mut runs = RunRows::default();
         for write in batch.iter().flat_map(|txn| &txn.writes) {
-            write::apply(&txn, write, &mut self.known, &mut runs).map_err(StoreError::sqlite("take a row"))?;
+            write::apply(&txn, write, &self.artifacts, &mut self.known, &mut runs)
+                .map_err(StoreError::sqlite("take a row"))?;
         }
         runs.write(&txn).map_err(StoreError::sqlite("take a row"))?;
         txn.commit().map_err(StoreError::sqlite("commit"))

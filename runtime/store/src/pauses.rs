@@ -1,8 +1,9 @@
 //! Triggers that somebody has paused.
 
 use rusqlite::{Transaction, params};
+use trackside_facts::{Subject, SubjectEvent};
 
-use crate::{error::StoreError, read::Reader};
+use crate::{error::StoreError, read::Reader, subjects};
 
 /// A trigger that starts nothing until it is resumed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,14 +18,22 @@ pub struct PausedRow {
 
 /// Paused twice, the first time counts.
 pub(crate) fn pause(txn: &Transaction<'_>, row: &PausedRow) -> rusqlite::Result<()> {
-    txn.prepare_cached("INSERT INTO paused (trigger, at_ms, by) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+    let new = txn
+        .prepare_cached("INSERT INTO paused (trigger, at_ms, by) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
         .execute(params![row.trigger, row.at_ms, row.by])?;
-    Ok(())
+    if new == 0 {
+        return Ok(());
+    }
+    let event = SubjectEvent::TriggerPaused { by: row.by.clone() };
+    subjects::enter(txn, &Subject::Trigger(row.trigger.clone()), row.at_ms, &event)
 }
 
-pub(crate) fn resume(txn: &Transaction<'_>, trigger: &str) -> rusqlite::Result<()> {
-    txn.prepare_cached("DELETE FROM paused WHERE trigger = ?1")?.execute([trigger])?;
-    Ok(())
+pub(crate) fn resume(txn: &Transaction<'_>, trigger: &str, at_ms: i64, by: &str) -> rusqlite::Result<()> {
+    if txn.prepare_cached("DELETE FROM paused WHERE trigger = ?1")?.execute([trigger])? == 0 {
+        return Ok(());
+    }
+    let event = SubjectEvent::TriggerResumed { by: by.to_owned() };
+    subjects::enter(txn, &Subject::Trigger(trigger.to_owned()), at_ms, &event)
 }
 
 impl Reader {
@@ -34,8 +43,7 @@ impl Reader {
     /// When SQLite refuses.
     pub fn paused(&self) -> Result<Vec<PausedRow>, StoreError> {
         // A database that no node of this version has opened yet has no such table, and nothing paused.
-        let known = self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'paused'", [], |_| Ok(()))?;
-        if known.is_empty() {
+        if !self.has_table("paused")? {
             return Ok(Vec::new());
         }
         self.rows("SELECT trigger, at_ms, by FROM paused ORDER BY trigger", [], |row| {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use trackside_engine::{Event, RunId};
+use trackside_facts::SubjectEvent;
 
 use crate::error::StoreError;
 
@@ -62,24 +63,81 @@ pub struct RunFilter {
 pub struct JournalRow {
     /// Its place in the journal.
     pub seq: i64,
-    /// Whose.
-    pub run: RunId,
+    /// What it is about.
+    pub about: About,
     /// When, milliseconds since 1970.
     pub at_ms: i64,
     /// A JSON array of events.
     pub events: String,
+    /// The entry before this one of the same run or subject; 0 when this is the first.
+    pub previous: i64,
+}
+
+/// What a journal entry is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// A run.
+    Run(RunId),
+    /// Something else, by its name: `trigger/ID`, `workflow/NAME`.
+    Subject(String),
+}
+
+impl std::fmt::Display for About {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Run(run) => write!(f, "run {run}"),
+            Self::Subject(subject) => f.write_str(subject),
+        }
+    }
 }
 
 impl JournalRow {
+    /// Whether the entry can be read, whatever it is about.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the entry's number.
+    pub fn look(&self) -> Result<(), StoreError> {
+        match self.about {
+            About::Run(_) => self.events().map(drop),
+            About::Subject(_) => self.facts().map(drop),
+        }
+    }
+
+    /// The facts of an entry that is about no run.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the entry's number.
+    pub fn facts(&self) -> Result<Vec<SubjectEvent>, StoreError> {
+        SubjectEvent::from_entry(&self.events).map_err(|error| self.damage(&error))
+    }
+
+    fn damage(&self, error: &serde_json::Error) -> StoreError {
+        let reason = format!("entry {} of {}: {error}", self.seq, self.about);
+        StoreError::Damaged { table: "journal", reason }
+    }
+
+    /// From the columns of [`JOURNAL`]. The name of a subject is put in by [`Reader::name_subject`].
+    pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<(i64, Self)> {
+        let run: i64 = row.get(1)?;
+        let about = if run < 0 { About::Subject(String::new()) } else { About::Run(RunId::from_i64(run)) };
+        Ok((run, Self { seq: row.get(0)?, about, at_ms: row.get(2)?, events: row.get(3)?, previous: row.get(4)? }))
+    }
+
+    /// The run that it is about, if it is about one.
+    #[must_use]
+    pub const fn run(&self) -> Option<RunId> {
+        match self.about {
+            About::Run(run) => Some(run),
+            About::Subject(_) => None,
+        }
+    }
+
     /// The events of the entry. The one way to them: an entry that can not be read is never an entry without events.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] with the entry's number.
     pub fn events(&self) -> Result<Vec<Event>, StoreError> {
-        serde_json::from_str(&self.events).map_err(|error| StoreError::Damaged {
-            table: "journal",
-            reason: format!("entry {} of run {}: {error}", self.seq, self.run),
-        })
+        serde_json::from_str(&self.events).map_err(|error| self.damage(&error))
     }
 }
 
@@ -139,6 +197,9 @@ pub struct OutboxRow {
     pub body: String,
 }
 
+/// The columns of the journal that make a [`JournalRow`].
+pub(crate) const JOURNAL: &str = "SELECT seq, run, at_ms, events, previous FROM journal";
+
 const RUN_COLUMNS: &str = "SELECT r.id, d.name, d.digest, r.trigger, r.started_ms, r.ended_ms, r.end, r.error
      FROM runs r JOIN definitions d ON d.id = r.definition";
 
@@ -193,24 +254,39 @@ impl Reader {
             .prepare_cached("SELECT last_entry FROM runs WHERE id = ?1")
             .and_then(|mut query| query.query_row([run.as_i64()], |row| row.get(0)).optional())
             .map_err(StoreError::sqlite("find a run"))?;
+        let mut rows = self.chain(run.as_i64(), last.unwrap_or(0), u32::MAX)?;
+        rows.reverse();
+        Ok(rows)
+    }
+
+    /// The entries of one run or subject from `last` backwards, so many at most. What retention removed of a subject ends
+    /// it.
+    pub(crate) fn chain(&self, of: i64, last: i64, limit: u32) -> Result<Vec<JournalRow>, StoreError> {
         let mut rows = Vec::new();
-        let mut next = last.unwrap_or(0);
-        while next > 0 {
-            let (previous, row) = self
+        let mut next = last;
+        while next > 0 && rows.len() < limit as usize {
+            let found = self
                 .connection
-                .prepare_cached("SELECT seq, run, at_ms, events, previous FROM journal WHERE seq = ?1")
-                .and_then(|mut query| query.query_row([next], |row| Ok((row.get::<_, i64>(4)?, journal_row(row)?))))
+                .prepare_cached(&format!("{JOURNAL} WHERE seq = ?1"))
+                .and_then(|mut query| query.query_row([next], JournalRow::from_row).optional())
                 .map_err(StoreError::sqlite("read the journal"))?;
-            if row.run != run || previous >= next {
+            let (found_of, row) = match found {
+                Some(found) => found,
+                None if of < 0 => break,
+                None => {
+                    let reason = format!("entry {next} of {} is missing", owner(of));
+                    return Err(StoreError::Damaged { table: "journal", reason });
+                }
+            };
+            if found_of != of || row.previous >= next {
                 return Err(StoreError::Damaged {
                     table: "journal",
-                    reason: format!("entry {next} is not of run {run}"),
+                    reason: format!("entry {next} is not of {}", owner(of)),
                 });
             }
-            rows.push(row);
-            next = previous;
+            next = row.previous;
+            rows.push(self.name_subject(of, row)?);
         }
-        rows.reverse();
         Ok(rows)
     }
 
@@ -219,11 +295,24 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn journal_after(&self, seq: i64, limit: u32) -> Result<Vec<JournalRow>, StoreError> {
-        self.rows(
-            "SELECT seq, run, at_ms, events FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-            params![seq, limit],
-            journal_row,
-        )
+        let query = format!("{JOURNAL} WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        let rows = self.rows(&query, params![seq, limit], JournalRow::from_row)?;
+        rows.into_iter().map(|(of, row)| self.name_subject(of, row)).collect()
+    }
+
+    /// Says what an entry without a run is about. Databases of before have no such entries, and no names for them.
+    pub(crate) fn name_subject(&self, of: i64, row: JournalRow) -> Result<JournalRow, StoreError> {
+        if of >= 0 {
+            return Ok(row);
+        }
+        let names = self.rows("SELECT name FROM subjects WHERE id = ?1", [-of], |row| row.get(0))?;
+        let name = names.into_iter().next().unwrap_or_else(|| owner(of));
+        Ok(JournalRow { about: About::Subject(name), ..row })
+    }
+
+    /// Whether the database has this table: one that no node of this version has opened yet lacks the newer ones.
+    pub(crate) fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(!self.rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", [name], |_| Ok(()))?.is_empty())
     }
 
     /// One run.
@@ -240,9 +329,15 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        // Ends that are not good have an index of their own; runs under way are all behind a mark.
+        let of_state = match filter.state.as_deref() {
+            None => "?3 IS NULL",
+            Some("running") => "r.end IS NULL AND ?3 IS NOT NULL AND r.id >= (SELECT run FROM live_from)",
+            Some("succeeded") => "r.end = ?3",
+            Some(_) => "r.end = ?3 AND r.end <> 'succeeded'",
+        };
         let sql = format!(
-            "{RUN_COLUMNS} WHERE r.id < ?1 AND (?2 IS NULL OR d.name = ?2)
-             AND (?3 IS NULL OR coalesce(r.end, 'running') = ?3) ORDER BY r.id DESC LIMIT ?4"
+            "{RUN_COLUMNS} WHERE r.id < ?1 AND (?2 IS NULL OR d.name = ?2) AND {of_state} ORDER BY r.id DESC LIMIT ?4"
         );
         let before = filter.before.map_or(i64::MAX, RunId::as_i64);
         self.rows(&sql, params![before, filter.workflow, filter.state, filter.limit], run_row)
@@ -400,8 +495,8 @@ fn run_id(row: &Row<'_>, column: usize) -> rusqlite::Result<RunId> {
     row.get(column).map(RunId::from_i64)
 }
 
-fn journal_row(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
-    Ok(JournalRow { seq: row.get(0)?, run: run_id(row, 1)?, at_ms: row.get(2)?, events: row.get(3)? })
+fn owner(of: i64) -> String {
+    if of < 0 { format!("subject {}", -of) } else { format!("run {}", RunId::from_i64(of)) }
 }
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {

@@ -8,10 +8,17 @@ use trackside_spec::{Digest, Plan};
 
 use crate::{
     activations::{self, Activation},
+    artifacts::Artifacts,
+    cursors,
+    holdings::{self, EndedRun},
+    holds::Hold,
     pauses::{self, PausedRow},
+    prune::{self, Prune},
+    references,
     results::{self, ResultRow},
     run_rows::RunRows,
     trigger_rows::{self, DecisionRow},
+    usage_rows::{self, UsageRow},
 };
 
 /// Writes that become durable together or not at all.
@@ -21,6 +28,16 @@ pub struct Txn {
     pub writes: Vec<Write>,
     /// Artifacts that the writes refer to; their files are flushed before the commit.
     pub artifacts: Vec<Digest>,
+    /// What keeps their files until the journal does.
+    pub holds: Vec<Hold>,
+}
+
+impl Txn {
+    /// Writes that refer to no artifact.
+    #[must_use]
+    pub const fn of(writes: Vec<Write>) -> Self {
+        Self { writes, artifacts: Vec::new(), holds: Vec::new() }
+    }
 }
 
 /// One row's worth of change.
@@ -39,6 +56,33 @@ pub enum Write {
         /// Set when the run's last event is among them.
         ended: Option<Ended>,
     },
+    /// How far a consumer of the journal has come.
+    Cursor {
+        /// The consumer's name.
+        consumer: &'static str,
+        /// The last entry that it has worked in.
+        seq: i64,
+    },
+    /// What was used, to be added to its workflow and day.
+    Usage(UsageRow),
+    /// A run has ended and holds so much.
+    Held {
+        /// Its workflow's name.
+        workflow: String,
+        /// What it holds.
+        ended: EndedRun,
+    },
+    /// The artifacts that an entry names, where they were not counted when it was written.
+    Counted {
+        /// Whose entry.
+        run: RunId,
+        /// Its events.
+        events: String,
+    },
+    /// All entries are counted.
+    AllCounted,
+    /// Retention removes something.
+    Prune(Prune),
     /// A file was seen by a trigger.
     Ledger {
         /// The trigger's id.
@@ -76,6 +120,10 @@ pub enum Write {
     Resumed {
         /// The trigger's id.
         trigger: String,
+        /// When, milliseconds since 1970.
+        at_ms: i64,
+        /// Who.
+        by: String,
     },
     /// A schedule time waits for a run of its trigger to end.
     CronQueued {
@@ -191,6 +239,7 @@ pub(crate) type KnownDefinitions = std::collections::HashMap<Digest, i64>;
 pub(crate) fn apply(
     txn: &Transaction<'_>,
     write: &Write,
+    artifacts: &Artifacts,
     known: &mut KnownDefinitions,
     runs: &mut RunRows,
 ) -> rusqlite::Result<()> {
@@ -204,7 +253,16 @@ pub(crate) fn apply(
             txn.prepare_cached("INSERT INTO journal (run, previous, at_ms, events) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![run.as_i64(), previous, at_ms, events])?;
             runs.entered(*run, txn.last_insert_rowid(), *at_ms, ended.as_ref());
+            references::count(txn, artifacts, *run, events)?;
         }
+        Write::Cursor { consumer, seq } => cursors::set(txn, consumer, *seq)?,
+        Write::Usage(row) => usage_rows::add(txn, row)?,
+        Write::Held { workflow, ended } => holdings::enter(txn, workflow, ended)?,
+        Write::Counted { run, events } => references::count(txn, artifacts, *run, events)?,
+        Write::AllCounted => {
+            txn.prepare_cached("UPDATE uncounted SET seq = 0")?.execute([])?;
+        }
+        Write::Prune(what) => prune::prune(txn, what, known)?,
         Write::Ledger { trigger, identity, run, path, stat, at_ms } => {
             let new = txn
                 .prepare_cached(
@@ -230,7 +288,7 @@ pub(crate) fn apply(
         }
         Write::Decision(row) => trigger_rows::decide(txn, row)?,
         Write::Paused(row) => pauses::pause(txn, row)?,
-        Write::Resumed { trigger } => pauses::resume(txn, trigger)?,
+        Write::Resumed { trigger, at_ms, by } => pauses::resume(txn, trigger, *at_ms, by)?,
         Write::CronQueued { trigger, logical_ms, missed } => trigger_rows::queue(txn, trigger, *logical_ms, *missed)?,
         Write::CronDequeued { trigger, logical_ms } => trigger_rows::dequeue(txn, trigger, *logical_ms)?,
         Write::CronCleared { trigger } => trigger_rows::clear_queue(txn, trigger)?,

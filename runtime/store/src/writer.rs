@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{artifacts::Artifacts, commit::Committer, error::StoreError, inbox::Inbox, read::Reader, write::Txn};
+use crate::{
+    artifacts::Artifacts, commit::Committer, error::StoreError, inbox::Inbox, read::Reader, reserve::Reserve,
+    write::Txn,
+};
 
 /// The number of a submission; commits happen in this order.
 pub type TxnNumber = u64;
@@ -20,6 +23,8 @@ pub type TxnNumber = u64;
 pub enum CommitReport {
     /// Every submission up to this number is on disk.
     Committed(TxnNumber),
+    /// The disk is full and the reserve was given up, or it is there again.
+    Degraded(bool),
     /// A commit failed; it is tried again until it works. Nothing after the last `Committed` is on disk.
     Trouble(StoreError),
 }
@@ -47,6 +52,7 @@ pub struct Store {
     closing: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     artifacts: Arc<Artifacts>,
+    reserve: Arc<Reserve>,
     data_dir: PathBuf,
 }
 
@@ -61,6 +67,7 @@ impl Store {
         let commits = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (artifacts, data_dir) = (committer.artifacts().clone(), committer.data_dir().to_owned());
+        let reserve = committer.reserve().clone();
         let worker = Worker {
             committer,
             inbox: inbox.clone(),
@@ -69,6 +76,7 @@ impl Store {
             commits: commits.clone(),
             closing: closing.clone(),
             done: 0,
+            degraded: false,
             last_commit: Duration::ZERO,
         };
         let thread = std::thread::Builder::new()
@@ -83,6 +91,7 @@ impl Store {
             closing,
             thread: Some(thread),
             artifacts,
+            reserve,
             data_dir,
         })
     }
@@ -116,6 +125,12 @@ impl Store {
     #[must_use]
     pub fn artifacts(&self) -> &Arc<Artifacts> {
         &self.artifacts
+    }
+
+    /// The room that is held for a full disk.
+    #[must_use]
+    pub const fn reserve(&self) -> &Arc<Reserve> {
+        &self.reserve
     }
 
     /// A new reader of committed data.
@@ -152,6 +167,7 @@ struct Worker {
     commits: Arc<AtomicU64>,
     closing: Arc<AtomicBool>,
     done: TxnNumber,
+    degraded: bool,
     last_commit: Duration,
 }
 
@@ -178,6 +194,12 @@ impl Worker {
             let batch = self.collect(first);
             if !self.commit_until_done(&batch) {
                 return;
+            }
+            let given_up = self.committer.reserve().is_given_up();
+            if given_up || self.degraded {
+                self.degraded = given_up;
+                // Before the commit is told: what comes because of it finds the door closed.
+                (self.report)(CommitReport::Degraded(given_up));
             }
             self.done += batch.len() as u64;
             (self.report)(CommitReport::Committed(self.done));

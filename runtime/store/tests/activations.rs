@@ -19,7 +19,7 @@ fn activated(name: &str, plan: Option<Arc<Plan>>, at_ms: i64) -> Write {
 
 fn commit(folder: &Path, writes: Vec<Write>) {
     let mut committer = Committer::open(folder, Durability::Relaxed).unwrap();
-    committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
+    committer.commit(&[Txn::of(writes)]).unwrap();
 }
 
 #[test]

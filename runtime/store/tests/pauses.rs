@@ -6,7 +6,7 @@ use trackside_engine::RunId;
 use trackside_store::{Committer, Durability, PausedRow, Reader, Txn, Write};
 
 fn txn(writes: Vec<Write>) -> Txn {
-    Txn { writes, artifacts: Vec::new() }
+    Txn::of(writes)
 }
 
 fn paused(at_ms: i64, by: &str) -> Write {
@@ -23,7 +23,7 @@ fn a_pause_outlives_the_process_and_the_first_one_counts() {
     let reader = Reader::open(folder.path()).unwrap();
     let row = PausedRow { trigger: "w/cron-0".into(), at_ms: 1, by: "ana".into() };
     assert_eq!(reader.paused().unwrap(), [row]);
-    committer.commit(&[txn(vec![Write::Resumed { trigger: "w/cron-0".into() }])]).unwrap();
+    committer.commit(&[txn(vec![Write::Resumed { trigger: "w/cron-0".into(), at_ms: 9, by: "bo".into() }])]).unwrap();
     assert!(reader.paused().unwrap().is_empty());
 }
 

@@ -37,7 +37,7 @@ fn entry(id: i64, events: &str, ended: Option<RunEnd>) -> Write {
 }
 
 fn txn(writes: Vec<Write>) -> Txn {
-    Txn { writes, artifacts: Vec::new() }
+    Txn::of(writes)
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn the_journal_of_a_run_comes_back_in_order_from_between_the_others() {
     assert_eq!(events(1), ["[1]", "[2]", "[3]"]);
     assert_eq!(events(2), ["[10]", "[20]"]);
     assert_eq!(events(3), Vec::<String>::new());
-    let all: Vec<i64> = reader.journal_after(0, 99).unwrap().iter().map(|row| row.run.as_i64()).collect();
+    let all: Vec<i64> = reader.journal_after(0, 99).unwrap().iter().map(|row| row.run().unwrap().as_i64()).collect();
     assert_eq!(all, [1, 2, 1, 2, 1]);
     let live: Vec<i64> = reader.open_runs().unwrap().iter().map(|live| live.run.as_i64()).collect();
     assert_eq!(live, [1]);
@@ -247,14 +247,15 @@ fn a_folder_for_half_written_artifacts_that_was_tidied_up_is_made_again_and_no_o
     artifact(&committer, b"bytes");
     let (artifacts, away) = (folder.path().join("artifacts"), folder.path().join("away"));
     fs::rename(&artifacts, &away).unwrap();
-    let error = committer.artifacts().store(&mut &b"more"[..], "name", "text/plain").unwrap_err();
+    let error =
+        trackside_store::Hold::new(committer.artifacts()).store(&mut &b"more"[..], "name", "text/plain").unwrap_err();
     assert!(error.kind() == std::io::ErrorKind::NotFound && !artifacts.exists(), "{error}");
     fs::rename(&away, &artifacts).unwrap();
     artifact(&committer, b"more");
 }
 
 fn artifact(committer: &Committer, bytes: &[u8]) -> Digest {
-    committer.artifacts().store(&mut &*bytes, "name", "text/plain").unwrap().digest
+    trackside_store::Hold::new(committer.artifacts()).store(&mut &*bytes, "name", "text/plain").unwrap().digest
 }
 
 #[test]
@@ -266,7 +267,7 @@ fn an_artifact_is_read_only_once_it_is_on_disk_and_is_written_once() {
     let path = committer.artifacts().path(&digest);
     let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(), 0o600, "not yet flushed");
-    committer.commit(&[Txn { writes: Vec::new(), artifacts: vec![digest] }]).unwrap();
+    committer.commit(&[Txn { artifacts: vec![digest], ..Txn::default() }]).unwrap();
     assert_eq!(mode(), 0o400);
     let written = fs::metadata(&path).unwrap().modified().unwrap();
     assert_eq!(artifact(&committer, b"bytes"), digest);
@@ -280,7 +281,7 @@ fn what_a_power_cut_left_half_written_is_written_again() {
     let committer = open(folder.path());
     let digest = artifact(&committer, b"bytes");
     let path = committer.artifacts().path(&digest);
-    let mut abandoned = committer.artifacts().create().unwrap();
+    let mut abandoned = trackside_store::Hold::new(committer.artifacts()).create().unwrap();
     abandoned.write_all(b"half").unwrap();
     std::mem::forget(abandoned);
     drop(committer);
@@ -368,9 +369,9 @@ fn artifacts_stop_where_the_room_ends_that_must_stay_free() {
     let committer = open(folder.path());
     let artifacts = committer.artifacts();
     artifacts.keep_free(u64::MAX);
-    let refused = artifacts.store(&mut &b"data"[..], "name", "text/plain").unwrap_err();
+    let refused = trackside_store::Hold::new(&artifacts).store(&mut &b"data"[..], "name", "text/plain").unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::StorageFull, "{refused}");
     assert_eq!(std::fs::read_dir(artifacts.temporary()).unwrap().count(), 0);
     artifacts.keep_free(1);
-    artifacts.store(&mut &b"data"[..], "name", "text/plain").unwrap();
+    trackside_store::Hold::new(&artifacts).store(&mut &b"data"[..], "name", "text/plain").unwrap();
 }

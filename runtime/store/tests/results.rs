@@ -24,7 +24,7 @@ fn keep(number: i64, output: String) -> Write {
 }
 
 fn commit(committer: &mut Committer, writes: Vec<Write>) {
-    committer.commit(&[Txn { writes, artifacts: Vec::new() }]).unwrap();
+    committer.commit(&[Txn::of(writes)]).unwrap();
 }
 
 #[test]

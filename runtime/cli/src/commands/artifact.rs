@@ -142,8 +142,7 @@ fn check(
     let console = context.console;
     if console.json {
         let of_artifact = |(digest, reason): &(Digest, String)| json!({ "artifact": digest, "reason": reason });
-        let of_entry =
-            |damage: &DamagedEntry| json!({ "entry": damage.entry, "run": damage.run, "reason": damage.reason });
+        let of_entry = |damage: &DamagedEntry| json!({ "entry": damage.entry, damage.key(): damage.of(), "reason": damage.reason });
         let of_plugin = |(name, reason): &(String, String)| json!({ "plugin": name, "reason": reason });
         let of_database = |reason: &String| json!({ "database": DATABASE, "reason": reason });
         let told = unsound.iter().map(of_database).chain(problems.iter().map(of_artifact));
@@ -158,8 +157,8 @@ fn check(
         for (digest, reason) in &problems {
             console.print(&format!("{digest}  {reason}"))?;
         }
-        for DamagedEntry { run, reason, .. } in &damaged {
-            console.print(&format!("run {run}  {reason}"))?;
+        for damage in &damaged {
+            console.print(&format!("{}  {}", escape(&damage.of.to_string()), damage.reason))?;
         }
         for (name, reason) in &plugins.problems {
             console.print(&format!("{}  {}", escape(name), escape(reason)))?;

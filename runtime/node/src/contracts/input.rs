@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
-    sync::Arc,
 };
 
 use serde_json::Value;
@@ -16,7 +15,7 @@ use trackside_spec::{
     plan::{Contract, Severity, Shape},
     read_outside,
 };
-use trackside_store::Artifacts;
+use trackside_store::{Artifacts, Hold};
 
 use super::{
     CheckError,
@@ -41,13 +40,13 @@ pub struct Checked {
 
 /// Checks an input.
 pub fn check(
-    artifacts: &Arc<Artifacts>,
+    (artifacts, hold): (&Artifacts, &Hold),
     contract: &Contract,
     value: Value,
     patience: &Patience,
 ) -> Result<Checked, CheckError> {
     let Some(artifact) = ArtifactRef::from_json(&value) else {
-        return check_value(artifacts, contract, value, patience);
+        return check_value(hold, contract, value, patience);
     };
     let open = || artifacts.open_artifact(&artifact.digest).map(BufReader::new);
     let form = match (&contract.shape, form_of(&artifact, &mut open()?)?) {
@@ -70,13 +69,13 @@ pub fn check(
             Ok(document) => document,
             Err(reason) => return Ok(misfit(contract, value, reason)),
         };
-        let mut checked = check_value(artifacts, contract, document, patience)?;
+        let mut checked = check_value(hold, contract, document, patience)?;
         // What passed is the artifact; another one when rows were taken out of it.
         checked.value = if checked.books.quarantine.is_none() {
             value
         } else {
             let text = checked.value.to_string();
-            let good = artifacts.store(&mut text.as_bytes(), &artifact.name, &artifact.media_type)?;
+            let good = hold.store(&mut text.as_bytes(), &artifact.name, &artifact.media_type)?;
             checked.artifacts.push(good.digest);
             good.to_json()
         };
@@ -91,7 +90,7 @@ pub fn check(
         return Ok(Checked { books, value, artifacts: Vec::new() });
     }
     let Ok(mut second) = table()? else { return Ok(Checked { books, value, artifacts: Vec::new() }) };
-    let mut splitter = Splitter::new(artifacts, second.header())?;
+    let mut splitter = Splitter::new(hold, second.header())?;
     let books = scan(contract, &mut second, patience, |table, good| splitter.row(table, good))?;
     let (good, bad) = splitter.finish(&artifact.name, &artifact.media_type)?;
     let kept = vec![good.digest, bad.digest];
@@ -99,12 +98,7 @@ pub fn check(
 }
 
 /// A value that is no artifact.
-fn check_value(
-    artifacts: &Arc<Artifacts>,
-    contract: &Contract,
-    value: Value,
-    patience: &Patience,
-) -> Result<Checked, CheckError> {
+fn check_value(hold: &Hold, contract: &Contract, value: Value, patience: &Patience) -> Result<Checked, CheckError> {
     patience.check()?;
     let mut books = Books::new(contract.name.clone(), contract.severity);
     match (&contract.shape, value) {
@@ -116,7 +110,7 @@ fn check_value(
                 return Ok(Checked { books, value: items.into(), artifacts: Vec::new() });
             }
             let mut second: Table<io::Empty> = Table::list(items);
-            let (mut splitter, mut good_places) = (Splitter::new(artifacts, &[])?, Vec::new());
+            let (mut splitter, mut good_places) = (Splitter::new(hold, &[])?, Vec::new());
             let books = scan(contract, &mut second, patience, |table, good| {
                 good_places.push(good);
                 if good { Ok(()) } else { splitter.row(table, false) }

@@ -20,7 +20,7 @@ use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
 use trackside_sandbox::CancelToken;
 use trackside_spec::{Action, Limits, plan::Contract};
-use trackside_store::Artifacts;
+use trackside_store::{Artifacts, Hold};
 
 use self::scan::Patience;
 use crate::{
@@ -66,7 +66,13 @@ pub enum Verdict {
 }
 
 /// Holds the inputs of a step against its contracts, on a thread that may wait.
-pub async fn check(workshop: &Arc<Workshop>, job: &StepJob, inputs: Vec<Value>, cancel: &CancelToken) -> Verdict {
+pub async fn check(
+    workshop: &Arc<Workshop>,
+    job: &StepJob,
+    inputs: Vec<Value>,
+    hold: &Hold,
+    cancel: &CancelToken,
+) -> Verdict {
     let own = match &job.plan.step(job.step).action {
         Action::Plugin(call) => *call.limits,
         Action::Model(_) | Action::Workflow(_) | Action::Approval(_) => Limits::default(),
@@ -74,8 +80,11 @@ pub async fn check(workshop: &Arc<Workshop>, job: &StepJob, inputs: Vec<Value>, 
     let wall = workshop.config.limits.with(&own).wall.to_std();
     let patience = Patience { until: Instant::now() + wall, cancel: cancel.clone() };
     let (plan, step, artifacts) = (job.plan.clone(), job.step, workshop.artifacts.clone());
-    let checked =
-        tokio::task::spawn_blocking(move || check_all(&artifacts, &plan.step(step).requires, inputs, &patience)).await;
+    let hold = hold.clone();
+    let checked = tokio::task::spawn_blocking(move || {
+        check_all((&artifacts, &hold), &plan.step(step).requires, inputs, &patience)
+    })
+    .await;
     match checked {
         Ok(Ok(verdict)) => verdict,
         Ok(Err(error)) => Verdict::Stopped(Outcome::Failed(error.into()), String::new()),
@@ -87,7 +96,7 @@ pub async fn check(workshop: &Arc<Workshop>, job: &StepJob, inputs: Vec<Value>, 
 }
 
 fn check_all(
-    artifacts: &Arc<Artifacts>,
+    (artifacts, hold): (&Artifacts, &Hold),
     contracts: &[Contract],
     inputs: Vec<Value>,
     patience: &Patience,
@@ -95,7 +104,7 @@ fn check_all(
     let (mut requires, mut reports, mut logs) = (Map::new(), Vec::new(), String::new());
     let (mut kept, mut blocking) = (Vec::new(), None);
     for (contract, value) in contracts.iter().zip(inputs) {
-        let checked = input::check(artifacts, contract, value, patience)?;
+        let checked = input::check((artifacts, hold), contract, value, patience)?;
         if !checked.books.is_clean() {
             logs.push_str(&checked.books.log_line());
             reports.push(checked.books.report());
@@ -110,5 +119,11 @@ fn check_all(
         let report = AttemptReport { contracts: Some(reports), ..AttemptReport::default() };
         return Ok(Verdict::Stopped(Outcome::Blocked { message, report: report.into() }, logs));
     }
-    Ok(Verdict::Passed(Box::new(Passed { requires: requires.into(), report: reports, artifacts: kept, logs })))
+    Ok(Verdict::Passed(Box::new(Passed {
+        requires: requires.into(),
+        report: reports,
+        artifacts: kept,
+        hold: Some(hold.clone()),
+        logs,
+    })))
 }

@@ -1,12 +1,9 @@
 //! The good rows and the bad ones, each into an artifact.
 
-use std::{
-    io::{BufRead, BufWriter, Write},
-    sync::Arc,
-};
+use std::io::{BufRead, BufWriter, Write};
 
 use trackside_spec::ArtifactRef;
-use trackside_store::{ArtifactWriter, Artifacts};
+use trackside_store::{ArtifactWriter, Hold};
 
 use super::{CheckError, row::Table};
 
@@ -19,9 +16,9 @@ pub struct Splitter {
 
 impl Splitter {
     /// Starts both with the header.
-    pub fn new(artifacts: &Arc<Artifacts>, header: &[u8]) -> Result<Self, CheckError> {
-        let mut good = BufWriter::new(artifacts.create()?);
-        let mut bad = BufWriter::new(artifacts.create()?);
+    pub fn new(hold: &Hold, header: &[u8]) -> Result<Self, CheckError> {
+        let mut good = BufWriter::new(hold.create()?);
+        let mut bad = BufWriter::new(hold.create()?);
         good.write_all(header)?;
         bad.write_all(header)?;
         Ok(Self { good, bad, line: Vec::new() })

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use trackside_spec::{ArtifactRef, load_workflow};
-use trackside_store::{Committer, Durability};
+use trackside_store::{Committer, Durability, Hold};
 
 use super::*;
 
@@ -26,7 +26,7 @@ impl Bench {
 
     fn file(&self, name: &str, text: &str) -> Value {
         let media_type = trackside_spec::media_type(name);
-        self.artifacts.store(&mut text.as_bytes(), name, media_type).unwrap().to_json()
+        Hold::new(&self.artifacts).store(&mut text.as_bytes(), name, media_type).unwrap().to_json()
     }
 
     fn read(&self, artifact: &Value) -> String {
@@ -37,7 +37,7 @@ impl Bench {
     fn check(&self, value: Value) -> Result<Verdict, CheckError> {
         let patience =
             Patience { until: Instant::now() + std::time::Duration::from_secs(60), cancel: CancelToken::new() };
-        check_all(&self.artifacts, &self.plan.steps[0].requires, vec![value], &patience)
+        check_all((&self.artifacts, &Hold::new(&self.artifacts)), &self.plan.steps[0].requires, vec![value], &patience)
     }
 
     #[track_caller]
@@ -200,7 +200,7 @@ fn rows_of_another_length_and_other_bytes_are_bad_rows() {
     let bench = Bench::new("severity: warn, columns: { a: { type: string } }");
     let passed = bench.passed(bench.file("a.csv", "a,b\n1\n1,2,3\n1,2\n\"x\"y,2\n"));
     assert_eq!(told(&passed)["bad_rows"], 3);
-    let bytes = bench.artifacts.store(&mut &b"a\n\xff\n"[..], "a.csv", "text/csv").unwrap();
+    let bytes = Hold::new(&bench.artifacts).store(&mut &b"a\n\xff\n"[..], "a.csv", "text/csv").unwrap();
     assert_eq!(told(&bench.passed(bytes.to_json()))["problems"][0]["reason"], "not UTF-8");
 }
 
@@ -238,7 +238,9 @@ fn a_check_ends_when_its_step_is_stopped_or_its_time_is_over() {
     let cancel = CancelToken::new();
     let contracts = &bench.plan.steps[0].requires;
     let late = Patience { until: Instant::now(), cancel: cancel.clone() };
-    let check = |patience: &Patience| check_all(&bench.artifacts, contracts, vec![file.clone()], patience).err();
+    let check = |patience: &Patience| {
+        check_all((&bench.artifacts, &Hold::new(&bench.artifacts)), contracts, vec![file.clone()], patience).err()
+    };
     assert!(matches!(check(&late), Some(CheckError::TooSlow)));
     cancel.cancel();
     assert!(matches!(check(&late), Some(CheckError::Cancelled)));

@@ -53,7 +53,7 @@ impl Core {
         self.last_run = Some(run);
         let start =
             Command::Start { params, trigger: fire.trigger, logical_time_ms: fire.logical_time_ms, parent: None };
-        let extras = Extras { writes, artifacts: fire.artifacts };
+        let extras = Extras { writes, artifacts: fire.artifacts, holds: fire.hold.into_iter().collect() };
         let number = self.begin(new_run(run, &plan, fire.kind.to_owned(), now_ms), start, extras);
         for identity in identities {
             self.in_flight.insert(identity.clone());

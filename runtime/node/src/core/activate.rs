@@ -54,7 +54,7 @@ impl Core {
             for (entry, key) in new.schedules {
                 writes.extend(core.change_schedule(entry, key, now_ms));
             }
-            core.submit(Txn { writes, artifacts: Vec::new() });
+            core.submit(Txn::of(writes));
         });
         self.after(self.submitted(), After::Call(reply));
     }
@@ -81,7 +81,7 @@ impl Core {
     /// Writes rows at a start, before the first input.
     pub fn keep_at_start(&mut self, writes: Vec<Write>) -> Vec<Action> {
         if !writes.is_empty() {
-            self.submit(Txn { writes, artifacts: Vec::new() });
+            self.submit(Txn::of(writes));
         }
         self.take_actions()
     }

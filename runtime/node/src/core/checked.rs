@@ -39,7 +39,7 @@ impl Core {
         let (lines, artifacts) = (std::mem::take(&mut passed.logs), std::mem::take(&mut passed.artifacts));
         let log = Write::Log { run, step: step.0, item, attempt, lines };
         if !matches!(&log, Write::Log { lines, .. } if lines.is_empty()) || !artifacts.is_empty() {
-            self.submit(Txn { writes: vec![log], artifacts });
+            self.submit(Txn { writes: vec![log], artifacts, holds: passed.hold.iter().cloned().collect() });
         }
         self.passed.insert((run, step, item), passed);
         self.over(run, (step, item));

@@ -24,7 +24,7 @@ impl Core {
         }
         // Its number is taken now: whatever waits for the newest transaction waits for this one.
         self.submitted += 1;
-        self.open = Some(Txn { writes: Vec::new(), artifacts: Vec::new() });
+        self.open = Some(Txn::of(Vec::new()));
         work(self);
         // Also when nothing was submitted: the store counts transactions as the core does.
         self.actions.extend(self.open.take().map(Action::Submit));
@@ -34,6 +34,7 @@ impl Core {
         if let Some(open) = &mut self.open {
             open.writes.extend(txn.writes);
             open.artifacts.extend(txn.artifacts);
+            open.holds.extend(txn.holds);
             return self.submitted;
         }
         self.submitted += 1;

@@ -7,7 +7,7 @@ use std::{
 
 use trackside_engine::{Admission, Command, Effect, Event, Phase, RunId, RunState};
 use trackside_spec::{Plan, StepIndex, Trigger};
-use trackside_store::{CommitReport, Ended, NewRun, Txn, TxnNumber, Write};
+use trackside_store::{CommitReport, Ended, Hold, NewRun, Txn, TxnNumber, Write};
 use trackside_triggers::cron::{CronTable, TimeGate};
 
 use super::{
@@ -17,6 +17,11 @@ use super::{
     turns::{Place, Turns},
     types::{Action, History, Input, Passed, PastEnd, Revived, RunUpdate, StepJob},
 };
+
+/// What is said while it is so.
+const DEGRADED: &str = "[TS-0216] the disk is full: what is under way goes on, nothing new is accepted until there is room \
+                        again, and what retention does not keep is being removed; make room on the disk of the data folder, \
+                        or let [retention] keep less";
 
 /// How the core is set up.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +94,8 @@ pub struct Core {
     pub(super) left_out: usize,
     /// Set while the disk refuses commits.
     pub(super) trouble: Option<String>,
+    /// Set while the disk is full and the node lives on its reserve.
+    pub(super) degraded: bool,
     pub(super) actions: Vec<Action>,
 }
 
@@ -165,6 +172,7 @@ impl Core {
             open: None,
             left_out: 0,
             trouble: None,
+            degraded: false,
             actions: Vec::new(),
         }
     }
@@ -224,7 +232,7 @@ impl Core {
     /// Why nothing is acknowledged at the moment, if so.
     #[must_use]
     pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.trouble.as_deref().or(self.degraded.then_some(DEGRADED))
     }
 
     /// When [`Input::Wake`] is wanted next, milliseconds since 1970.
@@ -247,10 +255,11 @@ impl Core {
                 self.committed = upto;
             }
             Input::Store(CommitReport::Trouble(error)) => self.trouble = Some(error.to_string()),
+            Input::Store(CommitReport::Degraded(degraded)) => self.degraded = degraded,
             Input::Checked(checked) => self.checked(*checked, now_ms),
             Input::Carried(carried) => self.carried(carried, now_ms),
             Input::Claimed { trigger, identity } => {
-                self.submit(Txn { writes: vec![Write::Claimed { trigger, identity }], artifacts: Vec::new() });
+                self.submit(Txn::of(vec![Write::Claimed { trigger, identity }]));
             }
             Input::Keep(txn, done) => {
                 let number = self.submit(txn);
@@ -367,7 +376,7 @@ impl Core {
             writes.push(journal(run, now_ms, &events, ended));
         }
         let entry = live.entries;
-        let number = self.submit(Txn { writes, artifacts: extras.artifacts });
+        let number = self.submit(Txn { writes, artifacts: extras.artifacts, holds: extras.holds });
         let events = Arc::new(events);
         let update = RunUpdate { run, at_ms: now_ms, events: events.clone(), entry, settled: false };
         self.after(number, After::Publish(update));
@@ -400,6 +409,7 @@ pub(super) type Slot = (StepIndex, Option<u32>);
 pub(super) struct Extras {
     pub(super) writes: Vec<Write>,
     pub(super) artifacts: Vec<trackside_spec::Digest>,
+    pub(super) holds: Vec<Hold>,
 }
 
 fn describe(step: Option<&str>, message: &str) -> String {

@@ -122,7 +122,7 @@ impl Core {
                     decision: decision.into(),
                     detail: reason,
                 };
-                self.submit(trackside_store::Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() });
+                self.submit(trackside_store::Txn::of(vec![Write::Decision(row)]));
             }
         }
     }
@@ -170,7 +170,11 @@ impl Core {
         };
         let start = Command::Start { params, trigger: document, logical_time_ms: now_ms, parent: None };
         let new = new_run(run, plan, kind.to_owned(), now_ms);
-        self.begin(new, start, Extras { writes: vec![row], artifacts: cause.artifact.into_iter().collect() });
+        self.begin(
+            new,
+            start,
+            Extras { writes: vec![row], artifacts: cause.artifact.into_iter().collect(), ..Extras::default() },
+        );
         Ok(())
     }
 }

@@ -90,7 +90,7 @@ impl Core {
             writes.push(Write::CronQueued { trigger, logical_ms, missed: fire.missed });
         }
         if !writes.is_empty() {
-            self.submit(Txn { writes, artifacts: Vec::new() });
+            self.submit(Txn::of(writes));
         }
         self.hold_back(Held::Time(CronFire { from_queue: true, ..fire.clone() }), now_ms);
     }

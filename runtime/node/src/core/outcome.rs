@@ -40,16 +40,18 @@ impl Core {
             outbox,
             mut logs,
             kept: of_cache,
+            hold,
         } = result;
         let Some(live) = self.runs.get_mut(&run) else { return };
         if !live.state.is_current(step, item, attempt) {
             return;
         }
         // What the check of the step's inputs found is told with the attempt, however that ended.
-        let mut kept_artifacts = Vec::new();
+        let (mut kept_artifacts, mut holds) = (Vec::new(), Vec::from_iter(hold));
         if let Some(passed) = self.passed.get_mut(&(run, step, item)) {
             logs.insert_str(0, &std::mem::take(&mut passed.logs));
             kept_artifacts.clone_from(&passed.artifacts);
+            holds.extend(passed.hold.clone());
             checked::tell(&mut report, &passed.report);
             outcome = checked::set_aside(outcome, &live.state.plan().step(step).requires, &passed.report);
         }
@@ -89,7 +91,7 @@ impl Core {
             kept_artifacts.extend(artifacts);
         }
         let command = Command::Finished { step, item, attempt, outcome, chance, report };
-        let extras = Extras { writes, artifacts: kept_artifacts };
+        let extras = Extras { writes, artifacts: kept_artifacts, holds };
         if made.is_empty() {
             self.command(run, command, now_ms, extras);
         } else {
@@ -117,7 +119,7 @@ impl Core {
         let done = Write::OutboxDone { id: row };
         let Some(live) = self.runs.get_mut(&run) else {
             tracing::error!(%run, ?event, "[TS-0634] an effect of a run that can not be read was carried out");
-            self.submit(Txn { writes: vec![done], artifacts: Vec::new() });
+            self.submit(Txn::of(vec![done]));
             return;
         };
         live.outbox_open = live.outbox_open.saturating_sub(1);
@@ -125,7 +127,7 @@ impl Core {
         if let Err(error) = legal {
             tracing::error!(%error, "an outbox entry of no known step was carried out");
         }
-        self.record(run, now_ms, vec![event], Extras { writes: vec![done], artifacts: Vec::new() });
+        self.record(run, now_ms, vec![event], Extras { writes: vec![done], ..Extras::default() });
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 pub(crate) fn pause_row(trigger: String, pause: bool, by: String, at_ms: i64) -> Write {
     match pause {
         true => Write::Paused(PausedRow { trigger, at_ms, by }),
-        false => Write::Resumed { trigger },
+        false => Write::Resumed { trigger, at_ms, by },
     }
 }
 
@@ -45,8 +45,7 @@ impl Core {
     ) {
         let changed = if pause { self.paused.insert(trigger.clone()) } else { self.paused.remove(trigger.as_str()) };
         if changed {
-            let write = pause_row(trigger, pause, by, now_ms);
-            self.submit(Txn { writes: vec![write], artifacts: Vec::new() });
+            self.submit(Txn::of(vec![pause_row(trigger, pause, by, now_ms)]));
         }
         self.after(self.submitted(), After::Call(Box::new(move || reply(changed))));
     }

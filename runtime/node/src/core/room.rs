@@ -14,13 +14,13 @@ impl Core {
     /// Two kinds of runs do not ask. A child: its parent holds a place until it ends, and would wait for itself. A follower: it is
     /// in the transaction of what it follows, and nobody would offer it again.
     pub(super) fn is_full(&self) -> bool {
-        self.runs.len() >= self.settings.max_runs || self.held >= self.settings.max_documents
+        self.degraded || self.runs.len() >= self.settings.max_runs || self.held >= self.settings.max_documents
     }
 
     /// Says that there is no room, once in a while: in a storm of files there is a place free every moment, and none the next.
     pub(super) fn tell_room(&mut self, now_ms: i64) {
         let is_told = self.told_full_ms.is_some_and(|told| (0..TELL_AGAIN_MS).contains(&now_ms.saturating_sub(told)));
-        if self.is_full() && !is_told {
+        if self.is_full() && !self.degraded && !is_told {
             self.told_full_ms = Some(now_ms);
             let (runs, mib) = (self.runs.len(), self.held >> 20);
             tracing::warn!(runs, mib, "[TS-0629] no room for more runs: what comes now waits until one is over");

@@ -21,7 +21,7 @@ impl Core {
     pub fn add_schedule(&mut self, entry: CronEntry, key: String, position: Option<i64>, now_ms: i64) -> Vec<Action> {
         self.cron_keys.insert(entry.trigger_id.clone(), key.clone());
         if let Some(position_ms) = self.cron.insert(entry, position, now_ms) {
-            self.submit(Txn { writes: vec![Write::Position { trigger: key, position_ms }], artifacts: Vec::new() });
+            self.submit(Txn::of(vec![Write::Position { trigger: key, position_ms }]));
         }
         self.take_actions()
     }
@@ -44,7 +44,7 @@ impl Core {
         let moves = self.cron.release(now_ms);
         let writes: Vec<Write> = moves.iter().map(|step| self.position(&step.trigger_id, step.position_ms)).collect();
         if !writes.is_empty() {
-            self.submit(Txn { writes, artifacts: Vec::new() });
+            self.submit(Txn::of(writes));
         }
         self.cron_due(now_ms);
         self.take_actions()
@@ -86,13 +86,13 @@ impl Core {
                 let more = std::mem::take(&mut writes);
                 if let Err(unused) = core.start_scheduled(&fire, more, now_ms) {
                     // Before what waits for it: the rows of times that were queued just now may go again at once.
-                    core.submit(Txn { writes: unused, artifacts: Vec::new() });
+                    core.submit(Txn::of(unused));
                     let next = core.cron.ended(&fire.trigger_id);
                     core.start_waiting(next, now_ms);
                 }
             }
             if !writes.is_empty() {
-                core.submit(Txn { writes, artifacts: Vec::new() });
+                core.submit(Txn::of(writes));
             }
         });
     }
@@ -109,7 +109,7 @@ impl Core {
         while let Some(fire) = next.take() {
             if let Err(writes) = self.start_scheduled(&fire, Vec::new(), now_ms) {
                 // Its row goes, or it would be tried at every start.
-                self.submit(Txn { writes, artifacts: Vec::new() });
+                self.submit(Txn::of(writes));
                 next = self.cron.ended(&fire.trigger_id);
             }
         }
@@ -181,7 +181,7 @@ impl Core {
         writes.push(Write::Ledger { trigger, identity, run: Some(run), path, stat, at_ms: now_ms });
         self.cron_runs.insert(run, fire.trigger_id.clone());
         let new = new_run(run, &plan, "cron".to_owned(), now_ms);
-        let number = self.begin(new, start, Extras { writes, artifacts: Vec::new() });
+        let number = self.begin(new, start, Extras { writes, ..Extras::default() });
         // Until the ledger on disk has it.
         self.in_flight.insert(place.clone());
         self.after(number, After::FreeIdentity(place));

@@ -93,6 +93,7 @@ impl Desk {
             logical_time_ms: NOW,
             ledger: Vec::new(),
             artifacts: Vec::new(),
+            hold: None,
         };
         let (sender, answers) = channel();
         let reply = Box::new(move |answer| drop(sender.send(answer)));

@@ -237,7 +237,7 @@ impl Core {
         let start = Command::Start { params, trigger, logical_time_ms, parent: Some(parent) };
         // Before anything that the child has for its parent.
         self.later(run, Command::ChildStarted { step, item, attempt, run: child });
-        let number = self.begin(new, start, Extras { writes: vec![ledger], artifacts: Vec::new() });
+        let number = self.begin(new, start, Extras { writes: vec![ledger], ..Extras::default() });
         self.after(number, After::FreeChild(key));
     }
 

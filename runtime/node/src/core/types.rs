@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use trackside_engine::{DecisionRefused, Event, Outcome, Repeat, RunEnd, RunError, RunId, RunState, StepError};
 use trackside_facts::{AttemptReport, ContractReport, TriggerDocument};
 use trackside_spec::{Digest, Plan, StepIndex};
-use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
+use trackside_store::{CommitReport, Hold, LedgerRow, StoreError, Txn};
 
 use super::{activate::NewDefinitions, unreadable::unreadable};
 
@@ -27,6 +27,8 @@ pub struct Fire {
     pub ledger: Vec<LedgerEntry>,
     /// Artifacts that the trigger document refers to.
     pub artifacts: Vec<Digest>,
+    /// What keeps them until the run is on disk.
+    pub hold: Option<Hold>,
 }
 
 /// The ledger row that a file's run brings with it.
@@ -165,6 +167,8 @@ pub struct Passed {
     pub report: Vec<ContractReport>,
     /// Artifacts that the split of a table made.
     pub artifacts: Vec<Digest>,
+    /// What keeps them until an entry names them.
+    pub hold: Option<Hold>,
     /// JSON lines for the step's log.
     pub logs: String,
 }
@@ -257,6 +261,8 @@ pub struct StepResult {
     pub logs: String,
     /// What becomes of the store of kept results.
     pub kept: Option<KeptResult>,
+    /// What keeps the artifacts of the attempt until an entry names them.
+    pub hold: Option<Hold>,
 }
 
 /// What an attempt is to the store of kept results.

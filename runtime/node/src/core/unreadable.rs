@@ -28,7 +28,7 @@ impl Core {
         let events = [Event::Ended { end, error, outputs }];
         self.given_up.insert(run, past);
         self.as_one(|core| {
-            core.submit(Txn { writes: vec![journal(run, now_ms, &events, Some(ended))], artifacts: Vec::new() });
+            core.submit(Txn::of(vec![journal(run, now_ms, &events, Some(ended))]));
             core.follow_end_of(run, workflow, end, message, now_ms);
         });
         self.take_actions()

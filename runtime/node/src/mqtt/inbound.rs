@@ -14,7 +14,7 @@ use std::{
 use serde_json::{Map, Value};
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, MessageContent, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, MqttPayload, NodeConfig, read_outside};
-use trackside_store::{Artifacts, Clock, DecisionRow, Txn, Write};
+use trackside_store::{Artifacts, Clock, DecisionRow, Hold, Txn, Write};
 use trackside_sync::lock;
 use trackside_triggers::hooks::payload::unmarked;
 
@@ -66,6 +66,7 @@ pub(super) async fn take(
     let digest = Digest::of(&[message.topic.as_bytes(), b"\0", &message.payload].concat());
     let now = intake.clock.now_ms();
     let (mut params, mut artifacts) = (Map::new(), Vec::new());
+    let hold = Hold::new(&intake.artifacts);
     let content = match settings.payload {
         MqttPayload::Json => match read(&listener, &message) {
             Ok((payload, bound)) => {
@@ -75,7 +76,7 @@ pub(super) async fn take(
             Err(reason) => return intake.decide(id, &message, DecisionKind::Blocked, reason).await,
         },
         MqttPayload::Artifact => {
-            let body = intake.keep(message.clone()).await?;
+            let body = intake.keep(message.clone(), hold.clone()).await?;
             artifacts.push(body.digest);
             MessageContent::Body(body)
         }
@@ -93,6 +94,7 @@ pub(super) async fn take(
         logical_time_ms: now,
         ledger: entry.clone().into_iter().collect(),
         artifacts: artifacts.clone(),
+        hold: Some(hold.clone()),
     };
     let ended = loop {
         match intake.fire(fire()).await? {
@@ -222,7 +224,7 @@ impl Intake {
     /// for once more. What is remembered later is written later.
     pub(super) fn keep_subscriptions(&self, key: String, session: i64) -> Result<(), String> {
         let writes = vec![Write::Position { trigger: key, position_ms: session }];
-        self.send(Input::Keep(Txn { writes, artifacts: Vec::new() }, Box::new(|| ())))
+        self.send(Input::Keep(Txn::of(writes), Box::new(|| ())))
     }
 
     /// Writes rows and waits until they are on disk.
@@ -232,15 +234,14 @@ impl Intake {
             // Nobody waits any more only when the connection was given up.
             let _ = done.send(());
         });
-        self.send(Input::Keep(Txn { writes, artifacts: Vec::new() }, tell))?;
+        self.send(Input::Keep(Txn::of(writes), tell))?;
         kept.await.map_err(|_| going_down())
     }
 
-    async fn keep(&self, message: Arc<Received>) -> Result<ArtifactRef, String> {
-        let artifacts = self.artifacts.clone();
+    async fn keep(&self, message: Arc<Received>, hold: Hold) -> Result<ArtifactRef, String> {
         let stored = blocking(move || {
             let name = message.topic.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("message");
-            artifacts.store(&mut message.payload.as_slice(), name, trackside_spec::media_type(name))
+            hold.store(&mut message.payload.as_slice(), name, trackside_spec::media_type(name))
         });
         stored.await?.map_err(|error| format!("the message can not be stored: {error}"))
     }

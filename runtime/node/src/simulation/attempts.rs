@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use trackside_engine::{Outcome, StepError};
 use trackside_facts::{AttemptReport, Delivery, Effect, OutgoingMessage, Present};
 use trackside_spec::{Action, ArtifactRef, Digest};
+use trackside_store::Hold;
 
 use crate::{
     core::{Checked, Input, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult},
@@ -50,7 +51,8 @@ impl World {
         }
         let mut passed = Passed { requires: json!({ "list": inputs[0] }), ..Passed::default() };
         if self.chance.one_in(2) {
-            let artifact = store(machine, &format!("bad rows of {}", job.run), "quarantine-list");
+            passed.hold = Some(Hold::new(machine.committer.artifacts()));
+            let artifact = store(&passed.hold, &format!("bad rows of {}", job.run), "quarantine-list");
             passed.report = serde_json::from_value(
                 json!([{ "name": "list", "severity": "quarantine", "quarantine": artifact.to_json() }]),
             )
@@ -82,7 +84,9 @@ impl World {
 
     fn finish(&mut self, machine: &Machine, job: &StepJob, calm: bool) -> StepResult {
         let stopped = machine.stopped.contains(&(job.run, job.step.0, job.item));
+        let hold = Some(Hold::new(machine.committer.artifacts()));
         let result = failed((job.run, job.step, job.item), job.attempt, StepError::fatal("unlucky", "fatal"));
+        let result = StepResult { hold, ..result };
         // Some results come in spite of the request to stop.
         if stopped && !self.chance.one_in(4) {
             return result;
@@ -111,7 +115,7 @@ impl World {
             _ if step.cache => keep(machine, job, &mut result),
             ("deliver-file", _) => {
                 let body = job.run.to_string();
-                let artifact = store(machine, &body, "r");
+                let artifact = store(&result.hold, &body, "r");
                 result.artifacts.push(artifact.digest);
                 let delivery =
                     Delivery { artifact, folder: "out".into(), path: format!("{body}.txt"), present: Present::Refuse };
@@ -149,7 +153,7 @@ impl World {
             own => own,
         };
         if self.chance.one_in(2) {
-            let artifact = store(machine, &format!("{name} of {} {:?}", job.run, job.item), name);
+            let artifact = store(&result.hold, &format!("{name} of {} {:?}", job.run, job.item), name);
             result.artifacts.push(artifact.digest);
             result.outcome = Outcome::Succeeded(json!({ "made": artifact.to_json() }));
         }
@@ -164,17 +168,19 @@ fn keep(machine: &Machine, job: &StepJob, result: &mut StepResult) {
     if let Some(row) = machine.reader.kept_result(&key).unwrap() {
         assert_eq!(row.output, output.to_string(), "a kept result is what the step would have made");
         result.outcome = Outcome::Cached(output);
+        let hold = result.hold.as_ref().unwrap();
+        row.artifacts.iter().for_each(|digest| hold.keep(digest));
         result.artifacts = row.artifacts;
         result.kept = Some(KeptResult::Used { key });
         machine.witness().found_kept(result, row.run);
         return;
     }
-    let artifact = store(machine, &output.to_string(), "kept");
+    let artifact = store(&result.hold, &output.to_string(), "kept");
     result.artifacts.push(artifact.digest);
     result.kept = Some(KeptResult::New { key, output: output.to_string(), artifacts: vec![artifact.digest] });
     result.outcome = Outcome::Succeeded(output);
 }
 
-pub fn store(machine: &Machine, content: &str, name: &str) -> ArtifactRef {
-    machine.committer.artifacts().store(&mut content.as_bytes(), name, "text/plain").unwrap()
+pub fn store(hold: &Option<Hold>, content: &str, name: &str) -> ArtifactRef {
+    hold.as_ref().unwrap().store(&mut content.as_bytes(), name, "text/plain").unwrap()
 }

@@ -9,7 +9,7 @@ use trackside_store::{RunFilter, Write};
 
 use crate::node::fold;
 
-use super::{attempts::key_of, machine::Machine, world::World};
+use super::{attempts::key_of, machine::Machine, observer, world::World};
 
 pub fn check(world: &mut World, mut machine: Machine) {
     // The outbox forgets what it carried out once its rows are gone.
@@ -22,6 +22,7 @@ pub fn check(world: &mut World, mut machine: Machine) {
     state_counts_exactly(&machine);
     a_batch_has_its_files(&machine);
     pauses_are_on_disk(&machine);
+    observer::check(world, &mut machine);
     drop(machine);
     world.witness.lock().unwrap().crashed();
     // A start finds nothing to go on with: what is live begins now, by a schedule.
@@ -41,7 +42,7 @@ fn every_run_is_on_disk_and_has_ended(machine: &Machine) {
     let witness = machine.witness();
     let rows = machine.reader.runs(&RunFilter { limit: u32::MAX, ..RunFilter::default() }).unwrap();
     let found: BTreeSet<_> = rows.iter().map(|row| row.run).collect();
-    let known: BTreeSet<_> = witness.runs.keys().copied().collect();
+    let known: BTreeSet<_> = witness.runs.keys().filter(|run| !witness.gone.contains(run)).copied().collect();
     assert_eq!(found, known, "every run that was committed is on disk, and no other");
     for row in rows {
         let facts = &witness.runs[&row.run];

@@ -25,6 +25,7 @@ use super::{
     broker::Connection,
     chance::Chance,
     disk::Disk,
+    observer::Observer,
     project,
     witness::{Slot, Witness},
     world::World,
@@ -43,6 +44,7 @@ pub struct Machine {
     pub executing: Vec<StepJob>,
     pub stopped: HashSet<Slot>,
     pub carry: bool,
+    pub observer: Observer,
     witness: Arc<Mutex<Witness>>,
 }
 
@@ -73,6 +75,7 @@ impl Machine {
             executing: Vec::new(),
             stopped: HashSet::new(),
             carry,
+            observer: Observer::new(world),
             witness: world.witness.clone(),
         };
         machine.witness().began_with_a_wrong_clock = machine.core.gate().is_some();

@@ -4,7 +4,7 @@
 //! - `project`: the workflows, one or more for everything that a workflow can say;
 //! - `world`: what outlives a crash, and what happens next; `machine`: what a crash destroys;
 //! - `attempts`: what executors report; `outside`: what triggers and people want; `broker`: who receives messages;
-//! - `disk`: reads that fail;
+//! - `disk`: reads that fail; `observer`: the consumers of the journal, and retention;
 //! - `witness`: what the world has been told and what it saw on disk; every invariant is an assertion there, named in its
 //!   message; `ending`: what must hold when all is over.
 //!
@@ -18,6 +18,7 @@ mod disk;
 mod ending;
 mod followers;
 mod machine;
+mod observer;
 mod outside;
 mod project;
 mod witness;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use trackside_engine::{Again, RunId};
 use trackside_facts::{DecisionKind, DecisionSubject, TriggerDocument};
 use trackside_spec::StepIndex;
-use trackside_store::{DecisionRow, Txn, Write};
+use trackside_store::{DecisionRow, Hold, Txn, Write};
 
 use crate::{
     core::{Fire, FireAnswer, Input, LedgerEntry, Reply},
@@ -26,7 +26,8 @@ impl World {
                 files.push(name);
             }
         }
-        let stored: Vec<_> = files.iter().map(|name| store(machine, &format!("{id}: {name}"), name)).collect();
+        let hold = Some(Hold::new(machine.committer.artifacts()));
+        let stored: Vec<_> = files.iter().map(|name| store(&hold, &format!("{id}: {name}"), name)).collect();
         let documents: Vec<Value> = stored.iter().map(|artifact| artifact.to_json()).collect();
         let now = self.now();
         let mut trigger = json!({ "kind": "file", "id": id, "logical_time_ms": now });
@@ -48,6 +49,7 @@ impl World {
             logical_time_ms: now,
             ledger: files.iter().map(entry).collect(),
             artifacts: stored.iter().map(|artifact| artifact.digest).collect(),
+            hold,
         };
         let identities = files.into_iter().map(|name| (id.to_owned(), name)).collect();
         let reply = self.reply(identities, false);
@@ -71,6 +73,7 @@ impl World {
             logical_time_ms: now,
             ledger: Vec::new(),
             artifacts: Vec::new(),
+            hold: None,
         };
         let reply = self.reply(Vec::new(), workflow == "line-skip");
         machine.give(Input::Fire(Box::new(fire), reply), now);
@@ -98,7 +101,7 @@ impl World {
             true => witness.live.iter().copied().collect(),
             false => {
                 let over = witness.runs.iter().filter(|(_, facts)| facts.ended.is_some() && facts.child_of.is_none());
-                over.map(|(run, _)| *run).collect()
+                over.map(|(run, _)| *run).filter(|run| !witness.gone.contains(run)).collect()
             }
         };
         drop(witness);
@@ -195,7 +198,7 @@ impl World {
             decision: DecisionKind::NotSettled.into(),
             detail: String::new(),
         };
-        let txn = Txn { writes: vec![Write::Decision(row)], artifacts: Vec::new() };
+        let txn = Txn::of(vec![Write::Decision(row)]);
         machine.give(Input::Keep(txn, Box::new(|| ())), now);
     }
 }

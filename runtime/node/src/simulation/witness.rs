@@ -67,6 +67,8 @@ pub struct Witness {
     /// Steps that counted, by workflow.
     pub counted: BTreeMap<String, u64>,
     pub totals: BTreeMap<&'static str, u64>,
+    /// Runs that retention removed.
+    pub gone: BTreeSet<RunId>,
 }
 
 impl Witness {
@@ -106,7 +108,7 @@ impl Witness {
                     self.saw("paused triggers");
                     self.paused.insert(row.trigger.clone());
                 }
-                Write::Resumed { trigger } => {
+                Write::Resumed { trigger, .. } => {
                     self.paused.remove(trigger);
                 }
                 Write::CronQueued { .. } => self.saw("queued times"),
@@ -122,6 +124,7 @@ impl Witness {
             }
         }
         self.follow(txn);
+        self.pruned(txn);
         self.schedules(txn);
     }
 

@@ -36,6 +36,8 @@ pub struct World {
     pub broker: Broker,
     pub witness: Arc<Mutex<Witness>>,
     disk_full: bool,
+    /// How many ended runs of each workflow are kept.
+    pub keeps: Option<u64>,
     /// The disk gives nothing.
     pub reads_fail: Arc<AtomicBool>,
 }
@@ -45,11 +47,13 @@ pub struct World {
 pub struct Totals(BTreeMap<&'static str, u64>);
 
 /// What a run of all seeds must have brought about, or it shows nothing.
-const EVERYTHING: [&str; 37] = [
+const EVERYTHING: [&str; 40] = [
     "acceptances",
     "answers that it is busy",
     "approvals by people",
     "approvals by time",
+    "artifacts that retention removed",
+    "batches of usage",
     "blocked attempts",
     "cancelled runs",
     "checked inputs",
@@ -79,6 +83,7 @@ const EVERYTHING: [&str; 37] = [
     "repeated runs",
     "retries",
     "runs in groups",
+    "runs that retention removed",
     "runs out of time",
     "schedules held by a wrong clock",
     "skipped runs",
@@ -132,6 +137,7 @@ impl World {
             broker: Broker::default(),
             witness: Arc::default(),
             disk_full: false,
+            keeps: seed.is_multiple_of(2).then_some(1 + seed % 5),
             reads_fail: Arc::default(),
         }
     }
@@ -146,7 +152,7 @@ impl World {
 
     fn turn(&mut self, mut machine: Machine) -> Machine {
         let now = self.now();
-        match self.chance.below(134) {
+        match self.chance.below(146) {
             0..20 if self.disk_full && !machine.pending.is_empty() => {
                 self.saw("commits that were refused");
                 machine.fail_to_commit(now);
@@ -187,6 +193,7 @@ impl World {
                 let fail = !self.reads_fail.load(Ordering::Relaxed) && self.chance.one_in(2);
                 self.reads_fail.store(fail, Ordering::Relaxed);
             }
+            128..140 => drop(self.observe(&mut machine)),
             // Time passes.
             _ => self.clock.0.store(now + 1 + self.chance.below(3_000) as i64, Ordering::Relaxed),
         }

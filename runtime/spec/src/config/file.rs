@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{HttpConfig, HttpServerConfig, MqttConfig, PluginsConfig, Policy, RegistryConfig, SecretConfig};
-use crate::{limits::NodeLimits, units::ByteSize};
+use crate::{limits::NodeLimits, retention::RetentionConfig, units::ByteSize};
 
 /// The settings of one box. An empty file is a complete one.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -25,6 +25,8 @@ pub struct NodeConfig {
     pub secrets: BTreeMap<String, SecretConfig>,
     /// Brokers by the name that MQTT triggers use.
     pub mqtt: BTreeMap<String, MqttConfig>,
+    /// What is kept of runs that have ended, and for how long.
+    pub retention: RetentionConfig,
     /// What runs ONNX models.
     pub engine: EngineConfig,
     /// Models by the name that workflows use.

@@ -20,6 +20,7 @@ use crate::{
     limits::Limits,
     ordered::Ordered,
     plan::{OnFailure, ParamKind},
+    retention::Retention,
     reuse::Reuse,
     units::Duration,
 };
@@ -54,6 +55,8 @@ pub(crate) struct WorkflowFile {
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
     pub(crate) priority: i64,
+    /// How long ended runs are kept, where that is to be another time than the node's.
+    pub(crate) retention: Option<Retention>,
     /// What a run gives to the step of another workflow that started it: names to values, evaluated when the steps have
     /// ended well. The expressions see every step (null when it has no output).
     pub(crate) outputs: Option<Value>,

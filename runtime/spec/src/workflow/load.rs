@@ -17,6 +17,7 @@ use crate::{
     expr::Template,
     ordered::Ordered,
     plan::{Finally, FinallyOn, Plan, Severity, Step, StepIndex},
+    retention::Retention,
     spec_error::{Report, SpecError},
     tree,
 };
@@ -80,6 +81,7 @@ fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Optio
         concurrency,
         queue_timeout: file.queue_timeout,
         priority,
+        retention: file.retention.unwrap_or_default(),
         outputs,
         steps,
         finally,
@@ -124,6 +126,9 @@ fn head(file: &WorkflowFile, checker: &mut Checker<'_, '_>) {
     }
     if file.queue_timeout.is_some_and(|timeout| timeout.as_millis() == 0) {
         checker.at("TS-0103", &["queue_timeout"], "a timeout of nothing would fail at once", None);
+    }
+    for (key, reason) in file.retention.iter().flat_map(Retention::problems) {
+        checker.at("TS-0103", &["retention", key], reason, None);
     }
     if file.queue_timeout.is_some() && file.concurrency.is_none() {
         let help = Some("for the run as a whole there is `timeout`".to_owned());

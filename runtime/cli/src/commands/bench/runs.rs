@@ -189,6 +189,7 @@ fn fire(workflow: &str) -> Fire {
         logical_time_ms: 0,
         ledger: Vec::new(),
         artifacts: Vec::new(),
+        hold: None,
     }
 }
 

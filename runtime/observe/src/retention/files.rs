@@ -1,0 +1,80 @@
+//! The files of artifacts that nothing refers to any more.
+
+use std::time::{Duration, SystemTime};
+
+use trackside_store::{Artifacts, Prune, Reader, StoreError};
+
+/// Files that are removed in one go.
+const FILES: u32 = 256;
+/// A file that no entry names may belong to something under way in a process of before, or be looked at by a person.
+const ORPHAN_AGE: Duration = Duration::from_secs(3600);
+
+/// Removes files whose artifacts no run names. Gives the rows that go with them, and the bytes; none when there is nothing to
+/// remove now.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) fn remove_free(reader: &Reader, artifacts: &Artifacts) -> Result<Option<(Prune, u64)>, StoreError> {
+    // Until all are counted, one that nobody seems to name may have its name in an entry of before.
+    if reader.uncounted()? > 0 {
+        return Ok(None);
+    }
+    let (mut rows, mut bytes, mut after) = (Vec::new(), 0, 0);
+    let mut results = None;
+    while rows.is_empty() {
+        let free = reader.free_artifacts(after, FILES)?;
+        let Some(last) = free.last() else { return Ok(None) };
+        after = last.id;
+        let kept = match &results {
+            Some(kept) => kept,
+            None => results.insert(reader.artifacts_of_results()?),
+        };
+        for one in free.iter().filter(|one| !kept.contains(&one.digest)) {
+            match artifacts.remove(&one.digest) {
+                Ok(true) => {
+                    rows.push(one.id);
+                    bytes += one.bytes;
+                }
+                // Somebody is about to refer to it.
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(artifact = %one.digest, %error, "[TS-0213] the file of an artifact that nothing refers to can not be removed");
+                }
+            }
+        }
+    }
+    Ok(Some((Prune::Files(rows), bytes)))
+}
+
+/// Removes files of one of the 256 folders that no entry names, of attempts that failed or were cut off. Gives how many and
+/// their bytes.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) fn remove_orphans(reader: &Reader, artifacts: &Artifacts, shard: u8) -> Result<(u64, u64), StoreError> {
+    let files = match artifacts.list_shard(shard) {
+        Ok(files) => files,
+        Err(error) => {
+            tracing::warn!(shard, %error, "a folder of artifacts can not be read");
+            return Ok((0, 0));
+        }
+    };
+    let (mut count, mut bytes) = (0, 0);
+    let mut results = None;
+    for (digest, changed) in files {
+        let is_young = SystemTime::now().duration_since(changed).is_ok_and(|age| age < ORPHAN_AGE);
+        if is_young || reader.is_named(&digest)? {
+            continue;
+        }
+        let kept = match &results {
+            Some(kept) => kept,
+            None => results.insert(reader.artifacts_of_results()?),
+        };
+        let size = artifacts.size_of(&digest).unwrap_or(0);
+        if !kept.contains(&digest) && artifacts.remove(&digest).unwrap_or(false) {
+            count += 1;
+            bytes += size;
+        }
+    }
+    Ok((count, bytes))
+}

@@ -1,0 +1,127 @@
+//! What each workflow used on each day: runs, their ends, time, memory, bytes.
+//!
+//! Days are those of UTC. What an entry says counts for the day on which it was written.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
+
+use serde::Deserialize;
+use trackside_engine::RunId;
+use trackside_store::{JournalRow, Reader, StoreError, UsageRow, Write};
+
+use crate::{consumer::Consumer, damage};
+
+/// Its cursor's name.
+const NAME: &str = "usage";
+const DAY_MS: i64 = 86_400_000;
+
+/// The day of a time, counted from 1970, UTC.
+#[must_use]
+pub const fn day_of(at_ms: i64) -> i64 {
+    at_ms.div_euclid(DAY_MS)
+}
+
+/// The consumer.
+#[derive(Debug, Default)]
+pub struct Usage;
+
+/// What of an event counts. Nothing else of it is looked at: outputs may be large.
+#[derive(Deserialize)]
+struct Counted<'a> {
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    #[serde(borrow, default)]
+    end: Option<Cow<'a, str>>,
+    #[serde(default)]
+    report: Option<Used>,
+}
+
+/// What of an attempt's report counts.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Used {
+    wall_us: u64,
+    cpu_us: u64,
+    /// Of a model: how long it computed.
+    run_us: u64,
+    memory: u64,
+    log_bytes: u64,
+    artifact_bytes_written: u64,
+}
+
+type Days = BTreeMap<(String, i64), UsageRow>;
+
+fn add(days: &mut Days, entries: &[JournalRow], reader: &Reader) -> Result<(), StoreError> {
+    let mut runs: Vec<RunId> = entries.iter().filter_map(JournalRow::run).collect();
+    runs.sort_unstable();
+    runs.dedup();
+    let names: HashMap<RunId, String> = reader.workflows_of(&runs)?.into_iter().collect();
+    for entry in entries {
+        let Some(name) = entry.run().and_then(|run| names.get(&run)) else { continue };
+        let events: Vec<Counted<'_>> = match serde_json::from_str(&entry.events) {
+            Ok(events) => events,
+            Err(error) => {
+                damage::tell(NAME, entry, &error);
+                continue;
+            }
+        };
+        let day = day_of(entry.at_ms);
+        let blank = || UsageRow { workflow: name.clone(), day, ..UsageRow::default() };
+        let row = days.entry((name.clone(), day)).or_insert_with(blank);
+        row.bytes_written = row.bytes_written.saturating_add(entry.events.len() as u64);
+        events.iter().for_each(|event| count(row, event));
+    }
+    Ok(())
+}
+
+fn count(row: &mut UsageRow, event: &Counted<'_>) {
+    match (event.event.as_ref(), event.end.as_deref()) {
+        ("started", _) => row.runs += 1,
+        ("step-started", _) => row.attempts += 1,
+        ("ended", Some("succeeded")) => row.succeeded += 1,
+        ("ended", Some("failed")) => row.failed += 1,
+        ("ended", Some("cancelled")) => row.cancelled += 1,
+        _ => {}
+    }
+    if let Some(used) = &event.report {
+        row.add(&UsageRow {
+            wall_us: used.wall_us,
+            cpu_us: used.cpu_us,
+            model_us: used.run_us,
+            memory_peak: used.memory,
+            bytes_written: used.log_bytes.saturating_add(used.artifact_bytes_written),
+            ..UsageRow::default()
+        });
+    }
+}
+
+impl Consumer for Usage {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn take(&mut self, entries: &[JournalRow], reader: &Reader) -> Result<Vec<Write>, StoreError> {
+        let mut days = Days::new();
+        add(&mut days, entries, reader)?;
+        Ok(days.into_values().map(Write::Usage).collect())
+    }
+}
+
+/// What was used from the day `from` on, by workflow and day; what the consumer has not come to yet is counted here.
+///
+/// # Errors
+/// When the database refuses.
+pub fn usage_since(reader: &Reader, from: i64) -> Result<Vec<UsageRow>, StoreError> {
+    // The cursor first: what the consumer works in meanwhile would be missed otherwise, not counted twice.
+    let (rows, mut seq) = reader.snapshot(|reader| Ok((reader.usage(from)?, reader.cursor(NAME)?)))?;
+    let mut days: Days = rows.into_iter().map(|row| ((row.workflow.clone(), row.day), row)).collect();
+    loop {
+        let entries = reader.journal_batch(seq)?;
+        let Some(last) = entries.last() else { break };
+        seq = last.seq;
+        add(&mut days, &entries, reader)?;
+    }
+    Ok(days.into_values().filter(|row| row.day >= from).collect())
+}

@@ -1,0 +1,291 @@
+//! What the runs that have ended hold, by workflow: what retention goes by.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use trackside_engine::RunId;
+
+use crate::{error::StoreError, read::Reader};
+
+/// A run that has ended, and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedRun {
+    /// Which.
+    pub run: RunId,
+    /// Its holding's number; 0 while it has none.
+    pub holding: i64,
+    /// When it ended, milliseconds since 1970.
+    pub ended_ms: i64,
+    /// The run that started it and may still ask how it ended.
+    pub parent: Option<RunId>,
+    /// Bytes of its journal entries.
+    pub row_bytes: u64,
+    /// Bytes of its logs.
+    pub log_bytes: u64,
+    /// Bytes of the artifacts that it names, those that other runs name, too, among them.
+    pub artifact_bytes: u64,
+}
+
+impl EndedRun {
+    /// All of it.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.row_bytes.saturating_add(self.log_bytes).saturating_add(self.artifact_bytes)
+    }
+}
+
+/// What the ended runs of one workflow hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Its number.
+    pub id: i64,
+    /// The workflow's name.
+    pub workflow: String,
+    /// How many ended runs there are.
+    pub runs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Enters an ended run, or adds what has come since: its journal entries add up, its logs and artifacts are as given.
+pub(crate) fn enter(txn: &Transaction<'_>, workflow: &str, ended: &EndedRun) -> rusqlite::Result<()> {
+    txn.prepare_cached("INSERT INTO holdings (workflow, runs, bytes) VALUES (?1, 0, 0) ON CONFLICT DO NOTHING")?
+        .execute([workflow])?;
+    let holding: i64 =
+        txn.prepare_cached("SELECT id FROM holdings WHERE workflow = ?1")?.query_row([workflow], |row| row.get(0))?;
+    let run = ended.run.as_i64();
+    let before: Option<(i64, i64)> = txn
+        .prepare_cached("SELECT row_bytes, row_bytes + log_bytes + artifact_bytes FROM ended_runs WHERE run = ?1")?
+        .query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (rows_before, bytes_before) = before.unwrap_or_default();
+    let row_bytes = rows_before + signed(ended.row_bytes);
+    let bytes = row_bytes + signed(ended.log_bytes) + signed(ended.artifact_bytes);
+    txn.prepare_cached(
+        "INSERT OR REPLACE INTO ended_runs (run, holding, ended_ms, parent, row_bytes, log_bytes, artifact_bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        run,
+        holding,
+        ended.ended_ms,
+        ended.parent.map(RunId::as_i64),
+        row_bytes,
+        signed(ended.log_bytes),
+        signed(ended.artifact_bytes)
+    ])?;
+    grow(txn, holding, i64::from(before.is_none()), bytes - bytes_before)
+}
+
+/// The run is gone.
+pub(crate) fn leave(txn: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
+    let gone: Option<(i64, i64)> = txn
+        .prepare_cached(
+            "DELETE FROM ended_runs WHERE run = ?1 RETURNING holding, row_bytes + log_bytes + artifact_bytes",
+        )?
+        .query_row([run.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    gone.map_or(Ok(()), |(holding, bytes)| grow(txn, holding, -1, -bytes))
+}
+
+/// The run's logs are gone.
+pub(crate) fn without_logs(txn: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
+    shrink(
+        txn,
+        run,
+        "SELECT holding, log_bytes FROM ended_runs WHERE run = ?1",
+        "UPDATE ended_runs SET log_bytes = 0 WHERE run = ?1",
+    )
+}
+
+/// The run names no artifact any more.
+pub(crate) fn without_artifacts(txn: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
+    shrink(
+        txn,
+        run,
+        "SELECT holding, artifact_bytes FROM ended_runs WHERE run = ?1",
+        "UPDATE ended_runs SET artifact_bytes = 0 WHERE run = ?1",
+    )
+}
+
+fn shrink(txn: &Transaction<'_>, run: RunId, find: &str, clear: &str) -> rusqlite::Result<()> {
+    let found: Option<(i64, i64)> =
+        txn.prepare_cached(find)?.query_row([run.as_i64()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((holding, bytes)) = found else { return Ok(()) };
+    txn.prepare_cached(clear)?.execute([run.as_i64()])?;
+    grow(txn, holding, 0, -bytes)
+}
+
+fn grow(txn: &Transaction<'_>, holding: i64, runs: i64, bytes: i64) -> rusqlite::Result<()> {
+    txn.prepare_cached("UPDATE holdings SET runs = runs + ?2, bytes = bytes + ?3 WHERE id = ?1")?
+        .execute(params![holding, runs, bytes])?;
+    Ok(())
+}
+
+/// As SQLite keeps it; no sum of a few of them goes beyond 64 bits.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+}
+
+/// Which ended runs of a holding are wanted; oldest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// All.
+    All,
+    /// Those that still have logs.
+    WithLogs,
+    /// Those that still have artifacts.
+    WithArtifacts,
+}
+
+impl Reader {
+    /// What the ended runs of each workflow hold, by name.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
+        self.rows("SELECT id, workflow, runs, bytes FROM holdings ORDER BY workflow", [], |row| {
+            Ok(Holding {
+                id: row.get(0)?,
+                workflow: row.get(1)?,
+                runs: row.get::<_, i64>(2)?.unsigned_abs(),
+                bytes: row.get::<_, i64>(3)?.unsigned_abs(),
+            })
+        })
+    }
+
+    /// Ended runs of a holding after `after`, oldest first.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn ended_runs(
+        &self,
+        holding: i64,
+        which: Which,
+        after: RunId,
+        limit: u32,
+    ) -> Result<Vec<EndedRun>, StoreError> {
+        let also = match which {
+            Which::All => "",
+            Which::WithLogs => "AND log_bytes > 0",
+            Which::WithArtifacts => "AND artifact_bytes > 0",
+        };
+        self.rows(
+            &format!("{ENDED} WHERE holding = ?1 AND run > ?2 {also} ORDER BY run LIMIT ?3"),
+            params![holding, after.as_i64(), limit],
+            ended_row,
+        )
+    }
+
+    /// Ended runs of all holdings after `after`, oldest first.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn all_ended_runs(&self, after: RunId, limit: u32) -> Result<Vec<EndedRun>, StoreError> {
+        self.rows(&format!("{ENDED} WHERE run > ?1 ORDER BY run LIMIT ?2"), params![after.as_i64(), limit], ended_row)
+    }
+
+    /// The newest ended run of a holding.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn newest_ended(&self, holding: i64) -> Result<Option<RunId>, StoreError> {
+        let found = self.rows("SELECT max(run) FROM ended_runs WHERE holding = ?1", [holding], |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
+        Ok(found.first().copied().flatten().map(RunId::from_i64))
+    }
+
+    /// The workflows of these runs, by name; runs that are gone are not among them.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn workflows_of(&self, runs: &[RunId]) -> Result<Vec<(RunId, String)>, StoreError> {
+        self.rows(
+            "SELECT r.id, d.name FROM json_each(?1) j JOIN runs r ON r.id = j.value
+             JOIN definitions d ON d.id = r.definition",
+            [as_json(runs)],
+            |row| Ok((RunId::from_i64(row.get(0)?), row.get(1)?)),
+        )
+    }
+
+    /// Where these runs stand; those that are gone are not among them.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn run_heads(&self, runs: &[RunId]) -> Result<Vec<RunHead>, StoreError> {
+        self.rows(
+            "SELECT r.id, d.name, r.ended_ms, e.run IS NOT NULL,
+                 CASE WHEN r.ended_ms IS NULL THEN 0
+                     ELSE (SELECT coalesce(sum(octet_length(lines)), 0) FROM logs WHERE run = r.id) END,
+                 CASE WHEN r.ended_ms IS NULL THEN 0
+                     ELSE (SELECT coalesce(sum(a.bytes), 0) FROM artifact_refs f JOIN artifacts a ON a.id = f.artifact
+                           WHERE f.run = r.id) END
+             FROM json_each(?1) j JOIN runs r ON r.id = j.value JOIN definitions d ON d.id = r.definition
+             LEFT JOIN ended_runs e ON e.run = r.id",
+            [as_json(runs)],
+            |row| {
+                Ok(RunHead {
+                    run: RunId::from_i64(row.get(0)?),
+                    workflow: row.get(1)?,
+                    ended_ms: row.get(2)?,
+                    is_entered: row.get(3)?,
+                    log_bytes: row.get::<_, i64>(4)?.unsigned_abs(),
+                    artifact_bytes: row.get::<_, i64>(5)?.unsigned_abs(),
+                })
+            },
+        )
+    }
+
+    /// Whether something still needs this run: it or its parent is under way, its effects wait, a consumer has not come to
+    /// its newest entry (`seen` is the last that all have), or that is the newest entry of all.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn is_needed(&self, ended: &EndedRun, seen: i64) -> Result<bool, StoreError> {
+        let found = self.rows(
+            "SELECT ended_ms IS NULL OR last_entry > ?2 OR last_entry = (SELECT max(seq) FROM journal)
+                 OR EXISTS (SELECT 1 FROM outbox WHERE run = ?1)
+                 OR EXISTS (SELECT 1 FROM runs WHERE id = ?3 AND ended_ms IS NULL)
+             FROM runs WHERE id = ?1",
+            params![ended.run.as_i64(), seen, ended.parent.map(RunId::as_i64)],
+            |row| row.get(0),
+        )?;
+        Ok(found.first().copied().unwrap_or(false))
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunHead {
+    /// Which.
+    pub run: RunId,
+    /// Its workflow's name.
+    pub workflow: String,
+    /// When it ended; none while it is under way.
+    pub ended_ms: Option<i64>,
+    /// Whether it is among the ended runs of its workflow's holding already.
+    pub is_entered: bool,
+    /// Bytes of its logs, once it has ended.
+    pub log_bytes: u64,
+    /// Bytes of the artifacts that it names, once it has ended.
+    pub artifact_bytes: u64,
+}
+
+fn as_json(runs: &[RunId]) -> String {
+    let ids: Vec<i64> = runs.iter().map(|run| run.as_i64()).collect();
+    serde_json::to_string(&ids).unwrap_or_default()
+}
+
+const ENDED: &str = "SELECT run, holding, ended_ms, parent, row_bytes, log_bytes, artifact_bytes FROM ended_runs";
+
+fn ended_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<EndedRun> {
+    let bytes = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
+    Ok(EndedRun {
+        run: RunId::from_i64(row.get(0)?),
+        holding: row.get(1)?,
+        ended_ms: row.get(2)?,
+        parent: row.get::<_, Option<i64>>(3)?.map(RunId::from_i64),
+        row_bytes: bytes(4)?,
+        log_bytes: bytes(5)?,
+        artifact_bytes: bytes(6)?,
+    })
+}

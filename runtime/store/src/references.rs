@@ -1,0 +1,158 @@
+//! Which artifacts the journal names. Counted in the transaction of the entry that names them, so that the count is never
+//! behind what is on disk.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use trackside_engine::RunId;
+use trackside_spec::Digest;
+
+use crate::{artifacts::Artifacts, error::StoreError, holdings::signed, read::Reader};
+
+/// As a reference stands in compact JSON: `{"artifact":"sha256:…"`. A text that a plugin made has its quotes escaped there.
+const MARK: &str = "\"artifact\":\"sha256:";
+/// Of a digest, in hexadecimal digits.
+const DIGITS: usize = 64;
+
+/// The artifacts that a text of JSON refers to, in its order and as often as it does.
+pub fn artifacts_named(json: &str) -> impl Iterator<Item = Digest> + '_ {
+    json.match_indices(MARK).filter_map(|(at, _)| {
+        let end = at + MARK.len() + DIGITS;
+        // Without the mark's own quotes and key: `sha256:` and the digits.
+        json.get(at + MARK.len() - "sha256:".len()..end)?.parse().ok()
+    })
+}
+
+/// An artifact that no run names any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FreeArtifact {
+    /// Its row.
+    pub id: i64,
+    /// Its file.
+    pub digest: Digest,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// Counts what an entry of the run names.
+pub(crate) fn count(txn: &Transaction<'_>, artifacts: &Artifacts, run: RunId, events: &str) -> rusqlite::Result<()> {
+    for digest in artifacts_named(events) {
+        count_one(txn, artifacts, run, &digest)?;
+    }
+    Ok(())
+}
+
+fn count_one(txn: &Transaction<'_>, artifacts: &Artifacts, run: RunId, digest: &Digest) -> rusqlite::Result<()> {
+    let known: Option<i64> = txn
+        .prepare_cached("SELECT id FROM artifacts WHERE digest = ?1")?
+        .query_row([digest.as_bytes()], |row| row.get(0))
+        .optional()?;
+    let id = match (known, artifacts.size_of(digest)) {
+        (Some(id), _) => id,
+        (None, Some(bytes)) => {
+            txn.prepare_cached("INSERT INTO artifacts (digest, bytes, refs) VALUES (?1, ?2, 0)")?
+                .execute(params![digest.as_bytes(), signed(bytes)])?;
+            txn.last_insert_rowid()
+        }
+        // A parameter that somebody typed, an artifact that was removed before: there is no file to keep.
+        (None, None) => return Ok(()),
+    };
+    let new = txn
+        .prepare_cached("INSERT INTO artifact_refs (run, artifact) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute(params![run.as_i64(), id])?;
+    if new > 0 {
+        txn.prepare_cached("UPDATE artifacts SET refs = refs + 1 WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(())
+}
+
+/// The run names nothing any more.
+pub(crate) fn release(txn: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
+    let mut named = txn.prepare_cached("DELETE FROM artifact_refs WHERE run = ?1 RETURNING artifact")?;
+    let named: Vec<i64> = named.query_map([run.as_i64()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for id in named {
+        txn.prepare_cached("UPDATE artifacts SET refs = refs - 1 WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(())
+}
+
+impl Reader {
+    /// Artifacts that no run names, from the row `after` on. Kept results may still need them.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn free_artifacts(&self, after: i64, limit: u32) -> Result<Vec<FreeArtifact>, StoreError> {
+        self.rows(
+            "SELECT id, digest, bytes FROM artifacts WHERE refs = 0 AND id > ?1 ORDER BY id LIMIT ?2",
+            params![after, limit],
+            |row| {
+                Ok(FreeArtifact {
+                    id: row.get(0)?,
+                    digest: Digest::from_bytes(row.get(1)?),
+                    bytes: row.get::<_, i64>(2)?.unsigned_abs(),
+                })
+            },
+        )
+    }
+
+    /// Whether the journal names this artifact.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn is_named(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let found = self.rows("SELECT 1 FROM artifacts WHERE digest = ?1", [digest.as_bytes()], |_| Ok(()))?;
+        Ok(!found.is_empty())
+    }
+
+    /// Bytes of all artifacts that the journal names.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn artifact_bytes(&self) -> Result<u64, StoreError> {
+        let sum = self.rows("SELECT coalesce(sum(bytes), 0) FROM artifacts", [], |row| row.get::<_, i64>(0))?;
+        Ok(sum.first().copied().unwrap_or(0).unsigned_abs())
+    }
+
+    /// The artifacts that the journal names, each with the oldest run that does. Those that entries up to
+    /// [`Reader::uncounted`] name may not be among them.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn named_artifacts(&self) -> Result<Vec<(Digest, RunId)>, StoreError> {
+        if !self.has_table("artifact_refs")? {
+            return Ok(Vec::new());
+        }
+        self.rows(
+            "SELECT a.digest, min(f.run) FROM artifact_refs f JOIN artifacts a ON a.id = f.artifact GROUP BY f.artifact",
+            [],
+            |row| Ok((Digest::from_bytes(row.get(0)?), RunId::from_i64(row.get(1)?))),
+        )
+    }
+
+    /// Up to which entry the artifacts that the journal names are still to be counted; 0 when all are.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn uncounted(&self) -> Result<i64, StoreError> {
+        if !self.has_table("uncounted")? {
+            return Ok(i64::MAX);
+        }
+        let found = self.rows("SELECT seq FROM uncounted", [], |row| row.get(0))?;
+        Ok(found.first().copied().unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_found_wherever_they_stand_and_nothing_else() {
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let text = serde_json::json!([
+            { "output": { "a": { "artifact": one, "name": "x" }, "list": [{ "artifact": two }] } },
+            { "digest": Digest::of(b"3"), "artifact": "sha256:short", "message": format!("{{\"artifact\":\"{one}\"}}") },
+        ]);
+        let found: Vec<_> = artifacts_named(&text.to_string()).collect();
+        assert_eq!(found, [one, two]);
+        assert_eq!(artifacts_named("\"artifact\":\"sha256:é").count(), 0);
+    }
+}
