@@ -13,5 +13,6 @@ mod full_disk;
 mod idle;
 mod ready;
 mod reload;
+mod retention;
 mod strangers;
 mod unit;

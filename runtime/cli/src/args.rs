@@ -93,6 +93,8 @@ pub enum Command {
     /// Look at ONNX engines and install one
     #[command(subcommand)]
     Engine(commands::engine::Command),
+    Prune(commands::prune::Arguments),
+    Usage(commands::usage::Arguments),
     /// Take artifacts out of the store, and check them
     #[command(subcommand)]
     Artifact(commands::artifact::Command),

@@ -116,9 +116,11 @@ impl From<DecideError> for Failure {
 impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
         match error {
-            ControlError::Busy | ControlError::Unreadable { .. } | ControlError::Store(_) | ControlError::Node(_) => {
-                Self::unable(error)
-            }
+            ControlError::Busy
+            | ControlError::RulesUnknown { .. }
+            | ControlError::Unreadable { .. }
+            | ControlError::Store(_)
+            | ControlError::Node(_) => Self::unable(error),
             _ => Self::usage(error),
         }
     }

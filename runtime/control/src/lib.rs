@@ -24,6 +24,7 @@ mod lookup;
 mod operation;
 mod operation_error;
 mod people;
+mod prune;
 mod query_error;
 mod refusal;
 mod reload;
@@ -36,6 +37,7 @@ mod sight;
 mod socket_path;
 mod start;
 mod status;
+mod usage;
 mod wire;
 
 pub use absent_node::{no_node, silent_holder};
@@ -57,6 +59,7 @@ pub use lookup::{find_artifact, find_run, find_workflow, no_workflow};
 pub use operation::{Answer, Control, RunEvents};
 pub use operation_error::OperationError;
 pub use people::user_name;
+pub use prune::{PruneDocument, PrunePreview, WouldGo, prune, prune_preview};
 pub use query_error::QueryError;
 pub use refusal::{ErrorDocument, Refusal};
 pub use reload::{FileProblem, ReloadDocument, WorkflowChange, reload};
@@ -69,6 +72,7 @@ pub use sight::{SightDocument, SightOf, sight};
 pub use socket_path::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, start_run};
 pub use status::{StatusDocument, WorkflowStatus, status};
+pub use usage::{HeldByWorkflow, UsageDay, UsageDocument, usage};
 pub use wire::{
     Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, PauseTrigger, RetryRun, RunPaused, StartRun,
     StreamLine, TriggerPaused,

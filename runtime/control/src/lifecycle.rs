@@ -54,6 +54,15 @@ pub enum ControlError {
         /// Why.
         reason: String,
     },
+    /// A workflow's file can not be read, and with it what it says of retention.
+    #[error(
+        "[TS-0740] nothing is removed while {} can not be read: it may keep more than trackside.toml does; mend it \
+         (`trackside check`) or take it out", file.display()
+    )]
+    RulesUnknown {
+        /// The file, relative to the project.
+        file: std::path::PathBuf,
+    },
     /// Its definition is not taken, or its journal is none that could be.
     #[error("[TS-0726] run {run} cannot be read: {reason}")]
     Unreadable {

@@ -3,14 +3,14 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use trackside_engine::RunId;
-use trackside_node::{Handle, NodeError, Offline, OfflineError, Project, core::PauseAnswer};
+use trackside_node::{Handle, NodeError, Offline, OfflineError, Project, core::PauseAnswer, prune_without_node};
 use trackside_store::{Clock, SystemClock};
 
 use crate::{
-    Answer, Control, ControlError, Decided, Decision, OperationError, ReloadDocument, RetryRun, RunEvents, RunFollower,
-    RunPaused, SightDocument, StartRun, StatusDocument, TriggerPaused, cancel_run, decide,
+    Answer, Control, ControlError, Decided, Decision, OperationError, PruneDocument, ReloadDocument, RetryRun,
+    RunEvents, RunFollower, RunPaused, SightDocument, StartRun, StatusDocument, TriggerPaused, cancel_run, decide,
     lifecycle::{check_trigger, ended, pause_answered, trigger_paused},
-    no_node, pause_run, pause_trigger, reload, retry_run, sight, start_run, status,
+    no_node, pause_run, pause_trigger, prune, reload, retry_run, sight, start_run, status,
 };
 
 /// The local form of [`Control`]. All that is done is done in somebody's name.
@@ -95,6 +95,16 @@ async fn pause_trigger_offline(
     Ok(trigger_paused(trigger, pause, changed, unknown)?)
 }
 
+async fn prune_offline(project: Arc<Project>) -> Result<PruneDocument, OperationError> {
+    // What a file said that can not be read now is not known: its runs would go by the rules of others.
+    if let Some(problem) = project.problems.first() {
+        return Err(ControlError::RulesUnknown { file: problem.file.clone() }.into());
+    }
+    let work = move || prune_without_node(&project, &SystemClock);
+    let removed = tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::Closed)?;
+    Ok(removed.map_err(ControlError::Store)?.into())
+}
+
 impl Control for LocalControl {
     fn start(&self, request: StartRun) -> Answer<'_, RunId> {
         Box::pin(async move {
@@ -135,6 +145,15 @@ impl Control for LocalControl {
 
     fn reload(&self) -> Answer<'_, ReloadDocument> {
         Box::pin(async move { Ok(reload(self.node()?, &self.by).await?) })
+    }
+
+    fn prune(&self) -> Answer<'_, PruneDocument> {
+        Box::pin(async move {
+            match &self.place {
+                Place::Node(handle) => Ok(prune(handle).await?),
+                Place::Folder(project) => prune_offline(project.clone()).await,
+            }
+        })
     }
 
     fn status(&self) -> Answer<'_, StatusDocument> {

@@ -5,8 +5,8 @@ use std::{future::Future, pin::Pin};
 use trackside_engine::RunId;
 
 use crate::{
-    Client, Decided, Decision, Events, Followed, OperationError, ReloadDocument, RetryRun, RunFollower, RunPaused,
-    SightDocument, StartRun, StatusDocument, StreamLine, TriggerPaused,
+    Client, Decided, Decision, Events, Followed, OperationError, PruneDocument, ReloadDocument, RetryRun, RunFollower,
+    RunPaused, SightDocument, StartRun, StatusDocument, StreamLine, TriggerPaused,
 };
 
 /// What comes of an operation, once it is on disk.
@@ -39,6 +39,9 @@ pub trait Control: Send + Sync {
 
     /// Has the workflow files read now.
     fn reload(&self) -> Answer<'_, ReloadDocument>;
+
+    /// Removes what is not kept.
+    fn prune(&self) -> Answer<'_, PruneDocument>;
 
     /// How things stand.
     fn status(&self) -> Answer<'_, StatusDocument>;
@@ -102,6 +105,10 @@ impl Control for Client {
 
     fn reload(&self) -> Answer<'_, ReloadDocument> {
         Box::pin(async move { Ok(Self::reload(self).await?) })
+    }
+
+    fn prune(&self) -> Answer<'_, PruneDocument> {
+        Box::pin(async move { Ok(Self::prune(self).await?) })
     }
 
     fn status(&self) -> Answer<'_, StatusDocument> {

@@ -6,7 +6,7 @@ use hyper::{Method, body::Bytes};
 use serde::{Deserialize, Serialize};
 use trackside_node::{BrokerStatus, Handle, NodeError};
 use trackside_spec::{Digest, Plan, TriggerKind};
-use trackside_store::{ActivationRow, Reader};
+use trackside_store::{ActivationRow, Holding};
 
 use crate::{
     FileProblem,
@@ -66,6 +66,12 @@ pub struct WorkflowStatus {
     /// Who saw to that: a user, a signal, the start, or the folder itself.
     #[serde(default)]
     pub by: Option<String>,
+    /// How many of its ended runs are kept.
+    #[serde(default)]
+    pub runs_kept: u64,
+    /// Their bytes: journal, logs and artifacts. An artifact of several runs counts for each.
+    #[serde(default)]
+    pub bytes_kept: u64,
 }
 
 /// How things stand; `since` is when the node came up.
@@ -77,16 +83,17 @@ pub async fn status(handle: &Handle, since: Instant) -> Result<StatusDocument, N
     let now = handle.in_force().borrow().clone();
     let project = &now.project;
     let readers = handle.readers().clone();
-    let read = tokio::task::spawn_blocking(move || readers.with(Reader::in_use)).await;
-    let rows = match read {
-        Ok(Ok(rows)) => rows,
+    let ask = move || readers.with(|reader| Ok((reader.in_use()?, reader.holdings()?)));
+    let (rows, held) = match tokio::task::spawn_blocking(ask).await {
+        Ok(Ok(read)) => read,
         // The rest of the answer is of use all the same.
         Ok(Err(error)) => {
-            tracing::error!(%error, "what is in use since when cannot be read");
-            Vec::new()
+            tracing::error!(%error, "what is in use since when, and what runs hold, cannot be read");
+            Default::default()
         }
-        Err(_) => Vec::new(),
+        Err(_) => Default::default(),
     };
+    let held: HashMap<&str, &Holding> = held.iter().map(|one| (one.workflow.as_str(), one)).collect();
     let rows: HashMap<&str, &ActivationRow> = rows.iter().map(|row| (row.workflow.as_str(), row)).collect();
     let workflow = |plan: &Arc<Plan>| {
         let row = rows.get(plan.name.as_str()).filter(|row| row.digest == Some(plan.digest));
@@ -97,6 +104,8 @@ pub async fn status(handle: &Handle, since: Instant) -> Result<StatusDocument, N
             triggers: plan.triggers.len(),
             since_ms: row.map(|row| row.at_ms),
             by: row.map(|row| row.by.clone()),
+            runs_kept: held.get(plan.name.as_str()).map_or(0, |held| held.runs),
+            bytes_kept: held.get(plan.name.as_str()).map_or(0, |held| held.bytes),
         }
     };
     let mut triggers = project.workflows.values().flat_map(|plan| &plan.triggers);

@@ -65,3 +65,4 @@ pub use run_history::{HistoryEntry, RunHead, RunHistory};
 pub use secrets::{SecretProblem, read as read_secret};
 pub use staging::project_file;
 pub use trackside_facts::rfc3339;
+pub use trackside_observe::{Removed, day_of, usage_since};

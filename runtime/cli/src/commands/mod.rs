@@ -13,6 +13,7 @@ pub mod init;
 pub mod installed;
 pub mod model;
 pub mod plugin;
+pub mod prune;
 pub mod reference;
 pub mod reload;
 pub mod replay;
@@ -22,6 +23,7 @@ pub mod schema;
 pub mod serve;
 pub mod status;
 pub mod trigger;
+pub mod usage;
 
 use std::process::ExitCode;
 
@@ -77,6 +79,8 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Plugin(command) => plugin::execute(&context, &command),
         Command::Model(command) => model::execute(&context, &command),
         Command::Engine(command) => engine::execute(&context, &command),
+        Command::Prune(arguments) => prune::execute(&context, &arguments),
+        Command::Usage(arguments) => usage::execute(&context, &arguments),
         Command::Artifact(command) => artifact::execute(&context, &command),
         Command::Bench(arguments) => bench::execute(&context, &arguments),
         Command::Schema(arguments) => schema::execute(&context, &arguments),

@@ -8,7 +8,7 @@ use crate::{
     console::Console,
     context::{Context, runtime},
     failure::Failure,
-    output::{Cell, Table, count, duration_ms, escape, local_time, short_digest},
+    output::{Cell, Table, bytes, count, duration_ms, escape, local_time, short_digest},
 };
 
 /// How the running node stands, and which definitions it uses
@@ -44,12 +44,14 @@ fn tell(console: Console, status: &StatusDocument) -> Result<(), Failure> {
         status.pid,
         count(status.live_runs as u64, "run")
     ));
-    let mut table = Table::headed(&["WORKFLOW", "VERSION", "TRIGGERS", "IN USE SINCE", "BY"]);
+    let mut table = Table::headed(&["WORKFLOW", "VERSION", "TRIGGERS", "RUNS KEPT", "ON DISK", "IN USE SINCE", "BY"]);
     for workflow in &status.workflows {
         table.row([
             escape(&workflow.name).into_owned().into(),
             short_digest(&workflow.digest).into(),
             Cell::right(workflow.triggers.to_string()),
+            Cell::right(workflow.runs_kept.to_string()),
+            Cell::right(bytes(workflow.bytes_kept)),
             workflow.since_ms.map(local_time).unwrap_or_default().into(),
             escape(workflow.by.as_deref().unwrap_or_default()).into_owned().into(),
         ]);

@@ -111,7 +111,7 @@ impl World {
             result.logs = "{\"message\":\"hello\"}\n".into();
         }
         match (call.plugin.as_str(), step.id.as_str()) {
-            (_, "make") => self.make(machine, job, &mut result),
+            (_, "make") => self.make(job, &mut result),
             _ if step.cache => keep(machine, job, &mut result),
             ("deliver-file", _) => {
                 let body = job.run.to_string();
@@ -147,7 +147,7 @@ impl World {
     }
 
     /// An artifact of a dataset; not always, so that those that go round come to an end.
-    fn make(&mut self, machine: &Machine, job: &StepJob, result: &mut StepResult) {
+    fn make(&mut self, job: &StepJob, result: &mut StepResult) {
         let name = match job.plan.name.as_str() {
             "chain" => "readings",
             own => own,

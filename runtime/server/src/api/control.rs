@@ -40,7 +40,9 @@ impl From<ControlError> for ApiError {
             ControlError::NoStep { .. } | ControlError::OnlyWhat => Self::refused(code, message),
             ControlError::Busy => Self::busy(),
             ControlError::Node(_) => Self::closing(),
-            ControlError::Unreadable { .. } | ControlError::Store(_) => Self::internal(text),
+            ControlError::Unreadable { .. } | ControlError::RulesUnknown { .. } | ControlError::Store(_) => {
+                Self::internal(text)
+            }
         }
     }
 }

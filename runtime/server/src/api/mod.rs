@@ -3,6 +3,7 @@
 mod approvals;
 mod control;
 mod events;
+mod prune;
 mod reload;
 mod runs;
 mod status;
@@ -50,6 +51,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         approvals::routes(),
         control::routes(),
         triggers::routes(),
+        prune::routes(),
         reload::routes(),
         status::routes(),
     ];

@@ -1,0 +1,119 @@
+//! What each workflow used on each day, and what it holds.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use trackside_node::usage_since;
+use trackside_store::{Reader, StoreError, UsageRow};
+
+/// What workflows used and hold.
+#[derive(Debug, Serialize)]
+pub struct UsageDocument {
+    /// By workflow and day.
+    pub days: Vec<UsageDay>,
+    /// What the ended runs of each workflow hold on disk.
+    pub held: Vec<HeldByWorkflow>,
+}
+
+/// One workflow on one day.
+#[derive(Debug, Serialize)]
+pub struct UsageDay {
+    /// The workflow.
+    pub workflow: String,
+    /// The day in UTC, such as 2026-03-01.
+    pub day: String,
+    /// Runs that were accepted.
+    pub runs: u64,
+    /// Runs that ended well.
+    pub succeeded: u64,
+    /// Runs that failed.
+    pub failed: u64,
+    /// Runs that were cancelled.
+    pub cancelled: u64,
+    /// Attempts of steps that began.
+    pub attempts: u64,
+    /// Their time, microseconds.
+    pub wall_us: u64,
+    /// Processor time of plugins, microseconds.
+    pub cpu_us: u64,
+    /// Time in which models computed, microseconds.
+    pub model_us: u64,
+    /// The most memory that one attempt of a plugin had, bytes.
+    pub memory_peak: u64,
+    /// Bytes of journal entries, logs and artifacts that were written.
+    pub bytes_written: u64,
+}
+
+/// What the ended runs of one workflow hold.
+#[derive(Debug, Serialize)]
+pub struct HeldByWorkflow {
+    /// The workflow.
+    pub workflow: String,
+    /// How many ended runs are kept.
+    pub runs: u64,
+    /// Their bytes: journal, logs and artifacts. An artifact of several runs counts for each.
+    pub bytes: u64,
+}
+
+/// What was used from a day on (days since 1970, UTC), and what is held now; of one workflow, or of all.
+///
+/// # Errors
+/// When the database refuses.
+pub fn usage(reader: &Reader, from: i64, workflow: Option<&str>) -> Result<UsageDocument, StoreError> {
+    let wanted = |name: &str| workflow.is_none_or(|workflow| workflow == name);
+    let days = usage_since(reader, from)?.into_iter().filter(|row| wanted(&row.workflow)).map(UsageDay::from);
+    let held = reader.holdings()?.into_iter().filter(|one| wanted(&one.workflow) && one.runs > 0);
+    let held = held.map(|one| HeldByWorkflow { workflow: one.workflow, runs: one.runs, bytes: one.bytes });
+    Ok(UsageDocument { days: days.collect(), held: held.collect() })
+}
+
+impl UsageDocument {
+    /// The days of each workflow added up.
+    #[must_use]
+    pub fn sums(&self) -> BTreeMap<&str, UsageRow> {
+        let mut sums: BTreeMap<&str, UsageRow> = BTreeMap::new();
+        for day in &self.days {
+            sums.entry(&day.workflow).or_default().add(&UsageRow::from(day));
+        }
+        sums
+    }
+}
+
+impl From<UsageRow> for UsageDay {
+    fn from(row: UsageRow) -> Self {
+        let day = trackside_node::rfc3339(row.day.saturating_mul(86_400_000));
+        Self {
+            workflow: row.workflow,
+            day: day.split('T').next().unwrap_or_default().to_owned(),
+            runs: row.runs,
+            succeeded: row.succeeded,
+            failed: row.failed,
+            cancelled: row.cancelled,
+            attempts: row.attempts,
+            wall_us: row.wall_us,
+            cpu_us: row.cpu_us,
+            model_us: row.model_us,
+            memory_peak: row.memory_peak,
+            bytes_written: row.bytes_written,
+        }
+    }
+}
+
+impl From<&UsageDay> for UsageRow {
+    fn from(day: &UsageDay) -> Self {
+        Self {
+            workflow: day.workflow.clone(),
+            runs: day.runs,
+            succeeded: day.succeeded,
+            failed: day.failed,
+            cancelled: day.cancelled,
+            attempts: day.attempts,
+            wall_us: day.wall_us,
+            cpu_us: day.cpu_us,
+            model_us: day.model_us,
+            memory_peak: day.memory_peak,
+            bytes_written: day.bytes_written,
+            ..Self::default()
+        }
+    }
+}
