@@ -80,6 +80,8 @@ fn a_dry_run_says_what_would_go_and_why() {
         project.run(&["run", "hello"]).ok();
     }
     // What is held is entered when the journal is read.
+    let preview = project.run(&["prune", "--dry-run", "--json"]).ok().json();
+    assert!(preview["entries_not_counted"].as_u64().unwrap() >= 4, "{preview}");
     project.run(&["prune"]).ok().says(&["0 runs"]);
     project.write("trackside.toml", "[retention]\nruns = 1\n");
     let preview = project.run(&["prune", "--dry-run", "--json"]).ok().json();

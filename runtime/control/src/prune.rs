@@ -35,6 +35,8 @@ pub struct PrunePreview {
     pub artifact_bytes: u64,
     /// Bytes that both may take together.
     pub bytes_allowed: u64,
+    /// Entries of the journal whose runs are not counted above yet: a running node does that within seconds, `prune` at once.
+    pub entries_not_counted: u64,
 }
 
 /// What of one workflow would go for one reason.
@@ -74,6 +76,7 @@ pub fn prune_preview(project: &Project, reader: &Reader, clock: &dyn Clock) -> R
         database_bytes: preview.database,
         artifact_bytes: preview.artifacts,
         bytes_allowed: preview.bound,
+        entries_not_counted: preview.behind,
     })
 }
 

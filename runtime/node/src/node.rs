@@ -199,6 +199,7 @@ impl Node {
             reserve,
             clock: options.clock.clone(),
             in_force: in_force.clone(),
+            stays: options.triggers,
             prunes: options.triggers || project.problems.is_empty(),
         };
         let observer = Observer::start(bell.clone(), tools).map_err(start("the consumers of the journal"))?;

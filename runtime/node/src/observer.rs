@@ -140,6 +140,8 @@ pub(crate) struct Tools {
     pub(crate) reserve: Arc<Reserve>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) in_force: watch::Receiver<Arc<InForce>>,
+    /// Whether this is a node that stays: a process that makes one run leaves no reserve behind.
+    pub(crate) stays: bool,
     /// False where the rules of a workflow are not known: its file can not be read, and nobody says what held before.
     pub(crate) prunes: bool,
 }
@@ -288,6 +290,9 @@ impl Work {
     /// Makes the reserve when it is missing and there is room; then the node takes on runs again.
     fn restore_reserve(&self) {
         let was_given_up = self.tools.reserve.is_given_up();
+        if !self.tools.stays && !was_given_up {
+            return;
+        }
         match self.tools.reserve.make() {
             Ok(true) if was_given_up => {
                 tracing::info!("there is room on the disk again: the reserve is restored and new runs are accepted");

@@ -59,7 +59,9 @@ pub fn prune(project: &Project, clock: &dyn Clock) -> Result<Removed, StoreError
         let Some(txn) = pruner.next(&rules, &scene)? else { break };
         committer.commit(&[txn])?;
     }
-    if let Err(error) = committer.reserve().make() {
+    if committer.reserve().is_given_up()
+        && let Err(error) = committer.reserve().make()
+    {
         tracing::warn!(%error, "[TS-0217] the reserve beside the database can not be made; the node tries again");
     }
     Ok(pruner.removed())

@@ -75,7 +75,7 @@ fn too_short() -> String {
 /// What the box keeps, and what keeps it going when its disk is full.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a [retention] table")]
-#[schemars(rename = "RetentionConfig")]
+#[schemars(rename = "NodeRetention")]
 pub struct RetentionConfig {
     /// How long a run of a workflow that says nothing of it is kept after its end. Without it there is no such limit.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -102,6 +102,16 @@ impl Reader {
         Ok(!found.is_empty())
     }
 
+    /// Since when this database counts artifacts, milliseconds since 1970: a file that nothing names and that is older may
+    /// belong to another database that lay here before.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn counts_since(&self) -> Result<i64, StoreError> {
+        let found = self.rows("SELECT at_ms FROM born", [], |row| row.get(0))?;
+        Ok(found.first().copied().unwrap_or(i64::MAX))
+    }
+
     /// Bytes of all artifacts that the journal names.
     ///
     /// # Errors

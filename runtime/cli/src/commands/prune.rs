@@ -77,6 +77,13 @@ fn tell(console: Console, preview: &PrunePreview) -> Result<(), Failure> {
     } else if preview.would_go.is_empty() {
         console.say("Nothing would go.");
     }
+    if preview.entries_not_counted > 0 {
+        console.warn(&format!(
+            "not counted yet: {} of the journal; a running node does it within seconds, `trackside prune` before it removes \
+             anything",
+            count(preview.entries_not_counted, "fact")
+        ));
+    }
     console.say(&format!(
         "The database holds {} and artifacts {}; together they may take {}",
         bytes(preview.database_bytes),

@@ -59,11 +59,14 @@ pub(super) fn remove_orphans(reader: &Reader, artifacts: &Artifacts, shard: u8) 
             return Ok((0, 0));
         }
     };
+    let since_ms = u64::try_from(reader.counts_since()?).unwrap_or(0);
+    let Some(since) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(since_ms)) else { return Ok((0, 0)) };
     let (mut count, mut bytes) = (0, 0);
     let mut results = None;
     for (digest, changed) in files {
         let is_young = SystemTime::now().duration_since(changed).is_ok_and(|age| age < ORPHAN_AGE);
-        if is_young || reader.is_named(&digest)? {
+        // What was there before this database may be another's, which somebody puts back.
+        if is_young || changed < since || reader.is_named(&digest)? {
             continue;
         }
         let kept = match &results {

@@ -273,6 +273,8 @@ pub struct Preview {
     pub artifacts: u64,
     /// Bytes that both may take together.
     pub bound: u64,
+    /// Entries of the journal that are not worked in: what they say of runs that have ended is not in the above.
+    pub behind: u64,
 }
 
 /// What would go now.
@@ -293,7 +295,15 @@ pub fn dry_run(rules: &Rules, scene: &Scene<'_>) -> Result<Preview, StoreError> 
         }
     }
     let database = scene.reader.space()?.used();
-    Ok(Preview { candidates, free, database, artifacts, bound: bound(rules, scene.artifacts) })
+    let behind = scene.reader.newest_entry()?.saturating_sub(scene.reader.cursor(super::consumer::NAME)?);
+    Ok(Preview {
+        candidates,
+        free,
+        database,
+        artifacts,
+        bound: bound(rules, scene.artifacts),
+        behind: behind.unsigned_abs(),
+    })
 }
 
 /// The last entry that every consumer has seen. One that is behind by more than its backlog is not waited for.

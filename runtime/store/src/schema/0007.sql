@@ -44,6 +44,11 @@ CREATE TABLE artifact_refs (
     PRIMARY KEY (run, artifact)
 ) STRICT, WITHOUT ROWID;
 
+-- One row: when this table was made. Files of artifacts that nothing names and that are older may be those of another database
+-- that lay here before.
+CREATE TABLE born (at_ms INTEGER NOT NULL) STRICT;
+INSERT INTO born VALUES (CAST(unixepoch('subsec') * 1000 AS INTEGER));
+
 -- How far each consumer of the journal has come.
 CREATE TABLE cursors (
     consumer  TEXT PRIMARY KEY,

@@ -1,0 +1,342 @@
+//! Which runs go, when and why; what a damaged journal and a lost cursor do.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use serde_json::json;
+use trackside_engine::{RunEnd, RunId};
+use trackside_observe::{
+    Consumers, Pruner, Removed, Retention as RetentionConsumer, Rules, Scene, Usage, dry_run, usage_since,
+};
+use trackside_spec::{Plan, Retention, RetentionConfig, Share, load_workflow};
+use trackside_store::{Committer, DecisionRow, Durability, Ended, Hold, NewRun, Prune, Reader, RunFilter, Txn, Write};
+
+const DAY: i64 = 86_400_000;
+const NOW: i64 = 1_800_000_000_000;
+
+struct Case {
+    folder: tempfile::TempDir,
+    committer: Committer,
+    reader: Reader,
+    consumers: Consumers,
+    last: Option<RunId>,
+}
+
+fn plan(name: &str) -> Arc<Plan> {
+    let text = format!("version: 1\nname: {name}\nsteps:\n  a: {{ plugin: echo }}\n");
+    Arc::new(load_workflow("w.yaml", &text).unwrap())
+}
+
+impl Case {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let committer = Committer::open(folder.path(), Durability::Relaxed).unwrap();
+        let reader = Reader::open(folder.path()).unwrap();
+        let consumers = Consumers::new(vec![Box::new(RetentionConsumer::new()), Box::new(Usage)]);
+        Self { folder, committer, reader, consumers, last: None }
+    }
+
+    fn commit(&mut self, writes: Vec<Write>) {
+        self.committer.commit(&[Txn::of(writes)]).unwrap();
+    }
+
+    fn begin(&mut self, workflow: &str, at_ms: i64, parent: Option<RunId>) -> RunId {
+        let run = RunId::next(self.last, at_ms, 0);
+        self.last = Some(run);
+        let mut started =
+            json!({ "event": "started", "params": {}, "trigger": { "kind": "manual" }, "logical_time_ms": at_ms });
+        if let Some(parent) = parent {
+            started["parent"] = json!({ "run": parent, "step": 0, "attempt": 1, "depth": 1 });
+        }
+        let new = NewRun { run, plan: plan(workflow), trigger: "manual".into(), started_ms: at_ms };
+        let events = json!([started]).to_string();
+        self.commit(vec![Write::Run(new), Write::Journal { run, at_ms, events, ended: None }]);
+        run
+    }
+
+    fn end(&mut self, run: RunId, at_ms: i64) {
+        let events = json!([{ "event": "ended", "end": "succeeded" }]).to_string();
+        let ended = Some(Ended { end: RunEnd::Succeeded, error: None });
+        self.commit(vec![Write::Journal { run, at_ms, events, ended }]);
+    }
+
+    fn over(&mut self, workflow: &str, at_ms: i64) -> RunId {
+        let run = self.begin(workflow, at_ms, None);
+        self.end(run, at_ms + 1);
+        run
+    }
+
+    fn observe(&mut self) {
+        for place in 0..2 {
+            while let Some(batch) = self.consumers.next(place, &self.reader).unwrap() {
+                self.committer.commit(&[batch.txn]).unwrap();
+            }
+        }
+    }
+
+    /// Everything that goes by these rules.
+    fn prune(&mut self, rules: &Rules, now_ms: i64, folders: &BTreeMap<&str, PathBuf>) -> Removed {
+        self.observe();
+        let mut pruner = Pruner::new();
+        let names = self.consumers.names();
+        let artifacts = self.committer.artifacts().clone();
+        for _ in 0..1000 {
+            let folder_of = |trigger: &str| folders.get(trigger).cloned();
+            let scene = Scene {
+                reader: &self.reader,
+                artifacts: &artifacts,
+                folder_of: &folder_of,
+                now_ms,
+                lacks: 0,
+                consumers: &names,
+            };
+            let Some(txn) = pruner.next(rules, &scene).unwrap() else { return pruner.removed() };
+            self.committer.commit(&[txn]).unwrap();
+        }
+        panic!("it does not come to an end");
+    }
+
+    fn left(&self) -> Vec<RunId> {
+        let rows = self.reader.runs(&RunFilter { limit: 1000, ..RunFilter::default() }).unwrap();
+        let mut left: Vec<RunId> = rows.iter().map(|row| row.run).collect();
+        left.reverse();
+        left
+    }
+}
+
+fn keep(retention: &str) -> Rules {
+    let retention: Retention = serde_json::from_str(retention).unwrap();
+    let config = RetentionConfig {
+        age: retention.age,
+        runs: retention.runs,
+        logs: retention.logs,
+        ..RetentionConfig::default()
+    };
+    let workflows = BTreeMap::from([("own".to_owned(), Retention { age: None, runs: None, logs: None, ..retention })]);
+    Rules { config, workflows }
+}
+
+#[test]
+fn runs_that_are_too_old_go_and_the_newest_of_each_workflow_stays() {
+    let mut one = Case::new();
+    let old = one.over("w", NOW - 9 * DAY);
+    let late = one.begin("w", NOW - 8 * DAY, None);
+    let last = one.over("other", NOW - 7 * DAY);
+    one.end(late, NOW - DAY);
+    let new = one.over("w", NOW - 1000);
+    let removed = one.prune(&keep(r#"{ "age": "5d" }"#), NOW, &BTreeMap::new());
+    assert_eq!((removed.runs, one.left()), (1, vec![late, last, new]), "{old} alone is too old");
+    // An age counts from the end: one that ran for long is young.
+    one.prune(&keep(r#"{ "age": "5d" }"#), NOW + 6 * DAY, &BTreeMap::new());
+    assert_eq!(one.left(), [last, new]);
+}
+
+#[test]
+fn a_run_under_way_and_what_it_waits_for_stay() {
+    let mut one = Case::new();
+    let parent = one.begin("w", NOW - 9 * DAY, None);
+    let child = one.begin("leaf", NOW - 9 * DAY, Some(parent));
+    one.end(child, NOW - 9 * DAY);
+    one.over("leaf", NOW - 8 * DAY);
+    one.over("leaf", NOW - 8 * DAY);
+    let waits = one.over("w", NOW - 7 * DAY);
+    let row = Write::Outbox { run: waits, step: 0, item: None, entry: 0, body: "{}".into() };
+    one.commit(vec![row]);
+    one.over("w", NOW - 1000);
+    let rules = keep(r#"{ "runs": 1 }"#);
+    one.prune(&rules, NOW, &BTreeMap::new());
+    let left = one.left();
+    assert!(left.contains(&parent) && left.contains(&child) && left.contains(&waits), "{left:?}");
+    assert_eq!(left.len(), 5, "one of `leaf` and nothing else could go: {left:?}");
+    one.end(parent, NOW);
+    one.commit(vec![Write::OutboxDone { id: one.reader.outbox(0, 1).unwrap()[0].id }]);
+    one.over("leaf", NOW);
+    one.prune(&rules, NOW, &BTreeMap::new());
+    assert_eq!(one.left().len(), 2, "the newest of each: {:?}", one.left());
+}
+
+#[test]
+fn logs_go_before_their_run() {
+    let mut one = Case::new();
+    let run = one.over("w", NOW - 9 * DAY);
+    one.commit(vec![Write::Log { run, step: 0, item: None, attempt: 1, lines: "x".repeat(1000) }]);
+    one.over("w", NOW);
+    let before = {
+        one.observe();
+        one.reader.holdings().unwrap()[0].bytes
+    };
+    one.prune(&keep(r#"{ "logs": "1d" }"#), NOW, &BTreeMap::new());
+    assert!(one.reader.logs(run).unwrap().is_empty() && one.left().contains(&run));
+    assert_eq!(one.reader.holdings().unwrap()[0].bytes, before - 1000);
+}
+
+#[test]
+fn what_a_trigger_has_seen_is_forgotten_unless_it_lies_there_still() {
+    let mut one = Case::new();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("there.csv"), "x").unwrap();
+    let row = |trigger: &str, path: &str, at_ms: i64| Write::Ledger {
+        trigger: trigger.into(),
+        identity: format!("id of {path}"),
+        run: None,
+        path: path.into(),
+        stat: "1:1:1".into(),
+        at_ms,
+    };
+    let decision = DecisionRow {
+        trigger: "w/file-0".into(),
+        subject: trackside_facts::DecisionSubject::Named("x".into()),
+        at_ms: NOW - 40 * DAY,
+        decision: trackside_facts::DecisionKind::Blocked.into(),
+        detail: String::new(),
+    };
+    one.commit(vec![
+        row("w/file-0", "there.csv", NOW - 40 * DAY),
+        row("w/file-0", "gone.csv", NOW - 40 * DAY),
+        row("w/file-0", "young.csv", NOW - DAY),
+        row("away/file-0", "gone.csv", NOW - 40 * DAY),
+        row("w/mqtt-0", "packet 7", NOW - 40 * DAY),
+        Write::Decision(decision),
+        Write::State {
+            workflow: "w".into(),
+            scope: String::new(),
+            key: "lapsed".into(),
+            value: Some(vec![1]),
+            expires_ms: Some(NOW - 1),
+        },
+    ]);
+    let month = Some("30d".parse().unwrap());
+    let config = RetentionConfig { ledger: month, decisions: month, ..RetentionConfig::default() };
+    let rules = Rules { config, workflows: BTreeMap::new() };
+    let folders =
+        BTreeMap::from([("w/file-0", folder.path().to_owned()), ("away/file-0", folder.path().join("not mounted"))]);
+    one.prune(&rules, NOW, &folders);
+    let known = |trigger: &str, path: &str| one.reader.ledger(trigger, &format!("id of {path}")).unwrap().is_some();
+    assert!(known("w/file-0", "there.csv"), "a file that lies there is never forgotten");
+    assert!(known("away/file-0", "gone.csv"), "nor one in a folder that is not there");
+    assert!(known("w/file-0", "young.csv"));
+    assert!(!known("w/file-0", "gone.csv") && !known("w/mqtt-0", "packet 7"));
+    assert!(one.reader.decisions("w/file-0", None, 9).unwrap().is_empty());
+    assert!(!one.reader.has_lapsed_state(NOW).unwrap());
+}
+
+#[test]
+fn the_box_s_bytes_take_the_oldest_of_all_and_give_the_file_back() {
+    let mut one = Case::new();
+    for number in 0..400 {
+        let run = one.over(["a", "b"][number % 2], NOW - 1_000_000 + number as i64 * 10);
+        one.commit(vec![Write::Log { run, step: 0, item: None, attempt: 1, lines: "x".repeat(30_000) }]);
+    }
+    let before = one.reader.space().unwrap();
+    assert!(before.used() > 11 << 20, "{before:?}");
+    let bytes = Share::Size("2MiB".parse().unwrap());
+    let config = RetentionConfig { bytes, ..RetentionConfig::default() };
+    let rules = Rules { config, workflows: BTreeMap::new() };
+    let all = one.left();
+    let removed = one.prune(&rules, NOW, &BTreeMap::new());
+    let after = one.reader.space().unwrap();
+    assert!(after.used() <= 2 << 20, "{after:?}");
+    assert!(after.file() <= (2 << 20) + (5 << 20), "what is free is given back: {after:?}");
+    let left = one.left();
+    assert_eq!(left, all[all.len() - left.len()..], "the oldest go");
+    assert!(
+        left.len() > 30 && removed.runs as usize == all.len() - left.len(),
+        "not more than is needed: {}",
+        left.len()
+    );
+}
+
+#[test]
+fn a_kept_result_and_a_hold_keep_a_file_that_no_run_names() {
+    let mut one = Case::new();
+    let hold = Hold::new(one.committer.artifacts());
+    let mut made = |content: &str| hold.store(&mut content.as_bytes(), "x", "text/plain").unwrap();
+    let (kept, held, gone) = (made("kept"), made("held"), made("gone"));
+    drop(hold);
+    let run = one.over("w", NOW - DAY);
+    let names = json!([{ "event": "x", "all": [kept.to_json(), held.to_json(), gone.to_json()] }]).to_string();
+    let digests = [kept.digest, held.digest, gone.digest];
+    let writes = vec![
+        Write::Counted { run, events: names },
+        Write::Kept {
+            key: kept.digest,
+            result: trackside_store::ResultRow { run, output: "1".into(), artifacts: vec![kept.digest] },
+        },
+    ];
+    one.committer.commit(&[Txn { artifacts: digests.to_vec(), ..Txn::of(writes) }]).unwrap();
+    one.over("w", NOW);
+    let holds = Hold::new(one.committer.artifacts());
+    holds.keep(&held.digest);
+    let is_there = |one: &Case, digest| one.committer.artifacts().size_of(digest).is_some();
+    one.prune(&keep(r#"{ "runs": 1 }"#), NOW, &BTreeMap::new());
+    assert!(is_there(&one, &kept.digest) && is_there(&one, &held.digest) && !is_there(&one, &gone.digest));
+    drop(holds);
+    one.prune(&keep(r#"{ "runs": 1 }"#), NOW, &BTreeMap::new());
+    assert!(is_there(&one, &kept.digest) && !is_there(&one, &held.digest));
+}
+
+#[test]
+fn a_damaged_entry_is_left_out_and_holds_up_nothing() {
+    let mut one = Case::new();
+    let run = one.begin("w", NOW - DAY, None);
+    one.commit(vec![Write::Journal { run, at_ms: NOW - DAY, events: "[{\"event\":".into(), ended: None }]);
+    one.end(run, NOW - DAY);
+    one.over("w", NOW);
+    one.observe();
+    let usage = usage_since(&one.reader, 0).unwrap();
+    assert_eq!(usage.iter().map(|row| (row.runs, row.succeeded)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)), (2, 2));
+    let removed = one.prune(&keep(r#"{ "runs": 1 }"#), NOW, &BTreeMap::new());
+    assert_eq!((removed.runs, one.left().len()), (1, 1));
+}
+
+#[test]
+fn a_cursor_beyond_the_end_goes_back_to_the_end() {
+    let mut one = Case::new();
+    one.over("w", NOW);
+    one.observe();
+    one.commit(vec![Write::Cursor { consumer: "usage", seq: 1_000_000 }]);
+    one.observe();
+    assert_eq!(one.reader.cursor("usage").unwrap(), one.reader.newest_entry().unwrap());
+    one.over("w", NOW + 1);
+    one.observe();
+    let runs: u64 = usage_since(&one.reader, 0).unwrap().iter().map(|row| row.runs).sum();
+    assert_eq!(runs, 2, "what comes after counts");
+}
+
+#[test]
+fn runs_that_a_consumer_has_not_seen_stay() {
+    let mut one = Case::new();
+    let first = one.over("w", NOW - 2 * DAY);
+    one.over("w", NOW - DAY);
+    one.observe();
+    one.commit(vec![Write::Cursor { consumer: "usage", seq: 0 }]);
+    let (rules, names, artifacts) =
+        (keep(r#"{ "runs": 1 }"#), one.consumers.names(), one.committer.artifacts().clone());
+    let folder_of = |_: &str| None;
+    let scene = Scene {
+        reader: &one.reader,
+        artifacts: &artifacts,
+        folder_of: &folder_of,
+        now_ms: NOW,
+        lacks: 0,
+        consumers: &names,
+    };
+    assert!(dry_run(&rules, &scene).unwrap().candidates.is_empty(), "usage has not counted {first}");
+    one.observe();
+    assert_eq!(one.prune(&rules, NOW, &BTreeMap::new()).runs, 1);
+    let _ = (&one.folder, Prune::Pages(0));
+}
+
+#[test]
+fn a_workflow_s_own_rules_come_before_the_node_s() {
+    let mut one = Case::new();
+    for at in 0..4 {
+        one.over("own", NOW + at * 10);
+        one.over("w", NOW + at * 10 + 5);
+    }
+    let config = RetentionConfig { runs: Some(1), ..RetentionConfig::default() };
+    let own = Retention { runs: Some(3), ..Retention::default() };
+    let rules = Rules { config, workflows: BTreeMap::from([("own".to_owned(), own)]) };
+    assert_eq!(one.prune(&rules, NOW, &BTreeMap::new()).runs, 1 + 3);
+    let held: Vec<_> = one.reader.holdings().unwrap().into_iter().map(|one| (one.workflow, one.runs)).collect();
+    assert_eq!(held, [("own".to_owned(), 3), ("w".to_owned(), 1)]);
+}
