@@ -88,6 +88,15 @@ fn the_commands_of_the_examples_work() {
 }
 
 #[test]
+fn the_generated_pages_are_what_the_program_prints() {
+    for name in ["workflow", "cli"] {
+        let printed = support::command::Trackside::new(&["reference", name]).run().ok().stdout;
+        let page = fs::read_to_string(root().join(format!("docs/{name}.md"))).unwrap();
+        assert!(printed == page, "make it anew: trackside reference {name} > docs/{name}.md");
+    }
+}
+
+#[test]
 fn every_link_to_a_file_leads_somewhere() {
     for page in pages() {
         for link in page.links() {

@@ -9,7 +9,7 @@ use trackside_node::{
     core::{FireAnswer, PauseAnswer},
 };
 use trackside_spec::Plan;
-use trackside_store::{RunRow, StoreError};
+use trackside_store::{Hold, RunRow, StoreError, artifacts_named};
 
 use crate::wire::{RetryRun, RunPaused, TriggerPaused};
 
@@ -140,12 +140,18 @@ pub(crate) fn ended(row: Option<RunRow>, run: RunId) -> ControlError {
 /// # Errors
 /// Any [`ControlError`]; nothing was started then.
 pub async fn retry_run(handle: &Handle, run: RunId, request: RetryRun, by: &str) -> Result<RunId, ControlError> {
-    let readers = handle.readers().clone();
+    let (readers, artifacts) = (handle.readers().clone(), handle.workshop().artifacts.clone());
     let found = ask(move || {
         let history = readers.with(|reader| RunHistory::open(reader, run))?.ok_or(ControlError::NoRun(run))?;
-        history.state().map_err(|reason| ControlError::Unreadable { run, reason })
+        let state = history.state().map_err(|reason| ControlError::Unreadable { run, reason })?;
+        // Retention may take the run away before the new one is on disk; what the new one is given stays.
+        let hold = Hold::new(&artifacts);
+        let named = state.documents().into_iter().map(ToString::to_string);
+        named.for_each(|document| artifacts_named(&document).for_each(|digest| hold.keep(&digest)));
+        readers.with(|reader| reader.run(run))?.ok_or(ControlError::NoRun(run))?;
+        Ok((state, hold))
     });
-    let state = found.await?;
+    let (state, _hold) = found.await?;
     let plan = state.plan().clone();
     if request.latest {
         return retry_latest(handle, run, &state, &request, by).await;

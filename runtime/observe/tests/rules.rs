@@ -1,5 +1,7 @@
 //! Which runs go, when and why; what a damaged journal and a lost cursor do.
 
+#![allow(clippy::unwrap_used, reason = "in a test a failure is a panic")]
+
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::json;
@@ -249,7 +251,7 @@ fn the_box_s_bytes_take_the_oldest_of_all_and_give_the_file_back() {
 fn a_kept_result_and_a_hold_keep_a_file_that_no_run_names() {
     let mut one = Case::new();
     let hold = Hold::new(one.committer.artifacts());
-    let mut made = |content: &str| hold.store(&mut content.as_bytes(), "x", "text/plain").unwrap();
+    let made = |content: &str| hold.store(&mut content.as_bytes(), "x", "text/plain").unwrap();
     let (kept, held, gone) = (made("kept"), made("held"), made("gone"));
     drop(hold);
     let run = one.over("w", NOW - DAY);

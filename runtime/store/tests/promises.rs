@@ -369,9 +369,9 @@ fn artifacts_stop_where_the_room_ends_that_must_stay_free() {
     let committer = open(folder.path());
     let artifacts = committer.artifacts();
     artifacts.keep_free(u64::MAX);
-    let refused = trackside_store::Hold::new(&artifacts).store(&mut &b"data"[..], "name", "text/plain").unwrap_err();
+    let refused = trackside_store::Hold::new(artifacts).store(&mut &b"data"[..], "name", "text/plain").unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::StorageFull, "{refused}");
     assert_eq!(std::fs::read_dir(artifacts.temporary()).unwrap().count(), 0);
     artifacts.keep_free(1);
-    trackside_store::Hold::new(&artifacts).store(&mut &b"data"[..], "name", "text/plain").unwrap();
+    trackside_store::Hold::new(artifacts).store(&mut &b"data"[..], "name", "text/plain").unwrap();
 }
