@@ -13,10 +13,11 @@ use crate::{
     artifacts::Artifacts,
     error::StoreError,
     lock::DataLock,
+    prune::Prune,
     reserve::Reserve,
     run_rows::RunRows,
     schema,
-    write::{self, KnownDefinitions, Txn},
+    write::{self, KnownDefinitions, Txn, Write},
 };
 
 /// The one connection that writes, and the lock of the data folder.
@@ -110,16 +111,27 @@ impl Committer {
                 self.empty_log();
                 self.write(batch)
             }
-            written => written,
+            written => {
+                let gives_back = |write: &Write| matches!(write, Write::Prune(Prune::Pages(_)));
+                if written.is_ok() && batch.iter().flat_map(|txn| &txn.writes).any(gives_back) {
+                    // The file gets shorter only when the log has been moved into it, and an idle node would not do that.
+                    self.checkpoint("PASSIVE");
+                }
+                written
+            }
         }
     }
 
     /// Moves what the log holds into the database and gives its room back. A log that grew when the disk filled keeps what
     /// it has, and the database could not grow for it.
     fn empty_log(&self) {
-        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(error) = emptied {
-            tracing::warn!(%error, "the write-ahead log can not be emptied now");
+        self.checkpoint("TRUNCATE");
+    }
+
+    fn checkpoint(&self, mode: &str) {
+        let moved = self.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+        if let Err(error) = moved {
+            tracing::warn!(%error, "the write-ahead log can not be moved into the database now");
         }
     }
 

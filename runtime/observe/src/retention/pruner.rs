@@ -11,11 +11,11 @@ use super::{
 };
 
 /// Runs that go in one transaction.
-const RUNS: usize = 64;
+const RUNS: usize = 128;
 /// Rows of another kind that go in one transaction.
 const ROWS: u32 = 256;
 /// Pages that are given back in one transaction.
-const PAGES: u32 = 512;
+const PAGES: u32 = 1024;
 /// So many free pages stay: they are used again.
 const FREE_PAGES: u64 = 4096;
 /// How often what is rarely to be removed is looked for.
@@ -144,14 +144,16 @@ impl Pruner {
         let plan = plan(rules, scene, artifact_bytes)?;
         let candidates = plan.candidates(RUNS)?;
         if candidates.is_empty() {
-            if plan.over > 0 && !self.told_over {
+            // Runs that are not worked in yet may be what is too much.
+            let is_up_to_date = scene.reader.cursor(super::consumer::NAME)? >= scene.reader.newest_entry()?;
+            if plan.over > 0 && is_up_to_date && !self.told_over {
                 tracing::warn!(
                     over_bytes = plan.over,
                     "[TS-0214] the box holds more than `bytes` in [retention] allows, and nothing more can go: what is left are \
                      runs under way, the newest run of each workflow and what they need"
                 );
             }
-            self.told_over = plan.over > 0;
+            self.told_over = plan.over > 0 && (is_up_to_date || self.told_over);
             self.stuck = true;
             return Ok(None);
         }
