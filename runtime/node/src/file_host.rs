@@ -3,13 +3,14 @@
 use std::{
     collections::HashMap,
     io::{self, Read},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::Sender},
+    sync::{Arc, Mutex, MutexGuard, mpsc::Sender},
 };
 
 use serde_json::Map;
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, RunFile, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_store::{Artifacts, Clock, DecisionRow, Hold, LedgerRow, StoreError, Txn, Write};
+use trackside_sync::lock;
 use trackside_triggers::files::{
     Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
     SeenFile,
@@ -44,7 +45,7 @@ pub struct NodeFileHost {
 
 impl NodeFileHost {
     fn picked_up(&self) -> MutexGuard<'_, PickedUp> {
-        self.picked_up.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.picked_up)
     }
 
     /// Hands rows to the dispatcher and waits until they are on disk.
@@ -145,7 +146,7 @@ impl FileHost for NodeFileHost {
         };
         let answer = move |answer: FireAnswer| {
             if !matches!(answer, FireAnswer::Busy | FireAnswer::Paused) {
-                let mut picked_up = picked_up.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut picked_up = lock(&picked_up);
                 for digest in &digests {
                     let left =
                         picked_up.get_mut(digest).is_some_and(|holds| holds.pop().is_some() && !holds.is_empty());

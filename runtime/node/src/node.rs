@@ -33,7 +33,7 @@ use crate::{
     file_host::NodeFileHost,
     models::Models,
     mqtt::{BrokerStatus, Brokers, Intake},
-    observer::{self, Bell, Observer, Tools},
+    observer::{Bell, Observer, Tools},
     pauses::Pauses,
     plugin_source::PluginSources,
     plugins::{Plugins, compiling},
@@ -443,7 +443,7 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down, [`NodeError::Prune`] when the database refuses.
     pub async fn prune(&self) -> Result<Removed, NodeError> {
-        let answer = observer::prune_now(&self.bell);
+        let answer = self.bell.ask();
         // The thread works on the disk.
         let answer = tokio::task::spawn_blocking(move || answer.recv()).await.map_err(|_| NodeError::Closed)?;
         answer.map_err(|_| NodeError::Closed)?.map_err(NodeError::Prune)

@@ -2,21 +2,26 @@
 //! then a while for company, then until there is nothing more to do.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        mpsc::{Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::JoinHandle,
     time::Duration,
 };
 
 use tokio::sync::watch;
-use trackside_observe::{Consumers, Pruner, Removed, Retention, Rules, Scene, Usage};
-use trackside_spec::TriggerKind;
+use trackside_observe::Removed;
 use trackside_store::{Artifacts, Clock, Reserve, StoreError, Txn};
+use trackside_sync::lock;
 
-use crate::{core::Input, dispatcher::Message, project::Project, readers::Readers, reload::InForce};
+use crate::{
+    core::Input,
+    dispatcher::Message,
+    readers::Readers,
+    reload::InForce,
+    rounds::{Ground, Rounds, has_ages, restore},
+};
 
 /// What was committed waits so long for company: each round costs a commit, and flash wears by the commit.
 const COMPANY: Duration = Duration::from_secs(10);
@@ -24,32 +29,12 @@ const COMPANY: Duration = Duration::from_secs(10);
 const FAR_AHEAD: i64 = 1_000;
 /// How long the end of the node may wait for this thread to notice.
 const LOOK_UP: Duration = Duration::from_millis(100);
+/// How often an age is looked at.
+const EVERY_HOUR: Duration = Duration::from_secs(3600);
 /// A full disk is looked at again after so long.
 const FULL_DISK: Duration = Duration::from_secs(5);
 /// After a trouble with the database it is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(30);
-
-/// The consumers of the journal, in the order of their cursors' names.
-pub(crate) fn consumers() -> Consumers {
-    Consumers::new(vec![Box::new(Retention::new()), Box::new(Usage)])
-}
-
-/// What holds in a project.
-#[must_use]
-pub fn rules_of(project: &Project) -> Rules {
-    let own = project.workflows.values().map(|plan| (plan.name.clone(), plan.retention));
-    Rules { config: project.config.retention.clone(), workflows: own.collect() }
-}
-
-/// The folder that a file trigger watches.
-#[must_use]
-pub fn folder_of(project: &Project, trigger: &str) -> Option<PathBuf> {
-    let mut triggers = project.workflows.values().flat_map(|plan| &plan.triggers);
-    match &triggers.find(|known| known.id == trigger)?.kind {
-        TriggerKind::File(file) => Some(project.root.join(&file.path)),
-        _ => None,
-    }
-}
 
 /// Is told what a round removed.
 type Asker = Sender<Result<Removed, Arc<StoreError>>>;
@@ -81,9 +66,12 @@ impl Bell {
         }
     }
 
-    fn ask(&self, reply: Asker) {
+    /// Asks for a round now; what it removed is on disk when the answer comes.
+    pub(crate) fn ask(&self) -> Receiver<Result<Removed, Arc<StoreError>>> {
+        let (reply, answer) = channel();
         self.state().asked.push(reply);
         self.rings.notify_one();
+        answer
     }
 
     fn close(&self) {
@@ -96,7 +84,7 @@ impl Bell {
     }
 
     fn state(&self) -> MutexGuard<'_, Rung> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Sleeps until something was committed and has waited for company, or somebody asks; none at the end. `at_most` bounds
@@ -148,7 +136,7 @@ pub(crate) struct Tools {
 
 impl Observer {
     pub(crate) fn start(bell: Arc<Bell>, tools: Tools) -> std::io::Result<Self> {
-        let work = Work { bell: bell.clone(), consumers: consumers(), pruner: Pruner::new(), tools };
+        let work = Work { bell: bell.clone(), rounds: Rounds::new(), tools };
         let thread = std::thread::Builder::new().name("observe".into()).spawn(move || work.work())?;
         Ok(Self { bell, thread: Some(thread) })
     }
@@ -169,17 +157,9 @@ impl Drop for Observer {
     }
 }
 
-/// Asks for a round now; what it removed is on disk when the answer comes.
-pub(crate) fn prune_now(bell: &Bell) -> std::sync::mpsc::Receiver<Result<Removed, Arc<StoreError>>> {
-    let (reply, answer) = channel();
-    bell.ask(reply);
-    answer
-}
-
 struct Work {
     bell: Arc<Bell>,
-    consumers: Consumers,
-    pruner: Pruner,
+    rounds: Rounds,
     tools: Tools,
 }
 
@@ -188,10 +168,7 @@ impl Work {
         self.tools.reserve.set_size(self.tools.in_force.borrow().project.config.retention.reserve.as_bytes());
         self.restore_reserve();
         // A process that makes one run and goes leaves it to the next one, until much has come together.
-        let mut at_most = match self.is_far_ahead() {
-            true => Some(Duration::ZERO),
-            false => None,
-        };
+        let mut at_most = self.is_far_ahead().then_some(Duration::ZERO);
         while let Some(asked) = self.bell.wait(at_most) {
             let round = self.round();
             at_most = match &round {
@@ -209,7 +186,7 @@ impl Work {
     }
 
     fn is_far_ahead(&self) -> bool {
-        let names = self.consumers.names();
+        let names = self.rounds.consumers.names();
         let behind = self.tools.readers.with(|reader| {
             let newest = reader.newest_entry()?;
             let slowest = names.iter().map(|name| reader.cursor(name)).collect::<Result<Vec<_>, _>>()?;
@@ -224,46 +201,23 @@ impl Work {
             return Some(FULL_DISK);
         }
         let in_force = self.tools.in_force.borrow().clone();
-        let rules = rules_of(&in_force.project);
-        rules.has_ages().then_some(Duration::from_secs(3600))
+        has_ages(&in_force.project).then_some(EVERY_HOUR)
     }
 
     /// Works everything in and removes what can go. None when the node is going down.
     fn round(&mut self) -> Result<Option<Removed>, StoreError> {
-        let readers = self.tools.readers.clone();
-        for place in 0..self.consumers.names().len() {
-            loop {
-                let batch = readers.with(|reader| self.consumers.next(place, reader))?;
-                let Some(batch) = batch else { break };
-                if !self.commit(batch.txn) {
-                    return Ok(None);
-                }
-            }
-        }
-        let names = self.consumers.names();
-        self.pruner.begin_round();
-        while self.tools.prunes {
-            let in_force = self.tools.in_force.borrow().clone();
-            let (rules, project) = (rules_of(&in_force.project), &in_force.project);
-            let folder_of = |trigger: &str| folder_of(project, trigger);
-            let next = readers.with(|reader| {
-                let scene = Scene {
-                    reader,
-                    artifacts: &self.tools.artifacts,
-                    folder_of: &folder_of,
-                    now_ms: self.tools.clock.now_ms(),
-                    lacks: self.lacks(),
-                    consumers: &names,
-                };
-                self.pruner.next(&rules, &scene)
-            })?;
-            let Some(txn) = next else { break };
-            if !self.commit(txn) {
-                return Ok(None);
-            }
-        }
+        let Self { bell, rounds, tools } = self;
+        let in_force = tools.in_force.clone();
+        let ground = Ground {
+            readers: &tools.readers,
+            artifacts: &tools.artifacts,
+            reserve: &tools.reserve,
+            clock: &*tools.clock,
+            project: &|| in_force.borrow().project.clone(),
+            prunes: tools.prunes,
+        };
+        let Some(removed) = rounds.round(&ground, |txn| Ok(commit(tools, bell, txn)))? else { return Ok(None) };
         self.restore_reserve();
-        let removed = self.pruner.removed();
         if removed != Removed::default() {
             tracing::info!(
                 runs = removed.runs,
@@ -275,56 +229,33 @@ impl Work {
         Ok(Some(removed))
     }
 
-    /// What the disk lacks before the node can leave its reserve.
-    fn lacks(&self) -> u64 {
-        let reserve = &self.tools.reserve;
-        if !reserve.is_given_up() {
-            return 0;
-        }
-        reserve.lacks().unwrap_or_else(|error| {
-            tracing::warn!(%error, "the free space of the disk can not be asked for");
-            0
-        })
-    }
-
     /// Makes the reserve when it is missing and there is room; then the node takes on runs again.
     fn restore_reserve(&self) {
-        let was_given_up = self.tools.reserve.is_given_up();
-        if !self.tools.stays && !was_given_up {
-            return;
-        }
-        match self.tools.reserve.make() {
-            Ok(true) if was_given_up => {
-                tracing::info!("there is room on the disk again: the reserve is restored and new runs are accepted");
-                // The writer tells the dispatcher with its next commit, in the order in which things are.
-                self.commit(Txn::default());
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(%error, "[TS-0217] the reserve beside the database can not be made; it is tried again")
-            }
+        let reserve = &self.tools.reserve;
+        if (self.tools.stays || reserve.is_given_up()) && restore(reserve) {
+            tracing::info!("there is room on the disk again: the reserve is restored and new runs are accepted");
+            // The writer tells the dispatcher with its next commit, in the order in which things are.
+            commit(&self.tools, &self.bell, Txn::default());
         }
     }
+}
 
-    /// Hands a transaction to the one writer and waits until it is on disk; false when the node is going down.
-    fn commit(&self, txn: Txn) -> bool {
-        let (done, kept) = channel();
-        let tell = Box::new(move || {
-            // Nobody waits any more only when this thread is being ended.
-            let _ = done.send(());
-        });
-        let sent = self.tools.inbox.send(Message::Input(Input::Keep(txn, tell))).is_ok();
-        sent && !self.bell.is_closed() && self.await_commit(&kept)
+/// Hands a transaction to the one writer and waits until it is on disk; false when the node is going down.
+fn commit(tools: &Tools, bell: &Bell, txn: Txn) -> bool {
+    let (done, kept) = channel();
+    let tell = Box::new(move || {
+        // Nobody waits any more only when this thread is being ended.
+        let _ = done.send(());
+    });
+    if tools.inbox.send(Message::Input(Input::Keep(txn, tell))).is_err() {
+        return false;
     }
-
-    fn await_commit(&self, kept: &std::sync::mpsc::Receiver<()>) -> bool {
-        // The dispatcher drops the sender when it ends; a disk that refuses commits may keep it for months.
-        loop {
-            match kept.recv_timeout(LOOK_UP) {
-                Ok(()) => return true,
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if !self.bell.is_closed() => {}
-                Err(_) => return false,
-            }
+    // The dispatcher drops the sender when it ends; a disk that refuses commits may keep it for months.
+    loop {
+        match kept.recv_timeout(LOOK_UP) {
+            Ok(()) => return true,
+            Err(RecvTimeoutError::Timeout) if !bell.is_closed() => {}
+            Err(_) => return false,
         }
     }
 }

@@ -55,6 +55,12 @@ impl Retention {
         problems
     }
 
+    /// Whether time alone can bring something to go.
+    #[must_use]
+    pub fn has_ages(&self) -> bool {
+        [self.age, self.logs, self.artifacts].iter().any(Option::is_some)
+    }
+
     /// This one, and what it leaves open as `other` has it.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
@@ -125,6 +131,12 @@ impl Default for RetentionConfig {
 }
 
 impl RetentionConfig {
+    /// Whether time alone can bring something to go.
+    #[must_use]
+    pub fn has_ages(&self) -> bool {
+        self.of_workflows().has_ages() || self.ledger.is_some() || self.decisions.is_some()
+    }
+
     /// What holds for workflows that say nothing themselves.
     #[must_use]
     pub const fn of_workflows(&self) -> Retention {

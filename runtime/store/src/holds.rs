@@ -8,6 +8,7 @@ use std::{
 };
 
 use trackside_spec::{ArtifactRef, Digest};
+use trackside_sync::lock;
 
 use crate::artifacts::{ArtifactWriter, Artifacts};
 
@@ -61,7 +62,7 @@ impl Hold {
     }
 
     fn digests(&self) -> MutexGuard<'_, Vec<Digest>> {
-        self.0.digests.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.digests)
     }
 }
 
@@ -99,6 +100,6 @@ impl Holds {
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<Digest, u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

@@ -13,7 +13,7 @@ use trackside_observe::{Consumers, Pruner, Rules, Scene, usage_since};
 use trackside_spec::{ArtifactRef, RetentionConfig};
 use trackside_store::{Prune, RunFilter, Txn, Write};
 
-use crate::{core::Input, observer::consumers};
+use crate::{core::Input, rounds::consumers};
 
 use super::{machine::Machine, witness::Witness, world::World};
 

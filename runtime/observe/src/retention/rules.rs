@@ -29,15 +29,6 @@ pub struct Resolved {
 }
 
 impl Rules {
-    /// Whether time alone can bring something to go.
-    #[must_use]
-    pub fn has_ages(&self) -> bool {
-        let config = &self.config;
-        let of_node = [config.age, config.logs, config.artifacts, config.ledger, config.decisions];
-        let of_workflows = self.workflows.values().flat_map(|own| [own.age, own.logs, own.artifacts]);
-        of_node.into_iter().chain(of_workflows).any(|age| age.is_some())
-    }
-
     /// What holds for a workflow.
     #[must_use]
     pub fn of(&self, workflow: &str) -> Resolved {
