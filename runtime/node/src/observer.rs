@@ -3,17 +3,17 @@
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 use trackside_observe::Removed;
 use trackside_store::{Artifacts, Clock, Reserve, StoreError, Txn};
-use trackside_sync::lock;
+use trackside_sync::{lock, wait};
 
 use crate::{
     core::Input,
@@ -52,16 +52,13 @@ struct Rung {
     /// Who wants a round now, and is told what it removed.
     asked: Vec<Asker>,
     closed: bool,
-    /// Whether the thread sleeps until something is committed.
-    sleeps: bool,
 }
 
 impl Bell {
     /// Something is on disk.
     pub(crate) fn committed(&self) {
-        let mut state = self.state();
-        state.committed = true;
-        if std::mem::take(&mut state.sleeps) {
+        // Once: until it has been looked at, others change nothing.
+        if !std::mem::replace(&mut self.state().committed, true) {
             self.rings.notify_one();
         }
     }
@@ -90,27 +87,34 @@ impl Bell {
     /// Sleeps until something was committed and has waited for company, or somebody asks; none at the end. `at_most` bounds
     /// the sleep.
     fn wait(&self, at_most: Option<Duration>) -> Option<Vec<Asker>> {
-        let mut state = self.state();
-        while !(state.committed || state.closed) && state.asked.is_empty() {
-            state.sleeps = true;
-            match at_most {
-                None => state = self.rings.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(most) => {
-                    let (woken, timeout) = self.rings.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner);
-                    state = woken;
-                    if timeout.timed_out() {
-                        break;
-                    }
-                }
-            }
-        }
-        state.sleeps = false;
-        if state.committed && state.asked.is_empty() && !state.closed {
-            let enough = |state: &mut Rung| state.asked.is_empty() && !state.closed;
-            state = self.rings.wait_timeout_while(state, COMPANY, enough).unwrap_or_else(PoisonError::into_inner).0;
+        let mut state = self.sleep(at_most, |state| !state.committed && state.is_quiet());
+        if state.committed && state.is_quiet() {
+            drop(state);
+            state = self.sleep(Some(COMPANY), Rung::is_quiet);
         }
         state.committed = false;
         (!state.closed).then(|| std::mem::take(&mut state.asked))
+    }
+
+    /// Sleeps while `on` says so, at most so long.
+    fn sleep(&self, at_most: Option<Duration>, on: impl Fn(&Rung) -> bool) -> MutexGuard<'_, Rung> {
+        let until = at_most.map(|most| Instant::now() + most);
+        let mut state = self.state();
+        while on(&state) {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            state = wait(&self.rings, state, left);
+        }
+        state
+    }
+}
+
+impl Rung {
+    /// Nobody asks, and it is not the end.
+    fn is_quiet(&self) -> bool {
+        self.asked.is_empty() && !self.closed
     }
 }
 

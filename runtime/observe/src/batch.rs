@@ -58,6 +58,16 @@ impl Consumers {
             let txn = Txn::of(vec![Write::Cursor { consumer: name, seq: newest }]);
             return Ok(Some(Batch { txn, entries: 0 }));
         };
+        let missing = (last.seq - seq) - i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        // One that begins sees what is there, and misses nothing.
+        if seq > 0 && missing > 0 {
+            tracing::error!(
+                consumer = name,
+                missing,
+                "[TS-0218] entries of the journal were removed before this consumer had come to them: it was further behind than \
+                 `backlog` in [retention] allows; what it makes lacks them"
+            );
+        }
         let seq = last.seq;
         let mut writes = consumer.take(&entries, reader)?;
         writes.push(Write::Cursor { consumer: name, seq });

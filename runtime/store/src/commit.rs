@@ -92,42 +92,42 @@ impl Committer {
     /// When the disk or SQLite refuses, or the database is not where it was; nothing is then written and the same batch may be committed again.
     pub fn commit(&mut self, batch: &[Txn]) -> Result<(), StoreError> {
         self.look_for_the_files()?;
-        for digest in batch.iter().flat_map(|txn| &txn.artifacts) {
-            self.artifacts.make_durable(digest)?;
-        }
-        match self.write(batch) {
-            Err(error) => {
-                // Definitions inserted by the failed transaction are gone with it.
-                self.known.clear();
-                if !error.is_full() || !self.reserve.give_up() {
-                    return Err(error);
-                }
+        match self.try_to(batch) {
+            Err(error) if error.is_full() && self.reserve.give_up() => {
                 tracing::error!(
                     %error,
                     "[TS-0216] the disk is full and the reserve has been given up: what was accepted goes on, nothing new is \
                      accepted until there is room again, and what retention does not keep is removed; make room on the disk \
                      of the data folder, or let [retention] keep less"
                 );
-                self.empty_log();
-                self.write(batch)
+                self.checkpoint("TRUNCATE");
+                self.try_to(batch)?;
             }
-            written => {
-                let gives_back = |write: &Write| matches!(write, Write::Prune(Prune::Pages(_)));
-                if written.is_ok() && batch.iter().flat_map(|txn| &txn.writes).any(gives_back) {
-                    // The file gets shorter only when the log has been moved into it, and an idle node would not do that.
-                    self.checkpoint("PASSIVE");
-                }
-                written
-            }
+            tried => tried?,
         }
+        let gives_back = |write: &Write| matches!(write, Write::Prune(Prune::Pages(_)));
+        if batch.iter().flat_map(|txn| &txn.writes).any(gives_back) {
+            // The file gets shorter only when the log has been moved into it, and an idle node would not do that.
+            self.checkpoint("PASSIVE");
+        }
+        Ok(())
     }
 
-    /// Moves what the log holds into the database and gives its room back. A log that grew when the disk filled keeps what
-    /// it has, and the database could not grow for it.
-    fn empty_log(&self) {
-        self.checkpoint("TRUNCATE");
+    /// Artifacts first: what refers to them is never without them.
+    fn try_to(&mut self, batch: &[Txn]) -> Result<(), StoreError> {
+        for digest in batch.iter().flat_map(|txn| &txn.artifacts) {
+            self.artifacts.make_durable(digest)?;
+        }
+        let result = self.write(batch);
+        if result.is_err() {
+            // Definitions inserted by the failed transaction are gone with it.
+            self.known.clear();
+        }
+        result
     }
 
+    /// Moves what the log holds into the database; with `TRUNCATE` its room is given back. A log that grew when the disk
+    /// filled keeps what it has, and the database could not grow for it.
     fn checkpoint(&self, mode: &str) {
         let moved = self.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
         if let Err(error) = moved {

@@ -34,6 +34,9 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn cursor(&self, consumer: &str) -> Result<i64, StoreError> {
+        if !self.has_table("cursors")? {
+            return Ok(0);
+        }
         self.connection
             .prepare_cached("SELECT seq FROM cursors WHERE consumer = ?1")
             .and_then(|mut query| query.query_row([consumer], |row| row.get(0)).optional())

@@ -142,6 +142,9 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
+        if !self.has_table("holdings")? {
+            return Ok(Vec::new());
+        }
         self.rows("SELECT id, workflow, runs, bytes FROM holdings ORDER BY workflow", [], |row| {
             Ok(Holding {
                 id: row.get(0)?,
@@ -180,6 +183,9 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn all_ended_runs(&self, after: RunId, limit: u32) -> Result<Vec<EndedRun>, StoreError> {
+        if !self.has_table("ended_runs")? {
+            return Ok(Vec::new());
+        }
         self.rows(&format!("{ENDED} WHERE run > ?1 ORDER BY run LIMIT ?2"), params![after.as_i64(), limit], ended_row)
     }
 

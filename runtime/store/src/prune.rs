@@ -73,18 +73,22 @@ pub(crate) fn prune(txn: &Transaction<'_>, what: &Prune, known: &KnownDefinition
                 holdings::leave(txn, *run)?;
             }
         }
-        Prune::Logs(run) => {
-            if let Some(Head { is_over: true, .. }) = head(txn, *run)? {
+        Prune::Logs(run) => match head(txn, *run)? {
+            Some(Head { is_over: true, .. }) => {
                 txn.prepare_cached("DELETE FROM logs WHERE run = ?1")?.execute([run.as_i64()])?;
                 holdings::without_logs(txn, *run)?;
             }
-        }
-        Prune::Artifacts(run) => {
-            if let Some(Head { is_over: true, .. }) = head(txn, *run)? {
+            Some(_) => {}
+            None => holdings::leave(txn, *run)?,
+        },
+        Prune::Artifacts(run) => match head(txn, *run)? {
+            Some(Head { is_over: true, .. }) => {
                 references::release(txn, *run)?;
                 holdings::without_artifacts(txn, *run)?;
             }
-        }
+            Some(_) => {}
+            None => holdings::leave(txn, *run)?,
+        },
         Prune::Files(rows) => {
             for id in rows {
                 txn.prepare_cached("DELETE FROM artifacts WHERE id = ?1 AND refs = 0")?.execute([id])?;

@@ -80,6 +80,9 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn free_artifacts(&self, after: i64, limit: u32) -> Result<Vec<FreeArtifact>, StoreError> {
+        if !self.has_table("artifacts")? {
+            return Ok(Vec::new());
+        }
         self.rows(
             "SELECT id, digest, bytes FROM artifacts WHERE refs = 0 AND id > ?1 ORDER BY id LIMIT ?2",
             params![after, limit],
@@ -117,6 +120,9 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn artifact_bytes(&self) -> Result<u64, StoreError> {
+        if !self.has_table("artifacts")? {
+            return Ok(0);
+        }
         let sum = self.rows("SELECT coalesce(sum(bytes), 0) FROM artifacts", [], |row| row.get::<_, i64>(0))?;
         Ok(sum.first().copied().unwrap_or(0).unsigned_abs())
     }

@@ -100,6 +100,9 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn usage(&self, from: i64) -> Result<Vec<UsageRow>, StoreError> {
+        if !self.has_table("usage")? {
+            return Ok(Vec::new());
+        }
         let number = |row: &rusqlite::Row<'_>, column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
         self.rows(
             "SELECT workflow, day, runs, succeeded, failed, cancelled, attempts, wall_us, cpu_us, model_us, memory_peak,

@@ -36,8 +36,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         return if console.json { console.print_json(&preview) } else { tell(console, &preview) };
     }
     // Where nothing has run there is nothing to remove, and no data folder is made for it.
-    let (project, reader) = context.reader()?;
-    drop(reader);
+    let (project, _) = context.reader()?;
     let removed = runtime()?.block_on(async {
         let session = Session::without_node(project, HERE).await?;
         let asked = session.control().prune();

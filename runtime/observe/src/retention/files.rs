@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use trackside_store::{Artifacts, Prune, Reader, StoreError};
+use trackside_store::{Artifacts, Reader, StoreError};
 
 /// Files that are removed in one go.
 const FILES: u32 = 256;
@@ -14,7 +14,11 @@ const ORPHAN_AGE: Duration = Duration::from_secs(3600);
 ///
 /// # Errors
 /// When the database refuses.
-pub(super) fn remove_free(reader: &Reader, artifacts: &Artifacts) -> Result<Option<(Prune, u64)>, StoreError> {
+pub(super) fn remove_free(
+    reader: &Reader,
+    artifacts: &Artifacts,
+    told: &mut bool,
+) -> Result<Option<(Vec<i64>, u64)>, StoreError> {
     // Until all are counted, one that nobody seems to name may have its name in an entry of before.
     if reader.uncounted()? > 0 {
         return Ok(None);
@@ -37,13 +41,15 @@ pub(super) fn remove_free(reader: &Reader, artifacts: &Artifacts) -> Result<Opti
                 }
                 // Somebody is about to refer to it.
                 Ok(false) => {}
+                Err(_) if *told => {}
                 Err(error) => {
+                    *told = true;
                     tracing::warn!(artifact = %one.digest, %error, "[TS-0213] the file of an artifact that nothing refers to can not be removed");
                 }
             }
         }
     }
-    Ok(Some((Prune::Files(rows), bytes)))
+    Ok(Some((rows, bytes)))
 }
 
 /// Removes files of one of the 256 folders that no entry names, of attempts that failed or were cut off. Gives how many and

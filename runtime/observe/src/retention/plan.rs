@@ -202,8 +202,11 @@ impl Plan<'_> {
         let wanted = self.over.max(self.lacks);
         let cause = if self.lacks > 0 { Cause::Disk } else { Cause::Box };
         let mut freed: u64 = found.list.iter().map(Candidate::bytes).sum();
+        if freed >= wanted {
+            return Ok(());
+        }
         let mut names = BTreeMap::new();
-        for holding in holdings.iter().filter(|_| freed < wanted) {
+        for holding in holdings {
             names.insert(holding.id, (holding.workflow.as_str(), self.reader.newest_ended(holding.id)?));
         }
         let mut after = RunId::from_i64(-1);

@@ -38,12 +38,30 @@ pub struct Pruner {
     rare: Rare,
     next_rare_ms: Option<i64>,
     ledger_after: (String, String),
-    /// Runs that stayed although they were to go: they are left alone until something else happens.
-    stuck: bool,
     told_over: bool,
+    round: Round,
+}
+
+/// What is known within a round.
+#[derive(Debug, Default)]
+struct Round {
     removed: Removed,
-    /// Bytes of all artifacts, as this round knows it.
-    artifact_bytes: Option<u64>,
+    /// What is asked once: a sum over all artifacts, a look at all cursors.
+    asked: Option<Asked>,
+    /// No more runs go.
+    runs_done: bool,
+    /// Free pages when some were last given back: where that brings nothing it is not tried again.
+    free_pages: Option<u64>,
+    /// A file that can not be removed is told once.
+    told_file: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// Bytes of all artifacts.
+    artifact_bytes: u64,
+    /// The last entry that all consumers have seen.
+    seen: i64,
 }
 
 /// What was removed since the start of a round.
@@ -79,10 +97,8 @@ impl Default for Pruner {
             rare: Rare::Done,
             next_rare_ms: None,
             ledger_after: Default::default(),
-            stuck: false,
             told_over: false,
-            removed: Removed::default(),
-            artifact_bytes: None,
+            round: Round::default(),
         }
     }
 }
@@ -96,15 +112,13 @@ impl Pruner {
 
     /// A new round: what stayed before is tried again.
     pub fn begin_round(&mut self) {
-        self.stuck = false;
-        self.removed = Removed::default();
-        self.artifact_bytes = None;
+        self.round = Round::default();
     }
 
     /// What was removed in this round.
     #[must_use]
     pub const fn removed(&self) -> Removed {
-        self.removed
+        self.round.removed
     }
 
     /// The next transaction; none when there is nothing to remove now. It must be on disk before the next is asked for.
@@ -113,13 +127,13 @@ impl Pruner {
     /// When the database refuses.
     pub fn next(&mut self, rules: &Rules, scene: &Scene<'_>) -> Result<Option<Txn>, StoreError> {
         // Files first: what goes on by what is held must know what has gone already.
-        if let Some((rows, bytes)) = files::remove_free(scene.reader, scene.artifacts)? {
-            if let Prune::Files(rows) = &rows {
-                self.removed.files += rows.len() as u64;
+        if let Some((rows, bytes)) = files::remove_free(scene.reader, scene.artifacts, &mut self.round.told_file)? {
+            self.round.removed.files += rows.len() as u64;
+            self.round.removed.bytes += bytes;
+            if let Some(asked) = &mut self.round.asked {
+                asked.artifact_bytes = asked.artifact_bytes.saturating_sub(bytes);
             }
-            self.removed.bytes += bytes;
-            self.artifact_bytes = self.artifact_bytes.map(|held| held.saturating_sub(bytes));
-            return Ok(Some(Txn::of(vec![Write::Prune(rows)])));
+            return Ok(Some(Txn::of(vec![Write::Prune(Prune::Files(rows))])));
         }
         if let Some(txn) = self.next_runs(rules, scene)? {
             return Ok(Some(txn));
@@ -127,21 +141,23 @@ impl Pruner {
         let space = scene.reader.space()?;
         // Below that they are used again before long, and giving back moves pages about.
         let many = space.free > FREE_PAGES && space.free > space.pages / 8;
-        if many || scene.lacks > 0 && space.free > 0 {
+        let brings = self.round.free_pages.is_none_or(|before| space.free < before);
+        if brings && (many || scene.lacks > 0 && space.free > 0) {
+            self.round.free_pages = Some(space.free);
             return Ok(Some(Txn::of(vec![Write::Prune(Prune::Pages(PAGES))])));
         }
         self.next_rare(rules, scene)
     }
 
     fn next_runs(&mut self, rules: &Rules, scene: &Scene<'_>) -> Result<Option<Txn>, StoreError> {
-        if self.stuck {
+        if self.round.runs_done {
             return Ok(None);
         }
-        let artifact_bytes = match self.artifact_bytes {
-            Some(bytes) => bytes,
-            None => *self.artifact_bytes.insert(scene.reader.artifact_bytes()?),
+        let asked = match self.round.asked {
+            Some(asked) => asked,
+            None => *self.round.asked.insert(ask(rules, scene)?),
         };
-        let plan = plan(rules, scene, artifact_bytes)?;
+        let plan = plan(rules, scene, asked)?;
         let candidates = plan.candidates(RUNS)?;
         if candidates.is_empty() {
             // Runs that are not worked in yet may be what is too much.
@@ -154,12 +170,12 @@ impl Pruner {
                 );
             }
             self.told_over = plan.over > 0 && (is_up_to_date || self.told_over);
-            self.stuck = true;
+            self.round.runs_done = true;
             return Ok(None);
         }
-        self.removed.runs += candidates.iter().filter(|one| is_run(one)).count() as u64;
+        self.round.removed.runs += candidates.iter().filter(|one| is_run(one)).count() as u64;
         let rows = |one: &Candidate| one.bytes() - one.artifact_bytes();
-        self.removed.bytes += candidates.iter().map(rows).sum::<u64>();
+        self.round.removed.bytes += candidates.iter().map(rows).sum::<u64>();
         let write = |one: &Candidate| {
             Write::Prune(match one.cause {
                 Cause::Logs => Prune::Logs(one.run.run),
@@ -230,8 +246,8 @@ impl Pruner {
                     self.rare = shard.checked_add(1).map_or(Rare::Done, Rare::Orphans);
                     if scene.reader.uncounted()? == 0 {
                         let (files, bytes) = files::remove_orphans(scene.reader, scene.artifacts, shard)?;
-                        self.removed.files += files;
-                        self.removed.bytes += bytes;
+                        self.round.removed.files += files;
+                        self.round.removed.bytes += bytes;
                     }
                 }
             }
@@ -239,17 +255,21 @@ impl Pruner {
     }
 }
 
+fn ask(rules: &Rules, scene: &Scene<'_>) -> Result<Asked, StoreError> {
+    Ok(Asked { artifact_bytes: scene.reader.artifact_bytes()?, seen: seen(rules, scene)? })
+}
+
 /// What is to go by these rules now.
-fn plan<'a>(rules: &'a Rules, scene: &'a Scene<'_>, artifact_bytes: u64) -> Result<Plan<'a>, StoreError> {
+fn plan<'a>(rules: &'a Rules, scene: &'a Scene<'_>, asked: Asked) -> Result<Plan<'a>, StoreError> {
     let reader = scene.reader;
     let space = reader.space()?;
-    let held = space.used().saturating_add(artifact_bytes);
+    let held = space.used().saturating_add(asked.artifact_bytes);
     let bound = bound(rules, scene.artifacts);
     Ok(Plan {
         reader,
         rules,
         now_ms: scene.now_ms,
-        seen: seen(rules, scene)?,
+        seen: asked.seen,
         over: held.saturating_sub(bound),
         // Free pages of the database are as good as free space: what comes next goes there, or they are given back.
         lacks: scene.lacks.saturating_sub(space.free * space.page),
@@ -284,8 +304,8 @@ pub struct Preview {
 /// # Errors
 /// When the database refuses.
 pub fn dry_run(rules: &Rules, scene: &Scene<'_>) -> Result<Preview, StoreError> {
-    let artifacts = scene.reader.artifact_bytes()?;
-    let candidates = plan(rules, scene, artifacts)?.candidates(usize::MAX)?;
+    let asked = ask(rules, scene)?;
+    let candidates = plan(rules, scene, asked)?.candidates(usize::MAX)?;
     let (mut free, mut after) = ((0, 0), 0);
     let kept = scene.reader.artifacts_of_results()?;
     loop {
@@ -302,7 +322,7 @@ pub fn dry_run(rules: &Rules, scene: &Scene<'_>) -> Result<Preview, StoreError> 
         candidates,
         free,
         database,
-        artifacts,
+        artifacts: asked.artifact_bytes,
         bound: bound(rules, scene.artifacts),
         behind: behind.unsigned_abs(),
     })
