@@ -1,11 +1,11 @@
 //! A full disk.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use crate::support::{
     Project,
     command::{BINARY, run},
-    optional::not_run,
+    namespace::with_own_mounts,
     wait::patience,
 };
 
@@ -35,20 +35,11 @@ cat log
 
 #[test]
 fn a_full_disk_is_told_as_one_and_so_is_its_end() {
-    let inside = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["-U", "-r", "-m", "bash", "-c", script]);
-        command
-    };
-    let possible = inside("mount -t tmpfs -o size=1m none /mnt").output().is_ok_and(|output| output.status.success());
-    if !possible {
-        return not_run("namespaces", "a full disk", "no user namespace with a file system of its own can be made");
-    }
+    let Some(mut command) = with_own_mounts("a full disk", SCRIPT) else { return };
     let project = Project::new();
     project.write("trackside.toml", "[node]\nmin_free = \"0B\"\n");
     project.workflow("hello", "steps:\n  a: { plugin: echo, with: { value: 1 } }\n");
     fs::create_dir_all(project.path(".trackside")).unwrap();
-    let mut command = inside(SCRIPT);
     command.env("BINARY", BINARY).current_dir(project.root());
     let ran = run(command, patience()).ok().prints(&[
         "the disk is full",

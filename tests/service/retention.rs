@@ -1,13 +1,13 @@
 //! What is removed, what stays, and what still knows of it afterwards.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
 
 use crate::support::{
     Project,
     command::{BINARY, run},
-    optional::not_run,
+    namespace::with_own_mounts,
     wait::{patience, wait_until},
 };
 
@@ -190,21 +190,12 @@ cat log
 
 #[test]
 fn a_disk_that_is_filled_to_its_last_byte_is_left_by_removing_what_can_go() {
-    let inside = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["-U", "-r", "-m", "bash", "-c", script]);
-        command
-    };
-    let possible = inside("mount -t tmpfs -o size=1m none /mnt").output().is_ok_and(|output| output.status.success());
-    if !possible {
-        return not_run("namespaces", "the reserve", "no user namespace with a file system of its own can be made");
-    }
+    let Some(mut command) = with_own_mounts("the reserve", SCRIPT) else { return };
     let project = Project::new();
     project.write("trackside.toml", "[node]\nmin_free = \"0B\"\n[retention]\nreserve = \"6MiB\"\nbytes = \"100%\"\n");
     project.workflow("hello", ECHO);
     project.workflow("take", TAKE);
     fs::create_dir_all(project.path(".trackside")).unwrap();
-    let mut command = inside(SCRIPT);
     command.env("BINARY", BINARY).current_dir(project.root());
     let ran = run(command, patience()).ok().prints(&["hellos: 2", "reserve: 6291456", "retention has removed"]);
     let left = ran.stdout.lines().find_map(|line| line.strip_prefix("takes left: ")).unwrap();

@@ -4,6 +4,7 @@
 //! - [`command`]: runs the binary with a deadline and keeps what it said;
 //! - [`project`]: a project in a folder of its own;
 //! - [`node`]: a `trackside serve` that is killed when the test ends;
+//! - [`namespace`]: file systems of a test's own;
 //! - [`notify`]: the service manager's end of sd_notify;
 //! - [`web`]: an HTTP server that holds answers back until it is told to let go;
 //! - [`wait`]: waiting for a condition, with a deadline;
@@ -15,6 +16,7 @@
 #![allow(dead_code, unused_imports, reason = "each suite uses its part")]
 
 pub mod command;
+pub mod namespace;
 pub mod node;
 pub mod notify;
 pub mod optional;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use trackside_facts::{Used, rfc3339};
 use trackside_node::usage_since;
 use trackside_store::{Reader, StoreError, UsageRow};
 
@@ -22,26 +23,9 @@ pub struct UsageDay {
     pub workflow: String,
     /// The day in UTC, such as 2026-03-01.
     pub day: String,
-    /// Runs that were accepted.
-    pub runs: u64,
-    /// Runs that ended well.
-    pub succeeded: u64,
-    /// Runs that failed.
-    pub failed: u64,
-    /// Runs that were cancelled.
-    pub cancelled: u64,
-    /// Attempts of steps that began.
-    pub attempts: u64,
-    /// Their time, microseconds.
-    pub wall_us: u64,
-    /// Processor time of plugins, microseconds.
-    pub cpu_us: u64,
-    /// Time in which models computed, microseconds.
-    pub model_us: u64,
-    /// The most memory that one attempt of a plugin had, bytes.
-    pub memory_peak: u64,
-    /// Bytes of journal entries, logs and artifacts that were written.
-    pub bytes_written: u64,
+    /// What it used.
+    #[serde(flatten)]
+    pub used: Used,
 }
 
 /// What the ended runs of one workflow hold.
@@ -70,10 +54,10 @@ pub fn usage(reader: &Reader, from: i64, workflow: Option<&str>) -> Result<Usage
 impl UsageDocument {
     /// The days of each workflow added up.
     #[must_use]
-    pub fn sums(&self) -> BTreeMap<&str, UsageRow> {
-        let mut sums: BTreeMap<&str, UsageRow> = BTreeMap::new();
+    pub fn sums(&self) -> BTreeMap<&str, Used> {
+        let mut sums: BTreeMap<&str, Used> = BTreeMap::new();
         for day in &self.days {
-            sums.entry(&day.workflow).or_default().add(&UsageRow::from(day));
+            sums.entry(&day.workflow).or_default().add(&day.used);
         }
         sums
     }
@@ -81,39 +65,8 @@ impl UsageDocument {
 
 impl From<UsageRow> for UsageDay {
     fn from(row: UsageRow) -> Self {
-        let day = trackside_node::rfc3339(row.day.saturating_mul(86_400_000));
-        Self {
-            workflow: row.workflow,
-            day: day.split('T').next().unwrap_or_default().to_owned(),
-            runs: row.runs,
-            succeeded: row.succeeded,
-            failed: row.failed,
-            cancelled: row.cancelled,
-            attempts: row.attempts,
-            wall_us: row.wall_us,
-            cpu_us: row.cpu_us,
-            model_us: row.model_us,
-            memory_peak: row.memory_peak,
-            bytes_written: row.bytes_written,
-        }
-    }
-}
-
-impl From<&UsageDay> for UsageRow {
-    fn from(day: &UsageDay) -> Self {
-        Self {
-            workflow: day.workflow.clone(),
-            runs: day.runs,
-            succeeded: day.succeeded,
-            failed: day.failed,
-            cancelled: day.cancelled,
-            attempts: day.attempts,
-            wall_us: day.wall_us,
-            cpu_us: day.cpu_us,
-            model_us: day.model_us,
-            memory_peak: day.memory_peak,
-            bytes_written: day.bytes_written,
-            ..Self::default()
-        }
+        let day = rfc3339(row.day.saturating_mul(86_400_000));
+        let day = day.split('T').next().unwrap_or_default().to_owned();
+        Self { workflow: row.workflow, day, used: row.used }
     }
 }

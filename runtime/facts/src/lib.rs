@@ -11,6 +11,7 @@ mod report;
 mod subject;
 mod time;
 mod trigger;
+mod used;
 
 pub use contract_report::{ContractReport, RowProblem};
 pub use decision::{Decided, DecisionKind, DecisionSubject};
@@ -19,3 +20,4 @@ pub use report::{AttemptReport, MetricKind, ReportedMetric};
 pub use subject::{Subject, SubjectEvent};
 pub use time::rfc3339;
 pub use trigger::{Cause, DatasetVersion, EndedRun, MessageContent, RunFile, TriggerDocument};
+pub use used::Used;

@@ -9,6 +9,7 @@ use std::{
 
 use serde::Deserialize;
 use trackside_engine::RunId;
+use trackside_facts::Used;
 use trackside_store::{JournalRow, Reader, StoreError, UsageRow, Write};
 
 use crate::{consumer::Consumer, damage};
@@ -35,13 +36,13 @@ struct Counted<'a> {
     #[serde(borrow, default)]
     end: Option<Cow<'a, str>>,
     #[serde(default)]
-    report: Option<Used>,
+    report: Option<Report>,
 }
 
 /// What of an attempt's report counts.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Used {
+struct Report {
     wall_us: u64,
     cpu_us: u64,
     /// Of a model: how long it computed.
@@ -68,31 +69,31 @@ fn add(days: &mut Days, entries: &[JournalRow], reader: &Reader) -> Result<(), S
             }
         };
         let day = day_of(entry.at_ms);
-        let blank = || UsageRow { workflow: name.clone(), day, ..UsageRow::default() };
+        let blank = || UsageRow { workflow: name.clone(), day, used: Used::default() };
         let row = days.entry((name.clone(), day)).or_insert_with(blank);
-        row.bytes_written = row.bytes_written.saturating_add(entry.events.len() as u64);
-        events.iter().for_each(|event| count(row, event));
+        row.used.bytes_written = row.used.bytes_written.saturating_add(entry.events.len() as u64);
+        events.iter().for_each(|event| count(&mut row.used, event));
     }
     Ok(())
 }
 
-fn count(row: &mut UsageRow, event: &Counted<'_>) {
+fn count(used: &mut Used, event: &Counted<'_>) {
     match (event.event.as_ref(), event.end.as_deref()) {
-        ("started", _) => row.runs += 1,
-        ("step-started", _) => row.attempts += 1,
-        ("ended", Some("succeeded")) => row.succeeded += 1,
-        ("ended", Some("failed")) => row.failed += 1,
-        ("ended", Some("cancelled")) => row.cancelled += 1,
+        ("started", _) => used.runs += 1,
+        ("step-started", _) => used.attempts += 1,
+        ("ended", Some("succeeded")) => used.succeeded += 1,
+        ("ended", Some("failed")) => used.failed += 1,
+        ("ended", Some("cancelled")) => used.cancelled += 1,
         _ => {}
     }
-    if let Some(used) = &event.report {
-        row.add(&UsageRow {
-            wall_us: used.wall_us,
-            cpu_us: used.cpu_us,
-            model_us: used.run_us,
-            memory_peak: used.memory,
-            bytes_written: used.log_bytes.saturating_add(used.artifact_bytes_written),
-            ..UsageRow::default()
+    if let Some(report) = &event.report {
+        used.add(&Used {
+            wall_us: report.wall_us,
+            cpu_us: report.cpu_us,
+            model_us: report.run_us,
+            memory_peak: report.memory,
+            bytes_written: report.log_bytes.saturating_add(report.artifact_bytes_written),
+            ..Used::default()
         });
     }
 }

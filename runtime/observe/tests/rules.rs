@@ -16,7 +16,7 @@ const DAY: i64 = 86_400_000;
 const NOW: i64 = 1_800_000_000_000;
 
 struct Case {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     committer: Committer,
     reader: Reader,
     consumers: Consumers,
@@ -34,7 +34,7 @@ impl Case {
         let committer = Committer::open(folder.path(), Durability::Relaxed).unwrap();
         let reader = Reader::open(folder.path()).unwrap();
         let consumers = Consumers::new(vec![Box::new(RetentionConsumer::new()), Box::new(Usage)]);
-        Self { _folder: folder, committer, reader, consumers, last: None }
+        Self { folder, committer, reader, consumers, last: None }
     }
 
     fn commit(&mut self, writes: Vec<Write>) {
@@ -285,7 +285,10 @@ fn a_damaged_entry_is_left_out_and_holds_up_nothing() {
     one.over("w", NOW);
     one.observe();
     let usage = usage_since(&one.reader, 0).unwrap();
-    assert_eq!(usage.iter().map(|row| (row.runs, row.succeeded)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)), (2, 2));
+    assert_eq!(
+        usage.iter().map(|row| (row.used.runs, row.used.succeeded)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)),
+        (2, 2)
+    );
     let removed = one.prune(&keep(r#"{ "runs": 1 }"#), NOW, &BTreeMap::new());
     assert_eq!((removed.runs, one.left().len()), (1, 1));
 }
@@ -300,8 +303,50 @@ fn a_cursor_beyond_the_end_goes_back_to_the_end() {
     assert_eq!(one.reader.cursor("usage").unwrap(), one.reader.newest_entry().unwrap());
     one.over("w", NOW + 1);
     one.observe();
-    let runs: u64 = usage_since(&one.reader, 0).unwrap().iter().map(|row| row.runs).sum();
+    let runs: u64 = usage_since(&one.reader, 0).unwrap().iter().map(|row| row.used.runs).sum();
     assert_eq!(runs, 2, "what comes after counts");
+}
+
+#[test]
+fn a_consumer_that_does_not_come_on_holds_up_no_more_than_its_backlog() {
+    let mut one = Case::new();
+    let first = one.over("w", NOW - DAY);
+    let events = json!([{ "event": "x", "text": "y".repeat(200) }]).to_string();
+    let entry = || Write::Journal { run: first, at_ms: NOW, events: events.clone(), ended: None };
+    one.commit((0..4200).map(|_| entry()).collect());
+    one.over("w", NOW);
+    one.observe();
+    one.commit(vec![Write::Cursor { consumer: "usage", seq: 1 }]);
+    let names = one.consumers.names();
+    let gone = |one: &Case, backlog: &str| {
+        let config = RetentionConfig { runs: Some(1), backlog: backlog.parse().unwrap(), ..RetentionConfig::default() };
+        let rules = Rules { config, workflows: BTreeMap::new() };
+        let scene = Scene {
+            reader: &one.reader,
+            artifacts: one.committer.artifacts(),
+            folder_of: &|_| None,
+            now_ms: NOW,
+            lacks: 0,
+            consumers: &names,
+        };
+        dry_run(&rules, &scene).unwrap().candidates.len()
+    };
+    assert_eq!(gone(&one, "64MiB"), 0, "it is waited for");
+    assert_eq!(gone(&one, "100kB"), 1, "it has had its time");
+}
+
+#[test]
+fn a_run_whose_row_is_gone_is_forgotten_and_not_tried_for_ever() {
+    let mut one = Case::new();
+    let run = one.over("w", NOW - 9 * DAY);
+    one.commit(vec![Write::Log { run, step: 0, item: None, attempt: 1, lines: "x".into() }]);
+    one.over("w", NOW);
+    one.observe();
+    let damage = rusqlite::Connection::open(one.folder.path().join("trackside.db")).unwrap();
+    damage.execute("DELETE FROM runs WHERE id = ?1", [run.as_i64()]).unwrap();
+    drop(damage);
+    one.prune(&keep(r#"{ "logs": "1d" }"#), NOW, &BTreeMap::new());
+    assert_eq!(one.reader.holdings().unwrap()[0].runs, 1);
 }
 
 #[test]

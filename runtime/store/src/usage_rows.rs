@@ -1,6 +1,7 @@
 //! What each workflow used on each day.
 
 use rusqlite::{Transaction, params};
+use trackside_facts::Used;
 
 use crate::{error::StoreError, holdings::signed, read::Reader};
 
@@ -14,42 +15,8 @@ pub struct UsageRow {
     pub workflow: String,
     /// Days since 1970, UTC.
     pub day: i64,
-    /// Runs that were accepted.
-    pub runs: u64,
-    /// Runs that ended well.
-    pub succeeded: u64,
-    /// Runs that failed.
-    pub failed: u64,
-    /// Runs that were cancelled.
-    pub cancelled: u64,
-    /// Attempts of steps that came to an end.
-    pub attempts: u64,
-    /// Their time, microseconds.
-    pub wall_us: u64,
-    /// Processor time of plugins, microseconds.
-    pub cpu_us: u64,
-    /// Time in which models computed, microseconds.
-    pub model_us: u64,
-    /// The most memory that one attempt of a plugin had, bytes.
-    pub memory_peak: u64,
-    /// Bytes of journal entries, logs and artifacts.
-    pub bytes_written: u64,
-}
-
-impl UsageRow {
-    /// Adds another row of the same workflow and day.
-    pub fn add(&mut self, other: &Self) {
-        self.runs += other.runs;
-        self.succeeded += other.succeeded;
-        self.failed += other.failed;
-        self.cancelled += other.cancelled;
-        self.attempts += other.attempts;
-        self.wall_us = self.wall_us.saturating_add(other.wall_us);
-        self.cpu_us = self.cpu_us.saturating_add(other.cpu_us);
-        self.model_us = self.model_us.saturating_add(other.model_us);
-        self.memory_peak = self.memory_peak.max(other.memory_peak);
-        self.bytes_written = self.bytes_written.saturating_add(other.bytes_written);
-    }
+    /// What it used.
+    pub used: Used,
 }
 
 pub(crate) fn add(txn: &Transaction<'_>, row: &UsageRow) -> rusqlite::Result<()> {
@@ -70,16 +37,16 @@ pub(crate) fn add(txn: &Transaction<'_>, row: &UsageRow) -> rusqlite::Result<()>
             params![
                 row.workflow,
                 row.day,
-                signed(row.runs),
-                signed(row.succeeded),
-                signed(row.failed),
-                signed(row.cancelled),
-                signed(row.attempts),
-                signed(row.wall_us),
-                signed(row.cpu_us),
-                signed(row.model_us),
-                signed(row.memory_peak),
-                signed(row.bytes_written),
+                signed(row.used.runs),
+                signed(row.used.succeeded),
+                signed(row.used.failed),
+                signed(row.used.cancelled),
+                signed(row.used.attempts),
+                signed(row.used.wall_us),
+                signed(row.used.cpu_us),
+                signed(row.used.model_us),
+                signed(row.used.memory_peak),
+                signed(row.used.bytes_written),
             ],
             |row| row.get::<_, bool>(0),
         )?;
@@ -110,9 +77,7 @@ impl Reader {
              FROM usage WHERE day >= ?1 ORDER BY workflow, day",
             [from],
             |row| {
-                Ok(UsageRow {
-                    workflow: row.get(0)?,
-                    day: row.get(1)?,
+                let used = Used {
                     runs: number(row, 2)?,
                     succeeded: number(row, 3)?,
                     failed: number(row, 4)?,
@@ -123,7 +88,8 @@ impl Reader {
                     model_us: number(row, 9)?,
                     memory_peak: number(row, 10)?,
                     bytes_written: number(row, 11)?,
-                })
+                };
+                Ok(UsageRow { workflow: row.get(0)?, day: row.get(1)?, used })
             },
         )
     }

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use trackside_control::{UsageDay, UsageDocument, find_workflow, usage};
+use trackside_facts::Used;
 use trackside_node::day_of;
-use trackside_store::{Clock, SystemClock, UsageRow};
+use trackside_store::{Clock, SystemClock};
 
 use crate::{
     console::Console,
@@ -46,17 +47,17 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 
 const COLUMNS: [&str; 9] = ["RUNS", "OK", "FAILED", "CANCELLED", "ATTEMPTS", "TIME", "CPU", "MODELS", "WRITTEN"];
 
-fn cells(row: &UsageRow) -> [Cell; 9] {
+fn cells(used: &Used) -> [Cell; 9] {
     [
-        Cell::right(row.runs.to_string()),
-        Cell::right(row.succeeded.to_string()),
-        Cell::right(row.failed.to_string()),
-        Cell::right(row.cancelled.to_string()),
-        Cell::right(row.attempts.to_string()),
-        Cell::right(duration_us(row.wall_us)),
-        Cell::right(duration_us(row.cpu_us)),
-        Cell::right(duration_us(row.model_us)),
-        Cell::right(bytes(row.bytes_written)),
+        Cell::right(used.runs.to_string()),
+        Cell::right(used.succeeded.to_string()),
+        Cell::right(used.failed.to_string()),
+        Cell::right(used.cancelled.to_string()),
+        Cell::right(used.attempts.to_string()),
+        Cell::right(duration_us(used.wall_us)),
+        Cell::right(duration_us(used.cpu_us)),
+        Cell::right(duration_us(used.model_us)),
+        Cell::right(bytes(used.bytes_written)),
     ]
 }
 
@@ -67,11 +68,11 @@ fn sums(console: Console, document: &UsageDocument) -> Result<(), Failure> {
     let names = sums.keys().copied().chain(document.held.iter().map(|held| held.workflow.as_str()));
     let names: std::collections::BTreeSet<&str> = names.collect();
     for name in names {
-        let row = sums.get(name).cloned().unwrap_or_default();
+        let used = sums.get(name).copied().unwrap_or_default();
         let held = document.held.iter().find(|held| held.workflow == name);
         let mut line: Vec<Cell> = vec![escape(name).into_owned().into()];
-        line.extend(cells(&row));
-        line.push(Cell::right(bytes(row.memory_peak)));
+        line.extend(cells(&used));
+        line.push(Cell::right(bytes(used.memory_peak)));
         line.push(Cell::right(held.map_or(0, |held| held.runs).to_string()));
         line.push(Cell::right(bytes(held.map_or(0, |held| held.bytes))));
         table.row(line);
@@ -85,10 +86,9 @@ fn by_day(console: Console, document: &UsageDocument) -> Result<(), Failure> {
     let mut days: Vec<&UsageDay> = document.days.iter().collect();
     days.sort_by(|one, other| (&other.day, &one.workflow).cmp(&(&one.day, &other.workflow)));
     for day in days {
-        let row = UsageRow::from(day);
         let mut line: Vec<Cell> = vec![day.day.clone().into(), escape(&day.workflow).into_owned().into()];
-        line.extend(cells(&row));
-        line.push(Cell::right(bytes(row.memory_peak)));
+        line.extend(cells(&day.used));
+        line.push(Cell::right(bytes(day.used.memory_peak)));
         table.row(line);
     }
     console.print(&table.render(console.out))

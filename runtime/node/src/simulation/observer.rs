@@ -133,7 +133,9 @@ fn usage_is_exact(machine: &Machine) {
     let mut found: BTreeMap<String, [u64; 4]> = BTreeMap::new();
     for row in usage_since(&machine.reader, i64::MIN).unwrap() {
         let counts = found.entry(row.workflow).or_default();
-        for (sum, more) in counts.iter_mut().zip([row.runs, row.succeeded, row.failed, row.cancelled]) {
+        for (sum, more) in
+            counts.iter_mut().zip([row.used.runs, row.used.succeeded, row.used.failed, row.used.cancelled])
+        {
             *sum += more;
         }
     }
