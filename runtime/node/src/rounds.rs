@@ -55,7 +55,10 @@ impl Rounds {
             }
         }
         self.pruner.begin_round();
-        while ground.prunes {
+        if !ground.prunes {
+            return Ok(Some(self.pruner.removed()));
+        }
+        loop {
             let project = (ground.project)();
             let next = ground.readers.with(|reader| {
                 let at = (ground.clock.now_ms(), lacks(ground.reserve));
