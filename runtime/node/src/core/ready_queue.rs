@@ -14,7 +14,7 @@ const BRIEF_US: u64 = 500;
 const AHEAD: usize = 64;
 
 /// Jobs that wait for room, and how many of each workflow are under way.
-pub(super) struct Turns {
+pub(super) struct ReadyQueue {
     /// By the workflow's name.
     workflows: BTreeMap<String, Waiting>,
     /// What steps took, microseconds: the longest of late, forgotten slowly.
@@ -53,7 +53,7 @@ pub(crate) fn share(room: usize) -> usize {
     (room - room / 4).max(1)
 }
 
-impl Turns {
+impl ReadyQueue {
     /// For a box with room for so many steps.
     pub(super) fn new(room: usize) -> Self {
         let share = share(room);
@@ -173,9 +173,9 @@ mod tests {
         Arc::new(load_workflow("w.yaml", &text).unwrap())
     }
 
-    fn push(turns: &mut Turns, plan: &Arc<Plan>, count: i64) {
+    fn push(queue: &mut ReadyQueue, plan: &Arc<Plan>, count: i64) {
         for run in 0..count {
-            turns.push_back(Box::new(StepJob {
+            queue.push_back(Box::new(StepJob {
                 run: RunId::from_i64(run),
                 plan: plan.clone(),
                 step: StepIndex(0),
@@ -191,10 +191,10 @@ mod tests {
     }
 
     /// Hands over what can be; gives how.
-    fn feed(turns: &mut Turns) -> Vec<(String, Place)> {
+    fn feed(queue: &mut ReadyQueue) -> Vec<(String, Place)> {
         let mut handed = Vec::new();
-        while let Some((job, place)) = turns.next() {
-            turns.began(&job.plan.name, place);
+        while let Some((job, place)) = queue.next() {
+            queue.began(&job.plan.name, place);
             handed.push((job.plan.name.clone(), place));
         }
         handed
@@ -202,40 +202,40 @@ mod tests {
 
     #[test]
     fn a_step_of_unknown_or_long_duration_waits_for_a_place() {
-        let (mut turns, plan) = (Turns::new(4), plan("w"));
-        push(&mut turns, &plan, 10);
-        assert_eq!(feed(&mut turns), vec![("w".to_owned(), Place::Own); 3]);
-        turns.took("w", StepIndex(0), 10_000_000);
-        assert_eq!(feed(&mut turns), []);
-        turns.ended("w", Place::Own);
-        assert_eq!(feed(&mut turns), [("w".to_owned(), Place::Own)]);
+        let (mut queue, plan) = (ReadyQueue::new(4), plan("w"));
+        push(&mut queue, &plan, 10);
+        assert_eq!(feed(&mut queue), vec![("w".to_owned(), Place::Own); 3]);
+        queue.took("w", StepIndex(0), 10_000_000);
+        assert_eq!(feed(&mut queue), []);
+        queue.ended("w", Place::Own);
+        assert_eq!(feed(&mut queue), [("w".to_owned(), Place::Own)]);
     }
 
     #[test]
     fn brief_steps_are_handed_over_ahead_up_to_a_bound() {
-        let (mut turns, plan) = (Turns::new(4), plan("w"));
-        push(&mut turns, &plan, 100);
-        turns.took("w", StepIndex(0), 30);
-        let handed = feed(&mut turns);
+        let (mut queue, plan) = (ReadyQueue::new(4), plan("w"));
+        push(&mut queue, &plan, 100);
+        queue.took("w", StepIndex(0), 30);
+        let handed = feed(&mut queue);
         assert_eq!(handed.iter().filter(|(_, place)| *place == Place::Own).count(), 3);
-        assert_eq!((handed.len(), turns.ahead()), (3 + AHEAD, AHEAD));
+        assert_eq!((handed.len(), queue.ahead()), (3 + AHEAD, AHEAD));
         // One slow attempt, and nothing more goes ahead until it is forgotten.
-        turns.took("w", StepIndex(0), 2_000);
-        turns.ended("w", Place::Ahead);
-        assert_eq!(feed(&mut turns), []);
+        queue.took("w", StepIndex(0), 2_000);
+        queue.ended("w", Place::Ahead);
+        assert_eq!(feed(&mut queue), []);
         for _ in 0..6 {
-            turns.took("w", StepIndex(0), 30);
+            queue.took("w", StepIndex(0), 30);
         }
-        assert_eq!(feed(&mut turns), [("w".to_owned(), Place::Ahead)]);
+        assert_eq!(feed(&mut queue), [("w".to_owned(), Place::Ahead)]);
     }
 
     #[test]
     fn what_was_handed_over_ahead_takes_no_place_from_another_workflow() {
-        let (mut turns, brief, other) = (Turns::new(4), plan("brief"), plan("other"));
-        turns.took("brief", StepIndex(0), 30);
-        push(&mut turns, &brief, 100);
-        feed(&mut turns);
-        push(&mut turns, &other, 2);
-        assert_eq!(feed(&mut turns), [("other".to_owned(), Place::Own)]);
+        let (mut queue, brief, other) = (ReadyQueue::new(4), plan("brief"), plan("other"));
+        queue.took("brief", StepIndex(0), 30);
+        push(&mut queue, &brief, 100);
+        feed(&mut queue);
+        push(&mut queue, &other, 2);
+        assert_eq!(feed(&mut queue), [("other".to_owned(), Place::Own)]);
     }
 }
