@@ -19,13 +19,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use trackside_engine::RunId;
 use trackside_facts::{Delivery, Effect, OutgoingMessage};
 use trackside_spec::StepIndex;
-use trackside_store::{Artifacts, OutboxRow, StoreError};
+use trackside_store::{Artifacts, OutboxRow, Readers, StoreError};
 
 use crate::{
     core::{Carried, CarriedResult},
     deliver::{DeliveryError, carry_out},
     mqtt::{Brokers, Publication, Sent},
-    readers::Readers,
 };
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);

@@ -10,6 +10,7 @@ use std::{
 };
 
 use trackside_engine::RunId;
+use trackside_steps::Executor;
 use trackside_store::{Clock, Store};
 use trackside_triggers::cron::GateState;
 
@@ -17,7 +18,6 @@ use crate::{
     carrier::Carrier,
     clock_wait::ClockWait,
     core::{Action, Core, Fire, Input, Reply, RunUpdate},
-    executor::Executor,
 };
 
 /// To the dispatcher.

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Map;
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, RunFile, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest};
-use trackside_store::{Artifacts, Clock, DecisionRow, Hold, LedgerRow, StoreError, Txn, Write};
+use trackside_store::{Artifacts, Clock, DecisionRow, Hold, LedgerRow, Readers, StoreError, Txn, Write};
 use trackside_sync::lock;
 use trackside_triggers::files::{
     Decision, FileDecision, FileFire, FileHost, FileStat, FireOutcome, FireReply, FiredFile, FolderNotice, LedgerState,
@@ -20,7 +20,6 @@ use crate::{
     core::{Fire, FireAnswer, Input, LedgerEntry},
     dispatcher::Message,
     pauses::Pauses,
-    readers::Readers,
 };
 
 /// What keeps the files that were picked up: one for each time that their content was.

@@ -15,9 +15,11 @@ use std::{
 use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
 use trackside_observe::Removed;
-use trackside_sandbox::SandboxSettings;
 use trackside_spec::{Plan, StepIndex, TriggerKind};
-use trackside_store::{Clock, CommitReport, Committer, DecisionRow, LiveRun, Reader, Store, StoreError, Txn, Write};
+use trackside_steps::{Executor, Report, Workshop};
+use trackside_store::{
+    Clock, CommitReport, Committer, DecisionRow, LiveRun, Reader, Readers, Store, StoreError, Txn, Write,
+};
 use trackside_triggers::{
     clock_watch::ClockWatch,
     cron::{CronEntry, GateState, LONGEST_WAIT, TimeGate},
@@ -29,18 +31,14 @@ use crate::{
     clock_wait::ClockWait,
     core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate},
     dispatcher::{Dispatcher, Message, Status, Watchers, reporter},
-    executor::{Executor, Workshop},
     file_host::NodeFileHost,
-    models::Models,
     mqtt::{BrokerStatus, Brokers, Intake},
     observer::{Bell, Observer, Tools},
     pauses::Pauses,
-    plugin_source::PluginSources,
-    plugins::{Plugins, compiling},
     project::{Project, ProjectError},
-    readers::Readers,
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
     run_history,
+    workshop::{max_steps, workshop},
 };
 
 /// Runs under way at the same time; a burst of files beyond that waits in its folder.
@@ -126,17 +124,8 @@ impl Node {
         let committer = Committer::open(&data_dir, project.config.node.durability)?;
         let artifacts = committer.artifacts().clone();
         artifacts.keep_free(project.config.node.min_free.as_bytes());
-        let readers = Arc::new(Readers::new(data_dir.clone()));
-        let workshop = Arc::new(Workshop {
-            project: project.root.clone(),
-            config: project.config.clone(),
-            plugins: Arc::new(plugins(project)),
-            models: Arc::new(Models::new(project.root.clone(), data_dir, project.config.clone())),
-            artifacts: artifacts.clone(),
-            readers: readers.clone(),
-            clock: options.clock.clone(),
-            own: Arc::default(),
-        });
+        let readers = Arc::new(Readers::new(data_dir));
+        let workshop = Arc::new(workshop(project, artifacts.clone(), readers.clone(), options.clock.clone()));
         let (inbox, messages) = channel();
         let (bell, tell) = (Arc::new(Bell::default()), reporter(&inbox, Input::Store));
         let rung = bell.clone();
@@ -165,7 +154,10 @@ impl Node {
         let notices = channel();
         let pauses = Arc::new(Pauses::new(history.paused()?.into_iter().map(|row| row.trigger)));
         drop(history);
-        let report = reporter(&inbox, |input| input);
+        let report = reporter(&inbox, |report| match report {
+            Report::Checked(checked) => Input::Checked(checked),
+            Report::Done(result) => Input::StepDone(result),
+        });
         let executor =
             Arc::new(Executor::start(workshop.clone(), max_steps(project), report).map_err(start("the executors"))?);
         let carried = reporter(&inbox, Input::Carried);
@@ -498,29 +490,8 @@ impl Handle {
     }
 }
 
-/// The plugins of a project, as its config says.
-#[must_use]
-pub fn plugins(project: &Project) -> Plugins {
-    let (data, config) = (project.data_dir(), &project.config.plugins);
-    let settings = SandboxSettings {
-        concurrent_calls: max_steps(project),
-        warm_instances: usize::try_from(config.warm_instances).unwrap_or(usize::MAX),
-        warm_bytes: config.warm_memory.as_bytes(),
-        ca_file: project.config.http.ca_file.as_ref().map(|file| project.root.join(file)),
-        ..compiling(project, SandboxSettings::new(data.join("cache"), data.join("cache.key")))
-    };
-    Plugins::new(PluginSources::new(project), settings)
-}
-
 fn settings(project: &Project) -> CoreSettings {
     CoreSettings { max_steps: max_steps(project), max_runs: MAX_RUNS, max_documents: MAX_DOCUMENTS }
-}
-
-/// Steps that run at the same time: what the config says, or two for each core.
-fn max_steps(project: &Project) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let wished = usize::try_from(project.config.node.max_steps).unwrap_or(usize::MAX);
-    if wished == 0 { cores * 2 } else { wished }
 }
 
 /// Numbers from the kernel, many for one call of it.

@@ -351,8 +351,8 @@ mod tests {
         // Where those are written that a plugin's problem may have.
         let sources = [
             include_str!("../../../sandbox/src/error.rs"),
-            include_str!("../../../node/src/plugins.rs"),
-            include_str!("../../../node/src/plugin_source.rs"),
+            include_str!("../../../steps/src/plugins/problem.rs"),
+            include_str!("../../../steps/src/plugins/source.rs"),
         ];
         let codes = |text: &'static str| text.match_indices("[TS-").filter_map(move |(at, _)| text.get(at + 1..at + 8));
         let all: Vec<&str> = sources.into_iter().flat_map(codes).collect();

@@ -33,7 +33,6 @@ pub use definitions::known_workflows;
 pub(crate) use dispatch::journal;
 pub use dispatch::{Core, CoreSettings};
 pub(crate) use pausing::{answer as pause_answer, pause_row};
-pub(crate) use ready_queue::share;
 pub use types::{
     Action, Carried, CarriedResult, Checked, DecisionReply, Fire, FireAnswer, GivenReply, History, Input, KeptResult,
     LedgerEntry, OutboxItem, Passed, PastEnd, PauseAnswer, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,

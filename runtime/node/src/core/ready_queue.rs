@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use trackside_spec::StepIndex;
+use trackside_steps::share;
 
 use super::types::StepJob;
 
@@ -46,11 +47,6 @@ pub(super) enum Place {
     Own,
     /// It begins when one before it is done.
     Ahead,
-}
-
-/// Jobs of one workflow that run at the same time, on a box with room for so many: a quarter of it no workflow gets alone.
-pub(crate) fn share(room: usize) -> usize {
-    (room - room / 4).max(1)
 }
 
 impl ReadyQueue {

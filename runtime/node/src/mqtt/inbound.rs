@@ -14,7 +14,7 @@ use std::{
 use serde_json::{Map, Value};
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, MessageContent, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, MqttPayload, NodeConfig, read_outside};
-use trackside_store::{Artifacts, Clock, DecisionRow, Hold, Txn, Write};
+use trackside_store::{Artifacts, Clock, DecisionRow, Hold, Readers, Txn, Write};
 use trackside_sync::lock;
 use trackside_triggers::hooks::payload::unmarked;
 
@@ -23,7 +23,6 @@ use crate::{
     core::{Fire, FireAnswer, Input, LedgerEntry},
     dispatcher,
     printable::printable,
-    readers::Readers,
 };
 
 /// How long a message waits when the node has no room for its run.

@@ -3,9 +3,8 @@
 use std::{fs, path::Path, time::Duration};
 
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use trackside_net::read_secret;
 use trackside_spec::{NodeConfig, config::MqttConfig};
-
-use crate::secrets;
 
 /// Messages that the broker may send before the first of them is acknowledged, where the protocol lets us say so.
 pub(super) const RECEIVE: u16 = 256;
@@ -37,7 +36,7 @@ pub(super) struct Options {
 pub(super) fn read(config: &NodeConfig, project: &Path, broker: &MqttConfig, clean: bool) -> Result<Options, String> {
     let login = match (&broker.username, &broker.password) {
         (Some(user), Some(secret)) => {
-            let value = secrets::read(config, project, secret).map_err(|problem| problem.to_string())?.value;
+            let value = read_secret(config, project, secret).map_err(|problem| problem.to_string())?.value;
             let password = String::from_utf8(value).map_err(|_| format!("the secret `{secret}` is no UTF-8 text"))?;
             Some((user.clone(), password))
         }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use trackside_spec::{Claim, TriggerKind};
+use trackside_steps::Executor;
 use trackside_store::Activation;
 use trackside_triggers::{
     cron::CronEntry,
@@ -20,7 +21,6 @@ use trackside_triggers::{
 use crate::{
     core::{Input, NewDefinitions},
     dispatcher::Message,
-    executor::Executor,
     file_host::NodeFileHost,
     folders,
     mqtt::{Brokers, Listener},

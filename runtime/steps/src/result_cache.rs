@@ -9,8 +9,8 @@ use trackside_spec::{ArtifactRef, Digest, NodeLimits, PluginCall, config::Policy
 use trackside_store::{Hold, ResultRow};
 
 use crate::{
-    core::{KeptResult, StepJob, StepResult},
-    executor::{Workshop, failed},
+    job::{KeptResult, StepJob, StepResult},
+    workshop::Workshop,
 };
 
 /// Changes when something enters the key or leaves it.
@@ -71,17 +71,11 @@ pub async fn find(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, key: Dig
     });
     let row: ResultRow = found.await.ok()??;
     let output = serde_json::from_str(&row.output).ok()?;
-    let blank = failed(
-        (job.run, job.step, job.item),
-        job.attempt,
-        trackside_engine::StepError::fatal("internal-error", String::new()),
-    );
     Some(StepResult {
-        outcome: Outcome::Cached(output),
         report: AttemptReport { cached_from: Some(row.run.to_string()), ..AttemptReport::default() }.into(),
         artifacts: row.artifacts,
         kept: Some(KeptResult::Used { key }),
-        ..blank
+        ..StepResult::of(job, Outcome::Cached(output))
     })
 }
 

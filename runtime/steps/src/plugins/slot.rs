@@ -9,10 +9,10 @@ use trackside_sandbox::Plugin;
 use trackside_spec::Digest;
 use trackside_sync::lock;
 
-use crate::{
-    plugin_look::Look,
-    plugin_source::{FoundPlugin, PluginSources},
-    plugins::PluginProblem,
+use super::{
+    look::Look,
+    problem::PluginProblem,
+    source::{FoundPlugin, PluginSources},
 };
 
 /// After a component that could not be taken the next is looked at when so many times the time that it took has passed:

@@ -8,9 +8,9 @@ use trackside_sandbox::{
     StateScope, StepHost,
 };
 use trackside_spec::{ArtifactRef, Tensor};
-use trackside_store::{Artifacts, Hold, Reader, StoreError};
+use trackside_store::{Artifacts, Hold, Reader, Readers, StoreError};
 
-use crate::{executor::Workshop, readers::Readers, secrets};
+use crate::workshop::Workshop;
 
 /// The node as one step sees it.
 pub struct NodeHost {
@@ -109,7 +109,8 @@ impl StepHost for NodeHost {
     }
 
     fn secret(&self, name: &str) -> Result<SecretValue, String> {
-        secrets::read(&self.workshop.config, &self.workshop.project, name).map_err(|problem| problem.to_string())
+        trackside_net::read_secret(&self.workshop.config, &self.workshop.project, name)
+            .map_err(|problem| problem.to_string())
     }
 
     fn has_channel(&self, name: &str) -> bool {

@@ -24,8 +24,8 @@ use trackside_store::{Artifacts, Hold};
 
 use self::scan::Patience;
 use crate::{
-    core::{Passed, StepJob},
-    executor::Workshop,
+    job::{Passed, StepJob},
+    workshop::Workshop,
 };
 
 /// Why an input can not be checked at all.

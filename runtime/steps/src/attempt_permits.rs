@@ -12,14 +12,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trackside_sandbox::CancelToken;
 use trackside_sync::lock;
 
-use crate::core::share;
-
 /// As many as run at the same time, and of these as many as one workflow gets.
 pub struct AttemptPermits {
     all: Arc<Semaphore>,
     share: usize,
     /// By the workflow's name.
     shares: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// Attempts of one workflow that run at the same time, on a box with room for so many: a quarter of it no workflow gets alone.
+#[must_use]
+pub fn share(room: usize) -> usize {
+    (room - room / 4).max(1)
 }
 
 /// A place. It is free again when this is dropped.

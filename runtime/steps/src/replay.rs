@@ -1,6 +1,6 @@
 //! Doing the pure steps of a finished run once more, beside the store, to see whether they give the same.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,17 +8,9 @@ use trackside_engine::{Outcome, RunState, StepStatus};
 use trackside_facts::AttemptReport;
 use trackside_sandbox::CancelToken;
 use trackside_spec::{Action, StepIndex};
-use trackside_store::{Artifacts, Clock, Hold};
+use trackside_store::Hold;
 
-use crate::{
-    contracts,
-    core::StepJob,
-    executor::{self, Workshop},
-    models::Models,
-    node::plugins,
-    project::Project,
-    readers::Readers,
-};
+use crate::{contracts, job::StepJob, kinds, workshop::Workshop};
 
 /// What came of doing a step, or an item of one, once more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,25 +51,6 @@ pub struct Replayed {
     /// What came of it.
     #[serde(flatten)]
     pub verdict: Verdict,
-}
-
-/// What steps need, with what they write going to `scratch` and everything else read from the project. Works beside a
-/// running node.
-///
-/// # Errors
-/// When the scratch folder can not be prepared.
-pub fn replay_workshop(project: &Project, scratch: &Path, clock: Arc<dyn Clock>) -> std::io::Result<Arc<Workshop>> {
-    let data_dir = project.data_dir();
-    Ok(Arc::new(Workshop {
-        project: project.root.clone(),
-        config: project.config.clone(),
-        plugins: Arc::new(plugins(project)),
-        models: Arc::new(Models::new(project.root.clone(), data_dir.clone(), project.config.clone())),
-        artifacts: Arc::new(Artifacts::beside(&data_dir, scratch)?),
-        readers: Arc::new(Readers::new(data_dir)),
-        clock,
-        own: Arc::default(),
-    }))
 }
 
 /// Does every pure step of a run that has ended once more, one after the other: with the inputs, the logical time and the
@@ -162,7 +135,7 @@ async fn one(
         Ok(evaluated) => evaluated,
         Err(error) => return Verdict::Failed { error: error.to_string() },
     };
-    let result = executor::run(workshop.clone(), Box::new(job), &hold, CancelToken::new()).await;
+    let result = kinds::run(workshop, &job, &hold, CancelToken::new()).await;
     let now = match result.outcome {
         Outcome::Succeeded(now) | Outcome::Cached(now) => now,
         Outcome::Skipped(reason) => return Verdict::Failed { error: format!("it skipped this time: {reason}") },

@@ -12,48 +12,21 @@ use std::{
 use tokio::runtime::Runtime;
 use trackside_engine::{Outcome, RunId, StepError};
 use trackside_sandbox::CancelToken;
-use trackside_spec::{Action, NodeConfig, StepIndex, config::EngineChoice};
-use trackside_store::{Artifacts, Clock, Hold};
+use trackside_spec::{Action, StepIndex, config::EngineChoice};
+use trackside_store::Hold;
 use trackside_sync::lock;
 
 use crate::{
     attempt_permits::AttemptPermits,
     contracts::{self, Verdict},
-    core::{Checked, Input, StepJob, StepResult},
     give_back_memory::give_back,
-    model_step,
-    models::Models,
-    own_addresses::OwnAddresses,
-    plugin_step,
-    plugins::Plugins,
-    readers::Readers,
+    job::{AttemptKey, Checked, Report, StepJob, StepResult},
+    kinds,
+    workshop::Workshop,
 };
 
 /// How long steps have to stop when the node goes down.
 const GRACE: Duration = Duration::from_secs(3);
-
-/// Run, step, item.
-pub type Key = (RunId, StepIndex, Option<u32>);
-
-/// What a step may need, whichever kind it is.
-pub struct Workshop {
-    /// The project's folder.
-    pub project: std::path::PathBuf,
-    /// The node's config: default limits, policy.
-    pub config: Arc<NodeConfig>,
-    /// Plugins by name.
-    pub plugins: Arc<Plugins>,
-    /// Models by name.
-    pub models: Arc<Models>,
-    /// The artifact store.
-    pub artifacts: Arc<Artifacts>,
-    /// Committed state.
-    pub readers: Arc<Readers>,
-    /// The wall clock.
-    pub clock: Arc<dyn Clock>,
-    /// Where the node itself listens; no step may call there.
-    pub own: Arc<OwnAddresses>,
-}
 
 /// The threads that run steps, and a handle on each attempt.
 pub struct Executor {
@@ -62,22 +35,22 @@ pub struct Executor {
     closing: Arc<AtomicBool>,
     workshop: Arc<Workshop>,
     permits: Arc<AttemptPermits>,
-    under_way: Arc<Mutex<HashMap<Key, CancelToken>>>,
-    report: Report,
+    under_way: Arc<Mutex<HashMap<AttemptKey, CancelToken>>>,
+    tell: Tell,
 }
 
-/// Tells the core.
-type Report = Arc<dyn Fn(Input) + Send + Sync>;
+/// Tells whoever handed the jobs over.
+type Tell = Arc<dyn Fn(Report) + Send + Sync>;
 
 impl Executor {
-    /// Starts the threads, one per core, for `room` attempts at the same time; `report` is called on them.
+    /// Starts the threads, one per core, for `room` attempts at the same time; `tell` is called on them.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(
         workshop: Arc<Workshop>,
         room: usize,
-        report: impl Fn(Input) + Send + Sync + 'static,
+        tell: impl Fn(Report) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -91,7 +64,7 @@ impl Executor {
             workshop,
             permits: Arc::new(AttemptPermits::new(room)),
             under_way: Arc::default(),
-            report: Arc::new(report),
+            tell: Arc::new(tell),
         })
     }
 
@@ -99,20 +72,20 @@ impl Executor {
     pub fn execute(&self, job: Box<StepJob>) {
         let runtime = lock(&self.runtime);
         let Some(runtime) = &*runtime else { return };
-        let key = (job.run, job.step, job.item);
+        let key = job.key();
         let cancel = CancelToken::new();
         lock(&self.under_way).insert(key, cancel.clone());
-        let (workshop, under_way, report) = (self.workshop.clone(), self.under_way.clone(), self.report.clone());
+        let (workshop, under_way, tell) = (self.workshop.clone(), self.under_way.clone(), self.tell.clone());
         let (closing, permits) = (self.closing.clone(), self.permits.clone());
-        let ends = Ends { key, attempt: job.attempt, under_way, closing, report: report.clone() };
+        let ends = Ends { key, attempt: job.attempt, under_way, closing, tell: tell.clone() };
         runtime.spawn(async move {
             let Some(_permit) = permits.take(&job.plan.name, &cancel).await else {
                 let error = StepError::fatal("cancelled", "stopped before it began");
                 let attempt = job.attempt;
-                return ends.with(failed(key, attempt, error));
+                return ends.with(StepResult::failed(key, attempt, error));
             };
             let hold = Hold::new(&workshop.artifacts);
-            match attempt_of(workshop, job, &hold, cancel, report).await {
+            match attempt_of(workshop, job, &hold, cancel, tell).await {
                 Some(result) => ends.with(StepResult { hold: Some(hold), ..result }),
                 None => ends.forget(),
             }
@@ -181,18 +154,18 @@ impl Drop for Executor {
 
 /// Reports the end of an attempt, also when the host's own code panics under it: that ends the attempt, not the box.
 struct Ends {
-    key: Key,
+    key: AttemptKey,
     attempt: u32,
-    under_way: Arc<Mutex<HashMap<Key, CancelToken>>>,
+    under_way: Arc<Mutex<HashMap<AttemptKey, CancelToken>>>,
     closing: Arc<AtomicBool>,
-    report: Report,
+    tell: Tell,
 }
 
 impl Ends {
     fn with(self, result: StepResult) {
         self.forget();
         if !(self.closing.load(Ordering::Acquire) && matches!(result.outcome, Outcome::Failed(_))) {
-            (self.report)(Input::StepDone(Box::new(result)));
+            (self.tell)(Report::Done(Box::new(result)));
         }
     }
 
@@ -207,7 +180,7 @@ impl Drop for Ends {
         if std::thread::panicking() {
             self.forget();
             let error = StepError::fatal("internal-error", "the executor panicked; the node's log has the place");
-            (self.report)(Input::StepDone(Box::new(failed(self.key, self.attempt, error))));
+            (self.tell)(Report::Done(Box::new(StepResult::failed(self.key, self.attempt, error))));
         }
     }
 }
@@ -218,60 +191,29 @@ async fn attempt_of(
     mut job: Box<StepJob>,
     hold: &Hold,
     cancel: CancelToken,
-    report: Report,
+    tell: Tell,
 ) -> Option<StepResult> {
     if let Some(inputs) = job.contracts.take() {
-        let key = (job.run, job.step, job.item);
+        let key = job.key();
         let passed = match contracts::check(&workshop, &job, inputs, hold, &cancel).await {
             Verdict::Passed(passed) => *passed,
             Verdict::Stopped(outcome, logs) => {
-                let blank = failed(key, job.attempt, StepError::fatal("internal-error", String::new()));
-                return Some(StepResult { outcome, logs, ..blank });
+                return Some(StepResult { logs, ..StepResult::of(&job, outcome) });
             }
         };
         let (reply, given) = tokio::sync::oneshot::channel();
         let reply = Box::new(move |given| drop(reply.send(given)));
         let (run, step, item, attempt) = (job.run, job.step, job.item, job.attempt);
-        report(Input::Checked(Box::new(Checked { run, step, item, attempt, passed, reply })));
+        tell(Report::Checked(Box::new(Checked { run, step, item, attempt, passed, reply })));
         if matches!(job.plan.step(job.step).action, Action::Workflow(_)) {
             return None;
         }
         match given.await {
             Ok(Ok((input, command))) => (job.input, job.command) = (input, command),
-            Ok(Err(error)) => return Some(failed(key, job.attempt, error)),
+            Ok(Err(error)) => return Some(StepResult::failed(key, job.attempt, error)),
             // The dispatcher has ended.
             Err(_) => return None,
         }
     }
-    Some(run(workshop, job, hold, cancel).await)
-}
-
-/// Makes an attempt with the input that it is given, whatever kind of step it is.
-pub(crate) async fn run(workshop: Arc<Workshop>, job: Box<StepJob>, hold: &Hold, cancel: CancelToken) -> StepResult {
-    match &job.plan.step(job.step).action {
-        Action::Plugin(_) => plugin_step::run(&workshop, &job, hold, cancel).await,
-        Action::Model(_) => model_step::run(&workshop, &job, hold, cancel).await,
-        Action::Workflow(_) | Action::Approval(_) => {
-            let error = StepError::fatal("internal-error", "nothing to execute");
-            failed((job.run, job.step, job.item), job.attempt, error)
-        }
-    }
-}
-
-/// A result without anything staged.
-pub fn failed((run, step, item): Key, attempt: u32, error: StepError) -> StepResult {
-    StepResult {
-        run,
-        step,
-        item,
-        attempt,
-        outcome: Outcome::Failed(error),
-        report: None,
-        artifacts: Vec::new(),
-        state: Vec::new(),
-        outbox: Vec::new(),
-        logs: String::new(),
-        kept: None,
-        hold: None,
-    }
+    Some(kinds::run(&workshop, &job, hold, cancel).await)
 }

@@ -9,7 +9,7 @@ use trackside_engine::StepError;
 use trackside_spec::{ArtifactRef, media_type};
 use trackside_store::Hold;
 
-use crate::executor::Workshop;
+use crate::workshop::Workshop;
 
 /// Copies a file of the project into the artifact store.
 pub async fn stage(workshop: &Arc<Workshop>, hold: &Hold, path: &str) -> Result<ArtifactRef, StepError> {

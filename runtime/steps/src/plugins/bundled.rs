@@ -4,7 +4,7 @@ macro_rules! bundled {
     ($($name:literal),* $(,)?) => {
         /// Name and component of every bundled plugin, by name.
         pub const BUNDLED: &[(&str, &[u8])] =
-            &[$(($name, include_bytes!(concat!("../../../plugins/prebuilt/", $name, ".wasm")))),*];
+            &[$(($name, include_bytes!(concat!("../../../../plugins/prebuilt/", $name, ".wasm")))),*];
     };
 }
 

@@ -12,20 +12,20 @@ use trackside_sandbox::{
 use trackside_spec::{Action, ArtifactRef, PluginCall};
 use trackside_store::Hold;
 
+use super::command;
 use crate::{
-    command_step,
-    core::{OutboxItem, StateChange, StepJob, StepResult},
-    executor::{Workshop, failed},
     host::{NodeHost, scope_name},
-    kept,
+    job::{OutboxItem, StateChange, StepJob, StepResult},
+    result_cache,
     staging::stage,
+    workshop::Workshop,
 };
 
 /// Runs the attempt to its end.
 pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: CancelToken) -> StepResult {
     match attempt(workshop, job, hold, cancel).await {
         Ok(result) => result,
-        Err(error) => failed((job.run, job.step, job.item), job.attempt, error),
+        Err(error) => StepResult::failed(job.key(), job.attempt, error),
     }
 }
 
@@ -47,16 +47,16 @@ async fn attempt(
         other => return Err(StepError::fatal("bad-input", format!("`with` must be an object, not {other}"))),
     };
     let inputs = ports(workshop, hold, call, &plugin, &mut input).await?;
-    let command = command_step::given(workshop, call, job, hold).await?;
+    let command = command::given(workshop, call, job, hold).await?;
     let limits = workshop.config.limits.with(&call.limits);
     let kept_under = step.cache.then(|| {
         // The command's staged files are in its own words: their digests are what counts.
         let (document, staged) = (Value::Object(input.clone()), format!("{command:?}"));
         let policy = &workshop.config.policy;
-        kept::key(&plugin.digest().to_string(), job, call, &inputs, (&document, &staged), &limits, policy)
+        result_cache::key(&plugin.digest().to_string(), job, call, &inputs, (&document, &staged), &limits, policy)
     });
     if let Some(key) = kept_under
-        && let Some(mut result) = kept::find(workshop, job, hold, key).await
+        && let Some(mut result) = result_cache::find(workshop, job, hold, key).await
     {
         let (descriptor, report) = (plugin.descriptor(), result.report.get_or_insert_default());
         report.plugin = Some(descriptor.name.clone());
@@ -93,7 +93,7 @@ async fn attempt(
     let report = plugin.run(request, Arc::new(host)).await;
     let began_us = handed_over.saturating_add_unsigned(report.usage.instantiate_us);
     let mut result = result(job, call, &plugin, report, began_us);
-    result.kept = kept_under.and_then(|key| kept::to_keep(key, &result));
+    result.kept = kept_under.and_then(|key| result_cache::to_keep(key, &result));
     Ok(result)
 }
 

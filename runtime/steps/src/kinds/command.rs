@@ -8,7 +8,7 @@ use trackside_sandbox::CommandCall;
 use trackside_spec::PluginCall;
 use trackside_store::Hold;
 
-use crate::{core::StepJob, executor::Workshop, staging::stage};
+use crate::{job::StepJob, staging::stage, workshop::Workshop};
 
 /// The call that the workflow describes; `None` when it says nothing of one.
 pub async fn given(

@@ -8,13 +8,29 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use trackside_sandbox::SecretValue;
 use trackside_spec::{NodeConfig, SecretConfig};
 
 /// Largest value. Headers carry less; keys in files are this long at most.
 const LARGEST: u64 = 64 << 10;
 /// A shorter value could not be kept out of logs: it would be found in everything.
 const SHORTEST: usize = 4;
+
+/// A secret of the box.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretValue {
+    /// The value.
+    pub value: Vec<u8>,
+    /// The only hosts that it is sent to: `host` (the usual port of http or https) or `host:port`.
+    pub hosts: Vec<String>,
+    /// Whether a step may see it, if its workflow asks for that.
+    pub reveal: bool,
+}
+
+impl std::fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretValue").field("hosts", &self.hosts).field("reveal", &self.reveal).finish_non_exhaustive()
+    }
+}
 
 /// Why a secret cannot be had. The value is in none of the messages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,8 +10,8 @@ use trackside_spec::{Action, ArtifactRef, ElementType, Tensor, config::EngineCho
 use trackside_store::Hold;
 
 use crate::{
-    core::{StepJob, StepResult},
-    executor::{Workshop, failed},
+    job::{StepJob, StepResult},
+    workshop::Workshop,
 };
 
 /// Outputs with at most so many elements are given as JSON arrays, larger ones as an artifact.
@@ -21,16 +21,13 @@ const INLINE_ELEMENTS: usize = 1024;
 pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: CancelToken) -> StepResult {
     let Action::Model(call) = &job.plan.step(job.step).action else {
         let error = StepError::fatal("internal-error", "not a model step");
-        return failed((job.run, job.step, job.item), job.attempt, error);
+        return StepResult::failed(job.key(), job.attempt, error);
     };
     let (workshop, input, hold) = (workshop.clone(), job.input.clone(), hold.clone());
     let (name, engine) = (call.model.clone(), call.engine);
     let attempt =
         tokio::task::spawn_blocking(move || attempt((&workshop, &hold), (&name, engine), &input, &cancel)).await;
-    let blank = |outcome| StepResult {
-        outcome,
-        ..failed((job.run, job.step, job.item), job.attempt, StepError::fatal("internal-error", String::new()))
-    };
+    let blank = |outcome| StepResult::of(job, outcome);
     match attempt {
         Ok(Attempt { report, ended: Ok(done) }) => {
             StepResult { report, artifacts: done.artifacts, ..blank(Outcome::Succeeded(done.output)) }

@@ -7,7 +7,7 @@ use std::{fs, ops::Range, path::Path};
 
 /// Returns free heap pages to the kernel, and takes the pages of our own code out of the process: those that the node
 /// goes on using come back from the page cache at their next use, the start's (parsing, compiling, checking) do not.
-pub(crate) fn give_back() {
+pub fn give_back() {
     #[cfg(target_env = "gnu")]
     {
         // SAFETY: it has no preconditions; the allocator locks its own arenas.

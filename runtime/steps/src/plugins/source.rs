@@ -13,14 +13,13 @@ use std::{
 use trackside_packages::{
     Installed, KeyError, Keyring, LIMIT, LOCK_FILE, Lock, Locked, Proof, SIGNATURE_SUFFIX, Verdict,
 };
-use trackside_spec::{Digest, OciReference, nearest};
+use trackside_spec::{Digest, OciReference, config::PluginsConfig, nearest};
 use trackside_sync::lock;
 
-use crate::{
+use super::{
     bundled::{BUNDLED, bundled},
-    plugin_look::{Look, Stamp},
-    plugins::PluginProblem,
-    project::Project,
+    look::{Look, Stamp},
+    problem::PluginProblem,
 };
 
 /// A component that was found.
@@ -61,14 +60,13 @@ pub struct PluginSources {
 }
 
 impl PluginSources {
-    /// Those of a project.
+    /// Those of the project at `root`: of its lock file, of its folder `plugins`, and installed ones below `data_dir`.
     #[must_use]
-    pub fn new(project: &Project) -> Self {
-        let config = &project.config.plugins;
+    pub fn new(root: PathBuf, folder: PathBuf, data_dir: &Path, config: &PluginsConfig) -> Self {
         Self {
-            root: project.root.clone(),
-            folder: project.plugin_dir(),
-            installed: Installed::new(&project.data_dir()),
+            root,
+            folder,
+            installed: Installed::new(data_dir),
             keys: config.keys.clone(),
             require_signature: config.require_signature,
             keyring: OnceLock::new(),
