@@ -22,10 +22,10 @@ use trackside_spec::StepIndex;
 use trackside_store::{Artifacts, OutboxRow, StoreError};
 
 use crate::{
+    Readers,
     core::{Carried, CarriedResult},
     deliver::{DeliveryError, carry_out},
     mqtt::{Brokers, Publication, Sent},
-    readers::Readers,
 };
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);

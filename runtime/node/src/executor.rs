@@ -17,6 +17,7 @@ use trackside_store::{Artifacts, Clock, Hold};
 use trackside_sync::lock;
 
 use crate::{
+    Readers,
     attempt_permits::AttemptPermits,
     contracts::{self, Verdict},
     core::{Checked, Input, StepJob, StepResult},
@@ -26,7 +27,6 @@ use crate::{
     own_addresses::OwnAddresses,
     plugin_step,
     plugins::Plugins,
-    readers::Readers,
 };
 
 /// How long steps have to stop when the node goes down.

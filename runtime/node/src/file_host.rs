@@ -17,10 +17,10 @@ use trackside_triggers::files::{
 };
 
 use crate::{
+    Readers,
     core::{Fire, FireAnswer, Input, LedgerEntry},
     dispatcher::Message,
     pauses::Pauses,
-    readers::Readers,
 };
 
 /// What keeps the files that were picked up: one for each time that their content was.

@@ -10,7 +10,7 @@ use trackside_sandbox::{
 use trackside_spec::{ArtifactRef, Tensor};
 use trackside_store::{Artifacts, Hold, Reader, StoreError};
 
-use crate::{executor::Workshop, readers::Readers, secrets};
+use crate::{Readers, executor::Workshop, secrets};
 
 /// The node as one step sees it.
 pub struct NodeHost {

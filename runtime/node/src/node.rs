@@ -25,6 +25,7 @@ use trackside_triggers::{
 };
 
 use crate::{
+    Readers,
     carrier::Carrier,
     clock_wait::ClockWait,
     core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate},
@@ -38,7 +39,6 @@ use crate::{
     plugin_source::PluginSources,
     plugins::{Plugins, compiling},
     project::{Project, ProjectError},
-    readers::Readers,
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
     run_history,
 };

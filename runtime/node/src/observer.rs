@@ -16,9 +16,9 @@ use trackside_store::{Artifacts, Clock, Reserve, StoreError, Txn};
 use trackside_sync::{lock, wait};
 
 use crate::{
+    Readers,
     core::Input,
     dispatcher::Message,
-    readers::Readers,
     reload::InForce,
     rounds::{Ground, Rounds, has_ages, restore},
 };

@@ -6,8 +6,8 @@ use trackside_observe::Removed;
 use trackside_store::{Clock, Committer, Durability, StoreError};
 
 use crate::{
+    Readers,
     project::Project,
-    readers::Readers,
     rounds::{Ground, Rounds, restore},
 };
 

@@ -11,13 +11,12 @@ use trackside_spec::{Action, StepIndex};
 use trackside_store::{Artifacts, Clock, Hold};
 
 use crate::{
-    contracts,
+    Readers, contracts,
     core::StepJob,
     executor::{self, Workshop},
     models::Models,
     node::plugins,
     project::Project,
-    readers::Readers,
 };
 
 /// What came of doing a step, or an item of one, once more.

@@ -7,7 +7,7 @@ use trackside_observe::{Consumers, Preview, Pruner, Removed, Retention, Rules, S
 use trackside_spec::TriggerKind;
 use trackside_store::{Artifacts, Clock, Reader, Reserve, StoreError, Txn};
 
-use crate::{project::Project, readers::Readers};
+use crate::{Readers, project::Project};
 
 /// The consumers of the journal.
 pub(crate) fn consumers() -> Consumers {

@@ -20,10 +20,10 @@ use trackside_triggers::hooks::payload::unmarked;
 
 use super::{link::Received, topics::Listener};
 use crate::{
+    Readers,
     core::{Fire, FireAnswer, Input, LedgerEntry},
     dispatcher,
     printable::printable,
-    readers::Readers,
 };
 
 /// How long a message waits when the node has no room for its run.

@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, sync::Mutex};
 
-use trackside_store::{Reader, StoreError};
 use trackside_sync::lock;
+
+use crate::{Reader, StoreError};
 
 /// No more connections than this are kept when nobody uses them.
 const KEPT: usize = 4;
