@@ -3,19 +3,12 @@
 //! The server and the CLI call this room. One thread owns the truth ([`core::Core`] under [`Node`]); executors, the
 //! writer thread, triggers and the outbox talk to it by messages. It may use everything below it and nothing above.
 
-mod carrier;
 mod clock_wait;
 pub mod core;
-mod deliver;
 mod dispatcher;
-mod file_host;
-mod folders;
-mod mqtt;
 mod node;
 mod observer;
 mod offline;
-mod pauses;
-mod printable;
 mod project;
 mod pruning;
 mod reload;
@@ -27,16 +20,15 @@ mod workshop;
 
 pub use crate::core::known_workflows;
 pub use dispatcher::Status;
-pub use mqtt::BrokerStatus;
 pub use node::{Handle, Node, NodeError, NodeOptions};
 pub use offline::{Offline, OfflineError};
-pub use printable::printable;
 pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
 pub use pruning::prune as prune_without_node;
 pub use reload::{Change, InForce, Reloaded, load_definition};
 pub use rounds::preview as preview_prune;
 pub use run_history::{HistoryEntry, RunHead, RunHistory};
 pub use trackside_facts::rfc3339;
+pub use trackside_intake::{BrokerStatus, printable};
 pub use trackside_net::{SecretProblem, read_secret};
 pub use trackside_observe::{Removed, day_of, usage_since};
 pub use trackside_steps::{

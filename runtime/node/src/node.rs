@@ -14,7 +14,12 @@ use std::{
 
 use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
+use trackside_intake::{
+    BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, SecretSource,
+    Tools as IntakeTools, ask,
+};
 use trackside_observe::Removed;
+use trackside_outbox::Carrier;
 use trackside_spec::{Plan, StepIndex, TriggerKind};
 use trackside_steps::{Executor, Report, Workshop};
 use trackside_store::{
@@ -27,14 +32,10 @@ use trackside_triggers::{
 };
 
 use crate::{
-    carrier::Carrier,
     clock_wait::ClockWait,
     core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate},
-    dispatcher::{Dispatcher, Message, Status, Watchers, reporter},
-    file_host::NodeFileHost,
-    mqtt::{BrokerStatus, Brokers, Intake},
+    dispatcher::{Dispatcher, Inbox, Message, Status, Watchers, reporter},
     observer::{Bell, Observer, Tools},
-    pauses::Pauses,
     project::{Project, ProjectError},
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
     run_history,
@@ -92,7 +93,8 @@ pub struct NodeOptions {
 pub struct Node {
     handle: Handle,
     reloader: Option<Reloader>,
-    brokers: Arc<Brokers>,
+    /// Where nothing is reloaded; otherwise the reloader has them.
+    intakes: Option<Intakes>,
     clock_watch: Option<ClockWatch>,
     executor: Option<Arc<Executor>>,
     observer: Observer,
@@ -208,51 +210,38 @@ impl Node {
                 bell,
             },
             reloader: None,
-            brokers: brokers.clone(),
+            intakes: None,
             clock_watch: None,
             executor: Some(executor.clone()),
             observer,
             dispatcher: Some(thread),
         };
-        let intake = Intake {
-            inbox: inbox.clone(),
+        let tools = IntakeTools {
+            dispatch: Arc::new(Inbox(inbox.clone())),
             readers: readers.clone(),
-            artifacts: artifacts.clone(),
+            artifacts,
             clock: options.clock.clone(),
             config: project.config.clone(),
             project: project.root.clone(),
-            listens: options.triggers,
+            pauses,
+            secrets: secrets(project),
         };
-        let listeners = if options.triggers { reload::mqtt_listeners(project) } else { BTreeMap::new() };
-        brokers.start(waiting, listeners, &intake, wake).map_err(start("the connections to brokers"))?;
+        let box_id = readers.with(|reader| reader.box_id())?;
+        let kinds: Vec<Box<dyn Intake>> = vec![
+            Box::new(FilesIntake::new(&tools, box_id.clone())),
+            Box::new(MqttIntake::new(&tools, (brokers, waiting), options.triggers, wake)),
+        ];
+        let mut intakes = Intakes { inbox: inbox.clone(), executor: executor.clone(), box_id, kinds };
+        intakes.start(options.triggers.then_some(&**project))?;
         if options.triggers {
-            let box_id = readers.with(|reader| reader.box_id())?;
-            let clock = options.clock.clone();
-            let host = NodeFileHost {
-                inbox: inbox.clone(),
-                readers,
-                artifacts,
-                clock,
-                pauses: pauses.clone(),
-                picked_up: Arc::default(),
-            };
-            let mut intakes = Intakes {
-                inbox: inbox.clone(),
-                host: Arc::new(host),
-                pauses,
-                brokers,
-                executor: executor.clone(),
-                box_id,
-                folders: Vec::new(),
-                watcher: None,
-            };
-            intakes.watch(project).map_err(start("the file watcher"))?;
             let workshop = node.handle.workshop.clone();
             let reloader = Reloader::start(notices, workshop, publish, intakes, looks);
             node.reloader = Some(reloader.map_err(start("the watch over the workflow files"))?);
             let woken = reporter(&inbox, |()| Input::Wake);
             node.clock_watch = Some(ClockWatch::start(move || woken(())).map_err(start("the clock watch"))?);
             executor.warm(project.workflows.values().cloned());
+        } else {
+            node.intakes = Some(intakes);
         }
         Ok(node)
     }
@@ -268,7 +257,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         // Nothing new comes in, what runs is stopped, what was decided is committed: in this order.
         self.reloader = None;
-        self.brokers.close();
+        self.intakes = None;
         self.clock_watch = None;
         self.observer.close();
         if let Some(executor) = self.executor.take() {
@@ -282,6 +271,18 @@ impl Drop for Node {
     }
 }
 
+impl From<GoingDown> for NodeError {
+    fn from(_: GoingDown) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<NotStarted> for NodeError {
+    fn from(NotStarted { what, reason }: NotStarted) -> Self {
+        Self::Start { what, reason }
+    }
+}
+
 impl Handle {
     /// Asks for a run and watches it: the answer comes when the run is on disk, the updates when their events are.
     ///
@@ -289,10 +290,8 @@ impl Handle {
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn start(&self, fire: Fire) -> Result<(FireAnswer, tokio::sync::mpsc::Receiver<RunUpdate>), NodeError> {
         let (watcher, updates) = tokio::sync::mpsc::channel(WATCHER_BUFFER);
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |answer| drop(reply.send(answer)));
-        self.inbox.send(Message::Start(Box::new(fire), reply, watcher)).map_err(|_| NodeError::Closed)?;
-        Ok((answer.await.map_err(|_| NodeError::Closed)?, updates))
+        let answer = self.ask(|reply| Message::Start(Box::new(fire), reply, watcher)).await?;
+        Ok((answer, updates))
     }
 
     /// Asks for a run; `reply` is called on the dispatcher's thread.
@@ -305,15 +304,9 @@ impl Handle {
 
     /// Records that a trigger started nothing. It is on disk when this ends, or the node is going down.
     pub async fn record_decision(&self, row: DecisionRow) {
-        let (done, kept) = tokio::sync::oneshot::channel();
-        let tell = Box::new(move || {
-            // Nobody waits any more only when the connection was given up.
-            let _ = done.send(());
-        });
         let txn = Txn::of(vec![Write::Decision(row)]);
-        if self.inbox.send(Message::Input(Input::Keep(txn, tell))).is_ok() {
-            let _ = kept.await;
-        }
+        // Going down, it is not on disk, and nobody can be told.
+        let _ = self.ask(|done| Message::Input(Input::Keep(txn, Box::new(move || done(()))))).await;
     }
 
     /// Committed events of one run, or of all, from now on.
@@ -331,13 +324,8 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn cancel(&self, run: RunId, by: &str) -> Result<bool, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |live| {
-            let _ = reply.send(live);
-        });
-        let input = Input::Cancel { run, by: by.to_owned(), reply };
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        let by = by.to_owned();
+        self.ask(|reply| Message::Input(Input::Cancel { run, by, reply })).await
     }
 
     /// Decides about a step that waits for a person; nothing when the run is over. The answer comes when the decision is on
@@ -353,12 +341,8 @@ impl Handle {
         approve: bool,
         comment: &str,
     ) -> Result<Option<Result<(), DecisionRefused>>, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |taken| drop(reply.send(taken)));
         let (by, comment) = (by.to_owned(), comment.to_owned());
-        let input = Input::Decide { run, step, by, approve, comment, reply };
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        self.ask(|reply| Message::Input(Input::Decide { run, step, by, approve, comment, reply })).await
     }
 
     /// Pauses or resumes a run; what became of it is on disk when the answer comes.
@@ -366,13 +350,8 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn pause_run(&self, run: RunId, pause: bool, by: &str) -> Result<PauseAnswer, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |done| {
-            let _ = reply.send(done);
-        });
-        let input = Input::PauseRun { run, pause, by: by.to_owned(), reply };
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        let by = by.to_owned();
+        self.ask(|reply| Message::Input(Input::PauseRun { run, pause, by, reply })).await
     }
 
     /// Starts a run that repeats another one on the definition that one had.
@@ -380,11 +359,7 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn repeat(&self, plan: Arc<Plan>, repeat: Repeat) -> Result<FireAnswer, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |done| drop(reply.send(done)));
-        let input = Input::Again(plan, Box::new(repeat), reply);
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        self.ask(|reply| Message::Input(Input::Again(plan, Box::new(repeat), reply))).await
     }
 
     /// Pauses or resumes a trigger; says whether that changed anything. It is on disk when the answer comes.
@@ -392,20 +367,14 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn pause_trigger(&self, trigger: &str, pause: bool, by: &str) -> Result<bool, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |changed| {
-            let _ = reply.send(changed);
-        });
-        let (trigger, by) = (trigger.to_owned(), by.to_owned());
-        let input = Input::PauseTrigger { trigger: trigger.clone(), pause, by, reply };
         if pause {
             // Before the core knows: the watcher must not offer what the core refuses.
-            self.pauses.set(&trigger, true);
+            self.pauses.set(trigger, true);
         }
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        let changed = answer.await.map_err(|_| NodeError::Closed)?;
+        let (id, by) = (trigger.to_owned(), by.to_owned());
+        let changed = self.ask(|reply| Message::Input(Input::PauseTrigger { trigger: id, pause, by, reply })).await?;
         if !pause {
-            self.pauses.set(&trigger, false);
+            self.pauses.set(trigger, false);
         }
         Ok(changed)
     }
@@ -424,10 +393,7 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn status(&self) -> Result<Status, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |status| drop(reply.send(status)));
-        self.inbox.send(Message::Status(reply)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        self.ask(Message::Status).await
     }
 
     /// Removes what is not kept, now; what was removed is on disk when the answer comes.
@@ -451,6 +417,14 @@ impl Handle {
         let reply = Box::new(move |done| drop(reply.send(done)));
         self.reload.send(Notice::Reload { by: by.to_owned(), reply }).map_err(|_| NodeError::Closed)?;
         answer.await.map_err(|_| NodeError::Closed)?.map_err(NodeError::Reload)
+    }
+
+    /// Sends a question to the dispatcher and waits for its answer.
+    async fn ask<T: Send + 'static>(
+        &self,
+        message: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Message,
+    ) -> Result<T, NodeError> {
+        Ok(ask(|reply| self.inbox.send(message(reply)).map_err(|_| GoingDown)).await?)
     }
 
     /// What is in use: now, and whenever that changes.
@@ -488,6 +462,13 @@ impl Handle {
     pub fn workshop(&self) -> &Arc<Workshop> {
         &self.workshop
     }
+}
+
+/// The secrets of a project's box.
+fn secrets(project: &Project) -> SecretSource {
+    let (config, root) = (project.config.clone(), project.root.clone());
+    let read = move |name: &str| trackside_net::read_secret(&config, &root, name);
+    Arc::new(move |name| read(name).map(|secret| secret.value).map_err(|problem| problem.to_string()))
 }
 
 fn settings(project: &Project) -> CoreSettings {

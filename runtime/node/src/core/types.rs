@@ -2,68 +2,16 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use trackside_engine::{DecisionRefused, Event, Repeat, RunEnd, RunError, RunId, RunState};
-use trackside_facts::TriggerDocument;
-use trackside_spec::{Digest, Plan, StepIndex};
+use trackside_spec::{Plan, StepIndex};
 pub use trackside_steps::{Checked, GivenReply, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult};
-use trackside_store::{CommitReport, Hold, LedgerRow, StoreError, Txn};
+use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
 use super::{activate::NewDefinitions, unreadable::unreadable};
 
-/// A wish to start a run.
-#[derive(Debug)]
-pub struct Fire {
-    /// Which workflow.
-    pub workflow: String,
-    /// What the list of runs says of it: [`Cause::run_kind`](trackside_facts::Cause::run_kind).
-    pub kind: &'static str,
-    /// What started it.
-    pub trigger: TriggerDocument,
-    /// Parameters as given; defaults are filled in when the run is accepted.
-    pub params: Map<String, Value>,
-    /// The time that the run is about, milliseconds since 1970.
-    pub logical_time_ms: i64,
-    /// One for each file that starts the run: at most one run for each identity.
-    pub ledger: Vec<LedgerEntry>,
-    /// Artifacts that the trigger document refers to.
-    pub artifacts: Vec<Digest>,
-    /// What keeps them until the run is on disk.
-    pub hold: Option<Hold>,
-}
-
-/// The ledger row that a file's run brings with it.
-#[derive(Debug, Clone)]
-pub struct LedgerEntry {
-    /// The trigger's id.
-    pub trigger: String,
-    /// What makes the file itself.
-    pub identity: String,
-    /// Its path below the folder.
-    pub path: String,
-    /// Size, times and inode.
-    pub stat: String,
-}
-
-/// What became of a [`Fire`]. `Accepted` and `Duplicate` are answered only when they are on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FireAnswer {
-    /// The run is on disk.
-    Accepted(RunId),
-    /// The ledger has it; the path is where the first one lay.
-    Duplicate(String),
-    /// It can never be accepted as it is: what is wrong, for people.
-    Refused(String),
-    /// Too much is under way; try again.
-    Busy,
-    /// Its trigger is paused.
-    Paused,
-    /// Its concurrency group has no room, and the workflow says that it is not to wait; what is in the way, for people.
-    Skipped(String),
-}
-
-/// Called once with the answer.
-pub type Reply = Box<dyn FnOnce(FireAnswer) + Send>;
+pub use trackside_intake::{Fire, FireAnswer, LedgerEntry, Reply};
+pub use trackside_outbox::{Carried, CarriedResult};
 
 /// Something that happened.
 pub enum Input {
@@ -175,34 +123,6 @@ pub enum Action {
     Publish(RunUpdate),
     /// The outbox has new rows on disk.
     Carry,
-}
-
-/// What the carrier did with an outbox row.
-#[derive(Debug)]
-pub struct Carried {
-    /// The row's id.
-    pub row: i64,
-    /// Whose.
-    pub run: RunId,
-    /// The step that staged it.
-    pub step: StepIndex,
-    /// The item, where the step runs for several.
-    pub item: Option<u32>,
-    /// Its place in the step's outbox.
-    pub entry: u32,
-    /// Where it went or should have gone.
-    pub target: String,
-    /// How it ended.
-    pub result: CarriedResult,
-}
-
-/// How an outbox entry ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum CarriedResult {
-    /// It is where it should be.
-    Done,
-    /// It can never be, and why.
-    Refused(String),
 }
 
 /// A run read back from its journal.

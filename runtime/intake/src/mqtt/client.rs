@@ -13,17 +13,19 @@ use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     time::Instant,
 };
+use trackside_outbox::{Publication, Sent};
 use trackside_spec::{Digest, config::MqttConfig};
 use trackside_sync::lock;
 
 use super::{
-    inbound::{self, Intake, UnderWay},
+    inbound::{self, Inbound, UnderWay},
     link::{self, Received, Sender, Signal},
     options,
-    outlet::{Order, Problem, Publication, Sent},
+    outlet::{Order, Problem},
     rival::{LASTING, Loss, Rival},
     topics::{Listener, concerned, subscriptions},
 };
+use crate::tools::blocking;
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -36,7 +38,7 @@ pub(super) struct BrokerClient {
     pub(super) connected: Arc<AtomicBool>,
     pub(super) problem: Problem,
     pub(super) orders: UnboundedReceiver<Order>,
-    pub(super) intake: Intake,
+    pub(super) inbound: Inbound,
     pub(super) wake: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -148,7 +150,7 @@ impl BrokerClient {
     }
 
     fn client_id(&self) -> String {
-        options::client_id(&self.intake.config, &self.config, !self.intake.listens)
+        options::client_id(&self.inbound.tools.config, &self.config, !self.inbound.listens)
     }
 
     fn say(&self, problem: Option<String>) {
@@ -157,9 +159,8 @@ impl BrokerClient {
 
     async fn connection(&mut self, under_way: &UnderWay) -> End {
         let broken = |reason: String| End::Broken { loss: Loss::Other, reason, lasted: None };
-        let (intake, config) = (self.intake.clone(), self.config.clone());
-        let clean = !intake.listens;
-        let read = inbound::blocking(move || options::read(&intake.config, &intake.project, &config, clean)).await;
+        let (tools, config, clean) = (self.inbound.tools.clone(), self.config.clone(), !self.inbound.listens);
+        let read = blocking(move || options::read(&tools, &config, clean)).await;
         let options = match read {
             Ok(Ok(options)) => options,
             Ok(Err(reason)) | Err(reason) => return broken(reason),
@@ -235,12 +236,12 @@ impl BrokerClient {
     async fn let_in(&self, traffic: &mut Traffic, kept: bool) -> Result<(), String> {
         traffic.kept = kept;
         if !self.listeners.is_empty() {
-            let session = self.intake.session(&self.name, kept).await?;
+            let session = self.inbound.session(&self.name, kept).await?;
             traffic.session = Some(session);
             let wanted = subscriptions(&self.listeners);
             let key = self.key_of(&wanted);
             // With a new subscription a broker sends what it has kept once more, also to a session that has had it.
-            if kept && self.intake.has_subscriptions(&key, session).await? {
+            if kept && self.inbound.has_subscriptions(&key, session).await? {
                 self.say_subscribed();
             } else {
                 traffic.ask(&wanted, key)?;
@@ -265,9 +266,9 @@ impl BrokerClient {
             return Ok(());
         }
         // Neither the old ones nor the new ones, until the broker has taken them.
-        self.intake.keep_subscriptions(self.key_of(&before), 0)?;
+        self.inbound.keep_subscriptions(self.key_of(&before), 0)?;
         if traffic.session.is_none() && !after.is_empty() {
-            traffic.session = Some(self.intake.session(&self.name, traffic.kept).await?);
+            traffic.session = Some(self.inbound.session(&self.name, traffic.kept).await?);
         }
         let new: Vec<(String, u8)> = after.iter().filter(|wish| !before.contains(wish)).cloned().collect();
         if !new.is_empty() {
@@ -306,7 +307,7 @@ impl BrokerClient {
                 self.say_subscribed();
                 traffic.answers = traffic.answers.saturating_sub(1);
                 match (traffic.asked_for.take_if(|_| traffic.answers == 0), traffic.session) {
-                    (Some(key), Some(session)) => self.intake.keep_subscriptions(key, session),
+                    (Some(key), Some(session)) => self.inbound.keep_subscriptions(key, session),
                     _ => Ok(()),
                 }
             }
@@ -327,11 +328,11 @@ impl BrokerClient {
         let mut open = 0;
         for listener in concerned(&self.listeners, &message.topic) {
             open += 1;
-            let (intake, under_way) = (self.intake.clone(), traffic.under_way.clone());
+            let (inbound, under_way) = (self.inbound.clone(), traffic.under_way.clone());
             let (listener, message) = (listener.clone(), message.clone());
             let (tell, session) = (traffic.tell.clone(), traffic.session.unwrap_or_default());
             tokio::spawn(async move {
-                let ended = inbound::take(intake, under_way, listener, message, session).await;
+                let ended = inbound::take(inbound, under_way, listener, message, session).await;
                 // After a lost connection nobody asks: the broker sends the message again.
                 let _ = tell.send((serial, ended));
             });

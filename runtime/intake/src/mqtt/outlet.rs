@@ -12,49 +12,25 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use trackside_outbox::{Publication, Publish};
 use trackside_spec::config::MqttConfig;
 use trackside_sync::lock;
 
-use super::{client::BrokerClient, inbound::Intake, topics::Listener};
+use super::{client::BrokerClient, inbound::Inbound, topics::Listener};
 
 /// How long a change of who listens is waited for.
 const LISTEN: Duration = Duration::from_secs(5);
 
-/// A message on its way.
-pub struct Publication {
-    /// Where it is published.
-    pub topic: String,
-    /// Its bytes.
-    pub payload: Vec<u8>,
-    /// User properties.
-    pub attributes: Vec<(String, String)>,
-    /// Called once, on the thread of the brokers.
-    pub done: Box<dyn FnOnce(Sent) + Send>,
-}
-
-/// What became of a [`Publication`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sent {
-    /// The broker has it.
-    Acknowledged,
-    /// The connection was lost before the broker said so.
-    Lost,
-    /// The broker can not take it now, and why.
-    Later(String),
-    /// The broker will never take it, and why.
-    Refused(String),
-}
-
 /// All brokers of the config. Dropping it ends their connections.
 pub struct Brokers {
-    pub(super) outlets: Mutex<BTreeMap<String, Outlet>>,
-    pub(super) thread: Mutex<Option<JoinHandle<()>>>,
+    outlets: Mutex<BTreeMap<String, Outlet>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-pub(super) struct Outlet {
-    pub(super) connected: Arc<AtomicBool>,
-    pub(super) problem: Problem,
-    pub(super) orders: UnboundedSender<Order>,
+struct Outlet {
+    connected: Arc<AtomicBool>,
+    problem: Problem,
+    orders: UnboundedSender<Order>,
 }
 
 /// What is wrong with a broker, if something is.
@@ -90,13 +66,14 @@ pub(super) struct Heard {
 type Unstarted = (String, MqttConfig, (Arc<AtomicBool>, Problem), UnboundedReceiver<Order>);
 
 /// Clients that are to be started.
-pub(crate) struct Waiting {
+pub struct Waiting {
     clients: Vec<Unstarted>,
 }
 
 impl Brokers {
     /// The brokers of the config, and what [`Brokers::start`] needs to connect to them. Until then all are away.
-    pub(crate) fn new(config: &BTreeMap<String, MqttConfig>) -> (Self, Waiting) {
+    #[must_use]
+    pub fn new(config: &BTreeMap<String, MqttConfig>) -> (Self, Waiting) {
         let (mut outlets, mut clients) = (BTreeMap::new(), Vec::new());
         for (name, settings) in config {
             let connected = Arc::new(AtomicBool::new(false));
@@ -114,11 +91,11 @@ impl Brokers {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn start(
+    pub(super) fn start(
         &self,
         waiting: Waiting,
         mut listeners: BTreeMap<String, Vec<Listener>>,
-        intake: &Intake,
+        inbound: &Inbound,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> std::io::Result<()> {
         if waiting.clients.is_empty() {
@@ -137,7 +114,7 @@ impl Brokers {
                     connected,
                     problem,
                     orders,
-                    intake: intake.clone(),
+                    inbound: inbound.clone(),
                     wake: wake.clone(),
                 }
             })
@@ -167,30 +144,9 @@ impl Brokers {
         outlets.iter().map(status).collect()
     }
 
-    /// Hands a publication over; gives it back while the broker is away. What is handed over is sent in that order.
-    ///
-    /// # Errors
-    /// The publication, when it was not taken: the waker is called when the broker is there.
-    pub fn publish(&self, broker: &str, publication: Publication) -> Result<(), Publication> {
-        let outlets = lock(&self.outlets);
-        let Some(outlet) = outlets.get(broker) else { return Err(publication) };
-        if !outlet.connected.load(Ordering::Acquire) {
-            // A client that has ended takes no orders, and publishes nothing.
-            let _ = outlet.orders.send(Order::Connect);
-            return Err(publication);
-        }
-        match outlet.orders.send(Order::Publish(publication)) {
-            Err(unsent) => match unsent.0 {
-                Order::Publish(publication) => Err(publication),
-                Order::Connect | Order::Listen(..) => Ok(()),
-            },
-            Ok(()) => Ok(()),
-        }
-    }
-
     /// Has other triggers listen. A broker that is away is told when it is back; where there is a connection, the wishes are on
     /// their way when this returns. Must not be called on the thread of the brokers.
-    pub(crate) fn listen(&self, mut listeners: BTreeMap<String, Vec<Listener>>) {
+    pub(super) fn listen(&self, mut listeners: BTreeMap<String, Vec<Listener>>) {
         let (done, all_done) = std::sync::mpsc::channel();
         {
             let outlets = lock(&self.outlets);
@@ -207,12 +163,31 @@ impl Brokers {
 
     /// Ends the connections and waits for that. From then on all brokers are away. To be called while the dispatcher
     /// still answers.
-    pub(crate) fn close(&self) {
+    pub(super) fn close(&self) {
         // Without orders to wait for the clients end.
         lock(&self.outlets).clear();
         let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             let _ = thread.join();
+        }
+    }
+}
+
+impl Publish for Brokers {
+    fn publish(&self, broker: &str, publication: Publication) -> Result<(), Publication> {
+        let outlets = lock(&self.outlets);
+        let Some(outlet) = outlets.get(broker) else { return Err(publication) };
+        if !outlet.connected.load(Ordering::Acquire) {
+            // A client that has ended takes no orders, and publishes nothing.
+            let _ = outlet.orders.send(Order::Connect);
+            return Err(publication);
+        }
+        match outlet.orders.send(Order::Publish(publication)) {
+            Err(unsent) => match unsent.0 {
+                Order::Publish(publication) => Err(publication),
+                Order::Connect | Order::Listen(..) => Ok(()),
+            },
+            Ok(()) => Ok(()),
         }
     }
 }

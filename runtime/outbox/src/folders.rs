@@ -10,7 +10,7 @@ use std::{fs, io, path::Path};
 ///
 /// # Errors
 /// When `root` is above `folder` and not there, or the system refuses.
-pub(crate) fn make(root: &Path, folder: &Path) -> io::Result<()> {
+pub fn make(root: &Path, folder: &Path) -> io::Result<()> {
     let mut missing = Vec::new();
     for place in folder.ancestors().take_while(|place| !place.is_dir()) {
         if place == root {

@@ -6,23 +6,22 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, mpsc::Sender},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use serde_json::{Map, Value};
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, MessageContent, TriggerDocument};
-use trackside_spec::{ArtifactRef, Digest, MqttPayload, NodeConfig, read_outside};
-use trackside_store::{Artifacts, Clock, DecisionRow, Hold, Readers, Txn, Write};
+use trackside_spec::{ArtifactRef, Digest, MqttPayload, read_outside};
+use trackside_store::{DecisionRow, Hold, Txn, Write};
 use trackside_sync::lock;
 use trackside_triggers::hooks::payload::unmarked;
 
 use super::{link::Received, topics::Listener};
 use crate::{
-    core::{Fire, FireAnswer, Input, LedgerEntry},
-    dispatcher,
     printable::printable,
+    tools::{Tools, blocking},
+    wish::{Fire, FireAnswer, LedgerEntry},
 };
 
 /// How long a message waits when the node has no room for its run.
@@ -30,15 +29,10 @@ const BUSY: Duration = Duration::from_secs(1);
 
 /// What is needed of the node.
 #[derive(Clone)]
-pub(crate) struct Intake {
-    pub(crate) inbox: Sender<dispatcher::Message>,
-    pub(crate) readers: Arc<Readers>,
-    pub(crate) artifacts: Arc<Artifacts>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) config: Arc<NodeConfig>,
-    pub(crate) project: PathBuf,
+pub(super) struct Inbound {
+    pub(super) tools: Tools,
     /// Whether messages start runs; otherwise nothing is kept at the brokers.
-    pub(crate) listens: bool,
+    pub(super) listens: bool,
 }
 
 /// Messages whose runs are not on disk yet: the ledger's path to digest and identity.
@@ -50,7 +44,7 @@ pub(super) type UnderWay = Arc<Mutex<HashMap<(String, String), (Digest, String)>
 /// # Errors
 /// When the node is going down, or nothing can be written: the message must not be acknowledged.
 pub(super) async fn take(
-    intake: Intake,
+    inbound: Inbound,
     under_way: UnderWay,
     listener: Listener,
     message: Arc<Received>,
@@ -60,22 +54,22 @@ pub(super) async fn take(
     let size = message.payload.len() as u64;
     if size > settings.max_payload.as_bytes() {
         let reason = format!("it has {size} bytes; max_payload is {}", settings.max_payload);
-        return intake.decide(id, &message, DecisionKind::Blocked, reason).await;
+        return inbound.decide(id, &message, DecisionKind::Blocked, reason).await;
     }
     let digest = Digest::of(&[message.topic.as_bytes(), b"\0", &message.payload].concat());
-    let now = intake.clock.now_ms();
+    let now = inbound.tools.clock.now_ms();
     let (mut params, mut artifacts) = (Map::new(), Vec::new());
-    let hold = Hold::new(&intake.artifacts);
+    let hold = Hold::new(&inbound.tools.artifacts);
     let content = match settings.payload {
         MqttPayload::Json => match read(&listener, &message) {
             Ok((payload, bound)) => {
                 params = bound;
                 MessageContent::Payload(payload)
             }
-            Err(reason) => return intake.decide(id, &message, DecisionKind::Blocked, reason).await,
+            Err(reason) => return inbound.decide(id, &message, DecisionKind::Blocked, reason).await,
         },
         MqttPayload::Artifact => {
-            let body = intake.keep(message.clone(), hold.clone()).await?;
+            let body = inbound.keep(message.clone(), hold.clone()).await?;
             artifacts.push(body.digest);
             MessageContent::Body(body)
         }
@@ -83,7 +77,7 @@ pub(super) async fn take(
     let cause = Cause::Mqtt { topic: message.topic.clone(), content };
     let kind = cause.run_kind();
     let trigger = TriggerDocument::new(id, now, cause);
-    let entry = entry(&intake, &under_way, id, &message, session, digest).await?;
+    let entry = entry(&inbound, &under_way, id, &message, session, digest).await?;
     let slot = entry.as_ref().map(|entry| (entry.trigger.clone(), entry.path.clone()));
     let fire = || Fire {
         workflow: listener.plan.name.clone(),
@@ -96,17 +90,17 @@ pub(super) async fn take(
         hold: Some(hold.clone()),
     };
     let ended = loop {
-        match intake.fire(fire()).await? {
+        match inbound.tools.fire(fire()).await? {
             FireAnswer::Accepted(_) => break Ok(()),
             FireAnswer::Duplicate(_) => {
-                break intake
+                break inbound
                     .decide(id, &message, DecisionKind::Deduped, "the broker has sent it before".to_owned())
                     .await;
             }
-            FireAnswer::Refused(reason) => break intake.decide(id, &message, DecisionKind::Blocked, reason).await,
-            FireAnswer::Skipped(reason) => break intake.decide(id, &message, DecisionKind::Skipped, reason).await,
+            FireAnswer::Refused(reason) => break inbound.decide(id, &message, DecisionKind::Blocked, reason).await,
+            FireAnswer::Skipped(reason) => break inbound.decide(id, &message, DecisionKind::Skipped, reason).await,
             FireAnswer::Paused => {
-                break intake.decide(id, &message, DecisionKind::Paused, "the trigger is paused".to_owned()).await;
+                break inbound.decide(id, &message, DecisionKind::Paused, "the trigger is paused".to_owned()).await;
             }
             FireAnswer::Busy => tokio::time::sleep(BUSY).await,
         }
@@ -130,7 +124,7 @@ fn read(listener: &Listener, message: &Received) -> Result<(Value, Map<String, V
 
 /// The ledger row that the message's run brings with it. Messages that are never sent again have none.
 async fn entry(
-    intake: &Intake,
+    inbound: &Inbound,
     under_way: &UnderWay,
     trigger: &str,
     message: &Received,
@@ -154,28 +148,19 @@ async fn entry(
         if let Some((_, identity)) = pending.filter(|(known, _)| *known == digest) {
             return Ok(row(identity, path));
         }
-        let (readers, trigger, asked) = (intake.readers.clone(), trigger.to_owned(), path.clone());
+        let (readers, trigger, asked) = (inbound.tools.readers.clone(), trigger.to_owned(), path.clone());
         let rows = blocking(move || readers.with(|reader| reader.ledger_by_path(&trigger, &asked))).await?;
         let rows = rows.map_err(|error| error.to_string())?;
         if let Some(known) = rows.first().filter(|row| row.identity.starts_with(&format!("{digest}:"))) {
             return Ok(row(known.identity.clone(), path));
         }
     }
-    let identity = format!("{digest}:{}", intake.clock.now_us());
+    let identity = format!("{digest}:{}", inbound.tools.clock.now_us());
     lock(under_way).insert(slot, (digest, identity.clone()));
     Ok(row(identity, path))
 }
 
-impl Intake {
-    /// Asks for a run and waits for the answer.
-    async fn fire(&self, fire: Fire) -> Result<FireAnswer, String> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        // Nobody waits any more only when the connection was given up.
-        let reply = Box::new(move |answer| drop(reply.send(answer)));
-        self.send(Input::Fire(Box::new(fire), reply))?;
-        answer.await.map_err(|_| going_down())
-    }
-
+impl Inbound {
     /// Records that a message started nothing.
     async fn decide(
         &self,
@@ -189,24 +174,24 @@ impl Intake {
         let row = DecisionRow {
             trigger: trigger.to_owned(),
             subject: DecisionSubject::Named(message.topic.clone()),
-            at_ms: self.clock.now_ms(),
+            at_ms: self.tools.clock.now_ms(),
             decision: decision.into(),
             detail,
         };
-        self.write(vec![Write::Decision(row)]).await
+        Ok(self.tools.write(vec![Write::Decision(row)]).await?)
     }
 
     /// The session that packet numbers belong to now: a new one when the broker has not kept ours.
     pub(super) async fn session(&self, broker: &str, kept: bool) -> Result<i64, String> {
         let key = format!("mqtt:{broker}");
-        let (readers, asked) = (self.readers.clone(), key.clone());
+        let (readers, asked) = (self.tools.readers.clone(), key.clone());
         let known = blocking(move || readers.with(|reader| reader.position(&asked))).await?;
         match known.map_err(|error| error.to_string())? {
             Some(session) if kept => Ok(session),
             // Never one that there was before, whatever the clock says.
             known => {
-                let session = known.map_or(0, |known| known + 1).max(self.clock.now_ms());
-                self.write(vec![Write::Position { trigger: key, position_ms: session }]).await?;
+                let session = known.map_or(0, |known| known + 1).max(self.tools.clock.now_ms());
+                self.tools.write(vec![Write::Position { trigger: key, position_ms: session }]).await?;
                 Ok(session)
             }
         }
@@ -214,7 +199,7 @@ impl Intake {
 
     /// Whether the broker has exactly these subscriptions in this session.
     pub(super) async fn has_subscriptions(&self, key: &str, session: i64) -> Result<bool, String> {
-        let (readers, key) = (self.readers.clone(), key.to_owned());
+        let (readers, key) = (self.tools.readers.clone(), key.to_owned());
         let known = blocking(move || readers.with(|reader| reader.position(&key))).await?;
         Ok(known.map_err(|error| error.to_string())? == Some(session))
     }
@@ -223,18 +208,7 @@ impl Intake {
     /// for once more. What is remembered later is written later.
     pub(super) fn keep_subscriptions(&self, key: String, session: i64) -> Result<(), String> {
         let writes = vec![Write::Position { trigger: key, position_ms: session }];
-        self.send(Input::Keep(Txn::of(writes), Box::new(|| ())))
-    }
-
-    /// Writes rows and waits until they are on disk.
-    async fn write(&self, writes: Vec<Write>) -> Result<(), String> {
-        let (done, kept) = tokio::sync::oneshot::channel();
-        let tell = Box::new(move || {
-            // Nobody waits any more only when the connection was given up.
-            let _ = done.send(());
-        });
-        self.send(Input::Keep(Txn::of(writes), tell))?;
-        kept.await.map_err(|_| going_down())
+        Ok(self.tools.dispatch.keep(Txn::of(writes), Box::new(|| ()))?)
     }
 
     async fn keep(&self, message: Arc<Received>, hold: Hold) -> Result<ArtifactRef, String> {
@@ -244,16 +218,4 @@ impl Intake {
         });
         stored.await?.map_err(|error| format!("the message can not be stored: {error}"))
     }
-
-    fn send(&self, input: Input) -> Result<(), String> {
-        self.inbox.send(dispatcher::Message::Input(input)).map_err(|_| going_down())
-    }
-}
-
-fn going_down() -> String {
-    "the node is going down".to_owned()
-}
-
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
 }

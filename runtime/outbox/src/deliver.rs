@@ -18,8 +18,10 @@ use rustix::{
     io::Errno,
 };
 use trackside_facts::{Delivery, Present};
-use trackside_sandbox::{LONGEST_NAME, MOST_PARTS};
-use trackside_spec::{ArtifactRef, Digest};
+use trackside_spec::{
+    ArtifactRef, Digest,
+    delivery::{LONGEST_NAME, MOST_PARTS},
+};
 use trackside_store::Artifacts;
 
 use crate::folders;

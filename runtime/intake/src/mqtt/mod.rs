@@ -9,18 +9,14 @@
 //! A message is acknowledged only when what it starts is on disk, in the order in which messages came. A publication is
 //! done only when the broker has acknowledged it.
 
-#[cfg(test)]
-mod by_hand;
 mod client;
 mod inbound;
+mod intake;
 mod link;
 mod options;
 mod outlet;
 mod rival;
 mod topics;
 
-#[cfg(test)]
-pub(crate) use by_hand::ByHand;
-pub(crate) use inbound::Intake;
-pub use outlet::{BrokerStatus, Brokers, Publication, Sent};
-pub(crate) use topics::Listener;
+pub use intake::MqttIntake;
+pub use outlet::{BrokerStatus, Brokers, Waiting};

@@ -22,9 +22,9 @@ use trackside_spec::StepIndex;
 use trackside_store::{Artifacts, OutboxRow, Readers, StoreError};
 
 use crate::{
-    core::{Carried, CarriedResult},
+    carried::{Carried, CarriedResult},
     deliver::{DeliveryError, carry_out},
-    mqtt::{Brokers, Publication, Sent},
+    publish::{Publication, Publish, Sent},
 };
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub struct Carrier {
 }
 
 /// To the thread.
-pub(crate) enum Wake {
+pub enum Wake {
     /// There are new rows on disk, or a broker has come back.
     Rows,
     /// What became of a message.
@@ -58,7 +58,7 @@ impl Carrier {
         readers: Arc<Readers>,
         artifacts: Arc<Artifacts>,
         project: PathBuf,
-        brokers: Arc<Brokers>,
+        brokers: Arc<dyn Publish>,
         report: impl Fn(Carried) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (wake, woken) = channel();
@@ -94,11 +94,11 @@ impl Drop for Carrier {
     }
 }
 
-/// One pass over the outbox after the other. Public to the crate so that the simulation can drive it without a thread.
-pub(crate) struct Rounds {
+/// One pass over the outbox after the other. Public so that the simulation can drive it without a thread.
+pub struct Rounds {
     artifacts: Arc<Artifacts>,
     project: PathBuf,
-    brokers: Arc<Brokers>,
+    brokers: Arc<dyn Publish>,
     /// For the brokers' answers.
     wake: Sender<Wake>,
     /// Entries that were carried out and whose removal is not on disk yet. Not by row: row ids are used again.
@@ -109,7 +109,7 @@ pub(crate) struct Rounds {
 }
 
 /// Run, step, item, place in the outbox.
-pub(crate) type Entry = (RunId, u16, Option<u32>, u32);
+pub type Entry = (RunId, u16, Option<u32>, u32);
 
 /// What can hold up entries.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -130,7 +130,8 @@ struct Blocked {
 }
 
 impl Rounds {
-    pub(crate) fn new(artifacts: Arc<Artifacts>, project: PathBuf, brokers: Arc<Brokers>, wake: Sender<Wake>) -> Self {
+    /// Deliveries go below `project`; the brokers' answers come to `wake`.
+    pub fn new(artifacts: Arc<Artifacts>, project: PathBuf, brokers: Arc<dyn Publish>, wake: Sender<Wake>) -> Self {
         let (done, in_hand, blocked) = (HashSet::new(), HashMap::new(), HashMap::new());
         Self { artifacts, project, brokers, wake, done, in_hand, blocked }
     }
@@ -159,7 +160,7 @@ impl Rounds {
     }
 
     /// A broker's client is through with a message.
-    pub(crate) fn sent(&mut self, entry: Entry, sent: Sent, report: &dyn Fn(Carried)) {
+    pub fn sent(&mut self, entry: Entry, sent: Sent, report: &dyn Fn(Carried)) {
         let Some(InHand { row, broker, target }) = self.in_hand.remove(&entry) else { return };
         let place = Place::Broker(broker);
         let result = match sent {
@@ -180,14 +181,12 @@ impl Rounds {
     }
 
     /// What was held up is tried again: in the simulation no real time passes.
-    #[cfg(test)]
-    pub(crate) fn let_time_pass(&mut self) {
+    pub fn let_time_pass(&mut self) {
         self.blocked.clear();
     }
 
     /// How many entries it still has in mind.
-    #[cfg(test)]
-    pub(crate) fn left_over(&self) -> usize {
+    pub fn left_over(&self) -> usize {
         self.done.len() + self.in_hand.len() + self.blocked.len()
     }
 
@@ -198,8 +197,11 @@ impl Rounds {
         wait
     }
 
-    /// Carries out every row that is not held up.
-    pub(crate) fn round(
+    /// Carries out every row that is not held up. `page` gives the rows after one, in the order of their commits.
+    ///
+    /// # Errors
+    /// When the outbox can not be read.
+    pub fn round(
         &mut self,
         page: &dyn Fn(i64) -> Result<Vec<OutboxRow>, StoreError>,
         report: &dyn Fn(Carried),

@@ -1,10 +1,11 @@
 //! From the config of a broker to the settings of a connection.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, time::Duration};
 
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
-use trackside_net::read_secret;
 use trackside_spec::{NodeConfig, config::MqttConfig};
+
+use crate::tools::Tools;
 
 /// Messages that the broker may send before the first of them is acknowledged, where the protocol lets us say so.
 pub(super) const RECEIVE: u16 = 256;
@@ -33,23 +34,23 @@ pub(super) struct Options {
 ///
 /// # Errors
 /// A line for people.
-pub(super) fn read(config: &NodeConfig, project: &Path, broker: &MqttConfig, clean: bool) -> Result<Options, String> {
+pub(super) fn read(tools: &Tools, broker: &MqttConfig, clean: bool) -> Result<Options, String> {
     let login = match (&broker.username, &broker.password) {
         (Some(user), Some(secret)) => {
-            let value = read_secret(config, project, secret).map_err(|problem| problem.to_string())?.value;
-            let password = String::from_utf8(value).map_err(|_| format!("the secret `{secret}` is no UTF-8 text"))?;
+            let password = String::from_utf8((tools.secrets)(secret)?)
+                .map_err(|_| format!("the secret `{secret}` is no UTF-8 text"))?;
             Some((user.clone(), password))
         }
         _ => None,
     };
     let transport = if broker.tls {
-        let ca_file = broker.ca_file.as_ref().map(|file| project.join(file));
+        let ca_file = broker.ca_file.as_ref().map(|file| tools.project.join(file));
         Transport::tls_with_config(TlsConfiguration::Rustls(trackside_net::client_config(ca_file.as_deref(), &[])?))
     } else {
         Transport::tcp()
     };
     Ok(Options {
-        client_id: client_id(config, broker, clean),
+        client_id: client_id(&tools.config, broker, clean),
         clean,
         host: broker.host.clone(),
         port: broker.port(),

@@ -6,10 +6,10 @@ use trackside_spec::{MqttTrigger, Plan, topic::covers};
 
 /// A trigger that listens to a broker.
 #[derive(Clone)]
-pub(crate) struct Listener {
-    pub(crate) trigger_id: String,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) settings: MqttTrigger,
+pub(super) struct Listener {
+    pub(super) trigger_id: String,
+    pub(super) plan: Arc<Plan>,
+    pub(super) settings: MqttTrigger,
 }
 
 /// The filters to subscribe to, with the quality of service. A filter that another one covers is left out: a broker may

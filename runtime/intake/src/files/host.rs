@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     io::{self, Read},
-    sync::{Arc, Mutex, MutexGuard, mpsc::Sender},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use serde_json::Map;
@@ -16,48 +16,43 @@ use trackside_triggers::files::{
     SeenFile,
 };
 
+use super::pauses::Pauses;
 use crate::{
-    core::{Fire, FireAnswer, Input, LedgerEntry},
-    dispatcher::Message,
-    pauses::Pauses,
+    dispatch::{Dispatch, ask_and_wait},
+    tools::Tools,
+    wish::{Fire, FireAnswer, LedgerEntry},
 };
 
 /// What keeps the files that were picked up: one for each time that their content was.
-pub type PickedUp = HashMap<Digest, Vec<Hold>>;
+type PickedUp = HashMap<Digest, Vec<Hold>>;
 
 /// The node as the file trigger sees it.
-pub struct NodeFileHost {
-    /// To the dispatcher.
-    pub inbox: Sender<Message>,
+pub(super) struct NodeFileHost {
+    dispatch: Arc<dyn Dispatch>,
     /// The committed ledger.
-    pub readers: Arc<Readers>,
+    readers: Arc<Readers>,
     /// Where files go.
-    pub artifacts: Arc<Artifacts>,
-    /// The wall clock.
-    pub clock: Arc<dyn Clock>,
-    /// Triggers that are paused.
-    pub pauses: Arc<Pauses>,
+    artifacts: Arc<Artifacts>,
+    clock: Arc<dyn Clock>,
+    pauses: Arc<Pauses>,
     /// Files that were picked up and have no run yet. One whose file goes away before that stays here until its content
     /// comes again or the node ends.
-    pub picked_up: Arc<Mutex<PickedUp>>,
+    picked_up: Arc<Mutex<PickedUp>>,
 }
 
 impl NodeFileHost {
+    pub(super) fn new(tools: &Tools) -> Self {
+        let Tools { dispatch, readers, artifacts, clock, pauses, .. } = tools.clone();
+        Self { dispatch, readers, artifacts, clock, pauses, picked_up: Arc::default() }
+    }
+
     fn picked_up(&self) -> MutexGuard<'_, PickedUp> {
         lock(&self.picked_up)
     }
 
     /// Hands rows to the dispatcher and waits until they are on disk.
     fn keep(&self, writes: Vec<Write>) -> io::Result<()> {
-        let (done, kept) = std::sync::mpsc::channel();
-        let tell = Box::new(move || {
-            // Nobody waits any more only when this thread is being ended.
-            let _ = done.send(());
-        });
-        let input = Input::Keep(Txn::of(writes), tell);
-        let closed = || io::Error::other("the node is going down");
-        self.inbox.send(Message::Input(input)).map_err(|_| closed())?;
-        kept.recv().map_err(|_| closed())
+        ask_and_wait(|done| self.dispatch.keep(Txn::of(writes), Box::new(move || done(())))).map_err(io::Error::other)
     }
 }
 
@@ -164,13 +159,12 @@ impl FileHost for NodeFileHost {
             });
         };
         // When the dispatcher is gone the reply is dropped, which means "not now".
-        let _ = self.inbox.send(Message::Input(Input::Fire(Box::new(wish), Box::new(answer))));
+        let _ = self.dispatch.fire(wish, Box::new(answer));
     }
 
     fn claimed(&self, trigger_id: &str, identity: &str) {
-        let input = Input::Claimed { trigger: trigger_id.to_owned(), identity: identity.to_owned() };
         // Lost in a shutdown, it is found again by the next scan.
-        let _ = self.inbox.send(Message::Input(input));
+        let _ = self.dispatch.claimed(trigger_id, identity);
     }
 
     fn decision(&self, decision: FileDecision) {
@@ -189,7 +183,7 @@ impl FileHost for NodeFileHost {
         };
         let txn = Txn::of(vec![Write::Decision(row)]);
         // Nobody waits for it; lost in a crash, it is taken again.
-        let _ = self.inbox.send(Message::Input(Input::Keep(txn, Box::new(|| ()))));
+        let _ = self.dispatch.keep(txn, Box::new(|| ()));
     }
 
     fn first_seen(&self, trigger_id: &str) -> io::Result<bool> {

@@ -14,27 +14,30 @@ pub struct Pauses {
 
 impl Pauses {
     /// With what the store knows.
-    pub(crate) fn new(ids: impl IntoIterator<Item = String>) -> Self {
+    #[must_use]
+    pub fn new(ids: impl IntoIterator<Item = String>) -> Self {
         Self { ids: RwLock::new(ids.into_iter().collect()), watcher: RwLock::default() }
     }
 
     /// The watcher that is to look again when a trigger is resumed.
-    pub(crate) fn watched_by(&self, watcher: Option<FolderScan>) {
+    pub(super) fn watched_by(&self, watcher: Option<FolderScan>) {
         *write(&self.watcher) = watcher;
     }
 
     /// The watcher that works at present.
-    pub(crate) fn watcher(&self) -> Option<FolderScan> {
+    #[must_use]
+    pub fn watcher(&self) -> Option<FolderScan> {
         read(&self.watcher).clone()
     }
 
     /// Whether this trigger is paused.
-    pub(crate) fn contains(&self, trigger: &str) -> bool {
+    #[must_use]
+    pub fn contains(&self, trigger: &str) -> bool {
         read(&self.ids).contains(trigger)
     }
 
     /// Takes over what is on disk. Files that waited are found by a look through the folders.
-    pub(crate) fn set(&self, trigger: &str, paused: bool) {
+    pub fn set(&self, trigger: &str, paused: bool) {
         let mut ids = write(&self.ids);
         if paused {
             ids.insert(trigger.to_owned());

@@ -4,9 +4,10 @@ use rumqttc::{QoS, v5};
 use tokio::sync::mpsc;
 use trackside_spec::config::MqttVersion;
 
+use trackside_outbox::Sent;
+
 use super::{
     options::{self, Options},
-    outlet::Sent,
     rival::Loss,
 };
 
