@@ -8,7 +8,7 @@ use trackside_spec::{Plan, StepIndex};
 use crate::{
     console::Console,
     output::{Paint, count, duration_ms, escape, note, shorten},
-    view::{is_approval, readable_decision, skip_reason},
+    view::{is_approval, readable_decision, skip_reason, suspended},
 };
 
 /// Longest note behind a step.
@@ -70,7 +70,8 @@ impl LiveView {
             // A step with items is under way from its list to its end; its items come and go in between.
             Event::StepStarted { step, item: None, .. }
             | Event::StepExpanded { step, .. }
-            | Event::ApprovalRequested { step, .. } => {
+            | Event::ApprovalRequested { step, .. }
+            | Event::StepSuspended { step, .. } => {
                 self.started.entry(*step).or_insert(at_ms);
                 self.running.push(*step);
             }
@@ -141,6 +142,13 @@ impl LiveView {
             Event::ApprovalRequested { step, message, .. } => {
                 line(paint.yellow(glyphs.again), step, "waiting", "asks", &escape(message))
             }
+            Event::StepSuspended { step, until_ms, on } => line(
+                paint.yellow(glyphs.again),
+                step,
+                "waiting",
+                "waits",
+                &escape(&suspended(*until_ms, on.as_deref())),
+            ),
             Event::Queued { group } => {
                 Some(format!("  {} waits for the concurrency group {}", paint.yellow(glyphs.again), escape(group)))
             }

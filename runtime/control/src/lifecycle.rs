@@ -71,6 +71,12 @@ pub enum ControlError {
         /// Why.
         reason: String,
     },
+    /// An event that can not be emitted.
+    #[error("[TS-0741] the event can not be emitted: {reason}")]
+    BadEvent {
+        /// Why.
+        reason: String,
+    },
     /// Too much is under way.
     #[error("[TS-0714] the node has too many runs under way, or its disk refuses commits; try again in a moment")]
     Busy,

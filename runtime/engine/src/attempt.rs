@@ -48,6 +48,7 @@ impl Moves<'_> {
                 self.effect(Effect::StartChild { step, item, attempt, parent });
             }
             Action::Approval(approval) => self.ask(step, approval),
+            Action::Wait(wait) => self.suspend(step, wait),
         }
     }
 

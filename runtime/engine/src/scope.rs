@@ -53,7 +53,7 @@ impl RunState {
     }
 
     /// A step's input with every expression evaluated: `with`, `inputs`, or the `params` of another workflow. Null for an
-    /// approval. `requires` is what `requires.NAME` shows: contract name to the input as it passed, null without.
+    /// approval or a wait. `requires` is what `requires.NAME` shows: contract name to the input as it passed, null without.
     ///
     /// # Errors
     /// When an expression fails (a missing key, a wrong type).
@@ -62,7 +62,7 @@ impl RunState {
             Action::Plugin(call) => &call.with,
             Action::Model(call) => &call.inputs,
             Action::Workflow(call) => &call.params,
-            Action::Approval(_) => return Ok(Value::Null),
+            Action::Approval(_) | Action::Wait(_) => return Ok(Value::Null),
         };
         self.with_scope(step, item, |scope| template.eval(&Scope { requires: Some(requires), ..*scope }))
     }

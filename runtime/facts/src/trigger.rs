@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use trackside_spec::ArtifactRef;
 
-use crate::rfc3339;
+use crate::{BoxEvent, rfc3339};
 
 /// What started a run, as expressions see it under `trigger` and as the journal keeps it.
 ///
@@ -104,6 +104,13 @@ pub enum Cause {
         /// How many runs in a row have started each other, this one included.
         chain: u64,
     },
+    /// A step or a person emitted an event.
+    Event {
+        /// The event.
+        event: BoxEvent,
+        /// How many runs in a row have started each other, this one included.
+        chain: u64,
+    },
     /// A step of another run started it.
     Step,
 }
@@ -138,6 +145,7 @@ impl Cause {
             Self::Mqtt { .. } => "mqtt",
             Self::Workflow { .. } | Self::Step => "workflow",
             Self::Dataset { .. } => "dataset",
+            Self::Event { .. } => "event",
         }
     }
 
@@ -198,6 +206,10 @@ impl TriggerDocument {
             Cause::Dataset { version: DatasetVersion { name, run, artifact }, chain } => {
                 put("chain", chain.into());
                 put("dataset", json!({ "name": name, "run": run, "artifact": artifact.to_json() }));
+            }
+            Cause::Event { event, chain } => {
+                put("chain", chain.into());
+                put("event", event.to_json());
             }
             Cause::Step => {}
         }

@@ -14,6 +14,7 @@ use std::{
 
 use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
+use trackside_facts::BoxEvent;
 use trackside_intake::{
     BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, SecretSource,
     Tools as IntakeTools, ask,
@@ -33,7 +34,7 @@ use trackside_triggers::{
 
 use crate::{
     clock_wait::ClockWait,
-    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate},
+    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate, SetOff},
     dispatcher::{Dispatcher, Inbox, Message, Status, Watchers, reporter},
     observer::{Bell, Observer, Tools},
     project::{Project, ProjectError},
@@ -317,6 +318,16 @@ impl Handle {
         let (watcher, updates) = tokio::sync::mpsc::channel(WATCHER_BUFFER);
         self.inbox.send(Message::Watch(run, watcher)).map_err(|_| NodeError::Closed)?;
         Ok(updates)
+    }
+
+    /// Emits an event. What it set off is on disk when the answer comes; nothing when there is no room for more.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub async fn emit(&self, name: &str, data: serde_json::Value) -> Result<Option<SetOff>, NodeError> {
+        let at = self.workshop.clock.now_ms();
+        let event = BoxEvent { name: name.to_owned(), data, at, run: None, workflow: None, step: None };
+        self.ask(|reply| Message::Input(Input::Emit(event, reply))).await
     }
 
     /// Stops a run; says whether it was under way.

@@ -12,6 +12,7 @@ mod contract;
 mod fanout;
 mod needs;
 mod retry;
+mod wait;
 mod waiting;
 
 pub use contract::{Column, ColumnKind, Contract, Rows, Severity, Shape};
@@ -21,6 +22,7 @@ pub use fanout::{
 };
 pub use needs::{Need, NeedOn};
 pub use retry::{Jitter, Retry};
+pub use wait::{AwaitedEvent, OnMissing, Wait};
 pub use waiting::{Approval, ChildCall, Concurrency, MAX_CHILD_DEPTH, OnConflict, OnTimeout, PRIORITIES};
 
 use crate::{
@@ -202,6 +204,8 @@ pub enum Action {
     Workflow(ChildCall),
     /// Waits for a person.
     Approval(Approval),
+    /// Waits for a time or an event.
+    Wait(Wait),
 }
 
 /// A call of a plugin.

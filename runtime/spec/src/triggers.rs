@@ -29,6 +29,8 @@ pub enum TriggerKind {
     Workflow(WorkflowTrigger),
     /// A new version of a dataset.
     Dataset(DatasetTrigger),
+    /// An event that a step or a person emits.
+    Event(EventTrigger),
 }
 
 impl TriggerKind {
@@ -42,6 +44,7 @@ impl TriggerKind {
             Self::Mqtt(_) => "mqtt",
             Self::Workflow(_) => "workflow",
             Self::Dataset(_) => "dataset",
+            Self::Event(_) => "event",
         }
     }
 
@@ -51,7 +54,7 @@ impl TriggerKind {
         match self {
             Self::Webhook(hook) => matches!(hook.payload, MqttPayload::Json),
             Self::Mqtt(mqtt) => matches!(mqtt.payload, MqttPayload::Json),
-            Self::File(_) | Self::Cron(_) | Self::Workflow(_) | Self::Dataset(_) => false,
+            Self::File(_) | Self::Cron(_) | Self::Workflow(_) | Self::Dataset(_) | Self::Event(_) => false,
         }
     }
 }
@@ -303,4 +306,13 @@ pub enum RunEnding {
 pub struct DatasetTrigger {
     /// The dataset's name.
     pub name: String,
+}
+
+/// Settings of a trigger on events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTrigger {
+    /// The event's name.
+    pub name: String,
+    /// Which events of that name count: an expression over `event`. All without one.
+    pub condition: Option<String>,
 }

@@ -122,7 +122,7 @@ impl Executor {
                 let name = |step: &trackside_spec::Step| match &step.action {
                     Action::Plugin(call) => Some((true, call.plugin.clone(), None)),
                     Action::Model(call) => Some((false, call.model.clone(), call.engine)),
-                    Action::Workflow(_) | Action::Approval(_) => None,
+                    Action::Workflow(_) | Action::Approval(_) | Action::Wait(_) => None,
                 };
                 plan.steps.iter().filter_map(name).collect::<Vec<_>>()
             })

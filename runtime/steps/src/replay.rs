@@ -164,6 +164,7 @@ fn impure(action: &Action) -> Option<&'static str> {
         Action::Plugin(_) | Action::Model(_) => None,
         Action::Workflow(_) => Some("it is a run of its own; replay that one"),
         Action::Approval(_) => Some("a person decided"),
+        Action::Wait(_) => Some("it waits"),
     }
 }
 

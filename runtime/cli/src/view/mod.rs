@@ -3,4 +3,4 @@
 mod show;
 
 pub use show::{dress, failure, is_approval, readable, readable_decision, sinks, step_table, trigger_line};
-pub use trackside_control::{DeliveryState, RunView, StepView, skip_reason};
+pub use trackside_control::{DeliveryState, RunView, StepView, skip_reason, suspended};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use trackside_models::{LeftOut, ModelInfo};
 use trackside_sandbox::Descriptor;
-use trackside_spec::{Action, Expr, Items, Plan, Problem, Scope, Step, Template, nearest};
+use trackside_spec::{Action, Expr, Items, Plan, Problem, Scope, Step, Template, Wait, nearest};
 
 use super::{Findings, place::Places};
 use crate::escape;
@@ -149,6 +149,9 @@ fn each(step: &Step, visit: &mut dyn FnMut(&str, &Expr)) {
         Action::Model(call) => template("inputs", &call.inputs),
         Action::Workflow(call) => template("params", &call.params),
         Action::Approval(approval) => template("message", &approval.message),
+        Action::Wait(Wait::For(length)) => template("for", length),
+        Action::Wait(Wait::Until(time)) => template("until", time),
+        Action::Wait(Wait::Event(_)) => {}
     }
     for contract in &step.requires {
         template("requires", &contract.of);
@@ -161,6 +164,11 @@ fn each(step: &Step, visit: &mut dyn FnMut(&str, &Expr)) {
         if let Some(when) = &foreach.when {
             visit("when_item", when);
         }
+    }
+    if let Action::Wait(Wait::Event(awaited)) = &step.action
+        && let Some(condition) = &awaited.condition
+    {
+        visit("where", condition);
     }
     if let Some(when) = &step.when {
         visit("when", when);

@@ -104,7 +104,7 @@ impl<'p> Checker<'p> {
                     }
                 }
                 // What can be said of these was said when the project was read.
-                Action::Workflow(_) | Action::Approval(_) => {}
+                Action::Workflow(_) | Action::Approval(_) | Action::Wait(_) => {}
             }
         }
         outputs::check(plan, file, (&given, &described), &places, findings);
@@ -309,6 +309,7 @@ fn grants_against_wants(about: &Descriptor, allow: &Allow, report: &mut Report<'
             "http" => "[\"https://host.example\"]",
             "deliver" => "[folder]",
             "publish" => "[topic]",
+            "emit" => "[event]",
             "env" => "{ NAME: value }",
             "secrets" | "models" => "[name]",
             _ => "true",

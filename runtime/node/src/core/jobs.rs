@@ -90,7 +90,7 @@ impl Core {
 fn needs_barrier(plan: &Plan, step: StepIndex) -> bool {
     match &plan.step(step).action {
         StepAction::Plugin(call) => call.allow.has_direct_effects() || call.allow.state,
-        StepAction::Model(_) | StepAction::Workflow(_) | StepAction::Approval(_) => false,
+        StepAction::Model(_) | StepAction::Workflow(_) | StepAction::Approval(_) | StepAction::Wait(_) => false,
     }
 }
 

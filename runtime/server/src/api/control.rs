@@ -37,7 +37,9 @@ impl From<ControlError> for ApiError {
             ControlError::Ended(_) | ControlError::Ending(_) | ControlError::Refused { .. } => {
                 Self::with_status(StatusCode::CONFLICT, code, message)
             }
-            ControlError::NoStep { .. } | ControlError::OnlyWhat => Self::refused(code, message),
+            ControlError::NoStep { .. } | ControlError::OnlyWhat | ControlError::BadEvent { .. } => {
+                Self::refused(code, message)
+            }
             ControlError::Busy => Self::busy(),
             ControlError::Node(_) => Self::closing(),
             ControlError::Unreadable { .. } | ControlError::RulesUnknown { .. } | ControlError::Store(_) => {

@@ -52,6 +52,7 @@ Expressions are [CEL](https://cel.dev). They read these names and nothing else; 
 | `trigger.payload` | The JSON document that a webhook or a message brought; null with `payload: artifact` |
 | `trigger.body` | Its bytes, an artifact: `artifact`, `name`, `size`, `media_type` |
 | `trigger.headers`, `trigger.event` | The headers of a webhook's request, lower-case names to texts; the attributes of a CloudEvent |
+| `trigger.event` | Of an event trigger: `name`, `data`, `at`, and who emitted it: `run`, `workflow`, `step` (null for a person) |
 | `trigger.topic` | The topic of an MQTT message |
 | `trigger.run` | The run of another workflow that ended: `id`, `workflow`, `state`, `error` |
 | `trigger.dataset` | The dataset's new version: `name`, `run`, `artifact` |

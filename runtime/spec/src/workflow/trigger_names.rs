@@ -21,7 +21,7 @@ const SPECIAL: [(&str, &[&str]); 10] = [
     ("payload", &["webhook", "mqtt"]),
     ("body", &["webhook", "mqtt"]),
     ("headers", &["webhook"]),
-    ("event", &["webhook"]),
+    ("event", &["webhook", "event"]),
     ("topic", &["mqtt"]),
     ("run", &["workflow"]),
     ("dataset", &["dataset"]),

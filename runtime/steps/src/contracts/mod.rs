@@ -75,7 +75,7 @@ pub async fn check(
 ) -> Verdict {
     let own = match &job.plan.step(job.step).action {
         Action::Plugin(call) => *call.limits,
-        Action::Model(_) | Action::Workflow(_) | Action::Approval(_) => Limits::default(),
+        Action::Model(_) | Action::Workflow(_) | Action::Approval(_) | Action::Wait(_) => Limits::default(),
     };
     let wall = workshop.config.limits.with(&own).wall.to_std();
     let patience = Patience { until: Instant::now() + wall, cancel: cancel.clone() };

@@ -21,7 +21,7 @@ pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: C
     match &job.plan.step(job.step).action {
         Action::Plugin(_) => plugin::run(workshop, job, hold, cancel).await,
         Action::Model(_) => model::run(workshop, job, hold, cancel).await,
-        Action::Workflow(_) | Action::Approval(_) => {
+        Action::Workflow(_) | Action::Approval(_) | Action::Wait(_) => {
             let error = StepError::fatal("internal-error", "nothing to execute");
             StepResult::failed(job.key(), job.attempt, error)
         }

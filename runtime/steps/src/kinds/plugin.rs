@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
-use trackside_facts::{AttemptReport, Delivery, Effect, MetricKind, OutgoingMessage, Present, ReportedMetric};
+use trackside_facts::{
+    AttemptReport, BoxEvent, Delivery, Effect, MetricKind, OutgoingMessage, Present, ReportedMetric,
+};
 use trackside_sandbox::{
     CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, Reuse, StateOp, StepCall, StepFailure, StepReport,
 };
@@ -224,7 +226,9 @@ fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport,
             .outbox
             .into_iter()
             .enumerate()
-            .map(|(place, entry)| outbox_item(entry, format!("{}/{place}", idempotency_key(job, step))))
+            .map(|(place, entry)| {
+                outbox_item(entry, job, began_us / 1000, format!("{}/{place}", idempotency_key(job, step)))
+            })
             .collect(),
         logs: log_lines(&report.logs, report.logs_dropped),
         kept: None,
@@ -280,7 +284,7 @@ fn state_change(write: trackside_sandbox::StateWrite, step: &str) -> StateChange
     }
 }
 
-fn outbox_item(entry: OutboxEntry, key: String) -> OutboxItem {
+fn outbox_item(entry: OutboxEntry, job: &StepJob, at_ms: i64, key: String) -> OutboxItem {
     let effect = match entry {
         OutboxEntry::Deliver { artifact, folder, path, present } => {
             let present = match present {
@@ -295,6 +299,14 @@ fn outbox_item(entry: OutboxEntry, key: String) -> OutboxItem {
             let payload = STANDARD.encode(payload);
             Effect::Publish(OutgoingMessage { broker: channel, topic, payload, attributes, key })
         }
+        OutboxEntry::Emit { event, data } => Effect::Emit(BoxEvent {
+            name: event,
+            data,
+            at: at_ms,
+            run: Some(job.run.to_string()),
+            workflow: Some(job.plan.name.clone()),
+            step: Some(job.plan.step(job.step).id.clone()),
+        }),
     };
     OutboxItem { body: effect.body() }
 }

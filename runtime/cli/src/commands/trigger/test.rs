@@ -75,7 +75,11 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let outlook = match &trigger.kind {
         TriggerKind::File(file) => files(&project, trigger, file, reader.as_ref(), paused)?,
         TriggerKind::Cron(cron) => times(plan, trigger, cron, reader.as_ref(), paused)?,
-        TriggerKind::Webhook(_) | TriggerKind::Mqtt(_) | TriggerKind::Workflow(_) | TriggerKind::Dataset(_) => {
+        TriggerKind::Webhook(_)
+        | TriggerKind::Mqtt(_)
+        | TriggerKind::Workflow(_)
+        | TriggerKind::Dataset(_)
+        | TriggerKind::Event(_) => {
             let would = if paused { "paused" } else { "wait" };
             vec![Outlook { about: describe_trigger(trigger), would, detail: String::new(), shown: None }]
         }

@@ -1,6 +1,7 @@
-//! Checks of `triggers`: `file`, `cron`, and in `outside` those that other programs and workflows set off.
+//! Checks of `triggers`: `file`, `cron`, `event`, and in `outside` those that other programs and workflows set off.
 
 mod cron;
+mod event;
 mod file;
 mod outside;
 
@@ -28,6 +29,7 @@ pub(super) fn check(workflow: &str, triggers: Vec<TriggerFile>, checker: &mut Ch
                 TriggerKind::Workflow(outside::workflow(other, workflow, &position, checker))
             }
             TriggerFile::Dataset(name) => TriggerKind::Dataset(outside::dataset(name, &position, checker)),
+            TriggerFile::Event(event) => TriggerKind::Event(event::check(event.0, &position, checker)),
         };
         Trigger { id: format!("{workflow}/{}-{index}", kind.name()), kind }
     };
