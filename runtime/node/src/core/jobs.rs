@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 use trackside_engine::{Command, Outcome, RunId, StepError};
-use trackside_spec::{Action as StepAction, Plan, StepIndex};
 
 use super::{
     checked,
@@ -50,7 +49,7 @@ impl Core {
             logical_time_ms: state.logical_time_ms(),
             plan: plan.clone(),
         });
-        if needs_barrier(&plan, step) {
+        if plan.step(step).action.kind().needs_barrier() {
             self.after(self.submitted, After::Release(job));
         } else {
             self.ready.push_back(job);
@@ -84,7 +83,7 @@ impl Core {
         while let Some((job, place)) = self.ready.next() {
             let workflow = job.plan.name.clone();
             let mut holds_state = false;
-            if uses_state(&job.plan, job.step) {
+            if job.plan.step(job.step).action.kind().uses_state() {
                 if let Some(waiting) = self.state_users.get_mut(&job.plan.name) {
                     waiting.push_back(job);
                     continue;
@@ -97,17 +96,4 @@ impl Core {
             self.actions.push(Action::Execute(job));
         }
     }
-}
-
-/// A step with direct effects must find everything that it rests on on disk; one that reads state must see what
-/// earlier steps of its run wrote.
-fn needs_barrier(plan: &Plan, step: StepIndex) -> bool {
-    match &plan.step(step).action {
-        StepAction::Plugin(call) => call.allow.has_direct_effects() || call.allow.state,
-        StepAction::Model(_) | StepAction::Workflow(_) | StepAction::Approval(_) => false,
-    }
-}
-
-fn uses_state(plan: &Plan, step: StepIndex) -> bool {
-    matches!(&plan.step(step).action, StepAction::Plugin(call) if call.allow.state)
 }
