@@ -3,7 +3,7 @@
 use serde_json::Value;
 use trackside_models::{LeftOut, ModelInfo};
 use trackside_sandbox::Descriptor;
-use trackside_spec::{Action, Expr, Items, Plan, Problem, Scope, Step, Template, Wait, nearest};
+use trackside_spec::{Expr, Items, Plan, Problem, Scope, Step, Template, nearest};
 
 use super::{Findings, place::Places};
 use crate::escape;
@@ -139,19 +139,8 @@ fn each(step: &Step, visit: &mut dyn FnMut(&str, &Expr)) {
     let mut template = |key: &str, template: &Template| {
         template.each_expression(&mut |path, _, expr| visit(path.first().map_or(key, String::as_str), expr));
     };
-    match &step.action {
-        Action::Plugin(call) => {
-            template("with", &call.with);
-            if let Some(command) = &call.command {
-                template("command", &command.given);
-            }
-        }
-        Action::Model(call) => template("inputs", &call.inputs),
-        Action::Workflow(call) => template("params", &call.params),
-        Action::Approval(approval) => template("message", &approval.message),
-        Action::Wait(Wait::For(length)) => template("for", length),
-        Action::Wait(Wait::Until(time)) => template("until", time),
-        Action::Wait(Wait::Event(_)) => {}
+    for (key, own) in step.action.kind().templates() {
+        template(key, own);
     }
     for contract in &step.requires {
         template("requires", &contract.of);
@@ -165,10 +154,8 @@ fn each(step: &Step, visit: &mut dyn FnMut(&str, &Expr)) {
             visit("when_item", when);
         }
     }
-    if let Action::Wait(Wait::Event(awaited)) = &step.action
-        && let Some(condition) = &awaited.condition
-    {
-        visit("where", condition);
+    for (key, condition) in step.action.kind().conditions() {
+        visit(key, condition);
     }
     if let Some(when) = &step.when {
         visit("when", when);

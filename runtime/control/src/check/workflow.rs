@@ -103,8 +103,8 @@ impl<'p> Checker<'p> {
                         loaded.push(model);
                     }
                 }
-                // What can be said of these was said when the project was read.
-                Action::Workflow(_) | Action::Approval(_) | Action::Wait(_) => {}
+                // What can be said of the others was said when the project was read.
+                _ => {}
             }
         }
         outputs::check(plan, file, (&given, &described), &places, findings);

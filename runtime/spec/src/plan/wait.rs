@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::StepKind;
 use crate::{
     expr::{Expr, Template},
     units::Duration,
@@ -40,4 +41,29 @@ pub enum OnMissing {
     Fail,
     /// The step ends well; its output says `timed_out: true`.
     Continue,
+}
+
+impl StepKind for Wait {
+    fn input(&self) -> Option<&Template> {
+        None
+    }
+
+    fn templates(&self) -> Vec<(&'static str, &Template)> {
+        match self {
+            Self::For(length) => vec![("for", length)],
+            Self::Until(time) => vec![("until", time)],
+            Self::Event(_) => Vec::new(),
+        }
+    }
+
+    fn conditions(&self) -> Vec<(&'static str, &Expr)> {
+        match self {
+            Self::Event(awaited) => awaited.condition.iter().map(|condition| ("where", condition)).collect(),
+            Self::For(_) | Self::Until(_) => Vec::new(),
+        }
+    }
+
+    fn impurity(&self) -> Option<&'static str> {
+        Some("it waited for something that does not happen again")
+    }
 }

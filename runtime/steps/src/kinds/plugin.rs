@@ -9,12 +9,12 @@ use trackside_facts::{
     AttemptReport, BoxEvent, Delivery, Effect, MetricKind, OutgoingMessage, Present, ReportedMetric,
 };
 use trackside_sandbox::{
-    CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, Reuse, StateOp, StepCall, StepFailure, StepReport,
+    BoxFuture, CallLimits, IfPresent, OutboxEntry, Plugin, Reuse, StateOp, StepCall, StepFailure, StepReport,
 };
-use trackside_spec::{Action, ArtifactRef, PluginCall};
+use trackside_spec::{ArtifactRef, PluginCall, StepKind};
 use trackside_store::Hold;
 
-use super::command;
+use super::{Attempt, Executed, Needed, command};
 use crate::{
     host::{NodeHost, scope_name},
     job::{OutboxItem, StateChange, StepJob, StepResult},
@@ -23,24 +23,26 @@ use crate::{
     workshop::Workshop,
 };
 
-/// Runs the attempt to its end.
-pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: CancelToken) -> StepResult {
-    match attempt(workshop, job, hold, cancel).await {
-        Ok(result) => result,
-        Err(error) => StepResult::failed(job.key(), job.attempt, error),
+impl Executed for PluginCall {
+    fn run<'a>(&'a self, attempt: Attempt<'a>) -> BoxFuture<'a, StepResult> {
+        Box::pin(async move {
+            let job = attempt.job;
+            match run(self, attempt).await {
+                Ok(result) => result,
+                Err(error) => StepResult::failed(job.key(), job.attempt, error),
+            }
+        })
+    }
+
+    fn needs(&self) -> Option<Needed> {
+        Some(Needed::Plugin(self.plugin.clone()))
     }
 }
 
-async fn attempt(
-    workshop: &Arc<Workshop>,
-    job: &StepJob,
-    hold: &Hold,
-    cancel: CancelToken,
-) -> Result<StepResult, StepError> {
+/// Runs the attempt to its end.
+async fn run(call: &PluginCall, attempt: Attempt<'_>) -> Result<StepResult, StepError> {
+    let Attempt { workshop, job, hold, cancel } = attempt;
     let step = job.plan.step(job.step);
-    let Action::Plugin(call) = &step.action else {
-        return Err(StepError::fatal("internal-error", "not a plugin step"));
-    };
     let plugin = workshop.plugins.for_step(&call.plugin, call.limits.fuel.is_some()).await;
     let plugin = plugin.map_err(|problem| StepError::fatal("plugin-unavailable", problem.to_string()))?;
     let mut input = match &job.input {
@@ -169,7 +171,7 @@ fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i6
     let used = |count: u64| (count > 0).then_some(count);
     let told = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     // With `reuse` it is said also when it is not so: without it the same step might be.
-    let deterministic = call.allow.is_deterministic() && call.reuse.is_none();
+    let deterministic = call.impurity().is_none();
     AttemptReport {
         plugin: Some(descriptor.name.clone()),
         version: Some(descriptor.version.clone()),
