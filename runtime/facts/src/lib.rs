@@ -7,6 +7,7 @@
 mod contract_report;
 mod decision;
 mod effect;
+mod poll;
 mod report;
 mod subject;
 mod time;
@@ -16,6 +17,7 @@ mod used;
 pub use contract_report::{ContractReport, RowProblem};
 pub use decision::{Decided, DecisionKind, DecisionSubject};
 pub use effect::{Delivery, Effect, EffectError, OutgoingMessage, Present};
+pub use poll::{PollSight, PollState};
 pub use report::{AttemptReport, MetricKind, ReportedMetric};
 pub use subject::{Subject, SubjectEvent};
 pub use time::rfc3339;

@@ -1,6 +1,10 @@
 //! What starts a workflow besides a person, after every check.
 
+mod poll;
+
 use serde::{Deserialize, Serialize};
+
+pub use poll::{PollChange, PollHeader, PollTrigger, PollValue};
 
 use crate::units::{ByteSize, Duration};
 
@@ -29,6 +33,8 @@ pub enum TriggerKind {
     Workflow(WorkflowTrigger),
     /// A new version of a dataset.
     Dataset(DatasetTrigger),
+    /// Something remote that has changed.
+    Poll(Box<PollTrigger>),
 }
 
 impl TriggerKind {
@@ -42,6 +48,7 @@ impl TriggerKind {
             Self::Mqtt(_) => "mqtt",
             Self::Workflow(_) => "workflow",
             Self::Dataset(_) => "dataset",
+            Self::Poll(_) => "poll",
         }
     }
 
@@ -51,6 +58,7 @@ impl TriggerKind {
         match self {
             Self::Webhook(hook) => matches!(hook.payload, MqttPayload::Json),
             Self::Mqtt(mqtt) => matches!(mqtt.payload, MqttPayload::Json),
+            Self::Poll(poll) => matches!(poll.payload, MqttPayload::Json),
             Self::File(_) | Self::Cron(_) | Self::Workflow(_) | Self::Dataset(_) => false,
         }
     }

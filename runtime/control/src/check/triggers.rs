@@ -133,6 +133,7 @@ pub fn describe_trigger(trigger: &Trigger) -> String {
             format!("follows workflow {} ({})", other.name, ends.join(", "))
         }
         TriggerKind::Dataset(dataset) => format!("follows dataset {}", dataset.name),
+        TriggerKind::Poll(poll) => format!("asks {} every {}", poll.shown_url(), poll.every),
     }
 }
 

@@ -40,7 +40,7 @@ impl Core {
         if let Some(reason) = self.conflict(&plan, &params, &fire.trigger) {
             return Err(FireAnswer::Skipped(reason));
         }
-        let mut writes = Vec::new();
+        let mut writes = fire.rows;
         let run = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
         // All are asked before any is taken: a batch is accepted as a whole or not at all.
         fire.ledger.iter().try_for_each(|entry| self.check_ledger(entry))?;

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::triggers::PollTriggerFile;
 use crate::{
     triggers::{Existing, Identity, Misfire, MqttPayload, Overlap, RunEnding},
     units::{ByteSize, Duration},
@@ -26,6 +27,8 @@ pub(crate) enum TriggerFile {
     Workflow(WorkflowTriggerFile),
     /// A dataset's name: every new version of it starts a run.
     Dataset(String),
+    /// Every change of something that a server gives starts a run.
+    Poll(PollTriggerFile),
 }
 
 /// Every new file in a folder starts a run.
