@@ -52,6 +52,7 @@ fn other_bytes_start_a_run_and_the_same_are_not_sent_again() {
     payloads(&project, 2);
     // Another name for the same bytes is no change; going back to what there was is one.
     server.set(Answer::ok("{\"n\":2}").with("ETag", "\"c\""));
+    server.wait_told(200, 3);
     let before = server.told(304);
     server.wait_told(304, before + 1);
     server.set(Answer::ok("{\"n\":1}").with("ETag", "\"a\""));
@@ -94,7 +95,7 @@ fn a_date_an_etag_and_an_expression_each_tell_versions_in_their_own_way() {
     let given = given(&project, 3);
     assert_eq!(given[2], json!([{ "version": 8, "at": 4 }, 8, 7]));
     drop(node);
-    assert_eq!(listed(&project)["last_look"], "unchanged");
+    assert_eq!(listed(&project)["last_look"], "changed");
 }
 
 #[test]
@@ -105,12 +106,12 @@ fn a_restart_and_a_kill_start_nothing_twice_and_lose_nothing() {
     let mut node = project.serve();
     payloads(&project, 1);
     for change in 2..=5 {
+        let before = server.told(200);
         server.set(Answer::ok(&change.to_string()).with("ETag", &format!("\"{change}\"")));
         expected.push(json!(change));
         if change % 2 == 0 {
             // Killed as soon as it has been given the change: before, while or after its run is accepted.
-            let before = server.told(200);
-            server.wait_told(200, before.max(change - 1) + usize::from(before < change));
+            server.wait_told(200, before + 1);
         }
         node.kill();
         node = project.serve();
@@ -123,27 +124,36 @@ fn a_restart_and_a_kill_start_nothing_twice_and_lose_nothing() {
 }
 
 #[test]
-fn what_fails_is_told_once_and_tried_again_later() {
+fn a_failure_is_told_once_and_is_over_when_the_server_answers() {
     let server = Polled::start(Answer::status(500));
-    let project = project(&server, "timeout: 1s, max_body: 100B");
+    let project = project(&server, "payload: json");
     let node = project.serve();
     server.wait_told(500, 2);
-    node.wait_said("TS-0461");
-    server.set(Answer::ok(&"9".repeat(101)));
-    node.wait_said("the answer has more than 100 bytes");
-    server.set(Answer { stops_after: Some(1), ..Answer::ok("12") });
-    node.wait_said("[TS-0460] it did not");
-    server.set(Answer::ok("12"));
+    let listed = listed(&project);
+    assert!(listed["last_look"].as_str().unwrap().starts_with("failed: [TS-0461] the server answers 500"), "{listed}");
+    server.set(Answer::ok("12").with("ETag", "\"a\""));
     assert_eq!(payloads(&project, 1), [12]);
-    node.wait_said("the server gives what is asked for again");
     let decisions = explained(&project, "watch/poll-0");
-    let details: Vec<&str> = decisions.iter().map(|row| row["detail"].as_str().unwrap()).collect();
-    assert!(details.len() == 3 && decisions.iter().all(|row| row["decision"] == "blocked"), "{details:#?}");
+    assert_eq!((decisions.len(), &decisions[0]["decision"]), (1, &json!("blocked")), "{decisions:#?}");
     // A body that can not be the payload is told, and not tried again: it stays the same.
     server.set(Answer::ok("no json").with("ETag", "\"x\""));
     node.wait_said("no JSON document");
-    server.wait_told(304, 1);
-    assert_eq!((explained(&project, "watch/poll-0").len(), project.runs().len()), (4, 1));
+    let before = server.told(304);
+    server.wait_told(304, before + 2);
+    assert_eq!((explained(&project, "watch/poll-0").len(), project.runs().len()), (2, 1));
+}
+
+#[test]
+fn what_is_too_long_or_too_slow_is_not_waited_for() {
+    let server = Polled::start(Answer::ok(&"9".repeat(101)));
+    let project = project(&server, "timeout: 1s, max_body: 100B");
+    let node = project.serve();
+    node.wait_said("the answer has more than 100 bytes");
+    server.set(Answer { stops_after: Some(1), ..Answer::ok("12") });
+    node.wait_said("[TS-0460] there was no whole answer within 1s");
+    server.set(Answer::ok("12"));
+    assert_eq!(payloads(&project, 1), [12]);
+    assert_eq!(explained(&project, "watch/poll-0").len(), 2);
 }
 
 #[test]

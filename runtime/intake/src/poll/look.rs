@@ -7,7 +7,7 @@ use hyper::{
     body::Bytes,
     header::{self, HeaderMap, HeaderName},
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use trackside_facts::PollState;
 use trackside_net::{Exchange, Failure, HttpClient, Reply, Tls, Url, UrlError};
 use trackside_spec::{PollChange, PollTrigger, PollValue};
@@ -92,11 +92,10 @@ impl Looker {
     /// Why nothing was seen.
     pub(super) async fn look(&self, known: &PollState) -> Result<Looked, LookError> {
         let all = self.settings.timeout.to_std();
-        let end = Instant::now() + all;
-        timeout_at(end, self.look_until(known, end)).await.unwrap_or(Err(LookError::Slow(all)))
+        timeout(all, self.follow_to_the_end(known)).await.unwrap_or(Err(LookError::Slow(all)))
     }
 
-    async fn look_until(&self, known: &PollState, end: Instant) -> Result<Looked, LookError> {
+    async fn follow_to_the_end(&self, known: &PollState) -> Result<Looked, LookError> {
         let own = Url::parse(&self.settings.url)?;
         let (given, conditions) = (self.headers().await?, self.conditions(known));
         let (mut url, empty) = (own.clone(), Bytes::new());
@@ -111,7 +110,8 @@ impl Looker {
                 url: &text,
                 headers: &headers,
                 body: &empty,
-                deadline: end.saturating_duration_since(Instant::now()),
+                // The look as a whole ends before: its text is the same each time.
+                deadline: self.settings.timeout.to_std() * 2,
                 max_body: self.settings.max_body.as_bytes(),
             };
             let reply = self.client.exchange(exchange).await?;
