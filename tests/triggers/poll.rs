@@ -133,6 +133,7 @@ fn a_failure_is_told_once_and_is_over_when_the_server_answers() {
     assert!(listed["last_look"].as_str().unwrap().starts_with("failed: [TS-0461] the server answers 500"), "{listed}");
     server.set(Answer::ok("12").with("ETag", "\"a\""));
     assert_eq!(payloads(&project, 1), [12]);
+    node.wait_said("the server gives what is asked for again");
     let decisions = explained(&project, "watch/poll-0");
     assert_eq!((decisions.len(), &decisions[0]["decision"]), (1, &json!("blocked")), "{decisions:#?}");
     // A body that can not be the payload is told, and not tried again: it stays the same.

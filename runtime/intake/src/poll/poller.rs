@@ -177,9 +177,8 @@ impl Work {
     }
 
     async fn unchanged(&mut self, saw: PollSight) -> Result<(), GoingDown> {
-        let was_wrong = self.state.failures > 0;
+        let was_wrong = self.is_right_again();
         if was_wrong {
-            tracing::info!(trigger = self.poller.trigger_id, "the server gives what is asked for again");
             self.state.problem = None;
         }
         let is_news = was_wrong || self.state.saw != saw && self.state.saw != PollSight::Changed;
@@ -188,6 +187,15 @@ impl Work {
             self.note(Vec::new()).await?;
         }
         Ok(())
+    }
+
+    /// Says that failures are over, where there were some.
+    fn is_right_again(&self) -> bool {
+        let was_wrong = self.state.failures > 0;
+        if was_wrong {
+            tracing::info!(trigger = self.poller.trigger_id, "the server gives what is asked for again");
+        }
+        was_wrong
     }
 
     /// Told once, until it is another failure or none.
@@ -208,6 +216,7 @@ impl Work {
     }
 
     async fn changed(&mut self, version: Value, answer: Answer) -> Result<(), GoingDown> {
+        self.is_right_again();
         let mut next = PollState {
             of: self.state.of.clone(),
             changes: self.state.changes + 1,
