@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
 use trackside_facts::BoxEvent;
 use trackside_intake::{
-    BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, SecretSource,
+    BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, PollIntake, SecretSource,
     Tools as IntakeTools, ask,
 };
 use trackside_observe::Removed;
@@ -217,6 +217,7 @@ impl Node {
             observer,
             dispatcher: Some(thread),
         };
+        let listeners = node.handle.workshop.own.clone();
         let tools = IntakeTools {
             dispatch: Arc::new(Inbox(inbox.clone())),
             readers: readers.clone(),
@@ -226,11 +227,13 @@ impl Node {
             project: project.root.clone(),
             pauses,
             secrets: secrets(project),
+            own: Arc::new(move |address| listeners.covers(address)),
         };
         let box_id = readers.with(|reader| reader.box_id())?;
         let kinds: Vec<Box<dyn Intake>> = vec![
             Box::new(FilesIntake::new(&tools, box_id.clone())),
             Box::new(MqttIntake::new(&tools, (brokers, waiting), options.triggers, wake)),
+            Box::new(PollIntake::new(&tools, box_id.clone())),
         ];
         let mut intakes = Intakes { inbox: inbox.clone(), executor: executor.clone(), box_id, kinds };
         intakes.start(options.triggers.then_some(&**project))?;

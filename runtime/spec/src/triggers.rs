@@ -1,6 +1,10 @@
 //! What starts a workflow besides a person, after every check.
 
+mod poll;
+
 use serde::{Deserialize, Serialize};
+
+pub use poll::{PollChange, PollHeader, PollTrigger, PollValue};
 
 use crate::units::{ByteSize, Duration};
 
@@ -31,6 +35,8 @@ pub enum TriggerKind {
     Dataset(DatasetTrigger),
     /// An event that a step or a person emits.
     Event(EventTrigger),
+    /// Something remote that has changed.
+    Poll(Box<PollTrigger>),
 }
 
 impl TriggerKind {
@@ -45,6 +51,7 @@ impl TriggerKind {
             Self::Workflow(_) => "workflow",
             Self::Dataset(_) => "dataset",
             Self::Event(_) => "event",
+            Self::Poll(_) => "poll",
         }
     }
 
@@ -54,6 +61,7 @@ impl TriggerKind {
         match self {
             Self::Webhook(hook) => matches!(hook.payload, MqttPayload::Json),
             Self::Mqtt(mqtt) => matches!(mqtt.payload, MqttPayload::Json),
+            Self::Poll(poll) => matches!(poll.payload, MqttPayload::Json),
             Self::File(_) | Self::Cron(_) | Self::Workflow(_) | Self::Dataset(_) | Self::Event(_) => false,
         }
     }

@@ -137,6 +137,7 @@ pub fn describe_trigger(trigger: &Trigger) -> String {
             let condition = event.condition.as_ref().map(|condition| format!(" where {condition}"));
             format!("follows event {}{}", event.name, condition.unwrap_or_default())
         }
+        TriggerKind::Poll(poll) => format!("asks {} every {}", poll.shown_url(), poll.every),
     }
 }
 

@@ -253,12 +253,14 @@ fn what_is_not_granted_is_denied_with_the_words_that_would_grant_it() {
 
 #[test]
 fn events_are_staged_by_granted_names_within_the_limits() {
-    let mut data = data(&[]);
+    let data = data(&[]);
     let mut call = data.call.clone();
     call.allow.emit = vec!["done".into()];
     call.limits.outbox_entries = 2;
-    data.grants = crate::grants::Grants::new(&call, None);
-    data.call = call;
+    let host = Arc::new(Host::default());
+    let Purpose::Run(descriptor) = &data.purpose else { panic!("a run") };
+    let net = crate::net::Net::new(None, None);
+    let mut data = CallData::new(Purpose::Run(descriptor.clone()), call, host, Instant::now(), net);
     let mut emit = |event: &str, json: &str| data.emit(event.into(), json.into()).unwrap();
     assert!(matches!(emit("other", "{}"), Err(OutboxError::Denied(_))));
     assert!(matches!(emit("done", "{"), Err(OutboxError::BadRequest(_))));

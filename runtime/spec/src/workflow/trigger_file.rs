@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::triggers::PollTriggerFile;
 use crate::{
     entries::Short,
     triggers::{Existing, Identity, Misfire, MqttPayload, Overlap, RunEnding},
@@ -29,6 +30,8 @@ pub(crate) enum TriggerFile {
     Dataset(String),
     /// Every event of this name starts a run: the name, or a mapping that says more.
     Event(Short<EventTriggerFile>),
+    /// Every change of something that a server gives starts a run.
+    Poll(PollTriggerFile),
 }
 
 /// Every new file in a folder starts a run.
