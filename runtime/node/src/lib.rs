@@ -32,8 +32,8 @@ pub use trackside_intake::{BrokerStatus, printable};
 pub use trackside_net::{SecretProblem, read_secret};
 pub use trackside_observe::{Removed, day_of, usage_since};
 pub use trackside_steps::{
-    BUNDLED, FoundPlugin, ModelProblem, Models, OwnAddresses, PluginOrigin, PluginProblem, PluginSources, Plugins,
-    Replayed, Verdict, Workshop, bundled, project_file, proof_beside, replay,
+    BUNDLED, FoundPlugin, ModelProblem, Models, NotStaged, OwnAddresses, PluginOrigin, PluginProblem, PluginSources,
+    Plugins, Replayed, Verdict, Workshop, bundled, project_file, proof_beside, replay,
 };
 pub use trackside_store::Readers;
 pub use workshop::{compiling, plugin_sources, plugins as project_plugins, replay_workshop};

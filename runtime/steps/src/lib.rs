@@ -35,5 +35,5 @@ pub use plugins::{
     BUNDLED, FoundPlugin, PluginOrigin, PluginProblem, PluginSources, Plugins, Stamp, bundled, compiling, proof_beside,
 };
 pub use replay::{Replayed, Verdict, replay};
-pub use staging::project_file;
+pub use staging::{NotStaged, project_file};
 pub use workshop::Workshop;

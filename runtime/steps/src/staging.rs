@@ -1,6 +1,7 @@
 //! Files of the project that a workflow names as a step's input.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,15 +12,29 @@ use trackside_store::Hold;
 
 use crate::workshop::Workshop;
 
+/// Why a file that a workflow names is not staged. The texts say it without its name.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStaged {
+    /// It can not be reached or read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A link or `..` leads out of the project.
+    #[error("it lies outside the project folder")]
+    Outside,
+    /// A folder, a pipe, a device.
+    #[error("it is not a file")]
+    NotAFile,
+}
+
 /// Copies a file of the project into the artifact store.
 pub async fn stage(workshop: &Arc<Workshop>, hold: &Hold, path: &str) -> Result<ArtifactRef, StepError> {
     let (hold, project, path) = (hold.clone(), workshop.project.clone(), path.to_owned());
     let staged = tokio::task::spawn_blocking(move || {
-        let refuse = |reason: String| StepError::fatal("bad-input", format!("{path:?} of the project: {reason}"));
-        let full = project_file(&project, &path).map_err(refuse)?;
-        let mut file = std::fs::File::open(&full).map_err(|error| refuse(error.to_string()))?;
-        let name = Path::new(&path).file_name().and_then(|name| name.to_str()).unwrap_or("file");
-        hold.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))
+        let stored = project_file(&project, &path).and_then(|full| {
+            let name = Path::new(&path).file_name().and_then(|name| name.to_str()).unwrap_or("file");
+            Ok(hold.store(&mut std::fs::File::open(full)?, name, media_type(name))?)
+        });
+        stored.map_err(|reason| StepError::fatal("bad-input", format!("{path:?} of the project: {reason}")))
     });
     staged.await.map_err(|error| StepError::fatal("internal-error", error.to_string()))?
 }
@@ -28,15 +43,15 @@ pub async fn stage(workshop: &Arc<Workshop>, hold: &Hold, path: &str) -> Result<
 /// rule for what is staged, when it runs and when it is checked.
 ///
 /// # Errors
-/// Why it may not be used, without its name.
-pub fn project_file(project: &Path, path: &str) -> Result<PathBuf, String> {
-    let root = project.canonicalize().map_err(|error| error.to_string())?;
-    let full = root.join(path).canonicalize().map_err(|error| error.to_string())?;
+/// Why it may not be used.
+pub fn project_file(project: &Path, path: &str) -> Result<PathBuf, NotStaged> {
+    let root = project.canonicalize()?;
+    let full = root.join(path).canonicalize()?;
     if !full.starts_with(&root) {
-        return Err("it lies outside the project folder".into());
+        return Err(NotStaged::Outside);
     }
     if !full.is_file() {
-        return Err("it is not a file".into());
+        return Err(NotStaged::NotAFile);
     }
     Ok(full)
 }

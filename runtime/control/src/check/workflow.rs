@@ -11,7 +11,7 @@ use serde_json::Value;
 use trackside_models::{
     EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json_for,
 };
-use trackside_node::{Models, PluginOrigin, Plugins, Project};
+use trackside_node::{Models, NotStaged, PluginOrigin, Plugins, Project};
 use trackside_sandbox::{Descriptor, Foreseen, Foresight, Plugin, Port, useless_grant};
 use trackside_spec::{Action, Allow, ArtifactRef, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
 
@@ -327,7 +327,7 @@ fn policy_help(policy: &Policy) -> String {
 }
 
 /// Why a path does not lead to a file of the project.
-pub(super) fn inside(root: &Path, path: &str) -> Result<(), String> {
+pub(super) fn inside(root: &Path, path: &str) -> Result<(), NotStaged> {
     trackside_node::project_file(root, path).map(drop)
 }
 

@@ -1,6 +1,6 @@
 //! Checks of the names that expressions use.
 
-use super::{checker::Checker, foreach::ItemNames, graph::Graph, trigger_names};
+use super::{checker::Checker, file::StepFile, foreach::ItemNames, graph::Graph, trigger_names};
 use crate::{
     expr::{Expr, Name},
     plan::ParamKind,
@@ -48,6 +48,30 @@ pub(super) enum Makes {
     Child,
     Approval,
     Wait,
+}
+
+impl Makes {
+    /// Of a step as the file says it.
+    pub(super) const fn of(step: &StepFile) -> Self {
+        match (&step.workflow, &step.approval, &step.wait, &step.model) {
+            (Some(_), ..) => Self::Child,
+            (None, Some(_), ..) => Self::Approval,
+            (None, None, Some(_), _) => Self::Wait,
+            (None, None, None, Some(_)) => Self::Model,
+            (None, None, None, None) => Self::Anything,
+        }
+    }
+
+    /// The keys of the output, where they are known.
+    const fn keys(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Anything => None,
+            Self::Model => Some(&MODEL),
+            Self::Child => Some(&CHILD),
+            Self::Approval => Some(&APPROVED),
+            Self::Wait => Some(&WAITED),
+        }
+    }
 }
 
 /// Where an expression stands.
@@ -145,13 +169,9 @@ impl Names<'_> {
     /// The keys of a step's output, where the engine makes it.
     pub(super) fn output_keys(&self, step: &str) -> Option<&'static [&'static str]> {
         let step = self.steps.iter().find(|known| known.id == step)?;
-        match (&step.items, step.makes) {
-            (ItemNames::List | ItemNames::Matrix(_), _) => Some(&COLLECTED),
-            (ItemNames::None, Makes::Child) => Some(&CHILD),
-            (ItemNames::None, Makes::Approval) => Some(&APPROVED),
-            (ItemNames::None, Makes::Wait) => Some(&WAITED),
-            (ItemNames::None, Makes::Model) => Some(&MODEL),
-            (ItemNames::None, Makes::Anything) => None,
+        match &step.items {
+            ItemNames::List | ItemNames::Matrix(_) => Some(&COLLECTED),
+            ItemNames::None => step.makes.keys(),
         }
     }
 
