@@ -1,6 +1,7 @@
 //! What can go wrong between a model file and its result.
 
 use std::path::PathBuf;
+use trackside_codes::{Code, Coded, code};
 
 use crate::engines::{EngineId, Tried, tried_lines};
 
@@ -161,6 +162,29 @@ pub enum ModelError {
     },
 }
 
+impl Coded for ModelError {
+    fn code(&self) -> Code {
+        match self {
+            Self::File { .. } => code!("TS-0501"),
+            Self::NotOnnx { .. } => code!("TS-0502"),
+            Self::Ports { .. } => code!("TS-0540"),
+            Self::TooMuch { .. } => code!("TS-0541"),
+            Self::ExternalData { .. } => code!("TS-0503"),
+            Self::NoOnnxRuntime { .. } => code!("TS-0504"),
+            Self::OtherRuntimeLoaded { .. } => code!("TS-0505"),
+            Self::Unsupported { .. } => code!("TS-0506"),
+            Self::Load { .. } => code!("TS-0507"),
+            Self::SelfTest { .. } => code!("TS-0508"),
+            Self::Sample { .. } => code!("TS-0509"),
+            Self::Input { .. } => code!("TS-0510"),
+            Self::Output { .. } => code!("TS-0511"),
+            Self::Timeout { .. } => code!("TS-0512"),
+            Self::Cancelled { .. } => code!("TS-0513"),
+            Self::Run { .. } => code!("TS-0514"),
+        }
+    }
+}
+
 /// What to do about a model that the built-in engine refuses.
 fn remedy(there: Option<&EngineId>) -> String {
     match there {
@@ -173,29 +197,6 @@ fn remedy(there: Option<&EngineId>) -> String {
 }
 
 impl ModelError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::File { .. } => "TS-0501",
-            Self::NotOnnx { .. } => "TS-0502",
-            Self::ExternalData { .. } => "TS-0503",
-            Self::NoOnnxRuntime { .. } => "TS-0504",
-            Self::OtherRuntimeLoaded { .. } => "TS-0505",
-            Self::Unsupported { .. } => "TS-0506",
-            Self::Load { .. } => "TS-0507",
-            Self::SelfTest { .. } => "TS-0508",
-            Self::Sample { .. } => "TS-0509",
-            Self::Input { .. } => "TS-0510",
-            Self::Output { .. } => "TS-0511",
-            Self::Timeout { .. } => "TS-0512",
-            Self::Cancelled { .. } => "TS-0513",
-            Self::Run { .. } => "TS-0514",
-            Self::Ports { .. } => "TS-0540",
-            Self::TooMuch { .. } => "TS-0541",
-        }
-    }
-
     /// Whether the same call may succeed later without anybody changing anything.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {

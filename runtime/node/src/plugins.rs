@@ -6,9 +6,11 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
+use trackside_codes::{Code, Coded, code};
 
+use tokio::task::JoinError;
 use trackside_packages::{KeyError, LockError};
-use trackside_sandbox::{CompileWorker, Plugin, Sandbox, SandboxSettings};
+use trackside_sandbox::{CompileWorker, LoadError, Plugin, Sandbox, SandboxError, SandboxSettings};
 use trackside_spec::Digest;
 use trackside_sync::lock;
 
@@ -26,9 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub enum PluginProblem {
     /// No such plugin.
     #[error(
-        "[TS-0601] there is no plugin `{name}`: looked in {lock}, for {}, and among the bundled ones ({}); install it with \
+        "[{code}] there is no plugin `{name}`: looked in {lock}, for {}, and among the bundled ones ({}); install it with \
          `trackside plugin add`, put the component there, or correct the name{}", file.display(), names.join(", "),
-        near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+        near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default(),
+        code = self.code()
     )]
     Unknown {
         /// As in the workflow.
@@ -43,7 +46,7 @@ pub enum PluginProblem {
         near: Option<String>,
     },
     /// Its file can not be read.
-    #[error("[TS-0602] plugin `{name}`: cannot read {}: {reason}", file.display())]
+    #[error("[{code}] plugin `{name}`: cannot read {}: {reason}", file.display(), code = self.code())]
     Unreadable {
         /// As in the workflow.
         name: String,
@@ -54,8 +57,9 @@ pub enum PluginProblem {
     },
     /// The lock file names it, and it is not there.
     #[error(
-        "[TS-0603] plugin `{name}` is in workflow.lock, but its component {digest} is not on this box; fetch it with \
-         `trackside plugin sync`"
+        "[{code}] plugin `{name}` is in workflow.lock, but its component {digest} is not on this box; fetch it with \
+         `trackside plugin sync`",
+        code = self.code()
     )]
     NotInstalled {
         /// As in the workflow.
@@ -65,8 +69,9 @@ pub enum PluginProblem {
     },
     /// It is there, and is something else.
     #[error(
-        "[TS-0604] plugin `{name}`: {} has the digest {found}, but workflow.lock says {wanted}: it was changed or damaged \
-         and is not used; fetch it again with `trackside plugin sync`", file.display()
+        "[{code}] plugin `{name}`: {} has the digest {found}, but workflow.lock says {wanted}: it was changed or damaged \
+         and is not used; fetch it again with `trackside plugin sync`", file.display(),
+        code = self.code()
     )]
     Changed {
         /// As in the workflow.
@@ -80,8 +85,9 @@ pub enum PluginProblem {
     },
     /// The policy wants a signature.
     #[error(
-        "[TS-0605] plugin `{name}` is not signed by a key of [plugins] keys: {reason}; sign it (`trackside plugin sign`), \
-         add the signer's key, or set require_signature = false"
+        "[{code}] plugin `{name}` is not signed by a key of [plugins] keys: {reason}; sign it (`trackside plugin sign`), \
+         add the signer's key, or set require_signature = false",
+        code = self.code()
     )]
     Unsigned {
         /// As in the workflow.
@@ -96,8 +102,9 @@ pub enum PluginProblem {
     Lock(LockError),
     /// A reference that the lock file does not know.
     #[error(
-        "[TS-0608] {reference} is not in workflow.lock, and a node fetches nothing by itself; run \
-         `trackside plugin add {reference}`"
+        "[{code}] {reference} is not in workflow.lock, and a node fetches nothing by itself; run \
+         `trackside plugin add {reference}`",
+        code = self.code()
     )]
     NotLocked {
         /// As in the workflow.
@@ -106,10 +113,65 @@ pub enum PluginProblem {
     /// A key of the config.
     #[error(transparent)]
     Key(KeyError),
-    /// The sandbox refuses it, or there is no sandbox.
-    /// The sentence has a code of its own and names the plugin.
-    #[error("{0}")]
-    Refused(String),
+    /// It has more bytes than a component may have.
+    #[error(
+        "[{code}] {} has {size} bytes; the limit is {limit}: strip its debug sections, or split it", file.display(),
+        code = self.code()
+    )]
+    TooLarge {
+        /// Where it lies.
+        file: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The sandbox refuses it.
+    #[error(transparent)]
+    Load(Arc<LoadError>),
+    /// There is no sandbox.
+    #[error("plugin `{name}` cannot be loaded: {source}")]
+    NoSandbox {
+        /// As in the workflow.
+        name: String,
+        /// Why.
+        source: Arc<SandboxError>,
+    },
+    /// What loaded it broke.
+    #[error("plugin `{name}` cannot be loaded: {source}")]
+    Broke {
+        /// As in the workflow.
+        name: String,
+        /// How.
+        source: Arc<JoinError>,
+    },
+}
+
+impl Coded for PluginProblem {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unknown { .. } => code!("TS-0601"),
+            Self::Unreadable { .. } => code!("TS-0602"),
+            Self::NotInstalled { .. } => code!("TS-0603"),
+            Self::Changed { .. } => code!("TS-0604"),
+            Self::Unsigned { .. } => code!("TS-0605"),
+            Self::Lock(error) => error.code(),
+            Self::NotLocked { .. } => code!("TS-0608"),
+            Self::Key(error) => error.code(),
+            Self::TooLarge { .. } => code!("TS-0310"),
+            Self::Load(error) => error.code(),
+            Self::NoSandbox { source, .. } => source.code(),
+            Self::Broke { .. } => code!("TS-0720"),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            // The code stands before the reason, and not before the whole.
+            Self::NoSandbox { name, source } => format!("plugin `{name}` cannot be loaded: {}", source.message()),
+            _ => self.code().without(&self.to_string()).to_owned(),
+        }
+    }
 }
 
 impl PluginProblem {
@@ -152,7 +214,7 @@ impl Plugins {
     ///
     /// # Errors
     /// When it can not be made; the reason says why. The next call tries again: a disk that is full or away comes back.
-    pub fn sandbox(&self) -> Result<&Sandbox, String> {
+    pub fn sandbox(&self) -> Result<&Sandbox, SandboxError> {
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
@@ -160,7 +222,7 @@ impl Plugins {
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
-        let made = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
+        let made = Sandbox::new(self.settings.clone())?;
         Ok(self.sandbox.get_or_init(|| made))
     }
 
@@ -178,11 +240,11 @@ impl Plugins {
     /// As [`get`](Self::get).
     pub fn get_as(&self, name: &str, counting: bool) -> Result<Arc<Plugin>, PluginProblem> {
         self.slot(name, counting).get(&self.sources, name, |found| {
-            let unable = |reason| PluginProblem::Refused(format!("plugin `{name}` cannot be loaded: {reason}"));
+            let unable = |error| PluginProblem::NoSandbox { name: name.to_owned(), source: Arc::new(error) };
             let sandbox = self.sandbox().map_err(unable)?;
             let loaded =
                 if counting { sandbox.load_counting(&found.bytes, name) } else { sandbox.load(&found.bytes, name) };
-            loaded.map_err(|error| PluginProblem::Refused(error.to_string()))
+            loaded.map_err(|error| PluginProblem::Load(Arc::new(error)))
         })
     }
 
@@ -207,7 +269,7 @@ impl Plugins {
                 Err(_) => return Ok(last_good),
             },
         };
-        loaded.unwrap_or_else(|error| Err(PluginProblem::Refused(format!("plugin `{name}` cannot be loaded: {error}"))))
+        loaded.unwrap_or_else(|error| Err(PluginProblem::Broke { name: name.to_owned(), source: Arc::new(error) }))
     }
 
     fn slot(&self, name: &str, counting: bool) -> Arc<Slot> {

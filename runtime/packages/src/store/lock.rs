@@ -2,6 +2,7 @@
 //! control; a new box installs what it says.
 
 use std::{collections::BTreeMap, fmt, io, path::Path, str::FromStr};
+use trackside_codes::{Code, Coded, code};
 
 use serde::{Deserialize, Serialize};
 use trackside_spec::{Digest, OciReference, is_plugin_name};
@@ -18,9 +19,18 @@ const HEAD: &str = "# The plugins of this project, exactly. Written by `tracksid
 
 /// Why the lock file can not be used.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("[TS-0607] {file}: {reason}; restore it from version control, or correct it", file = LOCK_FILE)]
+#[error(
+    "[{code}] {file}: {reason}; restore it from version control, or correct it", file = LOCK_FILE,
+    code = self.code()
+)]
 pub struct LockError {
     reason: String,
+}
+
+impl Coded for LockError {
+    fn code(&self) -> Code {
+        code!("TS-0607")
+    }
 }
 
 /// The lock file's content.
