@@ -15,7 +15,7 @@ enum Heading {
     /// `error`
     #[default]
     Word,
-    /// `error[TS-0000]`
+    /// `error[CODE]`
     Coded(Code),
     /// Nothing: the words tell places in files as compilers do, each with a code of its own.
     Places,
