@@ -11,7 +11,7 @@ use std::{
 use tokio::runtime::Runtime;
 use trackside_codes::code;
 use trackside_control::{socket_path, user_name};
-use trackside_node::{PluginSources, Plugins, Project, compiling, project_plugins};
+use trackside_node::{Plugins, Project, compiling, plugin_sources, project_plugins};
 use trackside_sandbox::{CompileProgram, SandboxSettings};
 use trackside_spec::NodeConfig;
 use trackside_store::Reader;
@@ -182,7 +182,7 @@ pub fn plugins_of(project: &Project) -> Result<(Plugins, Option<tempfile::TempDi
     }
     let temp = temp_dir("trackside-plugins-")?;
     let settings = SandboxSettings::new(temp.path().join("cache"), temp.path().join("cache.key"));
-    Ok((Plugins::new(PluginSources::new(project), compiling(project, settings)), Some(temp)))
+    Ok((Plugins::new(plugin_sources(project), compiling(project, settings)), Some(temp)))
 }
 
 /// A temporary folder for this user alone.

@@ -5,6 +5,7 @@
 //! - `url`: a URL as an origin and a path, read so that no two readers can understand it differently
 //! - `resolve`, `connect`: from a name to addresses, from an address to a stream, with TLS over it
 //! - `http`: one request over one connection of its own; no redirects, no proxies, no decompression
+//! - `secrets`: what opens a door out there, read from where the config says when it is needed
 //! - `client`: all of it in one call, for whatever asks a server that the config names
 //!
 //! Steps' requests, registries and brokers use it, and whatever else the node asks of the world. Who may be called is
@@ -16,6 +17,7 @@ mod connect;
 mod failure;
 mod http;
 mod resolve;
+mod secrets;
 mod trust;
 mod url;
 
@@ -24,5 +26,6 @@ pub use connect::{Tls, connect};
 pub use failure::{Failure, FailureClass};
 pub use http::{Answer, Connection, Deadlines, HEADERS, send};
 pub use resolve::{BoxFuture, Resolve, SystemResolver, resolve};
+pub use secrets::{SecretProblem, SecretValue, read as read_secret};
 pub use trust::client_config;
 pub use url::{Url, UrlError};

@@ -10,14 +10,15 @@ use std::{
 };
 
 use trackside_engine::RunId;
-use trackside_store::{Clock, Store};
+use trackside_intake::{Dispatch, GoingDown};
+use trackside_outbox::Carrier;
+use trackside_steps::Executor;
+use trackside_store::{Clock, Store, Txn};
 use trackside_triggers::cron::GateState;
 
 use crate::{
-    carrier::Carrier,
     clock_wait::ClockWait,
     core::{Action, Core, Fire, Input, Reply, RunUpdate},
-    executor::Executor,
 };
 
 /// To the dispatcher.
@@ -234,5 +235,28 @@ pub(crate) fn reporter<T, W: Fn(T) -> Input>(inbox: &Sender<Message>, wrap: W) -
     move |value| {
         // After the end nobody is there to hear it.
         let _ = inbox.send(Message::Input(wrap(value)));
+    }
+}
+
+/// The dispatcher as triggers see it.
+pub(crate) struct Inbox(pub(crate) Sender<Message>);
+
+impl Inbox {
+    fn input(&self, input: Input) -> Result<(), GoingDown> {
+        self.0.send(Message::Input(input)).map_err(|_| GoingDown)
+    }
+}
+
+impl Dispatch for Inbox {
+    fn fire(&self, fire: Fire, reply: Reply) -> Result<(), GoingDown> {
+        self.input(Input::Fire(Box::new(fire), reply))
+    }
+
+    fn keep(&self, txn: Txn, done: Box<dyn FnOnce() + Send>) -> Result<(), GoingDown> {
+        self.input(Input::Keep(txn, done))
+    }
+
+    fn claimed(&self, trigger: &str, identity: &str) -> Result<(), GoingDown> {
+        self.input(Input::Claimed { trigger: trigger.to_owned(), identity: identity.to_owned() })
     }
 }

@@ -3,67 +3,37 @@
 //! The server and the CLI call this room. One thread owns the truth ([`core::Core`] under [`Node`]); executors, the
 //! writer thread, triggers and the outbox talk to it by messages. It may use everything below it and nothing above.
 
-mod attempt_permits;
-mod bundled;
-mod carrier;
 mod clock_wait;
-mod command_step;
-mod contracts;
 pub mod core;
-mod deliver;
 mod dispatcher;
-mod executor;
-mod file_host;
-mod folders;
-mod give_back_memory;
-mod host;
-mod kept;
-mod model_step;
-mod models;
-mod mqtt;
 mod node;
 mod observer;
 mod offline;
-mod own_addresses;
-mod pauses;
-mod plugin_look;
-mod plugin_slot;
-mod plugin_source;
-mod plugin_step;
-mod plugins;
-mod printable;
 mod project;
 mod pruning;
-mod readers;
 mod reload;
-mod replay;
 mod rounds;
 mod run_history;
-mod secrets;
 #[cfg(test)]
 mod simulation;
-mod staging;
+mod workshop;
 
 pub use crate::core::known_workflows;
-pub use bundled::{BUNDLED, bundled};
 pub use dispatcher::Status;
-pub use executor::Workshop;
-pub use models::{ModelProblem, Models};
-pub use mqtt::BrokerStatus;
-pub use node::{Handle, Node, NodeError, NodeOptions, plugins as project_plugins};
+pub use node::{Handle, Node, NodeError, NodeOptions};
 pub use offline::{Offline, OfflineError};
-pub use own_addresses::OwnAddresses;
-pub use plugin_source::{FoundPlugin, PluginOrigin, PluginSources, proof_beside};
-pub use plugins::{PluginProblem, Plugins, compiling};
-pub use printable::printable;
 pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
 pub use pruning::prune as prune_without_node;
-pub use readers::Readers;
 pub use reload::{Change, InForce, Reloaded, load_definition};
-pub use replay::{Replayed, Verdict, replay, replay_workshop};
 pub use rounds::preview as preview_prune;
 pub use run_history::{HistoryEntry, RunHead, RunHistory};
-pub use secrets::{SecretProblem, read as read_secret};
-pub use staging::project_file;
 pub use trackside_facts::rfc3339;
+pub use trackside_intake::{BrokerStatus, printable};
+pub use trackside_net::{SecretProblem, read_secret};
 pub use trackside_observe::{Removed, day_of, usage_since};
+pub use trackside_steps::{
+    BUNDLED, FoundPlugin, ModelProblem, Models, OwnAddresses, PluginOrigin, PluginProblem, PluginSources, Plugins,
+    Replayed, Verdict, Workshop, bundled, project_file, proof_beside, replay,
+};
+pub use trackside_store::Readers;
+pub use workshop::{compiling, plugin_sources, plugins as project_plugins, replay_workshop};

@@ -15,10 +15,17 @@ use trackside_codes::{Code, Coded, code};
 
 use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
+use trackside_intake::{
+    BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, SecretSource,
+    Tools as IntakeTools, ask,
+};
 use trackside_observe::Removed;
-use trackside_sandbox::SandboxSettings;
+use trackside_outbox::Carrier;
 use trackside_spec::{Plan, StepIndex, TriggerKind};
-use trackside_store::{Clock, CommitReport, Committer, DecisionRow, LiveRun, Reader, Store, StoreError, Txn, Write};
+use trackside_steps::{Executor, Report, Workshop};
+use trackside_store::{
+    Clock, CommitReport, Committer, DecisionRow, LiveRun, Reader, Readers, Store, StoreError, Txn, Write,
+};
 use trackside_triggers::{
     clock_watch::ClockWatch,
     cron::{CronEntry, GateState, LONGEST_WAIT, TimeGate},
@@ -26,22 +33,14 @@ use trackside_triggers::{
 };
 
 use crate::{
-    carrier::Carrier,
     clock_wait::ClockWait,
     core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate},
-    dispatcher::{Dispatcher, Message, Status, Watchers, reporter},
-    executor::{Executor, Workshop},
-    file_host::NodeFileHost,
-    models::Models,
-    mqtt::{BrokerStatus, Brokers, Intake},
+    dispatcher::{Dispatcher, Inbox, Message, Status, Watchers, reporter},
     observer::{Bell, Observer, Tools},
-    pauses::Pauses,
-    plugin_source::PluginSources,
-    plugins::{Plugins, compiling},
     project::{Project, ProjectError},
-    readers::Readers,
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
     run_history,
+    workshop::{max_steps, workshop},
 };
 
 /// Runs under way at the same time; a burst of files beyond that waits in its folder.
@@ -115,7 +114,8 @@ pub struct NodeOptions {
 pub struct Node {
     handle: Handle,
     reloader: Option<Reloader>,
-    brokers: Arc<Brokers>,
+    /// Where nothing is reloaded; otherwise the reloader has them.
+    intakes: Option<Intakes>,
     clock_watch: Option<ClockWatch>,
     executor: Option<Arc<Executor>>,
     observer: Observer,
@@ -147,17 +147,8 @@ impl Node {
         let committer = Committer::open(&data_dir, project.config.node.durability)?;
         let artifacts = committer.artifacts().clone();
         artifacts.keep_free(project.config.node.min_free.as_bytes());
-        let readers = Arc::new(Readers::new(data_dir.clone()));
-        let workshop = Arc::new(Workshop {
-            project: project.root.clone(),
-            config: project.config.clone(),
-            plugins: Arc::new(plugins(project)),
-            models: Arc::new(Models::new(project.root.clone(), data_dir, project.config.clone())),
-            artifacts: artifacts.clone(),
-            readers: readers.clone(),
-            clock: options.clock.clone(),
-            own: Arc::default(),
-        });
+        let readers = Arc::new(Readers::new(data_dir));
+        let workshop = Arc::new(workshop(project, artifacts.clone(), readers.clone(), options.clock.clone()));
         let (inbox, messages) = channel();
         let (bell, tell) = (Arc::new(Bell::default()), reporter(&inbox, Input::Store));
         let rung = bell.clone();
@@ -186,7 +177,10 @@ impl Node {
         let notices = channel();
         let pauses = Arc::new(Pauses::new(history.paused()?.into_iter().map(|row| row.trigger)));
         drop(history);
-        let report = reporter(&inbox, |input| input);
+        let report = reporter(&inbox, |report| match report {
+            Report::Checked(checked) => Input::Checked(checked),
+            Report::Done(result) => Input::StepDone(result),
+        });
         let executor =
             Arc::new(Executor::start(workshop.clone(), max_steps(project), report).map_err(start("the executors"))?);
         let carried = reporter(&inbox, Input::Carried);
@@ -237,51 +231,38 @@ impl Node {
                 bell,
             },
             reloader: None,
-            brokers: brokers.clone(),
+            intakes: None,
             clock_watch: None,
             executor: Some(executor.clone()),
             observer,
             dispatcher: Some(thread),
         };
-        let intake = Intake {
-            inbox: inbox.clone(),
+        let tools = IntakeTools {
+            dispatch: Arc::new(Inbox(inbox.clone())),
             readers: readers.clone(),
-            artifacts: artifacts.clone(),
+            artifacts,
             clock: options.clock.clone(),
             config: project.config.clone(),
             project: project.root.clone(),
-            listens: options.triggers,
+            pauses,
+            secrets: secrets(project),
         };
-        let listeners = if options.triggers { reload::mqtt_listeners(project) } else { BTreeMap::new() };
-        brokers.start(waiting, listeners, &intake, wake).map_err(start("the connections to brokers"))?;
+        let box_id = readers.with(|reader| reader.box_id())?;
+        let kinds: Vec<Box<dyn Intake>> = vec![
+            Box::new(FilesIntake::new(&tools, box_id.clone())),
+            Box::new(MqttIntake::new(&tools, (brokers, waiting), options.triggers, wake)),
+        ];
+        let mut intakes = Intakes { inbox: inbox.clone(), executor: executor.clone(), box_id, kinds };
+        intakes.start(options.triggers.then_some(&**project))?;
         if options.triggers {
-            let box_id = readers.with(|reader| reader.box_id())?;
-            let clock = options.clock.clone();
-            let host = NodeFileHost {
-                inbox: inbox.clone(),
-                readers,
-                artifacts,
-                clock,
-                pauses: pauses.clone(),
-                picked_up: Arc::default(),
-            };
-            let mut intakes = Intakes {
-                inbox: inbox.clone(),
-                host: Arc::new(host),
-                pauses,
-                brokers,
-                executor: executor.clone(),
-                box_id,
-                folders: Vec::new(),
-                watcher: None,
-            };
-            intakes.watch(project).map_err(start("the file watcher"))?;
             let workshop = node.handle.workshop.clone();
             let reloader = Reloader::start(notices, workshop, publish, intakes, looks);
             node.reloader = Some(reloader.map_err(start("the watch over the workflow files"))?);
             let woken = reporter(&inbox, |()| Input::Wake);
             node.clock_watch = Some(ClockWatch::start(move || woken(())).map_err(start("the clock watch"))?);
             executor.warm(project.workflows.values().cloned());
+        } else {
+            node.intakes = Some(intakes);
         }
         Ok(node)
     }
@@ -297,7 +278,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         // Nothing new comes in, what runs is stopped, what was decided is committed: in this order.
         self.reloader = None;
-        self.brokers.close();
+        self.intakes = None;
         self.clock_watch = None;
         self.observer.close();
         if let Some(executor) = self.executor.take() {
@@ -311,6 +292,18 @@ impl Drop for Node {
     }
 }
 
+impl From<GoingDown> for NodeError {
+    fn from(_: GoingDown) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<NotStarted> for NodeError {
+    fn from(NotStarted { what, reason }: NotStarted) -> Self {
+        Self::Start { what, reason }
+    }
+}
+
 impl Handle {
     /// Asks for a run and watches it: the answer comes when the run is on disk, the updates when their events are.
     ///
@@ -318,10 +311,8 @@ impl Handle {
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn start(&self, fire: Fire) -> Result<(FireAnswer, tokio::sync::mpsc::Receiver<RunUpdate>), NodeError> {
         let (watcher, updates) = tokio::sync::mpsc::channel(WATCHER_BUFFER);
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |answer| drop(reply.send(answer)));
-        self.inbox.send(Message::Start(Box::new(fire), reply, watcher)).map_err(|_| NodeError::Closed)?;
-        Ok((answer.await.map_err(|_| NodeError::Closed)?, updates))
+        let answer = self.ask(|reply| Message::Start(Box::new(fire), reply, watcher)).await?;
+        Ok((answer, updates))
     }
 
     /// Asks for a run; `reply` is called on the dispatcher's thread.
@@ -334,15 +325,9 @@ impl Handle {
 
     /// Records that a trigger started nothing. It is on disk when this ends, or the node is going down.
     pub async fn record_decision(&self, row: DecisionRow) {
-        let (done, kept) = tokio::sync::oneshot::channel();
-        let tell = Box::new(move || {
-            // Nobody waits any more only when the connection was given up.
-            let _ = done.send(());
-        });
         let txn = Txn::of(vec![Write::Decision(row)]);
-        if self.inbox.send(Message::Input(Input::Keep(txn, tell))).is_ok() {
-            let _ = kept.await;
-        }
+        // Going down, it is not on disk, and nobody can be told.
+        let _ = self.ask(|done| Message::Input(Input::Keep(txn, Box::new(move || done(()))))).await;
     }
 
     /// Committed events of one run, or of all, from now on.
@@ -360,13 +345,8 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn cancel(&self, run: RunId, by: &str) -> Result<bool, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |live| {
-            let _ = reply.send(live);
-        });
-        let input = Input::Cancel { run, by: by.to_owned(), reply };
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        let by = by.to_owned();
+        self.ask(|reply| Message::Input(Input::Cancel { run, by, reply })).await
     }
 
     /// Decides about a step that waits for a person; nothing when the run is over. The answer comes when the decision is on
@@ -382,12 +362,8 @@ impl Handle {
         approve: bool,
         comment: &str,
     ) -> Result<Option<Result<(), DecisionRefused>>, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |taken| drop(reply.send(taken)));
         let (by, comment) = (by.to_owned(), comment.to_owned());
-        let input = Input::Decide { run, step, by, approve, comment, reply };
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        self.ask(|reply| Message::Input(Input::Decide { run, step, by, approve, comment, reply })).await
     }
 
     /// Pauses or resumes a run; what became of it is on disk when the answer comes.
@@ -395,13 +371,8 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn pause_run(&self, run: RunId, pause: bool, by: &str) -> Result<PauseAnswer, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |done| {
-            let _ = reply.send(done);
-        });
-        let input = Input::PauseRun { run, pause, by: by.to_owned(), reply };
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        let by = by.to_owned();
+        self.ask(|reply| Message::Input(Input::PauseRun { run, pause, by, reply })).await
     }
 
     /// Starts a run that repeats another one on the definition that one had.
@@ -409,11 +380,7 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn repeat(&self, plan: Arc<Plan>, repeat: Repeat) -> Result<FireAnswer, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |done| drop(reply.send(done)));
-        let input = Input::Again(plan, Box::new(repeat), reply);
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        self.ask(|reply| Message::Input(Input::Again(plan, Box::new(repeat), reply))).await
     }
 
     /// Pauses or resumes a trigger; says whether that changed anything. It is on disk when the answer comes.
@@ -421,20 +388,14 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn pause_trigger(&self, trigger: &str, pause: bool, by: &str) -> Result<bool, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |changed| {
-            let _ = reply.send(changed);
-        });
-        let (trigger, by) = (trigger.to_owned(), by.to_owned());
-        let input = Input::PauseTrigger { trigger: trigger.clone(), pause, by, reply };
         if pause {
             // Before the core knows: the watcher must not offer what the core refuses.
-            self.pauses.set(&trigger, true);
+            self.pauses.set(trigger, true);
         }
-        self.inbox.send(Message::Input(input)).map_err(|_| NodeError::Closed)?;
-        let changed = answer.await.map_err(|_| NodeError::Closed)?;
+        let (id, by) = (trigger.to_owned(), by.to_owned());
+        let changed = self.ask(|reply| Message::Input(Input::PauseTrigger { trigger: id, pause, by, reply })).await?;
         if !pause {
-            self.pauses.set(&trigger, false);
+            self.pauses.set(trigger, false);
         }
         Ok(changed)
     }
@@ -453,10 +414,7 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
     pub async fn status(&self) -> Result<Status, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let reply = Box::new(move |status| drop(reply.send(status)));
-        self.inbox.send(Message::Status(reply)).map_err(|_| NodeError::Closed)?;
-        answer.await.map_err(|_| NodeError::Closed)
+        self.ask(Message::Status).await
     }
 
     /// Removes what is not kept, now; what was removed is on disk when the answer comes.
@@ -480,6 +438,14 @@ impl Handle {
         let reply = Box::new(move |done| drop(reply.send(done)));
         self.reload.send(Notice::Reload { by: by.to_owned(), reply }).map_err(|_| NodeError::Closed)?;
         answer.await.map_err(|_| NodeError::Closed)?.map_err(NodeError::Reload)
+    }
+
+    /// Sends a question to the dispatcher and waits for its answer.
+    async fn ask<T: Send + 'static>(
+        &self,
+        message: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Message,
+    ) -> Result<T, NodeError> {
+        Ok(ask(|reply| self.inbox.send(message(reply)).map_err(|_| GoingDown)).await?)
     }
 
     /// What is in use: now, and whenever that changes.
@@ -519,29 +485,15 @@ impl Handle {
     }
 }
 
-/// The plugins of a project, as its config says.
-#[must_use]
-pub fn plugins(project: &Project) -> Plugins {
-    let (data, config) = (project.data_dir(), &project.config.plugins);
-    let settings = SandboxSettings {
-        concurrent_calls: max_steps(project),
-        warm_instances: usize::try_from(config.warm_instances).unwrap_or(usize::MAX),
-        warm_bytes: config.warm_memory.as_bytes(),
-        ca_file: project.config.http.ca_file.as_ref().map(|file| project.root.join(file)),
-        ..compiling(project, SandboxSettings::new(data.join("cache"), data.join("cache.key")))
-    };
-    Plugins::new(PluginSources::new(project), settings)
+/// The secrets of a project's box.
+fn secrets(project: &Project) -> SecretSource {
+    let (config, root) = (project.config.clone(), project.root.clone());
+    let read = move |name: &str| trackside_net::read_secret(&config, &root, name);
+    Arc::new(move |name| read(name).map(|secret| secret.value).map_err(|problem| problem.to_string()))
 }
 
 fn settings(project: &Project) -> CoreSettings {
     CoreSettings { max_steps: max_steps(project), max_runs: MAX_RUNS, max_documents: MAX_DOCUMENTS }
-}
-
-/// Steps that run at the same time: what the config says, or two for each core.
-fn max_steps(project: &Project) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let wished = usize::try_from(project.config.node.max_steps).unwrap_or(usize::MAX);
-    if wished == 0 { cores * 2 } else { wished }
 }
 
 /// Numbers from the kernel, many for one call of it.

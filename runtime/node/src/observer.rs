@@ -12,13 +12,12 @@ use std::{
 
 use tokio::sync::watch;
 use trackside_observe::Removed;
-use trackside_store::{Artifacts, Clock, Reserve, StoreError, Txn};
+use trackside_store::{Artifacts, Clock, Readers, Reserve, StoreError, Txn};
 use trackside_sync::{lock, wait};
 
 use crate::{
     core::Input,
     dispatcher::Message,
-    readers::Readers,
     reload::InForce,
     rounds::{Ground, Rounds, has_ages, restore},
 };

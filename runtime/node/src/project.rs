@@ -7,6 +7,7 @@ use std::{
 };
 use trackside_codes::{Code, Coded, code};
 
+use trackside_intake::Definitions;
 use trackside_sandbox::CompileProgram;
 use trackside_spec::{Digest, NodeConfig, Plan, Problem, SpecError, Trigger, load_node_config};
 
@@ -305,13 +306,22 @@ impl Project {
 
     /// The triggers that can work, as far as their project goes.
     pub fn usable_triggers(&self) -> impl Iterator<Item = (&Arc<Plan>, &Trigger)> {
-        let is_refused = |id: &str| {
-            self.problems
-                .iter()
-                .filter(|problem| problem.kept.is_none())
-                .any(|problem| matches!(&problem.reason, WorkflowReason::Trigger { trigger, .. } if trigger == id))
-        };
-        let all = self.workflows.values().flat_map(|plan| plan.triggers.iter().map(move |trigger| (plan, trigger)));
-        all.filter(move |(_, trigger)| !is_refused(&trigger.id))
+        self.triggers().filter(|(_, trigger)| !self.is_refused(&trigger.id))
+    }
+
+    /// All triggers, for those who start runs by them.
+    pub(crate) fn definitions(&self) -> Definitions {
+        let mut definitions = Definitions::default();
+        self.triggers().for_each(|(plan, trigger)| definitions.add(plan, trigger, !self.is_refused(&trigger.id)));
+        definitions
+    }
+
+    fn triggers(&self) -> impl Iterator<Item = (&Arc<Plan>, &Trigger)> {
+        self.workflows.values().flat_map(|plan| plan.triggers.iter().map(move |trigger| (plan, trigger)))
+    }
+
+    fn is_refused(&self, id: &str) -> bool {
+        let mut problems = self.problems.iter().filter(|problem| problem.kept.is_none());
+        problems.any(|problem| matches!(&problem.reason, WorkflowReason::Trigger { trigger, .. } if trigger == id))
     }
 }

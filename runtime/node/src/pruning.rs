@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use trackside_observe::Removed;
-use trackside_store::{Clock, Committer, Durability, StoreError};
+use trackside_store::{Clock, Committer, Durability, Readers, StoreError};
 
 use crate::{
     project::Project,
-    readers::Readers,
     rounds::{Ground, Rounds, restore},
 };
 

@@ -5,9 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use trackside_observe::{Consumers, Preview, Pruner, Removed, Retention, Rules, Scene, Usage, dry_run};
 use trackside_spec::TriggerKind;
-use trackside_store::{Artifacts, Clock, Reader, Reserve, StoreError, Txn};
+use trackside_store::{Artifacts, Clock, Reader, Readers, Reserve, StoreError, Txn};
 
-use crate::{project::Project, readers::Readers};
+use crate::project::Project;
 
 /// The consumers of the journal.
 pub(crate) fn consumers() -> Consumers {

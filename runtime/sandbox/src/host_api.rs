@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, net::SocketAddr, sync::Arc, time::Instant};
 
-pub use trackside_net::BoxFuture;
+pub use trackside_net::{BoxFuture, SecretValue};
 use trackside_spec::{ArtifactRef, ElementType, Tensor};
 
 use crate::{command::folder::InputFolder, report::StateScope};
@@ -107,23 +107,6 @@ pub struct HttpResponse {
     pub headers: Vec<(String, String)>,
     /// The whole body.
     pub body: Vec<u8>,
-}
-
-/// A secret of the box.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretValue {
-    /// The value.
-    pub value: Vec<u8>,
-    /// The only hosts that it is sent to: `host` (the usual port of http or https) or `host:port`.
-    pub hosts: Vec<String>,
-    /// Whether a step may see it, if its workflow asks for that.
-    pub reveal: bool,
-}
-
-impl std::fmt::Debug for SecretValue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SecretValue").field("hosts", &self.hosts).field("reveal", &self.reveal).finish_non_exhaustive()
-    }
 }
 
 /// An artifact being written. Dropping it discards what was written.

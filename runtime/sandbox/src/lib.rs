@@ -55,7 +55,6 @@ pub use engine::{Layout, Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};
 pub use failure::StepFailure;
 pub use foresight::{Foreseen, Foresight, useless_grant};
-pub use grants::deliver::{LONGEST_NAME, MOST_PARTS};
 pub use host_api::{
     ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelPort, ModelSignature,
     SecretValue, StateEntry, StepHost,

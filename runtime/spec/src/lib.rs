@@ -6,6 +6,7 @@
 
 pub mod artifact;
 pub mod config;
+pub mod delivery;
 mod entries;
 pub mod expr;
 mod grant;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trackside_node::{PluginProblem, PluginSources, Project};
+use trackside_node::{PluginProblem, Project, plugin_sources};
 use trackside_packages::Lock;
 use trackside_spec::Action;
 
@@ -29,7 +29,7 @@ pub fn look(project: &Project) -> Installed {
         Action::Plugin(call) => Some(call.plugin.clone()),
         _ => None,
     }));
-    let sources = PluginSources::new(project);
+    let sources = plugin_sources(project);
     for name in &names {
         match sources.find(name) {
             Ok(_) | Err(PluginProblem::Unsigned { .. } | PluginProblem::Key(_) | PluginProblem::Lock(_)) => {}

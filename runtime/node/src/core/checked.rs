@@ -10,10 +10,7 @@ use trackside_spec::{
 };
 use trackside_store::{Txn, Write};
 
-use super::{
-    dispatch::{Core, Slot},
-    types::Checked,
-};
+use super::{attempts::Slot, dispatch::Core, types::Checked};
 
 /// Where the bad rows stand in a step's output.
 const QUARANTINE: &str = "quarantine";
@@ -22,7 +19,7 @@ impl Core {
     /// The inputs fit: the attempt gets what its expressions make of them, or the other run is started.
     pub(super) fn checked(&mut self, checked: Checked, now_ms: i64) {
         let Checked { run, step, item, attempt, mut passed, reply } = checked;
-        let current = self.runs.get(&run).filter(|live| live.state.is_current(step, item, attempt));
+        let current = self.live.get(run).filter(|live| live.state.is_current(step, item, attempt));
         let Some(live) = current else {
             self.over(run, (step, item));
             reply(Err(StepError::fatal("cancelled", "nobody waits for this attempt any more")));
@@ -30,7 +27,7 @@ impl Core {
         };
         if !matches!(live.state.plan().step(step).action, StepAction::Workflow(_)) {
             let given = given(&live.state, (step, item), &passed.requires);
-            self.passed.insert((run, step, item), passed);
+            self.attempts.pass(run, (step, item), passed);
             reply(given);
             return;
         }
@@ -39,32 +36,27 @@ impl Core {
         let (lines, artifacts) = (std::mem::take(&mut passed.logs), std::mem::take(&mut passed.artifacts));
         let log = Write::Log { run, step: step.0, item, attempt, lines };
         if !matches!(&log, Write::Log { lines, .. } if lines.is_empty()) || !artifacts.is_empty() {
-            self.submit(Txn { writes: vec![log], artifacts, holds: passed.hold.iter().cloned().collect() });
+            self.commits.submit(Txn { writes: vec![log], artifacts, holds: passed.hold.iter().cloned().collect() });
         }
-        self.passed.insert((run, step, item), passed);
+        self.attempts.pass(run, (step, item), passed);
         self.over(run, (step, item));
         self.start_child(run, (step, item), attempt, parent, now_ms);
     }
 
     /// The check of a step that is another run holds its place no longer.
     fn over(&mut self, run: RunId, (step, item): Slot) {
-        let is_child = self
-            .runs
-            .get(&run)
-            .is_some_and(|live| matches!(live.state.plan().step(step).action, StepAction::Workflow(_)));
+        let state = self.live.state(run);
         // A plugin's or a model's attempt says itself that it is over.
-        if (is_child || !self.runs.contains_key(&run))
-            && let Some(under_way) = self.running.remove(&(run, step, item))
-        {
-            self.ready.ended(&under_way.workflow, under_way.place);
+        if state.is_none_or(|state| matches!(state.plan().step(step).action, StepAction::Workflow(_))) {
+            self.attempts.end(run, (step, item));
         }
     }
 
     /// Forgets a check whose step is not tried again.
     pub(super) fn forget_passed(&mut self, run: RunId, step: StepIndex, item: Option<u32>) {
-        let record = self.runs.get(&run).and_then(|live| live.state.record(step, item));
+        let record = self.live.state(run).and_then(|state| state.record(step, item));
         if record.is_none_or(|record| record.status.is_final()) {
-            self.passed.remove(&(run, step, item));
+            self.attempts.forget_passed(run, (step, item));
         }
     }
 }

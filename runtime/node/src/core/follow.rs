@@ -2,15 +2,18 @@
 //!
 //! The run that follows is in the transaction of what it follows: there is never one without the other.
 
-use serde_json::Value;
-use trackside_engine::{Command, Event, RunEnd, RunId};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use trackside_engine::{Event, RunEnd, RunId};
 use trackside_facts::{Cause, DatasetVersion, DecisionKind, DecisionSubject, EndedRun, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, Plan, RunEnding, StepIndex, Trigger, TriggerKind};
-use trackside_store::{DecisionRow, Write};
+use trackside_store::{DecisionRow, Txn, Write};
 
 use super::{
-    accept::new_run,
-    dispatch::{Core, Extras},
+    accept::{Origin, Params, Wish},
+    dispatch::Core,
+    types::LedgerEntry,
 };
 
 /// Runs that follow each other without anything from outside in between. Datasets can go round in a circle that nobody
@@ -40,9 +43,7 @@ enum About {
 impl Core {
     /// Adds triggers that wait for other runs. Those of other kinds are left out.
     pub fn add_follower(&mut self, workflow: &str, trigger: &Trigger) {
-        if matches!(trigger.kind, TriggerKind::Workflow(_) | TriggerKind::Dataset(_)) {
-            self.followers.push((workflow.to_owned(), trigger.clone()));
-        }
+        self.definitions.add_follower(workflow.to_owned(), trigger.clone());
     }
 
     /// A run has ended: starts those that wait for that.
@@ -53,8 +54,8 @@ impl Core {
         }) else {
             return;
         };
-        let Some(live) = self.runs.get(&run) else { return };
-        let name = live.state.plan().name.clone();
+        let Some(state) = self.live.state(run) else { return };
+        let name = state.plan().name.clone();
         self.follow_end_of(run, &name, end, error.map(|error| error.message.clone()), now_ms);
     }
 
@@ -65,12 +66,12 @@ impl Core {
             RunEnd::Failed => RunEnding::Failed,
             RunEnd::Cancelled => RunEnding::Cancelled,
         };
-        let waits = |trigger: &Trigger| matches!(&trigger.kind, TriggerKind::Workflow(other) if other.name == name && other.on.contains(&ending));
+        let waits = |kind: &TriggerKind| matches!(kind, TriggerKind::Workflow(other) if other.name == name && other.on.contains(&ending));
         let about = About::Run(EndedRun { id: run.to_string(), workflow: name.to_owned(), state: end.name(), error });
-        for (workflow, trigger) in self.waiting_for(waits) {
+        for (plan, trigger) in self.definitions.followers(waits) {
             let identity = format!("run:{run}");
             let cause = Awaited { run, subject: identity.clone(), identity, about: about.clone(), artifact: None };
-            self.follow(&workflow, &trigger, cause, now_ms);
+            self.follow(plan, &trigger, cause, now_ms);
         }
     }
 
@@ -82,13 +83,14 @@ impl Core {
         made: &[ArtifactRef],
         now_ms: i64,
     ) {
-        let Some(live) = self.runs.get(&run) else { return };
-        let own = live.state.plan().name.clone();
+        let Some(state) = self.live.state(run) else { return };
+        let own = state.plan().name.clone();
         for artifact in made {
-            let waits = |trigger: &Trigger| matches!(&trigger.kind, TriggerKind::Dataset(dataset) if dataset.name == artifact.name);
-            for (workflow, trigger) in self.waiting_for(waits) {
+            let waits =
+                |kind: &TriggerKind| matches!(kind, TriggerKind::Dataset(dataset) if dataset.name == artifact.name);
+            for (plan, trigger) in self.definitions.followers(waits) {
                 // A workflow that keeps a dataset up to date does not run for its own work.
-                if workflow == own {
+                if plan.name == own {
                     continue;
                 }
                 let item = item.map_or_else(String::new, |item| format!("/{item}"));
@@ -100,82 +102,56 @@ impl Core {
                 });
                 let cause =
                     Awaited { run, identity, subject: artifact.name.clone(), about, artifact: Some(artifact.digest) };
-                self.follow(&workflow, &trigger, cause, now_ms);
+                self.follow(plan, &trigger, cause, now_ms);
             }
         }
     }
 
-    fn waiting_for(&self, waits: impl Fn(&Trigger) -> bool) -> Vec<(String, Trigger)> {
-        self.followers.iter().filter(|(_, trigger)| waits(trigger)).cloned().collect()
-    }
-
-    fn follow(&mut self, workflow: &str, trigger: &Trigger, cause: Awaited, now_ms: i64) {
-        let Some(plan) = self.workflows.get(workflow).cloned() else { return };
-        match self.start_follower(&plan, trigger, &cause, now_ms) {
-            Ok(()) => {}
-            Err((decision, reason)) => {
-                tracing::warn!(trigger = trigger.id, run = %cause.run, "{decision}: {reason}");
-                let row = DecisionRow {
-                    trigger: trigger.id.clone(),
-                    subject: DecisionSubject::Named(cause.subject),
-                    at_ms: now_ms,
-                    decision: decision.into(),
-                    detail: reason,
-                };
-                self.submit(trackside_store::Txn::of(vec![Write::Decision(row)]));
-            }
+    fn follow(&mut self, plan: Arc<Plan>, trigger: &Trigger, cause: Awaited, now_ms: i64) {
+        let (run, subject) = (cause.run, cause.subject.clone());
+        if let Err((decision, reason)) = self.start_follower(plan, trigger, cause, now_ms) {
+            tracing::warn!(trigger = trigger.id, %run, "{decision}: {reason}");
+            let row = DecisionRow {
+                trigger: trigger.id.clone(),
+                subject: DecisionSubject::Named(subject),
+                at_ms: now_ms,
+                decision: decision.into(),
+                detail: reason,
+            };
+            self.commits.submit(Txn::of(vec![Write::Decision(row)]));
         }
     }
 
     fn start_follower(
         &mut self,
-        plan: &std::sync::Arc<Plan>,
+        plan: Arc<Plan>,
         trigger: &Trigger,
-        cause: &Awaited,
+        cause: Awaited,
         now_ms: i64,
     ) -> Result<(), (DecisionKind, String)> {
-        let before = self.runs.get(&cause.run).map_or(0, |live| live.state.trigger().chain());
+        let before = self.live.state(cause.run).map_or(0, |state| state.trigger().chain());
         if before >= LONGEST_CHAIN {
             let reason =
                 format!("{LONGEST_CHAIN} runs have started each other already: the datasets go round in a circle");
             return Err((DecisionKind::Blocked, reason));
         }
         let chain = before + 1;
-        let started = match cause.about.clone() {
+        let started = match cause.about {
             About::Run(run) => Cause::Workflow { run, chain },
             About::Dataset(version) => Cause::Dataset { version, chain },
         };
-        let kind = started.run_kind();
+        let origin = Origin::Follower { kind: started.run_kind() };
         let document = TriggerDocument::new(&trigger.id, now_ms, started);
-        let params = plan.bind_params(&serde_json::Map::new()).map_err(|problems| {
-            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            (DecisionKind::Blocked, lines.join("; "))
-        })?;
-        if let Some(reason) = self.pause_of(&trigger.id) {
-            return Err((DecisionKind::Paused, reason));
-        }
-        let params = Value::Object(params);
-        if let Some(reason) = self.conflict(plan, &params, &document) {
-            return Err((DecisionKind::Skipped, reason));
-        }
-        let run = RunId::next(self.last_run, now_ms, ((self.chance)() >> 32) as u32);
-        self.last_run = Some(run);
-        let row = Write::Ledger {
+        let mut wish = Wish::new(plan, origin, document, now_ms, Params::Given(Map::new()));
+        wish.ledger.push(LedgerEntry {
             trigger: trigger.id.clone(),
-            identity: cause.identity.clone(),
-            run: Some(run),
-            path: cause.subject.clone(),
+            identity: cause.identity,
+            path: cause.subject,
             stat: String::new(),
-            at_ms: now_ms,
-        };
-        let start = Command::Start { params, trigger: document, logical_time_ms: now_ms, parent: None };
-        let new = new_run(run, plan, kind.to_owned(), now_ms);
-        self.begin(
-            new,
-            start,
-            Extras { writes: vec![row], artifacts: cause.artifact.into_iter().collect(), ..Extras::default() },
-        );
-        Ok(())
+        });
+        wish.artifacts.extend(cause.artifact);
+        let accepted = self.accept(wish, now_ms);
+        accepted.map(drop).map_err(|refusal| (refusal.why.decision(), refusal.why.to_string()))
     }
 }
 

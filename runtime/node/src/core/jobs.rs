@@ -1,24 +1,23 @@
 //! From an attempt that the engine wishes for to a job in an executor's hands.
 
-use std::collections::VecDeque;
-
 use serde_json::Value;
 use trackside_engine::{Command, Outcome, RunId, StepError};
 use trackside_spec::{Action as StepAction, Plan, StepIndex};
 
 use super::{
+    attempts::Slot,
     checked,
-    dispatch::{After, Core, Slot, UnderWay},
+    commits::After,
+    dispatch::Core,
     types::{Action, StepJob},
 };
 
 impl Core {
     /// Evaluates a step's input and queues the attempt, behind a flush where the step needs one.
     pub(super) fn prepare(&mut self, run: RunId, (step, item): Slot, attempt: u32) {
-        let Some(live) = self.runs.get(&run) else { return };
-        let state = &live.state;
+        let Some(state) = self.live.state(run) else { return };
         let plan = state.plan().clone();
-        let given = match self.passed.get(&(run, step, item)) {
+        let given = match self.attempts.passed(run, (step, item)) {
             None if !plan.step(step).requires.is_empty() => {
                 let unchecked =
                     state.contract_inputs(step, item).map_err(|error| checked::bad_input(&plan, step, &error));
@@ -51,21 +50,21 @@ impl Core {
             plan: plan.clone(),
         });
         if needs_barrier(&plan, step) {
-            self.after(self.submitted, After::Release(job));
+            self.commits.after_all(After::Release(job));
         } else {
-            self.ready.push_back(job);
+            self.attempts.queue(job);
         }
     }
 
     /// Stops a step: by its executor when it runs, on the spot when it still waits for its turn.
     pub(super) fn stop(&mut self, run: RunId, (step, item): Slot) {
-        if self.running.contains_key(&(run, step, item)) {
-            self.actions.push(Action::Stop { run, step, item });
+        if self.attempts.is_running(run, (step, item)) {
+            self.commits.act(Action::Stop { run, step, item });
             return;
         }
         self.forget_job(run, (step, item));
-        let Some(live) = self.runs.get(&run) else { return };
-        let attempt = live.state.record(step, item).map_or(0, |record| record.attempts);
+        let Some(state) = self.live.state(run) else { return };
+        let attempt = state.record(step, item).map_or(0, |record| record.attempts);
         let outcome = Outcome::Failed(StepError::fatal("cancelled", "stopped before it began"));
         let command = Command::Finished { step, item, attempt, outcome, chance: 0, report: None };
         self.later(run, command);
@@ -74,27 +73,14 @@ impl Core {
     /// Takes a job that has not begun out of wherever it waits.
     pub(super) fn forget_job(&mut self, run: RunId, (step, item): Slot) {
         let is_it = |job: &StepJob| job.run == run && job.step == step && job.item == item;
-        self.ready.forget(is_it);
-        self.state_users.values_mut().for_each(|waiting| waiting.retain(|job| !is_it(job)));
-        self.after_commit.retain(|(_, after)| !matches!(after, After::Release(job) if is_it(job)));
+        self.attempts.forget(is_it);
+        self.commits.forget_jobs(is_it);
     }
 
     /// Hands queued jobs to executors while there is room.
     pub(super) fn feed(&mut self) {
-        while let Some((job, place)) = self.ready.next() {
-            let workflow = job.plan.name.clone();
-            let mut holds_state = false;
-            if uses_state(&job.plan, job.step) {
-                if let Some(waiting) = self.state_users.get_mut(&job.plan.name) {
-                    waiting.push_back(job);
-                    continue;
-                }
-                self.state_users.insert(workflow.clone(), VecDeque::new());
-                holds_state = true;
-            }
-            self.ready.began(&workflow, place);
-            self.running.insert((job.run, job.step, job.item), UnderWay { workflow, place, holds_state });
-            self.actions.push(Action::Execute(job));
+        while let Some(job) = self.attempts.next() {
+            self.commits.act(Action::Execute(job));
         }
     }
 }
@@ -108,6 +94,6 @@ fn needs_barrier(plan: &Plan, step: StepIndex) -> bool {
     }
 }
 
-fn uses_state(plan: &Plan, step: StepIndex) -> bool {
+pub(super) fn uses_state(plan: &Plan, step: StepIndex) -> bool {
     matches!(&plan.step(step).action, StepAction::Plugin(call) if call.allow.state)
 }

@@ -5,30 +5,26 @@ use super::dispatch::Core;
 impl Core {
     /// Whether something waits for the ledger.
     pub(crate) fn holds_back(&self) -> bool {
-        !self.held_back.is_empty()
+        self.ledger.holds_back()
     }
 
     /// The sizes of everything that grows with runs.
     pub(crate) fn left_over(&self) -> Vec<(&'static str, usize)> {
-        vec![
-            ("live runs", self.runs.len()),
-            ("documents of runs", self.held),
-            ("ledger identities in flight", self.in_flight.len()),
-            ("deadlines", self.deadlines.len()),
-            ("jobs that wait for their turn", self.ready.len()),
-            ("attempts under way", self.running.len()),
-            ("checked inputs", self.passed.len()),
-            ("users of state", self.state_users.len()),
-            ("concurrency groups and mutexes", usize::from(!self.admission.is_empty())),
-            ("runs of before", self.returning.as_ref().map_or(0, Vec::len)),
-            ("what waits for the ledger", self.held_back.len()),
+        let (after, actions) = self.commits.waiting();
+        let mut sizes = vec![
+            ("live runs", self.live.len()),
+            ("documents of runs", self.live.held()),
+            ("deadlines", self.live.deadlines()),
             ("letters", self.letters.len()),
-            ("children that are not on disk", self.children.len()),
-            ("what waits for a commit", self.after_commit.len()),
-            ("runs of schedules", self.cron_runs.len()),
-            ("open transactions", usize::from(self.open.is_some())),
-            ("actions", self.actions.len()),
+            ("what waits for a commit", after),
+            ("actions", actions),
+            ("open transactions", usize::from(self.commits.is_open())),
+            ("runs of schedules", self.schedules.left_over()),
             ("illegal facts", self.left_out),
-        ]
+        ];
+        sizes.extend(self.attempts.left_over());
+        sizes.extend(self.groups.left_over());
+        sizes.extend(self.ledger.left_over());
+        sizes
     }
 }

@@ -6,31 +6,33 @@
 
 mod accept;
 mod activate;
+mod attempts;
 mod checked;
+mod children;
 mod commits;
+mod definitions;
 mod dispatch;
 mod follow;
+mod groups;
 mod jobs;
 mod ledger;
 #[cfg(test)]
 mod left_over;
+mod live_runs;
 mod outcome;
 mod pausing;
-mod room;
+mod ready_queue;
 mod schedules;
 #[cfg(test)]
 mod tests;
-mod together;
-mod turns;
 mod types;
 mod unreadable;
 
-pub use accept::known_workflows;
 pub use activate::NewDefinitions;
+pub use definitions::known_workflows;
 pub(crate) use dispatch::journal;
 pub use dispatch::{Core, CoreSettings};
 pub(crate) use pausing::{answer as pause_answer, pause_row};
-pub(crate) use turns::share;
 pub use types::{
     Action, Carried, CarriedResult, Checked, DecisionReply, Fire, FireAnswer, GivenReply, History, Input, KeptResult,
     LedgerEntry, OutboxItem, Passed, PastEnd, PauseAnswer, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,

@@ -1,12 +1,13 @@
 //! What attempts leave behind, and what the outbox carried out.
 
 use trackside_engine::{Command, Event, Outcome};
-use trackside_spec::TriggerKind;
 use trackside_store::{ResultRow, Txn, Write};
 
 use super::{
+    attempts::Ended,
     checked,
-    dispatch::{After, Core, Extras, UnderWay},
+    commits::After,
+    dispatch::{Core, Extras},
     follow::artifacts_in,
     types::{Carried, CarriedResult, KeptResult, StateChange, StepResult},
 };
@@ -14,15 +15,13 @@ use super::{
 impl Core {
     pub(super) fn step_done(&mut self, result: StepResult, now_ms: i64) {
         let (run, step, item) = (result.run, result.step, result.item);
-        let under_way = self.running.remove(&(run, step, item));
-        let Some(UnderWay { workflow, place, holds_state }) = under_way else { return };
-        self.ready.ended(&workflow, place);
+        let Some(Ended { workflow, holds_state }) = self.attempts.end(run, (step, item)) else { return };
         if let Some(micros) = result.report.as_ref().and_then(|report| report.wall_us) {
-            self.ready.took(&workflow, step, micros);
+            self.attempts.took(&workflow, step, micros);
         }
         self.keep_outcome(result, now_ms);
         if holds_state {
-            self.after(self.submitted, After::FreeState(workflow));
+            self.commits.after_all(After::FreeState(workflow));
         }
     }
 
@@ -42,13 +41,13 @@ impl Core {
             kept: of_cache,
             hold,
         } = result;
-        let Some(live) = self.runs.get_mut(&run) else { return };
+        let Some(live) = self.live.get_mut(run) else { return };
         if !live.state.is_current(step, item, attempt) {
             return;
         }
         // What the check of the step's inputs found is told with the attempt, however that ended.
         let (mut kept_artifacts, mut holds) = (Vec::new(), Vec::from_iter(hold));
-        if let Some(passed) = self.passed.get_mut(&(run, step, item)) {
+        if let Some(passed) = self.attempts.passed_mut(run, (step, item)) {
             logs.insert_str(0, &std::mem::take(&mut passed.logs));
             kept_artifacts.clone_from(&passed.artifacts);
             holds.extend(passed.hold.clone());
@@ -77,7 +76,7 @@ impl Core {
             }
         }
         let staged_effects = writes.iter().any(|write| matches!(write, Write::Outbox { .. }));
-        let waited_for = self.followers.iter().any(|(_, trigger)| matches!(trigger.kind, TriggerKind::Dataset(_)));
+        let waited_for = self.definitions.waits_for_datasets();
         let made = match &outcome {
             Outcome::Succeeded(output) if waited_for => {
                 // Rows in quarantine are a version of a dataset too, if somebody waits for one of that name.
@@ -102,7 +101,7 @@ impl Core {
         }
         self.forget_passed(run, step, item);
         if staged_effects {
-            self.after(self.submitted, After::Carry);
+            self.commits.after_all(After::Carry);
         }
     }
 
@@ -117,9 +116,9 @@ impl Core {
             }
         };
         let done = Write::OutboxDone { id: row };
-        let Some(live) = self.runs.get_mut(&run) else {
+        let Some(live) = self.live.get_mut(run) else {
             tracing::error!(%run, ?event, "[TS-0634] an effect of a run that can not be read was carried out");
-            self.submit(Txn::of(vec![done]));
+            self.commits.submit(Txn::of(vec![done]));
             return;
         };
         live.outbox_open = live.outbox_open.saturating_sub(1);

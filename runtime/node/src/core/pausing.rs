@@ -5,8 +5,9 @@ use trackside_engine::{Command, Phase, RunId, RunState};
 use trackside_store::{PausedRow, Txn, Write};
 
 use super::{
-    dispatch::{After, Core, Extras},
-    types::{Fire, PauseAnswer},
+    commits::After,
+    dispatch::{Core, Extras},
+    types::PauseAnswer,
 };
 
 /// The row that pauses a trigger, or takes its pause away.
@@ -30,7 +31,9 @@ pub(crate) fn answer(state: Option<&RunState>, pause: bool) -> PauseAnswer {
 impl Core {
     /// What a start finds. To be told before schedules are added.
     pub fn restore_pauses(&mut self, triggers: impl IntoIterator<Item = String>) {
-        self.paused.extend(triggers);
+        for trigger in triggers {
+            self.definitions.pause(&trigger, true);
+        }
     }
 
     /// Pauses or resumes a trigger. It holds from now on; the answer waits for the disk, so that what was answered is not
@@ -43,11 +46,11 @@ impl Core {
         reply: Box<dyn FnOnce(bool) + Send>,
         now_ms: i64,
     ) {
-        let changed = if pause { self.paused.insert(trigger.clone()) } else { self.paused.remove(trigger.as_str()) };
+        let changed = self.definitions.pause(&trigger, pause);
         if changed {
-            self.submit(Txn::of(vec![pause_row(trigger, pause, by, now_ms)]));
+            self.commits.submit(Txn::of(vec![pause_row(trigger, pause, by, now_ms)]));
         }
-        self.after(self.submitted(), After::Call(Box::new(move || reply(changed))));
+        self.commits.after_all(After::Call(Box::new(move || reply(changed))));
     }
 
     /// Pauses or resumes a run.
@@ -59,21 +62,11 @@ impl Core {
         reply: Box<dyn FnOnce(PauseAnswer) + Send>,
         now_ms: i64,
     ) {
-        if self.runs.contains_key(&run) {
+        if self.live.contains(run) {
             let command = if pause { Command::Pause { by } } else { Command::Resume { by } };
             self.command(run, command, now_ms, Extras::default());
         }
-        let answer = answer(self.runs.get(&run).map(|live| &live.state), pause);
-        self.after(self.submitted(), After::Call(Box::new(move || reply(answer))));
-    }
-
-    /// Whether the wish is a paused trigger's own. What a person asks for in its name goes through.
-    pub(super) fn is_paused(&self, fire: &Fire) -> bool {
-        !matches!(fire.kind, "manual" | "backfill") && fire.trigger.id().is_some_and(|id| self.paused.contains(id))
-    }
-
-    /// What is recorded about a time of a paused trigger.
-    pub(super) fn pause_of(&self, trigger: &str) -> Option<String> {
-        self.paused.contains(trigger).then(|| "the trigger is paused".to_owned())
+        let answer = answer(self.live.state(run), pause);
+        self.commits.after_all(After::Call(Box::new(move || reply(answer))));
     }
 }

@@ -9,7 +9,7 @@ use trackside_spec::{Plan, TriggerKind, load_workflow};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn, Write};
 use trackside_triggers::cron::CronEntry;
 
-use super::{Action, Core, CoreSettings, Fire, FireAnswer, History, Input, PastEnd, Revived, StepJob};
+use super::{Action, Core, CoreSettings, Fire, FireAnswer, History, Input, PastEnd, Revived, StepJob, StepResult};
 
 const MINUTE: i64 = 60_000;
 const NOW: i64 = 1_800_000_000_000;
@@ -237,7 +237,7 @@ fn the_inputs_of_a_child_that_was_stopped_before_its_turn_are_not_looked_at() {
     desk.give(Input::Cancel { run, by: "me".into(), reply: Box::new(|live| assert!(live)) }, NOW);
     let first = desk.jobs.pop().unwrap();
     let error = trackside_engine::StepError::fatal("no", "no");
-    let result = crate::executor::failed((first.run, first.step, None), 1, error);
+    let result = StepResult::failed((first.run, first.step, None), 1, error);
     desk.give(Input::StepDone(Box::new(result)), NOW);
     assert!(desk.jobs.is_empty(), "the step was over: {:?}", desk.jobs);
 }
@@ -286,7 +286,7 @@ fn runs_that_hold_large_documents_leave_no_room_for_others_until_they_are_over()
     assert_eq!(desk.offer("w", json!({ "kind": "manual" })), Some(FireAnswer::Busy));
     // The one that runs is not stopped on the spot: its executor ends it.
     let job = desk.jobs.pop().unwrap();
-    let result = crate::executor::failed((job.run, job.step, None), 1, trackside_engine::StepError::fatal("no", "no"));
+    let result = StepResult::failed((job.run, job.step, None), 1, trackside_engine::StepError::fatal("no", "no"));
     desk.give(Input::StepDone(Box::new(result)), NOW);
     desk.commit(NOW);
     assert_eq!(desk.offer("w", large()), None);

@@ -2,67 +2,16 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-use trackside_engine::{DecisionRefused, Event, Outcome, Repeat, RunEnd, RunError, RunId, RunState, StepError};
-use trackside_facts::{AttemptReport, ContractReport, TriggerDocument};
-use trackside_spec::{Digest, Plan, StepIndex};
-use trackside_store::{CommitReport, Hold, LedgerRow, StoreError, Txn};
+use serde_json::Value;
+use trackside_engine::{DecisionRefused, Event, Repeat, RunEnd, RunError, RunId, RunState};
+use trackside_spec::{Plan, StepIndex};
+pub use trackside_steps::{Checked, GivenReply, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult};
+use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
 use super::{activate::NewDefinitions, unreadable::unreadable};
 
-/// A wish to start a run.
-#[derive(Debug)]
-pub struct Fire {
-    /// Which workflow.
-    pub workflow: String,
-    /// What the list of runs says of it: [`Cause::run_kind`](trackside_facts::Cause::run_kind).
-    pub kind: &'static str,
-    /// What started it.
-    pub trigger: TriggerDocument,
-    /// Parameters as given; defaults are filled in when the run is accepted.
-    pub params: Map<String, Value>,
-    /// The time that the run is about, milliseconds since 1970.
-    pub logical_time_ms: i64,
-    /// One for each file that starts the run: at most one run for each identity.
-    pub ledger: Vec<LedgerEntry>,
-    /// Artifacts that the trigger document refers to.
-    pub artifacts: Vec<Digest>,
-    /// What keeps them until the run is on disk.
-    pub hold: Option<Hold>,
-}
-
-/// The ledger row that a file's run brings with it.
-#[derive(Debug, Clone)]
-pub struct LedgerEntry {
-    /// The trigger's id.
-    pub trigger: String,
-    /// What makes the file itself.
-    pub identity: String,
-    /// Its path below the folder.
-    pub path: String,
-    /// Size, times and inode.
-    pub stat: String,
-}
-
-/// What became of a [`Fire`]. `Accepted` and `Duplicate` are answered only when they are on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FireAnswer {
-    /// The run is on disk.
-    Accepted(RunId),
-    /// The ledger has it; the path is where the first one lay.
-    Duplicate(String),
-    /// It can never be accepted as it is: what is wrong, for people.
-    Refused(String),
-    /// Too much is under way; try again.
-    Busy,
-    /// Its trigger is paused.
-    Paused,
-    /// Its concurrency group has no room, and the workflow says that it is not to wait; what is in the way, for people.
-    Skipped(String),
-}
-
-/// Called once with the answer.
-pub type Reply = Box<dyn FnOnce(FireAnswer) + Send>;
+pub use trackside_intake::{Fire, FireAnswer, LedgerEntry, Reply};
+pub use trackside_outbox::{Carried, CarriedResult};
 
 /// Something that happened.
 pub enum Input {
@@ -139,40 +88,6 @@ pub enum Input {
     Wake,
 }
 
-/// The inputs of a step fit its contracts, as far as they must.
-pub struct Checked {
-    /// Whose.
-    pub run: RunId,
-    /// Which step.
-    pub step: StepIndex,
-    /// Which item of a step with `foreach`.
-    pub item: Option<u32>,
-    /// Which attempt.
-    pub attempt: u32,
-    /// What passed.
-    pub passed: Passed,
-    /// Called once with what the attempt is given. Not for a step that is another run: the core starts that itself.
-    pub reply: GivenReply,
-}
-
-/// Called once with what an attempt is given: its input, and what a WASI command is called with.
-pub type GivenReply = Box<dyn FnOnce(Result<(Value, Option<Value>), StepError>) + Send>;
-
-/// The inputs of a step after the check.
-#[derive(Debug, Default)]
-pub struct Passed {
-    /// `requires` as expressions see it: contract name to the input as it passed.
-    pub requires: Value,
-    /// What does not fit and does not block the step, nothing when all fits.
-    pub report: Vec<ContractReport>,
-    /// Artifacts that the split of a table made.
-    pub artifacts: Vec<Digest>,
-    /// What keeps them until an entry names them.
-    pub hold: Option<Hold>,
-    /// JSON lines for the step's log.
-    pub logs: String,
-}
-
 /// What became of a wish to pause or resume a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PauseAnswer {
@@ -208,128 +123,6 @@ pub enum Action {
     Publish(RunUpdate),
     /// The outbox has new rows on disk.
     Carry,
-}
-
-/// One attempt of one step, ready to run.
-#[derive(Debug)]
-pub struct StepJob {
-    /// Whose.
-    pub run: RunId,
-    /// The definition that the run started with.
-    pub plan: Arc<Plan>,
-    /// Which step.
-    pub step: StepIndex,
-    /// Which item of a step with `foreach`.
-    pub item: Option<u32>,
-    /// Which attempt.
-    pub attempt: u32,
-    /// The inputs of the step's contracts, while they have not been checked. `input` and `command` are asked for
-    /// afterwards, by [`Input::Checked`].
-    pub contracts: Option<Vec<Value>>,
-    /// The step's `with` or `inputs`, evaluated.
-    pub input: Value,
-    /// What a WASI command is called with, evaluated.
-    pub command: Option<Value>,
-    /// The run's `trigger` document.
-    pub trigger: Arc<TriggerDocument>,
-    /// The time that the run is about.
-    pub logical_time_ms: i64,
-}
-
-/// How an attempt ended, with what it staged.
-#[derive(Debug)]
-pub struct StepResult {
-    /// Whose.
-    pub run: RunId,
-    /// Which step.
-    pub step: StepIndex,
-    /// Which item of a step with `foreach`.
-    pub item: Option<u32>,
-    /// Which attempt.
-    pub attempt: u32,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Usage and versions, for the journal.
-    pub report: Option<Box<AttemptReport>>,
-    /// Artifacts to flush before the result commits.
-    pub artifacts: Vec<Digest>,
-    /// Becomes visible with the result.
-    pub state: Vec<StateChange>,
-    /// Carried out after the result is on disk.
-    pub outbox: Vec<OutboxItem>,
-    /// JSON lines; empty when the attempt logged nothing.
-    pub logs: String,
-    /// What becomes of the store of kept results.
-    pub kept: Option<KeptResult>,
-    /// What keeps the artifacts of the attempt until an entry names them.
-    pub hold: Option<Hold>,
-}
-
-/// What an attempt is to the store of kept results.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeptResult {
-    /// A kept one stood for it.
-    Used {
-        /// Digest of everything that made it.
-        key: Digest,
-    },
-    /// It may stand for later ones.
-    New {
-        /// Digest of everything that made it.
-        key: Digest,
-        /// The output as JSON.
-        output: String,
-        /// Artifacts in it.
-        artifacts: Vec<Digest>,
-    },
-}
-
-/// One staged change of a plugin's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateChange {
-    /// A step id, or empty for the workflow's own.
-    pub scope: String,
-    /// Which entry.
-    pub key: String,
-    /// The new value; none removes it.
-    pub value: Option<Vec<u8>>,
-    /// Milliseconds from now until it lapses.
-    pub ttl_ms: Option<u64>,
-}
-
-/// One staged effect, as the carrier understands it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboxItem {
-    /// JSON.
-    pub body: String,
-}
-
-/// What the carrier did with an outbox row.
-#[derive(Debug)]
-pub struct Carried {
-    /// The row's id.
-    pub row: i64,
-    /// Whose.
-    pub run: RunId,
-    /// The step that staged it.
-    pub step: StepIndex,
-    /// The item, where the step runs for several.
-    pub item: Option<u32>,
-    /// Its place in the step's outbox.
-    pub entry: u32,
-    /// Where it went or should have gone.
-    pub target: String,
-    /// How it ended.
-    pub result: CarriedResult,
-}
-
-/// How an outbox entry ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum CarriedResult {
-    /// It is where it should be.
-    Done,
-    /// It can never be, and why.
-    Refused(String),
 }
 
 /// A run read back from its journal.

@@ -2,7 +2,7 @@
 //! take the definition that they were accepted with. They can not go on. Left open, they would stay so for ever, and with
 //! them every run that waits for one; so they get an end, and the reason is in it.
 
-use trackside_engine::{Command, Event, RUN_UNREADABLE, RunEnd, RunError, RunId};
+use trackside_engine::{Event, RUN_UNREADABLE, RunEnd, RunError, RunId};
 use trackside_store::{Ended, Txn};
 
 use super::{
@@ -26,25 +26,11 @@ impl Core {
         tracing::error!(%run, workflow, "[TS-0634] the run can not go on and ends as failed: {reason}");
         let ended = Ended { end, error: message.clone() };
         let events = [Event::Ended { end, error, outputs }];
-        self.given_up.insert(run, past);
+        self.ledger.give_up(run, past);
         self.as_one(|core| {
-            core.submit(Txn::of(vec![journal(run, now_ms, &events, Some(ended))]));
+            core.commits.submit(Txn::of(vec![journal(run, now_ms, &events, Some(ended))]));
             core.follow_end_of(run, workflow, end, message, now_ms);
         });
-        self.take_actions()
-    }
-
-    /// Runs whose parent was given up are wanted by nobody.
-    pub(super) fn stop_orphans(&mut self) {
-        if self.given_up.is_empty() {
-            return;
-        }
-        let of = |run: &RunId| self.runs.get(run)?.state.parent().map(|parent| parent.run);
-        let mut orphans: Vec<(RunId, RunId)> = self.runs.keys().filter_map(|run| Some((*run, of(run)?))).collect();
-        orphans.retain(|(_, parent)| self.given_up.contains_key(parent));
-        orphans.sort();
-        for (run, parent) in orphans {
-            self.later(run, Command::Cancel { by: format!("run {parent}, which started it and can not be read") });
-        }
+        self.commits.take_actions()
     }
 }

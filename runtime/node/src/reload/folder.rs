@@ -10,9 +10,10 @@ use std::{
 
 use trackside_codes::Coded;
 use trackside_spec::{Plan, Problem, SpecError, TriggerKind, load_workflow, problem_at};
+use trackside_steps::Stamp;
 use trackside_triggers::cron::{CronError, Times};
 
-use crate::{plugin_look::Stamp, project::WorkflowReason};
+use crate::project::WorkflowReason;
 
 /// A longer file is no workflow.
 const LARGEST: u64 = 4 << 20;

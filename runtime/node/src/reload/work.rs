@@ -16,6 +16,7 @@ use std::{
 use notify::RecommendedWatcher;
 use tokio::sync::watch;
 use trackside_spec::{Digest, config::load_node_config};
+use trackside_steps::Workshop;
 use trackside_store::Clock;
 
 use super::{
@@ -23,10 +24,7 @@ use super::{
     folder::{self, Looks},
     signals::{self, Places, Stir},
 };
-use crate::{
-    executor::Workshop,
-    project::{Project, ProjectError, WorkflowReason},
-};
+use crate::project::{Project, ProjectError, WorkflowReason};
 
 /// So long nothing may change before anybody looks: several files are often written together.
 const QUIET: Duration = Duration::from_millis(200);

@@ -9,10 +9,7 @@ use trackside_facts::{AttemptReport, Delivery, Effect, OutgoingMessage, Present}
 use trackside_spec::{Action, ArtifactRef, Digest};
 use trackside_store::Hold;
 
-use crate::{
-    core::{Checked, Input, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult},
-    executor::failed,
-};
+use crate::core::{Checked, Input, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult};
 
 use super::{machine::Machine, world::World};
 
@@ -36,7 +33,7 @@ impl World {
 
     fn check(&mut self, machine: &mut Machine, mut job: StepJob, inputs: &[Value]) {
         let (now, key) = (self.now(), (job.run, job.step, job.item));
-        let blank = |error| failed(key, job.attempt, error);
+        let blank = |error| StepResult::failed(key, job.attempt, error);
         let refusal = if machine.stopped.contains(&(job.run, job.step.0, job.item)) {
             Some(blank(StepError::fatal("cancelled", "stopped")))
         } else if inputs.iter().any(|input| input.as_array().is_none_or(Vec::is_empty)) {
@@ -76,7 +73,7 @@ impl World {
             // The executor says nothing more about a step that is a run.
             _ if is_child => {}
             Some(Err(error)) => {
-                machine.give(Input::StepDone(Box::new(failed((run, step, item), attempt, error))), now);
+                machine.give(Input::StepDone(Box::new(StepResult::failed((run, step, item), attempt, error))), now);
             }
             None => panic!("a check is answered at once"),
         }
@@ -85,7 +82,8 @@ impl World {
     fn finish(&mut self, machine: &Machine, job: &StepJob, calm: bool) -> StepResult {
         let stopped = machine.stopped.contains(&(job.run, job.step.0, job.item));
         let hold = Some(Hold::new(machine.committer.artifacts()));
-        let result = failed((job.run, job.step, job.item), job.attempt, StepError::fatal("unlucky", "fatal"));
+        let result =
+            StepResult::failed((job.run, job.step, job.item), job.attempt, StepError::fatal("unlucky", "fatal"));
         let result = StepResult { hold, ..result };
         // Some results come in spite of the request to stop.
         if stopped && !self.chance.one_in(4) {

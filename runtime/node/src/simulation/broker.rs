@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::mqtt::{ByHand, Publication, Sent};
+use trackside_outbox::{Publication, Sent};
 
-use super::chance::Chance;
+use super::{by_hand::ByHand, chance::Chance};
 
 /// It outlives crashes of the node.
 #[derive(Default)]

@@ -11,18 +11,18 @@ use std::{
     time::Duration,
 };
 
+use trackside_outbox::{Rounds, Wake};
 use trackside_store::{CommitReport, Committer, Durability, Reader, StoreError, Txn};
 use trackside_triggers::cron::GateState;
 
 use crate::{
-    carrier::{Rounds, Wake},
     core::{Action, Core, CoreSettings, Input, StepJob},
-    mqtt::ByHand,
     node::{NodeOptions, set_up},
 };
 
 use super::{
     broker::Connection,
+    by_hand::ByHand,
     chance::Chance,
     disk::Disk,
     observer::Observer,

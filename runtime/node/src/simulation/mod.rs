@@ -13,6 +13,7 @@
 
 mod attempts;
 mod broker;
+mod by_hand;
 mod chance;
 mod disk;
 mod ending;

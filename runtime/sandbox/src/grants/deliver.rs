@@ -1,11 +1,9 @@
 //! Which paths a step may deliver to: `FOLDER/rest`, where `FOLDER` is granted.
 
+use trackside_spec::delivery::{LONGEST_NAME, MOST_PARTS};
+
 /// Longest path.
 const LENGTH: usize = 4_096;
-/// The longest part of a path in bytes; what Linux file systems take.
-pub const LONGEST_NAME: usize = 255;
-/// Most parts of the path below the granted folder, the file's name included: each may be a folder that has to be made.
-pub const MOST_PARTS: usize = 64;
 
 /// Where a delivery goes.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use trackside_node::PluginSources;
+use trackside_node::plugin_sources;
 use trackside_packages::{Installer, Proof};
 
 use super::add::{signature, told};
@@ -44,7 +44,7 @@ pub fn roll_back(context: &Context, rollback: &Rollback) -> Result<(), Failure> 
     let mut installer = Installer::open(&project.root, &project.data_dir())?;
     let (digest, bytes, receipt) = installer.earlier(name)?;
     let proofs: Vec<Proof> = receipt.proof.iter().cloned().collect();
-    let verdict = PluginSources::new(&project).judge(name, &bytes, &digest, &proofs)?;
+    let verdict = plugin_sources(&project).judge(name, &bytes, &digest, &proofs)?;
     let replaced = installer.lock().get(name).map(|locked| locked.digest);
     installer.rollback(name, &verdict)?;
     let document = json!({

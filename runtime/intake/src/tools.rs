@@ -1,0 +1,56 @@
+//! What every kind of intake works with.
+
+use std::{path::PathBuf, sync::Arc};
+
+use trackside_spec::NodeConfig;
+use trackside_store::{Artifacts, Clock, Readers, Txn, Write};
+
+use crate::{
+    dispatch::{Dispatch, GoingDown, ask},
+    files::Pauses,
+    wish::{Fire, FireAnswer},
+};
+
+/// The box's secrets: from a name to the value, or what is wrong, for people.
+pub type SecretSource = Arc<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
+
+/// What an intake reads, asks and hands over to.
+#[derive(Clone)]
+pub struct Tools {
+    /// To the dispatcher.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// What is committed.
+    pub readers: Arc<Readers>,
+    /// Where content goes.
+    pub artifacts: Arc<Artifacts>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// `trackside.toml`.
+    pub config: Arc<NodeConfig>,
+    /// The project's folder.
+    pub project: PathBuf,
+    /// Triggers that are paused.
+    pub pauses: Arc<Pauses>,
+    /// Read anew for each use, so that they can be replaced.
+    pub secrets: SecretSource,
+}
+
+impl Tools {
+    /// Asks for a run and waits for the answer.
+    pub(crate) async fn fire(&self, fire: Fire) -> Result<FireAnswer, GoingDown> {
+        ask(|reply| self.dispatch.fire(fire, reply)).await
+    }
+
+    /// Writes rows and waits until they are on disk.
+    pub(crate) async fn write(&self, writes: Vec<Write>) -> Result<(), GoingDown> {
+        ask(|done| self.dispatch.keep(Txn::of(writes), Box::new(move || done(())))).await
+    }
+}
+
+/// Does something that blocks beside what must not.
+///
+/// # Errors
+/// When it panicked, or the runtime ends.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
+}

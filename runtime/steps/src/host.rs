@@ -1,0 +1,199 @@
+//! What a running plugin may ask of the node.
+
+use std::{fs::File, io, io::Write, net::SocketAddr, sync::Arc, time::Instant};
+
+use trackside_models::{CancelToken, Model};
+use trackside_sandbox::{
+    ArtifactSink, BoxFuture, InputFolder, ModelError, ModelHandle, ModelPort, ModelSignature, SecretValue, StateEntry,
+    StateScope, StepHost,
+};
+use trackside_spec::{ArtifactRef, Tensor};
+use trackside_store::{Artifacts, Hold, Reader, Readers, StoreError};
+
+use crate::workshop::Workshop;
+
+/// The node as one step sees it.
+pub struct NodeHost {
+    /// The artifact store.
+    pub artifacts: Arc<Artifacts>,
+    /// What the attempt makes stays.
+    pub hold: Hold,
+    /// Committed state.
+    pub readers: Arc<Readers>,
+    /// What the step runs in: models, clock, config.
+    pub workshop: Arc<Workshop>,
+    /// Whose state.
+    pub workflow: String,
+    /// Whose own scope.
+    pub step: String,
+}
+
+impl NodeHost {
+    fn scope(&self, scope: StateScope) -> String {
+        scope_name(scope, &self.step)
+    }
+
+    /// Asks the database where waiting for a slow card holds up no other step: a reader may have to be opened first, and there
+    /// is one worker for each core.
+    fn asked<T, F>(&self, ask: F) -> impl Future<Output = Result<T, String>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    {
+        let readers = self.readers.clone();
+        let asked = tokio::task::spawn_blocking(move || readers.with(ask));
+        async move { asked.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string()) }
+    }
+}
+
+/// How the store names a scope.
+#[must_use]
+pub fn scope_name(scope: StateScope, step: &str) -> String {
+    match scope {
+        StateScope::Step => step.to_owned(),
+        StateScope::Workflow => String::new(),
+    }
+}
+
+impl StepHost for NodeHost {
+    fn open_artifact(&self, artifact: &ArtifactRef) -> io::Result<File> {
+        self.artifacts.open_artifact(&artifact.digest)
+    }
+
+    fn input_folder(&self, files: &[(String, ArtifactRef)]) -> io::Result<InputFolder> {
+        let folder = InputFolder::new(&self.artifacts.temporary())?;
+        for (name, artifact) in files {
+            folder.link(name, &self.artifacts.path(&artifact.digest))?;
+        }
+        Ok(folder)
+    }
+
+    fn create_artifact(&self) -> io::Result<Box<dyn ArtifactSink>> {
+        Ok(Box::new(Sink { writer: self.hold.create()? }))
+    }
+
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
+        Box::pin(async move {
+            let (models, wanted) = (self.workshop.models.clone(), name.to_owned());
+            let model =
+                blocking(move || models.get(&wanted, None)).await?.map_err(|e| ModelError::NotFound(e.to_string()))?;
+            let info = describe(&model);
+            Ok(Arc::new(Handle { model, info }) as Arc<dyn ModelHandle>)
+        })
+    }
+
+    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+        let now = self.workshop.clock.now_ms();
+        let (workflow, scope, key) = (self.workflow.clone(), self.scope(scope), key.to_owned());
+        let found = self.asked(move |reader| reader.state(&workflow, &scope, &key, now));
+        Box::pin(async move { Ok(found.await?.map(|row| StateEntry { value: row.value, version: row.version })) })
+    }
+
+    fn state_list<'a>(
+        &'a self,
+        scope: StateScope,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let now = self.workshop.clock.now_ms();
+        let (workflow, scope) = (self.workflow.clone(), self.scope(scope));
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        let keys = move |reader: &Reader| reader.state_keys(&workflow, &scope, &prefix, after.as_deref(), limit, now);
+        Box::pin(self.asked(keys))
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.workshop.clock.now_ms()).unwrap_or(0)
+    }
+
+    fn secret(&self, name: &str) -> Result<SecretValue, String> {
+        trackside_net::read_secret(&self.workshop.config, &self.workshop.project, name)
+            .map_err(|problem| problem.to_string())
+    }
+
+    fn has_channel(&self, name: &str) -> bool {
+        self.workshop.config.mqtt.contains_key(name)
+    }
+
+    fn is_own_address(&self, address: SocketAddr) -> bool {
+        self.workshop.own.covers(address)
+    }
+}
+
+struct Sink {
+    writer: trackside_store::ArtifactWriter,
+}
+
+impl ArtifactSink for Sink {
+    fn write(&mut self, data: &[u8]) -> io::Result<()> {
+        self.writer.write_all(data)
+    }
+
+    fn commit(self: Box<Self>, name: &str, media_type: &str) -> io::Result<ArtifactRef> {
+        self.writer.finish(name, media_type)
+    }
+}
+
+struct Handle {
+    model: Arc<Model>,
+    info: ModelSignature,
+}
+
+fn describe(model: &Model) -> ModelSignature {
+    let info = model.info();
+    let port = |port: &trackside_models::Port| ModelPort {
+        name: port.name.clone(),
+        element: port.element,
+        shape: port.shape.clone().unwrap_or_default(),
+    };
+    ModelSignature {
+        digest: info.digest.to_string(),
+        // A plugin may give one that has a default; it is not asked to.
+        inputs: info.inputs.iter().filter(|port| !port.optional).map(port).collect(),
+        outputs: info.outputs.iter().map(port).collect(),
+        metadata: info.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+    }
+}
+
+impl ModelHandle for Handle {
+    fn info(&self) -> &ModelSignature {
+        &self.info
+    }
+
+    fn run<'a>(
+        &'a self,
+        inputs: Vec<(String, Arc<Tensor>)>,
+        wanted: Vec<String>,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, ModelError>> {
+        let model = self.model.clone();
+        Box::pin(async move {
+            let stop = StopOnDrop(CancelToken::new());
+            let cancel = stop.0.clone();
+            let inputs = inputs.into_iter().map(|(name, tensor)| (name, Arc::unwrap_or_clone(tensor))).collect();
+            let ran = blocking(move || model.run(inputs, &wanted, Some(deadline), &cancel)).await?;
+            ran.map(|output| output.outputs).map_err(|error| match error {
+                trackside_models::ModelError::Timeout { .. } => ModelError::Timeout,
+                trackside_models::ModelError::Input { .. } => ModelError::BadTensor(error.to_string()),
+                other => ModelError::Runtime(other.to_string()),
+            })
+        })
+    }
+}
+
+/// A step that is stopped drops its futures; the model must stop with them.
+struct StopOnDrop(CancelToken);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ModelError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| ModelError::Runtime(format!("the model's thread ended: {error}")))
+}

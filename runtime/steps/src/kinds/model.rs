@@ -1,0 +1,182 @@
+//! One attempt of a model step: tensors from JSON or artifacts, a run, outputs as JSON or an artifact.
+
+use std::{io::Read, sync::Arc, time::Instant};
+
+use serde_json::{Map, Value, json};
+use trackside_codes::Coded;
+use trackside_engine::{Outcome, StepError};
+use trackside_facts::AttemptReport;
+use trackside_models::{CancelToken, Model, ModelError, RunOutput, takes, tensor_io};
+use trackside_spec::{Action, ArtifactRef, ElementType, Tensor, config::EngineChoice};
+use trackside_store::Hold;
+
+use crate::{
+    job::{StepJob, StepResult},
+    workshop::Workshop,
+};
+
+/// Outputs with at most so many elements are given as JSON arrays, larger ones as an artifact.
+const INLINE_ELEMENTS: usize = 1024;
+
+/// Runs the attempt to its end.
+pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: CancelToken) -> StepResult {
+    let Action::Model(call) = &job.plan.step(job.step).action else {
+        let error = StepError::fatal("internal-error", "not a model step");
+        return StepResult::failed(job.key(), job.attempt, error);
+    };
+    let (workshop, input, hold) = (workshop.clone(), job.input.clone(), hold.clone());
+    let (name, engine) = (call.model.clone(), call.engine);
+    let attempt =
+        tokio::task::spawn_blocking(move || attempt((&workshop, &hold), (&name, engine), &input, &cancel)).await;
+    let blank = |outcome| StepResult::of(job, outcome);
+    match attempt {
+        Ok(Attempt { report, ended: Ok(done) }) => {
+            StepResult { report, artifacts: done.artifacts, ..blank(Outcome::Succeeded(done.output)) }
+        }
+        Ok(Attempt { report, ended: Err(error) }) => StepResult { report, ..blank(Outcome::Failed(error)) },
+        Err(error) => {
+            blank(Outcome::Failed(StepError::fatal("internal-error", format!("the model's thread ended: {error}"))))
+        }
+    }
+}
+
+/// An attempt that has ended.
+struct Attempt {
+    /// What the journal keeps of it: nothing when there was no model.
+    report: Option<Box<AttemptReport>>,
+    ended: Result<Done, StepError>,
+}
+
+struct Done {
+    output: Value,
+    artifacts: Vec<trackside_spec::Digest>,
+}
+
+fn attempt(
+    (workshop, hold): (&Workshop, &Hold),
+    (name, engine): (&str, Option<EngineChoice>),
+    input: &Value,
+    cancel: &CancelToken,
+) -> Attempt {
+    let model = match workshop.models.get(name, engine) {
+        Ok(model) => model,
+        Err(problem) => {
+            let error = StepError::fatal("model-unavailable", problem.to_string());
+            return Attempt { report: None, ended: Err(error) };
+        }
+    };
+    let info = model.info();
+    let (handed_over, begun) = (workshop.clock.now_us(), Instant::now());
+    let mut report = Box::new(AttemptReport {
+        model: Some(info.name.clone()),
+        digest: Some(info.digest),
+        engine: Some(info.engine.to_string()),
+        engine_version: Some(info.engine.version.clone()),
+        began_us: Some(handed_over),
+        ..AttemptReport::default()
+    });
+    let ended = tensors(workshop, &model, input).and_then(|inputs| {
+        let deadline = Instant::now() + workshop.models.run_limit();
+        let ran = model.run(inputs, &[], Some(deadline), cancel).map_err(step_error)?;
+        report.began_us = Some(handed_over.saturating_add_unsigned(ran.queued_us));
+        report.queued_us = Some(ran.queued_us);
+        report.run_us = Some(ran.run_us);
+        let (outputs, artifacts) = values(hold, &ran)?;
+        let output =
+            json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });
+        Ok(Done { output, artifacts })
+    });
+    // As of a plugin: reading the inputs and storing the outputs included.
+    report.wall_us = Some(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
+    Attempt { report: Some(report), ended }
+}
+
+fn step_error(error: ModelError) -> StepError {
+    let code = match &error {
+        ModelError::Timeout { .. } => "wall-limit",
+        ModelError::Cancelled { .. } => "cancelled",
+        ModelError::Input { .. } => "bad-tensor",
+        _ => "model-failed",
+    };
+    StepError { retryable: error.is_retryable(), ..StepError::fatal(code, error.told()) }
+}
+
+/// The model's inputs: an artifact (safetensors, or JSON for texts), or JSON arrays that take the declared element type.
+fn tensors(workshop: &Workshop, model: &Model, input: &Value) -> Result<Vec<(String, Tensor)>, StepError> {
+    let refuse = |name: &str, reason: String| StepError::fatal("bad-tensor", format!("input `{name}`: {reason}"));
+    let Some(fields) = input.as_object() else {
+        return Err(StepError::fatal("bad-tensor", "`inputs` must be an object of input name to tensor"));
+    };
+    let limit = workshop.config.limits.tensor.as_bytes();
+    fields
+        .iter()
+        .map(|(name, value)| {
+            let port = model.info().inputs.iter().find(|port| port.name == *name).ok_or_else(|| {
+                refuse(name, format!("the model has no such input; it takes {}", takes(&model.info().inputs)))
+            })?;
+            let tensor = match ArtifactRef::from_json(value) {
+                Some(artifact) => from_artifact(workshop, &artifact, name, limit),
+                None => tensor_io::from_json_for(port, value).map_err(|error| error.to_string()),
+            };
+            tensor.map(|tensor| (name.clone(), tensor)).map_err(|reason| refuse(name, reason))
+        })
+        .collect()
+}
+
+fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit: u64) -> Result<Tensor, String> {
+    if artifact.size > limit {
+        return Err(format!(
+            "artifact {} has {} bytes, more than limits.tensor ({limit})",
+            artifact.name, artifact.size
+        ));
+    }
+    let is_text = artifact.media_type == tensor_io::TEXT_MEDIA_TYPE;
+    if is_text && artifact.size > tensor_io::MAX_TEXT_FILE {
+        let most = tensor_io::MAX_TEXT_FILE;
+        return Err(format!("artifact {} has {} bytes; texts may have {most}", artifact.name, artifact.size));
+    }
+    let file = workshop.artifacts.open_artifact(&artifact.digest).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if is_text {
+        let read = tensor_io::from_text_file(&bytes).map_err(|error| format!("artifact {}: {error}", artifact.name));
+        return read.map(|(_, tensor)| tensor);
+    }
+    let mut tensors = tensor_io::from_safetensors_bytes(&bytes, &tensor_io::TensorLimits::default())
+        .map_err(|error| error.to_string())?;
+    // A file with one tensor fits whatever it is called; of several, the input's namesake is meant.
+    let place = if tensors.len() == 1 { Some(0) } else { tensors.iter().position(|(known, _)| known == name) };
+    place.map(|place| tensors.swap_remove(place).1).ok_or_else(|| {
+        let known: Vec<&str> = tensors.iter().map(|(known, _)| known.as_str()).collect();
+        format!("{} holds no tensor `{name}`, only {}", artifact.name, known.join(", "))
+    })
+}
+
+fn values(hold: &Hold, output: &RunOutput) -> Result<(Value, Vec<trackside_spec::Digest>), StepError> {
+    let mut outputs = Map::new();
+    let mut artifacts = Vec::new();
+    for (name, tensor) in &output.outputs {
+        let value = if tensor.len() <= INLINE_ELEMENTS {
+            tensor_io::to_json(tensor)
+        } else {
+            let stored = store(hold, name, tensor)
+                .map_err(|reason| StepError::fatal("output-not-stored", format!("output `{name}`: {reason}")))?;
+            artifacts.push(stored.digest);
+            stored.to_json()
+        };
+        outputs.insert(name.clone(), value);
+    }
+    Ok((outputs.into(), artifacts))
+}
+
+fn store(hold: &Hold, name: &str, tensor: &Tensor) -> Result<ArtifactRef, String> {
+    let (bytes, ending, media_type) = if tensor.element() == ElementType::Text {
+        (tensor_io::to_text_file(name, tensor), "json", tensor_io::TEXT_MEDIA_TYPE)
+    } else {
+        let tensors = [(name.to_owned(), tensor.clone())];
+        (tensor_io::to_safetensors_bytes(&tensors), "safetensors", "application/vnd.safetensors")
+    };
+    let bytes = bytes.map_err(|error| error.to_string())?;
+    let stored = hold.store(&mut bytes.as_slice(), &format!("{name}.{ending}"), media_type);
+    stored.map_err(|error| error.to_string())
+}
