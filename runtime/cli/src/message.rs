@@ -37,6 +37,14 @@ impl Message {
         if error.has_places() { Self::placed(error.to_string()) } else { Self::coded(error.code(), error.message()) }
     }
 
+    /// Of a document that has the code beside the words; the words may begin with it.
+    pub fn beside(code: Option<&str>, text: &str) -> Self {
+        match code.and_then(Code::parse) {
+            Some(code) => Self::coded(code, code.without(text)),
+            None => text.into(),
+        }
+    }
+
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()

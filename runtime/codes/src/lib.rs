@@ -9,9 +9,13 @@
 mod class;
 mod code;
 mod coded;
+mod reason;
 mod table;
+mod told;
 
 pub use class::Class;
 pub use code::Code;
 pub use coded::Coded;
+pub use reason::Reason;
 pub use table::{Row, TABLE};
+pub use told::Told;

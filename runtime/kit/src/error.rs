@@ -1,7 +1,7 @@
 //! What can go wrong in an author's project.
 
 use std::path::PathBuf;
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Reason, code};
 
 use trackside_spec::SpecError;
 
@@ -75,7 +75,8 @@ pub enum KitError {
         /// The file.
         file: PathBuf,
         /// Why, and what to do.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// A case can not be run.
     #[error("[{code}] case {}: {reason}", file.display(), code = self.code())]
@@ -83,7 +84,8 @@ pub enum KitError {
         /// The case file.
         file: PathBuf,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
 }
 

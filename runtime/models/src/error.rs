@@ -1,7 +1,7 @@
 //! What can go wrong between a model file and its result.
 
 use std::path::PathBuf;
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Reason, code};
 
 use crate::engines::{EngineId, Tried, tried_lines};
 
@@ -15,7 +15,8 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The file is not an ONNX model, or a damaged one.
     #[error("{} is not a readable ONNX model: {reason}. Check that the file was copied whole (`sha256sum`), or export it again", path.display())]
@@ -49,7 +50,8 @@ pub enum ModelError {
         /// The weight file as the model names it.
         file: String,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// No library of ONNX Runtime can be used.
     #[error(
@@ -92,7 +94,8 @@ pub enum ModelError {
         /// The engine.
         engine: EngineId,
         /// Its own words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The model does not do on the engine what it should.
     #[error("the model {model} failed its self-test on {engine}: {reason}")]
@@ -122,7 +125,8 @@ pub enum ModelError {
         /// The input.
         input: String,
         /// What is wrong, with both sides.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// An output was asked for that the model does not have.
     #[error("the model {model} has no output {output:?}; it gives {known}")]
@@ -158,7 +162,8 @@ pub enum ModelError {
         /// The engine.
         engine: EngineId,
         /// Its own words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
 }
 

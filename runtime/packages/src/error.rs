@@ -1,7 +1,7 @@
 //! What can go wrong with a registry, and with changing what is installed.
 
 use std::{io, path::PathBuf, time::Duration};
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Reason, code};
 
 use trackside_spec::Digest;
 
@@ -115,7 +115,8 @@ pub enum RegistryError {
         /// The registry.
         host: String,
         /// What is wrong and what to do.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// It stopped talking.
     #[error("[{code}] {host} did not go on with {what} for {after:?}; try again later", code = self.code())]

@@ -4,6 +4,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use trackside_codes::Reason;
 
 use trackside_engine::StepError;
 use trackside_spec::{ArtifactRef, media_type};
@@ -15,11 +16,11 @@ use crate::workshop::Workshop;
 pub async fn stage(workshop: &Arc<Workshop>, hold: &Hold, path: &str) -> Result<ArtifactRef, StepError> {
     let (hold, project, path) = (hold.clone(), workshop.project.clone(), path.to_owned());
     let staged = tokio::task::spawn_blocking(move || {
-        let refuse = |reason: String| StepError::fatal("bad-input", format!("{path:?} of the project: {reason}"));
+        let refuse = |reason: Reason| StepError::fatal("bad-input", format!("{path:?} of the project: {reason}"));
         let full = project_file(&project, &path).map_err(refuse)?;
-        let mut file = std::fs::File::open(&full).map_err(|error| refuse(error.to_string()))?;
+        let mut file = std::fs::File::open(&full).map_err(|error| refuse(Reason::disk(error)))?;
         let name = Path::new(&path).file_name().and_then(|name| name.to_str()).unwrap_or("file");
-        hold.store(&mut file, name, media_type(name)).map_err(|error| refuse(error.to_string()))
+        hold.store(&mut file, name, media_type(name)).map_err(|error| refuse(Reason::disk(error)))
     });
     staged.await.map_err(|error| StepError::fatal("internal-error", error.to_string()))?
 }
@@ -29,9 +30,9 @@ pub async fn stage(workshop: &Arc<Workshop>, hold: &Hold, path: &str) -> Result<
 ///
 /// # Errors
 /// Why it may not be used, without its name.
-pub fn project_file(project: &Path, path: &str) -> Result<PathBuf, String> {
-    let root = project.canonicalize().map_err(|error| error.to_string())?;
-    let full = root.join(path).canonicalize().map_err(|error| error.to_string())?;
+pub fn project_file(project: &Path, path: &str) -> Result<PathBuf, Reason> {
+    let root = project.canonicalize().map_err(Reason::disk)?;
+    let full = root.join(path).canonicalize().map_err(Reason::disk)?;
     if !full.starts_with(&root) {
         return Err("it lies outside the project folder".into());
     }

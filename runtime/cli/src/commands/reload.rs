@@ -2,7 +2,7 @@
 
 use crate::message::Message;
 use clap::Args;
-use trackside_codes::{Code, code};
+use trackside_codes::code;
 use trackside_control::{Client, FileProblem, ReloadDocument, WorkflowChange, no_node};
 
 use crate::{
@@ -56,12 +56,11 @@ fn tell(console: Console, told: &ReloadDocument) {
 
 /// Problems of a file are told by place, as compilers do; or there is one of the whole file.
 fn said(problem: &FileProblem) -> Message {
-    match problem.code.as_deref().and_then(Code::parse) {
-        Some(code) => Message::coded(code, code.without(&problem.message)),
+    match problem.code.as_deref() {
         None if problem.message.starts_with(&format!("{}:", problem.file.display())) => {
             Message::placed(&problem.message)
         }
-        None => problem.message.as_str().into(),
+        code => Message::beside(code, &problem.message),
     }
 }
 

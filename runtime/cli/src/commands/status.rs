@@ -72,7 +72,7 @@ fn tell(console: Console, status: &StatusDocument) -> Result<(), Failure> {
         console.warn(Message::coded(code!("TS-0635"), wait));
     }
     if let Some(trouble) = &status.trouble {
-        console.complain(trouble);
+        console.complain(Message::beside(status.trouble_code.as_deref(), trouble));
     }
     Ok(())
 }

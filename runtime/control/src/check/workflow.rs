@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Reason, code};
 use trackside_models::{
     EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json_for,
 };
@@ -329,7 +329,7 @@ fn policy_help(policy: &Policy) -> String {
 }
 
 /// Why a path does not lead to a file of the project.
-pub(super) fn inside(root: &Path, path: &str) -> Result<(), String> {
+pub(super) fn inside(root: &Path, path: &str) -> Result<(), Reason> {
     trackside_node::project_file(root, path).map(drop)
 }
 
