@@ -11,3 +11,4 @@ mod kept;
 mod pausing;
 mod rows;
 mod rows_alike;
+mod waits;

@@ -17,6 +17,8 @@ mod manual;
 mod mqtt;
 mod mqtt_secure;
 mod no_watches;
+mod poll;
+mod polled;
 mod publish;
 mod reload;
 mod rules;

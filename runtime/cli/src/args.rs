@@ -87,6 +87,7 @@ pub enum Command {
     /// Make, build, test, install, sign and publish plugins
     #[command(subcommand)]
     Plugin(commands::plugin::Command),
+    Emit(commands::emit::Arguments),
     /// Look at models and try them
     #[command(subcommand)]
     Model(commands::model::Command),

@@ -8,7 +8,7 @@ use trackside_spec::{Plan, StepIndex};
 use crate::{
     console::Console,
     output::{Paint, count, duration_ms, escape, note, shorten},
-    view::{is_approval, readable_decision, skip_reason},
+    view::{skip_reason, suspended, waits_for_something, with_time_in_words},
 };
 
 /// Longest note behind a step.
@@ -31,7 +31,7 @@ impl LiveView {
     /// For a run on this definition.
     pub fn new(console: Console, plan: &Plan) -> Self {
         let names: Vec<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
-        let decisions = plan.steps.iter().map(is_approval).collect();
+        let decisions = plan.steps.iter().map(waits_for_something).collect();
         let width = names.iter().map(String::len).max().unwrap_or(0);
         Self { console, names, decisions, width, started: BTreeMap::new(), running: Vec::new() }
     }
@@ -70,7 +70,8 @@ impl LiveView {
             // A step with items is under way from its list to its end; its items come and go in between.
             Event::StepStarted { step, item: None, .. }
             | Event::StepExpanded { step, .. }
-            | Event::ApprovalRequested { step, .. } => {
+            | Event::ApprovalRequested { step, .. }
+            | Event::StepSuspended { step, .. } => {
                 self.started.entry(*step).or_insert(at_ms);
                 self.running.push(*step);
             }
@@ -104,7 +105,7 @@ impl LiveView {
             Event::StepSucceeded { step, item: None, output, cached, .. } => {
                 let kept = if *cached { "kept result; " } else { "" };
                 let is_decision = self.decisions.get(step.get()).copied().unwrap_or_default();
-                let made = if is_decision { note(&readable_decision(output)) } else { note(output) };
+                let made = if is_decision { note(&with_time_in_words(output)) } else { note(output) };
                 let note = format!("{kept}{made}");
                 line(paint.green(glyphs.good), step, "succeeded", "succeeded", &note)
             }
@@ -141,6 +142,13 @@ impl LiveView {
             Event::ApprovalRequested { step, message, .. } => {
                 line(paint.yellow(glyphs.again), step, "waiting", "asks", &escape(message))
             }
+            Event::StepSuspended { step, until_ms, on } => line(
+                paint.yellow(glyphs.again),
+                step,
+                "waiting",
+                "waits",
+                &escape(&suspended(*until_ms, on.as_deref())),
+            ),
             Event::Queued { group } => {
                 Some(format!("  {} waits for the concurrency group {}", paint.yellow(glyphs.again), escape(group)))
             }

@@ -55,6 +55,7 @@ pub const TABLE: &[Row] = &[
     row(110, BadFile, "Settings contradict each other", "The message says which; give each folder a place of its own"),
     row(111, BadFile, "An expression met data that it does not fit, while a run was under way. Shows as the step code `bad-expression` or `bad-condition`", "Guard it: `has(a.b)`, `x == null`, a conversion such as `double(x)`"),
     row(112, BadFile, "Workflows do not fit together: a step names one that the project does not have, its parameters do not fit, workflows start each other in a circle, or a step would wait for what it holds itself", "See Graphs"),
+    row(115, BadFile, "A poll trigger asks for what the box refuses: a URL that `[policy]` does not list, a private network, a secret that may not go to that host. The trigger starts nothing, the workflow runs otherwise", "Change the trigger, `[policy]`, or `hosts` of the secret"),
     // The data folder
     row(201, Disk, "A file or folder there cannot be used", "Check that it exists, is writable and has space"),
     row(202, Busy, "Another Trackside process has the data folder; the message names it", "Use that one, or stop it"),
@@ -131,6 +132,11 @@ pub const TABLE: &[Row] = &[
     row(450, Unavailable, "No connection to a broker", "The line says why; it is tried again"),
     row(451, Setup, "The broker refuses a subscription", "The user's rights at the broker"),
     row(452, Setup, "Another client has our client id at the broker: two nodes with one name, such as a restored copy and its original. Messages go to one of them at random", "Give each a `name` of its own in `[node]`, or a `client_id` in `[mqtt]`"),
+    row(460, Unavailable, "A poll has no whole answer: no connection, an address that may not be asked, too slow, too long", "The line says which; it is tried again after growing waits. `private: true`, `timeout` and `max_body` are keys of the trigger"),
+    row(461, Unavailable, "A poll is answered with another status than 200, 203, 204 or 304", "See what the server says; it is tried again"),
+    row(462, Setup, "A poll is redirected to an origin that it may not ask, or round and round", "Write the last URL, or list the origin under `redirects`"),
+    row(463, Setup, "A poll goes by an ETag or a date that the server does not send", "`changed: auto`"),
+    row(464, Unusable, "A poll's body is no JSON document, or `changed` has no value on it", "Guard the expression, or use `changed: auto` with `payload: artifact`"),
     // Models and engines
     row(501, Disk, "The model's file cannot be read", "Check path and permissions"),
     row(502, Unusable, "It is no ONNX model, or a damaged one. A whole model that Trackside cannot use is `TS-0540` or `TS-0541`", "Compare `sha256sum`; export it again"),
@@ -244,6 +250,7 @@ pub const TABLE: &[Row] = &[
     row(738, TooMany, "Too much is under way", "Send it again after `Retry-After`"),
     row(739, Unavailable, "The webhook is paused", "`trackside trigger resume NAME`; send it again after `Retry-After`"),
     row(740, Setup, "Nothing is removed while a workflow's file cannot be read: it may keep more than the node does", "Mend the file (`trackside check`) or take it out"),
+    row(741, BadInput, "The event cannot be emitted: its name or its data are none that an event can have", "A name of letters, digits, `.`, `_` and `-`; JSON of at most 64 KiB"),
     // The command line
     row(801, Disk, "Standard output cannot be written", "Disk space"),
     row(802, Bug, "A result has no JSON form: a defect of Trackside", "Please report it"),

@@ -137,6 +137,7 @@ pub(crate) fn past_run(
         ledger: vec![LedgerEntry { trigger: key, identity, path: when, stat: String::new() }],
         artifacts,
         hold: None,
+        rows: Vec::new(),
     }
 }
 

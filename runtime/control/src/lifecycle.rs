@@ -73,6 +73,12 @@ pub enum ControlError {
         /// Why.
         reason: String,
     },
+    /// An event that can not be emitted.
+    #[error("[{code}] the event can not be emitted: {reason}", code = self.code())]
+    BadEvent {
+        /// Why.
+        reason: String,
+    },
     /// Too much is under way.
     #[error(
         "[{code}] the node has too many runs under way, or its disk refuses commits; try again in a moment",
@@ -98,6 +104,7 @@ impl Coded for ControlError {
             Self::Refused { .. } => code!("TS-0725"),
             Self::RulesUnknown { .. } => code!("TS-0740"),
             Self::Unreadable { .. } => code!("TS-0726"),
+            Self::BadEvent { .. } => code!("TS-0741"),
             Self::Busy => code!("TS-0714"),
             Self::Store(error) => error.code(),
             Self::Node(error) => error.code(),

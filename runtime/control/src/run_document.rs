@@ -65,7 +65,7 @@ pub struct RunView {
 pub struct StepView {
     /// Its id.
     pub id: String,
-    /// `pending`, `queued`, `running`, `waiting`, `awaiting-approval`, `succeeded`, `skipped`, `failed`, `blocked`,
+    /// `pending`, `queued`, `running`, `waiting`, `awaiting-approval`, `awaiting-event`, `sleeping`, `succeeded`, `skipped`, `failed`, `blocked`,
     /// `cancelled`.
     pub state: &'static str,
     /// Why it was skipped, or what it waits for.

@@ -111,6 +111,12 @@ impl RunView {
                 step.reason = Some(format!("{message}{}", limit.unwrap_or_default()));
                 step.asks = Some(Asks { message, approvers, until });
             }
+            Event::StepSuspended { step, until_ms, on } => {
+                let step = self.step(step);
+                step.state = if on.is_some() { "awaiting-event" } else { "sleeping" };
+                step.started_ms = Some(at_ms);
+                step.reason = Some(suspended(until_ms, on.as_deref()));
+            }
             Event::StepBlocked { step, message, report, .. } => {
                 let step = self.step(step);
                 step.end("blocked", at_ms);
@@ -272,6 +278,16 @@ impl StepView {
         self.reason = None;
         self.ended_ms = Some(at_ms);
         self.duration_ms = self.started_ms.map(|started| at_ms.saturating_sub(started).max(0));
+    }
+}
+
+/// What a step waits for, in words.
+#[must_use]
+pub fn suspended(until_ms: Option<i64>, on: Option<&str>) -> String {
+    match (on, until_ms.map(rfc3339)) {
+        (Some(event), Some(until)) => format!("it waits for the event `{event}` until {until}"),
+        (Some(event), None) => format!("it waits for the event `{event}`"),
+        (None, until) => format!("it waits until {}", until.unwrap_or_default()),
     }
 }
 

@@ -132,6 +132,7 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
             ledger: Vec::new(),
             artifacts: digests,
             hold: Some(hold),
+            rows: Vec::new(),
         },
         Some(past) => Fire { hold: Some(hold), ..past_run(workflow, params, digests, file, past) },
     };

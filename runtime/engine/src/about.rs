@@ -36,7 +36,8 @@ impl Event {
             | Self::StepExpanded { step, .. }
             | Self::StepCollected { step, .. }
             | Self::ApprovalRequested { step, .. }
-            | Self::ApprovalDecided { step, .. } => (step, None, None),
+            | Self::ApprovalDecided { step, .. }
+            | Self::StepSuspended { step, .. } => (step, None, None),
             Self::Started { .. }
             | Self::Queued { .. }
             | Self::Admitted
@@ -68,6 +69,7 @@ impl Event {
             | Self::ChildStarted { .. }
             | Self::ApprovalRequested { .. }
             | Self::ApprovalDecided { .. }
+            | Self::StepSuspended { .. }
             // Of a step with items it is they that hold something.
             | Self::StepExpanded { .. }
             | Self::StepCollected { .. }

@@ -30,10 +30,6 @@ impl Moves<'_> {
         let plan = self.run.plan.clone();
         let attempt = self.record(step, item).map_or(0, |record| record.attempts) + 1;
         match &plan.step(step).action {
-            Action::Plugin(_) | Action::Model(_) => {
-                self.emit(Event::StepStarted { step, item, attempt });
-                self.effect(Effect::Execute { step, item, attempt });
-            }
             Action::Workflow(call) if self.run.depth() >= MAX_CHILD_DEPTH => {
                 let message = format!(
                     "this run lies {MAX_CHILD_DEPTH} runs deep, and step `{}` would start another of `{}`",
@@ -48,6 +44,12 @@ impl Moves<'_> {
                 self.effect(Effect::StartChild { step, item, attempt, parent });
             }
             Action::Approval(approval) => self.ask(step, approval),
+            Action::Wait(wait) => self.suspend(step, wait),
+            // Everything else is done by an executor.
+            _ => {
+                self.emit(Event::StepStarted { step, item, attempt });
+                self.effect(Effect::Execute { step, item, attempt });
+            }
         }
     }
 

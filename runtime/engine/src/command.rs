@@ -103,6 +103,13 @@ pub enum Command {
         /// What they said about it.
         comment: String,
     },
+    /// An event that a step may wait for: [`RunState::awaiting`](crate::RunState::awaiting) names those.
+    Happened {
+        /// Which step.
+        step: StepIndex,
+        /// The event.
+        event: Value,
+    },
     /// [`RunState::next_deadline`](crate::RunState::next_deadline) may have passed.
     Wake,
     /// Somebody wants the run stopped.

@@ -142,6 +142,7 @@ impl Moves<'_> {
                 }
             }
             Command::Decide { step, by, approve, comment } => self.decide(step, by, approve, &comment),
+            Command::Happened { step, event } => self.happened(step, event),
             Command::Wake => self.wake(),
             Command::Cancel { by } => {
                 if !self.run.is_stopping() && self.run.phase == Phase::Running {
@@ -185,6 +186,7 @@ impl Moves<'_> {
                 StepStatus::Pending
                 | StepStatus::Queued { .. }
                 | StepStatus::Asking { .. }
+                | StepStatus::Suspended { .. }
                 | StepStatus::Waiting { .. } => self.emit(Event::StepCancelled { step, item: None }),
                 _ => {}
             }

@@ -152,6 +152,17 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         comment: String,
     },
+    /// A step waits for a time or an event.
+    StepSuspended {
+        /// Which step.
+        step: StepIndex,
+        /// Until when, milliseconds since 1970; none = until the event comes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until_ms: Option<i64>,
+        /// The name of the event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<String>,
+    },
     /// An attempt of a step was handed to an executor.
     StepStarted {
         /// Which step.

@@ -84,7 +84,7 @@ fn demand(event: &Event) -> Demand {
         ),
         Event::StepTaken { .. } => Repeated(pending, Whole::Unopened),
         Event::StepExpanded { .. } => Step(pending, Whole::Opens),
-        Event::ApprovalRequested { .. } => Step(pending, Whole::Single),
+        Event::ApprovalRequested { .. } | Event::StepSuspended { .. } => Step(pending, Whole::Single),
         Event::StepQueued { .. } => {
             Step(|status| matches!(status, StepStatus::Pending | StepStatus::Waiting { .. }), Whole::Single)
         }
@@ -99,7 +99,10 @@ fn demand(event: &Event) -> Demand {
         }
         Event::StepBlocked { .. } => Step(running, Whole::Closed),
         Event::StepSucceeded { .. } => {
-            Step(|status| matches!(status, StepStatus::Running | StepStatus::Asking { .. }), Whole::Single)
+            let fits: Fits = |status| {
+                matches!(status, StepStatus::Running | StepStatus::Asking { .. } | StepStatus::Suspended { .. })
+            };
+            Step(fits, Whole::Single)
         }
         Event::StepSkipped { .. } => {
             Step(|status| matches!(status, StepStatus::Pending | StepStatus::Running), Whole::Unopened)

@@ -27,6 +27,7 @@ mod retry;
 mod scope;
 mod state;
 mod transition;
+mod wait;
 mod wake;
 
 pub use about::EventAt;

@@ -53,17 +53,12 @@ impl RunState {
     }
 
     /// A step's input with every expression evaluated: `with`, `inputs`, or the `params` of another workflow. Null for an
-    /// approval. `requires` is what `requires.NAME` shows: contract name to the input as it passed, null without.
+    /// approval or a wait. `requires` is what `requires.NAME` shows: contract name to the input as it passed, null without.
     ///
     /// # Errors
     /// When an expression fails (a missing key, a wrong type).
     pub fn input(&self, step: StepIndex, item: Option<u32>, requires: &Value) -> Result<Value, ExprError> {
-        let template = match &self.plan.step(step).action {
-            Action::Plugin(call) => &call.with,
-            Action::Model(call) => &call.inputs,
-            Action::Workflow(call) => &call.params,
-            Action::Approval(_) => return Ok(Value::Null),
-        };
+        let Some(template) = self.plan.step(step).action.kind().input() else { return Ok(Value::Null) };
         self.with_scope(step, item, |scope| template.eval(&Scope { requires: Some(requires), ..*scope }))
     }
 

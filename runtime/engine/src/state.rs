@@ -40,6 +40,13 @@ pub enum StepStatus {
         /// Until when, milliseconds since 1970.
         deadline_ms: Option<i64>,
     },
+    /// Waits for a time or an event.
+    Suspended {
+        /// Until when, milliseconds since 1970; none = until the event comes.
+        until_ms: Option<i64>,
+        /// Whether it is an event that it waits for.
+        on_event: bool,
+    },
     /// The next attempt is due at this time, milliseconds since 1970.
     Waiting {
         /// When.
@@ -73,6 +80,8 @@ impl StepStatus {
             Self::Asking { .. } => "awaiting-approval",
             Self::Blocked(_) => "blocked",
             Self::Running => "running",
+            Self::Suspended { on_event: true, .. } => "awaiting-event",
+            Self::Suspended { on_event: false, .. } => "sleeping",
             Self::Waiting { .. } => "waiting",
             Self::Succeeded => "succeeded",
             Self::Skipped(_) => "skipped",

@@ -87,6 +87,11 @@ impl RunState {
                 record.attempts = 1;
                 record.started_ms.get_or_insert(at_ms);
             }),
+            Event::StepSuspended { step, until_ms, on } => self.change(*step, None, |record| {
+                record.status = StepStatus::Suspended { until_ms: *until_ms, on_event: on.is_some() };
+                record.attempts = 1;
+                record.started_ms.get_or_insert(at_ms);
+            }),
             Event::StepSucceeded { step, item, output, .. } => {
                 self.end(*step, *item, StepStatus::Succeeded, at_ms, Some(output));
             }

@@ -45,6 +45,7 @@ impl RunState {
             StepStatus::Waiting { due_ms } => Some(due_ms),
             StepStatus::Queued { since_ms } => self.mutex_deadline(step, since_ms),
             StepStatus::Asking { deadline_ms } => deadline_ms,
+            StepStatus::Suspended { until_ms, .. } => until_ms,
             StepStatus::Running => None,
             _ => return None,
         };
@@ -124,6 +125,9 @@ impl Moves<'_> {
             }
             StepStatus::Asking { deadline_ms: Some(deadline_ms) } if deadline_ms <= self.now_ms => {
                 self.decide_by_time(step);
+            }
+            StepStatus::Suspended { until_ms: Some(until_ms), .. } if until_ms <= self.now_ms => {
+                self.resume_by_time(step);
             }
             _ => {}
         }

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use trackside_spec::ArtifactRef;
 
+use crate::BoxEvent;
+
 /// One effect, and an outbox row's body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "lowercase")]
@@ -14,6 +16,8 @@ pub enum Effect {
     Publish(OutgoingMessage),
     /// A file for a folder.
     Deliver(Delivery),
+    /// An event of the box's own.
+    Emit(BoxEvent),
 }
 
 /// A message for a broker.
@@ -79,7 +83,7 @@ enum Untagged {
 
 impl Effect {
     /// The kinds that this version knows.
-    const KINDS: [&str; 2] = ["publish", "deliver"];
+    const KINDS: [&str; 3] = ["publish", "deliver", "emit"];
 
     /// The row's body.
     #[must_use]

@@ -4,20 +4,24 @@
 //! A fact is made in one place, from its parts, and read by names that the compiler knows. Its form on disk is JSON with its
 //! keys in an order of their own; keys of later versions are kept and passed over.
 
+mod box_event;
 mod contract_report;
 mod decision;
 mod effect;
+mod poll;
 mod report;
 mod subject;
 mod time;
 mod trigger;
 mod used;
 
+pub use box_event::BoxEvent;
 pub use contract_report::{ContractReport, RowProblem};
 pub use decision::{Decided, DecisionKind, DecisionSubject};
 pub use effect::{Delivery, Effect, EffectError, OutgoingMessage, Present};
+pub use poll::{PollSight, PollState};
 pub use report::{AttemptReport, MetricKind, ReportedMetric};
 pub use subject::{Subject, SubjectEvent};
-pub use time::rfc3339;
+pub use time::{from_rfc3339, rfc3339};
 pub use trigger::{Cause, DatasetVersion, EndedRun, MessageContent, RunFile, TriggerDocument};
 pub use used::Used;

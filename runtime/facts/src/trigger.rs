@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use trackside_spec::ArtifactRef;
 
-use crate::rfc3339;
+use crate::{BoxEvent, rfc3339};
 
 /// What started a run, as expressions see it under `trigger` and as the journal keeps it.
 ///
@@ -104,6 +104,24 @@ pub enum Cause {
         /// How many runs in a row have started each other, this one included.
         chain: u64,
     },
+    /// A step or a person emitted an event.
+    Event {
+        /// The event.
+        event: BoxEvent,
+        /// How many runs in a row have started each other, this one included.
+        chain: u64,
+    },
+    /// Something remote has changed.
+    Poll {
+        /// What was asked, without its query: that may hold a permission.
+        url: String,
+        /// What makes it this version: text, or the value of an expression.
+        version: Value,
+        /// The version before; null where none is known.
+        previous: Value,
+        /// What the server gave.
+        content: MessageContent,
+    },
     /// A step of another run started it.
     Step,
 }
@@ -115,6 +133,22 @@ pub enum MessageContent {
     Payload(Value),
     /// Bytes.
     Body(ArtifactRef),
+}
+
+impl MessageContent {
+    const fn key(&self) -> &'static str {
+        match self {
+            Self::Payload(_) => "payload",
+            Self::Body(_) => "body",
+        }
+    }
+
+    fn into_json(self) -> Value {
+        match self {
+            Self::Payload(payload) => payload,
+            Self::Body(body) => body.to_json(),
+        }
+    }
 }
 
 impl RunFile {
@@ -138,6 +172,8 @@ impl Cause {
             Self::Mqtt { .. } => "mqtt",
             Self::Workflow { .. } | Self::Step => "workflow",
             Self::Dataset { .. } => "dataset",
+            Self::Event { .. } => "event",
+            Self::Poll { .. } => "poll",
         }
     }
 
@@ -186,10 +222,13 @@ impl TriggerDocument {
             }
             Cause::Mqtt { topic, content } => {
                 put("topic", topic.into());
-                match content {
-                    MessageContent::Payload(payload) => put("payload", payload),
-                    MessageContent::Body(body) => put("body", body.to_json()),
-                }
+                put(content.key(), content.into_json());
+            }
+            Cause::Poll { url, version, previous, content } => {
+                put("url", url.into());
+                put("version", version);
+                put("previous", previous);
+                put(content.key(), content.into_json());
             }
             Cause::Workflow { run: EndedRun { id, workflow, state, error }, chain } => {
                 put("chain", chain.into());
@@ -198,6 +237,10 @@ impl TriggerDocument {
             Cause::Dataset { version: DatasetVersion { name, run, artifact }, chain } => {
                 put("chain", chain.into());
                 put("dataset", json!({ "name": name, "run": run, "artifact": artifact.to_json() }));
+            }
+            Cause::Event { event, chain } => {
+                put("chain", chain.into());
+                put("event", event.to_json());
             }
             Cause::Step => {}
         }
@@ -251,10 +294,16 @@ impl TriggerDocument {
     pub fn about(&self) -> Option<String> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let document = &self.0;
-        [&document["file"]["path"], &document["scheduled"], &document["topic"], &document["dataset"]["name"]]
-            .into_iter()
-            .find_map(text)
-            .or_else(|| text(&document["run"]["id"]).map(|run| format!("run {run}")))
+        [
+            &document["file"]["path"],
+            &document["scheduled"],
+            &document["topic"],
+            &document["dataset"]["name"],
+            &document["url"],
+        ]
+        .into_iter()
+        .find_map(text)
+        .or_else(|| text(&document["run"]["id"]).map(|run| format!("run {run}")))
     }
 }
 
@@ -325,6 +374,15 @@ mod tests {
             (
                 Cause::Dataset { version, chain: 1 },
                 r#"dataset",TIMES,"chain":1,"dataset":{"name":"rows","run":"0r","artifact":{ART,"name":"rows","media_type":"text/csv","size":2}}}"#,
+            ),
+            (
+                Cause::Poll {
+                    url: "https://a.example/x".into(),
+                    version: json!("sha256:07"),
+                    previous: Value::Null,
+                    content: MessageContent::Payload(json!({ "a": 1 })),
+                },
+                r#"poll",TIMES,"url":"https://a.example/x","version":"sha256:07","previous":null,"payload":{"a":1}}"#,
             ),
             (Cause::Step, r#"workflow",TIMES}"#),
         ];

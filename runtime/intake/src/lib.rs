@@ -1,5 +1,5 @@
 //! What turns the world outside into wishes to start a run, for the kinds of triggers that have a life of their own: files,
-//! brokers.
+//! brokers, things that are asked for.
 //!
 //! Each kind is an [`Intake`] in a folder of its own: it is started, moved from one set of definitions to another, and
 //! stopped. What it brings it hands to the dispatcher ([`Dispatch`]) as a [`Fire`], with everything that must be on disk
@@ -10,6 +10,7 @@ mod definitions;
 mod dispatch;
 mod files;
 mod mqtt;
+mod poll;
 mod printable;
 mod tools;
 mod wish;
@@ -18,6 +19,7 @@ pub use definitions::{Definitions, Intake, NotStarted};
 pub use dispatch::{Dispatch, GoingDown, ask, ask_and_wait};
 pub use files::{FilesIntake, Pauses};
 pub use mqtt::{BrokerStatus, Brokers, MqttIntake, Waiting};
+pub use poll::PollIntake;
 pub use printable::printable;
-pub use tools::{SecretSource, Tools};
+pub use tools::{OwnAddress, SecretSource, Tools};
 pub use wish::{Fire, FireAnswer, LedgerEntry, Reply};

@@ -1,6 +1,6 @@
 //! What every kind of intake works with.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use trackside_spec::NodeConfig;
 use trackside_store::{Artifacts, Clock, Readers, Txn, Write};
@@ -13,6 +13,9 @@ use crate::{
 
 /// The box's secrets: from a name to the value, or what is wrong, for people.
 pub type SecretSource = Arc<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
+
+/// Whether an address is one that the node itself listens on: nothing asks there.
+pub type OwnAddress = Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>;
 
 /// What an intake reads, asks and hands over to.
 #[derive(Clone)]
@@ -33,6 +36,8 @@ pub struct Tools {
     pub pauses: Arc<Pauses>,
     /// Read anew for each use, so that they can be replaced.
     pub secrets: SecretSource,
+    /// The node's own listeners.
+    pub own: OwnAddress,
 }
 
 impl Tools {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use trackside_engine::RunId;
 use trackside_facts::TriggerDocument;
 use trackside_spec::Digest;
-use trackside_store::Hold;
+use trackside_store::{Hold, Write};
 
 /// A wish to start a run.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Fire {
     pub artifacts: Vec<Digest>,
     /// What keeps them until the run is on disk.
     pub hold: Option<Hold>,
+    /// What the trigger wants on disk with the run, or not at all.
+    pub rows: Vec<Write>,
 }
 
 /// The ledger row that a file's run brings with it.

@@ -3,6 +3,7 @@
 //!
 //! - `trust`: the certificates of a file, the system's, or Mozilla's
 //! - `url`: a URL as an origin and a path, read so that no two readers can understand it differently
+//! - `reach`: where an address lies, for those who may not call every one
 //! - `resolve`, `connect`: from a name to addresses, from an address to a stream, with TLS over it
 //! - `http`: one request over one connection of its own; no redirects, no proxies, no decompression
 //! - `secrets`: what opens a door out there, read from where the config says when it is needed
@@ -16,6 +17,7 @@ mod client;
 mod connect;
 mod failure;
 mod http;
+mod reach;
 mod resolve;
 mod secrets;
 mod trust;
@@ -25,6 +27,7 @@ pub use client::{Exchange, HttpClient, Reply};
 pub use connect::{Tls, connect};
 pub use failure::{Failure, FailureClass};
 pub use http::{Answer, Connection, Deadlines, HEADERS, send};
+pub use reach::{Reach, reach};
 pub use resolve::{BoxFuture, Resolve, SystemResolver, resolve};
 pub use secrets::{SecretProblem, SecretValue, read as read_secret};
 pub use trust::client_config;

@@ -101,6 +101,12 @@ impl Url {
         self.at(format!("{}{separator}{key}={}", self.path, escape(value)))
     }
 
+    /// All of it, query included.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        format!("{}{}", self.origin, self.path)
+    }
+
     /// Scheme, host and port.
     #[must_use]
     pub fn origin(&self) -> &Origin {

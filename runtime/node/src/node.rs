@@ -15,8 +15,9 @@ use trackside_codes::{Code, Coded, code};
 
 use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
+use trackside_facts::BoxEvent;
 use trackside_intake::{
-    BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, SecretSource,
+    BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, PollIntake, SecretSource,
     Tools as IntakeTools, ask,
 };
 use trackside_observe::Removed;
@@ -34,7 +35,7 @@ use trackside_triggers::{
 
 use crate::{
     clock_wait::ClockWait,
-    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate},
+    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate, SetOff},
     dispatcher::{Dispatcher, Inbox, Message, Status, Watchers, reporter},
     observer::{Bell, Observer, Tools},
     project::{Project, ProjectError},
@@ -237,6 +238,7 @@ impl Node {
             observer,
             dispatcher: Some(thread),
         };
+        let listeners = node.handle.workshop.own.clone();
         let tools = IntakeTools {
             dispatch: Arc::new(Inbox(inbox.clone())),
             readers: readers.clone(),
@@ -246,11 +248,13 @@ impl Node {
             project: project.root.clone(),
             pauses,
             secrets: secrets(project),
+            own: Arc::new(move |address| listeners.covers(address)),
         };
         let box_id = readers.with(|reader| reader.box_id())?;
         let kinds: Vec<Box<dyn Intake>> = vec![
             Box::new(FilesIntake::new(&tools, box_id.clone())),
             Box::new(MqttIntake::new(&tools, (brokers, waiting), options.triggers, wake)),
+            Box::new(PollIntake::new(&tools, box_id.clone())),
         ];
         let mut intakes = Intakes { inbox: inbox.clone(), executor: executor.clone(), box_id, kinds };
         intakes.start(options.triggers.then_some(&**project))?;
@@ -338,6 +342,16 @@ impl Handle {
         let (watcher, updates) = tokio::sync::mpsc::channel(WATCHER_BUFFER);
         self.inbox.send(Message::Watch(run, watcher)).map_err(|_| NodeError::Closed)?;
         Ok(updates)
+    }
+
+    /// Emits an event. What it set off is on disk when the answer comes; nothing when there is no room for more.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down.
+    pub async fn emit(&self, name: &str, data: serde_json::Value) -> Result<Option<SetOff>, NodeError> {
+        let at = self.workshop.clock.now_ms();
+        let event = BoxEvent { name: name.to_owned(), data, at, run: None, workflow: None, step: None };
+        self.ask(|reply| Message::Input(Input::Emit(event, reply))).await
     }
 
     /// Stops a run; says whether it was under way.

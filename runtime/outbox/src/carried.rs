@@ -1,6 +1,7 @@
 //! What became of an entry.
 
 use trackside_engine::RunId;
+use trackside_facts::BoxEvent;
 use trackside_spec::StepIndex;
 
 /// What the carrier did with an outbox row.
@@ -27,6 +28,8 @@ pub struct Carried {
 pub enum CarriedResult {
     /// It is where it should be.
     Done,
+    /// It is an event: whoever has the runs tells them of it, in the transaction that takes the entry out of the outbox.
+    Emitted(BoxEvent),
     /// It can never be, and why.
     Refused(String),
 }

@@ -236,6 +236,7 @@ impl Rounds {
                 None => return,
                 Some(refused) => refused,
             },
+            Ok(Effect::Emit(event)) => (format!("event {}", event.name), CarriedResult::Emitted(event)),
             Ok(Effect::Deliver(delivery)) => match self.deliver(row, delivery, held) {
                 None => return,
                 Some(ended) => ended,

@@ -2,12 +2,12 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use trackside_net::{Reach, reach};
 use trackside_spec::{Allow, HttpGrant, Policy};
 
 use crate::{
     descriptor::Descriptor,
     grants::{
-        address::{Reach, reach},
         decide::{Grants, Refused},
         url,
     },

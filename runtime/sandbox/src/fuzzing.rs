@@ -2,10 +2,8 @@
 
 use std::net::IpAddr;
 
-use trackside_net::Url;
+use trackside_net::{Reach, Url, reach};
 use trackside_spec::Origin;
-
-use crate::grants::address::{Reach, reach};
 
 /// Whether a grant covers a request to `url`; `None` when one of the two cannot be read.
 #[must_use]

@@ -120,6 +120,13 @@ pub enum OutboxEntry {
         /// Names and values beside it.
         attributes: Vec<(String, String)>,
     },
+    /// Emit a granted event.
+    Emit {
+        /// Its name.
+        event: String,
+        /// What it brings: JSON of bounded size and depth.
+        data: serde_json::Value,
+    },
 }
 
 /// What to do with a file that is there before a delivery.

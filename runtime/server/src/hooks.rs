@@ -212,6 +212,7 @@ async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &B
         ledger: vec![entry],
         artifacts,
         hold: Some(hold),
+        rows: Vec::new(),
     };
     let (reply, answer) = tokio::sync::oneshot::channel();
     let reply = Box::new(move |answer| drop(reply.send(answer)));

@@ -22,6 +22,8 @@ pub struct Allow {
     pub deliver: Vec<String>,
     /// Topic filters that it may publish below.
     pub publish: Vec<String>,
+    /// Events that it may emit, by name.
+    pub emit: Vec<String>,
     /// Whether it sees the real clocks instead of the time that the run is about.
     pub clock: bool,
     /// Whether it gets real randomness instead of what its run and its id give.

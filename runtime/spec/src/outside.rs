@@ -3,6 +3,9 @@
 use serde::de::DeserializeOwned;
 use trackside_rows::exact;
 
+/// The longest that an event brings, bytes of JSON.
+pub const MAX_EVENT: usize = 64 << 10;
+
 /// Why a text from outside is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum OutsideError {

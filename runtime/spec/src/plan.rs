@@ -10,8 +10,12 @@ use serde_json::{Number, Value};
 
 mod contract;
 mod fanout;
+mod kind;
+mod model;
 mod needs;
+mod plugin;
 mod retry;
+mod wait;
 mod waiting;
 
 pub use contract::{Column, ColumnKind, Contract, Rows, Severity, Shape};
@@ -19,18 +23,18 @@ pub(crate) use fanout::described;
 pub use fanout::{
     DEFAULT_PARALLEL, Foreach, Items, MAX_ITEMS, MAX_MATRIX_KEYS, MAX_PARALLEL, Matrix, NoItems, OnFailure, list_of,
 };
+pub use kind::StepKind;
+pub use model::ModelCall;
 pub use needs::{Need, NeedOn};
+pub use plugin::{Command, CommandStdout, ExitCodes, PluginCall};
 pub use retry::{Jitter, Retry};
+pub use wait::{AwaitedEvent, OnMissing, Wait};
 pub use waiting::{Approval, ChildCall, Concurrency, MAX_CHILD_DEPTH, OnConflict, OnTimeout, PRIORITIES};
 
 use crate::{
     artifact::Digest,
-    config::EngineChoice,
     expr::{Expr, Template},
-    grant::Allow,
-    limits::Limits,
     retention::Retention,
-    reuse::Reuse,
     triggers::Trigger,
     units::Duration,
 };
@@ -202,75 +206,22 @@ pub enum Action {
     Workflow(ChildCall),
     /// Waits for a person.
     Approval(Approval),
+    /// Waits for a time or an event.
+    Wait(Wait),
 }
 
-/// A call of a plugin.
-#[derive(Debug)]
-pub struct PluginCall {
-    /// A name (installed, `plugins/NAME.wasm` in the project, or bundled), a reference (`oci://…`) or a path ending in
-    /// `.wasm`.
-    pub plugin: String,
-    /// The input document.
-    pub with: Template,
-    /// How to call it when it is a WASI command.
-    pub command: Option<Box<Command>>,
-    /// Bounds; every field has the node's default when the file says nothing.
-    pub limits: Box<Limits>,
-    /// Whether the instance is kept for the next attempts. Never for a WASI command.
-    pub reuse: Option<Reuse>,
-    /// What the step may do beyond computing. Empty: a pure function of its inputs.
-    pub allow: Allow,
-}
-
-/// How a WASI command is called.
-#[derive(Debug)]
-pub struct Command {
-    /// An object: `args` (list of texts), `env` (names to texts), `stdin` (absent: the step's `with`), `files` (names
-    /// to artifacts, or to paths of the project where they are constant).
-    pub given: Template,
-    /// What standard output is.
-    pub stdout: CommandStdout,
-    /// What the exit code says.
-    pub exit: ExitCodes,
-}
-
-/// What the standard output of a WASI command is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CommandStdout {
-    /// A JSON document.
-    #[default]
-    Json,
-    /// A text, UTF-8.
-    Text,
-    /// Bytes: they become an artifact, output port `stdout`.
-    Artifact,
-}
-
-/// What the exit codes of a WASI command mean. A code that is in neither list is a failure for good.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExitCodes {
-    /// The step is done.
-    pub ok: Vec<u8>,
-    /// The step failed in a way that may pass.
-    pub retry: Vec<u8>,
-}
-
-impl Default for ExitCodes {
-    fn default() -> Self {
-        Self { ok: vec![0], retry: Vec::new() }
+impl Action {
+    /// What everybody may ask of it without knowing which it is.
+    #[must_use]
+    pub fn kind(&self) -> &dyn StepKind {
+        match self {
+            Self::Plugin(call) => call,
+            Self::Model(call) => call,
+            Self::Workflow(call) => call,
+            Self::Approval(approval) => approval,
+            Self::Wait(wait) => wait,
+        }
     }
-}
-
-/// A call of a model.
-#[derive(Debug)]
-pub struct ModelCall {
-    /// A name from `[models]` in the node's config, or a path ending in `.onnx`.
-    pub model: String,
-    /// The engine that must run it; `None` = the one that the node's config says.
-    pub engine: Option<EngineChoice>,
-    /// Input name to value: a tensor artifact, or nested JSON arrays.
-    pub inputs: Template,
 }
 
 /// Names to values, as `params` and `trigger` appear in expressions.

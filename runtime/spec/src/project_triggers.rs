@@ -88,6 +88,11 @@ pub fn check_triggers(plans: &[&Plan], config: &NodeConfig) -> Vec<TriggerProble
                     );
                 }
             }
+            TriggerKind::Poll(poll) => {
+                for (key, message, help) in poll.refusals(config) {
+                    tell(key, "TS-0115", message, Some(help));
+                }
+            }
             _ => {}
         }
     }

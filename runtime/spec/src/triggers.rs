@@ -1,6 +1,10 @@
 //! What starts a workflow besides a person, after every check.
 
+mod poll;
+
 use serde::{Deserialize, Serialize};
+
+pub use poll::{PollChange, PollHeader, PollTrigger, PollValue};
 
 use crate::units::{ByteSize, Duration};
 
@@ -29,6 +33,10 @@ pub enum TriggerKind {
     Workflow(WorkflowTrigger),
     /// A new version of a dataset.
     Dataset(DatasetTrigger),
+    /// An event that a step or a person emits.
+    Event(EventTrigger),
+    /// Something remote that has changed.
+    Poll(Box<PollTrigger>),
 }
 
 impl TriggerKind {
@@ -42,6 +50,8 @@ impl TriggerKind {
             Self::Mqtt(_) => "mqtt",
             Self::Workflow(_) => "workflow",
             Self::Dataset(_) => "dataset",
+            Self::Event(_) => "event",
+            Self::Poll(_) => "poll",
         }
     }
 
@@ -51,7 +61,8 @@ impl TriggerKind {
         match self {
             Self::Webhook(hook) => matches!(hook.payload, MqttPayload::Json),
             Self::Mqtt(mqtt) => matches!(mqtt.payload, MqttPayload::Json),
-            Self::File(_) | Self::Cron(_) | Self::Workflow(_) | Self::Dataset(_) => false,
+            Self::Poll(poll) => matches!(poll.payload, MqttPayload::Json),
+            Self::File(_) | Self::Cron(_) | Self::Workflow(_) | Self::Dataset(_) | Self::Event(_) => false,
         }
     }
 }
@@ -303,4 +314,13 @@ pub enum RunEnding {
 pub struct DatasetTrigger {
     /// The dataset's name.
     pub name: String,
+}
+
+/// Settings of a trigger on events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTrigger {
+    /// The event's name.
+    pub name: String,
+    /// Which events of that name count: an expression over `event`. All without one.
+    pub condition: Option<String>,
 }

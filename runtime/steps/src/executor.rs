@@ -1,7 +1,7 @@
 //! Runs attempts: plugins on the sandbox, models on their engines. Owns no state but what is under way.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +12,7 @@ use std::{
 use tokio::runtime::Runtime;
 use trackside_engine::{Outcome, RunId, StepError};
 use trackside_sandbox::CancelToken;
-use trackside_spec::{Action, StepIndex, config::EngineChoice};
+use trackside_spec::StepIndex;
 use trackside_store::Hold;
 use trackside_sync::lock;
 
@@ -21,7 +21,7 @@ use crate::{
     contracts::{self, Verdict},
     give_back_memory::give_back,
     job::{AttemptKey, Checked, Report, StepJob, StepResult},
-    kinds,
+    kinds::{self, Attempt, Needed},
     workshop::Workshop,
 };
 
@@ -116,28 +116,14 @@ impl Executor {
     pub fn warm(&self, plans: impl IntoIterator<Item = Arc<trackside_spec::Plan>>) {
         let runtime = lock(&self.runtime);
         let Some(runtime) = &*runtime else { return };
-        let mut actions: Vec<(bool, String, Option<EngineChoice>)> = plans
-            .into_iter()
-            .flat_map(|plan| {
-                let name = |step: &trackside_spec::Step| match &step.action {
-                    Action::Plugin(call) => Some((true, call.plugin.clone(), None)),
-                    Action::Model(call) => Some((false, call.model.clone(), call.engine)),
-                    Action::Workflow(_) | Action::Approval(_) => None,
-                };
-                plan.steps.iter().filter_map(name).collect::<Vec<_>>()
-            })
-            .collect();
-        actions.sort();
-        actions.dedup();
+        let plans: Vec<_> = plans.into_iter().collect();
+        let steps = plans.iter().flat_map(|plan| &plan.steps);
+        let needed: BTreeSet<Needed> = steps.filter_map(|step| kinds::of(&step.action)?.needs()).collect();
         let workshop = self.workshop.clone();
         runtime.spawn_blocking(move || {
-            for (is_plugin, name, engine) in actions {
-                let problem = if is_plugin {
-                    workshop.plugins.get(&name).err().map(|error| error.to_string())
-                } else {
-                    workshop.models.get(&name, engine).err().map(|error| error.to_string())
-                };
-                if let Some(problem) = problem {
+            for needed in needed {
+                if let Some(problem) = needed.load(&workshop) {
+                    let name = needed.name();
                     tracing::error!(name, problem, "steps that use it will fail until this is mended");
                 }
             }
@@ -205,7 +191,8 @@ async fn attempt_of(
         let reply = Box::new(move |given| drop(reply.send(given)));
         let (run, step, item, attempt) = (job.run, job.step, job.item, job.attempt);
         tell(Report::Checked(Box::new(Checked { run, step, item, attempt, passed, reply })));
-        if matches!(job.plan.step(job.step).action, Action::Workflow(_)) {
+        // No attempt is made here: the core goes on with what passed.
+        if kinds::of(&job.plan.step(job.step).action).is_none() {
             return None;
         }
         match given.await {
@@ -215,5 +202,5 @@ async fn attempt_of(
             Err(_) => return None,
         }
     }
-    Some(kinds::run(&workshop, &job, hold, cancel).await)
+    Some(kinds::run(Attempt { workshop: &workshop, job: &job, hold, cancel }).await)
 }

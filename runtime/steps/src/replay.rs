@@ -7,10 +7,15 @@ use serde_json::{Value, json};
 use trackside_engine::{Outcome, RunState, StepStatus};
 use trackside_facts::AttemptReport;
 use trackside_sandbox::CancelToken;
-use trackside_spec::{Action, StepIndex};
+use trackside_spec::StepIndex;
 use trackside_store::Hold;
 
-use crate::{contracts, job::StepJob, kinds, workshop::Workshop};
+use crate::{
+    contracts,
+    job::StepJob,
+    kinds::{self, Attempt},
+    workshop::Workshop,
+};
 
 /// What came of doing a step, or an item of one, once more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -85,7 +90,7 @@ async fn one(
     report_of: &impl Fn(StepIndex, Option<u32>) -> Option<Box<AttemptReport>>,
 ) -> Verdict {
     let left = |reason: &str| Verdict::Left { reason: reason.to_owned() };
-    if let Some(reason) = impure(&state.plan().step(step).action) {
+    if let Some(reason) = state.plan().step(step).action.kind().impurity() {
         return left(reason);
     }
     let Some(record) = state.record(step, item) else { return left("it did not run") };
@@ -135,7 +140,7 @@ async fn one(
         Ok(evaluated) => evaluated,
         Err(error) => return Verdict::Failed { error: error.to_string() },
     };
-    let result = kinds::run(workshop, &job, &hold, CancelToken::new()).await;
+    let result = kinds::run(Attempt { workshop, job: &job, hold: &hold, cancel: CancelToken::new() }).await;
     let now = match result.outcome {
         Outcome::Succeeded(now) | Outcome::Cached(now) => now,
         Outcome::Skipped(reason) => return Verdict::Failed { error: format!("it skipped this time: {reason}") },
@@ -152,19 +157,6 @@ async fn one(
         return Verdict::Identical;
     }
     Verdict::Different { at: first_difference(&then, &now) }
-}
-
-/// Why a step may give another output for the same input.
-fn impure(action: &Action) -> Option<&'static str> {
-    match action {
-        Action::Plugin(call) if !call.allow.is_deterministic() => {
-            Some("it is not pure: it is granted http, secrets, models, state, clock or random")
-        }
-        Action::Plugin(call) if call.reuse.is_some() => Some("it is not pure: its instance lives on (`reuse`)"),
-        Action::Plugin(_) | Action::Model(_) => None,
-        Action::Workflow(_) => Some("it is a run of its own; replay that one"),
-        Action::Approval(_) => Some("a person decided"),
-    }
 }
 
 fn other_version(then: &AttemptReport, now: &AttemptReport) -> Option<String> {

@@ -42,6 +42,15 @@ pub(crate) fn decide(txn: &Transaction<'_>, row: &DecisionRow) -> rusqlite::Resu
     Ok(())
 }
 
+pub(crate) fn remember(txn: &Transaction<'_>, trigger: &str, key: &str, value: &str) -> rusqlite::Result<()> {
+    txn.prepare_cached(
+        "INSERT INTO trigger_state (trigger, key, value) VALUES (?1, ?2, ?3)
+         ON CONFLICT (trigger, key) DO UPDATE SET value = excluded.value",
+    )?
+    .execute(params![trigger, key, value])?;
+    Ok(())
+}
+
 pub(crate) fn queue(txn: &Transaction<'_>, trigger: &str, logical_ms: i64, missed: u32) -> rusqlite::Result<()> {
     txn.prepare_cached(
         "INSERT INTO cron_queue (trigger, logical_ms, missed) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
@@ -90,6 +99,17 @@ impl Reader {
                 row,
             ),
         }
+    }
+
+    /// What a trigger remembers under a key.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn trigger_state(&self, trigger: &str, key: &str) -> Result<Option<String>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT value FROM trigger_state WHERE trigger = ?1 AND key = ?2")
+            .and_then(|mut query| query.query_row([trigger, key], |row| row.get(0)).optional())
+            .map_err(StoreError::sqlite("read what a trigger remembers"))
     }
 
     /// The schedule times of a trigger that wait for a run to end, oldest first, with the number of missed times that

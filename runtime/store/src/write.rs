@@ -112,6 +112,15 @@ pub enum Write {
         /// Milliseconds since 1970.
         position_ms: i64,
     },
+    /// What a trigger remembers.
+    TriggerState {
+        /// The trigger's id.
+        trigger: String,
+        /// What of it.
+        key: &'static str,
+        /// JSON, the trigger's own.
+        value: String,
+    },
     /// A trigger decided to start no run.
     Decision(DecisionRow),
     /// Somebody paused a trigger.
@@ -286,6 +295,7 @@ pub(crate) fn apply(
             )?
             .execute(params![trigger, position_ms])?;
         }
+        Write::TriggerState { trigger, key, value } => trigger_rows::remember(txn, trigger, key, value)?,
         Write::Decision(row) => trigger_rows::decide(txn, row)?,
         Write::Paused(row) => pauses::pause(txn, row)?,
         Write::Resumed { trigger, at_ms, by } => pauses::resume(txn, trigger, *at_ms, by)?,

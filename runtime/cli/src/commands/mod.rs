@@ -6,6 +6,7 @@ pub mod backfill;
 pub mod bench;
 pub mod check;
 pub mod demo;
+pub mod emit;
 pub mod engine;
 pub mod explain;
 pub mod grants;
@@ -79,6 +80,7 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Plugin(command) => plugin::execute(&context, &command),
         Command::Model(command) => model::execute(&context, &command),
         Command::Engine(command) => engine::execute(&context, &command),
+        Command::Emit(arguments) => emit::execute(&context, arguments),
         Command::Prune(arguments) => prune::execute(&context, &arguments),
         Command::Usage(arguments) => usage::execute(&context, &arguments),
         Command::Artifact(command) => artifact::execute(&context, &command),

@@ -2,5 +2,5 @@
 
 mod show;
 
-pub use show::{dress, failure, is_approval, readable, readable_decision, sinks, step_table, trigger_line};
-pub use trackside_control::{DeliveryState, RunView, StepView, skip_reason};
+pub use show::{dress, failure, readable, sinks, step_table, trigger_line, waits_for_something, with_time_in_words};
+pub use trackside_control::{DeliveryState, RunView, StepView, skip_reason, suspended};

@@ -20,16 +20,16 @@ pub fn sinks(view: &RunView) -> Vec<&str> {
 /// A step's output for people.
 pub fn readable(view: &RunView, step: &str, output: &Value) -> Value {
     let own = view.plan.iter().flat_map(|plan| &plan.steps).find(|other| other.id == step);
-    if own.is_some_and(is_approval) { readable_decision(output) } else { output.clone() }
+    if own.is_some_and(waits_for_something) { with_time_in_words(output) } else { output.clone() }
 }
 
-/// Whether a person decides about a step.
-pub const fn is_approval(step: &Step) -> bool {
-    matches!(step.action, Action::Approval(_))
+/// Whether a step waits for something, so that its output tells when that came.
+pub const fn waits_for_something(step: &Step) -> bool {
+    matches!(step.action, Action::Approval(_) | Action::Wait(_))
 }
 
 /// A decision for people: its time as a time.
-pub fn readable_decision(output: &Value) -> Value {
+pub fn with_time_in_words(output: &Value) -> Value {
     let mut output = output.clone();
     if let Some(at) = output["at"].as_i64() {
         output["at"] = rfc3339(at).into();

@@ -4,8 +4,8 @@ use trackside_sandbox::{Descriptor, Want};
 use trackside_spec::Allow;
 
 /// Every kind of grant, in the order of the book.
-pub const GRANT_KINDS: [&str; 9] =
-    ["http", "secrets", "models", "state", "env", "deliver", "publish", "clock", "random"];
+pub const GRANT_KINDS: [&str; 10] =
+    ["http", "secrets", "models", "state", "env", "deliver", "publish", "emit", "clock", "random"];
 
 /// What `allow` says of a kind, in the words of a workflow; nothing when it says nothing.
 #[must_use]
@@ -22,6 +22,7 @@ pub fn granted(allow: &Allow, kind: &str) -> Vec<String> {
         "env" => allow.env.keys().cloned().collect(),
         "deliver" => allow.deliver.clone(),
         "publish" => allow.publish.clone(),
+        "emit" => allow.emit.clone(),
         "clock" => flag(allow.clock),
         "random" => flag(allow.random),
         _ => Vec::new(),

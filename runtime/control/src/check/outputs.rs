@@ -4,7 +4,7 @@ use serde_json::Value;
 use trackside_codes::{Code, code};
 use trackside_models::{LeftOut, ModelInfo};
 use trackside_sandbox::Descriptor;
-use trackside_spec::{Action, Expr, Items, Plan, Problem, Scope, Step, Template, nearest};
+use trackside_spec::{Expr, Items, Plan, Problem, Scope, Step, Template, nearest};
 
 use super::{Findings, place::Places};
 use crate::escape;
@@ -140,16 +140,8 @@ fn each(step: &Step, visit: &mut dyn FnMut(&str, &Expr)) {
     let mut template = |key: &str, template: &Template| {
         template.each_expression(&mut |path, _, expr| visit(path.first().map_or(key, String::as_str), expr));
     };
-    match &step.action {
-        Action::Plugin(call) => {
-            template("with", &call.with);
-            if let Some(command) = &call.command {
-                template("command", &command.given);
-            }
-        }
-        Action::Model(call) => template("inputs", &call.inputs),
-        Action::Workflow(call) => template("params", &call.params),
-        Action::Approval(approval) => template("message", &approval.message),
+    for (key, own) in step.action.kind().templates() {
+        template(key, own);
     }
     for contract in &step.requires {
         template("requires", &contract.of);
@@ -162,6 +154,9 @@ fn each(step: &Step, visit: &mut dyn FnMut(&str, &Expr)) {
         if let Some(when) = &foreach.when {
             visit("when_item", when);
         }
+    }
+    for (key, condition) in step.action.kind().conditions() {
+        visit(key, condition);
     }
     if let Some(when) = &step.when {
         visit("when", when);

@@ -133,6 +133,11 @@ pub fn describe_trigger(trigger: &Trigger) -> String {
             format!("follows workflow {} ({})", other.name, ends.join(", "))
         }
         TriggerKind::Dataset(dataset) => format!("follows dataset {}", dataset.name),
+        TriggerKind::Event(event) => {
+            let condition = event.condition.as_ref().map(|condition| format!(" where {condition}"));
+            format!("follows event {}{}", event.name, condition.unwrap_or_default())
+        }
+        TriggerKind::Poll(poll) => format!("asks {} every {}", poll.shown_url(), poll.every),
     }
 }
 
@@ -151,6 +156,7 @@ pub fn describe_graph(plan: &Plan) -> Vec<String> {
     let mut parts: Vec<String> = [
         count(of(&|step| step.foreach.is_some()), "for each item"),
         count(of(&|step| matches!(step.action, Action::Approval(_))), "to approve"),
+        count(of(&|step| matches!(step.action, Action::Wait(_))), "to wait for"),
         plan.concurrency.as_ref().map(|group| format!("at most {} in its group", group.limit)),
         (!mutexes.is_empty()).then(|| format!("mutex {}", mutexes.into_iter().collect::<Vec<_>>().join(", "))),
     ]

@@ -104,8 +104,8 @@ impl<'p> Checker<'p> {
                         loaded.push(model);
                     }
                 }
-                // What can be said of these was said when the project was read.
-                Action::Workflow(_) | Action::Approval(_) => {}
+                // What can be said of the others was said when the project was read.
+                _ => {}
             }
         }
         outputs::check(plan, file, (&given, &described), &places, findings);
@@ -307,6 +307,7 @@ fn grants_against_wants(about: &Descriptor, allow: &Allow, report: &mut Report<'
             "http" => "[\"https://host.example\"]",
             "deliver" => "[folder]",
             "publish" => "[topic]",
+            "emit" => "[event]",
             "env" => "{ NAME: value }",
             "secrets" | "models" => "[name]",
             _ => "true",

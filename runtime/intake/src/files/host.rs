@@ -137,6 +137,7 @@ impl FileHost for NodeFileHost {
             artifacts,
             // They are kept until the answer says what became of them.
             hold: None,
+            rows: Vec::new(),
         };
         let answer = move |answer: FireAnswer| {
             if !matches!(answer, FireAnswer::Busy | FireAnswer::Paused) {

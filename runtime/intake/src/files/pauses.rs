@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::RwLock};
 
+use tokio::sync::Notify;
 use trackside_sync::{read, write};
 use trackside_triggers::files::FolderScan;
 
@@ -10,13 +11,14 @@ use trackside_triggers::files::FolderScan;
 pub struct Pauses {
     ids: RwLock<BTreeSet<String>>,
     watcher: RwLock<Option<FolderScan>>,
+    resumed: Notify,
 }
 
 impl Pauses {
     /// With what the store knows.
     #[must_use]
     pub fn new(ids: impl IntoIterator<Item = String>) -> Self {
-        Self { ids: RwLock::new(ids.into_iter().collect()), watcher: RwLock::default() }
+        Self { ids: RwLock::new(ids.into_iter().collect()), watcher: RwLock::default(), resumed: Notify::new() }
     }
 
     /// The watcher that is to look again when a trigger is resumed.
@@ -36,6 +38,18 @@ impl Pauses {
         read(&self.ids).contains(trigger)
     }
 
+    /// Ends when this trigger is not paused.
+    pub(crate) async fn until_resumed(&self, trigger: &str) {
+        loop {
+            // Before the question: what is resumed in between is heard of.
+            let resumed = self.resumed.notified();
+            if !self.contains(trigger) {
+                return;
+            }
+            resumed.await;
+        }
+    }
+
     /// Takes over what is on disk. Files that waited are found by a look through the folders.
     pub fn set(&self, trigger: &str, paused: bool) {
         let mut ids = write(&self.ids);
@@ -45,6 +59,7 @@ impl Pauses {
         }
         let was = ids.remove(trigger);
         drop(ids);
+        self.resumed.notify_waiters();
         if let (true, Some(watcher)) = (was, &*read(&self.watcher)) {
             watcher.rescan();
         }

@@ -88,6 +88,7 @@ pub(super) async fn take(
         ledger: entry.clone().into_iter().collect(),
         artifacts: artifacts.clone(),
         hold: Some(hold.clone()),
+        rows: Vec::new(),
     };
     let ended = loop {
         match inbound.tools.fire(fire()).await? {

@@ -263,6 +263,7 @@ impl Core {
         let origin = Origin::Offered { kind: fire.kind };
         let mut wish = Wish::new(plan, origin, fire.trigger, fire.logical_time_ms, Params::Given(fire.params));
         wish.ledger = fire.ledger;
+        wish.writes = fire.rows;
         wish.artifacts = fire.artifacts;
         wish.holds = fire.hold.into_iter().collect();
         self.offer(wish, reply, now_ms);

@@ -6,7 +6,6 @@ use trackside_engine::RunId;
 use trackside_spec::StepIndex;
 
 use super::{
-    jobs::uses_state,
     ready_queue::{Place, ReadyQueue},
     types::{Passed, StepJob},
 };
@@ -62,7 +61,7 @@ impl Attempts {
     pub(super) fn next(&mut self) -> Option<Box<StepJob>> {
         while let Some((job, place)) = self.ready.next() {
             let workflow = job.plan.name.clone();
-            let holds_state = uses_state(&job.plan, job.step);
+            let holds_state = job.plan.step(job.step).action.kind().uses_state();
             if holds_state {
                 if let Some(waiting) = self.state_users.get_mut(&workflow) {
                     waiting.push_back(job);

@@ -32,7 +32,7 @@ impl Definitions {
 
     /// Adds a trigger that waits for what happens on the box. One of another kind is left out.
     pub(super) fn add_follower(&mut self, workflow: String, trigger: Trigger) {
-        if matches!(trigger.kind, TriggerKind::Workflow(_) | TriggerKind::Dataset(_)) {
+        if matches!(trigger.kind, TriggerKind::Workflow(_) | TriggerKind::Dataset(_) | TriggerKind::Event(_)) {
             self.followers.push((workflow, trigger));
         }
     }
@@ -47,9 +47,9 @@ impl Definitions {
         known_workflows(self.workflows.keys().map(String::as_str))
     }
 
-    /// Whether anything waits for what happens on the box.
-    pub(super) fn has_followers(&self) -> bool {
-        !self.followers.is_empty()
+    /// Whether anything waits for the ends of runs.
+    pub(super) fn waits_for_ends(&self) -> bool {
+        self.followers.iter().any(|(_, trigger)| matches!(trigger.kind, TriggerKind::Workflow(_)))
     }
 
     /// Whether anything waits for datasets.

@@ -209,6 +209,7 @@ impl Core {
                 }
                 self.commits.after_all(After::Call(Box::new(move || reply(allowed))));
             }
+            Input::Emit(event, reply) => self.emitted_by_hand(event, reply, now_ms),
             Input::Activate(new, reply) => self.activate(*new, reply, now_ms),
             Input::Wake => self.wake(now_ms),
         }
@@ -279,7 +280,7 @@ impl Core {
             }),
             _ => None,
         });
-        if ended.is_some() && !self.commits.is_open() && self.definitions.has_followers() {
+        if ended.is_some() && !self.commits.is_open() && self.definitions.waits_for_ends() {
             return self.as_one(|core| core.record(run, now_ms, events, extras));
         }
         self.live.hold(run, &events);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use trackside_engine::{Event, RunEnd, RunId};
-use trackside_facts::{Cause, DatasetVersion, DecisionKind, DecisionSubject, EndedRun, TriggerDocument};
+use trackside_facts::{BoxEvent, Cause, DatasetVersion, DecisionKind, DecisionSubject, EndedRun, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, Plan, RunEnding, StepIndex, Trigger, TriggerKind};
 use trackside_store::{DecisionRow, Txn, Write};
 
@@ -21,23 +21,27 @@ use super::{
 const LONGEST_CHAIN: u64 = 16;
 
 /// What a trigger waits for.
-struct Awaited {
-    run: RunId,
+pub(super) struct Awaited {
+    /// The run that it came from, when it was one.
+    pub(super) run: Option<RunId>,
+    /// How many runs in a row have started each other up to that one.
+    pub(super) chain: u64,
     /// What makes it itself: at most one run of each trigger. It names the run and what happened to it, which is in the journal
     /// once: there is nothing to look up. The row in the ledger is for people.
-    identity: String,
+    pub(super) identity: Option<String>,
     /// What the decision is about, should it start nothing.
-    subject: String,
+    pub(super) subject: String,
     /// What it is.
-    about: About,
-    artifact: Option<Digest>,
+    pub(super) about: About,
+    pub(super) artifact: Option<Digest>,
 }
 
 /// What a trigger waited for.
 #[derive(Clone)]
-enum About {
+pub(super) enum About {
     Run(EndedRun),
     Dataset(DatasetVersion),
+    Event(BoxEvent),
 }
 
 impl Core {
@@ -70,7 +74,9 @@ impl Core {
         let about = About::Run(EndedRun { id: run.to_string(), workflow: name.to_owned(), state: end.name(), error });
         for (plan, trigger) in self.definitions.followers(waits) {
             let identity = format!("run:{run}");
-            let cause = Awaited { run, subject: identity.clone(), identity, about: about.clone(), artifact: None };
+            let (subject, identity) = (identity.clone(), Some(identity));
+            let (chain, about) = (self.chain_of(run), about.clone());
+            let cause = Awaited { run: Some(run), chain, subject, identity, about, artifact: None };
             self.follow(plan, &trigger, cause, now_ms);
         }
     }
@@ -100,25 +106,36 @@ impl Core {
                     run: run.to_string(),
                     artifact: artifact.clone(),
                 });
-                let cause =
-                    Awaited { run, identity, subject: artifact.name.clone(), about, artifact: Some(artifact.digest) };
+                let (subject, identity, chain) = (artifact.name.clone(), Some(identity), self.chain_of(run));
+                let artifact = Some(artifact.digest);
+                let cause = Awaited { run: Some(run), chain, identity, subject, about, artifact };
                 self.follow(plan, &trigger, cause, now_ms);
             }
         }
     }
 
-    fn follow(&mut self, plan: Arc<Plan>, trigger: &Trigger, cause: Awaited, now_ms: i64) {
-        let (run, subject) = (cause.run, cause.subject.clone());
-        if let Err((decision, reason)) = self.start_follower(plan, trigger, cause, now_ms) {
-            tracing::warn!(trigger = trigger.id, %run, "{decision}: {reason}");
-            let row = DecisionRow {
-                trigger: trigger.id.clone(),
-                subject: DecisionSubject::Named(subject),
-                at_ms: now_ms,
-                decision: decision.into(),
-                detail: reason,
-            };
-            self.commits.submit(Txn::of(vec![Write::Decision(row)]));
+    fn chain_of(&self, run: RunId) -> u64 {
+        self.live.state(run).map_or(0, |state| state.trigger().chain())
+    }
+
+    /// Starts the run of one trigger; when there is none, the record of the trigger says why.
+    pub(super) fn follow(&mut self, plan: Arc<Plan>, trigger: &Trigger, cause: Awaited, now_ms: i64) -> Option<RunId> {
+        let (from, subject) = (cause.run, cause.subject.clone());
+        match self.start_follower(plan, trigger, cause, now_ms) {
+            Ok(run) => Some(run),
+            Err((decision, reason)) => {
+                let run = from.map_or_else(|| "none".to_owned(), |run| run.to_string());
+                tracing::warn!(trigger = trigger.id, run, "{decision}: {reason}");
+                let row = DecisionRow {
+                    trigger: trigger.id.clone(),
+                    subject: DecisionSubject::Named(subject),
+                    at_ms: now_ms,
+                    decision: decision.into(),
+                    detail: reason,
+                };
+                self.commits.submit(Txn::of(vec![Write::Decision(row)]));
+                None
+            }
         }
     }
 
@@ -128,30 +145,34 @@ impl Core {
         trigger: &Trigger,
         cause: Awaited,
         now_ms: i64,
-    ) -> Result<(), (DecisionKind, String)> {
-        let before = self.live.state(cause.run).map_or(0, |state| state.trigger().chain());
-        if before >= LONGEST_CHAIN {
+    ) -> Result<RunId, (DecisionKind, String)> {
+        if cause.chain >= LONGEST_CHAIN {
+            let what = match cause.about {
+                About::Event(_) => "events",
+                About::Run(_) | About::Dataset(_) => "datasets",
+            };
             let reason =
-                format!("{LONGEST_CHAIN} runs have started each other already: the datasets go round in a circle");
+                format!("{LONGEST_CHAIN} runs have started each other already: the {what} go round in a circle");
             return Err((DecisionKind::Blocked, reason));
         }
-        let chain = before + 1;
+        let chain = cause.chain + 1;
         let started = match cause.about {
             About::Run(run) => Cause::Workflow { run, chain },
             About::Dataset(version) => Cause::Dataset { version, chain },
+            About::Event(event) => Cause::Event { event, chain },
         };
         let origin = Origin::Follower { kind: started.run_kind() };
         let document = TriggerDocument::new(&trigger.id, now_ms, started);
         let mut wish = Wish::new(plan, origin, document, now_ms, Params::Given(Map::new()));
-        wish.ledger.push(LedgerEntry {
+        wish.ledger.extend(cause.identity.map(|identity| LedgerEntry {
             trigger: trigger.id.clone(),
-            identity: cause.identity,
+            identity,
             path: cause.subject,
             stat: String::new(),
-        });
+        }));
         wish.artifacts.extend(cause.artifact);
         let accepted = self.accept(wish, now_ms);
-        accepted.map(drop).map_err(|refusal| (refusal.why.decision(), refusal.why.to_string()))
+        accepted.map(|(run, _)| run).map_err(|refusal| (refusal.why.decision(), refusal.why.to_string()))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 use trackside_engine::{Command, Outcome, RunId, StepError};
-use trackside_spec::{Action as StepAction, Plan, StepIndex};
 
 use super::{
     attempts::Slot,
@@ -49,7 +48,7 @@ impl Core {
             logical_time_ms: state.logical_time_ms(),
             plan: plan.clone(),
         });
-        if needs_barrier(&plan, step) {
+        if plan.step(step).action.kind().needs_barrier() {
             self.commits.after_all(After::Release(job));
         } else {
             self.attempts.queue(job);
@@ -83,17 +82,4 @@ impl Core {
             self.commits.act(Action::Execute(job));
         }
     }
-}
-
-/// A step with direct effects must find everything that it rests on on disk; one that reads state must see what
-/// earlier steps of its run wrote.
-fn needs_barrier(plan: &Plan, step: StepIndex) -> bool {
-    match &plan.step(step).action {
-        StepAction::Plugin(call) => call.allow.has_direct_effects() || call.allow.state,
-        StepAction::Model(_) | StepAction::Workflow(_) | StepAction::Approval(_) => false,
-    }
-}
-
-pub(super) fn uses_state(plan: &Plan, step: StepIndex) -> bool {
-    matches!(&plan.step(step).action, StepAction::Plugin(call) if call.allow.state)
 }

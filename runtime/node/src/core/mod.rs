@@ -12,6 +12,7 @@ mod children;
 mod commits;
 mod definitions;
 mod dispatch;
+mod events;
 mod follow;
 mod groups;
 mod jobs;
@@ -34,6 +35,7 @@ pub(crate) use dispatch::journal;
 pub use dispatch::{Core, CoreSettings};
 pub(crate) use pausing::{answer as pause_answer, pause_row};
 pub use types::{
-    Action, Carried, CarriedResult, Checked, DecisionReply, Fire, FireAnswer, GivenReply, History, Input, KeptResult,
-    LedgerEntry, OutboxItem, Passed, PastEnd, PauseAnswer, Reply, Revived, RunUpdate, StateChange, StepJob, StepResult,
+    Action, Carried, CarriedResult, Checked, DecisionReply, EmitReply, Fire, FireAnswer, GivenReply, History, Input,
+    KeptResult, LedgerEntry, OutboxItem, Passed, PastEnd, PauseAnswer, Reply, Revived, RunUpdate, SetOff, StateChange,
+    StepJob, StepResult,
 };

@@ -107,8 +107,17 @@ impl Core {
 
     pub(super) fn carried(&mut self, carried: Carried, now_ms: i64) {
         let Carried { row, run, step, item, entry, target, result } = carried;
+        if let CarriedResult::Emitted(event) = result {
+            let carried = Carried { row, run, step, item, entry, target, result: CarriedResult::Done };
+            // Gone out and heard: one is not on disk without the other.
+            return self.as_one(|core| {
+                let chain = core.live.state(run).map_or(0, |state| state.trigger().chain());
+                core.carried(carried, now_ms);
+                core.happened(event, Some((run, chain)), now_ms);
+            });
+        }
         let event = match result {
-            CarriedResult::Done => Event::Delivered { step, item, entry, target },
+            CarriedResult::Done | CarriedResult::Emitted(_) => Event::Delivered { step, item, entry, target },
             CarriedResult::Refused(reason) => {
                 // The run may have succeeded long ago, and nobody looks at it any more.
                 tracing::warn!(%run, target, reason, "an effect was refused for good; `trackside runs show` tells of it");

@@ -94,6 +94,7 @@ impl Desk {
             ledger: Vec::new(),
             artifacts: Vec::new(),
             hold: None,
+            rows: Vec::new(),
         };
         let (sender, answers) = channel();
         let reply = Box::new(move |answer| drop(sender.send(answer)));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use trackside_engine::{DecisionRefused, Event, Repeat, RunEnd, RunError, RunId, RunState};
+use trackside_facts::BoxEvent;
 use trackside_spec::{Plan, StepIndex};
 pub use trackside_steps::{Checked, GivenReply, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
@@ -82,6 +83,8 @@ pub enum Input {
         /// Called with whether the decision was taken, once it is on disk.
         reply: DecisionReply,
     },
+    /// Somebody emits an event; called once what it sets off is on disk.
+    Emit(BoxEvent, EmitReply),
     /// Other definitions are to be in use; called when that is on disk.
     Activate(Box<NewDefinitions>, Box<dyn FnOnce() + Send>),
     /// A deadline may have passed, or the clock was set.
@@ -98,6 +101,18 @@ pub enum PauseAnswer {
     /// It is not under way.
     NotLive,
 }
+
+/// What an event set off.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetOff {
+    /// Runs that it started.
+    pub started: Vec<RunId>,
+    /// Runs with a step that waited for it.
+    pub resumed: Vec<RunId>,
+}
+
+/// Called once with what an event set off; nothing when the disk is full or refuses, so that it did not happen.
+pub type EmitReply = Box<dyn FnOnce(Option<SetOff>) + Send>;
 
 /// Called once with what became of a decision; the run may be over.
 pub type DecisionReply = Box<dyn FnOnce(Option<Result<(), DecisionRefused>>) + Send>;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use trackside_engine::{Outcome, StepError};
-use trackside_facts::{AttemptReport, Delivery, Effect, OutgoingMessage, Present};
+use trackside_facts::{AttemptReport, BoxEvent, Delivery, Effect, OutgoingMessage, Present};
 use trackside_spec::{Action, ArtifactRef, Digest};
 use trackside_store::Hold;
 
@@ -124,6 +124,17 @@ impl World {
                 let before: u64 = row.map_or(0, |row| String::from_utf8(row.value).unwrap().parse().unwrap());
                 let value = Some((before + 1).to_string().into_bytes());
                 result.state.push(StateChange { scope: String::new(), key: "n".into(), value, ttl_ms: None });
+            }
+            ("emit", _) => {
+                let event = BoxEvent {
+                    name: "done".into(),
+                    data: json!({ "of": "waits" }),
+                    at: self.now(),
+                    run: Some(job.run.to_string()),
+                    workflow: Some(job.plan.name.clone()),
+                    step: Some(step.id.clone()),
+                };
+                result.outbox.push(OutboxItem { body: Effect::Emit(event).body() });
             }
             ("misbehave", _) => {
                 for entry in 0..2 {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trackside_engine::{Event, RunEnd};
+use trackside_engine::{Event, RunEnd, RunId};
 use trackside_spec::{ArtifactRef, RunEnding, Trigger, TriggerKind};
 use trackside_store::{Txn, Write};
 
@@ -54,6 +54,41 @@ impl Witness {
             let follows = identity.starts_with("run:") || identity.starts_with("made:");
             let is_wanted = wanted.contains_key(&(trigger.clone(), identity.clone()));
             assert!(!follows || is_wanted, "a follower is there only when what it follows is: {trigger} {identity}");
+        }
+    }
+}
+
+impl Witness {
+    /// Steps of runs under way that wait for an event.
+    pub fn listeners(&self) -> BTreeSet<(RunId, u16)> {
+        let of = |run: &RunId| self.runs[run].hears.iter().map(|step| (*run, *step)).collect::<Vec<_>>();
+        self.live.iter().flat_map(of).collect()
+    }
+
+    /// An event that has gone out was heard in the same transaction, by those who listened before it.
+    pub fn heard(&mut self, txn: &Txn, listened: &BTreeSet<(RunId, u16)>) {
+        let (mut gone_out, mut started) = (0, 0);
+        for write in &txn.writes {
+            match write {
+                Write::Journal { events, .. } => {
+                    let events: Vec<Event> = serde_json::from_str(events).unwrap();
+                    let is_event =
+                        |event: &&Event| matches!(event, Event::Delivered { target, .. } if target == "event done");
+                    gone_out += events.iter().filter(is_event).count();
+                }
+                Write::Run(new) if new.plan.name == "hears" && new.trigger == "event" => started += 1,
+                Write::Decision(row) if row.trigger == "hears/event-0" => started += 1,
+                _ => {}
+            }
+        }
+        assert_eq!(gone_out, started, "an event that has gone out has its run, or the reason why not");
+        if gone_out > 0 {
+            let deaf: Vec<_> = self.listeners().intersection(listened).copied().collect();
+            assert!(deaf.is_empty(), "an event that has gone out ends the waits for it: {deaf:?}");
+            self.saw("events heard");
+            if !listened.is_empty() {
+                self.saw("events that ended waits");
+            }
         }
     }
 }

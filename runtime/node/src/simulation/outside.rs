@@ -50,6 +50,7 @@ impl World {
             ledger: files.iter().map(entry).collect(),
             artifacts: stored.iter().map(|artifact| artifact.digest).collect(),
             hold,
+            rows: Vec::new(),
         };
         let identities = files.into_iter().map(|name| (id.to_owned(), name)).collect();
         let reply = self.reply(identities, false);
@@ -74,6 +75,7 @@ impl World {
             ledger: Vec::new(),
             artifacts: Vec::new(),
             hold: None,
+            rows: Vec::new(),
         };
         let reply = self.reply(Vec::new(), workflow == "line-skip");
         machine.give(Input::Fire(Box::new(fire), reply), now);

@@ -7,7 +7,7 @@ use crate::project::Project;
 const CONFIG: &str = "[mqtt.plant]\nhost = \"127.0.0.1\"\n";
 
 /// Everything that a workflow can say, in small pieces.
-const WORKFLOWS: [(&str, &str); 22] = [
+const WORKFLOWS: [(&str, &str); 25] = [
     (
         "chain",
         "triggers:
@@ -184,6 +184,23 @@ steps:
   a: { plugin: echo }
 ",
     ),
+    (
+        "signal",
+        "steps:
+  a: { plugin: echo }
+  tell: { plugin: emit, needs: [a], with: { event: done }, allow: { emit: [done] }, retry: { times: 1, wait: 1s } }
+",
+    ),
+    ("hears", "triggers: [{ event: { name: done, where: 'event.workflow == \"signal\"' } }]\nsteps:\n  a: { plugin: echo }\n"),
+    (
+        "waits",
+        "steps:
+  first: { plugin: echo }
+  nap: { wait: { for: 3m } }
+  hears: { wait: { event: done, where: 'event.data.of == run.workflow', timeout: 25m, on_timeout: continue }, needs: [first] }
+  last: { plugin: echo, needs: [nap, hears] }
+",
+    ),
     ("ping", "triggers: [{ dataset: pong }, { dataset: readings }]\nsteps:\n  make: { plugin: echo }\n"),
     ("pong", "triggers: [{ dataset: ping }]\nsteps:\n  make: { plugin: echo, foreach: [1, 2] }\n"),
     ("tick", "triggers:\n  - cron: { schedule: '*/5 * * * *', misfire: all, misfire_max: 3 }\nsteps:\n  a: { plugin: echo }\n"),
@@ -203,8 +220,20 @@ steps:
 ];
 
 /// Those that somebody starts by hand.
-pub const BY_HAND: [&str; 10] =
-    ["count", "fan", "nested", "ask", "contract", "pure", "line-queue", "line-skip", "solo", "publish"];
+pub const BY_HAND: [&str; 12] = [
+    "count",
+    "fan",
+    "nested",
+    "ask",
+    "contract",
+    "pure",
+    "line-queue",
+    "line-skip",
+    "solo",
+    "publish",
+    "signal",
+    "waits",
+];
 
 /// The project, read once and put into any folder.
 pub fn at(root: &Path) -> Project {

@@ -34,6 +34,8 @@ pub struct Facts {
     /// Open approvals.
     pub asked: BTreeSet<u16>,
     queued: BTreeSet<(u16, Option<u32>)>,
+    /// Steps that wait for an event.
+    pub hears: BTreeSet<u16>,
 }
 
 #[derive(Default)]
@@ -86,6 +88,7 @@ impl Witness {
 
     /// A transaction is on disk.
     pub fn commit(&mut self, txn: &Txn) {
+        let heard = self.listeners();
         for write in &txn.writes {
             match write {
                 Write::Run(new) => self.run(new),
@@ -124,6 +127,7 @@ impl Witness {
             }
         }
         self.follow(txn);
+        self.heard(txn, &heard);
         self.pruned(txn);
         self.schedules(txn);
     }
@@ -164,6 +168,7 @@ impl Witness {
             waits: false,
             asked: BTreeSet::new(),
             queued: BTreeSet::new(),
+            hears: BTreeSet::new(),
         };
         assert!(self.runs.insert(new.run, facts).is_none(), "a run's id is its own: {}", new.run);
         self.live.insert(new.run);
@@ -217,6 +222,12 @@ impl Witness {
                 self.begins(run, event);
                 self.runs.get_mut(&run).unwrap().asked.insert(step.0);
             }
+            Event::StepSuspended { step, on, .. } => {
+                self.begins(run, event);
+                if on.is_some() {
+                    self.runs.get_mut(&run).unwrap().hears.insert(step.0);
+                }
+            }
             Event::ApprovalDecided { step, approved, by, .. } => {
                 assert!(facts.asked.remove(&step.0), "an approval is decided once: {run} {step:?}");
                 self.decided.insert((run, step.0), (by.clone(), *approved));
@@ -239,6 +250,9 @@ impl Witness {
                 if *cached {
                     self.saw("kept results");
                 }
+                if self.runs.get_mut(&run).unwrap().hears.remove(&step.0) {
+                    self.saw("waits for events that ended");
+                }
                 self.ends((run, step.0, *item));
             }
             Event::StepSkipped { step, item, .. }
@@ -246,6 +260,7 @@ impl Witness {
             | Event::StepBlocked { step, item, .. }
             | Event::StepCancelled { step, item } => {
                 facts.asked.remove(&step.0);
+                facts.hears.remove(&step.0);
                 self.ends((run, step.0, *item));
             }
             Event::StepCollected { step, .. } | Event::StepTaken { step, .. } => self.ends((run, step.0, None)),

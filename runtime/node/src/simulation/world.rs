@@ -47,7 +47,7 @@ pub struct World {
 pub struct Totals(BTreeMap<&'static str, u64>);
 
 /// What a run of all seeds must have brought about, or it shows nothing.
-const EVERYTHING: [&str; 40] = [
+const EVERYTHING: [&str; 42] = [
     "acceptances",
     "answers that it is busy",
     "approvals by people",
@@ -69,6 +69,8 @@ const EVERYTHING: [&str; 40] = [
     "effects refused",
     "ends that could not be looked up",
     "files that could not be looked up",
+    "events heard",
+    "events that ended waits",
     "followers",
     "followers that did not start",
     "interrupted attempts",

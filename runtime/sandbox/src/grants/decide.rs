@@ -112,6 +112,14 @@ impl Grants {
         if self.policy.permits_topic(wanted) { Ok(()) } else { Err(Refused::Node("publish")) }
     }
 
+    pub(crate) fn emit(&self, event: &str) -> Result<(), Refused> {
+        self.wants("emit", |name| name == event)?;
+        if self.allow.emit.iter().any(|granted| granted == event) {
+            return Ok(());
+        }
+        Err(Refused::Workflow(format!("emit: [{}]", crate::store_data::quoted(event))))
+    }
+
     /// Where a delivery goes; the outer error is for a path that no grant could make good.
     pub(crate) fn deliver(&self, path: &str) -> Result<Result<deliver::Target, Refused>, String> {
         let target = match deliver::resolve(&self.allow.deliver, path) {

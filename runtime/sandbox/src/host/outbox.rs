@@ -1,6 +1,6 @@
 //! `outbox`: effects that the host carries out after the step's result is committed.
 
-use trackside_spec::topic::topic_problem;
+use trackside_spec::{MAX_EVENT, read_outside, topic::topic_problem};
 use wasmtime::component::Resource;
 
 use super::artifacts::Artifact;
@@ -87,10 +87,25 @@ impl Host for CallData {
         Ok(Ok(()))
     }
 
-    fn emit(&mut self, event: String, _data_json: String) -> wasmtime::Result<Result<(), OutboxError>> {
+    fn emit(&mut self, event: String, data_json: String) -> wasmtime::Result<Result<(), OutboxError>> {
         self.enter()?;
         let what = format!("emit the event {}", quoted(&event.chars().take(200).collect::<String>()));
-        Ok(Err(OutboxError::Denied(self.deny_always(&what, "this version of Trackside has no events"))))
+        if let Err(refused) = self.grants.emit(&event) {
+            return Ok(Err(OutboxError::Denied(self.refuse(&what, refused))));
+        }
+        let limit = self.call.limits.outbox_entries;
+        if self.outbox.len() >= limit {
+            return Ok(Err(OutboxError::QuotaExceeded(format!("a step has at most {limit} effects"))));
+        }
+        if data_json.len() > MAX_EVENT {
+            let message = format!("the event's data has {} bytes; the limit is {MAX_EVENT}", data_json.len());
+            return Ok(Err(OutboxError::QuotaExceeded(message)));
+        }
+        match read_outside(data_json.as_bytes()) {
+            Ok(data) => self.outbox.push(OutboxEntry::Emit { event, data }),
+            Err(error) => return Ok(Err(OutboxError::BadRequest(format!("the event's data is no JSON: {error}")))),
+        }
+        Ok(Ok(()))
     }
 }
 
@@ -117,7 +132,7 @@ fn message_size(topic: &str, payload: &[u8], attrs: &[(String, String)]) -> usiz
 
 fn entry_size(entry: &OutboxEntry) -> usize {
     match entry {
-        OutboxEntry::Deliver { .. } => 0,
+        OutboxEntry::Deliver { .. } | OutboxEntry::Emit { .. } => 0,
         OutboxEntry::Publish { topic, payload, attributes, .. } => message_size(topic, payload, attributes),
     }
 }

@@ -242,14 +242,36 @@ fn state_keys_and_values_are_bounded() {
 }
 
 #[test]
-fn what_this_version_does_not_have_is_denied_with_the_reason() {
+fn what_is_not_granted_is_denied_with_the_words_that_would_grant_it() {
     let mut data = data(&[]);
     let publish = data.publish("mqtt".into(), "t".into(), vec![], vec![]).unwrap();
     assert!(matches!(publish, Err(OutboxError::Denied(text)) if text.contains("publish: [\"t\"]")));
     let emit = data.emit("done".into(), "{}".into()).unwrap();
-    assert!(matches!(emit, Err(OutboxError::Denied(text)) if text.contains("has no events")));
+    assert!(matches!(emit, Err(OutboxError::Denied(text)) if text.contains("emit: [\"done\"]")));
     assert!(HostSecret::open(&mut data, "key".into()).unwrap().is_err());
     assert_eq!(data.recorder.lock().take_denials().len(), 3);
+}
+
+#[test]
+fn events_are_staged_by_granted_names_within_the_limits() {
+    let data = data(&[]);
+    let mut call = data.call.clone();
+    call.allow.emit = vec!["done".into()];
+    call.limits.outbox_entries = 2;
+    let host = Arc::new(Host::default());
+    let Purpose::Run(descriptor) = &data.purpose else { panic!("a run") };
+    let net = crate::net::Net::new(None, None);
+    let mut data = CallData::new(Purpose::Run(descriptor.clone()), call, host, Instant::now(), net);
+    let mut emit = |event: &str, json: &str| data.emit(event.into(), json.into()).unwrap();
+    assert!(matches!(emit("other", "{}"), Err(OutboxError::Denied(_))));
+    assert!(matches!(emit("done", "{"), Err(OutboxError::BadRequest(_))));
+    assert!(matches!(emit("done", &"[".repeat(5_000)), Err(OutboxError::BadRequest(_))));
+    let large = format!("\"{}\"", "x".repeat(trackside_spec::MAX_EVENT));
+    assert!(matches!(emit("done", &large), Err(OutboxError::QuotaExceeded(_))));
+    assert!(emit("done", "{\"n\":1}").is_ok() && emit("done", "null").is_ok());
+    assert!(matches!(emit("done", "1"), Err(OutboxError::QuotaExceeded(_))));
+    let brought = [serde_json::json!({ "n": 1 }), serde_json::Value::Null];
+    assert_eq!(data.outbox, brought.map(|data| crate::report::OutboxEntry::Emit { event: "done".into(), data }));
 }
 
 #[test]

@@ -12,9 +12,7 @@ use hyper::{
     body::{Body, Incoming},
     http::request,
 };
-use trackside_net::{Connection, Failure as NetFailure, Resolve, Tls, Url};
-
-use crate::grants::address::{Reach, reach};
+use trackside_net::{Connection, Failure as NetFailure, Reach, Resolve, Tls, Url, reach};
 
 /// The longest that one address is waited for.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -20,7 +20,7 @@ use hyper::{
     header::{HeaderName, HeaderValue},
     http::request,
 };
-use trackside_net::{Connection, Failure as NetFailure, FailureClass, Url};
+use trackside_net::{Connection, Failure as NetFailure, FailureClass, Reach, Url, reach};
 
 use super::{
     Net,
@@ -31,7 +31,6 @@ use super::{
 use crate::{
     call::CallLimits,
     grants::{
-        address::{Reach, reach},
         decide::{Grants, Refused},
         url,
     },

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod control;
+mod emit;
 mod events;
 mod prune;
 mod reload;
@@ -47,6 +48,7 @@ impl Peer {
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let resources = [
         runs::routes(),
+        emit::routes(),
         events::routes(),
         approvals::routes(),
         control::routes(),

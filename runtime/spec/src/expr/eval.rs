@@ -89,6 +89,7 @@ impl<'a> Evaluation<'_, 'a> {
             Root::Item | Root::Matrix => each.map(|each| Val::from(each.item)),
             Root::Index => each.map(|each| Val::Int(i64::from(each.index))),
             Root::Requires => self.scope.requires.map(Val::from),
+            Root::Event => self.scope.event.map(Val::from),
         };
         found.ok_or_else(|| Fault::Data(format!("`{}` has no value here", root.name())))
     }

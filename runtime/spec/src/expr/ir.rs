@@ -45,10 +45,11 @@ pub(super) enum Root {
     Index,
     Matrix,
     Requires,
+    Event,
 }
 
 impl Root {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("params", Self::Params),
         ("trigger", Self::Trigger),
         ("steps", Self::Steps),
@@ -57,6 +58,7 @@ impl Root {
         ("index", Self::Index),
         ("matrix", Self::Matrix),
         ("requires", Self::Requires),
+        ("event", Self::Event),
     ];
 
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -79,6 +81,7 @@ impl Root {
             Self::Index => "index",
             Self::Matrix => "matrix",
             Self::Requires => "requires",
+            Self::Event => "event",
         }
     }
 }

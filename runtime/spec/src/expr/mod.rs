@@ -51,13 +51,15 @@ pub struct Scope<'a> {
     pub each: Option<Each<'a>>,
     /// `requires`: an object of contract name to the input as it passed; none where no contract has been checked.
     pub requires: Option<&'a Value>,
+    /// `event`: an object; none where no event is looked at.
+    pub event: Option<&'a Value>,
 }
 
 impl<'a> Scope<'a> {
-    /// A scope without items and contracts.
+    /// A scope without items, contracts and events.
     #[must_use]
     pub const fn new(params: &'a Value, trigger: &'a Value, steps: &'a Value, run: &'a Value) -> Self {
-        Self { params, trigger, steps, run, each: None, requires: None }
+        Self { params, trigger, steps, run, each: None, requires: None, event: None }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::StepKind;
 use crate::{expr::Template, units::Duration};
 
 /// Lowest and highest priority.
@@ -68,4 +69,32 @@ pub enum OnConflict {
     Skip,
     /// The oldest runs under way are cancelled, and those that wait with them; it starts when they have ended.
     CancelRunning,
+}
+
+impl StepKind for ChildCall {
+    fn input(&self) -> Option<&Template> {
+        Some(&self.params)
+    }
+
+    fn templates(&self) -> Vec<(&'static str, &Template)> {
+        vec![("params", &self.params)]
+    }
+
+    fn impurity(&self) -> Option<&'static str> {
+        Some("it is a run of its own; replay that one")
+    }
+}
+
+impl StepKind for Approval {
+    fn input(&self) -> Option<&Template> {
+        None
+    }
+
+    fn templates(&self) -> Vec<(&'static str, &Template)> {
+        vec![("message", &self.message)]
+    }
+
+    fn impurity(&self) -> Option<&'static str> {
+        Some("a person decided")
+    }
 }

@@ -49,10 +49,12 @@ Expressions are [CEL](https://cel.dev). They read these names and nothing else; 
 | `trigger.file` | The file that started the run, an artifact: `artifact`, `name`, `path`, `size`, `media_type`, `modified_ms`; null without a file |
 | `trigger.scheduled`, `trigger.missed` | The scheduled time of a cron trigger (RFC 3339) and how many earlier times were missed; null when something else started the run |
 | `trigger.files` | The files of a batch, a list of such artifacts; null in other runs |
-| `trigger.payload` | The JSON document that a webhook or a message brought; null with `payload: artifact` |
+| `trigger.payload` | The JSON document that a webhook, a message or a poll brought; null with `payload: artifact` |
 | `trigger.body` | Its bytes, an artifact: `artifact`, `name`, `size`, `media_type` |
 | `trigger.headers`, `trigger.event` | The headers of a webhook's request, lower-case names to texts; the attributes of a CloudEvent |
+| `trigger.event` | Of an event trigger: `name`, `data`, `at`, and who emitted it: `run`, `workflow`, `step` (null for a person) |
 | `trigger.topic` | The topic of an MQTT message |
+| `trigger.url`, `trigger.version`, `trigger.previous` | What a poll asked, without its query; the version that it found, by its `changed`, and the one before, null at first |
 | `trigger.run` | The run of another workflow that ended: `id`, `workflow`, `state`, `error` |
 | `trigger.dataset` | The dataset's new version: `name`, `run`, `artifact` |
 | `steps.ID` | The output of a step that has ended: one that this step needs, directly or through others |

@@ -35,6 +35,8 @@ pub(crate) struct AllowFile {
     pub(crate) deliver: Vec<String>,
     /// Topics that messages may be published on; `+` stands for one level, `#` at the end for any number of them.
     pub(crate) publish: Vec<String>,
+    /// Events that may be emitted, by name: they start workflows with an `event` trigger, and end waits for them.
+    pub(crate) emit: Vec<String>,
     /// Whether the plugin sees the real clocks instead of the time that the run is about.
     pub(crate) clock: bool,
     /// Whether the plugin gets real randomness instead of what its run and its id give.
@@ -56,6 +58,8 @@ pub(super) fn check(file: AllowFile, site: Site<'_>, checker: &mut Checker<'_, '
     lists.each("deliver", &file.deliver, &folder_problem);
     let topic = |filter: &str| topic::filter_problem(filter).map(|reason| format!("this is no topic: {reason}"));
     lists.each("publish", &file.publish, &topic);
+    let event = |name: &str| (!words::is_model_name(name)).then(|| super::wait::EVENT_NAME.to_owned());
+    lists.each("emit", &file.emit, &event);
     lists.bounded("env", file.env.0.len());
     for (name, value) in &file.env.0 {
         if let Some(reason) = env_problem(name, value) {
@@ -71,6 +75,7 @@ pub(super) fn check(file: AllowFile, site: Site<'_>, checker: &mut Checker<'_, '
         env: file.env.0.into_iter().collect(),
         deliver: file.deliver,
         publish: file.publish,
+        emit: file.emit,
         clock: file.clock,
         random: file.random,
     }

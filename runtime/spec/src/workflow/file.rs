@@ -12,6 +12,7 @@ use super::{
     needs::NeedFile,
     retry::RetryFile,
     trigger_file::TriggerFile,
+    wait::WaitFile,
     waiting::{ApprovalFile, ConcurrencyFile},
 };
 use crate::{
@@ -139,7 +140,7 @@ macro_rules! step_file {
 }
 
 step_file! {
-    /// A step: a plugin, a model, another workflow or an approval, with what it is given and what it may do.
+    /// A step: a plugin, a model, another workflow, an approval or a wait, with what it is given and what it may do.
     #[serde(deny_unknown_fields, expecting = "a step: a mapping with `plugin` or `model`")]
     #[schemars(rename = "Step")]
     StepFile {
@@ -175,6 +176,9 @@ step_file! {
         pub(crate) params: Option<Value>,
         /// Waits until a person has approved or rejected something. The output is `approved`, `by`, `comment` and `at`.
         pub(crate) approval: Option<ApprovalFile>,
+        /// Waits for a time or an event, over restarts, without taking a place of those that run. The output is `event` (what
+        /// came, or null), `timed_out` and `at`.
+        pub(crate) wait: Option<WaitFile>,
         /// A name: of all steps on the node with the same one, only one attempt is under way at a time.
         pub(crate) mutex: Option<String>,
         /// The longest that an attempt may wait for `mutex`; then the step fails with `queue-timeout`.

@@ -89,11 +89,12 @@ fn build(file: WorkflowFile, text: &str, checker: &mut Checker<'_, '_>) -> Optio
 }
 
 fn step_names<'a>(id: &'a str, step: &StepFile) -> StepNames<'a> {
-    let makes = match (&step.workflow, &step.approval, &step.model) {
+    let makes = match (&step.workflow, &step.approval, &step.wait, &step.model) {
         (Some(_), ..) => Makes::Child,
-        (None, Some(_), _) => Makes::Approval,
-        (None, None, Some(_)) => Makes::Model,
-        (None, None, None) => Makes::Anything,
+        (None, Some(_), ..) => Makes::Approval,
+        (None, None, Some(_), _) => Makes::Wait,
+        (None, None, None, Some(_)) => Makes::Model,
+        (None, None, None, None) => Makes::Anything,
     };
     let contracts = step.requires.iter().map(|contract| contract.name.clone()).collect();
     let split = step.requires.iter().filter(|contract| contract.severity == Severity::Quarantine);

@@ -31,11 +31,13 @@ mod steps;
 pub(crate) mod trigger_file;
 mod trigger_names;
 mod triggers;
-pub(crate) mod waiting;
+pub(crate) mod wait;
+mod waiting;
 pub(crate) mod words;
 
 pub(crate) use allow_file::folder_problem;
 pub use bind::{ParamProblem, parse_param};
 pub use load::load_workflow;
 pub use project::check_project;
+pub use wait::is_event_name;
 pub use words::is_slug as is_plugin_name;

@@ -14,6 +14,8 @@ const ROOTS: [&str; 4] = ["params", "trigger", "steps", "run"];
 /// The keys of outputs that the engine itself makes.
 const COLLECTED: [&str; 3] = ["results", "failed", "count"];
 const APPROVED: [&str; 4] = ["approved", "by", "comment", "at"];
+const WAITED: [&str; 3] = ["event", "timed_out", "at"];
+const EVENT: [&str; 6] = ["name", "data", "at", "run", "workflow", "step"];
 const CHILD: [&str; 3] = ["run", "state", "outputs"];
 const MODEL: [&str; 4] = ["outputs", "model", "digest", "engine"];
 
@@ -45,6 +47,7 @@ pub(super) enum Makes {
     Model,
     Child,
     Approval,
+    Wait,
 }
 
 /// Where an expression stands.
@@ -55,6 +58,8 @@ pub(super) struct Place {
     item: bool,
     /// Whether the step's contracts have been checked.
     requires: bool,
+    /// Whether an event is in sight.
+    event: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -67,20 +72,25 @@ enum At {
 
 impl Place {
     /// In a finally handler.
-    pub(super) const FINALLY: Self = Self { at: At::Finally, item: false, requires: false };
+    pub(super) const FINALLY: Self = Self { at: At::Finally, item: false, requires: false, event: false };
     /// In the workflow's `outputs`.
-    pub(super) const OUTPUTS: Self = Self { at: At::Outputs, item: false, requires: false };
+    pub(super) const OUTPUTS: Self = Self { at: At::Outputs, item: false, requires: false, event: false };
     /// In the name of the concurrency group: the run has not begun.
-    pub(super) const GROUP: Self = Self { at: At::Group, item: false, requires: false };
+    pub(super) const GROUP: Self = Self { at: At::Group, item: false, requires: false, event: false };
 
     /// In the ordinary step with this index.
     pub(super) const fn step(step: usize) -> Self {
-        Self { at: At::Step(step), item: false, requires: false }
+        Self { at: At::Step(step), item: false, requires: false, event: false }
     }
 
     /// The same place with the step's items in sight, or not.
     pub(super) const fn with_item(self, item: bool) -> Self {
         Self { item, ..self }
+    }
+
+    /// The same place with an event in sight.
+    pub(super) const fn with_event(self) -> Self {
+        Self { event: true, ..self }
     }
 
     /// The same place when the step's contracts, if it has any, have been checked.
@@ -106,6 +116,24 @@ pub(super) fn check(
     }
 }
 
+/// Checks every name of a condition of which an event alone is in sight.
+pub(super) fn check_event(expr: &Expr, path: &[&str], checker: &mut Checker<'_, '_>) {
+    for name in expr.names() {
+        let segments: Vec<&str> = name.path.iter().map(String::as_str).collect();
+        let found = match segments.as_slice() {
+            ["event", key, ..] => known("event.", key, &EVENT),
+            ["event"] | [] => Ok(()),
+            [other, ..] => {
+                let help = Some("what a run has is known only when there is one: write event.data.NAME".to_owned());
+                Err((format!("`{other}` has no value before there is a run"), help))
+            }
+        };
+        if let Err((message, help)) = found {
+            checker.inside("TS-0104", path, (name.offset, segments.join(".").len()), message, help);
+        }
+    }
+}
+
 pub(super) type Missing = (String, Option<String>);
 
 impl Names<'_> {
@@ -121,6 +149,7 @@ impl Names<'_> {
             (ItemNames::List | ItemNames::Matrix(_), _) => Some(&COLLECTED),
             (ItemNames::None, Makes::Child) => Some(&CHILD),
             (ItemNames::None, Makes::Approval) => Some(&APPROVED),
+            (ItemNames::None, Makes::Wait) => Some(&WAITED),
             (ItemNames::None, Makes::Model) => Some(&MODEL),
             (ItemNames::None, Makes::Anything) => None,
         }
@@ -180,6 +209,8 @@ impl Names<'_> {
                 Some("name a step that this one needs: steps.ID".to_owned()),
             )),
             (["item" | "index" | "matrix", ..], At::Step(own)) => self.find_item(&segments, own, place.item),
+            (["event"], _) if place.event => Ok(()),
+            (["event", key, ..], _) if place.event => known("event.", key, &EVENT),
             (["requires", ..], At::Step(own)) => self.find_contract(&segments, own, place.requires),
             ([other, ..], _) => Err(self.unknown_root(other)),
             ([], _) => Ok(()),

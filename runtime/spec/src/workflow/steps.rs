@@ -9,6 +9,7 @@ use super::{
     file::{HandlerFile, StepFile, WhenFile},
     retry::{self, RetryFile},
     scope::{self, Names, Place},
+    wait::{self, WaitFile},
     waiting::{self, ApprovalFile},
     words,
 };
@@ -28,6 +29,7 @@ pub(super) struct Body {
     model: Option<String>,
     workflow: Option<String>,
     approval: Option<ApprovalFile>,
+    wait: Option<WaitFile>,
     with: Option<Value>,
     command: Option<CommandFile>,
     engine: Option<EngineChoice>,
@@ -42,12 +44,13 @@ pub(super) struct Body {
 }
 
 macro_rules! body {
-    ($file:ident, $workflow:expr, $approval:expr, $params:expr, $cache:expr) => {
+    ($file:ident, $workflow:expr, $approval:expr, $wait:expr, $params:expr, $cache:expr) => {
         Self {
             plugin: $file.plugin,
             model: $file.model,
             workflow: $workflow,
             approval: $approval,
+            wait: $wait,
             with: $file.with,
             command: $file.command,
             engine: $file.engine,
@@ -65,13 +68,13 @@ macro_rules! body {
 
 impl From<StepFile> for Body {
     fn from(file: StepFile) -> Self {
-        body!(file, file.workflow, file.approval, file.params, file.cache)
+        body!(file, file.workflow, file.approval, file.wait, file.params, file.cache)
     }
 }
 
 impl From<HandlerFile> for Body {
     fn from(file: HandlerFile) -> Self {
-        body!(file, None, None, None, false)
+        body!(file, None, None, None, None, false)
     }
 }
 
@@ -98,14 +101,15 @@ impl<'a> Site<'a> {
 }
 
 /// The kinds of action and the keys that belong to each alone.
-const OWN_KEYS: [(&str, &str, &[&str]); 4] = [
+const OWN_KEYS: [(&str, &str, &[&str]); 5] = [
     ("plugin", "plugins", &["with", "command", "limits", "reuse", "allow", "cache"]),
     ("model", "models", &["engine", "inputs"]),
     ("workflow", "steps with `workflow`", &["params"]),
     ("approval", "approvals", &[]),
+    ("wait", "steps with `wait`", &[]),
 ];
-/// What makes no sense for a step that only waits for a person.
-const NOT_FOR_APPROVALS: [&str; 10] = [
+/// What makes no sense for a step that does nothing itself.
+const NOT_FOR_WAITING: [&str; 10] = [
     "foreach",
     "matrix",
     "retry",
@@ -124,7 +128,13 @@ pub(super) fn check(mut body: Body, site: Site<'_>, checker: &mut Checker<'_, '_
     if body.timeout.is_some_and(|timeout| timeout.as_millis() == 0) {
         checker.at("TS-0103", &site.key("timeout"), "a timeout of nothing would fail at once", None);
     }
-    let said = [body.plugin.is_some(), body.model.is_some(), body.workflow.is_some(), body.approval.is_some()];
+    let said = [
+        body.plugin.is_some(),
+        body.model.is_some(),
+        body.workflow.is_some(),
+        body.approval.is_some(),
+        body.wait.is_some(),
+    ];
     let kinds: Vec<&str> = OWN_KEYS.iter().zip(said).filter(|(_, said)| *said).map(|(kind, _)| kind.0).collect();
     match kinds.as_slice() {
         [kind] => foreign_keys(kind, site, checker),
@@ -133,7 +143,7 @@ pub(super) fn check(mut body: Body, site: Site<'_>, checker: &mut Checker<'_, '_
                 ("the handler does nothing: it has no `plugin` and no `model`", "add `plugin: NAME` or `model: NAME`")
             } else {
                 (
-                    "the step does nothing: it has no `plugin`, `model`, `workflow` or `approval`",
+                    "the step does nothing: it has no `plugin`, `model`, `workflow`, `approval` or `wait`",
                     "add `plugin: NAME` or `model: NAME`",
                 )
             };
@@ -168,12 +178,19 @@ fn foreign_keys(kind: &str, site: Site<'_>, checker: &mut Checker<'_, '_>) {
             checker.at_key("TS-0102", &site.key(key), format!("`{key}` is for {owner}"), help.map(str::to_owned));
         }
     }
-    if kind == "approval" {
-        for key in NOT_FOR_APPROVALS {
-            if checker.root.at(site.key(key)).is_some() {
-                let help = (key == "timeout").then(|| "write `deadline` inside of `approval`".to_owned());
-                checker.at_key("TS-0102", &site.key(key), format!("`{key}` is not for approvals"), help);
-            }
+    let inside = match kind {
+        "approval" => "approvals",
+        "wait" => "steps with `wait`",
+        _ => return,
+    };
+    for key in NOT_FOR_WAITING {
+        if checker.root.at(site.key(key)).is_some() {
+            let help = match (key, kind) {
+                ("timeout", "approval") => Some("write `deadline` inside of `approval`".to_owned()),
+                ("timeout", _) => Some("write `timeout` inside of `wait`, beside `event`".to_owned()),
+                _ => None,
+            };
+            checker.at_key("TS-0102", &site.key(key), format!("`{key}` is not for {inside}"), help);
         }
     }
 }
@@ -220,6 +237,9 @@ fn action(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<A
         let params = document("params", &params, site, checker)?;
         return Some(Action::Workflow(ChildCall { workflow, params }));
     }
+    if let Some(wait) = body.wait {
+        return wait::check(wait, site, checker).map(Action::Wait);
+    }
     waiting::approval(body.approval?, site, checker).map(Action::Approval)
 }
 
@@ -233,6 +253,7 @@ fn pure(call: &PluginCall, site: Site<'_>, checker: &mut Checker<'_, '_>) {
         ("state", allow.state),
         ("deliver", !allow.deliver.is_empty()),
         ("publish", !allow.publish.is_empty()),
+        ("emit", !allow.emit.is_empty()),
         ("clock", allow.clock),
         ("random", allow.random),
     ];
@@ -246,7 +267,18 @@ fn pure(call: &PluginCall, site: Site<'_>, checker: &mut Checker<'_, '_>) {
 
 /// The condition of an ordinary step, or of its items.
 pub(super) fn when(key: &str, when: WhenFile, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<Expr> {
-    let path = [site.path[0], site.path[1], key];
+    condition(&site.key(key), when, site.place, site.names, checker)
+}
+
+/// A condition that stands at `path`.
+pub(super) fn condition(
+    path: &[&str],
+    when: WhenFile,
+    place: Place,
+    names: &Names<'_>,
+    checker: &mut Checker<'_, '_>,
+) -> Option<Expr> {
+    let key = path.last().copied().unwrap_or_default();
     let text = match when {
         WhenFile::Constant(truth) => truth.to_string(),
         WhenFile::Expression(text) => text,
@@ -254,16 +286,16 @@ pub(super) fn when(key: &str, when: WhenFile, site: Site<'_>, checker: &mut Chec
     if text.trim_start().starts_with("${") {
         let bare = text.trim().trim_start_matches("${").trim_end_matches('}').trim();
         let help = Some(format!("write {key}: {bare}"));
-        checker.at("TS-0105", &path, format!("`{key}` holds the expression itself, without ${{ }}"), help);
+        checker.at("TS-0105", path, format!("`{key}` holds the expression itself, without ${{ }}"), help);
         return None;
     }
     match Expr::compile(&text) {
         Ok(expr) => {
-            scope::check(&expr, site.names, site.place, &path, 0, checker);
+            scope::check(&expr, names, place, path, 0, checker);
             Some(expr)
         }
         Err(error) => {
-            checker.inside("TS-0105", &path, (error.offset.unwrap_or(0), 1), error.message, None);
+            checker.inside("TS-0105", path, (error.offset.unwrap_or(0), 1), error.message, None);
             None
         }
     }

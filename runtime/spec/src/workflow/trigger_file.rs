@@ -4,7 +4,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::triggers::PollTriggerFile;
 use crate::{
+    entries::Short,
     triggers::{Existing, Identity, Misfire, MqttPayload, Overlap, RunEnding},
     units::{ByteSize, Duration},
 };
@@ -26,6 +28,10 @@ pub(crate) enum TriggerFile {
     Workflow(WorkflowTriggerFile),
     /// A dataset's name: every new version of it starts a run.
     Dataset(String),
+    /// Every event of this name starts a run: the name, or a mapping that says more.
+    Event(Short<EventTriggerFile>),
+    /// Every change of something that a server gives starts a run.
+    Poll(PollTriggerFile),
 }
 
 /// Every new file in a folder starts a run.
@@ -245,4 +251,23 @@ pub(crate) struct WorkflowTriggerFile {
 
 fn default_on() -> Vec<RunEnding> {
     vec![RunEnding::Succeeded]
+}
+
+/// Every event of this name that a step or a person emits starts a run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an event's name, or a mapping with `name`")]
+#[schemars(rename = "EventTrigger")]
+pub(crate) struct EventTriggerFile {
+    /// The event's name.
+    pub(crate) name: String,
+    /// Which events of that name count, in CEL without `${}`: `event.data` is what the event brought, `event.run`,
+    /// `event.workflow` and `event.step` who emitted it. One that the condition fails on does not count.
+    #[serde(rename = "where")]
+    pub(crate) condition: Option<String>,
+}
+
+impl From<String> for EventTriggerFile {
+    fn from(name: String) -> Self {
+        Self { name, condition: None }
+    }
 }

@@ -14,17 +14,20 @@ const RUN: [&str; 4] = ["id", "workflow", "state", "error"];
 const DATASET: [&str; 3] = ["name", "run", "artifact"];
 
 /// What only some triggers tell: the key, and the kinds that have it.
-const SPECIAL: [(&str, &[&str]); 10] = [
+const SPECIAL: [(&str, &[&str]); 13] = [
     ("files", &["file"]),
     ("scheduled", &["cron"]),
     ("missed", &["cron"]),
-    ("payload", &["webhook", "mqtt"]),
-    ("body", &["webhook", "mqtt"]),
+    ("payload", &["webhook", "mqtt", "poll"]),
+    ("body", &["webhook", "mqtt", "poll"]),
     ("headers", &["webhook"]),
-    ("event", &["webhook"]),
+    ("event", &["webhook", "event"]),
     ("topic", &["mqtt"]),
     ("run", &["workflow"]),
     ("dataset", &["dataset"]),
+    ("url", &["poll"]),
+    ("version", &["poll"]),
+    ("previous", &["poll"]),
 ];
 
 /// Whether `trigger.` and these segments are something that a run with one of these triggers can know.

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
 use trackside_sandbox::CancelToken;
-use trackside_spec::{Action, Limits, plan::Contract};
+use trackside_spec::plan::Contract;
 use trackside_store::{Artifacts, Hold};
 
 use self::scan::Patience;
@@ -73,10 +73,7 @@ pub async fn check(
     hold: &Hold,
     cancel: &CancelToken,
 ) -> Verdict {
-    let own = match &job.plan.step(job.step).action {
-        Action::Plugin(call) => *call.limits,
-        Action::Model(_) | Action::Workflow(_) | Action::Approval(_) => Limits::default(),
-    };
+    let own = job.plan.step(job.step).action.kind().limits();
     let wall = workshop.config.limits.with(&own).wall.to_std();
     let patience = Patience { until: Instant::now() + wall, cancel: cancel.clone() };
     let (plan, step, artifacts) = (job.plan.clone(), job.step, workshop.artifacts.clone());

@@ -1,27 +1,32 @@
-//! The kinds of steps that an executor makes attempts of.
+//! The kinds of steps that an executor makes attempts of, a file each.
 
 mod command;
+mod executed;
 mod model;
 mod plugin;
 
-use std::sync::Arc;
-
 use trackside_engine::StepError;
-use trackside_sandbox::CancelToken;
 use trackside_spec::Action;
-use trackside_store::Hold;
 
-use crate::{
-    job::{StepJob, StepResult},
-    workshop::Workshop,
-};
+pub use executed::{Attempt, Executed, Needed};
+
+use crate::job::StepResult;
+
+/// The kind of a step, where attempts of it are made at all: the others wait for something, and the core does that.
+pub fn of(action: &Action) -> Option<&dyn Executed> {
+    match action {
+        Action::Plugin(call) => Some(call),
+        Action::Model(call) => Some(call),
+        _ => None,
+    }
+}
 
 /// Makes an attempt with the input that it is given, whatever kind of step it is.
-pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: CancelToken) -> StepResult {
-    match &job.plan.step(job.step).action {
-        Action::Plugin(_) => plugin::run(workshop, job, hold, cancel).await,
-        Action::Model(_) => model::run(workshop, job, hold, cancel).await,
-        Action::Workflow(_) | Action::Approval(_) => {
+pub async fn run(attempt: Attempt<'_>) -> StepResult {
+    let job = attempt.job;
+    match of(&job.plan.step(job.step).action) {
+        Some(kind) => kind.run(attempt).await,
+        None => {
             let error = StepError::fatal("internal-error", "nothing to execute");
             StepResult::failed(job.key(), job.attempt, error)
         }

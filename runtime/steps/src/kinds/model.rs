@@ -1,39 +1,45 @@
 //! One attempt of a model step: tensors from JSON or artifacts, a run, outputs as JSON or an artifact.
 
-use std::{io::Read, sync::Arc, time::Instant};
+use std::{io::Read, time::Instant};
 
 use serde_json::{Map, Value, json};
 use trackside_codes::Coded;
 use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
 use trackside_models::{CancelToken, Model, ModelError, RunOutput, takes, tensor_io};
-use trackside_spec::{Action, ArtifactRef, ElementType, Tensor, config::EngineChoice};
+use trackside_sandbox::BoxFuture;
+use trackside_spec::{ArtifactRef, ElementType, ModelCall, Tensor, config::EngineChoice};
 use trackside_store::Hold;
 
-use crate::{
-    job::{StepJob, StepResult},
-    workshop::Workshop,
-};
+use super::{Attempt, Executed, Needed};
+use crate::{job::StepResult, workshop::Workshop};
 
 /// Outputs with at most so many elements are given as JSON arrays, larger ones as an artifact.
 const INLINE_ELEMENTS: usize = 1024;
 
+impl Executed for ModelCall {
+    fn run<'a>(&'a self, attempt: Attempt<'a>) -> BoxFuture<'a, StepResult> {
+        Box::pin(run(self, attempt))
+    }
+
+    fn needs(&self) -> Option<Needed> {
+        Some(Needed::Model(self.model.clone(), self.engine))
+    }
+}
+
 /// Runs the attempt to its end.
-pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: CancelToken) -> StepResult {
-    let Action::Model(call) = &job.plan.step(job.step).action else {
-        let error = StepError::fatal("internal-error", "not a model step");
-        return StepResult::failed(job.key(), job.attempt, error);
-    };
+async fn run(call: &ModelCall, made: Attempt<'_>) -> StepResult {
+    let Attempt { workshop, job, hold, cancel } = made;
     let (workshop, input, hold) = (workshop.clone(), job.input.clone(), hold.clone());
     let (name, engine) = (call.model.clone(), call.engine);
     let attempt =
         tokio::task::spawn_blocking(move || attempt((&workshop, &hold), (&name, engine), &input, &cancel)).await;
     let blank = |outcome| StepResult::of(job, outcome);
     match attempt {
-        Ok(Attempt { report, ended: Ok(done) }) => {
+        Ok(Ended { report, ended: Ok(done) }) => {
             StepResult { report, artifacts: done.artifacts, ..blank(Outcome::Succeeded(done.output)) }
         }
-        Ok(Attempt { report, ended: Err(error) }) => StepResult { report, ..blank(Outcome::Failed(error)) },
+        Ok(Ended { report, ended: Err(error) }) => StepResult { report, ..blank(Outcome::Failed(error)) },
         Err(error) => {
             blank(Outcome::Failed(StepError::fatal("internal-error", format!("the model's thread ended: {error}"))))
         }
@@ -41,7 +47,7 @@ pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: C
 }
 
 /// An attempt that has ended.
-struct Attempt {
+struct Ended {
     /// What the journal keeps of it: nothing when there was no model.
     report: Option<Box<AttemptReport>>,
     ended: Result<Done, StepError>,
@@ -57,12 +63,12 @@ fn attempt(
     (name, engine): (&str, Option<EngineChoice>),
     input: &Value,
     cancel: &CancelToken,
-) -> Attempt {
+) -> Ended {
     let model = match workshop.models.get(name, engine) {
         Ok(model) => model,
         Err(problem) => {
             let error = StepError::fatal("model-unavailable", problem.to_string());
-            return Attempt { report: None, ended: Err(error) };
+            return Ended { report: None, ended: Err(error) };
         }
     };
     let info = model.info();
@@ -88,7 +94,7 @@ fn attempt(
     });
     // As of a plugin: reading the inputs and storing the outputs included.
     report.wall_us = Some(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
-    Attempt { report: Some(report), ended }
+    Ended { report: Some(report), ended }
 }
 
 fn step_error(error: ModelError) -> StepError {

@@ -5,14 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use trackside_engine::{Outcome, StepError};
-use trackside_facts::{AttemptReport, Delivery, Effect, MetricKind, OutgoingMessage, Present, ReportedMetric};
-use trackside_sandbox::{
-    CallLimits, CancelToken, IfPresent, OutboxEntry, Plugin, Reuse, StateOp, StepCall, StepFailure, StepReport,
+use trackside_facts::{
+    AttemptReport, BoxEvent, Delivery, Effect, MetricKind, OutgoingMessage, Present, ReportedMetric,
 };
-use trackside_spec::{Action, ArtifactRef, PluginCall};
+use trackside_sandbox::{
+    BoxFuture, CallLimits, IfPresent, OutboxEntry, Plugin, Reuse, StateOp, StepCall, StepFailure, StepReport,
+};
+use trackside_spec::{ArtifactRef, PluginCall, StepKind};
 use trackside_store::Hold;
 
-use super::command;
+use super::{Attempt, Executed, Needed, command};
 use crate::{
     host::{NodeHost, scope_name},
     job::{OutboxItem, StateChange, StepJob, StepResult},
@@ -21,24 +23,26 @@ use crate::{
     workshop::Workshop,
 };
 
-/// Runs the attempt to its end.
-pub async fn run(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, cancel: CancelToken) -> StepResult {
-    match attempt(workshop, job, hold, cancel).await {
-        Ok(result) => result,
-        Err(error) => StepResult::failed(job.key(), job.attempt, error),
+impl Executed for PluginCall {
+    fn run<'a>(&'a self, attempt: Attempt<'a>) -> BoxFuture<'a, StepResult> {
+        Box::pin(async move {
+            let job = attempt.job;
+            match run(self, attempt).await {
+                Ok(result) => result,
+                Err(error) => StepResult::failed(job.key(), job.attempt, error),
+            }
+        })
+    }
+
+    fn needs(&self) -> Option<Needed> {
+        Some(Needed::Plugin(self.plugin.clone()))
     }
 }
 
-async fn attempt(
-    workshop: &Arc<Workshop>,
-    job: &StepJob,
-    hold: &Hold,
-    cancel: CancelToken,
-) -> Result<StepResult, StepError> {
+/// Runs the attempt to its end.
+async fn run(call: &PluginCall, attempt: Attempt<'_>) -> Result<StepResult, StepError> {
+    let Attempt { workshop, job, hold, cancel } = attempt;
     let step = job.plan.step(job.step);
-    let Action::Plugin(call) = &step.action else {
-        return Err(StepError::fatal("internal-error", "not a plugin step"));
-    };
     let plugin = workshop.plugins.for_step(&call.plugin, call.limits.fuel.is_some()).await;
     let plugin = plugin.map_err(|problem| StepError::fatal("plugin-unavailable", problem.to_string()))?;
     let mut input = match &job.input {
@@ -167,7 +171,7 @@ fn summary(plugin: &Plugin, report: &StepReport, call: &PluginCall, began_us: i6
     let used = |count: u64| (count > 0).then_some(count);
     let told = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     // With `reuse` it is said also when it is not so: without it the same step might be.
-    let deterministic = call.allow.is_deterministic() && call.reuse.is_none();
+    let deterministic = call.impurity().is_none();
     AttemptReport {
         plugin: Some(descriptor.name.clone()),
         version: Some(descriptor.version.clone()),
@@ -224,7 +228,9 @@ fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport,
             .outbox
             .into_iter()
             .enumerate()
-            .map(|(place, entry)| outbox_item(entry, format!("{}/{place}", idempotency_key(job, step))))
+            .map(|(place, entry)| {
+                outbox_item(entry, job, began_us / 1000, format!("{}/{place}", idempotency_key(job, step)))
+            })
             .collect(),
         logs: log_lines(&report.logs, report.logs_dropped),
         kept: None,
@@ -280,7 +286,7 @@ fn state_change(write: trackside_sandbox::StateWrite, step: &str) -> StateChange
     }
 }
 
-fn outbox_item(entry: OutboxEntry, key: String) -> OutboxItem {
+fn outbox_item(entry: OutboxEntry, job: &StepJob, at_ms: i64, key: String) -> OutboxItem {
     let effect = match entry {
         OutboxEntry::Deliver { artifact, folder, path, present } => {
             let present = match present {
@@ -295,6 +301,14 @@ fn outbox_item(entry: OutboxEntry, key: String) -> OutboxItem {
             let payload = STANDARD.encode(payload);
             Effect::Publish(OutgoingMessage { broker: channel, topic, payload, attributes, key })
         }
+        OutboxEntry::Emit { event, data } => Effect::Emit(BoxEvent {
+            name: event,
+            data,
+            at: at_ms,
+            run: Some(job.run.to_string()),
+            workflow: Some(job.plan.name.clone()),
+            step: Some(job.plan.step(job.step).id.clone()),
+        }),
     };
     OutboxItem { body: effect.body() }
 }

@@ -13,6 +13,7 @@ bundled!(
     "csv-check",
     "deliver-file",
     "echo",
+    "emit",
     "file-verdict",
     "http-request",
     "join-predictions",

@@ -190,6 +190,7 @@ fn fire(workflow: &str) -> Fire {
         ledger: Vec::new(),
         artifacts: Vec::new(),
         hold: None,
+        rows: Vec::new(),
     }
 }
 

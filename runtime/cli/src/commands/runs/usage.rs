@@ -1,7 +1,7 @@
 //! What the steps of a run used, which secrets they touched, and what they were refused.
 
 use trackside_facts::AttemptReport;
-use trackside_spec::{Action, Limits};
+use trackside_spec::Limits;
 
 use crate::{
     output::{bytes, count, duration_us, escape},
@@ -18,11 +18,8 @@ pub fn used(view: &RunView) -> Vec<String> {
 
 /// The step's own limits; none where the node's hold.
 fn limits(view: &RunView, step: &str) -> Limits {
-    let action = view.plan.as_ref().and_then(|plan| plan.steps.iter().find(|other| other.id == step));
-    match action.map(|step| &step.action) {
-        Some(Action::Plugin(call)) => *call.limits,
-        _ => Limits::default(),
-    }
+    let step = view.plan.as_ref().and_then(|plan| plan.steps.iter().find(|other| other.id == step));
+    step.map(|step| step.action.kind().limits()).unwrap_or_default()
 }
 
 fn line(step: &StepView, limits: Limits) -> Option<String> {

@@ -4,6 +4,7 @@ use crate::message::Message;
 use clap::Args;
 use serde_json::{Value, json};
 use trackside_control::{InUse, Next, describe_trigger, next_times, no_workflow};
+use trackside_facts::PollState;
 use trackside_node::rfc3339;
 use trackside_spec::{CronTimes, CronTrigger, Trigger, TriggerKind};
 use trackside_store::{Clock, PausedRow, Reader, SystemClock};
@@ -30,6 +31,7 @@ struct Line<'p> {
     trigger: &'p Trigger,
     next: Option<Next>,
     last: Option<i64>,
+    look: Option<PollState>,
     paused: Option<PausedRow>,
 }
 
@@ -68,7 +70,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         table.row([
             Cell::new(line.trigger.id.as_str()),
             Cell::dressed(state, dress),
-            escape(&describe_trigger(line.trigger)).into_owned().into(),
+            escape(&what(line)).into_owned().into(),
             next.map(|at| zoned_time(*at, zone(line.trigger))).unwrap_or_default().into(),
             line.last.map(local_time).unwrap_or_default().into(),
         ]);
@@ -76,6 +78,15 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     console.print(&table.render(console.out))?;
     console.say(&in_use.source());
     Ok(())
+}
+
+/// What it waits for, and what it last saw.
+fn what(line: &Line<'_>) -> String {
+    let what = describe_trigger(line.trigger);
+    match &line.look {
+        Some(look) => format!("{what}; {}: {}", local_time(look.looked_ms), look.in_words()),
+        None => what,
+    }
 }
 
 /// The zone that a schedule is written in.
@@ -91,12 +102,20 @@ fn line<'p>(workflow: &'p str, trigger: &'p Trigger, reader: Option<&Reader>) ->
         TriggerKind::Cron(cron) => Some(next_times(trigger, cron, reader, SystemClock.now_ms(), 1)?),
         _ => None,
     };
-    let (mut last, mut paused) = (None, None);
+    let (mut last, mut look, mut paused) = (None, None, None);
     if let Some(reader) = reader {
         last = reader.accepted(&trigger.id, None, 1)?.first().filter(|row| row.run.is_some()).map(|row| row.at_ms);
+        look = last_look(trigger, reader)?;
         paused = reader.paused()?.into_iter().find(|row| row.trigger == trigger.id);
     }
-    Ok(Line { workflow, trigger, next, last, paused })
+    Ok(Line { workflow, trigger, next, last, look, paused })
+}
+
+/// The last look of a poll trigger that is on disk, where it is about what the trigger asks for now.
+pub fn last_look(trigger: &Trigger, reader: &Reader) -> Result<Option<PollState>, Failure> {
+    let TriggerKind::Poll(poll) = &trigger.kind else { return Ok(None) };
+    let text = reader.trigger_state(&trigger.id, PollState::KEY)?;
+    Ok(text.and_then(|text| PollState::read(&text)).filter(|look| look.of == poll.key() && look.looked_ms > 0))
 }
 
 fn document(line: &Line<'_>, from: &str) -> Value {
@@ -109,6 +128,8 @@ fn document(line: &Line<'_>, from: &str) -> Value {
         "next": line.next.as_ref().map(|next| next.times.iter().map(|at| rfc3339(*at)).collect::<Vec<_>>()),
         "delayed_by_ms": line.next.as_ref().map(|next| next.delay_ms),
         "last_run_ms": line.last,
+        "last_look_ms": line.look.as_ref().map(|look| look.looked_ms),
+        "last_look": line.look.as_ref().map(PollState::in_words),
         "paused": line.paused.is_some(),
         "paused_since": line.paused.as_ref().map(|row| rfc3339(row.at_ms)),
         "paused_by": line.paused.as_ref().map(|row| row.by.as_str()),

@@ -13,7 +13,10 @@ use trackside_spec::{CronTrigger, Digest, FileTrigger, Identity, Overlap, Plan, 
 use trackside_store::{Clock, Reader, RunFilter, SystemClock};
 use trackside_triggers::files::{Wanted, wants};
 
-use super::{find, list::zone};
+use super::{
+    find,
+    list::{last_look, zone},
+};
 use crate::{
     context::{Context, runtime},
     failure::Failure,
@@ -75,7 +78,12 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let outlook = match &trigger.kind {
         TriggerKind::File(file) => files(&project, trigger, file, reader.as_ref(), paused)?,
         TriggerKind::Cron(cron) => times(plan, trigger, cron, reader.as_ref(), paused)?,
-        TriggerKind::Webhook(_) | TriggerKind::Mqtt(_) | TriggerKind::Workflow(_) | TriggerKind::Dataset(_) => {
+        TriggerKind::Poll(_) => vec![poll(trigger, reader.as_ref(), paused)?],
+        TriggerKind::Webhook(_)
+        | TriggerKind::Mqtt(_)
+        | TriggerKind::Workflow(_)
+        | TriggerKind::Dataset(_)
+        | TriggerKind::Event(_) => {
             let would = if paused { "paused" } else { "wait" };
             vec![Outlook { about: describe_trigger(trigger), would, detail: String::new(), shown: None }]
         }
@@ -114,6 +122,17 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         }
     }
     if answer.problem.is_some() { Err(Failure::bad()) } else { Ok(()) }
+}
+
+/// What a look now would be held against.
+fn poll(trigger: &Trigger, reader: Option<&Reader>, paused: bool) -> Result<Outlook, Failure> {
+    let look = reader.map(|reader| last_look(trigger, reader)).transpose()?.flatten();
+    let detail = match look {
+        None => "it has not looked yet".to_owned(),
+        Some(look) => format!("{} it saw version {}, {}", rfc3339(look.looked_ms), look.version, look.in_words()),
+    };
+    let would = if paused { "paused" } else { "look" };
+    Ok(Outlook { about: describe_trigger(trigger), would, detail, shown: None })
 }
 
 fn times(

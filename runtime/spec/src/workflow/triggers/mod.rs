@@ -1,8 +1,12 @@
-//! Checks of `triggers`: `file`, `cron`, and in `outside` those that other programs and workflows set off.
+//! Checks of `triggers`: `file`, `cron`, `event`, `poll`, and in `outside` those that other programs and workflows set off.
 
 mod cron;
+mod event;
 mod file;
 mod outside;
+mod poll;
+
+pub(crate) use poll::PollTriggerFile;
 
 use super::{checker::Checker, trigger_file::TriggerFile};
 use crate::{
@@ -28,6 +32,8 @@ pub(super) fn check(workflow: &str, triggers: Vec<TriggerFile>, checker: &mut Ch
                 TriggerKind::Workflow(outside::workflow(other, workflow, &position, checker))
             }
             TriggerFile::Dataset(name) => TriggerKind::Dataset(outside::dataset(name, &position, checker)),
+            TriggerFile::Event(event) => TriggerKind::Event(event::check(event.0, &position, checker)),
+            TriggerFile::Poll(poll) => TriggerKind::Poll(Box::new(poll::check(poll, &position, checker))),
         };
         Trigger { id: format!("{workflow}/{}-{index}", kind.name()), kind }
     };

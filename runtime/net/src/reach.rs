@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where an address lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// The public internet.
     Public,
     /// This machine or a network beside it: only with `private: true`.
@@ -16,7 +16,8 @@ pub(crate) enum Reach {
 /// Classifies an address. IPv6 addresses that carry an IPv4 address count as that address.
 ///
 /// After the IANA special-purpose address registries (RFC 6890 and its updates).
-pub(crate) fn reach(address: IpAddr) -> Reach {
+#[must_use]
+pub fn reach(address: IpAddr) -> Reach {
     match address {
         IpAddr::V4(address) => reach_v4(address),
         IpAddr::V6(address) => reach_v6(address),
