@@ -11,7 +11,7 @@ use axum::{
 use trackside_control::{ErrorDocument, MAX_SOCKET_PATH, Refusal};
 use trackside_node::NodeError;
 
-/// Why the server does not start. Codes TS-0701 to TS-0709.
+/// Why the server does not start. Codes TS-0701 to TS-0704.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
