@@ -6,6 +6,7 @@ use std::{
     path::Path,
     sync::Arc,
 };
+use trackside_codes::Reason;
 
 use serde_json::{Value, json};
 use trackside_sandbox::{
@@ -146,7 +147,7 @@ impl StepHost for Host {
         Box::pin(std::future::ready(Err(ModelError::NotFound(name.to_owned()))))
     }
 
-    fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+    fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 
@@ -156,7 +157,7 @@ impl StepHost for Host {
         _: &'a str,
         _: Option<&'a str>,
         _: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    ) -> BoxFuture<'a, Result<Vec<String>, Reason>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 

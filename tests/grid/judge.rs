@@ -33,7 +33,7 @@ pub fn judge(engines: &Engines, folder: &Path, cell: &Cell) -> Verdict {
     };
     let runner = match engines.rten().open(&file, Ports { inputs: &inputs, outputs: &outputs }, 1) {
         Ok(runner) => runner,
-        Err(reason) => return Verdict::Refused(reason),
+        Err(reason) => return Verdict::Refused(reason.to_string()),
     };
     let mut fed = Vec::new();
     for port in &inputs {
@@ -45,7 +45,7 @@ pub fn judge(engines: &Engines, folder: &Path, cell: &Cell) -> Verdict {
     let stop = Stop { deadline: Some(Instant::now() + LIMIT), cancel: &CancelToken::new() };
     let ran = match runner.run(fed, &wanted, stop) {
         Ok(ran) => ran,
-        Err(RunFailure::Input(_, reason) | RunFailure::Failed(reason)) => return Verdict::Failed(reason),
+        Err(RunFailure::Input(_, reason) | RunFailure::Failed(reason)) => return Verdict::Failed(reason.to_string()),
         Err(RunFailure::Stopped(..)) => return Verdict::Failed("it did not end".to_owned()),
     };
     for (port, given) in outputs.iter().zip(&ran.outputs) {

@@ -1,6 +1,7 @@
 //! Waiting for a node to accept something. A disk that refuses commits makes it wait: then it is said that it waits and
 //! why, and not only in the node's own log.
 
+use crate::message::Message;
 use std::{future::Future, pin::pin, time::Duration};
 
 use trackside_control::{OperationError, Session};
@@ -37,7 +38,10 @@ pub async fn accepted<T>(
         if let Ok(status) = session.control().status().await
             && let Some(trouble) = status.trouble
         {
-            console.warn(&format!("{trouble}\nThe node accepts nothing before that; this waits for it."));
+            let said = Message::beside(status.trouble_code.as_deref(), &trouble);
+            console.warn(
+                said.map(|trouble| format!("{trouble}\nThe node accepts nothing before that; this waits for it.")),
+            );
             return asked.await;
         }
     }

@@ -1,12 +1,14 @@
 //! Where words and data go: data to standard output, talk to standard error.
 
 use std::io::{self, IsTerminal, Write};
+use trackside_codes::code;
 
 use serde::Serialize;
 
 use crate::{
     args::{Color, Global},
     failure::Failure,
+    message::Message,
     output::{Glyphs, Paint},
 };
 
@@ -58,7 +60,7 @@ impl Console {
     /// Data as JSON.
     pub fn print_json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)
-            .map_err(|error| Failure::unable(format!("[TS-0802] this has no JSON form: {error}")))?;
+            .map_err(|error| Failure::new(code!("TS-0802"), format!("this has no JSON form: {error}")))?;
         self.print(&text)
     }
 
@@ -83,47 +85,17 @@ impl Console {
         }
     }
 
-    /// An error: `error[TS-0000]: what, where, why`.
-    pub fn complain(&self, message: &str) {
-        self.tell(&self.headed(self.err.red("error"), message));
+    /// An error: `error[CODE]: what, where, why`.
+    pub fn complain(&self, message: impl Into<Message>) {
+        self.tell(&message.into().under(&self.err.red("error")));
     }
 
     /// A warning.
-    pub fn warn(&self, message: &str) {
-        self.say(&self.headed(self.err.yellow("warning"), message));
-    }
-
-    /// The code of a message goes into its heading. What has places in files is printed as compilers do.
-    fn headed(&self, heading: String, message: &str) -> String {
-        match message.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-            Some((code, rest)) if code.starts_with("TS-") => format!("{heading}[{code}]: {rest}"),
-            _ if message.contains(": error[TS-") => message.to_owned(),
-            _ => format!("{heading}: {message}"),
-        }
+    pub fn warn(&self, message: impl Into<Message>) {
+        self.say(&message.into().under(&self.err.yellow("warning")));
     }
 }
 
 fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_moves_into_the_heading() {
-        let console = Console {
-            json: false,
-            quiet: false,
-            out: Paint(false),
-            err: Paint(false),
-            live: false,
-            glyphs: Glyphs::ASCII,
-        };
-        let headed = |message| console.headed("error".into(), message);
-        assert_eq!(headed("[TS-0202] it is in use"), "error[TS-0202]: it is in use");
-        assert_eq!(headed("[a] b"), "error: [a] b");
-        assert_eq!(headed("x.yaml:1:2: error[TS-0101]: no"), "x.yaml:1:2: error[TS-0101]: no");
-    }
 }

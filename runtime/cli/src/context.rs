@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::runtime::Runtime;
+use trackside_codes::code;
 use trackside_control::{socket_path, user_name};
 use trackside_node::{Plugins, Project, compiling, plugin_sources, project_plugins};
 use trackside_sandbox::{CompileProgram, SandboxSettings};
@@ -38,7 +39,7 @@ impl Context {
         let from_env = || env::var_os("TRACKSIDE_PROJECT").filter(|dir| !dir.is_empty()).map(PathBuf::from);
         let named = global.project.clone().or_else(from_env);
         let here = env::current_dir()
-            .map_err(|error| Failure::unable(format!("[TS-0803] the current folder can not be used: {error}")))?;
+            .map_err(|error| Failure::new(code!("TS-0803"), format!("the current folder can not be used: {error}")))?;
         let (root, named) = match named {
             Some(root) => (here.join(root), true),
             None => (nearest(&here).unwrap_or(&here).to_owned(), false),
@@ -80,11 +81,14 @@ impl Context {
         }
         let place = if self.named { "is no project" } else { "is no project, and nothing above it is" };
         let root = project.root.display();
-        Err(Failure::unable(format!(
-            "[TS-0804] {root} {place}: there is no {CONFIG} and no folder {}; go to a project, name one with --project, or \
+        Err(Failure::new(
+            code!("TS-0804"),
+            format!(
+                "{root} {place}: there is no {CONFIG} and no folder {}; go to a project, name one with --project, or \
              make one with `trackside init`",
-            project.config.node.workflows
-        )))
+                project.config.node.workflows
+            ),
+        ))
     }
 
     /// The data folder of a node that may be running: also with a config that has been broken since its start.
@@ -103,10 +107,13 @@ impl Context {
         let project = self.any_project()?;
         match self.reader_of(&project)? {
             Some(reader) => Ok((project, reader)),
-            None => Err(Failure::unable(format!(
-                "[TS-0805] there is no data in {} yet: nothing has run there; is it the right project (--project)?",
-                project.data_dir().display()
-            ))),
+            None => Err(Failure::new(
+                code!("TS-0805"),
+                format!(
+                    "there is no data in {} yet: nothing has run there; is it the right project (--project)?",
+                    project.data_dir().display()
+                ),
+            )),
         }
     }
 
@@ -149,7 +156,7 @@ pub fn not_readable(path: &Path, error: &io::Error) -> Failure {
         }
         _ => "look at the disk and at the system's log".to_owned(),
     };
-    Failure::unable(format!("[TS-0808] cannot read {}: {error}; {remedy}", path.display()))
+    Failure::new(code!("TS-0808"), format!("cannot read {}: {error}; {remedy}", path.display()))
 }
 
 fn nearest(here: &Path) -> Option<&Path> {
@@ -182,10 +189,10 @@ pub fn plugins_of(project: &Project) -> Result<(Plugins, Option<tempfile::TempDi
 pub fn temp_dir(prefix: &str) -> Result<tempfile::TempDir, Failure> {
     tempfile::Builder::new().prefix(prefix).tempdir().map_err(|error| {
         let folder = env::temp_dir();
-        Failure::unable(format!(
-            "[TS-0806] cannot make a folder in {}: {error}; set TMPDIR to a folder with space",
-            folder.display()
-        ))
+        Failure::new(
+            code!("TS-0806"),
+            format!("cannot make a folder in {}: {error}; set TMPDIR to a folder with space", folder.display()),
+        )
     })
 }
 
@@ -194,7 +201,7 @@ pub fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::unable(format!("[TS-0807] cannot start: {error}")))
+        .map_err(|error| Failure::new(code!("TS-0807"), format!("cannot start: {error}")))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod environment;
 mod failure;
 mod live;
 mod logging;
+mod message;
 mod notify;
 mod output;
 mod progress;

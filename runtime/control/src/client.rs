@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use trackside_codes::{Class, Code, Coded, code};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -39,7 +40,10 @@ pub enum ClientError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The connection failed.
-    #[error("[TS-0731] lost the node at {}: {reason}; what it had accepted goes on when it runs again", path.display())]
+    #[error(
+        "[{code}] lost the node at {}: {reason}; what it had accepted goes on when it runs again", path.display(),
+        code = self.code()
+    )]
     Lost {
         /// The socket.
         path: PathBuf,
@@ -47,7 +51,10 @@ pub enum ClientError {
         reason: String,
     },
     /// Something answered that is no Trackside node, or another version of one.
-    #[error("[TS-0732] the node at {} gave an answer that this version does not understand: {reason}; restart it with this binary", path.display())]
+    #[error(
+        "[{code}] the node at {} gave an answer that this version does not understand: {reason}; restart it with this binary", path.display(),
+        code = self.code()
+    )]
     Protocol {
         /// The socket.
         path: PathBuf,
@@ -55,13 +62,34 @@ pub enum ClientError {
         reason: String,
     },
     /// The socket is there and may not be used.
-    #[error("[TS-0733] the node at {} can not be reached: {source}; run this as the user that runs the node", path.display())]
+    #[error(
+        "[{code}] the node at {} can not be reached: {source}; run this as the user that runs the node", path.display(),
+        code = self.code()
+    )]
     Forbidden {
         /// The socket.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Coded for ClientError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Refused(error) => error.code(),
+            Self::Lost { .. } => code!("TS-0731"),
+            Self::Protocol { .. } => code!("TS-0732"),
+            Self::Forbidden { .. } => code!("TS-0733"),
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Refused(refusal) => refusal.class(),
+            _ => self.code().class(),
+        }
+    }
 }
 
 /// Talks to the node of one data folder. Every request has a connection of its own.
@@ -118,7 +146,7 @@ impl Client {
         // Names of steps need no quoting in a path; what is none is no step, and would be another page.
         if !step.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
             let message = format!("{:?} can not be the name of a step", step.chars().take(80).collect::<String>());
-            return Err(Refusal::new(400, "TS-0734", message).into());
+            return Err(Refusal::new(400, code!("TS-0734"), message).into());
         }
         let path = format!("/v1/runs/{run}/approvals/{step}");
         self.quick(&path, self.json(decision)?).await
@@ -172,7 +200,7 @@ impl Client {
         // A path that is not UTF-8 has no JSON.
         serde_json::to_vec(request)
             .map(Bytes::from)
-            .map_err(|error| ClientError::Refused(Refusal::new(400, "TS-0710", error.to_string())))
+            .map_err(|error| ClientError::Refused(Refusal::new(400, code!("TS-0710"), error.to_string())))
     }
 
     pub(crate) async fn ask<T: DeserializeOwned>(

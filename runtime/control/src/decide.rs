@@ -1,5 +1,6 @@
 //! The one way in which an approval is decided, over the socket or in process.
 
+use trackside_codes::{Code, Coded, code};
 use trackside_engine::{DecisionRefused, RunId};
 use trackside_node::{Handle, NodeError, RunHead};
 use trackside_spec::StepIndex;
@@ -11,13 +12,16 @@ use crate::wire::{Decided, Decision};
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
     /// There is no such run.
-    #[error("[TS-0715] there is no run {0}; `trackside runs list` prints the ids")]
+    #[error("[{code}] there is no run {0}; `trackside runs list` prints the ids", code = self.code())]
     NoRun(RunId),
     /// The run has ended.
-    #[error("[TS-0716] run {0} has ended already; there is nothing to decide")]
+    #[error("[{code}] run {0} has ended already; there is nothing to decide", code = self.code())]
     Over(RunId),
     /// The run has no such step.
-    #[error("[TS-0734] run {run} has no step {step:?}; `trackside runs show {run}` prints what waits")]
+    #[error(
+        "[{code}] run {run} has no step {step:?}; `trackside runs show {run}` prints what waits",
+        code = self.code()
+    )]
     NoStep {
         /// The run.
         run: RunId,
@@ -25,10 +29,10 @@ pub enum DecideError {
         step: String,
     },
     /// Nobody asked.
-    #[error("[TS-0735] {0}; `trackside runs list --waiting` prints what waits")]
+    #[error("[{code}] {0}; `trackside runs list --waiting` prints what waits", code = self.code())]
     NotAsked(DecisionRefused),
     /// Somebody else must decide.
-    #[error("[TS-0736] {0}")]
+    #[error("[{code}] {0}", code = self.code())]
     NotAllowed(DecisionRefused),
     /// The store.
     #[error(transparent)]
@@ -36,6 +40,20 @@ pub enum DecideError {
     /// The node is going down.
     #[error(transparent)]
     Node(#[from] NodeError),
+}
+
+impl Coded for DecideError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoRun(_) => code!("TS-0715"),
+            Self::Over(_) => code!("TS-0716"),
+            Self::NoStep { .. } => code!("TS-0734"),
+            Self::NotAsked(_) => code!("TS-0735"),
+            Self::NotAllowed(_) => code!("TS-0736"),
+            Self::Store(error) => error.code(),
+            Self::Node(error) => error.code(),
+        }
+    }
 }
 
 /// Decides about a step in somebody's name. When this returns, the decision is on disk.

@@ -5,6 +5,7 @@
 //! by the node; it starts again after the last entry that it has given.
 
 use std::collections::VecDeque;
+use trackside_codes::{Code, Coded};
 
 use tokio::sync::mpsc::Receiver;
 use trackside_engine::{Event, RunId};
@@ -21,6 +22,15 @@ pub enum FollowError {
     /// Its past can not be read, or an entry of it is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Coded for FollowError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Closed(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
 }
 
 /// What a [`RunFollower`] gives.

@@ -8,7 +8,7 @@ use trackside_node::Project;
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::Reader;
 
-use crate::{Client, QueryError, silent_holder};
+use crate::{Client, NoNode, QueryError, silent_holder};
 
 /// The workflows that count, and who says so.
 pub struct InUse {
@@ -17,7 +17,7 @@ pub struct InUse {
     /// The node that was asked; none where none runs.
     pub node: Option<u32>,
     /// Why no node answers although a process has the data folder.
-    silence: Option<String>,
+    silence: Option<NoNode>,
 }
 
 impl InUse {

@@ -41,7 +41,7 @@ mod status;
 mod usage;
 mod wire;
 
-pub use absent_node::{no_node, silent_holder};
+pub use absent_node::{NoNode, no_node, silent_holder};
 pub use artifact_check::{ArtifactCheck, DamagedEntry, check_artifact, check_artifacts};
 pub use backfill::{PastTimes, past_times};
 pub use check::{

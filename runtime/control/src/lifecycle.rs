@@ -1,6 +1,7 @@
 //! Pausing, resuming and repeating: the same over the socket and in process.
 
 use std::sync::Arc;
+use trackside_codes::{Code, Coded, code};
 
 use serde_json::{Map, Value};
 use trackside_engine::{Again, Repeat, RunId, RunState};
@@ -17,16 +18,16 @@ use crate::wire::{RetryRun, RunPaused, TriggerPaused};
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// No such run.
-    #[error("[TS-0715] there is no run {0}; `trackside runs list` prints the ids")]
+    #[error("[{code}] there is no run {0}; `trackside runs list` prints the ids", code = self.code())]
     NoRun(RunId),
     /// It is over.
-    #[error("[TS-0716] run {0} has ended already; there is nothing to stop or pause")]
+    #[error("[{code}] run {0} has ended already; there is nothing to stop or pause", code = self.code())]
     Ended(RunId),
     /// Its steps have ended or are being stopped.
-    #[error("[TS-0722] run {0} is ending: there is nothing left to pause")]
+    #[error("[{code}] run {0} is ending: there is nothing left to pause", code = self.code())]
     Ending(RunId),
     /// No such trigger.
-    #[error("[TS-0723] there is no trigger `{trigger}`; {}", known_triggers(known))]
+    #[error("[{code}] there is no trigger `{trigger}`; {}", known_triggers(known), code = self.code())]
     NoTrigger {
         /// As asked for.
         trigger: String,
@@ -34,7 +35,7 @@ pub enum ControlError {
         known: Vec<String>,
     },
     /// The step is none of the run's.
-    #[error("[TS-0724] run {run} has no step `{step}`; it has {}", known.join(", "))]
+    #[error("[{code}] run {run} has no step `{step}`; it has {}", known.join(", "), code = self.code())]
     NoStep {
         /// The run.
         run: RunId,
@@ -44,10 +45,10 @@ pub enum ControlError {
         known: Vec<String>,
     },
     /// `only` without a step.
-    #[error("[TS-0724] --only is about one step: name it with --from")]
+    #[error("[{code}] --only is about one step: name it with --from", code = self.code())]
     OnlyWhat,
     /// It can not be repeated as asked for.
-    #[error("[TS-0725] run {run} cannot be repeated: {reason}")]
+    #[error("[{code}] run {run} cannot be repeated: {reason}", code = self.code())]
     Refused {
         /// The run.
         run: RunId,
@@ -56,15 +57,16 @@ pub enum ControlError {
     },
     /// A workflow's file can not be read, and with it what it says of retention.
     #[error(
-        "[TS-0740] nothing is removed while {} can not be read: it may keep more than trackside.toml does; mend it \
-         (`trackside check`) or take it out", file.display()
+        "[{code}] nothing is removed while {} can not be read: it may keep more than trackside.toml does; mend it \
+         (`trackside check`) or take it out", file.display(),
+        code = self.code()
     )]
     RulesUnknown {
         /// The file, relative to the project.
         file: std::path::PathBuf,
     },
     /// Its definition is not taken, or its journal is none that could be.
-    #[error("[TS-0726] run {run} cannot be read: {reason}")]
+    #[error("[{code}] run {run} cannot be read: {reason}", code = self.code())]
     Unreadable {
         /// The run.
         run: RunId,
@@ -72,13 +74,16 @@ pub enum ControlError {
         reason: String,
     },
     /// An event that can not be emitted.
-    #[error("[TS-0741] the event can not be emitted: {reason}")]
+    #[error("[{code}] the event can not be emitted: {reason}", code = self.code())]
     BadEvent {
         /// Why.
         reason: String,
     },
     /// Too much is under way.
-    #[error("[TS-0714] the node has too many runs under way, or its disk refuses commits; try again in a moment")]
+    #[error(
+        "[{code}] the node has too many runs under way, or its disk refuses commits; try again in a moment",
+        code = self.code()
+    )]
     Busy,
     /// The database.
     #[error(transparent)]
@@ -86,6 +91,25 @@ pub enum ControlError {
     /// The node is going down.
     #[error(transparent)]
     Node(#[from] NodeError),
+}
+
+impl Coded for ControlError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoRun(_) => code!("TS-0715"),
+            Self::Ended(_) => code!("TS-0716"),
+            Self::Ending(_) => code!("TS-0722"),
+            Self::NoTrigger { .. } => code!("TS-0723"),
+            Self::NoStep { .. } | Self::OnlyWhat => code!("TS-0724"),
+            Self::Refused { .. } => code!("TS-0725"),
+            Self::RulesUnknown { .. } => code!("TS-0740"),
+            Self::Unreadable { .. } => code!("TS-0726"),
+            Self::BadEvent { .. } => code!("TS-0741"),
+            Self::Busy => code!("TS-0714"),
+            Self::Store(error) => error.code(),
+            Self::Node(error) => error.code(),
+        }
+    }
 }
 
 fn known_triggers(known: &[String]) -> String {

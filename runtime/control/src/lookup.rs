@@ -2,12 +2,13 @@
 
 use std::{io, sync::Arc};
 
+use trackside_codes::Coded;
 use trackside_engine::RunId;
 use trackside_node::{Project, known_workflows};
 use trackside_spec::{Digest, Plan, nearest};
 use trackside_store::{Artifacts, Reader, RunFilter};
 
-use crate::{QueryError, escape};
+use crate::QueryError;
 
 /// Letters and digits of a run id.
 const RUN_LENGTH: usize = 13;
@@ -82,20 +83,27 @@ pub fn find_workflow<'p>(project: &'p Project, name: &str) -> Result<&'p Arc<Pla
         return Ok(plan);
     }
     if let Some(problem) = project.problem_of(name) {
-        return Err(QueryError::BrokenWorkflow { name: name.to_owned(), reason: problem.reason.to_string() });
+        let reason = &problem.reason;
+        return Err(QueryError::BrokenWorkflow {
+            name: name.to_owned(),
+            reason: reason.to_string(),
+            code: reason.code(),
+            message: reason.message(),
+            has_places: reason.has_places(),
+        });
     }
-    Err(QueryError::NoWorkflow(no_workflow(project, name)))
+    Err(no_workflow(project, name))
 }
 
 /// That the project has no workflow of this name, and which one may be meant.
 #[must_use]
-pub fn no_workflow(project: &Project, name: &str) -> String {
+pub fn no_workflow(project: &Project, name: &str) -> QueryError {
     let known: Vec<&str> = project.workflows.keys().map(String::as_str).collect();
     let remedy = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => known_workflows(known.into_iter()),
     };
-    format!("[TS-0817] there is no workflow `{}`; {remedy}", escape(name))
+    QueryError::NoWorkflow { name: name.to_owned(), remedy }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Why an operation was not done, whichever form it took.
 
+use trackside_codes::{Class, Code, Coded, code};
 use trackside_node::NodeError;
 use trackside_store::StoreError;
 
-use crate::{ClientError, ControlError, DecideError, FollowError, StartError};
+use crate::{ClientError, ControlError, DecideError, FollowError, NoNode, StartError};
 
 /// Why an operation of [`Control`](crate::Control) was not done.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +27,37 @@ pub enum OperationError {
     /// The node of another process said no, or was lost.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// There is no node to ask: TS-0835, or TS-0836 where something holds the data folder and does not answer.
-    #[error("{0}")]
-    NoNode(String),
+    /// There is no node to ask.
+    #[error(transparent)]
+    NoNode(#[from] NoNode),
+}
+
+impl OperationError {
+    fn inner(&self) -> &dyn Coded {
+        match self {
+            Self::Start(error) => error,
+            Self::Control(error) => error,
+            Self::Decide(error) => error,
+            Self::Follow(error) => error,
+            Self::Node(error) => error,
+            Self::Client(error) => error,
+            Self::NoNode(error) => error,
+        }
+    }
+}
+
+impl Coded for OperationError {
+    fn code(&self) -> Code {
+        self.inner().code()
+    }
+
+    fn class(&self) -> Class {
+        self.inner().class()
+    }
+
+    fn has_places(&self) -> bool {
+        self.inner().has_places()
+    }
 }
 
 impl From<StoreError> for OperationError {
@@ -38,13 +67,9 @@ impl From<StoreError> for OperationError {
 }
 
 impl OperationError {
-    /// Whether the time of a schedule has had its run: TS-0728.
+    /// Whether the time of a schedule has had its run.
     #[must_use]
     pub fn is_done_before(&self) -> bool {
-        match self {
-            Self::Start(StartError::Done { .. }) => true,
-            Self::Client(ClientError::Refused(refusal)) => refusal.code == "TS-0728",
-            _ => false,
-        }
+        self.code() == code!("TS-0728")
     }
 }

@@ -1,6 +1,7 @@
 //! Why a question has no answer.
 
 use std::io;
+use trackside_codes::{Class, Code, Coded, code};
 
 use trackside_engine::RunId;
 use trackside_spec::Digest;
@@ -12,19 +13,22 @@ use crate::{ClientError, escape};
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// Nothing has run yet.
-    #[error("[TS-0811] there is no run yet")]
+    #[error("[{code}] there is no run yet", code = self.code())]
     NoRunYet,
     /// No run of this id.
-    #[error("[TS-0811] there is no run {0}")]
+    #[error("[{code}] there is no run {0}", code = self.code())]
     NoRun(RunId),
     /// No run whose id begins so.
-    #[error("[TS-0811] there is no run {0}; `trackside runs list` prints the newest")]
+    #[error("[{code}] there is no run {0}; `trackside runs list` prints the newest", code = self.code())]
     NoRunLike(String),
     /// Nothing that could be a run.
-    #[error("[TS-0812] {:?} is no run: give an id as `trackside runs list` prints it, its beginning, or `last`", escape(.0))]
+    #[error(
+        "[{code}] {:?} is no run: give an id as `trackside runs list` prints it, its beginning, or `last`", escape(.0),
+        code = self.code()
+    )]
     NotARun(String),
     /// More than one run.
-    #[error("[TS-0813] more than one run begins with {prefix}: {one}, {other}; give more of it")]
+    #[error("[{code}] more than one run begins with {prefix}: {one}, {other}; give more of it", code = self.code())]
     ManyRuns {
         /// As asked for.
         prefix: String,
@@ -35,8 +39,9 @@ pub enum QueryError {
     },
     /// Nothing that could be an artifact.
     #[error(
-        "[TS-0814] {:?} is no artifact: give `sha256:` and its digits, or at least the first {fewest} of them",
-        escape(text)
+        "[{code}] {:?} is no artifact: give `sha256:` and its digits, or at least the first {fewest} of them",
+        escape(text),
+        code = self.code()
     )]
     NotAnArtifact {
         /// As asked for.
@@ -45,10 +50,10 @@ pub enum QueryError {
         fewest: usize,
     },
     /// No artifact whose digest begins so.
-    #[error("[TS-0815] no artifact begins with {0}")]
+    #[error("[{code}] no artifact begins with {0}", code = self.code())]
     NoArtifact(String),
     /// More than one artifact.
-    #[error("[TS-0816] {count} artifacts begin with {hex}; give more of it")]
+    #[error("[{code}] {count} artifacts begin with {hex}; give more of it", code = self.code())]
     ManyArtifacts {
         /// As asked for.
         hex: String,
@@ -56,20 +61,32 @@ pub enum QueryError {
         count: usize,
     },
     /// The file of the workflow can not be used.
-    #[error("workflow `{}` can not be run:\n{reason}", escape(name))]
+    #[error("{}", broken(name, reason))]
     BrokenWorkflow {
         /// Which.
         name: String,
         /// What is wrong with its file.
         reason: String,
+        /// What kind of problem that is.
+        code: Code,
+        /// The reason without the code before it.
+        message: String,
+        /// Whether the reason tells places in the file.
+        has_places: bool,
     },
     /// No such workflow.
-    #[error("{0}")]
-    NoWorkflow(String),
+    #[error("[{code}] there is no workflow `{}`; {remedy}", escape(name), code = self.code())]
+    NoWorkflow {
+        /// As asked for.
+        name: String,
+        /// Which may be meant.
+        remedy: String,
+    },
     /// Nothing that decisions are about.
     #[error(
-        "[TS-0881] `{}` is no workflow, no trigger, no run, and no file below a watched folder; {remedy}",
-        escape(text)
+        "[{code}] `{}` is no workflow, no trigger, no run, and no file below a watched folder; {remedy}",
+        escape(text),
+        code = self.code()
     )]
     NoSubject {
         /// As asked for.
@@ -78,7 +95,7 @@ pub enum QueryError {
         remedy: String,
     },
     /// The run has no such step.
-    #[error("[TS-0819] run {run} has no step `{}`; it has {known}", escape(step))]
+    #[error("[{code}] run {run} has no step `{}`; it has {known}", escape(step), code = self.code())]
     NoStep {
         /// The run.
         run: RunId,
@@ -89,8 +106,9 @@ pub enum QueryError {
     },
     /// The node uses what can not be read here.
     #[error(
-        "[TS-0809] the node uses a definition of workflow `{workflow}` that cannot be read here ({}); is this binary the \
-         node's version?", digest.short()
+        "[{code}] the node uses a definition of workflow `{workflow}` that cannot be read here ({}); is this binary the \
+         node's version?", digest.short(),
+        code = self.code()
     )]
     OtherVersion {
         /// Which.
@@ -99,7 +117,7 @@ pub enum QueryError {
         digest: Digest,
     },
     /// The folder of artifacts.
-    #[error("[TS-0851] cannot list the artifacts: {0}")]
+    #[error("[{code}] cannot list the artifacts: {0}", code = self.code())]
     Artifacts(io::Error),
     /// The store.
     #[error(transparent)]
@@ -109,10 +127,47 @@ pub enum QueryError {
     Client(#[from] ClientError),
 }
 
-impl QueryError {
-    /// Whether what was asked for is the fault: a name of something that there is not, or of several things.
-    #[must_use]
-    pub const fn is_of_asker(&self) -> bool {
-        !matches!(self, Self::OtherVersion { .. } | Self::Artifacts(_) | Self::Store(_) | Self::Client(_))
+impl Coded for QueryError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoRunYet | Self::NoRun(_) | Self::NoRunLike(_) => code!("TS-0811"),
+            Self::NotARun(_) => code!("TS-0812"),
+            Self::ManyRuns { .. } => code!("TS-0813"),
+            Self::NotAnArtifact { .. } => code!("TS-0814"),
+            Self::NoArtifact(_) => code!("TS-0815"),
+            Self::ManyArtifacts { .. } => code!("TS-0816"),
+            Self::BrokenWorkflow { code, .. } => *code,
+            Self::NoWorkflow { .. } => code!("TS-0817"),
+            Self::NoSubject { .. } => code!("TS-0881"),
+            Self::NoStep { .. } => code!("TS-0819"),
+            Self::OtherVersion { .. } => code!("TS-0809"),
+            Self::Artifacts(_) => code!("TS-0851"),
+            Self::Store(error) => error.code(),
+            Self::Client(error) => error.code(),
+        }
     }
+
+    fn class(&self) -> Class {
+        match self {
+            // What was asked for is the fault, whatever is wrong with the file.
+            Self::BrokenWorkflow { .. } => Class::BadInput,
+            Self::Client(error) => error.class(),
+            _ => self.code().class(),
+        }
+    }
+
+    fn has_places(&self) -> bool {
+        matches!(self, Self::BrokenWorkflow { has_places: true, .. })
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::BrokenWorkflow { name, message, .. } => broken(name, message),
+            _ => self.code().without(&self.to_string()).to_owned(),
+        }
+    }
+}
+
+fn broken(name: &str, reason: &str) -> String {
+    format!("workflow `{}` can not be run:\n{reason}", escape(name))
 }

@@ -1,6 +1,7 @@
 //! How a node says no over its socket.
 
 use serde::{Deserialize, Serialize};
+use trackside_codes::{Class, Code, Coded, code};
 
 /// An answer that is not a success: `{"error": {"code": …, "message": …}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +25,8 @@ pub struct ErrorDocument {
 impl Refusal {
     /// With an HTTP status.
     #[must_use]
-    pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status }
+    pub fn new(status: u16, code: Code, message: impl Into<String>) -> Self {
+        Self { code: code.to_string(), message: message.into(), status }
     }
 }
 
@@ -36,3 +37,19 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+impl Coded for Refusal {
+    fn code(&self) -> Code {
+        // A node says no with a code; what has none is no answer of a node.
+        Code::parse(&self.code).unwrap_or(code!("TS-0732"))
+    }
+
+    /// Of a code that only a newer node has the status tells enough.
+    fn class(&self) -> Class {
+        match self.code() {
+            code if code.is_known() => code.class(),
+            _ if (400..500).contains(&self.status) => Class::BadInput,
+            _ => Class::Unavailable,
+        }
+    }
+}

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use hyper::{Method, body::Bytes};
 use serde::{Deserialize, Serialize};
-use trackside_node::{Handle, NodeError, Project, WorkflowProblem};
+use trackside_codes::Coded;
+use trackside_node::{Handle, NodeError, Project, WorkflowProblem, WorkflowReason};
 use trackside_spec::Digest;
 
 use crate::client::{Client, ClientError};
@@ -16,6 +17,9 @@ pub struct FileProblem {
     pub file: PathBuf,
     /// What is wrong, as `trackside check` says it.
     pub message: String,
+    /// What kind of problem the whole file has; null where the message tells places in it, each with a code of its own.
+    #[serde(default)]
+    pub code: Option<String>,
     /// The workflow whose last good version is used all the same.
     pub workflow: Option<String>,
     /// That version.
@@ -28,7 +32,11 @@ impl FileProblem {
     pub fn of(project: &Project) -> Vec<Self> {
         let of = |problem: &WorkflowProblem| {
             let (workflow, in_use) = problem.kept.clone().unzip();
-            Self { file: problem.file.clone(), message: problem.reason.to_string(), workflow, in_use }
+            let reason = &problem.reason;
+            // The reason why a step's plugin can not be used has its code within.
+            let is_whole = !reason.has_places() && !matches!(reason, WorkflowReason::Plugin { .. });
+            let code = is_whole.then(|| reason.code().to_string());
+            Self { file: problem.file.clone(), message: reason.to_string(), code, workflow, in_use }
         };
         project.problems.iter().map(of).collect()
     }

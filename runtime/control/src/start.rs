@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
+use trackside_codes::{Code, Coded, code};
 
 use trackside_engine::RunId;
 use trackside_facts::{Cause, RunFile, TriggerDocument};
@@ -27,7 +28,10 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No such workflow.
-    #[error("[TS-0711] there is no workflow `{name}` that can be run; {}", known_workflows(known.iter().map(String::as_str)))]
+    #[error(
+        "[{code}] there is no workflow `{name}` that can be run; {}", known_workflows(known.iter().map(String::as_str)),
+        code = self.code()
+    )]
     UnknownWorkflow {
         /// As asked for.
         name: String,
@@ -35,13 +39,13 @@ pub enum StartError {
         known: Vec<String>,
     },
     /// Parameters that do not fit, or another reason why it can never be accepted as it is.
-    #[error("[TS-0712] {reason}")]
+    #[error("[{code}] {reason}", code = self.code())]
     Refused {
         /// What is wrong.
         reason: String,
     },
     /// The file can not be taken.
-    #[error("[TS-0713] cannot take the file {}: {reason}", path.display())]
+    #[error("[{code}] cannot take the file {}: {reason}", path.display(), code = self.code())]
     File {
         /// Which.
         path: PathBuf,
@@ -49,13 +53,13 @@ pub enum StartError {
         reason: String,
     },
     /// The time is none that can be made up for.
-    #[error("[TS-0727] {reason}")]
+    #[error("[{code}] {reason}", code = self.code())]
     Backfill {
         /// Why.
         reason: String,
     },
     /// The time has had its run.
-    #[error("[TS-0728] {time} of {trigger} has had its run")]
+    #[error("[{code}] {time} of {trigger} has had its run", code = self.code())]
     Done {
         /// The trigger's id.
         trigger: String,
@@ -63,11 +67,28 @@ pub enum StartError {
         time: String,
     },
     /// Too much is under way.
-    #[error("[TS-0714] the node has too many runs under way, or its disk refuses commits; try again in a moment")]
+    #[error(
+        "[{code}] the node has too many runs under way, or its disk refuses commits; try again in a moment",
+        code = self.code()
+    )]
     Busy,
     /// The node is going down.
     #[error(transparent)]
     Node(#[from] NodeError),
+}
+
+impl Coded for StartError {
+    fn code(&self) -> Code {
+        match self {
+            Self::UnknownWorkflow { .. } => code!("TS-0711"),
+            Self::Refused { .. } => code!("TS-0712"),
+            Self::File { .. } => code!("TS-0713"),
+            Self::Backfill { .. } => code!("TS-0727"),
+            Self::Done { .. } => code!("TS-0728"),
+            Self::Busy => code!("TS-0714"),
+            Self::Node(error) => error.code(),
+        }
+    }
 }
 
 /// Starts a run; it is on disk when its id is given. The file, if there is one, is read into the artifact store first.

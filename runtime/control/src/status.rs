@@ -1,6 +1,7 @@
 //! How a node stands.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
+use trackside_codes::Coded;
 
 use hyper::{Method, body::Bytes};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct StatusDocument {
     pub live_runs: usize,
     /// Why nothing is acknowledged at the moment, if so.
     pub trouble: Option<String>,
+    /// Its code.
+    #[serde(default)]
+    pub trouble_code: Option<String>,
     /// When something is due next, milliseconds since 1970.
     pub next_deadline_ms: Option<i64>,
     /// Why no schedule is looked at, while the clock is obviously wrong and a workflow has a schedule.
@@ -119,7 +123,8 @@ pub async fn status(handle: &Handle, since: Instant) -> Result<StatusDocument, N
         project: project.root.clone(),
         uptime_s: since.elapsed().as_secs(),
         live_runs: status.live_runs,
-        trouble: status.trouble,
+        trouble_code: status.trouble.as_ref().map(|trouble| trouble.code().to_string()),
+        trouble: status.trouble.map(|trouble| trouble.to_string()),
         next_deadline_ms: status.next_deadline_ms,
         schedules_wait: status.schedules_wait.filter(|_| has_schedules),
         workflows: project.workflows.values().map(workflow).collect(),

@@ -179,6 +179,7 @@ impl StreamLine {
 
 #[cfg(test)]
 mod tests {
+    use trackside_codes::code;
     use trackside_engine::{RunEnd, StepError};
     use trackside_spec::StepIndex;
 
@@ -201,7 +202,7 @@ mod tests {
             event(failed, Some("score")),
             event(Event::Ended { end: RunEnd::Succeeded, error: None, outputs: Value::Null }, None),
             StreamLine::Settled,
-            StreamLine::Error(Refusal::new(0, "TS-0717", "the node is going down")),
+            StreamLine::Error(Refusal::new(0, code!("TS-0717"), "the node is going down")),
         ] {
             let bytes = line.to_bytes();
             assert_eq!(bytes.last(), Some(&b'\n'));

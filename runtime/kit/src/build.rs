@@ -71,7 +71,7 @@ fn read(path: &Path) -> Result<Vec<u8>, KitError> {
     let unreadable = || KitError::io("the build did not make", path);
     let size = fs::metadata(path).map_err(unreadable())?.len();
     if size > SIZE {
-        let reason = format!("has {size} bytes; the limit is {SIZE}");
+        let reason = format!("has {size} bytes; the limit is {SIZE}").into();
         return Err(KitError::NoPlugin { file: path.to_owned(), reason });
     }
     fs::read(path).map_err(unreadable())

@@ -328,7 +328,7 @@ impl Case {
     pub fn read(path: &Path) -> Result<Self, KitError> {
         let size = std::fs::metadata(path).map_err(KitError::io("cannot read", path))?.len();
         if size > SIZE {
-            let reason = format!("has {size} bytes; the limit is {SIZE}: put large inputs into files beside it");
+            let reason = format!("has {size} bytes; the limit is {SIZE}: put large inputs into files beside it").into();
             return Err(KitError::BadCase { file: path.to_owned(), reason });
         }
         let text = std::fs::read_to_string(path).map_err(KitError::io("cannot read", path))?;

@@ -1,5 +1,6 @@
 //! From what a language's compiler makes to what the node loads.
 
+use trackside_codes::Reason;
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
@@ -33,11 +34,11 @@ pub struct Encoded {
 ///
 /// # Errors
 /// Why it is neither, in a sentence that goes on after the file's name.
-pub fn encode(bytes: Vec<u8>) -> Result<Encoded, String> {
+pub fn encode(bytes: Vec<u8>) -> Result<Encoded, Reason> {
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', _, _, 1, 0]) => return Ok(Encoded { kind: Kind::Component, bytes }),
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {}
-        _ => return Err("is no WebAssembly: does `build.output` in plugin.toml name the right file?".to_owned()),
+        _ => return Err("is no WebAssembly: does `build.output` in plugin.toml name the right file?".into()),
     }
     let module = Sections::read(&bytes).ok_or("is WebAssembly that is cut off or damaged: build it again")?;
     if module.has_world {
@@ -50,7 +51,7 @@ pub fn encode(bytes: Vec<u8>) -> Result<Encoded, String> {
         };
         return match encode() {
             Ok(bytes) => Ok(Encoded { kind: Kind::Encoded, bytes }),
-            Err(error) => Err(format!("cannot be made a component: {error:#}")),
+            Err(error) => Err(format!("cannot be made a component: {error:#}").into()),
         };
     }
     if module.has_start {
@@ -58,7 +59,7 @@ pub fn encode(bytes: Vec<u8>) -> Result<Encoded, String> {
     }
     Err("is a core module without a world and without an entry point: build it with the bindings of `wit/` (a plugin) or \
          as a WASI command (a program with `main`)"
-        .to_owned())
+        .into())
 }
 
 /// The two facts about a core module that decide what it is.
@@ -154,7 +155,7 @@ mod tests {
             (module(&[(0, b"\x0ecomponent-typerubbish")]), "made a component"),
         ] {
             let error = encode(bytes.clone()).unwrap_err();
-            assert!(error.contains(says), "{bytes:?}: {error}");
+            assert!(error.to_string().contains(says), "{bytes:?}: {error}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in an author's project.
 
 use std::path::PathBuf;
+use trackside_codes::{Code, Coded, Reason, code};
 
 use trackside_spec::SpecError;
 
@@ -10,8 +11,9 @@ use trackside_spec::SpecError;
 pub enum KitError {
     /// The folder is no plugin project.
     #[error(
-        "[TS-0901] {} is no plugin project: there is no {}; go to one, or make one with `trackside plugin new NAME --lang rust`",
-        folder.display(), crate::MANIFEST
+        "[{code}] {} is no plugin project: there is no {}; go to one, or make one with `trackside plugin new NAME --lang rust`",
+        folder.display(), crate::MANIFEST,
+        code = self.code()
     )]
     NoProject {
         /// Where it was looked for.
@@ -22,20 +24,24 @@ pub enum KitError {
     Spec(#[from] SpecError),
     /// A name that no plugin may have.
     #[error(
-        "[TS-0902] `{name}` is no name for a plugin: 1 to 64 lower-case letters, digits and dashes, a letter first"
+        "[{code}] `{name}` is no name for a plugin: 1 to 64 lower-case letters, digits and dashes, a letter first",
+        code = self.code()
     )]
     BadName {
         /// As given.
         name: String,
     },
     /// There is something already.
-    #[error("[TS-0903] {} is there already and not empty; choose another folder, or remove it", folder.display())]
+    #[error(
+        "[{code}] {} is there already and not empty; choose another folder, or remove it", folder.display(),
+        code = self.code()
+    )]
     Exists {
         /// Where the project was to go.
         folder: PathBuf,
     },
     /// A file or folder can not be read or written.
-    #[error("[TS-0904] {what} {}: {source}", path.display())]
+    #[error("[{code}] {what} {}: {source}", path.display(), code = self.code())]
     Io {
         /// What was tried: "cannot read".
         what: &'static str,
@@ -45,7 +51,10 @@ pub enum KitError {
         source: std::io::Error,
     },
     /// The build command can not be started.
-    #[error("[TS-0905] cannot start `{command}`: {source}; README.md of the project says how to install it")]
+    #[error(
+        "[{code}] cannot start `{command}`: {source}; README.md of the project says how to install it",
+        code = self.code()
+    )]
     NoTool {
         /// The command's first word.
         command: String,
@@ -53,7 +62,7 @@ pub enum KitError {
         source: std::io::Error,
     },
     /// The build command failed.
-    #[error("[TS-0906] `{command}` ended with {status}; its own messages are above")]
+    #[error("[{code}] `{command}` ended with {status}; its own messages are above", code = self.code())]
     BuildFailed {
         /// The command.
         command: String,
@@ -61,21 +70,39 @@ pub enum KitError {
         status: std::process::ExitStatus,
     },
     /// What the build made is no plugin.
-    #[error("[TS-0907] {} {reason}", file.display())]
+    #[error("[{code}] {} {reason}", file.display(), code = self.code())]
     NoPlugin {
         /// The file.
         file: PathBuf,
         /// Why, and what to do.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// A case can not be run.
-    #[error("[TS-0908] case {}: {reason}", file.display())]
+    #[error("[{code}] case {}: {reason}", file.display(), code = self.code())]
     BadCase {
         /// The case file.
         file: PathBuf,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
+}
+
+impl Coded for KitError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoProject { .. } => code!("TS-0901"),
+            Self::Spec(error) => error.code(),
+            Self::BadName { .. } => code!("TS-0902"),
+            Self::Exists { .. } => code!("TS-0903"),
+            Self::Io { .. } => code!("TS-0904"),
+            Self::NoTool { .. } => code!("TS-0905"),
+            Self::BuildFailed { .. } => code!("TS-0906"),
+            Self::NoPlugin { .. } => code!("TS-0907"),
+            Self::BadCase { .. } => code!("TS-0908"),
+        }
+    }
 }
 
 impl KitError {

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Instant,
 };
+use trackside_codes::Reason;
 
 use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
@@ -38,7 +39,7 @@ pub(crate) struct Fakes {
 impl Fakes {
     /// # Errors
     /// What is wrong with the case, or that there is no room for its artifacts.
-    pub(crate) fn new(case: &Case, allow: &Allow, now_ms: u64) -> Result<Self, String> {
+    pub(crate) fn new(case: &Case, allow: &Allow, now_ms: u64) -> Result<Self, Reason> {
         let folder = TempDir::new().map_err(|error| format!("there is no place for its artifacts: {error}"))?;
         let mut state = BTreeMap::new();
         for (scope, values) in [(StateScope::Step, &case.state), (StateScope::Workflow, &case.workflow_state)] {
@@ -54,7 +55,7 @@ impl Fakes {
         Ok(Self {
             folder: Arc::new(folder),
             state,
-            models: models.collect::<Result<_, String>>()?,
+            models: models.collect::<Result<_, Reason>>()?,
             secrets: case.secrets.clone(),
             hosts,
             script: Mutex::new(Script::new(&case.http)?),
@@ -100,7 +101,7 @@ impl StepHost for Fakes {
         Box::pin(std::future::ready(found.ok_or_else(missing)))
     }
 
-    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {
         let entry = self.state.get(&(scope, key.to_owned())).cloned().map(|value| StateEntry { value, version: 1 });
         Box::pin(std::future::ready(Ok(entry)))
     }
@@ -111,7 +112,7 @@ impl StepHost for Fakes {
         prefix: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    ) -> BoxFuture<'a, Result<Vec<String>, Reason>> {
         let keys = self.state.keys().filter(|(known, _)| *known == scope).map(|(_, key)| key);
         let wanted = keys.filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
         Box::pin(std::future::ready(Ok(wanted.take(limit).cloned().collect())))
@@ -121,7 +122,7 @@ impl StepHost for Fakes {
         self.now_ms
     }
 
-    fn secret(&self, name: &str) -> Result<SecretValue, String> {
+    fn secret(&self, name: &str) -> Result<SecretValue, Reason> {
         let value = self.secrets.get(name).ok_or_else(|| format!("the case has no secret `{name}`: add it"))?;
         Ok(SecretValue { value: value.clone().into_bytes(), hosts: self.hosts.clone(), reveal: true })
     }
@@ -130,7 +131,7 @@ impl StepHost for Fakes {
         true
     }
 
-    fn http(&self, request: HttpRequest) -> Result<HttpResponse, String> {
+    fn http(&self, request: HttpRequest) -> Result<HttpResponse, Reason> {
         lock(&self.script).answer(&request)
     }
 }
@@ -171,14 +172,14 @@ struct Canned {
 }
 
 impl Canned {
-    fn new(model: &FakeModel) -> Result<Self, String> {
+    fn new(model: &FakeModel) -> Result<Self, Reason> {
         let outputs: Vec<(String, Tensor)> = model
             .outputs
             .iter()
             .map(|(name, value)| {
                 Ok((name.clone(), tensor(value).map_err(|reason| format!("output `{name}`: {reason}"))?))
             })
-            .collect::<Result<_, String>>()?;
+            .collect::<Result<_, Reason>>()?;
         let port = |name: &String, shape| ModelPort { name: name.clone(), element: ElementType::Float32, shape };
         let info = ModelSignature {
             digest: Digest::of(b"a model of a case").to_string(),
@@ -217,7 +218,7 @@ impl ModelHandle for Canned {
 }
 
 /// Numbers in nested lists of equal length.
-fn tensor(value: &Value) -> Result<Tensor, String> {
+fn tensor(value: &Value) -> Result<Tensor, Reason> {
     let mut shape = Vec::new();
     let mut level = value;
     while let Value::Array(items) = level {
@@ -227,11 +228,11 @@ fn tensor(value: &Value) -> Result<Tensor, String> {
     }
     let mut numbers = Vec::new();
     flatten(value, &shape, &mut numbers)?;
-    Tensor::from_f32(shape, &numbers).map_err(|error| error.to_string())
+    Tensor::from_f32(shape, &numbers).map_err(|error| error.to_string().into())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a tensor of float32 is what is asked for")]
-fn flatten(value: &Value, shape: &[u32], numbers: &mut Vec<f32>) -> Result<(), String> {
+fn flatten(value: &Value, shape: &[u32], numbers: &mut Vec<f32>) -> Result<(), Reason> {
     match (value, shape.split_first()) {
         (Value::Array(items), Some((length, inner))) if items.len() == *length as usize => {
             items.iter().try_for_each(|item| flatten(item, inner, numbers))
@@ -240,7 +241,7 @@ fn flatten(value: &Value, shape: &[u32], numbers: &mut Vec<f32>) -> Result<(), S
             numbers.push(number.as_f64().unwrap_or(f64::NAN) as f32);
             Ok(())
         }
-        _ => Err("must be numbers in lists that are equally long on every level".to_owned()),
+        _ => Err("must be numbers in lists that are equally long on every level".into()),
     }
 }
 

@@ -54,7 +54,7 @@ impl Manifest {
         };
         let manifest: Self = read_toml(MANIFEST, &text)?;
         check_name(&manifest.plugin.name)?;
-        let refused = |reason: &str| KitError::NoPlugin { file: path.clone(), reason: reason.to_owned() };
+        let refused = |reason: &str| KitError::NoPlugin { file: path.clone(), reason: reason.into() };
         if manifest.build.command.first().is_none_or(String::is_empty) {
             return Err(refused("has an empty `build.command`: give the command that builds the plugin"));
         }

@@ -1,6 +1,7 @@
 //! Running a case: the plugin in the real sandbox, everything around it made up.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
+use trackside_codes::Reason;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::DateTime;
@@ -36,14 +37,14 @@ pub struct CaseResult {
 /// # Errors
 /// When the case itself is wrong. A plugin that does not do what it should is a result.
 pub async fn run_case(plugin: &Plugin, case: &Case, file: &Path) -> Result<CaseResult, KitError> {
-    let bad = |reason: String| KitError::BadCase { file: file.to_owned(), reason };
+    let bad = |reason: Reason| KitError::BadCase { file: file.to_owned(), reason };
     let step = step(case, file)?;
     let now_ms = match &case.clock {
         None => CLOCK_MS,
         Some(text) => DateTime::parse_from_rfc3339(text)
             .ok()
             .and_then(|time| u64::try_from(time.timestamp_millis()).ok())
-            .ok_or_else(|| bad(format!("`clock` must be a time such as 2026-01-31T06:00:00Z, not {text:?}")))?,
+            .ok_or_else(|| bad(format!("`clock` must be a time such as 2026-01-31T06:00:00Z, not {text:?}").into()))?,
     };
     let fakes = Arc::new(Fakes::new(case, &step.allow, now_ms).map_err(bad)?);
     let mut document = case.with.clone();
@@ -64,7 +65,7 @@ pub async fn run_case(plugin: &Plugin, case: &Case, file: &Path) -> Result<CaseR
             }
             Some(command) => command.files.extend(artifacts.into_iter().map(|artifact| (name.clone(), artifact))),
             None if plugin.descriptor().input(name).is_none() => {
-                return Err(bad(format!("the plugin has no input port `{name}`")));
+                return Err(bad(format!("the plugin has no input port `{name}`").into()));
             }
             None => {
                 if let (Some(fields), [first, rest @ ..]) = (document.as_object_mut(), artifacts.as_slice()) {
@@ -108,11 +109,11 @@ fn step(case: &Case, file: &Path) -> Result<PluginCall, KitError> {
     // JSON is YAML.
     let plan = load_workflow(&file.display().to_string(), &workflow.to_string()).map_err(|error| {
         let reasons: Vec<&str> = error.problems.iter().map(|problem| problem.message.as_str()).collect();
-        KitError::BadCase { file: file.to_owned(), reason: reasons.join("; ") }
+        KitError::BadCase { file: file.to_owned(), reason: reasons.join("; ").into() }
     })?;
     match plan.steps.into_iter().next().map(|step| step.action) {
         Some(Action::Plugin(call)) => Ok(call),
-        _ => Err(KitError::BadCase { file: file.to_owned(), reason: "it calls no plugin".to_owned() }),
+        _ => Err(KitError::BadCase { file: file.to_owned(), reason: "it calls no plugin".into() }),
     }
 }
 
@@ -122,13 +123,16 @@ fn plain(value: &Value) -> String {
 }
 
 /// How a WASI command is called; `None` for a case of a component.
-fn command(case: &Case, step: &PluginCall) -> Result<Option<CommandCall>, String> {
+fn command(case: &Case, step: &PluginCall) -> Result<Option<CommandCall>, Reason> {
     let (Some(given), Some(command)) = (&case.command, &step.command) else { return Ok(None) };
     CommandCall::read(given, command.stdout, command.exit.clone()).map(Some)
 }
 
-fn artifact(content: &Content, port: &str, file: &Path, fakes: &Fakes) -> Result<ArtifactRef, String> {
-    let at = |reason: String| format!("artifacts.{port}: {reason}");
+fn artifact(content: &Content, port: &str, file: &Path, fakes: &Fakes) -> Result<ArtifactRef, Reason> {
+    let at = |reason: String| Reason::from(format!("artifacts.{port}: {reason}"));
+    let disk = |error: std::io::Error, what: String| {
+        Reason::disk(error).told(|error| format!("artifacts.{port}: {what}: {error}"))
+    };
     let (bytes, usual_name) = match (&content.text, &content.base64, &content.file) {
         (Some(text), None, None) => (text.clone().into_bytes(), "input".to_owned()),
         (None, Some(text), None) => {
@@ -139,11 +143,11 @@ fn artifact(content: &Content, port: &str, file: &Path, fakes: &Fakes) -> Result
         (None, None, Some(path)) => {
             let path = file.parent().unwrap_or(Path::new(".")).join(path);
             let name = path.file_name().map_or_else(|| "input".to_owned(), |name| name.to_string_lossy().into_owned());
-            (std::fs::read(&path).map_err(|error| at(format!("cannot read {}: {error}", path.display())))?, name)
+            (std::fs::read(&path).map_err(|error| disk(error, format!("cannot read {}", path.display())))?, name)
         }
         _ => return Err(at("give exactly one of `text`, `base64` and `file`".to_owned())),
     };
     let name = content.name.clone().unwrap_or(usual_name);
     let media_type = content.media_type.as_deref().unwrap_or("application/octet-stream");
-    fakes.put(&bytes, &name, media_type).map_err(|error| at(format!("cannot be kept: {error}")))
+    fakes.put(&bytes, &name, media_type).map_err(|error| disk(error, "cannot be kept".to_owned()))
 }

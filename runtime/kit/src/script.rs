@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
+use trackside_codes::{Class, Reason};
 use trackside_sandbox::{HttpRequest, HttpResponse};
 use trackside_spec::Origin;
 
@@ -21,7 +22,7 @@ pub(crate) struct Script {
 impl Script {
     /// # Errors
     /// A sentence about the first exchange that makes no sense.
-    pub(crate) fn new(exchanges: &[Exchange]) -> Result<Self, String> {
+    pub(crate) fn new(exchanges: &[Exchange]) -> Result<Self, Reason> {
         for (index, exchange) in exchanges.iter().enumerate() {
             check(exchange).map_err(|reason| format!("http[{index}]: {reason}"))?;
         }
@@ -29,12 +30,12 @@ impl Script {
     }
 
     /// The answer to the next request. The error is what the guest is told of the connection.
-    pub(crate) fn answer(&mut self, request: &HttpRequest) -> Result<HttpResponse, String> {
+    pub(crate) fn answer(&mut self, request: &HttpRequest) -> Result<HttpResponse, Reason> {
         let index = self.next;
         let Some(exchange) = self.exchanges.get(index) else {
             let problem = format!("http[{index}]: {} {} is not in the case", request.method, request.url);
             self.problems.push(problem);
-            return Err("the case has no answer to this request".to_owned());
+            return Err("the case has no answer to this request".into());
         };
         self.next += 1;
         let found = differences(exchange, request);
@@ -45,7 +46,7 @@ impl Script {
                 headers: response.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
                 body: response.bytes()?,
             }),
-            (None, error) => Err(error.clone().unwrap_or_default()),
+            (None, error) => Err(Reason::new(Class::Unavailable, error.clone().unwrap_or_default())),
         }
     }
 
@@ -59,18 +60,20 @@ impl Script {
     }
 }
 
-fn check(exchange: &Exchange) -> Result<(), String> {
+fn check(exchange: &Exchange) -> Result<(), Reason> {
     origin(&exchange.request.url).map_err(|reason| format!("request.url: {reason}"))?;
     exchange.request.bytes().map_err(|reason| format!("request: {reason}"))?;
     match (&exchange.response, &exchange.error) {
-        (Some(response), None) => response.bytes().map(drop).map_err(|reason| format!("response: {reason}")),
+        (Some(response), None) => {
+            response.bytes().map(drop).map_err(|reason| reason.told(|reason| format!("response: {reason}")))
+        }
         (None, Some(_)) => Ok(()),
-        _ => Err("give either a `response` or an `error`".to_owned()),
+        _ => Err("give either a `response` or an `error`".into()),
     }
 }
 
 /// The origin of a URL; its path and query do not matter here.
-fn origin(url: &str) -> Result<Origin, String> {
+fn origin(url: &str) -> Result<Origin, Reason> {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let end = url[after_scheme..].find(['/', '?', '#']).map_or(url.len(), |at| after_scheme + at);
     Origin::parse(&url[..end])
@@ -106,27 +109,27 @@ fn differences(exchange: &Exchange, request: &HttpRequest) -> Vec<String> {
 
 impl ExpectRequest {
     /// The body; `None` when the case says nothing about it.
-    fn bytes(&self) -> Result<Option<Vec<u8>>, String> {
+    fn bytes(&self) -> Result<Option<Vec<u8>>, Reason> {
         bytes(self.body.as_ref(), self.json.as_ref(), self.base64.as_ref())
     }
 }
 
 impl Response {
-    fn bytes(&self) -> Result<Vec<u8>, String> {
+    fn bytes(&self) -> Result<Vec<u8>, Reason> {
         Ok(bytes(self.body.as_ref(), self.json.as_ref(), self.base64.as_ref())?.unwrap_or_default())
     }
 }
 
-fn bytes(text: Option<&String>, json: Option<&Value>, base64: Option<&String>) -> Result<Option<Vec<u8>>, String> {
+fn bytes(text: Option<&String>, json: Option<&Value>, base64: Option<&String>) -> Result<Option<Vec<u8>>, Reason> {
     match (text, json, base64) {
         (None, None, None) => Ok(None),
         (Some(text), None, None) => Ok(Some(text.clone().into_bytes())),
         (None, Some(value), None) => Ok(Some(value.to_string().into_bytes())),
         (None, None, Some(text)) => {
             let packed: String = text.split_ascii_whitespace().collect();
-            BASE64_STANDARD.decode(packed).map(Some).map_err(|error| format!("no Base64: {error}"))
+            BASE64_STANDARD.decode(packed).map(Some).map_err(|error| format!("no Base64: {error}").into())
         }
-        _ => Err("give at most one of `body`, `json` and `base64`".to_owned()),
+        _ => Err("give at most one of `body`, `json` and `base64`".into()),
     }
 }
 

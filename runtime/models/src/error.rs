@@ -1,6 +1,7 @@
 //! What can go wrong between a model file and its result.
 
 use std::path::PathBuf;
+use trackside_codes::{Code, Coded, Reason, code};
 
 use crate::engines::{EngineId, Tried, tried_lines};
 
@@ -14,7 +15,8 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The file is not an ONNX model, or a damaged one.
     #[error("{} is not a readable ONNX model: {reason}. Check that the file was copied whole (`sha256sum`), or export it again", path.display())]
@@ -48,7 +50,8 @@ pub enum ModelError {
         /// The weight file as the model names it.
         file: String,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// No library of ONNX Runtime can be used.
     #[error(
@@ -91,7 +94,8 @@ pub enum ModelError {
         /// The engine.
         engine: EngineId,
         /// Its own words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The model does not do on the engine what it should.
     #[error("the model {model} failed its self-test on {engine}: {reason}")]
@@ -121,7 +125,8 @@ pub enum ModelError {
         /// The input.
         input: String,
         /// What is wrong, with both sides.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// An output was asked for that the model does not have.
     #[error("the model {model} has no output {output:?}; it gives {known}")]
@@ -157,8 +162,32 @@ pub enum ModelError {
         /// The engine.
         engine: EngineId,
         /// Its own words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
+}
+
+impl Coded for ModelError {
+    fn code(&self) -> Code {
+        match self {
+            Self::File { .. } => code!("TS-0501"),
+            Self::NotOnnx { .. } => code!("TS-0502"),
+            Self::Ports { .. } => code!("TS-0540"),
+            Self::TooMuch { .. } => code!("TS-0541"),
+            Self::ExternalData { .. } => code!("TS-0503"),
+            Self::NoOnnxRuntime { .. } => code!("TS-0504"),
+            Self::OtherRuntimeLoaded { .. } => code!("TS-0505"),
+            Self::Unsupported { .. } => code!("TS-0506"),
+            Self::Load { .. } => code!("TS-0507"),
+            Self::SelfTest { .. } => code!("TS-0508"),
+            Self::Sample { .. } => code!("TS-0509"),
+            Self::Input { .. } => code!("TS-0510"),
+            Self::Output { .. } => code!("TS-0511"),
+            Self::Timeout { .. } => code!("TS-0512"),
+            Self::Cancelled { .. } => code!("TS-0513"),
+            Self::Run { .. } => code!("TS-0514"),
+        }
+    }
 }
 
 /// What to do about a model that the built-in engine refuses.
@@ -173,29 +202,6 @@ fn remedy(there: Option<&EngineId>) -> String {
 }
 
 impl ModelError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::File { .. } => "TS-0501",
-            Self::NotOnnx { .. } => "TS-0502",
-            Self::ExternalData { .. } => "TS-0503",
-            Self::NoOnnxRuntime { .. } => "TS-0504",
-            Self::OtherRuntimeLoaded { .. } => "TS-0505",
-            Self::Unsupported { .. } => "TS-0506",
-            Self::Load { .. } => "TS-0507",
-            Self::SelfTest { .. } => "TS-0508",
-            Self::Sample { .. } => "TS-0509",
-            Self::Input { .. } => "TS-0510",
-            Self::Output { .. } => "TS-0511",
-            Self::Timeout { .. } => "TS-0512",
-            Self::Cancelled { .. } => "TS-0513",
-            Self::Run { .. } => "TS-0514",
-            Self::Ports { .. } => "TS-0540",
-            Self::TooMuch { .. } => "TS-0541",
-        }
-    }
-
     /// Whether the same call may succeed later without anybody changing anything.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use trackside_codes::Reason;
 
 use prost::Message;
 use prost::bytes::Bytes;
@@ -61,7 +62,7 @@ impl ModelFile {
     /// its content is not a model; [`ModelError::TooMuch`] when its structure goes over a limit; [`ModelError::ExternalData`] when a weight file is missing or lies elsewhere.
     pub fn read(path: &Path, limits: &ModelLimits) -> Result<Self, ModelError> {
         let mut left = limits.bytes.as_bytes();
-        let fail = |reason: String| ModelError::File { path: path.to_owned(), reason };
+        let fail = |reason: Reason| ModelError::File { path: path.to_owned(), reason };
         let bytes = Bytes::from(read_regular(path, &mut left, limits).map_err(fail)?);
         let not_onnx = |reason: String| ModelError::NotOnnx { path: path.to_owned(), reason };
         scan::scan(&bytes).map_err(|refused| match refused {
@@ -70,10 +71,10 @@ impl ModelFile {
         })?;
         let proto = ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(error.to_string()))?;
         let mut external = Vec::new();
-        for name in external_names(&proto, path, limits).map_err(|(name, reason)| outside(path, name, reason))? {
+        for name in external_names(&proto, path, limits).map_err(|(name, reason)| outside(path, name, reason.into()))? {
             let file = path.parent().unwrap_or(Path::new(".")).join(&name);
             if fs::symlink_metadata(&file).is_ok_and(|found| found.is_symlink()) {
-                return Err(outside(path, name, "it is a symbolic link".to_owned()));
+                return Err(outside(path, name, "it is a symbolic link".into()));
             }
             let bytes: Arc<[u8]> = match read_regular(&file, &mut left, limits) {
                 Ok(bytes) => bytes.into(),
@@ -132,29 +133,31 @@ impl ModelFile {
     }
 }
 
-fn outside(path: &Path, name: String, reason: String) -> ModelError {
+fn outside(path: &Path, name: String, reason: Reason) -> ModelError {
     ModelError::ExternalData { path: path.to_owned(), file: name, reason }
 }
 
 /// Reads a regular file into memory and takes its size from what is `left`.
-fn read_regular(path: &Path, left: &mut u64, limits: &ModelLimits) -> Result<Vec<u8>, String> {
+fn read_regular(path: &Path, left: &mut u64, limits: &ModelLimits) -> Result<Vec<u8>, Reason> {
     // Looked at before it is opened: opening a pipe would wait for a writer.
-    let regular =
-        |found: &fs::Metadata| if found.is_file() { Ok(()) } else { Err("it is not a regular file".to_owned()) };
-    regular(&fs::metadata(path).map_err(|error| error.to_string())?)?;
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let found = file.metadata().map_err(|error| error.to_string())?;
+    let regular = |found: &fs::Metadata| match found.is_file() {
+        true => Ok(()),
+        false => Err(Reason::from("it is not a regular file")),
+    };
+    regular(&fs::metadata(path).map_err(Reason::disk)?)?;
+    let file = File::open(path).map_err(Reason::disk)?;
+    let found = file.metadata().map_err(Reason::disk)?;
     regular(&found)?;
     let too_large = || format!("it is larger than the limit of {} for a model with its weight files", limits.bytes);
     if found.len() > *left {
-        return Err(too_large());
+        return Err(too_large().into());
     }
     let mut bytes = Vec::new();
     bytes
         .try_reserve_exact(usize::try_from(found.len()).unwrap_or(usize::MAX))
         .map_err(|_| format!("there is no memory for its {} bytes", found.len()))?;
     // One byte more than allowed tells a file that grew meanwhile.
-    file.take(left.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(left.saturating_add(1)).read_to_end(&mut bytes).map_err(Reason::disk)?;
     *left = left.checked_sub(bytes.len() as u64).ok_or_else(too_large)?;
     Ok(bytes)
 }

@@ -104,7 +104,7 @@ impl Model {
         let inputs = arrange(&self.info.inputs, inputs).map_err(|(input, reason)| ModelError::Input {
             model: model(),
             input,
-            reason,
+            reason: reason.into(),
         })?;
         let wanted = self.wanted(wanted)?;
         let ran = self.runner.run(inputs, &wanted, Stop { deadline, cancel }).map_err(|failure| match failure {
@@ -161,7 +161,8 @@ impl fmt::Debug for Model {
 /// Loads `source` on the engine that suits it.
 pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>, ModelError> {
     let file = ModelFile::read(&source.path, &ModelLimits::default())?;
-    let declared = ports(file.proto()).map_err(|reason| ModelError::Ports { path: source.path.clone(), reason })?;
+    let declared = ports(file.proto())
+        .map_err(|reason| ModelError::Ports { path: source.path.clone(), reason: reason.to_string() })?;
     let sample = source.selftest.as_deref().map(Sample::read).transpose()?;
     let processor = engines.settings().processor;
     let loading = Loading { source, file, declared, sample, processor };

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 use std::time::{Duration, Instant};
+use trackside_codes::{Class, Reason};
 
 use trackside_spec::{ElementType, Tensor};
 use trackside_sync::CancelToken;
@@ -135,7 +136,12 @@ impl SelfTest<'_> {
     fn attempt(&self, size: u32, deadline: Instant) -> Result<(), Failed> {
         let mut random = SplitMix(0x7261_636b_7369_6465);
         let made_up = |port: &Port| if port.optional { Ok(None) } else { made_up(port, size, &mut random).map(Some) };
-        let inputs: Vec<_> = self.inputs.iter().map(made_up).collect::<Result<_, _>>().map_err(Failed::Wrong)?;
+        let inputs: Vec<_> = self
+            .inputs
+            .iter()
+            .map(made_up)
+            .collect::<Result<_, _>>()
+            .map_err(|why: Reason| Failed::Wrong(why.to_string()))?;
         let shapes: Vec<_> = inputs.iter().flatten().map(signature).collect();
         let shapes =
             if shapes.is_empty() { String::new() } else { format!("on made-up input {}: ", shapes.join(", ")) };
@@ -160,23 +166,23 @@ impl SelfTest<'_> {
                 let name = self.inputs.get(index).map(|port| port.name.as_str()).unwrap_or_default();
                 Failed::Wrong(format!("input {name:?}: {reason}"))
             }
-            RunFailure::Failed(reason) => Failed::Wrong(reason),
+            RunFailure::Failed(reason) => Failed::Wrong(reason.to_string()),
         })
     }
 }
 
-fn plausible(port: &Port, tensor: &Tensor) -> Result<(), String> {
+fn plausible(port: &Port, tensor: &Tensor) -> Result<(), Reason> {
     if let Some(shape) = &port.shape
         && shape.len() != tensor.shape().len()
     {
-        return Err(format!("{} is declared, {} came", port.signature(), signature(tensor)));
+        return Err(format!("{} is declared, {} came", port.signature(), signature(tensor)).into());
     }
     let odd = tensor_io::to_f64(tensor).unwrap_or_default().iter().position(|value| !value.is_finite());
-    odd.map_or(Ok(()), |position| Err(format!("element {position} is not finite")))
+    odd.map_or(Ok(()), |position| Err(format!("element {position} is not finite").into()))
 }
 
 /// Input that no model should choke on: floats in [0, 1), whole numbers and booleans 0 or 1, text `a`.
-fn made_up(port: &Port, size: u32, random: &mut SplitMix) -> Result<Tensor, String> {
+fn made_up(port: &Port, size: u32, random: &mut SplitMix) -> Result<Tensor, Reason> {
     // An open first dimension is nearly always the batch, and 1 is the batch that every model takes.
     let dims = port.shape.clone().unwrap_or_else(|| vec![None, None]);
     let sized =
@@ -185,7 +191,7 @@ fn made_up(port: &Port, size: u32, random: &mut SplitMix) -> Result<Tensor, Stri
     let count = Tensor::count(&shape).ok().filter(|count| *count <= MAX_ELEMENTS);
     let count = count.ok_or_else(|| format!("its shape {shape:?} is too large to make up"))?;
     if port.element == ElementType::Text {
-        return Tensor::from_text(shape, vec!["a".to_owned(); count]).map_err(|error| error.to_string());
+        return Tensor::from_text(shape, vec!["a".to_owned(); count]).map_err(|error| Reason::by(Class::Bug, error));
     }
     let mut data = Vec::with_capacity(count * port.element.size().unwrap_or(1));
     for _ in 0..count {
@@ -202,12 +208,12 @@ fn made_up(port: &Port, size: u32, random: &mut SplitMix) -> Result<Tensor, Stri
             }
         }
     }
-    Tensor::from_bytes(port.element, shape, data).map_err(|error| error.to_string())
+    Tensor::from_bytes(port.element, shape, data).map_err(|error| Reason::by(Class::Bug, error))
 }
 
-fn compare(given: &Tensor, expected: &Tensor) -> Result<(), String> {
+fn compare(given: &Tensor, expected: &Tensor) -> Result<(), Reason> {
     if given.element() != expected.element() || given.shape() != expected.shape() {
-        return Err(format!("{} is expected, {} came", signature(expected), signature(given)));
+        return Err(format!("{} is expected, {} came", signature(expected), signature(given)).into());
     }
     let floating = matches!(
         given.element(),
@@ -215,7 +221,7 @@ fn compare(given: &Tensor, expected: &Tensor) -> Result<(), String> {
     );
     if !floating {
         let same = given == expected;
-        return if same { Ok(()) } else { Err("its elements, which must agree exactly, differ".to_owned()) };
+        return if same { Ok(()) } else { Err("its elements, which must agree exactly, differ".into()) };
     }
     let values = |tensor: &Tensor| tensor_io::to_f64(tensor).unwrap_or_default();
     let mut off = 0usize;
@@ -237,7 +243,8 @@ fn compare(given: &Tensor, expected: &Tensor) -> Result<(), String> {
     }
     let (position, difference, a, b) = worst;
     let count = given.len();
-    Err(format!("{off} of {count} values differ, most at element {position}: {a} instead of {b} (by {difference:.3e})"))
+    Err(format!("{off} of {count} values differ, most at element {position}: {a} instead of {b} (by {difference:.3e})")
+        .into())
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014): small, seeded, the same everywhere.

@@ -1,6 +1,7 @@
 //! What may make a model's numbers wrong on this box, though it was loaded and passed its self-test.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use trackside_codes::{Code, code};
 
 use crate::engines::EngineId;
 use crate::onnx::Products;
@@ -9,9 +10,14 @@ use crate::onnx::Products;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// Its code.
-    pub code: &'static str,
+    #[serde(serialize_with = "shown")]
+    pub code: Code,
     /// What it is and what to do.
     pub text: String,
+}
+
+fn shown<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(code)
 }
 
 /// What is to be said of products of uint8 and int8 on ONNX Runtime and a processor without VNNI: a caveat where they are
@@ -36,7 +42,7 @@ pub(crate) fn saturation(products: &Products, constants_are_exact: bool) -> (Opt
              bits are cut off without a word. It concerns {named}. Quantise the weights with reduce_range=True (7 bits), or \
              as uint8, or let the built-in engine run the model"
         );
-        Warning { code: "TS-0544", text }
+        Warning { code: code!("TS-0544"), text }
     });
     (caveat, warning)
 }
@@ -56,5 +62,5 @@ pub(crate) fn made_elsewhere(made_on: Option<&str>, engine: &EngineId) -> Option
              as \"{engine}\"). `trackside model predict … --selftest FILE` writes one that does"
         ),
     };
-    Some(Warning { code: "TS-0543", text })
+    Some(Warning { code: code!("TS-0543"), text })
 }

@@ -5,6 +5,7 @@
 mod support;
 
 use support::*;
+use trackside_codes::Coded;
 use trackside_models::EngineChoice;
 use trackside_models::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OpaqueProto, TensorProto, TypeProto, ValueInfoProto, data_type,

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use trackside_codes::Coded;
 
 use support::*;
 use trackside_models::install::{self, InstallError, Progress};

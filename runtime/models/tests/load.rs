@@ -4,6 +4,7 @@
 mod support;
 
 use support::*;
+use trackside_codes::Coded;
 use trackside_models::onnx::proto::{OpaqueProto, StringStringEntryProto, TensorProto, TypeProto, ValueInfoProto};
 use trackside_models::onnx::{self, Dim};
 use trackside_models::tensor_io::write_safetensors;

@@ -4,6 +4,7 @@
 mod support;
 
 use std::path::PathBuf;
+use trackside_codes::Coded;
 
 use support::*;
 use trackside_models::{EngineChoice, EngineKind, EngineSettings, Engines, ModelError, ModelSource};

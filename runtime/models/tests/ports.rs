@@ -4,6 +4,7 @@
 mod support;
 
 use support::*;
+use trackside_codes::Coded;
 use trackside_models::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OpaqueProto, TypeProto, ValueInfoProto, data_type,
 };

@@ -5,6 +5,7 @@ mod support;
 
 use std::thread;
 use std::time::{Duration, Instant};
+use trackside_codes::Coded;
 
 use support::wait::patient;
 use support::*;

@@ -5,6 +5,7 @@ mod support;
 
 use std::path::Path;
 use std::time::Duration;
+use trackside_codes::Coded;
 
 use support::*;
 use trackside_models::onnx::proto::{GraphProto, ModelProto};

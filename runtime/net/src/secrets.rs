@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+use trackside_codes::{Code, Coded, code};
 
 use trackside_spec::{NodeConfig, SecretConfig};
 
@@ -36,13 +37,16 @@ impl std::fmt::Debug for SecretValue {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretProblem {
     /// The config does not know it.
-    #[error("[TS-0661] there is no secret `{name}` on this box: add [secrets.{name}] to trackside.toml")]
+    #[error(
+        "[{code}] there is no secret `{name}` on this box: add [secrets.{name}] to trackside.toml",
+        code = self.code()
+    )]
     Unknown {
         /// Its name.
         name: String,
     },
     /// What holds it is not there, or cannot be read.
-    #[error("[TS-0662] the secret `{name}` cannot be read from {source_of}: {reason}")]
+    #[error("[{code}] the secret `{name}` cannot be read from {source_of}: {reason}", code = self.code())]
     Unreadable {
         /// Its name.
         name: String,
@@ -52,7 +56,10 @@ pub enum SecretProblem {
         reason: String,
     },
     /// Others can read it.
-    #[error("[TS-0663] the secret `{name}` will not be used: others may read {file} (mode {mode:03o}); run: chmod 600 {file}", file = file.display())]
+    #[error(
+        "[{code}] the secret `{name}` will not be used: others may read {file} (mode {mode:03o}); run: chmod 600 {file}", file = file.display(),
+        code = self.code()
+    )]
     Exposed {
         /// Its name.
         name: String,
@@ -62,13 +69,27 @@ pub enum SecretProblem {
         mode: u32,
     },
     /// It is no usable value.
-    #[error("[TS-0664] the secret `{name}` has {length} bytes: it must have between {SHORTEST} and {LARGEST}")]
+    #[error(
+        "[{code}] the secret `{name}` has {length} bytes: it must have between {SHORTEST} and {LARGEST}",
+        code = self.code()
+    )]
     Length {
         /// Its name.
         name: String,
         /// How many bytes were found.
         length: u64,
     },
+}
+
+impl Coded for SecretProblem {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unknown { .. } => code!("TS-0661"),
+            Self::Unreadable { .. } => code!("TS-0662"),
+            Self::Exposed { .. } => code!("TS-0663"),
+            Self::Length { .. } => code!("TS-0664"),
+        }
+    }
 }
 
 /// Reads a secret. Relative files start at `project`.

@@ -2,6 +2,7 @@
 //! system has none.
 
 use std::{fmt, fs::File, io::Read, path::Path, sync::Arc};
+use trackside_codes::{Class, Reason};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -17,32 +18,39 @@ const LARGEST_FILE: u64 = 16 << 20;
 /// # Errors
 /// What is wrong with the file, with its path: unreadable, too large, not PEM, a certificate that is none, or no
 /// certificate at all.
-pub fn client_config(ca_file: Option<&Path>, alpn: &[&str]) -> Result<Arc<ClientConfig>, String> {
+pub fn client_config(ca_file: Option<&Path>, alpn: &[&str]) -> Result<Arc<ClientConfig>, Reason> {
     let roots = match ca_file {
-        Some(file) => configured(file).map_err(|reason| format!("ca_file {}: {reason}", file.display()))?,
+        Some(file) => {
+            configured(file).map_err(|reason| reason.told(|reason| format!("ca_file {}: {reason}", file.display())))?
+        }
         None => system(),
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let mut config = builder.map_err(in_words)?.with_root_certificates(roots).with_no_client_auth();
+    let mut config =
+        builder.map_err(|error| Reason::by(Class::Bug, error))?.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Ok(Arc::new(config))
 }
 
 /// The certificates of a PEM file; every one of them must be usable.
-fn configured(file: &Path) -> Result<RootCertStore, String> {
+fn configured(file: &Path) -> Result<RootCertStore, Reason> {
     let mut text = Vec::new();
-    File::open(file).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut text)).map_err(in_words)?;
+    File::open(file).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut text)).map_err(Reason::disk)?;
     if text.len() as u64 > LARGEST_FILE {
-        return Err(format!("it has more than {LARGEST_FILE} bytes"));
+        return Err(Reason::new(Class::Setup, format!("it has more than {LARGEST_FILE} bytes")));
     }
     let mut roots = RootCertStore::empty();
     for (index, certificate) in CertificateDer::pem_slice_iter(&text).enumerate() {
-        let unusable = |error: &dyn fmt::Display| format!("certificate {}: {error}", index + 1);
+        let unusable =
+            |error: &dyn fmt::Display| Reason::new(Class::Setup, format!("certificate {}: {error}", index + 1));
         let certificate = certificate.map_err(|error| unusable(&error))?;
         roots.add(certificate).map_err(|error| unusable(&error))?;
     }
-    if roots.is_empty() { Err("it holds no certificate (PEM, `BEGIN CERTIFICATE`)".to_owned()) } else { Ok(roots) }
+    if roots.is_empty() {
+        return Err(Reason::new(Class::Setup, "it holds no certificate (PEM, `BEGIN CERTIFICATE`)"));
+    }
+    Ok(roots)
 }
 
 fn system() -> RootCertStore {
@@ -58,10 +66,6 @@ fn system() -> RootCertStore {
     roots
 }
 
-fn in_words(error: impl fmt::Display) -> String {
-    error.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -74,7 +78,7 @@ mod tests {
         let file = folder.path().join("ca.pem");
         let refused = |text: &[u8]| {
             fs::write(&file, text).unwrap();
-            client_config(Some(&file), &[]).unwrap_err()
+            client_config(Some(&file), &[]).unwrap_err().to_string()
         };
         let path = file.display().to_string();
         assert!(refused(b"").contains("no certificate") && refused(b"").contains(&path));
@@ -82,7 +86,7 @@ mod tests {
         assert!(broken.contains("certificate 1"), "{broken}");
         assert!(client_config(Some(&folder.path().join("missing")), &[]).is_err());
         fs::write(&file, vec![b'\n'; (LARGEST_FILE + 1) as usize]).unwrap();
-        assert!(client_config(Some(&file), &[]).unwrap_err().contains("more than"));
+        assert!(client_config(Some(&file), &[]).unwrap_err().to_string().contains("more than"));
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub enum UrlError {
 }
 
 impl UrlError {
-    pub(crate) fn malformed(reason: impl Into<String>) -> Self {
-        Self::Malformed { reason: reason.into() }
+    pub(crate) fn malformed(reason: impl ToString) -> Self {
+        Self::Malformed { reason: reason.to_string() }
     }
 }
 
@@ -47,7 +47,7 @@ impl Url {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
-        let bad = UrlError::malformed;
+        let bad = |reason: &str| UrlError::malformed(reason);
         if url.len() > LENGTH {
             return Err(UrlError::TooLong { bytes: url.len() });
         }

@@ -8,6 +8,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use trackside_codes::Told;
 
 use trackside_engine::RunId;
 use trackside_intake::{Dispatch, GoingDown};
@@ -39,12 +40,12 @@ pub enum Message {
 pub type Watcher = tokio::sync::mpsc::Sender<RunUpdate>;
 
 /// How things stand.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
 pub struct Status {
     /// Runs under way.
     pub live_runs: usize,
     /// Why nothing is acknowledged at the moment, if so.
-    pub trouble: Option<String>,
+    pub trouble: Option<Told>,
     /// When something is due next, milliseconds since 1970.
     pub next_deadline_ms: Option<i64>,
     /// Why no schedule is looked at, while the clock is obviously wrong.
@@ -151,7 +152,7 @@ impl Dispatcher {
             Message::Watch(None, watcher) => self.watchers.of_all.push(watcher),
             Message::Status(reply) => reply(Status {
                 live_runs: self.core.live_runs(),
-                trouble: self.core.trouble().map(str::to_owned),
+                trouble: self.core.trouble(),
                 next_deadline_ms: self.core.next_deadline(),
                 schedules_wait: self.core.gate().zip(self.clock_wait).map(|(gate, left)| {
                     let now_ms = self.clock.now_ms();

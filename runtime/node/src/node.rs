@@ -11,6 +11,7 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+use trackside_codes::{Code, Coded, code};
 
 use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
@@ -67,9 +68,9 @@ pub enum NodeError {
     Prune(Arc<StoreError>),
     /// The files were not read, or not all of them.
     #[error("{0}")]
-    Reload(String),
+    Reload(#[source] ProjectError),
     /// A thread, a watch.
-    #[error("[TS-0631] cannot start {what}: {reason}")]
+    #[error("[{code}] cannot start {what}: {reason}", code = self.code())]
     Start {
         /// What.
         what: &'static str,
@@ -77,8 +78,28 @@ pub enum NodeError {
         reason: String,
     },
     /// The node is going down.
-    #[error("[TS-0632] the node is going down")]
+    #[error("[{code}] the node is going down", code = self.code())]
     Closed,
+}
+
+impl Coded for NodeError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Project(error) => error.code(),
+            Self::Prune(error) => error.code(),
+            Self::Reload(error) => error.code(),
+            Self::Start { .. } => code!("TS-0631"),
+            Self::Closed => code!("TS-0632"),
+        }
+    }
+
+    fn has_places(&self) -> bool {
+        match self {
+            Self::Project(error) | Self::Reload(error) => error.has_places(),
+            _ => false,
+        }
+    }
 }
 
 /// How a node runs.

@@ -4,6 +4,7 @@
 //! node would do. The facts and their rules are those of the engine and the core.
 
 use std::path::Path;
+use trackside_codes::{Code, Coded, code};
 
 use trackside_engine::RunId;
 use trackside_store::{Committer, Durability, Reader, StoreError, Txn, Write};
@@ -28,6 +29,15 @@ pub enum OfflineError {
     /// The run can not be read: a line for people.
     #[error("{0}")]
     Unreadable(String),
+}
+
+impl Coded for OfflineError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Unreadable(_) => code!("TS-0726"),
+        }
+    }
 }
 
 impl Offline {

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use trackside_codes::{Code, Coded, code};
 
 use trackside_intake::Definitions;
 use trackside_sandbox::CompileProgram;
@@ -16,10 +17,13 @@ use crate::reload::{InUse, PluginCheck, fit, folder};
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     /// The folder is not there.
-    #[error("[TS-0621] {} is not a folder; name the project's folder with --project, or make one with `trackside init`", .0.display())]
+    #[error(
+        "[{code}] {} is not a folder; name the project's folder with --project, or make one with `trackside init`", .0.display(),
+        code = self.code()
+    )]
     NoFolder(PathBuf),
     /// A file can not be read.
-    #[error("[TS-0622] cannot read {}: {reason}", path.display())]
+    #[error("[{code}] cannot read {}: {reason}", path.display(), code = self.code())]
     Unreadable {
         /// Which.
         path: PathBuf,
@@ -29,6 +33,20 @@ pub enum ProjectError {
     /// The node's config is wrong.
     #[error("{0}")]
     Config(SpecError),
+}
+
+impl Coded for ProjectError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoFolder(_) => code!("TS-0621"),
+            Self::Unreadable { .. } => code!("TS-0622"),
+            Self::Config(error) => error.code(),
+        }
+    }
+
+    fn has_places(&self) -> bool {
+        matches!(self, Self::Config(_))
+    }
 }
 
 /// A project.
@@ -71,13 +89,14 @@ pub enum WorkflowReason {
     #[error("{0}")]
     Spec(SpecError),
     /// It can not be read.
-    #[error("[TS-0622] cannot be read: {0}")]
+    #[error("[{code}] cannot be read: {0}", code = self.code())]
     Unreadable(String),
     /// The folder with the workflow files, of which some are in use, is not there.
     #[error(
-        "[TS-0638] the folder {} is not there ({reason}): the workflows go on with their last good versions, and it is looked \
+        "[{code}] the folder {} is not there ({reason}): the workflows go on with their last good versions, and it is looked \
          for every 2 s; put it back or mount it. To take workflows out remove their files, not the folder",
-        folder.display()
+        folder.display(),
+        code = self.code()
     )]
     FolderAway {
         /// The folder.
@@ -86,7 +105,10 @@ pub enum WorkflowReason {
         reason: String,
     },
     /// Another file has a workflow of the same name.
-    #[error("[TS-0623] workflow `{name}` is already defined in {}; names are unique in a project: rename one", other.display())]
+    #[error(
+        "[{code}] workflow `{name}` is already defined in {}; names are unique in a project: rename one", other.display(),
+        code = self.code()
+    )]
     SameName {
         /// The name.
         name: String,
@@ -110,13 +132,35 @@ pub enum WorkflowReason {
         problem: String,
     },
     /// The change, or that the file is gone, would break another workflow that is in use.
-    #[error("[TS-0624] the change is not used, because with it {} could not be used any more:\n{problem}", other.display())]
+    #[error(
+        "[{code}] the change is not used, because with it {} could not be used any more:\n{problem}", other.display(),
+        code = self.code()
+    )]
     Breaks {
         /// The other file.
         other: PathBuf,
         /// What would be wrong there.
         problem: String,
     },
+}
+
+impl Coded for WorkflowReason {
+    fn code(&self) -> Code {
+        match self {
+            Self::Spec(error) => error.code(),
+            Self::Unreadable(_) => code!("TS-0622"),
+            Self::FolderAway { .. } => code!("TS-0638"),
+            Self::SameName { .. } => code!("TS-0623"),
+            Self::Trigger { problem, .. } => problem.code,
+            // The reason has a code of its own.
+            Self::Plugin { .. } => code!("TS-0625"),
+            Self::Breaks { .. } => code!("TS-0624"),
+        }
+    }
+
+    fn has_places(&self) -> bool {
+        matches!(self, Self::Spec(_) | Self::Trigger { .. })
+    }
 }
 
 impl Project {

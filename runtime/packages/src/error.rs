@@ -1,6 +1,7 @@
 //! What can go wrong with a registry, and with changing what is installed.
 
 use std::{io, path::PathBuf, time::Duration};
+use trackside_codes::{Code, Coded, Reason, code};
 
 use trackside_spec::Digest;
 
@@ -11,7 +12,7 @@ use crate::store::LockError;
 #[non_exhaustive]
 pub enum RegistryError {
     /// No connection.
-    #[error("[TS-0642] cannot reach {host}: {reason}")]
+    #[error("[{code}] cannot reach {host}: {reason}", code = self.code())]
     Connect {
         /// The host.
         host: String,
@@ -20,8 +21,9 @@ pub enum RegistryError {
     },
     /// It wants a user, or another one.
     #[error(
-        "[TS-0643] {host} refuses {what}: {reason}; set `username` and `password_file` in [registries.\"{host}\"] of \
-         trackside.toml, or give that user the right"
+        "[{code}] {host} refuses {what}: {reason}; set `username` and `password_file` in [registries.\"{host}\"] of \
+         trackside.toml, or give that user the right",
+        code = self.code()
     )]
     Refused {
         /// The registry.
@@ -32,7 +34,7 @@ pub enum RegistryError {
         reason: String,
     },
     /// No such thing there.
-    #[error("[TS-0644] {what} is not in {host}; correct the reference, or push it there first")]
+    #[error("[{code}] {what} is not in {host}; correct the reference, or push it there first", code = self.code())]
     NotFound {
         /// The registry.
         host: String,
@@ -40,7 +42,10 @@ pub enum RegistryError {
         what: String,
     },
     /// Another status than any that fits.
-    #[error("[TS-0645] {host} answers {status} to {what}{reason}; try again later, or ask whoever runs the registry")]
+    #[error(
+        "[{code}] {host} answers {status} to {what}{reason}; try again later, or ask whoever runs the registry",
+        code = self.code()
+    )]
     Status {
         /// The registry.
         host: String,
@@ -52,7 +57,10 @@ pub enum RegistryError {
         reason: String,
     },
     /// What it says is no answer of a registry.
-    #[error("[TS-0646] {host} gives an answer to {what} that no registry gives: {reason}; is it one?")]
+    #[error(
+        "[{code}] {host} gives an answer to {what} that no registry gives: {reason}; is it one?",
+        code = self.code()
+    )]
     Malformed {
         /// The host.
         host: String,
@@ -63,8 +71,9 @@ pub enum RegistryError {
     },
     /// Other bytes than were asked for.
     #[error(
-        "[TS-0647] {what} from {host} is not what was asked for: its digest is {found}, not {wanted}; it was changed or \
-         damaged on the way, nothing of it is kept"
+        "[{code}] {what} from {host} is not what was asked for: its digest is {found}, not {wanted}; it was changed or \
+         damaged on the way, nothing of it is kept",
+        code = self.code()
     )]
     Digest {
         /// The registry.
@@ -77,7 +86,10 @@ pub enum RegistryError {
         wanted: Digest,
     },
     /// More bytes than are taken.
-    #[error("[TS-0648] {what} from {host} is larger than the limit of {limit} bytes; nothing of it is kept")]
+    #[error(
+        "[{code}] {what} from {host} is larger than the limit of {limit} bytes; nothing of it is kept",
+        code = self.code()
+    )]
     TooLarge {
         /// The registry.
         host: String,
@@ -88,7 +100,8 @@ pub enum RegistryError {
     },
     /// A manifest of something else.
     #[error(
-        "[TS-0649] {what} is no WebAssembly component: {reason}; a plugin is pushed with `trackside plugin push`, wkg or oras"
+        "[{code}] {what} is no WebAssembly component: {reason}; a plugin is pushed with `trackside plugin push`, wkg or oras",
+        code = self.code()
     )]
     NotAComponent {
         /// The reference.
@@ -97,15 +110,16 @@ pub enum RegistryError {
         reason: String,
     },
     /// The settings of a registry do not work.
-    #[error("[TS-0650] [registries.\"{host}\"]: {reason}")]
+    #[error("[{code}] [registries.\"{host}\"]: {reason}", code = self.code())]
     Settings {
         /// The registry.
         host: String,
         /// What is wrong and what to do.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// It stopped talking.
-    #[error("[TS-0651] {host} did not go on with {what} for {after:?}; try again later")]
+    #[error("[{code}] {host} did not go on with {what} for {after:?}; try again later", code = self.code())]
     Timeout {
         /// The registry.
         host: String,
@@ -115,7 +129,7 @@ pub enum RegistryError {
         after: Duration,
     },
     /// It points to a place that is not followed to.
-    #[error("[TS-0652] {host} redirects {what} to {target}, which is not followed: {reason}")]
+    #[error("[{code}] {host} redirects {what} to {target}, which is not followed: {reason}", code = self.code())]
     Redirect {
         /// The registry.
         host: String,
@@ -128,6 +142,24 @@ pub enum RegistryError {
     },
 }
 
+impl Coded for RegistryError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Connect { .. } => code!("TS-0642"),
+            Self::Refused { .. } => code!("TS-0643"),
+            Self::NotFound { .. } => code!("TS-0644"),
+            Self::Status { .. } => code!("TS-0645"),
+            Self::Malformed { .. } => code!("TS-0646"),
+            Self::Digest { .. } => code!("TS-0647"),
+            Self::TooLarge { .. } => code!("TS-0648"),
+            Self::NotAComponent { .. } => code!("TS-0649"),
+            Self::Settings { .. } => code!("TS-0650"),
+            Self::Timeout { .. } => code!("TS-0651"),
+            Self::Redirect { .. } => code!("TS-0652"),
+        }
+    }
+}
+
 /// Why what is installed was not changed. It is as it was before.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -136,10 +168,16 @@ pub enum InstallError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// Another command is at it.
-    #[error("[TS-0653] another `trackside plugin` command is changing the plugins of this project; wait for its end")]
+    #[error(
+        "[{code}] another `trackside plugin` command is changing the plugins of this project; wait for its end",
+        code = self.code()
+    )]
     Busy,
     /// A file or folder.
-    #[error("[TS-0654] cannot {doing} {path}: {source}; check permissions and space", path = path.display())]
+    #[error(
+        "[{code}] cannot {doing} {path}: {source}; check permissions and space", path = path.display(),
+        code = self.code()
+    )]
     Io {
         /// What was to be done with it.
         doing: &'static str,
@@ -149,7 +187,7 @@ pub enum InstallError {
         source: io::Error,
     },
     /// Nothing of this name.
-    #[error("[TS-0655] no plugin `{name}` is installed: workflow.lock has {known}")]
+    #[error("[{code}] no plugin `{name}` is installed: workflow.lock has {known}", code = self.code())]
     Unknown {
         /// The name.
         name: String,
@@ -157,15 +195,19 @@ pub enum InstallError {
         known: String,
     },
     /// Nothing to go back to.
-    #[error("[TS-0656] there is no earlier version of `{name}` to go back to; install one with `trackside plugin add`")]
+    #[error(
+        "[{code}] there is no earlier version of `{name}` to go back to; install one with `trackside plugin add`",
+        code = self.code()
+    )]
     NoEarlier {
         /// The name.
         name: String,
     },
     /// It was there once.
     #[error(
-        "[TS-0657] the earlier version {digest} of `{name}` is not on this box any more; install it with \
-         `trackside plugin add REFERENCE@DIGEST --name {name}`"
+        "[{code}] the earlier version {digest} of `{name}` is not on this box any more; install it with \
+         `trackside plugin add REFERENCE@DIGEST --name {name}`",
+        code = self.code()
     )]
     Gone {
         /// The name.
@@ -175,14 +217,18 @@ pub enum InstallError {
     },
     /// No name for a plugin.
     #[error(
-        "[TS-0658] `{name}` can not be a plugin's name: lower-case letters, digits and `-`; choose one with --name"
+        "[{code}] `{name}` can not be a plugin's name: lower-case letters, digits and `-`; choose one with --name",
+        code = self.code()
     )]
     Name {
         /// The name.
         name: String,
     },
     /// Other bytes than the lock says.
-    #[error("[TS-0659] {source_text} has the digest {found}, but workflow.lock says {wanted}; {remedy}")]
+    #[error(
+        "[{code}] {source_text} has the digest {found}, but workflow.lock says {wanted}; {remedy}",
+        code = self.code()
+    )]
     Differs {
         /// Where they came from.
         source_text: String,
@@ -193,6 +239,21 @@ pub enum InstallError {
         /// What to do.
         remedy: &'static str,
     },
+}
+
+impl Coded for InstallError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Lock(error) => error.code(),
+            Self::Busy => code!("TS-0653"),
+            Self::Io { .. } => code!("TS-0654"),
+            Self::Unknown { .. } => code!("TS-0655"),
+            Self::NoEarlier { .. } => code!("TS-0656"),
+            Self::Gone { .. } => code!("TS-0657"),
+            Self::Name { .. } => code!("TS-0658"),
+            Self::Differs { .. } => code!("TS-0659"),
+        }
+    }
 }
 
 impl InstallError {

@@ -17,5 +17,5 @@ mod store;
 
 pub use client::{Access, Component, LIMIT, Password, Pushed, RegistryClient, WasmConfig};
 pub use error::{InstallError, RegistryError};
-pub use signature::{Algorithm, KeyError, Keyring, Proof, PublicKey, SIGNATURE_SUFFIX, SigningKey, Verdict};
+pub use signature::{Algorithm, KeyError, KeyFault, Keyring, Proof, PublicKey, SIGNATURE_SUFFIX, SigningKey, Verdict};
 pub use store::{Installed, Installer, LOCK_FILE, Lock, LockError, Locked, NewPlugin, Receipt, Source};

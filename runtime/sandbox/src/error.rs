@@ -2,6 +2,7 @@
 //! [`StepFailure`](crate::StepFailure)s.
 
 use std::{io, path::PathBuf};
+use trackside_codes::{Code, Coded, code};
 
 /// Why [`Sandbox::new`](crate::Sandbox::new) failed.
 #[derive(Debug, thiserror::Error)]
@@ -9,15 +10,22 @@ use std::{io, path::PathBuf};
 pub enum SandboxError {
     /// The WebAssembly engine refuses this machine or the settings.
     #[error(
-        "[TS-0301] failed to start the WebAssembly engine: {0}; \
-         the processor or the kernel may lack what compiled code needs"
+        "[{code}] failed to start the WebAssembly engine: {0}; \
+         the processor or the kernel may lack what compiled code needs",
+        code = self.code()
     )]
     Engine(String),
     /// The ticker thread did not start.
-    #[error("[TS-0302] failed to start the thread that limits plugins' CPU time: {0}; raise the limit of tasks")]
+    #[error(
+        "[{code}] failed to start the thread that limits plugins' CPU time: {0}; raise the limit of tasks",
+        code = self.code()
+    )]
     Thread(io::Error),
     /// The folder of compiled code cannot be made or read.
-    #[error("[TS-0303] failed to use {path} for compiled plugins: {source}; it must be a writable folder", path = path.display())]
+    #[error(
+        "[{code}] failed to use {path} for compiled plugins: {source}; it must be a writable folder", path = path.display(),
+        code = self.code()
+    )]
     CacheFolder {
         /// The folder.
         path: PathBuf,
@@ -25,7 +33,7 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// The folder of compiled code, or the key, could be changed by somebody else.
-    #[error("[TS-0304] will not use {path}: {reason}", path = path.display())]
+    #[error("[{code}] will not use {path}: {reason}", path = path.display(), code = self.code())]
     Unsafe {
         /// The folder or file.
         path: PathBuf,
@@ -34,9 +42,10 @@ pub enum SandboxError {
     },
     /// The key file cannot be made or read.
     #[error(
-        "[TS-0305] failed to use the key file {path}: {source}; delete it to have a new one made \
+        "[{code}] failed to use the key file {path}: {source}; delete it to have a new one made \
          (plugins are then compiled once more)",
-        path = path.display()
+        path = path.display(),
+        code = self.code()
     )]
     Key {
         /// The file.
@@ -46,16 +55,14 @@ pub enum SandboxError {
     },
 }
 
-impl SandboxError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for SandboxError {
+    fn code(&self) -> Code {
         match self {
-            Self::Engine(_) => "TS-0301",
-            Self::Thread(_) => "TS-0302",
-            Self::CacheFolder { .. } => "TS-0303",
-            Self::Unsafe { .. } => "TS-0304",
-            Self::Key { .. } => "TS-0305",
+            Self::Engine(_) => code!("TS-0301"),
+            Self::Thread(_) => code!("TS-0302"),
+            Self::CacheFolder { .. } => code!("TS-0303"),
+            Self::Unsafe { .. } => code!("TS-0304"),
+            Self::Key { .. } => code!("TS-0305"),
         }
     }
 }
@@ -65,7 +72,10 @@ impl SandboxError {
 #[non_exhaustive]
 pub enum LoadError {
     /// More bytes than any plugin may have.
-    #[error("[TS-0310] plugin `{name}` has {size} bytes; the limit is {limit}: strip its debug sections, or split it")]
+    #[error(
+        "[{code}] plugin `{name}` has {size} bytes; the limit is {limit}: strip its debug sections, or split it",
+        code = self.code()
+    )]
     TooLarge {
         /// The plugin.
         name: String,
@@ -75,7 +85,7 @@ pub enum LoadError {
         limit: usize,
     },
     /// Not WebAssembly at all.
-    #[error("[TS-0311] plugin `{name}` is not a WebAssembly component: it is {found}; {remedy}")]
+    #[error("[{code}] plugin `{name}` is not a WebAssembly component: it is {found}; {remedy}", code = self.code())]
     NotAComponent {
         /// The plugin.
         name: String,
@@ -85,7 +95,7 @@ pub enum LoadError {
         remedy: &'static str,
     },
     /// Valid WebAssembly must compile; this did not.
-    #[error("[TS-0312] plugin `{name}` does not compile: {reason}")]
+    #[error("[{code}] plugin `{name}` does not compile: {reason}", code = self.code())]
     Compile {
         /// The plugin.
         name: String,
@@ -94,8 +104,9 @@ pub enum LoadError {
     },
     /// Built for another track of the contract.
     #[error(
-        "[TS-0313] plugin `{name}` is built for {found}; this node offers {offered}: \
-         rebuild it with the SDK of this version, or update the node"
+        "[{code}] plugin `{name}` is built for {found}; this node offers {offered}: \
+         rebuild it with the SDK of this version, or update the node",
+        code = self.code()
     )]
     WrongTrack {
         /// The plugin.
@@ -107,8 +118,9 @@ pub enum LoadError {
     },
     /// A component, but not of the contract's world.
     #[error(
-        "[TS-0314] plugin `{name}` is a component of another world: it does not export {missing}; it exports {exports}. \
-         A Trackside plugin targets world `trackside:plugin/plugin@0.1.0`"
+        "[{code}] plugin `{name}` is a component of another world: it does not export {missing}; it exports {exports}. \
+         A Trackside plugin targets world `trackside:plugin/plugin@0.1.0`",
+        code = self.code()
     )]
     WrongWorld {
         /// The plugin.
@@ -120,8 +132,9 @@ pub enum LoadError {
     },
     /// It needs imports that no plugin gets.
     #[error(
-        "[TS-0315] plugin `{name}` imports what no plugin is given: {imports}. Plugins get `trackside:plugin/*@0.1` and \
-         `wasi:*@0.2` up to 0.2.12, of wasi:http the client's half"
+        "[{code}] plugin `{name}` imports what no plugin is given: {imports}. Plugins get `trackside:plugin/*@0.1` and \
+         `wasi:*@0.2` up to 0.2.12, of wasi:http the client's half",
+        code = self.code()
     )]
     UnknownImports {
         /// The plugin.
@@ -130,7 +143,10 @@ pub enum LoadError {
         imports: String,
     },
     /// The names fit, the types do not.
-    #[error("[TS-0316] plugin `{name}` does not fit the contract: {reason}; rebuild it with the SDK of this version")]
+    #[error(
+        "[{code}] plugin `{name}` does not fit the contract: {reason}; rebuild it with the SDK of this version",
+        code = self.code()
+    )]
     DoesNotFit {
         /// The plugin.
         name: String,
@@ -138,7 +154,7 @@ pub enum LoadError {
         reason: String,
     },
     /// `describe` did not answer.
-    #[error("[TS-0317] plugin `{name}` does not describe itself: {reason}")]
+    #[error("[{code}] plugin `{name}` does not describe itself: {reason}", code = self.code())]
     Describe {
         /// The plugin.
         name: String,
@@ -146,7 +162,7 @@ pub enum LoadError {
         reason: String,
     },
     /// `describe` answered with something unusable.
-    #[error("[TS-0318] plugin `{name}` describes itself wrongly: {reason}")]
+    #[error("[{code}] plugin `{name}` describes itself wrongly: {reason}", code = self.code())]
     BadDescriptor {
         /// The plugin.
         name: String,
@@ -154,7 +170,7 @@ pub enum LoadError {
         reason: String,
     },
     /// A core module that is no program.
-    #[error("[TS-0320] plugin `{name}` is a core module and cannot be run: {found}; {remedy}")]
+    #[error("[{code}] plugin `{name}` is a core module and cannot be run: {found}; {remedy}", code = self.code())]
     NotACommand {
         /// The plugin.
         name: String,
@@ -164,7 +180,10 @@ pub enum LoadError {
         remedy: &'static str,
     },
     /// A program that needs imports that no program gets.
-    #[error("[TS-0321] plugin `{name}` is a WASI command and imports what no command is given: {imports}; {remedy}")]
+    #[error(
+        "[{code}] plugin `{name}` is a WASI command and imports what no command is given: {imports}; {remedy}",
+        code = self.code()
+    )]
     CommandImports {
         /// The plugin.
         name: String,
@@ -175,7 +194,8 @@ pub enum LoadError {
     },
     /// The names fit WASI, the types do not, or it uses a function that preview 1 does not have.
     #[error(
-        "[TS-0322] plugin `{name}` is a WASI command and does not fit WASI: {reason}; build it again with a current toolchain"
+        "[{code}] plugin `{name}` is a WASI command and does not fit WASI: {reason}; build it again with a current toolchain",
+        code = self.code()
     )]
     CommandDoesNotFit {
         /// The plugin.
@@ -185,8 +205,9 @@ pub enum LoadError {
     },
     /// Compiling it takes more than a compilation may take.
     #[error(
-        "[TS-0328] plugin `{name}` cannot be compiled within {what}; if it is meant to be so large, raise `{key}` in \
-         [plugins] of trackside.toml"
+        "[{code}] plugin `{name}` cannot be compiled within {what}; if it is meant to be so large, raise `{key}` in \
+         [plugins] of trackside.toml",
+        code = self.code()
     )]
     TooCostly {
         /// The plugin.
@@ -197,7 +218,10 @@ pub enum LoadError {
         key: &'static str,
     },
     /// The process that compiles broke.
-    #[error("[TS-0329] the process that compiles plugin `{name}` broke: {reason}; the plugin is not used")]
+    #[error(
+        "[{code}] the process that compiles plugin `{name}` broke: {reason}; the plugin is not used",
+        code = self.code()
+    )]
     Worker {
         /// The plugin.
         name: String,
@@ -205,30 +229,31 @@ pub enum LoadError {
         reason: String,
     },
     /// The node's own fault: the contract could not be linked.
-    #[error("[TS-0319] failed to prepare the plugin contract: {0}; this is a defect of the node, please report it")]
+    #[error(
+        "[{code}] failed to prepare the plugin contract: {0}; this is a defect of the node, please report it",
+        code = self.code()
+    )]
     Internal(String),
 }
 
-impl LoadError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for LoadError {
+    fn code(&self) -> Code {
         match self {
-            Self::TooLarge { .. } => "TS-0310",
-            Self::NotAComponent { .. } => "TS-0311",
-            Self::Compile { .. } => "TS-0312",
-            Self::WrongTrack { .. } => "TS-0313",
-            Self::WrongWorld { .. } => "TS-0314",
-            Self::UnknownImports { .. } => "TS-0315",
-            Self::DoesNotFit { .. } => "TS-0316",
-            Self::Describe { .. } => "TS-0317",
-            Self::BadDescriptor { .. } => "TS-0318",
-            Self::Internal(_) => "TS-0319",
-            Self::NotACommand { .. } => "TS-0320",
-            Self::CommandImports { .. } => "TS-0321",
-            Self::CommandDoesNotFit { .. } => "TS-0322",
-            Self::TooCostly { .. } => "TS-0328",
-            Self::Worker { .. } => "TS-0329",
+            Self::TooLarge { .. } => code!("TS-0310"),
+            Self::NotAComponent { .. } => code!("TS-0311"),
+            Self::Compile { .. } => code!("TS-0312"),
+            Self::WrongTrack { .. } => code!("TS-0313"),
+            Self::WrongWorld { .. } => code!("TS-0314"),
+            Self::UnknownImports { .. } => code!("TS-0315"),
+            Self::DoesNotFit { .. } => code!("TS-0316"),
+            Self::Describe { .. } => code!("TS-0317"),
+            Self::BadDescriptor { .. } => code!("TS-0318"),
+            Self::NotACommand { .. } => code!("TS-0320"),
+            Self::CommandImports { .. } => code!("TS-0321"),
+            Self::CommandDoesNotFit { .. } => code!("TS-0322"),
+            Self::TooCostly { .. } => code!("TS-0328"),
+            Self::Worker { .. } => code!("TS-0329"),
+            Self::Internal(_) => code!("TS-0319"),
         }
     }
 }

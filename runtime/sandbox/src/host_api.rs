@@ -1,6 +1,7 @@
 //! What the sandbox needs of the rest of the node: small traits that the node implements.
 
 use std::{fs::File, io, net::SocketAddr, sync::Arc, time::Instant};
+use trackside_codes::{Class, Reason};
 
 pub use trackside_net::{BoxFuture, SecretValue};
 use trackside_spec::{ArtifactRef, ElementType, Tensor};
@@ -39,8 +40,8 @@ pub trait StepHost: Send + Sync + 'static {
     /// Opens a model that the step is granted; the handle stays on the version that it found.
     fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>>;
 
-    /// The committed entry of a key. Writes staged in this call are laid over it by the sandbox. The error is a sentence.
-    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>>;
+    /// The committed entry of a key. Writes staged in this call are laid over it by the sandbox.
+    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>>;
 
     /// Committed keys that begin with `prefix` and sort bytewise after `after`, in that order, at most `limit`.
     fn state_list<'a>(
@@ -49,15 +50,15 @@ pub trait StepHost: Send + Sync + 'static {
         prefix: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>>;
+    ) -> BoxFuture<'a, Result<Vec<String>, Reason>>;
 
     /// The wall clock in Unix milliseconds, for steps that are granted `clock`.
     fn now_ms(&self) -> u64;
 
     /// The value of a secret of the box. Called on an executor thread: it may read a small file and nothing more. The
     /// error is a sentence.
-    fn secret(&self, name: &str) -> Result<SecretValue, String> {
-        Err(format!("there is no secret `{name}` on this box"))
+    fn secret(&self, name: &str) -> Result<SecretValue, Reason> {
+        Err(Reason::new(Class::NotFound, format!("there is no secret `{name}` on this box")))
     }
 
     /// Whether [`http`](Self::http) answers requests instead of the network.
@@ -67,8 +68,8 @@ pub trait StepHost: Send + Sync + 'static {
 
     /// Answers a request that was granted, secrets filled in, instead of the network: for tests of plugins. The error
     /// is what the guest is told of the connection.
-    fn http(&self, request: HttpRequest) -> Result<HttpResponse, String> {
-        Err(format!("nobody answers {} {}", request.method, request.url))
+    fn http(&self, request: HttpRequest) -> Result<HttpResponse, Reason> {
+        Err(Reason::new(Class::Unavailable, format!("nobody answers {} {}", request.method, request.url)))
     }
 
     /// Whether messages can be published on a channel of this name: whether the node's config has such a broker.

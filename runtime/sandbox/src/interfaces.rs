@@ -91,6 +91,8 @@ pub(crate) fn list(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use trackside_codes::Coded;
+
     use super::*;
 
     fn strings(names: &[&str]) -> Vec<String> {

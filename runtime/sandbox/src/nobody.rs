@@ -1,6 +1,7 @@
 //! A host that refuses everything: for a plugin that only describes itself, and for measuring the sandbox alone.
 
 use std::{fs::File, io, sync::Arc};
+use trackside_codes::Reason;
 
 use trackside_spec::ArtifactRef;
 
@@ -28,8 +29,8 @@ impl StepHost for Nobody {
         Box::pin(std::future::ready(Err(ModelError::Runtime(REASON.to_owned()))))
     }
 
-    fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
-        Box::pin(std::future::ready(Err(REASON.to_owned())))
+    fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {
+        Box::pin(std::future::ready(Err(REASON.into())))
     }
 
     fn state_list<'a>(
@@ -38,8 +39,8 @@ impl StepHost for Nobody {
         _: &'a str,
         _: Option<&'a str>,
         _: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
-        Box::pin(std::future::ready(Err(REASON.to_owned())))
+    ) -> BoxFuture<'a, Result<Vec<String>, Reason>> {
+        Box::pin(std::future::ready(Err(REASON.into())))
     }
 
     fn now_ms(&self) -> u64 {

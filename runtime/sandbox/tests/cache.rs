@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
+use trackside_codes::Coded;
 
 use support::{guest, settings};
 use trackside_sandbox::{CacheOutcome, Plugin, Sandbox};

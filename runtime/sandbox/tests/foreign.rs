@@ -5,6 +5,7 @@
 mod support;
 
 use support::{Bench, bench_with, guest};
+use trackside_codes::Coded;
 use trackside_sandbox::{CompileProgram, CompileWorker, Layout, LoadError, Sandbox, SandboxSettings};
 
 /// The same with a worker in whose place nothing compiles.

@@ -1,6 +1,7 @@
 //! What can go wrong at the socket, and how it is told to a client.
 
 use std::{ops::Deref, path::PathBuf};
+use trackside_codes::{Class, Code, Coded, code};
 
 use axum::{
     Json,
@@ -10,14 +11,15 @@ use axum::{
 use trackside_control::{ErrorDocument, MAX_SOCKET_PATH, Refusal};
 use trackside_node::NodeError;
 
-/// Why the server does not start. Codes TS-0701 to TS-0709.
+/// Why the server does not start. Codes TS-0701 to TS-0704.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
     /// The kernel takes no path of this length.
     #[error(
-        "[TS-0701] the socket's path {} has {length} bytes, the system allows {max}; move the project to a shorter path, or \
-         set a shorter `data` in [node] of trackside.toml", path.display(), max = MAX_SOCKET_PATH
+        "[{code}] the socket's path {} has {length} bytes, the system allows {max}; move the project to a shorter path, or \
+         set a shorter `data` in [node] of trackside.toml", path.display(), max = MAX_SOCKET_PATH,
+        code = self.code()
     )]
     PathTooLong {
         /// The path.
@@ -26,13 +28,16 @@ pub enum ServerError {
         length: usize,
     },
     /// Something lies where the socket should be.
-    #[error("[TS-0702] {} is in the way: it is not a socket; move it elsewhere", path.display())]
+    #[error("[{code}] {} is in the way: it is not a socket; move it elsewhere", path.display(), code = self.code())]
     Occupied {
         /// The path.
         path: PathBuf,
     },
     /// The system refused.
-    #[error("[TS-0703] cannot {action} the socket {}: {source}; the data folder must be writable and on a local disk", path.display())]
+    #[error(
+        "[{code}] cannot {action} the socket {}: {source}; the data folder must be writable and on a local disk", path.display(),
+        code = self.code()
+    )]
     Socket {
         /// What was being done.
         action: &'static str,
@@ -42,13 +47,27 @@ pub enum ServerError {
         source: std::io::Error,
     },
     /// Nobody can listen there.
-    #[error("[TS-0704] cannot listen on {listen} for webhooks: {source}; see [http_server] listen in trackside.toml")]
+    #[error(
+        "[{code}] cannot listen on {listen} for webhooks: {source}; see [http_server] listen in trackside.toml",
+        code = self.code()
+    )]
     Listen {
         /// The address.
         listen: String,
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl Coded for ServerError {
+    fn code(&self) -> Code {
+        match self {
+            Self::PathTooLong { .. } => code!("TS-0701"),
+            Self::Occupied { .. } => code!("TS-0702"),
+            Self::Socket { .. } => code!("TS-0703"),
+            Self::Listen { .. } => code!("TS-0704"),
+        }
+    }
 }
 
 /// An answer that is not a success.
@@ -70,84 +89,75 @@ impl From<ApiError> for Refusal {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self(Refusal::new(status.as_u16(), code, message))
+    /// With the status that goes with the code.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self(Refusal::new(status_of(code).as_u16(), code, message))
+    }
+
+    /// What an error says: its code has a field of its own.
+    pub(crate) fn of(error: &impl Coded) -> Self {
+        Self::new(error.code(), error.message())
     }
 
     /// TS-0710: the request itself is wrong.
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "TS-0710", message)
-    }
-
-    /// With a code of its own.
-    pub(crate) fn refused(code: &str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, message)
-    }
-
-    /// With a code and a status of its own.
-    pub(crate) fn with_status(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self::new(status, code, message)
+        Self::new(code!("TS-0710"), message)
     }
 
     /// TS-0714: too much is under way.
     pub(crate) fn busy() -> Self {
         let message = "the node has too many runs under way, or its disk refuses commits; try again in a moment; \
                        `trackside status` (`trouble` in /v1/status) tells which";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "TS-0714", message)
+        Self::new(code!("TS-0714"), message)
     }
 
     /// TS-0715: there is no such run.
     pub(crate) fn no_such_run(run: &str) -> Self {
         let run: String = run.chars().take(40).collect();
         let message = format!("there is no run {run:?}; `trackside runs list` prints the ids");
-        Self::new(StatusCode::NOT_FOUND, "TS-0715", message)
+        Self::new(code!("TS-0715"), message)
     }
 
     /// TS-0717: the node is going down.
     pub(crate) fn closing() -> Self {
         let message = "the node is going down; what was accepted goes on at its next start";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "TS-0717", message)
+        Self::new(code!("TS-0717"), message)
     }
 
     /// TS-0718: more than the API reads.
     pub(crate) fn too_large(limit: usize) -> Self {
         let message = format!("the body is larger than {limit} bytes; give large data as a file");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TS-0718", message)
+        Self::new(code!("TS-0718"), message)
     }
 
     /// TS-0719: the client took too long.
     pub(crate) fn too_slow() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "TS-0719", "the body did not arrive in time; send it at once")
+        Self::new(code!("TS-0719"), "the body did not arrive in time; send it at once")
     }
 
     /// TS-0720: the node's own fault.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "TS-0720", message)
+        Self::new(code!("TS-0720"), message)
     }
 
     /// TS-0737: there is no such webhook.
     pub(crate) fn no_such_hook() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "TS-0737", "there is no such webhook; send POST /hooks/NAME")
+        Self::new(code!("TS-0737"), "there is no such webhook; send POST /hooks/NAME")
     }
 
     /// TS-0738: more than can be taken now.
     pub(crate) fn too_many() -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "TS-0738", "too much is under way; send it again in a moment")
+        Self::new(code!("TS-0738"), "too much is under way; send it again in a moment")
     }
 
     /// TS-0739: somebody has paused the trigger; what sends may try again later.
     pub(crate) fn paused_hook() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "TS-0739", "this webhook is paused; send it again later")
+        Self::new(code!("TS-0739"), "this webhook is paused; send it again later")
     }
 
     /// TS-0718: more than the webhook takes.
     pub(crate) fn body_too_large(limit: &str) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TS-0718", format!("the body is larger than max_body, {limit}"))
-    }
-
-    /// The signature is missing or wrong, with a code of its own.
-    pub(crate) fn unsigned(code: &str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, code, message)
+        Self::new(code!("TS-0718"), format!("the body is larger than max_body, {limit}"))
     }
 
     /// TS-0721: no such page.
@@ -155,7 +165,7 @@ impl ApiError {
         let message = "there is nothing here; the API has POST /v1/runs, GET /v1/runs/{id}/events, \
                        POST /v1/runs/{id}/cancel, /pause, /resume, /retry and /approvals/{step}, \
                        POST /v1/triggers/pause and /resume, POST /v1/reload, and GET /v1/status";
-        Self::new(StatusCode::NOT_FOUND, "TS-0721", message)
+        Self::new(code!("TS-0721"), message)
     }
 
     /// TS-0721: the path is there for another method.
@@ -166,10 +176,32 @@ impl ApiError {
     }
 }
 
+/// The HTTP status of a code: that of its class.
+fn status_of(code: Code) -> StatusCode {
+    /// Named in the body or below the address of something that is there: the request is wrong, not the address.
+    const NAMED: [Code; 3] = [code!("TS-0711"), code!("TS-0724"), code!("TS-0734")];
+    match code.class() {
+        _ if NAMED.contains(&code) => StatusCode::BAD_REQUEST,
+        Class::BadInput | Class::BadFile => StatusCode::BAD_REQUEST,
+        Class::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Class::Denied => StatusCode::FORBIDDEN,
+        Class::NotFound => StatusCode::NOT_FOUND,
+        Class::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        Class::Conflict => StatusCode::CONFLICT,
+        Class::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Class::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Class::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Class::Busy | Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Class::Setup | Class::Unusable | Class::Disk | Class::Damaged | Class::Failed | Class::Bug | Class::Warning => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
 impl From<NodeError> for ApiError {
     fn from(error: NodeError) -> Self {
         match error {
-            NodeError::Reload(reason) => Self::internal(reason),
+            NodeError::Reload(reason) => Self::internal(reason.to_string()),
             _ => Self::closing(),
         }
     }
@@ -184,5 +216,33 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_statuses_that_clients_rely_on() {
+        let all: [(u16, &[&str]); 11] = [
+            (400, &["TS-0440", "TS-0441", "TS-0442", "TS-0443", "TS-0710", "TS-0711", "TS-0712", "TS-0713", "TS-0727"]),
+            (400, &["TS-0724", "TS-0734"]),
+            (401, &["TS-0430", "TS-0431", "TS-0432", "TS-0433"]),
+            (403, &["TS-0736"]),
+            (404, &["TS-0715", "TS-0721", "TS-0723", "TS-0737"]),
+            (408, &["TS-0719"]),
+            (409, &["TS-0716", "TS-0722", "TS-0725", "TS-0728", "TS-0735"]),
+            (413, &["TS-0718"]),
+            (415, &["TS-0434"]),
+            (429, &["TS-0738"]),
+            (503, &["TS-0714", "TS-0717", "TS-0739"]),
+        ];
+        for (status, codes) in all {
+            for code in codes {
+                assert_eq!(status_of(Code::parse(code).unwrap()).as_u16(), status, "{code}");
+            }
+        }
+        assert_eq!(ApiError::internal("").status, 500);
     }
 }

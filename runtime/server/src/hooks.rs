@@ -19,6 +19,7 @@ use axum::{
 use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use trackside_codes::code;
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, TriggerDocument};
 use trackside_node::{
     Handle, Project,
@@ -28,7 +29,7 @@ use trackside_node::{
 use trackside_spec::{ArtifactRef, HookSignature, MqttPayload, Plan, TriggerKind, WebhookTrigger};
 use trackside_store::{DecisionRow, Hold};
 use trackside_triggers::hooks::{
-    EventData, PayloadError, cloudevents, payload,
+    EventData, cloudevents, payload,
     signature::{GITHUB_HEADER, STRIPE_HEADER, verify_github, verify_stripe},
 };
 
@@ -174,7 +175,7 @@ async fn check_signature(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap,
     };
     checked.map_err(|error| {
         tracing::warn!(trigger = hook.trigger_id, %error, "a request was refused");
-        ApiError::unsigned(error.code(), plain(&error.to_string()))
+        ApiError::of(&error)
     })
 }
 
@@ -186,7 +187,7 @@ async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &B
     };
     let params = params.map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        ApiError::refused("TS-0712", lines.join("; "))
+        ApiError::new(code!("TS-0712"), lines.join("; "))
     })?;
     let bytes = brought.data.take().map_or_else(|| body.clone(), Bytes::from);
     let hold = Hold::new(&shared.handle.workshop().artifacts);
@@ -221,7 +222,7 @@ async fn accept(shared: &Arc<Shared>, hook: &Hook, headers: &HeaderMap, body: &B
             Ok((StatusCode::ACCEPTED, Json(json!({ "run": run.to_string() }))).into_response())
         }
         FireAnswer::Duplicate(_) => Ok((StatusCode::OK, Json(json!({ "duplicate": true }))).into_response()),
-        FireAnswer::Refused(reason) => Err(ApiError::refused("TS-0712", reason)),
+        FireAnswer::Refused(reason) => Err(ApiError::new(code!("TS-0712"), reason)),
         FireAnswer::Busy | FireAnswer::Skipped(_) => Err(ApiError::too_many()),
         FireAnswer::Paused => Err(ApiError::paused_hook()),
     }
@@ -236,14 +237,13 @@ fn read_request(hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<Brought
     let encoding = headers.get(CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("of no text"));
     let is_read = hook.settings.cloudevents || hook.settings.payload == MqttPayload::Json;
     if let Some(error) = payload::encoded(encoding).filter(|_| is_read) {
-        return Err(unread(&error));
+        return Err(ApiError::of(&error));
     }
     if !hook.settings.cloudevents {
         let payload = read_payload(hook, content_type, body)?;
         return Ok(Brought { payload, media_type: known, ..Brought::default() });
     }
-    let event =
-        cloudevents::read(&pairs, body).map_err(|error| ApiError::refused(error.code(), plain(&error.to_string())))?;
+    let event = cloudevents::read(&pairs, body).map_err(|error| ApiError::of(&error))?;
     let identity = Some(event.identity());
     let of_data = event.attributes.get("datacontenttype").and_then(Value::as_str).map(str::to_owned);
     let (payload, data) = match event.data {
@@ -264,15 +264,7 @@ fn read_payload(hook: &Hook, content_type: &str, body: &[u8]) -> Result<Option<V
     if hook.settings.payload == MqttPayload::Artifact {
         return Ok(None);
     }
-    payload::read(content_type, body).map_err(|error| unread(&error))
-}
-
-fn unread(error: &PayloadError) -> ApiError {
-    let status = match error {
-        PayloadError::ContentType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        PayloadError::Document { .. } => StatusCode::BAD_REQUEST,
-    };
-    ApiError::with_status(status, error.code(), plain(&error.to_string()))
+    payload::read(content_type, body).map_err(|error| ApiError::of(&error))
 }
 
 async fn keep(hold: &Hold, hook: &Hook, bytes: Bytes, media_type: String) -> Result<ArtifactRef, ApiError> {
@@ -303,9 +295,4 @@ fn shown(headers: &HeaderMap) -> Map<String, Value> {
 fn once(now_us: i64) -> String {
     // Without the kernel's randomness two requests would have to come within a microsecond.
     format!("request:{now_us}:{:016x}", getrandom::u64().unwrap_or(0))
-}
-
-/// The message without its code, which has a field of its own here.
-fn plain(text: &str) -> &str {
-    text.split_once(": ").map_or(text, |(_, message)| message)
 }

@@ -43,7 +43,7 @@ impl HttpEntry {
             if !origin.covers_path("/") {
                 return Err(("path", "the path stands in `origin` already".to_owned()));
             }
-            origin = origin.with_path(path).map_err(|reason| ("path", reason))?;
+            origin = origin.with_path(path).map_err(|reason| ("path", reason.to_string()))?;
         }
         if self.methods.len() > METHODS {
             return Err(("methods", format!("{} methods; the limit is {METHODS}", self.methods.len())));

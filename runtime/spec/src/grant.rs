@@ -1,6 +1,7 @@
 //! What a step may do beyond computing, checked and ready to be asked.
 
 use std::{collections::BTreeMap, fmt};
+use trackside_codes::Reason;
 
 use crate::origin::Origin;
 
@@ -64,7 +65,7 @@ impl HttpGrant {
     ///
     /// # Errors
     /// A sentence when `text` is no origin.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, Reason> {
         Ok(Self { origin: Origin::parse(text)?, methods: Vec::new(), private: false })
     }
 

@@ -1,6 +1,7 @@
 //! JSON Schemas that others wrote, compiled for checking documents that others made.
 
 use std::{fmt, sync::Arc};
+use trackside_codes::{Class, Reason};
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
@@ -28,10 +29,13 @@ impl JsonSchema {
     ///
     /// # Errors
     /// What is wrong with it, in one sentence.
-    pub fn compile(schema: &Value) -> Result<Self, String> {
+    pub fn compile(schema: &Value) -> Result<Self, Reason> {
         let patterns = PatternOptions::regex().size_limit(PATTERN).dfa_size_limit(PATTERN);
         let compiled = jsonschema::options().with_pattern_options(patterns).build(schema);
-        compiled.map(|validator| Self(Arc::new(validator))).map_err(|error| describe(&error))
+        compiled.map(|validator| Self(Arc::new(validator))).map_err(|error| {
+            let text = describe(&error);
+            Reason::by(Class::BadInput, error.to_owned()).told(|_| text)
+        })
     }
 
     /// Why the document does not fit, naming the first few places; `None` when it fits.

@@ -38,7 +38,7 @@ pub use grant::{Allow, HttpGrant, SecretGrant};
 pub use json_schema::JsonSchema;
 pub use limits::{Limits, NodeLimits};
 pub use media::media_type;
-pub use oci::OciReference;
+pub use oci::{OciReference, ReferenceError};
 pub use origin::{Origin, host_and_port};
 pub use outside::{MAX_EVENT, OutsideError, read_outside};
 pub use plan::*;

@@ -1,6 +1,7 @@
 //! References to components in registries: `oci://host:port/repository:tag@sha256:digest`.
 
 use std::{fmt, str::FromStr};
+use trackside_codes::{Code, Coded, code};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,12 @@ pub struct OciReference {
 pub struct ReferenceError {
     text: String,
     reason: &'static str,
+}
+
+impl Coded for ReferenceError {
+    fn code(&self) -> Code {
+        code!("TS-0641")
+    }
 }
 
 impl OciReference {

@@ -1,6 +1,7 @@
 //! Origins in allow lists: `scheme://host[:port][/path-prefix]`.
 
 use std::{fmt, net::Ipv4Addr};
+use trackside_codes::Reason;
 
 /// Longest text of an origin.
 const LENGTH: usize = 2048;
@@ -21,17 +22,17 @@ impl Origin {
     ///
     /// # Errors
     /// A sentence that says what is wrong.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, Reason> {
         let (https, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (None, Some(rest)) => (false, rest),
-            (None, None) => return Err("it must begin with https:// or http://".to_owned()),
+            (None, None) => return Err("it must begin with https:// or http://".into()),
         };
         if text.len() > LENGTH || rest.chars().any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii()) {
-            return Err(format!("it must be plain ASCII without spaces, at most {LENGTH} characters"));
+            return Err(format!("it must be plain ASCII without spaces, at most {LENGTH} characters").into());
         }
         if let Some(mark) = rest.chars().find(|c| matches!(c, '?' | '#' | '@' | '*' | '$' | '\\' | '%')) {
-            return Err(format!("`{mark}` has no place in an origin; it is scheme://host[:port][/path-prefix]"));
+            return Err(format!("`{mark}` has no place in an origin; it is scheme://host[:port][/path-prefix]").into());
         }
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let (host, port) = host_and_port(authority)?;
@@ -43,12 +44,12 @@ impl Origin {
     ///
     /// # Errors
     /// A sentence that says what is wrong with the path.
-    pub fn with_path(mut self, path: &str) -> Result<Self, String> {
+    pub fn with_path(mut self, path: &str) -> Result<Self, Reason> {
         if !path.starts_with('/') {
-            return Err("a path prefix begins with `/`".to_owned());
+            return Err("a path prefix begins with `/`".into());
         }
         if path.len() > LENGTH || path.chars().any(|c| !c.is_ascii_graphic() || matches!(c, '?' | '#' | '\\' | '%')) {
-            return Err("a path prefix is plain ASCII without `?`, `#`, `%` and `\\`".to_owned());
+            return Err("a path prefix is plain ASCII without `?`, `#`, `%` and `\\`".into());
         }
         self.path = prefix(path)?;
         Ok(self)
@@ -113,9 +114,9 @@ impl fmt::Display for Origin {
     }
 }
 
-fn prefix(path: &str) -> Result<String, String> {
+fn prefix(path: &str) -> Result<String, Reason> {
     if path.split('/').any(|segment| matches!(segment, "." | "..")) {
-        return Err("its path must not contain `.` or `..`".to_owned());
+        return Err("its path must not contain `.` or `..`".into());
     }
     Ok(path.trim_end_matches('/').to_owned())
 }
@@ -124,7 +125,7 @@ fn prefix(path: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
+pub fn host_and_port(text: &str) -> Result<(String, Option<u16>), Reason> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (address, after) = rest.split_once(']').ok_or("the bracket of the address is not closed")?;
@@ -133,7 +134,7 @@ pub fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
             let port = match (after.strip_prefix(':'), after) {
                 (Some(port), _) => Some(port),
                 (None, "") => None,
-                (None, _) => return Err("only a port may follow the address".to_owned()),
+                (None, _) => return Err("only a port may follow the address".into()),
             };
             (address.to_string(), port)
         }
@@ -144,7 +145,7 @@ pub fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
             };
             let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
             if let Some(problem) = name_problem(&host) {
-                return Err(problem);
+                return Err(problem.into());
             }
             (host, port)
         }
@@ -153,7 +154,7 @@ pub fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
         None => None,
         Some(port) => match port.parse() {
             Ok(number) if number > 0 && !port.starts_with('+') => Some(number),
-            _ => return Err(format!("`{port}` is no port")),
+            _ => return Err(format!("`{port}` is no port").into()),
         },
     };
     Ok((host, port))

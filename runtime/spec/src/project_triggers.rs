@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use trackside_codes::Code;
+
 use crate::{
     NodeConfig, Plan,
     spec_error::{Problem, problem_at, suggest},
@@ -18,7 +20,7 @@ pub struct TriggerProblem {
     /// The key of the trigger that it is about; empty when it is about the trigger itself.
     pub key: &'static str,
     /// The stable code.
-    pub code: &'static str,
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// What to do, if that is known.
@@ -105,7 +107,14 @@ fn problem(
     message: String,
     help: Option<String>,
 ) -> TriggerProblem {
-    TriggerProblem { workflow: plan.name.clone(), trigger_id: trigger.id.clone(), key, code, message, help }
+    TriggerProblem {
+        workflow: plan.name.clone(),
+        trigger_id: trigger.id.clone(),
+        key,
+        code: code.into(),
+        message,
+        help,
+    }
 }
 
 /// Workflows whose runs start each other without end. Each circle is told once, with the way round.

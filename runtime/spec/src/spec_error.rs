@@ -2,27 +2,15 @@
 
 use std::fmt;
 
+use trackside_codes::{Code, Coded, code};
+
 use crate::tree::parse_yaml;
 
-/// One problem of one file.
-///
-/// | Code | Meaning |
-/// |---|---|
-/// | `TS-0101` | The text is no YAML or TOML, or uses a part of it that is refused (anchors, tags, merge keys) |
-/// | `TS-0102` | A key that does not exist, or one that is missing |
-/// | `TS-0103` | A value of the wrong type or outside of its range |
-/// | `TS-0104` | An expression or a trigger uses a name that does not exist there |
-/// | `TS-0105` | An expression is wrong in itself |
-/// | `TS-0106` | `needs` names no step, or goes round in a circle; or workflows start each other in a circle |
-/// | `TS-0107` | Something is there twice |
-/// | `TS-0108` | A limit is exceeded |
-/// | `TS-0109` | A schedule or a time zone is not written as one |
-/// | `TS-0110` | Settings contradict each other |
-/// | `TS-0112` | Workflows of a project do not fit together |
+/// One problem of one file. Codes TS-01xx, and those of `check`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// A stable code from the table above.
-    pub code: &'static str,
+    /// What kind of problem.
+    pub code: Code,
     /// The file's name as the caller gave it.
     pub file: String,
     /// The line, from 1.
@@ -81,6 +69,16 @@ impl fmt::Display for SpecError {
 
 impl std::error::Error for SpecError {}
 
+impl Coded for SpecError {
+    fn code(&self) -> Code {
+        self.problems.first().map_or(code!("TS-0101"), |first| first.code)
+    }
+
+    fn has_places(&self) -> bool {
+        true
+    }
+}
+
 /// A place in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
@@ -108,14 +106,20 @@ impl<'t> Report<'t> {
     }
 
     /// Adds a problem, unless the same place already has one with the same message.
-    pub(crate) fn add(&mut self, code: &'static str, place: Place, message: impl Into<String>, help: Option<String>) {
-        let problem = self.problem(code, place, &message.into(), help);
+    pub(crate) fn add(
+        &mut self,
+        code: impl Into<Code>,
+        place: Place,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let problem = self.problem(code.into(), place, &message.into(), help);
         if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
 
-    fn problem(&self, code: &'static str, place: Place, message: &str, help: Option<String>) -> Problem {
+    fn problem(&self, code: Code, place: Place, message: &str, help: Option<String>) -> Problem {
         let place = self.inside_file(place);
         Problem {
             code,
@@ -199,7 +203,7 @@ impl<'t> Report<'t> {
 pub fn problem_at(
     (file, text): (&str, &str),
     path: &[&str],
-    code: &'static str,
+    code: Code,
     message: &str,
     help: Option<String>,
 ) -> Problem {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
 
 use serde_json::json;
+use trackside_codes::Code;
 use trackside_spec::{Action, CommandStdout, ExitCodes, PluginCall, Scope, SpecError, load_workflow};
 
 fn load(step: &str) -> Result<PluginCall, SpecError> {
@@ -15,7 +16,7 @@ fn load(step: &str) -> Result<PluginCall, SpecError> {
 }
 
 /// Code, line, column and message of the first problem.
-fn problem(step: &str) -> (&'static str, usize, usize, String) {
+fn problem(step: &str) -> (Code, usize, usize, String) {
     let error = load(step).expect_err(step);
     let first = &error.problems[0];
     (first.code, first.line, first.column, first.message.clone())
@@ -68,7 +69,7 @@ fn what_is_wrong_with_a_command_is_shown_where_it_stands() {
     let mut wrong = Vec::new();
     for (text, code, line, column, word) in cases {
         let found = problem(&format!("    plugin: tool\n    {text}\n"));
-        if (found.0, found.1, found.2) != (code, line, column) || !found.3.contains(word) {
+        if (found.0, found.1, found.2) != (code.into(), line, column) || !found.3.contains(word) {
             wrong.push(format!("{text}: {found:?}"));
         }
     }
@@ -87,5 +88,5 @@ fn a_model_takes_no_command() {
 fn a_command_line_has_an_end() {
     let many = vec!["x"; 257].join(", ");
     let found = problem(&format!("    plugin: tool\n    command: {{ args: [{many}] }}\n"));
-    assert_eq!((found.0, found.1), ("TS-0108", 7));
+    assert_eq!((found.0, found.1), ("TS-0108".into(), 7));
 }

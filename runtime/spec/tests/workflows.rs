@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
 
 use serde_json::{Map, Value, json};
+use trackside_codes::code;
 use trackside_spec::{
     Action, Claim, CronTimes, Digest, Existing, FinallyOn, Identity, Jitter, Misfire, Need, NodeConfig, ParamKind,
     Plan, Scope, StepIndex, TriggerKind,
@@ -298,5 +299,5 @@ fn a_workflow_with_the_most_steps_loads() {
     let text = format!("version: 1\nname: w\nsteps:\n{steps}");
     assert_eq!(load_workflow("w.yaml", &text).unwrap_or_else(|error| panic!("{error}")).ordinary_steps(), 256);
     let error = load_workflow("w.yaml", &format!("{text}  more: {{ plugin: echo }}\n")).unwrap_err();
-    assert_eq!((error.problems.len(), error.problems[0].code), (1, "TS-0108"));
+    assert_eq!((error.problems.len(), error.problems[0].code), (1, code!("TS-0108")));
 }

@@ -1,6 +1,7 @@
 //! What a running plugin may ask of the node.
 
 use std::{fs::File, io, io::Write, net::SocketAddr, sync::Arc, time::Instant};
+use trackside_codes::{Class, Reason};
 
 use trackside_models::{CancelToken, Model};
 use trackside_sandbox::{
@@ -35,14 +36,14 @@ impl NodeHost {
 
     /// Asks the database where waiting for a slow card holds up no other step: a reader may have to be opened first, and there
     /// is one worker for each core.
-    fn asked<T, F>(&self, ask: F) -> impl Future<Output = Result<T, String>> + Send + use<T, F>
+    fn asked<T, F>(&self, ask: F) -> impl Future<Output = Result<T, Reason>> + Send + use<T, F>
     where
         T: Send + 'static,
         F: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     {
         let readers = self.readers.clone();
         let asked = tokio::task::spawn_blocking(move || readers.with(ask));
-        async move { asked.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string()) }
+        async move { asked.await.map_err(|error| Reason::by(Class::Bug, error))?.map_err(Reason::of) }
     }
 }
 
@@ -82,7 +83,7 @@ impl StepHost for NodeHost {
         })
     }
 
-    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {
         let now = self.workshop.clock.now_ms();
         let (workflow, scope, key) = (self.workflow.clone(), self.scope(scope), key.to_owned());
         let found = self.asked(move |reader| reader.state(&workflow, &scope, &key, now));
@@ -95,7 +96,7 @@ impl StepHost for NodeHost {
         prefix: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    ) -> BoxFuture<'a, Result<Vec<String>, Reason>> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let now = self.workshop.clock.now_ms();
         let (workflow, scope) = (self.workflow.clone(), self.scope(scope));
@@ -108,9 +109,8 @@ impl StepHost for NodeHost {
         u64::try_from(self.workshop.clock.now_ms()).unwrap_or(0)
     }
 
-    fn secret(&self, name: &str) -> Result<SecretValue, String> {
-        trackside_net::read_secret(&self.workshop.config, &self.workshop.project, name)
-            .map_err(|problem| problem.to_string())
+    fn secret(&self, name: &str) -> Result<SecretValue, Reason> {
+        trackside_net::read_secret(&self.workshop.config, &self.workshop.project, name).map_err(Reason::of)
     }
 
     fn has_channel(&self, name: &str) -> bool {

@@ -6,8 +6,9 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use trackside_codes::{Code, Coded, code};
 
-use trackside_models::{EngineKind, EngineSettings, Engines, Model, ModelSource};
+use trackside_models::{EngineKind, EngineSettings, Engines, Model, ModelError, ModelSource};
 use trackside_spec::{NodeConfig, config::EngineChoice};
 use trackside_sync::lock;
 
@@ -16,8 +17,9 @@ use trackside_sync::lock;
 pub enum ModelProblem {
     /// No such model.
     #[error(
-        "[TS-0611] there is no model `{name}`: trackside.toml declares {}; add a table [models.{name}] with its `path`, or \
-         name an .onnx file of the project", if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        "[{code}] there is no model `{name}`: trackside.toml declares {}; add a table [models.{name}] with its `path`, or \
+         name an .onnx file of the project", if known.is_empty() { "none".to_owned() } else { known.join(", ") },
+        code = self.code()
     )]
     Unknown {
         /// As in the workflow.
@@ -26,8 +28,17 @@ pub enum ModelProblem {
         known: Vec<String>,
     },
     /// It can not be loaded.
-    #[error("{0}")]
-    Load(String),
+    #[error("{}", .0.told())]
+    Load(#[source] Arc<ModelError>),
+}
+
+impl Coded for ModelProblem {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unknown { .. } => code!("TS-0611"),
+            Self::Load(error) => error.code(),
+        }
+    }
 }
 
 /// The models of a project. Each is loaded when it is first needed, on each engine that is asked for, and then kept.
@@ -77,11 +88,10 @@ impl Models {
         if let Some((_, model)) = slot.iter().find(fits) {
             return Ok(model.clone());
         }
-        let model =
-            self.engines.load(&source).map_err(|error| ModelProblem::Load(format!("[{}] {error}", error.code())))?;
+        let model = self.engines.load(&source).map_err(|error| ModelProblem::Load(Arc::new(error)))?;
         tracing::info!(model = name, engine = %model.info().engine, digest = %model.info().digest, "model loaded");
         for warning in &model.info().warnings {
-            tracing::warn!(model = name, code = warning.code, "{}", warning.text);
+            tracing::warn!(model = name, code = %warning.code, "{}", warning.text);
         }
         // `auto` may have come to an engine that it is loaded on already: once is enough.
         let same = slot.iter().find(|(_, other)| other.info().engine == model.info().engine);

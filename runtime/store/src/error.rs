@@ -1,6 +1,7 @@
 //! What can go wrong with the data folder.
 
 use std::path::PathBuf;
+use trackside_codes::{Code, Coded, code};
 
 use rusqlite::ErrorCode;
 
@@ -8,7 +9,10 @@ use rusqlite::ErrorCode;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The folder or a file in it can not be used.
-    #[error("[TS-0201] cannot {action} {}: {source}; check that the folder exists, is writable and has space", path.display())]
+    #[error(
+        "[{code}] cannot {action} {}: {source}; check that the folder exists, is writable and has space", path.display(),
+        code = self.code()
+    )]
     Io {
         /// What was being done.
         action: &'static str,
@@ -18,7 +22,10 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// Another process has the data folder.
-    #[error("[TS-0202] {} is in use by another Trackside process ({holder}); talk to it over its socket, or stop it first", path.display())]
+    #[error(
+        "[{code}] {} is in use by another Trackside process ({holder}); talk to it over its socket, or stop it first", path.display(),
+        code = self.code()
+    )]
     Locked {
         /// The data folder.
         path: PathBuf,
@@ -26,7 +33,10 @@ pub enum StoreError {
         holder: String,
     },
     /// SQLite refused.
-    #[error("[TS-0203] the database trackside.db in the data folder refused to {action}: {source}{}", remedy(source))]
+    #[error(
+        "[{code}] the database trackside.db in the data folder refused to {action}: {source}{}", remedy(source),
+        code = self.code()
+    )]
     Sqlite {
         /// What was being done.
         action: &'static str,
@@ -35,9 +45,10 @@ pub enum StoreError {
     },
     /// There is no room for what it was to write.
     #[error(
-        "[TS-0207] the disk is full: the database trackside.db has no room to {action} ({source}); make room on the disk of \
+        "[{code}] the disk is full: the database trackside.db has no room to {action} ({source}); make room on the disk of \
          the data folder, it is not damaged; what was accepted is safe, and a running node tries again by itself and logs \
-         when commits work again"
+         when commits work again",
+        code = self.code()
     )]
     Full {
         /// What was being done.
@@ -47,9 +58,10 @@ pub enum StoreError {
     },
     /// The database is not the file that was opened.
     #[error(
-        "[TS-0209] {} is not the file that this process has open: {reason}; nothing is accepted meanwhile, because it would \
+        "[{code}] {} is not the file that this process has open: {reason}; nothing is accepted meanwhile, because it would \
          be written to a file that nobody finds again; put back what was moved away, or restart the node to go on with what \
-         lies there now", path.display()
+         lies there now", path.display(),
+        code = self.code()
     )]
     Moved {
         /// The database or its log.
@@ -59,8 +71,9 @@ pub enum StoreError {
     },
     /// The database was written by a newer Trackside.
     #[error(
-        "[TS-0204] {} has schema version {found}, this binary knows up to {known}; install the newer Trackside again, or \
-         restore the copy of the data folder from before the update", path.display()
+        "[{code}] {} has schema version {found}, this binary knows up to {known}; install the newer Trackside again, or \
+         restore the copy of the data folder from before the update", path.display(),
+        code = self.code()
     )]
     Newer {
         /// The database.
@@ -72,7 +85,8 @@ pub enum StoreError {
     },
     /// A row does not hold what it should.
     #[error(
-        "[TS-0205] damaged row in table {table}: {reason}; run `trackside artifact verify` and restore from a copy"
+        "[{code}] damaged row in table {table}: {reason}; run `trackside artifact verify` and restore from a copy",
+        code = self.code()
     )]
     Damaged {
         /// Which table.
@@ -81,8 +95,23 @@ pub enum StoreError {
         reason: String,
     },
     /// The writer thread is gone; the process is ending.
-    #[error("[TS-0206] the store is closed")]
+    #[error("[{code}] the store is closed", code = self.code())]
     Closed,
+}
+
+impl Coded for StoreError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Io { .. } => code!("TS-0201"),
+            Self::Locked { .. } => code!("TS-0202"),
+            Self::Sqlite { .. } => code!("TS-0203"),
+            Self::Full { .. } => code!("TS-0207"),
+            Self::Moved { .. } => code!("TS-0209"),
+            Self::Newer { .. } => code!("TS-0204"),
+            Self::Damaged { .. } => code!("TS-0205"),
+            Self::Closed => code!("TS-0206"),
+        }
+    }
 }
 
 impl StoreError {

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use trackside_codes::Reason;
 
 use trackside_sandbox::{
     ArtifactSink, BoxFuture, ModelError, ModelHandle, Nobody, Plugin, Resolve, Sandbox, SandboxSettings, StateEntry,
@@ -51,7 +52,7 @@ impl StepHost for Own {
         Nobody.open_model(name)
     }
 
-    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {
         Nobody.state_get(scope, key)
     }
 
@@ -61,7 +62,7 @@ impl StepHost for Own {
         prefix: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    ) -> BoxFuture<'a, Result<Vec<String>, Reason>> {
         Nobody.state_list(scope, prefix, after, limit)
     }
 

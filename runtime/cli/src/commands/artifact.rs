@@ -5,6 +5,7 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
+use trackside_codes::code;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -66,14 +67,14 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
 fn fetch(context: &Context, artifacts: &Artifacts, arguments: &Get) -> Result<(), Failure> {
     let digest = find_artifact(artifacts, &arguments.digest)?;
     let mut file = artifacts.open_artifact(&digest).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::usage(format!("[TS-0815] there is no artifact {digest}")),
-        _ => Failure::unable(format!("[TS-0851] cannot read {}: {error}", artifacts.path(&digest).display())),
+        io::ErrorKind::NotFound => Failure::new(code!("TS-0815"), format!("there is no artifact {digest}")),
+        _ => Failure::new(code!("TS-0851"), format!("cannot read {}: {error}", artifacts.path(&digest).display())),
     })?;
     let found = match &arguments.output {
         None => copy(&mut file, &mut io::stdout().lock()).map_err(|error| Failure::output(&error))?,
         Some(path) => {
             let found = to_file(&mut file, path, &digest)
-                .map_err(|error| Failure::unable(format!("[TS-0852] cannot write {}: {error}", path.display())))?;
+                .map_err(|error| Failure::new(code!("TS-0852"), format!("cannot write {}: {error}", path.display())))?;
             if found == digest {
                 context.console.say(&format!("Wrote {}", path.display()));
             }
@@ -83,9 +84,10 @@ fn fetch(context: &Context, artifacts: &Artifacts, arguments: &Get) -> Result<()
     if found == digest {
         return Ok(());
     }
-    Err(Failure::Ended(
+    Err(Failure::ended(
         Exit::Bad,
-        format!("[TS-0853] {digest} is damaged: its content has the digest {found}; restore it from a copy"),
+        code!("TS-0853"),
+        format!("{digest} is damaged: its content has the digest {found}; restore it from a copy"),
     ))
 }
 

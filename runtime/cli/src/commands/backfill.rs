@@ -1,6 +1,7 @@
 //! `trackside backfill`: runs for past times of a schedule, each at most once.
 
 use std::collections::VecDeque;
+use trackside_codes::code;
 
 use clap::Args;
 use serde::Serialize;
@@ -72,21 +73,24 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let project = context.project()?;
     let plan = find_workflow(&project, &arguments.workflow)?.clone();
     if arguments.from > arguments.to {
-        return Err(Failure::usage("[TS-0883] --from is later than --to; exchange them"));
+        return Err(Failure::new(code!("TS-0883"), "--from is later than --to; exchange them"));
     }
     let until = arguments.to.min(SystemClock.now_ms());
     let times = past_times(&plan, arguments.trigger.as_deref(), (arguments.from, until), MAX_TIMES)?;
     if times.more {
-        return Err(Failure::usage(format!(
-            "[TS-0884] there are more than {MAX_TIMES} times from {} to {}; give a shorter span",
-            rfc3339(arguments.from),
-            rfc3339(until)
-        )));
+        return Err(Failure::new(
+            code!("TS-0884"),
+            format!(
+                "there are more than {MAX_TIMES} times from {} to {}; give a shorter span",
+                rfc3339(arguments.from),
+                rfc3339(until)
+            ),
+        ));
     }
     let given = params(&plan, &arguments.params)?;
     plan.bind_params(&given).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::usage(format!("[TS-0712] workflow `{}`: {}", plan.name, lines.join("; ")))
+        Failure::new(code!("TS-0712"), format!("workflow `{}`: {}", plan.name, lines.join("; ")))
     })?;
     let (mut outcomes, open) = sort_out(context.reader_of(&project)?.as_ref(), &times)?;
     if arguments.dry_run {
@@ -159,7 +163,7 @@ impl Wanted {
                     }
                 }
                 let Some(ended) = under_way.join_next().await else { return Ok(outcomes) };
-                let ended = ended.map_err(|error| Failure::unable(format!("[TS-0885] {error}")))??;
+                let ended = ended.map_err(|error| Failure::new(code!("TS-0885"), error.to_string()))??;
                 context.console.say(&format!("{}  {}", ended.time, ended.state));
                 outcomes.push(ended);
             }

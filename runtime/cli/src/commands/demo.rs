@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use trackside_codes::code;
 
 use clap::Args;
 use tempfile::TempDir;
@@ -63,7 +64,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let console = context.console;
     let folder = temp_dir("trackside-demo-")?;
     let root = folder.path().to_owned();
-    unpack(&root).map_err(|error| Failure::unable(format!("[TS-0871] cannot write to {}: {error}", root.display())))?;
+    unpack(&root)
+        .map_err(|error| Failure::new(code!("TS-0871"), format!("cannot write to {}: {error}", root.display())))?;
     let project = Arc::new(context.at(&root).project()?);
     // From here on the folder stays when it is wanted, also when something goes wrong: then it is wanted most.
     let folder = if arguments.keep { Kept::At(folder.keep()) } else { Kept::Until(folder) };
@@ -121,7 +123,7 @@ async fn days(console: Console, node: &Node, project: &Project) -> Result<Vec<Ru
         let name = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         console.say(&format!("{} {INBOX}/{name}  {}", console.err.cyan(console.glyphs.arrow), console.err.dim(what)));
         drop_file(&project.root, path, &name).map_err(|error| {
-            Failure::unable(format!("[TS-0871] cannot write to {}: {error}", project.root.display()))
+            Failure::new(code!("TS-0871"), format!("cannot write to {}: {error}", project.root.display()))
         })?;
         // On a terminal a line shows what is under way; elsewhere something is said now and then.
         let progress = (!console.live).then(|| Progress::start(console, format!("{INBOX}/{name}")));
@@ -129,12 +131,12 @@ async fn days(console: Console, node: &Node, project: &Project) -> Result<Vec<Ru
         let run = waited.map_err(|_| {
             let minutes = PATIENCE.as_secs() / 60;
             let text = format!("the demo's run did not end within {minutes} minutes");
-            Failure::unable(format!("[TS-0872] {text}; `trackside demo --keep -v` tells more"))
+            Failure::new(code!("TS-0872"), format!("{text}; `trackside demo --keep -v` tells more"))
         })??;
         drop(progress);
         let reader = Reader::open(&project.data_dir())?;
         let view = RunView::read(&reader, run)?;
-        let view = view.ok_or_else(|| Failure::unable(format!("[TS-0811] run {run} is not in the store")))?;
+        let view = view.ok_or_else(|| Failure::new(code!("TS-0820"), format!("run {run} is not in the store")))?;
         let took = view.duration_ms.map(duration_ms).unwrap_or_default();
         console.say(&format!("  {} in {took}\n", console.err.state(&view.state, &format!("run {run} {}", view.state))));
         views.push(view);
@@ -159,7 +161,7 @@ async fn one_day(
     started: &mut Receiver<RunUpdate>,
 ) -> Result<RunId, Failure> {
     let (run, trigger) = loop {
-        let update = started.recv().await.ok_or_else(|| Failure::unable("[TS-0632] the node is going down"))?;
+        let update = started.recv().await.ok_or_else(|| Failure::new(code!("TS-0632"), "the node is going down"))?;
         let first = update.events.iter().find_map(|event| match event {
             Event::Started { trigger, .. } => Some(trigger.id().unwrap_or_default().to_owned()),
             _ => None,
@@ -169,11 +171,14 @@ async fn one_day(
         }
     };
     let workflow = trigger.split('/').next().unwrap_or_default();
-    let plan =
-        project.workflows.get(workflow).ok_or_else(|| Failure::unable(format!("[TS-0711] no workflow {workflow}")))?;
+    let plan = project
+        .workflows
+        .get(workflow)
+        .ok_or_else(|| Failure::ended(Exit::Unable, code!("TS-0711"), format!("no workflow {workflow}")))?;
     let mut view = LiveView::new(console, plan);
     let follower = RunFollower::open(handle.clone(), run).await?;
-    let mut follower = follower.ok_or_else(|| Failure::unable(format!("[TS-0811] run {run} is not in the store")))?;
+    let mut follower =
+        follower.ok_or_else(|| Failure::new(code!("TS-0820"), format!("run {run} is not in the store")))?;
     let mut patience = PATIENCE;
     // A delivery that can not be made is tried for ever; nobody who watches waits for that.
     while let Ok(next) = tokio::time::timeout(patience, follower.next()).await {
@@ -193,7 +198,7 @@ fn result(console: Console, project: &Project, views: &[RunView], began: Instant
         if let Some((summary, details)) = failure(view) {
             console.complain(&summary);
             details.iter().for_each(|line| console.tell(&format!("  {line}")));
-            return Err(Failure::Ended(Exit::Bad, String::new()));
+            return Err(Failure::bad());
         }
     }
     if console.json {

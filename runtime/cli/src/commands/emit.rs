@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::Value;
+use trackside_codes::code;
 use trackside_control::{Client, EmitEvent, no_node};
 use trackside_spec::read_outside;
 
@@ -31,11 +32,11 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let data = match &arguments.data {
         None => Value::Null,
         Some(text) => read_outside(text.as_bytes())
-            .map_err(|error| Failure::unable(format!("[TS-0741] --data is no JSON: {error}")))?,
+            .map_err(|error| Failure::new(code!("TS-0741"), format!("--data is no JSON: {error}")))?,
     };
     let data_dir = context.node_dir()?;
     let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::unable(no_node(&data_dir)))?;
+    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::of(&no_node(&data_dir)))?;
     let console = context.console;
     let event = EmitEvent { name: arguments.name, data };
     let emitted = telling(console, "the node takes the event", || runtime.block_on(client.emit(&event)))?;

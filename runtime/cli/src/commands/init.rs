@@ -5,6 +5,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
 };
+use trackside_codes::code;
 
 use clap::Args;
 use serde_json::json;
@@ -82,11 +83,14 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let there: Vec<&str> =
         files.iter().map(|(path, _)| *path).filter(|path| dir.join(path).symlink_metadata().is_ok()).collect();
     if !there.is_empty() {
-        return Err(Failure::unable(format!(
-            "[TS-0821] {} has {} already; nothing was written. Choose another folder, or move what is there away",
-            dir.canonicalize().unwrap_or_else(|_| dir.clone()).display(),
-            there.join(", ")
-        )));
+        return Err(Failure::new(
+            code!("TS-0821"),
+            format!(
+                "{} has {} already; nothing was written. Choose another folder, or move what is there away",
+                dir.canonicalize().unwrap_or_else(|_| dir.clone()).display(),
+                there.join(", ")
+            ),
+        ));
     }
     for (path, text) in &files {
         write(&dir.join(path), text)?;
@@ -110,7 +114,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 /// What the project is made of, relative to its folder.
 fn files(dir: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
     let absolute = std::path::absolute(dir)
-        .map_err(|error| Failure::usage(format!("[TS-0822] {} is no folder's name: {error}", dir.display())))?;
+        .map_err(|error| Failure::new(code!("TS-0822"), format!("{} is no folder's name: {error}", dir.display())))?;
     // `.` and `..` at the end have no name of their own.
     let named = absolute.canonicalize().unwrap_or(absolute);
     let name = named.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -134,7 +138,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         // Never over a file that has appeared since it was looked for.
         fs::File::create_new(path)?.write_all(text.as_bytes())
     };
-    written().map_err(|error| Failure::unable(format!("[TS-0823] cannot write {}: {error}", path.display())))
+    written().map_err(|error| Failure::new(code!("TS-0823"), format!("cannot write {}: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! `trackside reload`
 
+use crate::message::Message;
 use clap::Args;
+use trackside_codes::code;
 use trackside_control::{Client, FileProblem, ReloadDocument, WorkflowChange, no_node};
 
 use crate::{
@@ -23,7 +25,7 @@ pub struct Arguments {}
 pub fn execute(context: &Context) -> Result<(), Failure> {
     let data_dir = context.node_dir()?;
     let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::unable(no_node(&data_dir)))?;
+    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::of(&no_node(&data_dir)))?;
     let console = context.console;
     let told = telling(console, "the node reads the workflow files", || runtime.block_on(client.reload()))?;
     if console.json {
@@ -48,14 +50,24 @@ fn tell(console: Console, told: &ReloadDocument) {
     }
     problems(console, &told.problems);
     if let Some(note) = &told.config_note {
-        console.warn(&format!("[TS-0626] {note}"));
+        console.warn(Message::coded(code!("TS-0626"), note));
+    }
+}
+
+/// Problems of a file are told by place, as compilers do; or there is one of the whole file.
+fn said(problem: &FileProblem) -> Message {
+    match problem.code.as_deref() {
+        None if problem.message.starts_with(&format!("{}:", problem.file.display())) => {
+            Message::placed(&problem.message)
+        }
+        code => Message::beside(code, &problem.message),
     }
 }
 
 /// Says what is wrong with files.
 pub fn problems(console: Console, problems: &[FileProblem]) {
     for problem in problems {
-        console.complain(&problem.message);
+        console.complain(said(problem));
         if let (Some(workflow), Some(digest)) = (&problem.workflow, &problem.in_use) {
             console.tell(&format!(
                 "{}: [TS-0625] workflow {} goes on with its last good version {}",

@@ -1,6 +1,7 @@
 //! `trackside replay`: the pure steps of a finished run once more, and whether they give the same.
 
 use std::{collections::HashMap, sync::Arc};
+use trackside_codes::code;
 
 use clap::Args;
 use serde_json::json;
@@ -35,14 +36,17 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let history = RunHistory::open(&reader, run)?;
     let history = history.ok_or(QueryError::NoRun(run))?;
     if history.head.row.ended_ms.is_none() {
-        return Err(Failure::usage(format!("[TS-0886] run {run} is under way; only a finished run can be replayed")));
+        return Err(Failure::new(
+            code!("TS-0886"),
+            format!("run {run} is under way; only a finished run can be replayed"),
+        ));
     }
-    let unreadable = |reason: String| Failure::unable(format!("[TS-0726] run {run} cannot be read: {reason}"));
+    let unreadable = |reason: String| Failure::new(code!("TS-0726"), format!("run {run} cannot be read: {reason}"));
     let state = history.state().map_err(unreadable)?;
     let reports = reports(&history);
     let scratch = temp_dir("trackside-replay-")?;
     let workshop = replay_workshop(&project, scratch.path(), Arc::new(SystemClock))
-        .map_err(|error| Failure::unable(format!("[TS-0806] cannot use {}: {error}", scratch.path().display())))?;
+        .map_err(|error| Failure::new(code!("TS-0806"), format!("cannot use {}: {error}", scratch.path().display())))?;
     let report_of = |step: StepIndex, item| reports.get(&(step.0, item)).cloned();
     let told = runtime()?.block_on(replay(&workshop, &state, report_of));
     drop(workshop);

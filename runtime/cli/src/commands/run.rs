@@ -1,6 +1,8 @@
 //! `trackside run`: starts a workflow now, on the running node or in this process, and shows it.
 
+use crate::message::Message;
 use std::{path::PathBuf, time::Duration};
+use trackside_codes::code;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -60,15 +62,16 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     };
     plan.bind_params(&request.params).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::usage(format!("[TS-0712] workflow `{}`: {}", plan.name, lines.join("; ")))
+        Failure::new(code!("TS-0712"), format!("workflow `{}`: {}", plan.name, lines.join("; ")))
     })?;
     let runtime = runtime()?;
     let data_dir = project.data_dir();
     let console = context.console;
     let session = if arguments.detach {
         Session::running(&project, &runtime)?.ok_or_else(|| {
-            Failure::unable(
-                "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out \
+            Failure::new(
+                code!("TS-0831"),
+                "no node is running that could take the run over: start one with `trackside serve`, or leave out \
                  --detach",
             )
         })?
@@ -96,7 +99,7 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
         }
         let (_, reader) = context.reader()?;
         let view = RunView::read(&reader, run)?.ok_or_else(|| {
-            Failure::unable(format!("[TS-0811] run {run} is not in the store of {}", data_dir.display()))
+            Failure::new(code!("TS-0820"), format!("run {run} is not in the store of {}", data_dir.display()))
         })?;
         tell(context, &view, end)
     });
@@ -135,17 +138,20 @@ pub(crate) fn params(plan: &Plan, given: &[String]) -> Result<Map<String, Value>
     for text in given {
         let Some((name, value)) = text.split_once('=') else {
             let text = escape(text);
-            return Err(Failure::usage(format!("[TS-0832] -p {text:?} is not NAME=VALUE, such as -p threshold=0.9")));
+            return Err(Failure::new(
+                code!("TS-0832"),
+                format!("-p {text:?} is not NAME=VALUE, such as -p threshold=0.9"),
+            ));
         };
         let value = match plan.params.iter().find(|param| param.name == name) {
             Some(param) => {
-                parse_param(param, value).map_err(|problem| Failure::usage(format!("[TS-0833] {problem}")))?
+                parse_param(param, value).map_err(|problem| Failure::new(code!("TS-0833"), format!("{problem}")))?
             }
             // Refused later, together with everything else that is wrong.
             None => Value::from(value),
         };
         if params.insert(name.to_owned(), value).is_some() {
-            return Err(Failure::usage(format!("[TS-0834] the parameter `{}` is given twice", escape(name))));
+            return Err(Failure::new(code!("TS-0834"), format!("the parameter `{}` is given twice", escape(name))));
         }
     }
     Ok(params)
@@ -153,7 +159,7 @@ pub(crate) fn params(plan: &Plan, given: &[String]) -> Result<Map<String, Value>
 
 fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
     path.canonicalize()
-        .map_err(|error| Failure::usage(format!("[TS-0713] cannot take the file {}: {error}", path.display())))
+        .map_err(|error| Failure::new(code!("TS-0713"), format!("cannot take the file {}: {error}", path.display())))
 }
 
 /// Asks for the end of the run. Whether it ends is seen in its events.
@@ -181,7 +187,7 @@ pub(crate) struct Waiting<'a> {
 impl Waiting<'_> {
     pub(crate) async fn follow(&self, session: &Session, run: RunId, mut events: RunEvents) -> Result<End, Failure> {
         let mut interrupts = signal(SignalKind::interrupt())
-            .map_err(|error| Failure::unable(format!("[TS-0807] cannot listen for Ctrl-C: {error}")))?;
+            .map_err(|error| Failure::new(code!("TS-0807"), format!("cannot listen for Ctrl-C: {error}")))?;
         let mut view = LiveView::new(self.console, self.plan);
         self.console.say(&format!("{} {}", self.plan.name, self.console.err.dim(&run.to_string())));
         let mut end = End::default();
@@ -284,7 +290,7 @@ pub(crate) fn tell(context: &Context, view: &RunView, end: End) -> Result<(), Fa
         console.tell("  it took longer than --timeout allows");
     }
     console.say(&format!("More: {}", context.command(&format!("runs show {}", view.run))));
-    Err(Failure::Ended(if end.interrupted { Exit::Interrupted } else { Exit::Bad }, String::new()))
+    Err(Failure::Ended(if end.interrupted { Exit::Interrupted } else { Exit::Bad }, Message::default()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `trackside serve`: the node as a service.
 
 use std::{sync::Arc, time::Duration};
+use trackside_codes::code;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -61,7 +62,8 @@ fn tell(problem: &WorkflowProblem) {
 
 /// Answers on the socket until a signal comes. The socket is gone afterwards, the node still runs.
 pub async fn stay(console: Console, node: &Node) -> Result<(), Failure> {
-    let no_signals = |error: std::io::Error| Failure::unable(format!("[TS-0807] cannot listen for signals: {error}"));
+    let no_signals =
+        |error: std::io::Error| Failure::new(code!("TS-0807"), format!("cannot listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;

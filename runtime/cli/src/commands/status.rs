@@ -1,6 +1,8 @@
 //! `trackside status`
 
+use crate::message::Message;
 use clap::Args;
+use trackside_codes::code;
 use trackside_control::{Client, StatusDocument, no_node};
 
 use super::reload::problems;
@@ -22,7 +24,7 @@ pub struct Arguments {}
 pub fn execute(context: &Context) -> Result<(), Failure> {
     let data_dir = context.node_dir()?;
     let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::unable(no_node(&data_dir)))?;
+    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::of(&no_node(&data_dir)))?;
     let status = runtime.block_on(client.status())?;
     let console = context.console;
     if console.json {
@@ -59,7 +61,7 @@ fn tell(console: Console, status: &StatusDocument) -> Result<(), Failure> {
     console.print(&table.render(console.out))?;
     problems(console, &status.problems);
     if let Some(note) = &status.config_note {
-        console.warn(&format!("[TS-0626] {note}"));
+        console.warn(Message::coded(code!("TS-0626"), note));
     }
     for broker in &status.brokers {
         if let Some(problem) = &broker.problem {
@@ -67,10 +69,10 @@ fn tell(console: Console, status: &StatusDocument) -> Result<(), Failure> {
         }
     }
     if let Some(wait) = &status.schedules_wait {
-        console.warn(&format!("[TS-0635] {wait}"));
+        console.warn(Message::coded(code!("TS-0635"), wait));
     }
     if let Some(trouble) = &status.trouble {
-        console.complain(trouble);
+        console.complain(Message::beside(status.trouble_code.as_deref(), trouble));
     }
     Ok(())
 }

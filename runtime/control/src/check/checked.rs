@@ -58,7 +58,7 @@ pub fn check_project(project: &Project) -> Vec<CheckedFile> {
         let problems = match &broken.reason {
             WorkflowReason::Spec(error) => error.problems.clone(),
             WorkflowReason::Trigger { problem, .. } => vec![Problem::clone(problem)],
-            reason => vec![place::of_file(&file, &reason.to_string())],
+            reason => vec![place::of_file(&file, reason)],
         };
         checked.push(CheckedFile {
             file,
@@ -99,7 +99,7 @@ fn one(path: &Path) -> CheckedFile {
     let mut findings = Findings::default();
     let plan = match fs::read_to_string(path) {
         Err(error) => {
-            findings.problems.push(place::of_file(&file, &format!("[TS-0622] cannot be read: {error}")));
+            findings.problems.push(place::of_file(&file, &WorkflowReason::Unreadable(error.to_string())));
             None
         }
         Ok(text) => match load_definition(&file, &text) {
@@ -131,7 +131,7 @@ impl CheckedFile {
         let file = self;
         let problem = |problem: &Problem| {
             json!({
-                "code": problem.code,
+                "code": problem.code.to_string(),
                 "file": problem.file,
                 "line": problem.line,
                 "column": problem.column,

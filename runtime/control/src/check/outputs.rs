@@ -1,6 +1,7 @@
 //! Expressions that name an output which the step before does not give, or that have no value whatever is given.
 
 use serde_json::Value;
+use trackside_codes::{Code, code};
 use trackside_models::{LeftOut, ModelInfo};
 use trackside_sandbox::Descriptor;
 use trackside_spec::{Expr, Items, Plan, Problem, Scope, Step, Template, nearest};
@@ -9,7 +10,7 @@ use super::{Findings, place::Places};
 use crate::escape;
 
 /// The code of what is found here.
-const CODE: &str = "TS-0542";
+const CODE: Code = code!("TS-0542");
 
 /// What a plugin says that a step of it gives.
 pub(super) struct Described {
@@ -104,7 +105,7 @@ pub(super) fn check(
     };
     let mut report = |step: Option<&str>, key: &str, expr: &Expr| {
         if let Some(message) = never(key, expr) {
-            findings.problems.push(at(step, "TS-0875", key, &message, None));
+            findings.problems.push(at(step, code!("TS-0875"), key, &message, None));
         }
         for name in expr.names() {
             if let [root, of, output, ..] = name.path.as_slice()
@@ -112,7 +113,7 @@ pub(super) fn check(
                 && let Some((message, help)) =
                     described.iter().find(|known| known.step == *of).and_then(|known| known.missing(output))
             {
-                findings.warnings.push(at(step, "TS-0876", key, &message, Some(&help)));
+                findings.warnings.push(at(step, code!("TS-0876"), key, &message, Some(&help)));
             }
             let [root, of, outputs, output, ..] = name.path.as_slice() else { continue };
             if root != "steps" || outputs != "outputs" {

@@ -3,6 +3,8 @@
 //! A validated plan has no positions any more; its source text has, and is read again for them.
 
 use saphyr_parser::{Event, Parser, Span};
+use trackside_codes::{Code, Coded};
+use trackside_node::WorkflowReason;
 use trackside_spec::{Problem, YamlInput};
 
 /// A line and a column in characters, from 1, and how many characters the name has.
@@ -39,18 +41,18 @@ impl<'s> Places<'s> {
     }
 
     /// A problem at `key` of a step, or of one of its fields; at the step itself when it has no such key.
-    pub fn problem(&self, file: &str, code: &'static str, step: &str, key: &str, message: &str) -> Problem {
+    pub fn problem(&self, file: &str, code: Code, step: &str, key: &str, message: &str) -> Problem {
         let place = self.find(step, key).unwrap_or(Place { line: 1, column: 1, length: 1 });
         self.at(file, code, place, format!("step `{step}`: {message}"))
     }
 
-    fn at(&self, file: &str, code: &'static str, place: Place, message: String) -> Problem {
+    fn at(&self, file: &str, code: Code, place: Place, message: String) -> Problem {
         let (line, column, snippet) = (place.line, place.column, snippet(self.source, place));
         Problem { code, file: file.to_owned(), line, column, message, help: None, snippet }
     }
 
     /// A problem at `key` of the workflow's `outputs`.
-    pub fn of_outputs(&self, file: &str, code: &'static str, key: &str, message: &str) -> Problem {
+    pub fn of_outputs(&self, file: &str, code: Code, key: &str, message: &str) -> Problem {
         let below = self.keys.iter().filter(|(path, _)| path.len() <= 2 && path[0] == "outputs");
         let place =
             below.filter(|(path, _)| path.last().is_some_and(|last| last == key)).map(|(_, place)| *place).next();
@@ -114,17 +116,14 @@ impl<'s> Walk<'s> {
     }
 }
 
-/// A problem of a whole file; its text may begin with a code.
-pub fn of_file(file: &str, text: &str) -> Problem {
-    let known = ["TS-0622", "TS-0623", "TS-0624"];
-    let code = known.into_iter().find(|code| text.contains(code)).unwrap_or("TS-0625");
-    let message = text.strip_prefix(&format!("[{code}] ")).unwrap_or(text);
+/// A problem of a whole file.
+pub fn of_file(file: &str, reason: &WorkflowReason) -> Problem {
     Problem {
-        code,
+        code: reason.code(),
         file: file.to_owned(),
         line: 1,
         column: 1,
-        message: message.to_owned(),
+        message: reason.message(),
         help: None,
         snippet: String::new(),
     }
@@ -187,7 +186,7 @@ finally:
 
     #[test]
     fn a_problem_is_shown_as_compilers_do() {
-        let problem = Places::of(SOURCE).problem("w.yaml", "TS-0862", "check", "shcema", "no such input");
+        let problem = Places::of(SOURCE).problem("w.yaml", Code::from("TS-0862"), "check", "shcema", "no such input");
         let expected = "\
 w.yaml:9:7: error[TS-0862]: step `check`: no such input
 9 |       shcema: b.json

@@ -15,6 +15,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use trackside_codes::Reason;
 
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -257,7 +258,7 @@ impl StepHost for Props {
         Nobody.open_model(name)
     }
 
-    fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+    fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 
@@ -267,7 +268,7 @@ impl StepHost for Props {
         _: &'a str,
         _: Option<&'a str>,
         _: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    ) -> BoxFuture<'a, Result<Vec<String>, Reason>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
@@ -275,7 +276,7 @@ impl StepHost for Props {
         0
     }
 
-    fn secret(&self, name: &str) -> Result<SecretValue, String> {
+    fn secret(&self, name: &str) -> Result<SecretValue, Reason> {
         let hosts = self.secrets.get(name).cloned().ok_or("the box has no such secret")?;
         Ok(SecretValue { value: b"a secret's stand-in".to_vec(), hosts, reveal: true })
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
+use trackside_codes::{Code, Coded, code};
 use trackside_models::{
     EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json_for,
 };
@@ -45,7 +46,7 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn at(&self, code: &'static str, key: &str, message: String, help: Option<String>) -> Problem {
+    fn at(&self, code: Code, key: &str, message: String, help: Option<String>) -> Problem {
         let message = escape(&message).into_owned();
         let problem = self.places.problem(self.file, code, &self.step.id, key, &message);
         Problem { help: help.map(|help| escape(&help).into_owned()), ..problem }
@@ -56,12 +57,12 @@ impl Report<'_> {
         self.findings.problems.len() == self.before
     }
 
-    pub(super) fn problem(&mut self, code: &'static str, key: &str, message: String, help: Option<String>) {
+    pub(super) fn problem(&mut self, code: Code, key: &str, message: String, help: Option<String>) {
         let problem = self.at(code, key, message, help);
         self.findings.problems.push(problem);
     }
 
-    pub(super) fn warning(&mut self, code: &'static str, key: &str, message: String, help: Option<String>) {
+    pub(super) fn warning(&mut self, code: Code, key: &str, message: String, help: Option<String>) {
         let warning = self.at(code, key, message, help);
         self.findings.warnings.push(warning);
     }
@@ -114,25 +115,23 @@ impl<'p> Checker<'p> {
     /// Checks a step of a plugin, and gives the plugin if it can be loaded.
     fn plugin(&self, call: &PluginCall, report: &mut Report<'_>) -> Option<Arc<Plugin>> {
         for refusal in self.project.config.policy.refusals(&call.allow) {
-            report.problem("TS-0865", "allow", refusal, Some(policy_help(&self.project.config.policy)));
+            report.problem(code!("TS-0865"), "allow", refusal, Some(policy_help(&self.project.config.policy)));
         }
         for secret in call.allow.secrets.iter().filter(|secret| !self.project.config.secrets.contains_key(&secret.name))
         {
             let message = format!("this box has no secret `{}`", secret.name);
             let help = format!("add [secrets.{}] to trackside.toml", secret.name);
-            report.warning("TS-0661", "secrets", message, Some(help));
+            report.warning(code!("TS-0661"), "secrets", message, Some(help));
         }
         for model in &call.allow.models {
             if let Err(problem) = self.models.source(model, None) {
-                let (code, message) = split(&problem.to_string(), "TS-0611");
-                report.problem(code, "models", message, None);
+                report.problem(problem.code(), "models", problem.message(), None);
             }
         }
         let plugin = match self.plugins.get(&call.plugin) {
             Ok(plugin) => plugin,
             Err(problem) => {
-                let (code, message) = split(&problem.to_string(), "TS-0601");
-                report.problem(code, "plugin", message, None);
+                report.problem(problem.code(), "plugin", problem.message(), None);
                 return None;
             }
         };
@@ -140,7 +139,7 @@ impl<'p> Checker<'p> {
         let ports: Vec<(&str, bool)> = about.inputs.iter().map(|port| (port.name.as_str(), port.required)).collect();
         let given = report.places.keys(&report.step.id, "with");
         for wrong in schema::check_keys(&call.with, &given, &about.input_schema, &ports) {
-            report.problem("TS-0862", &wrong.key, wrong.message, wrong.help);
+            report.problem(code!("TS-0862"), &wrong.key, wrong.message, wrong.help);
         }
         self.staged_files(call, &about.inputs, report);
         command::check(&self.root, call, &plugin, report);
@@ -164,7 +163,7 @@ impl<'p> Checker<'p> {
         let useless: Vec<Foreseen> = call.allow.http.iter().filter_map(useless_grant).collect();
         let any = !useless.is_empty();
         for foreseen in useless {
-            report.problem("TS-0873", "http", foreseen.reason, foreseen.remedy);
+            report.problem(code!("TS-0873"), "http", foreseen.reason, foreseen.remedy);
         }
         if any || !bundled {
             return any;
@@ -181,7 +180,7 @@ impl<'p> Checker<'p> {
             _ => None,
         };
         let Some((key, foreseen)) = foreseen else { return false };
-        report.problem("TS-0873", key, foreseen.reason, foreseen.remedy);
+        report.problem(code!("TS-0873"), key, foreseen.reason, foreseen.remedy);
         true
     }
 
@@ -197,7 +196,7 @@ impl<'p> Checker<'p> {
             own || refusal.reason.contains(&format!("`{key}`"))
         };
         let key = keys.iter().find(names).map_or("with", String::as_str);
-        let code = if refusal.denied { "TS-0873" } else { "TS-0874" };
+        let code = if refusal.denied { code!("TS-0873") } else { code!("TS-0874") };
         report.problem(code, key, refusal.reason, refusal.remedy);
         true
     }
@@ -213,7 +212,7 @@ impl<'p> Checker<'p> {
             let Some(path) = call.with.constant_at(&[port.name.as_str()]).and_then(Value::as_str) else { continue };
             if let Err(reason) = inside(&self.root, path) {
                 let message = format!("`{}` names the file {path:?} of the project: {reason}", port.name);
-                report.problem("TS-0863", &port.name, message, None);
+                report.problem(code!("TS-0863"), &port.name, message, None);
             }
         }
     }
@@ -223,8 +222,7 @@ impl<'p> Checker<'p> {
         let source = match self.models.source(&call.model, call.engine) {
             Ok(source) => ModelSource { sessions: 1, ..source },
             Err(problem) => {
-                let (code, message) = split(&problem.to_string(), "TS-0611");
-                report.problem(code, "model", message, None);
+                report.problem(problem.code(), "model", problem.message(), None);
                 return None;
             }
         };
@@ -272,11 +270,11 @@ fn inputs(ports: &[ModelPort], call: &ModelCall, report: &mut Report<'_>) {
     for name in given.iter().filter(|name| !known.contains(&name.as_str())) {
         let help = nearest(name, known.iter().copied())
             .map_or_else(|| format!("it takes {}", takes(ports)), |near| format!("did you mean `{near}`?"));
-        report.problem("TS-0864", name, format!("the model has no input `{name}`"), Some(help));
+        report.problem(code!("TS-0864"), name, format!("the model has no input `{name}`"), Some(help));
     }
     for port in ports.iter().filter(|port| !port.optional && !given.contains(&port.name)) {
         let message = format!("the model needs the input `{}` ({})", port.name, port.signature());
-        report.problem("TS-0864", "inputs", message, None);
+        report.problem(code!("TS-0864"), "inputs", message, None);
     }
     for port in ports {
         let Some(value) = call.inputs.constant_at(&[port.name.as_str()]) else { continue };
@@ -288,7 +286,7 @@ fn inputs(ports: &[ModelPort], call: &ModelCall, report: &mut Report<'_>) {
             Err(error) => Some(error.to_string()),
         };
         if let Some(wrong) = wrong {
-            report.problem("TS-0864", &port.name, format!("the input `{}`: {wrong}", port.name), None);
+            report.problem(code!("TS-0864"), &port.name, format!("the input `{}`: {wrong}", port.name), None);
         }
     }
 }
@@ -300,7 +298,7 @@ fn grants_against_wants(about: &Descriptor, allow: &Allow, report: &mut Report<'
         let mut wants = grants::wanted(about, kind).peekable();
         if granted && wants.peek().is_none() {
             let message = format!("the plugin never asks for `{kind}`: it is refused whatever is allowed here");
-            report.warning("TS-0869", kind, message, Some(format!("take `{kind}` out of `allow`")));
+            report.warning(code!("TS-0869"), kind, message, Some(format!("take `{kind}` out of `allow`")));
         }
         if granted {
             continue;
@@ -316,7 +314,12 @@ fn grants_against_wants(about: &Descriptor, allow: &Allow, report: &mut Report<'
         };
         for want in wants.filter(|want| !want.optional) {
             let message = format!("the plugin wants {kind} ({}), which the step does not allow", want.reason);
-            report.warning("TS-0866", "allow", message, Some(format!("allow: {{ {kind}: {example} }} would grant it")));
+            report.warning(
+                code!("TS-0866"),
+                "allow",
+                message,
+                Some(format!("allow: {{ {kind}: {example} }} would grant it")),
+            );
         }
     }
 }
@@ -331,36 +334,19 @@ pub(super) fn inside(root: &Path, path: &str) -> Result<(), NotStaged> {
     trackside_node::project_file(root, path).map(drop)
 }
 
-/// Takes the code out of a message that begins with one of those known here.
-fn split(text: &str, otherwise: &'static str) -> (&'static str, String) {
-    const KNOWN: [&str; 29] = [
-        "TS-0301", "TS-0302", "TS-0303", "TS-0304", "TS-0305", "TS-0310", "TS-0311", "TS-0312", "TS-0313", "TS-0314",
-        "TS-0315", "TS-0316", "TS-0317", "TS-0318", "TS-0319", "TS-0320", "TS-0321", "TS-0322", "TS-0328", "TS-0329",
-        "TS-0601", "TS-0602", "TS-0603", "TS-0604", "TS-0605", "TS-0607", "TS-0608", "TS-0609", "TS-0611",
-    ];
-    let code = KNOWN.into_iter().find(|code| text.contains(&format!("[{code}] ")));
-    let message = code.map_or_else(|| text.to_owned(), |code| text.replacen(&format!("[{code}] "), "", 1));
-    (code.unwrap_or(otherwise), message)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use trackside_codes::Coded;
+    use trackside_node::PluginProblem;
+    use trackside_sandbox::SandboxError;
 
     #[test]
-    fn every_code_that_a_plugin_may_be_refused_with_goes_into_the_heading() {
-        // Where those are written that a plugin's problem may have.
-        let sources = [
-            include_str!("../../../sandbox/src/error.rs"),
-            include_str!("../../../steps/src/plugins/problem.rs"),
-            include_str!("../../../steps/src/plugins/source.rs"),
-        ];
-        let codes = |text: &'static str| text.match_indices("[TS-").filter_map(move |(at, _)| text.get(at + 1..at + 8));
-        let all: Vec<&str> = sources.into_iter().flat_map(codes).collect();
-        assert!(all.len() > 20, "{all:?}");
-        for code in all {
-            let told = split(&format!("plugin `echo` cannot be loaded: [{code}] why"), "none");
-            assert_eq!(told, (code, "plugin `echo` cannot be loaded: why".to_owned()));
-        }
+    fn the_code_of_what_a_plugin_can_not_be_loaded_for_goes_into_the_heading() {
+        let source = SandboxError::Thread(std::io::Error::other("why"));
+        let reason = source.message();
+        let problem = PluginProblem::NoSandbox { name: "echo".to_owned(), source: source.into() };
+        assert!(problem.to_string().contains("cannot be loaded: [TS-0302] "), "{problem}");
+        assert_eq!(problem.code(), "TS-0302");
+        assert_eq!(problem.message(), format!("plugin `echo` cannot be loaded: {reason}"));
     }
 }

@@ -26,7 +26,9 @@ impl Watcher {
     pub(super) async fn find(project: &Project) -> Self {
         match Client::find(&project.data_dir()).await {
             Ok(Some(client)) => Self { node: Some(client), problem: None },
-            Ok(None) => Self { node: None, problem: silent_holder(&project.data_dir()) },
+            Ok(None) => {
+                Self { node: None, problem: silent_holder(&project.data_dir()).map(|silent| silent.to_string()) }
+            }
             // What is on disk can be told all the same.
             Err(error) => Self { node: None, problem: Some(error.to_string()) },
         }

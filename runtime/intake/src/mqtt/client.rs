@@ -8,6 +8,7 @@ use std::{
     },
     time::Duration,
 };
+use trackside_codes::{Coded, Told, code};
 
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -22,7 +23,7 @@ use super::{
     link::{self, Received, Sender, Signal},
     options,
     outlet::{Order, Problem},
-    rival::{LASTING, Loss, Rival},
+    rival::{LASTING, Loss, RIVAL, Rival},
     topics::{Listener, concerned, subscriptions},
 };
 use crate::tools::blocking;
@@ -101,7 +102,7 @@ impl BrokerClient {
                     None => {
                         wait = if lasted.is_some() { FIRST_WAIT } else { wait };
                         tracing::warn!(broker = self.name, reason, retry_in = ?wait, "[TS-0450] no connection to the broker");
-                        self.say(Some(format!("[TS-0450] no connection: {reason}")));
+                        self.say(Some(Told::new(code!("TS-0450"), format!("no connection: {reason}"))));
                     }
                 },
             }
@@ -153,7 +154,7 @@ impl BrokerClient {
         options::client_id(&self.inbound.tools.config, &self.config, !self.inbound.listens)
     }
 
-    fn say(&self, problem: Option<String>) {
+    fn say(&self, problem: Option<Told>) {
         *lock(&self.problem) = problem;
     }
 
@@ -250,7 +251,7 @@ impl BrokerClient {
         tracing::info!(broker = self.name, "connected to the broker");
         // What another client does to us is over only when this connection lasts.
         let mut problem = lock(&self.problem);
-        *problem = problem.take().filter(|problem| problem.starts_with("[TS-0452]"));
+        *problem = problem.take().filter(|problem| problem.code() == RIVAL);
         drop(problem);
         self.connected.store(true, Ordering::Release);
         (self.wake)();

@@ -45,7 +45,8 @@ pub(super) fn read(tools: &Tools, broker: &MqttConfig, clean: bool) -> Result<Op
     };
     let transport = if broker.tls {
         let ca_file = broker.ca_file.as_ref().map(|file| tools.project.join(file));
-        Transport::tls_with_config(TlsConfiguration::Rustls(trackside_net::client_config(ca_file.as_deref(), &[])?))
+        let config = trackside_net::client_config(ca_file.as_deref(), &[]).map_err(|reason| reason.to_string())?;
+        Transport::tls_with_config(TlsConfiguration::Rustls(config))
     } else {
         Transport::tcp()
     };

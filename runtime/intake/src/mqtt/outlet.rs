@@ -9,6 +9,7 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+use trackside_codes::Told;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -34,7 +35,7 @@ struct Outlet {
 }
 
 /// What is wrong with a broker, if something is.
-pub(super) type Problem = Arc<Mutex<Option<String>>>;
+pub(super) type Problem = Arc<Mutex<Option<Told>>>;
 
 /// How a broker stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,7 +140,7 @@ impl Brokers {
         let status = |(name, outlet): (&String, &Outlet)| BrokerStatus {
             name: name.clone(),
             connected: outlet.connected.load(Ordering::Acquire),
-            problem: lock(&outlet.problem).clone(),
+            problem: lock(&outlet.problem).as_ref().map(Told::to_string),
         };
         outlets.iter().map(status).collect()
     }

@@ -3,6 +3,7 @@
 //! says what it is. With 3.1.1 the broker merely closes the connection, again and again, soon after it had let us in.
 
 use std::time::Duration;
+use trackside_codes::{Code, Told, code};
 
 /// A connection that was closed sooner than this after the broker had let us in did not last; one that was not, did.
 pub(super) const LASTING: Duration = Duration::from_secs(60);
@@ -20,6 +21,9 @@ pub(super) enum Loss {
     Other,
 }
 
+/// The code of what a rival brings about.
+pub(super) const RIVAL: Code = code!("TS-0452");
+
 /// What the ends of connections tell, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Rival {
@@ -29,7 +33,7 @@ pub(super) struct Rival {
 impl Rival {
     /// A connection has ended; `lasted` is how long the broker had let us in, if it had. Gives what is to be said when another
     /// client seems to have our id.
-    pub(super) fn told(&mut self, loss: Loss, lasted: Option<Duration>, client_id: &str) -> Option<String> {
+    pub(super) fn told(&mut self, loss: Loss, lasted: Option<Duration>, client_id: &str) -> Option<Told> {
         let brief = lasted.is_some_and(|lasted| lasted < LASTING);
         self.closed_in_a_row = if loss == Loss::Closed && brief { self.closed_in_a_row + 1 } else { 0 };
         let seen = match loss {
@@ -42,15 +46,18 @@ impl Rival {
             }
             Loss::Closed | Loss::Other => return None,
         };
-        Some(format!(
-            "[TS-0452] {seen} (\"{client_id}\"): messages go to one of the two at random; is this box a copy of another one? \
+        let message = format!(
+            "{seen} (\"{client_id}\"): messages go to one of the two at random; is this box a copy of another one? \
              Give each a `name` of its own in [node], or a `client_id` in [mqtt]"
-        ))
+        );
+        Some(Told::new(RIVAL, message))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use trackside_codes::Coded;
+
     use super::*;
 
     #[test]
@@ -58,7 +65,12 @@ mod tests {
         let brief = Some(Duration::from_secs(1));
         let mut rival = Rival::default();
         let told = rival.told(Loss::TakenOver, brief, "trackside-a").unwrap();
-        assert!(told.contains("TS-0452") && told.contains("\"trackside-a\"") && told.contains("client_id"), "{told}");
+        assert!(
+            told.to_string().contains("TS-0452")
+                && told.message().contains("\"trackside-a\"")
+                && told.message().contains("client_id"),
+            "{told}"
+        );
         for _ in 0..2 {
             assert_eq!(rival.told(Loss::Closed, brief, "a"), None);
         }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use trackside_codes::Reason;
 
 use serde::Serialize;
 use trackside_spec::Digest;
@@ -63,7 +64,7 @@ pub struct Engines {
     settings: EngineSettings,
     rten: Arc<Rten>,
     /// Python's answer, asked for at most once.
-    python: OnceLock<Result<PathBuf, String>>,
+    python: OnceLock<Result<PathBuf, Reason>>,
 }
 
 impl Engines {
@@ -130,11 +131,13 @@ impl Engines {
         }
         let folder = self.python.get_or_init(python::onnxruntime_folder).clone();
         let found = folder.and_then(|folder| {
-            library_in(&folder).ok_or_else(|| format!("there is no libonnxruntime in {}", folder.display()))
+            library_in(&folder).ok_or_else(|| format!("there is no libonnxruntime in {}", folder.display()).into())
         });
         let from_python = match found {
             Ok(path) => self.load_library(Candidate { source: "python3", path, by_loader: false }),
-            Err(reason) => Err(Tried { source: "python3", path: PathBuf::from("onnxruntime package"), reason }),
+            Err(reason) => {
+                Err(Tried { source: "python3", path: PathBuf::from("onnxruntime package"), reason: reason.to_string() })
+            }
         };
         match from_python {
             Ok(runtime) => return Ok(runtime),
@@ -152,20 +155,24 @@ impl Engines {
     fn load_library(&self, candidate: Candidate) -> Result<Arc<OnnxRuntime>, Tried> {
         let Candidate { source, path, by_loader } = candidate;
         let checked = if by_loader { Ok(()) } else { self.check(&path) };
-        checked.and_then(|()| OnnxRuntime::load(&path)).map_err(|reason| Tried { source, path, reason })
+        checked.and_then(|()| OnnxRuntime::load(&path)).map_err(|reason| Tried {
+            source,
+            path,
+            reason: reason.to_string(),
+        })
     }
 
     /// What can be told of a library's file before its code is let into the process.
-    fn check(&self, library: &Path) -> Result<(), String> {
+    fn check(&self, library: &Path) -> Result<(), Reason> {
         if !library.is_file() {
-            return Err("there is no such file".to_owned());
+            return Err("there is no such file".into());
         }
         if is_pinned(library, &self.settings.data_dir)
             && let Some(expected) = pinned_library_digest()
         {
-            let digest: Digest = read_digest(library).map_err(|error| error.to_string())?;
+            let digest: Digest = read_digest(library).map_err(Reason::disk)?;
             if digest != expected {
-                return Err("it is damaged: its digest is not the pinned one; install it again".to_owned());
+                return Err("it is damaged: its digest is not the pinned one; install it again".into());
             }
         }
         Ok(())

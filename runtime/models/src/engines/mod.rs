@@ -9,6 +9,7 @@ mod rten;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+use trackside_codes::Reason;
 
 use serde::{Deserialize, Serialize};
 use trackside_spec::Tensor;
@@ -30,7 +31,7 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// The engine's own words.
-    fn open(&self, model: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, String>;
+    fn open(&self, model: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, Reason>;
 }
 
 /// The checked inputs and outputs of a model.
@@ -75,9 +76,9 @@ pub enum RunFailure {
     /// It was stopped; what is known about where the time went.
     Stopped(Stopped, String),
     /// An input's values, not its type or shape, are impossible: its position and the reason.
-    Input(usize, String),
+    Input(usize, Reason),
     /// The engine failed, in its own words.
-    Failed(String),
+    Failed(Reason),
 }
 
 /// The engines that there are.

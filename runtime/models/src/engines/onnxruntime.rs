@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use trackside_codes::{Class, Reason};
 
 use ort::LoadDynamicError;
 use ort::environment::Environment;
@@ -50,21 +51,21 @@ impl OnnxRuntime {
     }
 
     /// Loads the library at `path`, unless one is loaded already.
-    pub(super) fn load(path: &Path) -> Result<Arc<Self>, String> {
+    pub(super) fn load(path: &Path) -> Result<Arc<Self>, Reason> {
         let mut loaded = lock(&LOADED);
         if let Some(runtime) = &*loaded {
             return Ok(Arc::clone(runtime));
         }
         // `ort` panics where it did not expect a library to misbehave.
-        let runtime = catch_unwind(AssertUnwindSafe(|| Self::initialise(path)))
-            .unwrap_or_else(|panic| Err(panic_text(&*panic)))?;
+        let runtime =
+            catch_unwind(AssertUnwindSafe(|| Self::initialise(path))).unwrap_or_else(|panic| Err(broke(&*panic)))?;
         tracing::info!(library = %runtime.origin.display(), version = runtime.version, "loaded ONNX Runtime");
         Ok(Arc::clone(loaded.insert(Arc::new(runtime))))
     }
 
-    fn initialise(path: &Path) -> Result<Self, String> {
+    fn initialise(path: &Path) -> Result<Self, Reason> {
         let environment = ort::init_from(path)
-            .map_err(|error| explain(&error))?
+            .map_err(|error| Reason::new(Class::Setup, explain(&error)))?
             .with_name("trackside")
             .with_telemetry(false)
             // What matters comes back as an error of the call; the log is for those who look for more.
@@ -74,7 +75,7 @@ impl OnnxRuntime {
                 LogLevel::Info | LogLevel::Verbose => tracing::trace!(target: "onnxruntime", "{message}"),
             }))
             .build()
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Reason::by(Class::Unusable, error))?;
         environment.set_log_level(LogLevel::Warning);
         let version = native::version(path).unwrap_or_else(|| "unknown".to_owned());
         Ok(Self { environment, version, origin: path.to_owned() })
@@ -106,13 +107,18 @@ impl OnnxRuntime {
         Ok(builder)
     }
 
-    fn session(&self, model: &ModelFile, shared: &PrepackedWeights, settings: Settings) -> Result<Session, String> {
-        let mut builder = self.builder(model, shared, settings).map_err(|error| error.to_string())?;
+    fn session(&self, model: &ModelFile, shared: &PrepackedWeights, settings: Settings) -> Result<Session, Reason> {
+        let mut builder = self.builder(model, shared, settings).map_err(|error| Reason::by(Class::Unusable, error))?;
         let canceler = builder.canceler();
         let _limit = watchdog::at(Instant::now() + LOAD_LIMIT, move || drop(canceler.cancel()))
             .map_err(|error| format!("no thread to watch over the time that loading takes: {error}"))?;
-        builder.commit_from_memory(model.bytes()).map_err(|error| error.to_string())
+        builder.commit_from_memory(model.bytes()).map_err(|error| Reason::by(Class::Unusable, error))
     }
+}
+
+/// Of an engine that panicked.
+fn broke(panic: &(dyn std::any::Any + Send)) -> Reason {
+    Reason::new(Class::Bug, panic_text(panic))
 }
 
 /// `ort`'s message for a failed `dlopen` leaves the loader's own words out.
@@ -135,7 +141,7 @@ impl Engine for OnnxRuntime {
         EngineId { kind: EngineKind::OnnxRuntime, version: self.version.clone(), origin: Some(self.origin.clone()) }
     }
 
-    fn open(&self, model: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, String> {
+    fn open(&self, model: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, Reason> {
         let fixed =
             |shape: &Option<Vec<Option<u32>>>| shape.as_ref().is_some_and(|dims| dims.iter().all(Option::is_some));
         let fixed_shapes = ports.inputs.iter().all(|port| fixed(&port.shape));
@@ -145,7 +151,7 @@ impl Engine for OnnxRuntime {
                 let (shared, settings) = (PrepackedWeights::new(), Settings { fixed_shapes, exact });
                 (0..sessions).map(|_| self.session(model, &shared, settings)).collect::<Result<Vec<_>, _>>()
             };
-            catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| Err(panic_text(&*panic)))
+            catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| Err(broke(&*panic)))
         };
         // Asked for exact products, 1.31.1 refuses a model in which two operators share a weight or its zero point.
         let wanted = !products(model.proto()).is_empty();
@@ -191,11 +197,11 @@ impl Runner for OrtRunner {
         let waited =
             |stopped| RunFailure::Stopped(stopped, format!("waiting for one of {} sessions", self.pool.size()));
         let mut lease = self.pool.take(stop).map_err(waited)?;
-        let session = lease.get().ok_or_else(|| RunFailure::Failed("the session is gone".to_owned()))?;
+        let session = lease.get().ok_or_else(|| RunFailure::Failed(Reason::new(Class::Bug, "the session is gone")))?;
         let started = Instant::now();
         let run = || self.run_on(session, &inputs, wanted, stop);
         let outputs =
-            catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(RunFailure::Failed(panic_text(&*panic))))?;
+            catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(RunFailure::Failed(broke(&*panic))))?;
         Ok(Ran { outputs, queued: started - asked, ran: started.elapsed() })
     }
 }
@@ -208,7 +214,7 @@ impl OrtRunner {
         wanted: &[usize],
         stop: Stop<'_>,
     ) -> Result<Vec<Tensor>, RunFailure> {
-        let failed = |error: ort::Error| RunFailure::Failed(error.to_string());
+        let failed = |error: ort::Error| RunFailure::Failed(Reason::by(Class::Failed, error));
         let mut values = Vec::with_capacity(inputs.len());
         for (index, (name, tensor)) in self.inputs.iter().zip(inputs).enumerate() {
             let Some(tensor) = tensor else { continue };
@@ -231,8 +237,11 @@ impl OrtRunner {
         };
         outputs()
             .map(|(name, element)| {
-                let value = ran.remove(name).ok_or_else(|| format!("it did not give the output {name:?}"))?;
-                native::tensor(value, *element).map_err(|reason| format!("its output {name:?}: {reason}"))
+                let value = ran
+                    .remove(name)
+                    .ok_or_else(|| Reason::new(Class::Bug, format!("it did not give the output {name:?}")))?;
+                native::tensor(value, *element)
+                    .map_err(|reason| reason.told(|reason| format!("its output {name:?}: {reason}")))
             })
             .collect::<Result<_, _>>()
             .map_err(RunFailure::Failed)
@@ -255,7 +264,9 @@ impl Limits {
             None => None,
             Some(deadline) => {
                 let guard = watchdog::at(deadline, raise());
-                Some(guard.map_err(|error| RunFailure::Failed(format!("no thread to watch its deadline: {error}")))?)
+                Some(guard.map_err(|error| {
+                    RunFailure::Failed(Reason::new(Class::Setup, format!("no thread to watch its deadline: {error}")))
+                })?)
             }
         };
         let limits = Self { _deadline: deadline, _cancel: stop.cancel.on_cancel(raise()) };

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+use trackside_codes::Reason;
 
 /// The longest that Python may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -19,7 +20,7 @@ print((list(s.submodule_search_locations or []) if s else [''])[0])";
 ///
 /// # Errors
 /// One sentence for people.
-pub(super) fn onnxruntime_folder() -> Result<PathBuf, String> {
+pub(super) fn onnxruntime_folder() -> Result<PathBuf, Reason> {
     let mut child = Command::new("python3")
         .args(["-c", PROGRAM])
         // Python looks in the current folder first, and nobody may plant a library there.
@@ -44,10 +45,10 @@ pub(super) fn onnxruntime_folder() -> Result<PathBuf, String> {
     let _ = child.wait();
     let text = match answer {
         Ok(read) => read.map_err(|error| format!("python3's answer could not be read: {error}"))?,
-        Err(_) => return Err(format!("python3 did not answer within {} s", LIMIT.as_secs())),
+        Err(_) => return Err(format!("python3 did not answer within {} s", LIMIT.as_secs()).into()),
     };
     match text.trim() {
-        "" => Err("python3 has no package onnxruntime".to_owned()),
+        "" => Err("python3 has no package onnxruntime".into()),
         folder => Ok(PathBuf::from(folder).join("capi")),
     }
 }

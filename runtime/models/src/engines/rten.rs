@@ -9,6 +9,7 @@ mod convert;
 
 use std::sync::Arc;
 use std::time::Instant;
+use trackside_codes::{Class, Reason};
 
 use trackside_interpreter::{Problem, Program, Value};
 use trackside_spec::{ElementType, Tensor};
@@ -32,13 +33,14 @@ impl Engine for Rten {
         EngineId { kind: EngineKind::Rten, version: VERSION.to_owned(), origin: None }
     }
 
-    fn open(&self, file: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, String> {
-        let program = file.program().map_err(|refusals| BuiltinVerdict::of(refusals).reasons())?;
+    fn open(&self, file: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, Reason> {
+        let program =
+            file.program().map_err(|refusals| Reason::new(Class::Unusable, BuiltinVerdict::of(refusals).reasons()))?;
         // The interpreter knows more inputs: those whose defaults nobody can replace.
         let inputs = program.inputs().iter().map(|input| ports.inputs.iter().position(|port| port.name == input.name));
         let output = |(name, element): (&String, ElementType)| {
             let place = program.outputs().iter().position(|(known, _)| known == name);
-            place.map(|place| (place, element)).ok_or_else(|| format!("it has lost {name:?}"))
+            place.map(|place| (place, element)).ok_or_else(|| Reason::new(Class::Bug, format!("it has lost {name:?}")))
         };
         let outputs = ports.outputs.iter().map(|port| output((&port.name, port.element))).collect::<Result<_, _>>()?;
         Ok(Box::new(Interpreter {
@@ -87,11 +89,11 @@ impl Interpreter {
         drop(inputs);
         let values =
             self.program.run(given, self.memory, &|| stop.check().is_some()).map_err(|problem| match problem {
-                Problem::Failed(reason) => RunFailure::Failed(reason),
+                Problem::Failed(reason) => RunFailure::Failed(Reason::new(Class::Failed, reason)),
                 Problem::Stopped => RunFailure::Stopped(stop.check().unwrap_or(Stopped::Deadline), String::new()),
             })?;
         let outputs = wanted.iter().filter_map(|index| self.outputs.get(*index)).map(|(place, element)| {
-            let value = values.get(*place).ok_or_else(|| "an output is missing".to_owned())?;
+            let value = values.get(*place).ok_or_else(|| Reason::new(Class::Bug, "an output is missing"))?;
             to_tensor(value, *element)
         });
         outputs.collect::<Result<_, _>>().map_err(RunFailure::Failed)

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use trackside_codes::{Code, Coded, code};
 
 use trackside_spec::Digest;
 
@@ -69,17 +70,17 @@ impl InstallError {
     pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), reason: error.to_string() }
     }
+}
 
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for InstallError {
+    fn code(&self) -> Code {
         match self {
-            Self::Unsupported { .. } => "TS-0530",
-            Self::Busy { .. } => "TS-0531",
-            Self::Pip { .. } => "TS-0532",
-            Self::Digest { .. } => "TS-0533",
-            Self::Wheel { .. } => "TS-0534",
-            Self::Io { .. } => "TS-0535",
+            Self::Unsupported { .. } => code!("TS-0530"),
+            Self::Busy { .. } => code!("TS-0531"),
+            Self::Pip { .. } => code!("TS-0532"),
+            Self::Digest { .. } => code!("TS-0533"),
+            Self::Wheel { .. } => code!("TS-0534"),
+            Self::Io { .. } => code!("TS-0535"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The inputs and outputs of a graph: which of them Trackside can carry, and what to do about the others.
 
 use std::collections::{BTreeSet, HashSet};
+use trackside_codes::Reason;
 
 use serde::Serialize;
 use trackside_spec::ElementType;
@@ -59,7 +60,7 @@ pub(super) fn are_defaults(model: &ModelProto) -> bool {
 ///
 /// # Errors
 /// One or two sentences: an input that cannot be carried, a name that stands twice, no output that can be carried.
-pub(crate) fn ports(model: &ModelProto) -> Result<Declared, String> {
+pub(crate) fn ports(model: &ModelProto) -> Result<Declared, Reason> {
     let graph = model.graph.as_ref().ok_or_else(|| "it holds no graph".to_owned())?;
     let mut wanted = Vec::new();
     for port in inputs(model) {
@@ -69,7 +70,9 @@ pub(crate) fn ports(model: &ModelProto) -> Result<Declared, String> {
             None if port.optional => {}
             None => {
                 let (name, kind, way) = (&port.name, article(&port.kind), way_in(&port.kind));
-                return Err(format!("its input {name:?} is {kind}, which Trackside cannot give to a model. {way}"));
+                return Err(
+                    format!("its input {name:?} is {kind}, which Trackside cannot give to a model. {way}").into()
+                );
             }
         }
     }
@@ -84,7 +87,7 @@ pub(crate) fn ports(model: &ModelProto) -> Result<Declared, String> {
     let mut names = BTreeSet::new();
     for name in wanted.iter().map(|port| ("input", &port.name)).chain(given.iter().map(|port| ("output", &port.name))) {
         if name.1.is_empty() || !names.insert(name) {
-            return Err(format!("its {} name {:?} is empty or stands twice. Export it again", name.0, name.1));
+            return Err(format!("its {} name {:?} is empty or stands twice. Export it again", name.0, name.1).into());
         }
     }
     if given.is_empty() {
@@ -92,9 +95,7 @@ pub(crate) fn ports(model: &ModelProto) -> Result<Declared, String> {
         let what = if kinds.is_empty() { "it has none".to_owned() } else { kinds.join(", ") };
         let ways: BTreeSet<&str> = left_out.iter().map(|port| port.way).collect();
         let ways = ways.into_iter().collect::<Vec<_>>().join(". ");
-        return Err(format!("it gives nothing that Trackside can take from a model: {what}. {ways}")
-            .trim_end()
-            .to_owned());
+        return Err(format!("it gives nothing that Trackside can take from a model: {what}. {ways}").trim_end().into());
     }
     Ok(Declared { inputs: wanted, outputs: given, left_out })
 }

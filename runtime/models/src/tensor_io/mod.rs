@@ -5,6 +5,7 @@ mod json;
 mod safetensors;
 mod text;
 
+use trackside_codes::{Code, Coded, code};
 use trackside_spec::TensorError;
 
 pub use self::safetensors::{
@@ -48,16 +49,14 @@ pub enum TensorIoError {
     Tensor(#[from] TensorError),
 }
 
-impl TensorIoError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for TensorIoError {
+    fn code(&self) -> Code {
         match self {
-            Self::Safetensors { .. } => "TS-0520",
-            Self::Json { .. } => "TS-0521",
-            Self::TextFile(_) => "TS-0524",
-            Self::Array(_) => "TS-0522",
-            Self::Tensor(_) => "TS-0523",
+            Self::Safetensors { .. } => code!("TS-0520"),
+            Self::Json { .. } => code!("TS-0521"),
+            Self::TextFile(_) => code!("TS-0524"),
+            Self::Array(_) => code!("TS-0522"),
+            Self::Tensor(_) => code!("TS-0523"),
         }
     }
 }

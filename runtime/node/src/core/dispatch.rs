@@ -1,6 +1,7 @@
 //! Live runs and the order in which things happen to them.
 
 use std::{collections::VecDeque, sync::Arc};
+use trackside_codes::{Told, code};
 
 use trackside_engine::{Command, Effect, Event, Phase, RunId, RunState};
 use trackside_spec::Plan;
@@ -20,7 +21,7 @@ use super::{
 /// How long nothing more is said of a full house.
 const TELL_AGAIN_MS: i64 = 600_000;
 /// What is said while it is so.
-const DEGRADED: &str = "[TS-0216] the disk is full: what is under way goes on, nothing new is accepted until there is room \
+const DEGRADED: &str = "the disk is full: what is under way goes on, nothing new is accepted until there is room \
                         again, and what retention does not keep is being removed; make room on the disk of the data folder, \
                         or let [retention] keep less";
 
@@ -49,7 +50,7 @@ pub struct Core {
     pub(super) letters: VecDeque<(RunId, Command)>,
     pub(super) chance: Box<dyn FnMut() -> u64 + Send>,
     /// Set while the disk refuses commits.
-    pub(super) trouble: Option<String>,
+    pub(super) trouble: Option<Told>,
     /// Set while the disk is full and the node lives on its reserve.
     degraded: bool,
     /// When it was told that the box takes on nothing more.
@@ -157,8 +158,8 @@ impl Core {
 
     /// Why nothing is acknowledged at the moment, if so.
     #[must_use]
-    pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref().or(self.degraded.then_some(DEGRADED))
+    pub fn trouble(&self) -> Option<Told> {
+        self.trouble.clone().or_else(|| self.degraded.then(|| Told::new(code!("TS-0216"), DEGRADED)))
     }
 
     /// When [`Input::Wake`] is wanted next, milliseconds since 1970.
@@ -179,7 +180,7 @@ impl Core {
                 self.trouble = None;
                 self.commits.committed(upto);
             }
-            Input::Store(CommitReport::Trouble(error)) => self.trouble = Some(error.to_string()),
+            Input::Store(CommitReport::Trouble(error)) => self.trouble = Some(Told::of(&error)),
             Input::Store(CommitReport::Degraded(degraded)) => self.degraded = degraded,
             Input::Checked(checked) => self.checked(*checked, now_ms),
             Input::Carried(carried) => self.carried(carried, now_ms),

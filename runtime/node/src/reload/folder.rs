@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use trackside_codes::Coded;
 use trackside_spec::{Plan, Problem, SpecError, TriggerKind, load_workflow, problem_at};
 use trackside_steps::Stamp;
 use trackside_triggers::cron::{CronError, Times};
@@ -92,9 +93,8 @@ pub fn load_definition(file: &str, text: &str) -> Result<Plan, SpecError> {
             let TriggerKind::Cron(cron) = &trigger.kind else { return None };
             let error = Times::parse(&cron.times).err()?;
             let key = if matches!(error, CronError::Zone { .. }) { "timezone" } else { "schedule" };
-            let (code, index, message) = (error.code(), index.to_string(), error.to_string());
-            let message = message.strip_prefix(&format!("{code}: ")).unwrap_or(&message);
-            Some(problem_at((file, text), &["triggers", &index, "cron", key], code, message, None))
+            let (code, index, message) = (error.code(), index.to_string(), error.message());
+            Some(problem_at((file, text), &["triggers", &index, "cron", key], code, &message, None))
         })
         .collect();
     if problems.is_empty() { Ok(plan) } else { Err(SpecError { problems }) }

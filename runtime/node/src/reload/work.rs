@@ -44,7 +44,7 @@ const AWAY: Duration = Duration::from_secs(2);
 const FOLDER: &str = "the folder";
 
 /// Called once with what a reload did.
-pub(crate) type ReloadReply = Box<dyn FnOnce(Result<Reloaded, String>) + Send>;
+pub(crate) type ReloadReply = Box<dyn FnOnce(Result<Reloaded, ProjectError>) + Send>;
 
 /// To the thread.
 pub(crate) enum Notice {
@@ -243,7 +243,7 @@ impl Work {
         }
     }
 
-    fn read(&mut self, by: &str) -> Result<Reloaded, String> {
+    fn read(&mut self, by: &str) -> Result<Reloaded, ProjectError> {
         self.look_at_config();
         self.looks = folder::looks(&self.places.workflows).ok();
         let before = self.in_force.borrow().clone();
@@ -256,7 +256,7 @@ impl Work {
             Ok(project) => Arc::new(project),
             Err(error) => {
                 self.tell_unreadable(&error);
-                return Err(error.to_string());
+                return Err(error);
             }
         };
         let (changes, rows) = changes(&last, &project, self.clock.now_ms(), by);

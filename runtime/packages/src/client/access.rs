@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+use trackside_codes::Reason;
 
 use rustix::fs::OFlags;
 use trackside_spec::config::RegistryConfig;
@@ -59,15 +60,18 @@ impl Access {
         root: &Path,
         credentials: Option<&Path>,
     ) -> Result<Self, RegistryError> {
-        let wrong = |reason: String| RegistryError::Settings { host: host.to_owned(), reason };
+        let wrong = |reason: Reason| RegistryError::Settings { host: host.to_owned(), reason };
         let password = match (&config.password_file, &config.credential) {
             (Some(file), _) => Some(read_secret(&root.join(file), true).map_err(wrong)?),
             (None, Some(name)) => {
                 let folder = credentials.ok_or_else(|| {
-                    wrong(format!(
-                        "the credential `{name}` comes from the service manager, which gives none here \
+                    wrong(
+                        format!(
+                            "the credential `{name}` comes from the service manager, which gives none here \
                          ($CREDENTIALS_DIRECTORY is not set); run it there, or use password_file"
-                    ))
+                        )
+                        .into(),
+                    )
                 })?;
                 // The service manager itself keeps others out of that folder.
                 Some(read_secret(&folder.join(name), false).map_err(wrong)?)
@@ -80,23 +84,25 @@ impl Access {
 }
 
 /// The error is a sentence.
-fn read_secret(path: &Path, private: bool) -> Result<String, String> {
+fn read_secret(path: &Path, private: bool) -> Result<String, Reason> {
     let shown = path.display();
-    let unreadable = |error: std::io::Error| format!("cannot read {shown}: {error}");
+    let unreadable = |error: std::io::Error| Reason::disk(error).told(|error| format!("cannot read {shown}: {error}"));
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     if !meta.is_file() {
-        return Err(format!("{shown} is no file"));
+        return Err(format!("{shown} is no file").into());
     }
     if private && meta.mode() & 0o077 != 0 {
-        return Err(format!("others may read {shown} (mode {:03o}); run: chmod 600 {shown}", meta.mode() & 0o777));
+        return Err(
+            format!("others may read {shown} (mode {:03o}); run: chmod 600 {shown}", meta.mode() & 0o777).into()
+        );
     }
     let mut text = String::new();
     file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
     let secret = text.trim_end_matches(['\n', '\r']);
     if secret.is_empty() || text.len() as u64 > LONGEST || secret.contains(char::is_control) {
-        return Err(format!("{shown} holds no password: one line of at most {LONGEST} bytes"));
+        return Err(format!("{shown} holds no password: one line of at most {LONGEST} bytes").into());
     }
     Ok(secret.to_owned())
 }

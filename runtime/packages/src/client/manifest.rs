@@ -2,6 +2,7 @@
 //! WebAssembly, and what else it may look like.
 
 use std::collections::BTreeMap;
+use trackside_codes::Reason;
 
 use serde::{Deserialize, Serialize};
 use trackside_spec::Digest;
@@ -68,39 +69,41 @@ impl Manifest {
     }
 
     /// Reads one. The error is a sentence.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Reason> {
         if bytes.len() as u64 > LIMIT {
-            return Err(format!("its manifest is larger than {LIMIT} bytes"));
+            return Err(format!("its manifest is larger than {LIMIT} bytes").into());
         }
         let manifest: Self =
             serde_json::from_slice(bytes).map_err(|error| format!("its manifest can not be read: {error}"))?;
         let media_type = manifest.media_type.as_deref().unwrap_or(OCI_MANIFEST);
         if media_type == OCI_INDEX || media_type == DOCKER_LIST {
-            return Err("it is an index of several manifests; name one of them by its digest".to_owned());
+            return Err("it is an index of several manifests; name one of them by its digest".into());
         }
         if manifest.schema_version != 2 || !(media_type == OCI_MANIFEST || media_type == DOCKER_MANIFEST) {
-            return Err(format!("its manifest is of another kind: {}", crate::error::one_line(media_type)));
+            return Err(format!("its manifest is of another kind: {}", crate::error::one_line(media_type)).into());
         }
         if manifest.layers.len() > LAYERS {
-            return Err(format!("it has {} layers", manifest.layers.len()));
+            return Err(format!("it has {} layers", manifest.layers.len()).into());
         }
         Ok(manifest)
     }
 
     /// The layer that is the component. The error is a sentence.
-    pub(crate) fn component(&self) -> Result<&Blob, String> {
+    pub(crate) fn component(&self) -> Result<&Blob, Reason> {
         let mut typed = self.layers.iter().filter(|layer| WASM_LAYERS.contains(&layer.media_type.as_str()));
         match (typed.next(), typed.next(), self.layers.as_slice()) {
             (Some(layer), None, _) => Ok(layer),
-            (Some(_), Some(_), _) => Err("it has several WebAssembly layers".to_owned()),
+            (Some(_), Some(_), _) => Err("it has several WebAssembly layers".into()),
             // A plain artifact: one file of whatever type its pusher gave it; oras calls everything a tar that it is told
             // nothing about. What it is shows when it is loaded.
             (None, _, [layer]) if !is_packed(&layer.media_type) => Ok(layer),
             (None, _, [layer]) => {
                 let kind = crate::error::one_line(&layer.media_type);
-                Err(format!("its only layer is {kind}, which is how container images are packed"))
+                Err(format!("its only layer is {kind}, which is how container images are packed").into())
             }
-            (None, _, layers) => Err(format!("it has {} layers and none of the type {WASM_LAYER}", layers.len())),
+            (None, _, layers) => {
+                Err(format!("it has {} layers and none of the type {WASM_LAYER}", layers.len()).into())
+            }
         }
     }
 }
@@ -149,7 +152,7 @@ mod tests {
         serde_json::to_vec(&json!({ "schemaVersion": 2, "config": config, "layers": layers })).unwrap()
     }
 
-    fn component(bytes: &[u8]) -> Result<String, String> {
+    fn component(bytes: &[u8]) -> Result<String, Reason> {
         Ok(Manifest::parse(bytes)?.component()?.media_type.clone())
     }
 
@@ -182,9 +185,9 @@ mod tests {
         ];
         for (bytes, words) in cases {
             let error = component(&bytes).unwrap_err();
-            assert!(error.contains(words), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
         }
-        assert!(Manifest::parse(&vec![b' '; LIMIT as usize + 1]).unwrap_err().contains("larger"));
+        assert!(Manifest::parse(&vec![b' '; LIMIT as usize + 1]).unwrap_err().to_string().contains("larger"));
         assert!(Manifest::parse("[".repeat(100_000).as_bytes()).is_err());
     }
 }

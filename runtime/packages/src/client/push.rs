@@ -64,7 +64,7 @@ impl RegistryClient {
     pub async fn sign(&self, reference: &OciReference, signed: Digest, key: &SigningKey) -> Result<(), RegistryError> {
         let OciReference { repository, .. } = reference;
         let payload = payload(&format!("{}/{repository}", self.host), &signed);
-        let signature = key.sign_base64(&payload).map_err(|reason| self.malformed("the signature", reason))?;
+        let signature = key.sign_base64(&payload).map_err(|fault| self.malformed("the signature", fault))?;
         let mut layer = Blob::of(SIGNATURE_LAYER, &payload);
         layer.annotations.insert(SIGNATURE_ANNOTATION.to_owned(), signature);
         let known = self.signature_manifest(repository, &signed).await?;

@@ -1,6 +1,7 @@
 //! Requests to one registry: with the permission that it asked for, and through the redirects of its downloads.
 
 use std::sync::Mutex;
+use trackside_codes::{Class, Reason};
 
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode, body::Bytes, header};
@@ -64,10 +65,10 @@ impl RegistryClient {
     /// # Errors
     /// When the host or the certificates can not be used.
     pub fn new(host: &str, access: Access, plain: Vec<String>) -> Result<Self, RegistryError> {
-        let settings = |reason: String| RegistryError::Settings { host: host.to_owned(), reason };
+        let settings = |reason: Reason| RegistryError::Settings { host: host.to_owned(), reason };
         let root = root_of(host, access.plain_http)
-            .map_err(|_| settings("this is no host; write it as `registry.example:5000`".to_owned()))?;
-        let tls = Tls::loaded(access.ca.clone()).map_err(|failure| settings(failure.to_string()))?;
+            .map_err(|_| settings("this is no host; write it as `registry.example:5000`".into()))?;
+        let tls = Tls::loaded(access.ca.clone()).map_err(|failure| settings(Reason::by(Class::Setup, failure)))?;
         Ok(Self {
             host: host.to_owned(),
             root,
@@ -153,8 +154,8 @@ impl RegistryClient {
         }
     }
 
-    pub(super) fn malformed(&self, what: &str, reason: impl Into<String>) -> RegistryError {
-        RegistryError::Malformed { host: self.host.clone(), what: what.to_owned(), reason: reason.into() }
+    pub(super) fn malformed(&self, what: &str, reason: impl ToString) -> RegistryError {
+        RegistryError::Malformed { host: self.host.clone(), what: what.to_owned(), reason: reason.to_string() }
     }
 
     fn refused(&self, what: &str, reason: String) -> RegistryError {

@@ -1,6 +1,12 @@
 //! Keys: public ones as PEM `PUBLIC KEY` (SPKI), private ones as PEM `PRIVATE KEY` (PKCS#8), as openssl writes both.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use trackside_codes::{Code, Coded, code};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{
@@ -29,16 +35,58 @@ const P256_POINT: usize = 65;
 const LARGEST: u64 = 64 << 10;
 
 /// Why a key can not be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("[TS-0609] the key {path} can not be used: {reason}", path = path.display())]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("[{code}] the key {path} can not be used: {source}", path = path.display(), code = self.code())]
 pub struct KeyError {
     path: PathBuf,
-    reason: String,
+    source: KeyFault,
+}
+
+impl Coded for KeyError {
+    fn code(&self) -> Code {
+        code!("TS-0609")
+    }
 }
 
 impl KeyError {
-    fn new(path: &Path, reason: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), reason: reason.into() }
+    fn new(path: &Path, source: KeyFault) -> Self {
+        Self { path: path.to_owned(), source }
+    }
+}
+
+/// What is wrong with a key, as a sentence.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFault {
+    /// No public key.
+    #[error("it holds no `-----BEGIN PUBLIC KEY-----`; give the public half as PEM")]
+    NoPublicKey,
+    /// No private key.
+    #[error("it holds no `-----BEGIN PRIVATE KEY-----` (PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`")]
+    NoPrivateKey,
+    /// Nobody asks for a password here.
+    #[error("it is encrypted; give an unencrypted PKCS#8 key (openssl pkcs8 -in KEY -out KEY.plain)")]
+    Encrypted,
+    /// A key of another kind.
+    #[error("it is neither an Ed25519 nor a P-256 key; make one with `trackside plugin keygen`")]
+    OtherKind,
+    /// The file is no key.
+    #[error("it has {0} bytes, which no key has")]
+    TooLarge(u64),
+    /// The file can not be read.
+    #[error("{0}")]
+    Io(#[source] Arc<io::Error>),
+    /// The system does not say what nobody can guess.
+    #[error("the system gives no randomness")]
+    NoRandomness,
+    /// The same, with the system's words.
+    #[error("{0}")]
+    Random(#[source] getrandom::Error),
+}
+
+impl Coded for KeyFault {
+    fn code(&self) -> Code {
+        code!("TS-0609")
     }
 }
 
@@ -65,22 +113,21 @@ impl PublicKey {
     /// # Errors
     /// When it can not be read or holds another kind of key.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        Self::from_pem(&read(path)?).map_err(|reason| KeyError::new(path, reason))
+        Self::from_pem(&read(path)?).map_err(|fault| KeyError::new(path, fault))
     }
 
-    /// Reads PEM text. The error is a sentence.
+    /// Reads PEM text.
     ///
     /// # Errors
     /// When it holds no key, or another kind.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
-        let der = SubjectPublicKeyInfoDer::from_pem_slice(pem)
-            .map_err(|_| "it holds no `-----BEGIN PUBLIC KEY-----`; give the public half as PEM".to_owned())?;
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyFault> {
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(pem).map_err(|_| KeyFault::NoPublicKey)?;
         let key = |algorithm, bytes: &[u8]| Self { algorithm, bytes: bytes.to_owned() };
         if let Some(bytes) = der.strip_prefix(&ED25519_SPKI[..]).filter(|bytes| bytes.len() == 32) {
             return Ok(key(Algorithm::Ed25519, bytes));
         }
         let point = der.strip_prefix(&P256_SPKI[..]).filter(|bytes| bytes.len() == P256_POINT && bytes[0] == 4);
-        point.map(|bytes| key(Algorithm::P256, bytes)).ok_or_else(|| OTHER_KIND.to_owned())
+        point.map(|bytes| key(Algorithm::P256, bytes)).ok_or(KeyFault::OtherKind)
     }
 
     /// The key as PEM.
@@ -120,8 +167,6 @@ impl PublicKey {
     }
 }
 
-const OTHER_KIND: &str = "it is neither an Ed25519 nor a P-256 key; make one with `trackside plugin keygen`";
-
 /// A private key.
 pub struct SigningKey {
     pair: Pair,
@@ -139,24 +184,19 @@ impl SigningKey {
     /// # Errors
     /// When it can not be read or holds another kind of key.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        Self::from_pem(&read(path)?).map_err(|reason| KeyError::new(path, reason))
+        Self::from_pem(&read(path)?).map_err(|fault| KeyError::new(path, fault))
     }
 
-    /// Reads PEM text. The error is a sentence.
+    /// Reads PEM text.
     ///
     /// # Errors
     /// When it holds no key, or another kind.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyFault> {
         let has = |mark: &[u8]| pem.windows(mark.len()).any(|window| window == mark);
         if has(b"ENCRYPTED") {
-            return Err(
-                "it is encrypted; give an unencrypted PKCS#8 key (openssl pkcs8 -in KEY -out KEY.plain)".to_owned()
-            );
+            return Err(KeyFault::Encrypted);
         }
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| {
-            "it holds no `-----BEGIN PRIVATE KEY-----` (PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`"
-                .to_owned()
-        })?;
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| KeyFault::NoPrivateKey)?;
         let random = SystemRandom::new();
         let der = der.secret_pkcs8_der();
         // A key that openssl wrote has no public half to compare with.
@@ -165,7 +205,7 @@ impl SigningKey {
         }
         match EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &random) {
             Ok(pair) => Ok(Self { pair: Pair::P256(pair), random }),
-            Err(_) => Err(OTHER_KIND.to_owned()),
+            Err(_) => Err(KeyFault::OtherKind),
         }
     }
 
@@ -173,16 +213,16 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the system has no randomness.
-    pub fn generate(algorithm: Algorithm) -> Result<String, String> {
+    pub fn generate(algorithm: Algorithm) -> Result<String, KeyFault> {
         let der = match algorithm {
             Algorithm::Ed25519 => {
                 let mut secret = [0; 32];
-                getrandom::fill(&mut secret).map_err(|error| error.to_string())?;
+                getrandom::fill(&mut secret).map_err(KeyFault::Random)?;
                 // Without the public half, which openssl does not read in a private key.
                 [&ED25519_PKCS8[..], &secret].concat()
             }
             Algorithm::P256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new())
-                .map_err(|_| "the system gives no randomness".to_owned())?
+                .map_err(|_| KeyFault::NoRandomness)?
                 .as_ref()
                 .to_vec(),
         };
@@ -203,12 +243,11 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the system has no randomness.
-    pub fn sign_base64(&self, message: &[u8]) -> Result<String, String> {
+    pub fn sign_base64(&self, message: &[u8]) -> Result<String, KeyFault> {
         Ok(STANDARD.encode(match &self.pair {
             Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
             Pair::P256(pair) => {
-                let signed =
-                    pair.sign(&self.random, message).map_err(|_| "the system gives no randomness".to_owned())?;
+                let signed = pair.sign(&self.random, message).map_err(|_| KeyFault::NoRandomness)?;
                 signed.as_ref().to_vec()
             }
         }))
@@ -222,10 +261,10 @@ impl std::fmt::Debug for SigningKey {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
-    let failed = |error: std::io::Error| KeyError::new(path, error.to_string());
+    let failed = |error: std::io::Error| KeyError::new(path, KeyFault::Io(Arc::new(error)));
     let size = std::fs::metadata(path).map_err(failed)?.len();
     if size > LARGEST {
-        return Err(KeyError::new(path, format!("it has {size} bytes, which no key has")));
+        return Err(KeyError::new(path, KeyFault::TooLarge(size)));
     }
     std::fs::read(path).map_err(failed)
 }
@@ -288,13 +327,13 @@ mod tests {
         ];
         for (text, words) in cases {
             let error = PublicKey::from_pem(text.as_bytes()).unwrap_err();
-            assert!(error.contains(words), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
         }
         let encrypted =
             "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n";
-        assert!(SigningKey::from_pem(encrypted.as_bytes()).unwrap_err().contains("encrypted"));
+        assert!(SigningKey::from_pem(encrypted.as_bytes()).unwrap_err().to_string().contains("encrypted"));
         let legacy = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
-        assert!(SigningKey::from_pem(legacy.as_bytes()).unwrap_err().contains("PKCS#8"));
+        assert!(SigningKey::from_pem(legacy.as_bytes()).unwrap_err().to_string().contains("PKCS#8"));
         assert!(PublicKey::read(Path::new("/dev/null")).is_err());
     }
 }

@@ -59,7 +59,7 @@ impl Keyring {
                 match proof.is_by(key, component, digest) {
                     Ok(true) => return Verdict::Signed { key: name.clone(), id: key.id(), proof: proof.clone() },
                     Ok(false) => {}
-                    Err(reason) => doubt = Some(reason),
+                    Err(reason) => doubt = Some(reason.to_string()),
                 }
             }
         }

@@ -11,6 +11,6 @@ mod keyring;
 mod proof;
 
 pub(crate) use cosign::{SIGNATURE_ANNOTATION, SIGNATURE_LAYER, payload, signature_config};
-pub use key::{Algorithm, KeyError, PublicKey, SigningKey};
+pub use key::{Algorithm, KeyError, KeyFault, PublicKey, SigningKey};
 pub use keyring::{Keyring, Verdict};
 pub use proof::{Proof, SIGNATURE_SUFFIX};

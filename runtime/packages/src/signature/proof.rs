@@ -3,6 +3,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
+use trackside_codes::Reason;
 use trackside_spec::Digest;
 
 use super::{cosign, key::PublicKey};
@@ -51,7 +52,7 @@ impl Proof {
 
     /// Whether it proves that the holder of `key` vouches for `component`. The error is a sentence about the proof itself;
     /// `Ok(false)` is a good proof by another key.
-    pub(super) fn is_by(&self, key: &PublicKey, component: &[u8], digest: &Digest) -> Result<bool, String> {
+    pub(super) fn is_by(&self, key: &PublicKey, component: &[u8], digest: &Digest) -> Result<bool, Reason> {
         let decode = |text: &str| STANDARD.decode(text).map_err(|_| "the signature is no base64".to_owned());
         match self {
             Self::Detached { signature } => Ok(key.verifies(component, &decode(signature)?)),
@@ -59,11 +60,13 @@ impl Proof {
                 let (payload, manifest) = (decode(payload)?, decode(manifest)?);
                 let signed = cosign::signed_digest(&payload)?;
                 if signed != Digest::of(&manifest) {
-                    return Err(format!("the signature is for {signed}, which is another manifest"));
+                    return Err(format!("the signature is for {signed}, which is another manifest").into());
                 }
                 let layer = Manifest::parse(&manifest)?.component()?.digest;
                 if layer != *digest {
-                    return Err(format!("the signature is for a manifest of {layer}, which is another component"));
+                    return Err(
+                        format!("the signature is for a manifest of {layer}, which is another component").into()
+                    );
                 }
                 Ok(key.verifies(&payload, &decode(signature)?))
             }
@@ -97,15 +100,27 @@ mod tests {
             let document = payload("r.example/a", &Digest::of(&manifest));
             let signature = key.sign_base64(&document).unwrap();
             let proof = Proof::cosign(&signature, &document, &manifest);
-            assert_eq!(proof.is_by(&key.public(), component, &digest), Ok(true));
-            assert_eq!(proof.is_by(&self::key(algorithm).public(), component, &digest), Ok(false));
+            assert!(proof.is_by(&key.public(), component, &digest).unwrap());
+            assert!(!proof.is_by(&self::key(algorithm).public(), component, &digest).unwrap());
             // Another component, another manifest, another document.
-            assert!(proof.is_by(&key.public(), other, &Digest::of(other)).unwrap_err().contains("another component"));
+            assert!(
+                proof
+                    .is_by(&key.public(), other, &Digest::of(other))
+                    .unwrap_err()
+                    .to_string()
+                    .contains("another component")
+            );
             let foreign = self::manifest(&Digest::of(other));
             let swapped = Proof::cosign(&signature, &document, &foreign);
-            assert!(swapped.is_by(&key.public(), other, &Digest::of(other)).unwrap_err().contains("another manifest"));
+            assert!(
+                swapped
+                    .is_by(&key.public(), other, &Digest::of(other))
+                    .unwrap_err()
+                    .to_string()
+                    .contains("another manifest")
+            );
             let forged = Proof::cosign(&signature, &payload("r.example/a", &Digest::of(&foreign)), &foreign);
-            assert_eq!(forged.is_by(&key.public(), other, &Digest::of(other)), Ok(false));
+            assert!(!forged.is_by(&key.public(), other, &Digest::of(other)).unwrap());
         }
     }
 
@@ -119,7 +134,7 @@ mod tests {
             .replace("container image", "atomic container");
         let signature = key.sign_base64(document.as_bytes()).unwrap();
         let proof = Proof::cosign(&signature, document.as_bytes(), &manifest);
-        assert!(proof.is_by(&key.public(), b"x", &digest).unwrap_err().contains("atomic"));
+        assert!(proof.is_by(&key.public(), b"x", &digest).unwrap_err().to_string().contains("atomic"));
     }
 
     #[test]

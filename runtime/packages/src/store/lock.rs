@@ -2,6 +2,7 @@
 //! control; a new box installs what it says.
 
 use std::{collections::BTreeMap, fmt, io, path::Path, str::FromStr};
+use trackside_codes::{Code, Coded, Reason, code};
 
 use serde::{Deserialize, Serialize};
 use trackside_spec::{Digest, OciReference, is_plugin_name};
@@ -18,9 +19,19 @@ const HEAD: &str = "# The plugins of this project, exactly. Written by `tracksid
 
 /// Why the lock file can not be used.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("[TS-0607] {file}: {reason}; restore it from version control, or correct it", file = LOCK_FILE)]
+#[error(
+    "[{code}] {file}: {reason}; restore it from version control, or correct it", file = LOCK_FILE,
+    code = self.code()
+)]
 pub struct LockError {
-    reason: String,
+    #[source]
+    reason: Reason,
+}
+
+impl Coded for LockError {
+    fn code(&self) -> Code {
+        code!("TS-0607")
+    }
 }
 
 /// The lock file's content.
@@ -75,14 +86,14 @@ impl fmt::Display for Source {
 }
 
 impl FromStr for Source {
-    type Err = String;
+    type Err = Reason;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Reason> {
         match text.strip_prefix("file:") {
             Some(path) if !path.is_empty() && !path.contains(char::is_control) => Ok(Self::File(path.to_owned())),
-            Some(_) => Err(format!("{text:?} names no file")),
+            Some(_) => Err(format!("{text:?} names no file").into()),
             None => {
-                text.parse().map(Self::Registry).map_err(|error: trackside_spec::oci::ReferenceError| error.to_string())
+                text.parse().map(Self::Registry).map_err(|error: trackside_spec::oci::ReferenceError| Reason::of(error))
             }
         }
     }
@@ -113,21 +124,23 @@ impl Lock {
     /// When it can not be read, or is none.
     pub fn read(root: &Path) -> Result<Option<Self>, LockError> {
         let path = root.join(LOCK_FILE);
-        let failed = |error: io::Error| LockError { reason: format!("cannot be read: {error}") };
+        let failed = |error: io::Error| LockError {
+            reason: Reason::disk(error).told(|error| format!("cannot be read: {error}")),
+        };
         let size = match std::fs::metadata(&path) {
             Ok(meta) => meta.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         if size > LARGEST {
-            return Err(LockError { reason: format!("has {size} bytes; the limit is {LARGEST}") });
+            return Err(LockError { reason: format!("has {size} bytes; the limit is {LARGEST}").into() });
         }
         let text = std::fs::read_to_string(&path).map_err(failed)?;
         Self::parse(&text).map(Some).map_err(|reason| LockError { reason })
     }
 
     /// Reads its text. The error is a sentence.
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, Reason> {
         let lock: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
@@ -137,22 +150,25 @@ impl Lock {
             return Err(format!(
                 "it has version {}, this program knows version {VERSION}; update the program that is older",
                 lock.version
-            ));
+            )
+            .into());
         }
         if lock.plugins.len() > MOST {
-            return Err(format!("it has {} plugins; the limit is {MOST}", lock.plugins.len()));
+            return Err(format!("it has {} plugins; the limit is {MOST}", lock.plugins.len()).into());
         }
         let mut sources: Vec<(&Source, &str)> = Vec::new();
         for (name, plugin) in &lock.plugins {
             if !is_plugin_name(name) {
-                return Err(format!("`{name}` is no plugin's name: lower-case letters, digits and `-`"));
+                return Err(format!("`{name}` is no plugin's name: lower-case letters, digits and `-`").into());
             }
             if plugin.previous.len() > EARLIER {
-                return Err(format!("`{name}` has {} earlier digests; the limit is {EARLIER}", plugin.previous.len()));
+                return Err(
+                    format!("`{name}` has {} earlier digests; the limit is {EARLIER}", plugin.previous.len()).into()
+                );
             }
             let reference = matches!(plugin.source, Source::Registry(_));
             if let Some((_, other)) = sources.iter().find(|(source, _)| reference && **source == plugin.source) {
-                return Err(format!("`{other}` and `{name}` have the same source {}", plugin.source));
+                return Err(format!("`{other}` and `{name}` have the same source {}", plugin.source).into());
             }
             sources.push((&plugin.source, name));
         }
@@ -161,8 +177,8 @@ impl Lock {
 
     /// Its text.
     pub(super) fn to_text(&self) -> Result<String, LockError> {
-        let body =
-            toml::to_string(self).map_err(|error| LockError { reason: format!("cannot be written: {error}") })?;
+        let body = toml::to_string(self)
+            .map_err(|error| LockError { reason: format!("cannot be written: {error}").into() })?;
         Ok(format!("{HEAD}{body}"))
     }
 
@@ -276,7 +292,7 @@ mod tests {
         ];
         for (text, words) in cases {
             let error = Lock::parse(&text).unwrap_err();
-            assert!(error.contains(words), "{words}: {error}");
+            assert!(error.to_string().contains(words), "{words}: {error}");
         }
     }
 

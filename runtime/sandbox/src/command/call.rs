@@ -1,6 +1,7 @@
 //! What a program is called with.
 
 use serde_json::{Map, Value};
+use trackside_codes::Reason;
 use trackside_spec::{ArtifactRef, CommandStdout, ExitCodes};
 
 /// Bytes of all arguments and of the environment together.
@@ -42,19 +43,19 @@ impl CommandCall {
     ///
     /// # Errors
     /// A sentence that names what does not fit.
-    pub fn read(given: &Value, stdout: CommandStdout, exit: ExitCodes) -> Result<Self, String> {
+    pub fn read(given: &Value, stdout: CommandStdout, exit: ExitCodes) -> Result<Self, Reason> {
         let nothing = Map::new();
         let fields = match given {
             Value::Object(fields) => fields,
             Value::Null => &nothing,
-            other => return Err(format!("`command` must be a mapping, not {}", shorten(other))),
+            other => return Err(format!("`command` must be a mapping, not {}", shorten(other)).into()),
         };
         let args = match fields.get("args") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(items)) => {
                 items.iter().map(|item| word("an argument", item)).collect::<Result<_, _>>()?
             }
-            Some(other) => return Err(format!("`command.args` must be a list, not {}", shorten(other))),
+            Some(other) => return Err(format!("`command.args` must be a list, not {}", shorten(other)).into()),
         };
         let mut env = Vec::new();
         for (name, value) in mapping(fields, "env")? {
@@ -99,20 +100,20 @@ impl CommandCall {
     }
 }
 
-fn mapping<'v>(fields: &'v Map<String, Value>, key: &str) -> Result<Vec<(&'v String, &'v Value)>, String> {
+fn mapping<'v>(fields: &'v Map<String, Value>, key: &str) -> Result<Vec<(&'v String, &'v Value)>, Reason> {
     match fields.get(key) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Object(entries)) => Ok(entries.iter().collect()),
-        Some(other) => Err(format!("`command.{key}` must be a mapping, not {}", shorten(other))),
+        Some(other) => Err(format!("`command.{key}` must be a mapping, not {}", shorten(other)).into()),
     }
 }
 
 /// A word of the command line. Lists and mappings are none: what a program takes for one is its own affair.
-fn word(what: &str, value: &Value) -> Result<String, String> {
+fn word(what: &str, value: &Value) -> Result<String, Reason> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
-        other => Err(format!("{what} must be a text, a number, or true or false, not {}", shorten(other))),
+        other => Err(format!("{what} must be a text, a number, or true or false, not {}", shorten(other)).into()),
     }
 }
 
@@ -126,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    fn read(given: Value) -> Result<CommandCall, String> {
+    fn read(given: Value) -> Result<CommandCall, Reason> {
         CommandCall::read(&given, CommandStdout::Json, ExitCodes::default())
     }
 
@@ -154,7 +155,7 @@ mod tests {
         ];
         for (given, word) in cases {
             let error = read(given.clone()).unwrap_err();
-            assert!(error.contains(word), "{given}: {error}");
+            assert!(error.to_string().contains(word), "{given}: {error}");
         }
     }
 

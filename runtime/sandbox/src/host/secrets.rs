@@ -123,7 +123,7 @@ impl HostSecret for CallData {
         if !self.egress.secrets.opened.contains_key(&name) {
             let secret = match self.host.secret(&name) {
                 Ok(secret) => secret,
-                Err(reason) => return Ok(Err(SecretError::Unavailable(reason))),
+                Err(reason) => return Ok(Err(SecretError::Unavailable(reason.to_string()))),
             };
             self.recorder.lock().hide(&name, &secret.value);
             let token = token(&self.call.idempotency_key, &name);

@@ -61,7 +61,7 @@ impl CallData {
     /// The entry as this step sees it.
     async fn visible(&mut self, scope: StateScope, key: &str) -> Result<Visible, StateError> {
         let host = self.host.clone();
-        let committed = host.state_get(scope, key).await.map_err(StateError::Storage)?;
+        let committed = host.state_get(scope, key).await.map_err(|reason| StateError::Storage(reason.to_string()))?;
         let base = committed.as_ref().map_or(0, |entry| entry.version);
         let entry = match self.staged.get(scope, key) {
             None => committed.map(|entry| Entry { value: entry.value, version: entry.version }),
@@ -141,7 +141,7 @@ impl Host for CallData {
         loop {
             let committed = match host.state_list(scope, &prefix, position.as_deref(), limit).await {
                 Ok(committed) => committed,
-                Err(error) => return Ok(Err(StateError::Storage(error))),
+                Err(error) => return Ok(Err(StateError::Storage(error.to_string()))),
             };
             let more = committed.len() >= limit;
             let horizon = committed.last().filter(|_| more).cloned();

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Instant,
 };
+use trackside_codes::Reason;
 
 use trackside_spec::{Allow, ArtifactRef, Tensor};
 use wasmtime::component::Resource;
@@ -66,7 +67,7 @@ impl StepHost for Host {
         Box::pin(std::future::ready(Ok(model)))
     }
 
-    fn state_get<'a>(&'a self, _: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+    fn state_get<'a>(&'a self, _: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {
         Box::pin(std::future::ready(Ok(self.0.lock().unwrap().get(key).cloned())))
     }
 
@@ -76,7 +77,7 @@ impl StepHost for Host {
         prefix: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    ) -> BoxFuture<'a, Result<Vec<String>, Reason>> {
         let state = self.0.lock().unwrap();
         let fits = |key: &&String| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after);
         Box::pin(std::future::ready(Ok(state.keys().filter(fits).take(limit).cloned().collect())))

@@ -31,7 +31,7 @@ where
         headers: headers::incoming(&head.headers),
         body: body.to_bytes().to_vec(),
     };
-    let answer = host.http(request).map_err(Trouble::Connect)?;
+    let answer = host.http(request).map_err(|reason| Trouble::Connect(reason.to_string()))?;
     response(answer).map_err(|what| Trouble::Protocol(format!("{what} is nothing that HTTP can carry")))
 }
 

@@ -1,6 +1,7 @@
 //! The three kinds of code that a step can be are told apart before any of it runs.
 
 use std::{sync::Arc, time::Duration};
+use trackside_codes::Coded;
 
 use trackside_sandbox::{
     CacheOutcome, CommandCall, CompileProgram, CompileWorker, Layout, LoadError, Sandbox, SandboxSettings, StepCall,

@@ -16,6 +16,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use trackside_codes::Reason;
 
 use tempfile::TempDir;
 use trackside_sandbox::{
@@ -210,7 +211,7 @@ impl StepHost for TestHost {
         Box::pin(std::future::ready(found))
     }
 
-    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, String>> {
+    fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {
         Box::pin(std::future::ready(Ok(self.state.lock().unwrap().get(&(scope, key.to_owned())).cloned())))
     }
 
@@ -220,7 +221,7 @@ impl StepHost for TestHost {
         prefix: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    ) -> BoxFuture<'a, Result<Vec<String>, Reason>> {
         let state = self.state.lock().unwrap();
         let keys = state
             .keys()
@@ -237,15 +238,15 @@ impl StepHost for TestHost {
         self.now_ms
     }
 
-    fn secret(&self, name: &str) -> Result<SecretValue, String> {
-        self.secrets.get(name).cloned().ok_or_else(|| format!("there is no secret `{name}` here"))
+    fn secret(&self, name: &str) -> Result<SecretValue, Reason> {
+        self.secrets.get(name).cloned().ok_or_else(|| format!("there is no secret `{name}` here").into())
     }
 
     fn plays_http(&self) -> bool {
         self.answer.is_some()
     }
 
-    fn http(&self, request: HttpRequest) -> Result<HttpResponse, String> {
+    fn http(&self, request: HttpRequest) -> Result<HttpResponse, Reason> {
         self.requests.lock().unwrap().push(request);
         Ok(self.answer.clone().unwrap_or_default())
     }

@@ -6,9 +6,10 @@ use axum::{
     Extension, Json, Router,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
-    http::{Request, StatusCode},
+    http::Request,
     routing::post,
 };
+use trackside_codes::code;
 use trackside_control::{DecideError, Decided, Decision, decide};
 use trackside_engine::RunId;
 
@@ -17,17 +18,11 @@ use crate::{body::read_json, error::ApiError};
 
 impl From<DecideError> for ApiError {
     fn from(error: DecideError) -> Self {
-        let text = error.to_string();
-        // The code has a field of its own here.
-        let message = text.split_once("] ").map_or(text.as_str(), |(_, message)| message);
         match error {
             DecideError::NoRun(run) => Self::no_such_run(&run.to_string()),
-            DecideError::Over(_) => Self::with_status(StatusCode::CONFLICT, "TS-0716", message),
-            DecideError::NoStep { .. } => Self::refused("TS-0734", message),
-            DecideError::NotAsked(_) => Self::with_status(StatusCode::CONFLICT, "TS-0735", message),
-            DecideError::NotAllowed(_) => Self::with_status(StatusCode::FORBIDDEN, "TS-0736", message),
             DecideError::Store(error) => Self::internal(error.to_string()),
             DecideError::Node(_) => Self::closing(),
+            error => Self::of(&error),
         }
     }
 }
@@ -49,7 +44,7 @@ async fn take(
     // Asked of the kernel, never of the request: nobody decides in another's name.
     if peer.uid.is_none() {
         let message = "the system does not say who is at the other end of the socket";
-        return Err(ApiError::with_status(StatusCode::FORBIDDEN, "TS-0736", message));
+        return Err(ApiError::new(code!("TS-0736"), message));
     }
     let by = peer.name().await;
     Ok(Json(decide(&shared.handle, run, &step, &by, &decision).await?))

@@ -26,25 +26,13 @@ type RunPath = Result<Path<String>, PathRejection>;
 
 impl From<ControlError> for ApiError {
     fn from(error: ControlError) -> Self {
-        let text = error.to_string();
-        // The code has a field of its own here.
-        let (code, message) =
-            text.strip_prefix('[').and_then(|text| text.split_once("] ")).unwrap_or(("TS-0720", &text));
         match error {
-            ControlError::NoRun(_) | ControlError::NoTrigger { .. } => {
-                Self::with_status(StatusCode::NOT_FOUND, code, message)
-            }
-            ControlError::Ended(_) | ControlError::Ending(_) | ControlError::Refused { .. } => {
-                Self::with_status(StatusCode::CONFLICT, code, message)
-            }
-            ControlError::NoStep { .. } | ControlError::OnlyWhat | ControlError::BadEvent { .. } => {
-                Self::refused(code, message)
-            }
             ControlError::Busy => Self::busy(),
             ControlError::Node(_) => Self::closing(),
             ControlError::Unreadable { .. } | ControlError::RulesUnknown { .. } | ControlError::Store(_) => {
-                Self::internal(text)
+                Self::internal(error.to_string())
             }
+            error => Self::of(&error),
         }
     }
 }

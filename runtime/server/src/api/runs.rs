@@ -17,17 +17,10 @@ use crate::{body::read_json, error::ApiError};
 
 impl From<StartError> for ApiError {
     fn from(error: StartError) -> Self {
-        let text = error.to_string();
-        // The code has a field of its own here.
-        let message = text.split_once("] ").map_or(text.as_str(), |(_, message)| message);
         match error {
-            StartError::UnknownWorkflow { .. } => Self::refused("TS-0711", message),
-            StartError::Refused { .. } => Self::refused("TS-0712", message),
-            StartError::File { .. } => Self::refused("TS-0713", message),
-            StartError::Backfill { .. } => Self::refused("TS-0727", message),
-            StartError::Done { .. } => Self::with_status(StatusCode::CONFLICT, "TS-0728", message),
             StartError::Busy => Self::busy(),
             StartError::Node(_) => Self::closing(),
+            error => Self::of(&error),
         }
     }
 }

@@ -1,24 +1,32 @@
 //! What goes wrong with an expression.
 
+use trackside_codes::{Code, Coded, code};
+
 /// Why an expression does not compile or has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ExprError {
     /// `TS-0105` when the text is wrong, `TS-0111` when the data does not fit it.
-    pub code: &'static str,
+    pub code: Code,
     /// What is wrong and, where that is clear, what to do.
     pub message: String,
     /// Where in the text, in bytes; `None` for an error of the data.
     pub offset: Option<usize>,
 }
 
+impl Coded for ExprError {
+    fn code(&self) -> Code {
+        self.code
+    }
+}
+
 impl ExprError {
     pub(super) fn compile_time(offset: usize, message: impl Into<String>) -> Self {
-        Self { code: "TS-0105", message: message.into(), offset: Some(offset) }
+        Self { code: code!("TS-0105"), message: message.into(), offset: Some(offset) }
     }
 
     pub(super) fn run_time(message: impl Into<String>) -> Self {
-        Self { code: "TS-0111", message: message.into(), offset: None }
+        Self { code: code!("TS-0111"), message: message.into(), offset: None }
     }
 }
 

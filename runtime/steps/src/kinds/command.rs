@@ -30,5 +30,5 @@ pub async fn given(
         }
     }
     let read = CommandCall::read(&given, command.stdout, command.exit.clone());
-    read.map(Some).map_err(|reason| StepError::fatal("bad-input", reason))
+    read.map(Some).map_err(|reason| StepError::fatal("bad-input", reason.to_string()))
 }

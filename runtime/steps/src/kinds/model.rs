@@ -3,6 +3,7 @@
 use std::{io::Read, time::Instant};
 
 use serde_json::{Map, Value, json};
+use trackside_codes::Coded;
 use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
 use trackside_models::{CancelToken, Model, ModelError, RunOutput, takes, tensor_io};
@@ -103,7 +104,7 @@ fn step_error(error: ModelError) -> StepError {
         ModelError::Input { .. } => "bad-tensor",
         _ => "model-failed",
     };
-    StepError { retryable: error.is_retryable(), ..StepError::fatal(code, format!("[{}] {error}", error.code())) }
+    StepError { retryable: error.is_retryable(), ..StepError::fatal(code, error.told()) }
 }
 
 /// The model's inputs: an artifact (safetensors, or JSON for texts), or JSON arrays that take the declared element type.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use trackside_sandbox::{CompileProgram, CompileWorker, Plugin, Sandbox, SandboxSettings};
+use trackside_sandbox::{CompileProgram, CompileWorker, Plugin, Sandbox, SandboxError, SandboxSettings};
 use trackside_spec::config::PluginsConfig;
 use trackside_sync::lock;
 
@@ -42,7 +42,7 @@ impl Plugins {
     ///
     /// # Errors
     /// When it can not be made; the reason says why. The next call tries again: a disk that is full or away comes back.
-    pub fn sandbox(&self) -> Result<&Sandbox, String> {
+    pub fn sandbox(&self) -> Result<&Sandbox, SandboxError> {
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
@@ -50,7 +50,7 @@ impl Plugins {
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
-        let made = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
+        let made = Sandbox::new(self.settings.clone())?;
         Ok(self.sandbox.get_or_init(|| made))
     }
 
@@ -68,11 +68,11 @@ impl Plugins {
     /// As [`get`](Self::get).
     pub fn get_as(&self, name: &str, counting: bool) -> Result<Arc<Plugin>, PluginProblem> {
         self.slot(name, counting).get(&self.sources, name, |found| {
-            let unable = |reason| PluginProblem::Refused(format!("plugin `{name}` cannot be loaded: {reason}"));
+            let unable = |error| PluginProblem::NoSandbox { name: name.to_owned(), source: Arc::new(error) };
             let sandbox = self.sandbox().map_err(unable)?;
             let loaded =
                 if counting { sandbox.load_counting(&found.bytes, name) } else { sandbox.load(&found.bytes, name) };
-            loaded.map_err(|error| PluginProblem::Refused(error.to_string()))
+            loaded.map_err(|error| PluginProblem::Load(Arc::new(error)))
         })
     }
 
@@ -97,7 +97,7 @@ impl Plugins {
                 Err(_) => return Ok(last_good),
             },
         };
-        loaded.unwrap_or_else(|error| Err(PluginProblem::Refused(format!("plugin `{name}` cannot be loaded: {error}"))))
+        loaded.unwrap_or_else(|error| Err(PluginProblem::Broke { name: name.to_owned(), source: Arc::new(error) }))
     }
 
     fn slot(&self, name: &str, counting: bool) -> Arc<Slot> {

@@ -1,6 +1,10 @@
 //! Why a plugin can not be had.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
+use trackside_codes::{Code, Coded, code};
+
+use tokio::task::JoinError;
+use trackside_sandbox::{LoadError, SandboxError};
 
 use trackside_packages::{KeyError, LockError};
 use trackside_spec::Digest;
@@ -10,9 +14,10 @@ use trackside_spec::Digest;
 pub enum PluginProblem {
     /// No such plugin.
     #[error(
-        "[TS-0601] there is no plugin `{name}`: looked in {lock}, for {}, and among the bundled ones ({}); install it with \
+        "[{code}] there is no plugin `{name}`: looked in {lock}, for {}, and among the bundled ones ({}); install it with \
          `trackside plugin add`, put the component there, or correct the name{}", file.display(), names.join(", "),
-        near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+        near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default(),
+        code = self.code()
     )]
     Unknown {
         /// As in the workflow.
@@ -27,7 +32,7 @@ pub enum PluginProblem {
         near: Option<String>,
     },
     /// Its file can not be read.
-    #[error("[TS-0602] plugin `{name}`: cannot read {}: {reason}", file.display())]
+    #[error("[{code}] plugin `{name}`: cannot read {}: {reason}", file.display(), code = self.code())]
     Unreadable {
         /// As in the workflow.
         name: String,
@@ -38,8 +43,9 @@ pub enum PluginProblem {
     },
     /// The lock file names it, and it is not there.
     #[error(
-        "[TS-0603] plugin `{name}` is in workflow.lock, but its component {digest} is not on this box; fetch it with \
-         `trackside plugin sync`"
+        "[{code}] plugin `{name}` is in workflow.lock, but its component {digest} is not on this box; fetch it with \
+         `trackside plugin sync`",
+        code = self.code()
     )]
     NotInstalled {
         /// As in the workflow.
@@ -49,8 +55,9 @@ pub enum PluginProblem {
     },
     /// It is there, and is something else.
     #[error(
-        "[TS-0604] plugin `{name}`: {} has the digest {found}, but workflow.lock says {wanted}: it was changed or damaged \
-         and is not used; fetch it again with `trackside plugin sync`", file.display()
+        "[{code}] plugin `{name}`: {} has the digest {found}, but workflow.lock says {wanted}: it was changed or damaged \
+         and is not used; fetch it again with `trackside plugin sync`", file.display(),
+        code = self.code()
     )]
     Changed {
         /// As in the workflow.
@@ -64,8 +71,9 @@ pub enum PluginProblem {
     },
     /// The policy wants a signature.
     #[error(
-        "[TS-0605] plugin `{name}` is not signed by a key of [plugins] keys: {reason}; sign it (`trackside plugin sign`), \
-         add the signer's key, or set require_signature = false"
+        "[{code}] plugin `{name}` is not signed by a key of [plugins] keys: {reason}; sign it (`trackside plugin sign`), \
+         add the signer's key, or set require_signature = false",
+        code = self.code()
     )]
     Unsigned {
         /// As in the workflow.
@@ -80,8 +88,9 @@ pub enum PluginProblem {
     Lock(LockError),
     /// A reference that the lock file does not know.
     #[error(
-        "[TS-0608] {reference} is not in workflow.lock, and a node fetches nothing by itself; run \
-         `trackside plugin add {reference}`"
+        "[{code}] {reference} is not in workflow.lock, and a node fetches nothing by itself; run \
+         `trackside plugin add {reference}`",
+        code = self.code()
     )]
     NotLocked {
         /// As in the workflow.
@@ -90,10 +99,65 @@ pub enum PluginProblem {
     /// A key of the config.
     #[error(transparent)]
     Key(KeyError),
-    /// The sandbox refuses it, or there is no sandbox.
-    /// The sentence has a code of its own and names the plugin.
-    #[error("{0}")]
-    Refused(String),
+    /// It has more bytes than a component may have.
+    #[error(
+        "[{code}] {} has {size} bytes; the limit is {limit}: strip its debug sections, or split it", file.display(),
+        code = self.code()
+    )]
+    TooLarge {
+        /// Where it lies.
+        file: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The sandbox refuses it.
+    #[error(transparent)]
+    Load(Arc<LoadError>),
+    /// There is no sandbox.
+    #[error("plugin `{name}` cannot be loaded: {source}")]
+    NoSandbox {
+        /// As in the workflow.
+        name: String,
+        /// Why.
+        source: Arc<SandboxError>,
+    },
+    /// What loaded it broke.
+    #[error("plugin `{name}` cannot be loaded: {source}")]
+    Broke {
+        /// As in the workflow.
+        name: String,
+        /// How.
+        source: Arc<JoinError>,
+    },
+}
+
+impl Coded for PluginProblem {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unknown { .. } => code!("TS-0601"),
+            Self::Unreadable { .. } => code!("TS-0602"),
+            Self::NotInstalled { .. } => code!("TS-0603"),
+            Self::Changed { .. } => code!("TS-0604"),
+            Self::Unsigned { .. } => code!("TS-0605"),
+            Self::Lock(error) => error.code(),
+            Self::NotLocked { .. } => code!("TS-0608"),
+            Self::Key(error) => error.code(),
+            Self::TooLarge { .. } => code!("TS-0310"),
+            Self::Load(error) => error.code(),
+            Self::NoSandbox { source, .. } => source.code(),
+            Self::Broke { .. } => code!("TS-0720"),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            // The code stands before the reason, and not before the whole.
+            Self::NoSandbox { name, source } => format!("plugin `{name}` cannot be loaded: {}", source.message()),
+            _ => self.code().without(&self.to_string()).to_owned(),
+        }
+    }
 }
 
 impl PluginProblem {

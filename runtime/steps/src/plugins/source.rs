@@ -213,11 +213,7 @@ impl PluginSources {
         let bytes = match read_bounded(file) {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(size)) => {
-                let reason = format!(
-                    "[TS-0310] {} has {size} bytes; the limit is {LIMIT}: strip its debug sections, or split it",
-                    file.display()
-                );
-                return Err(PluginProblem::Refused(reason));
+                return Err(PluginProblem::TooLarge { file: file.to_owned(), size, limit: LIMIT });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(name, file, &error)),

@@ -1,12 +1,15 @@
 //! Why a schedule is refused.
 
+use trackside_codes::{Code, Coded, code};
+
 /// Why a text and a zone make no schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CronError {
     /// Neither five nor six fields, nor a known `@name`.
     #[error(
-        "TS-0401: the schedule {text:?} has {found} fields: write five (minute hour day-of-month month day-of-week), \
-         six with the second first, or one of @hourly, @daily, @weekly, @monthly, @yearly"
+        "{code}: the schedule {text:?} has {found} fields: write five (minute hour day-of-month month day-of-week), \
+         six with the second first, or one of @hourly, @daily, @weekly, @monthly, @yearly",
+        code = self.code()
     )]
     Shape {
         /// The schedule, shortened.
@@ -16,7 +19,8 @@ pub enum CronError {
     },
     /// Longer than a schedule can be.
     #[error(
-        "TS-0407: the schedule has {length} bytes and at most {limit} are read: write ranges and steps for long lists"
+        "{code}: the schedule has {length} bytes and at most {limit} are read: write ranges and steps for long lists",
+        code = self.code()
     )]
     TooLong {
         /// Its length.
@@ -25,7 +29,7 @@ pub enum CronError {
         limit: usize,
     },
     /// An item of a field is not understood.
-    #[error("TS-0402: in the {field} field of the schedule, {item:?} is not understood: {help}")]
+    #[error("{code}: in the {field} field of the schedule, {item:?} is not understood: {help}", code = self.code())]
     Item {
         /// The field's name.
         field: &'static str,
@@ -36,7 +40,8 @@ pub enum CronError {
     },
     /// A number is out of the field's range.
     #[error(
-        "TS-0403: in the {field} field of the schedule, {value} is out of range: allowed is {low} to {high}{names}"
+        "{code}: in the {field} field of the schedule, {value} is out of range: allowed is {low} to {high}{names}",
+        code = self.code()
     )]
     Range {
         /// The field's name.
@@ -51,7 +56,10 @@ pub enum CronError {
         names: &'static str,
     },
     /// No zone of this name.
-    #[error("TS-0404: there is no time zone {zone:?}: write an IANA name such as UTC or Europe/Paris{guess}")]
+    #[error(
+        "{code}: there is no time zone {zone:?}: write an IANA name such as UTC or Europe/Paris{guess}",
+        code = self.code()
+    )]
     Zone {
         /// The zone, shortened.
         zone: String,
@@ -59,7 +67,10 @@ pub enum CronError {
         guess: String,
     },
     /// The schedule is well-formed but matches no day of the calendar.
-    #[error("TS-0405: the schedule {text:?} never comes: no day of the months {months} matches its days")]
+    #[error(
+        "{code}: the schedule {text:?} never comes: no day of the months {months} matches its days",
+        code = self.code()
+    )]
     Never {
         /// The schedule, shortened.
         text: String,
@@ -67,7 +78,7 @@ pub enum CronError {
         months: String,
     },
     /// The schedule crate refused what the dialect accepted: a defect in Trackside.
-    #[error("TS-0406: the schedule {text:?} cannot be enumerated ({reason}): please report this")]
+    #[error("{code}: the schedule {text:?} cannot be enumerated ({reason}): please report this", code = self.code())]
     Internal {
         /// The schedule, shortened.
         text: String,
@@ -76,18 +87,16 @@ pub enum CronError {
     },
 }
 
-impl CronError {
-    /// The stable code, `TS-0401` to `TS-0407`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for CronError {
+    fn code(&self) -> Code {
         match self {
-            Self::Shape { .. } => "TS-0401",
-            Self::Item { .. } => "TS-0402",
-            Self::Range { .. } => "TS-0403",
-            Self::Zone { .. } => "TS-0404",
-            Self::Never { .. } => "TS-0405",
-            Self::Internal { .. } => "TS-0406",
-            Self::TooLong { .. } => "TS-0407",
+            Self::Shape { .. } => code!("TS-0401"),
+            Self::TooLong { .. } => code!("TS-0407"),
+            Self::Item { .. } => code!("TS-0402"),
+            Self::Range { .. } => code!("TS-0403"),
+            Self::Zone { .. } => code!("TS-0404"),
+            Self::Never { .. } => code!("TS-0405"),
+            Self::Internal { .. } => code!("TS-0406"),
         }
     }
 }

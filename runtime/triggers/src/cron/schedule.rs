@@ -231,6 +231,8 @@ fn guess(zone: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use trackside_codes::Coded;
+
     use proptest::prelude::*;
 
     use super::{super::enumerator::tests::schedule, *};

@@ -85,7 +85,7 @@ impl<'a> Coverage<'a> {
                     let reason = format!("it is on {kind}, where changes made by other machines raise no event");
                     self.refuse(relative, Polled::Remote, reason);
                 } else if let Err(reason) = self.signals.cover(&path) {
-                    self.refuse(relative, Polled::Refused, reason);
+                    self.refuse(relative, Polled::Refused, reason.to_string());
                 }
             }
         }

@@ -1,12 +1,13 @@
 //! Why file triggers cannot be watched at all.
 
 use std::io;
+use trackside_codes::{Code, Coded, code};
 
 /// Why [`super::FileWatcher::start`] failed. A missing folder is not among the reasons: it is a notice.
 #[derive(Debug, thiserror::Error)]
 pub enum FileWatchError {
     /// A trigger's pattern is no pattern.
-    #[error("TS-0418: the glob {glob:?} of the trigger {trigger_id} is not valid: {reason}")]
+    #[error("{code}: the glob {glob:?} of the trigger {trigger_id} is not valid: {reason}", code = self.code())]
     Glob {
         /// The trigger.
         trigger_id: String,
@@ -16,7 +17,7 @@ pub enum FileWatchError {
         reason: String,
     },
     /// A folder was not given as an absolute path: a defect of the caller.
-    #[error("TS-0419: the folder {folder:?} of the trigger {trigger_id} is not an absolute path")]
+    #[error("{code}: the folder {folder:?} of the trigger {trigger_id} is not an absolute path", code = self.code())]
     Relative {
         /// The trigger.
         trigger_id: String,
@@ -24,18 +25,16 @@ pub enum FileWatchError {
         folder: String,
     },
     /// The thread could not be started.
-    #[error("TS-0420: the file watcher cannot start its thread: {0}: raise the limit on tasks")]
+    #[error("{code}: the file watcher cannot start its thread: {0}: raise the limit on tasks", code = self.code())]
     Thread(#[source] io::Error),
 }
 
-impl FileWatchError {
-    /// The stable code, `TS-0418` to `TS-0420`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for FileWatchError {
+    fn code(&self) -> Code {
         match self {
-            Self::Glob { .. } => "TS-0418",
-            Self::Relative { .. } => "TS-0419",
-            Self::Thread(_) => "TS-0420",
+            Self::Glob { .. } => code!("TS-0418"),
+            Self::Relative { .. } => code!("TS-0419"),
+            Self::Thread(_) => code!("TS-0420"),
         }
     }
 }

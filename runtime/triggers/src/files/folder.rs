@@ -169,6 +169,8 @@ fn depth(glob: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use trackside_codes::Coded;
+
     use trackside_spec::{Claim, Existing, FileTrigger, Identity};
 
     use super::*;

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use trackside_codes::{Class, Reason};
 
 use notify::{
     Config, Error, ErrorKind, Event, EventKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher,
@@ -42,7 +43,7 @@ fn identity(folder: &Path) -> Option<(u64, u64)> {
 /// watch. Dropping it removes them all.
 pub struct Signals {
     inbox: Arc<Inbox>,
-    folders: Result<RecommendedWatcher, String>,
+    folders: Result<RecommendedWatcher, Reason>,
     covered: BTreeMap<PathBuf, Watched>,
     /// Watches that are being replaced: they go when the new ones are set, so that nothing comes in unseen between.
     retired: Option<RecommendedWatcher>,
@@ -53,7 +54,7 @@ pub struct Signals {
 impl Signals {
     /// No watch yet. If the operating system gives none at all, every [`Signals::cover`] will say why.
     pub fn new(inbox: &Arc<Inbox>) -> Self {
-        let folders = open(inbox).map_err(|error| reason(&error));
+        let folders = open(inbox).map_err(refused);
         Self { inbox: Arc::clone(inbox), folders, covered: BTreeMap::new(), retired: None, above: None }
     }
 
@@ -63,13 +64,13 @@ impl Signals {
     /// # Errors
     /// Why it cannot be watched, and what would help. A folder that is gone or may not be read is no error: looking
     /// through it tells that.
-    pub fn cover(&mut self, folder: &Path) -> Result<(), String> {
+    pub fn cover(&mut self, folder: &Path) -> Result<(), Reason> {
         if self.covered.contains_key(folder) {
             return Ok(());
         }
         if self.folders.is_err() {
             // What the system refused at first it may grant later.
-            self.folders = open(&self.inbox).map_err(|error| reason(&error));
+            self.folders = open(&self.inbox).map_err(refused);
         }
         let watcher = self.folders.as_mut().map_err(|reason| reason.clone())?;
         // Asked before: should the folder be replaced in between, it is the wrong one and is watched anew.
@@ -77,7 +78,7 @@ impl Signals {
         match watcher.watch(folder, RecursiveMode::NonRecursive) {
             Ok(()) => drop(self.covered.insert(folder.to_owned(), Watched { is, stamp: None })),
             Err(error) if tells_itself(&error) => {}
-            Err(error) => return Err(reason(&error)),
+            Err(error) => return Err(refused(error)),
         }
         Ok(())
     }
@@ -143,7 +144,7 @@ impl Signals {
     /// Events were lost, and with them perhaps that a folder was replaced: all watches are to be set anew.
     pub fn renew(&mut self) {
         self.covered.clear();
-        let fresh = open(&self.inbox).map_err(|error| reason(&error));
+        let fresh = open(&self.inbox).map_err(refused);
         if let Ok(old) = std::mem::replace(&mut self.folders, fresh) {
             self.retired = Some(old);
         }
@@ -157,7 +158,7 @@ impl Signals {
     /// The watcher as a whole is broken: the next [`Signals::cover`] starts another one.
     pub fn start_over(&mut self, reason: &str) {
         self.covered.clear();
-        self.folders = Err(reason.to_owned());
+        self.folders = Err(Reason::new(Class::Setup, reason));
     }
 
     /// Watches, instead of what was watched for this purpose before, the nearest existing folder above each of
@@ -233,6 +234,12 @@ fn tells_itself(error: &Error) -> bool {
 }
 
 /// Why a folder cannot be watched, for people, with what helps.
+/// Why something can not be watched, and what would help.
+fn refused(error: Error) -> Reason {
+    let text = reason(&error);
+    Reason::by(Class::Setup, error).told(|_| text)
+}
+
 fn reason(error: &Error) -> String {
     match &error.kind {
         ErrorKind::MaxFilesWatch => {

@@ -6,6 +6,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use serde_json::{Map, Value};
+use trackside_codes::{Code, Coded, code};
 use trackside_spec::read_outside;
 
 use super::payload::unmarked;
@@ -49,17 +50,18 @@ impl CloudEvent {
 pub enum CloudEventError {
     /// Neither mode.
     #[error(
-        "TS-0440: the request is no CloudEvent: send {STRUCTURED}, or ce-specversion, ce-id, ce-source and ce-type as headers"
+        "{code}: the request is no CloudEvent: send {STRUCTURED}, or ce-specversion, ce-id, ce-source and ce-type as headers",
+        code = self.code()
     )]
     NoEvent,
     /// A form that is not taken.
-    #[error("TS-0441: {found} is not taken: send one event as {STRUCTURED}, or in binary mode")]
+    #[error("{code}: {found} is not taken: send one event as {STRUCTURED}, or in binary mode", code = self.code())]
     Form {
         /// The content type, shortened.
         found: String,
     },
     /// The document is not JSON, or not of the right shape.
-    #[error("TS-0442: the event's {part} is not understood: {reason}")]
+    #[error("{code}: the event's {part} is not understood: {reason}", code = self.code())]
     Document {
         /// What part.
         part: &'static str,
@@ -67,7 +69,7 @@ pub enum CloudEventError {
         reason: String,
     },
     /// An attribute is missing or wrong.
-    #[error("TS-0443: the event's attribute `{name}` {reason}")]
+    #[error("{code}: the event's attribute `{name}` {reason}", code = self.code())]
     Attribute {
         /// Its name, shortened.
         name: String,
@@ -76,15 +78,13 @@ pub enum CloudEventError {
     },
 }
 
-impl CloudEventError {
-    /// The stable code, `TS-0440` to `TS-0443`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for CloudEventError {
+    fn code(&self) -> Code {
         match self {
-            Self::NoEvent => "TS-0440",
-            Self::Form { .. } => "TS-0441",
-            Self::Document { .. } => "TS-0442",
-            Self::Attribute { .. } => "TS-0443",
+            Self::NoEvent => code!("TS-0440"),
+            Self::Form { .. } => code!("TS-0441"),
+            Self::Document { .. } => code!("TS-0442"),
+            Self::Attribute { .. } => code!("TS-0443"),
         }
     }
 }

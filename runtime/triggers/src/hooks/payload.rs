@@ -5,6 +5,7 @@
 
 use percent_encoding::percent_decode;
 use serde_json::Value;
+use trackside_codes::{Code, Coded, code};
 use trackside_spec::{OutsideError, read_outside};
 
 /// The form's field that holds the document.
@@ -15,8 +16,9 @@ const FIELD: &[u8] = b"payload";
 pub enum PayloadError {
     /// What the body is said to be is nothing that holds a payload.
     #[error(
-        "TS-0434: no payload can be read from {found}: {reason}; send JSON and set the sender's content type to \
-         application/json, or write `payload: artifact` in the trigger to take every body as `trigger.body`"
+        "{code}: no payload can be read from {found}: {reason}; send JSON and set the sender's content type to \
+         application/json, or write `payload: artifact` in the trigger to take every body as `trigger.body`",
+        code = self.code()
     )]
     ContentType {
         /// What it is said to be, shortened.
@@ -25,7 +27,7 @@ pub enum PayloadError {
         reason: &'static str,
     },
     /// It is said to be JSON and is none.
-    #[error("TS-0710: {part} is no JSON document: {reason}")]
+    #[error("{code}: {part} is no JSON document: {reason}", code = self.code())]
     Document {
         /// Which part of the request.
         part: &'static str,
@@ -34,13 +36,11 @@ pub enum PayloadError {
     },
 }
 
-impl PayloadError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for PayloadError {
+    fn code(&self) -> Code {
         match self {
-            Self::ContentType { .. } => "TS-0434",
-            Self::Document { .. } => "TS-0710",
+            Self::ContentType { .. } => code!("TS-0434"),
+            Self::Document { .. } => code!("TS-0710"),
         }
     }
 }
@@ -130,15 +130,15 @@ mod tests {
 
     const FORM: &str = "application/x-www-form-urlencoded";
 
-    fn code(content_type: &str, body: &[u8]) -> &'static str {
-        read(content_type, body).unwrap_err().code()
+    fn code(content_type: &str, body: &[u8]) -> String {
+        read(content_type, body).unwrap_err().code().to_string()
     }
 
     #[test]
     fn json_is_read_under_each_of_its_names_and_must_be_json() {
         for kind in ["application/json", "Application/JSON; charset=utf-8", "text/json", "application/hal+json"] {
             assert_eq!(read(kind, b"{\"a\": 1}"), Ok(Some(json!({ "a": 1 }))), "{kind}");
-            assert_eq!((code(kind, b"{"), code(kind, b"")), ("TS-0710", "TS-0710"), "{kind}");
+            assert_eq!([code(kind, b"{"), code(kind, b"")], ["TS-0710", "TS-0710"], "{kind}");
         }
     }
 

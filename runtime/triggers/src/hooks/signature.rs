@@ -4,6 +4,7 @@
 //! at full length, and the secret never is.
 
 use std::time::Duration;
+use trackside_codes::{Code, Coded, code};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -22,13 +23,16 @@ const MAX_SIGNATURES: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// It is not signed.
-    #[error("TS-0430: the request has no {header} header: configure the sender with the webhook's secret")]
+    #[error(
+        "{code}: the request has no {header} header: configure the sender with the webhook's secret",
+        code = self.code()
+    )]
     Missing {
         /// The header.
         header: &'static str,
     },
     /// The header cannot be read.
-    #[error("TS-0431: the {header} header is not understood: {reason}")]
+    #[error("{code}: the {header} header is not understood: {reason}", code = self.code())]
     Malformed {
         /// The header.
         header: &'static str,
@@ -37,8 +41,9 @@ pub enum SignatureError {
     },
     /// The signature belongs to another secret or another body.
     #[error(
-        "TS-0432: the signature in {header} does not belong to this body: sender and node must have the same secret, and \
-         nothing on the way may change the body"
+        "{code}: the signature in {header} does not belong to this body: sender and node must have the same secret, and \
+         nothing on the way may change the body",
+        code = self.code()
     )]
     Mismatch {
         /// The header.
@@ -46,8 +51,9 @@ pub enum SignatureError {
     },
     /// A request that was right at another time.
     #[error(
-        "TS-0433: the request was signed {seconds} s away from the node's clock, allowed are {tolerance} s: it may be a \
-         replay, or one of the two clocks is wrong"
+        "{code}: the request was signed {seconds} s away from the node's clock, allowed are {tolerance} s: it may be a \
+         replay, or one of the two clocks is wrong",
+        code = self.code()
     )]
     Stale {
         /// How far.
@@ -57,15 +63,13 @@ pub enum SignatureError {
     },
 }
 
-impl SignatureError {
-    /// The stable code, `TS-0430` to `TS-0433`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for SignatureError {
+    fn code(&self) -> Code {
         match self {
-            Self::Missing { .. } => "TS-0430",
-            Self::Malformed { .. } => "TS-0431",
-            Self::Mismatch { .. } => "TS-0432",
-            Self::Stale { .. } => "TS-0433",
+            Self::Missing { .. } => code!("TS-0430"),
+            Self::Malformed { .. } => code!("TS-0431"),
+            Self::Mismatch { .. } => code!("TS-0432"),
+            Self::Stale { .. } => code!("TS-0433"),
         }
     }
 }
@@ -173,8 +177,8 @@ mod tests {
     /// The example in GitHub's own documentation.
     const SIGNATURE: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
-    fn code(result: Result<(), SignatureError>) -> &'static str {
-        result.map_or_else(|error| error.code(), |()| "ok")
+    fn code(result: Result<(), SignatureError>) -> String {
+        result.map_or_else(|error| error.code().to_string(), |()| "ok".to_owned())
     }
 
     #[test]
@@ -205,8 +209,8 @@ mod tests {
         let right = stripe("1492774577");
         let header = format!("t=1492774577,v1={right},v0=ignored");
         assert_eq!(check(&header, 1_492_774_577), "ok");
-        assert_eq!((check(&header, 1_492_774_877), check(&header, 1_492_774_878)), ("ok", "TS-0433"));
-        assert_eq!((check(&header, 1_492_774_277), check(&header, 1_492_774_276)), ("ok", "TS-0433"));
+        assert_eq!([check(&header, 1_492_774_877), check(&header, 1_492_774_878)], ["ok", "TS-0433"]);
+        assert_eq!([check(&header, 1_492_774_277), check(&header, 1_492_774_276)], ["ok", "TS-0433"]);
         let wrong = "0".repeat(64);
         assert_eq!(check(&format!("t=1492774577,v1={wrong},v1={right}"), 1_492_774_577), "ok");
         assert_eq!(check(&format!("t=1492774577,v1={wrong}"), 1_492_774_577), "TS-0432");

@@ -7,6 +7,7 @@ mod sandbox;
 mod shapes;
 
 use std::{fs, path::PathBuf, time::Duration};
+use trackside_codes::code;
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -47,7 +48,7 @@ const WORKFLOWS: [(&str, &str); 3] = [
 
 /// Runs it.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
-    let unable = |what: &str, error: &dyn std::fmt::Display| Failure::unable(format!("[TS-0891] {what}: {error}"));
+    let unable = |what: &str, error: &dyn std::fmt::Display| Failure::new(code!("TS-0891"), format!("{what}: {error}"));
     let folder = tempfile::Builder::new()
         .prefix(".trackside-bench-")
         .tempdir_in(&arguments.dir)

@@ -1,6 +1,7 @@
 //! `trackside model inspect`
 
 use std::fmt::Write as _;
+use trackside_codes::Coded;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -48,8 +49,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let project = context.any_project()?;
     let models = models(&project);
     let source = source(&models, &arguments.model)?;
-    let about =
-        inspect(&source.path).map_err(|error| Failure::Ended(Exit::Bad, format!("[{}] {error}", error.code())))?;
+    let about = inspect(&source.path).map_err(|error| Failure::ended_by(Exit::Bad, &error))?;
     let verdicts = [("onnxruntime", EngineChoice::OnnxRuntime), ("rten", EngineChoice::Rten)]
         .map(|(engine, choice)| try_engine(&models, &source, engine, choice));
     let console = context.console;
@@ -71,7 +71,7 @@ fn try_engine(models: &Models, source: &ModelSource, engine: &'static str, choic
             warnings: model.info().warnings.clone(),
         },
         Err(error) => {
-            let problem = Some(format!("[{}] {error}", error.code()));
+            let problem = Some(error.told());
             Verdict { engine, version: None, tested: None, problem, caveats: Vec::new(), warnings: Vec::new() }
         }
     }

@@ -3,7 +3,9 @@
 mod inspect;
 mod predict;
 
+use crate::failure::Exit;
 use std::{path::Path, sync::Arc};
+use trackside_codes::code;
 
 use clap::{Subcommand, ValueEnum};
 use trackside_models::{EngineChoice, ModelSource};
@@ -63,10 +65,14 @@ fn source(models: &Models, name: &str) -> Result<ModelSource, Failure> {
     let source = models.source(name, None)?;
     // Not a model that can not be used, but a path that leads nowhere.
     match source.path.try_exists() {
-        Ok(false) if is_path => Err(Failure::usage(format!(
-            "[TS-0501] there is no model file {}; give the path of an .onnx file, or a name of [models] in trackside.toml",
-            source.path.display()
-        ))),
+        Ok(false) if is_path => Err(Failure::ended(
+            Exit::Usage,
+            code!("TS-0501"),
+            format!(
+                "there is no model file {}; give the path of an .onnx file, or a name of [models] in trackside.toml",
+                source.path.display()
+            ),
+        )),
         _ => Ok(source),
     }
 }

@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
     time::Instant,
 };
+use trackside_codes::code;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 use trackside_models::{
     CancelToken, MADE_ON, Model, Port, RunOutput,
     tensor_io::{
-        TensorIoError, TensorLimits, from_json, from_json_for, read_safetensors, to_json, write_safetensors,
-        write_safetensors_with,
+        TensorLimits, from_json, from_json_for, read_safetensors, to_json, write_safetensors, write_safetensors_with,
     },
 };
 use trackside_spec::Tensor;
@@ -60,7 +60,10 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     source.sessions = 1;
     let model = models.engines().load(&source)?;
     if arguments.inputs.is_empty() && model.info().inputs.iter().any(|port| !port.optional) {
-        return Err(Failure::usage(format!("[TS-0841] the model {} needs inputs: {}", source.name, usage(&model))));
+        return Err(Failure::new(
+            code!("TS-0841"),
+            format!("the model {} needs inputs: {}", source.name, usage(&model)),
+        ));
     }
     let inputs = arguments.inputs.iter().map(|text| input(&model, text)).collect::<Result<Vec<_>, _>>()?;
     let given = if arguments.selftest.is_some() { inputs.clone() } else { Vec::new() };
@@ -76,7 +79,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         console.say(&format!("Wrote the self-test file {}, made on {}", path.display(), info.engine));
     }
     if let Some(path) = &arguments.output {
-        write_safetensors(path, &ran.outputs).map_err(unwritten)?;
+        write_safetensors(path, &ran.outputs)?;
         console.say(&format!(
             "Wrote {} to {}",
             crate::output::count(ran.outputs.len() as u64, "tensor"),
@@ -114,11 +117,8 @@ fn write_selftest(path: &Path, inputs: Vec<(String, Tensor)>, ran: &RunOutput, e
     let inputs = inputs.into_iter().map(|(name, tensor)| (format!("in.{name}"), tensor));
     let outputs = ran.outputs.iter().map(|(name, tensor)| (format!("out.{name}"), tensor.clone()));
     let tensors: Vec<_> = inputs.chain(outputs).collect();
-    write_safetensors_with(path, &tensors, (MADE_ON, engine)).map_err(unwritten)
-}
-
-fn unwritten(error: TensorIoError) -> Failure {
-    Failure::unable(format!("[{}] {error}", error.code()))
+    write_safetensors_with(path, &tensors, (MADE_ON, engine))?;
+    Ok(())
 }
 
 /// Most optional inputs that are told.
@@ -141,13 +141,12 @@ fn usage(model: &Model) -> String {
 /// One input as it was typed: its name ends at the first `=`.
 fn input(model: &Model, text: &str) -> Result<(String, Tensor), Failure> {
     let Some((name, value)) = text.split_once('=') else {
-        return Err(Failure::usage(format!(
-            "[TS-0842] --input {:?} is not NAME=VALUE; the model takes {}",
-            escape(text),
-            usage(model)
-        )));
+        return Err(Failure::new(
+            code!("TS-0842"),
+            format!("--input {:?} is not NAME=VALUE; the model takes {}", escape(text), usage(model)),
+        ));
     };
-    let refuse = |reason: String| Failure::usage(format!("[TS-0843] input `{}`: {reason}", escape(name)));
+    let refuse = |reason: String| Failure::new(code!("TS-0843"), format!("input `{}`: {reason}", escape(name)));
     let Some(port) = model.info().inputs.iter().find(|port| port.name == name) else {
         return Err(refuse(format!("the model has none of this name; it takes {}", usage(model))));
     };

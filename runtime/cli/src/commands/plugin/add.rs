@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use trackside_codes::code;
 use trackside_node::Project;
 use trackside_packages::{InstallError, Installer, NewPlugin, Receipt, Source, Verdict};
 use trackside_spec::{OciReference, is_plugin_name};
@@ -70,9 +71,9 @@ pub fn accept(
 ) -> Result<(Receipt, Verdict), Failure> {
     let (plugins, _temp) = plugins_of(project)?;
     let verdict = plugins.sources().judge(name, &fetched.bytes, &fetched.digest, &fetched.proofs)?;
-    let sandbox = plugins.sandbox().map_err(Failure::unable)?;
+    let sandbox = plugins.sandbox()?;
     let loaded = telling(console, format!("compiling {}", escape(name)), || sandbox.load(&fetched.bytes, name));
-    let plugin = loaded.map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
+    let plugin = loaded.map_err(|error| Failure::ended_by(Exit::Bad, &error))?;
     // Of several signatures the one that convinced is kept; without keys in the config, the first: keys may come later.
     let proof = match &verdict {
         Verdict::Signed { proof, .. } => Some(proof.clone()),
@@ -129,9 +130,12 @@ fn refuse_second_name(installer: &Installer, name: &str, source: &Source) -> Res
     let text = source.to_string();
     let other = installer.lock().find(&text).filter(|(other, _)| OciReference::is_meant(&text) && *other != name);
     other.map_or(Ok(()), |(other, _)| {
-        Err(Failure::usage(format!(
-            "[TS-0658] {text} is installed as `{other}` already; use that name, or remove it first \
+        Err(Failure::new(
+            code!("TS-0658"),
+            format!(
+                "{text} is installed as `{other}` already; use that name, or remove it first \
              (`trackside plugin remove {other}`)"
-        )))
+            ),
+        ))
     })
 }

@@ -1,6 +1,8 @@
 //! Getting a component: from a file, or from a registry as the project's config says.
 
+use crate::failure::Exit;
 use std::path::{Path, PathBuf};
+use trackside_codes::code;
 
 use trackside_node::{Project, proof_beside};
 use trackside_packages::{Access, LIMIT, Proof, RegistryClient, RegistryError, Source};
@@ -25,13 +27,16 @@ pub struct Fetched {
 /// A reference, or the path of a file.
 pub fn parse(project: &Project, text: &str) -> Result<Source, Failure> {
     if OciReference::is_meant(text) {
-        let reference = text.parse().map_err(|error| Failure::usage(format!("[TS-0641] {error}")))?;
+        let reference = text.parse()?;
         return Ok(Source::Registry(reference));
     }
-    let unreadable = |error: std::io::Error| Failure::usage(format!("[TS-0602] cannot read {text}: {error}"));
+    let unreadable =
+        |error: std::io::Error| Failure::ended(Exit::Usage, code!("TS-0602"), format!("cannot read {text}: {error}"));
     let path = Path::new(text).canonicalize().map_err(unreadable)?;
     let path = path.strip_prefix(&project.root).unwrap_or(&path);
-    let path = path.to_str().ok_or_else(|| Failure::usage(format!("[TS-0602] the path {text} is no UTF-8")))?;
+    let path = path
+        .to_str()
+        .ok_or_else(|| Failure::ended(Exit::Usage, code!("TS-0602"), format!("the path {text} is no UTF-8")))?;
     Ok(Source::File(path.to_owned()))
 }
 
@@ -71,13 +76,18 @@ pub fn client(project: &Project, reference: &OciReference) -> Result<RegistryCli
 /// Reads a component's file.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     let shown = path.display();
-    let unreadable = |error: std::io::Error| Failure::usage(format!("[TS-0602] cannot read {shown}: {error}"));
+    let unreadable =
+        |error: std::io::Error| Failure::ended(Exit::Usage, code!("TS-0602"), format!("cannot read {shown}: {error}"));
     let meta = std::fs::metadata(path).map_err(unreadable)?;
     if !meta.is_file() {
-        return Err(Failure::usage(format!("[TS-0602] {shown} is not a file")));
+        return Err(Failure::ended(Exit::Usage, code!("TS-0602"), format!("{shown} is not a file")));
     }
     if meta.len() > LIMIT {
-        return Err(Failure::usage(format!("[TS-0310] {shown} has {} bytes; the limit is {LIMIT}", meta.len())));
+        return Err(Failure::ended(
+            Exit::Usage,
+            code!("TS-0310"),
+            format!("{shown} has {} bytes; the limit is {LIMIT}", meta.len()),
+        ));
     }
     std::fs::read(path).map_err(unreadable)
 }

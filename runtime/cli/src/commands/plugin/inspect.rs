@@ -76,11 +76,11 @@ fn load(plugins: &Plugins, name: &str) -> Result<(std::sync::Arc<Plugin>, FoundP
         return Ok((plugins.get(name)?, plugins.sources().find(name)?));
     }
     let bytes = fetch::read_file(Path::new(name))?;
-    let sandbox = plugins.sandbox().map_err(Failure::unable)?;
+    let sandbox = plugins.sandbox()?;
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin");
-    let plugin = sandbox.load(&bytes, stem).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
+    let plugin = sandbox.load(&bytes, stem).map_err(|error| Failure::ended_by(Exit::Bad, &error))?;
     // Looking at a file is no use of it: what the policy thinks of it is shown, not enforced.
-    let keys = plugins.sources().keyring().map_err(Failure::unable)?;
+    let keys = plugins.sources().keyring()?;
     let digest = Digest::of(&bytes);
     let verdict = Some(keys.judge(&bytes, &digest, &proof_beside(Path::new(name))));
     Ok((plugin, FoundPlugin { bytes: bytes.into(), digest, origin: PluginOrigin::File(name.into()), verdict }))

@@ -9,6 +9,7 @@ mod remove;
 mod sign;
 mod sync;
 
+use crate::message::Message;
 use std::path::Path;
 
 use clap::Subcommand;
@@ -114,7 +115,7 @@ fn list(context: &Context) -> Result<(), Failure> {
                     "".into(),
                     Cell::dressed("cannot be used", Paint::red),
                 ]);
-                context.console.complain(&problem.to_string());
+                context.console.complain(Message::of(&problem));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `trackside plugin push`
 
 use std::{collections::BTreeMap, path::PathBuf};
+use trackside_codes::code;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
@@ -38,17 +39,18 @@ pub struct Push {
 pub fn execute(context: &Context, push: &Push) -> Result<(), Failure> {
     let Push { file, reference, key } = push;
     if reference.digest.is_some() {
-        return Err(Failure::usage(format!(
-            "[TS-0641] {reference} has a digest; push to a tag: the digest comes of it"
-        )));
+        return Err(Failure::new(
+            code!("TS-0641"),
+            format!("{reference} has a digest; push to a tag: the digest comes of it"),
+        ));
     }
     let project = context.any_project()?;
     let key = key.as_deref().map(signing_key).transpose()?;
     let component = read_file(file)?;
     let (plugins, _temp) = plugins_of(&project)?;
-    let sandbox = plugins.sandbox().map_err(Failure::unable)?;
+    let sandbox = plugins.sandbox()?;
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin");
-    let plugin = sandbox.load(&component, stem).map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))?;
+    let plugin = sandbox.load(&component, stem).map_err(|error| Failure::ended_by(Exit::Bad, &error))?;
     let about = plugin.descriptor();
     let annotation = |key: &str, value: &str| (format!("org.opencontainers.image.{key}"), value.to_owned());
     let annotations = BTreeMap::from([

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use trackside_codes::code;
 
 use serde_json::{Map, Value, json};
 use trackside_control::{QueryError, find_run};
@@ -50,7 +51,7 @@ pub fn execute(context: &Context, run: &str, step: Option<&str>, dir: &Path) -> 
 }
 
 fn no_case(run: RunId, why: &str) -> Failure {
-    Failure::usage(format!("[TS-0910] run {run} gives no case: {why}"))
+    Failure::new(code!("TS-0910"), format!("run {run} gives no case: {why}"))
 }
 
 /// What the journal tells of one step.
@@ -125,7 +126,11 @@ struct Beside<'p> {
 impl Beside<'_> {
     fn artifact(&mut self, artifact: &ArtifactRef) -> Result<Value, Failure> {
         let gone = |error| {
-            Failure::Ended(Exit::Bad, format!("[TS-0851] cannot read artifact {} of the run: {error}", artifact.digest))
+            Failure::ended(
+                Exit::Bad,
+                code!("TS-0851"),
+                format!("cannot read artifact {} of the run: {error}", artifact.digest),
+            )
         };
         let file = self.store.open_artifact(&artifact.digest).map_err(gone)?;
         let mut bytes = Vec::new();
@@ -136,9 +141,12 @@ impl Beside<'_> {
     fn content(&mut self, bytes: &[u8], name: &str, media_type: &str) -> Result<Value, Failure> {
         let size = bytes.len() as u64;
         if size > LARGEST {
-            return Err(Failure::usage(format!(
-                "[TS-0910] the artifact `{name}` is larger than {LARGEST} bytes: too large for a case; record a run of smaller data"
-            )));
+            return Err(Failure::new(
+                code!("TS-0910"),
+                format!(
+                    "the artifact `{name}` is larger than {LARGEST} bytes: too large for a case; record a run of smaller data"
+                ),
+            ));
         }
         let mut content = json!({ "name": name, "media_type": media_type });
         match std::str::from_utf8(bytes) {
@@ -187,7 +195,7 @@ fn by_name(value: &Value) -> bool {
 
 /// The text of the case.
 fn case(told: &Told<'_>, about: &Descriptor, beside: &mut Beside<'_>) -> Result<String, Failure> {
-    let unusable = |error: &dyn std::fmt::Display| Failure::usage(format!("[TS-0910] the step's input: {error}"));
+    let unusable = |error: &dyn std::fmt::Display| Failure::new(code!("TS-0910"), format!("the step's input: {error}"));
     let call = told.call;
     let mut with = told.before.input(told.step, None, &Value::Null).map_err(|error| unusable(&error))?;
     let mut artifacts = Map::new();
@@ -326,5 +334,5 @@ fn expected(told: &Told<'_>, about: &Descriptor, call: &PluginCall) -> Value {
 
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let written = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(file, bytes));
-    written.map_err(|error| Failure::unable(format!("[TS-0852] cannot write {}: {error}", file.display())))
+    written.map_err(|error| Failure::new(code!("TS-0852"), format!("cannot write {}: {error}", file.display())))
 }

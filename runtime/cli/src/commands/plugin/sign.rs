@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+use trackside_codes::code;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -15,7 +16,7 @@ use trackside_spec::OciReference;
 use super::fetch::{client, read_file};
 use crate::{
     context::{Context, runtime},
-    failure::Failure,
+    failure::{Exit, Failure},
 };
 
 /// Sign a plugin
@@ -68,14 +69,14 @@ pub fn execute(context: &Context, sign: &Sign) -> Result<(), Failure> {
 /// Reads the key of `--key`. One that is not there is a fault of the command line.
 pub fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
     SigningKey::read(path).map_err(|error| match path.try_exists() {
-        Ok(false) => Failure::usage(error),
+        Ok(false) => Failure::ended_by(Exit::Usage, &error),
         _ => error.into(),
     })
 }
 
 fn sign_file(file: &Path, key: &SigningKey) -> Result<String, Failure> {
     let component = read_file(file)?;
-    let signature = key.sign_base64(&component).map_err(Failure::unable)?;
+    let signature = key.sign_base64(&component)?;
     let mut name = file.as_os_str().to_owned();
     name.push(SIGNATURE_SUFFIX);
     let name = PathBuf::from(name);
@@ -84,7 +85,7 @@ fn sign_file(file: &Path, key: &SigningKey) -> Result<String, Failure> {
 }
 
 fn sign_reference(context: &Context, text: &str, key: &SigningKey) -> Result<String, Failure> {
-    let reference: OciReference = text.parse().map_err(|error| Failure::usage(format!("[TS-0641] {error}")))?;
+    let reference: OciReference = text.parse()?;
     let client = client(&context.any_project()?, &reference)?;
     let signed = runtime()?.block_on(async {
         let signed = client.resolve(&reference).await?;
@@ -100,8 +101,8 @@ pub fn generate(context: &Context, keygen: &Keygen) -> Result<(), Failure> {
         Kind::Ed25519 => Algorithm::Ed25519,
         Kind::P256 => Algorithm::P256,
     };
-    let private = SigningKey::generate(algorithm).map_err(Failure::unable)?;
-    let public = SigningKey::from_pem(private.as_bytes()).map_err(Failure::unable)?.public();
+    let private = SigningKey::generate(algorithm)?;
+    let public = SigningKey::from_pem(private.as_bytes())?.public();
     let with = |ending: &str| {
         let mut name = keygen.name.as_os_str().to_owned();
         name.push(ending);
@@ -126,14 +127,17 @@ fn create(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::unable(format!(
-            "[TS-0654] {} is there already, and a key is never written over: give another name, or move it away",
-            path.display()
-        )),
+        io::ErrorKind::AlreadyExists => Failure::new(
+            code!("TS-0654"),
+            format!(
+                "{} is there already, and a key is never written over: give another name, or move it away",
+                path.display()
+            ),
+        ),
         _ => unwritable(path, &error),
     })
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::unable(format!("[TS-0654] cannot write {}: {error}", path.display()))
+    Failure::new(code!("TS-0654"), format!("cannot write {}: {error}", path.display()))
 }

@@ -89,5 +89,5 @@ fn same(fetched: &Fetched, locked: &Locked) -> Result<(), Failure> {
         wanted: locked.digest,
         remedy: "put the right file there, or install the new one with `trackside plugin add`",
     };
-    Err(Failure::Ended(Exit::Bad, error.to_string()))
+    Err(Failure::ended_by(Exit::Bad, &error))
 }

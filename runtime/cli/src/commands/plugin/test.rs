@@ -1,10 +1,12 @@
 //! `trackside plugin test`
 
+use crate::message::Message;
 use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
+use trackside_codes::code;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -67,7 +69,7 @@ pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
     let cases = if arguments.cases.is_empty() { cases_of(&arguments.dir)? } else { arguments.cases.clone() };
     let temp = temp_dir("trackside-test-")?;
     let settings = SandboxSettings::new(temp.path().join("cache"), temp.path().join("cache.key"));
-    let sandbox = Sandbox::new(settings).map_err(Failure::unable)?;
+    let sandbox = Sandbox::new(settings)?;
     let remedy = if arguments.component.is_some() { "" } else { "; `trackside plugin build` makes it" };
     let plugin = load(context.console, &sandbox, &component, remedy)?;
     let runtime = runtime()?;
@@ -98,7 +100,7 @@ pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
             }
             Err(error) => {
                 console.print(&format!("{mark} {}\n", escape(&name)))?;
-                console.complain(&error.to_string());
+                console.complain(Message::of(&error));
             }
         }
     }
@@ -111,22 +113,23 @@ pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
 }
 
 fn load(console: Console, sandbox: &Sandbox, component: &Path, remedy: &str) -> Result<Arc<Plugin>, Failure> {
-    let read = fs::read(component)
-        .map_err(|error| Failure::usage(format!("[TS-0602] cannot read {}: {error}{remedy}", component.display())))?;
+    let read = fs::read(component).map_err(|error| {
+        Failure::ended(Exit::Usage, code!("TS-0602"), format!("cannot read {}: {error}{remedy}", component.display()))
+    })?;
     let name = component.file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin");
     let compile = || sandbox.load_counting(&read, name);
     let loaded = telling(console, format!("compiling {}, instructions counted", escape(name)), compile);
-    loaded.map_err(|error| Failure::Ended(Exit::Bad, error.to_string()))
+    loaded.map_err(|error| Failure::ended_by(Exit::Bad, &error))
 }
 
 /// The case files of a project, in the order of their names.
 fn cases_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let tests = folder.join("tests");
     let missing = |why: &dyn std::fmt::Display| {
-        Failure::usage(format!(
-            "[TS-0909] there are no cases in {}: {why}; a case is a file NAME.yaml",
-            tests.display()
-        ))
+        Failure::new(
+            code!("TS-0909"),
+            format!("there are no cases in {}: {why}; a case is a file NAME.yaml", tests.display()),
+        )
     };
     let entries = fs::read_dir(&tests).map_err(|error| missing(&error))?;
     let mut cases: Vec<PathBuf> = entries

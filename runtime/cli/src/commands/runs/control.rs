@@ -1,6 +1,7 @@
 //! `trackside runs cancel | pause | resume | retry`
 
 use std::sync::Arc;
+use trackside_codes::code;
 
 use clap::Args;
 use serde_json::json;
@@ -126,7 +127,7 @@ fn told(context: &Context, run: RunId, what: &str, is: bool) -> Result<(), Failu
 fn definition(reader: &Reader, run: RunId) -> Result<Arc<Plan>, Failure> {
     let head = RunHead::open(reader, run)?;
     let head = head.ok_or(QueryError::NoRun(run))?;
-    head.plan.map_err(|reason| Failure::unable(format!("[TS-0726] run {run} cannot be repeated: {reason}")))
+    head.plan.map_err(|reason| Failure::new(code!("TS-0726"), format!("run {run} cannot be repeated: {reason}")))
 }
 
 /// Whether another definition than this one is in use now.
@@ -147,8 +148,9 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
     let runtime = runtime()?;
     let session = Session::open(&project, HERE, &runtime)?;
     if arguments.detach && !session.is_remote() {
-        return Err(Failure::unable(
-            "[TS-0831] no node is running that could take the run over: start one with `trackside serve`, or leave out --detach",
+        return Err(Failure::new(
+            code!("TS-0831"),
+            "no node is running that could take the run over: start one with `trackside serve`, or leave out --detach",
         ));
     }
     let ended: Result<(RunId, End), Failure> = runtime.block_on(async {
@@ -178,12 +180,12 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
             };
         }
         let (_, reader) = context.reader()?;
-        let missing = || Failure::unable(format!("[TS-0811] run {new} is not in the store"));
+        let missing = || Failure::new(code!("TS-0820"), format!("run {new} is not in the store"));
         tell(context, &RunView::read(&reader, new)?.ok_or_else(missing)?, end)
     });
     drop(session);
     shown.map_err(|failure| match failure {
-        Failure::Ended(exit, message) => Failure::Ended(exit, escape(&message).into_owned()),
+        Failure::Ended(exit, message) => Failure::Ended(exit, message.map(|text| escape(&text).into_owned())),
         other => other,
     })
 }

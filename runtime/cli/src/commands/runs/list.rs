@@ -1,5 +1,6 @@
 //! `trackside runs list`
 
+use crate::message::Message;
 use clap::{Args, ValueEnum};
 use trackside_control::{list_runs, no_workflow};
 use trackside_node::Project;
@@ -101,7 +102,7 @@ fn warn_of_unknown(context: &Context, project: &Project, reader: Option<&Reader>
     }
     let filter = RunFilter { workflow: Some(name.to_owned()), limit: 1, ..RunFilter::default() };
     if reader.map(|reader| reader.runs(&filter)).transpose()?.is_none_or(|runs| runs.is_empty()) {
-        context.console.warn(&no_workflow(project, name));
+        context.console.warn(Message::of(&no_workflow(project, name)));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `trackside trigger list`
 
+use crate::message::Message;
 use clap::Args;
 use serde_json::{Value, json};
 use trackside_control::{InUse, Next, describe_trigger, next_times, no_workflow};
@@ -50,7 +51,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         && !in_use.workflows.contains_key(name)
         && project.problem_of(name).is_none()
     {
-        console.warn(&no_workflow(&project, name));
+        console.warn(Message::of(&no_workflow(&project, name)));
     }
     if console.json {
         return console.print_json(&lines.iter().map(|line| document(line, in_use.origin())).collect::<Vec<_>>());

@@ -5,6 +5,7 @@ mod pause;
 mod test;
 
 use std::{collections::BTreeMap, sync::Arc};
+use trackside_codes::code;
 
 use clap::Subcommand;
 use trackside_spec::{Plan, Trigger, nearest};
@@ -49,5 +50,5 @@ fn find<'p>(workflows: &'p Workflows, id: &str) -> Result<(&'p Plan, &'p Trigger
         (None, []) => "the project has none".to_owned(),
         (None, known) => format!("the project has: {}", known.join(", ")),
     };
-    Err(Failure::usage(format!("[TS-0882] there is no trigger `{}`; {remedy}", escape(id))))
+    Err(Failure::new(code!("TS-0882"), format!("there is no trigger `{}`; {remedy}", escape(id))))
 }

@@ -183,7 +183,7 @@ fn files(
     let folder = project.root.join(&file.path);
     let mut found = Vec::new();
     for relative in below(&folder) {
-        let wanted = wants(file, &relative).map_err(Failure::unable)?;
+        let wanted = wants(file, &relative)?;
         if wanted == Wanted::No {
             continue;
         }

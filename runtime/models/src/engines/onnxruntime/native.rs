@@ -9,6 +9,7 @@
 use std::ffi::CStr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use trackside_codes::{Class, Reason};
 
 use half::{bf16, f16};
 use ort::session::{HasSelectedOutputs, RunOptions, SessionInputValue};
@@ -72,7 +73,7 @@ impl Plain for f32 {}
 impl Plain for f64 {}
 
 /// `tensor` as an input: a view of its memory where that is aligned, else a copy.
-pub(super) fn value(tensor: &Tensor) -> Result<SessionInputValue<'_>, String> {
+pub(super) fn value(tensor: &Tensor) -> Result<SessionInputValue<'_>, Reason> {
     match tensor.element() {
         ElementType::Boolean => booleans(tensor),
         ElementType::Uint8 => numbers::<u8>(tensor),
@@ -89,10 +90,12 @@ pub(super) fn value(tensor: &Tensor) -> Result<SessionInputValue<'_>, String> {
         ElementType::Float64 => numbers::<f64>(tensor),
         ElementType::Text => {
             if let Some(position) = tensor.text().iter().position(|text| text.contains('\0')) {
-                return Err(format!("text element {position} holds a zero character, which ONNX Runtime cannot take"));
+                return Err(
+                    format!("text element {position} holds a zero character, which ONNX Runtime cannot take").into()
+                );
             }
             let strings = OrtTensor::from_string_array((shape(tensor), tensor.text()));
-            strings.map(Into::into).map_err(|error| error.to_string())
+            strings.map(Into::into).map_err(|error| Reason::by(Class::Failed, error))
         }
     }
 }
@@ -101,7 +104,7 @@ fn shape(tensor: &Tensor) -> Vec<i64> {
     tensor.shape().iter().map(|dim| i64::from(*dim)).collect()
 }
 
-fn numbers<T: Plain>(tensor: &Tensor) -> Result<SessionInputValue<'_>, String> {
+fn numbers<T: Plain>(tensor: &Tensor) -> Result<SessionInputValue<'_>, Reason> {
     // SAFETY: `Plain` types take every bit pattern; `align_to` sees to alignment and length.
     let (before, middle, after) = unsafe { tensor.data().align_to::<T>() };
     let value = if before.is_empty() && after.is_empty() {
@@ -114,16 +117,16 @@ fn numbers<T: Plain>(tensor: &Tensor) -> Result<SessionInputValue<'_>, String> {
         bytes.copy_from_slice(tensor.data());
         OrtTensor::from_array((shape(tensor), copy)).map(Into::into)
     };
-    value.map_err(|error| error.to_string())
+    value.map_err(|error| Reason::by(Class::Failed, error))
 }
 
-fn booleans(tensor: &Tensor) -> Result<SessionInputValue<'_>, String> {
+fn booleans(tensor: &Tensor) -> Result<SessionInputValue<'_>, Reason> {
     if tensor.data().iter().any(|byte| *byte > 1) {
-        return Err("a boolean must be the byte 0 or 1".to_owned());
+        return Err("a boolean must be the byte 0 or 1".into());
     }
     // SAFETY: every byte is 0 or 1; `bool` has the size and alignment of a byte.
     let (_, view, _) = unsafe { tensor.data().align_to::<bool>() };
-    TensorRef::from_array_view((shape(tensor), view)).map(Into::into).map_err(|error| error.to_string())
+    TensorRef::from_array_view((shape(tensor), view)).map(Into::into).map_err(|error| Reason::by(Class::Failed, error))
 }
 
 /// The element type that an output has.
@@ -148,13 +151,13 @@ fn element(of: TensorElementType) -> Option<ElementType> {
 }
 
 /// A copy of an output.
-pub(super) fn tensor(value: DynValue, declared: ElementType) -> Result<Tensor, String> {
+pub(super) fn tensor(value: DynValue, declared: ElementType) -> Result<Tensor, Reason> {
     let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
-        return Err(format!("it is a {}, not a tensor", value.dtype()));
+        return Err(format!("it is a {}, not a tensor", value.dtype()).into());
     };
     let kind = *ty;
     if element(kind) != Some(declared) {
-        return Err(format!("the model declares {}, the engine gave {kind}", declared.name()));
+        return Err(format!("the model declares {}, the engine gave {kind}", declared.name()).into());
     }
     let dims: Vec<u32> = shape
         .iter()
@@ -162,13 +165,13 @@ pub(super) fn tensor(value: DynValue, declared: ElementType) -> Result<Tensor, S
         .collect::<Result<_, _>>()
         .map_err(|_| format!("its shape {shape:?} is too large"))?;
     let Some(size) = declared.size() else {
-        let (_, strings) = value.try_extract_strings().map_err(|error| error.to_string())?;
-        return Tensor::from_text(dims, strings).map_err(|error| error.to_string());
+        let (_, strings) = value.try_extract_strings().map_err(|error| Reason::by(Class::Failed, error))?;
+        return Tensor::from_text(dims, strings).map_err(|error| Reason::by(Class::Failed, error));
     };
-    let count = Tensor::count(&dims).map_err(|error| error.to_string())?;
-    let tensor = value.downcast::<DynTensorValueType>().map_err(|error| error.to_string())?;
+    let count = Tensor::count(&dims).map_err(|error| Reason::by(Class::Failed, error))?;
+    let tensor = value.downcast::<DynTensorValueType>().map_err(|error| Reason::by(Class::Failed, error))?;
     if !tensor.memory_info().is_cpu_accessible() {
-        return Err("it is not in the processor's memory".to_owned());
+        return Err("it is not in the processor's memory".into());
     }
     let pointer = tensor.data_ptr().cast::<u8>();
     let mut bytes = if count == 0 || pointer.is_null() {
@@ -181,7 +184,7 @@ pub(super) fn tensor(value: DynValue, declared: ElementType) -> Result<Tensor, S
     if declared == ElementType::Boolean {
         bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
     }
-    Tensor::from_bytes(declared, dims, bytes).map_err(|error| error.to_string())
+    Tensor::from_bytes(declared, dims, bytes).map_err(|error| Reason::by(Class::Failed, error))
 }
 
 /// The version that the library gives itself. `ort` has loaded and checked it before.

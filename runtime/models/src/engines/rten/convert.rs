@@ -1,23 +1,24 @@
 //! Tensors to and from the interpreter's values, type by type.
 
 use std::sync::Arc;
+use trackside_codes::{Class, Reason};
 
 use half::{bf16, f16};
 use trackside_interpreter::{Data, Element, Value};
 use trackside_spec::{ElementType, Tensor};
 
 /// A copy of `tensor`: its bytes have no alignment.
-pub(super) fn to_value(tensor: &Tensor) -> Result<Value, String> {
-    fn numbers<T: Element, const N: usize>(tensor: &Tensor, of: fn([u8; N]) -> T) -> Result<Value, String> {
+pub(super) fn to_value(tensor: &Tensor) -> Result<Value, Reason> {
+    fn numbers<T: Element, const N: usize>(tensor: &Tensor, of: fn([u8; N]) -> T) -> Result<Value, Reason> {
         let elements = tensor.data().as_chunks::<N>().0.iter().map(|bytes| of(*bytes)).collect();
-        Value::new(shape(tensor), elements)
+        Ok(Value::new(shape(tensor), elements)?)
     }
     fn shape(tensor: &Tensor) -> Vec<usize> {
         tensor.shape().iter().map(|dim| *dim as usize).collect()
     }
     match tensor.element() {
         ElementType::Boolean => numbers(tensor, |[byte]: [u8; 1]| byte != 0),
-        ElementType::Uint8 => Value::new(shape(tensor), tensor.data().to_vec()),
+        ElementType::Uint8 => Ok(Value::new(shape(tensor), tensor.data().to_vec())?),
         ElementType::Int8 => numbers(tensor, i8::from_le_bytes),
         ElementType::Uint16 => numbers(tensor, u16::from_le_bytes),
         ElementType::Int16 => numbers(tensor, i16::from_le_bytes),
@@ -31,13 +32,13 @@ pub(super) fn to_value(tensor: &Tensor) -> Result<Value, String> {
         ElementType::Float64 => numbers(tensor, f64::from_le_bytes),
         ElementType::Text => {
             let texts = tensor.text().iter().map(|text| Arc::<str>::from(text.as_str())).collect();
-            Value::new(shape(tensor), texts)
+            Ok(Value::new(shape(tensor), texts)?)
         }
     }
 }
 
 /// An output, in the type that the model declares for it.
-pub(super) fn to_tensor(value: &Value, declared: ElementType) -> Result<Tensor, String> {
+pub(super) fn to_tensor(value: &Value, declared: ElementType) -> Result<Tensor, Reason> {
     let shape = value.shape().iter().map(|dim| u32::try_from(*dim)).collect::<Result<Vec<_>, _>>();
     let shape = shape.map_err(|_| "an output is too large".to_owned())?;
     let (element, data) = match value.data() {
@@ -56,13 +57,13 @@ pub(super) fn to_tensor(value: &Value, declared: ElementType) -> Result<Tensor, 
         Data::Bool(elements) => (ElementType::Boolean, bytes(elements, |element| [u8::from(element)])),
         Data::Text(texts) => {
             let texts = texts.iter().map(|text| text.as_ref().to_owned()).collect();
-            return Tensor::from_text(shape, texts).map_err(|error| error.to_string());
+            return Tensor::from_text(shape, texts).map_err(|error| Reason::by(Class::Failed, error));
         }
     };
     if element != declared {
-        return Err(format!("an output is declared {} but came as {}", declared.name(), element.name()));
+        return Err(format!("an output is declared {} but came as {}", declared.name(), element.name()).into());
     }
-    Tensor::from_bytes(element, shape, data).map_err(|error| error.to_string())
+    Tensor::from_bytes(element, shape, data).map_err(|error| Reason::by(Class::Failed, error))
 }
 
 fn bytes<T: Copy, const N: usize>(elements: &[T], encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {

@@ -174,7 +174,7 @@ fn origin(url: &str) -> Result<Origin, String> {
     let start = whole.find("://").map_or(0, |at| at + 3);
     let end = whole[start..].find('/').map_or(whole.len(), |at| start + at);
     let (server, path) = whole.split_at(end);
-    let origin = Origin::parse(server)?;
+    let origin = Origin::parse(server).map_err(|reason| reason.to_string())?;
     Ok(match origin.clone().with_path(path) {
         Ok(below) => below,
         Err(_) => origin,

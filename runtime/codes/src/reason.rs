@@ -1,0 +1,91 @@
+//! Why something was not done, below the errors that have a code.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use crate::{Class, Coded};
+
+/// Why something was not done: a sentence that becomes a part of an error, with the kind of trouble and the cause.
+///
+/// For what has no code of its own, because whoever asked for it has: a file that is no key, a text that is no address.
+#[derive(Debug, Clone)]
+pub struct Reason {
+    class: Class,
+    text: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Reason {
+    /// In words.
+    pub fn new(class: Class, text: impl Into<String>) -> Self {
+        Self { class, text: text.into(), source: None }
+    }
+
+    /// In the words of an error, which is kept.
+    pub fn by(class: Class, error: impl Error + Send + Sync + 'static) -> Self {
+        Self { class, text: error.to_string(), source: Some(Arc::new(error)) }
+    }
+
+    /// The same of an error that knows its class.
+    pub fn of(error: impl Coded + Error + Send + Sync + 'static) -> Self {
+        Self::by(error.class(), error)
+    }
+
+    /// The disk's.
+    #[must_use]
+    pub fn disk(error: std::io::Error) -> Self {
+        Self::by(Class::Disk, error)
+    }
+
+    /// The same cause in other words.
+    #[must_use]
+    pub fn told(self, tell: impl FnOnce(&str) -> String) -> Self {
+        Self { text: tell(&self.text), ..self }
+    }
+
+    /// What kind of trouble it is.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        self.class
+    }
+}
+
+/// What was given is wrong.
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Self::new(Class::BadInput, text)
+    }
+}
+
+/// What was given is wrong.
+impl From<&str> for Reason {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Reason {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_keeps_its_class_and_its_cause_under_other_words() {
+        let told = Reason::disk(std::io::Error::other("no room")).told(|text| format!("cannot write: {text}"));
+        assert_eq!(told.to_string(), "cannot write: no room");
+        assert_eq!(told.class(), Class::Disk);
+        assert!(told.source().is_some_and(|source| source.is::<std::io::Error>()));
+        assert_eq!(Reason::from("it is no key").class(), Class::BadInput);
+        assert!(Reason::from("it is no key").source().is_none());
+    }
+}
