@@ -81,6 +81,10 @@ fn an_event_that_a_step_emits_starts_a_workflow_and_ends_a_wait() {
     assert_eq!(view["outputs"]["a"]["got"]["name"], "batch-done", "{view:#}");
     project.run(&["runs", "show", &emitted]).ok().prints(&["event batch-done"]);
     project.run(&["explain", &heard]).ok().prints(&["hears/event-0"]);
+    let told = project.run(&["explain", "hears/event-0", "--json"]).ok().json();
+    let told = told["triggers"][0]["decisions"].as_array().unwrap();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert_eq!((&told[0]["decision"], &told[0]["about"]), (&json!("started"), &json!("batch-done")), "{told:#?}");
 }
 
 #[test]
@@ -121,7 +125,12 @@ fn events_that_go_round_in_a_circle_come_to_an_end_and_a_plugin_emits_only_what_
     node.start_run("round");
     let told = wait_until("the end of the circle", || {
         let told = project.run(&["explain", "round/event-0", "--json"]).ok().json();
-        let blocked = told["decisions"].as_array().unwrap().iter().find(|row| row["decision"] == "blocked").cloned();
+        let blocked = told["triggers"][0]["decisions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["decision"] == "blocked")
+            .cloned();
         blocked
     });
     assert!(told["detail"].as_str().unwrap().contains("in a circle"), "{told:#}");

@@ -19,13 +19,21 @@ impl Core {
         if self.is_full() || self.trouble.is_some() {
             return self.commits.call(move || reply(None));
         }
+        let identity = format!("event:{}:{:x}", event.at, (self.chance)());
         let mut set_off = SetOff::default();
-        self.as_one(|core| set_off = core.happened(event, None, now_ms));
+        self.as_one(|core| set_off = core.happened(event, None, &identity, now_ms));
         self.commits.after_all(After::Call(Box::new(move || reply(Some(set_off)))));
     }
 
-    /// An event is heard. `from`: the run that emitted it, and how many runs in a row have started each other up to that.
-    pub(super) fn happened(&mut self, event: BoxEvent, from: Option<(RunId, u64)>, now_ms: i64) -> SetOff {
+    /// An event is heard. `from`: the run that emitted it, and how many runs in a row have started each other up to that;
+    /// `identity`: what tells it from all others in the ledger.
+    pub(super) fn happened(
+        &mut self,
+        event: BoxEvent,
+        from: Option<(RunId, u64)>,
+        identity: &str,
+        now_ms: i64,
+    ) -> SetOff {
         let document = event.to_json();
         let resumed = self.resume(&event.name, &document, now_ms);
         let waits = |kind: &TriggerKind| matches!(kind, TriggerKind::Event(of) if is_meant(of, &event.name, &document));
@@ -33,8 +41,8 @@ impl Core {
         for (plan, trigger) in self.definitions.followers(waits) {
             let (subject, chain) = (event.name.clone(), from.map_or(0, |(_, chain)| chain));
             let about = About::Event(event.clone());
-            let cause =
-                Awaited { run: from.map(|(run, _)| run), chain, identity: None, subject, about, artifact: None };
+            let (run, identity) = (from.map(|(run, _)| run), identity.to_owned());
+            let cause = Awaited { run, chain, identity, subject, about, artifact: None };
             started.extend(self.follow(plan, &trigger, cause, now_ms));
         }
         SetOff { started, resumed }

@@ -28,7 +28,7 @@ pub(super) struct Awaited {
     pub(super) chain: u64,
     /// What makes it itself: at most one run of each trigger. It names the run and what happened to it, which is in the journal
     /// once: there is nothing to look up. The row in the ledger is for people.
-    pub(super) identity: Option<String>,
+    pub(super) identity: String,
     /// What the decision is about, should it start nothing.
     pub(super) subject: String,
     /// What it is.
@@ -74,7 +74,7 @@ impl Core {
         let about = About::Run(EndedRun { id: run.to_string(), workflow: name.to_owned(), state: end.name(), error });
         for (plan, trigger) in self.definitions.followers(waits) {
             let identity = format!("run:{run}");
-            let (subject, identity) = (identity.clone(), Some(identity));
+            let subject = identity.clone();
             let (chain, about) = (self.chain_of(run), about.clone());
             let cause = Awaited { run: Some(run), chain, subject, identity, about, artifact: None };
             self.follow(plan, &trigger, cause, now_ms);
@@ -106,7 +106,7 @@ impl Core {
                     run: run.to_string(),
                     artifact: artifact.clone(),
                 });
-                let (subject, identity, chain) = (artifact.name.clone(), Some(identity), self.chain_of(run));
+                let (subject, chain) = (artifact.name.clone(), self.chain_of(run));
                 let artifact = Some(artifact.digest);
                 let cause = Awaited { run: Some(run), chain, identity, subject, about, artifact };
                 self.follow(plan, &trigger, cause, now_ms);
@@ -164,12 +164,12 @@ impl Core {
         let origin = Origin::Follower { kind: started.run_kind() };
         let document = TriggerDocument::new(&trigger.id, now_ms, started);
         let mut wish = Wish::new(plan, origin, document, now_ms, Params::Given(Map::new()));
-        wish.ledger.extend(cause.identity.map(|identity| LedgerEntry {
+        wish.ledger.push(LedgerEntry {
             trigger: trigger.id.clone(),
-            identity,
+            identity: cause.identity,
             path: cause.subject,
             stat: String::new(),
-        }));
+        });
         wish.artifacts.extend(cause.artifact);
         let accepted = self.accept(wish, now_ms);
         accepted.map(|(run, _)| run).map_err(|refusal| (refusal.why.decision(), refusal.why.to_string()))

@@ -108,12 +108,14 @@ impl Core {
     pub(super) fn carried(&mut self, carried: Carried, now_ms: i64) {
         let Carried { row, run, step, item, entry, target, result } = carried;
         if let CarriedResult::Emitted(event) = result {
+            let of = item.map_or_else(String::new, |item| format!("/{item}"));
+            let identity = format!("event:{run}/{}{of}/{entry}", step.0);
             let carried = Carried { row, run, step, item, entry, target, result: CarriedResult::Done };
             // Gone out and heard: one is not on disk without the other.
             return self.as_one(|core| {
                 let chain = core.live.state(run).map_or(0, |state| state.trigger().chain());
                 core.carried(carried, now_ms);
-                core.happened(event, Some((run, chain)), now_ms);
+                core.happened(event, Some((run, chain)), &identity, now_ms);
             });
         }
         let event = match result {

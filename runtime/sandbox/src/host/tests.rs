@@ -99,7 +99,7 @@ fn data(committed: &[&str]) -> CallData {
         ((*key).to_owned(), entry)
     });
     let host = Arc::new(Host(Mutex::new(state.collect())));
-    let wants = ["state", "models", "outbox", "publish", "deliver", "secrets"];
+    let wants = ["state", "models", "outbox", "publish", "emit", "deliver", "secrets"];
     let descriptor = Descriptor {
         name: "test".into(),
         version: "1".into(),
