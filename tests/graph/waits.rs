@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use crate::support::{Project, project::step, wait_until};
 
 const HEARS: &str = "triggers:\n  - event: { name: batch-done, where: event.data.rows > 0 }\nsteps:\n  \
-                     a: { plugin: echo, with: { got: \"${trigger.event}\" } }\n";
+                     a: { plugin: echo, with: { value: \"${trigger.event}\" } }\n";
 
 /// Waits for the event of the batch that it is given.
 const WAITS: &str = "params: { batch: { type: integer, default: 7 } }\nsteps:\n  \
                      hears: { wait: { event: batch-done, where: event.data.batch == params.batch } }\n  \
-                     go: { plugin: echo, needs: [hears], with: { from: \"${steps.hears.event.workflow}\" } }\n";
+                     go: { plugin: echo, needs: [hears], with: { value: \"${steps.hears.event.workflow}\" } }\n";
 
 const EMITS: &str = "params: { batch: { type: integer, default: 7 } }\nsteps:\n  \
                      done: { plugin: emit, with: { event: batch-done, data: { batch: \"${params.batch}\", rows: 3 } }, allow: { emit: [batch-done] } }\n";
@@ -33,7 +33,7 @@ fn run_of(project: &Project, workflow: &str) -> Option<String> {
 fn sleeping_runs_take_no_place_and_wake_after_a_power_cut() {
     let project = Project::new();
     project.write("trackside.toml", "[node]\nmax_steps = 1\n");
-    project.workflow("sleeps", "steps:\n  nap: { wait: { for: 3s } }\n  a: { plugin: echo, needs: [nap], with: { at: \"${steps.nap.at}\" } }\n");
+    project.workflow("sleeps", "steps:\n  nap: { wait: { for: 3s } }\n  a: { plugin: echo, needs: [nap], with: { value: \"${steps.nap.at}\" } }\n");
     project.workflow("other", "steps:\n  a: { plugin: echo, with: { value: 1 } }\n");
     let node = project.serve();
     let sleeping: Vec<String> = (0..5).map(|_| node.start_run("sleeps")).collect();
@@ -68,7 +68,7 @@ fn an_event_that_a_step_emits_starts_a_workflow_and_ends_a_wait() {
     project.run(&["run", "emits", "-p", "batch=8"]).ok();
     let emitted = node.start_run("emits");
     let view = project.wait_end(&waiting);
-    assert_eq!((&view["state"], &view["outputs"]["go"]["from"]), (&json!("succeeded"), &json!("emits")), "{view:#}");
+    assert_eq!((&view["state"], &view["outputs"]["go"]["value"]), (&json!("succeeded"), &json!("emits")), "{view:#}");
     let event = &view["outputs"]["hears"]["event"];
     assert_eq!((&event["run"], &event["data"]), (&json!(emitted), &json!({ "batch": 7, "rows": 3 })), "{view:#}");
     let heard = wait_until("both runs that hear it", || {
@@ -78,7 +78,7 @@ fn an_event_that_a_step_emits_starts_a_workflow_and_ends_a_wait() {
     });
     let view = project.show(&heard);
     assert_eq!(view["trigger"]["kind"], "event", "{view:#}");
-    assert_eq!(view["outputs"]["a"]["got"]["name"], "batch-done", "{view:#}");
+    assert_eq!(view["outputs"]["a"]["value"]["name"], "batch-done", "{view:#}");
     project.run(&["runs", "show", &emitted]).ok().prints(&["event batch-done"]);
     project.run(&["explain", &heard]).ok().prints(&["hears/event-0"]);
     let told = project.run(&["explain", "hears/event-0", "--json"]).ok().json();
@@ -93,7 +93,7 @@ fn an_event_that_is_emitted_by_hand_says_what_it_set_off() {
     for (name, rest) in [("hears", HEARS), ("waits", WAITS)] {
         project.workflow(name, rest);
     }
-    project.run(&["emit", "batch-done"]).exits(4).says(&["no node"]);
+    project.run(&["emit", "batch-done"]).exits(3).says(&["TS-0835", "no node"]);
     let node = project.serve();
     let waiting = node.start_run("waits");
     wait_state(&project, &waiting, "hears", "awaiting-event");
@@ -104,7 +104,7 @@ fn an_event_that_is_emitted_by_hand_says_what_it_set_off() {
     assert_eq!(told["resumed"], json!([waiting]), "{told:#}");
     assert_eq!(told["started"].as_array().unwrap().len(), 1, "{told:#}");
     let view = project.wait_end(&waiting);
-    assert_eq!((&view["state"], &view["outputs"]["go"]["from"]), (&json!("succeeded"), &Value::Null), "{view:#}");
+    assert_eq!((&view["state"], &view["outputs"]["go"]["value"]), (&json!("succeeded"), &Value::Null), "{view:#}");
     project.run(&["emit", "no such name"]).exits(2).says(&["TS-0741", "letters, digits"]);
     project.run(&["emit", "e", "--data", "{"]).says(&["TS-0741", "no JSON"]);
     let (status, answer) =

@@ -156,7 +156,7 @@ pub fn describe_graph(plan: &Plan) -> Vec<String> {
     let mut parts: Vec<String> = [
         count(of(&|step| step.foreach.is_some()), "for each item"),
         count(of(&|step| matches!(step.action, Action::Approval(_))), "to approve"),
-        count(of(&|step| matches!(step.action, Action::Wait(_))), "to wait for"),
+        count(of(&|step| matches!(step.action, Action::Wait(_))), "waiting"),
         plan.concurrency.as_ref().map(|group| format!("at most {} in its group", group.limit)),
         (!mutexes.is_empty()).then(|| format!("mutex {}", mutexes.into_iter().collect::<Vec<_>>().join(", "))),
     ]
