@@ -68,7 +68,7 @@ steps:
         error: r##"w.yaml:4:5: error[TS-0103]: `kafka` is not possible here
 4 |   - kafka: { topic: x }
   |     ^^^^^
-  = help: known here: file, cron, webhook, mqtt, workflow, dataset"##,
+  = help: known here: file, cron, webhook, mqtt, workflow, dataset, event, poll"##,
     },
     Case {
         name: "trigger_of_two_kinds",
@@ -80,7 +80,7 @@ triggers:
 steps:
   a: { plugin: echo }
 "##,
-        error: r##"w.yaml:4:5: error[TS-0103]: expected exactly one of the keys file, cron, webhook, mqtt, workflow, dataset
+        error: r##"w.yaml:4:5: error[TS-0103]: expected exactly one of the keys file, cron, webhook, mqtt, workflow, dataset, event, poll
 4 |   - file: { path: a }
   |     ^"##,
     },
@@ -256,7 +256,7 @@ steps:
   c: { model: m, with: {}, allow: { state: true } }
   d: { plugin: echo, inputs: {} }
 "##,
-        error: r##"w.yaml:4:3: error[TS-0102]: the step does nothing: it has no `plugin`, `model`, `workflow` or `approval`
+        error: r##"w.yaml:4:3: error[TS-0102]: the step does nothing: it has no `plugin`, `model`, `workflow`, `approval` or `wait`
 4 |   a: { needs: [] }
   |   ^
   = help: add `plugin: NAME` or `model: NAME`
