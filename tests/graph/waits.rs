@@ -125,13 +125,7 @@ fn events_that_go_round_in_a_circle_come_to_an_end_and_a_plugin_emits_only_what_
     node.start_run("round");
     let told = wait_until("the end of the circle", || {
         let told = project.run(&["explain", "round/event-0", "--json"]).ok().json();
-        let blocked = told["triggers"][0]["decisions"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|row| row["decision"] == "blocked")
-            .cloned();
-        blocked
+        told["triggers"][0]["decisions"].as_array().unwrap().iter().find(|row| row["decision"] == "blocked").cloned()
     });
     assert!(told["detail"].as_str().unwrap().contains("in a circle"), "{told:#}");
     assert_eq!(project.runs().len(), 17, "the first and 16 that started each other");

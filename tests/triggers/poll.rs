@@ -208,7 +208,7 @@ fn a_secret_goes_to_its_host_alone_and_a_private_address_needs_the_word() {
     );
     node.wait_said("in a private network: write `private: true`");
     drop(node);
-    project.write("trackside.toml", &format!("{config}[policy]\nhttp = [\"https://a.example\"]\n"));
+    project.write("trackside.toml", format!("{config}[policy]\nhttp = [\"https://a.example\"]\n"));
     project.run(&["check"]).exits(1).says(&["TS-0115", "may not be called on this box"]);
 }
 

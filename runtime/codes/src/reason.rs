@@ -8,7 +8,11 @@ use crate::{Class, Coded};
 ///
 /// For what has no code of its own, because whoever asked for it has: a file that is no key, a text that is no address.
 #[derive(Debug, Clone)]
-pub struct Reason {
+pub struct Reason(Box<Kept>);
+
+/// Behind a pointer: it stands in many errors, and those in many results that are no errors.
+#[derive(Debug, Clone)]
+struct Kept {
     class: Class,
     text: String,
     source: Option<Arc<dyn Error + Send + Sync>>,
@@ -17,12 +21,12 @@ pub struct Reason {
 impl Reason {
     /// In words.
     pub fn new(class: Class, text: impl Into<String>) -> Self {
-        Self { class, text: text.into(), source: None }
+        Self(Box::new(Kept { class, text: text.into(), source: None }))
     }
 
     /// In the words of an error, which is kept.
     pub fn by(class: Class, error: impl Error + Send + Sync + 'static) -> Self {
-        Self { class, text: error.to_string(), source: Some(Arc::new(error)) }
+        Self(Box::new(Kept { class, text: error.to_string(), source: Some(Arc::new(error)) }))
     }
 
     /// The same of an error that knows its class.
@@ -38,14 +42,15 @@ impl Reason {
 
     /// The same cause in other words.
     #[must_use]
-    pub fn told(self, tell: impl FnOnce(&str) -> String) -> Self {
-        Self { text: tell(&self.text), ..self }
+    pub fn told(mut self, tell: impl FnOnce(&str) -> String) -> Self {
+        self.0.text = tell(&self.0.text);
+        self
     }
 
     /// What kind of trouble it is.
     #[must_use]
     pub const fn class(&self) -> Class {
-        self.class
+        self.0.class
     }
 }
 
@@ -65,13 +70,13 @@ impl From<&str> for Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 
 impl Error for Reason {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 

@@ -192,9 +192,7 @@ async fn attempt_of(
         let (run, step, item, attempt) = (job.run, job.step, job.item, job.attempt);
         tell(Report::Checked(Box::new(Checked { run, step, item, attempt, passed, reply })));
         // No attempt is made here: the core goes on with what passed.
-        if kinds::of(&job.plan.step(job.step).action).is_none() {
-            return None;
-        }
+        kinds::of(&job.plan.step(job.step).action)?;
         match given.await {
             Ok(Ok((input, command))) => (job.input, job.command) = (input, command),
             Ok(Err(error)) => return Some(StepResult::failed(key, job.attempt, error)),

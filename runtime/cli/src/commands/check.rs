@@ -67,7 +67,7 @@ fn tell(context: &Context, checked: &[CheckedFile], folder: &Path) -> Result<(),
     let found = if problems == 0 { "no problems".to_owned() } else { count(problems as u64, "problem") };
     console.say(&format!("{} checked, {found}", count(checked.len() as u64, "workflow")));
     if checked.is_empty() {
-        console.warn(&format!("there is no workflow file (NAME.yaml) in {}", folder.display()));
+        console.warn(format!("there is no workflow file (NAME.yaml) in {}", folder.display()));
     }
     if problems == 0 { Ok(()) } else { Err(Failure::bad()) }
 }

@@ -77,7 +77,7 @@ fn tell(console: Console, preview: &PrunePreview) -> Result<(), Failure> {
         console.say("Nothing would go.");
     }
     if preview.entries_not_counted > 0 {
-        console.warn(&format!(
+        console.warn(format!(
             "not counted yet: {} of the journal; a running node does it within seconds, `trackside prune` before it removes \
              anything",
             count(preview.entries_not_counted, "fact")

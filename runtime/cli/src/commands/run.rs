@@ -125,7 +125,7 @@ pub(crate) async fn bring_up_to_date(control: &dyn Control, plan: &Plan, console
     }
     let Ok(after) = control.status().await else { return };
     if !is_same(&after) && after.workflows.iter().any(|workflow| workflow.name == plan.name) {
-        console.warn(&format!(
+        console.warn(format!(
             "workflow `{}` has changed, and the node does not use the change; `trackside status` says why",
             plan.name
         ));
@@ -256,7 +256,7 @@ impl Waiting<'_> {
 pub(crate) fn tell(context: &Context, view: &RunView, end: End) -> Result<(), Failure> {
     let console = context.console;
     if view.outbox_waiting > 0 {
-        console.warn(&format!(
+        console.warn(format!(
             "{} of this run could not be carried out yet; a running node tries again",
             count(view.outbox_waiting, "effect")
         ));

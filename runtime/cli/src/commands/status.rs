@@ -65,7 +65,7 @@ fn tell(console: Console, status: &StatusDocument) -> Result<(), Failure> {
     }
     for broker in &status.brokers {
         if let Some(problem) = &broker.problem {
-            console.warn(&format!("broker {}: {problem}", broker.name));
+            console.warn(format!("broker {}: {problem}", broker.name));
         }
     }
     if let Some(wait) = &status.schedules_wait {

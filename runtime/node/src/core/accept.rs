@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use trackside_engine::{Command, Parent, Repeat, RunId};
 use trackside_facts::{DecisionKind, TriggerDocument};
 use trackside_spec::{Digest, Plan};
-use trackside_store::{Hold, LedgerRow, NewRun, TxnNumber, Write};
+use trackside_store::{Hold, NewRun, TxnNumber, Write};
 
 use super::{
     commits::After,
@@ -121,8 +121,8 @@ pub(super) enum Denied {
     Paused,
     /// Its parameters do not fit: what is wrong, for people.
     Params(String),
-    /// The ledger has it, from a run that is on disk.
-    Had(LedgerRow),
+    /// The ledger has it, from a run that is on disk: where the first one lay.
+    Had(String),
     /// The run of the same identity is about to be on disk.
     InFlight,
     /// The ledger can not be read.
@@ -199,7 +199,7 @@ impl Core {
             // All are asked before any is taken: a batch is accepted as a whole or not at all.
             wish.ledger.iter().try_for_each(|entry| match self.ledger.look_up(&entry.trigger, &entry.identity) {
                 Ok(Known::Free) => Ok(()),
-                Ok(Known::Had(row)) => Err(Denied::Had(row)),
+                Ok(Known::Had(row)) => Err(Denied::Had(row.path)),
                 Ok(Known::InFlight(_)) => Err(Denied::InFlight),
                 Err(Unreadable) => Err(Denied::Unreadable),
             })?;
@@ -292,7 +292,7 @@ fn answer(why: Denied) -> FireAnswer {
         Denied::Full | Denied::InFlight | Denied::Unreadable => FireAnswer::Busy,
         Denied::Paused => FireAnswer::Paused,
         Denied::Params(reason) => FireAnswer::Refused(reason),
-        Denied::Had(row) => FireAnswer::Duplicate(row.path),
+        Denied::Had(path) => FireAnswer::Duplicate(path),
         Denied::Skipped(reason) => FireAnswer::Skipped(reason),
     }
 }

@@ -155,7 +155,7 @@ pub fn retry(context: &Context, arguments: &Retry) -> Result<(), Failure> {
     }
     let ended: Result<(RunId, End), Failure> = runtime.block_on(async {
         if !arguments.latest && newer(&session, &own).await? {
-            context.console.warn(&format!(
+            context.console.warn(format!(
                 "workflow `{}` has changed since run {run}, which is repeated as it was; \
                  `{}` takes the definition in use now",
                 escape(&own.name),

@@ -118,7 +118,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         }
         console.say(&in_use.source());
         if let Some(problem) = &answer.problem {
-            console.complain(&format!("its runs are refused: {}", escape(problem)));
+            console.complain(format!("its runs are refused: {}", escape(problem)));
         }
     }
     if answer.problem.is_some() { Err(Failure::bad()) } else { Ok(()) }
