@@ -282,7 +282,7 @@ pub fn description_problems<P: Plugin>() -> Vec<String> {
         }
     }
     for want in &descriptor.wants {
-        if !["http", "secrets", "models", "state", "env", "deliver", "publish", "clock", "random"]
+        if !["http", "secrets", "models", "state", "env", "deliver", "publish", "emit", "clock", "random"]
             .contains(&want.kind.as_str())
         {
             problems.push(format!("want {:?}: no such grant", want.kind));
