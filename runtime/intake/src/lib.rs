@@ -21,5 +21,5 @@ pub use files::{FilesIntake, Pauses};
 pub use mqtt::{BrokerStatus, Brokers, MqttIntake, Waiting};
 pub use poll::PollIntake;
 pub use printable::printable;
-pub use tools::{OwnAddress, SecretSource, Tools};
+pub use tools::{OwnAddress, Tools};
 pub use wish::{Fire, FireAnswer, LedgerEntry, Reply};

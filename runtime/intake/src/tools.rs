@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
+use trackside_net::{SecretProblem, read_secret};
 use trackside_spec::NodeConfig;
 use trackside_store::{Artifacts, Clock, Readers, Txn, Write};
 
@@ -10,9 +11,6 @@ use crate::{
     files::Pauses,
     wish::{Fire, FireAnswer},
 };
-
-/// The box's secrets: from a name to the value, or what is wrong, for people.
-pub type SecretSource = Arc<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// Whether an address is one that the node itself listens on: nothing asks there.
 pub type OwnAddress = Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>;
@@ -34,13 +32,16 @@ pub struct Tools {
     pub project: PathBuf,
     /// Triggers that are paused.
     pub pauses: Arc<Pauses>,
-    /// Read anew for each use, so that they can be replaced.
-    pub secrets: SecretSource,
     /// The node's own listeners.
     pub own: OwnAddress,
 }
 
 impl Tools {
+    /// A secret of the box. It is read anew for each use, so that it can be replaced.
+    pub(crate) fn secret(&self, name: &str) -> Result<Vec<u8>, SecretProblem> {
+        Ok(read_secret(&self.config, &self.project, name)?.value)
+    }
+
     /// Asks for a run and waits for the answer.
     pub(crate) async fn fire(&self, fire: Fire) -> Result<FireAnswer, GoingDown> {
         ask(|reply| self.dispatch.fire(fire, reply)).await

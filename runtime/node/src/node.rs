@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
 use trackside_facts::BoxEvent;
 use trackside_intake::{
-    BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, PollIntake, SecretSource,
+    BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, PollIntake,
     Tools as IntakeTools, ask,
 };
 use trackside_observe::Removed;
@@ -247,7 +247,6 @@ impl Node {
             config: project.config.clone(),
             project: project.root.clone(),
             pauses,
-            secrets: secrets(project),
             own: Arc::new(move |address| listeners.covers(address)),
         };
         let box_id = readers.with(|reader| reader.box_id())?;
@@ -497,13 +496,6 @@ impl Handle {
     pub fn workshop(&self) -> &Arc<Workshop> {
         &self.workshop
     }
-}
-
-/// The secrets of a project's box.
-fn secrets(project: &Project) -> SecretSource {
-    let (config, root) = (project.config.clone(), project.root.clone());
-    let read = move |name: &str| trackside_net::read_secret(&config, &root, name);
-    Arc::new(move |name| read(name).map(|secret| secret.value).map_err(|problem| problem.to_string()))
 }
 
 fn settings(project: &Project) -> CoreSettings {

@@ -37,7 +37,7 @@ pub(super) struct Options {
 pub(super) fn read(tools: &Tools, broker: &MqttConfig, clean: bool) -> Result<Options, String> {
     let login = match (&broker.username, &broker.password) {
         (Some(user), Some(secret)) => {
-            let password = String::from_utf8((tools.secrets)(secret)?)
+            let password = String::from_utf8(tools.secret(secret).map_err(|problem| problem.to_string())?)
                 .map_err(|_| format!("the secret `{secret}` is no UTF-8 text"))?;
             Some((user.clone(), password))
         }

@@ -155,8 +155,9 @@ impl Looker {
             let value = match &given.value {
                 PollValue::Text(text) => text.clone(),
                 PollValue::Secret { prefix, name } => {
-                    let (secrets, wanted) = (self.tools.secrets.clone(), name.clone());
-                    let read = blocking(move || secrets(&wanted)).await.and_then(|read| read);
+                    let (tools, wanted) = (self.tools.clone(), name.clone());
+                    let read = blocking(move || tools.secret(&wanted).map_err(|problem| problem.to_string()));
+                    let read = read.await.and_then(|read| read);
                     let text = String::from_utf8(read.map_err(LookError::Secret)?);
                     let text = text.map_err(|_| LookError::Secret(format!("the secret `{name}` is no UTF-8 text")))?;
                     format!("{prefix}{text}")
