@@ -86,8 +86,13 @@ impl Origin {
         }
     }
 
-    /// Whether the ledger is asked for its identities.
+    /// Whether the ledger is asked for its identities. For a step's run that has been done: one that is there goes on.
     const fn looks_up(&self) -> bool {
+        !matches!(self, Self::Follower { .. } | Self::Child(_))
+    }
+
+    /// Whether its identities may be asked for before they are on disk.
+    const fn is_asked_for(&self) -> bool {
         !matches!(self, Self::Follower { .. })
     }
 
@@ -220,7 +225,7 @@ impl Core {
         let chance = (self.chance)();
         let run = self.live.next_id(now_ms, chance);
         let new = NewRun { run, plan, trigger: origin.kind().to_owned(), started_ms: now_ms };
-        let looks_up = origin.looks_up();
+        let is_asked_for = origin.is_asked_for();
         let mut parent = None;
         let start = match origin {
             Origin::Repeat(repeat) => Command::StartAgain(repeat),
@@ -240,7 +245,7 @@ impl Core {
         };
         let mut identities = Vec::new();
         for LedgerEntry { trigger, identity, path, stat } in ledger {
-            if looks_up {
+            if is_asked_for {
                 identities.push((trigger.clone(), identity.clone()));
             }
             writes.push(Write::Ledger { trigger, identity, run: Some(run), path, stat, at_ms: now_ms });

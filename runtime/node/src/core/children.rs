@@ -7,7 +7,7 @@ use trackside_facts::{Cause, TriggerDocument};
 use trackside_spec::Action as StepAction;
 
 use super::{
-    accept::{Denied, Origin, Params, Wish},
+    accept::{Origin, Params, Wish},
     attempts::Slot,
     dispatch::Core,
     ledger::{Held, Known, Unreadable},
@@ -117,15 +117,8 @@ impl Core {
             LedgerEntry { trigger: CHILDREN.to_owned(), identity: key, path: String::new(), stat: String::new() };
         let mut wish = Wish::new(plan, Origin::Child(parent), trigger, logical_time_ms, Params::Given(params));
         wish.ledger.push(entry);
-        match self.accept(wish, now_ms) {
-            Ok(_) => {}
-            Err(refusal) => match refusal.why {
-                Denied::Unreadable => {
-                    let effect = Effect::StartChild { step, item, attempt, parent };
-                    self.ledger.hold_back(Held::Child(run, effect), now_ms);
-                }
-                other => self.refuse(run, (step, item), attempt, "bad-params", &other.to_string()),
-            },
+        if let Err(refusal) = self.accept(wish, now_ms) {
+            self.refuse(run, (step, item), attempt, "bad-params", &refusal.why.to_string());
         }
     }
 
