@@ -173,6 +173,7 @@ data = "workflows"
 [policy]
 http = ["a.example"]
 deliver = ["../x"]
+emit = ["batch done"]
 "##,
         error: r##"trackside.toml:2:8: error[TS-0110]: the node's data needs a folder of its own
 2 | data = "workflows"
@@ -183,7 +184,10 @@ trackside.toml:4:9: error[TS-0103]: this is no origin: it must begin with https:
   |         ^^^^^^^^^^^
 trackside.toml:5:12: error[TS-0103]: a folder must not contain `..`
 5 | deliver = ["../x"]
-  |            ^^^^^^"##,
+  |            ^^^^^^
+trackside.toml:6:9: error[TS-0103]: an event's name is made of letters, digits, `.`, `_` and `-`, at most 64
+6 | emit = ["batch done"]
+  |         ^^^^^^^^^^^^"##,
     },
     Case {
         name: "secrets",

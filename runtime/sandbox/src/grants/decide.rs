@@ -114,10 +114,10 @@ impl Grants {
 
     pub(crate) fn emit(&self, event: &str) -> Result<(), Refused> {
         self.wants("emit", |name| name == event)?;
-        if self.allow.emit.iter().any(|granted| granted == event) {
-            return Ok(());
+        if !self.allow.emit.iter().any(|granted| granted == event) {
+            return Err(Refused::Workflow(format!("emit: [{}]", crate::store_data::quoted(event))));
         }
-        Err(Refused::Workflow(format!("emit: [{}]", crate::store_data::quoted(event))))
+        if Policy::lists(self.policy.emit.as_ref(), event) { Ok(()) } else { Err(Refused::Node("emit")) }
     }
 
     /// Where a delivery goes; the outer error is for a path that no grant could make good.

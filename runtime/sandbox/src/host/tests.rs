@@ -256,7 +256,8 @@ fn what_is_not_granted_is_denied_with_the_words_that_would_grant_it() {
 fn events_are_staged_by_granted_names_within_the_limits() {
     let data = data(&[]);
     let mut call = data.call.clone();
-    call.allow.emit = vec!["done".into()];
+    call.allow.emit = vec!["done".into(), "alarm".into()];
+    call.policy.emit = Some(vec!["done".into()]);
     call.limits.outbox_entries = 2;
     let host = Arc::new(Host::default());
     let Purpose::Run(descriptor) = &data.purpose else { panic!("a run") };
@@ -264,6 +265,8 @@ fn events_are_staged_by_granted_names_within_the_limits() {
     let mut data = CallData::new(Purpose::Run(descriptor.clone()), call, host, Instant::now(), net);
     let mut emit = |event: &str, json: &str| data.emit(event.into(), json.into()).unwrap();
     assert!(matches!(emit("other", "{}"), Err(OutboxError::Denied(_))));
+    let refused = emit("alarm", "{}");
+    assert!(matches!(&refused, Err(OutboxError::Denied(text)) if text.contains("[policy] emit")), "{refused:?}");
     assert!(matches!(emit("done", "{"), Err(OutboxError::BadRequest(_))));
     assert!(matches!(emit("done", &"[".repeat(5_000)), Err(OutboxError::BadRequest(_))));
     let large = format!("\"{}\"", "x".repeat(trackside_spec::MAX_EVENT));

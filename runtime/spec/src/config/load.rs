@@ -10,8 +10,9 @@ use crate::{
     topic::filter_problem,
     tree::{self, Node},
     workflow::{
+        EVENT_NAME,
         allow_file::{SECRET_NAME, env_problem},
-        folder_problem, words,
+        folder_problem, is_event_name, words,
     },
 };
 
@@ -302,6 +303,11 @@ impl Checks<'_, '_> {
             if let Some(reason) = filter_problem(filter) {
                 let path = ["policy", "publish", &index.to_string()];
                 self.at("TS-0103", &path, format!("this is no topic: {reason}"), None);
+            }
+        }
+        for (index, event) in policy.emit.iter().flatten().enumerate() {
+            if !is_event_name(event) {
+                self.at("TS-0103", &["policy", "emit", &index.to_string()], EVENT_NAME, None);
             }
         }
     }

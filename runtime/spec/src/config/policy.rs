@@ -40,6 +40,9 @@ pub struct Policy {
     /// The only topics that messages may be published on, with `+` and `#`. Without this key the workflows decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish: Option<Vec<String>>,
+    /// The only events that steps may emit, by name. Without this key the workflows decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emit: Option<Vec<String>>,
     /// Whether plugins may see the real clocks. Without this key the workflows decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock: Option<bool>,
@@ -118,6 +121,11 @@ impl Policy {
         for wanted in allow.publish.iter().filter(|topic| !self.permits_topic(topic)) {
             refuse(format!("nothing may be published on {wanted}"), "publish does not list it");
         }
+        for event in &allow.emit {
+            if !Self::lists(self.emit.as_ref(), event) {
+                refuse(format!("the event {event} may not be emitted"), "emit does not list it");
+            }
+        }
         for (asked, policy, what, key) in [
             (allow.state, self.state, "no step may keep state", "state is false"),
             (allow.clock, self.clock, "no step may see the clocks", "clock is false"),
@@ -177,6 +185,7 @@ mod tests {
             secrets: vec![SecretGrant { name: "a".into(), reveal: true }],
             clock: true,
             publish: words(&["#"]),
+            emit: words(&["done"]),
             ..Allow::default()
         };
         assert_eq!(policy.refusals(&all), Vec::<String>::new());
@@ -196,6 +205,7 @@ mod tests {
             deliver: Some(words(&["/srv/out", "reports"])),
             secrets: Some(words(&["a"])),
             publish: Some(words(&["site/+/alarm"])),
+            emit: Some(words(&["alarm"])),
             state: Some(false),
             ..Policy::default()
         };
@@ -205,6 +215,7 @@ mod tests {
             http: [http(&["https://a.example/v1/x"]), vec![get(true)]].concat(),
             deliver: words(&["/srv/out/a", "reports"]),
             publish: words(&["site/7/alarm"]),
+            emit: words(&["alarm"]),
             ..Allow::default()
         };
         assert_eq!(policy.refusals(&granted), Vec::<String>::new());
@@ -213,10 +224,11 @@ mod tests {
             deliver: words(&["/srv/outer", "other", "/"]),
             secrets: vec![SecretGrant { name: "b".into(), reveal: false }],
             publish: words(&["site/#"]),
+            emit: words(&["alarm", "alarms"]),
             state: true,
             ..Allow::default()
         };
-        assert_eq!(policy.refusals(&refused).len(), 8, "{:#?}", policy.refusals(&refused));
+        assert_eq!(policy.refusals(&refused).len(), 9, "{:#?}", policy.refusals(&refused));
     }
 
     #[test]

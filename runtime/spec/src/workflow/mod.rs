@@ -39,5 +39,6 @@ pub(crate) use allow_file::folder_problem;
 pub use bind::{ParamProblem, parse_param};
 pub use load::load_workflow;
 pub use project::check_project;
+pub(crate) use wait::EVENT_NAME;
 pub use wait::is_event_name;
 pub use words::is_slug as is_plugin_name;
