@@ -11,4 +11,5 @@ mod kept;
 mod pausing;
 mod rows;
 mod rows_alike;
+mod waiting;
 mod waits;

@@ -10,6 +10,7 @@ mod backup;
 mod company;
 mod ends;
 mod full_disk;
+mod gone;
 mod idle;
 mod ready;
 mod reload;

@@ -14,7 +14,6 @@ use trackside_sandbox::SandboxError;
 use trackside_server::ServerError;
 use trackside_spec::ReferenceError;
 use trackside_store::StoreError;
-use trackside_triggers::files::FileWatchError;
 
 use crate::message::Message;
 
@@ -156,7 +155,6 @@ by_code!(
     DecideError,
     FollowError,
     InstallError,
-    FileWatchError,
     KeyError,
     KeyFault,
     KitError,

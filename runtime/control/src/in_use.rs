@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use trackside_node::Project;
+use trackside_node::{Handle, Project};
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::Reader;
 
@@ -41,6 +41,12 @@ impl InUse {
             workflows.insert(workflow.name, plan);
         }
         Ok(Self { workflows, node: Some(status.pid), silence: None })
+    }
+
+    /// Those of a node of this process.
+    #[must_use]
+    pub fn of_node(handle: &Handle) -> Self {
+        Self { workflows: handle.project().workflows.clone(), node: Some(std::process::id()), silence: None }
     }
 
     /// In words.

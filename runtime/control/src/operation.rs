@@ -1,18 +1,21 @@
-//! What can be asked of a box, in one form for all who ask.
+//! What can be asked of a box, in one form for all who ask: the operations, and where each of the two forms has them done.
 
 use std::{future::Future, pin::Pin};
 
 use trackside_engine::RunId;
 
 use crate::{
-    Client, Decided, Decision, Events, Followed, OperationError, PruneDocument, ReloadDocument, RetryRun, RunFollower,
-    RunPaused, SightDocument, StartRun, StatusDocument, StreamLine, TriggerPaused,
+    Client, ControlError, Decided, Decision, EmitEvent, Emitted, LocalControl, OperationError, PruneDocument,
+    ReloadDocument, RetryRun, RunEvents, RunFollower, RunPaused, SightDocument, StartRun, StatusDocument,
+    TriggerPaused, cancel_run, decide, emit,
+    local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
+    pause_run, pause_trigger, prune, reload, retry_run, sight, start_run, status,
 };
 
 /// What comes of an operation, once it is on disk.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, OperationError>> + Send + 'a>>;
 
-/// The operations on a box. [`Client`] has them done by a node of another process, [`LocalControl`](crate::LocalControl) by one of
+/// The operations on a box. [`Client`] has them done by a node of another process, [`LocalControl`] by one of
 /// this process, or without any where none is needed. Questions about what is on disk need neither: they are functions on a
 /// [`Reader`](trackside_store::Reader).
 ///
@@ -37,6 +40,9 @@ pub trait Control: Send + Sync {
     /// Pauses or resumes a trigger.
     fn pause_trigger<'a>(&'a self, trigger: &'a str, pause: bool) -> Answer<'a, TriggerPaused>;
 
+    /// Emits an event; what it sets off is on disk when the answer comes. Where no node runs there is nobody to hear it.
+    fn emit(&self, event: EmitEvent) -> Answer<'_, Emitted>;
+
     /// Has the workflow files read now.
     fn reload(&self) -> Answer<'_, ReloadDocument>;
 
@@ -51,31 +57,6 @@ pub trait Control: Send + Sync {
 
     /// A run's events, from the first on.
     fn follow(&self, run: RunId) -> Answer<'_, RunEvents>;
-}
-
-/// The events of one run, wherever they come from.
-pub enum RunEvents {
-    /// From a node of this process.
-    Local(Box<RunFollower>),
-    /// From a node of another process.
-    Remote(Box<Events>),
-}
-
-impl RunEvents {
-    /// What happened next; `None` after [`Followed::Settled`].
-    ///
-    /// # Errors
-    /// When the node goes down or is lost, or the run's past can not be read.
-    pub async fn next(&mut self) -> Result<Option<Followed>, OperationError> {
-        match self {
-            Self::Local(follower) => Ok(follower.next().await?),
-            Self::Remote(events) => Ok(events.next().await?.map(|line| match line {
-                StreamLine::Event(line) => Followed::Event { at_ms: line.at_ms, event: line.event },
-                // An error line has become an error on the way.
-                StreamLine::Settled | StreamLine::Error(_) => Followed::Settled,
-            })),
-        }
-    }
 }
 
 impl Control for Client {
@@ -103,6 +84,10 @@ impl Control for Client {
         Box::pin(async move { Ok(Self::pause_trigger(self, trigger, pause).await?) })
     }
 
+    fn emit(&self, event: EmitEvent) -> Answer<'_, Emitted> {
+        Box::pin(async move { Ok(Self::emit(self, &event).await?) })
+    }
+
     fn reload(&self) -> Answer<'_, ReloadDocument> {
         Box::pin(async move { Ok(Self::reload(self).await?) })
     }
@@ -121,5 +106,76 @@ impl Control for Client {
 
     fn follow(&self, run: RunId) -> Answer<'_, RunEvents> {
         Box::pin(async move { Ok(RunEvents::Remote(Box::new(Self::events(self, run).await?))) })
+    }
+}
+
+impl Control for LocalControl {
+    fn start(&self, request: StartRun) -> Answer<'_, RunId> {
+        Box::pin(async move {
+            let handle = self.node()?;
+            Ok(start_run(handle, &handle.project(), request).await?)
+        })
+    }
+
+    fn cancel(&self, run: RunId) -> Answer<'_, ()> {
+        Box::pin(async move { Ok(cancel_run(self.node()?, run, &self.by).await?) })
+    }
+
+    fn pause_run(&self, run: RunId, pause: bool) -> Answer<'_, RunPaused> {
+        Box::pin(async move {
+            match &self.place {
+                Place::Node(handle) => Ok(pause_run(handle, run, pause, &self.by).await?),
+                Place::Folder(project) => pause_run_offline(project, run, pause, &self.by).await,
+            }
+        })
+    }
+
+    fn retry(&self, run: RunId, request: RetryRun) -> Answer<'_, RunId> {
+        Box::pin(async move { Ok(retry_run(self.node()?, run, request, &self.by).await?) })
+    }
+
+    fn decide<'a>(&'a self, run: RunId, step: &'a str, decision: Decision) -> Answer<'a, Decided> {
+        Box::pin(async move { Ok(decide(self.node()?, run, step, &self.by, &decision).await?) })
+    }
+
+    fn pause_trigger<'a>(&'a self, trigger: &'a str, pause: bool) -> Answer<'a, TriggerPaused> {
+        Box::pin(async move {
+            match &self.place {
+                Place::Node(handle) => Ok(pause_trigger(handle, &handle.project(), trigger, pause, &self.by).await?),
+                Place::Folder(project) => pause_trigger_offline(project, trigger, pause, &self.by).await,
+            }
+        })
+    }
+
+    fn emit(&self, event: EmitEvent) -> Answer<'_, Emitted> {
+        Box::pin(async move { Ok(emit(self.node()?, event).await?) })
+    }
+
+    fn reload(&self) -> Answer<'_, ReloadDocument> {
+        Box::pin(async move { Ok(reload(self.node()?, &self.by).await?) })
+    }
+
+    fn prune(&self) -> Answer<'_, PruneDocument> {
+        Box::pin(async move {
+            match &self.place {
+                Place::Node(handle) => Ok(prune(handle).await?),
+                Place::Folder(project) => prune_offline(project.clone()).await,
+            }
+        })
+    }
+
+    fn status(&self) -> Answer<'_, StatusDocument> {
+        Box::pin(async move { Ok(status(self.node()?, self.since).await?) })
+    }
+
+    fn sight<'a>(&'a self, trigger: &'a str, path: &'a str) -> Answer<'a, SightDocument> {
+        Box::pin(async move { Ok(sight(self.node()?, trigger, path).await) })
+    }
+
+    fn follow(&self, run: RunId) -> Answer<'_, RunEvents> {
+        Box::pin(async move {
+            let follower = RunFollower::open(self.node()?.clone(), run).await?;
+            Ok(RunEvents::Local(Box::new(follower.ok_or(ControlError::NoRun(run))?)))
+        })
     }
 }

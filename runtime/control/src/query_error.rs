@@ -6,6 +6,7 @@ use trackside_codes::{Class, Code, Coded, code};
 use trackside_engine::RunId;
 use trackside_spec::Digest;
 use trackside_store::StoreError;
+use trackside_triggers::files::FileWatchError;
 
 use crate::{ClientError, escape};
 
@@ -94,6 +95,17 @@ pub enum QueryError {
         /// What may be meant.
         remedy: String,
     },
+    /// No such trigger.
+    #[error("[{code}] there is no trigger `{}`; {remedy}", escape(trigger), code = self.code())]
+    NoTrigger {
+        /// As asked for.
+        trigger: String,
+        /// Which may be meant.
+        remedy: String,
+    },
+    /// A trigger's patterns of files.
+    #[error(transparent)]
+    Files(#[from] FileWatchError),
     /// The run has no such step.
     #[error("[{code}] run {run} has no step `{}`; it has {known}", escape(step), code = self.code())]
     NoStep {
@@ -139,6 +151,8 @@ impl Coded for QueryError {
             Self::BrokenWorkflow { code, .. } => *code,
             Self::NoWorkflow { .. } => code!("TS-0817"),
             Self::NoSubject { .. } => code!("TS-0881"),
+            Self::NoTrigger { .. } => code!("TS-0882"),
+            Self::Files(error) => error.code(),
             Self::NoStep { .. } => code!("TS-0819"),
             Self::OtherVersion { .. } => code!("TS-0809"),
             Self::Artifacts(_) => code!("TS-0851"),

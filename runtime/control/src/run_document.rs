@@ -88,6 +88,9 @@ pub struct StepView {
     /// What a person is asked, while nobody has decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asks: Option<Asks>,
+    /// What it waits for, while that is a time or an event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Waits>,
     /// The run that its output was taken over from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taken_from: Option<RunId>,
@@ -113,6 +116,16 @@ pub struct Asks {
     /// Who may; empty = everybody who may use the node.
     pub approvers: Vec<String>,
     /// Until when, RFC 3339.
+    pub until: Option<String>,
+}
+
+/// A time or an event that a step waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waits {
+    /// The event's name; none where it waits for the time alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// Until when, RFC 3339; none where it waits for the event for ever.
     pub until: Option<String>,
 }
 

@@ -1,11 +1,11 @@
-//! Runs in a list, and the steps of them that wait for a person.
+//! Runs in a list, and the steps of them that wait for a person, a time or an event.
 
 use serde::Serialize;
 use trackside_engine::RunId;
 use trackside_node::rfc3339;
 use trackside_store::{Reader, RunFilter, RunRow, StoreError};
 
-use crate::{Asks, RunView};
+use crate::{Asks, RunView, StepView, Waits};
 
 /// Runs that are looked through for what waits; a node has fewer under way.
 const LOOKED_THROUGH: u32 = 10_000;
@@ -63,7 +63,7 @@ pub fn list_runs(reader: &Reader, filter: &RunFilter) -> Result<Vec<RunSummary>,
     Ok(reader.runs(filter)?.into_iter().map(RunSummary::from).collect())
 }
 
-/// A step that waits for a person. The JSON form is what `runs list --waiting --json` prints.
+/// A step that waits. The JSON form is what `runs list --waiting --json` prints.
 #[derive(Debug, Clone, Serialize)]
 pub struct WaitingStep {
     /// Its run.
@@ -72,12 +72,41 @@ pub struct WaitingStep {
     pub workflow: String,
     /// The step.
     pub step: String,
-    /// What is asked.
+    /// What it waits for.
     #[serde(flatten)]
-    pub asks: Asks,
+    pub waits_for: WaitsFor,
 }
 
-/// The steps that wait for a person, at most `limit`, those of the newest runs first.
+/// What a step waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "waits_for", rename_all = "kebab-case")]
+pub enum WaitsFor {
+    /// A person's word.
+    Decision(Asks),
+    /// A time.
+    Time {
+        /// Until when, RFC 3339.
+        until: Option<String>,
+    },
+    /// An event.
+    Event {
+        /// Its name.
+        event: String,
+        /// Until when, RFC 3339; none where it is waited for without end.
+        until: Option<String>,
+    },
+}
+
+impl From<Waits> for WaitsFor {
+    fn from(Waits { event, until }: Waits) -> Self {
+        match event {
+            Some(event) => Self::Event { event, until },
+            None => Self::Time { until },
+        }
+    }
+}
+
+/// The steps that wait for a person, a time or an event, at most `limit`, those of the newest runs first.
 ///
 /// # Errors
 /// When the database refuses, or a run under way can not be read.
@@ -86,10 +115,12 @@ pub fn waiting_steps(reader: &Reader, workflow: Option<String>, limit: u32) -> R
     let state = Some("running".to_owned());
     for row in reader.runs(&RunFilter { workflow, state, before: None, limit: LOOKED_THROUGH })? {
         let Some(view) = RunView::read(reader, row.run)? else { continue };
-        for step in view.steps {
-            let Some(asks) = step.asks else { continue };
-            waiting.push(WaitingStep { run: view.run, workflow: view.workflow.clone(), step: step.id, asks });
-        }
+        let (run, workflow) = (view.run, view.workflow);
+        let of = |step: StepView| {
+            let waits_for = step.asks.map(WaitsFor::Decision).or(step.waits.map(WaitsFor::from))?;
+            Some(WaitingStep { run, workflow: workflow.clone(), step: step.id, waits_for })
+        };
+        waiting.extend(view.steps.into_iter().filter_map(of));
         if waiting.len() >= limit as usize {
             break;
         }

@@ -10,7 +10,7 @@ use trackside_node::{RunHistory, rfc3339};
 use trackside_spec::{Plan, StepIndex};
 use trackside_store::{Reader, RunRow, StoreError};
 
-use crate::run_document::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView};
+use crate::run_document::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView, Waits};
 
 impl RunView {
     /// Reads a run from the store; nothing when there is none.
@@ -116,6 +116,7 @@ impl RunView {
                 step.state = if on.is_some() { "awaiting-event" } else { "sleeping" };
                 step.started_ms = Some(at_ms);
                 step.reason = Some(suspended(until_ms, on.as_deref()));
+                step.waits = Some(Waits { event: on, until: until_ms.map(rfc3339) });
             }
             Event::StepBlocked { step, message, report, .. } => {
                 let step = self.step(step);
@@ -265,6 +266,7 @@ impl StepView {
             error: None,
             cached: false,
             asks: None,
+            waits: None,
             taken_from: None,
             child: None,
             items: None,
@@ -276,6 +278,7 @@ impl StepView {
     fn end(&mut self, state: &'static str, at_ms: i64) {
         self.state = state;
         self.reason = None;
+        self.waits = None;
         self.ended_ms = Some(at_ms);
         self.duration_ms = self.started_ms.map(|started| at_ms.saturating_sub(started).max(0));
     }

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use trackside_node::{Node, NodeError, NodeOptions, Project};
 use trackside_store::{StoreError, SystemClock};
 
-use crate::{Client, ClientError, Control, LocalControl, OperationError, silent_holder};
+use crate::{Client, ClientError, Control, LocalControl, OperationError, no_node, silent_holder};
 
 /// How long a node that holds the data folder may take to open its socket.
 const STARTING_TIME: Duration = Duration::from_secs(2);
@@ -73,6 +73,15 @@ impl Session {
             Some(client) => Self::remote(client),
             None => Self { way: Way::Local { control: LocalControl::of_folder(project, by), _node: None } },
         })
+    }
+
+    /// The node that has this data folder, for what makes no sense without one. It needs no project: `trackside.toml` may have
+    /// been broken since the node's start.
+    ///
+    /// # Errors
+    /// [`OperationError::NoNode`] where none answers, or when it can not be reached.
+    pub async fn with_node(data_dir: &Path) -> Result<Self, OperationError> {
+        Ok(Self::remote(Client::find(data_dir).await?.ok_or_else(|| no_node(data_dir))?))
     }
 
     const fn remote(client: Client) -> Self {

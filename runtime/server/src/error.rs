@@ -150,27 +150,19 @@ impl ApiError {
         Self::new(code!("TS-0738"), "too much is under way; send it again in a moment")
     }
 
-    /// TS-0739: somebody has paused the trigger; what sends may try again later.
-    pub(crate) fn paused_hook() -> Self {
-        Self::new(code!("TS-0739"), "this webhook is paused; send it again later")
-    }
-
     /// TS-0718: more than the webhook takes.
     pub(crate) fn body_too_large(limit: &str) -> Self {
         Self::new(code!("TS-0718"), format!("the body is larger than max_body, {limit}"))
     }
 
-    /// TS-0721: no such page.
-    pub(crate) fn no_such_path() -> Self {
-        let message = "there is nothing here; the API has POST /v1/runs, GET /v1/runs/{id}/events, \
-                       POST /v1/runs/{id}/cancel, /pause, /resume, /retry and /approvals/{step}, \
-                       POST /v1/triggers/pause and /resume, POST /v1/reload, and GET /v1/status";
-        Self::new(code!("TS-0721"), message)
+    /// TS-0721: no such page among those that are known.
+    pub(crate) fn no_such_path(known: &str) -> Self {
+        Self::new(code!("TS-0721"), format!("there is nothing here; the API has {known}"))
     }
 
     /// TS-0721: the path is there for another method.
-    pub(crate) fn no_such_method() -> Self {
-        let mut error = Self::no_such_path();
+    pub(crate) fn no_such_method(known: &str) -> Self {
+        let mut error = Self::no_such_path(known);
         error.0.status = StatusCode::METHOD_NOT_ALLOWED.as_u16();
         error
     }

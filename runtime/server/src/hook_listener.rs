@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use trackside_control::Hook;
 use trackside_node::{Handle, InForce};
 
 use crate::{error::ServerError, hooks, serve::accept};
@@ -44,7 +45,7 @@ impl HookListener {
     }
 
     fn wanted(&self) -> bool {
-        hooks::has_hooks(&self.in_force.borrow().project)
+        Hook::any(&self.in_force.borrow().project)
     }
 
     async fn work(mut self) {

@@ -200,7 +200,8 @@ pub struct OutboxRow {
 /// The columns of the journal that make a [`JournalRow`].
 pub(crate) const JOURNAL: &str = "SELECT seq, run, at_ms, events, previous FROM journal";
 
-const RUN_COLUMNS: &str = "SELECT r.id, d.name, d.digest, r.trigger, r.started_ms, r.ended_ms, r.end, r.error
+pub(crate) const RUN_COLUMNS: &str =
+    "SELECT r.id, d.name, d.digest, r.trigger, r.started_ms, r.ended_ms, r.end, r.error
      FROM runs r JOIN definitions d ON d.id = r.definition";
 
 impl Reader {
@@ -329,6 +330,11 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        if let (Some(workflow), None | Some("succeeded")) = (&filter.workflow, filter.state.as_deref())
+            && let Some(runs) = self.runs_of_workflow(workflow, filter)?
+        {
+            return Ok(runs);
+        }
         // Ends that are not good have an index of their own; runs under way are all behind a mark.
         let of_state = match filter.state.as_deref() {
             None => "?3 IS NULL",
@@ -499,7 +505,7 @@ fn owner(of: i64) -> String {
     if of < 0 { format!("subject {}", -of) } else { format!("run {}", RunId::from_i64(of)) }
 }
 
-fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+pub(crate) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
         run: run_id(row, 0)?,
         workflow: row.get(1)?,

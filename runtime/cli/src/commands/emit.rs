@@ -3,14 +3,14 @@
 use clap::Args;
 use serde_json::Value;
 use trackside_codes::code;
-use trackside_control::{Client, EmitEvent, no_node};
+use trackside_control::{EmitEvent, Session};
 use trackside_spec::read_outside;
 
 use crate::{
+    accepting::accepted,
     context::{Context, runtime},
     failure::Failure,
     output::{count, escape},
-    progress::telling,
 };
 
 /// Emit an event: workflows with an `event` trigger of that name start, and steps that wait for it go on
@@ -35,11 +35,13 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure::new(code!("TS-0741"), format!("--data is no JSON: {error}")))?,
     };
     let data_dir = context.node_dir()?;
-    let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::of(&no_node(&data_dir)))?;
     let console = context.console;
     let event = EmitEvent { name: arguments.name, data };
-    let emitted = telling(console, "the node takes the event", || runtime.block_on(client.emit(&event)))?;
+    let emitted = runtime()?.block_on(async {
+        let session = Session::with_node(&data_dir).await?;
+        let asked = session.control().emit(event);
+        accepted(console, &session, "the node takes the event", asked).await
+    })?;
     if console.json {
         return console.print_json(&emitted);
     }

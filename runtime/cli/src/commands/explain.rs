@@ -2,7 +2,7 @@
 //! node may or may not be running. One that runs is asked how a file or a watched folder stands now.
 
 use clap::Args;
-use trackside_control::{Explanation, TriggerFacts, WorkflowFacts, explain};
+use trackside_control::{Explanation, TriggerFacts, Watcher, WorkflowFacts, explain};
 
 use crate::{
     context::{Context, runtime},
@@ -28,10 +28,15 @@ pub struct Arguments {
     limit: u32,
 }
 
+/// What stands behind a run that retention has removed.
+const NOT_KEPT: &str = " (no longer kept)";
+
 /// Explains it.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (project, reader) = context.reader()?;
-    let explanation = runtime()?.block_on(explain(&project, reader, &arguments.subject, arguments.limit))?;
+    let explained = explain(&project, &reader, &arguments.subject, arguments.limit)?;
+    drop(reader);
+    let explanation = runtime()?.block_on(async { explained.seen_by(&project, Watcher::find(&project).await).await });
     let console = context.console;
     if console.json { console.print_json(&explanation) } else { console.print(&page(&explanation, console.out)) }
 }
@@ -46,7 +51,8 @@ fn page(explanation: &Explanation, paint: Paint) -> String {
         fact("trigger", trigger_line(&run.trigger));
         fact("started", local_time(run.started_ms));
         if let Some(other) = run.retry_of {
-            fact("repeats", other.to_string());
+            let gone = if run.retry_of_gone { NOT_KEPT } else { "" };
+            fact("repeats", format!("{other}{gone}"));
         }
         if let Some(error) = &run.error {
             fact("error", shorten(&escape(error), 160));
@@ -91,7 +97,8 @@ fn section(facts: &TriggerFacts, paint: Paint) -> String {
     }
     let mut table = Table::plain(2);
     for record in &facts.decisions {
-        let run = record.run.map(|run| run.to_string()).unwrap_or_default();
+        let gone = if record.run_gone { NOT_KEPT } else { "" };
+        let run = record.run.map(|run| format!("{run}{gone}")).unwrap_or_default();
         table.row([
             Cell::new(local_time(record.at_ms)),
             Cell::dressed(record.decision.as_str(), dress(&record.decision)),

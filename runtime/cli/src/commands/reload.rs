@@ -3,7 +3,7 @@
 use crate::message::Message;
 use clap::Args;
 use trackside_codes::code;
-use trackside_control::{Client, FileProblem, ReloadDocument, WorkflowChange, no_node};
+use trackside_control::{FileProblem, ReloadDocument, Session, WorkflowChange};
 
 use crate::{
     console::Console,
@@ -25,9 +25,10 @@ pub struct Arguments {}
 pub fn execute(context: &Context) -> Result<(), Failure> {
     let data_dir = context.node_dir()?;
     let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::of(&no_node(&data_dir)))?;
+    let session = runtime.block_on(Session::with_node(&data_dir))?;
     let console = context.console;
-    let told = telling(console, "the node reads the workflow files", || runtime.block_on(client.reload()))?;
+    let read = || runtime.block_on(session.control().reload());
+    let told = telling(console, "the node reads the workflow files", read)?;
     if console.json {
         console.print_json(&told)?;
     } else {

@@ -3,7 +3,7 @@
 use crate::message::Message;
 use clap::Args;
 use trackside_codes::code;
-use trackside_control::{Client, StatusDocument, no_node};
+use trackside_control::{Session, StatusDocument};
 
 use super::reload::problems;
 use crate::{
@@ -23,9 +23,7 @@ pub struct Arguments {}
 /// Shows it.
 pub fn execute(context: &Context) -> Result<(), Failure> {
     let data_dir = context.node_dir()?;
-    let runtime = runtime()?;
-    let client = runtime.block_on(Client::find(&data_dir))?.ok_or_else(|| Failure::of(&no_node(&data_dir)))?;
-    let status = runtime.block_on(client.status())?;
+    let status = runtime()?.block_on(async { Session::with_node(&data_dir).await?.control().status().await })?;
     let console = context.console;
     if console.json {
         console.print_json(&status)?;

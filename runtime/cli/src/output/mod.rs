@@ -8,5 +8,5 @@ mod units;
 pub use paint::{Glyphs, Paint};
 pub use short::{note, shorten};
 pub use table::{Cell, Table};
-pub use trackside_control::escape;
-pub use units::{bytes, count, duration_ms, duration_us, local_time, short_digest, zoned_time};
+pub use trackside_control::{duration_ms, escape};
+pub use units::{bytes, count, duration_us, local_time, short_digest, zoned_time};

@@ -70,6 +70,9 @@ pub struct RunFacts {
     /// The run that it repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RunId>,
+    /// Whether the run that it repeats is not kept any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub retry_of_gone: bool,
     /// Why it did not end well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -111,41 +114,23 @@ pub struct Paused {
     pub by: String,
 }
 
+/// An explanation of what is on disk. A node that runs knows besides how files and watched folders stand now.
+pub struct Explained {
+    explanation: Explanation,
+    /// What it is to be asked about.
+    watched: Vec<Watching>,
+}
+
 /// Explains it: `text` is a workflow's name, a trigger's id, a run or a file. `limit` bounds the decisions of each trigger and the
-/// versions of a workflow. A node that runs is asked how a file or a watched folder stands now.
+/// versions of a workflow.
 ///
 /// # Errors
 /// When `text` means nothing, or the database refuses.
-pub async fn explain(project: &Project, reader: Reader, text: &str, limit: u32) -> Result<Explanation, QueryError> {
-    let (mut explanation, watched) = decided(project, &reader, text, limit)?;
-    drop(reader);
-    if watched.is_empty() {
-        return Ok(explanation);
-    }
-    let watcher = Watcher::find(project).await;
-    for watching in watched {
-        let now = watcher.sight(&watching.trigger, &watching.path).await;
-        let of = |facts: &&mut TriggerFacts| facts.trigger == watching.trigger;
-        let Some(facts) = explanation.triggers.iter_mut().find(of) else { continue };
-        if facts.path.is_some() && facts.decisions.is_empty() {
-            facts.note = Some(watching.note(project, facts.paused.is_some(), &now));
-        }
-        facts.now = Some(now);
-    }
-    Ok(explanation)
-}
-
-/// What the store says, and what the node that runs is to be asked besides.
-fn decided(
-    project: &Project,
-    reader: &Reader,
-    text: &str,
-    limit: u32,
-) -> Result<(Explanation, Vec<Watching>), QueryError> {
+pub fn explain(project: &Project, reader: &Reader, text: &str, limit: u32) -> Result<Explained, QueryError> {
     let folder = |id: &String| Watching { trigger: id.clone(), path: String::new() };
     let watched = |ids: &[String]| ids.iter().filter(|id| subject::watches_files(project, id)).map(folder).collect();
     let none = |subject| Explanation { subject, workflow: None, run: None, triggers: Vec::new() };
-    Ok(match subject::find(project, reader, text)? {
+    let (explanation, watched) = match subject::find(project, reader, text)? {
         Subject::Workflow(name, ids) => {
             let triggers = ids.iter().map(|id| trigger(reader, id, limit)).collect::<Result<_, _>>()?;
             let workflow = Some(workflow(reader, name, limit)?);
@@ -160,7 +145,25 @@ fn decided(
             let triggers = watching.iter().map(|one| file(reader, one, limit)).collect::<Result<_, _>>()?;
             (Explanation { triggers, ..none("file") }, watching)
         }
-    })
+    };
+    Ok(Explained { explanation, watched })
+}
+
+impl Explained {
+    /// With what the node of `watcher` says of files and watched folders; it is asked only where there are some.
+    pub async fn seen_by(self, project: &Project, watcher: Watcher) -> Explanation {
+        let Self { mut explanation, watched } = self;
+        for watching in watched {
+            let now = watcher.sight(&watching.trigger, &watching.path).await;
+            let of = |facts: &&mut TriggerFacts| facts.trigger == watching.trigger;
+            let Some(facts) = explanation.triggers.iter_mut().find(of) else { continue };
+            if facts.path.is_some() && facts.decisions.is_empty() {
+                facts.note = Some(watching.note(project, facts.paused.is_some(), &now));
+            }
+            facts.now = Some(now);
+        }
+        explanation
+    }
 }
 
 fn facts(reader: &Reader, trigger: &str, decisions: Vec<Record>) -> Result<TriggerFacts, QueryError> {
@@ -207,6 +210,7 @@ fn run(reader: &Reader, run: RunId, limit: u32) -> Result<Explanation, QueryErro
             triggers.push(facts(reader, id, decisions)?);
         }
     }
+    let is_kept = |run| Ok::<_, QueryError>(reader.run(run)?.is_some());
     let run = RunFacts {
         run,
         workflow: view.workflow,
@@ -214,6 +218,7 @@ fn run(reader: &Reader, run: RunId, limit: u32) -> Result<Explanation, QueryErro
         started: view.started,
         trigger: view.trigger,
         retry_of: view.retry_of,
+        retry_of_gone: !view.retry_of.map(is_kept).transpose()?.unwrap_or(true),
         error: view.error.map(|error| error.message),
         started_ms: view.started_ms,
     };

@@ -5,6 +5,6 @@ mod records;
 mod sight;
 mod subject;
 
-pub use explanation::{Explanation, Paused, RunFacts, TriggerFacts, Version, WorkflowFacts, explain};
+pub use explanation::{Explained, Explanation, Paused, RunFacts, TriggerFacts, Version, WorkflowFacts, explain};
 pub use records::Record;
-pub use sight::Sight;
+pub use sight::{Sight, Watcher};

@@ -21,6 +21,9 @@ pub struct Record {
     pub detail: String,
     /// The run that it started.
     pub run: Option<RunId>,
+    /// Whether that run is not kept any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub run_gone: bool,
 }
 
 /// What a trigger decided last.
@@ -71,6 +74,7 @@ fn of_entry(entry: LedgerEntryRow) -> Record {
         decision: decision.to_owned(),
         detail: detail.to_owned(),
         run: entry.run,
+        run_gone: entry.run.is_some() && !entry.is_kept,
     }
 }
 
@@ -85,6 +89,7 @@ fn of_decision(row: DecisionRow) -> Record {
         decision: row.decision.name().to_owned(),
         detail: row.detail,
         run: None,
+        run_gone: false,
     }
 }
 
@@ -107,7 +112,16 @@ mod tests {
             path: "a.csv".to_owned(),
             claimed: false,
             at_ms,
+            is_kept: at_ms > 2,
         }
+    }
+
+    #[test]
+    fn a_run_that_is_not_kept_any_more_is_told_as_gone() {
+        let records = merged(vec![entry(5, Some(1)), entry(2, Some(2)), entry(1, None)], Vec::new(), 10);
+        assert_eq!(records.iter().map(|record| record.run_gone).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!(serde_json::to_value(&records[1]).unwrap()["run_gone"], true);
+        assert_eq!(serde_json::to_value(&records[0]).unwrap().get("run_gone"), None);
     }
 
     #[test]

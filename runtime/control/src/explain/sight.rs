@@ -3,11 +3,11 @@
 use serde::Serialize;
 use trackside_node::Project;
 
-use crate::{Client, silent_holder};
+use crate::{Client, Control, silent_holder};
 
-/// The running node, where there is one.
-pub(super) struct Watcher {
-    node: Option<Client>,
+/// Who is asked: the running node, where there is one.
+pub struct Watcher {
+    node: Option<Box<dyn Control>>,
     /// Why it can not be asked.
     problem: Option<String>,
 }
@@ -22,10 +22,16 @@ pub struct Sight {
 }
 
 impl Watcher {
-    /// Looks for it.
-    pub(super) async fn find(project: &Project) -> Self {
+    /// This node.
+    #[must_use]
+    pub fn of(node: impl Control + 'static) -> Self {
+        Self { node: Some(Box::new(node)), problem: None }
+    }
+
+    /// The node of another process that has the project.
+    pub async fn find(project: &Project) -> Self {
         match Client::find(&project.data_dir()).await {
-            Ok(Some(client)) => Self { node: Some(client), problem: None },
+            Ok(Some(client)) => Self::of(client),
             Ok(None) => {
                 Self { node: None, problem: silent_holder(&project.data_dir()).map(|silent| silent.to_string()) }
             }
@@ -37,7 +43,7 @@ impl Watcher {
     /// How what lies at this path below the trigger's folder stands.
     pub(super) async fn sight(&self, trigger: &str, path: &str) -> Sight {
         let unknown = |detail: String| Sight { state: "unknown".to_owned(), detail };
-        let Some(client) = &self.node else {
+        let Some(node) = &self.node else {
             return match &self.problem {
                 Some(problem) => unknown(problem.clone()),
                 None => Sight {
@@ -46,7 +52,7 @@ impl Watcher {
                 },
             };
         };
-        match client.sight(trigger, path).await {
+        match node.sight(trigger, path).await {
             Err(error) => unknown(error.to_string()),
             Ok(told) => match (told.sight, told.detail) {
                 (Some(state), Some(detail)) => Sight { state, detail },

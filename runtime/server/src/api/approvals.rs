@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json, Router,
+    Extension, Json,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::Request,
-    routing::post,
 };
 use trackside_codes::code;
 use trackside_control::{DecideError, Decided, Decision, decide};
 use trackside_engine::RunId;
 
-use super::{Peer, Shared};
+use super::{Peer, Shared, routes::Routes};
 use crate::{body::read_json, error::ApiError};
 
 impl From<DecideError> for ApiError {
@@ -27,8 +26,8 @@ impl From<DecideError> for ApiError {
     }
 }
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/v1/runs/{id}/approvals/{step}", post(take))
+pub(super) fn routes() -> Routes {
+    Routes::default().post("/v1/runs/{id}/approvals/{step}", take)
 }
 
 /// `POST /v1/runs/{id}/approvals/{step}`

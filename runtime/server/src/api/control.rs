@@ -3,23 +3,22 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json, Router,
+    Extension, Json,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
-    routing::post,
 };
 use trackside_control::{Accepted, Cancelled, ControlError, RetryRun, RunPaused, cancel_run, pause_run, retry_run};
 
-use super::{Peer, Shared, runs::run_id};
+use super::{Peer, Shared, routes::Routes, runs::run_id};
 use crate::{body::read_json, error::ApiError};
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/v1/runs/{id}/cancel", post(cancel))
-        .route("/v1/runs/{id}/pause", post(pause))
-        .route("/v1/runs/{id}/resume", post(resume))
-        .route("/v1/runs/{id}/retry", post(retry))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .post("/v1/runs/{id}/cancel", cancel)
+        .post("/v1/runs/{id}/pause", pause)
+        .post("/v1/runs/{id}/resume", resume)
+        .post("/v1/runs/{id}/retry", retry)
 }
 
 type RunPath = Result<Path<String>, PathRejection>;

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     body::Body,
     extract::State,
     http::{Request, StatusCode},
-    routing::post,
 };
 use trackside_control::{EmitEvent, Emitted, emit};
 
-use super::Shared;
+use super::{Shared, routes::Routes};
 use crate::{body::read_json, error::ApiError};
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/v1/events", post(run))
+pub(super) fn routes() -> Routes {
+    Routes::default().post("/v1/events", run)
 }
 
 /// `POST /v1/events`: what the event set off is on disk when the answer comes.

@@ -6,6 +6,7 @@ mod emit;
 mod events;
 mod prune;
 mod reload;
+mod routes;
 mod runs;
 mod status;
 mod triggers;
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 use trackside_control::user_name;
 use trackside_node::Handle;
 
-use crate::error::ApiError;
+use routes::Routes;
 
 /// What every page needs.
 pub(crate) struct Shared {
@@ -46,6 +47,10 @@ impl Peer {
 
 /// All pages.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    resources().serve(shared)
+}
+
+fn resources() -> Routes {
     let resources = [
         runs::routes(),
         emit::routes(),
@@ -57,10 +62,5 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         reload::routes(),
         status::routes(),
     ];
-    resources
-        .into_iter()
-        .fold(Router::new(), Router::merge)
-        .fallback(async || ApiError::no_such_path())
-        .method_not_allowed_fallback(async || ApiError::no_such_method())
-        .with_state(shared)
+    resources.into_iter().fold(Routes::default(), Routes::merge)
 }

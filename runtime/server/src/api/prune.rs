@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, routing::post};
+use axum::{Json, extract::State};
 use trackside_control::{PruneDocument, prune};
 
-use super::Shared;
+use super::{Shared, routes::Routes};
 use crate::error::ApiError;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/v1/prune", post(run))
+pub(super) fn routes() -> Routes {
+    Routes::default().post("/v1/prune", run)
 }
 
 /// `POST /v1/prune`: what was removed is on disk when the answer comes.

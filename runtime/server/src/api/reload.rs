@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, Router, extract::State, routing::post};
+use axum::{Extension, Json, extract::State};
 use trackside_control::{ReloadDocument, reload};
 
-use super::{Peer, Shared};
+use super::{Peer, Shared, routes::Routes};
 use crate::error::ApiError;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/v1/reload", post(read))
+pub(super) fn routes() -> Routes {
+    Routes::default().post("/v1/reload", read)
 }
 
 /// `POST /v1/reload`: what is right is in use when the answer comes, and the answer says what is not.

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
-    routing::post,
 };
 use trackside_control::{Accepted, StartError, StartRun, start_run};
 use trackside_engine::RunId;
 
-use super::Shared;
+use super::{Shared, routes::Routes};
 use crate::{body::read_json, error::ApiError};
 
 impl From<StartError> for ApiError {
@@ -25,8 +24,8 @@ impl From<StartError> for ApiError {
     }
 }
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/v1/runs", post(start))
+pub(super) fn routes() -> Routes {
+    Routes::default().post("/v1/runs", start)
 }
 
 /// `POST /v1/runs`

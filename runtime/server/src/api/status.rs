@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State};
 use trackside_control::{StatusDocument, status};
 
-use super::Shared;
+use super::{Shared, routes::Routes};
 use crate::error::ApiError;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/v1/status", get(read))
+pub(super) fn routes() -> Routes {
+    Routes::default().get("/v1/status", read)
 }
 
 /// `GET /v1/status`

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, Router, body::Body, extract::State, http::Request, routing::post};
+use axum::{Extension, Json, body::Body, extract::State, http::Request};
 use trackside_control::{PauseTrigger, SightDocument, SightOf, TriggerPaused, pause_trigger};
 
-use super::{Peer, Shared};
+use super::{Peer, Shared, routes::Routes};
 use crate::{body::read_json, error::ApiError};
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/v1/triggers/pause", post(pause))
-        .route("/v1/triggers/resume", post(resume))
-        .route("/v1/triggers/sight", post(sight))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .post("/v1/triggers/pause", pause)
+        .post("/v1/triggers/resume", resume)
+        .post("/v1/triggers/sight", sight)
 }
 
 /// `POST /v1/triggers/pause`

@@ -23,7 +23,7 @@ pub struct Arguments {
     /// Only those in this state
     #[arg(long, value_enum)]
     state: Option<State>,
-    /// Only those that wait for a decision, with what is to be decided; `trackside approve` takes it
+    /// The steps that wait for a decision, an event or a time, with what they wait for; `trackside approve` takes a decision
     #[arg(long, conflicts_with = "state")]
     waiting: bool,
     /// How many at most
