@@ -6,11 +6,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::json;
 use trackside_engine::{RunEnd, RunId};
+use trackside_facts::Subject;
 use trackside_observe::{
     Consumers, Pruner, Removed, Retention as RetentionConsumer, Rules, Scene, Usage, dry_run, usage_since,
 };
 use trackside_spec::{Plan, Retention, RetentionConfig, Share, load_workflow};
-use trackside_store::{Committer, DecisionRow, Durability, Ended, Hold, NewRun, Reader, RunFilter, Txn, Write};
+use trackside_store::{
+    Committer, DecisionRow, Durability, Ended, Hold, NewRun, PausedRow, Reader, RunFilter, Txn, Write,
+};
 
 const DAY: i64 = 86_400_000;
 const NOW: i64 = 1_800_000_000_000;
@@ -385,4 +388,28 @@ fn a_workflow_s_own_rules_come_before_the_node_s() {
     assert_eq!(one.prune(&rules, NOW, &BTreeMap::new()).runs, 1 + 3);
     let held: Vec<_> = one.reader.holdings().unwrap().into_iter().map(|one| (one.workflow, one.runs)).collect();
     assert_eq!(held, [("own".to_owned(), 3), ("w".to_owned(), 1)]);
+}
+
+#[test]
+fn pauses_and_definitions_that_newer_ones_replaced_go_as_old_decisions_do() {
+    let mut one = Case::new();
+    let paused = |at_ms: i64| Write::Paused(PausedRow { trigger: "w/cron-0".into(), at_ms, by: "ana".into() });
+    let resumed = |at_ms: i64| Write::Resumed { trigger: "w/cron-0".into(), at_ms, by: "ana".into() };
+    one.commit(vec![paused(NOW - 50 * DAY), resumed(NOW - 49 * DAY), paused(NOW - 48 * DAY), resumed(NOW - 2 * DAY)]);
+    one.commit(vec![paused(NOW - DAY)]);
+    one.over("w", NOW - DAY);
+    let entries = |one: &Case| {
+        let entries = one.reader.subject(&Subject::Trigger("w/cron-0".into()), 9).unwrap();
+        entries.iter().map(|entry| (NOW - entry.at_ms) / DAY).collect::<Vec<_>>()
+    };
+    let rules = |decisions: Option<&str>| {
+        let decisions = decisions.map(|age| age.parse().unwrap());
+        Rules { config: RetentionConfig { decisions, ..RetentionConfig::default() }, workflows: BTreeMap::new() }
+    };
+    one.prune(&rules(None), NOW, &BTreeMap::new());
+    assert_eq!(entries(&one), [1, 2, 48, 49, 50], "without an age all of it is kept");
+    one.prune(&rules(Some("30d")), NOW, &BTreeMap::new());
+    assert_eq!(entries(&one), [1, 2]);
+    one.prune(&rules(Some("30d")), NOW + 400 * DAY, &BTreeMap::new());
+    assert_eq!(entries(&one), [1], "the newest stays, however old it is");
 }

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use trackside_engine::RunId;
 use trackside_spec::Digest;
 
-use crate::{error::StoreError, holdings, read::Reader, references, write::KnownDefinitions};
+use crate::{error::StoreError, holdings, read::Reader, references, subjects, write::KnownDefinitions};
 
 /// Something to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,11 @@ pub enum Prune {
         /// How many.
         limit: u32,
     },
+    /// Entries about subjects that newer ones have superseded. The newest of each subject stays, whatever is asked for.
+    Subjects(
+        /// Their numbers.
+        Vec<i64>,
+    ),
     /// Lapsed entries of the plugins' state, so many at most.
     State {
         /// Now, milliseconds since 1970.
@@ -105,6 +110,7 @@ pub(crate) fn prune(txn: &Transaction<'_>, what: &Prune, known: &KnownDefinition
             )?
             .execute(params![before_ms, limit])?;
         }
+        Prune::Subjects(entries) => subjects::forget(txn, entries)?,
         Prune::State { now_ms, limit } => {
             txn.prepare_cached(
                 "DELETE FROM state WHERE (workflow, scope, key) IN (

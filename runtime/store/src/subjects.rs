@@ -29,7 +29,52 @@ pub(crate) fn enter(
     Ok(())
 }
 
+/// Removes entries; what is the newest of its subject stays, and so does the entry of a run.
+pub(crate) fn forget(txn: &Transaction<'_>, entries: &[i64]) -> rusqlite::Result<()> {
+    let mut delete = txn.prepare_cached(
+        "DELETE FROM journal WHERE seq = ?1 AND run < 0
+         AND seq < (SELECT last_entry FROM subjects WHERE id = -journal.run)",
+    )?;
+    entries.iter().try_for_each(|seq| delete.execute([seq]).map(drop))
+}
+
 impl Reader {
+    /// Entries of subjects that newer ones of the same subject have superseded: all that are from before this time and not
+    /// after the entry `seen`, the newest of each subject and what stands between it and one that stays excepted. So many at
+    /// most, the oldest of each subject first: what is left of it goes on to be one chain.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn superseded(&self, before_ms: i64, seen: i64, limit: usize) -> Result<Vec<i64>, StoreError> {
+        if !self.has_table("subjects")? {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        let heads = self.rows("SELECT id, last_entry FROM subjects", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+        for (id, last) in heads {
+            let (mut old, mut next): (Vec<i64>, i64) = (Vec::new(), last);
+            while next > 0 {
+                let query = "SELECT at_ms, previous FROM journal WHERE seq = ?1 AND run = ?2";
+                let entry = self.rows(query, params![next, -id], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+                let Some((at_ms, previous)) = entry.first().copied() else { break };
+                if next == last || at_ms >= before_ms || next > seen {
+                    old.clear();
+                } else {
+                    old.push(next);
+                }
+                // A damaged chain ends here.
+                next = if previous < next { previous } else { 0 };
+            }
+            found.extend(old.into_iter().rev().take(limit - found.len()));
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     /// What the journal says of a subject, newest entry first. Entries that retention has removed are not among them.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use trackside_facts::{Subject, SubjectEvent};
 use trackside_spec::load_workflow;
-use trackside_store::{About, Activation, Committer, Durability, PausedRow, Reader, Txn, Write};
+use trackside_store::{About, Activation, Committer, Durability, PausedRow, Prune, Reader, Txn, Write};
 
 const BEFORE: [&str; 6] = [
     include_str!("../src/schema/0001.sql"),
@@ -87,4 +87,42 @@ fn what_a_database_of_before_says_of_pauses_and_definitions_becomes_entries() {
     assert_eq!(facts(&reader, &Subject::Workflow("w".into())), expected);
     assert_eq!(reader.journal(trackside_engine::RunId::from_i64(5)).unwrap().len(), 2, "runs are as they were");
     assert_eq!(reader.uncounted().unwrap(), 2, "artifacts that older entries name are counted by and by");
+}
+
+#[test]
+fn what_a_newer_fact_has_superseded_can_go_and_what_is_left_is_one_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = Committer::open(folder.path(), Durability::Full).unwrap();
+    let paused =
+        |trigger: &str, at_ms: i64| Write::Paused(PausedRow { trigger: trigger.into(), at_ms, by: "a".into() });
+    let resumed = |trigger: &str, at_ms: i64| Write::Resumed { trigger: trigger.into(), at_ms, by: "a".into() };
+    // Entries 1 to 6; the clock is ahead at the second.
+    let (one, other) = ("w/cron-0", "w/cron-1");
+    let writes = vec![
+        paused(one, 10),
+        resumed(one, 99),
+        paused(other, 30),
+        paused(one, 40),
+        resumed(one, 50),
+        resumed(other, 60),
+    ];
+    committer.commit(&[Txn::of(writes)]).unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    let superseded = |before: i64, seen: i64, limit: usize| reader.superseded(before, seen, limit).unwrap();
+    assert_eq!(superseded(45, 9, 9), [1, 3], "what lies behind one that is young stays");
+    assert_eq!(superseded(100, 9, 9), [1, 2, 4, 3], "the newest of each stays");
+    assert_eq!(superseded(100, 9, 2), [1, 2], "the oldest go first");
+    assert_eq!(superseded(100, 1, 9), [1], "what a consumer has not seen stays");
+    assert_eq!(superseded(10, 9, 9), [] as [i64; 0]);
+    let prune = |entries: &[i64]| Txn::of(vec![Write::Prune(Prune::Subjects(entries.to_vec()))]);
+    // Whatever is asked for, the newest of each stays.
+    committer.commit(&[prune(&[1, 2, 3, 6])]).unwrap();
+    let left: Vec<i64> = reader.journal_after(0, 9).unwrap().iter().map(|entry| entry.seq).collect();
+    assert_eq!(left, [4, 5, 6]);
+    let times: Vec<i64> = facts(&reader, &trigger()).iter().map(|(at_ms, _)| *at_ms).collect();
+    assert_eq!(times, [50, 40]);
+    // It goes on behind what is left.
+    committer.commit(&[Txn::of(vec![paused(one, 70)]), prune(&superseded(100, 9, 9))]).unwrap();
+    let times: Vec<i64> = facts(&reader, &trigger()).iter().map(|(at_ms, _)| *at_ms).collect();
+    assert_eq!(times, [70, 50], "what was the newest when it was asked for");
 }

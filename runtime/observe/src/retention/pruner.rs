@@ -14,6 +14,8 @@ use super::{
 const RUNS: usize = 128;
 /// Rows of another kind that go in one transaction.
 const ROWS: u32 = 256;
+/// Entries about subjects that go in one transaction: each time they are looked for costs a look at all of them.
+const ENTRIES: usize = 4096;
 /// Pages that are given back in one transaction.
 const PAGES: u32 = 1024;
 /// So many free pages stay: they are used again.
@@ -27,6 +29,7 @@ enum Rare {
     Done,
     Ledger,
     Decisions,
+    Subjects,
     State,
     Definitions,
     Orphans(u8),
@@ -229,8 +232,18 @@ impl Pruner {
                     Some(before_ms) if scene.reader.has_old_decisions(before_ms)? => {
                         return one(Prune::Decisions { before_ms, limit: ROWS });
                     }
-                    _ => self.rare = Rare::State,
+                    _ => self.rare = Rare::Subjects,
                 },
+                Rare::Subjects => {
+                    let old = match before(rules.config.decisions) {
+                        Some(before_ms) => scene.reader.superseded(before_ms, seen(rules, scene)?, ENTRIES)?,
+                        None => Vec::new(),
+                    };
+                    if !old.is_empty() {
+                        return one(Prune::Subjects(old));
+                    }
+                    self.rare = Rare::State;
+                }
                 Rare::State if scene.reader.has_lapsed_state(now_ms)? => {
                     return one(Prune::State { now_ms, limit: ROWS });
                 }
