@@ -15,18 +15,19 @@ fn a_run_that_was_removed_is_told_as_gone_wherever_it_is_named() {
     std::fs::create_dir(project.path("inbox")).unwrap();
     let node = project.serve();
     project.drop_file("inbox/a.csv", "a");
-    project.wait_end(project.wait_runs(1)[0]["run"].as_str().unwrap());
+    let first = &project.wait_runs(1)[0]["run"].as_str().unwrap().to_owned();
+    project.wait_end(first);
     project.drop_file("inbox/b.csv", "b");
-    let runs = project.wait_runs(2);
-    runs.iter().for_each(|run| drop(project.wait_end(run["run"].as_str().unwrap())));
-    let first = runs.last().unwrap()["run"].as_str().unwrap();
+    for run in project.wait_runs(2) {
+        project.wait_end(run["run"].as_str().unwrap());
+    }
     let told = |about: &str| -> Value {
         let told = project.run(&["explain", about, "--json"]).ok().json();
         told["triggers"][0]["decisions"][0].clone()
     };
-    assert_eq!((&told("inbox/a.csv")["run"], told("inbox/a.csv").get("run_gone")), (&first.into(), None));
+    assert_eq!((&told("inbox/a.csv")["run"], told("inbox/a.csv").get("run_gone")), (&first.as_str().into(), None));
     project.run(&["prune"]).ok().says(&["1 run "]);
-    assert_eq!((&told("inbox/a.csv")["run"], &told("inbox/a.csv")["run_gone"]), (&first.into(), &true.into()));
+    assert_eq!((&told("inbox/a.csv")["run"], &told("inbox/a.csv")["run_gone"]), (&first.as_str().into(), &true.into()));
     assert_eq!(told("inbox/b.csv").get("run_gone"), None);
     project.run(&["explain", "inbox/a.csv"]).ok().prints(&[first, "no longer kept"]);
     project.run(&["trigger", "test", "take/file-0"]).ok().prints(&[&format!("{first}, which is no longer kept")]);

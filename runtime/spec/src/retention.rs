@@ -103,7 +103,7 @@ pub struct RetentionConfig {
     /// starts another. A file that still lies in its folder is never forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<Duration>,
-    /// How long the decisions of triggers that started nothing are kept.
+    /// How long the decisions of triggers that started nothing are kept, and pauses and definitions that newer ones replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decisions: Option<Duration>,
     /// Bytes of the journal that wait for a reader that does not come on; beyond that runs go all the same and the reader is
