@@ -1,12 +1,14 @@
 //! Runs for past times of a schedule. The ledger knows each time that has had its run, whoever started it.
 
 use serde_json::{Map, Value};
+use trackside_engine::RunId;
 use trackside_facts::{Cause, RunFile, TriggerDocument};
 use trackside_node::{
     core::{Fire, LedgerEntry},
     rfc3339,
 };
 use trackside_spec::{CronTimes, CronTrigger, Digest, Plan, TriggerKind};
+use trackside_store::{Reader, StoreError};
 use trackside_triggers::cron::Times;
 
 use crate::{start::StartError, wire::BackfillTime};
@@ -24,19 +26,42 @@ pub struct PastTimes {
     /// The trigger's id.
     pub trigger: String,
     /// The key that the ledger has them under.
-    pub key: String,
+    key: String,
     /// The times in order, milliseconds since 1970.
     pub at_ms: Vec<i64>,
     /// Whether there are more than were asked for.
     pub more: bool,
 }
 
+/// Past times by whether they have had their run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SortedTimes {
+    /// Those that have, each with the run where one is known.
+    pub done: Vec<(i64, Option<RunId>)>,
+    /// The others.
+    pub open: Vec<i64>,
+}
+
 impl PastTimes {
-    /// What the ledger calls a time.
-    #[must_use]
-    pub fn identity(at_ms: i64) -> String {
-        format!("at:{at_ms}")
+    /// Asks the ledger which of them have had their run; without one none has.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn sorted(&self, reader: Option<&Reader>) -> Result<SortedTimes, StoreError> {
+        let mut sorted = SortedTimes::default();
+        for at_ms in &self.at_ms {
+            match reader.map(|reader| reader.ledger(&self.key, &identity(*at_ms))).transpose()?.flatten() {
+                Some(row) => sorted.done.push((*at_ms, row.run)),
+                None => sorted.open.push(*at_ms),
+            }
+        }
+        Ok(sorted)
     }
+}
+
+/// What the ledger calls a time.
+fn identity(at_ms: i64) -> String {
+    format!("at:{at_ms}")
 }
 
 /// The times of a workflow's schedule from `from_ms` to `to_ms`, both included, at most `limit` of them. Without
@@ -127,7 +152,7 @@ pub(crate) fn past_run(
     let cause = Cause::Backfill { file };
     let kind = cause.run_kind();
     let trigger = TriggerDocument::new(&id, at_ms, cause);
-    let identity = PastTimes::identity(at_ms);
+    let identity = identity(at_ms);
     Fire {
         workflow,
         kind,

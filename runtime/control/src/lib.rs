@@ -49,7 +49,7 @@ mod wire;
 
 pub use absent_node::{NoNode, no_node, silent_holder};
 pub use artifact_check::{ArtifactCheck, DamagedEntry, check_artifact, check_artifacts};
-pub use backfill::{PastTimes, past_times};
+pub use backfill::{PastTimes, SortedTimes, past_times};
 pub use check::{
     CheckedFile, Checker, Findings, GRANT_KINDS, Next, Schedule, check_files, check_project, describe_graph,
     describe_trigger, granted, next_times, wanted,
@@ -73,7 +73,7 @@ pub use operation_error::OperationError;
 pub use people::user_name;
 pub use prune::{PruneDocument, PrunePreview, WouldGo, prune, prune_preview};
 pub use query_error::QueryError;
-pub use record::{RecordError, RecordedCase, record_case};
+pub use record::{KeepFile, RecordError, RecordedCase, record_case};
 pub use refusal::{ErrorDocument, Refusal};
 pub use reload::{FileProblem, ReloadDocument, WorkflowChange, reload};
 pub use run_document::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView, Waits};

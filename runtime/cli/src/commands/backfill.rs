@@ -7,11 +7,13 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use tokio::task::JoinSet;
-use trackside_control::{BackfillTime, Followed, PastTimes, RunEvents, Session, StartRun, find_workflow, past_times};
+use trackside_control::{
+    BackfillTime, Followed, PastTimes, RunEvents, Session, SortedTimes, StartRun, find_workflow, past_times,
+};
 use trackside_engine::{Event, RunEnd, RunId};
 use trackside_node::{Project, rfc3339};
 use trackside_spec::Plan;
-use trackside_store::{Clock, Reader, SystemClock};
+use trackside_store::{Clock, SystemClock};
 
 use super::run::{bring_up_to_date, params};
 use crate::{
@@ -92,14 +94,16 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Failure::new(code!("TS-0712"), format!("workflow `{}`: {}", plan.name, lines.join("; ")))
     })?;
-    let (mut outcomes, open) = sort_out(context.reader_of(&project)?.as_ref(), &times)?;
+    let SortedTimes { done, open } = times.sorted(context.reader_of(&project)?.as_ref())?;
+    let done = done.into_iter().map(|(at, run)| Outcome { state: "done".to_owned(), run, ..Outcome::new(at) });
+    let mut outcomes: Vec<Outcome> = done.collect();
     if arguments.dry_run {
         let would = |at: &i64| Outcome { state: "would-run".to_owned(), ..Outcome::new(*at) };
         outcomes.extend(open.iter().map(would));
     } else if !open.is_empty() {
         let request = StartRun { workflow: plan.name.clone(), params: given, file: None, backfill: None };
         let wanted = Wanted { trigger: times.trigger.clone(), request, parallel: usize::from(arguments.max_parallel) };
-        outcomes.extend(wanted.run(&project, &plan, open, context)?);
+        outcomes.extend(wanted.run(&project, &plan, open.into(), context)?);
     }
     outcomes.sort_by_key(|outcome| outcome.at_ms);
     tell(context, &plan, &times, &outcomes)
@@ -109,22 +113,6 @@ impl Outcome {
     fn new(at_ms: i64) -> Self {
         Self { time: rfc3339(at_ms), state: String::new(), run: None, took_ms: None, at_ms }
     }
-}
-
-/// Times that have had their run, and the others.
-fn sort_out(reader: Option<&Reader>, times: &PastTimes) -> Result<(Vec<Outcome>, VecDeque<i64>), Failure> {
-    let (mut done, mut open) = (Vec::new(), VecDeque::new());
-    for at in &times.at_ms {
-        let row = match reader {
-            Some(reader) => reader.ledger(&times.key, &PastTimes::identity(*at))?,
-            None => None,
-        };
-        match row {
-            Some(row) => done.push(Outcome { state: "done".to_owned(), run: row.run, ..Outcome::new(*at) }),
-            None => open.push_back(*at),
-        }
-    }
-    Ok((done, open))
 }
 
 /// What is to be started.

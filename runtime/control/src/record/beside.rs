@@ -14,14 +14,16 @@ const INLINE: u64 = 2048;
 /// Larger artifacts are not copied into a plugin's source tree.
 const LARGEST: u64 = 64 << 20;
 
+/// Keeps a file of a case, under a path beside that.
+pub type KeepFile<'k, E> = dyn FnMut(&str, &[u8]) -> Result<(), E> + 'k;
+
 /// Takes what a case needs.
 pub(super) struct Beside<'k, E> {
     /// The name of the case.
     pub(super) name: &'k str,
     pub(super) project: &'k Project,
     pub(super) store: Artifacts,
-    /// Keeps a file beside the case, under this path.
-    pub(super) keep: &'k mut dyn FnMut(&str, &[u8]) -> Result<(), E>,
+    pub(super) keep: &'k mut KeepFile<'k, E>,
 }
 
 impl<E: From<RecordError>> Beside<'_, E> {

@@ -11,7 +11,7 @@ use trackside_store::{Artifacts, Reader};
 
 use super::{
     RecordError,
-    beside::Beside,
+    beside::{Beside, KeepFile},
     step::{End, RecordedStep},
 };
 use crate::QueryError;
@@ -30,13 +30,13 @@ pub struct RecordedCase {
 ///
 /// # Errors
 /// Any [`RecordError`], and those of `keep`.
-pub fn record_case<E: From<RecordError>>(
+pub fn record_case<'k, E: From<RecordError>>(
     reader: &Reader,
     project: &Project,
     plugins: &Plugins,
     run: RunId,
     step: Option<&str>,
-    keep: &mut dyn FnMut(&str, &[u8]) -> Result<(), E>,
+    keep: &'k mut KeepFile<'k, E>,
 ) -> Result<RecordedCase, E> {
     let history = RunHistory::open(reader, run).map_err(QueryError::from).map_err(RecordError::from)?;
     let history = history.ok_or(QueryError::NoRun(run)).map_err(RecordError::from)?;

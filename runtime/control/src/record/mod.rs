@@ -8,5 +8,6 @@ mod case;
 mod error;
 mod step;
 
+pub use beside::KeepFile;
 pub use case::{RecordedCase, record_case};
 pub use error::RecordError;
