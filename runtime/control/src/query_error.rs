@@ -10,7 +10,7 @@ use trackside_triggers::files::FileWatchError;
 
 use crate::{ClientError, escape};
 
-/// Why a question about the data folder or the project has no answer. Codes TS-0809 to TS-0817, TS-0851 and TS-0881.
+/// Why a question about the data folder or the project has no answer. Codes TS-0809 to TS-0819, TS-0851, TS-0881 and TS-0882.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// Nothing has run yet.
