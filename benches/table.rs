@@ -1,6 +1,6 @@
 //! `cargo bench`: the rooms one by one (Criterion), then what plugins cost, then the whole box (`trackside bench`) and
 //! sizes. `cargo bench -- NAME` runs a part alone: a bench by its name, or one of calls, streams, stops, memory,
-//! models, languages, recovery, box, slow_disk.
+//! models, languages, recovery, retention, box, slow_disk.
 //!
 //! Compare ratios within one run: these figures depend on the machine and on what else it does.
 
@@ -15,6 +15,7 @@ mod models;
 mod past;
 mod recovery;
 mod report;
+mod retention;
 mod rooms;
 mod slow_disk;
 mod stops;
@@ -39,7 +40,7 @@ fn main() {
         rooms::inference(&mut criterion);
     }
     criterion.final_summary();
-    let parts: [(&str, fn()); 9] = [
+    let parts: [(&str, fn()); 10] = [
         ("calls", calls::table),
         ("streams", streams::run),
         ("stops", stops::run),
@@ -47,6 +48,7 @@ fn main() {
         ("models", models::run),
         ("languages", languages::run),
         ("recovery", recovery::run),
+        ("retention", retention::run),
         ("box", || whole_box(Path::new(env!("CARGO_BIN_EXE_trackside")))),
         ("slow_disk", || slow_disk::run(Path::new(env!("CARGO_BIN_EXE_trackside")))),
     ];

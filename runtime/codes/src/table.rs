@@ -75,6 +75,7 @@ pub const TABLE: &[Row] = &[
     row(216, Disk, "The disk is full; the node lives on its reserve and accepts nothing new", "Make room, or let `[retention]` keep less: A full disk"),
     row(217, Warning, "(warning) The reserve beside the database cannot be made", "Look at the disk; it is tried again"),
     row(218, Disk, "Entries of the journal were removed before a consumer had come to them (`TS-0215` before)", "What it makes, such as usage, lacks them; allow a larger `backlog`"),
+    row(219, Disk, "A consumer of the journal cannot go on; the others do, and it is tried again", "The message says why: the disk, or a damaged row"),
     // The sandbox
     row(301, Setup, "The WebAssembly engine does not start on this machine", "The processor or kernel lacks what compiled code needs; look for limits on address space (`LimitAS=`, `ulimit -v`) or `MemoryDenyWriteExecute=`"),
     row(302, Setup, "Its thread does not start", "Raise the limit on tasks"),

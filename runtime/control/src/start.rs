@@ -17,7 +17,7 @@ use trackside_node::{
     known_workflows,
 };
 use trackside_spec::media_type;
-use trackside_store::Hold;
+use trackside_store::{Hold, artifacts_named};
 
 use crate::{
     backfill::{past_run, past_time},
@@ -109,6 +109,9 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
     let workshop = handle.workshop();
     let past = backfill.map(|time| past_time(plan, &time, workshop.clock.now_ms())).transpose()?;
     let hold = Hold::new(&workshop.artifacts);
+    // An artifact of an old run that somebody names stays until the new run's first entry keeps it.
+    let named = serde_json::to_string(&params).unwrap_or_default();
+    artifacts_named(&named).for_each(|digest| hold.keep(&digest));
     let file = match file {
         None => None,
         Some(path) => {

@@ -24,6 +24,8 @@ use crate::{
 
 /// What was committed waits so long for company: each round costs a commit, and flash wears by the commit.
 const COMPANY: Duration = Duration::from_secs(10);
+/// After so many commits one more does not count.
+const ENOUGH_COMPANY: u32 = 512;
 /// A journal that is this far ahead is read at once, also by a node that only makes one run.
 const FAR_AHEAD: i64 = 1_000;
 /// How long the end of the node may wait for this thread to notice.
@@ -47,7 +49,8 @@ pub(crate) struct Bell {
 
 #[derive(Debug, Default)]
 struct Rung {
-    committed: bool,
+    /// Since it was looked at last.
+    commits: u32,
     /// Who wants a round now, and is told what it removed.
     asked: Vec<Asker>,
     closed: bool,
@@ -56,8 +59,10 @@ struct Rung {
 impl Bell {
     /// Something is on disk.
     pub(crate) fn committed(&self) {
-        // Once: until it has been looked at, others change nothing.
-        if !std::mem::replace(&mut self.state().committed, true) {
+        let mut state = self.state();
+        state.commits = state.commits.saturating_add(1);
+        // Those between change nothing.
+        if matches!(state.commits, 1 | ENOUGH_COMPANY) {
             self.rings.notify_one();
         }
     }
@@ -86,12 +91,12 @@ impl Bell {
     /// Sleeps until something was committed and has waited for company, or somebody asks; none at the end. `at_most` bounds
     /// the sleep.
     fn wait(&self, at_most: Option<Duration>) -> Option<Vec<Asker>> {
-        let mut state = self.sleep(at_most, |state| !state.committed && state.is_quiet());
-        if state.committed && state.is_quiet() {
+        let mut state = self.sleep(at_most, |state| state.commits == 0 && state.is_quiet());
+        if state.commits > 0 && state.is_quiet() {
             drop(state);
-            state = self.sleep(Some(COMPANY), Rung::is_quiet);
+            state = self.sleep(Some(COMPANY), |state| state.commits < ENOUGH_COMPANY && state.is_quiet());
         }
-        state.committed = false;
+        state.commits = 0;
         (!state.closed).then(|| std::mem::take(&mut state.asked))
     }
 
@@ -189,13 +194,8 @@ impl Work {
     }
 
     fn is_far_ahead(&self) -> bool {
-        let names = self.rounds.consumers.names();
-        let behind = self.tools.readers.with(|reader| {
-            let newest = reader.newest_entry()?;
-            let slowest = names.iter().map(|name| reader.cursor(name)).collect::<Result<Vec<_>, _>>()?;
-            Ok(newest - slowest.into_iter().min().unwrap_or(newest))
-        });
-        behind.is_ok_and(|behind: i64| behind > FAR_AHEAD)
+        let behind = self.tools.readers.with(|reader| self.rounds.behind(reader));
+        behind.is_ok_and(|behind| behind > FAR_AHEAD)
     }
 
     /// How long nothing can become too old: an age is looked at once an hour, and not at all where none is set.

@@ -1,9 +1,9 @@
-//! A round over the journal: every consumer works in what it has not seen, then what is not kept is removed, one small
-//! transaction after the other. The same with a running node and without.
+//! A round over the journal: the consumers work in what they have not seen and what is not kept is removed, in turns, one small
+//! transaction after the other, until there is nothing more to do. The same with a running node and without.
 
 use std::{path::PathBuf, sync::Arc};
 
-use trackside_observe::{Consumers, Preview, Pruner, Removed, Retention, Rules, Scene, Usage, dry_run};
+use trackside_observe::{Consumers, Pace, Preview, Removed, Retention, Rules, Scene, Turns, Usage, dry_run};
 use trackside_spec::TriggerKind;
 use trackside_store::{Artifacts, Clock, Reader, Readers, Reserve, StoreError, Txn};
 
@@ -28,50 +28,47 @@ pub(crate) struct Ground<'a> {
 
 /// What is remembered between rounds.
 pub(crate) struct Rounds {
-    pub(crate) consumers: Consumers,
-    pruner: Pruner,
+    turns: Turns,
 }
 
 impl Rounds {
     pub(crate) fn new() -> Self {
-        Self { consumers: consumers(), pruner: Pruner::new() }
+        Self { turns: Turns::new(consumers(), Pace::default()) }
+    }
+
+    /// How many entries the one that is furthest behind has not seen.
+    pub(crate) fn behind(&self, reader: &Reader) -> Result<i64, StoreError> {
+        let newest = reader.newest_entry()?;
+        let mut behind = 0;
+        for one in self.turns.consumers().awaited() {
+            behind = behind.max(newest - reader.cursor(one.consumer)?);
+        }
+        Ok(behind)
     }
 
     /// One round. `commit` makes a transaction durable and says whether to go on; none when it was not to.
     ///
     /// # Errors
-    /// When the database refuses.
+    /// When the database refuses, or a consumer failed.
     pub(crate) fn round(
         &mut self,
         ground: &Ground<'_>,
         mut commit: impl FnMut(Txn) -> Result<bool, StoreError>,
     ) -> Result<Option<Removed>, StoreError> {
-        let names = self.consumers.names();
-        for place in 0..names.len() {
-            while let Some(batch) = ground.readers.with(|reader| self.consumers.next(place, reader))? {
-                if !commit(batch.txn)? {
-                    return Ok(None);
-                }
-            }
-        }
-        self.pruner.begin_round();
-        if !ground.prunes {
-            return Ok(Some(self.pruner.removed()));
-        }
+        self.turns.begin_round();
         loop {
             let project = (ground.project)();
             let next = ground.readers.with(|reader| {
                 let at = (ground.clock.now_ms(), lacks(ground.reserve));
-                in_scene(&project, (reader, ground.artifacts), at, &names, |scene, rules| {
-                    self.pruner.next(rules, scene)
+                in_scene(&project, (reader, ground.artifacts), at, |scene, rules| {
+                    self.turns.next(ground.prunes.then_some(rules), scene)
                 })
             })?;
-            let Some(txn) = next else { break };
+            let Some(txn) = next else { return Ok(Some(self.turns.removed())) };
             if !commit(txn)? {
                 return Ok(None);
             }
         }
-        Ok(Some(self.pruner.removed()))
     }
 }
 
@@ -81,21 +78,20 @@ impl Rounds {
 /// When the database can not be read.
 pub fn preview(project: &Project, reader: &Reader, clock: &dyn Clock) -> Result<Preview, StoreError> {
     let artifacts = Artifacts::read_only(&project.data_dir());
-    let names = consumers().names();
-    in_scene(project, (reader, &artifacts), (clock.now_ms(), 0), &names, |scene, rules| dry_run(rules, scene))
+    let awaited = consumers().awaited();
+    in_scene(project, (reader, &artifacts), (clock.now_ms(), 0), |scene, rules| dry_run(rules, scene, &awaited))
 }
 
 fn in_scene<T>(
     project: &Project,
     (reader, artifacts): (&Reader, &Artifacts),
     (now_ms, lacks): (i64, u64),
-    consumers: &[&'static str],
     ask: impl FnOnce(&Scene<'_>, &Rules) -> T,
 ) -> T {
     let folder_of = |trigger: &str| folder_of(project, trigger);
     let own = project.workflows.values().map(|plan| (plan.name.clone(), plan.retention));
     let rules = Rules { config: project.config.retention.clone(), workflows: own.collect() };
-    ask(&Scene { reader, artifacts, folder_of: &folder_of, now_ms, lacks, consumers }, &rules)
+    ask(&Scene { reader, artifacts, folder_of: &folder_of, now_ms, lacks }, &rules)
 }
 
 /// Whether time alone can bring something to go.

@@ -1,66 +1,109 @@
 //! From entries to transactions.
 
-use trackside_store::{Reader, StoreError, Txn, Write};
+use trackside_store::{JournalRow, Reader, StoreError, Txn, Write};
 
 use crate::consumer::Consumer;
 
-/// What a consumer makes of the next entries, with its cursor behind them.
-#[derive(Debug)]
-pub struct Batch {
-    /// To be committed as it is.
-    pub txn: Txn,
-    /// How many entries were worked in.
-    pub entries: usize,
+/// The consumers of a node. They read together: what stands at the same place is given the same entries, and what is made of
+/// them is one transaction with all their cursors. One that is behind is given what it lacks first, until it has caught up.
+pub struct Consumers {
+    seats: Vec<Seat>,
 }
 
-/// The consumers of a node.
-pub struct Consumers {
-    consumers: Vec<Box<dyn Consumer>>,
+struct Seat {
+    consumer: Box<dyn Consumer>,
+    /// It failed, and is left out until the next round.
+    failed: bool,
+}
+
+/// A consumer, as retention sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Awaited {
+    /// The name of its cursor.
+    pub consumer: &'static str,
+    /// Whether it comes on: one that fails is waited for only as far as its backlog goes.
+    pub comes_on: bool,
 }
 
 impl Consumers {
     /// All that there are.
     #[must_use]
     pub fn new(consumers: Vec<Box<dyn Consumer>>) -> Self {
-        Self { consumers }
+        Self { seats: consumers.into_iter().map(|consumer| Seat { consumer, failed: false }).collect() }
     }
 
-    /// Their names, in their order.
+    /// Whom retention waits for.
     #[must_use]
-    pub fn names(&self) -> Vec<&'static str> {
-        self.consumers.iter().map(|consumer| consumer.name()).collect()
+    pub fn awaited(&self) -> Vec<Awaited> {
+        let of = |seat: &Seat| Awaited { consumer: seat.consumer.name(), comes_on: !seat.failed };
+        self.seats.iter().map(of).collect()
     }
 
-    /// What one of them makes of the next entries; none when there are none. The transaction must be on disk before the
-    /// consumer is asked again: it reads its cursor.
+    /// A new round: one that failed is tried again.
+    pub(crate) fn begin_round(&mut self) {
+        self.seats.iter_mut().for_each(|seat| seat.failed = false);
+    }
+
+    /// What is made of the next entries; none when there are none. The transaction must be on disk before the next is asked
+    /// for: the cursors are read from there.
     ///
     /// A cursor beyond the end of the journal belongs to another journal (a database that was put back and carries on
-    /// from there): that is told, and the consumer goes on at the end.
+    /// from there): that is told, and the consumer goes on at the end. One that fails is told, and the others go on; its
+    /// error is added to `failed`.
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn next(&mut self, place: usize, reader: &Reader) -> Result<Option<Batch>, StoreError> {
-        let Some(consumer) = self.consumers.get_mut(place) else { return Ok(None) };
-        let name = consumer.name();
-        let seq = reader.cursor(name)?;
-        let entries = reader.journal_batch(seq)?;
-        let Some(last) = entries.last() else {
+    pub(crate) fn next(&mut self, reader: &Reader, failed: &mut Vec<StoreError>) -> Result<Option<Txn>, StoreError> {
+        loop {
             let newest = reader.newest_entry()?;
-            if seq <= newest {
-                return Ok(None);
+            let mut cursors = Vec::new();
+            for (place, seat) in self.seats.iter().enumerate().filter(|(_, seat)| !seat.failed) {
+                cursors.push((reader.cursor(seat.consumer.name())?, place));
             }
-            tracing::error!(
-                consumer = name,
-                cursor = seq,
-                newest,
-                "[TS-0212] the cursor of this consumer lies beyond the end of the journal; it goes on at the end"
-            );
-            let txn = Txn::of(vec![Write::Cursor { consumer: name, seq: newest }]);
-            return Ok(Some(Batch { txn, entries: 0 }));
-        };
-        let missing = (last.seq - seq) - i64::try_from(entries.len()).unwrap_or(i64::MAX);
+            if let Some(&(cursor, place)) = cursors.iter().find(|(cursor, _)| *cursor > newest) {
+                let consumer = self.seats[place].consumer.name();
+                tracing::error!(
+                    consumer,
+                    cursor,
+                    newest,
+                    "[TS-0212] the cursor of this consumer lies beyond the end of the journal; it goes on at the end"
+                );
+                return Ok(Some(Txn::of(vec![Write::Cursor { consumer, seq: newest }])));
+            }
+            let Some(first) = cursors.iter().map(|(cursor, _)| *cursor).min().filter(|first| *first < newest) else {
+                return Ok(None);
+            };
+            // Up to where the next one stands: from there on they read together.
+            let ahead = cursors.iter().map(|(cursor, _)| *cursor).filter(|cursor| *cursor > first).min();
+            let stop = ahead.unwrap_or(newest);
+            let entries = reader.journal_batch(first, stop)?;
+            let together = cursors.iter().filter(|(cursor, _)| *cursor == first).map(|(_, place)| *place);
+            let mut writes = Vec::new();
+            for place in together {
+                writes.extend(self.give(place, first, stop, &entries, reader, failed));
+            }
+            if !writes.is_empty() {
+                return Ok(Some(Txn::of(writes)));
+            }
+        }
+    }
+
+    /// What one of them makes of entries between `first` and `stop`, with its cursor behind them; nothing when it fails.
+    fn give(
+        &mut self,
+        place: usize,
+        first: i64,
+        stop: i64,
+        entries: &[JournalRow],
+        reader: &Reader,
+        failed: &mut Vec<StoreError>,
+    ) -> Vec<Write> {
+        let Seat { consumer, failed: is_left_out } = &mut self.seats[place];
+        let name = consumer.name();
+        let seq = entries.last().map_or(stop, |last| last.seq);
+        let missing = (seq - first) - i64::try_from(entries.len()).unwrap_or(i64::MAX);
         // One that begins sees what is there, and misses nothing.
-        if seq > 0 && missing > 0 {
+        if first > 0 && missing > 0 {
             tracing::error!(
                 consumer = name,
                 missing,
@@ -68,9 +111,22 @@ impl Consumers {
                  `backlog` in [retention] allows; what it makes lacks them"
             );
         }
-        let seq = last.seq;
-        let mut writes = consumer.take(&entries, reader)?;
-        writes.push(Write::Cursor { consumer: name, seq });
-        Ok(Some(Batch { txn: Txn::of(writes), entries: entries.len() }))
+        match consumer.take(entries, reader) {
+            Ok(mut writes) => {
+                writes.push(Write::Cursor { consumer: name, seq });
+                writes
+            }
+            Err(error) => {
+                tracing::error!(
+                    consumer = name,
+                    after = first,
+                    %error,
+                    "[TS-0219] this consumer of the journal can not go on; the others do, and it is tried again"
+                );
+                *is_left_out = true;
+                failed.push(error);
+                Vec::new()
+            }
+        }
     }
 }

@@ -119,7 +119,7 @@ pub fn usage_since(reader: &Reader, from: i64) -> Result<Vec<UsageRow>, StoreErr
     let (rows, mut seq) = reader.snapshot(|reader| Ok((reader.usage(from)?, reader.cursor(NAME)?)))?;
     let mut days: Days = rows.into_iter().map(|row| ((row.workflow.clone(), row.day), row)).collect();
     loop {
-        let entries = reader.journal_batch(seq)?;
+        let entries = reader.journal_batch(seq, i64::MAX)?;
         let Some(last) = entries.last() else { break };
         seq = last.seq;
         add(&mut days, &entries, reader)?;

@@ -8,11 +8,13 @@ use serde_json::json;
 use trackside_engine::{RunEnd, RunId};
 use trackside_facts::Subject;
 use trackside_observe::{
-    Consumers, Pruner, Removed, Retention as RetentionConsumer, Rules, Scene, Usage, dry_run, usage_since,
+    Consumer, Consumers, Pace, Pruner, Removed, Retention as RetentionConsumer, Rules, Scene, Turns, Usage, dry_run,
+    usage_since,
 };
 use trackside_spec::{Plan, Retention, RetentionConfig, Share, load_workflow};
 use trackside_store::{
-    Committer, DecisionRow, Durability, Ended, Hold, NewRun, PausedRow, Reader, RunFilter, Txn, Write,
+    Committer, DecisionRow, Durability, Ended, Hold, JournalRow, NewRun, PausedRow, Reader, RunFilter, StoreError, Txn,
+    Write,
 };
 
 const DAY: i64 = 86_400_000;
@@ -22,7 +24,7 @@ struct Case {
     folder: tempfile::TempDir,
     committer: Committer,
     reader: Reader,
-    consumers: Consumers,
+    turns: Turns,
     last: Option<RunId>,
 }
 
@@ -31,13 +33,17 @@ fn plan(name: &str) -> Arc<Plan> {
     Arc::new(load_workflow("w.yaml", &text).unwrap())
 }
 
+fn both() -> Consumers {
+    Consumers::new(vec![Box::new(RetentionConsumer::new()), Box::new(Usage)])
+}
+
 impl Case {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let committer = Committer::open(folder.path(), Durability::Relaxed).unwrap();
         let reader = Reader::open(folder.path()).unwrap();
-        let consumers = Consumers::new(vec![Box::new(RetentionConsumer::new()), Box::new(Usage)]);
-        Self { folder, committer, reader, consumers, last: None }
+        let turns = Turns::new(both(), Pace::default());
+        Self { folder, committer, reader, turns, last: None }
     }
 
     fn commit(&mut self, writes: Vec<Write>) {
@@ -71,30 +77,32 @@ impl Case {
     }
 
     fn observe(&mut self) {
-        for place in 0..2 {
-            while let Some(batch) = self.consumers.next(place, &self.reader).unwrap() {
-                self.committer.commit(&[batch.txn]).unwrap();
-            }
+        self.round(None).unwrap();
+    }
+
+    /// A round; gives how many transactions it made.
+    fn round(&mut self, rules: Option<&Rules>) -> Result<usize, StoreError> {
+        let artifacts = self.committer.artifacts().clone();
+        self.turns.begin_round();
+        for made in 0..10_000 {
+            let scene =
+                Scene { reader: &self.reader, artifacts: &artifacts, folder_of: &|_| None, now_ms: NOW, lacks: 0 };
+            let Some(txn) = self.turns.next(rules, &scene)? else { return Ok(made) };
+            self.committer.commit(&[txn]).unwrap();
         }
+        panic!("it does not come to an end");
     }
 
     /// Everything that goes by these rules.
     fn prune(&mut self, rules: &Rules, now_ms: i64, folders: &BTreeMap<&str, PathBuf>) -> Removed {
         self.observe();
         let mut pruner = Pruner::new();
-        let names = self.consumers.names();
+        let awaited = both().awaited();
         let artifacts = self.committer.artifacts().clone();
         for _ in 0..1000 {
             let folder_of = |trigger: &str| folders.get(trigger).cloned();
-            let scene = Scene {
-                reader: &self.reader,
-                artifacts: &artifacts,
-                folder_of: &folder_of,
-                now_ms,
-                lacks: 0,
-                consumers: &names,
-            };
-            let Some(txn) = pruner.next(rules, &scene).unwrap() else { return pruner.removed() };
+            let scene = Scene { reader: &self.reader, artifacts: &artifacts, folder_of: &folder_of, now_ms, lacks: 0 };
+            let Some(txn) = pruner.next(rules, &scene, &awaited).unwrap() else { return pruner.removed() };
             self.committer.commit(&[txn]).unwrap();
         }
         panic!("it does not come to an end");
@@ -310,32 +318,94 @@ fn a_cursor_beyond_the_end_goes_back_to_the_end() {
     assert_eq!(runs, 2, "what comes after counts");
 }
 
+/// One that fails at every entry.
+struct Broken;
+
+impl Consumer for Broken {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn take(&mut self, _: &[JournalRow], _: &Reader) -> Result<Vec<Write>, StoreError> {
+        Err(Reader::open(std::path::Path::new("/proc/none")).err().unwrap())
+    }
+}
+
 #[test]
-fn a_consumer_that_does_not_come_on_holds_up_no_more_than_its_backlog() {
+fn a_consumer_that_fails_holds_up_no_other_and_retention_no_longer_than_its_backlog() {
     let mut one = Case::new();
     let first = one.over("w", NOW - DAY);
     let events = json!([{ "event": "x", "text": "y".repeat(200) }]).to_string();
     let entry = || Write::Journal { run: first, at_ms: NOW, events: events.clone(), ended: None };
     one.commit((0..4200).map(|_| entry()).collect());
-    one.over("w", NOW);
-    one.observe();
-    one.commit(vec![Write::Cursor { consumer: "usage", seq: 1 }]);
-    let names = one.consumers.names();
-    let gone = |one: &Case, backlog: &str| {
-        let config = RetentionConfig { runs: Some(1), backlog: backlog.parse().unwrap(), ..RetentionConfig::default() };
-        let rules = Rules { config, workflows: BTreeMap::new() };
-        let scene = Scene {
-            reader: &one.reader,
-            artifacts: one.committer.artifacts(),
-            folder_of: &|_| None,
-            now_ms: NOW,
-            lacks: 0,
-            consumers: &names,
-        };
-        dry_run(&rules, &scene).unwrap().candidates.len()
+    let last = one.over("w", NOW);
+    let all = Consumers::new(vec![Box::new(Broken), Box::new(RetentionConsumer::new()), Box::new(Usage)]);
+    one.turns = Turns::new(all, Pace::default());
+    let rules = |backlog: &str| Rules {
+        config: RetentionConfig { runs: Some(1), backlog: backlog.parse().unwrap(), ..RetentionConfig::default() },
+        workflows: BTreeMap::new(),
     };
-    assert_eq!(gone(&one, "64MiB"), 0, "it is waited for");
-    assert_eq!(gone(&one, "100kB"), 1, "it has had its time");
+    assert!(one.round(Some(&rules("64MiB"))).is_err(), "its error is told when the others are through");
+    let newest = one.reader.newest_entry().unwrap();
+    assert_eq!(["broken", "retention", "usage"].map(|name| one.reader.cursor(name).unwrap()), [0, newest, newest]);
+    assert_eq!(one.left(), [first, last], "it is waited for");
+    assert!(one.round(Some(&rules("100kB"))).is_err());
+    assert_eq!(one.left(), [last], "it has had its time");
+}
+
+/// Counts what it is given.
+struct Counts(&'static str, Arc<std::sync::Mutex<Vec<i64>>>);
+
+impl Consumer for Counts {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn take(&mut self, entries: &[JournalRow], _: &Reader) -> Result<Vec<Write>, StoreError> {
+        self.1.lock().unwrap().extend(entries.iter().map(|entry| entry.seq));
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn consumers_that_stand_apart_meet_and_each_is_given_each_entry_once() {
+    let mut one = Case::new();
+    for at in 0..1500 {
+        one.over("w", NOW - DAY + at);
+    }
+    one.commit(vec![Write::Cursor { consumer: "b", seq: 700 }, Write::Cursor { consumer: "c", seq: 2600 }]);
+    let seen = ["a", "b", "c"].map(|name| (name, Arc::<std::sync::Mutex<Vec<i64>>>::default()));
+    let consumers = seen.iter().map(|(name, seen)| -> Box<dyn Consumer> { Box::new(Counts(name, seen.clone())) });
+    one.turns = Turns::new(Consumers::new(consumers.collect()), Pace::default());
+    let made = one.round(None).unwrap();
+    let newest = one.reader.newest_entry().unwrap();
+    for ((name, seen), first) in seen.iter().zip([1, 701, 2601]) {
+        assert_eq!(*seen.lock().unwrap(), (first..=newest).collect::<Vec<_>>(), "{name}");
+    }
+    assert_eq!(made, 4, "1 to 700, to 1,700, to 2,600, and then all three at once");
+}
+
+#[test]
+fn under_a_load_that_does_not_ease_runs_go_while_others_come() {
+    let mut one = Case::new();
+    let rules = keep(r#"{ "runs": 20 }"#);
+    one.turns = Turns::new(both(), Pace { batches: 1, removals: 1 });
+    let artifacts = one.committer.artifacts().clone();
+    one.turns.begin_round();
+    let mut most = 0;
+    for turn in 0..60 {
+        // So many come between two transactions of the observer.
+        for at in 0..60 {
+            one.over("w", NOW - DAY + turn * 100 + at);
+        }
+        let scene = Scene { reader: &one.reader, artifacts: &artifacts, folder_of: &|_| None, now_ms: NOW, lacks: 0 };
+        let txn = one.turns.next(Some(&rules), &scene).unwrap().expect("a round under load has no end");
+        one.committer.commit(&[txn]).unwrap();
+        most = most.max(one.left().len());
+    }
+    assert!(most < 260, "{most} runs were kept at one time");
+    let usage: u64 = usage_since(&one.reader, 0).unwrap().iter().map(|row| row.used.runs).sum();
+    assert_eq!(usage, 3600, "and none of them was removed before it was counted");
 }
 
 #[test]
@@ -359,18 +429,9 @@ fn runs_that_a_consumer_has_not_seen_stay() {
     one.over("w", NOW - DAY);
     one.observe();
     one.commit(vec![Write::Cursor { consumer: "usage", seq: 0 }]);
-    let (rules, names, artifacts) =
-        (keep(r#"{ "runs": 1 }"#), one.consumers.names(), one.committer.artifacts().clone());
-    let folder_of = |_: &str| None;
-    let scene = Scene {
-        reader: &one.reader,
-        artifacts: &artifacts,
-        folder_of: &folder_of,
-        now_ms: NOW,
-        lacks: 0,
-        consumers: &names,
-    };
-    assert!(dry_run(&rules, &scene).unwrap().candidates.is_empty(), "usage has not counted {first}");
+    let (rules, artifacts) = (keep(r#"{ "runs": 1 }"#), one.committer.artifacts().clone());
+    let scene = Scene { reader: &one.reader, artifacts: &artifacts, folder_of: &|_| None, now_ms: NOW, lacks: 0 };
+    assert!(dry_run(&rules, &scene, &both().awaited()).unwrap().candidates.is_empty(), "usage has not counted {first}");
     one.observe();
     assert_eq!(one.prune(&rules, NOW, &BTreeMap::new()).runs, 1);
 }

@@ -2,11 +2,16 @@
 
 mod poll;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 pub use poll::{PollChange, PollHeader, PollTrigger, PollValue};
 
-use crate::units::{ByteSize, Duration};
+use crate::{
+    expr::Expr,
+    units::{ByteSize, Duration},
+};
 
 /// What starts a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -322,5 +327,5 @@ pub struct EventTrigger {
     /// The event's name.
     pub name: String,
     /// Which events of that name count: an expression over `event`. All without one.
-    pub condition: Option<String>,
+    pub condition: Option<Arc<Expr>>,
 }

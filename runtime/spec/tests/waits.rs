@@ -73,7 +73,9 @@ fn both_forms_of_an_event_trigger_and_all_of_a_wait_are_read() {
         .triggers
         .iter()
         .map(|trigger| match &trigger.kind {
-            TriggerKind::Event(event) if event.name == "e" => event.condition.as_deref(),
+            TriggerKind::Event(event) if event.name == "e" => {
+                event.condition.as_ref().map(|condition| condition.text())
+            }
             other => panic!("{other:?}"),
         })
         .collect();

@@ -23,6 +23,7 @@ use crate::{
     digesting::Digesting,
     error::StoreError,
     holds::{Hold, Holds},
+    read::Reader,
     room::{Looks, Room},
 };
 
@@ -144,18 +145,23 @@ impl Artifacts {
         &self.holds
     }
 
-    /// Removes the file of an artifact that nothing refers to, unless somebody holds it. Says whether it is gone.
+    /// Removes the file of an artifact that nothing refers to, unless somebody holds it or a run names it by now. Says whether
+    /// it is gone.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn remove(&self, digest: &Digest) -> io::Result<bool> {
-        // Locked over both, so that it is not found by somebody who makes the same one just before it goes.
+    /// What the system or the database says.
+    pub fn remove(&self, digest: &Digest, reader: &Reader) -> Result<bool, StoreError> {
+        // Locked over all of it, so that it is not found by somebody who makes the same one just before it goes.
         let mut unflushed = self.unflushed();
-        if self.holds.has(digest) {
+        // In this order: a hold ends when what it was for is committed, and then the journal has it.
+        if self.holds.has(digest) || reader.is_referred_to(digest)? {
             return Ok(false);
         }
-        match fs::remove_file(place(&self.root, digest)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        let file = place(&self.root, digest);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io("remove the artifact", file)(error));
+            }
             _ => {}
         }
         unflushed.remove(digest);

@@ -75,19 +75,19 @@ impl Reader {
         Ok(newest.first().copied().unwrap_or(0))
     }
 
-    /// The next entries after `seq`, oldest first: not more than a consumer can work in at one time, at least one if there
-    /// is one.
+    /// The next entries after `seq` up to `upto`, oldest first: not more than a consumer can work in at one time, at least one
+    /// if there is one.
     ///
     /// # Errors
     /// When SQLite refuses.
-    pub fn journal_batch(&self, seq: i64) -> Result<Vec<JournalRow>, StoreError> {
+    pub fn journal_batch(&self, seq: i64, upto: i64) -> Result<Vec<JournalRow>, StoreError> {
         let prepare = StoreError::sqlite("read the journal");
         let mut query = self
             .connection
-            .prepare_cached(&format!("{JOURNAL} WHERE seq > ?1 ORDER BY seq LIMIT ?2"))
+            .prepare_cached(&format!("{JOURNAL} WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3"))
             .map_err(prepare)?;
         let rows = query
-            .query_map(params![seq, BATCH], JournalRow::from_row)
+            .query_map(params![seq, upto, BATCH], JournalRow::from_row)
             .map_err(StoreError::sqlite("read the journal"))?;
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for row in rows {

@@ -1,5 +1,7 @@
 //! What the runs that have ended hold, by workflow: what retention goes by.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 use trackside_engine::RunId;
 
@@ -45,45 +47,49 @@ pub struct Holding {
     pub bytes: u64,
 }
 
-/// Enters an ended run, or adds what has come since: its journal entries add up, its logs and artifacts are as given.
-pub(crate) fn enter(txn: &Transaction<'_>, workflow: &str, ended: &EndedRun) -> rusqlite::Result<()> {
+/// Enters runs of a workflow that have ended, or adds what has come since: journal entries add up, logs and artifacts are as
+/// given.
+pub(crate) fn enter(txn: &Transaction<'_>, workflow: &str, ended: &[EndedRun]) -> rusqlite::Result<()> {
     txn.prepare_cached("INSERT INTO holdings (workflow, runs, bytes) VALUES (?1, 0, 0) ON CONFLICT DO NOTHING")?
         .execute([workflow])?;
     let holding: i64 =
         txn.prepare_cached("SELECT id FROM holdings WHERE workflow = ?1")?.query_row([workflow], |row| row.get(0))?;
-    let run = ended.run.as_i64();
-    let before: Option<(i64, i64)> = txn
-        .prepare_cached("SELECT row_bytes, row_bytes + log_bytes + artifact_bytes FROM ended_runs WHERE run = ?1")?
-        .query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let (rows_before, bytes_before) = before.unwrap_or_default();
-    let row_bytes = rows_before + signed(ended.row_bytes);
-    let bytes = row_bytes + signed(ended.log_bytes) + signed(ended.artifact_bytes);
-    txn.prepare_cached(
+    let mut find =
+        txn.prepare_cached("SELECT row_bytes, row_bytes + log_bytes + artifact_bytes FROM ended_runs WHERE run = ?1")?;
+    let mut keep = txn.prepare_cached(
         "INSERT OR REPLACE INTO ended_runs (run, holding, ended_ms, parent, row_bytes, log_bytes, artifact_bytes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute(params![
-        run,
-        holding,
-        ended.ended_ms,
-        ended.parent.map(RunId::as_i64),
-        row_bytes,
-        signed(ended.log_bytes),
-        signed(ended.artifact_bytes)
-    ])?;
-    grow(txn, holding, i64::from(before.is_none()), bytes - bytes_before)
+    )?;
+    let (mut runs, mut grown) = (0, 0);
+    for one in ended {
+        let run = one.run.as_i64();
+        let before: Option<(i64, i64)> = find.query_row([run], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let (rows_before, bytes_before) = before.unwrap_or_default();
+        let row_bytes = rows_before + signed(one.row_bytes);
+        let (log_bytes, artifact_bytes) = (signed(one.log_bytes), signed(one.artifact_bytes));
+        let parent = one.parent.map(RunId::as_i64);
+        keep.execute(params![run, holding, one.ended_ms, parent, row_bytes, log_bytes, artifact_bytes])?;
+        runs += i64::from(before.is_none());
+        grown += row_bytes + log_bytes + artifact_bytes - bytes_before;
+    }
+    grow(txn, holding, runs, grown)
 }
 
-/// The run is gone.
-pub(crate) fn leave(txn: &Transaction<'_>, run: RunId) -> rusqlite::Result<()> {
-    let gone: Option<(i64, i64)> = txn
-        .prepare_cached(
-            "DELETE FROM ended_runs WHERE run = ?1 RETURNING holding, row_bytes + log_bytes + artifact_bytes",
-        )?
-        .query_row([run.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    gone.map_or(Ok(()), |(holding, bytes)| grow(txn, holding, -1, -bytes))
+/// These runs are gone.
+pub(crate) fn leave(txn: &Transaction<'_>, runs: &[RunId]) -> rusqlite::Result<()> {
+    let mut remove = txn.prepare_cached(
+        "DELETE FROM ended_runs WHERE run = ?1 RETURNING holding, row_bytes + log_bytes + artifact_bytes",
+    )?;
+    let mut gone: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    for run in runs {
+        let one: Option<(i64, i64)> =
+            remove.query_row([run.as_i64()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if let Some((holding, bytes)) = one {
+            let sum = gone.entry(holding).or_default();
+            *sum = (sum.0 + 1, sum.1 + bytes);
+        }
+    }
+    gone.into_iter().try_for_each(|(holding, (runs, bytes))| grow(txn, holding, -runs, -bytes))
 }
 
 /// The run's logs are gone.

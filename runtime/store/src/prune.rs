@@ -12,11 +12,11 @@ use crate::{error::StoreError, holdings, read::Reader, references, subjects, wri
 /// Something to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prune {
-    /// A run that has ended: its row, journal, logs and references to artifacts. Left alone while its effects wait, its
-    /// parent is under way or its newest entry is the newest of all.
-    Run(
+    /// Runs that have ended: their rows, journal, logs and references to artifacts. One whose effects wait, or whose newest
+    /// entry is the newest of all, is left alone.
+    Runs(
         /// Which.
-        RunId,
+        Vec<RunId>,
     ),
     /// The logs of a run that has ended.
     Logs(
@@ -73,18 +73,14 @@ pub enum Prune {
 
 pub(crate) fn prune(txn: &Transaction<'_>, what: &Prune, known: &KnownDefinitions) -> rusqlite::Result<()> {
     match what {
-        Prune::Run(run) => {
-            if remove_run(txn, *run)? {
-                holdings::leave(txn, *run)?;
-            }
-        }
+        Prune::Runs(runs) => remove_runs(txn, runs)?,
         Prune::Logs(run) => match head(txn, *run)? {
             Some(Head { is_over: true, .. }) => {
                 txn.prepare_cached("DELETE FROM logs WHERE run = ?1")?.execute([run.as_i64()])?;
                 holdings::without_logs(txn, *run)?;
             }
             Some(_) => {}
-            None => holdings::leave(txn, *run)?,
+            None => holdings::leave(txn, &[*run])?,
         },
         Prune::Artifacts(run) => match head(txn, *run)? {
             Some(Head { is_over: true, .. }) => {
@@ -92,7 +88,7 @@ pub(crate) fn prune(txn: &Transaction<'_>, what: &Prune, known: &KnownDefinition
                 holdings::without_artifacts(txn, *run)?;
             }
             Some(_) => {}
-            None => holdings::leave(txn, *run)?,
+            None => holdings::leave(txn, &[*run])?,
         },
         Prune::Files(rows) => {
             for id in rows {
@@ -148,27 +144,47 @@ fn head(txn: &Transaction<'_>, run: RunId) -> rusqlite::Result<Option<Head>> {
     .optional()
 }
 
-/// Says whether the run is gone, now or already.
-fn remove_run(txn: &Transaction<'_>, run: RunId) -> rusqlite::Result<bool> {
-    let Some(Head { last_entry, is_over }) = head(txn, run)? else { return Ok(true) };
+fn remove_runs(txn: &Transaction<'_>, runs: &[RunId]) -> rusqlite::Result<()> {
     let newest: i64 = txn.prepare_cached("SELECT max(seq) FROM journal")?.query_row([], |row| row.get(0))?;
-    // The number of the newest entry would be given to another, and a consumer that has seen it would miss that one.
-    if !is_over || last_entry == newest {
-        return Ok(false);
+    let mut gone = Vec::with_capacity(runs.len());
+    // One table after the other: rows of runs that came one after the other share their pages.
+    for run in runs {
+        match head(txn, *run)? {
+            // The number of the newest entry would be given to another, and a consumer that has seen it would miss that one.
+            Some(head) if !head.is_over || head.last_entry == newest => {}
+            Some(head) => {
+                remove_entries(txn, *run, head.last_entry)?;
+                gone.push(*run);
+            }
+            None => gone.push(*run),
+        }
     }
+    let mut logs = txn.prepare_cached("DELETE FROM logs WHERE run = ?1")?;
+    let mut rows = txn.prepare_cached("DELETE FROM runs WHERE id = ?1")?;
+    for run in &gone {
+        logs.execute([run.as_i64()])?;
+    }
+    for run in &gone {
+        references::release(txn, *run)?;
+    }
+    for run in &gone {
+        rows.execute([run.as_i64()])?;
+    }
+    holdings::leave(txn, &gone)
+}
+
+fn remove_entries(txn: &Transaction<'_>, run: RunId, last_entry: i64) -> rusqlite::Result<()> {
+    let mut before = txn.prepare_cached("SELECT previous FROM journal WHERE seq = ?1 AND run = ?2")?;
+    let mut remove = txn.prepare_cached("DELETE FROM journal WHERE seq = ?1")?;
     let mut next = last_entry;
     while next > 0 {
-        let previous: Option<i64> = txn
-            .prepare_cached("DELETE FROM journal WHERE seq = ?1 AND run = ?2 RETURNING previous")?
-            .query_row(params![next, run.as_i64()], |row| row.get(0))
-            .optional()?;
+        let previous: Option<i64> = before.query_row(params![next, run.as_i64()], |row| row.get(0)).optional()?;
         // A chain that is damaged ends here; what was before it stays and belongs to nobody.
-        next = previous.filter(|previous| *previous < next).unwrap_or(0);
+        let Some(previous) = previous else { break };
+        remove.execute([next])?;
+        next = if previous < next { previous } else { 0 };
     }
-    txn.prepare_cached("DELETE FROM logs WHERE run = ?1")?.execute([run.as_i64()])?;
-    references::release(txn, run)?;
-    txn.prepare_cached("DELETE FROM runs WHERE id = ?1")?.execute([run.as_i64()])?;
-    Ok(true)
+    Ok(())
 }
 
 /// How the database file is filled.

@@ -105,6 +105,12 @@ impl Reader {
         Ok(!found.is_empty())
     }
 
+    /// Whether a run refers to this artifact.
+    pub(crate) fn is_referred_to(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let query = "SELECT 1 FROM artifacts WHERE digest = ?1 AND refs > 0";
+        Ok(!self.rows(query, [digest.as_bytes()], |_| Ok(()))?.is_empty())
+    }
+
     /// Since when this database counts artifacts, milliseconds since 1970: a file that nothing names and that is older may
     /// belong to another database that lay here before.
     ///

@@ -65,12 +65,12 @@ pub enum Write {
     },
     /// What was used, to be added to its workflow and day.
     Usage(UsageRow),
-    /// A run has ended and holds so much.
+    /// Runs of a workflow have ended and hold so much.
     Held {
-        /// Its workflow's name.
+        /// The workflow's name.
         workflow: String,
-        /// What it holds.
-        ended: EndedRun,
+        /// What each of them holds.
+        ended: Vec<EndedRun>,
     },
     /// The artifacts that an entry names, where they were not counted when it was written.
     Counted {

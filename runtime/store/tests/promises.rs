@@ -259,6 +259,26 @@ fn artifact(committer: &Committer, bytes: &[u8]) -> Digest {
 }
 
 #[test]
+fn an_artifact_that_is_held_or_named_by_now_is_not_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let reader = Reader::open(folder.path()).unwrap();
+    let artifacts = committer.artifacts().clone();
+    let hold = trackside_store::Hold::new(&artifacts);
+    let digest = hold.store(&mut &b"bytes"[..], "name", "text/plain").unwrap().digest;
+    assert!(!artifacts.remove(&digest, &reader).unwrap(), "somebody is about to refer to it");
+    let named = format!(r#"[{{"event":"x","output":{{"artifact":"{digest}"}}}}]"#);
+    let writes = vec![run(1, &plan("w")), entry(1, &named, None)];
+    committer.commit(&[Txn { artifacts: vec![digest], writes, ..Txn::default() }]).unwrap();
+    drop(hold);
+    // Whoever listed it as free before this commit must not have its file now.
+    assert!(!artifacts.remove(&digest, &reader).unwrap(), "a run names it");
+    assert!(artifacts.path(&digest).exists());
+    let other = artifact(&committer, b"other");
+    assert!(artifacts.remove(&other, &reader).unwrap() && !artifacts.path(&other).exists());
+}
+
+#[test]
 fn an_artifact_is_read_only_once_it_is_on_disk_and_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut committer = open(folder.path());

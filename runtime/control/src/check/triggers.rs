@@ -134,7 +134,7 @@ pub fn describe_trigger(trigger: &Trigger) -> String {
         }
         TriggerKind::Dataset(dataset) => format!("follows dataset {}", dataset.name),
         TriggerKind::Event(event) => {
-            let condition = event.condition.as_ref().map(|condition| format!(" where {condition}"));
+            let condition = event.condition.as_ref().map(|condition| format!(" where {}", condition.text()));
             format!("follows event {}{}", event.name, condition.unwrap_or_default())
         }
         TriggerKind::Poll(poll) => format!("asks {} every {}", poll.shown_url(), poll.every),

@@ -1,6 +1,8 @@
 //! Events of the box's own: what a step or a person emits starts the workflows that have a trigger for it, and ends the waits
 //! for it. Both are in one transaction with the note that it has gone out.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use trackside_engine::{Command, RunId};
 use trackside_facts::BoxEvent;
@@ -71,11 +73,10 @@ impl Core {
 
 /// Whether a trigger is for this event. A condition that can not be evaluated on it says no.
 fn is_meant(trigger: &EventTrigger, name: &str, document: &Value) -> bool {
-    let holds = |condition: &String| {
+    let holds = |condition: &Arc<Expr>| {
         let nothing = Value::Null;
         let scope = Scope { event: Some(document), ..Scope::new(&nothing, &nothing, &nothing, &nothing) };
-        // It was compiled when the workflow was loaded.
-        Expr::compile(condition).ok().and_then(|condition| condition.eval_bool(&scope).ok()).unwrap_or_default()
+        condition.eval_bool(&scope).unwrap_or_default()
     };
     trigger.name == name && trigger.condition.as_ref().is_none_or(holds)
 }

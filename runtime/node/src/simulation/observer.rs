@@ -9,7 +9,7 @@ use std::{
 };
 
 use trackside_engine::{RunEnd, RunId};
-use trackside_observe::{Consumers, Pruner, Rules, Scene, usage_since};
+use trackside_observe::{Pace, Rules, Scene, Turns, usage_since};
 use trackside_spec::{ArtifactRef, RetentionConfig};
 use trackside_store::{Prune, RunFilter, Txn, Write};
 
@@ -19,13 +19,10 @@ use super::{machine::Machine, witness::Witness, world::World};
 
 /// What a crash destroys.
 pub struct Observer {
-    consumers: Consumers,
-    pruner: Pruner,
+    turns: Turns,
     rules: Rules,
     /// Set when the last transaction is on disk.
     done: Arc<AtomicBool>,
-    /// The consumer that is asked next; the pruner comes after the last.
-    turn: usize,
 }
 
 impl Observer {
@@ -33,11 +30,9 @@ impl Observer {
     pub fn new(world: &World) -> Self {
         let config = RetentionConfig { runs: world.keeps, ..RetentionConfig::default() };
         Self {
-            consumers: consumers(),
-            pruner: Pruner::new(),
+            turns: Turns::new(consumers(), Pace { batches: 1, removals: 1 }),
             rules: Rules { config, workflows: BTreeMap::new() },
             done: Arc::new(AtomicBool::new(true)),
-            turn: 0,
         }
     }
 }
@@ -48,29 +43,18 @@ impl World {
         if !machine.observer.done.load(Ordering::Relaxed) {
             return true;
         }
-        let Observer { consumers, pruner, rules, turn, .. } = &mut machine.observer;
-        let names = consumers.names();
-        let txn = if *turn < names.len() {
-            consumers.next(*turn, &machine.reader).unwrap().map(|batch| batch.txn)
-        } else {
-            let folder_of = |_: &str| None;
-            let scene = Scene {
-                reader: &machine.reader,
-                artifacts: machine.committer.artifacts(),
-                folder_of: &folder_of,
-                now_ms: self.now(),
-                lacks: 0,
-                consumers: &names,
-            };
-            pruner.next(rules, &scene).unwrap()
+        let Observer { turns, rules, .. } = &mut machine.observer;
+        let folder_of = |_: &str| None;
+        let scene = Scene {
+            reader: &machine.reader,
+            artifacts: machine.committer.artifacts(),
+            folder_of: &folder_of,
+            now_ms: self.now(),
+            lacks: 0,
         };
-        let Some(txn) = txn else {
-            *turn = (*turn + 1) % (names.len() + 1);
-            if *turn == 0 {
-                pruner.begin_round();
-                return false;
-            }
-            return true;
+        let Some(txn) = turns.next(Some(rules), &scene).unwrap() else {
+            turns.begin_round();
+            return false;
         };
         let done = machine.observer.done.clone();
         done.store(false, Ordering::Relaxed);
@@ -85,7 +69,7 @@ impl Witness {
     pub fn pruned(&mut self, txn: &Txn) {
         for write in &txn.writes {
             match write {
-                Write::Prune(Prune::Run(run)) => {
+                Write::Prune(Prune::Runs(runs)) => runs.iter().for_each(|run| {
                     let facts = &self.runs[run];
                     assert!(facts.ended.is_some(), "a run that is under way stays: {run}");
                     let parent = facts.child_of.map(|parent| &self.runs[&parent]);
@@ -94,7 +78,7 @@ impl Witness {
                     assert!(!waits, "a run whose effects wait stays: {run}");
                     self.gone.insert(*run);
                     self.saw("runs that retention removed");
-                }
+                }),
                 Write::Prune(Prune::Files(_)) => self.saw("artifacts that retention removed"),
                 Write::Usage(_) => self.saw("batches of usage"),
                 _ => {}

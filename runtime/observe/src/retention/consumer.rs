@@ -93,6 +93,7 @@ impl Consumer for Retention {
         }
         let runs: Vec<RunId> = fresh.keys().copied().collect();
         let mut over = Vec::new();
+        let mut held: BTreeMap<String, Vec<EndedRun>> = BTreeMap::new();
         for head in reader.run_heads(&runs)? {
             let Some(ended_ms) = head.ended_ms else { continue };
             let run = head.run;
@@ -113,8 +114,9 @@ impl Consumer for Retention {
                 log_bytes: head.log_bytes,
                 artifact_bytes: head.artifact_bytes,
             };
-            writes.push(Write::Held { workflow: head.workflow, ended });
+            held.entry(head.workflow).or_default().push(ended);
         }
+        writes.extend(held.into_iter().map(|(workflow, ended)| Write::Held { workflow, ended }));
         // Nothing fails from here on: the same entries are not added twice.
         for (run, new) in fresh {
             let known = self.open.get_mut(&run);

@@ -34,7 +34,7 @@ pub(super) fn remove_free(
             None => results.insert(reader.artifacts_of_results()?),
         };
         for one in free.iter().filter(|one| !kept.contains(&one.digest)) {
-            match artifacts.remove(&one.digest) {
+            match artifacts.remove(&one.digest, reader) {
                 Ok(true) => {
                     rows.push(one.id);
                     bytes += one.bytes;
@@ -80,7 +80,7 @@ pub(super) fn remove_orphans(reader: &Reader, artifacts: &Artifacts, shard: u8) 
             None => results.insert(reader.artifacts_of_results()?),
         };
         let size = artifacts.size_of(&digest).unwrap_or(0);
-        if !kept.contains(&digest) && artifacts.remove(&digest).unwrap_or(false) {
+        if !kept.contains(&digest) && artifacts.remove(&digest, reader).unwrap_or(false) {
             count += 1;
             bytes += size;
         }

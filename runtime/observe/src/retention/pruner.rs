@@ -4,6 +4,8 @@ use std::path::Path;
 
 use trackside_store::{Artifacts, OldLedgerRow, Prune, Reader, StoreError, Txn, Write};
 
+use crate::batch::Awaited;
+
 use super::{
     files,
     plan::{Candidate, Cause, Plan},
@@ -11,7 +13,7 @@ use super::{
 };
 
 /// Runs that go in one transaction.
-const RUNS: usize = 128;
+const RUNS: usize = 256;
 /// Rows of another kind that go in one transaction.
 const ROWS: u32 = 256;
 /// Entries about subjects that go in one transaction: each time they are looked for costs a look at all of them.
@@ -19,7 +21,9 @@ const ENTRIES: usize = 4096;
 /// Pages that are given back in one transaction.
 const PAGES: u32 = 1024;
 /// So many free pages stay: they are used again.
-const FREE_PAGES: u64 = 4096;
+const FREE_PAGES: u64 = 1024;
+/// Turns for which holds what costs much to ask.
+const TURNS: u32 = 32;
 /// How often what is rarely to be removed is looked for.
 const RARELY_MS: i64 = 3_600_000;
 
@@ -49,9 +53,11 @@ pub struct Pruner {
 #[derive(Debug, Default)]
 struct Round {
     removed: Removed,
-    /// What is asked once: a sum over all artifacts, a look at all cursors.
+    /// What costs too much to be asked for each transaction.
     asked: Option<Asked>,
-    /// No more runs go.
+    /// The last entry that was seen by all that are waited for, when this turn began.
+    seen: Option<i64>,
+    /// No more runs go in this turn.
     runs_done: bool,
     /// Free pages when some were last given back: where that brings nothing it is not tried again.
     free_pages: Option<u64>,
@@ -59,12 +65,14 @@ struct Round {
     told_file: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Asked {
-    /// Bytes of all artifacts.
+    /// Bytes of all artifacts: a sum over all of them.
     artifact_bytes: u64,
-    /// The last entry that all consumers have seen.
-    seen: i64,
+    /// Consumers that are not waited for: a look at all that they lack.
+    lost: Vec<&'static str>,
+    /// Turns until it is asked again.
+    turns: u32,
 }
 
 /// What was removed since the start of a round.
@@ -90,8 +98,6 @@ pub struct Scene<'a> {
     pub now_ms: i64,
     /// Bytes that the disk lacks before the node can go on; 0 where it does not.
     pub lacks: u64,
-    /// Names of all consumers.
-    pub consumers: &'a [&'static str],
 }
 
 impl Default for Pruner {
@@ -118,6 +124,18 @@ impl Pruner {
         self.round = Round::default();
     }
 
+    /// A new turn within the round: consumers have come on.
+    pub fn begin_turn(&mut self) {
+        self.round.runs_done = false;
+        self.round.seen = None;
+        self.round.asked = self
+            .round
+            .asked
+            .take()
+            .filter(|asked| asked.turns > 0)
+            .map(|asked| Asked { turns: asked.turns - 1, ..asked });
+    }
+
     /// What was removed in this round.
     #[must_use]
     pub const fn removed(&self) -> Removed {
@@ -128,7 +146,7 @@ impl Pruner {
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn next(&mut self, rules: &Rules, scene: &Scene<'_>) -> Result<Option<Txn>, StoreError> {
+    pub fn next(&mut self, rules: &Rules, scene: &Scene<'_>, consumers: &[Awaited]) -> Result<Option<Txn>, StoreError> {
         // Files first: what goes on by what is held must know what has gone already.
         if let Some((rows, bytes)) = files::remove_free(scene.reader, scene.artifacts, &mut self.round.told_file)? {
             self.round.removed.files += rows.len() as u64;
@@ -138,12 +156,12 @@ impl Pruner {
             }
             return Ok(Some(Txn::of(vec![Write::Prune(Prune::Files(rows))])));
         }
-        if let Some(txn) = self.next_runs(rules, scene)? {
+        if let Some(txn) = self.next_runs(rules, scene, consumers)? {
             return Ok(Some(txn));
         }
         let space = scene.reader.space()?;
         // Below that they are used again before long, and giving back moves pages about.
-        let many = space.free > FREE_PAGES && space.free > space.pages / 8;
+        let many = space.free > FREE_PAGES && space.free > space.pages / 16;
         let brings = self.round.free_pages.is_none_or(|before| space.free < before);
         if brings && (many || scene.lacks > 0 && space.free > 0) {
             self.round.free_pages = Some(space.free);
@@ -152,41 +170,60 @@ impl Pruner {
         self.next_rare(rules, scene)
     }
 
-    fn next_runs(&mut self, rules: &Rules, scene: &Scene<'_>) -> Result<Option<Txn>, StoreError> {
+    fn next_runs(
+        &mut self,
+        rules: &Rules,
+        scene: &Scene<'_>,
+        consumers: &[Awaited],
+    ) -> Result<Option<Txn>, StoreError> {
         if self.round.runs_done {
             return Ok(None);
         }
-        let asked = match self.round.asked {
+        let asked = match &mut self.round.asked {
             Some(asked) => asked,
-            None => *self.round.asked.insert(ask(rules, scene)?),
+            none => none.insert(Asked {
+                artifact_bytes: scene.reader.artifact_bytes()?,
+                lost: lost(rules, scene.reader, consumers)?,
+                turns: TURNS,
+            }),
         };
-        let plan = plan(rules, scene, asked)?;
-        let candidates = plan.candidates(RUNS)?;
+        let seen = match self.round.seen {
+            Some(seen) => seen,
+            None => *self.round.seen.insert(seen(scene.reader, consumers, &asked.lost)?),
+        };
+        // Of one state of the database, also because each state that is asked costs system calls.
+        let artifact_bytes = asked.artifact_bytes;
+        let (over, candidates) = scene.reader.snapshot(|_| {
+            let plan = plan(rules, scene, artifact_bytes, seen)?;
+            Ok((plan.over, plan.candidates(RUNS)?))
+        })?;
         if candidates.is_empty() {
             // Runs that are not worked in yet may be what is too much.
             let is_up_to_date = scene.reader.cursor(super::consumer::NAME)? >= scene.reader.newest_entry()?;
-            if plan.over > 0 && is_up_to_date && !self.told_over {
+            if over > 0 && is_up_to_date && !self.told_over {
                 tracing::warn!(
-                    over_bytes = plan.over,
+                    over_bytes = over,
                     "[TS-0214] the box holds more than `bytes` in [retention] allows, and nothing more can go: what is left are \
                      runs under way, the newest run of each workflow and what they need"
                 );
             }
-            self.told_over = plan.over > 0 && (is_up_to_date || self.told_over);
+            self.told_over = over > 0 && (is_up_to_date || self.told_over);
             self.round.runs_done = true;
             return Ok(None);
         }
         self.round.removed.runs += candidates.iter().filter(|one| is_run(one)).count() as u64;
         let rows = |one: &Candidate| one.bytes() - one.artifact_bytes();
         self.round.removed.bytes += candidates.iter().map(rows).sum::<u64>();
-        let write = |one: &Candidate| {
-            Write::Prune(match one.cause {
-                Cause::Logs => Prune::Logs(one.run.run),
-                Cause::Artifacts => Prune::Artifacts(one.run.run),
-                _ => Prune::Run(one.run.run),
-            })
+        let (runs, parts): (Vec<_>, Vec<_>) = candidates.iter().partition(|one| is_run(one));
+        let part = |one: &Candidate| match one.cause {
+            Cause::Logs => Prune::Logs(one.run.run),
+            _ => Prune::Artifacts(one.run.run),
         };
-        Ok(Some(Txn::of(candidates.iter().map(write).collect())))
+        let mut writes: Vec<Write> = parts.into_iter().map(|one| Write::Prune(part(one))).collect();
+        if !runs.is_empty() {
+            writes.push(Write::Prune(Prune::Runs(runs.iter().map(|one| one.run.run).collect())));
+        }
+        Ok(Some(Txn::of(writes)))
     }
 
     fn next_rare(&mut self, rules: &Rules, scene: &Scene<'_>) -> Result<Option<Txn>, StoreError> {
@@ -235,8 +272,8 @@ impl Pruner {
                     _ => self.rare = Rare::Subjects,
                 },
                 Rare::Subjects => {
-                    let old = match before(rules.config.decisions) {
-                        Some(before_ms) => scene.reader.superseded(before_ms, seen(rules, scene)?, ENTRIES)?,
+                    let old = match before(rules.config.decisions).zip(self.round.seen) {
+                        Some((before_ms, seen)) => scene.reader.superseded(before_ms, seen, ENTRIES)?,
                         None => Vec::new(),
                     };
                     if !old.is_empty() {
@@ -268,21 +305,17 @@ impl Pruner {
     }
 }
 
-fn ask(rules: &Rules, scene: &Scene<'_>) -> Result<Asked, StoreError> {
-    Ok(Asked { artifact_bytes: scene.reader.artifact_bytes()?, seen: seen(rules, scene)? })
-}
-
 /// What is to go by these rules now.
-fn plan<'a>(rules: &'a Rules, scene: &'a Scene<'_>, asked: Asked) -> Result<Plan<'a>, StoreError> {
+fn plan<'a>(rules: &'a Rules, scene: &'a Scene<'_>, artifact_bytes: u64, seen: i64) -> Result<Plan<'a>, StoreError> {
     let reader = scene.reader;
     let space = reader.space()?;
-    let held = space.used().saturating_add(asked.artifact_bytes);
+    let held = space.used().saturating_add(artifact_bytes);
     let bound = bound(rules, scene.artifacts);
     Ok(Plan {
         reader,
         rules,
         now_ms: scene.now_ms,
-        seen: asked.seen,
+        seen,
         over: held.saturating_sub(bound),
         // Free pages of the database are as good as free space: what comes next goes there, or they are given back.
         lacks: scene.lacks.saturating_sub(space.free * space.page),
@@ -316,9 +349,10 @@ pub struct Preview {
 ///
 /// # Errors
 /// When the database refuses.
-pub fn dry_run(rules: &Rules, scene: &Scene<'_>) -> Result<Preview, StoreError> {
-    let asked = ask(rules, scene)?;
-    let candidates = plan(rules, scene, asked)?.candidates(usize::MAX)?;
+pub fn dry_run(rules: &Rules, scene: &Scene<'_>, consumers: &[Awaited]) -> Result<Preview, StoreError> {
+    let artifacts = scene.reader.artifact_bytes()?;
+    let seen = seen(scene.reader, consumers, &[])?;
+    let candidates = plan(rules, scene, artifacts, seen)?.candidates(usize::MAX)?;
     let (mut free, mut after) = ((0, 0), 0);
     let kept = scene.reader.artifacts_of_results()?;
     loop {
@@ -335,36 +369,40 @@ pub fn dry_run(rules: &Rules, scene: &Scene<'_>) -> Result<Preview, StoreError> 
         candidates,
         free,
         database,
-        artifacts: asked.artifact_bytes,
+        artifacts,
         bound: bound(rules, scene.artifacts),
         behind: behind.unsigned_abs(),
     })
 }
 
-/// The last entry that every consumer has seen. One that is behind by more than its backlog is not waited for.
-fn seen(rules: &Rules, scene: &Scene<'_>) -> Result<i64, StoreError> {
-    let newest = scene.reader.newest_entry()?;
-    let mut seen = newest;
-    for consumer in scene.consumers {
-        let at = scene.reader.cursor(consumer)?;
-        if at >= seen {
-            continue;
-        }
-        // Looking at all of it costs as much as reading it: so few entries can not be too much.
+/// The last entry that every consumer has seen, those that are not waited for left out.
+fn seen(reader: &Reader, consumers: &[Awaited], lost: &[&'static str]) -> Result<i64, StoreError> {
+    let mut seen = reader.newest_entry()?;
+    for Awaited { consumer, .. } in consumers.iter().filter(|one| !lost.contains(&one.consumer)) {
+        seen = seen.min(reader.cursor(consumer)?);
+    }
+    Ok(seen)
+}
+
+/// Consumers that fail and are further behind than their backlog. One that is only slow is waited for.
+fn lost(rules: &Rules, reader: &Reader, consumers: &[Awaited]) -> Result<Vec<&'static str>, StoreError> {
+    let newest = reader.newest_entry()?;
+    let mut lost = Vec::new();
+    for Awaited { consumer, .. } in consumers.iter().filter(|one| !one.comes_on) {
+        let at = reader.cursor(consumer)?;
         let behind = newest - at;
-        let is_lost = behind > 4096 && scene.reader.journal_bytes(at, newest)? > rules.config.backlog.as_bytes();
-        if is_lost {
+        // Looking at all of it costs as much as reading it: so few entries can not be too much.
+        if behind > 4096 && reader.journal_bytes(at, newest)? > rules.config.backlog.as_bytes() {
             tracing::error!(
                 consumer,
                 behind,
                 "[TS-0215] this consumer of the journal is further behind than `backlog` in [retention] allows; runs go \
                  although it has not seen them"
             );
-            continue;
+            lost.push(*consumer);
         }
-        seen = at;
     }
-    Ok(seen)
+    Ok(lost)
 }
 
 const fn is_run(candidate: &Candidate) -> bool {

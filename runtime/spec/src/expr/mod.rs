@@ -80,6 +80,15 @@ pub struct Expr {
     names: Vec<Name>,
 }
 
+/// The same text is the same expression.
+impl PartialEq for Expr {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Expr {}
+
 impl Expr {
     /// Compiles `text`.
     ///
