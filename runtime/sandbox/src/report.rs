@@ -11,7 +11,7 @@ use crate::failure::StepFailure;
 #[derive(Debug)]
 pub struct StepReport {
     /// How it ended.
-    pub outcome: Result<Outcome, StepFailure>,
+    pub outcome: Result<Completion, StepFailure>,
     /// Output port and committed artifact, in the order of the commits.
     pub artifacts: Vec<(String, ArtifactRef)>,
     /// Staged state, one entry a key.
@@ -40,7 +40,7 @@ pub struct StepReport {
 
 /// A good end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Completion {
     /// The output document: valid JSON within depth and size limits.
     Done(String),
     /// Nothing to do, with the reason.
