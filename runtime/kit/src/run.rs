@@ -6,7 +6,7 @@ use trackside_codes::{Class, Reason};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::DateTime;
 use serde_json::{Value, json};
-use trackside_sandbox::{CallLimits, CommandCall, CommandStdin, LogLine, Plugin, StepCall, Usage};
+use trackside_sandbox::{CallLimits, CallUsage, CommandCall, CommandStdin, LogLine, Plugin, StepCall};
 use trackside_spec::{Action, ArtifactRef, NodeLimits, PluginCall, load_workflow};
 
 use crate::{
@@ -29,7 +29,7 @@ pub struct CaseResult {
     /// What the plugin logged.
     pub logs: Vec<LogLine>,
     /// What the call cost.
-    pub usage: Usage,
+    pub usage: CallUsage,
 }
 
 /// Runs the case that was read from `file`.

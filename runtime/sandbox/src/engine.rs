@@ -147,7 +147,7 @@ impl Sandbox {
     }
 
     /// The same for a plugin whose instructions are counted: it keeps to [`StepCall::fuel`](crate::StepCall::fuel) and
-    /// tells [`Usage::fuel`](crate::Usage::fuel). Counting makes its code slower, and it is compiled a second time.
+    /// tells [`CallUsage::fuel`](crate::CallUsage::fuel). Counting makes its code slower, and it is compiled a second time.
     ///
     /// # Errors
     /// As [`load`](Self::load), and when the second engine does not start.

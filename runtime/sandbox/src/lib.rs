@@ -62,8 +62,8 @@ pub use host_api::{
 pub use nobody::Nobody;
 pub use plugin::{CacheOutcome, Plugin};
 pub use report::{
-    Completion, Expect, IfPresent, LogLevel, LogLine, Metric, MetricValue, OutboxEntry, Progress, Span, StateOp,
-    StateScope, StateWrite, StepReport, Usage,
+    CallUsage, Completion, Expect, IfPresent, LogLevel, LogLine, Metric, MetricValue, OutboxEntry, Progress, Span,
+    StateOp, StateScope, StateWrite, StepReport,
 };
 pub use trackside_net::Resolve;
 pub use trackside_sync::CancelToken;

@@ -35,7 +35,7 @@ pub struct StepReport {
     /// Secrets whose values the guest was shown.
     pub reveals: Vec<String>,
     /// What it cost.
-    pub usage: Usage,
+    pub usage: CallUsage,
 }
 
 /// A good end.
@@ -228,7 +228,7 @@ pub struct Progress {
 
 /// What a call cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct CallUsage {
     /// Processor time of guest code and of the host code that ran inline for it, in microseconds.
     pub cpu_us: u64,
     /// Wall clock from begin to end, in microseconds.

@@ -30,7 +30,7 @@ use crate::{
     output,
     plugin::Plugin,
     recorder::{clip, sentence},
-    report::{Completion, StepReport, Usage},
+    report::{CallUsage, Completion, StepReport},
     store_data::{CallData, Purpose},
     warm::{self, Instance},
     wasi::SharedRecorder,
@@ -439,7 +439,7 @@ fn report(
         denials,
         secrets: std::mem::take(&mut data.egress.sent).into_iter().collect(),
         reveals: std::mem::take(&mut data.reveals).into_iter().collect(),
-        usage: Usage {
+        usage: CallUsage {
             fuel,
             output_bytes,
             table_elements: data.limiter.table_elements(),
@@ -490,7 +490,7 @@ impl StepReport {
             denials: Vec::new(),
             secrets: Vec::new(),
             reveals: Vec::new(),
-            usage: Usage::default(),
+            usage: CallUsage::default(),
         }
     }
 }

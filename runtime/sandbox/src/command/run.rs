@@ -33,7 +33,7 @@ use crate::{
     output,
     plugin::Plugin,
     recorder::{Recorder, clip, one_line},
-    report::{Completion, StepReport, Usage},
+    report::{CallUsage, Completion, StepReport},
     run::{self, End},
     wasi::{self, SharedRecorder},
 };
@@ -113,7 +113,7 @@ pub(super) async fn run_opened(
         Err(failure) => Err(failure),
     };
     let judged = judged.map_err(|failure| run::blame_cancel(*failure, &cancel));
-    let usage = Usage {
+    let usage = CallUsage {
         cpu_us: u64::try_from(meter.ended().as_micros()).unwrap_or(u64::MAX),
         wall_us: micros(begin),
         instantiate_us: ready.get().copied().unwrap_or_default(),
@@ -122,7 +122,7 @@ pub(super) async fn run_opened(
         artifact_bytes_read: opened.stdin.bytes_read(),
         artifact_bytes_written: if command.stdout == CommandStdout::Artifact { stdout.written().0 } else { 0 },
         fuel: run::fuel_used(&store),
-        ..Usage::default()
+        ..CallUsage::default()
     };
     drop(store);
     report(judged, &recorder, usage)
@@ -311,7 +311,7 @@ fn json(text: &str, limits: &CallLimits) -> Result<Value, Box<StepFailure>> {
 fn report(
     judged: Result<(Completion, Vec<(String, ArtifactRef)>), StepFailure>,
     recorder: &SharedRecorder,
-    usage: Usage,
+    usage: CallUsage,
 ) -> StepReport {
     let (logs, logs_dropped) = recorder.lock().finish();
     let (outcome, artifacts) = match judged {
