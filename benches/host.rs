@@ -10,7 +10,7 @@ use trackside_codes::Reason;
 
 use serde_json::{Value, json};
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, ModelError, ModelHandle, Plugin, Sandbox, SandboxSettings, StateEntry, StateScope,
+    ArtifactSink, BoxFuture, InferenceFailure, ModelHandle, Plugin, Sandbox, SandboxSettings, StateEntry, StateScope,
     StepCall, StepHost, StepReport,
 };
 use trackside_spec::ArtifactRef;
@@ -143,8 +143,8 @@ impl StepHost for Host {
         Ok(Box::new(Sink(trackside_store::Hold::new(&self.outputs).create()?)))
     }
 
-    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
-        Box::pin(std::future::ready(Err(ModelError::NotFound(name.to_owned()))))
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {
+        Box::pin(std::future::ready(Err(InferenceFailure::NotFound(name.into()))))
     }
 
     fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use half::{bf16, f16};
 use prost::Message;
 use trackside_interpreter::proto::ModelProto;
-use trackside_interpreter::{Data, Element, NoWeights, Problem, Program, Value};
+use trackside_interpreter::{Data, Element, NoWeights, Program, ProgramError, Value};
 
 use self::archive::{Cell, Tensor};
 use self::cells::Verdict;
@@ -54,8 +54,8 @@ fn judge(cell: &Cell) -> Verdict {
     let end = Instant::now() + LIMIT;
     let given = match program.run(inputs, ROOM, &|| Instant::now() > end) {
         Ok(given) => given,
-        Err(Problem::Failed(reason)) => return Verdict::Failed(reason),
-        Err(Problem::Stopped) => return Verdict::Failed("it did not end".to_owned()),
+        Err(ProgramError::Failed(misfit)) => return Verdict::Failed(misfit.to_string()),
+        Err(ProgramError::Stopped) => return Verdict::Failed("it did not end".to_owned()),
     };
     for ((name, _), value) in program.outputs().iter().zip(&given) {
         let expected = cell.outputs.iter().find(|tensor| tensor.name == *name);

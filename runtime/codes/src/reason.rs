@@ -29,6 +29,11 @@ impl Reason {
         Self(Box::new(Kept { class, text: error.to_string(), source: Some(Arc::new(error)) }))
     }
 
+    /// In words of its own, with what caused it.
+    pub fn because(class: Class, text: impl Into<String>, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Box::new(Kept { class, text: text.into(), source: Some(cause.into().into()) }))
+    }
+
     /// The same of an error that knows its class.
     pub fn of(error: impl Coded + Error + Send + Sync + 'static) -> Self {
         Self::by(error.class(), error)

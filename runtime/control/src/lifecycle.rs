@@ -1,12 +1,12 @@
 //! Pausing, resuming and repeating: the same over the socket and in process.
 
 use std::sync::Arc;
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Class, Code, Coded, Reason, code};
 
 use serde_json::{Map, Value};
 use trackside_engine::{Again, Repeat, RunId, RunState};
 use trackside_node::{
-    Handle, NodeError, Project, RunHistory,
+    Handle, NodeError, Project, RunHistory, UnreadableRun,
     core::{FireAnswer, PauseAnswer},
 };
 use trackside_spec::Plan;
@@ -71,7 +71,8 @@ pub enum ControlError {
         /// The run.
         run: RunId,
         /// Why.
-        reason: String,
+        #[source]
+        reason: UnreadableRun,
     },
     /// An event that can not be emitted.
     #[error("[{code}] the event can not be emitted: {reason}", code = self.code())]
@@ -119,7 +120,10 @@ fn known_triggers(known: &[String]) -> String {
 async fn ask<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ControlError> + Send + 'static,
 ) -> Result<T, ControlError> {
-    let failed = |error: tokio::task::JoinError| NodeError::Start { what: "reading a run", reason: error.to_string() };
+    let failed = |error: tokio::task::JoinError| NodeError::Start {
+        what: "reading a run",
+        reason: Reason::by(Class::Bug, error),
+    };
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
 

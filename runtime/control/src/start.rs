@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Class, Code, Coded, Reason, code};
 
 use trackside_engine::RunId;
 use trackside_facts::{Cause, RunFile, TriggerDocument};
@@ -117,8 +117,10 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
         Some(path) => {
             let hold = hold.clone();
             let stored = tokio::task::spawn_blocking(move || store(&hold, &path)).await;
-            let failed =
-                |error: tokio::task::JoinError| NodeError::Start { what: "reading a file", reason: error.to_string() };
+            let failed = |error: tokio::task::JoinError| NodeError::Start {
+                what: "reading a file",
+                reason: Reason::by(Class::Bug, error),
+            };
             Some(stored.map_err(failed)??)
         }
     };

@@ -162,7 +162,7 @@ impl Moves<'_> {
                 self.emit(Event::Queued { group: group.clone() });
                 self.effect(Effect::Enter { group, admitted: false });
             }
-            Err(message) => self.fail_run("bad-group", message),
+            Err(bad) => self.fail_run("bad-group", bad.to_string()),
         }
     }
 

@@ -111,14 +111,31 @@ fn demand(event: &Event) -> Demand {
     }
 }
 
-fn holds(what: bool, or_else: &str) -> Result<(), String> {
-    if what { Ok(()) } else { Err(or_else.to_owned()) }
+/// Why an event can not follow the facts so far.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Impossible {
+    /// What it demands of the run does not hold.
+    #[error("{0}")]
+    Facts(&'static str),
+    /// It is about a step that the definition does not have.
+    #[error("there is no step {0}")]
+    NoStep(u16),
+    /// It is about an item of a step that has none.
+    #[error("step {0} has no items")]
+    NoItems(String),
+    /// The step stands where the event can not come.
+    #[error("step {step} is {status}")]
+    Status { step: String, status: &'static str },
+}
+
+fn holds(what: bool, or_else: &'static str) -> Result<(), Impossible> {
+    if what { Ok(()) } else { Err(Impossible::Facts(or_else)) }
 }
 
 impl RunState {
-    /// Whether the event can follow the facts so far; says why not.
-    pub(crate) fn check(&self, event: &Event) -> Result<(), String> {
-        let about = || event.about().ok_or_else(|| "it is about no step".to_owned());
+    /// Whether the event can follow the facts so far.
+    pub(crate) fn check(&self, event: &Event) -> Result<(), Impossible> {
+        let about = || event.about().ok_or(Impossible::Facts("it is about no step"));
         let open = || holds(!matches!(self.phase, Phase::Ended(..)), "the run has ended");
         match demand(event) {
             Demand::First => {
@@ -147,8 +164,8 @@ impl RunState {
         }
     }
 
-    fn check_step(&self, EventAt { step, item, .. }: EventAt, fits: Fits, whole: Whole) -> Result<(), String> {
-        let record = self.steps.get(step.get()).ok_or_else(|| format!("there is no step {}", step.0))?;
+    fn check_step(&self, EventAt { step, item, .. }: EventAt, fits: Fits, whole: Whole) -> Result<(), Impossible> {
+        let record = self.steps.get(step.get()).ok_or(Impossible::NoStep(step.0))?;
         let name = || self.plan.step(step).id.clone();
         let status = match (item, &record.items) {
             (None, None) if self.plan.step(step).foreach.is_some() => {
@@ -167,7 +184,7 @@ impl RunState {
                 holds(!left, "items of the step have not started")?;
                 &record.status
             }
-            (Some(_), None) => return Err(format!("step {} has no items", name())),
+            (Some(_), None) => return Err(Impossible::NoItems(name())),
             (Some(item), Some(items)) => {
                 holds(record.status == StepStatus::Running, "the step of the item has ended")?;
                 match items.record(item) {
@@ -179,7 +196,7 @@ impl RunState {
                 }
             }
         };
-        holds(fits(status), &format!("step {} is {}", name(), status.name()))
+        if fits(status) { Ok(()) } else { Err(Impossible::Status { step: name(), status: status.name() }) }
     }
 }
 

@@ -39,7 +39,7 @@ pub use event::{Event, Parent, RUN_UNREADABLE, RunEnd, RunError, SkipReason, Ste
 pub use fanout::{Fanout, MAX_COLLECTED_BYTES};
 pub use id::{BadRunId, RunId};
 pub use retry::retry_wait;
-pub use scope::concurrency_group;
+pub use scope::{BadGroup, concurrency_group};
 pub use state::{Phase, RunState, StepRecord, StepStatus};
 pub use transition::IllegalTransition;
 pub use wake::MAX_INTERRUPTIONS;

@@ -9,26 +9,52 @@ use crate::state::{Phase, RunState};
 /// Longest name of a concurrency group, in bytes.
 const LONGEST_GROUP: usize = 200;
 
+/// Why a run has no group, though its workflow has one.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BadGroup {
+    /// The expression fails.
+    #[error("the group of workflow `{workflow}`: {source}")]
+    Expression {
+        /// The workflow.
+        workflow: String,
+        /// How it fails.
+        source: ExprError,
+    },
+    /// It makes something that is no name.
+    #[error("the group of workflow `{workflow}` must be a text, and this is {made}")]
+    NoText {
+        /// The workflow.
+        workflow: String,
+        /// What it makes.
+        made: Value,
+    },
+    /// It makes nothing, or too long a name.
+    #[error("the name of a group has 1 to {LONGEST_GROUP} bytes; that of workflow `{workflow}` has {length}")]
+    Length {
+        /// The workflow.
+        workflow: String,
+        /// Bytes of the name.
+        length: usize,
+    },
+}
+
 /// The concurrency group of a run that has not begun; `None` when its workflow has none.
 ///
 /// # Errors
 /// When the expression fails, or what it makes is no name: empty, not a text, longer than 200 bytes.
-pub fn concurrency_group(plan: &Plan, params: &Value, trigger: &TriggerDocument) -> Result<Option<String>, String> {
+pub fn concurrency_group(plan: &Plan, params: &Value, trigger: &TriggerDocument) -> Result<Option<String>, BadGroup> {
     let Some(concurrency) = &plan.concurrency else { return Ok(None) };
     let nothing = Value::Null;
     let made = concurrency.group.eval(&Scope::new(params, trigger.as_json(), &nothing, &nothing));
-    let made = made.map_err(|error| format!("the group of workflow `{}`: {error}", plan.name))?;
+    let workflow = || plan.name.clone();
+    let made = made.map_err(|source| BadGroup::Expression { workflow: workflow(), source })?;
     let text = match made {
         Value::String(text) => text,
         Value::Number(number) => number.to_string(),
-        other => return Err(format!("the group of workflow `{}` must be a text, and this is {other}", plan.name)),
+        made => return Err(BadGroup::NoText { workflow: workflow(), made }),
     };
     if text.is_empty() || text.len() > LONGEST_GROUP {
-        let found = text.len();
-        return Err(format!(
-            "the name of a group has 1 to {LONGEST_GROUP} bytes; that of workflow `{}` has {found}",
-            plan.name
-        ));
+        return Err(BadGroup::Length { workflow: workflow(), length: text.len() });
     }
     Ok(Some(text))
 }

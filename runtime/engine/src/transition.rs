@@ -9,16 +9,18 @@ use crate::{
     event::{Event, RunError, StepError},
     fanout::Fanout,
     id::RunId,
+    legal::Impossible,
     state::{Membership, Phase, RunState, StepRecord, StepStatus},
 };
 
 /// An event that can not follow the ones before it: a damaged journal, or one of another definition.
-#[derive(Debug, thiserror::Error, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("run {run}: {event} is not possible now ({reason}); the journal of this run is damaged")]
 pub struct IllegalTransition {
     run: RunId,
     event: String,
-    reason: String,
+    #[source]
+    reason: Impossible,
 }
 
 impl RunState {

@@ -2,13 +2,32 @@
 
 use serde_json::{Value, json};
 use trackside_facts::from_rfc3339;
-use trackside_spec::{Action, AwaitedEvent, Duration, OnMissing, Scope, StepIndex, Template, Wait};
+use trackside_spec::{
+    Action, AwaitedEvent, Duration, ExprError, OnMissing, Scope, StepIndex, Template, UnitError, Wait,
+};
 
 use crate::{
     decide::{Moves, index},
     event::{Event, StepError},
     state::{RunState, StepStatus},
 };
+
+/// Why it is not known how long a step is to wait.
+#[derive(Debug, thiserror::Error)]
+enum BadWait {
+    /// The expression fails.
+    #[error(transparent)]
+    Expression(#[from] ExprError),
+    /// What it makes is a text, and no duration.
+    #[error(transparent)]
+    Length(#[from] UnitError),
+    /// It makes something else than a duration.
+    #[error("a duration is a text such as \"10m\", not {0}")]
+    NoLength(Value),
+    /// It makes something else than a time.
+    #[error("a time is a text such as \"2026-12-24T18:00:00Z\", or milliseconds since 1970, not {0}")]
+    NoTime(Value),
+}
 
 impl RunState {
     /// The steps that wait for an event of this name now.
@@ -43,8 +62,8 @@ impl Moves<'_> {
     pub(crate) fn suspend(&mut self, step: StepIndex, wait: &Wait) {
         let after = |length: Duration| self.now_ms.saturating_add_unsigned(length.as_millis());
         let made = match wait {
-            Wait::For(length) => self.evaluated(step, length).and_then(|made| read_length(&made)).map(after).map(Some),
-            Wait::Until(time) => self.evaluated(step, time).and_then(|made| read_time(&made)).map(Some),
+            Wait::For(length) => self.evaluated(step, length).and_then(read_length).map(after).map(Some),
+            Wait::Until(time) => self.evaluated(step, time).and_then(read_time).map(Some),
             Wait::Event(awaited) => Ok(awaited.timeout.map(after)),
         };
         let on = match wait {
@@ -60,8 +79,8 @@ impl Moves<'_> {
         }
     }
 
-    fn evaluated(&self, step: StepIndex, template: &Template) -> Result<Value, String> {
-        self.run.with_scope(step, None, |scope| template.eval(scope)).map_err(|error| error.to_string())
+    fn evaluated(&self, step: StepIndex, template: &Template) -> Result<Value, BadWait> {
+        Ok(self.run.with_scope(step, None, |scope| template.eval(scope))?)
     }
 
     /// The time has come that the step waits for, or until which its event had time.
@@ -92,20 +111,18 @@ impl Moves<'_> {
     }
 }
 
-fn read_length(made: &Value) -> Result<Duration, String> {
+fn read_length(made: Value) -> Result<Duration, BadWait> {
     match made {
-        Value::String(text) => text.parse().map_err(|error| format!("{error}")),
-        other => Err(format!("a duration is a text such as \"10m\", not {other}")),
+        Value::String(text) => Ok(text.parse()?),
+        other => Err(BadWait::NoLength(other)),
     }
 }
 
-fn read_time(made: &Value) -> Result<i64, String> {
-    let time = match made {
+fn read_time(made: Value) -> Result<i64, BadWait> {
+    let time = match &made {
         Value::String(text) => from_rfc3339(text),
         Value::Number(number) => number.as_i64(),
         _ => None,
     };
-    time.ok_or_else(|| {
-        format!("a time is a text such as \"2026-12-24T18:00:00Z\", or milliseconds since 1970, not {made}")
-    })
+    time.ok_or(BadWait::NoTime(made))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use trackside_codes::Reason;
 use trackside_spec::{Plan, Trigger};
 
 /// One kind of trigger with a life of its own. Dropping it stops it.
@@ -30,7 +31,8 @@ pub struct NotStarted {
     /// What.
     pub what: &'static str,
     /// Why.
-    pub reason: String,
+    #[source]
+    pub reason: Reason,
 }
 
 /// The triggers that are in force.

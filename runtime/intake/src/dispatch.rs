@@ -1,5 +1,6 @@
 //! The dispatcher as this room sees it, and the one way to ask it something.
 
+use trackside_codes::{Class, Reason};
 use trackside_store::Txn;
 
 use crate::wish::{Fire, Reply};
@@ -56,8 +57,8 @@ pub fn ask_and_wait<T: Send + 'static>(
 }
 
 /// For tasks whose errors are lines for the log.
-impl From<GoingDown> for String {
+impl From<GoingDown> for Reason {
     fn from(error: GoingDown) -> Self {
-        error.to_string()
+        Self::by(Class::Unavailable, error)
     }
 }

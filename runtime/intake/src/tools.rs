@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
+use trackside_codes::{Class, Reason};
 use trackside_net::{SecretProblem, read_secret};
 use trackside_spec::NodeConfig;
 use trackside_store::{Artifacts, Clock, Readers, Txn, Write};
@@ -57,6 +58,6 @@ impl Tools {
 ///
 /// # Errors
 /// When it panicked, or the runtime ends.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Reason> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Reason::by(Class::Bug, error))
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use prost::Message;
 
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+use crate::unsupported::{Unsupported, unsupported};
 
 /// How deep definitions may use each other.
 const MAX_DEPTH: usize = 16;
@@ -14,13 +15,13 @@ const MAX_CALLS: usize = 200_000;
 const MAX_BYTES: usize = 64 << 20;
 
 /// The model's graph without calls of its own operators; `None` where it defines none.
-pub(crate) fn inlined(model: &ModelProto) -> Result<Option<GraphProto>, String> {
+pub(crate) fn inlined(model: &ModelProto) -> Result<Option<GraphProto>, Unsupported> {
     let Some(graph) = model.graph.as_ref().filter(|_| !model.functions.is_empty()) else { return Ok(None) };
     let mut functions = HashMap::new();
     for function in &model.functions {
         let key = (set(function.domain.as_deref()), function.name.as_deref().unwrap_or_default());
         if functions.insert(key, function).is_some() {
-            return Err(format!("it defines the operator {:?} more than once", key.1));
+            return unsupported(format!("it defines the operator {:?} more than once", key.1));
         }
     }
     let mut opsets = HashMap::new();
@@ -34,7 +35,7 @@ pub(crate) fn inlined(model: &ModelProto) -> Result<Option<GraphProto>, String> 
             let own = !opsets.contains_key(domain) && functions.keys().any(|(of, _)| *of == domain);
             if !own && opsets.get(domain) != import.version.as_ref() {
                 let name = function.name.as_deref().unwrap_or_default();
-                return Err(format!(
+                return unsupported(format!(
                     "its operator {name:?} takes another version of the set {domain:?} than the model"
                 ));
             }
@@ -80,11 +81,11 @@ impl Scope {
 }
 
 impl Inliner<'_> {
-    fn graph(&mut self, graph: &GraphProto, scope: &Scope, depth: usize) -> Result<GraphProto, String> {
+    fn graph(&mut self, graph: &GraphProto, scope: &Scope, depth: usize) -> Result<GraphProto, Unsupported> {
         // The copy of what is known around it.
         self.bytes = self.bytes.saturating_add((scope.names.len() + scope.locals.len()).saturating_mul(64));
         if self.bytes > MAX_BYTES {
-            return Err("its own operators are too large where they are called".to_owned());
+            return unsupported("its own operators are too large where they are called");
         }
         let mut inner = scope.clone();
         if scope.prefix.is_some() {
@@ -101,13 +102,13 @@ impl Inliner<'_> {
         Ok(out)
     }
 
-    fn nodes(&mut self, nodes: &[NodeProto], scope: &Scope, depth: usize) -> Result<Vec<NodeProto>, String> {
+    fn nodes(&mut self, nodes: &[NodeProto], scope: &Scope, depth: usize) -> Result<Vec<NodeProto>, Unsupported> {
         let mut out = Vec::with_capacity(nodes.len());
         for node in nodes {
             self.calls += 1;
             self.bytes = self.bytes.saturating_add(if scope.prefix.is_some() { node.encoded_len() } else { 0 });
             if self.calls > MAX_CALLS || self.bytes > MAX_BYTES {
-                return Err("its own operators are too large where they are called".to_owned());
+                return unsupported("its own operators are too large where they are called");
             }
             let mut call = node.clone();
             for name in call.input.iter_mut().chain(&mut call.output) {
@@ -128,7 +129,7 @@ impl Inliner<'_> {
         given: &[AttributeProto],
         scope: &Scope,
         depth: usize,
-    ) -> Result<Vec<AttributeProto>, String> {
+    ) -> Result<Vec<AttributeProto>, Unsupported> {
         let mut out = Vec::with_capacity(given.len());
         for attribute in given {
             let mut attribute = match attribute.ref_attr_name.as_deref().filter(|name| !name.is_empty()) {
@@ -137,7 +138,7 @@ impl Inliner<'_> {
                 Some(of) => match scope.attributes.get(of) {
                     Some(value) => AttributeProto { name: attribute.name.clone(), ..value.clone() },
                     None if scope.prefix.is_some() => continue,
-                    None => return Err(format!("an attribute refers to {of:?} outside of a definition")),
+                    None => return unsupported(format!("an attribute refers to {of:?} outside of a definition")),
                 },
             };
             if let Some(graph) = &attribute.g {
@@ -148,13 +149,18 @@ impl Inliner<'_> {
         Ok(out)
     }
 
-    fn body(&mut self, function: &FunctionProto, call: &NodeProto, depth: usize) -> Result<Vec<NodeProto>, String> {
+    fn body(
+        &mut self,
+        function: &FunctionProto,
+        call: &NodeProto,
+        depth: usize,
+    ) -> Result<Vec<NodeProto>, Unsupported> {
         let name = function.name.as_deref().unwrap_or_default();
         if depth >= MAX_DEPTH {
-            return Err(format!("its operator {name:?} uses others more than {MAX_DEPTH} deep"));
+            return unsupported(format!("its operator {name:?} uses others more than {MAX_DEPTH} deep"));
         }
         if call.input.len() > function.input.len() || call.output.len() > function.output.len() {
-            return Err(format!("its operator {name:?} is called with more inputs or outputs than it has"));
+            return unsupported(format!("its operator {name:?} is called with more inputs or outputs than it has"));
         }
         let prefix = format!("{name}\0{}\0", self.calls);
         let mut names = HashMap::new();
@@ -181,7 +187,7 @@ impl Inliner<'_> {
         let asked = call.attribute.len().saturating_mul(function.attribute.len() + function.attribute_proto.len());
         self.bytes = self.bytes.saturating_add(copied).saturating_add(asked);
         if self.bytes > MAX_BYTES {
-            return Err("its own operators are too large where they are called".to_owned());
+            return unsupported("its own operators are too large where they are called");
         }
         let mut attributes = HashMap::new();
         for attribute in function.attribute_proto.iter().chain(&call.attribute) {
@@ -189,7 +195,7 @@ impl Inliner<'_> {
             let known = function.attribute.contains(&of)
                 || function.attribute_proto.iter().any(|one| one.name == attribute.name);
             if !known {
-                return Err(format!("its operator {name:?} has no attribute {of:?}"));
+                return unsupported(format!("its operator {name:?} has no attribute {of:?}"));
             }
             attributes.insert(of, attribute.clone());
         }

@@ -8,14 +8,14 @@ use crate::value::{Element, Value};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Its inputs do not fit together, or the result would be too large.
-    Misfit(String),
+    Misfit(Misfit),
     /// The run is to end.
     Stopped,
 }
 
 impl From<Misfit> for Fault {
     fn from(misfit: Misfit) -> Self {
-        Self::Misfit(misfit.0)
+        Self::Misfit(misfit)
     }
 }
 

@@ -27,8 +27,10 @@ pub mod proto;
 pub mod scan;
 mod table;
 mod tensor_proto;
+mod unsupported;
 mod value;
 
+pub use kernels::nn::plain::Misfit;
 pub use load::{Input, Refusal};
 pub use table::{NEWEST_OPSET, OLDEST_OPSET, operators};
 pub use tensor_proto::{NoWeights, Weights};
@@ -44,10 +46,10 @@ pub struct Program {
 
 /// Why a run gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum ProgramError {
     /// The inputs do not fit the model or each other, or a result is larger than allowed.
-    #[error("{0}")]
-    Failed(String),
+    #[error(transparent)]
+    Failed(#[from] Misfit),
     /// It was told to end.
     #[error("it was stopped")]
     Stopped,
@@ -79,32 +81,32 @@ impl Program {
     /// of the run may hold `bytes` together. `stop` is asked between two calls and within loops.
     ///
     /// # Errors
-    /// [`Problem`].
+    /// [`ProgramError`].
     pub fn run(
         &self,
         inputs: Vec<Option<Value>>,
         bytes: usize,
         stop: &dyn Fn() -> bool,
-    ) -> Result<Vec<Value>, Problem> {
+    ) -> Result<Vec<Value>, ProgramError> {
         let declared = &self.loaded.inputs;
         if inputs.len() != declared.len() {
-            return Err(Problem::Failed(format!("it takes {} inputs, not {}", declared.len(), inputs.len())));
+            return Err(Misfit::from(format!("it takes {} inputs, not {}", declared.len(), inputs.len())).into());
         }
         let mut given = Vec::with_capacity(inputs.len());
         for (value, input) in inputs.into_iter().zip(declared) {
             let Some(value) = value.or_else(|| input.default.clone()) else {
-                return Err(Problem::Failed(format!("the input {:?} is missing", input.name)));
+                return Err(Misfit::from(format!("the input {:?} is missing", input.name)).into());
             };
             if value.ty() != input.ty {
                 let (got, wanted) = (value.ty().name(), input.ty.name());
-                return Err(Problem::Failed(format!("the input {:?} is {got}, not {wanted}", input.name)));
+                return Err(Misfit::from(format!("the input {:?} is {got}, not {wanted}", input.name)).into());
             }
             given.push(Some(value));
         }
         let run = || self.loaded.flow.run(given, 0, &Memory::new(bytes), stop);
         caught(run).map_err(|fault| match fault {
-            Fault::Misfit(words) => Problem::Failed(words),
-            Fault::Stopped => Problem::Stopped,
+            Fault::Misfit(misfit) => ProgramError::Failed(misfit),
+            Fault::Stopped => ProgramError::Stopped,
         })
     }
 }
@@ -114,13 +116,13 @@ const FAULT: &str = "the built-in engine has a fault that this model or input sh
 
 impl From<Panicked> for Fault {
     fn from(_: Panicked) -> Self {
-        Self::Misfit(FAULT.to_owned())
+        Misfit::from(FAULT).into()
     }
 }
 
 impl From<Panicked> for Vec<Refusal> {
     fn from(_: Panicked) -> Self {
-        vec![Refusal::whole(FAULT.to_owned())]
+        vec![Refusal::whole(&FAULT.into())]
     }
 }
 

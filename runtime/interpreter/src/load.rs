@@ -12,15 +12,14 @@ use self::builder::Builder;
 use self::liveness::{drop_unused, mark_last_uses, needed};
 use crate::program::{Flow, Source, Step};
 use crate::proto::{GraphProto, ModelProto, TensorProto, ValueInfoProto, data_type};
-use crate::tensor_proto::{Files, Weights, value_of};
+use crate::tensor_proto::{BadConstant, Files, Weights, value_of};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Type, Value};
 
 /// Most calls of a graph, subgraphs counted with it.
 pub const MAX_NODES: usize = 200_000;
 /// Most reasons that are told of one model.
 const MAX_REFUSALS: usize = 20;
-/// What a builder says of a subgraph whose calls have told their reasons themselves.
-const SUBGRAPH: &str = "its subgraph is refused";
 /// Most bytes that all constants may take together that are computed when a model is loaded.
 const MAX_FOLDED_TOGETHER: usize = 64 << 20;
 /// Most work, in the units of [`Room::work`], that goes into them: about a second.
@@ -50,7 +49,8 @@ pub struct Refusal {
 
 impl Refusal {
     /// A reason that concerns no single call.
-    pub(crate) fn whole(reason: String) -> Self {
+    pub(crate) fn whole(why: &Unsupported) -> Self {
+        let reason = why.to_string();
         Self { node: String::new(), calls: 0, operator: String::new(), opset: 0, reason, missing: false }
     }
 }
@@ -141,7 +141,7 @@ impl<'a> Enclosing<'a> {
     }
 
     /// A constant of the model.
-    pub(crate) fn constant(&self, tensor: &TensorProto) -> Result<Value, String> {
+    pub(crate) fn constant(&self, tensor: &TensorProto) -> Result<Value, BadConstant> {
         let value = value_of(tensor, &self.model.files)?;
         let prepared = &self.model.prepared;
         prepared.set(prepared.get().saturating_add(value.bytes()));
@@ -184,29 +184,29 @@ impl<'a> Enclosing<'a> {
     }
 
     /// Loads a subgraph of a call in this graph. Its inputs have the types that the call gives them.
-    pub(crate) fn body(&self, graph: &GraphProto, inputs: &[Type]) -> Result<Body, String> {
+    pub(crate) fn body(&self, graph: &GraphProto, inputs: &[Type]) -> Result<Body, Unsupported> {
         if graph.input.len() != inputs.len() {
-            return Err(format!("its subgraph takes {} inputs, not {}", graph.input.len(), inputs.len()));
+            return unsupported(format!("its subgraph takes {} inputs, not {}", graph.input.len(), inputs.len()));
         }
         let scope = Enclosing::new(self.model, Some(self));
         if scope.depth > MAX_DEPTH {
-            return Err(format!("its subgraphs nest deeper than {MAX_DEPTH} levels"));
+            return unsupported(format!("its subgraphs nest deeper than {MAX_DEPTH} levels"));
         }
         for (port, ty) in graph.input.iter().zip(inputs) {
             let name = port.name.clone().unwrap_or_default();
             if let Some(declared) = element(port).filter(|declared| declared != ty) {
-                return Err(format!("its subgraph declares {name:?} {}, it is {}", declared.name(), ty.name()));
+                return unsupported(format!("its subgraph declares {name:?} {}, it is {}", declared.name(), ty.name()));
             }
             let slot = scope.slot();
             if scope.names.borrow_mut().insert(name, Binding::Slot(slot, *ty)).is_some() {
-                return Err("its subgraph has two inputs of one name".to_owned());
+                return unsupported("its subgraph has two inputs of one name");
             }
         }
         let before = self.model.refused.get();
         let wanted: Vec<_> = graph.output.iter().collect();
         let Graph { steps, constants, outputs, types } = scope.graph(graph, &wanted)?;
         if self.model.refused.get() > before {
-            return Err(SUBGRAPH.to_owned());
+            return Err(Unsupported::Subgraph);
         }
         // Captures lie between the inputs and the rest for whoever calls; here they got their slots as they were met.
         let captures = scope.captures.borrow();
@@ -216,7 +216,7 @@ impl<'a> Enclosing<'a> {
     }
 
     /// Loads what these outputs need.
-    fn graph(&self, graph: &GraphProto, wanted: &[&ValueInfoProto]) -> Result<Graph, String> {
+    fn graph(&self, graph: &GraphProto, wanted: &[&ValueInfoProto]) -> Result<Graph, Unsupported> {
         for tensor in &graph.initializer {
             let name = tensor.name.clone().unwrap_or_default();
             if self.names.borrow().contains_key(&name) {
@@ -226,13 +226,13 @@ impl<'a> Enclosing<'a> {
             self.names.borrow_mut().insert(name, Binding::Constant(value));
         }
         if !graph.sparse_initializer.is_empty() {
-            return Err("it has sparse initializers".to_owned());
+            return unsupported("it has sparse initializers");
         }
         let mut builder = Builder::new(self);
         for (node, needed) in graph.node.iter().zip(needed(graph, wanted)) {
             self.model.nodes.set(self.model.nodes.get() + 1);
             if self.model.nodes.get() > MAX_NODES {
-                return Err(format!("it has more than {MAX_NODES} calls"));
+                return unsupported(format!("it has more than {MAX_NODES} calls"));
             }
             if !needed {
                 continue;
@@ -257,7 +257,7 @@ impl<'a> Enclosing<'a> {
                 }
                 Some(Binding::Slot(slot, ty)) => {
                     if let Some(declared) = element(port).filter(|declared| *declared != ty) {
-                        return Err(format!(
+                        return unsupported(format!(
                             "the output {name:?} is declared {}, but is {}",
                             declared.name(),
                             ty.name()
@@ -267,7 +267,7 @@ impl<'a> Enclosing<'a> {
                     outputs.push(Source::Slot { slot, last: false });
                 }
                 None if refused => {}
-                None => return Err(format!("the output {name:?} is made by no node")),
+                None => return unsupported(format!("the output {name:?} is made by no node")),
             }
         }
         let Builder { mut steps, constants, .. } = builder;
@@ -323,7 +323,7 @@ fn element(port: &ValueInfoProto) -> Option<Type> {
 
 /// Loads a model.
 pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, Vec<Refusal>> {
-    let whole = |reason: String| vec![Refusal::whole(reason)];
+    let whole = |why: Unsupported| vec![Refusal::whole(&why)];
     let mut opsets = HashMap::new();
     for set in &model.opset_import {
         let domain = match set.domain.as_deref().unwrap_or_default() {
@@ -333,11 +333,11 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         opsets.insert(domain, set.version.unwrap_or_default());
     }
     if let Some(name) = crate::names::with_nul(model) {
-        return Err(whole(format!("the name {name:?} has a NUL in it")));
+        return Err(whole(format!("the name {name:?} has a NUL in it").into()));
     }
     let inlined = crate::functions::inlined(model).map_err(whole)?;
     let Some(graph) = inlined.as_ref().or(model.graph.as_ref()) else {
-        return Err(whole("it holds no graph".to_owned()));
+        return Err(whole("it holds no graph".into()));
     };
     let shared = Model {
         files: Files::new(weights),
@@ -363,12 +363,12 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
         let Some(ty) = element(port) else {
             let number = port.r#type.as_ref().and_then(|ty| ty.tensor_type.as_ref()).and_then(|ty| ty.elem_type);
             let kind = number.map_or("no tensor", data_type::name);
-            return Err(whole(format!("the input {name:?} is {kind}")));
+            return Err(whole(format!("the input {name:?} is {kind}").into()));
         };
-        let default = initializer.map(|tensor| scope.constant(tensor)).transpose().map_err(whole)?;
+        let default = initializer.map(|tensor| scope.constant(tensor)).transpose().map_err(|bad| whole(bad.into()))?;
         let slot = scope.slot();
         if scope.names.borrow_mut().insert(name.to_owned(), Binding::Slot(slot, ty)).is_some() {
-            return Err(whole(format!("it has two inputs {name:?}")));
+            return Err(whole(format!("it has two inputs {name:?}").into()));
         }
         inputs.push(Input { name: name.to_owned(), ty, default });
     }
@@ -382,7 +382,7 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
     };
     let wanted: Vec<_> = graph.output.iter().filter(tensor).collect();
     if wanted.is_empty() {
-        return Err(whole("it gives no tensor that can be held exactly".to_owned()));
+        return Err(whole("it gives no tensor that can be held exactly".into()));
     }
     let loaded = scope.graph(graph, &wanted);
     let refusals = shared.refusals.take();

@@ -10,13 +10,11 @@ use std::collections::BTreeMap;
 use crate::kernel::{Fault, Inputs, Kernel, Run};
 use crate::load::{Body, Enclosing};
 use crate::proto::{AttributeProto, NodeProto};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Type, Value};
 
-/// Why a call is not taken, in words; the loader adds operator, opset and node.
-pub(crate) type Refused = String;
-
 /// What a builder gives.
-pub(crate) type Built = Result<Plan, Refused>;
+pub(crate) type Built = Result<Plan, Unsupported>;
 
 /// A kernel, and the type of each of its outputs.
 pub(crate) struct Plan {
@@ -62,7 +60,7 @@ pub(crate) struct Node<'a> {
 macro_rules! attribute {
     ($(#[$doc:meta])* $get:ident, $kind:literal, $number:literal, $type:ty, $attribute:ident => $value:expr) => {
         $(#[$doc])*
-        pub(crate) fn $get(&self, name: &str) -> Result<Option<$type>, Refused> {
+        pub(crate) fn $get(&self, name: &str) -> Result<Option<$type>, Unsupported> {
             let Some($attribute) = self.attribute(name, $kind, $number)? else { return Ok(None) };
             Ok($value)
         }
@@ -75,12 +73,12 @@ impl<'a> Node<'a> {
         opset: i64,
         inputs: Vec<Option<Known>>,
         enclosing: &'a Enclosing<'a>,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, Unsupported> {
         let mut attributes = BTreeMap::new();
         for attribute in &node.attribute {
             let name = attribute.name.as_deref().unwrap_or_default();
             if attributes.insert(name, attribute).is_some() {
-                return Err(format!("the attribute {name:?} is given twice"));
+                return unsupported(format!("the attribute {name:?} is given twice"));
             }
         }
         let outputs = node.output.iter().map(|name| !name.is_empty()).collect();
@@ -94,17 +92,17 @@ impl<'a> Node<'a> {
     }
 
     /// Holds the number of inputs (left-out ones at the end do not count) and of outputs to what is proved.
-    pub(crate) fn arity(&self, least: usize, most: usize, outputs: usize) -> Result<(), Refused> {
+    pub(crate) fn arity(&self, least: usize, most: usize, outputs: usize) -> Result<(), Unsupported> {
         let given = self.inputs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         if given < least || given > most {
-            return Err(format!("it has {given} inputs: {least} to {most} are known"));
+            return unsupported(format!("it has {given} inputs: {least} to {most} are known"));
         }
         if self.inputs.iter().take(least).any(Option::is_none) {
-            return Err("an input that is needed is left out".to_owned());
+            return unsupported("an input that is needed is left out");
         }
         let asked = self.outputs.iter().rposition(|asked| *asked).map_or(0, |last| last + 1);
         if asked > outputs {
-            return Err(format!("its output number {asked} is asked for: {outputs} are known"));
+            return unsupported(format!("its output number {asked} is asked for: {outputs} are known"));
         }
         Ok(())
     }
@@ -130,29 +128,29 @@ impl<'a> Node<'a> {
     }
 
     /// The type of an input, which must be one of those that are proved.
-    pub(crate) fn ty(&self, input: usize, proved: &[Type]) -> Result<Type, Refused> {
+    pub(crate) fn ty(&self, input: usize, proved: &[Type]) -> Result<Type, Unsupported> {
         match self.optional(input, proved)? {
             Some(ty) => Ok(ty),
-            None => Err(format!("its input {input} is left out")),
+            None => unsupported(format!("its input {input} is left out")),
         }
     }
 
     /// The same for an input that may be left out.
-    pub(crate) fn optional(&self, input: usize, proved: &[Type]) -> Result<Option<Type>, Refused> {
+    pub(crate) fn optional(&self, input: usize, proved: &[Type]) -> Result<Option<Type>, Unsupported> {
         let Some(known) = self.inputs.get(input).and_then(Option::as_ref) else { return Ok(None) };
         if proved.contains(&known.ty) {
             return Ok(Some(known.ty));
         }
         let names: Vec<_> = proved.iter().map(|ty| ty.name()).collect();
-        Err(format!("its input {input} is {}: {} can be computed exactly", known.ty.name(), names.join(", ")))
+        unsupported(format!("its input {input} is {}: {} can be computed exactly", known.ty.name(), names.join(", ")))
     }
 
     /// The one type of all inputs.
-    pub(crate) fn one_type(&self, proved: &[Type]) -> Result<Type, Refused> {
+    pub(crate) fn one_type(&self, proved: &[Type]) -> Result<Type, Unsupported> {
         let first = self.ty(0, proved)?;
         for input in 1..self.inputs.len() {
             if self.optional(input, proved)?.is_some_and(|other| other != first) {
-                return Err("its inputs are of different types".to_owned());
+                return unsupported("its inputs are of different types");
             }
         }
         Ok(first)
@@ -168,14 +166,14 @@ impl<'a> Node<'a> {
         self.constant(input).filter(|value| self.enclosing.prepares(value.bytes()))
     }
 
-    fn attribute(&self, name: &str, kind: &str, number: i32) -> Result<Option<&'a AttributeProto>, Refused> {
+    fn attribute(&self, name: &str, kind: &str, number: i32) -> Result<Option<&'a AttributeProto>, Unsupported> {
         let Some(attribute) = self.attributes.borrow_mut().remove(name) else { return Ok(None) };
         if attribute.ref_attr_name.is_some() {
-            return Err(format!("the attribute {name:?} refers to one of a function"));
+            return unsupported(format!("the attribute {name:?} refers to one of a function"));
         }
         // Files of the first years leave the type out.
         if attribute.r#type.is_some_and(|given| given != 0 && given != number) {
-            return Err(format!("the attribute {name:?} is not {kind}"));
+            return unsupported(format!("the attribute {name:?} is not {kind}"));
         }
         Ok(Some(attribute))
     }
@@ -198,7 +196,7 @@ impl<'a> Node<'a> {
     );
 
     /// A text attribute.
-    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Refused> {
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Unsupported> {
         let Some(attribute) = self.attribute(name, "a text", 3)? else { return Ok(None) };
         let bytes = attribute.s.as_deref().unwrap_or_default();
         let text = std::str::from_utf8(bytes).map_err(|_| format!("the attribute {name:?} is not UTF-8"))?;
@@ -206,32 +204,32 @@ impl<'a> Node<'a> {
     }
 
     /// Texts.
-    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, Refused> {
+    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, Unsupported> {
         let Some(attribute) = self.attribute(name, "a list of texts", 8)? else { return Ok(None) };
         let text = |bytes: &prost::bytes::Bytes| std::str::from_utf8(bytes).map(str::to_owned);
         let texts: Result<Vec<_>, _> = attribute.strings.iter().map(text).collect();
-        texts.map(Some).map_err(|_| format!("the attribute {name:?} is not UTF-8"))
+        texts.map(Some).map_err(|_| format!("the attribute {name:?} is not UTF-8").into())
     }
 
     /// A tensor attribute.
-    pub(crate) fn tensor(&self, name: &str) -> Result<Option<Value>, Refused> {
+    pub(crate) fn tensor(&self, name: &str) -> Result<Option<Value>, Unsupported> {
         let Some(attribute) = self.attribute(name, "a tensor", 4)? else { return Ok(None) };
         let tensor = attribute.t.as_ref().ok_or_else(|| format!("the attribute {name:?} holds no tensor"))?;
-        self.enclosing.constant(tensor).map(Some)
+        Ok(Some(self.enclosing.constant(tensor)?))
     }
 
     /// A flag: an integer that is 0 or 1, 0 when it is not given.
-    pub(crate) fn flag(&self, name: &str) -> Result<bool, Refused> {
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Unsupported> {
         match self.int(name)? {
             None | Some(0) => Ok(false),
             Some(1) => Ok(true),
-            Some(other) => Err(format!("the attribute {name:?} is {other}, not 0 or 1")),
+            Some(other) => unsupported(format!("the attribute {name:?} is {other}, not 0 or 1")),
         }
     }
 
     /// A subgraph whose inputs have these types. Refusals within it are told by the loader; here it then fails as a
     /// whole.
-    pub(crate) fn graph(&self, name: &str, inputs: &[Type]) -> Result<Body, Refused> {
+    pub(crate) fn graph(&self, name: &str, inputs: &[Type]) -> Result<Body, Unsupported> {
         let attribute = self.attribute(name, "a graph", 5)?;
         let graph = attribute.and_then(|attribute| attribute.g.as_ref());
         let graph = graph.ok_or_else(|| format!("it has no subgraph {name:?}"))?;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::kernel::{Fault, Inputs, Kernel, Run};
-use crate::kernels::nn::plain::{Made, Room, misfit};
+use crate::kernels::nn::plain::{Made, Misfit, Room, misfit};
 use crate::value::{Type, Value};
 
 /// Where a call finds an input.
@@ -202,18 +202,20 @@ impl Flow {
             let made = step.kernel.run(&mut Inputs::new(&mut inputs, run.room), &run).map_err(|fault| match fault {
                 // Whatever it was busy with: a run that is to end has no other reason.
                 Fault::Misfit(_) if stop() => Fault::Stopped,
-                Fault::Misfit(words) => Fault::Misfit(format!("{}: {words}", step.what)),
+                Fault::Misfit(misfit) => misfit.at(&step.what).into(),
                 Fault::Stopped => Fault::Stopped,
             })?;
             let mut added = 0_usize;
             let mut made = made.into_iter();
             for (output, ty) in step.outputs.iter().zip(&step.types) {
                 let Some(value) = made.next() else {
-                    return Err(Fault::Misfit(format!("{}: the kernel gave too few outputs", step.what)));
+                    return Err(Misfit::from(format!("{}: the kernel gave too few outputs", step.what)).into());
                 };
                 if value.ty() != *ty {
                     let (got, wanted) = (value.ty().name(), ty.name());
-                    return Err(Fault::Misfit(format!("{}: the kernel gave {got} instead of {wanted}", step.what)));
+                    return Err(
+                        Misfit::from(format!("{}: the kernel gave {got} instead of {wanted}", step.what)).into()
+                    );
                 }
                 if let Some(place) = output.and_then(|slot| slots.get_mut(slot)) {
                     let bytes = value.bytes();
@@ -229,6 +231,6 @@ impl Flow {
             Source::Slot { slot, .. } => slots.get(*slot).and_then(Option::as_ref).map(|place| place.value.clone()),
         };
         let outputs: Option<Vec<_>> = self.outputs.iter().map(value).collect();
-        outputs.ok_or_else(|| Fault::Misfit("an output has no value".to_owned()))
+        outputs.ok_or_else(|| Misfit::from("an output has no value").into())
     }
 }

@@ -78,7 +78,7 @@ const fn message_cost(kind: Kind) -> u64 {
 
 /// Why a file is not decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum Undecodable {
     /// It is no model, or a damaged one: what is wrong, and at which byte.
     #[error("{0}")]
     Broken(String),
@@ -91,10 +91,10 @@ pub enum Refused {
 ///
 /// # Errors
 /// What is wrong, or which limit it goes over.
-pub fn scan(file: &[u8]) -> Result<(), Refused> {
+pub fn scan(file: &[u8]) -> Result<(), Undecodable> {
     let mut scanner = Scanner { cost: 0, graph_seen: false, total: file.len() };
     scanner.message(file, Kind::Model, 0)?;
-    if scanner.graph_seen { Ok(()) } else { Err(Refused::Broken("it holds no graph".to_owned())) }
+    if scanner.graph_seen { Ok(()) } else { Err(Undecodable::Broken("it holds no graph".to_owned())) }
 }
 
 struct Scanner {
@@ -105,7 +105,7 @@ struct Scanner {
 
 impl Scanner {
     /// Walks one message. Recursion is bounded: only graphs can contain themselves, and their depth is limited.
-    fn message(&mut self, mut bytes: &[u8], kind: Kind, depth: u32) -> Result<(), Refused> {
+    fn message(&mut self, mut bytes: &[u8], kind: Kind, depth: u32) -> Result<(), Undecodable> {
         let whole = bytes;
         // Positions are counted from the end, which a slice of the file shares with no other; good enough to find it.
         let position = |rest: &[u8]| rest.as_ptr() as usize - whole.as_ptr() as usize;
@@ -137,13 +137,13 @@ impl Scanner {
         Ok(())
     }
 
-    fn inside(&mut self, inside: &[u8], kind: Kind, depth: u32) -> Result<(), Refused> {
+    fn inside(&mut self, inside: &[u8], kind: Kind, depth: u32) -> Result<(), Undecodable> {
         match kind {
             Kind::Free => Ok(()),
             // Packed numbers grow from one byte to eight.
             Kind::Leaf => self.spend(FIELD_COST + inside.len() as u64 * 8),
             Kind::Fixed => self.spend(FIELD_COST + inside.len() as u64),
-            Kind::Graph if depth >= MAX_GRAPH_DEPTH => Err(Refused::TooMuch(format!(
+            Kind::Graph if depth >= MAX_GRAPH_DEPTH => Err(Undecodable::TooMuch(format!(
                 "its subgraphs (`If`, `Loop`, `Scan`) nest deeper than {MAX_GRAPH_DEPTH} levels. Export it with \
                      fewer conditions and loops inside one another"
             ))),
@@ -155,24 +155,24 @@ impl Scanner {
         }
     }
 
-    fn skip<'a>(&mut self, bytes: &'a [u8], count: usize, at: usize) -> Result<&'a [u8], Refused> {
+    fn skip<'a>(&mut self, bytes: &'a [u8], count: usize, at: usize) -> Result<&'a [u8], Undecodable> {
         self.spend(FIELD_COST)?;
         bytes.get(count..).ok_or_else(|| self.broken(at, "it ends in the middle of a number"))
     }
 
-    fn spend(&mut self, cost: u64) -> Result<(), Refused> {
+    fn spend(&mut self, cost: u64) -> Result<(), Undecodable> {
         self.cost += cost;
         if self.cost > MAX_STRUCTURE_BYTES {
             let mib = MAX_STRUCTURE_BYTES >> 20;
-            return Err(Refused::TooMuch(format!(
+            return Err(Undecodable::TooMuch(format!(
                 "its structure (nodes, names, shapes) would take more than {mib} MiB in memory"
             )));
         }
         Ok(())
     }
 
-    fn broken(&self, at: usize, what: &str) -> Refused {
-        Refused::Broken(format!("{what} ({at} bytes into a message of a {} byte file)", self.total))
+    fn broken(&self, at: usize, what: &str) -> Undecodable {
+        Undecodable::Broken(format!("{what} ({at} bytes into a message of a {} byte file)", self.total))
     }
 }
 
@@ -194,11 +194,11 @@ mod tests {
             graph = field(1, &field(5, &field(6, &graph)));
         }
         let error = scan(&field(7, &graph)).unwrap_err();
-        assert!(matches!(&error, Refused::TooMuch(reason) if reason.contains("nest deeper")), "{error}");
+        assert!(matches!(&error, Undecodable::TooMuch(reason) if reason.contains("nest deeper")), "{error}");
 
         // Four megabytes of empty nodes would be half a gigabyte of structs.
         let error = scan(&field(7, &[0x0a, 0x00].repeat(2_000_000))).unwrap_err();
-        assert!(matches!(&error, Refused::TooMuch(reason) if reason.contains("structure")), "{error}");
+        assert!(matches!(&error, Undecodable::TooMuch(reason) if reason.contains("structure")), "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use half::{bf16, f16};
 use prost::bytes::Bytes;
 
+use crate::kernels::nn::plain::{Made, Misfit, count, misfit};
 use crate::proto::{StringStringEntryProto, TensorProto, data_type};
 use crate::value::{Element, Type, Value};
 
@@ -38,7 +39,7 @@ impl<'a> Files<'a> {
         Self { weights, seen: RefCell::default(), left: Cell::new(0) }
     }
 
-    fn bytes(&self, name: &str, offset: usize, length: usize) -> Result<&'a [u8], String> {
+    fn bytes(&self, name: &str, offset: usize, length: usize) -> Made<&'a [u8]> {
         let file = self.weights.file(name).ok_or_else(|| format!("there is no weight file {name:?}"))?;
         if self.seen.borrow_mut().insert(name.to_owned()) {
             self.left.set(self.left.get().saturating_add(file.len().saturating_mul(2)));
@@ -51,34 +52,46 @@ impl<'a> Files<'a> {
     }
 }
 
+/// Why a constant of a file can not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadConstant {
+    /// Its elements are of a type that no value can hold.
+    #[error("the constant {name:?} is {of}")]
+    Type { name: String, of: &'static str },
+    /// One of its dimensions is below zero.
+    #[error("the constant {name:?} has a dimension of {dim}")]
+    Dimension { name: String, dim: i64 },
+    /// What the file holds for it does not fit its type and shape.
+    #[error("the constant {name:?}: {source}")]
+    Content { name: String, source: Misfit },
+}
+
 /// The value of a constant.
-pub(crate) fn value_of(tensor: &TensorProto, weights: &Files<'_>) -> Result<Value, String> {
-    let name = tensor.name.as_deref().unwrap_or_default();
+pub(crate) fn value_of(tensor: &TensorProto, weights: &Files<'_>) -> Result<Value, BadConstant> {
+    let name = || tensor.name.clone().unwrap_or_default();
     let number = tensor.data_type.unwrap_or_default();
-    let ty = Type::of(number).ok_or_else(|| format!("the constant {name:?} is {}", data_type::name(number)))?;
+    let Some(ty) = Type::of(number) else {
+        return Err(BadConstant::Type { name: name(), of: data_type::name(number) });
+    };
     let mut shape = Vec::with_capacity(tensor.dims.len());
     for dim in &tensor.dims {
-        shape.push(usize::try_from(*dim).map_err(|_| format!("the constant {name:?} has a dimension of {dim}"))?);
+        shape.push(usize::try_from(*dim).map_err(|_| BadConstant::Dimension { name: name(), dim: *dim })?);
     }
-    let count =
-        crate::kernels::nn::plain::count(&shape).map_err(|misfit| format!("the constant {name:?}: {}", misfit.0))?;
-    let wrong = |reason: String| format!("the constant {name:?}: {reason}");
+    content(tensor, ty, shape, weights).map_err(|source| BadConstant::Content { name: name(), source })
+}
+
+fn content(tensor: &TensorProto, ty: Type, shape: Vec<usize>, weights: &Files<'_>) -> Made<Value> {
+    let count = count(&shape)?;
     if tensor.data_location == Some(1) || !tensor.external_data.is_empty() {
-        let bytes = external(&tensor.external_data, weights, count, ty).map_err(wrong)?;
-        return raw(ty, shape, bytes).map_err(wrong);
+        return raw(ty, shape, external(&tensor.external_data, weights, count, ty)?);
     }
     match &tensor.raw_data {
-        Some(bytes) if ty != Type::Text => raw(ty, shape, bytes).map_err(wrong),
-        _ => typed(ty, shape, tensor).map_err(wrong),
+        Some(bytes) if ty != Type::Text => raw(ty, shape, bytes),
+        _ => typed(ty, shape, tensor),
     }
 }
 
-fn external<'a>(
-    entries: &[StringStringEntryProto],
-    weights: &Files<'a>,
-    count: usize,
-    ty: Type,
-) -> Result<&'a [u8], String> {
+fn external<'a>(entries: &[StringStringEntryProto], weights: &Files<'a>, count: usize, ty: Type) -> Made<&'a [u8]> {
     let entry = |wanted: &str| {
         let is = |entry: &&StringStringEntryProto| entry.key.as_deref() == Some(wanted.as_bytes());
         entries.iter().find(is).and_then(|entry| entry.value.as_ref())
@@ -93,20 +106,16 @@ fn external<'a>(
     let needed = count.checked_mul(ty.size()).ok_or("it is larger than memory")?;
     let length = number("length")?.unwrap_or(needed);
     if length != needed {
-        return Err(format!("it is said to have {length} bytes, its shape needs {needed}"));
+        return misfit(format!("it is said to have {length} bytes, its shape needs {needed}"));
     }
     weights.bytes(&location, offset, length)
 }
 
-fn raw(ty: Type, shape: Vec<usize>, bytes: &[u8]) -> Result<Value, String> {
-    fn numbers<T: Element, const N: usize>(
-        shape: Vec<usize>,
-        bytes: &[u8],
-        of: fn([u8; N]) -> T,
-    ) -> Result<Value, String> {
+fn raw(ty: Type, shape: Vec<usize>, bytes: &[u8]) -> Made<Value> {
+    fn numbers<T: Element, const N: usize>(shape: Vec<usize>, bytes: &[u8], of: fn([u8; N]) -> T) -> Made<Value> {
         let (words, rest) = bytes.as_chunks::<N>();
         if !rest.is_empty() {
-            return Err(format!("its {} bytes are no whole number of elements", bytes.len()));
+            return misfit(format!("its {} bytes are no whole number of elements", bytes.len()));
         }
         Value::new(shape, words.iter().map(|word| of(*word)).collect())
     }
@@ -124,15 +133,12 @@ fn raw(ty: Type, shape: Vec<usize>, bytes: &[u8]) -> Result<Value, String> {
         Type::U32 => numbers(shape, bytes, u32::from_le_bytes),
         Type::U64 => numbers(shape, bytes, u64::from_le_bytes),
         Type::Bool => numbers(shape, bytes, |[byte]: [u8; 1]| byte != 0),
-        Type::Text => Err("texts can not be raw bytes".to_owned()),
+        Type::Text => misfit("texts can not be raw bytes"),
     }
 }
 
-fn typed(ty: Type, shape: Vec<usize>, tensor: &TensorProto) -> Result<Value, String> {
-    fn narrow<S: Copy + std::fmt::Display, T: Element + TryFrom<S>>(
-        shape: Vec<usize>,
-        given: &[S],
-    ) -> Result<Value, String> {
+fn typed(ty: Type, shape: Vec<usize>, tensor: &TensorProto) -> Made<Value> {
+    fn narrow<S: Copy + std::fmt::Display, T: Element + TryFrom<S>>(shape: Vec<usize>, given: &[S]) -> Made<Value> {
         let fit = |number: &S| {
             T::try_from(*number).map_err(|_| format!("its element {number} does not fit in {}", T::TYPE.name()))
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use half::{bf16, f16};
 
-use crate::kernels::nn::plain::{Dense, Made, View, misfit};
+use crate::kernels::nn::plain::{Dense, Made, Misfit, View, misfit};
 use crate::proto::data_type;
 
 /// The element types that a value can have.
@@ -208,8 +208,8 @@ impl Value {
     ///
     /// # Errors
     /// When the number of elements is another one.
-    pub fn new<T: Element>(shape: Vec<usize>, elements: Vec<T>) -> Result<Self, String> {
-        Self::shared(shape, T::wrap(Arc::new(elements))).map_err(|misfit| misfit.0)
+    pub fn new<T: Element>(shape: Vec<usize>, elements: Vec<T>) -> Result<Self, Misfit> {
+        Self::shared(shape, T::wrap(Arc::new(elements)))
     }
 
     /// The same elements in another shape.

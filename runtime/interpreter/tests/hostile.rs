@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use prost::Message;
 use trackside_interpreter::proto::ModelProto;
-use trackside_interpreter::{NoWeights, Problem, Program, scan};
+use trackside_interpreter::{NoWeights, Program, ProgramError, scan};
 
 use self::hostile_parts::allocator::{Counting, peak, reset};
 use self::hostile_parts::inputs::inputs;
@@ -143,11 +143,12 @@ fn case(cells: &[archive::Cell], seed: u64) -> usize {
             assert_eq!(values.len(), program.outputs().len());
             3
         }
-        Err(Problem::Failed(words)) => {
+        Err(ProgramError::Failed(misfit)) => {
+            let words = misfit.to_string();
             fault(&words);
             2
         }
-        Err(Problem::Stopped) => {
+        Err(ProgramError::Stopped) => {
             assert!(asked.get() > ASKED, "seed {seed}: it stopped by itself");
             2
         }

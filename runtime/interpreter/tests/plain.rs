@@ -11,7 +11,7 @@ use trackside_interpreter::proto::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorTypeProto, TypeProto,
     ValueInfoProto,
 };
-use trackside_interpreter::{Element, NoWeights, Problem, Program, Type, Value};
+use trackside_interpreter::{Element, NoWeights, Program, ProgramError, Type, Value};
 
 const ROOM: usize = 1 << 28;
 
@@ -268,7 +268,7 @@ fn long_runs_end() {
         let stop = || asked.replace(asked.get() + 1) > 2;
         let ended =
             program.run(inputs.into_iter().map(|value| value.map(Some).unwrap_or_default()).collect(), ROOM, &stop);
-        assert!(matches!(ended, Err(Problem::Stopped)), "{op} asked {} times", asked.get());
+        assert!(matches!(ended, Err(ProgramError::Stopped)), "{op} asked {} times", asked.get());
     }
     assert!(Value::new::<f32>(vec![1 << 50, 0], vec![]).is_err());
     let endless = || some::<f32>(&[1 << 20, 0], vec![]);
@@ -278,7 +278,7 @@ fn long_runs_end() {
     assert_eq!(given[0].shape(), [1 << 20, 0]);
     let inputs = vec![list(vec![1.0_f32]), some::<i64>(&[1 << 20, 0], vec![])];
     let program = load("GatherND", 13, vec![], &inputs, 1).unwrap();
-    assert!(matches!(program.run(inputs, 1 << 20, &|| false), Err(Problem::Failed(_))));
+    assert!(matches!(program.run(inputs, 1 << 20, &|| false), Err(ProgramError::Failed(_))));
 }
 
 #[test]

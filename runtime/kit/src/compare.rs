@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
-use trackside_sandbox::{LogLine, Outcome, StateOp, StateScope, StepReport};
+use trackside_sandbox::{Completion, LogLine, StateOp, StateScope, StepReport};
 use trackside_spec::{ArtifactRef, Digest};
 
 use crate::{
@@ -68,14 +68,14 @@ fn ending(expect: &Expect, report: &StepReport, found: &mut Vec<String>) {
         (None, None) => Ending::Done,
     });
     let was = match &report.outcome {
-        Ok(Outcome::Done(text)) => {
+        Ok(Completion::Done(text)) => {
             let output: Value = serde_json::from_str(text).unwrap_or_default();
             if let Some(wanted) = expect.output.as_ref().filter(|wanted| **wanted != output) {
                 found.push(format!("output: {}, expected {}", shown(&output), shown(wanted)));
             }
             Ending::Done
         }
-        Ok(Outcome::Skipped(reason)) => {
+        Ok(Completion::Skipped(reason)) => {
             if let Some(wanted) = expect.skipped.as_ref().filter(|wanted| !reason.contains(wanted.as_str())) {
                 found.push(format!("skipped: {reason:?}, expected to contain {wanted:?}"));
             }

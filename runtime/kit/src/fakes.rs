@@ -8,12 +8,12 @@ use std::{
     sync::{Arc, Mutex},
     time::Instant,
 };
-use trackside_codes::Reason;
+use trackside_codes::{Class, Reason};
 
 use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelPort, ModelSignature,
+    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, InferenceFailure, ModelHandle, ModelPort, ModelSignature,
     SecretValue, StateEntry, StateScope, StepHost,
 };
 use trackside_spec::{Allow, ArtifactRef, Digest, ElementType, Origin, Tensor};
@@ -40,7 +40,8 @@ impl Fakes {
     /// # Errors
     /// What is wrong with the case, or that there is no room for its artifacts.
     pub(crate) fn new(case: &Case, allow: &Allow, now_ms: u64) -> Result<Self, Reason> {
-        let folder = TempDir::new().map_err(|error| format!("there is no place for its artifacts: {error}"))?;
+        let folder = TempDir::new()
+            .map_err(|error| Reason::disk(error).told(|text| format!("there is no place for its artifacts: {text}")))?;
         let mut state = BTreeMap::new();
         for (scope, values) in [(StateScope::Step, &case.state), (StateScope::Workflow, &case.workflow_state)] {
             for (key, value) in values {
@@ -48,7 +49,7 @@ impl Fakes {
             }
         }
         let models = case.models.iter().map(|(name, model)| {
-            let canned = Canned::new(model).map_err(|reason| format!("model `{name}`: {reason}"))?;
+            let canned = Canned::new(model).map_err(|reason| reason.told(|text| format!("model `{name}`: {text}")))?;
             Ok((name.clone(), Arc::new(canned)))
         });
         let hosts = allow.http.iter().map(|grant| host_and_port(&grant.origin)).collect();
@@ -95,9 +96,10 @@ impl StepHost for Fakes {
         Ok(Box::new(Sink { file, folder: self.folder.clone(), size: 0 }))
     }
 
-    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {
         let found = self.models.get(name).cloned().map(|model| model as Arc<dyn ModelHandle>);
-        let missing = || ModelError::NotFound(format!("the case has no model `{name}`: add it under `models`"));
+        let missing =
+            || InferenceFailure::NotFound(format!("the case has no model `{name}`: add it under `models`").into());
         Box::pin(std::future::ready(found.ok_or_else(missing)))
     }
 
@@ -177,7 +179,10 @@ impl Canned {
             .outputs
             .iter()
             .map(|(name, value)| {
-                Ok((name.clone(), tensor(value).map_err(|reason| format!("output `{name}`: {reason}"))?))
+                Ok((
+                    name.clone(),
+                    tensor(value).map_err(|reason| reason.told(|text| format!("output `{name}`: {text}")))?,
+                ))
             })
             .collect::<Result<_, Reason>>()?;
         let port = |name: &String, shape| ModelPort { name: name.clone(), element: ElementType::Float32, shape };
@@ -204,10 +209,10 @@ impl ModelHandle for Canned {
         _inputs: Vec<(String, Arc<Tensor>)>,
         wanted: Vec<String>,
         _deadline: Instant,
-    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, ModelError>> {
+    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, InferenceFailure>> {
         let unknown = wanted.iter().find(|name| self.outputs.iter().all(|(known, _)| known != *name));
         let answer = match unknown {
-            Some(name) => Err(ModelError::BadTensor(format!("the case's model has no output `{name}`"))),
+            Some(name) => Err(InferenceFailure::BadTensor(format!("the case's model has no output `{name}`").into())),
             None => {
                 let asked = |name: &String| wanted.is_empty() || wanted.contains(name);
                 Ok(self.outputs.iter().filter(|(name, _)| asked(name)).cloned().collect())
@@ -228,7 +233,7 @@ fn tensor(value: &Value) -> Result<Tensor, Reason> {
     }
     let mut numbers = Vec::new();
     flatten(value, &shape, &mut numbers)?;
-    Tensor::from_f32(shape, &numbers).map_err(|error| error.to_string().into())
+    Tensor::from_f32(shape, &numbers).map_err(|error| Reason::by(Class::BadInput, error))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a tensor of float32 is what is asked for")]

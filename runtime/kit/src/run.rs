@@ -1,12 +1,12 @@
 //! Running a case: the plugin in the real sandbox, everything around it made up.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
-use trackside_codes::Reason;
+use trackside_codes::{Class, Reason};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::DateTime;
 use serde_json::{Value, json};
-use trackside_sandbox::{CallLimits, CommandCall, CommandStdin, LogLine, Plugin, StepCall, Usage};
+use trackside_sandbox::{CallLimits, CallUsage, CommandCall, CommandStdin, LogLine, Plugin, StepCall};
 use trackside_spec::{Action, ArtifactRef, NodeLimits, PluginCall, load_workflow};
 
 use crate::{
@@ -29,7 +29,7 @@ pub struct CaseResult {
     /// What the plugin logged.
     pub logs: Vec<LogLine>,
     /// What the call cost.
-    pub usage: Usage,
+    pub usage: CallUsage,
 }
 
 /// Runs the case that was read from `file`.
@@ -129,15 +129,15 @@ fn command(case: &Case, step: &PluginCall) -> Result<Option<CommandCall>, Reason
 }
 
 fn artifact(content: &Content, port: &str, file: &Path, fakes: &Fakes) -> Result<ArtifactRef, Reason> {
-    let at = |reason: String| Reason::from(format!("artifacts.{port}: {reason}"));
-    let disk = |error: std::io::Error, what: String| {
-        Reason::disk(error).told(|error| format!("artifacts.{port}: {what}: {error}"))
-    };
+    let at = |reason: Reason| reason.told(|text| format!("artifacts.{port}: {text}"));
+    let disk = |error: std::io::Error, what: String| at(Reason::disk(error).told(|text| format!("{what}: {text}")));
     let (bytes, usual_name) = match (&content.text, &content.base64, &content.file) {
         (Some(text), None, None) => (text.clone().into_bytes(), "input".to_owned()),
         (None, Some(text), None) => {
             let packed: String = text.split_ascii_whitespace().collect();
-            let bytes = BASE64_STANDARD.decode(packed).map_err(|error| at(format!("no Base64: {error}")))?;
+            let bytes = BASE64_STANDARD
+                .decode(packed)
+                .map_err(|error| at(Reason::by(Class::BadInput, error).told(|text| format!("no Base64: {text}"))))?;
             (bytes, "input".to_owned())
         }
         (None, None, Some(path)) => {
@@ -145,7 +145,7 @@ fn artifact(content: &Content, port: &str, file: &Path, fakes: &Fakes) -> Result
             let name = path.file_name().map_or_else(|| "input".to_owned(), |name| name.to_string_lossy().into_owned());
             (std::fs::read(&path).map_err(|error| disk(error, format!("cannot read {}", path.display())))?, name)
         }
-        _ => return Err(at("give exactly one of `text`, `base64` and `file`".to_owned())),
+        _ => return Err(at("give exactly one of `text`, `base64` and `file`".into())),
     };
     let name = content.name.clone().unwrap_or(usual_name);
     let media_type = content.media_type.as_deref().unwrap_or("application/octet-stream");

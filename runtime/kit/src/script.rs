@@ -24,7 +24,7 @@ impl Script {
     /// A sentence about the first exchange that makes no sense.
     pub(crate) fn new(exchanges: &[Exchange]) -> Result<Self, Reason> {
         for (index, exchange) in exchanges.iter().enumerate() {
-            check(exchange).map_err(|reason| format!("http[{index}]: {reason}"))?;
+            check(exchange).map_err(|reason| reason.told(|text| format!("http[{index}]: {text}")))?;
         }
         Ok(Self { exchanges: exchanges.to_vec(), next: 0, problems: Vec::new() })
     }
@@ -61,8 +61,8 @@ impl Script {
 }
 
 fn check(exchange: &Exchange) -> Result<(), Reason> {
-    origin(&exchange.request.url).map_err(|reason| format!("request.url: {reason}"))?;
-    exchange.request.bytes().map_err(|reason| format!("request: {reason}"))?;
+    origin(&exchange.request.url).map_err(|reason| reason.told(|text| format!("request.url: {text}")))?;
+    exchange.request.bytes().map_err(|reason| reason.told(|text| format!("request: {text}")))?;
     match (&exchange.response, &exchange.error) {
         (Some(response), None) => {
             response.bytes().map(drop).map_err(|reason| reason.told(|reason| format!("response: {reason}")))
@@ -127,7 +127,8 @@ fn bytes(text: Option<&String>, json: Option<&Value>, base64: Option<&String>) -
         (None, Some(value), None) => Ok(Some(value.to_string().into_bytes())),
         (None, None, Some(text)) => {
             let packed: String = text.split_ascii_whitespace().collect();
-            BASE64_STANDARD.decode(packed).map(Some).map_err(|error| format!("no Base64: {error}").into())
+            let read = BASE64_STANDARD.decode(packed).map(Some);
+            read.map_err(|error| Reason::by(Class::BadInput, error).told(|text| format!("no Base64: {text}")))
         }
         _ => Err("give at most one of `body`, `json` and `base64`".into()),
     }

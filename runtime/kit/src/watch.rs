@@ -36,7 +36,7 @@ impl Sources {
     /// When the folder can not be watched.
     pub fn watch(folder: &Path, output: &Path) -> Result<Self, KitError> {
         let unwatchable = |error: notify::Error| {
-            let source = std::io::Error::other(error.to_string());
+            let source = std::io::Error::other(error);
             KitError::Io { what: "cannot watch", path: folder.to_owned(), source }
         };
         let root = folder.canonicalize().map_err(KitError::io("cannot watch", folder))?;

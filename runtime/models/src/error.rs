@@ -24,7 +24,8 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
         /// What is wrong, and where.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The file is a model that Trackside cannot use: an input that it cannot give, no output that it can take.
     #[error("Trackside cannot use the model {}: {reason}", path.display())]
@@ -32,7 +33,8 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
         /// Which input or output, what it is, and what to do.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The file is more than Trackside reads.
     #[error("the model {} is more than Trackside reads: {reason}", path.display())]
@@ -40,7 +42,8 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
         /// Which limit.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// A weight file is missing, or named in a way that is not allowed.
     #[error("failed to read the weight file {file:?} of the model {}: {reason}. Weight files must lie beside the model", path.display())]
@@ -82,7 +85,8 @@ pub enum ModelError {
         /// Operators that the built-in engine lacks.
         missing: Vec<String>,
         /// What else speaks against each engine.
-        reason: String,
+        #[source]
+        reason: Reason,
         /// The ONNX Runtime that is on this box and was not to be used.
         there: Option<Box<EngineId>>,
     },
@@ -105,7 +109,8 @@ pub enum ModelError {
         /// The engine.
         engine: EngineId,
         /// What differs, and where.
-        reason: String,
+        #[source]
+        reason: Reason,
         /// Whether it did not end in time: another engine is no remedy.
         endless: bool,
     },
@@ -115,7 +120,8 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// An input is missing, unknown, or of another type or shape.
     #[error("input {input:?} of the model {model}: {reason}")]

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use trackside_codes::Reason;
+use trackside_codes::{Class, Reason};
 
 use prost::Message;
 use prost::bytes::Bytes;
@@ -14,7 +14,7 @@ use trackside_spec::{ByteSize, Digest};
 
 use crate::error::ModelError;
 use crate::onnx::proto::{ModelProto, TensorProto};
-use crate::onnx::scan::{self, Refused};
+use crate::onnx::scan::{self, Undecodable};
 use crate::onnx::{BuiltinVerdict, Program, load, tensors, text};
 
 /// Bounds on what is read from disk for one model.
@@ -64,14 +64,16 @@ impl ModelFile {
         let mut left = limits.bytes.as_bytes();
         let fail = |reason: Reason| ModelError::File { path: path.to_owned(), reason };
         let bytes = Bytes::from(read_regular(path, &mut left, limits).map_err(fail)?);
-        let not_onnx = |reason: String| ModelError::NotOnnx { path: path.to_owned(), reason };
+        let not_onnx = |reason: Reason| ModelError::NotOnnx { path: path.to_owned(), reason };
         scan::scan(&bytes).map_err(|refused| match refused {
-            Refused::Broken(reason) => not_onnx(reason),
-            Refused::TooMuch(reason) => ModelError::TooMuch { path: path.to_owned(), reason },
+            Undecodable::Broken(_) => not_onnx(Reason::by(Class::Unusable, refused)),
+            Undecodable::TooMuch(_) => {
+                ModelError::TooMuch { path: path.to_owned(), reason: Reason::by(Class::TooLarge, refused) }
+            }
         })?;
-        let proto = ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(error.to_string()))?;
+        let proto = ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(Reason::by(Class::Unusable, error)))?;
         let mut external = Vec::new();
-        for name in external_names(&proto, path, limits).map_err(|(name, reason)| outside(path, name, reason.into()))? {
+        for name in external_names(&proto, path, limits).map_err(|(name, reason)| outside(path, name, reason))? {
             let file = path.parent().unwrap_or(Path::new(".")).join(&name);
             if fs::symlink_metadata(&file).is_ok_and(|found| found.is_symlink()) {
                 return Err(outside(path, name, "it is a symbolic link".into()));
@@ -164,7 +166,7 @@ fn read_regular(path: &Path, left: &mut u64, limits: &ModelLimits) -> Result<Vec
 
 /// The names of the weight files that a model wants, each one plain file name that looks like weights: whatever a model
 /// reads it can give out again as a result, and a project's folder holds more than models.
-fn external_names(model: &ModelProto, path: &Path, limits: &ModelLimits) -> Result<BTreeSet<String>, (String, String)> {
+fn external_names(model: &ModelProto, path: &Path, limits: &ModelLimits) -> Result<BTreeSet<String>, (String, Reason)> {
     let own = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let mut names = BTreeSet::new();
     for tensor in tensors(model) {
@@ -173,7 +175,7 @@ fn external_names(model: &ModelProto, path: &Path, limits: &ModelLimits) -> Resu
         let plain =
             matches!((components.next(), components.next()), (Some(Component::Normal(only)), None) if only == &*name);
         if !plain || name.contains(['/', '\\', '\0']) {
-            return Err((name, "it must be a plain name of a file in the model's own folder".to_owned()));
+            return Err((name, "it must be a plain name of a file in the model's own folder".into()));
         }
         let kind = Path::new(&name).extension().and_then(|kind| kind.to_str()).unwrap_or_default();
         let weights =
@@ -181,11 +183,11 @@ fn external_names(model: &ModelProto, path: &Path, limits: &ModelLimits) -> Resu
         if !weights && (own.is_empty() || !name.starts_with(own)) {
             let reason =
                 format!("its name must end in .data, .onnx_data, .bin, .pb or .weights, or begin with {own:?}");
-            return Err((name, reason));
+            return Err((name, reason.into()));
         }
         names.insert(name);
         if names.len() > limits.external_files {
-            return Err((String::new(), format!("it names more than {} of them", limits.external_files)));
+            return Err((String::new(), format!("it names more than {} of them", limits.external_files).into()));
         }
     }
     Ok(names)

@@ -180,20 +180,20 @@ fn from_wheel(
     // A folder cannot be renamed over a full one: the damaged or partial one goes aside first.
     if target.symlink_metadata().is_ok() {
         let aside = staging.path().join("old");
-        fs::rename(&target, &aside).map_err(|error| InstallError::io("move aside", &target, &error))?;
+        fs::rename(&target, &aside).map_err(|error| InstallError::io("move aside", &target, error))?;
     }
-    fs::rename(&unpacked, &target).map_err(|error| InstallError::io("put into place", &target, &error))?;
+    fs::rename(&unpacked, &target).map_err(|error| InstallError::io("put into place", &target, error))?;
     let parent = target.parent().unwrap_or(data_dir);
     File::open(parent)
         .and_then(|folder| folder.sync_all())
-        .map_err(|error| InstallError::io("flush", parent, &error))?;
+        .map_err(|error| InstallError::io("flush", parent, error))?;
     let library = target.join(library_name());
     let digest = Digest::from_bytes(pin.library);
     Ok(Installed { library, version: PINNED_VERSION.to_owned(), digest, already_there: false })
 }
 
 fn expect_digest(path: &Path, expected: [u8; 32]) -> Result<(), InstallError> {
-    let found = read_digest(path).map_err(|error| InstallError::io("read", path, &error))?;
+    let found = read_digest(path).map_err(|error| InstallError::io("read", path, error))?;
     let expected = Digest::from_bytes(expected);
     if found == expected { Ok(()) } else { Err(InstallError::Digest { path: path.to_owned(), expected, found }) }
 }
@@ -230,18 +230,18 @@ impl Staging {
         const PREFIX: &str = ".installing-";
         // Absolute, because pip runs in another folder.
         let parent = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned()).join("engine");
-        fs::create_dir_all(&parent).map_err(|error| InstallError::io("create", &parent, &error))?;
+        fs::create_dir_all(&parent).map_err(|error| InstallError::io("create", &parent, error))?;
         let lock = parent.join(".lock");
-        let held = File::create(&lock).map_err(|error| InstallError::io("create", &lock, &error))?;
+        let held = File::create(&lock).map_err(|error| InstallError::io("create", &lock, error))?;
         held.try_lock().map_err(|_| InstallError::Busy { lock: lock.clone() })?;
         for leftover in fs::read_dir(&parent).into_iter().flatten().flatten() {
             if leftover.file_name().to_string_lossy().starts_with(PREFIX) {
                 fs::remove_dir_all(leftover.path())
-                    .map_err(|error| InstallError::io("remove", &leftover.path(), &error))?;
+                    .map_err(|error| InstallError::io("remove", &leftover.path(), error))?;
             }
         }
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent);
-        let folder = folder.map_err(|error| InstallError::io("create a folder in", &parent, &error))?;
+        let folder = folder.map_err(|error| InstallError::io("create a folder in", &parent, error))?;
         Ok(Self { folder, _lock: held })
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use trackside_codes::Reason;
 use trackside_spec::Tensor;
 use trackside_spec::config::EngineChoice;
 use trackside_sync::CancelToken;
@@ -104,7 +105,7 @@ impl Model {
         let inputs = arrange(&self.info.inputs, inputs).map_err(|(input, reason)| ModelError::Input {
             model: model(),
             input,
-            reason: reason.into(),
+            reason,
         })?;
         let wanted = self.wanted(wanted)?;
         let ran = self.runner.run(inputs, &wanted, Stop { deadline, cancel }).map_err(|failure| match failure {
@@ -161,8 +162,7 @@ impl fmt::Debug for Model {
 /// Loads `source` on the engine that suits it.
 pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>, ModelError> {
     let file = ModelFile::read(&source.path, &ModelLimits::default())?;
-    let declared = ports(file.proto())
-        .map_err(|reason| ModelError::Ports { path: source.path.clone(), reason: reason.to_string() })?;
+    let declared = ports(file.proto()).map_err(|reason| ModelError::Ports { path: source.path.clone(), reason })?;
     let sample = source.selftest.as_deref().map(Sample::read).transpose()?;
     let processor = engines.settings().processor;
     let loading = Loading { source, file, declared, sample, processor };
@@ -223,11 +223,11 @@ impl Loading<'_> {
     fn alone(&self, refused: ModelError) -> ModelError {
         match refused {
             refused @ (ModelError::Unsupported { .. } | ModelError::SelfTest { endless: true, .. }) => refused,
-            refused => self.unsupported(refused.to_string(), None),
+            refused => self.unsupported(Reason::of(refused), None),
         }
     }
 
-    fn unsupported(&self, reason: String, there: Option<EngineId>) -> ModelError {
+    fn unsupported(&self, reason: Reason, there: Option<EngineId>) -> ModelError {
         let (model, missing) = (self.source.name.clone(), self.verdict().missing);
         ModelError::Unsupported { model, missing, reason, there: there.map(Box::new) }
     }
@@ -239,7 +239,7 @@ impl Loading<'_> {
             // Who asked for this engine by name is told of the other one; with `auto` it has been tried.
             let chosen = self.source.choice == EngineChoice::Rten;
             let there = if chosen { engines.onnxruntime().ok() } else { None };
-            return Err(self.unsupported(verdict.reasons(), there.map(|engine| engine.id())));
+            return Err(self.unsupported(verdict.reasons().into(), there.map(|engine| engine.id())));
         }
         self.on(&*engines.rten())
     }
@@ -279,7 +279,7 @@ impl Loading<'_> {
                 }
                 Err(Failed::Endless(reason)) => {
                     let way = "If it ends with real input, give it a `selftest` file";
-                    return Err(failed(Failed::Endless(format!("{reason}. {way}"))));
+                    return Err(failed(Failed::Endless(reason.told(|reason| format!("{reason}. {way}")))));
                 }
                 Err(wrong) => return Err(failed(wrong)),
             },

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use trackside_codes::Reason;
 use trackside_spec::{Digest, ElementType, Tensor};
 
 use crate::engines::EngineId;
@@ -178,7 +179,7 @@ pub fn takes(ports: &[Port]) -> String {
 pub(crate) fn arrange(
     declared: &[Port],
     mut given: Vec<(String, Tensor)>,
-) -> Result<Vec<Option<Tensor>>, (String, String)> {
+) -> Result<Vec<Option<Tensor>>, (String, Reason)> {
     let mut arranged = Vec::with_capacity(declared.len());
     for port in declared {
         let Some(position) = given.iter().position(|(name, _)| *name == port.name) else {
@@ -189,22 +190,25 @@ pub(crate) fn arrange(
             let have: Vec<_> = given.iter().map(|(name, _)| name.as_str()).collect();
             let have = if have.is_empty() { "nothing else".to_owned() } else { have.join(", ") };
             let takes = takes(declared);
-            return Err((port.name.clone(), format!("it is missing: the model takes {takes}; given was {have}")));
+            let reason = format!("it is missing: the model takes {takes}; given was {have}");
+            return Err((port.name.clone(), reason.into()));
         };
         let (_, tensor) = given.swap_remove(position);
         if let Some(mismatch) = port.mismatch(&tensor) {
-            return Err((port.name.clone(), mismatch));
+            return Err((port.name.clone(), mismatch.into()));
         }
         if port.element == ElementType::Boolean && tensor.data().iter().any(|byte| *byte > 1) {
-            return Err((port.name.clone(), "a boolean must be the byte 0 or 1".to_owned()));
+            return Err((port.name.clone(), "a boolean must be the byte 0 or 1".into()));
         }
         arranged.push(Some(tensor));
     }
     match given.first() {
         None => Ok(arranged),
         Some((name, _)) if declared.iter().any(|port| port.name == *name) => {
-            Err((name.clone(), "it was given twice".to_owned()))
+            Err((name.clone(), "it was given twice".into()))
         }
-        Some((name, _)) => Err((name.clone(), format!("the model has no such input; it takes {}", takes(declared)))),
+        Some((name, _)) => {
+            Err((name.clone(), format!("the model has no such input; it takes {}", takes(declared)).into()))
+        }
     }
 }

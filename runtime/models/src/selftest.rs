@@ -41,9 +41,9 @@ pub(crate) struct Sample {
 impl Sample {
     /// Reads a safetensors file with tensors `in.NAME` and `out.NAME`.
     pub(crate) fn read(path: &Path) -> Result<Self, ModelError> {
-        let fail = |reason: String| ModelError::Sample { path: path.to_owned(), reason };
+        let fail = |reason: Reason| ModelError::Sample { path: path.to_owned(), reason };
         let file = tensor_io::read_safetensors_file(path, &TensorLimits::default())
-            .map_err(|error| fail(error.to_string()))?;
+            .map_err(|error| fail(Reason::of(error)))?;
         let SafetensorsFile { tensors, metadata } = file;
         let made_on = metadata.get(MADE_ON).map(|text| text.trim().chars().take(MAX_MADE_ON).collect::<String>());
         let made_on = made_on.filter(|text| !text.is_empty());
@@ -52,11 +52,11 @@ impl Sample {
             match (name.strip_prefix("in."), name.strip_prefix("out.")) {
                 (Some(input), _) => inputs.push((input.to_owned(), tensor)),
                 (_, Some(output)) => outputs.push((output.to_owned(), tensor)),
-                _ => return Err(fail(format!("its tensor {name:?} is neither in.NAME nor out.NAME"))),
+                _ => return Err(fail(format!("its tensor {name:?} is neither in.NAME nor out.NAME").into())),
             }
         }
         if outputs.is_empty() {
-            return Err(fail("it holds no out.NAME tensor to compare with".to_owned()));
+            return Err(fail("it holds no out.NAME tensor to compare with".into()));
         }
         Ok(Self { made_on, inputs, outputs })
     }
@@ -74,16 +74,16 @@ pub(crate) struct SelfTest<'a> {
 /// What a model did not do.
 pub(crate) enum Failed {
     /// End in time.
-    Endless(String),
+    Endless(Reason),
     /// Run, or give what it should.
-    Wrong(String),
+    Wrong(Reason),
 }
 
 impl Failed {
-    fn map(self, change: impl FnOnce(String) -> String) -> Self {
+    fn told(self, tell: impl FnOnce(&str) -> String) -> Self {
         match self {
-            Self::Endless(reason) => Self::Endless(change(reason)),
-            Self::Wrong(reason) => Self::Wrong(change(reason)),
+            Self::Endless(reason) => Self::Endless(reason.told(tell)),
+            Self::Wrong(reason) => Self::Wrong(reason.told(tell)),
         }
     }
 }
@@ -95,12 +95,13 @@ impl SelfTest<'_> {
     /// What differs most, and where.
     pub(crate) fn on_sample(&self, sample: &Sample) -> Result<(), Failed> {
         let inputs = arrange(self.inputs, sample.inputs.clone())
-            .map_err(|(name, why)| Failed::Wrong(format!("in.{name}: {why}")))?;
+            .map_err(|(name, why)| Failed::Wrong(why.told(|why| format!("in.{name}: {why}"))))?;
         let ran = self.run(inputs, Instant::now() + self.limit)?;
         for (name, expected) in &sample.outputs {
             let given = self.outputs.iter().zip(&ran.outputs).find(|(port, _)| port.name == *name);
-            let (_, given) = given.ok_or_else(|| Failed::Wrong(format!("out.{name}: the model has no such output")))?;
-            compare(given, expected).map_err(|why| Failed::Wrong(format!("output {name:?}: {why}")))?;
+            let (_, given) =
+                given.ok_or_else(|| Failed::Wrong(format!("out.{name}: the model has no such output").into()))?;
+            compare(given, expected).map_err(|why| Failed::Wrong(why.told(|why| format!("output {name:?}: {why}"))))?;
         }
         Ok(())
     }
@@ -136,19 +137,15 @@ impl SelfTest<'_> {
     fn attempt(&self, size: u32, deadline: Instant) -> Result<(), Failed> {
         let mut random = SplitMix(0x7261_636b_7369_6465);
         let made_up = |port: &Port| if port.optional { Ok(None) } else { made_up(port, size, &mut random).map(Some) };
-        let inputs: Vec<_> = self
-            .inputs
-            .iter()
-            .map(made_up)
-            .collect::<Result<_, _>>()
-            .map_err(|why: Reason| Failed::Wrong(why.to_string()))?;
+        let inputs: Vec<_> = self.inputs.iter().map(made_up).collect::<Result<_, _>>().map_err(Failed::Wrong)?;
         let shapes: Vec<_> = inputs.iter().flatten().map(signature).collect();
         let shapes =
             if shapes.is_empty() { String::new() } else { format!("on made-up input {}: ", shapes.join(", ")) };
-        let on = |why: String| format!("{shapes}{why}");
-        let ran = self.run(inputs, deadline).map_err(|failed| failed.map(on))?;
+        let on = |why: &str| format!("{shapes}{why}");
+        let ran = self.run(inputs, deadline).map_err(|failed| failed.told(on))?;
         for (port, tensor) in self.outputs.iter().zip(&ran.outputs) {
-            plausible(port, tensor).map_err(|why| Failed::Wrong(on(format!("output {:?}: {why}", port.name))))?;
+            plausible(port, tensor)
+                .map_err(|why| Failed::Wrong(why.told(|why| on(&format!("output {:?}: {why}", port.name)))))?;
         }
         Ok(())
     }
@@ -160,13 +157,14 @@ impl SelfTest<'_> {
             RunFailure::Stopped(_, note) => {
                 let note = if note.is_empty() { note } else { format!(" ({note})") };
                 let limit = self.limit.as_secs_f32();
-                Failed::Endless(format!("it did not end within {limit} s, the limit of a run ([limits] wall){note}"))
+                let words = format!("it did not end within {limit} s, the limit of a run ([limits] wall){note}");
+                Failed::Endless(Reason::new(Class::TooSlow, words))
             }
             RunFailure::Input(index, reason) => {
                 let name = self.inputs.get(index).map(|port| port.name.as_str()).unwrap_or_default();
-                Failed::Wrong(format!("input {name:?}: {reason}"))
+                Failed::Wrong(reason.told(|reason| format!("input {name:?}: {reason}")))
             }
-            RunFailure::Failed(reason) => Failed::Wrong(reason.to_string()),
+            RunFailure::Failed(reason) => Failed::Wrong(reason),
         })
     }
 }

@@ -82,7 +82,7 @@ impl Tls {
 impl Settings {
     fn load(&self) -> Result<Arc<ClientConfig>, Failure> {
         let made = client_config(self.ca_file.as_deref(), &["http/1.1"]);
-        let made = made.map_err(|reason| Failure::Certificates { reason: reason.to_string() })?;
+        let made = made.map_err(|reason| Failure::Certificates { reason })?;
         Ok(self.made.get_or_init(|| made).clone())
     }
 }

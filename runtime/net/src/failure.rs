@@ -2,6 +2,8 @@
 
 use std::{io, time::Duration};
 
+use trackside_codes::Reason;
+
 use crate::url::UrlError;
 
 /// What failed, with its cause. Whoever asked knows what for, and says it.
@@ -41,7 +43,8 @@ pub enum Failure {
     #[error("cannot use the root certificates: {reason}")]
     Certificates {
         /// Which file, and what is wrong with it.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// No agreement on encryption, or a certificate that is not believed.
     #[error("TLS failed: {source}")]

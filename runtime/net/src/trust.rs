@@ -1,7 +1,7 @@
 //! Whom a TLS connection of the box trusts: the certificates of a configured file, or the system's, or Mozilla's where the
 //! system has none.
 
-use std::{fmt, fs::File, io::Read, path::Path, sync::Arc};
+use std::{fs::File, io::Read, path::Path, sync::Arc};
 use trackside_codes::{Class, Reason};
 
 use rustls::{
@@ -42,10 +42,9 @@ fn configured(file: &Path) -> Result<RootCertStore, Reason> {
     }
     let mut roots = RootCertStore::empty();
     for (index, certificate) in CertificateDer::pem_slice_iter(&text).enumerate() {
-        let unusable =
-            |error: &dyn fmt::Display| Reason::new(Class::Setup, format!("certificate {}: {error}", index + 1));
-        let certificate = certificate.map_err(|error| unusable(&error))?;
-        roots.add(certificate).map_err(|error| unusable(&error))?;
+        let unusable = |reason: Reason| reason.told(|text| format!("certificate {}: {text}", index + 1));
+        let certificate = certificate.map_err(|error| unusable(Reason::by(Class::Setup, error)))?;
+        roots.add(certificate).map_err(|error| unusable(Reason::by(Class::Setup, error)))?;
     }
     if roots.is_empty() {
         return Err(Reason::new(Class::Setup, "it holds no certificate (PEM, `BEGIN CERTIFICATE`)"));

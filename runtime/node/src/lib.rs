@@ -26,7 +26,7 @@ pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
 pub use pruning::prune as prune_without_node;
 pub use reload::{Change, InForce, Reloaded, load_definition};
 pub use rounds::preview as preview_prune;
-pub use run_history::{HistoryEntry, RunHead, RunHistory};
+pub use run_history::{HistoryEntry, RunHead, RunHistory, UnreadableRun};
 pub use trackside_facts::rfc3339;
 pub use trackside_intake::{BrokerStatus, printable};
 pub use trackside_net::{SecretProblem, read_secret};

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    error::Error,
     path::Path,
     sync::{
         Arc,
@@ -11,7 +12,7 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Class, Code, Coded, Reason, code};
 
 use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
@@ -40,7 +41,7 @@ use crate::{
     observer::{Bell, Observer, Tools},
     project::{Project, ProjectError},
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
-    run_history,
+    run_history::{self, UnreadableRun},
     workshop::{max_steps, workshop},
 };
 
@@ -75,7 +76,8 @@ pub enum NodeError {
         /// What.
         what: &'static str,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The node is going down.
     #[error("[{code}] the node is going down", code = self.code())]
@@ -518,8 +520,8 @@ fn chance() -> impl FnMut() -> u64 + Send {
     }
 }
 
-fn start<E: ToString>(what: &'static str) -> impl FnOnce(E) -> NodeError {
-    move |error| NodeError::Start { what, reason: error.to_string() }
+fn start<E: Error + Send + Sync + 'static>(what: &'static str) -> impl FnOnce(E) -> NodeError {
+    move |error| NodeError::Start { what, reason: Reason::by(Class::Setup, error) }
 }
 
 /// Puts workflows, schedules and live runs into the core. Gives the first actions and whether the outbox has rows.
@@ -587,7 +589,9 @@ pub(crate) fn set_up(
                 tracing::error!(run = %live.run, "[TS-0634] the run has ended and can not be read; its effects are carried out: {reason}");
             }
             // Before the runs that may wait for it are there.
-            Err(NotRevived::Ever(reason)) => actions.extend(core.give_up(live.run, &live.workflow, &reason, now)),
+            Err(NotRevived::Ever(reason)) => {
+                actions.extend(core.give_up(live.run, &live.workflow, &reason.to_string(), now))
+            }
         }
     }
     for one in revived {
@@ -624,13 +628,19 @@ pub(crate) enum NotRevived {
     #[error(transparent)]
     Now(StoreError),
     /// What is there can not be understood.
-    #[error("{0}")]
-    Ever(String),
+    #[error(transparent)]
+    Ever(Reason),
 }
 
 impl From<StoreError> for NotRevived {
     fn from(error: StoreError) -> Self {
-        if error.is_damage() { Self::Ever(error.to_string()) } else { Self::Now(error) }
+        if error.is_damage() { Self::Ever(Reason::of(error)) } else { Self::Now(error) }
+    }
+}
+
+impl From<UnreadableRun> for NotRevived {
+    fn from(error: UnreadableRun) -> Self {
+        Self::Ever(Reason::by(Class::Damaged, error))
     }
 }
 
@@ -643,7 +653,7 @@ fn revive_with(
     let plan = match plans.get(&live.source) {
         Some(plan) => plan.clone(),
         None => {
-            let plan = run_history::load(&live.workflow, &live.source).map_err(NotRevived::Ever)?;
+            let plan = run_history::load(&live.workflow, &live.source)?;
             plans.entry(live.source.clone()).or_insert(plan).clone()
         }
     };
@@ -653,6 +663,6 @@ fn revive_with(
 /// What the journal makes of a run.
 pub(crate) fn fold(history: &Reader, run: RunId, plan: Arc<Plan>) -> Result<Revived, NotRevived> {
     let entries = run_history::entries(history, run)?;
-    let state = run_history::fold(run, plan, &entries).map_err(NotRevived::Ever)?;
+    let state = run_history::fold(run, plan, &entries).map_err(UnreadableRun::from)?;
     Ok(Revived { state, entries: u32::try_from(entries.len()).unwrap_or(u32::MAX) })
 }

@@ -11,7 +11,7 @@ use trackside_store::{Committer, Durability, Reader, StoreError, Txn, Write};
 
 use crate::{
     core::{PauseAnswer, journal, pause_answer, pause_row},
-    run_history::RunHistory,
+    run_history::{RunHistory, UnreadableRun},
 };
 
 /// A data folder, open for writing. While it is, no node can have it.
@@ -26,9 +26,9 @@ pub enum OfflineError {
     /// The data folder: another process has it, or it can not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The run can not be read: a line for people.
-    #[error("{0}")]
-    Unreadable(String),
+    /// The run can not be read.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableRun),
 }
 
 impl Coded for OfflineError {
@@ -66,9 +66,9 @@ impl Offline {
         if history.head.row.ended_ms.is_some() {
             return Ok(PauseAnswer::NotLive);
         }
-        let mut state = history.state().map_err(OfflineError::Unreadable)?;
+        let mut state = history.state()?;
         if let Some(event) = state.pausing(pause, by) {
-            state.apply(&event, now_ms).map_err(|illegal| OfflineError::Unreadable(illegal.to_string()))?;
+            state.apply(&event, now_ms).map_err(UnreadableRun::from)?;
             self.commit(journal(run, now_ms, &[event], None))?;
         }
         Ok(pause_answer(Some(&state), pause))

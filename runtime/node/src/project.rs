@@ -2,10 +2,11 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Reason, code};
 
 use trackside_intake::Definitions;
 use trackside_sandbox::CompileProgram;
@@ -28,7 +29,8 @@ pub enum ProjectError {
         /// Which.
         path: PathBuf,
         /// What the system said.
-        reason: String,
+        #[source]
+        reason: io::Error,
     },
     /// The node's config is wrong.
     #[error("{0}")]
@@ -90,7 +92,7 @@ pub enum WorkflowReason {
     Spec(SpecError),
     /// It can not be read.
     #[error("[{code}] cannot be read: {0}", code = self.code())]
-    Unreadable(String),
+    Unreadable(#[source] Reason),
     /// The folder with the workflow files, of which some are in use, is not there.
     #[error(
         "[{code}] the folder {} is not there ({reason}): the workflows go on with their last good versions, and it is looked \
@@ -177,7 +179,7 @@ impl Project {
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(ProjectError::Unreadable { path: file, reason: error.to_string() }),
+            Err(error) => return Err(ProjectError::Unreadable { path: file, reason: error }),
         };
         let config = load_node_config("trackside.toml", &text).map_err(ProjectError::Config)?;
         let project = Self {
@@ -229,7 +231,7 @@ impl Project {
             Ok(files) => files,
             Err(error) if !last.is_empty() => return Ok(self.without_folder(last, &error.to_string())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => folder::Files::new(),
-            Err(error) => return Err(ProjectError::Unreadable { path: folder, reason: error.to_string() }),
+            Err(error) => return Err(ProjectError::Unreadable { path: folder, reason: error }),
         };
         self.folder_identity = identity;
         let fitted = fit(files, last, &self.config, plugins);

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use trackside_engine::{Event, RunId, RunState};
-use trackside_spec::{Plan, load_workflow};
+use trackside_engine::{Event, IllegalTransition, RunId, RunState};
+use trackside_spec::{Plan, SpecError, load_workflow};
 use trackside_store::{Reader, RunRow, StoreError};
 
 /// One entry of a run's journal.
@@ -19,13 +19,24 @@ pub struct HistoryEntry {
     pub events: Vec<Event>,
 }
 
+/// Why a run that is on disk can not be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum UnreadableRun {
+    /// This version of the program does not take its definition.
+    #[error("this version of the program does not take its definition: {0}")]
+    Definition(#[source] SpecError),
+    /// An event does not follow from those before it.
+    #[error(transparent)]
+    Journal(#[from] IllegalTransition),
+}
+
 /// A run and the definition that it started with.
 #[derive(Debug, Clone)]
 pub struct RunHead {
     /// The run in the list of runs.
     pub row: RunRow,
     /// Its definition, or why this version of the program does not take it.
-    pub plan: Result<Arc<Plan>, String>,
+    pub plan: Result<Arc<Plan>, UnreadableRun>,
 }
 
 /// A run with all that happened in it.
@@ -68,17 +79,15 @@ impl RunHistory {
     /// Where the run stands.
     ///
     /// # Errors
-    /// When its definition is not taken, or an event does not follow from those before it: a line for people.
-    pub fn state(&self) -> Result<RunState, String> {
-        fold(self.head.row.run, self.head.plan.clone()?, &self.entries)
+    /// When its definition is not taken, or an event does not follow from those before it.
+    pub fn state(&self) -> Result<RunState, UnreadableRun> {
+        Ok(fold(self.head.row.run, self.head.plan.clone()?, &self.entries)?)
     }
 }
 
 /// A run's definition.
-pub(crate) fn load(workflow: &str, source: &str) -> Result<Arc<Plan>, String> {
-    load_workflow(workflow, source)
-        .map(Arc::new)
-        .map_err(|error| format!("this version of the program does not take its definition: {error}"))
+pub(crate) fn load(workflow: &str, source: &str) -> Result<Arc<Plan>, UnreadableRun> {
+    load_workflow(workflow, source).map(Arc::new).map_err(UnreadableRun::Definition)
 }
 
 /// A run's journal, read.
@@ -88,11 +97,11 @@ pub(crate) fn entries(reader: &Reader, run: RunId) -> Result<Vec<HistoryEntry>, 
 }
 
 /// What the journal makes of a run.
-pub(crate) fn fold(run: RunId, plan: Arc<Plan>, entries: &[HistoryEntry]) -> Result<RunState, String> {
+pub(crate) fn fold(run: RunId, plan: Arc<Plan>, entries: &[HistoryEntry]) -> Result<RunState, IllegalTransition> {
     let mut state = RunState::new(plan, run);
     for entry in entries {
         for event in &entry.events {
-            state.apply(event, entry.at_ms).map_err(|error| error.to_string())?;
+            state.apply(event, entry.at_ms)?;
         }
     }
     Ok(state)

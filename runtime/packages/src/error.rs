@@ -17,7 +17,8 @@ pub enum RegistryError {
         /// The host.
         host: String,
         /// The system's or the TLS library's words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// It wants a user, or another one.
     #[error(
@@ -67,7 +68,8 @@ pub enum RegistryError {
         /// What was asked for.
         what: String,
         /// What is wrong.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// Other bytes than were asked for.
     #[error(
@@ -107,7 +109,8 @@ pub enum RegistryError {
         /// The reference.
         what: String,
         /// What it is instead.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The settings of a registry do not work.
     #[error("[{code}] [registries.\"{host}\"]: {reason}", code = self.code())]

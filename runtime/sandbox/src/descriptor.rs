@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use trackside_codes::{Class, Reason};
 
 use crate::bindings::exports::trackside::plugin::describe as wit;
 
@@ -27,9 +28,9 @@ pub struct Descriptor {
     /// JSON Schema of the result, an object.
     pub output_schema: Value,
     /// Artifacts that it takes.
-    pub inputs: Vec<Port>,
+    pub inputs: Vec<ArtifactPort>,
     /// Artifacts that it makes.
-    pub outputs: Vec<Port>,
+    pub outputs: Vec<ArtifactPort>,
     /// What it asks for. What it gets is the workflow's `allow:`.
     pub wants: Vec<Want>,
     /// It says that equal inputs give equal outputs.
@@ -40,7 +41,7 @@ pub struct Descriptor {
 
 /// An artifact that a plugin takes or makes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Port {
+pub struct ArtifactPort {
     /// Its name, unique on its side.
     pub name: String,
     /// For people.
@@ -69,37 +70,38 @@ pub struct Want {
 impl Descriptor {
     /// The input port of this name.
     #[must_use]
-    pub fn input(&self, name: &str) -> Option<&Port> {
+    pub fn input(&self, name: &str) -> Option<&ArtifactPort> {
         self.inputs.iter().find(|port| port.name == name)
     }
 
     /// The output port of this name.
     #[must_use]
-    pub fn output(&self, name: &str) -> Option<&Port> {
+    pub fn output(&self, name: &str) -> Option<&ArtifactPort> {
         self.outputs.iter().find(|port| port.name == name)
     }
 
-    /// Checks what a plugin answered. The error is a sentence that names the field.
-    pub(crate) fn check(raw: wit::Descriptor) -> Result<Self, String> {
+    /// Checks what a plugin answered. The reason names the field.
+    pub(crate) fn check(raw: wit::Descriptor) -> Result<Self, Reason> {
         if !is_slug(&raw.name, false) {
             return Err(format!(
                 "its name `{}` must be 1 to 64 lower-case letters, digits and dashes, beginning with a letter",
                 show(&raw.name)
-            ));
+            )
+            .into());
         }
         let version_fits = !raw.version.is_empty()
             && raw.version.len() <= 64
             && raw.version.bytes().all(|byte| byte.is_ascii_graphic());
         if !version_fits {
-            return Err(format!("its version `{}` must be 1 to 64 printable characters", show(&raw.version)));
+            return Err(format!("its version `{}` must be 1 to 64 printable characters", show(&raw.version)).into());
         }
         for (what, text, limit) in [("summary", &raw.summary, SHORT), ("docs-markdown", &raw.docs_markdown, TEXT)] {
             if text.len() > limit {
-                return Err(format!("its {what} has {} bytes; the limit is {limit}", text.len()));
+                return Err(format!("its {what} has {} bytes; the limit is {limit}", text.len()).into());
             }
         }
         if raw.wants.len() > ENTRIES || raw.extra.len() > ENTRIES {
-            return Err(format!("it has more than {ENTRIES} `wants` or `extra` entries"));
+            return Err(format!("it has more than {ENTRIES} `wants` or `extra` entries").into());
         }
         let wants_fit = raw
             .wants
@@ -107,7 +109,7 @@ impl Descriptor {
             .all(|want| want.kind.len() <= 64 && want.value.len() <= SHORT && want.reason.len() <= SHORT);
         let extra_fits = raw.extra.iter().all(|(key, value)| key.len() <= 128 && value.len() <= TEXT);
         if !wants_fit || !extra_fits {
-            return Err("an entry of `wants` or `extra` is too long".to_owned());
+            return Err("an entry of `wants` or `extra` is too long".into());
         }
         Ok(Self {
             name: raw.name,
@@ -129,38 +131,39 @@ impl Descriptor {
     }
 }
 
-fn schema(what: &str, text: &str) -> Result<Value, String> {
+fn schema(what: &str, text: &str) -> Result<Value, Reason> {
     if text.len() > SCHEMA {
-        return Err(format!("its {what} has {} bytes; the limit is {SCHEMA}", text.len()));
+        return Err(format!("its {what} has {} bytes; the limit is {SCHEMA}", text.len()).into());
     }
     match serde_json::from_str(text) {
         Ok(schema @ Value::Object(_)) => Ok(schema),
-        Ok(_) => Err(format!("its {what} must be a JSON object")),
-        Err(error) => Err(format!("its {what} is not JSON: {error}")),
+        Ok(_) => Err(format!("its {what} must be a JSON object").into()),
+        Err(error) => Err(Reason::because(Class::BadInput, format!("its {what} is not JSON: {error}"), error)),
     }
 }
 
-fn ports(side: &str, raw: Vec<wit::ArtifactPort>) -> Result<Vec<Port>, String> {
+fn ports(side: &str, raw: Vec<wit::ArtifactPort>) -> Result<Vec<ArtifactPort>, Reason> {
     if raw.len() > PORTS {
-        return Err(format!("it has {} {side}; the limit is {PORTS}", raw.len()));
+        return Err(format!("it has {} {side}; the limit is {PORTS}", raw.len()).into());
     }
-    let mut ports: Vec<Port> = Vec::with_capacity(raw.len());
+    let mut ports: Vec<ArtifactPort> = Vec::with_capacity(raw.len());
     for port in raw {
         if !is_slug(&port.name, true) {
             return Err(format!(
                 "the name `{}` among its {side} must be 1 to 64 lower-case letters, digits, dashes and underscores, \
                  beginning with a letter",
                 show(&port.name)
-            ));
+            )
+            .into());
         }
         if ports.iter().any(|other| other.name == port.name) {
-            return Err(format!("its {side} have two ports named `{}`", port.name));
+            return Err(format!("its {side} have two ports named `{}`", port.name).into());
         }
         let media_types_fit = port.media_types.len() <= 32 && port.media_types.iter().all(|text| text.len() <= 255);
         if port.description.len() > SHORT * 4 || !media_types_fit {
-            return Err(format!("the texts of port `{}` are too long", port.name));
+            return Err(format!("the texts of port `{}` are too long", port.name).into());
         }
-        ports.push(Port {
+        ports.push(ArtifactPort {
             name: port.name,
             description: port.description,
             media_types: port.media_types,
@@ -235,7 +238,7 @@ mod tests {
         for (field, damage) in cases {
             let mut raw = raw();
             damage(&mut raw);
-            let error = Descriptor::check(raw).unwrap_err();
+            let error = Descriptor::check(raw).unwrap_err().to_string();
             assert!(error.contains(field), "{field}: {error}");
         }
     }

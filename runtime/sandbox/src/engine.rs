@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+use trackside_codes::{Class, Reason};
 use trackside_net::Resolve;
 use trackside_sync::lock;
 use wasmtime::{Config, Engine, Memory, MemoryType, Store, WasmBacktraceDetails, component::Linker};
@@ -14,7 +15,7 @@ use crate::{
     cache::CodeCache,
     command,
     compile::CompileWorker,
-    error::{LoadError, SandboxError},
+    error::{LoadError, SandboxError, defect},
     host,
     net::Net,
     plugin::Plugin,
@@ -146,7 +147,7 @@ impl Sandbox {
     }
 
     /// The same for a plugin whose instructions are counted: it keeps to [`StepCall::fuel`](crate::StepCall::fuel) and
-    /// tells [`Usage::fuel`](crate::Usage::fuel). Counting makes its code slower, and it is compiled a second time.
+    /// tells [`CallUsage::fuel`](crate::CallUsage::fuel). Counting makes its code slower, and it is compiled a second time.
     ///
     /// # Errors
     /// As [`load`](Self::load), and when the second engine does not start.
@@ -158,7 +159,7 @@ impl Sandbox {
                 None => {
                     let (slots, net) = (self.shared.slots.clone(), self.shared.net.clone());
                     let made = Shared::new(&self.settings, slots, self.shared.warm.clone(), net, true);
-                    let made = Arc::new(made.map_err(|error| LoadError::Internal(error.to_string()))?);
+                    let made = Arc::new(made.map_err(|error| LoadError::Internal(Reason::of(error)))?);
                     counting.insert(made).clone()
                 }
             }
@@ -211,7 +212,7 @@ impl Shared {
         if let Some(linker) = self.linker.get() {
             return Ok(linker);
         }
-        let linker = host::linker(&self.engine).map_err(|error| LoadError::Internal(format!("{error:#}")))?;
+        let linker = host::linker(&self.engine).map_err(|error| LoadError::Internal(defect(error)))?;
         Ok(self.linker.get_or_init(|| linker))
     }
 }
@@ -231,7 +232,7 @@ fn engine(settings: &SandboxSettings, slots: &Slots, counts: bool) -> Result<(En
         }
         Ok::<_, wasmtime::Error>(engine)
     };
-    let mut refused = String::new();
+    let mut refused: Option<Reason> = None;
     for layout in [Layout::Pooled, Layout::Large, Layout::Small] {
         // A second pool would reserve its address space a second time, for plugins that are seldom run.
         if layout < settings.layout || (counts && layout == Layout::Pooled) {
@@ -239,15 +240,15 @@ fn engine(settings: &SandboxSettings, slots: &Slots, counts: bool) -> Result<(En
         }
         match with(layout) {
             Ok(engine) => {
-                if !refused.is_empty() {
+                if let Some(refused) = refused {
                     tracing::info!("plugins run a little slower here, in the layout {layout:?}: {refused}");
                 }
                 return Ok((engine, layout));
             }
-            Err(error) => refused = format!("{error:#}"),
+            Err(error) => refused = Some(Reason::because(Class::Setup, format!("{error:#}"), error)),
         }
     }
-    Err(SandboxError::Engine(refused))
+    Err(SandboxError::Engine(refused.unwrap_or_else(|| Reason::new(Class::Bug, "no layout was tried"))))
 }
 
 /// What compiled code depends on is the same for every process that is given the same three values.

@@ -2,7 +2,7 @@
 //! [`StepFailure`](crate::StepFailure)s.
 
 use std::{io, path::PathBuf};
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Class, Code, Coded, Reason, code};
 
 /// Why [`Sandbox::new`](crate::Sandbox::new) failed.
 #[derive(Debug, thiserror::Error)]
@@ -14,13 +14,13 @@ pub enum SandboxError {
          the processor or the kernel may lack what compiled code needs",
         code = self.code()
     )]
-    Engine(String),
+    Engine(#[source] Reason),
     /// The ticker thread did not start.
     #[error(
         "[{code}] failed to start the thread that limits plugins' CPU time: {0}; raise the limit of tasks",
         code = self.code()
     )]
-    Thread(io::Error),
+    Thread(#[source] io::Error),
     /// The folder of compiled code cannot be made or read.
     #[error(
         "[{code}] failed to use {path} for compiled plugins: {source}; it must be a writable folder", path = path.display(),
@@ -67,6 +67,16 @@ impl Coded for SandboxError {
     }
 }
 
+/// The engine's words about a file that it does not take.
+pub(crate) fn refused(error: wasmtime::Error) -> Reason {
+    Reason::because(Class::Unusable, crate::recorder::in_words(&error), error)
+}
+
+/// The engine's words about what must work.
+pub(crate) fn defect(error: wasmtime::Error) -> Reason {
+    Reason::because(Class::Bug, format!("{error:#}"), error)
+}
+
 /// Why a file is not a plugin that this node can run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -100,7 +110,8 @@ pub enum LoadError {
         /// The plugin.
         name: String,
         /// The compiler's words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// Built for another track of the contract.
     #[error(
@@ -151,7 +162,8 @@ pub enum LoadError {
         /// The plugin.
         name: String,
         /// The linker's words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// `describe` did not answer.
     #[error("[{code}] plugin `{name}` does not describe itself: {reason}", code = self.code())]
@@ -159,7 +171,8 @@ pub enum LoadError {
         /// The plugin.
         name: String,
         /// What happened.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// `describe` answered with something unusable.
     #[error("[{code}] plugin `{name}` describes itself wrongly: {reason}", code = self.code())]
@@ -167,7 +180,8 @@ pub enum LoadError {
         /// The plugin.
         name: String,
         /// What is wrong.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// A core module that is no program.
     #[error("[{code}] plugin `{name}` is a core module and cannot be run: {found}; {remedy}", code = self.code())]
@@ -201,7 +215,8 @@ pub enum LoadError {
         /// The plugin.
         name: String,
         /// The linker's words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// Compiling it takes more than a compilation may take.
     #[error(
@@ -226,14 +241,15 @@ pub enum LoadError {
         /// The plugin.
         name: String,
         /// How it ended.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The node's own fault: the contract could not be linked.
     #[error(
         "[{code}] failed to prepare the plugin contract: {0}; this is a defect of the node, please report it",
         code = self.code()
     )]
-    Internal(String),
+    Internal(#[source] Reason),
 }
 
 impl Coded for LoadError {

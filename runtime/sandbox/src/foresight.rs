@@ -8,7 +8,7 @@ use trackside_spec::{Allow, HttpGrant, Policy};
 use crate::{
     descriptor::Descriptor,
     grants::{
-        decide::{Grants, Refused},
+        decide::{Grants, Refused, Undeliverable},
         url,
     },
 };
@@ -38,7 +38,7 @@ impl Foresight {
     pub fn request(&self, method: &str, url: &str) -> Option<Foreseen> {
         let target = match url::parse(url) {
             Ok(target) => target,
-            Err(reason) => return Some(Foreseen { reason, remedy: None }),
+            Err(reason) => return Some(Foreseen { reason: reason.to_string(), remedy: None }),
         };
         let what = format!("{method} {} is refused", target.origin());
         match self.0.http(&target, &method.to_ascii_uppercase()) {
@@ -57,9 +57,11 @@ impl Foresight {
     #[must_use]
     pub fn delivery(&self, path: &str) -> Option<Foreseen> {
         match self.0.deliver(path) {
-            Err(reason) => Some(Foreseen { reason, remedy: None }),
-            Ok(Err(refused)) => Some(foreseen(format!("a delivery to `{path}` is refused"), refused)),
-            Ok(Ok(_)) => None,
+            Err(Undeliverable::BadPath(reason)) => Some(Foreseen { reason, remedy: None }),
+            Err(Undeliverable::Refused(refused)) => {
+                Some(foreseen(format!("a delivery to `{path}` is refused"), refused))
+            }
+            Ok(_) => None,
         }
     }
 }

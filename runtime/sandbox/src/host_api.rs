@@ -38,7 +38,7 @@ pub trait StepHost: Send + Sync + 'static {
     fn create_artifact(&self) -> io::Result<Box<dyn ArtifactSink>>;
 
     /// Opens a model that the step is granted; the handle stays on the version that it found.
-    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>>;
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>>;
 
     /// The committed entry of a key. Writes staged in this call are laid over it by the sandbox.
     fn state_get<'a>(&'a self, scope: StateScope, key: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>>;
@@ -136,7 +136,7 @@ pub trait ModelHandle: Send + Sync {
         inputs: Vec<(String, Arc<Tensor>)>,
         wanted: Vec<String>,
         deadline: Instant,
-    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, ModelError>>;
+    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, InferenceFailure>>;
 }
 
 /// What a model says of itself.
@@ -164,23 +164,23 @@ pub struct ModelPort {
 }
 
 /// Why a model call failed. The texts are shown to the guest.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ModelError {
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum InferenceFailure {
     /// No such model, or no such version.
-    #[error("{0}")]
-    NotFound(String),
+    #[error(transparent)]
+    NotFound(Reason),
     /// Names, element types or shapes do not fit.
-    #[error("{0}")]
-    BadTensor(String),
+    #[error(transparent)]
+    BadTensor(Reason),
     /// Too little memory, or the queue is full.
-    #[error("{0}")]
-    Exhausted(String),
+    #[error(transparent)]
+    Exhausted(Reason),
     /// The deadline passed.
     #[error("the model did not end in time")]
     Timeout,
     /// The engine failed.
-    #[error("{0}")]
-    Runtime(String),
+    #[error(transparent)]
+    Runtime(Reason),
 }
 
 /// A committed state entry.

@@ -50,20 +50,20 @@ pub use command::{
     folder::InputFolder,
 };
 pub use compile::{CompileProgram, CompileWorker, compile_worker};
-pub use descriptor::{Descriptor, Port, Want};
+pub use descriptor::{ArtifactPort, Descriptor, Want};
 pub use engine::{Layout, Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};
 pub use failure::StepFailure;
 pub use foresight::{Foreseen, Foresight, useless_grant};
 pub use host_api::{
-    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, ModelError, ModelHandle, ModelPort, ModelSignature,
+    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, InferenceFailure, ModelHandle, ModelPort, ModelSignature,
     SecretValue, StateEntry, StepHost,
 };
 pub use nobody::Nobody;
 pub use plugin::{CacheOutcome, Plugin};
 pub use report::{
-    Expect, IfPresent, LogLevel, LogLine, Metric, MetricValue, OutboxEntry, Outcome, Progress, Span, StateOp,
-    StateScope, StateWrite, StepReport, Usage,
+    CallUsage, Completion, Expect, IfPresent, LogLevel, LogLine, Metric, MetricValue, OutboxEntry, Progress, Span,
+    StateOp, StateScope, StateWrite, StepReport,
 };
 pub use trackside_net::Resolve;
 pub use trackside_sync::CancelToken;

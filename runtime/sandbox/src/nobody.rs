@@ -6,7 +6,7 @@ use trackside_codes::Reason;
 use trackside_spec::ArtifactRef;
 
 use crate::{
-    host_api::{ArtifactSink, BoxFuture, ModelError, ModelHandle, StateEntry, StepHost},
+    host_api::{ArtifactSink, BoxFuture, InferenceFailure, ModelHandle, StateEntry, StepHost},
     report::StateScope,
 };
 
@@ -25,8 +25,8 @@ impl StepHost for Nobody {
         Err(io::Error::other(REASON))
     }
 
-    fn open_model<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
-        Box::pin(std::future::ready(Err(ModelError::Runtime(REASON.to_owned()))))
+    fn open_model<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {
+        Box::pin(std::future::ready(Err(InferenceFailure::Runtime(REASON.into()))))
     }
 
     fn state_get<'a>(&'a self, _: StateScope, _: &'a str) -> BoxFuture<'a, Result<Option<StateEntry>, Reason>> {

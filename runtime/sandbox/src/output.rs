@@ -1,26 +1,27 @@
 //! Is what a step returned a document that others can work with?
 
 use serde_json::Value;
+use trackside_codes::{Class, Reason};
 use trackside_spec::{JsonSchema, OutsideError, read_outside};
 
 use crate::call::CallLimits;
 
 /// What is wrong with an output.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Bad {
     TooLarge {
         size: usize,
         limit: usize,
     },
-    /// A sentence.
-    Document(String),
+    /// What is wrong with it.
+    Document(Reason),
 }
 
 /// Checks that `text` is JSON within the limits and fits `schema`.
 pub(crate) fn check(text: &str, limits: &CallLimits, schema: &JsonSchema) -> Result<(), Bad> {
     match schema.problem(&parse(text, limits)?) {
         Some(problem) => {
-            Err(Bad::Document(format!("the output does not fit the plugin's own output schema: {problem}")))
+            Err(Bad::Document(format!("the output does not fit the plugin's own output schema: {problem}").into()))
         }
         None => Ok(()),
     }
@@ -34,14 +35,17 @@ pub(crate) fn parse(text: &str, limits: &CallLimits) -> Result<Value, Bad> {
     }
     // Before the parser sees it, so that no parser's own recursion is ever in question.
     if depth(text) > deepest {
-        return Err(Bad::Document(format!("the output is nested deeper than {deepest} levels")));
+        return Err(Bad::Document(format!("the output is nested deeper than {deepest} levels").into()));
     }
-    read_outside(text.as_bytes()).map_err(|error| match error {
-        OutsideError::Json(error) => {
-            let shown = crate::recorder::one_line(&text.chars().take(60).collect::<String>());
-            Bad::Document(format!("the output is not JSON: {error}; it begins with `{shown}`"))
-        }
-        OutsideError::Lossy(problem) => Bad::Document(format!("the output can not be kept: {problem}")),
+    read_outside(text.as_bytes()).map_err(|error| {
+        let words = match &error {
+            OutsideError::Json(error) => {
+                let shown = crate::recorder::one_line(&text.chars().take(60).collect::<String>());
+                format!("the output is not JSON: {error}; it begins with `{shown}`")
+            }
+            OutsideError::Lossy(problem) => format!("the output can not be kept: {problem}"),
+        };
+        Bad::Document(Reason::because(Class::BadInput, words, error))
     })
 }
 
@@ -81,7 +85,7 @@ mod tests {
     #[test]
     fn only_json_passes() {
         for good in ["{}", "null", "[1, 2.5e3]", r#"{"a": "[[["}"#] {
-            assert_eq!(check(good, &limits(100), &any()), Ok(()), "{good}");
+            assert!(check(good, &limits(100), &any()).is_ok(), "{good}");
         }
         for bad in ["", "rubbish", "{} {}", "NaN", "{'a': 1}", "[1,]", "\u{1b}[31m"] {
             assert!(check(bad, &limits(100), &any()).is_err(), "{bad}");
@@ -93,15 +97,15 @@ mod tests {
         let Err(Bad::Document(reason)) = check("[1, 18446744073709551616]", &limits(100), &any()) else {
             panic!("it passed")
         };
-        assert!(reason.contains("18446744073709551616 is a whole number beyond 64 bits"), "{reason}");
-        assert_eq!(check("[18446744073709551615, 100000000000000000000]", &limits(100), &any()), Ok(()));
+        assert!(reason.to_string().contains("18446744073709551616 is a whole number beyond 64 bits"), "{reason}");
+        assert!(check("[18446744073709551615, 100000000000000000000]", &limits(100), &any()).is_ok());
     }
 
     #[test]
     fn size_and_depth_are_bounded_before_the_parser_runs() {
-        assert_eq!(check("[1234]", &limits(5), &any()), Err(Bad::TooLarge { size: 6, limit: 5 }));
+        assert!(matches!(check("[1234]", &limits(5), &any()), Err(Bad::TooLarge { size: 6, limit: 5 })));
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert_eq!(check(&nested(64), &limits(1_000), &any()), Ok(()));
+        assert!(check(&nested(64), &limits(1_000), &any()).is_ok());
         assert!(check(&nested(65), &limits(1_000), &any()).is_err());
         assert!(check(&"[".repeat(1_000_000), &limits(2_000_000), &any()).is_err());
     }
@@ -110,7 +114,7 @@ mod tests {
     fn the_whole_schema_holds() {
         let schema = json!({ "type": "object", "required": ["rows"], "properties": { "rows": { "minimum": 0 } } });
         let schema = JsonSchema::compile(&schema).unwrap();
-        assert_eq!(check(r#"{"rows": 1}"#, &limits(100), &schema), Ok(()));
+        assert!(check(r#"{"rows": 1}"#, &limits(100), &schema).is_ok());
         for bad in ["[]", r#"{"row": 1}"#, r#"{"rows": -1}"#] {
             assert!(check(bad, &limits(100), &schema).is_err(), "{bad}");
         }

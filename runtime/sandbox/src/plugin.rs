@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use trackside_codes::{Class, Reason};
 use trackside_spec::{Digest, JsonSchema};
 use wasmtime::{Engine, Module, component::Component};
 
@@ -20,13 +21,13 @@ use crate::{
     compile,
     descriptor::Descriptor,
     engine::Shared,
-    error::LoadError,
+    error::{LoadError, refused},
     host_api::StepHost,
     interfaces,
     report::StepReport,
     run, schema_cost,
     store_data::CallData,
-    surface::{self, ComponentSurface},
+    surface::{self, ComponentSurface, SurfaceError},
 };
 
 /// Largest component. Python plugins with their interpreter have about 35 MB.
@@ -75,12 +76,13 @@ pub(crate) struct Schemas {
 }
 
 impl Schemas {
-    fn compile(descriptor: &Descriptor) -> Result<Self, String> {
+    fn compile(descriptor: &Descriptor) -> Result<Self, Reason> {
         let compile = |what: &str, schema| {
             if let Some(problem) = schema_cost::problem(schema) {
-                return Err(format!("its {what} cannot be used: {problem}"));
+                return Err(Reason::from(format!("its {what} cannot be used: {problem}")));
             }
-            JsonSchema::compile(schema).map_err(|problem| format!("its {what} is no JSON Schema: {problem}"))
+            JsonSchema::compile(schema)
+                .map_err(|reason| reason.told(|problem| format!("its {what} is no JSON Schema: {problem}")))
         };
         Ok(Self {
             input: compile("input-schema", &descriptor.input_schema)?,
@@ -112,10 +114,10 @@ impl Plugin {
         let outcome = match shared.cache.get(&digest) {
             Lookup::Hit { code, notes } => match Self::from_cache(shared, code, &notes, name, digest) {
                 Ok(plugin) => return Ok(plugin),
-                Err(reason) => CacheOutcome::Recompiled { reason },
+                Err(reason) => CacheOutcome::Recompiled { reason: reason.to_string() },
             },
             Lookup::Absent => CacheOutcome::Compiled,
-            Lookup::Refused(reason) => CacheOutcome::Recompiled { reason },
+            Lookup::Refused(reason) => CacheOutcome::Recompiled { reason: reason.to_string() },
         };
         if let CacheOutcome::Recompiled { reason } = &outcome {
             tracing::warn!(plugin = name, "the compiled code in the cache is not used: {reason}; compiling again");
@@ -129,31 +131,31 @@ impl Plugin {
         notes: &[u8],
         name: &str,
         digest: Digest,
-    ) -> Result<Self, String> {
-        let notes: Notes = serde_json::from_slice(notes).map_err(|error| error.to_string())?;
-        let words = |error: wasmtime::Error| format!("{error:#}");
+    ) -> Result<Self, Reason> {
+        let notes: Notes = serde_json::from_slice(notes).map_err(|error| Reason::by(Class::Damaged, error))?;
+        let unusable = |error: wasmtime::Error| Reason::because(Class::Unusable, format!("{error:#}"), error);
         let (linkers, engine) = (&shared.command_linkers, &shared.engine);
         let (program, descriptor) = match (notes.command, notes.descriptor) {
             (Some(form), _) => {
                 let command = match form {
                     Form::Module => {
-                        let module = cache::load(engine, &code).map_err(words)?;
+                        let module = cache::load(engine, &code).map_err(unusable)?;
                         command::Program::module(linkers, engine, &module, name)
                     }
                     Form::Component => {
-                        let component = cache::load(engine, &code).map_err(words)?;
+                        let component = cache::load(engine, &code).map_err(unusable)?;
                         command::Program::component(linkers, engine, &component, name)
                     }
                 };
-                (Program::Command(command.map_err(|error| error.to_string())?), about(name, form, digest))
+                (Program::Command(command.map_err(Reason::of)?), about(name, form, digest))
             }
             (None, Some(descriptor)) => {
-                let component = cache::load(engine, &code).map_err(words)?;
-                let linker = shared.linker().map_err(|error| error.to_string())?;
-                let pre = linker.instantiate_pre(&component).and_then(PluginPre::new).map_err(words)?;
+                let component = cache::load(engine, &code).map_err(unusable)?;
+                let linker = shared.linker().map_err(Reason::of)?;
+                let pre = linker.instantiate_pre(&component).and_then(PluginPre::new).map_err(unusable)?;
                 (Program::Plugin(pre), descriptor)
             }
-            (None, None) => return Err("its notes say nothing of what it is".to_owned()),
+            (None, None) => return Err("its notes say nothing of what it is".into()),
         };
         Ok(Self {
             shared: shared.clone(),
@@ -177,10 +179,7 @@ impl Plugin {
         outcome: CacheOutcome,
     ) -> Result<Self, LoadError> {
         let begin = Instant::now();
-        let failed = |reason: wasmtime::Error| LoadError::Compile {
-            name: name.to_owned(),
-            reason: crate::recorder::in_words(&reason),
-        };
+        let failed = |error| LoadError::Compile { name: name.to_owned(), reason: refused(error) };
         let outside = Outside::look(shared, bytes, is_module, name)?;
         let code = compile::compile(shared, bytes, is_module, name)?;
         tracing::debug!(plugin = name, bytes = bytes.len(), took = ?begin.elapsed(), "compiled");
@@ -188,7 +187,10 @@ impl Plugin {
         let (linkers, engine) = (&shared.command_linkers, &shared.engine);
         let (program, described, imports) = match outside {
             // What the compiler takes can be read.
-            Err(reason) => return Err(LoadError::Compile { name: name.to_owned(), reason }),
+            Err(error) => {
+                let reason = Reason::by(Class::Unusable, error);
+                return Err(LoadError::Compile { name: name.to_owned(), reason });
+            }
             Ok(Outside { imports, kind: Kind::Module }) => {
                 let module: Module = cache::load(engine, &code).map_err(failed)?;
                 (Program::Command(command::Program::module(linkers, engine, &module, name)?), None, imports)
@@ -207,7 +209,7 @@ impl Plugin {
         let descriptor = match (&described, form) {
             (None, Some(form)) => about(name, form, digest),
             (Some(descriptor), _) => descriptor.clone(),
-            (None, None) => return Err(LoadError::Internal("a plugin without a description".to_owned())),
+            (None, None) => return Err(LoadError::Internal(Reason::new(Class::Bug, "a plugin without a description"))),
         };
         let bad = |reason| LoadError::BadDescriptor { name: name.to_owned(), reason };
         let schemas = Schemas::compile(&descriptor).map_err(bad)?;
@@ -305,10 +307,7 @@ fn contracted(
     component: &Component,
     name: &str,
 ) -> Result<(PluginPre<CallData>, Descriptor), LoadError> {
-    let misfit = |error: wasmtime::Error| LoadError::DoesNotFit {
-        name: name.to_owned(),
-        reason: crate::recorder::in_words(&error),
-    };
+    let misfit = |error| LoadError::DoesNotFit { name: name.to_owned(), reason: refused(error) };
     let pre = shared.linker()?.instantiate_pre(component).and_then(PluginPre::new).map_err(misfit)?;
     let raw = run::describe(shared, &pre).map_err(|reason| LoadError::Describe { name: name.to_owned(), reason })?;
     let checked = Descriptor::check(raw);
@@ -356,7 +355,12 @@ enum Kind {
 impl Outside {
     /// Refuses what cannot run here, before anything is compiled. `Ok(Err)`: it cannot be read, which the compiler will say in
     /// its own words.
-    fn look(shared: &Shared, bytes: &[u8], is_module: bool, name: &str) -> Result<Result<Self, String>, LoadError> {
+    fn look(
+        shared: &Shared,
+        bytes: &[u8],
+        is_module: bool,
+        name: &str,
+    ) -> Result<Result<Self, SurfaceError>, LoadError> {
         if is_module {
             let module = match surface::module(bytes) {
                 Ok(module) => module,

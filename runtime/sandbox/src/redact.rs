@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     failure::StepFailure,
-    report::{Metric, Outcome, Span, StepReport},
+    report::{Completion, Metric, Span, StepReport},
 };
 
 /// Shorter pieces are not looked for: they would be found everywhere.
@@ -149,8 +149,8 @@ impl Redactor {
             return;
         }
         match &mut report.outcome {
-            Ok(Outcome::Done(json)) => *json = self.clean_json(std::mem::take(json)),
-            Ok(Outcome::Skipped(reason)) => self.clean_mut(reason),
+            Ok(Completion::Done(json)) => *json = self.clean_json(std::mem::take(json)),
+            Ok(Completion::Skipped(reason)) => self.clean_mut(reason),
             Err(failure) => self.clean_failure(failure),
         }
         report.metrics.iter_mut().for_each(|metric| self.clean_metric(metric));

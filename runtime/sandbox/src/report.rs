@@ -11,7 +11,7 @@ use crate::failure::StepFailure;
 #[derive(Debug)]
 pub struct StepReport {
     /// How it ended.
-    pub outcome: Result<Outcome, StepFailure>,
+    pub outcome: Result<Completion, StepFailure>,
     /// Output port and committed artifact, in the order of the commits.
     pub artifacts: Vec<(String, ArtifactRef)>,
     /// Staged state, one entry a key.
@@ -35,12 +35,12 @@ pub struct StepReport {
     /// Secrets whose values the guest was shown.
     pub reveals: Vec<String>,
     /// What it cost.
-    pub usage: Usage,
+    pub usage: CallUsage,
 }
 
 /// A good end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Completion {
     /// The output document: valid JSON within depth and size limits.
     Done(String),
     /// Nothing to do, with the reason.
@@ -228,7 +228,7 @@ pub struct Progress {
 
 /// What a call cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct CallUsage {
     /// Processor time of guest code and of the host code that ran inline for it, in microseconds.
     pub cpu_us: u64,
     /// Wall clock from begin to end, in microseconds.

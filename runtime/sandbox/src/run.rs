@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
+use trackside_codes::{Class, Reason};
 use trackside_sync::CancelToken;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
@@ -20,6 +21,7 @@ use crate::{
     call::{CallLimits, Reuse, StepCall},
     cpu_meter::CpuMeter,
     engine::Shared,
+    error::defect,
     failure::{Circumstances, StepFailure, Stopped, explain},
     host::metrics::micros,
     host_api::StepHost,
@@ -28,7 +30,7 @@ use crate::{
     output,
     plugin::Plugin,
     recorder::{clip, sentence},
-    report::{Outcome, StepReport, Usage},
+    report::{CallUsage, Completion, StepReport},
     store_data::{CallData, Purpose},
     warm::{self, Instance},
     wasi::SharedRecorder,
@@ -156,7 +158,7 @@ pub(crate) async fn run(
 }
 
 /// Asks a plugin who it is. Blocks.
-pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Result<wit::Descriptor, String> {
+pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Result<wit::Descriptor, Reason> {
     let (memory, cpu, wall) = DESCRIBE_LIMITS;
     let limits = CallLimits { memory, cpu, wall, ..CallLimits::default() };
     let ask = async {
@@ -165,7 +167,7 @@ pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Resul
         let call = StepCall { limits, ..StepCall::new("", "describe", "describe") };
         let data = CallData::new(Purpose::Describe, call, Arc::new(Nobody), begin, shared.net.clone());
         let meter = Arc::new(CpuMeter::default());
-        let mut store = store(shared, data, limits, &meter).map_err(|error| format!("{error:#}"))?;
+        let mut store = store(shared, data, limits, &meter).map_err(defect)?;
         let guest = meter.run(&shared.ticker, async {
             let instance = pre.instantiate_async(&mut store).await?;
             instance.trackside_plugin_describe().call_describe(&mut store).await
@@ -175,9 +177,9 @@ pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Resul
             End::Itself(Err(error)) => {
                 let failure = explain(&error, circumstances(&store, &limits));
                 let place = failure.backtrace.first().map(|frame| format!(" (in {frame})")).unwrap_or_default();
-                Err(format!("{failure}{place}"))
+                Err(Reason::because(Class::Unusable, format!("{failure}{place}"), failure))
             }
-            End::Wall | End::Cancelled => Err(format!("no answer within {}", show(wall))),
+            End::Wall | End::Cancelled => Err(format!("no answer within {}", show(wall)).into()),
         }
     };
     // A thread of its own: the caller may be one where a runtime is not allowed to block.
@@ -186,11 +188,11 @@ pub(crate) fn describe(shared: &Arc<Shared>, pre: &PluginPre<CallData>) -> Resul
             tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()
-                .map_err(|error| error.to_string())?
+                .map_err(|error| Reason::by(Class::Setup, error))?
                 .block_on(ask)
         });
-        let answer = worker.map_err(|error| error.to_string())?.join();
-        answer.unwrap_or_else(|_| Err("the host panicked; please report it".to_owned()))
+        let answer = worker.map_err(|error| Reason::by(Class::Setup, error))?.join();
+        answer.unwrap_or_else(|_| Err(Reason::new(Class::Bug, "the host panicked; please report it")))
     })
 }
 
@@ -324,14 +326,14 @@ fn judge(
     store: &Store<CallData>,
     plugin: &Plugin,
     limits: &CallLimits,
-) -> Result<Outcome, Box<StepFailure>> {
+) -> Result<Completion, Box<StepFailure>> {
     let tail = || store.data().recorder.lock().stderr_tail();
     let failure = match end {
         End::Itself(Ok(Ok(step::Outcome::Skipped(reason)))) => {
-            return Ok(Outcome::Skipped(clip(sentence(&reason), 1_024)));
+            return Ok(Completion::Skipped(clip(sentence(&reason), 1_024)));
         }
         End::Itself(Ok(Ok(step::Outcome::Done(json)))) => match result_problem(&json, store, plugin, limits) {
-            None => return Ok(Outcome::Done(json)),
+            None => return Ok(Completion::Done(json)),
             Some(problem) => problem,
         },
         End::Itself(Ok(Err(error))) => StepFailure { stderr_tail: tail(), ..StepFailure::from_guest(error) },
@@ -360,7 +362,7 @@ pub(crate) fn cut_short<T, D: Bounded>(end: &End<T>, store: &Store<D>, limits: &
 fn result_problem(json: &str, store: &Store<CallData>, plugin: &Plugin, limits: &CallLimits) -> Option<StepFailure> {
     match output::check(json, limits, &plugin.schemas.output) {
         Ok(()) => {}
-        Err(output::Bad::Document(reason)) => return Some(StepFailure::new("bad-output", reason)),
+        Err(output::Bad::Document(reason)) => return Some(StepFailure::new("bad-output", reason.to_string())),
         Err(output::Bad::TooLarge { size, limit }) => {
             return Some(StepFailure::new(
                 "output-too-large",
@@ -410,7 +412,7 @@ pub(crate) fn circumstances<T: Bounded>(store: &Store<T>, limits: &CallLimits) -
 }
 
 fn report(
-    outcome: Result<Outcome, StepFailure>,
+    outcome: Result<Completion, StepFailure>,
     store: &mut Store<CallData>,
     begin: Instant,
     instantiate_us: u64,
@@ -422,7 +424,7 @@ fn report(
     let denials = data.recorder.lock().take_denials();
     let (metrics, spans) = data.metrics.finish();
     let (state_entries, state_bytes) = data.staged.size();
-    let output_bytes = if let Ok(Outcome::Done(json)) = &outcome { json.len() as u64 } else { 0 };
+    let output_bytes = if let Ok(Completion::Done(json)) = &outcome { json.len() as u64 } else { 0 };
     let (artifacts, log_lines, outbox_entries) = (data.produced.len(), logs.len(), data.outbox.len());
     let mut report = StepReport {
         outcome,
@@ -437,7 +439,7 @@ fn report(
         denials,
         secrets: std::mem::take(&mut data.egress.sent).into_iter().collect(),
         reveals: std::mem::take(&mut data.reveals).into_iter().collect(),
-        usage: Usage {
+        usage: CallUsage {
             fuel,
             output_bytes,
             table_elements: data.limiter.table_elements(),
@@ -476,7 +478,7 @@ impl StepReport {
     /// The report of a call that did nothing.
     pub(crate) fn empty() -> Self {
         Self {
-            outcome: Ok(Outcome::Skipped(String::new())),
+            outcome: Ok(Completion::Skipped(String::new())),
             artifacts: Vec::new(),
             state_writes: Vec::new(),
             outbox: Vec::new(),
@@ -488,7 +490,7 @@ impl StepReport {
             denials: Vec::new(),
             secrets: Vec::new(),
             reveals: Vec::new(),
-            usage: Usage::default(),
+            usage: CallUsage::default(),
         }
     }
 }

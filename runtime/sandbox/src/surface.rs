@@ -16,6 +16,20 @@ pub(crate) type Signature = (Vec<ValType>, Vec<ValType>);
 /// More imports, types or functions than any compiler takes.
 const MOST: usize = 1_000_000;
 
+/// Why a file's sections cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SurfaceError {
+    /// They are damaged.
+    #[error(transparent)]
+    Malformed(#[from] BinaryReaderError),
+    /// There is less of it than it says.
+    #[error("it ends too early")]
+    Cut,
+    /// More than any compiler takes.
+    #[error("it has more than {MOST} imports, types or functions")]
+    TooMany,
+}
+
 /// What a core module shows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ModuleSurface {
@@ -40,34 +54,33 @@ pub(crate) struct ComponentSurface {
 }
 
 /// Walks through the sections of the outermost module or component; what is nested, and code, is passed over.
-fn sections(mut wasm: &[u8], mut take: impl FnMut(Payload<'_>) -> Result<(), String>) -> Result<(), String> {
+fn sections(
+    mut wasm: &[u8],
+    mut take: impl FnMut(Payload<'_>) -> Result<(), SurfaceError>,
+) -> Result<(), SurfaceError> {
     let mut parser = Parser::new(0);
-    let cut = || "it ends too early".to_owned();
     loop {
-        let (consumed, payload) = match parser.parse(wasm, true).map_err(words)? {
-            Chunk::NeedMoreData(_) => return Err(cut()),
+        let (consumed, payload) = match parser.parse(wasm, true)? {
+            Chunk::NeedMoreData(_) => return Err(SurfaceError::Cut),
             Chunk::Parsed { consumed, payload } => (consumed, payload),
         };
         let passed_over = match &payload {
             Payload::End(_) => return Ok(()),
             Payload::CodeSectionStart { size, .. } => {
                 parser.skip_section();
-                usize::try_from(*size).map_err(|_| cut())?
+                usize::try_from(*size).map_err(|_| SurfaceError::Cut)?
             }
             Payload::ModuleSection { unchecked_range: range, .. }
             | Payload::ComponentSection { unchecked_range: range, .. } => range.len(),
             _ => 0,
         };
         take(payload)?;
-        wasm = consumed.checked_add(passed_over).and_then(|length| wasm.get(length..)).ok_or_else(cut)?;
+        wasm = consumed.checked_add(passed_over).and_then(|length| wasm.get(length..)).ok_or(SurfaceError::Cut)?;
     }
 }
 
 /// Reads a core module.
-///
-/// # Errors
-/// A line for people.
-pub(crate) fn module(wasm: &[u8]) -> Result<ModuleSurface, String> {
+pub(crate) fn module(wasm: &[u8]) -> Result<ModuleSurface, SurfaceError> {
     let mut surface = ModuleSurface::default();
     // By type index: whether it is a function that takes and gives nothing. By function index: its type.
     let (mut plain, mut functions): (Vec<bool>, Vec<u32>) = (Vec::new(), Vec::new());
@@ -76,7 +89,7 @@ pub(crate) fn module(wasm: &[u8]) -> Result<ModuleSurface, String> {
         match payload {
             Payload::TypeSection(types) => {
                 for group in types {
-                    for one in group.map_err(words)?.into_types() {
+                    for one in group?.into_types() {
                         let is_plain = matches!(&one.composite_type.inner, CompositeInnerType::Func(function)
                             if function.params().is_empty() && function.results().is_empty());
                         push(&mut plain, is_plain)?;
@@ -85,7 +98,7 @@ pub(crate) fn module(wasm: &[u8]) -> Result<ModuleSurface, String> {
             }
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
-                    let import = import.map_err(words)?;
+                    let import = import?;
                     push(&mut surface.imports, (import.module.to_owned(), import.name.to_owned()))?;
                     let of = match import.ty {
                         TypeRef::Func(of) | TypeRef::FuncExact(of) => Some(of),
@@ -95,12 +108,10 @@ pub(crate) fn module(wasm: &[u8]) -> Result<ModuleSurface, String> {
                     of.map_or(Ok(()), |of| push(&mut functions, of))?;
                 }
             }
-            Payload::FunctionSection(of) => {
-                of.into_iter().try_for_each(|of| push(&mut functions, of.map_err(words)?))?
-            }
+            Payload::FunctionSection(of) => of.into_iter().try_for_each(|of| push(&mut functions, of?))?,
             Payload::ExportSection(exports) => {
                 for export in exports {
-                    let export = export.map_err(words)?;
+                    let export = export?;
                     match export.name {
                         "_start" => {
                             start = Some((export.kind == ExternalKind::Func).then_some(export.index));
@@ -123,16 +134,13 @@ pub(crate) fn module(wasm: &[u8]) -> Result<ModuleSurface, String> {
 }
 
 /// The function types with these indices, parameters and results, of those that consist of numbers only.
-///
-/// # Errors
-/// A line for people.
-pub(crate) fn types(wasm: &[u8], wanted: &BTreeSet<u32>) -> Result<BTreeMap<u32, Signature>, String> {
+pub(crate) fn types(wasm: &[u8], wanted: &BTreeSet<u32>) -> Result<BTreeMap<u32, Signature>, SurfaceError> {
     let (mut found, mut index) = (BTreeMap::new(), 0u32);
     let is_number = |one: &ValType| matches!(one, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64);
     sections(wasm, |payload| {
         let Payload::TypeSection(types) = payload else { return Ok(()) };
         for group in types {
-            for one in group.map_err(words)?.into_types() {
+            for one in group?.into_types() {
                 if let (true, CompositeInnerType::Func(function)) = (wanted.contains(&index), &one.composite_type.inner)
                     && function.params().iter().chain(function.results()).all(is_number)
                 {
@@ -147,21 +155,18 @@ pub(crate) fn types(wasm: &[u8], wanted: &BTreeSet<u32>) -> Result<BTreeMap<u32,
 }
 
 /// Reads a component.
-///
-/// # Errors
-/// A line for people.
-pub(crate) fn component(wasm: &[u8]) -> Result<ComponentSurface, String> {
+pub(crate) fn component(wasm: &[u8]) -> Result<ComponentSurface, SurfaceError> {
     let mut surface = ComponentSurface::default();
     sections(wasm, |payload| {
         match payload {
             Payload::ComponentImportSection(imports) => {
                 for import in imports {
-                    push(&mut surface.imports, import.map_err(words)?.name.name.to_owned())?;
+                    push(&mut surface.imports, import?.name.name.to_owned())?;
                 }
             }
             Payload::ComponentExportSection(exports) => {
                 for export in exports {
-                    let export = export.map_err(words)?;
+                    let export = export?;
                     if export.kind == ComponentExternalKind::Instance {
                         push(&mut surface.exports, export.name.name.to_owned())?;
                     }
@@ -176,16 +181,12 @@ pub(crate) fn component(wasm: &[u8]) -> Result<ComponentSurface, String> {
     Ok(surface)
 }
 
-fn push<T>(list: &mut Vec<T>, one: T) -> Result<(), String> {
+fn push<T>(list: &mut Vec<T>, one: T) -> Result<(), SurfaceError> {
     if list.len() == MOST {
-        return Err(format!("it has more than {MOST} imports, types or functions"));
+        return Err(SurfaceError::TooMany);
     }
     list.push(one);
     Ok(())
-}
-
-fn words(error: BinaryReaderError) -> String {
-    error.to_string()
 }
 
 #[cfg(test)]
@@ -214,7 +215,7 @@ mod tests {
             initialize: true,
             memory: true,
         };
-        assert_eq!(module(&wat(text)), Ok(expected));
+        assert_eq!(module(&wat(text)).unwrap(), expected);
         let found = types(&wat(text), &BTreeSet::from([0, 1, 7])).unwrap();
         assert_eq!(found[&0], (vec![ValType::I32], Vec::new()));
         assert_eq!(found[&1], (vec![ValType::I32; 4], vec![ValType::I32]));

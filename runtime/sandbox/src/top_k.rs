@@ -1,5 +1,6 @@
 //! The largest elements of a tensor, so that a guest that wants a class need not read all scores.
 
+use trackside_codes::Reason;
 use trackside_spec::{ElementType, Tensor};
 
 /// The most that one call gives.
@@ -7,9 +8,9 @@ const LIMIT: u32 = 10_000;
 
 /// Index in row-major order and value of the `k` largest elements, the largest first; equal values by index. NaN is
 /// never among them. Values are rounded to `f32`.
-pub(crate) fn top_k(tensor: &Tensor, k: u32) -> Result<Vec<(u32, f32)>, String> {
+pub(crate) fn top_k(tensor: &Tensor, k: u32) -> Result<Vec<(u32, f32)>, Reason> {
     let Some(read) = reader(tensor.element()) else {
-        return Err(format!("top-k needs numbers, not {}", tensor.element().name()));
+        return Err(format!("top-k needs numbers, not {}", tensor.element().name()).into());
     };
     let size = tensor.element().size().unwrap_or(1);
     let mut scored = tensor
@@ -30,7 +31,7 @@ pub(crate) fn top_k(tensor: &Tensor, k: u32) -> Result<Vec<(u32, f32)>, String> 
     scored
         .into_iter()
         .map(|(index, value)| {
-            let index = u32::try_from(index).map_err(|_| "the tensor has more than 2^32 elements".to_owned())?;
+            let index = u32::try_from(index).map_err(|_| "the tensor has more than 2^32 elements")?;
             Ok((index, value as f32))
         })
         .collect()

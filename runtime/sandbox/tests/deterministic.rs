@@ -7,11 +7,11 @@ mod support;
 use std::sync::Arc;
 
 use support::{TestHost, call, call_with, failure, output};
-use trackside_sandbox::{Layout, Outcome};
+use trackside_sandbox::{Completion, Layout};
 
 fn text(report: trackside_sandbox::StepReport) -> String {
     match report.outcome {
-        Ok(Outcome::Done(json)) => json,
+        Ok(Completion::Done(json)) => json,
         other => panic!("{other:?}"),
     }
 }

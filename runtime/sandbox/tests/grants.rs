@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use support::{TestHost, call, call_with, failure, output, run, run_on};
-use trackside_sandbox::{Expect, OutboxEntry, Outcome, StateEntry, StateOp, StateScope};
+use trackside_sandbox::{Completion, Expect, OutboxEntry, StateEntry, StateOp, StateScope};
 use trackside_spec::{HttpGrant, Policy};
 
 /// Runs a mode without grants and returns the one refusal.
@@ -175,7 +175,7 @@ fn a_guest_sees_the_granted_variables_and_no_others() {
 #[test]
 fn a_skipped_step_gives_its_reason() {
     let report = run(call("skip"));
-    assert_eq!(report.outcome.unwrap(), Outcome::Skipped("asked to".to_owned()));
+    assert_eq!(report.outcome.unwrap(), Completion::Skipped("asked to".to_owned()));
 }
 
 #[test]

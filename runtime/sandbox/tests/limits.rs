@@ -200,7 +200,7 @@ fn no_tick_passes_while_no_guest_runs() {
 #[test]
 fn every_quota_ends_in_words_that_name_the_limit_and_its_use_is_told() {
     type Prepare = fn(&mut StepCall);
-    type Used = fn(&trackside_sandbox::Usage) -> u64;
+    type Used = fn(&trackside_sandbox::CallUsage) -> u64;
     let cases: [(&str, u64, &str, Prepare, Used, u64); 9] = [
         ("write", 5_000, "4000", |call| call.limits.artifact_bytes = 4_000, |usage| usage.artifact_bytes_written, 0),
         (

@@ -7,6 +7,7 @@ use serde::{
     Deserialize, Serialize,
     de::{Deserializer, Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use trackside_codes::Reason;
 
 use crate::{grant::HttpGrant, origin::Origin};
 
@@ -36,17 +37,17 @@ impl HttpEntry {
     ///
     /// # Errors
     /// The key and a sentence when it makes no sense.
-    pub fn grant(&self) -> Result<HttpGrant, (&'static str, String)> {
-        let mut origin =
-            Origin::parse(&self.origin).map_err(|reason| ("origin", format!("this is no origin: {reason}")))?;
+    pub fn grant(&self) -> Result<HttpGrant, (&'static str, Reason)> {
+        let mut origin = Origin::parse(&self.origin)
+            .map_err(|reason| ("origin", reason.told(|reason| format!("this is no origin: {reason}"))))?;
         if let Some(path) = &self.path {
             if !origin.covers_path("/") {
-                return Err(("path", "the path stands in `origin` already".to_owned()));
+                return Err(("path", "the path stands in `origin` already".into()));
             }
-            origin = origin.with_path(path).map_err(|reason| ("path", reason.to_string()))?;
+            origin = origin.with_path(path).map_err(|reason| ("path", reason))?;
         }
         if self.methods.len() > METHODS {
-            return Err(("methods", format!("{} methods; the limit is {METHODS}", self.methods.len())));
+            return Err(("methods", format!("{} methods; the limit is {METHODS}", self.methods.len()).into()));
         }
         let mut methods = Vec::with_capacity(self.methods.len());
         for method in &self.methods {
@@ -54,7 +55,8 @@ impl HttpEntry {
                 && method.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
             let upper = method.to_ascii_uppercase();
             if !plain || matches!(upper.as_str(), "CONNECT" | "TRACE") {
-                return Err(("methods", format!("`{}` is no method that a step may use", method.escape_debug())));
+                let words = format!("`{}` is no method that a step may use", method.escape_debug());
+                return Err(("methods", words.into()));
             }
             methods.push(upper);
         }

@@ -3,10 +3,10 @@
 use std::{fs::File, io, io::Write, net::SocketAddr, sync::Arc, time::Instant};
 use trackside_codes::{Class, Reason};
 
-use trackside_models::{CancelToken, Model};
+use trackside_models::{CancelToken, Model, ModelError};
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, InputFolder, ModelError, ModelHandle, ModelPort, ModelSignature, SecretValue, StateEntry,
-    StateScope, StepHost,
+    ArtifactSink, BoxFuture, InferenceFailure, InputFolder, ModelHandle, ModelPort, ModelSignature, SecretValue,
+    StateEntry, StateScope, StepHost,
 };
 use trackside_spec::{ArtifactRef, Tensor};
 use trackside_store::{Artifacts, Hold, Reader, Readers, StoreError};
@@ -73,11 +73,12 @@ impl StepHost for NodeHost {
         Ok(Box::new(Sink { writer: self.hold.create()? }))
     }
 
-    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {
         Box::pin(async move {
             let (models, wanted) = (self.workshop.models.clone(), name.to_owned());
-            let model =
-                blocking(move || models.get(&wanted, None)).await?.map_err(|e| ModelError::NotFound(e.to_string()))?;
+            let model = blocking(move || models.get(&wanted, None))
+                .await?
+                .map_err(|problem| InferenceFailure::NotFound(Reason::of(problem)))?;
             let info = describe(&model);
             Ok(Arc::new(Handle { model, info }) as Arc<dyn ModelHandle>)
         })
@@ -167,7 +168,7 @@ impl ModelHandle for Handle {
         inputs: Vec<(String, Arc<Tensor>)>,
         wanted: Vec<String>,
         deadline: Instant,
-    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, ModelError>> {
+    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, InferenceFailure>> {
         let model = self.model.clone();
         Box::pin(async move {
             let stop = StopOnDrop(CancelToken::new());
@@ -175,9 +176,9 @@ impl ModelHandle for Handle {
             let inputs = inputs.into_iter().map(|(name, tensor)| (name, Arc::unwrap_or_clone(tensor))).collect();
             let ran = blocking(move || model.run(inputs, &wanted, Some(deadline), &cancel)).await?;
             ran.map(|output| output.outputs).map_err(|error| match error {
-                trackside_models::ModelError::Timeout { .. } => ModelError::Timeout,
-                trackside_models::ModelError::Input { .. } => ModelError::BadTensor(error.to_string()),
-                other => ModelError::Runtime(other.to_string()),
+                ModelError::Timeout { .. } => InferenceFailure::Timeout,
+                ModelError::Input { .. } => InferenceFailure::BadTensor(Reason::of(error)),
+                other => InferenceFailure::Runtime(Reason::of(other)),
             })
         })
     }
@@ -192,8 +193,9 @@ impl Drop for StopOnDrop {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ModelError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| ModelError::Runtime(format!("the model's thread ended: {error}")))
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, InferenceFailure> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        let words = format!("the model's thread ended: {error}");
+        InferenceFailure::Runtime(Reason::because(Class::Bug, words, error))
+    })
 }

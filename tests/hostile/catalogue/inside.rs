@@ -10,8 +10,8 @@ use std::{
 use trackside_codes::Reason;
 
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, ModelError, ModelHandle, Nobody, Plugin, Resolve, Sandbox, SandboxSettings, StateEntry,
-    StateScope, StepCall, StepHost, StepReport,
+    ArtifactSink, BoxFuture, InferenceFailure, ModelHandle, Nobody, Plugin, Resolve, Sandbox, SandboxSettings,
+    StateEntry, StateScope, StepCall, StepHost, StepReport,
 };
 use trackside_spec::{ArtifactRef, HttpGrant};
 
@@ -48,7 +48,7 @@ impl StepHost for Own {
         Nobody.create_artifact()
     }
 
-    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {
         Nobody.open_model(name)
     }
 

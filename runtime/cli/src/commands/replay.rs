@@ -8,7 +8,7 @@ use serde_json::json;
 use trackside_control::{QueryError, find_run};
 use trackside_engine::{Event, RunId};
 use trackside_facts::AttemptReport;
-use trackside_node::{Replayed, RunHistory, Verdict, replay, replay_workshop};
+use trackside_node::{Replayed, RunHistory, UnreadableRun, Verdict, replay, replay_workshop};
 use trackside_spec::StepIndex;
 use trackside_store::SystemClock;
 
@@ -41,7 +41,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
             format!("run {run} is under way; only a finished run can be replayed"),
         ));
     }
-    let unreadable = |reason: String| Failure::new(code!("TS-0726"), format!("run {run} cannot be read: {reason}"));
+    let unreadable =
+        |reason: UnreadableRun| Failure::new(code!("TS-0726"), format!("run {run} cannot be read: {reason}"));
     let state = history.state().map_err(unreadable)?;
     let reports = reports(&history);
     let scratch = temp_dir("trackside-replay-")?;

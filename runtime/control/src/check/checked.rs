@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
+use trackside_codes::Reason;
 use trackside_node::{Project, WorkflowReason, load_definition, rfc3339};
 use trackside_spec::{Digest, Plan, Problem};
 use trackside_store::{Reader, StoreError};
@@ -99,7 +100,7 @@ fn one(path: &Path) -> CheckedFile {
     let mut findings = Findings::default();
     let plan = match fs::read_to_string(path) {
         Err(error) => {
-            findings.problems.push(place::of_file(&file, &WorkflowReason::Unreadable(error.to_string())));
+            findings.problems.push(place::of_file(&file, &WorkflowReason::Unreadable(Reason::disk(error))));
             None
         }
         Ok(text) => match load_definition(&file, &text) {

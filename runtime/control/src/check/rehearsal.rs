@@ -20,8 +20,8 @@ use trackside_codes::Reason;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, CallLimits, ModelError, ModelHandle, Nobody, Plugin, SecretValue, StateEntry, StateScope,
-    StepCall, StepHost,
+    ArtifactSink, BoxFuture, CallLimits, InferenceFailure, ModelHandle, Nobody, Plugin, SecretValue, StateEntry,
+    StateScope, StepCall, StepHost,
 };
 use trackside_spec::{ArtifactRef, Digest, NodeConfig, PluginCall, nearest};
 
@@ -254,7 +254,7 @@ impl StepHost for Props {
         Ok(Box::new(Nowhere(0)))
     }
 
-    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {
         Nobody.open_model(name)
     }
 

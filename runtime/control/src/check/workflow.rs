@@ -13,7 +13,7 @@ use trackside_models::{
     EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json_for,
 };
 use trackside_node::{Models, NotStaged, PluginOrigin, Plugins, Project};
-use trackside_sandbox::{Descriptor, Foreseen, Foresight, Plugin, Port, useless_grant};
+use trackside_sandbox::{ArtifactPort, Descriptor, Foreseen, Foresight, Plugin, useless_grant};
 use trackside_spec::{Action, Allow, ArtifactRef, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
 
 use super::{
@@ -207,7 +207,7 @@ impl<'p> Checker<'p> {
     }
 
     /// Files of the project that stand in `with` where an artifact is meant.
-    fn staged_files(&self, call: &PluginCall, ports: &[Port], report: &mut Report<'_>) {
+    fn staged_files(&self, call: &PluginCall, ports: &[ArtifactPort], report: &mut Report<'_>) {
         for port in ports {
             let Some(path) = call.with.constant_at(&[port.name.as_str()]).and_then(Value::as_str) else { continue };
             if let Err(reason) = inside(&self.root, path) {

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use trackside_codes::Reason;
 use trackside_outbox::make_folder;
 use trackside_spec::{Claim, TriggerKind};
 use trackside_triggers::files::{FileWatchError, FileWatcher, WatchedFolder};
@@ -62,7 +63,7 @@ impl FilesIntake {
 
 impl Intake for FilesIntake {
     fn start(&mut self, now: &Definitions) -> Result<(), NotStarted> {
-        self.watch(now).map_err(|error| NotStarted { what: "the file watcher", reason: error.to_string() })
+        self.watch(now).map_err(|error| NotStarted { what: "the file watcher", reason: Reason::of(error) })
     }
 
     fn retire(&mut self, next: &Definitions) {

@@ -8,7 +8,7 @@ use std::{
     },
     time::Duration,
 };
-use trackside_codes::{Coded, Told, code};
+use trackside_codes::{Class, Coded, Reason, Told, code};
 
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -48,7 +48,7 @@ enum End {
     /// The node is going down.
     Closed,
     /// Anything else; how long the broker had let us in, if it had.
-    Broken { loss: Loss, reason: String, lasted: Option<Duration> },
+    Broken { loss: Loss, reason: Reason, lasted: Option<Duration> },
 }
 
 /// A message that is not acknowledged yet.
@@ -78,7 +78,7 @@ struct Traffic {
     /// How many answers are still to come.
     answers: u32,
     under_way: UnderWay,
-    tell: UnboundedSender<(u64, Result<(), String>)>,
+    tell: UnboundedSender<(u64, Result<(), Reason>)>,
 }
 
 impl BrokerClient {
@@ -101,6 +101,7 @@ impl BrokerClient {
                     }
                     None => {
                         wait = if lasted.is_some() { FIRST_WAIT } else { wait };
+                        let reason = reason.to_string();
                         tracing::warn!(broker = self.name, reason, retry_in = ?wait, "[TS-0450] no connection to the broker");
                         self.say(Some(Told::new(code!("TS-0450"), format!("no connection: {reason}"))));
                     }
@@ -159,7 +160,7 @@ impl BrokerClient {
     }
 
     async fn connection(&mut self, under_way: &UnderWay) -> End {
-        let broken = |reason: String| End::Broken { loss: Loss::Other, reason, lasted: None };
+        let broken = |reason: Reason| End::Broken { loss: Loss::Other, reason, lasted: None };
         let (tools, config, clean) = (self.inbound.tools.clone(), self.config.clone(), !self.inbound.listens);
         let read = blocking(move || options::read(&tools, &config, clean)).await;
         let options = match read {
@@ -194,7 +195,7 @@ impl BrokerClient {
                     Ok(())
                 }
                 signal = signals.recv() => match signal {
-                    None => Err("the connection ended".to_owned()),
+                    None => Err(Reason::new(Class::Unavailable, "the connection ended")),
                     Some(Signal::Broken(how, reason)) => {
                         loss = how;
                         Err(reason)
@@ -234,7 +235,7 @@ impl BrokerClient {
         end
     }
 
-    async fn let_in(&self, traffic: &mut Traffic, kept: bool) -> Result<(), String> {
+    async fn let_in(&self, traffic: &mut Traffic, kept: bool) -> Result<(), Reason> {
         traffic.kept = kept;
         if !self.listeners.is_empty() {
             let session = self.inbound.session(&self.name, kept).await?;
@@ -260,7 +261,7 @@ impl BrokerClient {
 
     /// Other triggers listen from now on. What is new is subscribed to before what is old is given up, so that nothing that
     /// fits both passes by.
-    async fn listen(&mut self, traffic: &mut Traffic, listeners: Vec<Listener>) -> Result<(), String> {
+    async fn listen(&mut self, traffic: &mut Traffic, listeners: Vec<Listener>) -> Result<(), Reason> {
         let (before, after) = (subscriptions(&self.listeners), subscriptions(&listeners));
         self.listeners = listeners;
         if before == after {
@@ -289,7 +290,7 @@ impl BrokerClient {
         format!("mqtt:{}:{}", self.name, Digest::of(format!("{subscriptions:?}").as_bytes()))
     }
 
-    fn signal(&self, traffic: &mut Traffic, signal: Signal) -> Result<(), String> {
+    fn signal(&self, traffic: &mut Traffic, signal: Signal) -> Result<(), Reason> {
         match signal {
             Signal::Message(message) => self.message(traffic, message),
             Signal::Out(packet) => {
@@ -322,7 +323,7 @@ impl BrokerClient {
         }
     }
 
-    fn message(&self, traffic: &mut Traffic, message: Received) -> Result<(), String> {
+    fn message(&self, traffic: &mut Traffic, message: Received) -> Result<(), Reason> {
         let message = Arc::new(message);
         let serial = traffic.serial;
         traffic.serial += 1;
@@ -347,14 +348,14 @@ impl BrokerClient {
 
 impl Traffic {
     /// Asks for subscriptions; `key` is for all that there are then.
-    fn ask(&mut self, filters: &[(String, u8)], key: String) -> Result<(), String> {
+    fn ask(&mut self, filters: &[(String, u8)], key: String) -> Result<(), Reason> {
         self.sender.subscribe(filters)?;
         self.asked_for = Some(key);
         self.answers += 1;
         Ok(())
     }
 
-    fn dealt_with(&mut self, serial: u64) -> Result<(), String> {
+    fn dealt_with(&mut self, serial: u64) -> Result<(), Reason> {
         if let Some(held) = self.held.iter_mut().find(|held| held.serial == serial) {
             held.open = held.open.saturating_sub(1);
         }
@@ -362,7 +363,7 @@ impl Traffic {
     }
 
     /// Acknowledges what is dealt with, up to the first message that is not.
-    fn acknowledge(&mut self) -> Result<(), String> {
+    fn acknowledge(&mut self) -> Result<(), Reason> {
         while let Some(held) = self.held.front().filter(|held| held.open == 0) {
             self.sender.acknowledge(held.packet)?;
             self.held.pop_front();
@@ -370,12 +371,12 @@ impl Traffic {
         Ok(())
     }
 
-    fn publish(&mut self, publication: Publication) -> Result<(), String> {
+    fn publish(&mut self, publication: Publication) -> Result<(), Reason> {
         let Publication { topic, payload, attributes, .. } = &publication;
         let given = self.sender.publish(topic, payload.clone(), attributes.clone());
         match given {
             Ok(()) => self.queued.push_back(publication),
-            Err(reason) => (publication.done)(Sent::Later(reason)),
+            Err(reason) => (publication.done)(Sent::Later(reason.to_string())),
         }
         Ok(())
     }

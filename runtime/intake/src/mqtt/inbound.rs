@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde_json::{Map, Value};
+use trackside_codes::{Class, Reason};
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, MessageContent, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, MqttPayload, read_outside};
 use trackside_store::{DecisionRow, Hold, Txn, Write};
@@ -49,7 +50,7 @@ pub(super) async fn take(
     listener: Listener,
     message: Arc<Received>,
     session: i64,
-) -> Result<(), String> {
+) -> Result<(), Reason> {
     let (settings, id) = (&listener.settings, &listener.trigger_id);
     let size = message.payload.len() as u64;
     if size > settings.max_payload.as_bytes() {
@@ -66,7 +67,9 @@ pub(super) async fn take(
                 params = bound;
                 MessageContent::Payload(payload)
             }
-            Err(reason) => return inbound.decide(id, &message, DecisionKind::Blocked, reason).await,
+            Err(reason) => {
+                return inbound.decide(id, &message, DecisionKind::Blocked, reason.to_string()).await;
+            }
         },
         MqttPayload::Artifact => {
             let body = inbound.keep(message.clone(), hold.clone()).await?;
@@ -113,12 +116,14 @@ pub(super) async fn take(
 }
 
 /// The message's document and the parameters that it brings.
-fn read(listener: &Listener, message: &Received) -> Result<(Value, Map<String, Value>), String> {
-    let payload: Value = read_outside(unmarked(&message.payload))
-        .map_err(|error| format!("it is no JSON document that can be taken: {error}"))?;
+fn read(listener: &Listener, message: &Received) -> Result<(Value, Map<String, Value>), Reason> {
+    let payload: Value = read_outside(unmarked(&message.payload)).map_err(|error| {
+        let words = format!("it is no JSON document that can be taken: {error}");
+        Reason::because(Class::BadInput, words, error)
+    })?;
     let params = listener.plan.bind_payload(&payload).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        lines.join("; ")
+        Reason::from(lines.join("; "))
     })?;
     Ok((payload, params))
 }
@@ -131,7 +136,7 @@ async fn entry(
     message: &Received,
     session: i64,
     digest: Digest,
-) -> Result<Option<LedgerEntry>, String> {
+) -> Result<Option<LedgerEntry>, Reason> {
     let row = |identity: String, path: String| {
         Some(LedgerEntry { trigger: trigger.to_owned(), identity, path, stat: String::new() })
     };
@@ -151,7 +156,7 @@ async fn entry(
         }
         let (readers, trigger, asked) = (inbound.tools.readers.clone(), trigger.to_owned(), path.clone());
         let rows = blocking(move || readers.with(|reader| reader.ledger_by_path(&trigger, &asked))).await?;
-        let rows = rows.map_err(|error| error.to_string())?;
+        let rows = rows.map_err(Reason::of)?;
         if let Some(known) = rows.first().filter(|row| row.identity.starts_with(&format!("{digest}:"))) {
             return Ok(row(known.identity.clone(), path));
         }
@@ -169,7 +174,7 @@ impl Inbound {
         message: &Received,
         decision: DecisionKind,
         reason: String,
-    ) -> Result<(), String> {
+    ) -> Result<(), Reason> {
         let detail = format!("{reason}; the message: {}", printable(&message.payload));
         tracing::warn!(trigger, topic = message.topic, "{decision}: {detail}");
         let row = DecisionRow {
@@ -183,11 +188,11 @@ impl Inbound {
     }
 
     /// The session that packet numbers belong to now: a new one when the broker has not kept ours.
-    pub(super) async fn session(&self, broker: &str, kept: bool) -> Result<i64, String> {
+    pub(super) async fn session(&self, broker: &str, kept: bool) -> Result<i64, Reason> {
         let key = format!("mqtt:{broker}");
         let (readers, asked) = (self.tools.readers.clone(), key.clone());
         let known = blocking(move || readers.with(|reader| reader.position(&asked))).await?;
-        match known.map_err(|error| error.to_string())? {
+        match known.map_err(Reason::of)? {
             Some(session) if kept => Ok(session),
             // Never one that there was before, whatever the clock says.
             known => {
@@ -199,24 +204,24 @@ impl Inbound {
     }
 
     /// Whether the broker has exactly these subscriptions in this session.
-    pub(super) async fn has_subscriptions(&self, key: &str, session: i64) -> Result<bool, String> {
+    pub(super) async fn has_subscriptions(&self, key: &str, session: i64) -> Result<bool, Reason> {
         let (readers, key) = (self.tools.readers.clone(), key.to_owned());
         let known = blocking(move || readers.with(|reader| reader.position(&key))).await?;
-        Ok(known.map_err(|error| error.to_string())? == Some(session))
+        Ok(known.map_err(Reason::of)? == Some(session))
     }
 
     /// Remembers in which session the broker has taken these subscriptions; 0 for none. Not waited for: lost, they are asked
     /// for once more. What is remembered later is written later.
-    pub(super) fn keep_subscriptions(&self, key: String, session: i64) -> Result<(), String> {
+    pub(super) fn keep_subscriptions(&self, key: String, session: i64) -> Result<(), Reason> {
         let writes = vec![Write::Position { trigger: key, position_ms: session }];
         Ok(self.tools.dispatch.keep(Txn::of(writes), Box::new(|| ()))?)
     }
 
-    async fn keep(&self, message: Arc<Received>, hold: Hold) -> Result<ArtifactRef, String> {
+    async fn keep(&self, message: Arc<Received>, hold: Hold) -> Result<ArtifactRef, Reason> {
         let stored = blocking(move || {
             let name = message.topic.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("message");
             hold.store(&mut message.payload.as_slice(), name, trackside_spec::media_type(name))
         });
-        stored.await?.map_err(|error| format!("the message can not be stored: {error}"))
+        stored.await?.map_err(|error| Reason::disk(error).told(|text| format!("the message can not be stored: {text}")))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use trackside_codes::{Class, Reason};
 use trackside_spec::TriggerKind;
 
 use super::{
@@ -40,7 +41,8 @@ impl Intake for MqttIntake {
     fn start(&mut self, now: &Definitions) -> Result<(), NotStarted> {
         let Some(waiting) = self.waiting.take() else { return Ok(()) };
         let started = self.brokers.start(waiting, listeners(now), &self.inbound, self.wake.clone());
-        started.map_err(|error| NotStarted { what: "the connections to brokers", reason: error.to_string() })
+        started
+            .map_err(|error| NotStarted { what: "the connections to brokers", reason: Reason::by(Class::Setup, error) })
     }
 
     fn switch(&mut self, next: &Definitions) {

@@ -1,7 +1,10 @@
 //! One connection to a broker, whichever version of the protocol it speaks.
 
+use std::error::Error;
+
 use rumqttc::{QoS, v5};
 use tokio::sync::mpsc;
+use trackside_codes::{Class, Reason};
 use trackside_spec::config::MqttVersion;
 
 use trackside_outbox::Sent;
@@ -45,7 +48,7 @@ pub(super) enum Signal {
     /// It refuses a subscription.
     NoSubscription(String),
     /// It is over.
-    Broken(Loss, String),
+    Broken(Loss, Reason),
 }
 
 /// The end that sends.
@@ -107,12 +110,12 @@ fn v5_qos(level: u8) -> v5::mqttbytes::QoS {
 
 impl Sender {
     /// Subscribes. The wishes that do not fit into the queue are an error: the connection is of no use without them.
-    pub(super) fn subscribe(&self, filters: &[(String, u8)]) -> Result<(), String> {
+    pub(super) fn subscribe(&self, filters: &[(String, u8)]) -> Result<(), Reason> {
         match self {
             Self::V311(client) => {
                 let filters =
                     filters.iter().map(|(filter, level)| rumqttc::SubscribeFilter::new(filter.clone(), qos(*level)));
-                client.try_subscribe_many(filters).map_err(|error| error.to_string())
+                client.try_subscribe_many(filters).map_err(unavailable)
             }
             Self::V5(client) => {
                 let filters = filters.iter().map(|(filter, level)| {
@@ -120,16 +123,16 @@ impl Sender {
                     filter.retain_forward_rule = v5::mqttbytes::v5::RetainForwardRule::OnNewSubscribe;
                     filter
                 });
-                client.try_subscribe_many(filters).map_err(|error| error.to_string())
+                client.try_subscribe_many(filters).map_err(unavailable)
             }
         }
     }
 
     /// Ends subscriptions. Errors as with [`Sender::subscribe`].
-    pub(super) fn unsubscribe(&self, filters: &[String]) -> Result<(), String> {
+    pub(super) fn unsubscribe(&self, filters: &[String]) -> Result<(), Reason> {
         filters.iter().try_for_each(|filter| match self {
-            Self::V311(client) => client.try_unsubscribe(filter.clone()).map_err(|error| error.to_string()),
-            Self::V5(client) => client.try_unsubscribe(filter.clone()).map_err(|error| error.to_string()),
+            Self::V311(client) => client.try_unsubscribe(filter.clone()).map_err(unavailable),
+            Self::V5(client) => client.try_unsubscribe(filter.clone()).map_err(unavailable),
         })
     }
 
@@ -138,34 +141,30 @@ impl Sender {
         topic: &str,
         payload: Vec<u8>,
         attributes: Vec<(String, String)>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Reason> {
         match self {
-            Self::V311(client) => {
-                client.try_publish(topic, QoS::AtLeastOnce, false, payload).map_err(|error| error.to_string())
-            }
+            Self::V311(client) => client.try_publish(topic, QoS::AtLeastOnce, false, payload).map_err(unavailable),
             Self::V5(client) => {
                 let properties = v5::mqttbytes::v5::PublishProperties {
                     user_properties: attributes,
                     ..v5::mqttbytes::v5::PublishProperties::default()
                 };
-                client
-                    .try_publish_with_properties(topic, v5_qos(1), false, payload, properties)
-                    .map_err(|error| error.to_string())
+                client.try_publish_with_properties(topic, v5_qos(1), false, payload, properties).map_err(unavailable)
             }
         }
     }
 
-    pub(super) fn acknowledge(&self, packet: u16) -> Result<(), String> {
+    pub(super) fn acknowledge(&self, packet: u16) -> Result<(), Reason> {
         match self {
             Self::V311(client) => {
                 let mut publish = rumqttc::Publish::new("", QoS::AtLeastOnce, Vec::new());
                 publish.pkid = packet;
-                client.try_ack(&publish).map_err(|error| error.to_string())
+                client.try_ack(&publish).map_err(unavailable)
             }
             Self::V5(client) => {
                 let mut publish = v5::mqttbytes::v5::Publish::new("", v5_qos(1), Vec::new(), None);
                 publish.pkid = packet;
-                client.try_ack(&publish).map_err(|error| error.to_string())
+                client.try_ack(&publish).map_err(unavailable)
             }
         }
     }
@@ -193,7 +192,7 @@ async fn pump_v311(mut events: rumqttc::EventLoop, tell: mpsc::Sender<Signal>) {
                 Ok(Event::Incoming(Packet::SubAck(_))) => Signal::Subscribed,
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => Signal::Out(packet),
                 Ok(_) => continue,
-                Err(error) => Signal::Broken(v311_loss(&error), error.to_string()),
+                Err(error) => Signal::Broken(v311_loss(&error), unavailable(error)),
             },
         };
         let over = matches!(signal, Signal::Broken(..));
@@ -232,7 +231,7 @@ async fn pump_v5(mut events: v5::EventLoop, tell: mpsc::Sender<Signal>) {
                 }
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => Signal::Out(packet),
                 Ok(_) => continue,
-                Err(error) => Signal::Broken(v5_loss(&error), error.to_string()),
+                Err(error) => Signal::Broken(v5_loss(&error), unavailable(error)),
             },
         };
         let over = matches!(signal, Signal::Broken(..));
@@ -240,6 +239,10 @@ async fn pump_v5(mut events: v5::EventLoop, tell: mpsc::Sender<Signal>) {
             return;
         }
     }
+}
+
+fn unavailable(error: impl Error + Send + Sync + 'static) -> Reason {
+    Reason::by(Class::Unavailable, error)
 }
 
 fn v311_loss(error: &rumqttc::ConnectionError) -> Loss {
@@ -262,10 +265,10 @@ fn v5_loss(error: &v5::ConnectionError) -> Loss {
 }
 
 fn v5_answer(reason: v5::mqttbytes::v5::PubAckReason) -> Sent {
-    use v5::mqttbytes::v5::PubAckReason as Reason;
+    use v5::mqttbytes::v5::PubAckReason as Answer;
     match reason {
-        Reason::Success | Reason::NoMatchingSubscribers => Sent::Acknowledged,
-        Reason::NotAuthorized | Reason::TopicNameInvalid | Reason::PayloadFormatInvalid => {
+        Answer::Success | Answer::NoMatchingSubscribers => Sent::Acknowledged,
+        Answer::NotAuthorized | Answer::TopicNameInvalid | Answer::PayloadFormatInvalid => {
             Sent::Refused(format!("the broker refuses it: {reason:?}"))
         }
         other => Sent::Later(format!("the broker says {other:?}")),

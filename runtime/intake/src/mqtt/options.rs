@@ -3,6 +3,7 @@
 use std::{fs, time::Duration};
 
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use trackside_codes::Reason;
 use trackside_spec::{NodeConfig, config::MqttConfig};
 
 use crate::tools::Tools;
@@ -33,11 +34,11 @@ pub(super) struct Options {
 /// Blocks. `clean`: nothing is kept at the broker.
 ///
 /// # Errors
-/// A line for people.
-pub(super) fn read(tools: &Tools, broker: &MqttConfig, clean: bool) -> Result<Options, String> {
+/// When one of them cannot be had.
+pub(super) fn read(tools: &Tools, broker: &MqttConfig, clean: bool) -> Result<Options, Reason> {
     let login = match (&broker.username, &broker.password) {
         (Some(user), Some(secret)) => {
-            let password = String::from_utf8(tools.secret(secret).map_err(|problem| problem.to_string())?)
+            let password = String::from_utf8(tools.secret(secret).map_err(Reason::of)?)
                 .map_err(|_| format!("the secret `{secret}` is no UTF-8 text"))?;
             Some((user.clone(), password))
         }
@@ -45,7 +46,7 @@ pub(super) fn read(tools: &Tools, broker: &MqttConfig, clean: bool) -> Result<Op
     };
     let transport = if broker.tls {
         let ca_file = broker.ca_file.as_ref().map(|file| tools.project.join(file));
-        let config = trackside_net::client_config(ca_file.as_deref(), &[]).map_err(|reason| reason.to_string())?;
+        let config = trackside_net::client_config(ca_file.as_deref(), &[])?;
         Transport::tls_with_config(TlsConfiguration::Rustls(config))
     } else {
         Transport::tcp()

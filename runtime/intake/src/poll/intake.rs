@@ -16,6 +16,7 @@ use tokio::{
     },
     task::JoinHandle as Task,
 };
+use trackside_codes::{Class, Reason};
 use trackside_spec::{Plan, PollTrigger, TriggerKind};
 use trackside_sync::lock;
 
@@ -92,7 +93,10 @@ impl PollIntake {
 impl Intake for PollIntake {
     fn start(&mut self, now: &Definitions) -> Result<(), NotStarted> {
         let started = self.order(wanted(now), true);
-        started.map_err(|error| NotStarted { what: "the thread of the poll triggers", reason: error.to_string() })
+        started.map_err(|error| NotStarted {
+            what: "the thread of the poll triggers",
+            reason: Reason::by(Class::Setup, error),
+        })
     }
 
     fn retire(&mut self, next: &Definitions) {

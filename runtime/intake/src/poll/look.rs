@@ -8,8 +8,9 @@ use hyper::{
     header::{self, HeaderMap, HeaderName},
 };
 use tokio::time::timeout;
+use trackside_codes::{Class, Code, Coded, Reason, code};
 use trackside_facts::PollState;
-use trackside_net::{Exchange, Failure, HttpClient, Reply, Tls, Url, UrlError};
+use trackside_net::{Exchange, Failure, HttpClient, Reply, SecretProblem, Tls, Url, UrlError};
 use trackside_spec::{PollChange, PollTrigger, PollValue};
 
 use super::{guard::Guard, wait};
@@ -38,20 +39,36 @@ pub(super) struct Answer {
 /// Why a look saw nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LookError {
-    #[error("[TS-0460] {0}")]
+    #[error(transparent)]
     Net(#[from] Failure),
-    #[error("[TS-0460] there was no whole answer within {0:?}")]
+    #[error("there was no whole answer within {0:?}")]
     Slow(Duration),
-    #[error("[TS-0461] the server answers {status}")]
+    #[error("the server answers {status}")]
     Status { status: StatusCode, retry_after: Option<Duration> },
-    #[error("[TS-0462] the server redirects {0}")]
-    Redirect(String),
-    #[error("[TS-0463] the server sends no {0}, by which `changed` tells versions: write `changed: auto`")]
+    #[error("the server redirects {0}")]
+    Redirect(#[source] Reason),
+    #[error("the server sends no {0}, by which `changed` tells versions: write `changed: auto`")]
     NoValidator(&'static str),
-    #[error("[TS-0464] {0}")]
-    Unreadable(String),
-    #[error("{0}")]
-    Secret(String),
+    #[error(transparent)]
+    Unreadable(Reason),
+    #[error(transparent)]
+    Secret(#[from] SecretProblem),
+    #[error(transparent)]
+    SecretUnread(Reason),
+}
+
+impl Coded for LookError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Net(_) | Self::Slow(_) => code!("TS-0460"),
+            Self::Status { .. } => code!("TS-0461"),
+            Self::Redirect(_) => code!("TS-0462"),
+            Self::NoValidator(_) => code!("TS-0463"),
+            Self::Unreadable(_) => code!("TS-0464"),
+            Self::Secret(problem) => problem.code(),
+            Self::SecretUnread(_) => code!("TS-0662"),
+        }
+    }
 }
 
 impl LookError {
@@ -133,14 +150,17 @@ impl Looker {
                 }
             }
         }
-        Err(LookError::Redirect(format!("more than {MOST_REDIRECTS} times")))
+        Err(LookError::Redirect(format!("more than {MOST_REDIRECTS} times").into()))
     }
 
     fn follow(&self, own: &Url, from: &Url, reply: &Reply) -> Result<Url, LookError> {
-        let refused = |reason: String| LookError::Redirect(reason);
+        let refused = |words: String| LookError::Redirect(words.into());
         let location = text_of(&reply.headers, &header::LOCATION);
         let location = location.ok_or_else(|| refused("and does not say where to".to_owned()))?;
-        let next = from.join(&location).map_err(|error| refused(format!("to nothing that can be asked: {error}")))?;
+        let next = from.join(&location).map_err(|error| {
+            let words = format!("to nothing that can be asked: {error}");
+            LookError::Redirect(Reason::because(Class::Unavailable, words, error))
+        })?;
         let others = self.settings.grants.iter().skip(1);
         if next.is_at(own.origin()) || others.map(|grant| &grant.origin).any(|origin| next.is_below(origin)) {
             return Ok(next);
@@ -156,10 +176,9 @@ impl Looker {
                 PollValue::Text(text) => text.clone(),
                 PollValue::Secret { prefix, name } => {
                     let (tools, wanted) = (self.tools.clone(), name.clone());
-                    let read = blocking(move || tools.secret(&wanted).map_err(|problem| problem.to_string()));
-                    let read = read.await.and_then(|read| read);
-                    let text = String::from_utf8(read.map_err(LookError::Secret)?);
-                    let text = text.map_err(|_| LookError::Secret(format!("the secret `{name}` is no UTF-8 text")))?;
+                    let read = blocking(move || tools.secret(&wanted)).await.map_err(LookError::SecretUnread)??;
+                    let no_text = |_| LookError::SecretUnread(format!("the secret `{name}` is no UTF-8 text").into());
+                    let text = String::from_utf8(read).map_err(no_text)?;
                     format!("{prefix}{text}")
                 }
             };

@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
+use trackside_codes::{Coded, Reason};
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, MessageContent, PollSight, PollState, TriggerDocument};
 use trackside_spec::{ArtifactRef, Digest, Existing, MqttPayload, Plan, PollTrigger};
 use trackside_store::{DecisionRow, Hold, Write};
@@ -85,8 +86,8 @@ impl Poller {
         loop {
             let (readers, id) = (self.tools.readers.clone(), self.trigger_id.clone());
             let read = blocking(move || readers.with(|reader| reader.trigger_state(&id, PollState::KEY))).await;
-            match read.map(|read| read.map_err(|error| error.to_string())) {
-                Ok(Ok(text)) => {
+            match read.and_then(|read| read.map_err(Reason::of)) {
+                Ok(text) => {
                     let known = text.and_then(|text| PollState::read(&text)).unwrap_or_default();
                     let of = self.settings.key();
                     if known.of == of {
@@ -95,7 +96,8 @@ impl Poller {
                     // Another URL or rule begins anew; its identities must not be those of before.
                     return PollState { of, changes: known.changes, ..PollState::default() };
                 }
-                Ok(Err(error)) | Err(error) => {
+                Err(error) => {
+                    let error = error.to_string();
                     tracing::error!(trigger = self.trigger_id, error, "what the trigger remembers can not be read");
                     tokio::time::sleep(UNREADABLE).await;
                 }
@@ -117,12 +119,12 @@ impl Poller {
         Write::TriggerState { trigger: self.trigger_id.clone(), key: PollState::KEY, value: state.to_text() }
     }
 
-    async fn store(&self, body: Vec<u8>, hold: Hold) -> Result<ArtifactRef, String> {
+    async fn store(&self, body: Vec<u8>, hold: Hold) -> Result<ArtifactRef, Reason> {
         let name = self.settings.shown_url().rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("body");
         let name = name.to_owned();
         let stored =
             blocking(move || hold.store(&mut body.as_slice(), &name, trackside_spec::media_type(&name))).await?;
-        stored.map_err(|error| format!("the body can not be stored: {error}"))
+        stored.map_err(|error| Reason::disk(error).told(|text| format!("the body can not be stored: {text}")))
     }
 }
 
@@ -200,7 +202,7 @@ impl Work {
 
     /// Told once, until it is another failure or none.
     async fn failed(&mut self, error: &LookError) -> Result<(), GoingDown> {
-        let detail = error.to_string();
+        let detail = error.told();
         let is_news = self.state.failures == 0 || self.state.problem.as_ref() != Some(&detail);
         (self.state.saw, self.state.failures) = (PollSight::Failed, self.state.failures.saturating_add(1));
         if is_news {
@@ -234,7 +236,7 @@ impl Work {
         }
         let plan = lock(&self.poller.plan).clone();
         let decided = match self.bring(&plan, answer.body).await {
-            Err(reason) => Some((DecisionKind::Blocked, reason)),
+            Err(reason) => Some((DecisionKind::Blocked, reason.to_string())),
             Ok(brought) => match self.fire(&plan, &brought, &version, &next).await? {
                 FireAnswer::Accepted(_) => None,
                 FireAnswer::Duplicate(_) => Some((DecisionKind::Deduped, "this version has had its run".to_owned())),
@@ -258,14 +260,14 @@ impl Work {
     }
 
     /// What the run is given.
-    async fn bring(&self, plan: &Plan, body: Vec<u8>) -> Result<Brought, String> {
+    async fn bring(&self, plan: &Plan, body: Vec<u8>) -> Result<Brought, Reason> {
         let hold = Hold::new(&self.poller.tools.artifacts);
         match self.poller.settings.payload {
             MqttPayload::Json => {
                 let payload = document(unmarked(&body))?;
                 let params = plan.bind_payload(&payload).map_err(|problems| {
                     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                    lines.join("; ")
+                    Reason::from(lines.join("; "))
                 })?;
                 Ok(Brought { content: MessageContent::Payload(payload), params, artifacts: Vec::new(), hold })
             }

@@ -1,6 +1,9 @@
 //! What makes two answers the same.
 
+use std::error::Error;
+
 use serde_json::Value;
+use trackside_codes::{Class, Reason};
 use trackside_spec::{Digest, Expr, PollChange, Scope, read_outside};
 
 use super::look::{Answer, LookError};
@@ -12,7 +15,7 @@ pub(super) enum Rule {
     Digest,
     Value(Expr),
     /// The expression is none: told at every look, as it can not be otherwise.
-    Broken(String),
+    Broken(Reason),
 }
 
 impl Rule {
@@ -23,7 +26,7 @@ impl Rule {
             PollChange::LastModified => Self::LastModified,
             PollChange::Value(text) => match Expr::compile(text) {
                 Ok(expr) => Self::Value(expr),
-                Err(error) => Self::Broken(error.to_string()),
+                Err(error) => Self::Broken(unfit(error)),
             },
         }
     }
@@ -50,26 +53,35 @@ impl Rule {
                 let trigger = serde_json::json!({ "payload": document(&answer.body).map_err(LookError::Unreadable)? });
                 let nothing = Value::Object(serde_json::Map::new());
                 let scope = Scope::new(&nothing, &trigger, &nothing, &nothing);
-                let value = expr.eval(&scope).map_err(|error| LookError::Unreadable(format!("`changed`: {error}")))?;
+                let value = expr.eval(&scope).map_err(|error| LookError::Unreadable(unfit(error)))?;
                 let text = value.to_string();
                 // What is remembered and told stays small.
                 Ok(if text.len() > 1024 { Digest::of(text.as_bytes()).to_string().into() } else { value })
             }
-            Self::Broken(reason) => Err(LookError::Unreadable(format!("`changed`: {reason}"))),
+            Self::Broken(reason) => Err(LookError::Unreadable(reason.clone())),
         }
     }
+}
+
+fn unfit(error: impl Error + Send + Sync + 'static) -> Reason {
+    Reason::by(Class::BadFile, error).told(|text| format!("`changed`: {text}"))
 }
 
 /// A body as a JSON document.
 ///
 /// # Errors
-/// A sentence for people.
-pub(super) fn document(body: &[u8]) -> Result<Value, String> {
-    read_outside(body).map_err(|error| format!("the body is no JSON document that can be taken: {error}"))
+/// When it is none.
+pub(super) fn document(body: &[u8]) -> Result<Value, Reason> {
+    read_outside(body).map_err(|error| {
+        Reason::by(Class::BadInput, error)
+            .told(|text| format!("the body is no JSON document that can be taken: {text}"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use trackside_codes::Coded;
+
     use super::*;
 
     fn answer(etag: Option<&str>, body: &str) -> Answer {
@@ -83,9 +95,9 @@ mod tests {
             etag.version(&answer(Some("W/\"a\""), "1")).unwrap(),
             etag.version(&answer(Some("\"a\""), "2")).unwrap()
         );
-        assert!(etag.version(&answer(None, "1")).unwrap_err().to_string().contains("TS-0463"));
+        assert!(etag.version(&answer(None, "1")).is_err_and(|error| error.code() == "TS-0463"));
         let date = Rule::new(&PollChange::LastModified);
-        assert!(date.version(&answer(Some("x"), "1")).unwrap_err().to_string().contains("TS-0463"));
+        assert!(date.version(&answer(Some("x"), "1")).is_err_and(|error| error.code() == "TS-0463"));
         let bytes = Rule::new(&PollChange::Auto);
         assert_eq!(bytes.version(&answer(Some("a"), "1")).unwrap(), bytes.version(&answer(Some("b"), "1")).unwrap());
         assert_ne!(bytes.version(&answer(Some("a"), "1")).unwrap(), bytes.version(&answer(Some("a"), "2")).unwrap());
@@ -97,7 +109,7 @@ mod tests {
         assert_eq!(rule.version(&answer(None, r#"{"ready":true,"version":3,"at":9}"#)).unwrap(), 3);
         assert_eq!(rule.version(&answer(None, r#"{"ready":false}"#)).unwrap(), Value::Null);
         for bad in ["", "no", "[1]", r#"{"version":3}"#] {
-            assert!(rule.version(&answer(None, bad)).unwrap_err().to_string().contains("TS-0464"), "{bad}");
+            assert!(rule.version(&answer(None, bad)).is_err_and(|error| error.code() == "TS-0464"), "{bad}");
         }
         let large = Rule::new(&PollChange::Value("trigger.payload".into()));
         let long = format!("\"{}\"", "x".repeat(5_000));

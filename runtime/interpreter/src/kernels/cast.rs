@@ -9,6 +9,7 @@ use crate::kernel::{Inputs, Run};
 use crate::kernels::nn::plain::{Made, misfit};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, since, standard};
+use crate::unsupported::unsupported;
 use crate::value::{Data, Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[standard("Cast", cast), since(15, "CastLike", cast_like)];
@@ -34,7 +35,7 @@ fn build(node: &Node<'_>, to: Type) -> Built {
     }
     let from = node.ty(0, Type::ALL)?;
     if from == Type::Text && matches!(to, Type::Bool | Type::BF16) {
-        return Err(format!("it casts texts to {}", to.name()));
+        return unsupported(format!("it casts texts to {}", to.name()));
     }
     Plan::new([to], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
         let value = inputs.take(0)?;

@@ -6,6 +6,7 @@ use crate::load::Body;
 use crate::node::{Built, Node, Plan};
 use crate::program::Kept;
 use crate::table::{Entry, standard};
+use crate::unsupported::unsupported;
 use crate::value::{Element, Type, Value, each};
 
 pub(crate) static TABLE: &[Entry] = &[standard("If", build_if), standard("Loop", build_loop)];
@@ -15,7 +16,7 @@ fn build_if(node: &Node<'_>) -> Built {
     node.ty(0, &[Type::Bool])?;
     let (yes, no) = (node.graph("then_branch", &[])?, node.graph("else_branch", &[])?);
     if yes.outputs != no.outputs {
-        return Err("its branches give different types".to_owned());
+        return unsupported("its branches give different types");
     }
     let captures: Vec<_> = yes.captures.iter().chain(&no.captures).cloned().collect();
     let outputs = yes.outputs.clone();
@@ -52,10 +53,10 @@ fn build_loop(node: &Node<'_>) -> Built {
     }
     let body = node.graph("body", &types)?;
     if body.outputs.len() < carried + 1 || body.outputs.first() != Some(&Type::Bool) {
-        return Err("its body does not give a condition and what it carries".to_owned());
+        return unsupported("its body does not give a condition and what it carries");
     }
     if body.outputs.get(1..=carried) != types.get(2..) {
-        return Err("its body changes the type of what it carries".to_owned());
+        return unsupported("its body changes the type of what it carries");
     }
     let (outputs, captures) = (body.outputs.get(1..).unwrap_or_default().to_vec(), body.captures.clone());
     Ok(Plan { kernel: Box::new(Loop { body, carried, inputs: node.inputs() }), outputs, captures, folds: false })

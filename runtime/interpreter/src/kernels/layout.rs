@@ -5,6 +5,7 @@ use crate::kernels::nn::plain::{Made, Room, axis_of, misfit, must};
 use crate::kernels::strided::{Walk, gather, steps};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, since, standard};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -40,7 +41,7 @@ fn dropout(node: &Node<'_>) -> Built {
         if node.optional(2, &[Type::Bool])?.is_some() {
             let training = node.constant(2).map(|value| value.view::<bool>().map(|view| view.data == [false]));
             if training != Some(Ok(true)) {
-                return Err("its training_mode is not the constant false".to_owned());
+                return unsupported("its training_mode is not the constant false");
             }
         }
     }
@@ -141,7 +142,7 @@ enum Axes {
 }
 
 impl Axes {
-    fn of(node: &Node<'_>) -> Result<Self, String> {
+    fn of(node: &Node<'_>) -> Result<Self, Unsupported> {
         if node.opset < 13 {
             node.arity(1, 1, 1)?;
             return Ok(node.ints("axes")?.map_or(Self::None, |axes| Self::Fixed(axes.to_vec())));
@@ -185,7 +186,7 @@ fn unsqueeze(node: &Node<'_>) -> Built {
     let axes = Axes::of(node)?;
     let ty = node.ty(0, Type::ALL)?;
     if matches!(axes, Axes::None) {
-        return Err("its axes are missing".to_owned());
+        return unsupported("its axes are missing");
     }
     Plan::new([ty], move |inputs, _| {
         let axes = axes.get(inputs)?.unwrap_or_default();

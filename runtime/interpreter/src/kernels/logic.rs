@@ -7,6 +7,7 @@ use crate::kernels::nn::plain::Made;
 use crate::kernels::number::typed;
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, since, standard};
+use crate::unsupported::unsupported;
 use crate::value::{Element, Type, Value, each};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -108,7 +109,7 @@ fn shift(node: &Node<'_>) -> Built {
     let left = match node.text("direction")?.as_deref() {
         Some("LEFT") => true,
         Some("RIGHT") => false,
-        _ => return Err("its direction is neither LEFT nor RIGHT".to_owned()),
+        _ => return unsupported("its direction is neither LEFT nor RIGHT"),
     };
     let words: &[Type] = if node.opset < 28 { &[Type::U8, Type::U32, Type::U64] } else { WORDS };
     // Bits shifted out are gone, also all of them; to the right a sign stays.

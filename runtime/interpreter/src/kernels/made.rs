@@ -10,6 +10,7 @@ use crate::kernels::nn::plain::{Dense, Made, Room, axis_of, count, misfit, must}
 use crate::kernels::number::{Number, typed};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, since, standard};
+use crate::unsupported::unsupported;
 use crate::value::{Data, Element, Type, Value, each};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -44,7 +45,7 @@ fn constant(node: &Node<'_>) -> Built {
         }
     }
     let (Some(value), true) = (given.pop(), given.is_empty()) else {
-        return Err("it does not hold exactly one value".to_owned());
+        return unsupported("it does not hold exactly one value");
     };
     Plan::new([value.ty()], move |_, _| Ok(vec![value.clone()]))
 }
@@ -64,7 +65,7 @@ fn filled(node: &Node<'_>) -> Built {
     node.ty(0, WHOLE)?;
     let value = node.tensor("value")?.unwrap_or_else(|| Value::scalar(0.0_f32));
     if value.len() != 1 || matches!(value.ty(), Type::Text | Type::BF16) {
-        return Err("its value is not one number".to_owned());
+        return unsupported("its value is not one number");
     }
     Plan::new([value.ty()], move |inputs, run| {
         let wanted = inputs.view::<i64>(0)?;

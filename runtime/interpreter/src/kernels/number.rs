@@ -146,7 +146,7 @@ macro_rules! typed {
                 $body
             })+
             #[allow(unreachable_patterns, reason = "where every type is named")]
-            other => Err(format!("{} is not proved", other.name())),
+            other => $crate::unsupported::unsupported(format!("{} is not proved", other.name())),
         }
     };
 }

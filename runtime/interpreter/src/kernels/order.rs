@@ -5,6 +5,7 @@ use crate::kernels::number::{Number, typed};
 use crate::kernels::pace::Pace;
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, since, standard};
+use crate::unsupported::unsupported;
 use crate::value::{Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -78,7 +79,7 @@ fn top_of(node: &Node<'_>, fixed: Option<i64>) -> Built {
     let axis = node.int("axis")?.unwrap_or(-1);
     let largest = node.opset < 11 || node.int("largest")?.unwrap_or(1) != 0;
     if node.opset >= 11 && node.int("sorted")?.unwrap_or(1) == 0 {
-        return Err("an order that is left open (sorted = 0) is not proved".to_owned());
+        return unsupported("an order that is left open (sorted = 0) is not proved");
     }
     let ty = node.ty(0, &[Type::F32, Type::F64, Type::I8, Type::I16, Type::I32, Type::I64, Type::U8])?;
     typed!(ty, [F32 f32, F64 f64, I8 i8, I16 i16, I32 i32, I64 i64, U8 u8], T => {

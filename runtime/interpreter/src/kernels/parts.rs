@@ -8,6 +8,7 @@ use crate::kernels::nn::plain::{Made, Room, advance, axis_of, count, misfit, mus
 use crate::kernels::strided::{Walk, gather, steps};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, since, standard};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Element, Type, Value, each};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -23,9 +24,9 @@ pub(crate) static TABLE: &[Entry] = &[
 fn slice_fixed(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
     let ty = node.ty(0, Type::ALL)?;
-    let list = |name: &str| Ok::<_, String>(node.ints(name)?.map(<[i64]>::to_vec));
+    let list = |name: &str| Ok::<_, Unsupported>(node.ints(name)?.map(<[i64]>::to_vec));
     let (Some(starts), Some(ends)) = (list("starts")?, list("ends")?) else {
-        return Err("it does not say from where to where".to_owned());
+        return unsupported("it does not say from where to where");
     };
     let axes = list("axes")?;
     Plan::new([ty], move |inputs, run| {
@@ -106,7 +107,7 @@ fn split(node: &Node<'_>) -> Built {
     let axis = node.int("axis")?.unwrap_or(0);
     let wanted = if node.opset >= 18 { node.int("num_outputs")? } else { None };
     if wanted.is_some_and(|wanted| given || i64::try_from(outputs) != Ok(wanted)) {
-        return Err("num_outputs does not fit its outputs".to_owned());
+        return unsupported("num_outputs does not fit its outputs");
     }
     Plan::new(vec![ty; outputs], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
         let value = inputs.get(0)?;
@@ -194,13 +195,13 @@ enum Edge {
 }
 
 impl Edge {
-    fn of(node: &Node<'_>) -> Result<Self, String> {
+    fn of(node: &Node<'_>) -> Result<Self, Unsupported> {
         match node.text("mode")?.as_deref() {
             None | Some("constant") => Ok(Self::Constant),
             Some("reflect") => Ok(Self::Reflect),
             Some("edge") => Ok(Self::Repeat),
             Some("wrap") if node.opset >= 19 => Ok(Self::Wrap),
-            Some(other) => Err(format!("the mode {other:?} is not known")),
+            Some(other) => unsupported(format!("the mode {other:?} is not known")),
         }
     }
 }

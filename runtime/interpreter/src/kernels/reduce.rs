@@ -8,6 +8,7 @@ use crate::kernels::pace::Pace;
 use crate::kernels::strided::{Walk, gather, steps};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, standard};
+use crate::unsupported::Unsupported;
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -46,7 +47,7 @@ struct Spec {
 
 impl Spec {
     /// The axes became an input at `version`.
-    fn of(node: &Node<'_>, version: i64) -> Result<Self, String> {
+    fn of(node: &Node<'_>, version: i64) -> Result<Self, Unsupported> {
         let keep = node.int("keepdims")?.unwrap_or(1) != 0;
         if node.opset < version {
             node.arity(1, 1, 1)?;

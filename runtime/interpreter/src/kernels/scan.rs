@@ -10,6 +10,7 @@ use crate::load::Body;
 use crate::node::{Built, Node, Plan};
 use crate::program::Kept;
 use crate::table::{Entry, since};
+use crate::unsupported::unsupported;
 use crate::value::{Element, Type, Value, each};
 
 pub(crate) static TABLE: &[Entry] = &[since(9, "Scan", scan)];
@@ -25,7 +26,7 @@ fn scan(node: &Node<'_>) -> Built {
     node.arity(node.inputs().max(1), usize::MAX, usize::MAX)?;
     let slices = node.int("num_scan_inputs")?.and_then(|count| usize::try_from(count).ok());
     let Some(states) = slices.filter(|count| *count > 0).and_then(|count| node.inputs().checked_sub(count)) else {
-        return Err("its num_scan_inputs does not fit its inputs".to_owned());
+        return unsupported("its num_scan_inputs does not fit its inputs");
     };
     let mut types = Vec::new();
     for input in 0..node.inputs() {
@@ -33,12 +34,12 @@ fn scan(node: &Node<'_>) -> Built {
     }
     let body = node.graph("body", &types)?;
     if body.outputs.get(..states) != types.get(..states) {
-        return Err("its body changes the type of what it hands on".to_owned());
+        return unsupported("its body changes the type of what it hands on");
     }
     let along = |axes: &str, directions: &str, count: usize| {
         let (axes, directions) = (node.ints(axes)?, node.ints(directions)?);
         if axes.is_some_and(|axes| axes.len() != count) || directions.is_some_and(|list| list.len() != count) {
-            return Err("its axes or directions are not as many as what it walks along".to_owned());
+            return unsupported("its axes or directions are not as many as what it walks along");
         }
         let at = |list: Option<&[i64]>, place: usize| list.and_then(|list| list.get(place).copied()).unwrap_or(0);
         let one = |place: usize| Along { axis: at(axes, place), back: at(directions, place) != 0 };

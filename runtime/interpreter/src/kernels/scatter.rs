@@ -11,6 +11,7 @@ use crate::kernels::number::{Number, typed};
 use crate::kernels::pick::{pointed, tuples};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, since};
+use crate::unsupported::unsupported;
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -41,7 +42,7 @@ fn scatter(node: &Node<'_>, nd: bool) -> Built {
         Some("mul") => Meet::Mul,
         Some("min") if node.opset >= 18 => Meet::Min,
         Some("max") if node.opset >= 18 => Meet::Max,
-        Some(other) => return Err(format!("the reduction {other:?} is not known")),
+        Some(other) => return unsupported(format!("the reduction {other:?} is not known")),
     };
     if meet == Meet::Replace {
         return typed!(ty, [F32 f32, F64 f64, F16 f16, BF16 half::bf16, I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16,

@@ -9,6 +9,7 @@ use crate::kernels::nn::plain::{Dense, Made, Room, View, misfit, must};
 use crate::kernels::number::{Number, typed};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, since, standard};
+use crate::unsupported::unsupported;
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -128,7 +129,7 @@ fn power(node: &Node<'_>) -> Built {
     let base = node.ty(0, &[Type::F32, Type::F64, Type::I32, Type::I64])?;
     let exponent = node.ty(1, &[Type::F32, Type::F64, Type::I32, Type::I64])?;
     if node.opset < 12 && base != exponent {
-        return Err("its inputs are of different types".to_owned());
+        return unsupported("its inputs are of different types");
     }
     macro_rules! of {
         ($base:ty, $exponent:ty, $f:expr) => {
@@ -176,7 +177,7 @@ fn remainder(node: &Node<'_>) -> Built {
     let c = node.flag("fmod")?;
     let ty = node.one_type(NUMBERS)?;
     if !c && node.opset < 28 && matches!(ty, Type::F32 | Type::F64) {
-        return Err("floats need fmod = 1".to_owned());
+        return unsupported("floats need fmod = 1");
     }
     /// The sign of the divisor, or with fmod that of the dividend.
     macro_rules! whole {

@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Binding, Enclosing, Refusal, SUBGRAPH};
+use super::{Binding, Enclosing, Refusal};
 use crate::kernel::{Inputs, Run};
 use crate::kernels::nn::plain::{Room, misfit};
 use crate::node::{Known, Node, Plan};
 use crate::program::{Memory, Source, Step};
 use crate::proto::NodeProto;
 use crate::table::{Found, find};
+use crate::unsupported::Unsupported;
 use crate::value::Value;
 
 /// Most bytes that a constant may have that is computed when a model is loaded, and that its inputs may have together.
@@ -84,8 +85,11 @@ impl<'b, 'a> Builder<'b, 'a> {
                 None => return Err(Some(refusal(format!("its input {name:?} is made by no node before it"), false))),
             }
         }
-        let call = Node::new(node, opset, known, self.scope).map_err(|reason| Some(refusal(reason, false)))?;
-        let refused = |reason: String| (reason != SUBGRAPH).then(|| refusal(reason, false));
+        let refused = |why: Unsupported| match why {
+            Unsupported::Subgraph => None,
+            why => Some(refusal(why.to_string(), false)),
+        };
+        let call = Node::new(node, opset, known, self.scope).map_err(refused)?;
         let plan = (entry.build)(&call).map_err(refused)?;
         if let Some(attribute) = call.left_over() {
             return Err(Some(refusal(format!("its attribute {attribute:?} is not known"), false)));

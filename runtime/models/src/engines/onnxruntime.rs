@@ -65,7 +65,10 @@ impl OnnxRuntime {
 
     fn initialise(path: &Path) -> Result<Self, Reason> {
         let environment = ort::init_from(path)
-            .map_err(|error| Reason::new(Class::Setup, explain(&error)))?
+            .map_err(|error| {
+                let text = explain(&error);
+                Reason::by(Class::Setup, error).told(|_| text)
+            })?
             .with_name("trackside")
             .with_telemetry(false)
             // What matters comes back as an error of the call; the log is for those who look for more.
@@ -110,8 +113,10 @@ impl OnnxRuntime {
     fn session(&self, model: &ModelFile, shared: &PrepackedWeights, settings: Settings) -> Result<Session, Reason> {
         let mut builder = self.builder(model, shared, settings).map_err(|error| Reason::by(Class::Unusable, error))?;
         let canceler = builder.canceler();
-        let _limit = watchdog::at(Instant::now() + LOAD_LIMIT, move || drop(canceler.cancel()))
-            .map_err(|error| format!("no thread to watch over the time that loading takes: {error}"))?;
+        let _limit = watchdog::at(Instant::now() + LOAD_LIMIT, move || drop(canceler.cancel())).map_err(|error| {
+            Reason::by(Class::Setup, error)
+                .told(|text| format!("no thread to watch over the time that loading takes: {text}"))
+        })?;
         builder.commit_from_memory(model.bytes()).map_err(|error| Reason::by(Class::Unusable, error))
     }
 }
@@ -265,7 +270,8 @@ impl Limits {
             Some(deadline) => {
                 let guard = watchdog::at(deadline, raise());
                 Some(guard.map_err(|error| {
-                    RunFailure::Failed(Reason::new(Class::Setup, format!("no thread to watch its deadline: {error}")))
+                    let reason = Reason::by(Class::Setup, error);
+                    RunFailure::Failed(reason.told(|text| format!("no thread to watch its deadline: {text}")))
                 })?)
             }
         };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use trackside_codes::{Class, Reason};
 
-use trackside_interpreter::{Problem, Program, Value};
+use trackside_interpreter::{Program, ProgramError, Value};
 use trackside_spec::{ElementType, Tensor};
 
 use self::convert::{to_tensor, to_value};
@@ -89,8 +89,8 @@ impl Interpreter {
         drop(inputs);
         let values =
             self.program.run(given, self.memory, &|| stop.check().is_some()).map_err(|problem| match problem {
-                Problem::Failed(reason) => RunFailure::Failed(Reason::new(Class::Failed, reason)),
-                Problem::Stopped => RunFailure::Stopped(stop.check().unwrap_or(Stopped::Deadline), String::new()),
+                ProgramError::Failed(misfit) => RunFailure::Failed(Reason::by(Class::Failed, misfit)),
+                ProgramError::Stopped => RunFailure::Stopped(stop.check().unwrap_or(Stopped::Deadline), String::new()),
             })?;
         let outputs = wanted.iter().filter_map(|index| self.outputs.get(*index)).map(|(place, element)| {
             let value = values.get(*place).ok_or_else(|| Reason::new(Class::Bug, "an output is missing"))?;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Reason, code};
 
 use trackside_spec::Digest;
 
@@ -34,7 +34,8 @@ pub enum InstallError {
         /// The wheel that is wanted.
         wheel: String,
         /// The end of pip's own words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The bytes are not the pinned ones.
     #[error("{} is not the pinned file: its digest is {found}, {expected} is expected. It was damaged on the way or tampered with; nothing was installed", path.display())]
@@ -52,7 +53,8 @@ pub enum InstallError {
         /// The wheel.
         path: PathBuf,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The file system refused.
     #[error("failed to {action} {}: {reason}", path.display())]
@@ -62,13 +64,14 @@ pub enum InstallError {
         /// On what.
         path: PathBuf,
         /// The system's words.
-        reason: String,
+        #[source]
+        reason: io::Error,
     },
 }
 
 impl InstallError {
-    pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
-        Self::Io { action, path: path.to_owned(), reason: error.to_string() }
+    pub(super) fn io(action: &'static str, path: &Path, reason: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), reason }
     }
 }
 

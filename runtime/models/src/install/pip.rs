@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use trackside_codes::{Class, Reason};
+
 use super::{InstallError, PINNED_VERSION, wheel_file_name};
 
 /// Most bytes of pip's complaints that are passed on.
@@ -12,7 +14,7 @@ const MAX_REASON: usize = 600;
 /// interpreter's: nothing of the wheel is ever run by Python.
 pub(super) fn download(python: &Path, arch: &str, folder: &Path) -> Result<PathBuf, InstallError> {
     let wheel = wheel_file_name(arch);
-    let fail = |reason: String| InstallError::Pip { python: python.to_owned(), wheel: wheel.clone(), reason };
+    let fail = |reason: Reason| InstallError::Pip { python: python.to_owned(), wheel: wheel.clone(), reason };
     // A path is the caller's, not that of the folder which pip runs in; a bare name is looked up in PATH.
     let bare = python.components().count() == 1;
     let program =
@@ -28,13 +30,16 @@ pub(super) fn download(python: &Path, arch: &str, folder: &Path) -> Result<PathB
         .current_dir("/")
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| fail(format!("it could not be started: {error}")))?;
+        .map_err(|error| {
+            fail(Reason::by(Class::Setup, error).told(|text| format!("it could not be started: {text}")))
+        })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.trim();
         let start = said.char_indices().rev().nth(MAX_REASON).map_or(0, |(index, _)| index);
-        return Err(fail(if said.is_empty() { output.status.to_string() } else { said[start..].to_owned() }));
+        let words = if said.is_empty() { output.status.to_string() } else { said[start..].to_owned() };
+        return Err(fail(words.into()));
     }
     let path = folder.join(&wheel);
-    if path.is_file() { Ok(path) } else { Err(fail(format!("it has not downloaded {wheel}"))) }
+    if path.is_file() { Ok(path) } else { Err(fail(format!("it has not downloaded {wheel}").into())) }
 }

@@ -1,6 +1,7 @@
 //! `ndarray` for pre- and post-processing.
 
 use ndarray::{Array, ArrayD, ArrayView, Axis, Dimension, IxDyn};
+use trackside_codes::{Class, Reason};
 use trackside_spec::{ElementType, Tensor};
 
 use super::TensorIoError;
@@ -55,12 +56,12 @@ impl Element for bool {
 pub fn to_ndarray<T: Element>(tensor: &Tensor) -> Result<ArrayD<T>, TensorIoError> {
     if tensor.element() != T::TYPE {
         let (want, have) = (T::TYPE.name(), tensor.element().name());
-        return Err(TensorIoError::Array(format!("a {want} tensor is needed, not a {have} tensor")));
+        return Err(TensorIoError::Array(format!("a {want} tensor is needed, not a {have} tensor").into()));
     }
     let size = T::TYPE.size().unwrap_or(1);
     let values: Vec<T> = tensor.data().chunks_exact(size).filter_map(T::read).collect();
     let shape: Vec<usize> = tensor.shape().iter().map(|dim| *dim as usize).collect();
-    ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|error| TensorIoError::Array(error.to_string()))
+    ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|error| TensorIoError::Array(Reason::by(Class::Bug, error)))
 }
 
 /// A copy of a float32 tensor as an array.
@@ -77,7 +78,8 @@ pub fn to_ndarray_f32(tensor: &Tensor) -> Result<ArrayD<f32>, TensorIoError> {
 /// When a dimension is over 2^32.
 pub fn from_ndarray<T: Element, D: Dimension>(array: &ArrayView<'_, T, D>) -> Result<Tensor, TensorIoError> {
     let shape = array.shape().iter().map(|dim| u32::try_from(*dim)).collect::<Result<Vec<_>, _>>();
-    let shape = shape.map_err(|_| TensorIoError::Array(format!("the shape {:?} is too large", array.shape())))?;
+    let shape =
+        shape.map_err(|_| TensorIoError::Array(format!("the shape {:?} is too large", array.shape()).into()))?;
     let mut data = Vec::with_capacity(array.len() * T::TYPE.size().unwrap_or(1));
     array.iter().for_each(|value| value.write(&mut data));
     Ok(Tensor::from_bytes(T::TYPE, shape, data)?)
@@ -136,7 +138,7 @@ pub fn argmax<D: Dimension + ndarray::RemoveAxis>(
 ) -> Result<Array<i64, D::Smaller>, TensorIoError> {
     check_axis(values.ndim(), axis)?;
     if values.len_of(Axis(axis)) == 0 {
-        return Err(TensorIoError::Array(format!("axis {axis} is empty: nothing in it is the largest")));
+        return Err(TensorIoError::Array(format!("axis {axis} is empty: nothing in it is the largest").into()));
     }
     Ok(values.map_axis(Axis(axis), |lane| {
         let best = lane.iter().enumerate().fold((0usize, f32::NEG_INFINITY), |best, (index, value)| {
@@ -150,7 +152,7 @@ fn check_axis(rank: usize, axis: usize) -> Result<(), TensorIoError> {
     if axis < rank {
         return Ok(());
     }
-    Err(TensorIoError::Array(format!("there is no axis {axis}: the array has {rank} dimensions")))
+    Err(TensorIoError::Array(format!("there is no axis {axis}: the array has {rank} dimensions").into()))
 }
 
 /// The `k` largest values with their indices, largest first; the lower index first among equals; NaN comes last.

@@ -5,7 +5,7 @@ mod json;
 mod safetensors;
 mod text;
 
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Reason, code};
 use trackside_spec::TensorError;
 
 pub use self::safetensors::{
@@ -26,7 +26,8 @@ pub enum TensorIoError {
         /// The file, or `the data`.
         what: String,
         /// What is wrong.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// JSON that does not make a tensor.
     #[error("{place} does not fit a {element} tensor: {reason}", place = if place.is_empty() { "the value" } else { place })]
@@ -40,10 +41,10 @@ pub enum TensorIoError {
     },
     /// JSON that should hold a text tensor as the Open Inference Protocol writes it.
     #[error("it is no file of a text tensor: {0}")]
-    TextFile(String),
+    TextFile(#[source] Reason),
     /// An array operation that this tensor does not allow.
-    #[error("{0}")]
-    Array(String),
+    #[error(transparent)]
+    Array(Reason),
     /// Shape and content do not agree.
     #[error(transparent)]
     Tensor(#[from] TensorError),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use ::safetensors::tensor::TensorView;
 use ::safetensors::{Dtype, SafeTensors, serialize};
+use trackside_codes::{Class, Reason};
 use trackside_spec::{ByteSize, ElementType, Tensor};
 
 use super::TensorIoError;
@@ -28,7 +29,7 @@ impl Default for TensorLimits {
     }
 }
 
-fn refuse(what: &str, reason: impl Into<String>) -> TensorIoError {
+fn refuse(what: &str, reason: impl Into<Reason>) -> TensorIoError {
     TensorIoError::Safetensors { what: what.to_owned(), reason: reason.into() }
 }
 
@@ -47,7 +48,7 @@ pub struct SafetensorsFile {
 /// When the file cannot be read, breaks a limit, or holds an element type that Trackside has no name for.
 pub fn read_safetensors_file(path: &Path, limits: &TensorLimits) -> Result<SafetensorsFile, TensorIoError> {
     let what = path.display().to_string();
-    let fail = |error: std::io::Error| refuse(&what, error.to_string());
+    let fail = |error: std::io::Error| refuse(&what, Reason::disk(error));
     if !fs::metadata(path).map_err(fail)?.is_file() {
         return Err(refuse(&what, "it is not a regular file"));
     }
@@ -82,8 +83,9 @@ fn parse(what: &str, bytes: &[u8], limits: &TensorLimits) -> Result<SafetensorsF
     if header > limits.tensors as u64 * 1024 + 65_536 {
         return Err(refuse(what, format!("its header claims {header} bytes")));
     }
-    let (_, about) = SafeTensors::read_metadata(bytes).map_err(|error| refuse(what, error.to_string()))?;
-    let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(what, error.to_string()))?;
+    let (_, about) =
+        SafeTensors::read_metadata(bytes).map_err(|error| refuse(what, Reason::by(Class::BadInput, error)))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(what, Reason::by(Class::BadInput, error)))?;
     if file.len() > limits.tensors {
         return Err(refuse(what, format!("it holds {} tensors, {} are allowed", file.len(), limits.tensors)));
     }
@@ -130,12 +132,12 @@ fn to_bytes(tensors: &[(String, Tensor)], entry: Option<(&str, &str)>) -> Result
             return Err(refuse("the file", format!("two tensors are called {name:?}")));
         }
         let shape = tensor.shape().iter().map(|dim| *dim as usize).collect();
-        let view =
-            TensorView::new(dtype, shape, tensor.data()).map_err(|error| refuse("the file", error.to_string()))?;
+        let view = TensorView::new(dtype, shape, tensor.data())
+            .map_err(|error| refuse("the file", Reason::by(Class::BadInput, error)))?;
         views.push((name, view));
     }
     let metadata = entry.map(|(key, text)| HashMap::from([(key.to_owned(), text.to_owned())]));
-    serialize(views, metadata).map_err(|error| refuse("the file", error.to_string()))
+    serialize(views, metadata).map_err(|error| refuse("the file", Reason::by(Class::BadInput, error)))
 }
 
 /// Writes a safetensors file: a new file beside the old one, flushed to disk, then renamed over it.
@@ -160,7 +162,7 @@ pub fn write_safetensors_with(
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TensorIoError> {
     let what = path.display().to_string();
-    let fail = |error: std::io::Error| refuse(&what, error.to_string());
+    let fail = |error: std::io::Error| refuse(&what, Reason::disk(error));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;

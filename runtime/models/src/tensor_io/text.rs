@@ -2,6 +2,7 @@
 //! `{"name": "sex", "datatype": "BYTES", "shape": [2, 1], "data": ["male", "female"]}`, the data flat and in row-major order.
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
+use trackside_codes::{Class, Reason};
 use trackside_spec::{ElementType, Tensor};
 
 use super::TensorIoError;
@@ -45,7 +46,7 @@ pub fn to_text_file(name: &str, tensor: &Tensor) -> Result<Vec<u8>, TensorIoErro
         return Err(refuse(format!("{name:?} holds {}, no text", tensor.element().name())));
     }
     let written = Written { name, datatype: BYTES, shape: tensor.shape(), data: tensor.text() };
-    let bytes = serde_json::to_vec(&written).map_err(|error| refuse(error.to_string()))?;
+    let bytes = serde_json::to_vec(&written).map_err(|error| refuse(Reason::by(Class::BadInput, error)))?;
     check_size(bytes.len() as u64)?;
     Ok(bytes)
 }
@@ -56,7 +57,7 @@ pub fn to_text_file(name: &str, tensor: &Tensor) -> Result<Vec<u8>, TensorIoErro
 /// When it is something else, or larger than [`MAX_TEXT_FILE`].
 pub fn from_text_file(bytes: &[u8]) -> Result<(String, Tensor), TensorIoError> {
     check_size(bytes.len() as u64)?;
-    let read: Read = serde_json::from_slice(bytes).map_err(|error| refuse(error.to_string()))?;
+    let read: Read = serde_json::from_slice(bytes).map_err(|error| refuse(Reason::by(Class::BadInput, error)))?;
     if read.datatype != BYTES {
         let why =
             format!("its datatype is {:?}; this form is for texts (BYTES), numbers go as safetensors", read.datatype);
@@ -72,8 +73,8 @@ fn check_size(size: u64) -> Result<(), TensorIoError> {
     Ok(())
 }
 
-fn refuse(reason: String) -> TensorIoError {
-    TensorIoError::TextFile(reason)
+fn refuse(reason: impl Into<Reason>) -> TensorIoError {
+    TensorIoError::TextFile(reason.into())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use trackside_codes::Coded;
+use trackside_codes::{Coded, Reason};
 use trackside_spec::{Plan, Problem, SpecError, TriggerKind, load_workflow, problem_at};
 use trackside_steps::Stamp;
 use trackside_triggers::cron::{CronError, Times};
@@ -66,14 +66,14 @@ pub(crate) fn read(root: &Path, folder: &Path) -> io::Result<Files> {
 }
 
 fn read_workflow(path: &Path, file: &Path) -> Result<Plan, WorkflowReason> {
-    let unreadable = |error: io::Error| WorkflowReason::Unreadable(error.to_string());
+    let unreadable = |error: io::Error| WorkflowReason::Unreadable(Reason::disk(error));
     // A pipe has no end, and a device may have effects.
     let meta = fs::metadata(path).map_err(unreadable)?;
     if !meta.is_file() {
-        return Err(WorkflowReason::Unreadable("it is not a regular file".to_owned()));
+        return Err(WorkflowReason::Unreadable("it is not a regular file".into()));
     }
     if meta.len() > LARGEST {
-        return Err(WorkflowReason::Unreadable(format!("it has {} bytes; the limit is {LARGEST}", meta.len())));
+        return Err(WorkflowReason::Unreadable(format!("it has {} bytes; the limit is {LARGEST}", meta.len()).into()));
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
     load_definition(&file.display().to_string(), &text).map_err(WorkflowReason::Spec)

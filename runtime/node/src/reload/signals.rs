@@ -66,7 +66,7 @@ impl Places {
 ///
 /// # Errors
 /// Why nothing, or not all of it, can be watched.
-pub(crate) fn watch(places: &Places, tell: &Sender<Notice>) -> Result<RecommendedWatcher, String> {
+pub(crate) fn watch(places: &Places, tell: &Sender<Notice>) -> Result<RecommendedWatcher, notify::Error> {
     let (tell, concerned) = (tell.clone(), places.clone());
     let config = Config::default().with_event_kinds(EVENTS);
     let receive = move |event: notify::Result<Event>| {
@@ -80,9 +80,9 @@ pub(crate) fn watch(places: &Places, tell: &Sender<Notice>) -> Result<Recommende
             let _ = tell.send(notice);
         }
     };
-    let mut watcher = RecommendedWatcher::new(receive, config).map_err(|error| error.to_string())?;
+    let mut watcher = RecommendedWatcher::new(receive, config)?;
     for folder in places.folders() {
-        watcher.watch(&folder, RecursiveMode::NonRecursive).map_err(|error| error.to_string())?;
+        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
     }
     Ok(watcher)
 }

@@ -211,8 +211,9 @@ impl Work {
         // The old watches go when the new ones are set, so that nothing comes in unseen between.
         match signals::watch(&self.places, &self.tell) {
             Ok(watcher) => (self.watcher, self.polls) = (Some(watcher), false),
-            Err(reason) => {
+            Err(error) => {
                 if !self.polls {
+                    let reason = error.to_string();
                     tracing::warn!(
                         reason,
                         "[TS-0627] the workflow files cannot be watched and are looked at every 30 s; raise \

@@ -113,8 +113,8 @@ mod tests {
 
     use super::*;
 
-    fn access(root: &Path, config: &RegistryConfig) -> Result<Access, String> {
-        Access::from_config("r.example", config, root, None).map_err(|error| error.to_string())
+    fn access(root: &Path, config: &RegistryConfig) -> Result<Access, RegistryError> {
+        Access::from_config("r.example", config, root, None)
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
             ..RegistryConfig::default()
         };
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let error = access(folder.path(), &config).unwrap_err();
+        let error = access(folder.path(), &config).unwrap_err().to_string();
         assert!(error.contains("TS-0650") && error.contains("chmod 600"), "{error}");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         let access = access(folder.path(), &config).unwrap();
@@ -143,7 +143,7 @@ mod tests {
             credential: Some("token".to_owned()),
             ..RegistryConfig::default()
         };
-        let error = access(Path::new("/"), &config).unwrap_err();
+        let error = access(Path::new("/"), &config).unwrap_err().to_string();
         assert!(error.contains("CREDENTIALS_DIRECTORY"), "{error}");
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), "t0k3n").unwrap();

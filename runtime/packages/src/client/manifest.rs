@@ -2,7 +2,7 @@
 //! WebAssembly, and what else it may look like.
 
 use std::collections::BTreeMap;
-use trackside_codes::Reason;
+use trackside_codes::{Class, Reason};
 
 use serde::{Deserialize, Serialize};
 use trackside_spec::Digest;
@@ -73,8 +73,9 @@ impl Manifest {
         if bytes.len() as u64 > LIMIT {
             return Err(format!("its manifest is larger than {LIMIT} bytes").into());
         }
-        let manifest: Self =
-            serde_json::from_slice(bytes).map_err(|error| format!("its manifest can not be read: {error}"))?;
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| {
+            Reason::by(Class::BadInput, error).told(|text| format!("its manifest can not be read: {text}"))
+        })?;
         let media_type = manifest.media_type.as_deref().unwrap_or(OCI_MANIFEST);
         if media_type == OCI_INDEX || media_type == DOCKER_LIST {
             return Err("it is an index of several manifests; name one of them by its digest".into());

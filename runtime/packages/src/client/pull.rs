@@ -1,7 +1,6 @@
 //! From a registry to this box.
 
 use hyper::{Method, StatusCode, header};
-use trackside_codes::Reason;
 use trackside_spec::{Digest, OciReference};
 
 use super::{
@@ -38,8 +37,7 @@ impl RegistryClient {
     /// # Errors
     /// Any [`RegistryError`].
     pub async fn pull(&self, reference: &OciReference) -> Result<Component, RegistryError> {
-        let wrong =
-            |reason: Reason| RegistryError::NotAComponent { what: reference.to_string(), reason: reason.to_string() };
+        let wrong = |reason| RegistryError::NotAComponent { what: reference.to_string(), reason };
         let (bytes, manifest_digest) = self.manifest(reference).await?;
         let manifest = Manifest::parse(&bytes).map_err(wrong)?;
         let layer = manifest.component().map_err(wrong)?;

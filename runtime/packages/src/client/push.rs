@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hyper::{Method, StatusCode, body::Bytes, header};
+use trackside_codes::Reason;
 use trackside_spec::{Digest, OciReference};
 
 use super::{
@@ -64,7 +65,8 @@ impl RegistryClient {
     pub async fn sign(&self, reference: &OciReference, signed: Digest, key: &SigningKey) -> Result<(), RegistryError> {
         let OciReference { repository, .. } = reference;
         let payload = payload(&format!("{}/{repository}", self.host), &signed);
-        let signature = key.sign_base64(&payload).map_err(|fault| self.malformed("the signature", fault))?;
+        let signature =
+            key.sign_base64(&payload).map_err(|fault| self.malformed("the signature", Reason::of(fault)))?;
         let mut layer = Blob::of(SIGNATURE_LAYER, &payload);
         layer.annotations.insert(SIGNATURE_ANNOTATION.to_owned(), signature);
         let known = self.signature_manifest(repository, &signed).await?;

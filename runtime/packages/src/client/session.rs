@@ -154,8 +154,8 @@ impl RegistryClient {
         }
     }
 
-    pub(super) fn malformed(&self, what: &str, reason: impl ToString) -> RegistryError {
-        RegistryError::Malformed { host: self.host.clone(), what: what.to_owned(), reason: reason.to_string() }
+    pub(super) fn malformed(&self, what: &str, reason: impl Into<Reason>) -> RegistryError {
+        RegistryError::Malformed { host: self.host.clone(), what: what.to_owned(), reason: reason.into() }
     }
 
     fn refused(&self, what: &str, reason: String) -> RegistryError {

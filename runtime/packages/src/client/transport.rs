@@ -9,6 +9,7 @@ use hyper::{
     header,
     http::response,
 };
+use trackside_codes::{Class, Reason};
 use trackside_net::{Deadlines, Failure, HttpClient, Url};
 
 use crate::error::RegistryError;
@@ -51,13 +52,16 @@ pub(super) async fn send(
 fn in_its_words(failure: Failure, host: String, what: String) -> RegistryError {
     match failure {
         Failure::Dns { source, .. } | Failure::Connect { source } | Failure::Tls { source } => {
-            RegistryError::Connect { host, reason: source.to_string() }
+            RegistryError::Connect { host, reason: Reason::by(Class::Unavailable, source) }
         }
         Failure::Timeout { after, .. } => RegistryError::Timeout { host, what, after },
         Failure::TooLarge { limit } => RegistryError::TooLarge { host, what, limit },
-        Failure::Url(error) => RegistryError::Malformed { host, what, reason: error.to_string() },
-        Failure::BrokenOff { .. } => RegistryError::Connect { host, reason: format!("{what} {failure}") },
-        other => RegistryError::Connect { host, reason: other.to_string() },
+        Failure::Url(error) => RegistryError::Malformed { host, what, reason: Reason::by(Class::Unavailable, error) },
+        Failure::BrokenOff { .. } => {
+            let reason = Reason::by(Class::Unavailable, failure).told(|text| format!("{what} {text}"));
+            RegistryError::Connect { host, reason }
+        }
+        other => RegistryError::Connect { host, reason: Reason::by(Class::Unavailable, other) },
     }
 }
 

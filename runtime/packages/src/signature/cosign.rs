@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use trackside_codes::Reason;
+use trackside_codes::{Class, Reason};
 use trackside_spec::Digest;
 
 /// The type of a signed document.
@@ -48,8 +48,9 @@ pub(crate) fn payload(reference: &str, manifest: &Digest) -> Vec<u8> {
 
 /// The digest of the manifest that a document vouches for. The error is a sentence.
 pub(super) fn signed_digest(payload: &[u8]) -> Result<Digest, Reason> {
-    let document: Document =
-        serde_json::from_slice(payload).map_err(|error| format!("what was signed can not be read: {error}"))?;
+    let document: Document = serde_json::from_slice(payload).map_err(|error| {
+        Reason::by(Class::BadInput, error).told(|text| format!("what was signed can not be read: {text}"))
+    })?;
     if document.critical.kind != TYPE {
         return Err(format!("what was signed is {}", crate::error::one_line(&document.critical.kind)).into());
     }

@@ -9,6 +9,7 @@
 //! ```
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, Read, Write},
     os::unix::fs::MetadataExt,
@@ -36,6 +37,17 @@ pub(super) struct Entry {
     pub(super) code: Code,
 }
 
+/// Why an entry is not used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EntryError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Its content, or who could have written it, is in doubt.
+    #[error("{0}")]
+    Doubt(Cow<'static, str>),
+}
+
 /// Writes an entry. `name` is the file's final name.
 pub(super) fn write(file: &mut File, key: &Key, name: &str, notes: &[u8], code: &Code) -> io::Result<()> {
     let code_length = code.length()?;
@@ -58,20 +70,23 @@ pub(super) fn write(file: &mut File, key: &Key, name: &str, notes: &[u8], code: 
     file.write_all(&mac.finalize().into_bytes())
 }
 
-/// Reads and verifies an entry. The inner error is a doubt about the content, in words.
-pub(super) fn read(file: &mut File, key: &Key, name: &str) -> io::Result<Result<Entry, String>> {
+/// Reads and verifies an entry.
+pub(super) fn read(file: &mut File, key: &Key, name: &str) -> Result<Entry, EntryError> {
+    let doubt = |words: &'static str| Err(EntryError::Doubt(words.into()));
     let meta = file.metadata()?;
     if !meta.is_file() {
-        return Ok(Err("it is not a regular file".to_owned()));
+        return doubt("it is not a regular file");
     }
     if meta.uid() != rustix::process::geteuid().as_raw() {
-        return Ok(Err(format!("it belongs to user {}", meta.uid())));
+        return Err(EntryError::Doubt(format!("it belongs to user {}", meta.uid()).into()));
     }
     if meta.mode() & 0o077 != 0 {
-        return Ok(Err(format!("others may read or write it (mode {:03o})", meta.mode() & 0o777)));
+        return Err(EntryError::Doubt(
+            format!("others may read or write it (mode {:03o})", meta.mode() & 0o777).into(),
+        ));
     }
     if meta.len() < HEADER + MAC {
-        return Ok(Err("it is too short".to_owned()));
+        return doubt("it is too short");
     }
     let mut header = [0; HEADER as usize];
     file.read_exact(&mut header)?;
@@ -83,7 +98,7 @@ pub(super) fn read(file: &mut File, key: &Key, name: &str) -> io::Result<Result<
         && code_length <= CODE_LIMIT
         && meta.len() == HEADER + u64::from(notes_length) + code_length + MAC;
     if !plausible {
-        return Ok(Err("its header does not fit its size".to_owned()));
+        return doubt("its header does not fit its size");
     }
 
     let mut mac = begin(key, name)?;
@@ -105,9 +120,9 @@ pub(super) fn read(file: &mut File, key: &Key, name: &str) -> io::Result<Result<
     let mut tag = [0; MAC as usize];
     file.read_exact(&mut tag)?;
     if mac.verify_slice(&tag).is_err() {
-        return Ok(Err("its MAC is wrong: it was damaged, changed, or made with another key".to_owned()));
+        return doubt("its MAC is wrong: it was damaged, changed, or made with another key");
     }
-    Ok(Ok(Entry { notes, code: code.seal()? }))
+    Ok(Entry { notes, code: code.seal()? })
 }
 
 fn begin(key: &Key, name: &str) -> io::Result<Hmac<Sha256>> {

@@ -11,10 +11,15 @@ use std::{
 
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Timespec, Timestamps};
 use sha2::{Digest as _, Sha256};
+use trackside_codes::{Class, Reason};
 use trackside_spec::Digest;
 use wasmtime::Engine;
 
-use super::{entry, key::Key, native::Code};
+use super::{
+    entry::{self, EntryError},
+    key::Key,
+    native::Code,
+};
 use crate::error::SandboxError;
 
 /// Part of every entry's name: entries of another build of this crate are never read.
@@ -42,7 +47,7 @@ pub(crate) enum Lookup {
     /// Nothing.
     Absent,
     /// A file that must not be used, with the reason.
-    Refused(String),
+    Refused(Reason),
 }
 
 impl CodeCache {
@@ -84,16 +89,16 @@ impl CodeCache {
         let mut file = match rustix::fs::openat(&self.folder, &name, flags, Mode::empty()) {
             Ok(file) => File::from(file),
             Err(rustix::io::Errno::NOENT) => return Lookup::Absent,
-            Err(rustix::io::Errno::LOOP) => return Lookup::Refused("it is a symbolic link".to_owned()),
-            Err(error) => return Lookup::Refused(error.to_string()),
+            Err(rustix::io::Errno::LOOP) => return Lookup::Refused("it is a symbolic link".into()),
+            Err(error) => return Lookup::Refused(Reason::disk(error.into())),
         };
         match entry::read(&mut file, &self.key, &name) {
-            Ok(Ok(entry)) => {
+            Ok(entry) => {
                 mark(&file);
                 Lookup::Hit { code: entry.code, notes: entry.notes }
             }
-            Ok(Err(reason)) => Lookup::Refused(reason),
-            Err(error) => Lookup::Refused(error.to_string()),
+            Err(EntryError::Io(error)) => Lookup::Refused(Reason::disk(error)),
+            Err(doubt @ EntryError::Doubt(_)) => Lookup::Refused(Reason::by(Class::Damaged, doubt)),
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 use trackside_spec::Digest;
 
 use super::kind::Form;
-use crate::descriptor::{Descriptor, Port};
+use crate::descriptor::{ArtifactPort, Descriptor};
 
 /// The output port of `stdout: artifact`.
 pub(crate) const STDOUT: &str = "stdout";
@@ -48,7 +48,7 @@ pub(crate) fn about(name: &str, form: Form, digest: Digest) -> Descriptor {
             "required": ["exit_code"],
         }),
         inputs: Vec::new(),
-        outputs: vec![Port {
+        outputs: vec![ArtifactPort {
             name: STDOUT.to_owned(),
             description: "Standard output, with `stdout: artifact`.".to_owned(),
             media_types: vec!["application/octet-stream".to_owned()],

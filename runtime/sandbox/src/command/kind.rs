@@ -6,7 +6,11 @@ use wasmtime::{Engine, InstancePre, Module, component::Component};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use super::{Linkers, data::CommandData};
-use crate::{error::LoadError, interfaces, recorder::in_words, surface::ModuleSurface};
+use crate::{
+    error::{LoadError, refused},
+    interfaces,
+    surface::ModuleSurface,
+};
 
 /// The module name of preview 1's functions.
 pub(super) const PREVIEW_1: &str = "wasi_snapshot_preview1";
@@ -41,7 +45,7 @@ impl Program {
 
     /// Links a module that [`check_module`] has let pass.
     pub(crate) fn module(linkers: &Linkers, engine: &Engine, module: &Module, name: &str) -> Result<Self, LoadError> {
-        linkers.module(engine)?.instantiate_pre(module).map(Self::Module).map_err(|error| misfit(name, &error))
+        linkers.module(engine)?.instantiate_pre(module).map(Self::Module).map_err(|error| misfit(name, error))
     }
 
     /// Links a component that [`check_component`] has let pass.
@@ -52,7 +56,7 @@ impl Program {
         name: &str,
     ) -> Result<Self, LoadError> {
         let linked = linkers.component(engine)?.instantiate_pre(component).and_then(CommandPre::new);
-        linked.map(Self::Component).map_err(|error| misfit(name, &error))
+        linked.map(Self::Component).map_err(|error| misfit(name, error))
     }
 }
 
@@ -70,8 +74,8 @@ pub(crate) fn module_imports(module: &ModuleSurface) -> Vec<String> {
     imports
 }
 
-fn misfit(name: &str, error: &wasmtime::Error) -> LoadError {
-    LoadError::CommandDoesNotFit { name: name.to_owned(), reason: in_words(error) }
+fn misfit(name: &str, error: wasmtime::Error) -> LoadError {
+    LoadError::CommandDoesNotFit { name: name.to_owned(), reason: refused(error) }
 }
 
 /// Refuses a core module that is no command, or that needs something else than preview 1.

@@ -6,7 +6,7 @@ use wasmtime::{Engine, component};
 use wasmtime_wasi::{I32Exit, p1};
 
 use super::{data::CommandData, kind::PREVIEW_1};
-use crate::error::LoadError;
+use crate::error::{LoadError, defect};
 
 /// The linkers of both forms, each made when a program first needs it.
 #[derive(Default)]
@@ -33,7 +33,7 @@ fn get<T>(cell: &OnceLock<T>, make: impl FnOnce() -> wasmtime::Result<T>) -> Res
     if let Some(linker) = cell.get() {
         return Ok(linker);
     }
-    let linker = make().map_err(|error| LoadError::Internal(format!("{error:#}")))?;
+    let linker = make().map_err(|error| LoadError::Internal(defect(error)))?;
     Ok(cell.get_or_init(|| linker))
 }
 

@@ -8,8 +8,7 @@ use wasmtime::{Engine, Module};
 
 use super::{Linkers, kind::PREVIEW_1};
 use crate::{
-    error::LoadError,
-    recorder::in_words,
+    error::{LoadError, refused},
     surface::{self, ModuleSurface},
 };
 
@@ -44,7 +43,7 @@ pub(crate) fn check(
         .filter(|(_, (params, results))| params.len() <= LONGEST && results.len() <= LONGEST)
         .collect();
     let misfit =
-        |error: wasmtime::Error| LoadError::CommandDoesNotFit { name: name.to_owned(), reason: in_words(&error) };
+        |error: wasmtime::Error| LoadError::CommandDoesNotFit { name: name.to_owned(), reason: refused(error) };
     let twin = Module::new(engine, twin(&known)).map_err(misfit)?;
     linkers.module(engine)?.instantiate_pre(&twin).map(drop).map_err(misfit)
 }

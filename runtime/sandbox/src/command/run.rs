@@ -33,7 +33,7 @@ use crate::{
     output,
     plugin::Plugin,
     recorder::{Recorder, clip, one_line},
-    report::{Outcome, StepReport, Usage},
+    report::{CallUsage, Completion, StepReport},
     run::{self, End},
     wasi::{self, SharedRecorder},
 };
@@ -113,7 +113,7 @@ pub(super) async fn run_opened(
         Err(failure) => Err(failure),
     };
     let judged = judged.map_err(|failure| run::blame_cancel(*failure, &cancel));
-    let usage = Usage {
+    let usage = CallUsage {
         cpu_us: u64::try_from(meter.ended().as_micros()).unwrap_or(u64::MAX),
         wall_us: micros(begin),
         instantiate_us: ready.get().copied().unwrap_or_default(),
@@ -122,7 +122,7 @@ pub(super) async fn run_opened(
         artifact_bytes_read: opened.stdin.bytes_read(),
         artifact_bytes_written: if command.stdout == CommandStdout::Artifact { stdout.written().0 } else { 0 },
         fuel: run::fuel_used(&store),
-        ..Usage::default()
+        ..CallUsage::default()
     };
     drop(store);
     report(judged, &recorder, usage)
@@ -264,7 +264,7 @@ async fn finish(
     stdout: Stdout,
     host: &Arc<dyn StepHost>,
     limits: &CallLimits,
-) -> Result<(Outcome, Vec<(String, ArtifactRef)>), Box<StepFailure>> {
+) -> Result<(Completion, Vec<(String, ArtifactRef)>), Box<StepFailure>> {
     let bad = |message: String| Box::new(StepFailure::new("bad-output", message));
     let mut artifacts = Vec::new();
     let shown = match command.stdout {
@@ -283,7 +283,7 @@ async fn finish(
         CommandStdout::Json => {
             let text = String::from_utf8(stdout.into_bytes());
             let text = text.map_err(|_| bad("standard output is not JSON: it is not even UTF-8".to_owned()))?;
-            Some(json(&text, limits).map_err(bad)?)
+            Some(json(&text, limits)?)
         }
     };
     let mut output = serde_json::Map::new();
@@ -291,24 +291,27 @@ async fn finish(
         output.insert(STDOUT.to_owned(), shown);
     }
     output.insert("exit_code".to_owned(), code.into());
-    Ok((Outcome::Done(Value::Object(output).to_string()), artifacts))
+    Ok((Completion::Done(Value::Object(output).to_string()), artifacts))
 }
 
 /// Standard output as a document. A program that prints nothing gives null.
-fn json(text: &str, limits: &CallLimits) -> Result<Value, String> {
+fn json(text: &str, limits: &CallLimits) -> Result<Value, Box<StepFailure>> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
-    output::parse(text, limits).map_err(|bad| match bad {
-        output::Bad::Document(reason) => clip(format!("{reason}; write `stdout: text` if it is no JSON"), 1_024),
-        output::Bad::TooLarge { size, limit } => format!("it has {size} bytes and the limit is {limit}"),
+    output::parse(text, limits).map_err(|bad| {
+        let words = match bad {
+            output::Bad::Document(reason) => clip(format!("{reason}; write `stdout: text` if it is no JSON"), 1_024),
+            output::Bad::TooLarge { size, limit } => format!("it has {size} bytes and the limit is {limit}"),
+        };
+        Box::new(StepFailure::new("bad-output", words))
     })
 }
 
 fn report(
-    judged: Result<(Outcome, Vec<(String, ArtifactRef)>), StepFailure>,
+    judged: Result<(Completion, Vec<(String, ArtifactRef)>), StepFailure>,
     recorder: &SharedRecorder,
-    usage: Usage,
+    usage: CallUsage,
 ) -> StepReport {
     let (logs, logs_dropped) = recorder.lock().finish();
     let (outcome, artifacts) = match judged {

@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{io::AsyncWrite, sync::Notify};
+use trackside_codes::Reason;
 use trackside_spec::ArtifactRef;
 use trackside_sync::lock;
 use wasmtime_wasi::{
@@ -58,14 +59,14 @@ enum Disk {
 }
 
 /// Why a program's output was cut off.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Over {
     /// More bytes than it may write.
     #[error("standard output has more than {0} bytes")]
     Limit(u64),
     /// The store does not take it.
     #[error("standard output cannot be stored: {0}")]
-    Store(String),
+    Store(#[source] Reason),
 }
 
 impl Stdout {
@@ -111,7 +112,7 @@ impl Stdout {
         let (sink, buffer) = {
             let mut state = self.state();
             if let Some(over) = &state.over {
-                return Err(io::Error::other(over.to_string()));
+                return Err(io::Error::other(over.clone()));
             }
             let Disk::Idle(sink) = &mut state.disk else {
                 return Err(io::Error::other("a write was given up"));
@@ -146,7 +147,7 @@ impl Stdout {
                 Ok(sink) => state.disk = Disk::Idle(Some(sink)),
                 Err(error) => {
                     state.disk = Disk::Idle(None);
-                    state.over = Some(Over::Store(error.to_string()));
+                    state.over = Some(Over::Store(Reason::disk(error)));
                 }
             }
             drop(state);

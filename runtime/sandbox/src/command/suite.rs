@@ -19,7 +19,7 @@ use super::{
     stdin::Stdin,
 };
 use crate::{
-    Nobody, Outcome, Plugin, Sandbox, SandboxSettings, StepCall,
+    Completion, Nobody, Plugin, Sandbox, SandboxSettings, StepCall,
     plugin::{self},
 };
 
@@ -75,7 +75,7 @@ async fn objection(plugin: &Plugin, about: &Value, language: &str, parent: &Path
     let report = run_opened(plugin, program, &call, &command, Arc::new(Nobody), opened, Instant::now()).await;
     match (report.outcome, about["stdout"].as_str()) {
         (Err(failure), _) => Some(format!("{failure}\n{}", failure.stderr_tail)),
-        (Ok(Outcome::Done(output)), Some(expected)) => {
+        (Ok(Completion::Done(output)), Some(expected)) => {
             let output: Value = serde_json::from_str(&output).unwrap();
             (output["stdout"] != expected).then(|| format!("it printed {}", output["stdout"]))
         }

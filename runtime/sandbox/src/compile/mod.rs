@@ -15,7 +15,7 @@ pub use worker::compile_worker;
 use crate::{
     cache::{self, Code},
     engine::Shared,
-    error::LoadError,
+    error::{LoadError, refused},
 };
 
 /// Compiles a component or a core module.
@@ -34,8 +34,7 @@ pub(crate) fn compile(shared: &Shared, wasm: &[u8], is_module: bool, name: &str)
             }
         }
     }
-    here(shared, wasm, is_module)
-        .map_err(|error| LoadError::Compile { name: name.to_owned(), reason: crate::recorder::in_words(&error) })
+    here(shared, wasm, is_module).map_err(|error| LoadError::Compile { name: name.to_owned(), reason: refused(error) })
 }
 
 /// In this process, on at most so many threads, which end with the compilation. A compiler that panics over what it was

@@ -12,6 +12,7 @@ use std::{
 };
 
 use rustix::process::Signal;
+use trackside_codes::{Class, Reason};
 use trackside_spec::{ByteSize, Duration};
 use trackside_sync::lock;
 
@@ -56,14 +57,12 @@ pub(super) fn compile(worker: &CompileWorker, order: &Order, wasm: &[u8], name: 
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let child = command.spawn().map_err(Failure::NotStarted)?;
-    let internal = |what: &str| {
-        let reason = what.to_owned();
-        Failure::Load(LoadError::Worker { name: name.to_owned(), reason })
-    };
     match watch(child, worker, wasm) {
         Ok(Ok(code)) => Ok(code),
         Ok(Err(ended)) => Err(Failure::Load(judge(&ended, worker, name))),
-        Err(error) => Err(internal(&error.to_string())),
+        Err(error) => {
+            Err(Failure::Load(LoadError::Worker { name: name.to_owned(), reason: Reason::by(Class::Setup, error) }))
+        }
     }
 }
 
@@ -146,11 +145,13 @@ fn judge(ended: &Ended, worker: &CompileWorker, name: &str) -> LoadError {
     }
     let words = crate::recorder::one_line(&ended.words.chars().take(1000).collect::<String>());
     match (ended.status.code(), signal) {
-        (Some(1), _) if !words.is_empty() => LoadError::Compile { name, reason: words },
-        (_, Some(signal)) => LoadError::Worker { name, reason: format!("it was ended by signal {signal}: {words}") },
+        (Some(1), _) if !words.is_empty() => LoadError::Compile { name, reason: words.into() },
+        (_, Some(signal)) => {
+            LoadError::Worker { name, reason: format!("it was ended by signal {signal}: {words}").into() }
+        }
         (code, None) => {
             let code = code.map_or_else(|| "?".to_owned(), |code| code.to_string());
-            LoadError::Worker { name, reason: format!("it ended with {code}: {words}") }
+            LoadError::Worker { name, reason: format!("it ended with {code}: {words}").into() }
         }
     }
 }

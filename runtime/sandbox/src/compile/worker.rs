@@ -9,6 +9,7 @@ use std::{
 };
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
+use trackside_codes::{Class, Reason};
 use wasmtime::Engine;
 
 use super::order::Order;
@@ -29,7 +30,7 @@ pub fn compile_worker(arguments: &[String]) -> ExitCode {
     };
     match work(&order) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => end(&error),
+        Err(reason) => end(&reason.to_string()),
     }
 }
 
@@ -39,26 +40,27 @@ fn end(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn work(order: &Order) -> Result<(), String> {
+fn work(order: &Order) -> Result<(), Reason> {
+    let failed = |what: &str, error: io::Error| Reason::because(Class::Setup, format!("{what}: {error}"), error);
+    let refused = |error: wasmtime::Error| Reason::because(Class::Unusable, format!("{error:#}"), error);
     // Threads first: they are ours, and starting them may open files.
     let mut pool = rayon::ThreadPoolBuilder::new().num_threads(order.threads).stack_size(STACK);
     pool = pool.thread_name(|_| "compile".to_owned());
-    let pool = pool.build().map_err(|error| error.to_string())?;
-    bound(order).map_err(|error| format!("cannot bound itself: {error}"))?;
+    let pool = pool.build().map_err(|error| Reason::by(Class::Setup, error))?;
+    bound(order).map_err(|error| failed("cannot bound itself", error))?;
 
     let mut wasm = Vec::new();
-    io::stdin().lock().read_to_end(&mut wasm).map_err(|error| format!("cannot read the component: {error}"))?;
-    let engine =
-        Engine::new(&config(order.layout, order.threads > 1, order.counts)).map_err(|error| format!("{error:#}"))?;
+    io::stdin().lock().read_to_end(&mut wasm).map_err(|error| failed("cannot read the component", error))?;
+    let engine = Engine::new(&config(order.layout, order.threads > 1, order.counts)).map_err(refused)?;
     let compile = || if order.is_module { engine.precompile_module(&wasm) } else { engine.precompile_component(&wasm) };
-    let code = pool.install(compile).map_err(|error| format!("{error:#}"))?;
+    let code = pool.install(compile).map_err(refused)?;
     let mut output = io::stdout().lock();
     let length = (code.len() as u64).to_le_bytes();
     output
         .write_all(&length)
         .and_then(|()| output.write_all(&code))
         .and_then(|()| output.flush())
-        .map_err(|error| format!("cannot hand over the code: {error}"))
+        .map_err(|error| failed("cannot hand over the code", error))
 }
 
 /// Gives up what a compiler does not need, before the first byte from outside is read.

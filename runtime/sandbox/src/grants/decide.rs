@@ -20,6 +20,21 @@ pub(crate) enum Refused {
     Node(&'static str),
 }
 
+/// Why a delivery is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Undeliverable {
+    /// No grant could make the path good; what is wrong with it.
+    BadPath(String),
+    /// A grant would.
+    Refused(Refused),
+}
+
+impl From<Refused> for Undeliverable {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
 /// A request that may be sent, as far as its name goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Permit {
@@ -120,24 +135,20 @@ impl Grants {
         if Policy::lists(self.policy.emit.as_ref(), event) { Ok(()) } else { Err(Refused::Node("emit")) }
     }
 
-    /// Where a delivery goes; the outer error is for a path that no grant could make good.
-    pub(crate) fn deliver(&self, path: &str) -> Result<Result<deliver::Target, Refused>, String> {
+    /// Where a delivery goes.
+    pub(crate) fn deliver(&self, path: &str) -> Result<deliver::Target, Undeliverable> {
         let target = match deliver::resolve(&self.allow.deliver, path) {
-            Err(deliver::Refusal::BadPath(reason)) => return Err(reason),
-            other => other,
+            Err(deliver::Refusal::BadPath(reason)) => return Err(Undeliverable::BadPath(reason)),
+            Err(deliver::Refusal::NotGranted { folder }) => Err(folder),
+            Ok(target) => Ok(target),
         };
         let wanted = |folder: &str| deliver::resolve(&[folder.to_owned()], path).is_ok();
-        if let Err(refused) = self.wants("deliver", wanted) {
-            return Ok(Err(refused));
-        }
-        Ok(match target {
+        self.wants("deliver", wanted)?;
+        match target {
             Ok(target) if self.policy.permits_delivery(path) => Ok(target),
-            Ok(_) => Err(Refused::Node("deliver")),
-            Err(deliver::Refusal::NotGranted { folder }) => {
-                Err(Refused::Workflow(format!("deliver: [{}]", crate::store_data::quoted(&folder))))
-            }
-            Err(deliver::Refusal::BadPath(reason)) => return Err(reason),
-        })
+            Ok(_) => Err(Refused::Node("deliver").into()),
+            Err(folder) => Err(Refused::Workflow(format!("deliver: [{}]", crate::store_data::quoted(&folder))).into()),
+        }
     }
 
     /// Whether a request may be sent, by its URL and method.

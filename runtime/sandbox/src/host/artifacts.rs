@@ -188,7 +188,7 @@ impl Host for CallData {
             ))));
         }
         if let Err(reason) = check_name(&name).and_then(|()| check_media_type(&media_type)) {
-            return Ok(Err(ArtifactError::Io(reason)));
+            return Ok(Err(ArtifactError::Io(reason.to_string())));
         }
         let Some(slot) = self.files.take() else {
             return Ok(Err(ArtifactError::QuotaExceeded(FileSlots::refusal())));

@@ -42,13 +42,13 @@ impl From<Trouble> for HttpError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Denied(text) => Self::Denied(text),
-            Trouble::BadRequest(text) => Self::BadRequest(text),
-            Trouble::Dns(text) => Self::Dns(text),
-            Trouble::Connect(text) => Self::Connect(text),
-            Trouble::Tls(text) => Self::Tls(text),
+            Trouble::BadRequest(reason) => Self::BadRequest(reason.to_string()),
+            Trouble::Dns(reason) => Self::Dns(reason.to_string()),
+            Trouble::Connect(reason) => Self::Connect(reason.to_string()),
+            Trouble::Tls(reason) => Self::Tls(reason.to_string()),
             Trouble::Timeout => Self::Timeout,
-            Trouble::TooLarge(text) => Self::TooLarge(text),
-            Trouble::Protocol(text) => Self::Protocol(text),
+            Trouble::TooLarge(reason) => Self::TooLarge(reason.to_string()),
+            Trouble::Protocol(reason) => Self::Protocol(reason.to_string()),
         }
     }
 }
@@ -92,7 +92,7 @@ impl CallData {
                     let length = data.len() as u64;
                     entry.received = entry.received.saturating_add(length);
                     if let Err(reason) = traffic.book(length, entry.received) {
-                        return Ok(Err(HttpError::TooLarge(reason)));
+                        return Ok(Err(HttpError::TooLarge(reason.to_string())));
                     }
                     (entry.body, entry.rest) = (Some(body), data);
                 }

@@ -19,7 +19,7 @@ use crate::{
     },
     files::blocking,
     host_api::ModelPort as Port,
-    host_api::{ModelError, ModelHandle},
+    host_api::{InferenceFailure, ModelHandle},
     store_data::{CallData, quoted},
     top_k::top_k,
 };
@@ -274,7 +274,7 @@ impl HostTensor for CallData {
     fn top_k(&mut self, tensor: Resource<Tensor>, k: u32) -> Answer<Vec<(u32, f32)>> {
         self.enter()?;
         let values = &self.table.get(&tensor)?.values;
-        Ok(top_k(values, k).map_err(InferenceError::BadTensor))
+        Ok(top_k(values, k).map_err(|reason| InferenceError::BadTensor(reason.to_string())))
     }
 
     fn drop(&mut self, tensor: Resource<Tensor>) -> wasmtime::Result<()> {
@@ -293,7 +293,7 @@ impl HostModel for CallData {
         let host = self.host.clone();
         match host.open_model(&name).await {
             Ok(handle) => Ok(Ok(self.table.push(Model { handle })?)),
-            Err(error) => Ok(Err(model_error(error))),
+            Err(error) => Ok(Err(told(error))),
         }
     }
 
@@ -333,7 +333,7 @@ impl HostModel for CallData {
         let deadline = Instant::now() + self.remaining();
         let outputs = match handle.run(named, wanted, deadline).await {
             Ok(outputs) => outputs,
-            Err(error) => return Ok(Err(model_error(error))),
+            Err(error) => return Ok(Err(told(error))),
         };
         let mut tensors = Vec::with_capacity(outputs.len());
         for (name, values) in outputs {
@@ -359,13 +359,13 @@ impl HostModel for CallData {
 
 impl Host for CallData {}
 
-fn model_error(error: ModelError) -> InferenceError {
+fn told(error: InferenceFailure) -> InferenceError {
     match error {
-        ModelError::NotFound(text) => InferenceError::ModelNotFound(text),
-        ModelError::BadTensor(text) => InferenceError::BadTensor(text),
-        ModelError::Exhausted(text) => InferenceError::ResourceExhausted(text),
-        ModelError::Timeout => InferenceError::Timeout,
-        ModelError::Runtime(text) => InferenceError::Runtime(text),
+        InferenceFailure::NotFound(reason) => InferenceError::ModelNotFound(reason.to_string()),
+        InferenceFailure::BadTensor(reason) => InferenceError::BadTensor(reason.to_string()),
+        InferenceFailure::Exhausted(reason) => InferenceError::ResourceExhausted(reason.to_string()),
+        InferenceFailure::Timeout => InferenceError::Timeout,
+        InferenceFailure::Runtime(reason) => InferenceError::Runtime(reason.to_string()),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Names and media types of artifacts.
 
+use trackside_codes::Reason;
+
 /// A name is for people and for delivered files: one path segment that is harmless in every file system.
-pub(super) fn check_name(name: &str) -> Result<(), String> {
+pub(super) fn check_name(name: &str) -> Result<(), Reason> {
     let bad = name.is_empty()
         || name.len() > 255
         || matches!(name, "." | "..")
@@ -11,12 +13,13 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
         let shown = crate::recorder::one_line(&name.chars().take(60).collect::<String>());
         return Err(format!(
             "`{shown}` is no artifact name: 1 to 255 bytes without slashes and control characters, not `.` or `..`"
-        ));
+        )
+        .into());
     }
     Ok(())
 }
 
-pub(super) fn check_media_type(text: &str) -> Result<(), String> {
+pub(super) fn check_media_type(text: &str) -> Result<(), Reason> {
     let token = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
     };
@@ -28,7 +31,7 @@ pub(super) fn check_media_type(text: &str) -> Result<(), String> {
         Ok(())
     } else {
         let shown = crate::recorder::one_line(&text.chars().take(60).collect::<String>());
-        Err(format!("`{shown}` is no media type: write text/csv or application/octet-stream, for example"))
+        Err(format!("`{shown}` is no media type: write text/csv or application/octet-stream, for example").into())
     }
 }
 

@@ -6,6 +6,7 @@ use wasmtime::component::Resource;
 use super::artifacts::Artifact;
 use crate::{
     bindings::trackside::plugin::outbox::{Host, IfPresent, OutboxError},
+    grants::decide::Undeliverable,
     report::{self, OutboxEntry},
     store_data::{CallData, quoted},
 };
@@ -20,9 +21,9 @@ impl Host for CallData {
         self.enter()?;
         let artifact = self.table.get(&src)?.reference.clone();
         let target = match self.grants.deliver(&path) {
-            Ok(Ok(target)) => target,
-            Err(reason) => return Ok(Err(OutboxError::BadRequest(reason))),
-            Ok(Err(refused)) => {
+            Ok(target) => target,
+            Err(Undeliverable::BadPath(reason)) => return Ok(Err(OutboxError::BadRequest(reason))),
+            Err(Undeliverable::Refused(refused)) => {
                 let shown = quoted(&path.chars().take(200).collect::<String>());
                 return Ok(Err(OutboxError::Denied(self.refuse(&format!("deliver to {shown}"), refused))));
             }

@@ -21,7 +21,7 @@ use crate::{
     },
     call::StepCall,
     descriptor::{Descriptor, Want},
-    host_api::{ArtifactSink, BoxFuture, ModelError, ModelHandle, ModelSignature, StateEntry, StepHost},
+    host_api::{ArtifactSink, BoxFuture, InferenceFailure, ModelHandle, ModelSignature, StateEntry, StepHost},
     report::{Expect, StateScope},
     store_data::{CallData, Purpose},
 };
@@ -42,7 +42,7 @@ impl ModelHandle for Doubler {
         inputs: Vec<(String, Arc<Tensor>)>,
         _: Vec<String>,
         _: Instant,
-    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, ModelError>> {
+    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, InferenceFailure>> {
         let output = inputs.first().map(|(_, tensor)| {
             let data = [tensor.data(), tensor.data()].concat();
             let count = u32::try_from(tensor.len() * 2).unwrap();
@@ -61,7 +61,7 @@ impl StepHost for Host {
         Err(io::ErrorKind::StorageFull.into())
     }
 
-    fn open_model<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
+    fn open_model<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {
         let info = ModelSignature { digest: "d".into(), inputs: vec![], outputs: vec![], metadata: vec![] };
         let model: Arc<dyn ModelHandle> = Arc::new(Doubler(info));
         Box::pin(std::future::ready(Ok(model)))

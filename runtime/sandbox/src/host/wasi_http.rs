@@ -66,7 +66,7 @@ impl WasiHttpHooks for Egress {
             if let Some(length) = told {
                 outgoing.head.headers.insert(header::CONTENT_LENGTH, length);
             }
-            let body = Counted::new(body.map_err(|error| io::Error::other(error.to_string())), traffic.clone(), idle);
+            let body = Counted::new(body.map_err(io::Error::other), traffic.clone(), idle);
             let (response, connection) = outgoing.send(body).await.map_err(error)?;
             let (mut parts, body) = response.into_parts();
             headers::strip(&mut parts.headers);
@@ -94,11 +94,11 @@ fn error(trouble: Trouble) -> Error {
     match trouble {
         Trouble::Denied(_) => Error::HttpRequestDenied,
         Trouble::BadRequest(_) => Error::HttpRequestUriInvalid,
-        Trouble::Dns(text) => Error::DnsError { rcode: Some(text), info_code: None },
+        Trouble::Dns(reason) => Error::DnsError { rcode: Some(reason.to_string()), info_code: None },
         Trouble::Connect(_) => Error::ConnectionRefused,
         Trouble::Tls(_) => Error::TlsProtocolError,
         Trouble::Timeout => Error::ConnectionTimeout,
-        Trouble::TooLarge(text) => Error::InternalError(Some(text)),
+        Trouble::TooLarge(reason) => Error::InternalError(Some(reason.to_string())),
         Trouble::Protocol(_) => Error::HttpProtocolError,
     }
 }

@@ -20,6 +20,7 @@ use hyper::{
     header::{HeaderName, HeaderValue},
     http::request,
 };
+use trackside_codes::{Class, Reason};
 use trackside_net::{Connection, Failure as NetFailure, FailureClass, Reach, Url, reach};
 
 use super::{
@@ -41,17 +42,17 @@ use crate::{
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Why a request was not sent, or has no answer.
-#[derive(Debug, PartialEq, Eq)]
+/// Why a request was not sent, or has no answer: the cases of the contract, which gets the words, with their causes.
+#[derive(Debug)]
 pub(crate) enum Trouble {
     Denied(String),
-    BadRequest(String),
-    Dns(String),
-    Connect(String),
-    Tls(String),
+    BadRequest(Reason),
+    Dns(Reason),
+    Connect(Reason),
+    Tls(Reason),
     Timeout,
-    TooLarge(String),
-    Protocol(String),
+    TooLarge(Reason),
+    Protocol(Reason),
 }
 
 /// What the requests of one call share.
@@ -87,17 +88,17 @@ impl Traffic {
         Self { total: Arc::default(), limit: limits.http_total_bytes, body_limit: limits.http_body_bytes }
     }
 
-    /// Books bytes of a body that has `so_far` with them. The error is a sentence.
-    pub(crate) fn book(&self, bytes: u64, so_far: u64) -> Result<(), String> {
+    /// Books bytes of a body that has `so_far` with them.
+    pub(crate) fn book(&self, bytes: u64, so_far: u64) -> Result<(), Reason> {
         if so_far > self.body_limit {
-            return Err(format!("a body has more than {} bytes: that is the limit http_body", self.body_limit));
+            let words = format!("a body has more than {} bytes: that is the limit http_body", self.body_limit);
+            return Err(Reason::new(Class::TooLarge, words));
         }
         let total = self.total.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if total > self.limit {
-            return Err(format!(
-                "the bodies have more than {} bytes together: that is the limit http_total",
-                self.limit
-            ));
+            let words =
+                format!("the bodies have more than {} bytes together: that is the limit http_total", self.limit);
+            return Err(Reason::new(Class::TooLarge, words));
         }
         Ok(())
     }
@@ -227,7 +228,7 @@ impl Egress {
                 Trouble::Denied(denier.refuse_always(&what, &why))
             }
             Misuse::NotForHeaders { name } => {
-                Trouble::BadRequest(format!("the secret `{name}` has bytes that a header cannot carry"))
+                Trouble::BadRequest(format!("the secret `{name}` has bytes that a header cannot carry").into())
             }
         })?;
         let mut fields = headers::outgoing(&list, self.limits.http_header_bytes).map_err(Trouble::BadRequest)?;
@@ -256,9 +257,8 @@ impl Egress {
     fn count(&self, length: u64) -> Result<(), Trouble> {
         let limit = self.limits.http_requests;
         if self.requests >= limit {
-            return Err(Trouble::TooLarge(format!(
-                "a step sends at most {limit} requests: that is the limit http_requests"
-            )));
+            let words = format!("a step sends at most {limit} requests: that is the limit http_requests");
+            return Err(Trouble::TooLarge(Reason::new(Class::TooLarge, words)));
         }
         self.traffic.book(length, length).map_err(Trouble::TooLarge)
     }
@@ -272,7 +272,7 @@ impl Egress {
             number => format!("{}-{number}", self.key),
         };
         HeaderValue::from_str(&text)
-            .map_err(|_| Trouble::BadRequest("the run's idempotency key is no header value".to_owned()))
+            .map_err(|_| Trouble::BadRequest("the run's idempotency key is no header value".into()))
     }
 }
 
@@ -325,19 +325,25 @@ fn explain(failure: Failure, target: &Url, private: Result<(), Refused>, denier:
             &format!("send the secret `{secret}` to {origin}"),
             &format!("{address} is reached through the internet, and http:// would show it to everybody: use https://"),
         )),
-        Failure::Net(failure) => unreached(&failure, &origin.to_string()),
+        Failure::Net(failure) => unreached(failure, &origin.to_string()),
     }
 }
 
 /// What the network says about a request that was let through.
-fn unreached(failure: &NetFailure, origin: &str) -> Trouble {
-    match failure {
-        NetFailure::Connect { source } => Trouble::Connect(format!("{origin}: {source}")),
-        NetFailure::Timeout { .. } => Trouble::Connect(format!("{origin}: no answer to the connection request")),
-        NetFailure::Tls { source } => Trouble::Tls(format!("{origin}: {source}")),
-        NetFailure::Certificates { reason } => Trouble::Tls(format!("{origin}: [http] in trackside.toml: {reason}")),
-        other if other.class() == FailureClass::Dns => Trouble::Dns(other.to_string()),
-        other => Trouble::Protocol(other.to_string()),
+fn unreached(failure: NetFailure, origin: &str) -> Trouble {
+    let unavailable = |words: String, failure| Reason::because(Class::Unavailable, words, failure);
+    match &failure {
+        NetFailure::Connect { source } => Trouble::Connect(unavailable(format!("{origin}: {source}"), failure)),
+        NetFailure::Timeout { .. } => {
+            Trouble::Connect(unavailable(format!("{origin}: no answer to the connection request"), failure))
+        }
+        NetFailure::Tls { source } => Trouble::Tls(unavailable(format!("{origin}: {source}"), failure)),
+        NetFailure::Certificates { reason } => {
+            let words = format!("{origin}: [http] in trackside.toml: {reason}");
+            Trouble::Tls(Reason::because(Class::Setup, words, failure))
+        }
+        other if other.class() == FailureClass::Dns => Trouble::Dns(Reason::by(Class::Unavailable, failure)),
+        _ => Trouble::Protocol(Reason::by(Class::Unavailable, failure)),
     }
 }
 
@@ -347,9 +353,9 @@ fn method(name: &str) -> Result<Method, Trouble> {
     match Method::from_bytes(upper.as_bytes()) {
         Ok(Method::CONNECT | Method::TRACE) | Err(_) => {
             let shown = crate::recorder::one_line(&name.chars().take(40).collect::<String>());
-            Err(Trouble::BadRequest(format!("`{shown}` is no method that a step may use")))
+            Err(Trouble::BadRequest(format!("`{shown}` is no method that a step may use").into()))
         }
         Ok(method) if upper.len() <= 32 => Ok(method),
-        Ok(_) => Err(Trouble::BadRequest("the method is too long".to_owned())),
+        Ok(_) => Err(Trouble::BadRequest("the method is too long".into())),
     }
 }

@@ -1,6 +1,7 @@
 //! Headers that a guest may send, and those that it gets to see.
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use trackside_codes::Reason;
 use trackside_net::HEADERS;
 
 /// Headers that speak of the connection, which is the host's. A guest's are left out; a server's are not shown.
@@ -18,14 +19,14 @@ const HOP_BY_HOP: [&str; 9] = [
 /// Headers that the host derives itself, so that they cannot contradict what is sent.
 const DERIVED: [&str; 3] = ["host", "content-length", "expect"];
 
-/// Turns a guest's list into headers. The error is a sentence.
-pub(crate) fn outgoing(list: &[(String, String)], limit: usize) -> Result<HeaderMap, String> {
+/// Turns a guest's list into headers.
+pub(crate) fn outgoing(list: &[(String, String)], limit: usize) -> Result<HeaderMap, Reason> {
     if list.len() > HEADERS {
-        return Err(format!("a request has at most {HEADERS} headers, not {}", list.len()));
+        return Err(format!("a request has at most {HEADERS} headers, not {}", list.len()).into());
     }
     let bytes = list.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
     if bytes > limit {
-        return Err(format!("the headers have {bytes} bytes; the limit http_headers is {limit}"));
+        return Err(format!("the headers have {bytes} bytes; the limit http_headers is {limit}").into());
     }
     let mut map = HeaderMap::new();
     for (name, value) in list {

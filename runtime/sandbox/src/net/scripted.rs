@@ -11,6 +11,8 @@ use hyper::{
     http::request,
 };
 
+use trackside_codes::{Class, Reason};
+
 use super::{body::ResponseBody, egress::Trouble, headers};
 use crate::host_api::{HttpRequest, HttpResponse, StepHost};
 
@@ -24,15 +26,15 @@ pub(crate) async fn answer<B>(
 where
     B: Body<Data = Bytes, Error = io::Error>,
 {
-    let body = body.collect().await.map_err(|error| Trouble::Protocol(error.to_string()))?;
+    let body = body.collect().await.map_err(|error| Trouble::Protocol(Reason::by(Class::Unavailable, error)))?;
     let request = HttpRequest {
         method: head.method.as_str().to_owned(),
         url,
         headers: headers::incoming(&head.headers),
         body: body.to_bytes().to_vec(),
     };
-    let answer = host.http(request).map_err(|reason| Trouble::Connect(reason.to_string()))?;
-    response(answer).map_err(|what| Trouble::Protocol(format!("{what} is nothing that HTTP can carry")))
+    let answer = host.http(request).map_err(Trouble::Connect)?;
+    response(answer).map_err(|what| Trouble::Protocol(format!("{what} is nothing that HTTP can carry").into()))
 }
 
 fn response(answer: HttpResponse) -> Result<Response<ResponseBody>, String> {

@@ -20,8 +20,9 @@ use trackside_codes::Reason;
 
 use tempfile::TempDir;
 use trackside_sandbox::{
-    ArtifactSink, BoxFuture, HttpRequest, HttpResponse, Layout, ModelError, ModelHandle, ModelSignature, Outcome,
-    Plugin, Sandbox, SandboxSettings, SecretValue, StateEntry, StateScope, StepCall, StepHost, StepReport,
+    ArtifactSink, BoxFuture, Completion, HttpRequest, HttpResponse, InferenceFailure, Layout, ModelHandle,
+    ModelSignature, Plugin, Sandbox, SandboxSettings, SecretValue, StateEntry, StateScope, StepCall, StepHost,
+    StepReport,
 };
 use trackside_spec::{ArtifactRef, Digest, Tensor};
 
@@ -110,7 +111,7 @@ pub fn run_on(call: StepCall, host: Arc<TestHost>) -> StepReport {
 /// The output of a step that ended well.
 pub fn output(report: &StepReport) -> serde_json::Value {
     match &report.outcome {
-        Ok(Outcome::Done(json)) => serde_json::from_str(json).unwrap(),
+        Ok(Completion::Done(json)) => serde_json::from_str(json).unwrap(),
         other => panic!("{other:?}"),
     }
 }
@@ -206,8 +207,9 @@ impl StepHost for TestHost {
         }))
     }
 
-    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, ModelError>> {
-        let found = self.model.clone().ok_or_else(|| ModelError::NotFound(format!("there is no model `{name}`")));
+    fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {
+        let found =
+            self.model.clone().ok_or_else(|| InferenceFailure::NotFound(format!("there is no model `{name}`").into()));
         Box::pin(std::future::ready(found))
     }
 
@@ -269,7 +271,7 @@ impl ModelHandle for Identity {
         inputs: Vec<(String, Arc<Tensor>)>,
         _wanted: Vec<String>,
         deadline: Instant,
-    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, ModelError>> {
+    ) -> BoxFuture<'a, Result<Vec<(String, Tensor)>, InferenceFailure>> {
         assert!(deadline > Instant::now());
         Box::pin(std::future::ready(Ok(inputs.into_iter().map(|(_, t)| ("y".to_owned(), (*t).clone())).collect())))
     }

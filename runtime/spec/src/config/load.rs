@@ -291,7 +291,7 @@ impl Checks<'_, '_> {
                 let index = index.to_string();
                 let full = ["policy", "http", &index, key];
                 let path = if self.root.at(full).is_some() { &full[..] } else { &full[..3] };
-                self.at("TS-0103", path, reason, None);
+                self.at("TS-0103", path, reason.to_string(), None);
             }
         }
         for (index, folder) in policy.deliver.iter().flatten().enumerate() {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use regex::{Regex, RegexBuilder};
+use trackside_codes::{Class, Reason};
 
 use super::{budget::Budget, error::Fault, value::Val};
 
@@ -100,11 +101,11 @@ pub(super) fn unknown(name: &str) -> String {
 }
 
 /// Compiles the pattern of `matches`. The engine's time is linear in the text whatever the pattern.
-pub(super) fn pattern(text: &str) -> Result<Regex, String> {
+pub(super) fn pattern(text: &str) -> Result<Regex, Reason> {
     RegexBuilder::new(text).size_limit(256 << 10).dfa_size_limit(256 << 10).nest_limit(32).build().map_err(|error| {
         let reason = error.to_string();
         let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        format!("the pattern is no regular expression: {last}")
+        Reason::because(Class::BadFile, format!("the pattern is no regular expression: {last}"), error)
     })
 }
 

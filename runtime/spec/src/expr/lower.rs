@@ -173,7 +173,8 @@ impl Lowering<'_> {
             let Ast::Literal(LiteralValue::String(pattern)) = &pattern.expr else {
                 return Err(self.refuse_at(name, "the pattern of `matches` must be a literal text"));
             };
-            let regex = functions::pattern(pattern.inner()).map_err(|reason| self.refuse_at(name, reason))?;
+            let regex =
+                functions::pattern(pattern.inner()).map_err(|reason| self.refuse_at(name, reason.to_string()))?;
             return Ok(Ir::Matches(Box::new(self.expr(text, Names::Record)?), Box::new(regex)));
         }
         let Some(function) = Function::named(name) else {

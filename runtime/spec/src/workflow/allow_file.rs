@@ -118,7 +118,7 @@ impl Lists<'_, '_, '_, '_> {
         match entry.grant() {
             Ok(grant) => Some(grant),
             Err((key, reason)) => {
-                self.at(&["http", &index.to_string()], &[key], reason);
+                self.at(&["http", &index.to_string()], &[key], reason.to_string());
                 None
             }
         }

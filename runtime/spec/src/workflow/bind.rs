@@ -55,7 +55,9 @@ impl Plan {
             match (given.get(&param.name), &param.default) {
                 (Some(value), _) => match check_value(param, value) {
                     Ok(()) => drop(bound.insert(param.name.clone(), value.clone())),
-                    Err(message) => problems.push(ParamProblem { name: param.name.clone(), message, help: None }),
+                    Err(bad) => {
+                        problems.push(ParamProblem { name: param.name.clone(), message: bad.to_string(), help: None })
+                    }
                 },
                 (None, Some(default)) => drop(bound.insert(param.name.clone(), default.clone())),
                 (None, None) => problems.push(ParamProblem {
@@ -82,22 +84,39 @@ pub fn parse_param(param: &Param, text: &str) -> Result<Value, ParamProblem> {
             OutsideError::Lossy(problem) => refuse(problem),
         })?,
     };
-    check_value(param, &value).map_err(refuse)?;
+    check_value(param, &value).map_err(|bad| refuse(bad.to_string()))?;
     Ok(value)
 }
 
+/// Why a value does not fit its parameter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadValue {
+    /// It is of another type.
+    #[error("{value} is not {wanted}")]
+    Type { value: String, wanted: &'static str },
+    /// It is too small.
+    #[error("{value} is below the minimum {minimum}")]
+    Below { value: String, minimum: String },
+    /// It is too large.
+    #[error("{value} is above the maximum {maximum}")]
+    Above { value: String, maximum: String },
+    /// It is none of those that there are to choose from; the first of them.
+    #[error("{value} is not one of {choices}")]
+    NoChoice { value: String, choices: String },
+}
+
 /// Type, bounds and choices.
-pub(super) fn check_value(param: &Param, value: &Value) -> Result<(), String> {
+pub(super) fn check_value(param: &Param, value: &Value) -> Result<(), BadValue> {
     check_type(param, value)?;
     check_bounds(param, value)?;
     if param.choices.is_empty() || param.choices.iter().any(|choice| same(choice, value)) {
         return Ok(());
     }
     let choices: Vec<String> = param.choices.iter().take(20).map(Value::to_string).collect();
-    Err(format!("{} is not one of {}", clip(&value.to_string()), choices.join(", ")))
+    Err(BadValue::NoChoice { value: clip(&value.to_string()), choices: choices.join(", ") })
 }
 
-pub(super) fn check_type(param: &Param, value: &Value) -> Result<(), String> {
+pub(super) fn check_type(param: &Param, value: &Value) -> Result<(), BadValue> {
     let fits = match param.kind {
         ParamKind::String => value.is_string(),
         ParamKind::Number => value.is_number(),
@@ -107,17 +126,20 @@ pub(super) fn check_type(param: &Param, value: &Value) -> Result<(), String> {
         ParamKind::Object => value.is_object(),
         ParamKind::Array => value.is_array(),
     };
-    if fits { Ok(()) } else { Err(format!("{} is not {}", clip(&value.to_string()), kind_name(param.kind))) }
+    if fits {
+        return Ok(());
+    }
+    Err(BadValue::Type { value: clip(&value.to_string()), wanted: kind_name(param.kind) })
 }
 
-pub(super) fn check_bounds(param: &Param, value: &Value) -> Result<(), String> {
+pub(super) fn check_bounds(param: &Param, value: &Value) -> Result<(), BadValue> {
     let Value::Number(number) = value else { return Ok(()) };
     match (&param.minimum, &param.maximum) {
         (Some(minimum), _) if order(number, minimum).is_lt() => {
-            Err(format!("{value} is below the minimum {}", shown(minimum)))
+            Err(BadValue::Below { value: value.to_string(), minimum: shown(minimum).to_string() })
         }
         (_, Some(maximum)) if order(number, maximum).is_gt() => {
-            Err(format!("{value} is above the maximum {}", shown(maximum)))
+            Err(BadValue::Above { value: value.to_string(), maximum: shown(maximum).to_string() })
         }
         _ => Ok(()),
     }

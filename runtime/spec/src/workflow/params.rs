@@ -50,7 +50,7 @@ fn param(name: String, file: ParamFile, checker: &mut Checker<'_, '_>) -> Param 
     };
     for (index, choice) in param.choices.iter().enumerate() {
         if let Err(reason) = bind::check_type(&param, choice).and_then(|()| bind::check_bounds(&param, choice)) {
-            checker.at("TS-0103", &["params", &name, "choices", &index.to_string()], reason, None);
+            checker.at("TS-0103", &["params", &name, "choices", &index.to_string()], reason.to_string(), None);
         }
     }
     if let Some(default) = &param.default

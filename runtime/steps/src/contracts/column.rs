@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
 use trackside_rows::{
     field::{self, Kind, Typed},
     number::Number,
@@ -25,32 +26,58 @@ pub enum Found {
     Value(u128),
 }
 
+/// Why a value does not fit its column.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It is of another type.
+    #[error("{0}")]
+    Type(&'static str),
+    /// It is none of the column's choices.
+    #[error("not one of the allowed values")]
+    Choice,
+    /// It is too small.
+    #[error("below the minimum {0}")]
+    Below(Value),
+    /// It is too large.
+    #[error("above the maximum {0}")]
+    Above(Value),
+    /// It does not match the column's pattern.
+    #[error("does not match `{0}`")]
+    Pattern(String),
+    /// It is not there, and must be.
+    #[error("missing")]
+    Missing,
+    /// Another row has it, and none may.
+    #[error("a value that was there before")]
+    Again,
+}
+
 /// Holds a value against the rules that need no memory. `nulls` are the texts that stand for nothing, where they are not
 /// the usual ones.
-pub fn check(column: &Column, cell: Cell<'_>, nulls: Option<&[String]>) -> Result<Found, String> {
+pub fn check(column: &Column, cell: Cell<'_>, nulls: Option<&[String]>) -> Result<Found, Unfit> {
     let kind = kind_of(column.kind);
     let typed = match cell {
         Cell::Nothing => return Ok(Found::Nothing),
         Cell::Text(text) if field::is_null(Some(kind), text, nulls) => return Ok(Found::Nothing),
-        Cell::Text(text) => field::read_text(kind, text)?,
-        Cell::Json(value) => field::read_json(kind, value)?,
+        Cell::Text(text) => field::read_text(kind, text).map_err(Unfit::Type)?,
+        Cell::Json(value) => field::read_json(kind, value).map_err(Unfit::Type)?,
     };
     if !column.choices.is_empty() && !column.choices.iter().any(|choice| typed.is(choice)) {
-        return Err("not one of the allowed values".to_owned());
+        return Err(Unfit::Choice);
     }
     if let Typed::Number(number) = typed {
         let bound = |bound: &Option<serde_json::Number>| bound.as_ref().and_then(Number::of);
         if let Some(minimum) = bound(&column.minimum).filter(|minimum| number.compare(*minimum).is_lt()) {
-            return Err(format!("below the minimum {}", minimum.shown()));
+            return Err(Unfit::Below(minimum.shown()));
         }
         if let Some(maximum) = bound(&column.maximum).filter(|maximum| number.compare(*maximum).is_gt()) {
-            return Err(format!("above the maximum {}", maximum.shown()));
+            return Err(Unfit::Above(maximum.shown()));
         }
     }
     if let (Typed::Text(text), Some(pattern)) = (typed, &column.pattern)
         && !pattern.is_match(text)
     {
-        return Err(format!("does not match `{pattern}`"));
+        return Err(Unfit::Pattern(pattern.to_string()));
     }
     Ok(Found::Value(if column.unique { fingerprint(&typed) } else { 0 }))
 }
@@ -98,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    fn check(column: &Column, cell: Cell<'_>) -> Result<Found, String> {
+    fn check(column: &Column, cell: Cell<'_>) -> Result<Found, Unfit> {
         super::check(column, cell, None)
     }
 
@@ -147,8 +174,8 @@ mod tests {
     fn bounds_choices_and_patterns_hold() {
         let bounds = Column { minimum: Some(0.into()), maximum: Some(10.into()), ..column(ColumnKind::Number) };
         assert!(check(&bounds, Cell::Text("10")).is_ok());
-        assert_eq!(check(&bounds, Cell::Text("10.1")), Err("above the maximum 10".to_owned()));
-        assert_eq!(check(&bounds, Cell::Text("-1")), Err("below the minimum 0".to_owned()));
+        assert_eq!(check(&bounds, Cell::Text("10.1")), Err(Unfit::Above(10.into())));
+        assert_eq!(check(&bounds, Cell::Text("-1")), Err(Unfit::Below(0.into())));
         let choices = Column { choices: vec![json!(1), json!(2)], ..column(ColumnKind::Integer) };
         assert!(check(&choices, Cell::Text("2")).is_ok() && check(&choices, Cell::Text("3")).is_err());
         let pattern = Column { pattern: regex::Regex::new("^M[0-9]+$").ok(), ..column(ColumnKind::String) };

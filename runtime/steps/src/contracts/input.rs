@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::Value;
+use trackside_codes::{Class, Reason};
 use trackside_rows::{
     ReadError,
     form::{self, Form},
@@ -61,13 +62,13 @@ pub fn check(
         match opened {
             Ok(table) => Ok(Ok(table)),
             Err(ReadError::Io(error)) => Err(error.into()),
-            Err(error) => Ok(Err(error.to_string())),
+            Err(error) => Ok(Err(Reason::by(Class::BadInput, error))),
         }
     };
     if form == Form::Document {
         let document = match document(&artifact, open()?)? {
             Ok(document) => document,
-            Err(reason) => return Ok(misfit(contract, value, reason)),
+            Err(reason) => return Ok(misfit(contract, value, reason.to_string())),
         };
         let mut checked = check_value(hold, contract, document, patience)?;
         // What passed is the artifact; another one when rows were taken out of it.
@@ -83,7 +84,7 @@ pub fn check(
     }
     let mut first = match table()? {
         Ok(table) => table,
-        Err(reason) => return Ok(misfit(contract, value, reason)),
+        Err(reason) => return Ok(misfit(contract, value, reason.to_string())),
     };
     let books = scan(contract, &mut first, patience, |_, _| Ok(()))?;
     if !splits(&books) {
@@ -158,7 +159,7 @@ fn misfit(contract: &Contract, value: Value, reason: String) -> Checked {
 }
 
 /// The document in an artifact, or what is wrong with it.
-fn document(artifact: &ArtifactRef, file: impl Read) -> io::Result<Result<Value, String>> {
+fn document(artifact: &ArtifactRef, file: impl Read) -> io::Result<Result<Value, Reason>> {
     let mut bytes = Vec::new();
     file.take(LARGEST_DOCUMENT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_DOCUMENT {
@@ -166,12 +167,16 @@ fn document(artifact: &ArtifactRef, file: impl Read) -> io::Result<Result<Value,
         return Ok(Err(format!(
             "{name} has more than {LARGEST_DOCUMENT} bytes, and a JSON document is checked as a whole; JSON lines have no \
              such limit"
-        )));
+        )
+        .into()));
     }
     let text = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&bytes);
-    Ok(read_outside(text).map_err(|error| match error {
-        OutsideError::Json(error) => format!("it is not a JSON document: {error}"),
-        OutsideError::Lossy(problem) => problem,
+    Ok(read_outside(text).map_err(|error| {
+        let words = match &error {
+            OutsideError::Json(error) => format!("it is not a JSON document: {error}"),
+            OutsideError::Lossy(problem) => problem.clone(),
+        };
+        Reason::because(Class::BadInput, words, error)
     }))
 }
 

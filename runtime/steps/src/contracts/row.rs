@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use trackside_rows::{
     ReadError,
     csv::{self, Reader, Record},
@@ -37,8 +37,8 @@ pub enum Table<R> {
     Lines {
         /// The rest of the file and the line that was read last.
         lines: Lines<R>,
-        /// The object on it, or what is wrong with its form.
-        row: Result<Map<String, Value>, String>,
+        /// That line; none before the first.
+        row: Option<Line>,
     },
     /// A list in memory.
     List {
@@ -66,7 +66,7 @@ impl<R: BufRead> Table<R> {
 
     /// JSON lines.
     pub const fn lines(input: R) -> Self {
-        Self::Lines { lines: Lines::new(input), row: Err(String::new()) }
+        Self::Lines { lines: Lines::new(input), row: None }
     }
 
     /// A list.
@@ -86,10 +86,7 @@ impl<R: BufRead> Table<R> {
             Self::Csv { reader, record, .. } => reader.read(record),
             Self::Lines { lines, row } => {
                 let Some(line) = lines.read()? else { return Ok(false) };
-                *row = match line {
-                    Line::Object(fields) => Ok(fields),
-                    Line::Bad(reason) => Err(reason),
-                };
+                *row = Some(line);
                 Ok(true)
             }
             Self::List { items, next } => {
@@ -115,7 +112,8 @@ impl<R: BufRead> Table<R> {
                 let (reason, at) = record.defect(names.len())?;
                 Some((reason, at.and_then(|at| names.get(at)).map(String::as_str)))
             }
-            Self::Lines { row, .. } => row.as_ref().err().map(|reason| (reason.clone(), None)),
+            Self::Lines { row: Some(Line::Bad(reason)), .. } => Some((reason.clone(), None)),
+            Self::Lines { .. } => None,
             Self::List { items, next } => {
                 let item = items.get(next.saturating_sub(1));
                 (!item.is_some_and(Value::is_object)).then(|| ("not a JSON object".to_owned(), None))
@@ -132,7 +130,10 @@ impl<R: BufRead> Table<R> {
                 Some(text) => Cell::Text(text),
             },
             Self::Lines { row, .. } => {
-                let value = row.as_ref().ok().and_then(|row| row.get(name));
+                let value = match row {
+                    Some(Line::Object(fields)) => fields.get(name),
+                    Some(Line::Bad(_)) | None => None,
+                };
                 if json(value) { value.map_or(Cell::Nothing, Cell::Json) } else { Cell::Nothing }
             }
             Self::List { items, next } => {

@@ -10,7 +10,7 @@ use trackside_spec::plan::{Column, Contract, Severity, Shape};
 use super::{
     CheckError,
     books::Books,
-    column::{Found, MAX_DISTINCT, Memory, check},
+    column::{Found, MAX_DISTINCT, Memory, Unfit, check},
     row::{Cell, Table},
 };
 
@@ -127,18 +127,16 @@ fn row<R: BufRead>(
         let cell = table.cell(column.name, column.at);
         let outcome = match check(column.rule, cell, contract.nulls.as_deref()) {
             // No value at all may be missing: the row is at fault, not the whole.
-            Ok(Found::Nothing) if column.rule.max_null_fraction <= 0.0 => Err("missing".to_owned()),
-            Ok(Found::Value(print)) if column.rule.unique && column.memory.knows(print) => {
-                Err("a value that was there before".to_owned())
-            }
+            Ok(Found::Nothing) if column.rule.max_null_fraction <= 0.0 => Err(Unfit::Missing),
+            Ok(Found::Value(print)) if column.rule.unique && column.memory.knows(print) => Err(Unfit::Again),
             outcome => outcome,
         };
         match outcome {
             Ok(value) => found.push(Some(value)),
-            Err(reason) => {
+            Err(unfit) => {
                 good = false;
                 found.push(None);
-                books.problem(line, Some(column.name), shown(cell), reason);
+                books.problem(line, Some(column.name), shown(cell), unfit.to_string());
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::{io::Read, time::Instant};
 
 use serde_json::{Map, Value, json};
-use trackside_codes::Coded;
+use trackside_codes::{Coded, Reason};
 use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
 use trackside_models::{CancelToken, Model, ModelError, RunOutput, takes, tensor_io};
@@ -109,7 +109,7 @@ fn step_error(error: ModelError) -> StepError {
 
 /// The model's inputs: an artifact (safetensors, or JSON for texts), or JSON arrays that take the declared element type.
 fn tensors(workshop: &Workshop, model: &Model, input: &Value) -> Result<Vec<(String, Tensor)>, StepError> {
-    let refuse = |name: &str, reason: String| StepError::fatal("bad-tensor", format!("input `{name}`: {reason}"));
+    let refuse = |name: &str, reason: Reason| StepError::fatal("bad-tensor", format!("input `{name}`: {reason}"));
     let Some(fields) = input.as_object() else {
         return Err(StepError::fatal("bad-tensor", "`inputs` must be an object of input name to tensor"));
     };
@@ -118,43 +118,43 @@ fn tensors(workshop: &Workshop, model: &Model, input: &Value) -> Result<Vec<(Str
         .iter()
         .map(|(name, value)| {
             let port = model.info().inputs.iter().find(|port| port.name == *name).ok_or_else(|| {
-                refuse(name, format!("the model has no such input; it takes {}", takes(&model.info().inputs)))
+                refuse(name, format!("the model has no such input; it takes {}", takes(&model.info().inputs)).into())
             })?;
             let tensor = match ArtifactRef::from_json(value) {
                 Some(artifact) => from_artifact(workshop, &artifact, name, limit),
-                None => tensor_io::from_json_for(port, value).map_err(|error| error.to_string()),
+                None => tensor_io::from_json_for(port, value).map_err(Reason::of),
             };
             tensor.map(|tensor| (name.clone(), tensor)).map_err(|reason| refuse(name, reason))
         })
         .collect()
 }
 
-fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit: u64) -> Result<Tensor, String> {
+fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit: u64) -> Result<Tensor, Reason> {
     if artifact.size > limit {
-        return Err(format!(
-            "artifact {} has {} bytes, more than limits.tensor ({limit})",
-            artifact.name, artifact.size
-        ));
+        let words =
+            format!("artifact {} has {} bytes, more than limits.tensor ({limit})", artifact.name, artifact.size);
+        return Err(words.into());
     }
     let is_text = artifact.media_type == tensor_io::TEXT_MEDIA_TYPE;
     if is_text && artifact.size > tensor_io::MAX_TEXT_FILE {
         let most = tensor_io::MAX_TEXT_FILE;
-        return Err(format!("artifact {} has {} bytes; texts may have {most}", artifact.name, artifact.size));
+        return Err(format!("artifact {} has {} bytes; texts may have {most}", artifact.name, artifact.size).into());
     }
-    let file = workshop.artifacts.open_artifact(&artifact.digest).map_err(|error| error.to_string())?;
+    let file = workshop.artifacts.open_artifact(&artifact.digest).map_err(Reason::disk)?;
     let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(limit).read_to_end(&mut bytes).map_err(Reason::disk)?;
     if is_text {
-        let read = tensor_io::from_text_file(&bytes).map_err(|error| format!("artifact {}: {error}", artifact.name));
+        let read = tensor_io::from_text_file(&bytes).map_err(Reason::of);
+        let read = read.map_err(|reason| reason.told(|reason| format!("artifact {}: {reason}", artifact.name)));
         return read.map(|(_, tensor)| tensor);
     }
-    let mut tensors = tensor_io::from_safetensors_bytes(&bytes, &tensor_io::TensorLimits::default())
-        .map_err(|error| error.to_string())?;
+    let mut tensors =
+        tensor_io::from_safetensors_bytes(&bytes, &tensor_io::TensorLimits::default()).map_err(Reason::of)?;
     // A file with one tensor fits whatever it is called; of several, the input's namesake is meant.
     let place = if tensors.len() == 1 { Some(0) } else { tensors.iter().position(|(known, _)| known == name) };
     place.map(|place| tensors.swap_remove(place).1).ok_or_else(|| {
         let known: Vec<&str> = tensors.iter().map(|(known, _)| known.as_str()).collect();
-        format!("{} holds no tensor `{name}`, only {}", artifact.name, known.join(", "))
+        format!("{} holds no tensor `{name}`, only {}", artifact.name, known.join(", ")).into()
     })
 }
 
@@ -175,14 +175,14 @@ fn values(hold: &Hold, output: &RunOutput) -> Result<(Value, Vec<trackside_spec:
     Ok((outputs.into(), artifacts))
 }
 
-fn store(hold: &Hold, name: &str, tensor: &Tensor) -> Result<ArtifactRef, String> {
+fn store(hold: &Hold, name: &str, tensor: &Tensor) -> Result<ArtifactRef, Reason> {
     let (bytes, ending, media_type) = if tensor.element() == ElementType::Text {
         (tensor_io::to_text_file(name, tensor), "json", tensor_io::TEXT_MEDIA_TYPE)
     } else {
         let tensors = [(name.to_owned(), tensor.clone())];
         (tensor_io::to_safetensors_bytes(&tensors), "safetensors", "application/vnd.safetensors")
     };
-    let bytes = bytes.map_err(|error| error.to_string())?;
+    let bytes = bytes.map_err(Reason::of)?;
     let stored = hold.store(&mut bytes.as_slice(), &format!("{name}.{ending}"), media_type);
-    stored.map_err(|error| error.to_string())
+    stored.map_err(Reason::disk)
 }

@@ -211,8 +211,8 @@ fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport,
     let step = job.plan.step(job.step).id.as_str();
     let summary = summary(plugin, &report, call, began_us);
     let outcome = match report.outcome {
-        Ok(trackside_sandbox::Outcome::Done(text)) => compose(&text, &report.artifacts, plugin),
-        Ok(trackside_sandbox::Outcome::Skipped(reason)) => Outcome::Skipped(reason),
+        Ok(trackside_sandbox::Completion::Done(text)) => compose(&text, &report.artifacts, plugin),
+        Ok(trackside_sandbox::Completion::Skipped(reason)) => Outcome::Skipped(reason),
         Err(failure) => Outcome::Failed(step_error(failure, &report.denials)),
     };
     StepResult {

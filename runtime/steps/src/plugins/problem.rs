@@ -1,7 +1,7 @@
 //! Why a plugin can not be had.
 
 use std::{path::PathBuf, sync::Arc};
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Reason, code};
 
 use tokio::task::JoinError;
 use trackside_sandbox::{LoadError, SandboxError};
@@ -39,7 +39,8 @@ pub enum PluginProblem {
         /// Where it lies.
         file: PathBuf,
         /// What the system said.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// The lock file names it, and it is not there.
     #[error(

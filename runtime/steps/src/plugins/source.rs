@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+use trackside_codes::Reason;
 use trackside_packages::{
     Installed, KeyError, Keyring, LIMIT, LOCK_FILE, Lock, Locked, Proof, SIGNATURE_SUFFIX, Verdict,
 };
@@ -188,7 +189,7 @@ impl PluginSources {
         let file = self.installed.path(&wanted);
         let bytes = self.installed.read(&wanted).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => PluginProblem::NotInstalled { name: name.to_owned(), digest: wanted },
-            _ => unreadable(name, &file, &error),
+            _ => unreadable(name, &file, error),
         })?;
         // The bytes that were checked are those that are loaded: they are read once.
         let found = Digest::of(&bytes);
@@ -216,7 +217,7 @@ impl PluginSources {
                 return Err(PluginProblem::TooLarge { file: file.to_owned(), size, limit: LIMIT });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(name, file, &error)),
+            Err(error) => return Err(unreadable(name, file, error)),
         };
         let digest = Digest::of(&bytes);
         let verdict = self.judge(name, &bytes, &digest, &proof_beside(file))?;
@@ -262,6 +263,6 @@ fn is_path(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "wasm") && !OciReference::is_meant(name)
 }
 
-fn unreadable(name: &str, file: &Path, error: &io::Error) -> PluginProblem {
-    PluginProblem::Unreadable { name: name.to_owned(), file: file.to_owned(), reason: error.to_string() }
+fn unreadable(name: &str, file: &Path, error: io::Error) -> PluginProblem {
+    PluginProblem::Unreadable { name: name.to_owned(), file: file.to_owned(), reason: Reason::disk(error) }
 }

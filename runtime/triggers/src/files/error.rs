@@ -7,14 +7,15 @@ use trackside_codes::{Code, Coded, code};
 #[derive(Debug, thiserror::Error)]
 pub enum FileWatchError {
     /// A trigger's pattern is no pattern.
-    #[error("{code}: the glob {glob:?} of the trigger {trigger_id} is not valid: {reason}", code = self.code())]
+    #[error("{code}: the glob {glob:?} of the trigger {trigger_id} is not valid: {}", reason.kind(), code = self.code())]
     Glob {
         /// The trigger.
         trigger_id: String,
         /// Its pattern.
         glob: String,
         /// The parser's words.
-        reason: String,
+        #[source]
+        reason: globset::Error,
     },
     /// A folder was not given as an absolute path: a defect of the caller.
     #[error("{code}: the folder {folder:?} of the trigger {trigger_id} is not an absolute path", code = self.code())]

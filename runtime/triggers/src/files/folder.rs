@@ -147,16 +147,16 @@ pub enum Verdict {
 }
 
 fn patterns<'a>(watched: &WatchedFolder, globs: impl Iterator<Item = &'a str>) -> Result<GlobSet, FileWatchError> {
-    let refuse = |glob: &str, error: &globset::Error| FileWatchError::Glob {
+    let refuse = |glob: &str, error: globset::Error| FileWatchError::Glob {
         trigger_id: watched.trigger_id.clone(),
         glob: glob.to_owned(),
-        reason: error.kind().to_string(),
+        reason: error,
     };
     let mut set = GlobSetBuilder::new();
     for glob in globs {
-        set.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(|error| refuse(glob, &error))?);
+        set.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(|error| refuse(glob, error))?);
     }
-    set.build().map_err(|error| refuse("(all together)", &error))
+    set.build().map_err(|error| refuse("(all together)", error))
 }
 
 /// An upper bound of the number of components of a matching path: a pattern without `**` matches no more folders than it

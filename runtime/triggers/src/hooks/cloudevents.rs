@@ -6,7 +6,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use serde_json::{Map, Value};
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Class, Code, Coded, Reason, code};
 use trackside_spec::read_outside;
 
 use super::payload::unmarked;
@@ -46,7 +46,7 @@ impl CloudEvent {
 }
 
 /// Why a request is no CloudEvent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum CloudEventError {
     /// Neither mode.
     #[error(
@@ -66,7 +66,8 @@ pub enum CloudEventError {
         /// What part.
         part: &'static str,
         /// Why.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
     /// An attribute is missing or wrong.
     #[error("{code}: the event's attribute `{name}` {reason}", code = self.code())]
@@ -119,23 +120,26 @@ fn is_json(content_type: &str) -> bool {
 }
 
 fn structured(body: &[u8]) -> Result<CloudEvent, CloudEventError> {
-    let document = |part, reason: String| CloudEventError::Document { part, reason };
-    let event: Value = read_outside(unmarked(body)).map_err(|error| document("document", error.to_string()))?;
+    let document = |part, reason: Reason| CloudEventError::Document { part, reason };
+    let event: Value =
+        read_outside(unmarked(body)).map_err(|error| document("document", Reason::by(Class::BadInput, error)))?;
     let Value::Object(members) = event else {
-        return Err(document("document", "it is no object".to_owned()));
+        return Err(document("document", "it is no object".into()));
     };
     let (mut attributes, mut data) = (Map::new(), None);
     for (name, value) in members {
         match (name.as_str(), value) {
             ("data", value) if data.is_none() => data = Some(EventData::Json(value)),
             ("data_base64", Value::String(text)) if data.is_none() => {
-                let bytes = STANDARD.decode(&text).map_err(|error| document("data_base64", error.to_string()))?;
+                let bytes = STANDARD
+                    .decode(&text)
+                    .map_err(|error| document("data_base64", Reason::by(Class::BadInput, error)))?;
                 data = Some(EventData::Bytes(bytes));
             }
             ("data_base64", Value::String(_)) | ("data", _) => {
-                return Err(document("data", "`data` and `data_base64` exclude each other".to_owned()));
+                return Err(document("data", "`data` and `data_base64` exclude each other".into()));
             }
-            ("data_base64", _) => return Err(document("data_base64", "it is no text".to_owned())),
+            ("data_base64", _) => return Err(document("data_base64", "it is no text".into())),
             // As good as absent.
             (_, Value::Null) => {}
             (_, value) => drop(attributes.insert(name, value)),
@@ -175,13 +179,17 @@ fn binary(headers: &[(&str, &str)], content_type: &str, body: &[u8]) -> Result<C
 }
 
 fn json(bytes: &[u8]) -> Result<Value, CloudEventError> {
-    read_outside(unmarked(bytes)).map_err(|error| CloudEventError::Document { part: "data", reason: error.to_string() })
+    read_outside(unmarked(bytes))
+        .map_err(|error| CloudEventError::Document { part: "data", reason: Reason::by(Class::BadInput, error) })
 }
 
 fn check(attributes: &Map<String, Value>) -> Result<(), CloudEventError> {
     let refuse = |name: &str, reason: &str| CloudEventError::Attribute { name: clip(name), reason: reason.to_owned() };
     if attributes.len() > MAX_ATTRIBUTES {
-        return Err(CloudEventError::Document { part: "attributes", reason: format!("more than {MAX_ATTRIBUTES}") });
+        return Err(CloudEventError::Document {
+            part: "attributes",
+            reason: format!("more than {MAX_ATTRIBUTES}").into(),
+        });
     }
     match attributes.get("specversion").and_then(Value::as_str) {
         Some("1.0") => {}
@@ -323,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_breaks_the_specification_is_refused_by_name() {
-        assert_eq!(read(&[("content-type", "application/json")], b"{}"), Err(CloudEventError::NoEvent));
+        assert!(matches!(read(&[("content-type", "application/json")], b"{}"), Err(CloudEventError::NoEvent)));
         let batch = read(&[("content-type", "application/cloudevents-batch+json")], b"[]").unwrap_err();
         assert_eq!(batch.code(), "TS-0441");
         let without = |change: &dyn Fn(&mut Map<String, Value>)| {

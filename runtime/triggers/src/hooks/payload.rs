@@ -5,14 +5,14 @@
 
 use percent_encoding::percent_decode;
 use serde_json::Value;
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Class, Code, Coded, Reason, code};
 use trackside_spec::{OutsideError, read_outside};
 
 /// The form's field that holds the document.
 const FIELD: &[u8] = b"payload";
 
 /// Why a request's payload is not read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum PayloadError {
     /// What the body is said to be is nothing that holds a payload.
     #[error(
@@ -32,7 +32,8 @@ pub enum PayloadError {
         /// Which part of the request.
         part: &'static str,
         /// The parser's words.
-        reason: String,
+        #[source]
+        reason: Reason,
     },
 }
 
@@ -79,7 +80,9 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<Option<Value>, PayloadErr
             // Nobody said that it is JSON; if it is, what is wrong with it is told.
             read_outside(unmarked(body)).map(Some).map_err(|error| match error {
                 OutsideError::Json(_) => refuse("the body is no JSON document"),
-                OutsideError::Lossy(reason) => PayloadError::Document { part: "the body", reason },
+                lossy @ OutsideError::Lossy(_) => {
+                    PayloadError::Document { part: "the body", reason: Reason::by(Class::BadInput, lossy) }
+                }
             })
         }
         _ => Err(refuse("it is no JSON")),
@@ -104,7 +107,8 @@ pub fn unmarked(text: &[u8]) -> &[u8] {
 }
 
 fn document(part: &'static str, bytes: &[u8]) -> Result<Value, PayloadError> {
-    read_outside(unmarked(bytes)).map_err(|error| PayloadError::Document { part, reason: error.to_string() })
+    read_outside(unmarked(bytes))
+        .map_err(|error| PayloadError::Document { part, reason: Reason::by(Class::BadInput, error) })
 }
 
 /// The value of this pair, if it is the one that counts.
@@ -137,7 +141,7 @@ mod tests {
     #[test]
     fn json_is_read_under_each_of_its_names_and_must_be_json() {
         for kind in ["application/json", "Application/JSON; charset=utf-8", "text/json", "application/hal+json"] {
-            assert_eq!(read(kind, b"{\"a\": 1}"), Ok(Some(json!({ "a": 1 }))), "{kind}");
+            assert_eq!(read(kind, b"{\"a\": 1}").unwrap(), Some(json!({ "a": 1 })), "{kind}");
             assert_eq!([code(kind, b"{"), code(kind, b"")], ["TS-0710", "TS-0710"], "{kind}");
         }
     }
@@ -158,7 +162,7 @@ mod tests {
             );
             assert_eq!(error.code(), "TS-0710", "{kind}");
         }
-        assert_eq!(read("", b"[18446744073709551615]"), Ok(Some(json!([u64::MAX]))));
+        assert_eq!(read("", b"[18446744073709551615]").unwrap(), Some(json!([u64::MAX])));
     }
 
     #[test]
@@ -166,10 +170,10 @@ mod tests {
         let document = json!({ "ref": "refs/heads/main", "sum": "1+1=2 & more", "name": "Zoë" });
         let body = "payload=%7B%22ref%22%3A%22refs%2Fheads%2Fmain%22%2C%22sum%22%3A+%221%2B1%3D2+%26+more%22%2C%22name%22%3A\
                     %22Zo%C3%AB%22%7D";
-        assert_eq!(read(FORM, body.as_bytes()), Ok(Some(document.clone())));
+        assert_eq!(read(FORM, body.as_bytes()).unwrap(), Some(document.clone()));
         let among = format!("a=b&&c&{body}&d=%");
-        assert_eq!(read("application/X-WWW-form-urlencoded; charset=UTF-8", among.as_bytes()), Ok(Some(document)));
-        assert_eq!(read(FORM, b"%70ayload=null"), Ok(Some(Value::Null)));
+        assert_eq!(read("application/X-WWW-form-urlencoded; charset=UTF-8", among.as_bytes()).unwrap(), Some(document));
+        assert_eq!(read(FORM, b"%70ayload=null").unwrap(), Some(Value::Null));
         for bad in
             ["payload=", "payload", "payload=%7B", "payload=hello", "payload=%22%FF%22", "payload=%22%ED%A0%80%22"]
         {
@@ -183,8 +187,8 @@ mod tests {
     #[test]
     fn a_body_of_no_type_is_json_as_a_whole_or_refused() {
         for kind in ["", "application/octet-stream", "text/plain; charset=utf-8"] {
-            assert_eq!(read(kind, b" [1] "), Ok(Some(json!([1]))), "{kind}");
-            assert_eq!(read(kind, b""), Ok(None), "{kind}");
+            assert_eq!(read(kind, b" [1] ").unwrap(), Some(json!([1])), "{kind}");
+            assert_eq!(read(kind, b"").unwrap(), None, "{kind}");
             for bad in [&b"n=11"[..], b"{} {}", b"{", b"\x89PNG", b"\xff\xfe{\0}\0"] {
                 assert_eq!(code(kind, bad), "TS-0434", "{kind} {bad:?}");
             }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     time::Instant,
 };
-use trackside_codes::code;
+use trackside_codes::{Class, Reason, code};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -146,13 +146,17 @@ fn input(model: &Model, text: &str) -> Result<(String, Tensor), Failure> {
             format!("--input {:?} is not NAME=VALUE; the model takes {}", escape(text), usage(model)),
         ));
     };
-    let refuse = |reason: String| Failure::new(code!("TS-0843"), format!("input `{}`: {reason}", escape(name)));
+    let refuse = |reason: Reason| Failure::new(code!("TS-0843"), format!("input `{}`: {reason}", escape(name)));
     let Some(port) = model.info().inputs.iter().find(|port| port.name == name) else {
-        return Err(refuse(format!("the model has none of this name; it takes {}", usage(model))));
+        return Err(refuse(format!("the model has none of this name; it takes {}", usage(model)).into()));
     };
     let value = match value.strip_prefix('@') {
-        None => serde_json::from_str(value)
-            .map_err(|error| refuse(format!("the value is no JSON ({error}); a file is given as @FILE")))?,
+        None => serde_json::from_str(value).map_err(|error| {
+            refuse(
+                Reason::by(Class::BadInput, error)
+                    .told(|text| format!("the value is no JSON ({text}); a file is given as @FILE")),
+            )
+        })?,
         Some(path) if path.ends_with(".safetensors") => {
             return Ok((name.to_owned(), from_file(Path::new(path), name).map_err(refuse)?));
         }
@@ -163,27 +167,29 @@ fn input(model: &Model, text: &str) -> Result<(String, Tensor), Failure> {
     let flat = shape.and_then(|shape| from_json(&value, port.element, Some(&shape)).ok());
     // What does not fit the declared shape is told by the model itself, with both shapes.
     let tensor = flat.map_or_else(|| from_json_for(port, &value), Ok);
-    Ok((name.to_owned(), tensor.map_err(|error| refuse(error.to_string()))?))
+    Ok((name.to_owned(), tensor.map_err(|error| refuse(Reason::of(error)))?))
 }
 
 /// The only tensor of a file, or the input's namesake (also as `in.NAME`, as self-test files have it).
-fn from_file(path: &Path, name: &str) -> Result<Tensor, String> {
-    let mut tensors = read_safetensors(path, &TensorLimits::default()).map_err(|error| error.to_string())?;
+fn from_file(path: &Path, name: &str) -> Result<Tensor, Reason> {
+    let mut tensors = read_safetensors(path, &TensorLimits::default()).map_err(Reason::of)?;
     let named = |wanted: &str| tensors.iter().position(|(known, _)| known == wanted);
     let place = named(name).or_else(|| named(&format!("in.{name}"))).or((tensors.len() == 1).then_some(0));
     place.map(|place| tensors.swap_remove(place).1).ok_or_else(|| {
         let known: Vec<&str> = tensors.iter().map(|(known, _)| known.as_str()).collect();
-        format!("{} holds no tensor of this name, only {}", path.display(), known.join(", "))
+        format!("{} holds no tensor of this name, only {}", path.display(), known.join(", ")).into()
     })
 }
 
-fn read_json(path: &Path) -> Result<Value, String> {
-    let fail = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+fn read_json(path: &Path) -> Result<Value, Reason> {
+    let shown = path.display();
+    let fail = |error| Reason::disk(error).told(|text| format!("cannot read {shown}: {text}"));
     let mut text = String::new();
     let mut file = File::open(path).map_err(fail)?.take(MAX_JSON + 1);
     file.read_to_string(&mut text).map_err(fail)?;
     if text.len() as u64 > MAX_JSON {
-        return Err(format!("{} is larger than {MAX_JSON} bytes; give it as a safetensors file", path.display()));
+        return Err(format!("{shown} is larger than {MAX_JSON} bytes; give it as a safetensors file").into());
     }
-    serde_json::from_str(&text).map_err(|error| format!("{} is no JSON: {error}", path.display()))
+    serde_json::from_str(&text)
+        .map_err(|error| Reason::by(Class::BadInput, error).told(|text| format!("{shown} is no JSON: {text}")))
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use trackside_node::{FoundPlugin, PluginOrigin, Plugins, Project, proof_beside};
 use trackside_packages::Verdict;
-use trackside_sandbox::{Descriptor, Plugin, Port};
+use trackside_sandbox::{ArtifactPort, Descriptor, Plugin};
 use trackside_spec::{Action, Digest, OciReference};
 
 use super::{fetch, signature, source};
@@ -143,7 +143,7 @@ fn page(plugin: &Plugin, found: &FoundPlugin, source: &str, paint: Paint) -> Str
     page
 }
 
-fn port_table(ports: &[Port]) -> Table {
+fn port_table(ports: &[ArtifactPort]) -> Table {
     let mut table = Table::plain(2);
     for port in ports {
         let many = if port.many { ", several" } else { "" };

@@ -10,7 +10,7 @@ use trackside_codes::code;
 
 use clap::Args;
 use serde_json::{Value, json};
-use trackside_kit::{Case, CaseResult, Manifest, run_case};
+use trackside_kit::{Case, CaseResult, KitError, Manifest, run_case};
 use trackside_sandbox::{Plugin, Sandbox, SandboxSettings};
 
 use super::record;
@@ -84,7 +84,7 @@ pub fn execute(context: &Context, arguments: &Test) -> Result<(), Failure> {
         let passed = result.as_ref().is_ok_and(|result| result.differences.is_empty());
         failed += usize::from(!passed);
         if console.json {
-            documents.push(document(&name, &result.map_err(|error| error.to_string())));
+            documents.push(document(&name, &result));
             continue;
         }
         let mark = if passed { console.out.green("✔") } else { console.out.red("✘") };
@@ -147,7 +147,7 @@ fn cost(result: &CaseResult) -> String {
     format!("{}, {}{fuel}", duration_us(result.usage.wall_us), bytes(result.usage.memory_peak))
 }
 
-fn document(name: &str, result: &Result<CaseResult, String>) -> Value {
+fn document(name: &str, result: &Result<CaseResult, KitError>) -> Value {
     match result {
         Ok(result) => json!({
             "case": name,
@@ -159,6 +159,6 @@ fn document(name: &str, result: &Result<CaseResult, String>) -> Value {
             "memory": result.usage.memory_peak,
             "fuel": result.usage.fuel,
         }),
-        Err(error) => json!({ "case": name, "passed": false, "error": error }),
+        Err(error) => json!({ "case": name, "passed": false, "error": error.to_string() }),
     }
 }

@@ -3,9 +3,29 @@
 
 use num_traits::{Float, FromPrimitive};
 
-/// Why a kernel can not compute: its inputs do not fit together, or the result would be too large.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Misfit(pub(crate) String);
+/// Why something can not be computed or held: what is given does not fit together, or it would be too large.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Misfit(pub(crate) String);
+
+impl Misfit {
+    /// The same, with the call that it was.
+    pub(crate) fn at(self, call: &str) -> Self {
+        Self(format!("{call}: {}", self.0))
+    }
+}
+
+impl From<String> for Misfit {
+    fn from(words: String) -> Self {
+        Self(words)
+    }
+}
+
+impl From<&str> for Misfit {
+    fn from(words: &str) -> Self {
+        words.to_owned().into()
+    }
+}
 
 /// The result of a kernel.
 pub(crate) type Made<T> = Result<T, Misfit>;

@@ -4,21 +4,24 @@ use std::sync::Arc;
 use trackside_codes::{Class, Reason};
 
 use half::{bf16, f16};
-use trackside_interpreter::{Data, Element, Value};
+use trackside_interpreter::{Data, Element, Misfit, Value};
 use trackside_spec::{ElementType, Tensor};
 
 /// A copy of `tensor`: its bytes have no alignment.
 pub(super) fn to_value(tensor: &Tensor) -> Result<Value, Reason> {
     fn numbers<T: Element, const N: usize>(tensor: &Tensor, of: fn([u8; N]) -> T) -> Result<Value, Reason> {
         let elements = tensor.data().as_chunks::<N>().0.iter().map(|bytes| of(*bytes)).collect();
-        Ok(Value::new(shape(tensor), elements)?)
+        made(Value::new(shape(tensor), elements))
+    }
+    fn made(value: Result<Value, Misfit>) -> Result<Value, Reason> {
+        value.map_err(|misfit| Reason::by(Class::BadInput, misfit))
     }
     fn shape(tensor: &Tensor) -> Vec<usize> {
         tensor.shape().iter().map(|dim| *dim as usize).collect()
     }
     match tensor.element() {
         ElementType::Boolean => numbers(tensor, |[byte]: [u8; 1]| byte != 0),
-        ElementType::Uint8 => Ok(Value::new(shape(tensor), tensor.data().to_vec())?),
+        ElementType::Uint8 => made(Value::new(shape(tensor), tensor.data().to_vec())),
         ElementType::Int8 => numbers(tensor, i8::from_le_bytes),
         ElementType::Uint16 => numbers(tensor, u16::from_le_bytes),
         ElementType::Int16 => numbers(tensor, i16::from_le_bytes),
@@ -32,7 +35,7 @@ pub(super) fn to_value(tensor: &Tensor) -> Result<Value, Reason> {
         ElementType::Float64 => numbers(tensor, f64::from_le_bytes),
         ElementType::Text => {
             let texts = tensor.text().iter().map(|text| Arc::<str>::from(text.as_str())).collect();
-            Ok(Value::new(shape(tensor), texts)?)
+            made(Value::new(shape(tensor), texts))
         }
     }
 }

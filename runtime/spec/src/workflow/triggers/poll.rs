@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use trackside_codes::Reason;
 
 use crate::{
     entries::Short,
@@ -163,18 +164,18 @@ fn get(origin: Origin, private: bool) -> HttpGrant {
 }
 
 /// The origin of a URL, with its path where that is plain enough to be a prefix.
-fn origin(url: &str) -> Result<Origin, String> {
+fn origin(url: &str) -> Result<Origin, Reason> {
     if url.len() > LONGEST_URL || url.contains("${") || url.bytes().any(|byte| !byte.is_ascii_graphic()) {
-        return Err(format!("it must be fixed, plain ASCII without spaces, at most {LONGEST_URL} bytes"));
+        return Err(format!("it must be fixed, plain ASCII without spaces, at most {LONGEST_URL} bytes").into());
     }
     if url.contains('#') {
-        return Err("a part behind `#` is never sent".to_owned());
+        return Err("a part behind `#` is never sent".into());
     }
     let whole = url.split('?').next().unwrap_or(url);
     let start = whole.find("://").map_or(0, |at| at + 3);
     let end = whole[start..].find('/').map_or(whole.len(), |at| start + at);
     let (server, path) = whole.split_at(end);
-    let origin = Origin::parse(server).map_err(|reason| reason.to_string())?;
+    let origin = Origin::parse(server)?;
     Ok(match origin.clone().with_path(path) {
         Ok(below) => below,
         Err(_) => origin,

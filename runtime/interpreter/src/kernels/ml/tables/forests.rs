@@ -7,43 +7,38 @@ use super::super::forest::{Forest, Given, Test, Weight};
 use super::super::scores::Transform;
 use super::super::trees::{Aggregate, Classes, Classifier, Regressor};
 use crate::kernel::Inputs;
-use crate::kernels::nn::plain::{Dense, Made, Misfit, Real, Room, View, misfit};
-use crate::node::{Built, Node, Plan, Refused};
+use crate::kernels::nn::plain::{Dense, Made, Real, Room, View, misfit};
+use crate::node::{Built, Node, Plan};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Element, Type, Value};
 
 /// The types of tables that forests take; whole numbers are read as float32.
 pub(super) const TABLES: &[Type] = &[Type::F32, Type::F64, Type::I64, Type::I32];
 
-pub(super) fn words(misfit: Misfit) -> Refused {
-    misfit.0
-}
-
 /// The attribute, given as floats or as a tensor.
-fn numbers<T: Element + Real>(node: &Node<'_>, name: &str) -> Result<Vec<T>, Refused> {
+fn numbers<T: Element + Real>(node: &Node<'_>, name: &str) -> Result<Vec<T>, Unsupported> {
     let floats = node.floats(name)?.unwrap_or_default();
     match node.tensor(&format!("{name}_as_tensor"))? {
         None => Ok(floats.iter().map(|value| T::of(f64::from(*value))).collect()),
-        Some(_) if !floats.is_empty() => Err(format!("{name} is given twice")),
+        Some(_) if !floats.is_empty() => unsupported(format!("{name} is given twice")),
         Some(value) => match value.ty() {
-            Type::F32 => {
-                Ok(value.view::<f32>().map_err(words)?.data.iter().map(|value| T::of(f64::from(*value))).collect())
-            }
-            Type::F64 => Ok(value.view::<f64>().map_err(words)?.data.iter().map(|value| T::of(*value)).collect()),
-            other => Err(format!("{name} is {}", other.name())),
+            Type::F32 => Ok(value.view::<f32>()?.data.iter().map(|value| T::of(f64::from(*value))).collect()),
+            Type::F64 => Ok(value.view::<f64>()?.data.iter().map(|value| T::of(*value)).collect()),
+            other => unsupported(format!("{name} is {}", other.name())),
         },
     }
 }
 
-fn places(node: &Node<'_>, name: &str) -> Result<Vec<i64>, Refused> {
+fn places(node: &Node<'_>, name: &str) -> Result<Vec<i64>, Unsupported> {
     Ok(node.ints(name)?.unwrap_or_default().to_vec())
 }
 
-pub(super) fn transform(node: &Node<'_>) -> Result<Transform, Refused> {
+pub(super) fn transform(node: &Node<'_>) -> Result<Transform, Unsupported> {
     let name = node.text("post_transform")?.unwrap_or_else(|| "NONE".to_owned());
-    Transform::named(&name).ok_or_else(|| format!("the post_transform {name:?} is not known"))
+    Transform::named(&name).ok_or_else(|| format!("the post_transform {name:?} is not known").into())
 }
 
-fn test(name: &str) -> Result<Option<Test>, Refused> {
+fn test(name: &str) -> Result<Option<Test>, Unsupported> {
     Ok(Some(match name {
         "BRANCH_LEQ" => Test::AtMost,
         "BRANCH_LT" => Test::Below,
@@ -52,12 +47,12 @@ fn test(name: &str) -> Result<Option<Test>, Refused> {
         "BRANCH_EQ" => Test::Equal,
         "BRANCH_NEQ" => Test::Unequal,
         "LEAF" => return Ok(None),
-        other => return Err(format!("the node mode {other:?} is not known")),
+        other => return unsupported(format!("the node mode {other:?} is not known")),
     }))
 }
 
 /// The forest in the attributes of the operators before version 5; `leaves` is the prefix of what its leaves give.
-fn forest<T: Element + Real>(node: &Node<'_>, leaves: &str, targets: usize) -> Result<Forest<T>, Refused> {
+fn forest<T: Element + Real>(node: &Node<'_>, leaves: &str, targets: usize) -> Result<Forest<T>, Unsupported> {
     let trees = places(node, "nodes_treeids")?;
     let ids = places(node, "nodes_nodeids")?;
     let features = places(node, "nodes_featureids")?;
@@ -69,12 +64,12 @@ fn forest<T: Element + Real>(node: &Node<'_>, leaves: &str, targets: usize) -> R
     let size = trees.len();
     let lengths = [ids.len(), features.len(), modes.len(), values.len(), yes.len(), no.len()];
     if size == 0 || lengths.iter().any(|length| *length != size) || !(missing.is_empty() || missing.len() == size) {
-        return Err("the lists of its nodes are of different lengths, or empty".to_owned());
+        return unsupported("the lists of its nodes are of different lengths, or empty");
     }
     let mut at = HashMap::with_capacity(size);
     for (place, key) in trees.iter().zip(&ids).enumerate() {
         if at.insert((*key.0, *key.1), place).is_some() {
-            return Err(format!("node {} of tree {} is there twice", key.1, key.0));
+            return unsupported(format!("node {} of tree {} is there twice", key.1, key.0));
         }
     }
     let names = ["treeids", "nodeids", "ids"].map(|name| format!("{leaves}_{name}"));
@@ -83,7 +78,7 @@ fn forest<T: Element + Real>(node: &Node<'_>, leaves: &str, targets: usize) -> R
     let leaf_weights = numbers::<T>(node, &format!("{leaves}_weights"))?;
     let count = leaf_trees.len();
     if [leaf_ids.len(), leaf_targets.len(), leaf_weights.len()].iter().any(|length| *length != count) {
-        return Err("the lists of its leaves are of different lengths".to_owned());
+        return unsupported("the lists of its leaves are of different lengths");
     }
     let mut answers: Vec<Vec<Weight<T>>> = vec![Vec::new(); size];
     for leaf in 0..count {
@@ -109,7 +104,7 @@ fn forest<T: Element + Real>(node: &Node<'_>, leaves: &str, targets: usize) -> R
                 let first = weights.len();
                 // One target alone: ONNX Runtime takes the first weight of a leaf, so there must be one.
                 if targets == 1 && answers[place].len() != 1 {
-                    return Err("a leaf of a forest with one target has not one weight".to_owned());
+                    return unsupported("a leaf of a forest with one target has not one weight");
                 }
                 weights.append(&mut answers[place]);
                 Given::Leaf { first, count: weights.len() - first }
@@ -124,7 +119,7 @@ fn forest<T: Element + Real>(node: &Node<'_>, leaves: &str, targets: usize) -> R
             },
         });
     }
-    Forest::new(&given, &roots, Vec::new(), weights, targets).map_err(words)
+    Forest::new(&given, &roots, Vec::new(), weights, targets).map_err(Into::into)
 }
 
 /// Calls `run` with the input as the type that the forest is of.
@@ -160,18 +155,18 @@ pub(super) fn regressor(node: &Node<'_>) -> Built {
     fn of<T: Element + Real>(node: &Node<'_>) -> Built {
         let targets = usize::try_from(node.int("n_targets")?.unwrap_or(0)).unwrap_or(0);
         if !(1..=1 << 20).contains(&targets) {
-            return Err(format!("a forest of {targets} targets is not known"));
+            return unsupported(format!("a forest of {targets} targets is not known"));
         }
         let aggregate = match node.text("aggregate_function")?.as_deref() {
             None | Some("SUM") => Aggregate::Sum,
             Some("AVERAGE") => Aggregate::Average,
             Some("MIN") => Aggregate::Min,
             Some("MAX") => Aggregate::Max,
-            Some(other) => return Err(format!("the aggregate_function {other:?} is not known")),
+            Some(other) => return unsupported(format!("the aggregate_function {other:?} is not known")),
         };
         let base = numbers::<T>(node, "base_values")?;
         if !(base.is_empty() || base.len() == targets) {
-            return Err(format!("{} base values do not fit {targets} targets", base.len()));
+            return unsupported(format!("{} base values do not fit {targets} targets", base.len()));
         }
         let transform = transform(node)?;
         let regressor = Regressor { forest: forest(node, "target", targets)?, aggregate, base, transform };
@@ -192,13 +187,13 @@ pub(super) enum Labels {
 }
 
 impl Labels {
-    pub(super) fn read(node: &Node<'_>, texts: &str, numbers: &str) -> Result<Self, Refused> {
+    pub(super) fn read(node: &Node<'_>, texts: &str, numbers: &str) -> Result<Self, Unsupported> {
         let words = node.texts(texts)?.unwrap_or_default();
         let whole = node.ints(numbers)?.unwrap_or_default();
         match (words.is_empty(), whole.is_empty()) {
             (false, true) => Ok(Self::Texts(words.into_iter().map(Arc::from).collect())),
             (true, false) => Ok(Self::Numbers(whole.to_vec())),
-            _ => Err("its classes must have either texts or numbers as labels".to_owned()),
+            _ => unsupported("its classes must have either texts or numbers as labels"),
         }
     }
 
@@ -234,7 +229,7 @@ pub(super) fn classifier(node: &Node<'_>) -> Built {
         let labels = Labels::read(node, "classlabels_strings", "classlabels_int64s")?;
         let (classes, transform, base) = (labels.len(), transform(node)?, numbers::<T>(node, "base_values")?);
         if classes < 2 {
-            return Err("a classifier with one class is not proved".to_owned());
+            return unsupported("a classifier with one class is not proved");
         }
         let forest = forest::<T>(node, "class", classes)?;
         let positive = forest.weights().iter().all(|weight| weight.value >= T::zero());
@@ -244,12 +239,12 @@ pub(super) fn classifier(node: &Node<'_>) -> Built {
             (2, 0 | 1) if first && transform != Transform::Probit => Classes::OneScore { positive },
             (2, 0) if second => Classes::SecondScore { positive },
             (2, _) => {
-                return Err(
-                    "two classes with a score each: ONNX Runtime gives other labels than the scores say".to_owned()
+                return unsupported(
+                    "two classes with a score each: ONNX Runtime gives other labels than the scores say",
                 );
             }
             (_, given) if given == 0 || given == classes => Classes::Most,
-            (_, given) => return Err(format!("{given} base values do not fit {classes} classes")),
+            (_, given) => return unsupported(format!("{given} base values do not fit {classes} classes")),
         };
         let outputs = [labels.ty(), Type::F32];
         let classifier = Classifier { forest, base, transform, kind };
@@ -265,18 +260,18 @@ pub(super) fn classifier(node: &Node<'_>) -> Built {
 pub(super) fn ensemble(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
     fn of<T: Element + Real>(node: &Node<'_>) -> Built {
-        let list = |name: &str| -> Result<Vec<T>, Refused> {
+        let list = |name: &str| -> Result<Vec<T>, Unsupported> {
             let Some(value) = node.tensor(name)? else { return Ok(Vec::new()) };
             value
                 .view::<T>()
                 .map(|view| view.data.to_vec())
-                .map_err(|_| format!("{name} is not of the type of the input"))
+                .map_err(|_| format!("{name} is not of the type of the input").into())
         };
         let (splits, leaf_weights, mut members) =
             (list("nodes_splits")?, list("leaf_weights")?, list("membership_values")?);
         list("nodes_hitrates")?;
         let modes = node.tensor("nodes_modes")?.ok_or("nodes_modes is missing")?;
-        let modes = modes.view::<u8>().map_err(words)?.data.to_vec();
+        let modes = modes.view::<u8>()?.data.to_vec();
         let features = places(node, "nodes_featureids")?;
         let (yes, no) = (places(node, "nodes_truenodeids")?, places(node, "nodes_falsenodeids")?);
         let (yes_leaf, no_leaf) = (places(node, "nodes_trueleafs")?, places(node, "nodes_falseleafs")?);
@@ -286,11 +281,11 @@ pub(super) fn ensemble(node: &Node<'_>) -> Built {
         let lengths = [splits.len(), features.len(), yes.len(), no.len(), yes_leaf.len(), no_leaf.len()];
         let fits = lengths.iter().all(|length| *length == size) && leaf_targets.len() == leaf_weights.len();
         if !fits || !(missing.is_empty() || missing.len() == size) {
-            return Err("the lists of its nodes are of different lengths".to_owned());
+            return unsupported("the lists of its nodes are of different lengths");
         }
         let targets = usize::try_from(node.int("n_targets")?.unwrap_or(0)).unwrap_or(0);
         if !(1..=1 << 20).contains(&targets) {
-            return Err(format!("a forest of {targets} targets is not known"));
+            return unsupported(format!("a forest of {targets} targets is not known"));
         }
         let mut weights = Vec::with_capacity(leaf_weights.len());
         for (target, value) in leaf_targets.iter().zip(&leaf_weights) {
@@ -305,9 +300,9 @@ pub(super) fn ensemble(node: &Node<'_>) -> Built {
                 let id = usize::try_from(id).map_err(|_| "a node leads to a place below zero".to_owned())?;
                 let (most, base) = if leaf == 1 { (weights.len(), size) } else { (size, 0) };
                 if id < most {
-                    Ok::<_, Refused>(base + id)
+                    Ok::<_, Unsupported>(base + id)
                 } else {
-                    Err("a node leads to a place that is not there".to_owned())
+                    unsupported("a node leads to a place that is not there")
                 }
             };
             let feature = usize::try_from(features[place]).map_err(|_| "a feature is below zero".to_owned())?;
@@ -324,7 +319,7 @@ pub(super) fn ensemble(node: &Node<'_>) -> Built {
                 }
                 mode => match tests.get(usize::from(mode)) {
                     Some(test) => Given::Split { feature, test: *test, value: splits[place], missing, yes, no },
-                    None => return Err(format!("the node mode {mode} is not known")),
+                    None => return unsupported(format!("the node mode {mode} is not known")),
                 },
             });
         }
@@ -342,7 +337,7 @@ pub(super) fn ensemble(node: &Node<'_>) -> Built {
         let aggregate =
             usize::try_from(node.int("aggregate_function")?.unwrap_or(1)).ok().and_then(|at| aggregates.get(at));
         let aggregate = *aggregate.ok_or("the aggregate_function is not known")?;
-        let forest = Forest::new(&given, &roots, members, weights, targets).map_err(words)?;
+        let forest = Forest::new(&given, &roots, members, weights, targets)?;
         let regressor = Regressor { forest, aggregate, base: Vec::new(), transform };
         Plan::new([T::TYPE], move |inputs, run| Ok(vec![Value::of(regressor.run(run.room, inputs.view(0)?)?)]))
     }

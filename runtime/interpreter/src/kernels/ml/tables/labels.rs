@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::forests::words;
 use crate::kernels::nn::plain::Dense;
-use crate::node::{Built, Node, Plan, Refused};
+use crate::node::{Built, Node, Plan};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Element, Type, Value};
 
 /// The list of keys or values, whatever its type; and its one default, where it is that of the values.
@@ -15,7 +15,7 @@ struct List {
     default: Value,
 }
 
-fn list(node: &Node<'_>, which: &str) -> Result<List, Refused> {
+fn list(node: &Node<'_>, which: &str) -> Result<List, Unsupported> {
     let mut found = Vec::new();
     let texts = node.texts(&format!("{which}_strings"))?.unwrap_or_default();
     let whole = node.ints(&format!("{which}_int64s"))?.unwrap_or_default().to_vec();
@@ -39,7 +39,7 @@ fn list(node: &Node<'_>, which: &str) -> Result<List, Refused> {
     }
     match found.pop() {
         Some(list) if found.is_empty() => Ok(list),
-        _ => Err(format!("its {which} must be given once, as texts, int64 or float32")),
+        _ => unsupported(format!("its {which} must be given once, as texts, int64 or float32")),
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) fn label_encoder(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
     let (keys, values) = (list(node, "keys")?, list(node, "values")?);
     if keys.list.len() != values.list.len() {
-        return Err(format!("{} keys do not fit {} values", keys.list.len(), values.list.len()));
+        return unsupported(format!("{} keys do not fit {} values", keys.list.len(), values.list.len()));
     }
     node.ty(0, &[keys.list.ty()])?;
     match (keys.list.ty(), values.list.ty()) {
@@ -57,17 +57,17 @@ pub(super) fn label_encoder(node: &Node<'_>) -> Built {
         (Type::I64, Type::Text) => of::<i64, Arc<str>>(&keys, &values),
         (Type::I64, Type::F32) => of::<i64, f32>(&keys, &values),
         (Type::I64, Type::I64) => of::<i64, i64>(&keys, &values),
-        (key, value) => Err(format!("keys of {} and values of {} are not proved", key.name(), value.name())),
+        (key, value) => unsupported(format!("keys of {} and values of {} are not proved", key.name(), value.name())),
     }
 }
 
 fn of<K: Element + Hash + Eq, V: Element>(keys: &List, values: &List) -> Built {
-    let (list, to) = (keys.list.view::<K>().map_err(words)?, values.list.view::<V>().map_err(words)?);
-    let default = values.default.view::<V>().map_err(words)?.data[0].clone();
+    let (list, to) = (keys.list.view::<K>()?, values.list.view::<V>()?);
+    let default = values.default.view::<V>()?.data[0].clone();
     let mut map = HashMap::with_capacity(list.len());
     for (key, value) in list.data.iter().zip(to.data) {
         if map.insert(key.clone(), value.clone()).is_some() {
-            return Err("a key is given twice".to_owned());
+            return unsupported("a key is given twice");
         }
     }
     Plan::new([V::TYPE], move |inputs, run| {

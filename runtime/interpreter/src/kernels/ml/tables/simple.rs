@@ -5,14 +5,15 @@ use std::sync::Arc;
 use super::super::linear::Linear;
 use super::super::svm::{Kernel, SvmRegressor};
 use super::super::table::{Norm, binarize, extract, impute, normalize, one_hot, scale};
-use super::forests::{Labels, TABLES, transform, widened, words};
+use super::forests::{Labels, TABLES, transform, widened};
 use crate::node::{Built, Node, Plan};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Type, Value};
 
 /// What is read as float32.
 const NARROW: &[Type] = &[Type::F32, Type::I64, Type::I32];
 
-fn floats(node: &Node<'_>, name: &str) -> Result<Vec<f32>, String> {
+fn floats(node: &Node<'_>, name: &str) -> Result<Vec<f32>, Unsupported> {
     Ok(node.floats(name)?.unwrap_or_default().to_vec())
 }
 
@@ -22,9 +23,9 @@ pub(super) fn linear_regressor(node: &Node<'_>) -> Built {
     let targets = usize::try_from(node.int("targets")?.unwrap_or(1)).unwrap_or(0);
     let transform = transform(node)?;
     if targets == 1 && transform != super::super::scores::Transform::None {
-        return Err("a transform of one target alone is not proved".to_owned());
+        return unsupported("a transform of one target alone is not proved");
     }
-    let linear = Linear::new(&floats(node, "coefficients")?, &floats(node, "intercepts")?, targets).map_err(words)?;
+    let linear = Linear::new(&floats(node, "coefficients")?, &floats(node, "intercepts")?, targets)?;
     Plan::new([Type::F32], move |inputs, run| {
         Ok(vec![Value::of(linear.regress(run.room, inputs.view(0)?, transform)?)])
     })
@@ -41,12 +42,12 @@ pub(super) fn linear_classifier(node: &Node<'_>) -> Built {
     let scores = intercepts.len();
     let fits = scores == labels.len() && scores > 1 || scores == 1 && labels.len() == 2;
     if !fits {
-        return Err(format!("{scores} intercepts do not fit {} classes", labels.len()));
+        return unsupported(format!("{scores} intercepts do not fit {} classes", labels.len()));
     }
     if scores == 1 && transform == super::super::scores::Transform::Probit {
-        return Err("a probit of two classes by one score is not proved".to_owned());
+        return unsupported("a probit of two classes by one score is not proved");
     }
-    let linear = Linear::new(&floats(node, "coefficients")?, &intercepts, scores).map_err(words)?;
+    let linear = Linear::new(&floats(node, "coefficients")?, &intercepts, scores)?;
     Plan::new([labels.ty(), Type::F32], move |inputs, run| {
         let x = widened(inputs.get(0)?, run.room)?;
         let (places, scores) = linear.classify(run.room, x.view(), transform)?;
@@ -63,7 +64,7 @@ pub(super) fn scaler(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
     let (offset, factor) = (floats(node, "offset")?, floats(node, "scale")?);
     if factor.is_empty() || offset.len() != factor.len() {
-        return Err(format!("{} offsets do not fit {} scales", offset.len(), factor.len()));
+        return unsupported(format!("{} offsets do not fit {} scales", offset.len(), factor.len()));
     }
     macro_rules! of {
         ($type:ty, $step:expr) => {
@@ -87,7 +88,7 @@ pub(super) fn normalizer(node: &Node<'_>) -> Built {
         None | Some("MAX") => Norm::Max,
         Some("L1") => Norm::L1,
         Some("L2") => Norm::L2,
-        Some(other) => return Err(format!("the norm {other:?} is not known")),
+        Some(other) => return unsupported(format!("the norm {other:?} is not known")),
     };
     Plan::new([Type::F32], move |inputs, run| {
         let x = widened(inputs.get(0)?, run.room)?;
@@ -108,7 +109,7 @@ pub(super) fn imputer(node: &Node<'_>) -> Built {
             let missing = |x: f32| x == gone || (x.is_nan() && gone.is_nan());
             Ok(vec![Value::of(impute(run.room, inputs.view::<f32>(0)?, &numbers, missing)?)])
         }),
-        _ => Err("it has no values to fill in".to_owned()),
+        _ => unsupported("it has no values to fill in"),
     }
 }
 
@@ -128,7 +129,7 @@ pub(super) fn extractor(node: &Node<'_>) -> Built {
                 $(Type::$name => Plan::new([Type::$name], |inputs, run| {
                     Ok(vec![Value::of(extract(run.room, inputs.view::<$type>(0)?, inputs.view(1)?)?)])
                 }),)+
-                other => Err(format!("the type {} is not known", other.name())),
+                other => unsupported(format!("the type {} is not known", other.name())),
             }
         };
     }
@@ -141,7 +142,7 @@ pub(super) fn one_hot_encoder(node: &Node<'_>) -> Built {
     let numbers = node.ints("cats_int64s")?.unwrap_or_default().to_vec();
     let texts: Vec<Arc<str>> = node.texts("cats_strings")?.unwrap_or_default().into_iter().map(Arc::from).collect();
     if numbers.is_empty() == texts.is_empty() {
-        return Err("its categories must be either texts or numbers".to_owned());
+        return unsupported("its categories must be either texts or numbers");
     }
     match node.ty(0, &[Type::I64, Type::Text])? {
         Type::I64 if !numbers.is_empty() => Plan::new([Type::F32], move |inputs, run| {
@@ -150,7 +151,7 @@ pub(super) fn one_hot_encoder(node: &Node<'_>) -> Built {
         Type::Text if !texts.is_empty() => Plan::new([Type::F32], move |inputs, run| {
             Ok(vec![Value::of(one_hot(run.room, inputs.view::<Arc<str>>(0)?, &texts, zeros)?)])
         }),
-        other => Err(format!("its categories are of another type than {}", other.name())),
+        other => unsupported(format!("its categories are of another type than {}", other.name())),
     }
 }
 
@@ -161,23 +162,23 @@ pub(super) fn svm_regressor(node: &Node<'_>) -> Built {
     let (gamma, coef0, degree) = match parameters[..] {
         [] => (0.0, 0.0, 0.0),
         [gamma, coef0, degree] => (gamma, coef0, degree),
-        _ => return Err(format!("{} kernel_params are not known", parameters.len())),
+        _ => return unsupported(format!("{} kernel_params are not known", parameters.len())),
     };
     let kernel = match node.text("kernel_type")?.as_deref() {
         None | Some("LINEAR") => Kernel::Linear,
         Some("POLY") => Kernel::Poly { gamma, coef0, degree },
         Some("RBF") => Kernel::Rbf { gamma },
         Some("SIGMOID") => Kernel::Sigmoid { gamma, coef0 },
-        Some(other) => return Err(format!("the kernel {other:?} is not known")),
+        Some(other) => return unsupported(format!("the kernel {other:?} is not known")),
     };
     if transform(node)? != super::super::scores::Transform::None {
-        return Err("a transform of its target is not proved".to_owned());
+        return unsupported("a transform of its target is not proved");
     }
     let (coefficients, vectors) = (floats(node, "coefficients")?, floats(node, "support_vectors")?);
     let count = usize::try_from(node.int("n_supports")?.unwrap_or(0)).unwrap_or(0);
     let rho = match floats(node, "rho")?[..] {
         [rho] => rho,
-        _ => return Err("it must have one rho".to_owned()),
+        _ => return unsupported("it must have one rho"),
     };
     let one_class = node.flag("one_class")?;
     let fits = if count == 0 {
@@ -186,7 +187,7 @@ pub(super) fn svm_regressor(node: &Node<'_>) -> Built {
         coefficients.len() == count && !vectors.is_empty() && vectors.len() % count == 0
     };
     if !fits {
-        return Err(format!("{} values do not make {count} support vectors", vectors.len()));
+        return unsupported(format!("{} values do not make {count} support vectors", vectors.len()));
     }
     let svm = SvmRegressor { kernel, vectors, coefficients, rho, one_class, count };
     Plan::new([Type::F32], move |inputs, run| Ok(vec![Value::of(svm.run(run.room, inputs.view(0)?)?)]))

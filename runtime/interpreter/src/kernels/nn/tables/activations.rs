@@ -3,8 +3,9 @@
 use super::read::{float, text};
 use crate::kernels::nn::activation::{Activation, biased, prelu};
 use crate::kernels::nn::plain::Real;
-use crate::node::{Built, Node, Plan, Refused};
+use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, of_set, since, standard};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -31,23 +32,23 @@ pub(crate) static TABLE: &[Entry] = &[
     of_set("com.microsoft", 1, 1, "FastGelu", |node| bias(node, Activation::GeluTanh)),
 ];
 
-fn selu(node: &Node<'_>) -> Result<Activation, Refused> {
+fn selu(node: &Node<'_>) -> Result<Activation, Unsupported> {
     Ok(Activation::Selu(float(node, "alpha", 1.673_263_2)?, float(node, "gamma", 1.050_701)?))
 }
 
-fn hard_sigmoid(node: &Node<'_>) -> Result<Activation, Refused> {
+fn hard_sigmoid(node: &Node<'_>) -> Result<Activation, Unsupported> {
     Ok(Activation::HardSigmoid(float(node, "alpha", 0.2)?, float(node, "beta", 0.5)?))
 }
 
-fn gelu(node: &Node<'_>) -> Result<Activation, Refused> {
+fn gelu(node: &Node<'_>) -> Result<Activation, Unsupported> {
     match text(node, "approximate", "none")?.as_str() {
         "none" => Ok(Activation::Gelu),
         "tanh" => Ok(Activation::GeluTanh),
-        other => Err(format!("the approximation {other:?} is not known")),
+        other => unsupported(format!("the approximation {other:?} is not known")),
     }
 }
 
-fn floats(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Result<Activation, Refused>) -> Built {
+fn floats(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Result<Activation, Unsupported>) -> Built {
     node.arity(1, 1, 1)?;
     let function = read(node)?;
     match node.ty(0, &[Type::F32, Type::F64])? {

@@ -8,6 +8,7 @@ use crate::kernels::nn::plain::{Made, axis_of, misfit, must};
 use crate::kernels::nn::resize::{Along, Coordinates, Mode, Nearest, ResizeSpec, nearest, resize};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, since};
+use crate::unsupported::unsupported;
 use crate::value::{Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -47,7 +48,7 @@ fn sized(node: &Node<'_>) -> Built {
         (_, "align_corners") => Coordinates::AlignCorners,
         (_, "tf_half_pixel_for_nn") => Coordinates::TfHalfPixelForNn,
         // ONNX Runtime and the definition differ in tf_crop_and_resize.
-        (_, other) => return Err(format!("the coordinates {other:?} are not proved")),
+        (_, other) => return unsupported(format!("the coordinates {other:?} are not proved")),
     };
     let nearest_mode = match (new, text(node, "nearest_mode", "round_prefer_floor")?.as_str()) {
         (false, _) => Nearest::Simple,
@@ -55,26 +56,26 @@ fn sized(node: &Node<'_>) -> Built {
         (_, "round_prefer_ceil") => Nearest::RoundPreferCeil,
         (_, "floor") => Nearest::Floor,
         (_, "ceil") => Nearest::Ceil,
-        (_, other) => return Err(format!("the nearest_mode {other:?} is not known")),
+        (_, other) => return unsupported(format!("the nearest_mode {other:?} is not known")),
     };
     let (a, exclude) = (float(node, "cubic_coeff_a", -0.75)?, node.flag("exclude_outside")?);
     let mode = match text(node, "mode", "nearest")?.as_str() {
         "nearest" => Mode::Nearest(nearest_mode),
         "linear" | "bilinear" => Mode::Linear,
         "cubic" if new => Mode::Cubic(a, exclude),
-        other => return Err(format!("the mode {other:?} is not known")),
+        other => return unsupported(format!("the mode {other:?} is not known")),
     };
     if coordinates == Coordinates::HalfPixelSymmetric && matches!(mode, Mode::Nearest(_)) {
-        return Err("half_pixel_symmetric with the nearest elements depends on rounding that is not proved".to_owned());
+        return unsupported("half_pixel_symmetric with the nearest elements depends on rounding that is not proved");
     }
     if node.flag("antialias")? {
-        return Err("antialias is not proved".to_owned());
+        return unsupported("antialias is not proved");
     }
     let larger = match text(node, "keep_aspect_ratio_policy", "stretch")?.as_str() {
         "stretch" => None,
         "not_larger" => Some(false),
         "not_smaller" => Some(true),
-        other => return Err(format!("the keep_aspect_ratio_policy {other:?} is not known")),
+        other => return unsupported(format!("the keep_aspect_ratio_policy {other:?} is not known")),
     };
     // Only for the coordinates that are refused.
     node.float("extrapolation_value")?;
@@ -85,9 +86,7 @@ fn sized(node: &Node<'_>) -> Built {
         larger,
     };
     if larger.is_some() && wanted.axes.iter().flatten().any(|axis| *axis < 0) {
-        return Err(
-            "keep_aspect_ratio_policy with axes counted from the end is not computed alike everywhere".to_owned()
-        );
+        return unsupported("keep_aspect_ratio_policy with axes counted from the end is not computed alike everywhere");
     }
     for (input, ty) in inputs.iter().zip([Type::F32, Type::F32, Type::I64]) {
         if let Some(input) = input {
@@ -192,13 +191,13 @@ fn sampled(node: &Node<'_>) -> Built {
         "bilinear" | "linear" => Between::Linear,
         "nearest" => Between::Nearest,
         "bicubic" | "cubic" => Between::Cubic,
-        other => return Err(format!("the mode {other:?} is not known")),
+        other => return unsupported(format!("the mode {other:?} is not known")),
     };
     let beyond = match text(node, "padding_mode", "zeros")?.as_str() {
         "zeros" => Beyond::Zeros,
         "border" => Beyond::Border,
         "reflection" => Beyond::Reflection,
-        other => return Err(format!("the padding_mode {other:?} is not known")),
+        other => return unsupported(format!("the padding_mode {other:?} is not known")),
     };
     let spec = GridSpec { between, beyond, align_corners: node.flag("align_corners")? };
     Plan::new([Type::F32], move |inputs, run| {

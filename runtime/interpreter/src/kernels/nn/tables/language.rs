@@ -6,6 +6,7 @@ use crate::kernels::nn::plain::{Made, View, must};
 use crate::kernels::nn::rotary::{RotarySpec, rotary};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, of_set, since};
+use crate::unsupported::unsupported;
 use crate::value::{Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -35,20 +36,20 @@ fn attention(node: &Node<'_>) -> Built {
     }
     let mask = node.optional(3, &[Type::F32, Type::Bool])?;
     if node.has(4) != node.has(5) {
-        return Err("only one of past_key and past_value is given".to_owned());
+        return unsupported("only one of past_key and past_value is given");
     }
     let causal = node.flag("is_causal")?;
     let (q_heads, kv_heads) = (count(node, "q_num_heads", 0)?, count(node, "kv_num_heads", 0)?);
     let (scale, softcap) = (node.float("scale")?, float(node, "softcap", 0.0)?);
     if !matches!(node.int("softmax_precision")?, None | Some(0 | 1)) {
-        return Err("softmax_precision is not proved".to_owned());
+        return unsupported("softmax_precision is not proved");
     }
     node.int("qk_matmul_output_mode")?;
     if mask.is_some() && softcap > 0.0 {
-        return Err("softcap with a mask is not proved".to_owned());
+        return unsupported("softcap with a mask is not proved");
     }
     if causal && node.has(4) {
-        return Err("a causal mask with a past is not proved".to_owned());
+        return unsupported("a causal mask with a past is not proved");
     }
     Plan::new([Type::F32; 3], move |inputs, run| {
         let room = run.room;
@@ -106,7 +107,7 @@ fn many_heads(node: &Node<'_>) -> Built {
     let heads = count(node, "num_heads", 0)?;
     let scale = node.float("scale")?.filter(|scale| *scale != 0.0);
     if node.flag("unidirectional")? {
-        return Err("a causal mask is not proved".to_owned());
+        return unsupported("a causal mask is not proved");
     }
     node.float("mask_filter_value")?;
     Plan::new([Type::F32], move |inputs, run| {

@@ -4,6 +4,7 @@ use super::read::{count, text};
 use crate::kernels::nn::rearrange::{depth_to_space, reverse_sequence, space_to_depth};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, since, standard};
+use crate::unsupported::unsupported;
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -18,7 +19,7 @@ fn blocks(node: &Node<'_>, up: bool) -> Built {
     let crd = match if up { text(node, "mode", "DCR")? } else { "DCR".to_owned() }.as_str() {
         "DCR" => false,
         "CRD" if node.opset >= 11 => true,
-        other => return Err(format!("the mode {other:?} is not known")),
+        other => return unsupported(format!("the mode {other:?} is not known")),
     };
     fn of<T: Element + Copy + Default>(block: usize, crd: bool, up: bool) -> Built {
         Plan::new([T::TYPE], move |inputs, run| {
@@ -40,7 +41,7 @@ fn reversed(node: &Node<'_>) -> Built {
     let time_first = match (node.int("time_axis")?.unwrap_or(0), node.int("batch_axis")?.unwrap_or(1)) {
         (0, 1) => true,
         (1, 0) => false,
-        (time, batch) => return Err(format!("time on axis {time} and batch on axis {batch} are not known")),
+        (time, batch) => return unsupported(format!("time on axis {time} and batch on axis {batch} are not known")),
     };
     macro_rules! of {
         ($($name:ident $type:ty),+) => {
@@ -49,7 +50,7 @@ fn reversed(node: &Node<'_>) -> Built {
                     let x = inputs.view::<$type>(0)?;
                     Ok(vec![Value::of(reverse_sequence(run.room, x, inputs.view(1)?, time_first)?)])
                 }),)+
-                other => Err(format!("the type {} is not known", other.name())),
+                other => unsupported(format!("the type {} is not known", other.name())),
             }
         };
     }

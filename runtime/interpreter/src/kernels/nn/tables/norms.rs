@@ -6,6 +6,7 @@ use crate::kernels::nn::norm::{LrnSpec, batch, group_norm, instance, lp, lrn, me
 use crate::kernels::nn::plain::Real;
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, between, of_set, since, standard};
+use crate::unsupported::unsupported;
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -28,10 +29,10 @@ fn batches(node: &Node<'_>) -> Built {
     let epsilon = float(node, "epsilon", 1e-5)?;
     node.float("momentum")?;
     if node.opset < 9 && node.int("spatial")?.unwrap_or(1) != 1 {
-        return Err("statistics of single elements (spatial = 0) are not proved".to_owned());
+        return unsupported("statistics of single elements (spatial = 0) are not proved");
     }
     if node.opset >= 14 && node.flag("training_mode")? {
-        return Err("training_mode changes the statistics: only inference is known".to_owned());
+        return unsupported("training_mode changes the statistics: only inference is known");
     }
     fn of<T: Element + Real>(epsilon: f32) -> Built {
         Plan::new([T::TYPE], move |inputs, run| {
@@ -62,7 +63,7 @@ fn layers(node: &Node<'_>, simple: bool) -> Built {
     let ty = node.one_type(&[Type::F32, Type::F64])?;
     let spec = LayerSpec { axis: node.int("axis")?.unwrap_or(-1), epsilon: float(node, "epsilon", 1e-5)?, simple };
     if node.int("stash_type")?.unwrap_or(1) != 1 {
-        return Err("statistics in other types than float32 are not proved".to_owned());
+        return unsupported("statistics in other types than float32 are not proved");
     }
     fn of<T: Element + Real>(spec: LayerSpec, outputs: usize) -> Built {
         let types: Vec<Type> = [T::TYPE, Type::F32, Type::F32].into_iter().take(outputs).collect();
@@ -92,7 +93,7 @@ fn groups(node: &Node<'_>) -> Built {
     node.one_type(&[Type::F32])?;
     let (groups, epsilon) = (count(node, "num_groups", 0)?, float(node, "epsilon", 1e-5)?);
     if node.int("stash_type")?.unwrap_or(1) != 1 {
-        return Err("statistics in other types than float32 are not proved".to_owned());
+        return unsupported("statistics in other types than float32 are not proved");
     }
     Plan::new([Type::F32], move |inputs, run| {
         let (x, scale, bias) = (inputs.view::<f32>(0)?, inputs.view(1)?, inputs.view(2)?);
@@ -111,7 +112,7 @@ fn neighbours(node: &Node<'_>) -> Built {
     };
     // ONNX Runtime takes odd sizes only.
     if spec.size.is_multiple_of(2) {
-        return Err(format!("a size of {} is not odd", spec.size));
+        return unsupported(format!("a size of {} is not odd", spec.size));
     }
     Plan::new([Type::F32], move |inputs, run| Ok(vec![Value::of(lrn(run.room, inputs.view(0)?, spec)?)]))
 }
@@ -120,7 +121,7 @@ fn lengths(node: &Node<'_>) -> Built {
     node.arity(1, 1, 1)?;
     let (axis, p) = (node.int("axis")?.unwrap_or(-1), node.int("p")?.unwrap_or(2));
     if !matches!(p, 1 | 2) {
-        return Err(format!("a norm of power {p} is not known"));
+        return unsupported(format!("a norm of power {p} is not known"));
     }
     fn of<T: Element + Real>(axis: i64, p: i64) -> Built {
         Plan::new([T::TYPE], move |inputs, run| Ok(vec![Value::of(lp(run.room, inputs.view::<T>(0)?, axis, p)?)]))
@@ -144,7 +145,7 @@ fn skip(node: &Node<'_>, simple: bool) -> Built {
     node.arity(3, most, 4)?;
     node.one_type(&[Type::F32])?;
     if node.asks(1) || node.asks(2) {
-        return Err("its outputs mean and inv_std_var are not proved".to_owned());
+        return unsupported("its outputs mean and inv_std_var are not proved");
     }
     let spec = LayerSpec { axis: -1, epsilon: float(node, "epsilon", 1e-12)?, simple };
     Plan::new([Type::F32; 4], move |inputs, run| {

@@ -8,8 +8,9 @@ use crate::kernels::nn::matmul::{GemmSpec, gemm, matmul};
 use crate::kernels::nn::nbits::{self, Packed};
 use crate::kernels::nn::plain::{Real, must};
 use crate::kernels::nn::quantize::{Small, dequantize, dynamic, quantize};
-use crate::node::{Built, Node, Plan, Refused};
+use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, of_set, since, standard};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -56,7 +57,7 @@ fn general(node: &Node<'_>) -> Built {
         // Constant weights are turned once, here.
         let turned = match node.prepared(1).filter(|value| spec.transpose_b && value.rank() == 2) {
             Some(value) => {
-                let view = value.view::<T>().map_err(|misfit| misfit.0)?;
+                let view = value.view::<T>()?;
                 let data = crate::kernels::nn::gemm::transposed(view.shape[0], view.shape[1], view.data);
                 Some(Value::new(vec![view.shape[1], view.shape[0]], data)?)
             }
@@ -79,7 +80,7 @@ fn general(node: &Node<'_>) -> Built {
 }
 
 fn summed(node: &Node<'_>) -> Built {
-    let equation = Equation::read(&text(node, "equation", "")?).map_err(|misfit| misfit.0)?;
+    let equation = Equation::read(&text(node, "equation", "")?)?;
     let operands = equation.operands();
     node.arity(operands, operands, 1)?;
     macro_rules! of {
@@ -138,12 +139,12 @@ fn qlinear(node: &Node<'_>) -> Built {
         (Type::U8, Type::U8) => of::<u8, u8>(),
         (Type::U8, _) => of::<u8, i8>(),
         (_, Type::I8) => of::<i8, i8>(),
-        _ => Err("int8 values with uint8 weights are not proved".to_owned()),
+        _ => unsupported("int8 values with uint8 weights are not proved"),
     }
 }
 
 /// Axis and block of a quantisation.
-fn along(node: &Node<'_>) -> Result<(i64, usize), Refused> {
+fn along(node: &Node<'_>) -> Result<(i64, usize), Unsupported> {
     let axis = node.int("axis")?.unwrap_or(1);
     Ok((axis, count(node, "block_size", 0)?))
 }
@@ -160,14 +161,14 @@ fn quantized(node: &Node<'_>) -> Built {
     };
     node.int("saturate")?;
     if !matches!(node.int("precision")?, None | Some(0)) {
-        return Err("the attribute \"precision\" is not proved".to_owned());
+        return unsupported("the attribute \"precision\" is not proved");
     }
     let proved = &[Type::U8, Type::I8, Type::U16, Type::I16];
     let zero = node.optional(2, proved)?;
     if let (Some(wanted), Some(zero)) = (wanted, zero)
         && wanted != zero
     {
-        return Err("output_dtype and the zero point are of different types".to_owned());
+        return unsupported("output_dtype and the zero point are of different types");
     }
     fn of<Q: Element + Small>(axis: i64, block: usize) -> Built {
         Plan::new([Q::TYPE], move |inputs, run| {
@@ -180,7 +181,7 @@ fn quantized(node: &Node<'_>) -> Built {
         Type::I8 => of::<i8>(axis, block),
         Type::U16 => of::<u16>(axis, block),
         Type::I16 => of::<i16>(axis, block),
-        other => Err(format!("values can not be quantised to {}", other.name())),
+        other => unsupported(format!("values can not be quantised to {}", other.name())),
     }
 }
 
@@ -191,7 +192,7 @@ fn dequantized(node: &Node<'_>) -> Built {
     node.optional(2, &[ty])?;
     let (axis, block) = along(node)?;
     if !matches!(node.int("output_dtype")?, None | Some(0 | 1)) {
-        return Err("the attribute \"output_dtype\" is not proved".to_owned());
+        return unsupported("the attribute \"output_dtype\" is not proved");
     }
     fn of<Q: Element + Copy + Into<i32>>(axis: i64, block: usize) -> Built {
         Plan::new([Type::F32], move |inputs, run| {
@@ -225,14 +226,14 @@ fn four_bits(node: &Node<'_>) -> Built {
     node.ty(1, &[Type::U8])?;
     node.optional(3, &[Type::U8])?;
     if node.has(4) {
-        return Err("its input g_idx is not proved".to_owned());
+        return unsupported("its input g_idx is not proved");
     }
     let (inputs, outputs, block) = (count(node, "K", 0)?, count(node, "N", 0)?, count(node, "block_size", 0)?);
     if node.int("bits")?.unwrap_or(4) != 4 {
-        return Err("weights of other than four bits are not proved".to_owned());
+        return unsupported("weights of other than four bits are not proved");
     }
     if !matches!(node.int("accuracy_level")?.unwrap_or(0), 0 | 1) {
-        return Err("an accuracy_level that rounds the input to integers is not proved".to_owned());
+        return unsupported("an accuracy_level that rounds the input to integers is not proved");
     }
     node.int("weight_prepacked")?;
     Plan::new([Type::F32], move |given, run| {

@@ -2,8 +2,9 @@
 
 use super::read::{count, text};
 use crate::kernels::nn::recurrent::{Direction, Function, Given, Kind, Layer, Turned, run};
-use crate::node::{Built, Node, Plan, Refused};
+use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, standard};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -18,7 +19,7 @@ pub(crate) static TABLE: &[Entry] = &[
     }),
 ];
 
-fn functions(node: &Node<'_>, kind: Kind, passes: usize) -> Result<Vec<Function>, Refused> {
+fn functions(node: &Node<'_>, kind: Kind, passes: usize) -> Result<Vec<Function>, Unsupported> {
     let alphas = node.floats("activation_alpha")?.unwrap_or_default();
     let betas = node.floats("activation_beta")?.unwrap_or_default();
     let Some(names) = node.texts("activations")?.filter(|names| !names.is_empty()) else {
@@ -30,15 +31,16 @@ fn functions(node: &Node<'_>, kind: Kind, passes: usize) -> Result<Vec<Function>
         return Ok(defaults.iter().copied().cycle().take(defaults.len() * passes).collect());
     };
     if names.len() != kind.functions() * passes {
-        return Err(format!("{} activations do not fit the layer", names.len()));
+        return unsupported(format!("{} activations do not fit the layer", names.len()));
     }
     let own = |name: &String| ["affine", "scaledtanh", "thresholdedrelu"].contains(&name.to_ascii_lowercase().as_str());
     if kind == Kind::Rnn && alphas.is_empty() && names.iter().any(own) {
-        return Err("ONNX Runtime and the standard differ in the parameters of an activation without any".to_owned());
+        return unsupported("ONNX Runtime and the standard differ in the parameters of an activation without any");
     }
     let (mut alphas, mut betas) = (alphas.iter().copied(), betas.iter().copied());
     let function = |name: &String| {
-        Function::named(name, &mut alphas, &mut betas).ok_or_else(|| format!("the activation {name:?} is not known"))
+        Function::named(name, &mut alphas, &mut betas)
+            .ok_or_else(|| Unsupported::from(format!("the activation {name:?} is not known")))
     };
     names.iter().map(function).collect()
 }
@@ -55,10 +57,10 @@ fn layer(node: &Node<'_>, kind: Kind) -> Built {
         "forward" => Direction::Forward,
         "reverse" => Direction::Reverse,
         "bidirectional" => Direction::Both,
-        other => return Err(format!("the direction {other:?} is not known")),
+        other => return unsupported(format!("the direction {other:?} is not known")),
     };
     if node.opset >= 14 && node.flag("layout")? {
-        return Err("batches on the first axis (layout = 1) are not proved".to_owned());
+        return unsupported("batches on the first axis (layout = 1) are not proved");
     }
     let functions = functions(node, kind, direction.passes().len())?;
     let clip = node.float("clip")?.filter(|clip| *clip > 0.0);

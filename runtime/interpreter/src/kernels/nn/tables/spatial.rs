@@ -8,8 +8,9 @@ use crate::kernels::nn::integer::Quantised;
 use crate::kernels::nn::plain::{Made, misfit};
 use crate::kernels::nn::pool::{Whole, average_pool, global_pool, lp_pool, max_pool, max_pool_indices};
 use crate::kernels::nn::window::{AutoPad, WindowSpec};
-use crate::node::{Built, Node, Plan, Refused};
+use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, since, standard};
+use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -26,22 +27,22 @@ pub(crate) static TABLE: &[Entry] = &[
 ];
 
 /// The attribute `p` of a norm.
-fn power(node: &Node<'_>) -> Result<i32, Refused> {
+fn power(node: &Node<'_>) -> Result<i32, Unsupported> {
     let p = node.int("p")?.unwrap_or(2);
-    i32::try_from(p).ok().filter(|p| *p > 0).ok_or_else(|| format!("a norm of power {p} is not known"))
+    i32::try_from(p).ok().filter(|p| *p > 0).ok_or_else(|| format!("a norm of power {p} is not known").into())
 }
 
-fn auto_pad(node: &Node<'_>) -> Result<AutoPad, Refused> {
+fn auto_pad(node: &Node<'_>) -> Result<AutoPad, Unsupported> {
     match text(node, "auto_pad", "NOTSET")?.as_str() {
         "NOTSET" | "" => Ok(AutoPad::Given),
         "VALID" => Ok(AutoPad::Valid),
         "SAME_UPPER" => Ok(AutoPad::SameUpper),
         "SAME_LOWER" => Ok(AutoPad::SameLower),
-        other => Err(format!("auto_pad {other:?} is not known")),
+        other => unsupported(format!("auto_pad {other:?} is not known")),
     }
 }
 
-fn window(node: &Node<'_>) -> Result<WindowSpec, Refused> {
+fn window(node: &Node<'_>) -> Result<WindowSpec, Unsupported> {
     let spec = WindowSpec {
         strides: counts(node, "strides")?,
         dilations: counts(node, "dilations")?,
@@ -51,25 +52,25 @@ fn window(node: &Node<'_>) -> Result<WindowSpec, Refused> {
     };
     let dilated = spec.dilations.iter().any(|dilation| *dilation != 1);
     if dilated && matches!(spec.auto_pad, AutoPad::SameUpper | AutoPad::SameLower) {
-        return Err("dilations with auto_pad SAME are not computed alike everywhere".to_owned());
+        return unsupported("dilations with auto_pad SAME are not computed alike everywhere");
     }
     Ok(spec)
 }
 
 /// The window of a pool, which has a kernel of its own, and pads such that every window touches the input.
-fn pool(node: &Node<'_>) -> Result<(WindowSpec, Vec<usize>), Refused> {
+fn pool(node: &Node<'_>) -> Result<(WindowSpec, Vec<usize>), Unsupported> {
     let mut spec = window(node)?;
     spec.ceil = node.flag("ceil_mode")?;
     let kernel = counts(node, "kernel_shape")?;
     if kernel.is_empty() {
-        return Err("kernel_shape is missing".to_owned());
+        return unsupported("kernel_shape is missing");
     }
     let same = matches!(spec.auto_pad, AutoPad::SameUpper | AutoPad::SameLower);
     if same && spec.strides.iter().zip(&kernel).any(|(stride, kernel)| stride > kernel) {
-        return Err("auto_pad SAME with a stride beyond the window is not computed alike everywhere".to_owned());
+        return unsupported("auto_pad SAME with a stride beyond the window is not computed alike everywhere");
     }
     if spec.pads.iter().zip(kernel.iter().cycle()).any(|(pad, kernel)| pad >= kernel) {
-        return Err("a padding is as large as the window".to_owned());
+        return unsupported("a padding is as large as the window");
     }
     Ok((spec, kernel))
 }
@@ -168,7 +169,7 @@ fn qlinear(node: &Node<'_>) -> Built {
         (Type::U8, Type::U8) => of!(u8, u8),
         (Type::U8, _) => of!(u8, i8),
         (_, Type::I8) => of!(i8, i8),
-        _ => Err("int8 values with uint8 weights are not proved".to_owned()),
+        _ => unsupported("int8 values with uint8 weights are not proved"),
     }
 }
 
@@ -221,7 +222,7 @@ fn lp(node: &Node<'_>) -> Built {
     })
 }
 
-fn whole(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Result<Whole, Refused>) -> Built {
+fn whole(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Result<Whole, Unsupported>) -> Built {
     node.arity(1, 1, 1)?;
     node.ty(0, &[Type::F32])?;
     let kind = read(node)?;

@@ -5,6 +5,7 @@ use crate::kernels::nn::plain::{Made, Real, axis_of, misfit};
 use crate::kernels::nn::spectrum::{DftSpec, dft, stft};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, since};
+use crate::unsupported::unsupported;
 use crate::value::{Element, Type, Value};
 
 pub(crate) static TABLE: &[Entry] = &[since(17, "DFT", transform), since(17, "STFT", frames)];
@@ -31,7 +32,7 @@ fn transform(node: &Node<'_>) -> Built {
     node.optional(2, &[Type::I64])?;
     let (inverse, onesided) = (node.flag("inverse")?, node.flag("onesided")?);
     if inverse && onesided {
-        return Err("the inverse of half a spectrum is not proved".to_owned());
+        return unsupported("the inverse of half a spectrum is not proved");
     }
     let fixed = if old { Some(node.int("axis")?.unwrap_or(1)) } else { None };
     fn of<T: Element + Real>(fixed: Option<i64>, inverse: bool, onesided: bool) -> Built {
@@ -62,7 +63,7 @@ fn frames(node: &Node<'_>) -> Built {
     node.optional(2, &[ty])?;
     node.optional(3, WHOLE)?;
     if !node.has(2) && !node.has(3) {
-        return Err("it has neither a window nor a length of frames".to_owned());
+        return unsupported("it has neither a window nor a length of frames");
     }
     let onesided = node.int("onesided")?.unwrap_or(1) != 0;
     fn of<T: Element + Real>(onesided: bool) -> Built {
