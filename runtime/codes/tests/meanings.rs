@@ -15,10 +15,13 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ("TS-0460", &["LookError::Net", "LookError::Slow"], "no whole answer: the network's part, or the time"),
     ("TS-0622", &["ProjectError::Unreadable", "WorkflowReason::Unreadable"], "the folder, or one file in it"),
     ("TS-0662", &["LookError::SecretUnread", "SecretProblem::Unreadable"], "nobody can read it, or no header carry it"),
+    ("TS-0712", &["HookError::DoesNotFit", "StartError::Refused"], "who sends to a webhook is told of no workflow"),
     ("TS-0716", &["ControlError::Ended", "DecideError::Over"], "each names what it is too late for"),
+    ("TS-0720", &["HookError::NoSecret", "PluginProblem::Broke"], "the node's own fault, at whatever it was"),
     ("TS-0724", &["ControlError::NoStep", "ControlError::OnlyWhat"], "a step that there is not, or none at all"),
     ("TS-0726", &["ControlError::Unreadable", "OfflineError::Unreadable"], "one knows the run's id"),
     ("TS-0811", &["QueryError::NoRun", "QueryError::NoRunLike", "QueryError::NoRunYet"], "each with its own help"),
+    ("TS-0851", &["QueryError::Artifacts", "RecordError::Artifact"], "all artifacts, or one of them"),
 ];
 
 /// Code to variant to its words.

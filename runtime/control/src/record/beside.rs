@@ -3,6 +3,7 @@
 use std::{fs, io::Read};
 
 use serde_json::{Value, json};
+use trackside_engine::RunId;
 use trackside_node::Project;
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_store::Artifacts;
@@ -19,6 +20,8 @@ pub type KeepFile<'k, E> = dyn FnMut(&str, &[u8]) -> Result<(), E> + 'k;
 
 /// Takes what a case needs.
 pub(super) struct Beside<'k, E> {
+    /// The run that it is made of.
+    pub(super) run: RunId,
     /// The name of the case.
     pub(super) name: &'k str,
     pub(super) project: &'k Project,
@@ -38,7 +41,8 @@ impl<E: From<RecordError>> Beside<'_, E> {
     pub(super) fn content(&mut self, bytes: &[u8], name: &str, media_type: &str) -> Result<Value, E> {
         let size = bytes.len() as u64;
         if size > LARGEST {
-            return Err(RecordError::TooLarge { name: name.to_owned(), limit: LARGEST }.into());
+            let reason = format!("its artifact `{name}` is larger than {LARGEST} bytes; record a run of smaller data");
+            return Err(RecordError::NoCase { run: self.run, reason }.into());
         }
         let mut content = json!({ "name": name, "media_type": media_type });
         match std::str::from_utf8(bytes) {

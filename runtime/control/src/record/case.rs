@@ -47,7 +47,7 @@ pub fn record_case<'k, E: From<RecordError>>(
     let plugin = plugins.get(&told.call.plugin).map_err(RecordError::from)?;
     let name = format!("{}-{}", told.step_name(), run.to_string().to_lowercase());
     let store = Artifacts::read_only(&project.data_dir());
-    let text = text(&told, plugin.descriptor(), &mut Beside { name: &name, project, store, keep })?;
+    let text = text(&told, plugin.descriptor(), &mut Beside { run, name: &name, project, store, keep })?;
     Ok(RecordedCase { name, text })
 }
 
@@ -62,7 +62,10 @@ fn text<E: From<RecordError>>(
     about: &Descriptor,
     beside: &mut Beside<'_, E>,
 ) -> Result<String, E> {
-    let unusable = |error: &dyn std::fmt::Display| RecordError::Input(error.to_string());
+    let unusable = |error: &dyn std::fmt::Display| RecordError::NoCase {
+        run: told.run,
+        reason: format!("the step's input: {error}"),
+    };
     let call = told.call;
     let mut with = told.before.input(told.step, None, &Value::Null).map_err(|error| unusable(&error))?;
     let mut artifacts = Map::new();

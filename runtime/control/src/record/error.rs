@@ -18,7 +18,7 @@ pub enum RecordError {
     /// The plugin that the step called can not be used here.
     #[error(transparent)]
     Plugin(#[from] PluginProblem),
-    /// It has no step that could become one.
+    /// It has no step that could become one, or one with what no case has a form for.
     #[error("[{code}] run {run} gives no case: {reason}", code = self.code())]
     NoCase {
         /// The run.
@@ -26,20 +26,6 @@ pub enum RecordError {
         /// Why.
         reason: String,
     },
-    /// An artifact is more than a plugin's source tree should hold.
-    #[error(
-        "[{code}] the artifact `{name}` is larger than {limit} bytes: too large for a case; record a run of smaller data",
-        code = self.code()
-    )]
-    TooLarge {
-        /// Its name.
-        name: String,
-        /// The limit.
-        limit: u64,
-    },
-    /// What the step was given can not be made again.
-    #[error("[{code}] the step's input: {0}", code = self.code())]
-    Input(String),
     /// An artifact of the run can not be read.
     #[error("[{code}] cannot read artifact {digest} of the run: {error}", code = self.code())]
     Artifact {
@@ -55,7 +41,7 @@ impl Coded for RecordError {
         match self {
             Self::Query(error) => error.code(),
             Self::Plugin(error) => error.code(),
-            Self::NoCase { .. } | Self::TooLarge { .. } | Self::Input(_) => code!("TS-0910"),
+            Self::NoCase { .. } => code!("TS-0910"),
             Self::Artifact { .. } => code!("TS-0851"),
         }
     }
