@@ -232,11 +232,17 @@ impl Core {
     }
 
     fn wake(&mut self, now_ms: i64) {
-        while let Some(run) = self.live.take_due(now_ms) {
-            self.command(run, Command::Wake, now_ms, Extras::default());
+        loop {
+            while let Some(run) = self.live.take_due(now_ms) {
+                self.command(run, Command::Wake, now_ms, Extras::default());
+            }
+            self.look_again(now_ms);
+            self.cron_due(now_ms);
+            // What these told a run may be due at once, such as a retry without a delay.
+            if self.live.next_deadline().is_none_or(|at| at > now_ms) {
+                return;
+            }
         }
-        self.look_again(now_ms);
-        self.cron_due(now_ms);
     }
 
     /// Accepts a run whose parameters have been checked. Gives the number of the commit that makes it durable.
