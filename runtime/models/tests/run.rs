@@ -1,14 +1,11 @@
 //! Running models: the same on both engines.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests, helpers included")]
-
-mod support;
 
 use std::thread;
 use std::time::{Duration, Instant};
 use trackside_codes::Coded;
 
-use support::wait::patient;
-use support::*;
+use crate::support::wait::patient;
+use crate::support::*;
 use trackside_models::onnx::proto::data_type;
 use trackside_models::{CancelToken, EngineChoice, EngineKind, ModelError, ModelSource};
 use trackside_spec::{ElementType, Tensor};
