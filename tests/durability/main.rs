@@ -7,11 +7,14 @@ mod support;
 
 mod any_moment;
 mod artifacts;
+mod at_call;
 mod damaged;
 mod deliveries;
 mod each_step;
 mod every_commit;
+mod every_look;
 mod every_refusal;
+mod every_removal;
 mod journal;
 mod past;
 mod recovery;

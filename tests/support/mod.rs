@@ -7,6 +7,7 @@
 //! - [`namespace`]: file systems of a test's own;
 //! - [`notify`]: the service manager's end of sd_notify;
 //! - [`web`]: an HTTP server that holds answers back until it is told to let go;
+//! - [`polled`]: an HTTP server that gives one thing, which the test changes;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`optional`]: what may be missing on a machine, and `TRACKSIDE_TEST_REQUIRE`;
 //! - [`registry`]: a real registry of components, where one is installed;
@@ -20,6 +21,7 @@ pub mod namespace;
 pub mod node;
 pub mod notify;
 pub mod optional;
+pub mod polled;
 pub mod project;
 pub mod registry;
 pub mod repository;

@@ -18,7 +18,6 @@ mod mqtt;
 mod mqtt_secure;
 mod no_watches;
 mod poll;
-mod polled;
 mod publish;
 mod reload;
 mod rules;

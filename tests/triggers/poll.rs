@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use crate::{
     explained,
-    polled::{Answer, Polled},
-    support::{Node, Project},
+    support::{
+        Node, Project,
+        polled::{Answer, Polled},
+    },
 };
 
 /// A project that polls this server every second.

@@ -2,8 +2,6 @@
 //!
 //! `TRACKSIDE_CASES` and `TRACKSIDE_SEED` as for the model of a run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use std::collections::BTreeMap;
 
 use proptest::{

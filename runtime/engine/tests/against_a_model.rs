@@ -4,16 +4,12 @@
 //! `TRACKSIDE_CASES=1000000` runs more cases than the 10,000 of every build; `TRACKSIDE_SEED=123` runs one case again, the
 //! number is printed with the smallest failing case.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
-mod model;
-
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
 };
 
-use model::{
+use crate::model::{
     case::{Case, Ending, HANDLERS, Kind, case},
     expected::{End, expected},
     node::{Node, fold},

@@ -1,11 +1,7 @@
 //! Runs that are paused and go on, and runs that repeat others.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
-mod support;
-
+use crate::support::{Run, started};
 use serde_json::{Value, json};
-use support::{Run, started};
 use trackside_engine::{Again, Command, Effect, Event, Phase, RepeatRefused, RunEnd, RunId, RunState, SkipReason};
 
 const CHAIN: &str = "steps:\n  a: { plugin: echo }\n  b: { plugin: echo, needs: [a] }\n  c: { plugin: echo, needs: [b] }\n  \

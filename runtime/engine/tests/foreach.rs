@@ -1,11 +1,7 @@
 //! Steps that run for each item of a list.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
-mod support;
-
+use crate::support::{Run, started, stopped};
 use serde_json::{Value, json};
-use support::{Run, started, stopped};
 use trackside_engine::{Command, Event, Outcome, RunEnd, StepStatus};
 use trackside_facts::AttemptReport;
 

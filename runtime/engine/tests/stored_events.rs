@@ -1,7 +1,5 @@
 //! The JSON form of events is kept for years: what an older version wrote is read, and written the same.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use serde_json::Value;
 use trackside_engine::{Event, EventAt};
 use trackside_spec::StepIndex;

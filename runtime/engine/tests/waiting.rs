@@ -1,11 +1,7 @@
 //! Steps that wait for people, other runs, and each other; runs that wait for their group.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
-mod support;
-
+use crate::support::{Run, started};
 use serde_json::{Value, json};
-use support::{Run, started};
 use trackside_engine::{
     Command, DecisionRefused, Effect, Outcome, Parent, RunEnd, RunError, RunId, StepError, concurrency_group,
 };

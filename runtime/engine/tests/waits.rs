@@ -1,11 +1,7 @@
 //! Steps that wait for a time or an event.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
-mod support;
-
+use crate::support::{Run, started};
 use serde_json::{Value, json};
-use support::{Run, started};
 use trackside_engine::{Command, RunEnd};
 use trackside_spec::StepIndex;
 

@@ -1,10 +1,7 @@
 //! The built-in engine: what was once computed wrongly without a word is right, and what is not proved is refused when a
 //! model is loaded, with operator, version and reason.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests, helpers included")]
 
-mod support;
-
-use support::*;
+use crate::support::{self, *};
 use trackside_codes::Coded;
 use trackside_models::EngineChoice;
 use trackside_models::onnx::proto::{

@@ -1,13 +1,11 @@
 //! Installing ONNX Runtime: from a wheel that is there, and what happens with a wrong one.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests, helpers included")]
-
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use trackside_codes::Coded;
 
-use support::*;
+use crate::alone::alone;
+use crate::support::*;
 use trackside_models::install::{self, InstallError, Progress};
 
 /// The true wheel, where a test was given one.
@@ -85,12 +83,14 @@ fn pip_fetches_the_pinned_wheel() {
         println!("not run: download with pip (TRACKSIDE_TEST_REQUIRE does not name pip)");
         return;
     }
-    let lab = Lab::new();
-    let mut seen = Vec::new();
-    let done = install::install_onnxruntime(lab.path(), Path::new("python3"), &mut |step| seen.push(step)).unwrap();
-    assert!(done.library.is_file());
-    assert_eq!(seen, [Progress::Downloading, Progress::Verifying, Progress::Unpacking]);
-    // What was installed is what is found: the data folder comes before everything but the configuration.
-    let engines = trackside_models::Engines::discover(trackside_models::EngineSettings::new(lab.path()));
-    assert_eq!(engines.onnxruntime().unwrap().id().origin, Some(done.library));
+    alone(|| {
+        let lab = Lab::new();
+        let mut seen = Vec::new();
+        let done = install::install_onnxruntime(lab.path(), Path::new("python3"), &mut |step| seen.push(step)).unwrap();
+        assert!(done.library.is_file());
+        assert_eq!(seen, [Progress::Downloading, Progress::Verifying, Progress::Unpacking]);
+        // What was installed is what is found: the data folder comes before everything but the configuration.
+        let engines = trackside_models::Engines::discover(trackside_models::EngineSettings::new(lab.path()));
+        assert_eq!(engines.onnxruntime().unwrap().id().origin, Some(done.library));
+    });
 }

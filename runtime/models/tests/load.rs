@@ -1,9 +1,6 @@
 //! Loading models: the choice of the engine, self-tests, and files that are no models.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests, helpers included")]
 
-mod support;
-
-use support::*;
+use crate::support::{self, *};
 use trackside_codes::Coded;
 use trackside_models::onnx::proto::{OpaqueProto, StringStringEntryProto, TensorProto, TypeProto, ValueInfoProto};
 use trackside_models::onnx::{self, Dim};

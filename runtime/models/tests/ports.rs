@@ -1,9 +1,6 @@
 //! Inputs and outputs: those with a default, those that cannot be carried, and graphs that are more than is read.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests, helpers included")]
 
-mod support;
-
-use support::*;
+use crate::support::*;
 use trackside_codes::Coded;
 use trackside_models::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OpaqueProto, TypeProto, ValueInfoProto, data_type,

@@ -1,9 +1,6 @@
 //! Products of uint8 and int8: exact on every processor where they can be, told where they cannot.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests, helpers included")]
 
-mod support;
-
-use support::*;
+use crate::support::*;
 use trackside_models::onnx::proto::{GraphProto, ModelProto, data_type};
 use trackside_models::{EngineChoice, EngineSettings, Engines, Model, ModelError, ModelSource, Processor};
 use trackside_spec::{ElementType, Tensor};

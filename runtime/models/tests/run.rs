@@ -1,14 +1,11 @@
 //! Running models: the same on both engines.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests, helpers included")]
-
-mod support;
 
 use std::thread;
 use std::time::{Duration, Instant};
 use trackside_codes::Coded;
 
-use support::wait::patient;
-use support::*;
+use crate::support::wait::patient;
+use crate::support::*;
 use trackside_models::onnx::proto::data_type;
 use trackside_models::{CancelToken, EngineChoice, EngineKind, ModelError, ModelSource};
 use trackside_spec::{ElementType, Tensor};
@@ -165,8 +162,11 @@ fn callers_wait_for_a_busy_session_until_their_deadline_and_cancelling_ends_a_ru
             // Until the holder has the only session, others get through; then one is turned away.
             let turned_away = loop {
                 let deadline = Some(Instant::now() + Duration::from_millis(30));
-                if let Err(error) = model.run(slow_inputs(0), &[], deadline, &cancel) {
-                    break error;
+                match model.run(slow_inputs(0), &[], deadline, &cancel) {
+                    // It had the session, on a machine that had no time for it.
+                    Err(error @ ModelError::Timeout { .. }) if !error.to_string().contains("waiting") => {}
+                    Err(error) => break error,
+                    Ok(_) => {}
                 }
             };
             assert!(turned_away.to_string().contains("waiting for one of 1 sessions"), "{turned_away}");

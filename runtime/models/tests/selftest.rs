@@ -1,13 +1,10 @@
 //! Self-tests: which engine made a sample, and models that never end.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests, helpers included")]
-
-mod support;
 
 use std::path::Path;
 use std::time::Duration;
 use trackside_codes::Coded;
 
-use support::*;
+use crate::support::*;
 use trackside_models::onnx::proto::{GraphProto, ModelProto};
 use trackside_models::tensor_io::{read_safetensors_file, write_safetensors, write_safetensors_with};
 use trackside_models::{

@@ -1,9 +1,5 @@
 //! Compiled code is used only when it is exactly what this installation wrote.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{PermissionsExt, symlink},
@@ -11,7 +7,7 @@ use std::{
 };
 use trackside_codes::Coded;
 
-use support::{guest, settings};
+use crate::support::{self, guest, settings};
 use trackside_sandbox::{CacheOutcome, Plugin, Sandbox};
 
 fn load(folder: &Path) -> std::sync::Arc<Plugin> {

@@ -1,12 +1,8 @@
 //! A step without grants gives the same bytes every time.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::sync::Arc;
 
-use support::{TestHost, call, call_with, failure, output};
+use crate::support::{self, TestHost, call, call_with, failure, output};
 use trackside_sandbox::{Completion, Layout};
 
 fn text(report: trackside_sandbox::StepReport) -> String {

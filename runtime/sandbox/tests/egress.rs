@@ -1,9 +1,5 @@
 //! Where requests end up: TLS with configured authorities, names that lie, floods in both directions.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -13,8 +9,8 @@ use std::{
     time::Duration,
 };
 
+use crate::support::{self, TestHost, failure, guest, output, settings};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use support::{TestHost, failure, guest, output, settings};
 use trackside_sandbox::{BoxFuture, Plugin, Resolve, Sandbox, SandboxSettings, StepCall, StepReport};
 use trackside_spec::HttpGrant;
 

@@ -1,10 +1,6 @@
 //! Files that are no plugins are refused with a reason and a remedy.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
-use support::{Bench, bench_with, guest};
+use crate::support::{self, Bench, bench_with, guest};
 use trackside_codes::Coded;
 use trackside_sandbox::{CompileProgram, CompileWorker, Layout, LoadError, Sandbox, SandboxSettings};
 

@@ -1,12 +1,8 @@
 //! What was not granted is refused in words that tell how to grant it, and is recorded.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::sync::Arc;
 
-use support::{TestHost, call, call_with, failure, output, run, run_on};
+use crate::support::{self, TestHost, call, call_with, failure, output, run, run_on};
 use trackside_sandbox::{Completion, Expect, OutboxEntry, StateEntry, StateOp, StateScope};
 use trackside_spec::{HttpGrant, Policy};
 

@@ -1,9 +1,5 @@
 //! Requests reach granted servers, carry what the host adds, and reach nothing else.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
@@ -11,7 +7,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use support::{TestHost, failure, guest, output};
+use crate::support::{self, TestHost, failure, guest, output};
 use trackside_sandbox::{Plugin, StepCall, StepReport};
 use trackside_spec::HttpGrant;
 

@@ -1,13 +1,9 @@
 //! The ways in which instances get their memory: each must hold the same bounds, and nothing may pass from one call to
 //! the next.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::sync::Arc;
 
-use support::{Bench, TestHost, bench_with, call, failure, output, runtime, settings};
+use crate::support::{Bench, TestHost, bench_with, call, failure, output, runtime, settings};
 use trackside_sandbox::{Layout, Sandbox, SandboxSettings};
 
 const LAYOUTS: [Layout; 3] = [Layout::Pooled, Layout::Large, Layout::Small];

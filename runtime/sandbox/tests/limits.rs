@@ -1,12 +1,8 @@
 //! A guest that does not stop, takes too much, or falls over ends as a readable failure, and the next call runs.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::time::{Duration, Instant};
 
-use support::{call, call_with, failure, output, run, wait::patient};
+use crate::support::{self, call, call_with, failure, output, run, wait::patient};
 use trackside_sandbox::StepCall;
 
 fn still_works() {

@@ -1,12 +1,8 @@
 //! A guest uses a secret without seeing it, and cannot get it out where it was shown.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::sync::Arc;
 
-use support::{TestHost, call_with, failure, output, run_on};
+use crate::support::{TestHost, call_with, failure, output, run_on};
 use trackside_sandbox::{HttpResponse, OutboxEntry, SecretValue, StepCall, StepReport};
 use trackside_spec::{HttpGrant, SecretGrant};
 

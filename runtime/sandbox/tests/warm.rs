@@ -1,13 +1,9 @@
 //! A warm instance keeps the guest's own memory for the next call of the same step, and nothing else for anybody.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::{sync::Arc, time::Duration};
 
+use crate::support::{self, TestHost, guest, output, runtime, settings};
 use serde_json::json;
-use support::{TestHost, guest, output, runtime, settings};
 use tempfile::TempDir;
 use trackside_sandbox::{Plugin, Reuse, Sandbox, SandboxSettings, SecretValue, StepCall, StepReport};
 use trackside_spec::SecretGrant;

@@ -1,9 +1,5 @@
 //! Plugins whose client library speaks wasi:http take the same way out as all others.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener},
@@ -12,8 +8,8 @@ use std::{
     time::Duration,
 };
 
+use crate::support::{self, TestHost, failure, guest, output};
 use serde_json::{Value, json};
-use support::{TestHost, failure, guest, output};
 use trackside_sandbox::{Plugin, SecretValue, StepCall, StepReport};
 use trackside_spec::{HttpGrant, SecretGrant};
 

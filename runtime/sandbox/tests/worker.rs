@@ -1,13 +1,9 @@
 //! The side of the parent: workers that are none.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::time::{Duration, Instant};
 use trackside_codes::Coded;
 
-use support::{guest, settings};
+use crate::support::{self, guest, settings};
 use trackside_sandbox::{CacheOutcome, CompileProgram, CompileWorker, LoadError, Sandbox, SandboxSettings};
 
 /// Loads echo with a worker that runs this program.

@@ -1,8 +1,6 @@
 //! Definitions are stored with their runs, and a run that is under way is recovered from its definition: what one version
 //! accepted, each later one takes. Files are added to the folder `accepted`, never changed.
 
-#![allow(clippy::unwrap_used, reason = "in a test a failure is a panic")]
-
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Map, Value};

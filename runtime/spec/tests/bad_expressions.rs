@@ -1,8 +1,6 @@
 //! Broken expressions and templates in workflows, and exactly what is said about them.
 
-mod cases;
-
-use cases::{Case, check};
+use crate::cases::{Case, check};
 use trackside_spec::load_workflow;
 
 #[test]

@@ -1,8 +1,6 @@
 //! Graphs of steps that read well and make no sense, and exactly what is said about them.
 
-mod cases;
-
-use cases::{Case, check};
+use crate::cases::{Case, check};
 use trackside_spec::load_workflow;
 
 #[test]

@@ -1,7 +1,5 @@
 //! Workflows that are right by themselves and do not fit together, and exactly what is said about them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use trackside_spec::{Plan, check_project, load_workflow};
 
 fn problems(texts: &[&str]) -> String {

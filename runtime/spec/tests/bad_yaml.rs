@@ -1,8 +1,6 @@
 //! Files that are no strict YAML or have the wrong shape, and exactly what is said about them.
 
-mod cases;
-
-use cases::{Case, check};
+use crate::cases::{Case, check};
 use trackside_spec::load_workflow;
 
 #[test]

@@ -1,7 +1,5 @@
 //! `command:` of a step: how a WASI command is called.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use serde_json::json;
 use trackside_codes::Code;
 use trackside_spec::{Action, CommandStdout, ExitCodes, PluginCall, Scope, SpecError, load_workflow};

@@ -1,7 +1,5 @@
 //! What expressions mean: by hand, and against the interpreter of the `cel` crate, which the evaluator does not use.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use serde_json::{Value, json};
 use trackside_spec::{Expr, Scope, Template};
 

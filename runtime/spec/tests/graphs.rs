@@ -1,7 +1,5 @@
 //! Good graphs: what they become.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use serde_json::json;
 use trackside_spec::{
     Action, ColumnKind, DEFAULT_PARALLEL, Each, Items, Need, NeedOn, OnConflict, OnFailure, OnTimeout, Plan, Scope,

@@ -1,7 +1,5 @@
 //! Whatever the text, an answer or an error: never a panic, never much time or stack.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use serde_json::json;
 use trackside_spec::{Expr, Scope, Template, check_project, load_node_config, load_workflow};
 

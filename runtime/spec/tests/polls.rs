@@ -1,7 +1,5 @@
 //! Poll triggers: what good ones become, what is said about the others, and what a box refuses them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use trackside_spec::{
     ByteSize, Duration, Existing, MqttPayload, Plan, PollChange, PollTrigger, PollValue, TriggerKind, check_triggers,
     load_node_config, load_workflow,

@@ -1,10 +1,6 @@
 //! Triggers: what good ones become, and exactly what is said about the others.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
-mod cases;
-
-use cases::{Case, check};
+use crate::cases::{Case, check};
 use serde_json::json;
 use trackside_spec::{
     ByteSize, Claim, CronTimes, Duration, FileBatch, HookSignature, Misfire, MqttPayload, Overlap, Plan, RunEnding,

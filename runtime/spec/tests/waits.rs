@@ -1,7 +1,5 @@
 //! `wait` steps and `event` triggers: what is refused, with the words that help.
 
-#![allow(clippy::unwrap_used, reason = "in a test a failure is a panic")]
-
 use trackside_spec::{Action, OnMissing, TriggerKind, Wait, load_workflow};
 
 /// The problems of a workflow.

@@ -1,7 +1,5 @@
 //! Good files: what they become.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use serde_json::{Map, Value, json};
 use trackside_codes::code;
 use trackside_spec::{

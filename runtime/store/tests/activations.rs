@@ -1,7 +1,5 @@
 //! Which definitions are in use.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use std::{path::Path, sync::Arc};
 
 use trackside_spec::{Plan, load_workflow};

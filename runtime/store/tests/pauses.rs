@@ -1,7 +1,5 @@
 //! Triggers that are paused, and what people may ask about a trigger's past.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use trackside_engine::RunId;
 use trackside_store::{Committer, Durability, PausedRow, Reader, Txn, Write};
 

@@ -1,7 +1,5 @@
 //! What the store promises to the node: all or nothing, in order, one writer, artifacts that can be trusted.
 
-#![expect(clippy::unwrap_used, reason = "in a test a failure is a panic")]
-
 use std::{
     fs,
     io::{Read, Write as _},

@@ -1,7 +1,5 @@
 //! Results that are kept for the next time.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use std::path::Path;
 
 use trackside_engine::RunId;

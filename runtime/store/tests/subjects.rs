@@ -1,7 +1,5 @@
 //! Entries of the journal that belong to no run.
 
-#![expect(clippy::unwrap_used, reason = "in a test a failure is a panic")]
-
 use std::sync::Arc;
 
 use trackside_facts::{Subject, SubjectEvent};

@@ -1,12 +1,8 @@
 //! Watched folders that are moved away and back, or replaced, also where no event tells of it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{fs, os::unix::fs::symlink};
 
-use support::{Host, Inbox, fence, names};
+use crate::support::{Host, Inbox, fence, names};
 
 #[test]
 fn a_folder_that_is_moved_away_and_back_goes_on_with_what_came_meanwhile() {

@@ -1,12 +1,8 @@
 //! One run for many files, and what is decided about files that start none.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{fs, io::Write as _, sync::atomic::Ordering};
 
-use support::{Host, Inbox, exists, fence, names};
+use crate::support::{self, Host, Inbox, exists, fence, names};
 use trackside_triggers::files::{Decision, FireOutcome};
 
 const HOUR: u64 = 3_600_000;

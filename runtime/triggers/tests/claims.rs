@@ -1,15 +1,11 @@
 //! What becomes of a file whose run is on disk, also when several triggers want it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{
     fs,
     sync::{Arc, atomic::Ordering},
 };
 
-use support::{Host, Inbox, exists, fence, names};
+use crate::support::{Host, Inbox, exists, fence, names};
 use trackside_spec::{Claim, Identity};
 use trackside_triggers::files::{Decision, FileHost, FileWatcher, WatchedFolder};
 

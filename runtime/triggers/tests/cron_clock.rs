@@ -1,7 +1,5 @@
 //! Clocks that lie and jump: which runs there are in the end, exactly. The lists are those of the page on triggers.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use trackside_spec::{CronTimes, CronTrigger, Misfire, Overlap};

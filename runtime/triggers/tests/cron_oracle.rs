@@ -4,8 +4,6 @@
 //! time. Fixed schedules run for all virtual time that has passed, where virtual time is the wall clock that never goes
 //! back; several of one schedule at one instant count as one.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::LazyLock;
 use trackside_codes::Coded;
 

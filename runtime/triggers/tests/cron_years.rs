@@ -5,8 +5,6 @@
 //! goes back. The second is the Python package `cronsim`, where Python has it (`TRACKSIDE_CRONSIM_PYTHON` names another
 //! interpreter than `python3`); where not, the test says that it was not run.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write as _,

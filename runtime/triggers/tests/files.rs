@@ -1,9 +1,5 @@
 //! The file trigger on real folders.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{
     fs::{self, OpenOptions},
     io::Write,
@@ -11,7 +7,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use support::{Host, Inbox, Told, exists, fence, names};
+use crate::support::{self, Host, Inbox, Told, exists, fence, names};
 use trackside_spec::{Digest, Identity};
 use trackside_triggers::files::{Decision, FileHost, FileWatcher, FireOutcome, FolderNotice};
 

@@ -2,41 +2,37 @@
 //! folder away without a word. Mounting needs rights, so the test runs itself again in a namespace of its own; where that is not
 //! allowed it says so.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+use std::{collections::BTreeSet, fs, path::Path, process::Command, sync::Arc};
 
-mod support;
-
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
-
-use support::{Host, Inbox, fence, names, wait::patience, wait::wait_until};
+use crate::{
+    alone::alone_under,
+    support::{Host, Inbox, fence, names, wait::patience, wait::wait_until},
+};
 use trackside_triggers::files::{FileWatcher, Sight};
-
-const INSIDE: &str = "TRACKSIDE_TEST_IN_NAMESPACE";
 
 #[test]
 fn a_new_folder_in_one_whose_events_are_lost_is_found_and_watched() {
-    if std::env::var_os(INSIDE).is_some() {
-        return in_namespace();
-    }
-    let mut unshare = Command::new("unshare");
-    unshare.args(["-U", "-r", "-m"]);
-    let mut attempt = Command::new("unshare");
-    attempt.args(["-U", "-r", "-m", "sh", "-c", "mount -t tmpfs none /tmp"]);
-    if !attempt.output().is_ok_and(|output| output.status.success()) {
+    alone_under(namespace, || in_namespace(&Inbox::new().glob("**/*.csv").settle(100).keep(), &Host::new()));
+}
+
+fn namespace() -> Option<Command> {
+    let unshare = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["-U", "-r", "-m"]);
+        unshare
+    };
+    if !unshare().args(["sh", "-c", "mount -t tmpfs none /tmp"]).output().is_ok_and(|output| output.status.success()) {
         println!("NOT RUN: nothing can be mounted in a namespace here");
-        return;
+        return None;
     }
-    let name = "a_new_folder_in_one_whose_events_are_lost_is_found_and_watched";
-    unshare.arg(std::env::current_exe().unwrap()).args(["--exact", "--nocapture", name]).env(INSIDE, "1");
-    assert!(unshare.status().unwrap().success());
+    Some(unshare())
 }
 
 fn ask(watcher: &FileWatcher, path: &str) -> Option<Sight> {
     watcher.folder_scan().ask("w/file-0", Path::new(path)).recv_timeout(patience()).unwrap()
 }
 
-fn in_namespace() {
-    let (inbox, host) = (Inbox::new().glob("**/*.csv").settle(100).keep(), Host::new());
+fn in_namespace(inbox: &Inbox, host: &Arc<Host>) {
     let folders = ["a", "b", "c", "d"];
     for folder in folders {
         fs::create_dir_all(inbox.path(folder)).unwrap();

@@ -1,28 +1,29 @@
 //! A folder that cannot be watched is looked through instead. Alone in its process, because it takes away all file
 //! descriptors for a moment.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::sync::Arc;
 
+use crate::{
+    alone::alone,
+    support::{Host, Inbox},
+};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use support::{Host, Inbox};
 use trackside_triggers::files::{FileHost, FileWatcher, FolderNotice};
 
 #[test]
 fn a_folder_that_cannot_be_watched_is_polled_and_says_what_helps() {
-    let (inbox, host) = (Inbox::new().settle(300), Host::new());
-    let before = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, rustix::process::Rlimit { current: Some(3), maximum: before.maximum }).unwrap();
-    let watched = vec![inbox.watched("w/file-0")];
-    let _watcher = FileWatcher::start(watched, Arc::clone(&host) as Arc<dyn FileHost>).unwrap();
-    host.wait_notice("polling", |notice| {
-        matches!(notice, FolderNotice::Polling { reason, .. } if reason.contains("fs.inotify.max_user_instances"))
+    alone(|| {
+        let (inbox, host) = (Inbox::new().settle(300), Host::new());
+        let before = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, rustix::process::Rlimit { current: Some(3), maximum: before.maximum }).unwrap();
+        let watched = vec![inbox.watched("w/file-0")];
+        let _watcher = FileWatcher::start(watched, Arc::clone(&host) as Arc<dyn FileHost>).unwrap();
+        host.wait_notice("polling", |notice| {
+            matches!(notice, FolderNotice::Polling { reason, .. } if reason.contains("fs.inotify.max_user_instances"))
+        });
+        setrlimit(Resource::Nofile, before).unwrap();
+        host.wait_scanned();
+        inbox.write("a.csv", "a");
+        host.wait_claims(1);
     });
-    setrlimit(Resource::Nofile, before).unwrap();
-    host.wait_scanned();
-    inbox.write("a.csv", "a");
-    host.wait_claims(1);
 }

@@ -1,9 +1,5 @@
 //! Files that change in the moment in which they are taken: the same path and bytes are the same file.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{
     fs::{self, File},
     os::unix::fs::PermissionsExt,
@@ -12,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use support::{Host, Inbox, exists, fence, names};
+use crate::support::{Host, Inbox, exists, fence, names};
 use trackside_spec::{Claim, Identity};
 use trackside_triggers::files::{Decision, FileWatcher};
 

@@ -1,16 +1,12 @@
 //! Several boxes on one folder: each file is one box's.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{
     collections::HashSet,
     fs,
     sync::{Arc, atomic::Ordering},
 };
 
-use support::{Host, Inbox, exists, fence, names};
+use crate::support::{self, Host, Inbox, exists, fence, names};
 use trackside_triggers::files::{Decision, FileHost, FileWatcher, FireOutcome};
 
 fn on_box(inbox: &Inbox, tag: &str, host: &Arc<Host>) -> FileWatcher {

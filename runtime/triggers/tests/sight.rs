@@ -1,16 +1,12 @@
 //! What the watcher says of a file or folder to somebody who asks.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{
     fs,
     path::Path,
     sync::{Arc, atomic::Ordering},
 };
 
-use support::{Host, Inbox, fence, wait::patience, wait::wait_until};
+use crate::support::{Host, Inbox, fence, wait::patience, wait::wait_until};
 use trackside_triggers::files::{FileHost, FileWatcher, Sight};
 
 fn ask(watcher: &FileWatcher, path: &str) -> Option<Sight> {

@@ -2,10 +2,6 @@
 //!
 //! `TRACKSIDE_STORM_FILES` sets the number of files.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{
     collections::HashSet,
     fs,
@@ -18,9 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{
-    Inbox,
-    wait::{patient, wait_until_within},
+use crate::{
+    alone::alone,
+    support::{
+        Inbox,
+        wait::{patient, wait_until_within},
+    },
 };
 use trackside_spec::{ArtifactRef, Digest};
 use trackside_triggers::files::{
@@ -129,41 +128,44 @@ fn make(folder: &Path, files: usize) {
 
 #[test]
 fn a_hundred_thousand_files_moved_in_at_once_start_one_run_each_in_bounded_memory() {
-    let files: usize = std::env::var("TRACKSIDE_STORM_FILES").map_or(100_000, |text| text.parse().unwrap());
-    let (inbox, host) = (Inbox::new(), Arc::new(Counter::default()));
-    let staging = inbox.base.path().join("staging");
-    fs::create_dir(&staging).unwrap();
-    make(&staging, files);
-    *host.gate.0.lock().unwrap() = true;
-    let before = memory_kib("VmRSS");
-    let watcher = FileWatcher::start(vec![inbox.watched("w/file-0")], Arc::clone(&host) as Arc<dyn FileHost>).unwrap();
-    let scans = host.rescans.load(Ordering::SeqCst);
-    let start = Instant::now();
-    // The watcher's thread is held in the first file, so nobody takes hints while the rest comes in: they overflow.
-    for number in 0..files {
-        let name = number.to_string();
-        fs::rename(staging.join(&name), inbox.path(&name)).unwrap();
-    }
-    let moved = start.elapsed();
-    *host.gate.0.lock().unwrap() = false;
-    host.gate.1.notify_all();
-    wait_until_within(patient(Duration::from_secs(1200)), "all files claimed", || {
-        (host.claimed.load(Ordering::SeqCst) >= files).then_some(())
+    alone(|| {
+        let files: usize = std::env::var("TRACKSIDE_STORM_FILES").map_or(100_000, |text| text.parse().unwrap());
+        let (inbox, host) = (Inbox::new(), Arc::new(Counter::default()));
+        let staging = inbox.base.path().join("staging");
+        fs::create_dir(&staging).unwrap();
+        make(&staging, files);
+        *host.gate.0.lock().unwrap() = true;
+        let before = memory_kib("VmRSS");
+        let watcher =
+            FileWatcher::start(vec![inbox.watched("w/file-0")], Arc::clone(&host) as Arc<dyn FileHost>).unwrap();
+        let scans = host.rescans.load(Ordering::SeqCst);
+        let start = Instant::now();
+        // The watcher's thread is held in the first file, so nobody takes hints while the rest comes in: they overflow.
+        for number in 0..files {
+            let name = number.to_string();
+            fs::rename(staging.join(&name), inbox.path(&name)).unwrap();
+        }
+        let moved = start.elapsed();
+        *host.gate.0.lock().unwrap() = false;
+        host.gate.1.notify_all();
+        wait_until_within(patient(Duration::from_secs(1200)), "all files claimed", || {
+            (host.claimed.load(Ordering::SeqCst) >= files).then_some(())
+        });
+        let done = start.elapsed();
+        watcher.stop();
+        let grown = memory_kib("VmHWM").saturating_sub(before);
+        let scans = host.rescans.load(Ordering::SeqCst) - scans;
+        println!(
+            "storm: {files} files moved in within {moved:.1?}, all runs accepted after {done:.1?}; memory grew by at most {grown} \
+             KiB (the test's own set of files included); {scans} looks through the folder"
+        );
+        assert_eq!((host.seen.lock().unwrap().len(), host.twice.load(Ordering::SeqCst)), (files, 0));
+        assert_eq!(fs::read_dir(&inbox.folder).unwrap().count(), 0);
+        if files > 20_000 {
+            assert!(scans > 1, "no hint was lost, so nothing was shown");
+            assert!(host.backlog.load(Ordering::SeqCst) >= 1);
+        }
+        // 16,384 hints, 10,000 pending files, and 9 bytes a file in the test's own set.
+        assert!(grown < 48 * 1024, "{grown} KiB");
     });
-    let done = start.elapsed();
-    watcher.stop();
-    let grown = memory_kib("VmHWM").saturating_sub(before);
-    let scans = host.rescans.load(Ordering::SeqCst) - scans;
-    println!(
-        "storm: {files} files moved in within {moved:.1?}, all runs accepted after {done:.1?}; memory grew by at most {grown} \
-         KiB (the test's own set of files included); {scans} looks through the folder"
-    );
-    assert_eq!((host.seen.lock().unwrap().len(), host.twice.load(Ordering::SeqCst)), (files, 0));
-    assert_eq!(fs::read_dir(&inbox.folder).unwrap().count(), 0);
-    if files > 20_000 {
-        assert!(scans > 1, "no hint was lost, so nothing was shown");
-        assert!(host.backlog.load(Ordering::SeqCst) >= 1);
-    }
-    // 16,384 hints, 10,000 pending files, and 9 bytes a file in the test's own set.
-    assert!(grown < 48 * 1024, "{grown} KiB");
 }

@@ -1,46 +1,40 @@
 //! The limit on watches is reached in the middle of a tree. The limit is a namespace's own, so the test runs itself again in
 //! a user namespace with a small one; where that is not allowed it says so.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{fs, process::Command, sync::Arc};
 
-use support::{Host, Inbox, Told, fires};
+use crate::{
+    alone::alone_under,
+    support::{Host, Inbox, Told, fires},
+};
 use trackside_triggers::files::{FileHost, FileWatcher, FolderNotice};
 
 const LIMIT: &str = "/proc/sys/user/max_inotify_watches";
 
 #[test]
 fn only_the_part_of_a_tree_that_is_beyond_the_limit_is_polled_until_there_are_watches_again() {
-    if std::env::var_os("TRACKSIDE_TEST_IN_NAMESPACE").is_some() {
-        return in_namespace();
-    }
-    let script = format!("echo 4 > {LIMIT} && exec \"$0\" --exact --nocapture \"$1\"");
-    let own = std::env::current_exe().unwrap();
-    let name = "only_the_part_of_a_tree_that_is_beyond_the_limit_is_polled_until_there_are_watches_again";
-    let possible = Command::new("unshare").args(["-U", "-r", "sh", "-c", &format!("echo 4 > {LIMIT}")]).output();
-    if !possible.is_ok_and(|output| output.status.success()) {
-        println!("NOT RUN: no user namespace with a limit of its own can be made here");
-        return;
-    }
-    let status = Command::new("unshare")
-        .args(["-U", "-r", "sh", "-c", &script])
-        .arg(own)
-        .arg(name)
-        .env("TRACKSIDE_TEST_IN_NAMESPACE", "1")
-        .status()
-        .unwrap();
-    assert!(status.success());
+    alone_under(namespace, || in_namespace(&Inbox::new().glob("**/*").settle(300), &Host::new()));
 }
 
-fn in_namespace() {
-    let (inbox, host) = (Inbox::new().glob("**/*").settle(300), Host::new());
+fn namespace() -> Option<Command> {
+    let unshare = |script: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["-U", "-r", "sh", "-c", script]);
+        unshare
+    };
+    let possible = unshare(&format!("echo 4 > {LIMIT}")).output();
+    if !possible.is_ok_and(|output| output.status.success()) {
+        println!("NOT RUN: no user namespace with a limit of its own can be made here");
+        return None;
+    }
+    Some(unshare(&format!("echo 4 > {LIMIT} && exec \"$0\" \"$@\"")))
+}
+
+fn in_namespace(inbox: &Inbox, host: &Arc<Host>) {
     for name in ["a", "b", "c", "d", "e", "f/deep/deeper"] {
         fs::create_dir_all(inbox.path(name)).unwrap();
     }
-    let _watcher = FileWatcher::start(vec![inbox.watched("w/file-0")], Arc::clone(&host) as Arc<dyn FileHost>).unwrap();
+    let _watcher = FileWatcher::start(vec![inbox.watched("w/file-0")], Arc::clone(host) as Arc<dyn FileHost>).unwrap();
     host.wait_scanned();
     let polling = |told: &[Told]| {
         let reason = |told: &Told| match told {

@@ -6,13 +6,12 @@ use serde_json::json;
 use trackside_sandbox::{CommandCall, CommandStdin, LogLevel, StepCall};
 use trackside_spec::{CommandStdout, ExitCodes};
 
-use crate::{
+use super::{
     call,
     programs::{self, cat, component, program, says, with_text},
-    put, run, run_on,
-    support::{Bench, TestHost, failure, output, runtime},
-    text,
+    put, run, run_on, text,
 };
+use crate::support::{Bench, TestHost, failure, output, runtime};
 
 #[test]
 fn the_input_document_goes_in_and_json_comes_out() {

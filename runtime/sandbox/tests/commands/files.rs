@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use trackside_sandbox::CommandCall;
 
-use crate::{
+use super::{
     call,
     programs::{program, with_text},
-    put, run_on,
-    support::{TestHost, failure, output},
-    text,
+    put, run_on, text,
 };
+use crate::support::{TestHost, failure, output};
 
 /// Errnos of preview 1.
 const NOENT: u64 = 44;

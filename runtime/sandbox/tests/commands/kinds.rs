@@ -7,11 +7,11 @@ use trackside_sandbox::{
     CacheOutcome, CommandCall, CompileProgram, CompileWorker, Layout, LoadError, Sandbox, SandboxSettings, StepCall,
 };
 
-use crate::{
+use super::{
     call,
     programs::{cat, component, module, program, says},
-    support::{Bench, TestHost, bench_with, failure, guest, output, runtime, settings},
 };
+use crate::support::{Bench, TestHost, bench_with, failure, guest, output, runtime, settings};
 
 /// Why a file is refused, where whatever is compiled is refused with other words.
 fn refusal(bytes: &[u8]) -> LoadError {

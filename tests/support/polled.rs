@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use crate::support::wait_until;
+use super::wait::wait_until;
 
 /// What is answered from now on.
 #[derive(Clone, Default)]

@@ -1,20 +1,20 @@
 //! A fresh instance for every call is affordable. The bound is loose, so that a busy machine does not fail it; the
 //! benches measure exactly.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-mod support;
-
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use support::{Bench, TestHost, guest};
+use crate::{
+    support::{self, Bench, TestHost, guest},
+    turn,
+};
 use trackside_sandbox::StepCall;
 
 #[test]
 fn an_empty_call_in_a_fresh_instance_takes_well_under_a_millisecond() {
+    let _turn = turn();
     let bench = Bench::new();
     let plugin = bench.sandbox.load(&guest("echo.wasm"), "echo").unwrap();
     let host = Arc::new(TestHost::new());
@@ -38,6 +38,7 @@ fn an_empty_call_in_a_fresh_instance_takes_well_under_a_millisecond() {
 
 #[test]
 fn starting_a_sandbox_takes_little_time() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     // The first start makes the key, which waits for the disk.
     trackside_sandbox::Sandbox::new(support::settings(folder.path())).unwrap();

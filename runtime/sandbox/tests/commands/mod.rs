@@ -1,10 +1,5 @@
 //! WASI commands: programs as steps.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic, its helpers too")]
-
-#[path = "../support/mod.rs"]
-mod support;
-
 mod calls;
 mod files;
 mod kinds;
@@ -12,7 +7,7 @@ mod programs;
 
 use std::{sync::Arc, time::Duration};
 
-use support::{Bench, TestHost, runtime};
+use crate::support::{Bench, TestHost, runtime};
 use trackside_sandbox::{CommandCall, StepCall, StepReport};
 use trackside_spec::{ArtifactRef, CommandStdout, Digest};
 

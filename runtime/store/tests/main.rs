@@ -1,0 +1,9 @@
+//! The tests of the crate from outside, in one program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
+
+mod activations;
+mod pauses;
+mod promises;
+mod results;
+mod subjects;
