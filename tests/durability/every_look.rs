@@ -37,11 +37,14 @@ impl Stage {
     fn new(named: bool) -> Self {
         let server = Polled::start(version(1, named));
         let template = Project::new();
+        template.misbehave("misbehave");
+        // The last step starts when all before it is on disk: there is a commit with the run under way, however few there are.
         template.workflow(
             "watch",
             &format!(
                 "triggers:\n  - poll: {{ url: \"{}/state\", every: 1s, private: true }}\nsteps:\n  look: {{ plugin: echo, with: \
-                 {{ value: [\"${{trigger.payload}}\", \"${{trigger.previous}}\"] }} }}\n",
+                 {{ value: [\"${{trigger.payload}}\", \"${{trigger.previous}}\"] }} }}\n  count: {{ plugin: misbehave, needs: [look], \
+                 with: {{ mode: count }}, allow: {{ state: true }} }}\n",
                 server.origin()
             ),
         );

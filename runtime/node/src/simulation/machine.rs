@@ -27,6 +27,7 @@ use super::{
     disk::Disk,
     observer::Observer,
     project,
+    remote::Asked,
     witness::{Slot, Witness},
     world::World,
 };
@@ -45,6 +46,7 @@ pub struct Machine {
     pub stopped: HashSet<Slot>,
     pub carry: bool,
     pub observer: Observer,
+    pub asked: Asked,
     witness: Arc<Mutex<Witness>>,
 }
 
@@ -76,6 +78,7 @@ impl Machine {
             stopped: HashSet::new(),
             carry,
             observer: Observer::new(world),
+            asked: Asked::default(),
             witness: world.witness.clone(),
         };
         machine.witness().began_with_a_wrong_clock = machine.core.gate().is_some();

@@ -5,6 +5,7 @@
 //! - `world`: what outlives a crash, and what happens next; `machine`: what a crash destroys;
 //! - `attempts`: what executors report; `outside`: what triggers and people want; `broker`: who receives messages;
 //! - `disk`: reads that fail; `observer`: the consumers of the journal, and retention;
+//! - `remote`: what a trigger polls;
 //! - `witness`: what the world has been told and what it saw on disk; every invariant is an assertion there, named in its
 //!   message; `ending`: what must hold when all is over.
 //!
@@ -22,6 +23,7 @@ mod machine;
 mod observer;
 mod outside;
 mod project;
+mod remote;
 mod witness;
 mod world;
 

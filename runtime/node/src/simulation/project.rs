@@ -7,7 +7,7 @@ use crate::project::Project;
 const CONFIG: &str = "[mqtt.plant]\nhost = \"127.0.0.1\"\n";
 
 /// Everything that a workflow can say, in small pieces.
-const WORKFLOWS: [(&str, &str); 25] = [
+const WORKFLOWS: [(&str, &str); 26] = [
     (
         "chain",
         "triggers:
@@ -20,6 +20,14 @@ steps:
 timeout: 10m
 finally:
   failed: { plugin: echo }
+",
+    ),
+    (
+        "watch",
+        "triggers:
+  - poll: { url: 'https://example.org/version', every: 1m, changed: digest }
+steps:
+  a: { plugin: echo, with: { is: '${trigger.version}' } }
 ",
     ),
     (

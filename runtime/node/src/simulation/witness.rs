@@ -71,6 +71,8 @@ pub struct Witness {
     pub totals: BTreeMap<&'static str, u64>,
     /// Runs that retention removed.
     pub gone: BTreeSet<RunId>,
+    /// The newest change of what is polled that is remembered on disk.
+    pub elsewhere: u64,
 }
 
 impl Witness {
@@ -129,6 +131,7 @@ impl Witness {
         self.follow(txn);
         self.heard(txn, &heard);
         self.pruned(txn);
+        self.looked(txn);
         self.schedules(txn);
     }
 

@@ -35,6 +35,8 @@ pub struct World {
     pub chance: Chance,
     pub broker: Broker,
     pub witness: Arc<Mutex<Witness>>,
+    /// The version of what is polled.
+    pub elsewhere: u64,
     disk_full: bool,
     /// How many ended runs of each workflow are kept.
     pub keeps: Option<u64>,
@@ -47,7 +49,7 @@ pub struct World {
 pub struct Totals(BTreeMap<&'static str, u64>);
 
 /// What a run of all seeds must have brought about, or it shows nothing.
-const EVERYTHING: [&str; 42] = [
+const EVERYTHING: [&str; 43] = [
     "acceptances",
     "answers that it is busy",
     "approvals by people",
@@ -56,6 +58,7 @@ const EVERYTHING: [&str; 42] = [
     "batches of usage",
     "blocked attempts",
     "cancelled runs",
+    "changes elsewhere",
     "checked inputs",
     "children",
     "children that could not be looked up",
@@ -138,6 +141,7 @@ impl World {
             chance: Chance::new(seed),
             broker: Broker::default(),
             witness: Arc::default(),
+            elsewhere: 0,
             disk_full: false,
             keeps: seed.is_multiple_of(2).then_some(1 + seed % 5),
             reads_fail: Arc::default(),
@@ -154,7 +158,7 @@ impl World {
 
     fn turn(&mut self, mut machine: Machine) -> Machine {
         let now = self.now();
-        match self.chance.below(146) {
+        match self.chance.below(149) {
             0..20 if self.disk_full && !machine.pending.is_empty() => {
                 self.saw("commits that were refused");
                 machine.fail_to_commit(now);
@@ -196,6 +200,7 @@ impl World {
                 self.reads_fail.store(fail, Ordering::Relaxed);
             }
             128..140 => drop(self.observe(&mut machine)),
+            140..143 => self.look_elsewhere(&mut machine),
             // Time passes.
             _ => self.clock.0.store(now + 1 + self.chance.below(3_000) as i64, Ordering::Relaxed),
         }
