@@ -37,8 +37,8 @@ fn in_namespace(inbox: &Inbox, host: &Arc<Host>) {
     for folder in folders {
         fs::create_dir_all(inbox.path(folder)).unwrap();
     }
-    let watcher = inbox.start(&host);
-    fence(&inbox, &host, "first.csv");
+    let watcher = inbox.start(host);
+    fence(inbox, host, "first.csv");
     let mut unwatched = 0;
     for folder in folders {
         let over = inbox.path(folder);
