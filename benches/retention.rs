@@ -13,7 +13,7 @@ use std::{
 
 use trackside_store::Reader;
 
-use crate::report::{line, title};
+use crate::report::{line, median, title};
 
 const RUNS: u64 = 200_000;
 /// What the box may hold in the soak, MiB.
@@ -42,15 +42,16 @@ fn soak(runs: u64) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
     let node = Node::start(folder.path(), &format!("[retention]\nbytes = \"{BOUND}MiB\"\n"));
     let made = AtomicU64::new(0);
-    let (mut rates, mut resident, mut used) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rates, mut costs, mut resident, mut used) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     std::thread::scope(|scope| {
         let makers: Vec<_> = (0..IN_FLIGHT).map(|_| scope.spawn(|| make(folder.path(), &made, runs))).collect();
-        let (mut before, mut at) = (0, Instant::now());
+        let (mut before, mut cpu, mut at) = (0, node.cpu(), Instant::now());
         while makers.iter().any(|maker| !maker.is_finished()) {
             std::thread::sleep(Duration::from_secs(1));
             let now = made.load(Ordering::Relaxed).min(runs);
             rates.push((now - before) as f64 / at.elapsed().as_secs_f64());
-            (before, at) = (now, Instant::now());
+            costs.push((node.cpu() - cpu) * 1e6 / (now - before).max(1) as f64);
+            (before, cpu, at) = (now, node.cpu(), Instant::now());
             resident.push(node.resident());
             used.push(space(folder.path()).0);
         }
@@ -62,18 +63,29 @@ fn soak(runs: u64) {
     }
     std::thread::sleep(Duration::from_secs(1));
     // The last second is not whole.
-    let fifth = (rates.len() / 5).max(1);
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
-    let (first, last) = (mean(&rates[..fifth]), mean(&rates[rates.len().saturating_sub(fifth + 1)..rates.len() - 1]));
-    line("runs/s in the first fifth", first, "1/s");
-    line("runs/s in the last fifth", last, "1/s");
-    line("the last beside the first", last / first, "");
+    rates.pop();
+    let tenth = (rates.len() / 10).max(1);
+    over_time("runs/s", &rates, tenth);
+    // Depends less on what else the machine does.
+    over_time("processor time a run, us", &costs[..rates.len()], tenth);
     line("the most that the database held meanwhile", used.iter().copied().fold(0.0, f64::max), "MiB");
     let (held, file) = space(folder.path());
     line("the database holds afterwards", held, "MiB");
     line("its file afterwards", file, "MiB");
-    line("memory after the first fifth", resident.get(fifth).copied().unwrap_or(f64::NAN), "MiB");
+    line("memory after the first tenth", resident.get(tenth).copied().unwrap_or(f64::NAN), "MiB");
     line("the most memory at any second", resident.iter().copied().fold(0.0, f64::max), "MiB");
+}
+
+/// A figure of each second, tenth by tenth: in the first nothing has to go yet.
+fn over_time(name: &str, values: &[f64], tenth: usize) {
+    let tenths: Vec<f64> = values.chunks_exact(tenth).map(|part| median(part.to_vec())).collect();
+    let words: Vec<String> = tenths.iter().map(|value| format!("{value:.0}")).collect();
+    println!("{name}, tenth by tenth: {}", words.join(" "));
+    let (early, late) = (tenths.get(1..4), tenths.get(tenths.len().saturating_sub(3)..));
+    if let (Some(early), Some(late)) = (early, late) {
+        let ratio = median(late.to_vec()) / median(early.to_vec());
+        line(&format!("{name}: the last three tenths beside the 2nd to 4th"), ratio, "");
+    }
 }
 
 fn compare() {
