@@ -12,20 +12,20 @@ use std::{
 
 use tokio::sync::watch;
 use trackside_observe::Removed;
-use trackside_store::{Artifacts, Clock, Readers, Reserve, StoreError, Txn};
+use trackside_store::{Artifacts, Clock, Reader, Readers, Reserve, StoreError, Txn};
 use trackside_sync::{lock, wait};
 
 use crate::{
     core::Input,
     dispatcher::Message,
     reload::InForce,
-    rounds::{Ground, Rounds, has_ages, restore},
+    rounds::{Ground, Rounds, has_ages, is_over, restore},
 };
 
 /// What was committed waits so long for company: each round costs a commit, and flash wears by the commit.
 const COMPANY: Duration = Duration::from_secs(10);
-/// After so many commits one more does not count.
-const ENOUGH_COMPANY: u32 = 512;
+/// After so many commits it is looked whether there is more than is kept, which does not wait.
+const MANY: u32 = 512;
 /// A journal that is this far ahead is read at once, also by a node that only makes one run.
 const FAR_AHEAD: i64 = 1_000;
 /// How long the end of the node may wait for this thread to notice.
@@ -62,7 +62,7 @@ impl Bell {
         let mut state = self.state();
         state.commits = state.commits.saturating_add(1);
         // Those between change nothing.
-        if matches!(state.commits, 1 | ENOUGH_COMPANY) {
+        if state.commits == 1 || state.commits.is_multiple_of(MANY) {
             self.rings.notify_one();
         }
     }
@@ -89,12 +89,21 @@ impl Bell {
     }
 
     /// Sleeps until something was committed and has waited for company, or somebody asks; none at the end. `at_most` bounds
-    /// the sleep.
-    fn wait(&self, at_most: Option<Duration>) -> Option<Vec<Asker>> {
+    /// the sleep; what `is_urgent` waits for no company.
+    fn wait(&self, at_most: Option<Duration>, is_urgent: impl Fn() -> bool) -> Option<Vec<Asker>> {
         let mut state = self.sleep(at_most, |state| state.commits == 0 && state.is_quiet());
-        if state.commits > 0 && state.is_quiet() {
+        let (until, mut looked) = (Instant::now() + COMPANY, state.commits);
+        while state.commits > 0 && state.is_quiet() && Instant::now() < until {
             drop(state);
-            state = self.sleep(Some(COMPANY), |state| state.commits < ENOUGH_COMPANY && state.is_quiet());
+            // Not while it is locked: whoever commits would wait.
+            if looked >= MANY && is_urgent() {
+                state = self.state();
+                break;
+            }
+            let enough = (looked / MANY + 1).saturating_mul(MANY);
+            let left = until.saturating_duration_since(Instant::now());
+            state = self.sleep(Some(left), |state| state.commits < enough && state.is_quiet());
+            looked = state.commits;
         }
         state.commits = 0;
         (!state.closed).then(|| std::mem::take(&mut state.asked))
@@ -177,7 +186,7 @@ impl Work {
         self.restore_reserve();
         // A process that makes one run and goes leaves it to the next one, until much has come together.
         let mut at_most = self.is_far_ahead().then_some(Duration::ZERO);
-        while let Some(asked) = self.bell.wait(at_most) {
+        while let Some(asked) = self.bell.wait(at_most, || self.holds_too_much()) {
             let round = self.round();
             at_most = match &round {
                 Ok(Some(_)) => self.until_due(),
@@ -191,6 +200,13 @@ impl Work {
             // Who asked may have gone.
             asked.into_iter().for_each(|reply| drop(reply.send(told.clone())));
         }
+    }
+
+    /// Whether the box holds more than it may, as far as that can be said now.
+    fn holds_too_much(&self) -> bool {
+        let in_force = self.tools.in_force.borrow().clone();
+        let asked = |reader: &Reader| is_over(&in_force.project, reader, &self.tools.artifacts);
+        self.tools.readers.with(asked).unwrap_or_default()
     }
 
     fn is_far_ahead(&self) -> bool {

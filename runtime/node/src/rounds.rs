@@ -82,6 +82,14 @@ pub fn preview(project: &Project, reader: &Reader, clock: &dyn Clock) -> Result<
     in_scene(project, (reader, &artifacts), (clock.now_ms(), 0), |scene, rules| dry_run(rules, scene, &awaited))
 }
 
+/// Whether the box holds more than it may.
+///
+/// # Errors
+/// When the database can not be read.
+pub(crate) fn is_over(project: &Project, reader: &Reader, artifacts: &Artifacts) -> Result<bool, StoreError> {
+    in_scene(project, (reader, artifacts), (0, 0), |scene, rules| trackside_observe::is_over(rules, scene))
+}
+
 fn in_scene<T>(
     project: &Project,
     (reader, artifacts): (&Reader, &Artifacts),

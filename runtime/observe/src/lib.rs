@@ -17,6 +17,8 @@ mod usage;
 
 pub use batch::{Awaited, Consumers};
 pub use consumer::Consumer;
-pub use retention::{Candidate, Cause, Plan, Preview, Pruner, Removed, Resolved, Retention, Rules, Scene, dry_run};
+pub use retention::{
+    Candidate, Cause, Plan, Preview, Pruner, Removed, Resolved, Retention, Rules, Scene, dry_run, is_over,
+};
 pub use turns::{Pace, Turns};
 pub use usage::{Usage, day_of, usage_since};

@@ -11,5 +11,5 @@ mod rules;
 
 pub use consumer::Retention;
 pub use plan::{Candidate, Cause, Plan};
-pub use pruner::{Preview, Pruner, Removed, Scene, dry_run};
+pub use pruner::{Preview, Pruner, Removed, Scene, dry_run, is_over};
 pub use rules::{Resolved, Rules};

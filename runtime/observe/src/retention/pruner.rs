@@ -322,6 +322,14 @@ fn plan<'a>(rules: &'a Rules, scene: &'a Scene<'_>, artifact_bytes: u64, seen: i
     })
 }
 
+/// Whether database and artifacts take more than they may together.
+///
+/// # Errors
+/// When the database refuses.
+pub fn is_over(rules: &Rules, scene: &Scene<'_>) -> Result<bool, StoreError> {
+    Ok(plan(rules, scene, scene.reader.artifact_bytes()?, 0)?.over > 0)
+}
+
 /// Bytes that database and artifacts may take together.
 fn bound(rules: &Rules, artifacts: &Artifacts) -> u64 {
     let file_system = artifacts.file_system().map_or(u64::MAX, |(size, _)| size);
