@@ -2,9 +2,8 @@
 
 use std::{
     fs,
-    os::unix::net::UnixDatagram,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -14,13 +13,12 @@ use trackside_store::Reader;
 use crate::{
     past,
     report::{line, median, title},
+    service::{PATIENCE, Service},
 };
 
 const FINISHED: usize = 10_000;
 const LIVE: usize = 100;
 const TIMES: usize = 5;
-/// No start takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// From the start of the process to the moment when it says that it is ready, and until all runs are over.
 pub fn run() {
@@ -55,21 +53,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn start(project: &Path, live: &[i64]) -> (f64, f64) {
-    let address = project.join("notify");
-    let notify = UnixDatagram::bind(&address).expect("a socket");
-    notify.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trackside"));
-    command.arg("serve").arg("--project").arg(project).env("NOTIFY_SOCKET", &address);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let began = Instant::now();
-    let node = Killed(command.spawn().expect("a node"));
-    let mut buffer = [0; 4096];
-    loop {
-        let size = notify.recv(&mut buffer).expect("the node becomes ready");
-        if String::from_utf8_lossy(&buffer[..size]).contains("READY=1") {
-            break;
-        }
-    }
+    let node = Service::start(project);
     let ready = began.elapsed();
     let reader = Reader::open(&project.join(".trackside")).expect("the store");
     for run in live {
@@ -85,13 +70,4 @@ fn start(project: &Path, live: &[i64]) -> (f64, f64) {
     let over = began.elapsed();
     drop(node);
     (ready.as_secs_f64() * 1e3, over.as_secs_f64() * 1e3)
-}
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -4,16 +4,19 @@
 use std::{
     fs,
     io::{Read, Write},
-    os::unix::net::{UnixDatagram, UnixStream},
+    os::unix::net::UnixStream,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 use trackside_store::Reader;
 
-use crate::report::{line, median, title};
+use crate::{
+    report::{line, median, title},
+    service::{PATIENCE, Service},
+};
 
 const RUNS: u64 = 200_000;
 /// What the box may hold in the soak, MiB.
@@ -22,7 +25,6 @@ const BOUND: u64 = 64;
 const IN_FLIGHT: usize = 64;
 /// Runs whose making and removing is compared.
 const COMPARED: u64 = 40_000;
-const PATIENCE: Duration = Duration::from_secs(60);
 const ONE: &str = "version: 1\nname: one\nsteps:\n  a: { plugin: echo, with: { value: 1 } }\n";
 /// Ticks in a second of what the kernel says of processor time.
 const TICKS: f64 = 100.0;
@@ -40,19 +42,19 @@ fn soak(runs: u64) {
         "retention under load: {runs} one-step runs over the socket, {IN_FLIGHT} in flight, bytes = {BOUND} MiB"
     ));
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
-    let node = Node::start(folder.path(), &format!("[retention]\nbytes = \"{BOUND}MiB\"\n"));
+    let node = start(folder.path(), &format!("[retention]\nbytes = \"{BOUND}MiB\"\n"));
     let made = AtomicU64::new(0);
-    let (mut rates, mut costs, mut resident, mut used) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut rates, mut costs, mut memory, mut used) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     std::thread::scope(|scope| {
         let makers: Vec<_> = (0..IN_FLIGHT).map(|_| scope.spawn(|| make(folder.path(), &made, runs))).collect();
-        let (mut before, mut cpu, mut at) = (0, node.cpu(), Instant::now());
+        let (mut before, mut spent, mut at) = (0, cpu(&node), Instant::now());
         while makers.iter().any(|maker| !maker.is_finished()) {
             std::thread::sleep(Duration::from_secs(1));
             let now = made.load(Ordering::Relaxed).min(runs);
             rates.push((now - before) as f64 / at.elapsed().as_secs_f64());
-            costs.push((node.cpu() - cpu) * 1e6 / (now - before).max(1) as f64);
-            (before, cpu, at) = (now, node.cpu(), Instant::now());
-            resident.push(node.resident());
+            costs.push((cpu(&node) - spent) * 1e6 / (now - before).max(1) as f64);
+            (before, spent, at) = (now, cpu(&node), Instant::now());
+            memory.push(resident(&node));
             used.push(space(folder.path()).0);
         }
     });
@@ -72,8 +74,8 @@ fn soak(runs: u64) {
     let (held, file) = space(folder.path());
     line("the database holds afterwards", held, "MiB");
     line("its file afterwards", file, "MiB");
-    line("memory after the first tenth", resident.get(tenth).copied().unwrap_or(f64::NAN), "MiB");
-    line("the most memory at any second", resident.iter().copied().fold(0.0, f64::max), "MiB");
+    line("memory after the first tenth", memory.get(tenth).copied().unwrap_or(f64::NAN), "MiB");
+    line("the most memory at any second", memory.iter().copied().fold(0.0, f64::max), "MiB");
 }
 
 /// A figure of each second, tenth by tenth: in the first nothing has to go yet.
@@ -90,15 +92,15 @@ fn over_time(name: &str, values: &[f64], tenth: usize) {
 
 fn compare() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
-    let node = Node::start(folder.path(), "");
-    let (begin, made) = (node.cpu(), AtomicU64::new(0));
+    let node = start(folder.path(), "");
+    let (begin, made) = (cpu(&node), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| make(folder.path(), &made, COMPARED));
         }
     });
     std::thread::sleep(Duration::from_secs(2));
-    let making = node.cpu() - begin;
+    let making = cpu(&node) - begin;
     drop(node);
     fs::write(folder.path().join("trackside.toml"), "[retention]\nruns = 1\n").expect("a file");
     let before = waited_for();
@@ -170,47 +172,23 @@ fn times(process: &str, fields: std::ops::Range<usize>) -> f64 {
     behind.split(' ').skip(fields.start - 2).take(fields.len()).map(ticks).sum::<f64>() / TICKS
 }
 
-/// A node; killed in the end.
-struct Node(Child);
-
-impl Node {
-    fn start(project: &Path, settings: &str) -> Self {
-        fs::create_dir_all(project.join("workflows")).expect("a folder");
-        fs::write(project.join("workflows/one.yaml"), ONE).expect("a workflow");
-        fs::write(project.join("trackside.toml"), settings).expect("a file");
-        let address = project.join("notify");
-        let notify = UnixDatagram::bind(&address).expect("a socket");
-        notify.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_trackside"));
-        command.arg("serve").arg("--project").arg(project).env("NOTIFY_SOCKET", &address);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let node = Self(command.spawn().expect("a node"));
-        let mut buffer = [0; 4096];
-        loop {
-            let size = notify.recv(&mut buffer).expect("the node becomes ready");
-            if String::from_utf8_lossy(&buffer[..size]).contains("READY=1") {
-                return node;
-            }
-        }
-    }
-
-    /// Processor time so far, seconds.
-    fn cpu(&self) -> f64 {
-        times(&self.0.id().to_string(), 13..15)
-    }
-
-    /// Memory now, MiB.
-    fn resident(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("a process");
-        let rss =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
-        rss.map_or(f64::NAN, |kib| kib / 1024.0)
-    }
+/// Starts a node on a project of one workflow.
+fn start(project: &Path, settings: &str) -> Service {
+    fs::create_dir_all(project.join("workflows")).expect("a folder");
+    fs::write(project.join("workflows/one.yaml"), ONE).expect("a workflow");
+    fs::write(project.join("trackside.toml"), settings).expect("a file");
+    Service::start(project)
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Its processor time so far, seconds.
+fn cpu(node: &Service) -> f64 {
+    times(&node.id().to_string(), 13..15)
+}
+
+/// Its memory now, MiB.
+fn resident(node: &Service) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", node.id())).expect("a process");
+    let rss =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+    rss.map_or(f64::NAN, |kib| kib / 1024.0)
 }

@@ -17,6 +17,7 @@ mod recovery;
 mod report;
 mod retention;
 mod rooms;
+mod service;
 mod slow_disk;
 mod stops;
 mod streams;

@@ -49,11 +49,11 @@ impl Consumers {
     ///
     /// A cursor beyond the end of the journal belongs to another journal (a database that was put back and carries on
     /// from there): that is told, and the consumer goes on at the end. One that fails is told, and the others go on; its
-    /// error is added to `failed`.
+    /// error is kept in `failed`, unless an earlier one stands there.
     ///
     /// # Errors
     /// When the database refuses.
-    pub(crate) fn next(&mut self, reader: &Reader, failed: &mut Vec<StoreError>) -> Result<Option<Txn>, StoreError> {
+    pub(crate) fn next(&mut self, reader: &Reader, failed: &mut Option<StoreError>) -> Result<Option<Txn>, StoreError> {
         loop {
             let newest = reader.newest_entry()?;
             let mut cursors = Vec::new();
@@ -96,7 +96,7 @@ impl Consumers {
         stop: i64,
         entries: &[JournalRow],
         reader: &Reader,
-        failed: &mut Vec<StoreError>,
+        failed: &mut Option<StoreError>,
     ) -> Vec<Write> {
         let Seat { consumer, failed: is_left_out } = &mut self.seats[place];
         let name = consumer.name();
@@ -124,7 +124,7 @@ impl Consumers {
                     "[TS-0219] this consumer of the journal can not go on; the others do, and it is tried again"
                 );
                 *is_left_out = true;
-                failed.push(error);
+                failed.get_or_insert(error);
                 Vec::new()
             }
         }

@@ -33,7 +33,8 @@ pub struct Turns {
     left: u32,
     /// Whether one side has found something since reading began last.
     moved: bool,
-    failed: Vec<StoreError>,
+    /// The first error of a consumer in this round.
+    failed: Option<StoreError>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Turns {
     pub fn new(consumers: Consumers, pace: Pace) -> Self {
         let left = pace.batches;
         let pruner = Pruner::new();
-        Self { consumers, pruner, pace, side: Side::Read, left, moved: false, failed: Vec::new() }
+        Self { consumers, pruner, pace, side: Side::Read, left, moved: false, failed: None }
     }
 
     /// The consumers.
@@ -67,7 +68,7 @@ impl Turns {
     pub fn begin_round(&mut self) {
         self.consumers.begin_round();
         self.pruner.begin_round();
-        self.failed.clear();
+        self.failed = None;
         self.begin(Side::Read);
     }
 
@@ -103,7 +104,7 @@ impl Turns {
             match self.side {
                 Side::Read => self.begin(Side::Remove),
                 Side::Remove if self.moved => self.begin(Side::Read),
-                Side::Remove => return if self.failed.is_empty() { Ok(None) } else { Err(self.failed.remove(0)) },
+                Side::Remove => return self.failed.take().map_or(Ok(None), Err),
             }
         }
     }

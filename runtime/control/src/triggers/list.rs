@@ -62,14 +62,13 @@ pub fn trigger_states(
     triggers
         .map(|(plan, trigger)| {
             let paused = paused.iter().find(|row| row.trigger == trigger.id);
-            state(&plan.name, trigger, reader, paused, clock)
-                .map(|state| TriggerState { from: in_use.origin(), ..state })
+            state((&plan.name, in_use.origin()), trigger, reader, paused, clock)
         })
         .collect()
 }
 
 fn state(
-    workflow: &str,
+    (workflow, from): (&str, &'static str),
     trigger: &Trigger,
     reader: Option<&Reader>,
     paused: Option<&PausedRow>,
@@ -84,7 +83,7 @@ fn state(
     Ok(TriggerState {
         trigger: trigger.id.clone(),
         workflow: workflow.to_owned(),
-        from: "files",
+        from,
         kind: trigger.kind.name(),
         what: describe_trigger(trigger),
         next: next.as_ref().map(|next| next.times.iter().map(|at| rfc3339(*at)).collect()),
