@@ -64,7 +64,7 @@ fn start(project: &Path, live: &[i64]) -> (f64, f64) {
             std::thread::sleep(Duration::from_millis(1));
         }
         let rows = reader.journal(run).expect("a journal");
-        let last = rows.last().and_then(|row| serde_json::from_str::<Vec<Event>>(&row.events).ok());
+        let last = rows.last().and_then(|row| row.events().ok());
         assert!(matches!(last.as_deref(), Some([.., Event::Ended { .. }])), "a run did not go on");
     }
     let over = began.elapsed();

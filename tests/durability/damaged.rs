@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use trackside_engine::{Command, Effect, Event, Parent, RunEnd, RunId, RunState};
-use trackside_facts::TriggerDocument;
+use trackside_facts::{Entry, TriggerDocument};
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::{Committer, Durability, Ended, NewRun, Txn, Write};
 
@@ -24,7 +24,7 @@ fn plan(text: &str) -> Arc<Plan> {
 
 fn journal(run: RunId, events: &str, ended: Option<RunEnd>) -> Write {
     let ended = ended.map(|end| Ended { end, error: None });
-    Write::Journal { run, at_ms: THEN_MS, events: events.to_owned(), ended }
+    Write::Journal { run, at_ms: THEN_MS, entry: Entry::Json(events.to_owned()), ended }
 }
 
 /// The rows of a run that has begun, and what it wants.

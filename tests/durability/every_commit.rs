@@ -97,7 +97,7 @@ pub fn journals(reader: &Reader) -> (Journals, usize) {
     let ended = rows.iter().filter(|row| row.ended_ms.is_some()).count();
     let journal = |run| {
         let rows = reader.journal(run).unwrap();
-        rows.iter().flat_map(|row| serde_json::from_str::<Vec<Event>>(&row.events).unwrap()).collect()
+        rows.iter().flat_map(|row| row.events().unwrap()).collect()
     };
     (rows.iter().map(|row| (row.run, journal(row.run))).collect(), ended)
 }

@@ -58,7 +58,7 @@ fn on_disk(reader: &Reader) -> BTreeMap<String, Vec<usize>> {
     let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for row in reader.runs(&RunFilter { limit: 100, ..RunFilter::default() }).unwrap().into_iter().rev() {
         let journal = reader.journal(row.run).unwrap();
-        let first: Vec<Event> = serde_json::from_str(&journal[0].events).unwrap();
+        let first: Vec<Event> = journal[0].events().unwrap();
         let Some(Event::Started { params, .. }) = first.into_iter().next() else {
             panic!("a run begins with its start")
         };

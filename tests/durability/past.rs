@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::json;
 use trackside_engine::{Command, Effect, Event, Outcome, RunEnd, RunId, RunState};
-use trackside_facts::TriggerDocument;
+use trackside_facts::{Entry, TriggerDocument};
 use trackside_spec::{Plan, load_workflow};
 use trackside_store::{Committer, Durability, Ended, NewRun, Txn, Write};
 
@@ -70,5 +70,10 @@ fn rows(plan: &Arc<Plan>, run: RunId, done: usize) -> Vec<Write> {
 fn entry(run: RunId, events: &[Event]) -> Write {
     let over = events.iter().any(|event| matches!(event, Event::Ended { .. }));
     let ended = over.then_some(Ended { end: RunEnd::Succeeded, error: None });
-    Write::Journal { run, at_ms: THEN_MS, events: serde_json::to_string(events).expect("events are JSON"), ended }
+    Write::Journal {
+        run,
+        at_ms: THEN_MS,
+        entry: Entry::Json(serde_json::to_string(events).expect("events are JSON")),
+        ended,
+    }
 }

@@ -6,6 +6,7 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tokio::runtime::Runtime;
@@ -196,10 +197,16 @@ pub fn temp_dir(prefix: &str) -> Result<tempfile::TempDir, Failure> {
     })
 }
 
+/// Requests that ask the disk at the same time.
+const BLOCKING: usize = 16;
+
 /// A runtime for the CLI's own waiting; the node brings its threads along.
 pub fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // For questions to the disk. Each thread has a stack and a heap of its own, and more of them make no disk faster.
+        .max_blocking_threads(BLOCKING)
+        .thread_keep_alive(Duration::from_secs(2))
         .build()
         .map_err(|error| Failure::new(code!("TS-0807"), format!("cannot start: {error}")))
 }

@@ -2,9 +2,8 @@
 
 use std::{collections::BTreeMap, fs, io};
 
-use serde_json::Value;
 use trackside_engine::RunId;
-use trackside_spec::{ArtifactRef, Digest};
+use trackside_spec::Digest;
 use trackside_store::{About, ArtifactProblem, Artifacts, Reader, StoreError};
 
 use crate::QueryError;
@@ -133,40 +132,9 @@ fn references(reader: &Reader) -> Result<References, StoreError> {
             }
             let Some(run) = row.run().filter(|_| row.seq <= uncounted) else { continue };
             // Artifacts are looked for wherever they may stand, also in what is no event.
-            let document: Value = serde_json::from_str(&row.events).unwrap_or_default();
-            collect(&document, &mut |digest| {
+            for digest in row.entry.artifacts() {
                 found.artifacts.entry(digest).or_insert(run);
-            });
+            }
         }
-    }
-}
-
-/// Calls `found` with every artifact in a document. The store holds no document that is nested deeper than its parser
-/// allows, so this ends.
-fn collect(value: &Value, found: &mut dyn FnMut(Digest)) {
-    if let Some(artifact) = ArtifactRef::from_json(value) {
-        found(artifact.digest);
-    }
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        Value::Object(fields) => fields.values().for_each(|field| collect(field, found)),
-        _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn artifacts_are_found_wherever_they_stand() {
-        let digest = Digest::of(b"x");
-        let document =
-            json!([{ "event": "step-succeeded", "output": { "files": [{ "artifact": digest, "name": "a" }] } }]);
-        let mut found = Vec::new();
-        collect(&document, &mut |digest| found.push(digest));
-        assert_eq!(found, [digest]);
     }
 }

@@ -1,13 +1,15 @@
 //! The facts that the node keeps and that others read for years: what started a run, what an attempt of a step tells of
 //! itself, which effects wait to be carried out, what triggers decided. Pure: text and numbers, no I/O.
 //!
-//! A fact is made in one place, from its parts, and read by names that the compiler knows. Its form on disk is JSON with its
-//! keys in an order of their own; keys of later versions are kept and passed over.
+//! A fact is made in one place, from its parts, and read by names that the compiler knows. Its form is JSON with its
+//! keys in an order of their own; keys of later versions are kept and passed over. Entries of the journal lie on disk in a form
+//! of that in fewer bytes ([`Entry`]).
 
 mod box_event;
 mod contract_report;
 mod decision;
 mod effect;
+mod entry;
 mod poll;
 mod report;
 mod subject;
@@ -19,6 +21,7 @@ pub use box_event::BoxEvent;
 pub use contract_report::{ContractReport, RowProblem};
 pub use decision::{Decided, DecisionKind, DecisionSubject};
 pub use effect::{Delivery, Effect, EffectError, OutgoingMessage, Present};
+pub use entry::{Entry, EntryError};
 pub use poll::{PollSight, PollState};
 pub use report::{AttemptReport, MetricKind, ReportedMetric};
 pub use subject::{Subject, SubjectEvent};

@@ -83,7 +83,6 @@ impl Dispatcher {
         loop {
             let patience = self.believe_the_clock(started);
             self.clock_wait = patience;
-            self.store.set_company(self.core.live_runs() as u64);
             let wait = |core: &Core, now: i64| {
                 let left = |at: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0));
                 core.next_deadline().map(left).into_iter().chain(patience).min()
@@ -193,7 +192,7 @@ impl Dispatcher {
             }
         }
         if !txns.is_empty()
-            && let Err(error) = self.store.submit(txns)
+            && let Err(error) = self.store.submit(txns, self.core.company())
         {
             tracing::error!(%error, "transactions were not taken");
         }

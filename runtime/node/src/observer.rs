@@ -12,6 +12,7 @@ use std::{
 
 use tokio::sync::watch;
 use trackside_observe::Removed;
+use trackside_steps::give_back;
 use trackside_store::{Artifacts, Clock, Reader, Readers, Reserve, StoreError, Txn};
 use trackside_sync::{lock, wait};
 
@@ -187,7 +188,8 @@ impl Work {
         // A process that makes one run and goes leaves it to the next one, until much has come together.
         let mut at_most = self.is_far_ahead().then_some(Duration::ZERO);
         while let Some(asked) = self.bell.wait(at_most, || self.holds_too_much()) {
-            let round = self.round();
+            let mut made = 0;
+            let round = self.round(&mut made);
             at_most = match &round {
                 Ok(Some(_)) => self.until_due(),
                 Ok(None) => return,
@@ -197,6 +199,10 @@ impl Work {
                 }
             };
             let told = round.map(Option::unwrap_or_default).map_err(Arc::new);
+            if made == 0 {
+                // Nothing has happened since the round before: the load, if there was one, is over.
+                give_back();
+            }
             // Who asked may have gone.
             asked.into_iter().for_each(|reply| drop(reply.send(told.clone())));
         }
@@ -223,8 +229,8 @@ impl Work {
         has_ages(&in_force.project).then_some(EVERY_HOUR)
     }
 
-    /// Works everything in and removes what can go. None when the node is going down.
-    fn round(&mut self) -> Result<Option<Removed>, StoreError> {
+    /// Works everything in and removes what can go, in `made` transactions. None when the node is going down.
+    fn round(&mut self, made: &mut u32) -> Result<Option<Removed>, StoreError> {
         let Self { bell, rounds, tools } = self;
         let in_force = tools.in_force.clone();
         let ground = Ground {
@@ -235,7 +241,13 @@ impl Work {
             project: &|| in_force.borrow().project.clone(),
             prunes: tools.prunes,
         };
-        let Some(removed) = rounds.round(&ground, |txn| Ok(commit(tools, bell, txn)))? else { return Ok(None) };
+        let Some(removed) = rounds.round(&ground, |txn| {
+            *made += 1;
+            Ok(commit(tools, bell, txn))
+        })?
+        else {
+            return Ok(None);
+        };
         self.restore_reserve();
         if removed != Removed::default() {
             tracing::info!(

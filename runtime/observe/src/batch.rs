@@ -2,7 +2,7 @@
 
 use trackside_store::{JournalRow, Reader, StoreError, Txn, Write};
 
-use crate::consumer::Consumer;
+use crate::consumer::{Batch, Consumer};
 
 /// The consumers of a node. They read together: what stands at the same place is given the same entries, and what is made of
 /// them is one transaction with all their cursors. One that is behind is given what it lacks first, until it has caught up.
@@ -44,7 +44,7 @@ impl Consumers {
         self.seats.iter_mut().for_each(|seat| seat.failed = false);
     }
 
-    /// What is made of the next entries; none when there are none. The transaction must be on disk before the next is asked
+    /// What is made of the next entries; none when there are none, or fewer than `few` and none of them from before `known`. The transaction must be on disk before the next is asked
     /// for: the cursors are read from there.
     ///
     /// A cursor beyond the end of the journal belongs to another journal (a database that was put back and carries on
@@ -53,7 +53,12 @@ impl Consumers {
     ///
     /// # Errors
     /// When the database refuses.
-    pub(crate) fn next(&mut self, reader: &Reader, failed: &mut Option<StoreError>) -> Result<Option<Txn>, StoreError> {
+    pub(crate) fn next(
+        &mut self,
+        reader: &Reader,
+        (known, few): (i64, i64),
+        failed: &mut Option<StoreError>,
+    ) -> Result<Option<Txn>, StoreError> {
         loop {
             let newest = reader.newest_entry()?;
             let mut cursors = Vec::new();
@@ -70,17 +75,20 @@ impl Consumers {
                 );
                 return Ok(Some(Txn::of(vec![Write::Cursor { consumer, seq: newest }])));
             }
-            let Some(first) = cursors.iter().map(|(cursor, _)| *cursor).min().filter(|first| *first < newest) else {
+            let is_enough = |first: &i64| *first < newest && (*first < known || newest - *first >= few);
+            let Some(first) = cursors.iter().map(|(cursor, _)| *cursor).min().filter(is_enough) else {
                 return Ok(None);
             };
             // Up to where the next one stands: from there on they read together.
             let ahead = cursors.iter().map(|(cursor, _)| *cursor).filter(|cursor| *cursor > first).min();
             let stop = ahead.unwrap_or(newest);
             let entries = reader.journal_batch(first, stop)?;
+            let places = reader.places_of(entries.iter().filter_map(JournalRow::run))?;
+            let batch = Batch { entries: &entries, places: &places };
             let together = cursors.iter().filter(|(cursor, _)| *cursor == first).map(|(_, place)| *place);
             let mut writes = Vec::new();
             for place in together {
-                writes.extend(self.give(place, first, stop, &entries, reader, failed));
+                writes.extend(self.give(place, (first, stop), batch, reader, failed));
             }
             if !writes.is_empty() {
                 return Ok(Some(Txn::of(writes)));
@@ -92,14 +100,13 @@ impl Consumers {
     fn give(
         &mut self,
         place: usize,
-        first: i64,
-        stop: i64,
-        entries: &[JournalRow],
+        (first, stop): (i64, i64),
+        batch: Batch<'_>,
         reader: &Reader,
         failed: &mut Option<StoreError>,
     ) -> Vec<Write> {
         let Seat { consumer, failed: is_left_out } = &mut self.seats[place];
-        let name = consumer.name();
+        let (name, entries) = (consumer.name(), batch.entries);
         let seq = entries.last().map_or(stop, |last| last.seq);
         let missing = (seq - first) - i64::try_from(entries.len()).unwrap_or(i64::MAX);
         // One that begins sees what is there, and misses nothing.
@@ -111,7 +118,7 @@ impl Consumers {
                  `backlog` in [retention] allows; what it makes lacks them"
             );
         }
-        match consumer.take(entries, reader) {
+        match consumer.take(batch, reader) {
             Ok(mut writes) => {
                 writes.push(Write::Cursor { consumer: name, seq });
                 writes

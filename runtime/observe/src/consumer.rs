@@ -1,6 +1,19 @@
 //! What every consumer of the journal is.
 
-use trackside_store::{JournalRow, Reader, StoreError, Write};
+use std::collections::HashMap;
+
+use trackside_engine::RunId;
+use trackside_store::{JournalRow, Reader, RunPlace, StoreError, Write};
+
+/// Entries that are given together.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// In their order.
+    pub entries: &'a [JournalRow],
+    /// Whose the runs are that the entries are about, in the state of the last entry or a later one. Runs that are gone are not
+    /// among them.
+    pub places: &'a HashMap<RunId, RunPlace>,
+}
 
 /// Makes something of the journal.
 ///
@@ -16,5 +29,5 @@ pub trait Consumer: Send {
     ///
     /// # Errors
     /// When the database refuses: the same entries are given again.
-    fn take(&mut self, entries: &[JournalRow], reader: &Reader) -> Result<Vec<Write>, StoreError>;
+    fn take(&mut self, batch: Batch<'_>, reader: &Reader) -> Result<Vec<Write>, StoreError>;
 }

@@ -16,7 +16,7 @@ mod turns;
 mod usage;
 
 pub use batch::{Awaited, Consumers};
-pub use consumer::Consumer;
+pub use consumer::{Batch, Consumer};
 pub use retention::{
     Candidate, Cause, Plan, Preview, Pruner, Removed, Resolved, Retention, Rules, Scene, dry_run, is_over,
 };

@@ -1,6 +1,6 @@
 //! Reading and removing, in turns.
 
-use trackside_store::{StoreError, Txn};
+use trackside_store::{Reader, StoreError, Txn};
 
 use crate::{
     batch::Consumers,
@@ -15,11 +15,14 @@ pub struct Pace {
     pub batches: u32,
     /// Of retention. More runs can go in a turn than entries for new ones come in.
     pub removals: u32,
+    /// Entries that came after the round began are read in it when there are so many: they are worth a commit of their own. The rest
+    /// waits for the next round.
+    pub worth: i64,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { batches: 4, removals: 32 }
+        Self { batches: 4, removals: 32, worth: 4_000 }
     }
 }
 
@@ -33,6 +36,8 @@ pub struct Turns {
     left: u32,
     /// Whether one side has found something since reading began last.
     moved: bool,
+    /// The newest entry when the round began: up to there everything is read.
+    known: Option<i64>,
     /// The first error of a consumer in this round.
     failed: Option<StoreError>,
 }
@@ -49,7 +54,7 @@ impl Turns {
     pub fn new(consumers: Consumers, pace: Pace) -> Self {
         let left = pace.batches;
         let pruner = Pruner::new();
-        Self { consumers, pruner, pace, side: Side::Read, left, moved: false, failed: None }
+        Self { consumers, pruner, pace, side: Side::Read, left, moved: false, known: None, failed: None }
     }
 
     /// The consumers.
@@ -69,6 +74,7 @@ impl Turns {
         self.consumers.begin_round();
         self.pruner.begin_round();
         self.failed = None;
+        self.known = None;
         self.begin(Side::Read);
     }
 
@@ -83,7 +89,17 @@ impl Turns {
         }
     }
 
-    /// The next transaction; none when the round is over: everything is read, and nothing can go now. It must be on disk
+    /// What the consumers make of the next entries. Under a load that does not ease, a round would go on for ever, with a commit for
+    /// every handful of entries, if it read whatever came.
+    fn read(&mut self, reader: &Reader) -> Result<Option<Txn>, StoreError> {
+        let known = match self.known {
+            Some(known) => known,
+            None => *self.known.insert(reader.newest_entry()?),
+        };
+        self.consumers.next(reader, (known, self.pace.worth), &mut self.failed)
+    }
+
+    /// The next transaction; none when the round is over: everything from before it is read, and nothing can go now. It must be on disk
     /// before the next is asked for. Without `rules` nothing is removed.
     ///
     /// # Errors
@@ -92,7 +108,7 @@ impl Turns {
         loop {
             let txn = match (self.side, rules) {
                 _ if self.left == 0 => None,
-                (Side::Read, _) => scene.reader.snapshot(|reader| self.consumers.next(reader, &mut self.failed))?,
+                (Side::Read, _) => scene.reader.snapshot(|reader| self.read(reader))?,
                 (Side::Remove, Some(rules)) => self.pruner.next(rules, scene, &self.consumers.awaited())?,
                 (Side::Remove, None) => None,
             };

@@ -2,17 +2,16 @@
 //!
 //! Days are those of UTC. What an entry says counts for the day on which it was written.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
-use trackside_engine::RunId;
 use trackside_facts::Used;
 use trackside_store::{JournalRow, Reader, StoreError, UsageRow, Write};
 
-use crate::{consumer::Consumer, damage};
+use crate::{
+    consumer::{Batch, Consumer},
+    damage,
+};
 
 /// Its cursor's name.
 const NAME: &str = "usage";
@@ -52,16 +51,12 @@ struct Report {
     artifact_bytes_written: u64,
 }
 
-type Days = BTreeMap<(String, i64), UsageRow>;
+type Days = BTreeMap<(Arc<str>, i64), UsageRow>;
 
-fn add(days: &mut Days, entries: &[JournalRow], reader: &Reader) -> Result<(), StoreError> {
-    let mut runs: Vec<RunId> = entries.iter().filter_map(JournalRow::run).collect();
-    runs.sort_unstable();
-    runs.dedup();
-    let names: HashMap<RunId, String> = reader.workflows_of(&runs)?.into_iter().collect();
+fn add(days: &mut Days, Batch { entries, places }: Batch<'_>) {
     for entry in entries {
-        let Some(name) = entry.run().and_then(|run| names.get(&run)) else { continue };
-        let events: Vec<Counted<'_>> = match serde_json::from_str(&entry.events) {
+        let Some(place) = entry.run().and_then(|run| places.get(&run)) else { continue };
+        let events: Vec<Counted<'_>> = match entry.entry.read() {
             Ok(events) => events,
             Err(error) => {
                 damage::tell(NAME, entry, &error);
@@ -69,12 +64,11 @@ fn add(days: &mut Days, entries: &[JournalRow], reader: &Reader) -> Result<(), S
             }
         };
         let day = day_of(entry.at_ms);
-        let blank = || UsageRow { workflow: name.clone(), day, used: Used::default() };
-        let row = days.entry((name.clone(), day)).or_insert_with(blank);
-        row.used.bytes_written = row.used.bytes_written.saturating_add(entry.events.len() as u64);
+        let blank = || UsageRow { workflow: place.workflow.to_string(), day, used: Used::default() };
+        let row = days.entry((place.workflow.clone(), day)).or_insert_with(blank);
+        row.used.bytes_written = row.used.bytes_written.saturating_add(entry.entry.bytes() as u64);
         events.iter().for_each(|event| count(&mut row.used, event));
     }
-    Ok(())
 }
 
 fn count(used: &mut Used, event: &Counted<'_>) {
@@ -103,9 +97,9 @@ impl Consumer for Usage {
         NAME
     }
 
-    fn take(&mut self, entries: &[JournalRow], reader: &Reader) -> Result<Vec<Write>, StoreError> {
+    fn take(&mut self, batch: Batch<'_>, _: &Reader) -> Result<Vec<Write>, StoreError> {
         let mut days = Days::new();
-        add(&mut days, entries, reader)?;
+        add(&mut days, batch);
         Ok(days.into_values().map(Write::Usage).collect())
     }
 }
@@ -117,12 +111,13 @@ impl Consumer for Usage {
 pub fn usage_since(reader: &Reader, from: i64) -> Result<Vec<UsageRow>, StoreError> {
     // The cursor first: what the consumer works in meanwhile would be missed otherwise, not counted twice.
     let (rows, mut seq) = reader.snapshot(|reader| Ok((reader.usage(from)?, reader.cursor(NAME)?)))?;
-    let mut days: Days = rows.into_iter().map(|row| ((row.workflow.clone(), row.day), row)).collect();
+    let mut days: Days = rows.into_iter().map(|row| ((row.workflow.as_str().into(), row.day), row)).collect();
     loop {
         let entries = reader.journal_batch(seq, i64::MAX)?;
         let Some(last) = entries.last() else { break };
         seq = last.seq;
-        add(&mut days, &entries, reader)?;
+        let places = reader.places_of(entries.iter().filter_map(JournalRow::run))?;
+        add(&mut days, Batch { entries: &entries, places: &places });
     }
     Ok(days.into_values().filter(|row| row.day >= from).collect())
 }

@@ -6,15 +6,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::json;
 use trackside_engine::{RunEnd, RunId};
-use trackside_facts::Subject;
+use trackside_facts::{Entry, Subject};
 use trackside_observe::{
-    Consumer, Consumers, Pace, Pruner, Removed, Retention as RetentionConsumer, Rules, Scene, Turns, Usage, dry_run,
-    usage_since,
+    Batch, Consumer, Consumers, Pace, Pruner, Removed, Retention as RetentionConsumer, Rules, Scene, Turns, Usage,
+    dry_run, usage_since,
 };
 use trackside_spec::{Plan, Retention, RetentionConfig, Share, load_workflow};
 use trackside_store::{
-    Committer, DecisionRow, Durability, Ended, Hold, JournalRow, NewRun, PausedRow, Reader, RunFilter, StoreError, Txn,
-    Write,
+    Committer, DecisionRow, Durability, Ended, Hold, NewRun, PausedRow, Reader, RunFilter, StoreError, Txn, Write,
 };
 
 const DAY: i64 = 86_400_000;
@@ -59,15 +58,15 @@ impl Case {
             started["parent"] = json!({ "run": parent, "step": 0, "attempt": 1, "depth": 1 });
         }
         let new = NewRun { run, plan: plan(workflow), trigger: "manual".into(), started_ms: at_ms };
-        let events = json!([started]).to_string();
-        self.commit(vec![Write::Run(new), Write::Journal { run, at_ms, events, ended: None }]);
+        let entry = Entry::of(&[started]);
+        self.commit(vec![Write::Run(new), Write::Journal { run, at_ms, entry, ended: None }]);
         run
     }
 
     fn end(&mut self, run: RunId, at_ms: i64) {
-        let events = json!([{ "event": "ended", "end": "succeeded" }]).to_string();
+        let entry = Entry::of(&[json!({ "event": "ended", "end": "succeeded" })]);
         let ended = Some(Ended { end: RunEnd::Succeeded, error: None });
-        self.commit(vec![Write::Journal { run, at_ms, events, ended }]);
+        self.commit(vec![Write::Journal { run, at_ms, entry, ended }]);
     }
 
     fn over(&mut self, workflow: &str, at_ms: i64) -> RunId {
@@ -266,10 +265,10 @@ fn a_kept_result_and_a_hold_keep_a_file_that_no_run_names() {
     let (kept, held, gone) = (made("kept"), made("held"), made("gone"));
     drop(hold);
     let run = one.over("w", NOW - DAY);
-    let names = json!([{ "event": "x", "all": [kept.to_json(), held.to_json(), gone.to_json()] }]).to_string();
+    let names = Entry::of(&[json!({ "event": "x", "all": [kept.to_json(), held.to_json(), gone.to_json()] })]);
     let digests = [kept.digest, held.digest, gone.digest];
     let writes = vec![
-        Write::Counted { run, events: names },
+        Write::Counted { run, artifacts: names.artifacts() },
         Write::Kept {
             key: kept.digest,
             result: trackside_store::ResultRow { run, output: "1".into(), artifacts: vec![kept.digest] },
@@ -291,7 +290,7 @@ fn a_kept_result_and_a_hold_keep_a_file_that_no_run_names() {
 fn a_damaged_entry_is_left_out_and_holds_up_nothing() {
     let mut one = Case::new();
     let run = one.begin("w", NOW - DAY, None);
-    one.commit(vec![Write::Journal { run, at_ms: NOW - DAY, events: "[{\"event\":".into(), ended: None }]);
+    one.commit(vec![Write::Journal { run, at_ms: NOW - DAY, entry: Entry::Packed(vec![1, 9, 10]), ended: None }]);
     one.end(run, NOW - DAY);
     one.over("w", NOW);
     one.observe();
@@ -326,7 +325,7 @@ impl Consumer for Broken {
         "broken"
     }
 
-    fn take(&mut self, _: &[JournalRow], _: &Reader) -> Result<Vec<Write>, StoreError> {
+    fn take(&mut self, _: Batch<'_>, _: &Reader) -> Result<Vec<Write>, StoreError> {
         Err(Reader::open(std::path::Path::new("/proc/none")).err().unwrap())
     }
 }
@@ -335,8 +334,8 @@ impl Consumer for Broken {
 fn a_consumer_that_fails_holds_up_no_other_and_retention_no_longer_than_its_backlog() {
     let mut one = Case::new();
     let first = one.over("w", NOW - DAY);
-    let events = json!([{ "event": "x", "text": "y".repeat(200) }]).to_string();
-    let entry = || Write::Journal { run: first, at_ms: NOW, events: events.clone(), ended: None };
+    let events = Entry::of(&[json!({ "event": "x", "text": "y".repeat(200) })]);
+    let entry = || Write::Journal { run: first, at_ms: NOW, entry: events.clone(), ended: None };
     one.commit((0..4200).map(|_| entry()).collect());
     let last = one.over("w", NOW);
     let all = Consumers::new(vec![Box::new(Broken), Box::new(RetentionConsumer::new()), Box::new(Usage)]);
@@ -361,8 +360,8 @@ impl Consumer for Counts {
         self.0
     }
 
-    fn take(&mut self, entries: &[JournalRow], _: &Reader) -> Result<Vec<Write>, StoreError> {
-        self.1.lock().unwrap().extend(entries.iter().map(|entry| entry.seq));
+    fn take(&mut self, batch: Batch<'_>, _: &Reader) -> Result<Vec<Write>, StoreError> {
+        self.1.lock().unwrap().extend(batch.entries.iter().map(|entry| entry.seq));
         Ok(Vec::new())
     }
 }
@@ -389,7 +388,7 @@ fn consumers_that_stand_apart_meet_and_each_is_given_each_entry_once() {
 fn under_a_load_that_does_not_ease_runs_go_while_others_come() {
     let mut one = Case::new();
     let rules = keep(r#"{ "runs": 20 }"#);
-    one.turns = Turns::new(both(), Pace { batches: 1, removals: 1 });
+    one.turns = Turns::new(both(), Pace { batches: 1, removals: 1, worth: 0 });
     let artifacts = one.committer.artifacts().clone();
     one.turns.begin_round();
     let mut most = 0;
@@ -406,6 +405,34 @@ fn under_a_load_that_does_not_ease_runs_go_while_others_come() {
     assert!(most < 260, "{most} runs were kept at one time");
     let usage: u64 = usage_since(&one.reader, 0).unwrap().iter().map(|row| row.used.runs).sum();
     assert_eq!(usage, 3600, "and none of them was removed before it was counted");
+}
+
+#[test]
+fn what_comes_during_a_round_and_is_not_worth_a_commit_waits_for_the_next_one() {
+    let mut one = Case::new();
+    one.turns = Turns::new(both(), Pace { worth: 100, ..Pace::default() });
+    let artifacts = one.committer.artifacts().clone();
+    let read = |one: &mut Case| {
+        let scene = Scene { reader: &one.reader, artifacts: &artifacts, folder_of: &|_| None, now_ms: NOW, lacks: 0 };
+        let txn = one.turns.next(None, &scene).unwrap();
+        if let Some(txn) = &txn {
+            one.committer.commit(std::slice::from_ref(txn)).unwrap();
+        }
+        (txn.is_some(), one.reader.newest_entry().unwrap() - one.reader.cursor("usage").unwrap())
+    };
+    one.over("w", NOW);
+    one.turns.begin_round();
+    assert_eq!(read(&mut one), (true, 0), "what was there when it began is read, however little it is");
+    for at in 0..49 {
+        one.over("w", NOW + at);
+    }
+    assert_eq!(read(&mut one), (false, 98));
+    one.turns.begin_round();
+    assert_eq!(read(&mut one), (true, 0));
+    for at in 0..50 {
+        one.over("w", NOW + at);
+    }
+    assert_eq!(read(&mut one), (true, 0), "so many are");
 }
 
 #[test]

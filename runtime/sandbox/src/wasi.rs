@@ -100,7 +100,8 @@ pub(crate) fn builder(
     }
     if grants.random().is_err() {
         let key = call.seed.map_or_else(|| call.idempotency_key.clone(), |seed| format!("seed {seed}"));
-        let seed = |purpose: &str| Seeded::new(&key, purpose);
+        let key: Arc<str> = key.into();
+        let seed = |purpose| Seeded::new(key.clone(), purpose);
         let mut insecure_seed = [0; 16];
         seed("insecure-seed").fill(&mut insecure_seed);
         builder
@@ -113,22 +114,26 @@ pub(crate) fn builder(
 
 /// SHA-256 in counter mode: the same bytes for the same key with every version of every library.
 struct Seeded {
-    prefix: Sha256,
+    key: Arc<str>,
+    purpose: &'static str,
+    /// Made with the first bytes: most guests ask for none.
+    prefix: Option<Sha256>,
     counter: u64,
     block: [u8; 32],
     used: usize,
 }
 
 impl Seeded {
-    fn new(key: &str, purpose: &str) -> Self {
-        let prefix = Sha256::new_with_prefix(format!("trackside randomness v1\0{purpose}\0{key}\0"));
-        Self { prefix, counter: 0, block: [0; 32], used: 32 }
+    fn new(key: Arc<str>, purpose: &'static str) -> Self {
+        Self { key, purpose, prefix: None, counter: 0, block: [0; 32], used: 32 }
     }
 
     fn fill(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
             if self.used == self.block.len() {
-                let mut hash = self.prefix.clone();
+                let (key, purpose) = (&self.key, self.purpose);
+                let begin = || Sha256::new_with_prefix(format!("trackside randomness v1\0{purpose}\0{key}\0"));
+                let mut hash = self.prefix.get_or_insert_with(begin).clone();
                 hash.update(self.counter.to_le_bytes());
                 self.block = hash.finalize().into();
                 self.counter = self.counter.wrapping_add(1);
@@ -246,8 +251,8 @@ mod tests {
 
     #[test]
     fn randomness_depends_on_key_and_purpose_only() {
-        let take = |key: &str, purpose: &str, pieces: &[usize]| {
-            let mut source = Seeded::new(key, purpose);
+        let take = |key: &str, purpose: &'static str, pieces: &[usize]| {
+            let mut source = Seeded::new(key.into(), purpose);
             let mut all = Vec::new();
             for piece in pieces {
                 let mut bytes = vec![0; *piece];

@@ -141,12 +141,7 @@ async fn to_end(events: &mut Events) -> Vec<(i64, Event)> {
 fn journal(project: &Project, run: RunId) -> Vec<(i64, Event)> {
     let reader = trackside_store::Reader::open(&project.data_dir()).unwrap();
     let rows = reader.journal(run).unwrap();
-    rows.into_iter()
-        .flat_map(|row| {
-            let events: Vec<Event> = serde_json::from_str(&row.events).unwrap();
-            events.into_iter().map(move |event| (row.at_ms, event))
-        })
-        .collect()
+    rows.into_iter().flat_map(|row| row.events().unwrap().into_iter().map(move |event| (row.at_ms, event))).collect()
 }
 
 #[tokio::test]

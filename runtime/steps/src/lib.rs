@@ -26,6 +26,7 @@ mod workshop;
 
 pub use attempt_permits::share;
 pub use executor::Executor;
+pub use give_back_memory::give_back;
 pub use job::{
     AttemptKey, Checked, GivenReply, KeptResult, OutboxItem, Passed, Report, StateChange, StepJob, StepResult,
 };

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::{
     error::StoreError,
-    read::{JOURNAL, JournalRow, Reader},
+    read::{JournalRow, Reader},
 };
 
 /// A consumer's place in the journal.
@@ -84,7 +84,7 @@ impl Reader {
         let prepare = StoreError::sqlite("read the journal");
         let mut query = self
             .connection
-            .prepare_cached(&format!("{JOURNAL} WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3"))
+            .prepare_cached(&format!("{} WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3", self.journal))
             .map_err(prepare)?;
         let rows = query
             .query_map(params![seq, upto, BATCH], JournalRow::from_row)
@@ -93,7 +93,7 @@ impl Reader {
         for row in rows {
             let (of, row) = row.map_err(StoreError::sqlite("read the journal"))?;
             let row = self.name_subject(of, row)?;
-            bytes += row.events.len();
+            bytes += row.entry.bytes();
             batch.push(row);
             if bytes >= BATCH_BYTES {
                 break;
@@ -108,7 +108,8 @@ impl Reader {
     /// When SQLite refuses.
     pub fn journal_bytes(&self, after: i64, upto: i64) -> Result<u64, StoreError> {
         let sum = self.rows(
-            "SELECT coalesce(sum(length(events)), 0) FROM journal WHERE seq > ?1 AND seq <= ?2",
+            "SELECT coalesce(sum(length(events) + coalesce(length(packed), 0)), 0) FROM journal
+             WHERE seq > ?1 AND seq <= ?2",
             params![after, upto],
             |row| row.get::<_, i64>(0),
         )?;

@@ -1,6 +1,9 @@
 //! What the runs that have ended hold, by workflow: what retention goes by.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use trackside_engine::RunId;
@@ -56,6 +59,10 @@ pub(crate) fn enter(txn: &Transaction<'_>, workflow: &str, ended: &[EndedRun]) -
         txn.prepare_cached("SELECT id FROM holdings WHERE workflow = ?1")?.query_row([workflow], |row| row.get(0))?;
     let mut find =
         txn.prepare_cached("SELECT row_bytes, row_bytes + log_bytes + artifact_bytes FROM ended_runs WHERE run = ?1")?;
+    let mut begin = txn.prepare_cached(
+        "INSERT OR IGNORE INTO ended_runs (run, holding, ended_ms, parent, row_bytes, log_bytes, artifact_bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
     let mut keep = txn.prepare_cached(
         "INSERT OR REPLACE INTO ended_runs (run, holding, ended_ms, parent, row_bytes, log_bytes, artifact_bytes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -63,13 +70,18 @@ pub(crate) fn enter(txn: &Transaction<'_>, workflow: &str, ended: &[EndedRun]) -
     let (mut runs, mut grown) = (0, 0);
     for one in ended {
         let run = one.run.as_i64();
-        let before: Option<(i64, i64)> = find.query_row([run], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let (rows_before, bytes_before) = before.unwrap_or_default();
-        let row_bytes = rows_before + signed(one.row_bytes);
         let (log_bytes, artifact_bytes) = (signed(one.log_bytes), signed(one.artifact_bytes));
         let parent = one.parent.map(RunId::as_i64);
+        let row_bytes = signed(one.row_bytes);
+        // Nearly all are new.
+        if begin.execute(params![run, holding, one.ended_ms, parent, row_bytes, log_bytes, artifact_bytes])? > 0 {
+            runs += 1;
+            grown += row_bytes + log_bytes + artifact_bytes;
+            continue;
+        }
+        let (rows_before, bytes_before): (i64, i64) = find.query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let row_bytes = rows_before + row_bytes;
         keep.execute(params![run, holding, one.ended_ms, parent, row_bytes, log_bytes, artifact_bytes])?;
-        runs += i64::from(before.is_none());
         grown += row_bytes + log_bytes + artifact_bytes - bytes_before;
     }
     grow(txn, holding, runs, grown)
@@ -206,17 +218,46 @@ impl Reader {
         Ok(found.first().copied().flatten().map(RunId::from_i64))
     }
 
-    /// The workflows of these runs, by name; runs that are gone are not among them.
+    /// The workflows of these runs and their ends; runs that are gone are not among them.
     ///
     /// # Errors
     /// When SQLite refuses.
-    pub fn workflows_of(&self, runs: &[RunId]) -> Result<Vec<(RunId, String)>, StoreError> {
-        self.rows(
-            "SELECT r.id, d.name FROM json_each(?1) j JOIN runs r ON r.id = j.value
-             JOIN definitions d ON d.id = r.definition",
-            [as_json(runs)],
-            |row| Ok((RunId::from_i64(row.get(0)?), row.get(1)?)),
-        )
+    pub fn places_of(&self, runs: impl IntoIterator<Item = RunId>) -> Result<HashMap<RunId, RunPlace>, StoreError> {
+        let refused = StoreError::sqlite("find runs");
+        self.places(runs).map_err(refused)
+    }
+
+    fn places(&self, runs: impl IntoIterator<Item = RunId>) -> rusqlite::Result<HashMap<RunId, RunPlace>> {
+        let mut find = self.connection.prepare_cached("SELECT definition, ended_ms FROM runs WHERE id = ?1")?;
+        let mut name = self.connection.prepare_cached("SELECT name FROM definitions WHERE id = ?1")?;
+        // Many runs have few definitions.
+        let mut names: HashMap<i64, Arc<str>> = HashMap::new();
+        let mut places = HashMap::new();
+        for run in runs {
+            let Entry::Vacant(place) = places.entry(run) else { continue };
+            let found = find.query_row([run.as_i64()], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?))).optional()?;
+            let Some((definition, ended_ms)) = found else { continue };
+            let workflow = match names.entry(definition) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => {
+                    let Some(name) = name.query_row([definition], |row| row.get(0)).optional()? else { continue };
+                    new.insert(name).clone()
+                }
+            };
+            place.insert(RunPlace { workflow, ended_ms });
+        }
+        Ok(places)
+    }
+
+    /// Whether the run has logs or names an artifact.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn has_logs_or_artifacts(&self, run: RunId) -> Result<bool, StoreError> {
+        let query =
+            "SELECT EXISTS (SELECT 1 FROM logs WHERE run = ?1) OR EXISTS (SELECT 1 FROM artifact_refs WHERE run = ?1)";
+        let found = self.rows(query, [run.as_i64()], |row| row.get(0))?;
+        Ok(found.first().copied().unwrap_or(true))
     }
 
     /// Where these runs stand; those that are gone are not among them.
@@ -263,6 +304,15 @@ impl Reader {
         )?;
         Ok(found.first().copied().unwrap_or(false))
     }
+}
+
+/// Whose a run is, and whether it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunPlace {
+    /// Its workflow's name.
+    pub workflow: Arc<str>,
+    /// When it ended; none while it is under way.
+    pub ended_ms: Option<i64>,
 }
 
 /// Where a run stands.

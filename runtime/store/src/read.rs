@@ -4,13 +4,15 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use trackside_engine::{Event, RunId};
-use trackside_facts::SubjectEvent;
+use trackside_facts::{Entry, EntryError, SubjectEvent};
 
 use crate::error::StoreError;
 
 /// A connection that sees committed snapshots and can not write.
 pub struct Reader {
     pub(crate) connection: Connection,
+    /// How the journal is asked for.
+    pub(crate) journal: &'static str,
 }
 
 /// A run that has not ended.
@@ -67,8 +69,8 @@ pub struct JournalRow {
     pub about: About,
     /// When, milliseconds since 1970.
     pub at_ms: i64,
-    /// A JSON array of events.
-    pub events: String,
+    /// Its events.
+    pub entry: Entry,
     /// The entry before this one of the same run or subject; 0 when this is the first.
     pub previous: i64,
 }
@@ -108,10 +110,10 @@ impl JournalRow {
     /// # Errors
     /// [`StoreError::Damaged`] with the entry's number.
     pub fn facts(&self) -> Result<Vec<SubjectEvent>, StoreError> {
-        SubjectEvent::from_entry(&self.events).map_err(|error| self.damage(&error))
+        self.entry.read::<Vec<SubjectEvent>>().map_err(|error| self.damage(&error))
     }
 
-    fn damage(&self, error: &serde_json::Error) -> StoreError {
+    fn damage(&self, error: &EntryError) -> StoreError {
         let reason = format!("entry {} of {}: {error}", self.seq, self.about);
         StoreError::Damaged { table: "journal", reason }
     }
@@ -119,8 +121,12 @@ impl JournalRow {
     /// From the columns of [`JOURNAL`]. The name of a subject is put in by [`Reader::name_subject`].
     pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<(i64, Self)> {
         let run: i64 = row.get(1)?;
+        let entry = match row.get(5)? {
+            Some(packed) => Entry::Packed(packed),
+            None => Entry::Json(row.get(3)?),
+        };
         let about = if run < 0 { About::Subject(String::new()) } else { About::Run(RunId::from_i64(run)) };
-        Ok((run, Self { seq: row.get(0)?, about, at_ms: row.get(2)?, events: row.get(3)?, previous: row.get(4)? }))
+        Ok((run, Self { seq: row.get(0)?, about, at_ms: row.get(2)?, entry, previous: row.get(4)? }))
     }
 
     /// The run that it is about, if it is about one.
@@ -137,7 +143,7 @@ impl JournalRow {
     /// # Errors
     /// [`StoreError::Damaged`] with the entry's number.
     pub fn events(&self) -> Result<Vec<Event>, StoreError> {
-        serde_json::from_str(&self.events).map_err(|error| self.damage(&error))
+        self.entry.read().map_err(|error| self.damage(&error))
     }
 }
 
@@ -198,7 +204,9 @@ pub struct OutboxRow {
 }
 
 /// The columns of the journal that make a [`JournalRow`].
-pub(crate) const JOURNAL: &str = "SELECT seq, run, at_ms, events, previous FROM journal";
+const JOURNAL: &str = "SELECT seq, run, at_ms, events, previous, packed FROM journal";
+/// The same of a database that no node of this version has opened yet.
+const OLD_JOURNAL: &str = "SELECT seq, run, at_ms, events, previous, NULL FROM journal";
 
 pub(crate) const RUN_COLUMNS: &str =
     "SELECT r.id, d.name, d.digest, r.trigger, r.started_ms, r.ended_ms, r.end, r.error
@@ -216,7 +224,8 @@ impl Reader {
         connection
             .execute_batch("PRAGMA cache_size = -512; PRAGMA busy_timeout = 5000;")
             .map_err(StoreError::sqlite("set its pragmas"))?;
-        Ok(Self { connection })
+        let is_old = connection.prepare("SELECT packed FROM journal").is_err();
+        Ok(Self { connection, journal: if is_old { OLD_JOURNAL } else { JOURNAL } })
     }
 
     /// The newest run's id.
@@ -268,7 +277,7 @@ impl Reader {
         while next > 0 && rows.len() < limit as usize {
             let found = self
                 .connection
-                .prepare_cached(&format!("{JOURNAL} WHERE seq = ?1"))
+                .prepare_cached(&format!("{} WHERE seq = ?1", self.journal))
                 .and_then(|mut query| query.query_row([next], JournalRow::from_row).optional())
                 .map_err(StoreError::sqlite("read the journal"))?;
             let (found_of, row) = match found {
@@ -296,7 +305,7 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn journal_after(&self, seq: i64, limit: u32) -> Result<Vec<JournalRow>, StoreError> {
-        let query = format!("{JOURNAL} WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        let query = format!("{} WHERE seq > ?1 ORDER BY seq LIMIT ?2", self.journal);
         let rows = self.rows(&query, params![seq, limit], JournalRow::from_row)?;
         rows.into_iter().map(|(of, row)| self.name_subject(of, row)).collect()
     }

@@ -33,11 +33,13 @@ pub struct FreeArtifact {
 }
 
 /// Counts what an entry of the run names.
-pub(crate) fn count(txn: &Transaction<'_>, artifacts: &Artifacts, run: RunId, events: &str) -> rusqlite::Result<()> {
-    for digest in artifacts_named(events) {
-        count_one(txn, artifacts, run, &digest)?;
-    }
-    Ok(())
+pub(crate) fn count(
+    txn: &Transaction<'_>,
+    artifacts: &Artifacts,
+    run: RunId,
+    named: &[Digest],
+) -> rusqlite::Result<()> {
+    named.iter().try_for_each(|digest| count_one(txn, artifacts, run, digest))
 }
 
 fn count_one(txn: &Transaction<'_>, artifacts: &Artifacts, run: RunId, digest: &Digest) -> rusqlite::Result<()> {

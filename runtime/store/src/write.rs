@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Transaction, params};
 use trackside_engine::{RunEnd, RunId};
+use trackside_facts::Entry;
 use trackside_spec::{Digest, Plan};
 
 use crate::{
@@ -51,8 +52,8 @@ pub enum Write {
         run: RunId,
         /// When, milliseconds since 1970.
         at_ms: i64,
-        /// A JSON array.
-        events: String,
+        /// Its events.
+        entry: Entry,
         /// Set when the run's last event is among them.
         ended: Option<Ended>,
     },
@@ -76,8 +77,8 @@ pub enum Write {
     Counted {
         /// Whose entry.
         run: RunId,
-        /// Its events.
-        events: String,
+        /// The artifacts.
+        artifacts: Vec<Digest>,
     },
     /// All entries are counted.
     AllCounted,
@@ -257,17 +258,23 @@ pub(crate) fn apply(
             let definition = definition_row(txn, &new.plan, known)?;
             runs.begin(new.run, definition, &new.trigger, new.started_ms);
         }
-        Write::Journal { run, at_ms, events, ended } => {
+        Write::Journal { run, at_ms, entry, ended } => {
             let previous = runs.last_entry(txn, *run)?;
-            txn.prepare_cached("INSERT INTO journal (run, previous, at_ms, events) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![run.as_i64(), previous, at_ms, events])?;
+            let (text, packed) = match entry {
+                Entry::Json(text) => (text.as_str(), None),
+                Entry::Packed(bytes) => ("", Some(bytes)),
+            };
+            txn.prepare_cached(
+                "INSERT INTO journal (run, previous, at_ms, events, packed) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![run.as_i64(), previous, at_ms, text, packed])?;
             runs.entered(*run, txn.last_insert_rowid(), *at_ms, ended.as_ref());
-            references::count(txn, artifacts, *run, events)?;
+            references::count(txn, artifacts, *run, &entry.artifacts())?;
         }
         Write::Cursor { consumer, seq } => cursors::set(txn, consumer, *seq)?,
         Write::Usage(row) => usage_rows::add(txn, row)?,
         Write::Held { workflow, ended } => holdings::enter(txn, workflow, ended)?,
-        Write::Counted { run, events } => references::count(txn, artifacts, *run, events)?,
+        Write::Counted { run, artifacts: named } => references::count(txn, artifacts, *run, named)?,
         Write::AllCounted => {
             txn.prepare_cached("UPDATE uncounted SET seq = 0")?.execute([])?;
         }

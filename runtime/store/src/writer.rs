@@ -11,7 +11,12 @@ use std::{
 };
 
 use crate::{
-    artifacts::Artifacts, commit::Committer, error::StoreError, inbox::Inbox, read::Reader, reserve::Reserve,
+    artifacts::Artifacts,
+    commit::Committer,
+    error::StoreError,
+    inbox::{Company, Inbox},
+    read::Reader,
+    reserve::Reserve,
     write::Txn,
 };
 
@@ -47,7 +52,6 @@ const MAX_LINGER: Duration = Duration::from_millis(2);
 pub struct Store {
     inbox: Arc<Inbox>,
     submitted: AtomicU64,
-    company: Arc<AtomicU64>,
     commits: Arc<AtomicU64>,
     closing: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -63,7 +67,6 @@ impl Store {
     /// When no thread can be started.
     pub fn start(committer: Committer, report: Report) -> Result<Self, StoreError> {
         let inbox = Arc::new(Inbox::default());
-        let company = Arc::new(AtomicU64::new(0));
         let commits = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (artifacts, data_dir) = (committer.artifacts().clone(), committer.data_dir().to_owned());
@@ -72,7 +75,6 @@ impl Store {
             committer,
             inbox: inbox.clone(),
             report,
-            company: company.clone(),
             commits: commits.clone(),
             closing: closing.clone(),
             done: 0,
@@ -86,7 +88,6 @@ impl Store {
         Ok(Self {
             inbox,
             submitted: AtomicU64::new(0),
-            company,
             commits,
             closing,
             thread: Some(thread),
@@ -96,23 +97,18 @@ impl Store {
         })
     }
 
-    /// Hands transactions over, in this order. Only the dispatcher calls this, so numbers are in order. Gives the number
-    /// of the last.
+    /// Hands transactions over, in this order, and says what is to be expected beside them: with company in sight a commit
+    /// waits a little, since a flush costs the same for one as for sixty-four. Only the dispatcher calls this, so numbers are in
+    /// order. Gives the number of the last.
     ///
     /// # Errors
     /// [`StoreError::Closed`] when the writer thread is gone.
-    pub fn submit(&self, txns: Vec<Txn>) -> Result<TxnNumber, StoreError> {
+    pub fn submit(&self, txns: Vec<Txn>, company: Company) -> Result<TxnNumber, StoreError> {
         let count = txns.len() as u64;
-        if !self.inbox.put(txns) {
+        if !self.inbox.put(txns, company) {
             return Err(StoreError::Closed);
         }
         Ok(self.submitted.fetch_add(count, Ordering::Relaxed) + count)
-    }
-
-    /// Tells the writer how many runs are under way: with many, a commit waits a little for company, since a flush
-    /// costs the same for one as for sixty-four.
-    pub fn set_company(&self, runs: u64) {
-        self.company.store(runs, Ordering::Relaxed);
     }
 
     /// Counts the commits so far: each is one flush, many submissions may share one.
@@ -163,7 +159,6 @@ struct Worker {
     committer: Committer,
     inbox: Arc<Inbox>,
     report: Report,
-    company: Arc<AtomicU64>,
     commits: Arc<AtomicU64>,
     closing: Arc<AtomicBool>,
     done: TxnNumber,
@@ -177,7 +172,7 @@ impl Worker {
         loop {
             // Also when submissions never pause: what was committed is flushed in time.
             let left = unflushed.map(|since| FLUSH_EVERY.saturating_sub(since.elapsed()));
-            let first = if left == Some(Duration::ZERO) { Vec::new() } else { self.inbox.take(1, MAX_BATCH, left) };
+            let first = if left == Some(Duration::ZERO) { Vec::new() } else { self.inbox.take(MAX_BATCH, left) };
             if first.is_empty() {
                 if unflushed.is_none() || self.inbox.is_over() {
                     return;
@@ -209,11 +204,10 @@ impl Worker {
     /// Waits for more when more is likely. Without the wait the batches of a busy node fall to one: each commit is then
     /// so short that only one submission arrives during it.
     fn collect(&self, mut batch: Vec<Txn>) -> Vec<Txn> {
-        let wanted = usize::try_from(self.company.load(Ordering::Relaxed)).unwrap_or(0).min(MAX_BATCH);
-        let missing = wanted.saturating_sub(batch.len());
-        if missing > 0 {
+        let left = MAX_BATCH.saturating_sub(batch.len());
+        if left > 0 {
             let patience = (self.last_commit * PATIENCE).min(MAX_LINGER);
-            batch.extend(self.inbox.take(missing, MAX_BATCH - batch.len(), Some(patience)));
+            batch.extend(self.inbox.company(batch.len(), left, patience));
         }
         batch
     }

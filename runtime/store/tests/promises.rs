@@ -9,11 +9,11 @@ use std::{
 };
 
 use trackside_engine::{RunEnd, RunId};
-use trackside_facts::{DecisionKind, DecisionSubject};
+use trackside_facts::{DecisionKind, DecisionSubject, Entry};
 use trackside_spec::{Digest, Plan, load_workflow};
 use trackside_store::{
-    ArtifactProblem, Artifacts, CommitReport, Committer, DECISIONS_KEPT, DecisionRow, Durability, Ended, NewRun,
-    Reader, RunFilter, Store, StoreError, Txn, Write,
+    ArtifactProblem, Artifacts, CommitReport, Committer, Company, DECISIONS_KEPT, DecisionRow, Durability, Ended,
+    NewRun, Reader, RunFilter, Store, StoreError, Txn, Write,
 };
 
 fn plan(name: &str) -> Arc<Plan> {
@@ -31,7 +31,7 @@ fn run(id: i64, plan: &Arc<Plan>) -> Write {
 
 fn entry(id: i64, events: &str, ended: Option<RunEnd>) -> Write {
     let ended = ended.map(|end| Ended { end, error: None });
-    Write::Journal { run: RunId::from_i64(id), at_ms: id, events: events.into(), ended }
+    Write::Journal { run: RunId::from_i64(id), at_ms: id, entry: Entry::Json(events.into()), ended }
 }
 
 fn txn(writes: Vec<Write>) -> Txn {
@@ -53,7 +53,7 @@ fn the_journal_of_a_run_comes_back_in_order_from_between_the_others() {
     committer.commit(&batch).unwrap();
     let reader = Reader::open(folder.path()).unwrap();
     let events = |id| -> Vec<String> {
-        reader.journal(RunId::from_i64(id)).unwrap().into_iter().map(|row| row.events).collect()
+        reader.journal(RunId::from_i64(id)).unwrap().into_iter().map(|row| row.entry.to_json().unwrap()).collect()
     };
     assert_eq!(events(1), ["[1]", "[2]", "[3]"]);
     assert_eq!(events(2), ["[10]", "[20]"]);
@@ -189,7 +189,10 @@ fn submissions_are_reported_in_order_and_the_rest_is_committed_at_the_end() {
     let store = Store::start(open(folder.path()), report).unwrap();
     let plan = plan("w");
     for id in 1..=200 {
-        assert_eq!(store.submit(vec![txn(vec![run(id, &plan), entry(id, "[]", None)])]).unwrap(), id.unsigned_abs());
+        assert_eq!(
+            store.submit(vec![txn(vec![run(id, &plan), entry(id, "[]", None)])], Company::default()).unwrap(),
+            id.unsigned_abs()
+        );
     }
     drop(store);
     let seen: Vec<u64> = reported.iter().collect();
@@ -203,10 +206,10 @@ fn a_store_whose_commits_fail_says_so_and_can_be_closed() {
     let (reports, reported) = channel();
     let store = Store::start(open(folder.path()), Box::new(move |report| reports.send(report).unwrap())).unwrap();
     let plan = plan("w");
-    store.submit(vec![txn(vec![run(1, &plan)])]).unwrap();
+    store.submit(vec![txn(vec![run(1, &plan)])], Company::default()).unwrap();
     assert!(matches!(reported.recv(), Ok(CommitReport::Committed(1))));
     // The same run once more: no commit can hold it.
-    store.submit(vec![txn(vec![run(1, &plan)])]).unwrap();
+    store.submit(vec![txn(vec![run(1, &plan)])], Company::default()).unwrap();
     assert!(matches!(reported.recv(), Ok(CommitReport::Trouble(StoreError::Sqlite { .. }))));
     drop(store);
     assert_eq!(Reader::open(folder.path()).unwrap().open_runs().unwrap().len(), 1);

@@ -19,6 +19,8 @@ type Key = (RunId, StepIndex, Option<u32>);
 pub(super) struct Attempts {
     ready: ReadyQueue,
     running: HashMap<Key, UnderWay>,
+    /// How many of those are brief.
+    brief: usize,
     /// Inputs that were checked, while their step may be tried again: the check is made once.
     passed: HashMap<Key, Passed>,
     /// Workflows whose state a step is using; its successors wait until its result is on disk.
@@ -30,6 +32,7 @@ struct UnderWay {
     workflow: String,
     place: Place,
     holds_state: bool,
+    is_brief: bool,
 }
 
 /// An attempt that was under way.
@@ -44,12 +47,17 @@ impl Attempts {
     /// None yet; at most so many at the same time.
     pub(super) fn new(max_steps: usize) -> Self {
         let ready = ReadyQueue::new(max_steps);
-        Self { ready, running: HashMap::new(), passed: HashMap::new(), state_users: HashMap::new() }
+        Self { ready, running: HashMap::new(), brief: 0, passed: HashMap::new(), state_users: HashMap::new() }
     }
 
     /// Attempts that executors have beyond the places that they have.
     pub(super) const fn ahead(&self) -> usize {
         self.ready.ahead()
+    }
+
+    /// Attempts under way that will be over in a moment.
+    pub(super) const fn brief(&self) -> usize {
+        self.brief
     }
 
     /// Waits for its turn.
@@ -70,7 +78,9 @@ impl Attempts {
                 self.state_users.insert(workflow.clone(), VecDeque::new());
             }
             self.ready.began(&workflow, place);
-            self.running.insert((job.run, job.step, job.item), UnderWay { workflow, place, holds_state });
+            let is_brief = self.ready.is_brief(&job);
+            self.brief += usize::from(is_brief);
+            self.running.insert((job.run, job.step, job.item), UnderWay { workflow, place, holds_state, is_brief });
             return Some(job);
         }
         None
@@ -83,7 +93,8 @@ impl Attempts {
 
     /// It is under way no longer; `None` when it was not.
     pub(super) fn end(&mut self, run: RunId, (step, item): Slot) -> Option<Ended> {
-        let UnderWay { workflow, place, holds_state } = self.running.remove(&(run, step, item))?;
+        let UnderWay { workflow, place, holds_state, is_brief } = self.running.remove(&(run, step, item))?;
+        self.brief -= usize::from(is_brief);
         self.ready.ended(&workflow, place);
         Some(Ended { workflow, holds_state })
     }

@@ -4,8 +4,9 @@ use std::{collections::VecDeque, sync::Arc};
 use trackside_codes::{Told, code};
 
 use trackside_engine::{Command, Effect, Event, Phase, RunId, RunState};
+use trackside_facts::Entry;
 use trackside_spec::Plan;
-use trackside_store::{CommitReport, Ended, Hold, NewRun, Txn, TxnNumber, Write};
+use trackside_store::{CommitReport, Company, Ended, Hold, NewRun, Txn, TxnNumber, Write};
 
 use super::{
     attempts::Attempts,
@@ -127,6 +128,12 @@ impl Core {
     #[must_use]
     pub fn live_runs(&self) -> usize {
         self.live.len()
+    }
+
+    /// What a commit may wait for.
+    #[must_use]
+    pub fn company(&self) -> Company {
+        Company { runs: self.live.len(), soon: self.attempts.brief() }
     }
 
     /// Attempts that executors have beyond the places that they have: they need no more for a moment.
@@ -322,7 +329,5 @@ fn describe(step: Option<&str>, message: &str) -> String {
 }
 
 pub(crate) fn journal(run: RunId, at_ms: i64, events: &[Event], ended: Option<Ended>) -> Write {
-    // Events hold JSON values and strings only: there is nothing in them that can not be written.
-    let events = serde_json::to_string(events).unwrap_or_default();
-    Write::Journal { run, at_ms, events, ended }
+    Write::Journal { run, at_ms, entry: Entry::of(events), ended }
 }

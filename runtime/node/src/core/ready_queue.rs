@@ -14,12 +14,20 @@ const BRIEF_US: u64 = 500;
 /// Brief steps that are handed over beyond the places that there are.
 const AHEAD: usize = 64;
 
+type Pace = HashMap<String, HashMap<StepIndex, u64>>;
+
+fn is_brief(pace: &Pace, job: &StepJob) -> bool {
+    let took = pace.get(&job.plan.name).and_then(|steps| steps.get(&job.step));
+    // Nobody knows how long a check of its inputs takes.
+    job.contracts.is_none() && took.is_some_and(|took| *took < BRIEF_US)
+}
+
 /// Jobs that wait for room, and how many of each workflow are under way.
 pub(super) struct ReadyQueue {
     /// By the workflow's name.
     workflows: BTreeMap<String, Waiting>,
     /// What steps took, microseconds: the longest of late, forgotten slowly.
-    pace: HashMap<String, HashMap<StepIndex, u64>>,
+    pace: Pace,
     /// Jobs that may run at the same time.
     room: usize,
     /// Of one workflow.
@@ -83,16 +91,11 @@ impl ReadyQueue {
     /// the one that has waited longest. A workflow that has its share under way waits, unless the step is brief.
     pub(super) fn next(&mut self) -> Option<(Box<StepJob>, Place)> {
         let Self { workflows, pace, room, share, placed, ahead, .. } = self;
-        let is_brief = |job: &StepJob| {
-            let took = pace.get(&job.plan.name).and_then(|steps| steps.get(&job.step));
-            // Nobody knows how long a check of its inputs takes.
-            job.contracts.is_none() && took.is_some_and(|took| *took < BRIEF_US)
-        };
         let place = |waiting: &Waiting| {
             let (turn, job) = waiting.jobs.first_key_value()?;
             let place = if *placed < *room && waiting.placed < *share {
                 Place::Own
-            } else if *ahead < AHEAD && is_brief(job) {
+            } else if *ahead < AHEAD && is_brief(pace, job) {
                 Place::Ahead
             } else {
                 return None;
@@ -103,6 +106,11 @@ impl ReadyQueue {
         let ((_, place), waiting) = candidates.min_by_key(|((turn, _), _)| *turn)?;
         let (_, job) = waiting.jobs.pop_first()?;
         Some((job, place))
+    }
+
+    /// Whether this job took only a moment the last times.
+    pub(super) fn is_brief(&self, job: &StepJob) -> bool {
+        is_brief(&self.pace, job)
     }
 
     /// A job of this workflow is under way.

@@ -15,8 +15,8 @@ impl Witness {
         let (mut started, mut reasons) = (BTreeSet::new(), BTreeSet::new());
         for write in &txn.writes {
             match write {
-                Write::Journal { run, events, .. } => {
-                    let events: Vec<Event> = serde_json::from_str(events).unwrap();
+                Write::Journal { run, entry, .. } => {
+                    let events: Vec<Event> = entry.read().unwrap();
                     let own = self.runs[run].plan.name.clone();
                     for event in events {
                         match event {
@@ -70,8 +70,8 @@ impl Witness {
         let (mut gone_out, mut started) = (0, 0);
         for write in &txn.writes {
             match write {
-                Write::Journal { events, .. } => {
-                    let events: Vec<Event> = serde_json::from_str(events).unwrap();
+                Write::Journal { entry, .. } => {
+                    let events: Vec<Event> = entry.read().unwrap();
                     let is_event =
                         |event: &&Event| matches!(event, Event::Delivered { target, .. } if target == "event done");
                     gone_out += events.iter().filter(is_event).count();

@@ -30,7 +30,7 @@ impl Observer {
     pub fn new(world: &World) -> Self {
         let config = RetentionConfig { runs: world.keeps, ..RetentionConfig::default() };
         Self {
-            turns: Turns::new(consumers(), Pace { batches: 1, removals: 1 }),
+            turns: Turns::new(consumers(), Pace { batches: 1, removals: 1, worth: 2 }),
             rules: Rules { config, workflows: BTreeMap::new() },
             done: Arc::new(AtomicBool::new(true)),
         }
@@ -141,7 +141,7 @@ fn holdings_are_exact(machine: &Machine) {
     }
     assert_eq!(held.keys().copied().collect::<BTreeSet<_>>(), ended, "every run that has ended is held, and no other");
     for (run, held) in &held {
-        let bytes: usize = reader.journal(*run).unwrap().iter().map(|entry| entry.events.len()).sum();
+        let bytes: usize = reader.journal(*run).unwrap().iter().map(|entry| entry.entry.bytes()).sum();
         assert_eq!(held.row_bytes, bytes as u64, "a run holds the bytes of its entries: {run}");
     }
     for holding in reader.holdings().unwrap() {
@@ -155,7 +155,7 @@ fn artifacts_of_runs_are_there(machine: &Machine) {
     let rows = machine.reader.runs(&RunFilter { limit: u32::MAX, ..RunFilter::default() }).unwrap();
     for row in rows {
         for entry in machine.reader.journal(row.run).unwrap() {
-            let mut left: Vec<serde_json::Value> = vec![serde_json::from_str(&entry.events).unwrap()];
+            let mut left: Vec<serde_json::Value> = vec![entry.entry.read().unwrap()];
             while let Some(value) = left.pop() {
                 if let Some(artifact) = ArtifactRef::from_json(&value) {
                     let found = machine.committer.artifacts().verify(&artifact.digest).unwrap();

@@ -98,8 +98,8 @@ impl Witness {
                     let earlier = self.ledger.insert((trigger.clone(), identity.clone()), *run);
                     assert_eq!(earlier, None, "at most one run for each identity: {trigger} {identity}");
                 }
-                Write::Journal { run, events, ended, .. } => {
-                    let events: Vec<Event> = serde_json::from_str(events).unwrap();
+                Write::Journal { run, entry, ended, .. } => {
+                    let events: Vec<Event> = entry.read().unwrap();
                     let over = events.iter().any(|event| matches!(event, Event::Ended { .. }));
                     assert_eq!(over, ended.is_some(), "a run's row ends with its journal");
                     events.iter().for_each(|event| self.event(*run, event));

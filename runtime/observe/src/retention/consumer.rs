@@ -1,11 +1,17 @@
 //! Enters runs that have ended, and counts artifacts that entries of before this table name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use trackside_engine::{Event, RunId};
 use trackside_store::{EndedRun, JournalRow, Reader, StoreError, Write};
 
-use crate::{consumer::Consumer, damage};
+use crate::{
+    consumer::{Batch, Consumer},
+    damage,
+};
 
 /// Its cursor's name.
 pub(crate) const NAME: &str = "retention";
@@ -26,6 +32,13 @@ struct Seen {
     whole: bool,
 }
 
+impl Seen {
+    /// What two parts of a run's entries say together.
+    fn and(self, later: Self) -> Self {
+        Self { bytes: self.bytes + later.bytes, parent: self.parent.or(later.parent), whole: self.whole || later.whole }
+    }
+}
+
 impl Retention {
     /// Knows nothing yet.
     #[must_use]
@@ -44,7 +57,7 @@ impl Retention {
             entries => entries?,
         };
         for entry in entries.iter().filter(|entry| entry.seq <= upto) {
-            seen.bytes += entry.events.len() as u64;
+            seen.bytes += entry.entry.bytes() as u64;
             seen.parent = seen.parent.or_else(|| parent(entry));
         }
         Ok(seen)
@@ -53,7 +66,7 @@ impl Retention {
 
 /// The run that started this one, as its first entry says it.
 fn parent(entry: &JournalRow) -> Option<RunId> {
-    if entry.previous != 0 || !entry.events.contains("\"parent\":{") {
+    if entry.previous != 0 || !entry.entry.may_have("parent") {
         return None;
     }
     match entry.events() {
@@ -73,7 +86,7 @@ impl Consumer for Retention {
         NAME
     }
 
-    fn take(&mut self, entries: &[JournalRow], reader: &Reader) -> Result<Vec<Write>, StoreError> {
+    fn take(&mut self, Batch { entries, places }: Batch<'_>, reader: &Reader) -> Result<Vec<Write>, StoreError> {
         let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok(Vec::new()) };
         let mut writes = Vec::new();
         let uncounted = reader.uncounted()?;
@@ -81,47 +94,51 @@ impl Consumer for Retention {
         for entry in entries {
             let Some(run) = entry.run() else { continue };
             let seen = fresh.entry(run).or_default();
-            seen.bytes += entry.events.len() as u64;
+            seen.bytes += entry.entry.bytes() as u64;
             seen.whole |= entry.previous == 0;
             seen.parent = seen.parent.or_else(|| parent(entry));
             if entry.seq <= uncounted {
-                writes.push(Write::Counted { run, events: entry.events.clone() });
+                writes.push(Write::Counted { run, artifacts: entry.entry.artifacts() });
             }
         }
         if uncounted > 0 && last >= uncounted {
             writes.push(Write::AllCounted);
         }
-        let runs: Vec<RunId> = fresh.keys().copied().collect();
-        let mut over = Vec::new();
-        let mut held: BTreeMap<String, Vec<EndedRun>> = BTreeMap::new();
-        for head in reader.run_heads(&runs)? {
+        let (mut over, mut asked) = (Vec::new(), Vec::new());
+        let mut held: BTreeMap<Arc<str>, Vec<EndedRun>> = BTreeMap::new();
+        let mut enter = |workflow: &Arc<str>, run: RunId, ended_ms: i64, seen: Seen, logs: u64, artifacts: u64| {
+            over.push(run);
+            let (parent, row_bytes) = (seen.parent, seen.bytes);
+            let (log_bytes, artifact_bytes) = (logs, artifacts);
+            let ended = EndedRun { run, holding: 0, ended_ms, parent, row_bytes, log_bytes, artifact_bytes };
+            held.entry(workflow.clone()).or_default().push(ended);
+        };
+        for (&run, &new) in &fresh {
+            let Some((workflow, ended_ms)) = places.get(&run).and_then(|of| Some((&of.workflow, of.ended_ms?))) else {
+                continue;
+            };
+            let seen = self.open.get(&run).copied().unwrap_or_default().and(new);
+            // What its entries of this batch name is not counted yet when they are older than the count.
+            if seen.whole && uncounted == 0 && !reader.has_logs_or_artifacts(run)? {
+                enter(workflow, run, ended_ms, seen, 0, 0);
+            } else {
+                asked.push(run);
+            }
+        }
+        for head in reader.run_heads(&asked)? {
             let Some(ended_ms) = head.ended_ms else { continue };
             let run = head.run;
             let before = self.open.get(&run).copied().unwrap_or_default();
-            let new = fresh.get(&run).copied().unwrap_or_default();
-            let seen = if head.is_entered || before.whole || new.whole {
-                Seen { bytes: before.bytes + new.bytes, parent: before.parent.or(new.parent), whole: true }
-            } else {
-                Self::look_back(reader, run, last)?
-            };
-            over.push(run);
-            let ended = EndedRun {
-                run,
-                holding: 0,
-                ended_ms,
-                parent: seen.parent,
-                row_bytes: seen.bytes,
-                log_bytes: head.log_bytes,
-                artifact_bytes: head.artifact_bytes,
-            };
-            held.entry(head.workflow).or_default().push(ended);
+            let seen = before.and(fresh.get(&run).copied().unwrap_or_default());
+            let seen = if head.is_entered || seen.whole { seen } else { Self::look_back(reader, run, last)? };
+            enter(&head.workflow.into(), run, ended_ms, seen, head.log_bytes, head.artifact_bytes);
         }
-        writes.extend(held.into_iter().map(|(workflow, ended)| Write::Held { workflow, ended }));
+        writes.extend(held.into_iter().map(|(workflow, ended)| Write::Held { workflow: workflow.to_string(), ended }));
         // Nothing fails from here on: the same entries are not added twice.
         for (run, new) in fresh {
             let known = self.open.get_mut(&run);
             match known {
-                Some(seen) => seen.bytes += new.bytes,
+                Some(seen) => *seen = seen.and(new),
                 None if new.whole => {
                     self.open.insert(run, new);
                 }
