@@ -20,6 +20,7 @@ use trackside_triggers::cron::GateState;
 use crate::{
     clock_wait::ClockWait,
     core::{Action, Core, Fire, Input, Reply, RunUpdate},
+    held::Held,
 };
 
 /// To the dispatcher.
@@ -71,6 +72,7 @@ pub(crate) struct Dispatcher {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) watchers: Watchers,
+    pub(crate) held: Held,
     /// How long a clock that is obviously wrong is waited for yet.
     pub(crate) clock_wait: Option<Duration>,
 }
@@ -83,9 +85,11 @@ impl Dispatcher {
         loop {
             let patience = self.believe_the_clock(started);
             self.clock_wait = patience;
+            self.store.set_company(self.core.live_runs() as u64);
+            let held = self.held.left(self.store.patience(), Instant::now());
             let wait = |core: &Core, now: i64| {
                 let left = |at: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0));
-                core.next_deadline().map(left).into_iter().chain(patience).min()
+                core.next_deadline().map(left).into_iter().chain(patience).chain(held).min()
             };
             let message = match wait(&self.core, self.clock.now_ms()) {
                 None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -94,13 +98,15 @@ impl Dispatcher {
             let first = match message {
                 Ok(message) => message,
                 Err(RecvTimeoutError::Timeout) => Message::Input(Input::Wake),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             };
             self.linger();
             if self.take(first) {
-                return;
+                break;
             }
         }
+        let held = self.held.take();
+        self.hand_over(held);
     }
 
     /// While the executors have enough to do, results come in a dense row. To be woken for each would cost as much as what
@@ -177,6 +183,14 @@ impl Dispatcher {
         None
     }
 
+    fn hand_over(&self, txns: Vec<Txn>) {
+        if !txns.is_empty()
+            && let Err(error) = self.store.submit(txns)
+        {
+            tracing::error!(%error, "transactions were not taken");
+        }
+    }
+
     fn input(&mut self, input: Input) {
         let actions = self.core.handle(input, self.clock.now_ms());
         self.perform(actions);
@@ -191,11 +205,8 @@ impl Dispatcher {
                 other => others.push(other),
             }
         }
-        if !txns.is_empty()
-            && let Err(error) = self.store.submit(txns, self.core.company())
-        {
-            tracing::error!(%error, "transactions were not taken");
-        }
+        let now = self.held.add(txns, self.core.brief(), self.store.patience(), Instant::now());
+        self.hand_over(now);
         for action in others {
             match action {
                 Action::Submit(_) => {}

@@ -6,6 +6,7 @@
 mod clock_wait;
 pub mod core;
 mod dispatcher;
+mod held;
 mod node;
 mod observer;
 mod offline;

@@ -38,6 +38,7 @@ use crate::{
     clock_wait::ClockWait,
     core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate, SetOff},
     dispatcher::{Dispatcher, Inbox, Message, Status, Watchers, reporter},
+    held::Held,
     observer::{Bell, Observer, Tools},
     project::{Project, ProjectError},
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
@@ -204,6 +205,7 @@ impl Node {
             clock: options.clock.clone(),
             inbox: messages,
             watchers: Watchers::default(),
+            held: Held::default(),
             clock_wait: None,
         };
         let thread = std::thread::Builder::new()

@@ -43,7 +43,6 @@ pub use error::StoreError;
 pub use history::LedgerEntryRow;
 pub use holdings::{EndedRun, Holding, RunHead, RunPlace, Which};
 pub use holds::Hold;
-pub use inbox::Company;
 pub use lock::DataLock;
 pub use pauses::PausedRow;
 pub use prune::{DatabaseSpace, OldLedgerRow, Prune};

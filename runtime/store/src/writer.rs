@@ -11,12 +11,7 @@ use std::{
 };
 
 use crate::{
-    artifacts::Artifacts,
-    commit::Committer,
-    error::StoreError,
-    inbox::{Company, Inbox},
-    read::Reader,
-    reserve::Reserve,
+    artifacts::Artifacts, commit::Committer, error::StoreError, inbox::Inbox, read::Reader, reserve::Reserve,
     write::Txn,
 };
 
@@ -52,7 +47,9 @@ const MAX_LINGER: Duration = Duration::from_millis(2);
 pub struct Store {
     inbox: Arc<Inbox>,
     submitted: AtomicU64,
+    company: Arc<AtomicU64>,
     commits: Arc<AtomicU64>,
+    last_commit: Arc<AtomicU64>,
     closing: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     artifacts: Arc<Artifacts>,
@@ -67,7 +64,9 @@ impl Store {
     /// When no thread can be started.
     pub fn start(committer: Committer, report: Report) -> Result<Self, StoreError> {
         let inbox = Arc::new(Inbox::default());
+        let company = Arc::new(AtomicU64::new(0));
         let commits = Arc::new(AtomicU64::new(0));
+        let last_commit = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (artifacts, data_dir) = (committer.artifacts().clone(), committer.data_dir().to_owned());
         let reserve = committer.reserve().clone();
@@ -75,11 +74,12 @@ impl Store {
             committer,
             inbox: inbox.clone(),
             report,
+            company: company.clone(),
             commits: commits.clone(),
+            last_commit: last_commit.clone(),
             closing: closing.clone(),
             done: 0,
             degraded: false,
-            last_commit: Duration::ZERO,
         };
         let thread = std::thread::Builder::new()
             .name("store".into())
@@ -88,7 +88,9 @@ impl Store {
         Ok(Self {
             inbox,
             submitted: AtomicU64::new(0),
+            company,
             commits,
+            last_commit,
             closing,
             thread: Some(thread),
             artifacts,
@@ -97,18 +99,29 @@ impl Store {
         })
     }
 
-    /// Hands transactions over, in this order, and says what is to be expected beside them: with company in sight a commit
-    /// waits a little, since a flush costs the same for one as for sixty-four. Only the dispatcher calls this, so numbers are in
-    /// order. Gives the number of the last.
+    /// Hands transactions over, in this order. Only the dispatcher calls this, so numbers are in order. Gives the number
+    /// of the last.
     ///
     /// # Errors
     /// [`StoreError::Closed`] when the writer thread is gone.
-    pub fn submit(&self, txns: Vec<Txn>, company: Company) -> Result<TxnNumber, StoreError> {
+    pub fn submit(&self, txns: Vec<Txn>) -> Result<TxnNumber, StoreError> {
         let count = txns.len() as u64;
-        if !self.inbox.put(txns, company) {
+        if !self.inbox.put(txns) {
             return Err(StoreError::Closed);
         }
         Ok(self.submitted.fetch_add(count, Ordering::Relaxed) + count)
+    }
+
+    /// Tells the writer how many runs are under way: with many, a commit waits a little for company, since a flush
+    /// costs the same for one as for sixty-four.
+    pub fn set_company(&self, runs: u64) {
+        self.company.store(runs, Ordering::Relaxed);
+    }
+
+    /// How long a commit waits for company at most: as long as some of them take.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        patience(&self.last_commit)
     }
 
     /// Counts the commits so far: each is one flush, many submissions may share one.
@@ -159,11 +172,17 @@ struct Worker {
     committer: Committer,
     inbox: Arc<Inbox>,
     report: Report,
+    company: Arc<AtomicU64>,
     commits: Arc<AtomicU64>,
     closing: Arc<AtomicBool>,
+    /// How long the last one took, nanoseconds.
+    last_commit: Arc<AtomicU64>,
     done: TxnNumber,
     degraded: bool,
-    last_commit: Duration,
+}
+
+fn patience(last_commit: &AtomicU64) -> Duration {
+    (Duration::from_nanos(last_commit.load(Ordering::Relaxed)) * PATIENCE).min(MAX_LINGER)
 }
 
 impl Worker {
@@ -172,7 +191,7 @@ impl Worker {
         loop {
             // Also when submissions never pause: what was committed is flushed in time.
             let left = unflushed.map(|since| FLUSH_EVERY.saturating_sub(since.elapsed()));
-            let first = if left == Some(Duration::ZERO) { Vec::new() } else { self.inbox.take(MAX_BATCH, left) };
+            let first = if left == Some(Duration::ZERO) { Vec::new() } else { self.inbox.take(1, MAX_BATCH, left) };
             if first.is_empty() {
                 if unflushed.is_none() || self.inbox.is_over() {
                     return;
@@ -204,10 +223,11 @@ impl Worker {
     /// Waits for more when more is likely. Without the wait the batches of a busy node fall to one: each commit is then
     /// so short that only one submission arrives during it.
     fn collect(&self, mut batch: Vec<Txn>) -> Vec<Txn> {
-        let left = MAX_BATCH.saturating_sub(batch.len());
-        if left > 0 {
-            let patience = (self.last_commit * PATIENCE).min(MAX_LINGER);
-            batch.extend(self.inbox.company(batch.len(), left, patience));
+        let wanted = usize::try_from(self.company.load(Ordering::Relaxed)).unwrap_or(0).min(MAX_BATCH);
+        let missing = wanted.saturating_sub(batch.len());
+        if missing > 0 {
+            let patience = patience(&self.last_commit);
+            batch.extend(self.inbox.take(missing, MAX_BATCH - batch.len(), Some(patience)));
         }
         batch
     }
@@ -220,7 +240,8 @@ impl Worker {
             let start = Instant::now();
             match self.committer.commit(batch) {
                 Ok(()) => {
-                    self.last_commit = start.elapsed();
+                    let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    self.last_commit.store(took, Ordering::Relaxed);
                     if let Some(trouble) = trouble {
                         let seconds = trouble.since.elapsed().as_secs();
                         tracing::info!(after_s = seconds, "commits work again: what waited is on disk");

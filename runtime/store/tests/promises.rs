@@ -189,10 +189,7 @@ fn submissions_are_reported_in_order_and_the_rest_is_committed_at_the_end() {
     let store = Store::start(open(folder.path()), report).unwrap();
     let plan = plan("w");
     for id in 1..=200 {
-        assert_eq!(
-            store.submit(vec![txn(vec![run(id, &plan), entry(id, "[]", None)])], Company::default()).unwrap(),
-            id.unsigned_abs()
-        );
+        assert_eq!(store.submit(vec![txn(vec![run(id, &plan), entry(id, "[]", None)])]).unwrap(), id.unsigned_abs());
     }
     drop(store);
     let seen: Vec<u64> = reported.iter().collect();
@@ -206,10 +203,10 @@ fn a_store_whose_commits_fail_says_so_and_can_be_closed() {
     let (reports, reported) = channel();
     let store = Store::start(open(folder.path()), Box::new(move |report| reports.send(report).unwrap())).unwrap();
     let plan = plan("w");
-    store.submit(vec![txn(vec![run(1, &plan)])], Company::default()).unwrap();
+    store.submit(vec![txn(vec![run(1, &plan)])]).unwrap();
     assert!(matches!(reported.recv(), Ok(CommitReport::Committed(1))));
     // The same run once more: no commit can hold it.
-    store.submit(vec![txn(vec![run(1, &plan)])], Company::default()).unwrap();
+    store.submit(vec![txn(vec![run(1, &plan)])]).unwrap();
     assert!(matches!(reported.recv(), Ok(CommitReport::Trouble(StoreError::Sqlite { .. }))));
     drop(store);
     assert_eq!(Reader::open(folder.path()).unwrap().open_runs().unwrap().len(), 1);

@@ -6,7 +6,7 @@ use trackside_codes::{Told, code};
 use trackside_engine::{Command, Effect, Event, Phase, RunId, RunState};
 use trackside_facts::Entry;
 use trackside_spec::Plan;
-use trackside_store::{CommitReport, Company, Ended, Hold, NewRun, Txn, TxnNumber, Write};
+use trackside_store::{CommitReport, Ended, Hold, NewRun, Txn, TxnNumber, Write};
 
 use super::{
     attempts::Attempts,
@@ -130,10 +130,10 @@ impl Core {
         self.live.len()
     }
 
-    /// What a commit may wait for.
+    /// Attempts under way whose results come in a moment: a commit may wait for them.
     #[must_use]
-    pub fn company(&self) -> Company {
-        Company { runs: self.live.len(), soon: self.attempts.brief() }
+    pub const fn brief(&self) -> usize {
+        self.attempts.brief()
     }
 
     /// Attempts that executors have beyond the places that they have: they need no more for a moment.
