@@ -382,7 +382,7 @@ impl Reader {
         // ledger of 20,000 that is most of what a file costs.
         self.rows(
             "SELECT identity, run, path, stat, claimed, at_ms FROM ledger INDEXED BY ledger_path
-             WHERE trigger = ?1 AND path = ?2 ORDER BY at_ms DESC LIMIT 16",
+             WHERE trigger = ?1 AND path = ?2 AND substr(identity, 1, 2) <> 'r:' ORDER BY at_ms DESC LIMIT 16",
             params![trigger, path],
             ledger_row,
         )

@@ -8,7 +8,7 @@ use trackside_spec::{Digest, Plan};
 
 use crate::{
     activations::{self, Activation},
-    artifacts::Artifacts,
+    contents::Contents,
     cursors,
     holdings::{self, EndedRun},
     holds::Hold,
@@ -26,9 +26,9 @@ use crate::{
 pub struct Txn {
     /// In order.
     pub writes: Vec<Write>,
-    /// Artifacts that the writes refer to; their files are flushed before the commit.
+    /// Artifacts that the writes refer to: files are flushed before the commit, small ones are written with it.
     pub artifacts: Vec<Digest>,
-    /// What keeps their files until the journal does.
+    /// What keeps them until the journal does. A small one that nobody holds any more is gone.
     pub holds: Vec<Hold>,
 }
 
@@ -248,7 +248,7 @@ pub(crate) type KnownDefinitions = std::collections::HashMap<Digest, i64>;
 pub(crate) fn apply(
     txn: &Transaction<'_>,
     write: &Write,
-    artifacts: &Artifacts,
+    contents: &mut Contents<'_>,
     known: &mut KnownDefinitions,
     runs: &mut RunRows,
 ) -> rusqlite::Result<()> {
@@ -262,16 +262,16 @@ pub(crate) fn apply(
             txn.prepare_cached("INSERT INTO journal (run, previous, at_ms, events) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![run.as_i64(), previous, at_ms, events])?;
             runs.entered(*run, txn.last_insert_rowid(), *at_ms, ended.as_ref());
-            references::count(txn, artifacts, *run, events)?;
+            references::count(txn, contents, *run, events)?;
         }
         Write::Cursor { consumer, seq } => cursors::set(txn, consumer, *seq)?,
         Write::Usage(row) => usage_rows::add(txn, row)?,
         Write::Held { workflow, ended } => holdings::enter(txn, workflow, ended)?,
-        Write::Counted { run, events } => references::count(txn, artifacts, *run, events)?,
+        Write::Counted { run, events } => references::count(txn, contents, *run, events)?,
         Write::AllCounted => {
             txn.prepare_cached("UPDATE uncounted SET seq = 0")?.execute([])?;
         }
-        Write::Prune(what) => prune::prune(txn, what, known)?,
+        Write::Prune(what) => prune::prune(txn, what, contents.artifacts, known)?,
         Write::Ledger { trigger, identity, run, path, stat, at_ms } => {
             let new = txn
                 .prepare_cached(
@@ -324,6 +324,8 @@ pub(crate) fn apply(
         Write::Outbox { run, step, item, entry, body } => {
             txn.prepare_cached("INSERT INTO outbox (run, step, item, entry, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
                 .execute(params![run.as_i64(), step, item, entry, body])?;
+            // What is to be delivered stays as long as the run, and that stays until its effects are carried out.
+            references::count(txn, contents, *run, body)?;
         }
         Write::OutboxDone { id } => {
             txn.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute(params![id])?;
