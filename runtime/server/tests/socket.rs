@@ -143,7 +143,7 @@ fn journal(project: &Project, run: RunId) -> Vec<(i64, Event)> {
     let rows = reader.journal(run).unwrap();
     rows.into_iter()
         .flat_map(|row| {
-            let events: Vec<Event> = serde_json::from_str(&row.events).unwrap();
+            let events = row.events().unwrap();
             events.into_iter().map(move |event| (row.at_ms, event))
         })
         .collect()

@@ -380,17 +380,22 @@ impl Artifacts {
         Ok(true)
     }
 
-    /// Whether a file has this artifact for good. What a crash left in its place goes: the artifact is about to come into the
-    /// database, and nobody would look after the leftover.
-    pub(crate) fn is_durable_file(&self, digest: &Digest) -> bool {
+    /// Whether a file has this artifact for good; none where something else lies in its place.
+    pub(crate) fn has_durable_file(&self, digest: &Digest) -> Option<bool> {
         let path = place(&self.root, digest);
-        let unflushed = self.unflushed();
-        let is_durable = is_durable(&path);
-        if !is_durable && !unflushed.contains(digest) {
-            // Most often there is nothing. What can not be removed is only not used.
+        match fs::symlink_metadata(&path) {
+            Ok(meta) => (meta.is_file() && meta.permissions().mode() & 0o777 == DURABLE).then_some(true),
+            Err(_) => Some(false),
+        }
+    }
+
+    /// Removes what a crash left in the place of an artifact that the database has by now. Nobody else would look after it.
+    pub(crate) fn remove_leftover(&self, digest: &Digest) {
+        let (path, unflushed) = (place(&self.root, digest), self.unflushed());
+        if !unflushed.contains(digest) && !is_durable(&path) {
+            // What can not be removed is only not used.
             let _ = fs::remove_file(&path);
         }
-        is_durable
     }
 
     /// Bytes of the artifact's file.

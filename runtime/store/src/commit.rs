@@ -173,7 +173,9 @@ impl Committer {
         for digest in batch.iter().flat_map(|txn| &txn.artifacts) {
             contents.bring(&txn, digest).map_err(StoreError::sqlite("take an artifact"))?;
         }
-        txn.commit().map_err(StoreError::sqlite("commit"))
+        txn.commit().map_err(StoreError::sqlite("commit"))?;
+        contents.committed();
+        Ok(())
     }
 
     /// Whether commits are not flushed one by one.

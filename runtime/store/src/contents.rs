@@ -12,11 +12,13 @@ pub(crate) struct Contents<'a> {
     pub(crate) artifacts: &'a Artifacts,
     /// Those whose rows are there, with their content or a file.
     there: HashSet<Digest>,
+    /// Files in the place of what comes into the database. They go after the commit, and not before.
+    leftovers: Vec<Digest>,
 }
 
 impl<'a> Contents<'a> {
     pub(crate) fn of(artifacts: &'a Artifacts) -> Self {
-        Self { artifacts, there: HashSet::new() }
+        Self { artifacts, there: HashSet::new(), leftovers: Vec::new() }
     }
 
     /// The row of an artifact, made when there is none and then with so many runs that name it; none where there is no such
@@ -27,11 +29,11 @@ impl<'a> Contents<'a> {
             .query_row([digest.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         if let Some((id, is_file)) = known {
-            // A file that was removed in the meantime, and the same was made again.
+            // A file that was removed in the meantime, or of a copy that has lost its mode, and the same was made again.
             if is_file
                 && self.there.insert(*digest)
                 && let Some(content) = self.artifacts.holds().content(digest)
-                && !self.artifacts.is_durable_file(digest)
+                && self.comes_in(digest)
             {
                 txn.prepare_cached("UPDATE artifacts SET content = ?2 WHERE id = ?1")?
                     .execute(params![id, &*content])?;
@@ -41,7 +43,7 @@ impl<'a> Contents<'a> {
         }
         let content = self.artifacts.holds().content(digest);
         // One copy: what is a file already stays one.
-        let content = content.filter(|_| !self.artifacts.is_durable_file(digest));
+        let content = content.filter(|_| self.comes_in(digest));
         let bytes = match &content {
             Some(content) => content.len() as u64,
             // A parameter that somebody typed, an artifact that was removed before: there is nothing to keep.
@@ -54,6 +56,22 @@ impl<'a> Contents<'a> {
             .execute(params![digest.as_bytes(), signed(bytes), refs, content.as_deref()])?;
         self.there.insert(*digest);
         Ok(Some(Row { id: txn.last_insert_rowid(), is_new: true }))
+    }
+
+    /// Whether no file has it.
+    fn comes_in(&mut self, digest: &Digest) -> bool {
+        match self.artifacts.has_durable_file(digest) {
+            Some(is_file) => !is_file,
+            None => {
+                self.leftovers.push(*digest);
+                true
+            }
+        }
+    }
+
+    /// The batch is on disk.
+    pub(crate) fn committed(self) {
+        self.leftovers.iter().for_each(|digest| self.artifacts.remove_leftover(digest));
     }
 
     /// What the transactions of the batch bring is there after it, also what no entry names: a kept result may, or the one who

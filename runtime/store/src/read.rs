@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use trackside_engine::{Event, RunId};
+use trackside_engine::{Event, RunId, from_entry};
 use trackside_facts::SubjectEvent;
 
 use crate::error::StoreError;
@@ -137,7 +137,7 @@ impl JournalRow {
     /// # Errors
     /// [`StoreError::Damaged`] with the entry's number.
     pub fn events(&self) -> Result<Vec<Event>, StoreError> {
-        serde_json::from_str(&self.events).map_err(|error| self.damage(&error))
+        from_entry(&self.events).map_err(|error| self.damage(&error))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 use trackside_codes::{Told, code};
 
-use trackside_engine::{Command, Effect, Event, Phase, RunId, RunState};
+use trackside_engine::{Command, Effect, Event, Phase, RunId, RunState, to_entry};
 use trackside_spec::Plan;
 use trackside_store::{CommitReport, Ended, Hold, NewRun, Txn, TxnNumber, Write};
 
@@ -323,6 +323,6 @@ fn describe(step: Option<&str>, message: &str) -> String {
 
 pub(crate) fn journal(run: RunId, at_ms: i64, events: &[Event], ended: Option<Ended>) -> Write {
     // Events hold JSON values and strings only: there is nothing in them that can not be written.
-    let events = serde_json::to_string(events).unwrap_or_default();
+    let events = to_entry(events).unwrap_or_default();
     Write::Journal { run, at_ms, events, ended }
 }
