@@ -236,6 +236,29 @@ fn a_transaction_that_fails_takes_no_small_artifact_with_it_and_the_next_try_has
 }
 
 #[test]
+fn what_an_effect_would_deliver_is_named_by_its_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let artifacts = committer.artifacts().clone();
+    let hold = Hold::new(&artifacts);
+    let all = [store(&hold, b"bytes"), store(&hold, &large(b"bytes"))];
+    // Nothing in the run's entries says so: the step gave it to the outbox alone.
+    let effect = |digest: &Digest| Write::Outbox {
+        run: RunId::from_i64(1),
+        step: 0,
+        item: None,
+        entry: 0,
+        body: format!(r#"{{"effect":"deliver","artifact":{{"artifact":"{digest}","name":"x"}}}}"#),
+    };
+    let mut writes = vec![run(1, &plan("w")), entry(1, "[1]", None)];
+    writes.extend(all.iter().map(effect));
+    committer.commit(&[Txn { artifacts: all.to_vec(), writes, holds: vec![hold] }]).unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    assert_eq!(free_rows(&reader), [0; 0], "neither goes");
+    assert!(all.iter().all(|digest| reader.is_named(digest).unwrap() && artifacts.verify(digest).unwrap().is_none()));
+}
+
+#[test]
 fn more_than_is_held_in_memory_becomes_files() {
     let folder = tempfile::tempdir().unwrap();
     let mut committer = open(folder.path());
