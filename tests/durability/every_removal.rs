@@ -147,7 +147,12 @@ fn killed_at(template: &Project, call: Call) -> BTreeMap<String, Vec<usize>> {
         kept.insert(workflow.to_owned(), all[all.len() - number..].to_vec());
     }
     assert_eq!(after, kept, "{at}: what is kept is not what the rules say");
-    assert_eq!(project.artifacts(), made(kept.into_values().flatten()), "{at}: artifacts of the runs that are kept");
+    // A file is flushed before the commit of what names it: of a run that came to nothing it stays for an hour.
+    let mut left = project.artifacts();
+    if !before["large"].contains(&size("large", BEFORE)) {
+        made([size("large", BEFORE)]).iter().for_each(|file| drop(left.remove(file)));
+    }
+    assert_eq!(left, made(kept.into_values().flatten()), "{at}: artifacts of the runs that are kept");
     let preview = project.run(&["prune", "--dry-run", "--json"]).ok().json();
     assert_eq!(preview["would_go"], json!([]), "{at}: {preview}");
     project.run(&["artifact", "verify"]).ok().says(&["0 problems"]);
