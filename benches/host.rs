@@ -14,13 +14,15 @@ use trackside_sandbox::{
     StepCall, StepHost, StepReport,
 };
 use trackside_spec::ArtifactRef;
-use trackside_store::{ArtifactWriter, Artifacts, Committer, Durability};
+use trackside_store::{ArtifactWriter, Artifacts, Committer, Durability, Hold};
 
 /// A sandbox, and a place for its artifacts.
 pub struct Place {
     pub sandbox: Sandbox,
     pub runtime: tokio::runtime::Runtime,
     pub host: Arc<Host>,
+    /// What was made for the calls stays, also what is too small for a file.
+    hold: Hold,
     _committer: Committer,
     _folder: tempfile::TempDir,
 }
@@ -39,7 +41,8 @@ impl Place {
         let committer = Committer::open(&folder.path().join("data"), Durability::Full).expect("a store");
         let artifacts = committer.artifacts();
         let host = Arc::new(Host { inputs: artifacts.clone(), outputs: artifacts.clone() });
-        Self { sandbox, runtime, host, _committer: committer, _folder: folder }
+        let hold = Hold::new(artifacts);
+        Self { sandbox, runtime, host, hold, _committer: committer, _folder: folder }
     }
 
     pub fn gauge(&self) -> Arc<Plugin> {
@@ -72,9 +75,7 @@ impl Place {
     /// An artifact of `size` bytes.
     pub fn artifact(&self, size: u64) -> ArtifactRef {
         let mut source = io::Read::take(io::repeat(7), size);
-        trackside_store::Hold::new(&self.host.inputs)
-            .store(&mut source, "bench.bin", "application/octet-stream")
-            .expect("space")
+        self.hold.store(&mut source, "bench.bin", "application/octet-stream").expect("space")
     }
 }
 
@@ -98,6 +99,14 @@ pub fn gauge(mode: &str, n: u64, input: Option<&ArtifactRef>) -> StepCall {
     let mut call = call(json!({ "mode": mode, "n": n }));
     call.inputs.extend(input.map(|artifact| ("in".to_owned(), vec![artifact.clone()])));
     call
+}
+
+/// Where an artifact lies that is a file.
+pub fn file_of(artifacts: &Artifacts, artifact: &ArtifactRef) -> std::path::PathBuf {
+    match artifacts.content(&artifact.digest).expect("the artifact") {
+        trackside_store::Content::File(_, path) => path,
+        trackside_store::Content::Small(_) => panic!("it stands in the database"),
+    }
 }
 
 /// The artifacts of stores as a step sees them, and nothing else.
@@ -130,7 +139,7 @@ impl Scratch {
 
     /// Where an artifact lies that was written here.
     pub fn written(&self, artifact: &ArtifactRef) -> std::path::PathBuf {
-        self.host.outputs.path(&artifact.digest)
+        file_of(&self.host.outputs, artifact)
     }
 }
 
@@ -140,7 +149,7 @@ impl StepHost for Host {
     }
 
     fn create_artifact(&self) -> io::Result<Box<dyn ArtifactSink>> {
-        Ok(Box::new(Sink(trackside_store::Hold::new(&self.outputs).create()?)))
+        Ok(Box::new(Sink(Hold::new(&self.outputs).create()?)))
     }
 
     fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {

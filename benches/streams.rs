@@ -13,7 +13,7 @@ use trackside_sandbox::Plugin;
 use trackside_spec::{ArtifactRef, HttpGrant};
 
 use crate::{
-    host::{Place, Scratch, gauge},
+    host::{Place, Scratch, file_of, gauge},
     report::{Rate, against, cpu, line, median, title},
 };
 
@@ -28,7 +28,7 @@ pub fn run() {
         let place = Place::new();
         let plugin = place.gauge();
         let artifact = place.artifact(size);
-        let file = place.host.inputs.path(&artifact.digest);
+        let file = file_of(&place.host.inputs, &artifact);
         flush(&file);
         let read = || drop(place.run(&plugin, gauge("read", 0, Some(&artifact))));
         let read = in_turns(size, rounds, || (), |()| read(), |()| read_file(&file));
@@ -182,7 +182,7 @@ fn tensor() {
     let place = Place::new();
     let plugin = place.gauge();
     let artifact = place.artifact(SIZE);
-    let file = place.host.inputs.path(&artifact.digest);
+    let file = file_of(&place.host.inputs, &artifact);
     let ours = || drop(place.run(&plugin, gauge("tensor", SIZE / 4, Some(&artifact))));
     let rates = in_turns(SIZE, 15, || (), |()| ours(), |()| drop(fs::read(&file).expect("the file")));
     against("tensor of 64 MiB from an artifact", rates);

@@ -51,11 +51,7 @@ fn a_warning_is_told_and_the_step_gets_its_input() {
 fn quarantine_gives_the_good_rows_and_keeps_the_bad_ones() {
     let project = project("quarantine");
     let view = run(&project, "bad.csv", 0);
-    let cat = |artifact: &Value| {
-        let digest = artifact["artifact"].as_str().unwrap();
-        let hex = digest.strip_prefix("sha256:").unwrap();
-        project.read(&format!(".trackside/artifacts/{}/{hex}", &hex[..2]))
-    };
+    let cat = |artifact: &Value| project.artifact(artifact["artifact"].as_str().unwrap());
     assert_eq!(cat(&view["outputs"]["load"]["value"]), "machine,value\nM1,5\n");
     let bad = &step(&view, "load")["report"]["contracts"][0]["quarantine"];
     assert_eq!(cat(bad), "machine,value\nX,6\nM2,200\n");

@@ -33,14 +33,14 @@ fn a_result_whose_artifact_is_gone_is_made_again() {
         "w",
         "params: { v: { type: string } }\nsteps:\n  a: { plugin: csv-check, cache: true, with: { file: \"${trigger.file}\" } }\n",
     );
-    project.write("a.csv", "a\n1\n");
+    // Large enough to be a file.
+    project.write("a.csv", format!("a\n{}", "1\n".repeat(20_000)));
     let run = || project.run(&["run", "w", "-p", "v=x", "--file", "a.csv", "--json"]).ok().json();
     let first = run();
     let outputs = first["outputs"]["a"].as_object().unwrap();
     let made = outputs.values().find_map(|value| value["artifact"].as_str()).expect("an artifact among the outputs");
-    let hex = made.strip_prefix("sha256:").unwrap();
     assert_eq!(step(&run(), "a")["cached"], true);
-    std::fs::remove_file(project.path(&format!(".trackside/artifacts/{}/{hex}", &hex[..2]))).unwrap();
+    std::fs::remove_file(project.artifact_file(made).expect("a file")).unwrap();
     let again = run();
     assert!(step(&again, "a").get("cached").is_none(), "{again:#}");
     assert_eq!(again["outputs"], first["outputs"]);

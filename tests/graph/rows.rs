@@ -8,9 +8,7 @@ use crate::support::{Project, project::step};
 /// The text of an artifact of this project.
 #[track_caller]
 pub fn text(project: &Project, artifact: &Value) -> String {
-    let digest = artifact["artifact"].as_str().unwrap_or_else(|| panic!("no artifact: {artifact}"));
-    let hex = digest.strip_prefix("sha256:").unwrap();
-    project.read(&format!(".trackside/artifacts/{}/{hex}", &hex[..2]))
+    project.artifact(artifact["artifact"].as_str().unwrap_or_else(|| panic!("no artifact: {artifact}")))
 }
 
 /// Runs `csv-check` over a file; the step's output, and its error.

@@ -14,9 +14,7 @@ fn same_whole() -> Vec<u8> {
 /// The text of an artifact of this project.
 #[track_caller]
 fn text(project: &Project, artifact: &Value) -> String {
-    let digest = artifact["artifact"].as_str().unwrap_or_else(|| panic!("no artifact: {artifact}"));
-    let hex = digest.strip_prefix("sha256:").unwrap();
-    project.read(&format!(".trackside/artifacts/{}/{hex}", &hex[..2]))
+    project.artifact(artifact["artifact"].as_str().unwrap_or_else(|| panic!("no artifact: {artifact}")))
 }
 
 #[test]

@@ -18,13 +18,6 @@ fn ids(project: &Project) -> Vec<String> {
     project.runs().iter().map(|run| run["run"].as_str().unwrap().to_owned()).collect()
 }
 
-fn artifacts(project: &Project) -> BTreeSet<String> {
-    let shards = fs::read_dir(project.path(".trackside/artifacts")).unwrap().map(|entry| entry.unwrap());
-    let shards = shards.filter(|entry| entry.file_name() != "tmp" && entry.path().is_dir());
-    let files = shards.flat_map(|shard| fs::read_dir(shard.path()).unwrap());
-    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
-}
-
 fn take(project: &Project, content: &str) -> String {
     project.write("data.txt", content);
     let view = project.run(&["run", "take", "--file", "data.txt", "--json"]).ok().json();
@@ -98,21 +91,26 @@ fn a_dry_run_says_what_would_go_and_why() {
 
 #[test]
 fn an_artifact_goes_with_the_last_run_that_names_it() {
-    let project = Project::new();
-    project.workflow("take", &format!("retention: {{ runs: 2 }}\n{TAKE}"));
-    let one = take(&project, "one");
-    let shared = take(&project, "shared");
-    let two = take(&project, "two");
-    assert_eq!(take(&project, "shared"), shared);
-    let removed = project.run(&["prune", "--json"]).ok().json();
-    assert_eq!((&removed["runs"], &removed["files"]), (&2.into(), &1.into()), "{removed}");
-    assert_eq!(artifacts(&project), BTreeSet::from([two.clone(), shared.clone()]), "{one} goes");
-    project.run(&["artifact", "verify"]).ok().says(&["2 artifacts", "0 problems"]);
-    // It is made anew when it comes again.
-    take(&project, "one");
-    project.run(&["prune"]).ok();
-    assert_eq!(artifacts(&project), BTreeSet::from([one, shared]));
-    project.run(&["artifact", "verify"]).ok();
+    // In the database, and as files.
+    for times in [1, 20_000] {
+        let project = Project::new();
+        project.workflow("take", &format!("retention: {{ runs: 2 }}\n{TAKE}"));
+        let content = |text: &str| text.repeat(times);
+        let one = take(&project, &content("one"));
+        let shared = take(&project, &content("shared"));
+        let two = take(&project, &content("two"));
+        assert_eq!(take(&project, &content("shared")), shared);
+        let removed = project.run(&["prune", "--json"]).ok().json();
+        assert_eq!((&removed["runs"], &removed["files"]), (&2.into(), &1.into()), "{removed}");
+        assert_eq!(project.artifacts(), BTreeSet::from([two.clone(), shared.clone()]), "{one} goes");
+        assert_eq!(project.artifact_file(&two).is_some(), times > 1);
+        project.run(&["artifact", "verify"]).ok().says(&["2 artifacts", "0 problems"]);
+        // It is made anew when it comes again.
+        take(&project, &content("one"));
+        project.run(&["prune"]).ok();
+        assert_eq!(project.artifacts(), BTreeSet::from([one, shared]));
+        project.run(&["artifact", "verify"]).ok();
+    }
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! A project in a folder of its own.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
+use trackside_spec::Digest;
+use trackside_store::Artifacts;
 
 use super::{
     command::{Ran, Trackside},
@@ -69,6 +72,24 @@ impl Project {
     #[track_caller]
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// What an artifact holds, by its digest, wherever it lies.
+    #[track_caller]
+    pub fn artifact(&self, digest: &str) -> String {
+        self.run(&["artifact", "get", digest]).ok().stdout
+    }
+
+    /// The digits of all artifacts, files and those in the database.
+    pub fn artifacts(&self) -> BTreeSet<String> {
+        let all = Artifacts::read_only(&self.path(".trackside")).list().unwrap();
+        all.iter().map(Digest::hex).collect()
+    }
+
+    /// The file of an artifact; none where it stands in the database.
+    pub fn artifact_file(&self, digest: &str) -> Option<PathBuf> {
+        let hex = digest.trim_start_matches("sha256:");
+        Some(self.path(&format!(".trackside/artifacts/{}/{hex}", &hex[..2]))).filter(|file| file.is_file())
     }
 
     /// Names of the files in one of its folders, sorted; none when there is no such folder.

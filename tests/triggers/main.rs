@@ -23,6 +23,7 @@ mod reload;
 mod rules;
 mod storm;
 mod webhook;
+mod webhook_bodies;
 mod webhook_events;
 mod webhook_hostile;
 

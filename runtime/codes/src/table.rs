@@ -76,6 +76,7 @@ pub const TABLE: &[Row] = &[
     row(217, Warning, "(warning) The reserve beside the database cannot be made", "Look at the disk; it is tried again"),
     row(218, Disk, "Entries of the journal were removed before a consumer had come to them (`TS-0215` before)", "What it makes, such as usage, lacks them; allow a larger `backlog`"),
     row(219, Disk, "A consumer of the journal cannot go on; the others do, and it is tried again", "The message says why: the disk, or a damaged row"),
+    row(220, Bug, "An artifact was gone before what names it was on disk: a defect of Trackside", "Please report it, with the line"),
     // The sandbox
     row(301, Setup, "The WebAssembly engine does not start on this machine", "The processor or kernel lacks what compiled code needs; look for limits on address space (`LimitAS=`, `ulimit -v`) or `MemoryDenyWriteExecute=`"),
     row(302, Setup, "Its thread does not start", "Raise the limit on tasks"),

@@ -1,6 +1,9 @@
 //! Whether the artifacts of a data folder are all there and are still what they were.
 
-use std::{collections::BTreeMap, fs, io};
+use std::{
+    collections::{BTreeMap, HashSet},
+    io,
+};
 
 use trackside_engine::RunId;
 use trackside_spec::Digest;
@@ -82,11 +85,13 @@ pub fn check_artifacts(artifacts: &Artifacts, reader: &Reader) -> Result<Artifac
         read => read?,
     };
     let mut check = ArtifactCheck { unsound, damaged, ..ArtifactCheck::default() };
-    for digest in &listed {
-        check.compare(artifacts, digest);
+    let mut there = HashSet::new();
+    for digest in listed {
+        check.compare(artifacts, &digest);
+        there.insert(digest);
     }
     for (digest, run) in named {
-        if !artifacts.path(&digest).exists() {
+        if !there.contains(&digest) && artifacts.size_of(&digest).is_none() {
             check.problems.push((digest, format!("run {run} refers to it and it is missing")));
         }
     }
@@ -102,7 +107,7 @@ impl ArtifactCheck {
             Err(error) => Some(format!("it can not be read: {error}")),
         };
         self.checked += 1;
-        self.bytes += fs::metadata(artifacts.path(digest)).map_or(0, |meta| meta.len());
+        self.bytes += artifacts.size_of(digest).unwrap_or(0);
         self.problems.extend(problem.map(|problem| (*digest, problem)));
     }
 }

@@ -199,7 +199,7 @@ impl Hook {
         let (identity, path) = match brought.identity {
             Some(identity) => (identity.clone(), identity.chars().take(200).collect()),
             // It has none of its own; the row says all the same what started the run.
-            None => (once(handle.workshop().clock.now_us()), self.path()),
+            None => (LedgerEntry::once(handle.workshop().clock.now_us()), self.path()),
         };
         let entry = LedgerEntry { trigger: self.trigger_id.clone(), identity, path, stat: String::new() };
         let fire = Fire {
@@ -264,13 +264,21 @@ impl Hook {
     }
 
     async fn keep(&self, hold: &Hold, bytes: Bytes, media_type: String) -> Result<ArtifactRef, HookError> {
+        // Nobody waits for a disk where there is none to wait for.
+        match hold.store_small(&bytes, &self.settings.name, &media_type) {
+            Ok(None) => {}
+            Ok(Some(kept)) => return Ok(kept),
+            Err(error) => return Err(not_stored(&error)),
+        }
         let (hold, name) = (hold.clone(), self.settings.name.clone());
         let stored = tokio::task::spawn_blocking(move || hold.store(&mut bytes.as_ref(), &name, &media_type)).await;
-        stored.map_err(|_| NodeError::Closed)?.map_err(|error| {
-            tracing::error!(%error, "the body of a request can not be stored");
-            HookError::Busy
-        })
+        stored.map_err(|_| NodeError::Closed)?.map_err(|error| not_stored(&error))
     }
+}
+
+fn not_stored(error: &std::io::Error) -> HookError {
+    tracing::error!(%error, "the body of a request can not be stored");
+    HookError::Busy
 }
 
 /// What a request brings to its run.
@@ -294,10 +302,4 @@ fn shown(headers: &HeaderMap) -> Map<String, Value> {
         }
     }
     shown
-}
-
-/// An identity that no other request has.
-fn once(now_us: i64) -> String {
-    // Without the kernel's randomness two requests would have to come within a microsecond.
-    format!("request:{now_us}:{:016x}", getrandom::u64().unwrap_or(0))
 }

@@ -60,13 +60,12 @@ pub fn find_artifact(artifacts: &Artifacts, text: &str) -> Result<Digest, QueryE
     if hex.len() < FEWEST_DIGITS || hex.len() > 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return Err(QueryError::NotAnArtifact { text: text.to_owned(), fewest: FEWEST_DIGITS });
     }
-    let known = match artifacts.list() {
+    let found = match artifacts.beginning_with(&hex) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(QueryError::Artifacts(error));
         }
-        listed => listed.unwrap_or_default(),
+        found => found.unwrap_or_default(),
     };
-    let found: Vec<Digest> = known.into_iter().filter(|digest| digest.hex().starts_with(&hex)).collect();
     match found.as_slice() {
         [only] => Ok(*only),
         [] => Err(QueryError::NoArtifact(hex)),

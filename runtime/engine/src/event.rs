@@ -18,6 +18,7 @@ pub enum Event {
         /// Parameters after defaults were filled in.
         params: Value,
         /// What started the run, as `trigger` shows it to expressions.
+        #[serde(alias = "from")]
         trigger: TriggerDocument,
         /// The time that the run is about (schedule time, file time), milliseconds since 1970.
         logical_time_ms: i64,

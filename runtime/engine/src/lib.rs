@@ -5,7 +5,7 @@
 //! state, which is all that recovery does. Effects are wishes that the dispatcher carries out after the events have
 //! been handed to the journal.
 //!
-//! - `command`, `event`, `about`: what goes in, what comes out, and which step that is about;
+//! - `command`, `event`, `about`: what goes in, what comes out, and which step that is about; `entry`: how events stand on disk;
 //! - `state`, `legal`, `transition`, `fanout`, `scope`: what is known, what may change it, what expressions see of it;
 //! - `decide`: the run as a whole; `attempt`, `items`, `approval`, `wake`: its parts;
 //! - `again`: what a run takes over that repeats another one;
@@ -18,6 +18,7 @@ mod approval;
 mod attempt;
 mod command;
 mod decide;
+mod entry;
 mod event;
 mod fanout;
 mod id;
@@ -35,6 +36,7 @@ pub use admission::{Admission, AdmissionCommand, AdmissionDecision, Gate, Holder
 pub use again::{Again, Repeat, RepeatRefused, Taken};
 pub use approval::DecisionRefused;
 pub use command::{Command, Decision, Effect, Outcome};
+pub use entry::{from_entry, to_entry};
 pub use event::{Event, Parent, RUN_UNREADABLE, RunEnd, RunError, SkipReason, StepError};
 pub use fanout::{Fanout, MAX_COLLECTED_BYTES};
 pub use id::{BadRunId, RunId};

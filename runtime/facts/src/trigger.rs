@@ -13,6 +13,20 @@ use crate::{BoxEvent, rfc3339};
 #[serde(transparent)]
 pub struct TriggerDocument(Value);
 
+/// The time that the run is about, as text and as a number, and where they stand in each document of this version.
+const TIME: &str = "logical_time";
+const TIME_MS: &str = "logical_time_ms";
+const TIMES_AT: usize = 2;
+
+/// A document's fields but those of its time.
+struct WithoutTimes<'a>(&'a Map<String, Value>);
+
+impl Serialize for WithoutTimes<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().filter(|(key, _)| *key != TIME && *key != TIME_MS))
+    }
+}
+
 /// A file that a run is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFile {
@@ -251,6 +265,24 @@ impl TriggerDocument {
     #[must_use]
     pub const fn from_json(document: Value) -> Self {
         Self(document)
+    }
+
+    /// The document without its time, where it is this one: who has that can put it back.
+    #[must_use]
+    pub fn without_times(&self, logical_time_ms: i64) -> Option<impl Serialize + '_> {
+        let fields = self.0.as_object()?;
+        let mut keys = fields.iter().skip(TIMES_AT);
+        let text = keys.next().filter(|(key, _)| *key == TIME)?.1.as_str()?;
+        let number = keys.next().filter(|(key, _)| *key == TIME_MS)?.1.as_i64()?;
+        (number == logical_time_ms && text == rfc3339(logical_time_ms)).then_some(WithoutTimes(fields))
+    }
+
+    /// Puts the time back.
+    pub fn put_times(&mut self, logical_time_ms: i64) {
+        let Value::Object(fields) = &mut self.0 else { return };
+        let place = TIMES_AT.min(fields.len());
+        fields.shift_insert(place, TIME.to_owned(), rfc3339(logical_time_ms).into());
+        fields.shift_insert(place + 1, TIME_MS.to_owned(), logical_time_ms.into());
     }
 
     /// As expressions see it.

@@ -151,7 +151,7 @@ impl Node {
         let committer = Committer::open(&data_dir, project.config.node.durability)?;
         let artifacts = committer.artifacts().clone();
         artifacts.keep_free(project.config.node.min_free.as_bytes());
-        let readers = Arc::new(Readers::new(data_dir));
+        let readers = artifacts.readers().clone();
         let workshop = Arc::new(workshop(project, artifacts.clone(), readers.clone(), options.clock.clone()));
         let (inbox, messages) = channel();
         let (bell, tell) = (Arc::new(Bell::default()), reporter(&inbox, Input::Store));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trackside_observe::Removed;
-use trackside_store::{Clock, Committer, Durability, Readers, StoreError};
+use trackside_store::{Clock, Committer, Durability, StoreError};
 
 use crate::{
     project::Project,
@@ -20,7 +20,7 @@ pub fn prune(project: &Arc<Project>, clock: &dyn Clock) -> Result<Removed, Store
     let mut committer = Committer::open(&data_dir, Durability::Full)?;
     let (artifacts, reserve) = (committer.artifacts().clone(), committer.reserve().clone());
     reserve.set_size(project.config.retention.reserve.as_bytes());
-    let readers = Readers::new(data_dir);
+    let readers = artifacts.readers().clone();
     let ground = Ground {
         readers: &readers,
         artifacts: &artifacts,

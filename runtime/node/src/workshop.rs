@@ -35,7 +35,8 @@ pub(crate) fn workshop(
 pub fn replay_workshop(project: &Project, scratch: &Path, clock: Arc<dyn Clock>) -> std::io::Result<Arc<Workshop>> {
     let data_dir = project.data_dir();
     let artifacts = Arc::new(Artifacts::beside(&data_dir, scratch)?);
-    Ok(Arc::new(workshop(project, artifacts, Arc::new(Readers::new(data_dir)), clock)))
+    let readers = artifacts.readers().clone();
+    Ok(Arc::new(workshop(project, artifacts, readers, clock)))
 }
 
 /// The plugins of a project.

@@ -262,28 +262,39 @@ fn a_kept_result_and_a_hold_keep_a_file_that_no_run_names() {
     let mut one = Case::new();
     let hold = Hold::new(one.committer.artifacts());
     let made = |content: &str| hold.store(&mut content.as_bytes(), "x", "text/plain").unwrap();
+    // In the database, and as files.
     let (kept, held, gone) = (made("kept"), made("held"), made("gone"));
-    drop(hold);
+    let large = |content: &str| made(&content.repeat(10_000));
+    let (kept_file, held_file, gone_file) = (large("kept"), large("held"), large("gone"));
     let run = one.over("w", NOW - DAY);
-    let names = Entry::of(&[json!({ "event": "x", "all": [kept.to_json(), held.to_json(), gone.to_json()] })]);
-    let digests = [kept.digest, held.digest, gone.digest];
+    let names = Entry::of(&[json!({ "event": "x", "all": [
+        kept.to_json(), held.to_json(), gone.to_json(), kept_file.to_json(), held_file.to_json(), gone_file.to_json(),
+    ] })]);
+    let all = [&kept, &held, &gone, &kept_file, &held_file, &gone_file];
+    let digests = all.map(|one| one.digest);
     let writes = vec![
         Write::Counted { run, artifacts: names.artifacts() },
         Write::Kept {
             key: kept.digest,
-            result: trackside_store::ResultRow { run, output: "1".into(), artifacts: vec![kept.digest] },
+            result: trackside_store::ResultRow {
+                run,
+                output: "1".into(),
+                artifacts: vec![kept.digest, kept_file.digest],
+            },
         },
     ];
-    one.committer.commit(&[Txn { artifacts: digests.to_vec(), ..Txn::of(writes) }]).unwrap();
+    one.committer.commit(&[Txn { artifacts: digests.to_vec(), holds: vec![hold], ..Txn::of(writes) }]).unwrap();
     one.over("w", NOW);
     let holds = Hold::new(one.committer.artifacts());
     holds.keep(&held.digest);
-    let is_there = |one: &Case, digest| one.committer.artifacts().size_of(digest).is_some();
+    holds.keep(&held_file.digest);
+    assert!([held.digest, held_file.digest].iter().all(|digest| one.committer.artifacts().has(digest)));
+    let there = |one: &Case| all.map(|artifact| one.committer.artifacts().size_of(&artifact.digest).is_some());
     one.prune(&keep(r#"{ "runs": 1 }"#), NOW, &BTreeMap::new());
-    assert!(is_there(&one, &kept.digest) && is_there(&one, &held.digest) && !is_there(&one, &gone.digest));
+    assert_eq!(there(&one), [true, true, false, true, true, false]);
     drop(holds);
     one.prune(&keep(r#"{ "runs": 1 }"#), NOW, &BTreeMap::new());
-    assert!(is_there(&one, &kept.digest) && !is_there(&one, &held.digest));
+    assert_eq!(there(&one), [true, false, false, true, false, false]);
 }
 
 #[test]

@@ -270,7 +270,7 @@ fn numbered(name: &str, number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trackside_store::{Committer, Durability};
+    use trackside_store::{Committer, Content, Durability, Hold, LARGEST_SMALL};
 
     struct Case {
         folder: tempfile::TempDir,
@@ -285,8 +285,9 @@ mod tests {
         }
 
         fn deliver(&self, bytes: &[u8], path: &str, present: Present) -> Result<PathBuf, DeliveryError> {
-            let artifact =
-                trackside_store::Hold::new(self.committer.artifacts()).store(&mut &*bytes, "x", "text/plain").unwrap();
+            // In memory or in a file, as large as it is.
+            let hold = Hold::new(self.committer.artifacts());
+            let artifact = hold.store(&mut &*bytes, "x", "text/plain").unwrap();
             let delivery = Delivery { artifact, folder: "out".into(), path: path.into(), present };
             carry_out(&delivery, self.committer.artifacts(), self.folder.path())
         }
@@ -325,14 +326,16 @@ mod tests {
     fn a_store_that_is_away_is_waited_for_and_an_artifact_that_is_gone_is_not() {
         let case = Case::new();
         let (store, away) = (case.folder.path().join("data/artifacts"), case.folder.path().join("away"));
-        let artifact =
-            trackside_store::Hold::new(case.committer.artifacts()).store(&mut &b"one"[..], "x", "text/plain").unwrap();
+        let hold = Hold::new(case.committer.artifacts());
+        let large = vec![b'x'; LARGEST_SMALL + 1];
+        let artifact = hold.store(&mut large.as_slice(), "x", "text/plain").unwrap();
         let delivery = Delivery { artifact, folder: "out".into(), path: "a".into(), present: Present::Refuse };
         let try_it = || carry_out(&delivery, case.committer.artifacts(), case.folder.path());
         std::fs::rename(&store, &away).unwrap();
         assert!(matches!(try_it(), Err(DeliveryError::Io { .. })));
         std::fs::rename(&away, &store).unwrap();
-        let file = case.committer.artifacts().path(&delivery.artifact.digest);
+        let found = case.committer.artifacts().content(&delivery.artifact.digest).unwrap();
+        let Content::File(_, file) = found else { panic!("it is large") };
         std::fs::rename(&file, &away).unwrap();
         assert!(matches!(try_it(), Err(DeliveryError::Refused(_))));
         std::fs::rename(&away, &file).unwrap();

@@ -9,7 +9,7 @@ use trackside_sandbox::{
     StateEntry, StateScope, StepHost,
 };
 use trackside_spec::{ArtifactRef, Tensor};
-use trackside_store::{Artifacts, Hold, Reader, Readers, StoreError};
+use trackside_store::{Artifacts, Content, Hold, Reader, Readers, StoreError};
 
 use crate::workshop::Workshop;
 
@@ -64,7 +64,10 @@ impl StepHost for NodeHost {
     fn input_folder(&self, files: &[(String, ArtifactRef)]) -> io::Result<InputFolder> {
         let folder = InputFolder::new(&self.artifacts.temporary())?;
         for (name, artifact) in files {
-            folder.link(name, &self.artifacts.path(&artifact.digest))?;
+            match self.artifacts.content(&artifact.digest)? {
+                Content::File(_, path) => folder.link(name, &path)?,
+                Content::Small(bytes) => folder.copy(name, &mut &*bytes)?,
+            }
         }
         Ok(folder)
     }

@@ -67,7 +67,7 @@ pub async fn find(workshop: &Arc<Workshop>, job: &StepJob, hold: &Hold, key: Dig
         };
         // Held first: what is there then stays.
         row.artifacts.iter().for_each(|digest| hold.keep(digest));
-        row.artifacts.iter().all(|digest| artifacts.path(digest).is_file()).then_some(row)
+        row.artifacts.iter().all(|digest| artifacts.has(digest)).then_some(row)
     });
     let row: ResultRow = found.await.ok()??;
     let output = serde_json::from_str(&row.output).ok()?;

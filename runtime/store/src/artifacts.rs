@@ -1,48 +1,56 @@
-//! Immutable files named by the digest of their content.
+//! Immutable content, named by its digest: small ones are rows of the database, the others files.
+//!
+//! A small one lies in memory, kept by who holds it ([`Hold`]), until the transaction that refers to it writes it into the
+//! database: it costs no flush and no file of its own. From then on whoever asks for it is given what the database has.
 //!
 //! A file's mode says whether it can be trusted after a power cut: it is made read-only (0400) after its bytes and its
 //! folder were flushed, and only then does a transaction that refers to it commit. A file with another mode is a
 //! leftover of a crash and is written again.
 
 use std::{
-    collections::HashSet,
-    fs::{self, File, OpenOptions, Permissions},
-    io::{self, Write},
-    num::NonZeroU64,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    collections::{BTreeSet, HashSet},
+    fs::{self, File, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
     time::SystemTime,
 };
 
-use rustix::fs::{Advice, fadvise};
-use trackside_spec::{ArtifactRef, Digest};
+use trackside_spec::Digest;
 use trackside_sync::lock;
 
-use crate::{
-    digesting::Digesting,
-    error::StoreError,
-    holds::{Hold, Holds},
-    read::Reader,
-    room::{Looks, Room},
-};
+use crate::{content::Content, error::StoreError, holds::Holds, read::Reader, readers::Readers, room::Room};
+
+#[cfg(doc)]
+use crate::holds::Hold;
 
 /// Read-only for the owner: the file is complete and on disk.
 const DURABLE: u32 = 0o400;
 
-/// After so many bytes the system is told to begin with writing them out.
-const WRITE_OUT: u64 = 16 << 20;
+/// The largest content that goes into the database. Of more, the pages that the log and then the database are given cost
+/// more than a file does (measured with 1 KiB pages: see docs/durability.md).
+pub const LARGEST_SMALL: usize = 16 << 10;
 
-/// The artifact folder.
-#[derive(Debug)]
+/// The artifacts of a data folder.
 pub struct Artifacts {
     root: PathBuf,
     /// Written by this process, not yet flushed.
     unflushed: Mutex<HashSet<Digest>>,
     /// Another store's folder, in which what is not here is looked for.
     below: Option<PathBuf>,
+    /// Of the database that has the small ones.
+    readers: Arc<Readers>,
+    /// The largest that is kept for the database; none where nothing is written to one.
+    largest_small: Option<usize>,
     room: Room,
     holds: Holds,
+}
+
+impl std::fmt::Debug for Artifacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Artifacts").field("root", &self.root).finish_non_exhaustive()
+    }
 }
 
 /// What is wrong with one artifact.
@@ -60,7 +68,8 @@ pub enum ArtifactProblem {
 impl Artifacts {
     /// Opens the folder, creating it when missing and clearing half-written files of an earlier process. Needs the
     /// data folder's lock.
-    pub(crate) fn open(root: PathBuf) -> Result<Self, StoreError> {
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let root = data_dir.join("artifacts");
         let temp = root.join("tmp");
         match fs::remove_dir_all(&temp) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -69,45 +78,41 @@ impl Artifacts {
             _ => {}
         }
         fs::create_dir_all(&temp).map_err(StoreError::io("create", &temp))?;
-        Ok(Self { root, unflushed: Mutex::default(), below: None, room: Room::default(), holds: Holds::default() })
+        Ok(Self { largest_small: Some(LARGEST_SMALL), ..Self::at(root, data_dir) })
     }
 
     /// A view of the folder for reading only; works beside a running node.
     #[must_use]
     pub fn read_only(data_dir: &Path) -> Self {
-        Self {
-            root: data_dir.join("artifacts"),
-            unflushed: Mutex::default(),
-            below: None,
-            room: Room::default(),
-            holds: Holds::default(),
-        }
+        Self::at(data_dir.join("artifacts"), data_dir)
     }
 
     /// A store in `scratch` that finds the artifacts of a data folder, too, and writes nothing there; works beside a
-    /// running node.
+    /// running node. What is made is a file, however small.
     ///
     /// # Errors
     /// When the folder can not be prepared.
     pub fn beside(data_dir: &Path, scratch: &Path) -> io::Result<Self> {
         fs::create_dir_all(scratch.join("tmp"))?;
-        Ok(Self {
-            root: scratch.to_owned(),
-            unflushed: Mutex::default(),
-            below: Some(data_dir.join("artifacts")),
-            room: Room::default(),
-            holds: Holds::default(),
-        })
+        Ok(Self { below: Some(data_dir.join("artifacts")), ..Self::at(scratch.to_owned(), data_dir) })
     }
 
-    /// Where the artifact lies.
-    #[must_use]
-    pub fn path(&self, digest: &Digest) -> PathBuf {
-        let own = place(&self.root, digest);
-        match &self.below {
-            Some(below) if !own.exists() => Some(place(below, digest)).filter(|there| there.exists()).unwrap_or(own),
-            _ => own,
+    fn at(root: PathBuf, data_dir: &Path) -> Self {
+        Self {
+            root,
+            unflushed: Mutex::default(),
+            below: None,
+            readers: Arc::new(Readers::new(data_dir.to_owned())),
+            largest_small: None,
+            room: Room::default(),
+            holds: Holds::default(),
         }
+    }
+
+    /// Readers of the database beside the artifacts.
+    #[must_use]
+    pub const fn readers(&self) -> &Arc<Readers> {
+        &self.readers
     }
 
     /// A folder on the same file system whose content goes when the store is opened next.
@@ -127,18 +132,94 @@ impl Artifacts {
         self.room.keep_free(bytes);
     }
 
-    /// Opens an artifact for reading.
+    /// What an artifact holds.
     ///
     /// # Errors
-    /// What the system says; `NotFound` when there is none with this digest.
+    /// What the system or the database says; `NotFound` when there is none with this digest.
+    pub fn content(&self, digest: &Digest) -> io::Result<Content> {
+        if let Some(bytes) = self.holds.content(digest) {
+            return Ok(Content::Small(bytes));
+        }
+        let file = self.file(digest, &self.unflushed())?;
+        if let Some(file) = file.as_ref().filter(|file| file.is_whole) {
+            return Ok(Content::File(File::open(&file.path)?, file.path.clone()));
+        }
+        match (self.ask_database(|reader| reader.content(digest)), file) {
+            (Ok(Some(bytes)), _) => Ok(Content::Small(bytes.into())),
+            // One of a copy that has lost the modes of its files is as good as any.
+            (_, Some(file)) => Ok(Content::File(File::open(&file.path)?, file.path)),
+            (Ok(None), None) => Err(io::ErrorKind::NotFound.into()),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Opens an artifact for reading. One that stands in the database becomes a file in memory, which nobody can change.
+    ///
+    /// # Errors
+    /// As [`Artifacts::content`].
     pub fn open_artifact(&self, digest: &Digest) -> io::Result<File> {
-        File::open(self.path(digest))
+        self.content(digest)?.into_file()
     }
 
     /// The size of an artifact; none when there is none with this digest.
     #[must_use]
     pub fn size_of(&self, digest: &Digest) -> Option<u64> {
-        fs::metadata(self.path(digest)).ok().filter(fs::Metadata::is_file).map(|meta| meta.len())
+        if let Some(bytes) = self.holds.content(digest) {
+            return Some(bytes.len() as u64);
+        }
+        let file = self.file(digest, &self.unflushed()).ok().flatten();
+        if let Some(file) = file.as_ref().filter(|file| file.is_whole) {
+            return Some(file.size);
+        }
+        let small = self.ask_database(|reader| reader.content_size(digest)).ok().flatten();
+        small.or_else(|| file.map(|file| file.size))
+    }
+
+    /// Whether there is one with this digest that stays as long as the caller holds it ([`Hold::keep`]).
+    #[must_use]
+    pub fn has(&self, digest: &Digest) -> bool {
+        // Not while one is being removed.
+        let unflushed = self.unflushed();
+        if self.holds.content(digest).is_some() || self.file(digest, &unflushed).is_ok_and(|file| file.is_some()) {
+            return true;
+        }
+        let leaves = self.holds.is_leaving(digest);
+        drop(unflushed);
+        !leaves && self.ask_database(|reader| reader.content_size(digest)).is_ok_and(|size| size.is_some())
+    }
+
+    /// Whether somebody is about to refer to it.
+    #[must_use]
+    pub fn is_held(&self, digest: &Digest) -> bool {
+        self.holds.has(digest)
+    }
+
+    /// Asks the database. One that is beside this process may not be there, or be one of before.
+    fn ask_database<T>(&self, ask: impl FnOnce(&Reader) -> Result<Option<T>, StoreError>) -> io::Result<Option<T>> {
+        let is_own = self.largest_small.is_some();
+        if !is_own && !self.readers.has_database() {
+            return Ok(None);
+        }
+        let asked = self.readers.with(|reader| if is_own || reader.has_contents()? { ask(reader) } else { Ok(None) });
+        asked.map_err(io::Error::other)
+    }
+
+    /// The file of an artifact, where it is one.
+    fn file(&self, digest: &Digest, unflushed: &HashSet<Digest>) -> io::Result<Option<Lying>> {
+        let look = |path: PathBuf| match fs::metadata(&path) {
+            Ok(meta) if meta.is_file() => {
+                let is_whole = meta.permissions().mode() & 0o777 == DURABLE || unflushed.contains(digest);
+                Ok(Some(Lying { path, size: meta.len(), is_whole }))
+            }
+            Ok(_) => Ok(None),
+            // Also a folder above it that is not there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        match look(place(&self.root, digest))? {
+            None => self.below.as_ref().map_or(Ok(None), |below| look(place(below, digest))),
+            own => Ok(own),
+        }
     }
 
     pub(crate) const fn holds(&self) -> &Holds {
@@ -146,7 +227,7 @@ impl Artifacts {
     }
 
     /// Removes the file of an artifact that nothing refers to, unless somebody holds it or a run names it by now. Says whether
-    /// it is gone.
+    /// it is gone. Small ones go with their rows ([`Prune::Files`](crate::Prune::Files)).
     ///
     /// # Errors
     /// What the system or the database says.
@@ -168,7 +249,7 @@ impl Artifacts {
         Ok(true)
     }
 
-    /// The artifacts of one of the 256 folders, with when each was changed last.
+    /// The files of artifacts in one of the 256 folders, with when each was changed last.
     ///
     /// # Errors
     /// When the folder can not be read.
@@ -197,29 +278,21 @@ impl Artifacts {
         Ok((disk.f_blocks.saturating_mul(disk.f_frsize), disk.f_bavail.saturating_mul(disk.f_frsize)))
     }
 
-    pub(crate) fn create(self: &Arc<Self>, hold: Hold) -> io::Result<ArtifactWriter> {
-        let mut name = [0u8; 12];
-        getrandom::fill(&mut name).map_err(io::Error::other)?;
-        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = self.temporary().join(name);
-        let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let file = match open() {
-            // Somebody tidied up. The folder alone: what lies above it was moved away, or is a disk that is not mounted.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_folder(&self.temporary())?;
-                open()?
-            }
-            opened => opened?,
-        };
-        Ok(ArtifactWriter {
-            artifacts: self.clone(),
-            hold,
-            file,
-            path: Some(path),
-            digest: Digesting::new(),
-            looks: Looks::default(),
-            begun: 0,
-        })
+    /// Whether something small may be written, too, by what must stay free.
+    pub(crate) fn check_room(&self) -> io::Result<()> {
+        self.room.check(|| rustix::fs::statvfs(&self.root))
+    }
+
+    pub(crate) const fn room(&self) -> &Room {
+        &self.room
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) const fn largest_small(&self) -> Option<usize> {
+        self.largest_small
     }
 
     /// Reads an artifact through and compares its digest.
@@ -227,32 +300,46 @@ impl Artifacts {
     /// # Errors
     /// When it can not be read.
     pub fn verify(&self, digest: &Digest) -> io::Result<Option<ArtifactProblem>> {
-        let mut file = match self.open_artifact(digest) {
-            Ok(file) => file,
+        let found = match self.content(digest) {
+            Ok(Content::Small(bytes)) => Digest::of(&bytes),
+            Ok(Content::File(mut file, _)) => Digest::of_reader(&mut file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(ArtifactProblem::Missing)),
             Err(error) => return Err(error),
         };
-        let found = Digest::of_reader(&mut file)?;
         Ok((found != *digest).then_some(ArtifactProblem::Changed { found }))
     }
 
-    /// The digests of all artifacts, in no order.
+    /// The digests of all artifacts, files and rows of the database, in their order.
     ///
     /// # Errors
-    /// When a folder can not be read.
+    /// When a folder or the database can not be read.
     pub fn list(&self) -> io::Result<Vec<Digest>> {
-        let mut digests = Vec::new();
-        for shard in fs::read_dir(&self.root)? {
-            let shard = shard?;
-            if shard.file_name() == "tmp" || !shard.file_type()?.is_dir() {
-                continue;
-            }
-            for entry in fs::read_dir(shard.path())? {
-                let name = entry?.file_name();
-                digests.extend(name.to_str().and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok()));
-            }
+        let mut digests = BTreeSet::new();
+        for shard in 0..=u8::MAX {
+            digests.extend(self.list_shard(shard)?.into_iter().map(|(digest, _)| digest));
         }
-        Ok(digests)
+        let small = self.ask_database(|reader| reader.contents("").map(Some))?;
+        digests.extend(small.unwrap_or_default());
+        Ok(digests.into_iter().collect())
+    }
+
+    /// The digests of the artifacts whose digits begin so.
+    ///
+    /// # Errors
+    /// When a folder or the database can not be read.
+    pub fn beginning_with(&self, hex: &str) -> io::Result<Vec<Digest>> {
+        let shards = match hex.get(..2).map(|shard| u8::from_str_radix(shard, 16)) {
+            Some(Ok(shard)) => shard..=shard,
+            _ => 0..=u8::MAX,
+        };
+        let mut digests = BTreeSet::new();
+        for shard in shards {
+            let files = self.list_shard(shard)?.into_iter().map(|(digest, _)| digest);
+            digests.extend(files.filter(|digest| digest.hex().starts_with(hex)));
+        }
+        let small = self.ask_database(|reader| reader.contents(hex).map(Some))?;
+        digests.extend(small.unwrap_or_default());
+        Ok(digests.into_iter().collect())
     }
 
     /// Flushes an artifact that this process wrote: bytes, then folders, then the mode that says so.
@@ -260,7 +347,7 @@ impl Artifacts {
         if !self.unflushed().contains(digest) {
             return Ok(());
         }
-        let path = self.path(digest);
+        let path = place(&self.root, digest);
         let flush = || -> io::Result<()> {
             let file = File::open(&path)?;
             file.sync_all()?;
@@ -275,17 +362,66 @@ impl Artifacts {
         Ok(())
     }
 
-    fn is_durable(&self, path: &Path) -> bool {
-        fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o777 == DURABLE)
+    /// Puts a file that is ready in its place, unless the artifact is there already.
+    pub(crate) fn take_in(&self, temp: &Path, digest: Digest, unflushed: &mut HashSet<Digest>) -> io::Result<bool> {
+        // Never a place in the store below this one.
+        let target = place(&self.root, &digest);
+        if unflushed.contains(&digest) || is_durable(&target) {
+            return Ok(false);
+        }
+        if let Err(error) = fs::rename(temp, &target) {
+            let Some(shard) = target.parent().filter(|_| error.kind() == io::ErrorKind::NotFound) else {
+                return Err(error);
+            };
+            make_folder(shard)?;
+            fs::rename(temp, &target)?;
+        }
+        unflushed.insert(digest);
+        Ok(true)
     }
 
-    fn unflushed(&self) -> MutexGuard<'_, HashSet<Digest>> {
+    /// Whether a file has this artifact for good; none where something else lies in its place.
+    pub(crate) fn has_durable_file(&self, digest: &Digest) -> Option<bool> {
+        let path = place(&self.root, digest);
+        match fs::symlink_metadata(&path) {
+            Ok(meta) => (meta.is_file() && meta.permissions().mode() & 0o777 == DURABLE).then_some(true),
+            Err(_) => Some(false),
+        }
+    }
+
+    /// Removes what a crash left in the place of an artifact that the database has by now. Nobody else would look after it.
+    pub(crate) fn remove_leftover(&self, digest: &Digest) {
+        let (path, unflushed) = (place(&self.root, digest), self.unflushed());
+        if !unflushed.contains(digest) && !is_durable(&path) {
+            // What can not be removed is only not used.
+            let _ = fs::remove_file(&path);
+        }
+    }
+
+    /// Bytes of the artifact's file.
+    pub(crate) fn size_of_file(&self, digest: &Digest) -> Option<u64> {
+        self.file(digest, &self.unflushed()).ok().flatten().map(|file| file.size)
+    }
+
+    pub(crate) fn unflushed(&self) -> MutexGuard<'_, HashSet<Digest>> {
         lock(&self.unflushed)
     }
 }
 
+/// A file where an artifact lies.
+struct Lying {
+    path: PathBuf,
+    size: u64,
+    /// No leftover of a crash.
+    is_whole: bool,
+}
+
+fn is_durable(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o777 == DURABLE)
+}
+
 /// Makes the folder, and none above it.
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
@@ -295,90 +431,4 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 fn place(root: &Path, digest: &Digest) -> PathBuf {
     let hex = digest.hex();
     root.join(&hex[..2]).join(hex)
-}
-
-/// An artifact being written. Dropping it leaves nothing behind.
-#[derive(Debug)]
-pub struct ArtifactWriter {
-    artifacts: Arc<Artifacts>,
-    hold: Hold,
-    file: File,
-    path: Option<PathBuf>,
-    digest: Digesting,
-    looks: Looks,
-    /// Bytes that the system has begun to write out.
-    begun: u64,
-}
-
-impl ArtifactWriter {
-    /// Bytes written so far.
-    #[must_use]
-    pub const fn size(&self) -> u64 {
-        self.digest.seen()
-    }
-
-    /// Has the disk work while a large artifact is still being made: the flush before the commit finds little left to do.
-    fn begin_flush(&mut self) {
-        let fresh = self.size() - self.begun;
-        if fresh >= WRITE_OUT {
-            // Starts to write the range out; pages that are not on disk stay in memory. A hint: what fails here, the flush
-            // reports.
-            let _ = fadvise(&self.file, self.begun, NonZeroU64::new(fresh), Advice::DontNeed);
-            self.begun += fresh;
-        }
-    }
-
-    /// Puts the artifact in its place. It becomes durable with the transaction that refers to it.
-    ///
-    /// # Errors
-    /// When it can not be moved there.
-    pub fn finish(mut self, name: &str, media_type: &str) -> io::Result<ArtifactRef> {
-        let size = self.size();
-        let digest = Digest::from_bytes(std::mem::replace(&mut self.digest, Digesting::new()).finish()?);
-        let reference = ArtifactRef { digest, name: name.to_owned(), media_type: media_type.to_owned(), size };
-        // Never a place in the store below this one.
-        let target = place(&self.artifacts.root, &digest);
-        // The set is locked over the move, so that the writer thread never flushes a file that is being replaced.
-        let artifacts = self.artifacts.clone();
-        let mut unflushed = artifacts.unflushed();
-        self.hold.keep(&digest);
-        if unflushed.contains(&digest) || artifacts.is_durable(&target) {
-            return Ok(reference);
-        }
-        if let Some(temp) = self.path.as_deref()
-            && let Err(error) = fs::rename(temp, &target)
-        {
-            let Some(shard) = target.parent().filter(|_| error.kind() == io::ErrorKind::NotFound) else {
-                return Err(error);
-            };
-            make_folder(shard)?;
-            fs::rename(temp, &target)?;
-        }
-        self.path = None;
-        unflushed.insert(digest);
-        Ok(reference)
-    }
-}
-
-impl Write for ArtifactWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let may = self.looks.before(&self.artifacts.room, &self.file, bytes.len())?;
-        let count = self.file.write(&bytes[..may])?;
-        self.digest.update(&bytes[..count]);
-        self.begin_flush();
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for ArtifactWriter {
-    fn drop(&mut self) {
-        if let Some(path) = self.path.take() {
-            // What stays is cleared at the next start.
-            let _ = fs::remove_file(path);
-        }
-    }
 }

@@ -11,6 +11,7 @@ use trackside_spec::config::Durability;
 
 use crate::{
     artifacts::Artifacts,
+    contents::Contents,
     error::StoreError,
     lock::DataLock,
     prune::Prune,
@@ -47,7 +48,8 @@ impl Committer {
     /// When another process writes there, the folder can not be used, or the database is newer than this binary.
     pub fn open(data_dir: &Path, durability: Durability) -> Result<Self, StoreError> {
         let lock = DataLock::take(data_dir)?;
-        let artifacts = Arc::new(Artifacts::open(data_dir.join("artifacts"))?);
+        // Made with the first database that lay here, after it.
+        let had_artifacts = data_dir.join("artifacts").is_dir();
         let database = data_dir.join("trackside.db");
         let mut connection = Connection::open(&database).map_err(StoreError::sqlite("open"))?;
         let synchronous = match durability {
@@ -55,13 +57,14 @@ impl Committer {
             Durability::Relaxed => "NORMAL",
         };
         let is_new = schema::prepare(&mut connection, &database, synchronous)?;
-        if is_new && artifacts.list().is_ok_and(|all| !all.is_empty()) {
+        let artifacts = Arc::new(Artifacts::open(data_dir)?);
+        if is_new && had_artifacts {
             tracing::warn!(
                 database = %database.display(),
                 "[TS-0210] the database was missing or empty and has been made anew, while the folder artifacts beside it \
-                 holds what an earlier one referred to: runs, the state of workflows and the memory of which files had \
-                 their run begin anew, so that files that lie in watched folders start a run once more; if that is not \
-                 what you want, stop the node and put a copy of the data folder back"
+                 is that of an earlier one: runs, their small artifacts, the state of workflows and the memory of which \
+                 files had their run are gone or begin anew, so that files that lie in watched folders start a run once \
+                 more; if that is not what you want, stop the node and put a copy of the data folder back"
             );
         }
         connection.set_prepared_statement_cache_capacity(64);
@@ -113,12 +116,13 @@ impl Committer {
         Ok(())
     }
 
-    /// Artifacts first: what refers to them is never without them.
+    /// Files of artifacts first: what refers to them is never without them.
     fn try_to(&mut self, batch: &[Txn]) -> Result<(), StoreError> {
         for digest in batch.iter().flat_map(|txn| &txn.artifacts) {
             self.artifacts.make_durable(digest)?;
         }
         let result = self.write(batch);
+        self.artifacts.holds().have_left();
         if result.is_err() {
             // Definitions inserted by the failed transaction are gone with it.
             self.known.clear();
@@ -160,13 +164,18 @@ impl Committer {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StoreError::sqlite("begin a transaction"))?;
-        let mut runs = RunRows::default();
+        let (mut runs, mut contents) = (RunRows::default(), Contents::of(&self.artifacts));
         for write in batch.iter().flat_map(|txn| &txn.writes) {
-            write::apply(&txn, write, &self.artifacts, &mut self.known, &mut runs)
+            write::apply(&txn, write, &mut contents, &mut self.known, &mut runs)
                 .map_err(StoreError::sqlite("take a row"))?;
         }
         runs.write(&txn).map_err(StoreError::sqlite("take a row"))?;
-        txn.commit().map_err(StoreError::sqlite("commit"))
+        for digest in batch.iter().flat_map(|txn| &txn.artifacts) {
+            contents.bring(&txn, digest).map_err(StoreError::sqlite("take an artifact"))?;
+        }
+        txn.commit().map_err(StoreError::sqlite("commit"))?;
+        contents.committed();
+        Ok(())
     }
 
     /// Whether commits are not flushed one by one.
@@ -185,7 +194,7 @@ impl Committer {
         flushed.map_err(StoreError::io("flush", log))
     }
 
-    /// The artifacts beside the database.
+    /// The artifacts of the data folder.
     #[must_use]
     pub fn artifacts(&self) -> &Arc<Artifacts> {
         &self.artifacts
@@ -195,5 +204,11 @@ impl Committer {
     #[must_use]
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.artifacts.readers().end();
     }
 }

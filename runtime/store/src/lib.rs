@@ -6,9 +6,12 @@
 //! never looks into an event.
 
 mod activations;
+mod artifact_writer;
 mod artifacts;
 mod clock;
 mod commit;
+mod content;
+mod contents;
 mod cursors;
 mod digesting;
 mod error;
@@ -35,9 +38,11 @@ mod write;
 mod writer;
 
 pub use activations::{ACTIVATIONS_KEPT, Activation, ActivationRow};
-pub use artifacts::{ArtifactProblem, ArtifactWriter, Artifacts};
+pub use artifact_writer::ArtifactWriter;
+pub use artifacts::{ArtifactProblem, Artifacts, LARGEST_SMALL};
 pub use clock::{Clock, SystemClock};
 pub use commit::Committer;
+pub use content::Content;
 pub use cursors::CursorRow;
 pub use error::StoreError;
 pub use history::LedgerEntryRow;

@@ -7,7 +7,9 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use trackside_engine::RunId;
 use trackside_spec::Digest;
 
-use crate::{error::StoreError, holdings, read::Reader, references, subjects, write::KnownDefinitions};
+use crate::{
+    artifacts::Artifacts, error::StoreError, holdings, read::Reader, references, subjects, write::KnownDefinitions,
+};
 
 /// Something to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +30,8 @@ pub enum Prune {
         /// Which.
         RunId,
     ),
-    /// The rows of artifacts whose files are gone, unless a run names them again.
+    /// The rows of artifacts whose files are gone, unless a run names them again; the rows of small ones with what they hold,
+    /// unless somebody holds them by now.
     Files(
         /// Their rows.
         Vec<i64>,
@@ -71,7 +74,12 @@ pub enum Prune {
     ),
 }
 
-pub(crate) fn prune(txn: &Transaction<'_>, what: &Prune, known: &KnownDefinitions) -> rusqlite::Result<()> {
+pub(crate) fn prune(
+    txn: &Transaction<'_>,
+    what: &Prune,
+    artifacts: &Artifacts,
+    known: &KnownDefinitions,
+) -> rusqlite::Result<()> {
     match what {
         Prune::Runs(runs) => remove_runs(txn, runs)?,
         Prune::Logs(run) => match head(txn, *run)? {
@@ -92,7 +100,13 @@ pub(crate) fn prune(txn: &Transaction<'_>, what: &Prune, known: &KnownDefinition
         },
         Prune::Files(rows) => {
             for id in rows {
-                txn.prepare_cached("DELETE FROM artifacts WHERE id = ?1 AND refs = 0")?.execute([id])?;
+                let small: Option<[u8; 32]> = txn
+                    .prepare_cached("SELECT digest FROM artifacts WHERE id = ?1 AND refs = 0 AND content IS NOT NULL")?
+                    .query_row([id], |row| row.get(0))
+                    .optional()?;
+                if small.is_none_or(|digest| artifacts.holds().leaves(&Digest::from_bytes(digest))) {
+                    txn.prepare_cached("DELETE FROM artifacts WHERE id = ?1 AND refs = 0")?.execute([id])?;
+                }
             }
         }
         Prune::Ledger { trigger, identity } => {

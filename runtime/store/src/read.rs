@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use trackside_engine::{Event, RunId};
+use trackside_engine::{Event, RunId, from_entry};
 use trackside_facts::{Entry, EntryError, SubjectEvent};
 
 use crate::error::StoreError;
@@ -143,7 +143,7 @@ impl JournalRow {
     /// # Errors
     /// [`StoreError::Damaged`] with the entry's number.
     pub fn events(&self) -> Result<Vec<Event>, StoreError> {
-        self.entry.read().map_err(|error| self.damage(&error))
+        from_entry(&self.entry).map_err(|error| self.damage(&error))
     }
 }
 
@@ -391,7 +391,7 @@ impl Reader {
         // ledger of 20,000 that is most of what a file costs.
         self.rows(
             "SELECT identity, run, path, stat, claimed, at_ms FROM ledger INDEXED BY ledger_path
-             WHERE trigger = ?1 AND path = ?2 ORDER BY at_ms DESC LIMIT 16",
+             WHERE trigger = ?1 AND path = ?2 AND substr(identity, 1, 2) <> 'r:' ORDER BY at_ms DESC LIMIT 16",
             params![trigger, path],
             ledger_row,
         )

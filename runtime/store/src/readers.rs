@@ -12,7 +12,14 @@ const KEPT: usize = 4;
 /// A pool of readers of one database.
 pub struct Readers {
     data_dir: PathBuf,
-    idle: Mutex<Vec<Reader>>,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
+    readers: Vec<Reader>,
+    /// None is kept any more.
+    is_over: bool,
 }
 
 impl Readers {
@@ -22,18 +29,31 @@ impl Readers {
         Self { data_dir, idle: Mutex::default() }
     }
 
+    /// Whether there is a database to ask.
+    pub(crate) fn has_database(&self) -> bool {
+        self.data_dir.join("trackside.db").is_file()
+    }
+
     /// Asks a question.
     ///
     /// # Errors
     /// When no connection can be opened, or the question's own.
     pub fn with<T>(&self, ask: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let idle = lock(&self.idle).pop();
+        let idle = lock(&self.idle).readers.pop();
         let reader = idle.map_or_else(|| Reader::open(&self.data_dir), Ok)?;
         let answer = ask(&reader);
         let mut idle = lock(&self.idle);
-        if idle.len() < KEPT {
-            idle.push(reader);
+        if idle.readers.len() < KEPT && !idle.is_over {
+            idle.readers.push(reader);
         }
         answer
+    }
+
+    /// Closes what nobody uses, now and from now on: whoever closes the last connection tidies up the log, and only the one that
+    /// writes can.
+    pub(crate) fn end(&self) {
+        let mut idle = lock(&self.idle);
+        idle.is_over = true;
+        idle.readers.clear();
     }
 }

@@ -1,11 +1,11 @@
 //! Which artifacts the journal names. Counted in the transaction of the entry that names them, so that the count is never
 //! behind what is on disk.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 use trackside_engine::RunId;
 use trackside_spec::Digest;
 
-use crate::{artifacts::Artifacts, error::StoreError, holdings::signed, read::Reader};
+use crate::{contents::Contents, error::StoreError, read::Reader};
 
 /// As a reference stands in compact JSON: `{"artifact":"sha256:…"`. A text that a plugin made has its quotes escaped there.
 const MARK: &str = "\"artifact\":\"sha256:";
@@ -26,42 +26,29 @@ pub fn artifacts_named(json: &str) -> impl Iterator<Item = Digest> + '_ {
 pub struct FreeArtifact {
     /// Its row.
     pub id: i64,
-    /// Its file.
+    /// Its digest.
     pub digest: Digest,
     /// Its size.
     pub bytes: u64,
+    /// Whether it stands in the database, and is no file.
+    pub is_small: bool,
 }
 
-/// Counts what an entry of the run names.
+/// Counts what an entry or an effect of the run names.
 pub(crate) fn count(
     txn: &Transaction<'_>,
-    artifacts: &Artifacts,
+    contents: &mut Contents<'_>,
     run: RunId,
-    named: &[Digest],
+    named: impl IntoIterator<Item = Digest>,
 ) -> rusqlite::Result<()> {
-    named.iter().try_for_each(|digest| count_one(txn, artifacts, run, digest))
-}
-
-fn count_one(txn: &Transaction<'_>, artifacts: &Artifacts, run: RunId, digest: &Digest) -> rusqlite::Result<()> {
-    let known: Option<i64> = txn
-        .prepare_cached("SELECT id FROM artifacts WHERE digest = ?1")?
-        .query_row([digest.as_bytes()], |row| row.get(0))
-        .optional()?;
-    let id = match (known, artifacts.size_of(digest)) {
-        (Some(id), _) => id,
-        (None, Some(bytes)) => {
-            txn.prepare_cached("INSERT INTO artifacts (digest, bytes, refs) VALUES (?1, ?2, 0)")?
-                .execute(params![digest.as_bytes(), signed(bytes)])?;
-            txn.last_insert_rowid()
+    for digest in named {
+        let Some(row) = contents.row(txn, &digest, 1)? else { continue };
+        let new = txn
+            .prepare_cached("INSERT INTO artifact_refs (run, artifact) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute(params![run.as_i64(), row.id])?;
+        if new > 0 && !row.is_new {
+            txn.prepare_cached("UPDATE artifacts SET refs = refs + 1 WHERE id = ?1")?.execute([row.id])?;
         }
-        // A parameter that somebody typed, an artifact that was removed before: there is no file to keep.
-        (None, None) => return Ok(()),
-    };
-    let new = txn
-        .prepare_cached("INSERT INTO artifact_refs (run, artifact) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-        .execute(params![run.as_i64(), id])?;
-    if new > 0 {
-        txn.prepare_cached("UPDATE artifacts SET refs = refs + 1 WHERE id = ?1")?.execute([id])?;
     }
     Ok(())
 }
@@ -85,14 +72,18 @@ impl Reader {
         if !self.has_table("artifacts")? {
             return Ok(Vec::new());
         }
+        let is_small = if self.has_contents()? { "content IS NOT NULL" } else { "0" };
         self.rows(
-            "SELECT id, digest, bytes FROM artifacts WHERE refs = 0 AND id > ?1 ORDER BY id LIMIT ?2",
+            &format!(
+                "SELECT id, digest, bytes, {is_small} FROM artifacts WHERE refs = 0 AND id > ?1 ORDER BY id LIMIT ?2"
+            ),
             params![after, limit],
             |row| {
                 Ok(FreeArtifact {
                     id: row.get(0)?,
                     digest: Digest::from_bytes(row.get(1)?),
                     bytes: row.get::<_, i64>(2)?.unsigned_abs(),
+                    is_small: row.get(3)?,
                 })
             },
         )
@@ -123,15 +114,17 @@ impl Reader {
         Ok(found.first().copied().unwrap_or(i64::MAX))
     }
 
-    /// Bytes of all artifacts that the journal names.
+    /// Bytes of all files of artifacts that the journal names. Small artifacts are among the database's own bytes.
     ///
     /// # Errors
     /// When SQLite refuses.
-    pub fn artifact_bytes(&self) -> Result<u64, StoreError> {
+    pub fn artifact_file_bytes(&self) -> Result<u64, StoreError> {
         if !self.has_table("artifacts")? {
             return Ok(0);
         }
-        let sum = self.rows("SELECT coalesce(sum(bytes), 0) FROM artifacts", [], |row| row.get::<_, i64>(0))?;
+        let files = if self.has_contents()? { "WHERE content IS NULL" } else { "" };
+        let query = format!("SELECT coalesce(sum(bytes), 0) FROM artifacts {files}");
+        let sum = self.rows(&query, [], |row| row.get::<_, i64>(0))?;
         Ok(sum.first().copied().unwrap_or(0).unsigned_abs())
     }
 

@@ -3,10 +3,11 @@
 //! The database needs room to say what happened. Data that comes from outside must not take the last of it.
 
 use std::{
-    fs::File,
     io,
     sync::atomic::{AtomicU64, Ordering},
 };
+
+use rustix::fs::StatVfs;
 
 /// So many bytes are written between two looks; one look costs about a microsecond.
 const BETWEEN_LOOKS: u64 = 1 << 20;
@@ -21,16 +22,16 @@ impl Room {
         self.0.store(bytes, Ordering::Relaxed);
     }
 
-    /// Looks at the file system that a file lies on.
+    /// Looks at the file system that it is written to.
     ///
     /// # Errors
     /// `StorageFull` when writing more would leave less free than must stay.
-    fn check(&self, file: &File) -> io::Result<()> {
+    pub(crate) fn check(&self, look: impl FnOnce() -> rustix::io::Result<StatVfs>) -> io::Result<()> {
         let kept = self.0.load(Ordering::Relaxed);
         if kept == 0 {
             return Ok(());
         }
-        let disk = rustix::fs::fstatvfs(file)?;
+        let disk = look()?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free.saturating_sub(BETWEEN_LOOKS) >= kept {
             return Ok(());
@@ -45,7 +46,7 @@ impl Room {
     }
 }
 
-/// When to look next while one file is written.
+/// When to look next while one artifact is written.
 #[derive(Debug, Default)]
 pub(crate) struct Looks {
     left: u64,
@@ -56,9 +57,14 @@ impl Looks {
     ///
     /// # Errors
     /// As [`Room::check`].
-    pub(crate) fn before(&mut self, room: &Room, file: &File, count: usize) -> io::Result<usize> {
+    pub(crate) fn before(
+        &mut self,
+        room: &Room,
+        look: impl FnOnce() -> rustix::io::Result<StatVfs>,
+        count: usize,
+    ) -> io::Result<usize> {
         if self.left == 0 {
-            room.check(file)?;
+            room.check(look)?;
             self.left = BETWEEN_LOOKS;
         }
         let may = count.min(usize::try_from(self.left).unwrap_or(usize::MAX));

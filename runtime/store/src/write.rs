@@ -9,13 +9,13 @@ use trackside_spec::{Digest, Plan};
 
 use crate::{
     activations::{self, Activation},
-    artifacts::Artifacts,
+    contents::Contents,
     cursors,
     holdings::{self, EndedRun},
     holds::Hold,
     pauses::{self, PausedRow},
     prune::{self, Prune},
-    references,
+    references::{self, artifacts_named},
     results::{self, ResultRow},
     run_rows::RunRows,
     trigger_rows::{self, DecisionRow},
@@ -27,9 +27,9 @@ use crate::{
 pub struct Txn {
     /// In order.
     pub writes: Vec<Write>,
-    /// Artifacts that the writes refer to; their files are flushed before the commit.
+    /// Artifacts that the writes refer to: files are flushed before the commit, small ones are written with it.
     pub artifacts: Vec<Digest>,
-    /// What keeps their files until the journal does.
+    /// What keeps them until the journal does. A small one that nobody holds any more is gone.
     pub holds: Vec<Hold>,
 }
 
@@ -249,7 +249,7 @@ pub(crate) type KnownDefinitions = std::collections::HashMap<Digest, i64>;
 pub(crate) fn apply(
     txn: &Transaction<'_>,
     write: &Write,
-    artifacts: &Artifacts,
+    contents: &mut Contents<'_>,
     known: &mut KnownDefinitions,
     runs: &mut RunRows,
 ) -> rusqlite::Result<()> {
@@ -269,16 +269,16 @@ pub(crate) fn apply(
             )?
             .execute(params![run.as_i64(), previous, at_ms, text, packed])?;
             runs.entered(*run, txn.last_insert_rowid(), *at_ms, ended.as_ref());
-            references::count(txn, artifacts, *run, &entry.artifacts())?;
+            references::count(txn, contents, *run, entry.artifacts())?;
         }
         Write::Cursor { consumer, seq } => cursors::set(txn, consumer, *seq)?,
         Write::Usage(row) => usage_rows::add(txn, row)?,
         Write::Held { workflow, ended } => holdings::enter(txn, workflow, ended)?,
-        Write::Counted { run, artifacts: named } => references::count(txn, artifacts, *run, named)?,
+        Write::Counted { run, artifacts: named } => references::count(txn, contents, *run, named.iter().copied())?,
         Write::AllCounted => {
             txn.prepare_cached("UPDATE uncounted SET seq = 0")?.execute([])?;
         }
-        Write::Prune(what) => prune::prune(txn, what, known)?,
+        Write::Prune(what) => prune::prune(txn, what, contents.artifacts, known)?,
         Write::Ledger { trigger, identity, run, path, stat, at_ms } => {
             let new = txn
                 .prepare_cached(
@@ -331,6 +331,8 @@ pub(crate) fn apply(
         Write::Outbox { run, step, item, entry, body } => {
             txn.prepare_cached("INSERT INTO outbox (run, step, item, entry, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
                 .execute(params![run.as_i64(), step, item, entry, body])?;
+            // What is to be delivered stays as long as the run, and that stays until its effects are carried out.
+            references::count(txn, contents, *run, artifacts_named(body))?;
         }
         Write::OutboxDone { id } => {
             txn.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute(params![id])?;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
 
 mod activations;
+mod artifacts;
 mod pauses;
 mod promises;
 mod results;

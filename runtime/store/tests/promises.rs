@@ -2,34 +2,32 @@
 
 use std::{
     fs,
-    io::{Read, Write as _},
-    os::unix::fs::PermissionsExt,
     path::Path,
     sync::{Arc, mpsc::channel},
 };
 
 use trackside_engine::{RunEnd, RunId};
 use trackside_facts::{DecisionKind, DecisionSubject, Entry};
-use trackside_spec::{Digest, Plan, load_workflow};
+use trackside_spec::{Plan, load_workflow};
 use trackside_store::{
-    ArtifactProblem, Artifacts, CommitReport, Committer, Company, DECISIONS_KEPT, DecisionRow, Durability, Ended,
-    NewRun, Reader, RunFilter, Store, StoreError, Txn, Write,
+    CommitReport, Committer, DECISIONS_KEPT, DecisionRow, Durability, Ended, NewRun, Reader, RunFilter, Store,
+    StoreError, Txn, Write,
 };
 
-fn plan(name: &str) -> Arc<Plan> {
+pub(super) fn plan(name: &str) -> Arc<Plan> {
     let text = format!("version: 1\nname: {name}\nsteps:\n  a: {{ plugin: echo }}\n");
     Arc::new(load_workflow("w.yaml", &text).unwrap())
 }
 
-fn open(folder: &Path) -> Committer {
+pub(super) fn open(folder: &Path) -> Committer {
     Committer::open(folder, Durability::Full).unwrap()
 }
 
-fn run(id: i64, plan: &Arc<Plan>) -> Write {
+pub(super) fn run(id: i64, plan: &Arc<Plan>) -> Write {
     Write::Run(NewRun { run: RunId::from_i64(id), plan: plan.clone(), trigger: "manual".into(), started_ms: id })
 }
 
-fn entry(id: i64, events: &str, ended: Option<RunEnd>) -> Write {
+pub(super) fn entry(id: i64, events: &str, ended: Option<RunEnd>) -> Write {
     let ended = ended.map(|end| Ended { end, error: None });
     Write::Journal { run: RunId::from_i64(id), at_ms: id, entry: Entry::Json(events.into()), ended }
 }
@@ -238,96 +236,6 @@ fn nothing_is_written_to_a_database_that_is_not_where_it_was() {
 }
 
 #[test]
-fn a_folder_for_half_written_artifacts_that_was_tidied_up_is_made_again_and_no_other() {
-    let folder = tempfile::tempdir().unwrap();
-    let committer = open(folder.path());
-    fs::remove_dir_all(committer.artifacts().temporary()).unwrap();
-    artifact(&committer, b"bytes");
-    let (artifacts, away) = (folder.path().join("artifacts"), folder.path().join("away"));
-    fs::rename(&artifacts, &away).unwrap();
-    let error =
-        trackside_store::Hold::new(committer.artifacts()).store(&mut &b"more"[..], "name", "text/plain").unwrap_err();
-    assert!(error.kind() == std::io::ErrorKind::NotFound && !artifacts.exists(), "{error}");
-    fs::rename(&away, &artifacts).unwrap();
-    artifact(&committer, b"more");
-}
-
-fn artifact(committer: &Committer, bytes: &[u8]) -> Digest {
-    trackside_store::Hold::new(committer.artifacts()).store(&mut &*bytes, "name", "text/plain").unwrap().digest
-}
-
-#[test]
-fn an_artifact_that_is_held_or_named_by_now_is_not_removed() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut committer = open(folder.path());
-    let reader = Reader::open(folder.path()).unwrap();
-    let artifacts = committer.artifacts().clone();
-    let hold = trackside_store::Hold::new(&artifacts);
-    let digest = hold.store(&mut &b"bytes"[..], "name", "text/plain").unwrap().digest;
-    assert!(!artifacts.remove(&digest, &reader).unwrap(), "somebody is about to refer to it");
-    let named = format!(r#"[{{"event":"x","output":{{"artifact":"{digest}"}}}}]"#);
-    let writes = vec![run(1, &plan("w")), entry(1, &named, None)];
-    committer.commit(&[Txn { artifacts: vec![digest], writes, ..Txn::default() }]).unwrap();
-    drop(hold);
-    // Whoever listed it as free before this commit must not have its file now.
-    assert!(!artifacts.remove(&digest, &reader).unwrap(), "a run names it");
-    assert!(artifacts.path(&digest).exists());
-    let other = artifact(&committer, b"other");
-    assert!(artifacts.remove(&other, &reader).unwrap() && !artifacts.path(&other).exists());
-}
-
-#[test]
-fn an_artifact_is_read_only_once_it_is_on_disk_and_is_written_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut committer = open(folder.path());
-    let digest = artifact(&committer, b"bytes");
-    assert_eq!(digest, Digest::of(b"bytes"));
-    let path = committer.artifacts().path(&digest);
-    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(), 0o600, "not yet flushed");
-    committer.commit(&[Txn { artifacts: vec![digest], ..Txn::default() }]).unwrap();
-    assert_eq!(mode(), 0o400);
-    let written = fs::metadata(&path).unwrap().modified().unwrap();
-    assert_eq!(artifact(&committer, b"bytes"), digest);
-    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
-    assert_eq!(fs::read_dir(folder.path().join("artifacts/tmp")).unwrap().count(), 0);
-}
-
-#[test]
-fn what_a_power_cut_left_half_written_is_written_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let committer = open(folder.path());
-    let digest = artifact(&committer, b"bytes");
-    let path = committer.artifacts().path(&digest);
-    let mut abandoned = trackside_store::Hold::new(committer.artifacts()).create().unwrap();
-    abandoned.write_all(b"half").unwrap();
-    std::mem::forget(abandoned);
-    drop(committer);
-    // The name is there and the bytes are not: what ext4 may leave of a rename without a flush.
-    fs::write(&path, b"").unwrap();
-    let committer = open(folder.path());
-    assert_eq!(fs::read_dir(folder.path().join("artifacts/tmp")).unwrap().count(), 0);
-    assert_eq!(artifact(&committer, b"bytes"), digest);
-    let mut read = String::new();
-    committer.artifacts().open_artifact(&digest).unwrap().read_to_string(&mut read).unwrap();
-    assert_eq!(read, "bytes");
-}
-
-#[test]
-fn damaged_and_missing_artifacts_are_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let committer = open(folder.path());
-    let digest = artifact(&committer, b"bytes");
-    let artifacts = Artifacts::read_only(folder.path());
-    assert_eq!(artifacts.verify(&digest).unwrap(), None);
-    assert_eq!(artifacts.list().unwrap(), [digest]);
-    fs::write(artifacts.path(&digest), b"bites").unwrap();
-    let found = Digest::of(b"bites");
-    assert_eq!(artifacts.verify(&digest).unwrap(), Some(ArtifactProblem::Changed { found }));
-    assert_eq!(artifacts.verify(&found).unwrap(), Some(ArtifactProblem::Missing));
-}
-
-#[test]
 fn decisions_are_a_ring_for_each_trigger_and_can_be_asked_by_subject() {
     let folder = tempfile::tempdir().unwrap();
     let mut committer = open(folder.path());
@@ -379,17 +287,4 @@ fn an_older_database_gets_its_tables_and_a_name_that_stays() {
     let other = tempfile::tempdir().unwrap();
     drop(open(other.path()));
     assert_ne!(Reader::open(other.path()).unwrap().box_id().unwrap(), name);
-}
-
-#[test]
-fn artifacts_stop_where_the_room_ends_that_must_stay_free() {
-    let folder = tempfile::tempdir().unwrap();
-    let committer = open(folder.path());
-    let artifacts = committer.artifacts();
-    artifacts.keep_free(u64::MAX);
-    let refused = trackside_store::Hold::new(artifacts).store(&mut &b"data"[..], "name", "text/plain").unwrap_err();
-    assert_eq!(refused.kind(), std::io::ErrorKind::StorageFull, "{refused}");
-    assert_eq!(std::fs::read_dir(artifacts.temporary()).unwrap().count(), 0);
-    artifacts.keep_free(1);
-    trackside_store::Hold::new(artifacts).store(&mut &b"data"[..], "name", "text/plain").unwrap();
 }

@@ -72,7 +72,7 @@ fn what_a_database_of_before_says_of_pauses_and_definitions_becomes_entries() {
     assert_eq!(reader.journal_after(0, 9).unwrap().len(), 2);
     assert!(reader.usage(0).unwrap().is_empty() && reader.holdings().unwrap().is_empty(), "nothing is counted yet");
     assert!(reader.free_artifacts(0, 9).unwrap().is_empty() && reader.named_artifacts().unwrap().is_empty());
-    assert_eq!((reader.cursor("usage").unwrap(), reader.artifact_bytes().unwrap()), (0, 0));
+    assert_eq!((reader.cursor("usage").unwrap(), reader.artifact_file_bytes().unwrap()), (0, 0));
     drop(reader);
     drop(Committer::open(folder.path(), Durability::Full).unwrap());
     let reader = Reader::open(folder.path()).unwrap();

@@ -55,15 +55,16 @@ fn h35_looks_around() {
     Attacks::of(35, 32).attack(Attack::guest(&guest)).run();
 }
 
-/// Every file below a folder in which the secret stands, in any dress.
-fn places(folder: &Path) -> Vec<String> {
+/// Every file below a folder in which the secret stands, in any dress, elsewhere than in these texts.
+fn places(folder: &Path, own: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            found.extend(places(&path));
+            found.extend(places(&path, own));
         } else if let Ok(bytes) = fs::read(&path) {
-            let text = String::from_utf8_lossy(&bytes);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let text = own.iter().filter(|own| !own.is_empty()).fold(text, |text, own| text.replace(own.as_str(), ""));
             if text.contains(SECRET) || text.contains(IN_BASE64) {
                 found.push(path.display().to_string());
             }
@@ -80,7 +81,9 @@ fn is_silent(seen: &Seen<'_>) {
     for piece in [SECRET, &SECRET[..14], IN_BASE64] {
         assert!(!told.contains(piece), "{piece} in {told}");
     }
-    let places = places(&seen.project.path(".trackside"));
+    // What a step puts into its artifacts is in them, wherever they lie: in files, or in the database.
+    let own: Vec<String> = seen.project.artifacts().iter().map(|digest| seen.project.artifact(digest)).collect();
+    let places = places(&seen.project.path(".trackside"), &own);
     assert!(places.iter().all(|place| place.contains("/artifacts/")), "{places:?}");
 }
 

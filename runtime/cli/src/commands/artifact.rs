@@ -68,7 +68,7 @@ fn fetch(context: &Context, artifacts: &Artifacts, arguments: &Get) -> Result<()
     let digest = find_artifact(artifacts, &arguments.digest)?;
     let mut file = artifacts.open_artifact(&digest).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::new(code!("TS-0815"), format!("there is no artifact {digest}")),
-        _ => Failure::new(code!("TS-0851"), format!("cannot read {}: {error}", artifacts.path(&digest).display())),
+        _ => Failure::new(code!("TS-0851"), format!("cannot read artifact {digest}: {error}")),
     })?;
     let found = match &arguments.output {
         None => copy(&mut file, &mut io::stdout().lock()).map_err(|error| Failure::output(&error))?,

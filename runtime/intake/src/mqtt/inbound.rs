@@ -218,10 +218,13 @@ impl Inbound {
     }
 
     async fn keep(&self, message: Arc<Received>, hold: Hold) -> Result<ArtifactRef, Reason> {
-        let stored = blocking(move || {
-            let name = message.topic.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("message");
-            hold.store(&mut message.payload.as_slice(), name, trackside_spec::media_type(name))
-        });
-        stored.await?.map_err(|error| Reason::disk(error).told(|text| format!("the message can not be stored: {text}")))
+        let not_stored = |error| Reason::disk(error).told(|text| format!("the message can not be stored: {text}"));
+        let name = message.topic.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("message").to_owned();
+        let media_type = trackside_spec::media_type(&name);
+        if let Some(kept) = hold.store_small(&message.payload, &name, media_type).map_err(not_stored)? {
+            return Ok(kept);
+        }
+        let stored = blocking(move || hold.store(&mut message.payload.as_slice(), &name, media_type));
+        stored.await?.map_err(not_stored)
     }
 }

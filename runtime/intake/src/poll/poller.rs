@@ -121,10 +121,13 @@ impl Poller {
 
     async fn store(&self, body: Vec<u8>, hold: Hold) -> Result<ArtifactRef, Reason> {
         let name = self.settings.shown_url().rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("body");
-        let name = name.to_owned();
-        let stored =
-            blocking(move || hold.store(&mut body.as_slice(), &name, trackside_spec::media_type(&name))).await?;
-        stored.map_err(|error| Reason::disk(error).told(|text| format!("the body can not be stored: {text}")))
+        let (name, media_type) = (name.to_owned(), trackside_spec::media_type(name));
+        let not_stored = |error| Reason::disk(error).told(|text| format!("the body can not be stored: {text}"));
+        if let Some(kept) = hold.store_small(&body, &name, media_type).map_err(not_stored)? {
+            return Ok(kept);
+        }
+        let stored = blocking(move || hold.store(&mut body.as_slice(), &name, media_type)).await?;
+        stored.map_err(not_stored)
     }
 }
 

@@ -202,11 +202,13 @@ impl Core {
         };
         if origin.looks_up() {
             // All are asked before any is taken: a batch is accepted as a whole or not at all.
-            wish.ledger.iter().try_for_each(|entry| match self.ledger.look_up(&entry.trigger, &entry.identity) {
-                Ok(Known::Free) => Ok(()),
-                Ok(Known::Had(row)) => Err(Denied::Had(row.path)),
-                Ok(Known::InFlight(_)) => Err(Denied::InFlight),
-                Err(Unreadable) => Err(Denied::Unreadable),
+            wish.ledger.iter().filter(|entry| !entry.is_once()).try_for_each(|entry| {
+                match self.ledger.look_up(&entry.trigger, &entry.identity) {
+                    Ok(Known::Free) => Ok(()),
+                    Ok(Known::Had(row)) => Err(Denied::Had(row.path)),
+                    Ok(Known::InFlight(_)) => Err(Denied::InFlight),
+                    Err(Unreadable) => Err(Denied::Unreadable),
+                }
             })?;
         }
         if origin.may_be_skipped()
@@ -244,8 +246,10 @@ impl Core {
             }
         };
         let mut identities = Vec::new();
-        for LedgerEntry { trigger, identity, path, stat } in ledger {
-            if is_asked_for {
+        for entry in ledger {
+            let may_come_again = is_asked_for && !entry.is_once();
+            let LedgerEntry { trigger, identity, path, stat } = entry;
+            if may_come_again {
                 identities.push((trigger.clone(), identity.clone()));
             }
             writes.push(Write::Ledger { trigger, identity, run: Some(run), path, stat, at_ms: now_ms });

@@ -3,8 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 use trackside_codes::{Told, code};
 
-use trackside_engine::{Command, Effect, Event, Phase, RunId, RunState};
-use trackside_facts::Entry;
+use trackside_engine::{Command, Effect, Event, Phase, RunId, RunState, to_entry};
 use trackside_spec::Plan;
 use trackside_store::{CommitReport, Ended, Hold, NewRun, Txn, TxnNumber, Write};
 
@@ -329,5 +328,5 @@ fn describe(step: Option<&str>, message: &str) -> String {
 }
 
 pub(crate) fn journal(run: RunId, at_ms: i64, events: &[Event], ended: Option<Ended>) -> Write {
-    Write::Journal { run, at_ms, entry: Entry::of(events), ended }
+    Write::Journal { run, at_ms, entry: to_entry(events), ended }
 }

@@ -11,7 +11,7 @@ use std::{
 use trackside_engine::{RunEnd, RunId};
 use trackside_observe::{Pace, Rules, Scene, Turns, usage_since};
 use trackside_spec::{ArtifactRef, RetentionConfig};
-use trackside_store::{Prune, RunFilter, Txn, Write};
+use trackside_store::{LARGEST_SMALL, Prune, RunFilter, Txn, Write};
 
 use crate::{core::Input, rounds::consumers};
 
@@ -151,7 +151,9 @@ fn holdings_are_exact(machine: &Machine) {
     }
 }
 
-fn artifacts_of_runs_are_there(machine: &Machine) {
+/// Files and small ones, whatever has happened. Gives how often small ones are named.
+pub fn artifacts_of_runs_are_there(machine: &Machine) -> usize {
+    let mut small = 0;
     let rows = machine.reader.runs(&RunFilter { limit: u32::MAX, ..RunFilter::default() }).unwrap();
     for row in rows {
         for entry in machine.reader.journal(row.run).unwrap() {
@@ -160,6 +162,7 @@ fn artifacts_of_runs_are_there(machine: &Machine) {
                 if let Some(artifact) = ArtifactRef::from_json(&value) {
                     let found = machine.committer.artifacts().verify(&artifact.digest).unwrap();
                     assert_eq!(found, None, "what a run names is there: {} {artifact:?}", row.run);
+                    small += usize::from(artifact.size <= LARGEST_SMALL as u64);
                 }
                 match value {
                     serde_json::Value::Array(items) => left.extend(items),
@@ -169,4 +172,5 @@ fn artifacts_of_runs_are_there(machine: &Machine) {
             }
         }
     }
+    small
 }

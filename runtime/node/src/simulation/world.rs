@@ -14,7 +14,7 @@ use trackside_store::Clock;
 
 use crate::core::Input;
 
-use super::{broker::Broker, chance::Chance, ending, machine::Machine, witness::Witness};
+use super::{broker::Broker, chance::Chance, ending, machine::Machine, observer, witness::Witness};
 
 /// Things that happen before the world becomes calm.
 const TURNS: usize = 700;
@@ -49,7 +49,7 @@ pub struct World {
 pub struct Totals(BTreeMap<&'static str, u64>);
 
 /// What a run of all seeds must have brought about, or it shows nothing.
-const EVERYTHING: [&str; 43] = [
+const EVERYTHING: [&str; 44] = [
     "acceptances",
     "answers that it is busy",
     "approvals by people",
@@ -92,6 +92,7 @@ const EVERYTHING: [&str; 43] = [
     "runs out of time",
     "schedules held by a wrong clock",
     "skipped runs",
+    "small artifacts that a crash left whole",
     "times that could not be looked up",
 ];
 
@@ -297,6 +298,10 @@ impl World {
         }
         drop(machine);
         self.witness.lock().unwrap().crashed();
-        Machine::boot(self)
+        let machine = Machine::boot(self);
+        if observer::artifacts_of_runs_are_there(&machine) > 0 {
+            self.saw("small artifacts that a crash left whole");
+        }
+        machine
     }
 }

@@ -1,4 +1,4 @@
-//! The files of artifacts that nothing refers to any more.
+//! Artifacts that nothing refers to any more.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,8 +9,18 @@ const FILES: u32 = 256;
 /// A file that no entry names may belong to something under way in a process of before, or be looked at by a person.
 const ORPHAN_AGE: Duration = Duration::from_secs(3600);
 
-/// Removes files whose artifacts no run names. Gives the rows that go with them, and the bytes; none when there is nothing to
-/// remove now.
+/// Artifacts that go.
+#[derive(Debug, Default)]
+pub(super) struct Freed {
+    /// Their rows: those of files that are gone, and of small ones, which go with theirs.
+    pub(super) rows: Vec<i64>,
+    /// All bytes.
+    pub(super) bytes: u64,
+    /// Those that were files.
+    pub(super) file_bytes: u64,
+}
+
+/// Removes files whose artifacts no run names, and finds the small ones. None when there is nothing to remove now.
 ///
 /// # Errors
 /// When the database refuses.
@@ -18,14 +28,14 @@ pub(super) fn remove_free(
     reader: &Reader,
     artifacts: &Artifacts,
     told: &mut bool,
-) -> Result<Option<(Vec<i64>, u64)>, StoreError> {
+) -> Result<Option<Freed>, StoreError> {
     // Until all are counted, one that nobody seems to name may have its name in an entry of before.
     if reader.uncounted()? > 0 {
         return Ok(None);
     }
-    let (mut rows, mut bytes, mut after) = (Vec::new(), 0, 0);
+    let (mut freed, mut after) = (Freed::default(), 0);
     let mut results = None;
-    while rows.is_empty() {
+    while freed.rows.is_empty() {
         let free = reader.free_artifacts(after, FILES)?;
         let Some(last) = free.last() else { return Ok(None) };
         after = last.id;
@@ -34,10 +44,19 @@ pub(super) fn remove_free(
             None => results.insert(reader.artifacts_of_results()?),
         };
         for one in free.iter().filter(|one| !kept.contains(&one.digest)) {
+            if one.is_small {
+                // Asked again when the row goes.
+                if !artifacts.is_held(&one.digest) {
+                    freed.rows.push(one.id);
+                    freed.bytes += one.bytes;
+                }
+                continue;
+            }
             match artifacts.remove(&one.digest, reader) {
                 Ok(true) => {
-                    rows.push(one.id);
-                    bytes += one.bytes;
+                    freed.rows.push(one.id);
+                    freed.bytes += one.bytes;
+                    freed.file_bytes += one.bytes;
                 }
                 // Somebody is about to refer to it.
                 Ok(false) => {}
@@ -49,7 +68,7 @@ pub(super) fn remove_free(
             }
         }
     }
-    Ok(Some((rows, bytes)))
+    Ok(Some(freed))
 }
 
 /// Removes files of one of the 256 folders that no entry names, of attempts that failed or were cut off. Gives how many and

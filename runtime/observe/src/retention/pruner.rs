@@ -67,8 +67,8 @@ struct Round {
 
 #[derive(Debug, Clone)]
 struct Asked {
-    /// Bytes of all artifacts: a sum over all of them.
-    artifact_bytes: u64,
+    /// Bytes of all artifacts that are files: a sum over all of them.
+    file_bytes: u64,
     /// Consumers that are not waited for: a look at all that they lack.
     lost: Vec<&'static str>,
     /// Turns until it is asked again.
@@ -80,7 +80,7 @@ struct Asked {
 pub struct Removed {
     /// Runs.
     pub runs: u64,
-    /// Files of artifacts.
+    /// Artifacts: files, and small ones.
     pub files: u64,
     /// Bytes, about.
     pub bytes: u64,
@@ -148,13 +148,13 @@ impl Pruner {
     /// When the database refuses.
     pub fn next(&mut self, rules: &Rules, scene: &Scene<'_>, consumers: &[Awaited]) -> Result<Option<Txn>, StoreError> {
         // Files first: what goes on by what is held must know what has gone already.
-        if let Some((rows, bytes)) = files::remove_free(scene.reader, scene.artifacts, &mut self.round.told_file)? {
-            self.round.removed.files += rows.len() as u64;
-            self.round.removed.bytes += bytes;
+        if let Some(freed) = files::remove_free(scene.reader, scene.artifacts, &mut self.round.told_file)? {
+            self.round.removed.files += freed.rows.len() as u64;
+            self.round.removed.bytes += freed.bytes;
             if let Some(asked) = &mut self.round.asked {
-                asked.artifact_bytes = asked.artifact_bytes.saturating_sub(bytes);
+                asked.file_bytes = asked.file_bytes.saturating_sub(freed.file_bytes);
             }
-            return Ok(Some(Txn::of(vec![Write::Prune(Prune::Files(rows))])));
+            return Ok(Some(Txn::of(vec![Write::Prune(Prune::Files(freed.rows))])));
         }
         if let Some(txn) = self.next_runs(rules, scene, consumers)? {
             return Ok(Some(txn));
@@ -182,7 +182,7 @@ impl Pruner {
         let asked = match &mut self.round.asked {
             Some(asked) => asked,
             none => none.insert(Asked {
-                artifact_bytes: scene.reader.artifact_bytes()?,
+                file_bytes: scene.reader.artifact_file_bytes()?,
                 lost: lost(rules, scene.reader, consumers)?,
                 turns: TURNS,
             }),
@@ -192,9 +192,9 @@ impl Pruner {
             None => *self.round.seen.insert(seen(scene.reader, consumers, &asked.lost)?),
         };
         // Of one state of the database, also because each state that is asked costs system calls.
-        let artifact_bytes = asked.artifact_bytes;
+        let file_bytes = asked.file_bytes;
         let (over, candidates) = scene.reader.snapshot(|_| {
-            let plan = plan(rules, scene, artifact_bytes, seen)?;
+            let plan = plan(rules, scene, file_bytes, seen)?;
             Ok((plan.over, plan.candidates(RUNS)?))
         })?;
         if candidates.is_empty() {
@@ -306,10 +306,10 @@ impl Pruner {
 }
 
 /// What is to go by these rules now.
-fn plan<'a>(rules: &'a Rules, scene: &'a Scene<'_>, artifact_bytes: u64, seen: i64) -> Result<Plan<'a>, StoreError> {
+fn plan<'a>(rules: &'a Rules, scene: &'a Scene<'_>, file_bytes: u64, seen: i64) -> Result<Plan<'a>, StoreError> {
     let reader = scene.reader;
     let space = reader.space()?;
-    let held = space.used().saturating_add(artifact_bytes);
+    let held = space.used().saturating_add(file_bytes);
     let bound = bound(rules, scene.artifacts);
     Ok(Plan {
         reader,
@@ -327,7 +327,7 @@ fn plan<'a>(rules: &'a Rules, scene: &'a Scene<'_>, artifact_bytes: u64, seen: i
 /// # Errors
 /// When the database refuses.
 pub fn is_over(rules: &Rules, scene: &Scene<'_>) -> Result<bool, StoreError> {
-    Ok(plan(rules, scene, scene.reader.artifact_bytes()?, 0)?.over > 0)
+    Ok(plan(rules, scene, scene.reader.artifact_file_bytes()?, 0)?.over > 0)
 }
 
 /// Bytes that database and artifacts may take together.
@@ -345,7 +345,7 @@ pub struct Preview {
     pub free: (u64, u64),
     /// Bytes that the database holds.
     pub database: u64,
-    /// Bytes of the artifacts that runs name.
+    /// Bytes of the artifacts that runs name and that are files; small ones are in the database.
     pub artifacts: u64,
     /// Bytes that both may take together.
     pub bound: u64,
@@ -358,7 +358,7 @@ pub struct Preview {
 /// # Errors
 /// When the database refuses.
 pub fn dry_run(rules: &Rules, scene: &Scene<'_>, consumers: &[Awaited]) -> Result<Preview, StoreError> {
-    let artifacts = scene.reader.artifact_bytes()?;
+    let artifacts = scene.reader.artifact_file_bytes()?;
     let seen = seen(scene.reader, consumers, &[])?;
     let candidates = plan(rules, scene, artifacts, seen)?.candidates(usize::MAX)?;
     let (mut free, mut after) = ((0, 0), 0);

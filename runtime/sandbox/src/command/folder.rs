@@ -62,7 +62,7 @@ impl InputFolder {
     ///
     /// # Errors
     /// When the name is none, is taken, or reading or writing fails.
-    pub fn copy(&self, name: &str, source: &mut File) -> io::Result<()> {
+    pub fn copy(&self, name: &str, source: &mut dyn io::Read) -> io::Result<()> {
         let target = self.target(name)?;
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(target)?;
         io::copy(source, &mut file).map(drop)

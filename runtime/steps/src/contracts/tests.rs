@@ -10,6 +10,7 @@ const COLUMNS: &str = "{ machine: { type: string, required: true, pattern: \"^M[
 struct Bench {
     _folder: tempfile::TempDir,
     artifacts: Arc<Artifacts>,
+    hold: Hold,
     plan: trackside_spec::Plan,
 }
 
@@ -21,23 +22,24 @@ impl Bench {
             "version: 1\nname: t\nparams: {{ x: {{ type: string, default: a }} }}\nsteps:\n  a:\n    plugin: echo\n    requires:\n      - {{ of: \"${{params.x}}\", name: data, {contract} }}\n"
         );
         let plan = load_workflow("t", &text).unwrap_or_else(|error| panic!("{error}"));
-        Self { _folder: folder, artifacts, plan }
+        let hold = Hold::new(&artifacts);
+        Self { _folder: folder, artifacts, hold, plan }
     }
 
     fn file(&self, name: &str, text: &str) -> Value {
         let media_type = trackside_spec::media_type(name);
-        Hold::new(&self.artifacts).store(&mut text.as_bytes(), name, media_type).unwrap().to_json()
+        self.hold.store(&mut text.as_bytes(), name, media_type).unwrap().to_json()
     }
 
     fn read(&self, artifact: &Value) -> String {
         let artifact = ArtifactRef::from_json(artifact).unwrap();
-        std::fs::read_to_string(self.artifacts.path(&artifact.digest)).unwrap()
+        std::io::read_to_string(self.artifacts.open_artifact(&artifact.digest).unwrap()).unwrap()
     }
 
     fn check(&self, value: Value) -> Result<Verdict, CheckError> {
         let patience =
             Patience { until: Instant::now() + std::time::Duration::from_secs(60), cancel: CancelToken::new() };
-        check_all((&self.artifacts, &Hold::new(&self.artifacts)), &self.plan.steps[0].requires, vec![value], &patience)
+        check_all((&self.artifacts, &self.hold), &self.plan.steps[0].requires, vec![value], &patience)
     }
 
     #[track_caller]
@@ -200,7 +202,7 @@ fn rows_of_another_length_and_other_bytes_are_bad_rows() {
     let bench = Bench::new("severity: warn, columns: { a: { type: string } }");
     let passed = bench.passed(bench.file("a.csv", "a,b\n1\n1,2,3\n1,2\n\"x\"y,2\n"));
     assert_eq!(told(&passed)["bad_rows"], 3);
-    let bytes = Hold::new(&bench.artifacts).store(&mut &b"a\n\xff\n"[..], "a.csv", "text/csv").unwrap();
+    let bytes = bench.hold.store(&mut &b"a\n\xff\n"[..], "a.csv", "text/csv").unwrap();
     assert_eq!(told(&bench.passed(bytes.to_json()))["problems"][0]["reason"], "not UTF-8");
 }
 
@@ -238,9 +240,8 @@ fn a_check_ends_when_its_step_is_stopped_or_its_time_is_over() {
     let cancel = CancelToken::new();
     let contracts = &bench.plan.steps[0].requires;
     let late = Patience { until: Instant::now(), cancel: cancel.clone() };
-    let check = |patience: &Patience| {
-        check_all((&bench.artifacts, &Hold::new(&bench.artifacts)), contracts, vec![file.clone()], patience).err()
-    };
+    let check =
+        |patience: &Patience| check_all((&bench.artifacts, &bench.hold), contracts, vec![file.clone()], patience).err();
     assert!(matches!(check(&late), Some(CheckError::TooSlow)));
     cancel.cancel();
     assert!(matches!(check(&late), Some(CheckError::Cancelled)));
