@@ -25,6 +25,7 @@ mod storm;
 mod webhook;
 mod webhook_events;
 mod webhook_hostile;
+mod webhook_wait;
 
 use support::Project;
 

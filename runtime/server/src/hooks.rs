@@ -1,11 +1,12 @@
 //! `POST /hooks/NAME`: what programs outside send.
 //!
-//! A request is answered with 202 when its run is on disk, and not before.
+//! A request is answered with 202 when its run is on disk, and not before. One that waits is answered with 200 when the run's end
+//! is.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
@@ -14,12 +15,12 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use trackside_control::{Hook, HookAnswer, HookError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use trackside_control::{Accepted, Hook, HookAnswer, HookError, Waited};
 use trackside_node::Handle;
 use trackside_spec::ByteSize;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, places::Place, wait::Wait};
 
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -27,12 +28,13 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 const BODIES: usize = 128 << 10;
 struct Shared {
     handle: Handle,
+    closing: watch::Receiver<bool>,
     room: Arc<Semaphore>,
 }
 
 /// The page of the webhooks. Which there are is looked up with each request.
-pub(crate) fn router(handle: Handle) -> Router {
-    let shared = Shared { handle, room: Arc::new(Semaphore::new(BODIES)) };
+pub(crate) fn router(handle: Handle, closing: watch::Receiver<bool>) -> Router {
+    let shared = Shared { handle, closing, room: Arc::new(Semaphore::new(BODIES)) };
     Router::new()
         .route("/hooks/{name}", post(take))
         .fallback(async || ApiError::no_such_hook())
@@ -52,17 +54,23 @@ impl From<HookError> for ApiError {
 
 async fn take(
     State(shared): State<Arc<Shared>>,
+    Extension(place): Extension<Place>,
     name: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let project = shared.handle.project();
     let hook = name.ok().and_then(|Path(name)| Hook::find(&project, &name)).ok_or_else(ApiError::no_such_hook)?;
     let (head, body) = request.into_parts();
-    let (body, _room) = read_body(&shared, hook.max_body(), body).await?;
-    Ok(match hook.receive(&shared.handle, &head.headers, &body).await? {
-        HookAnswer::Started(run) => (StatusCode::ACCEPTED, Json(json!({ "run": run.to_string() }))).into_response(),
-        HookAnswer::Duplicate => (StatusCode::OK, Json(json!({ "duplicate": true }))).into_response(),
-    })
+    let wait = Wait::take_place(Wait::asked(&head.uri, &head.headers)?, &place)?;
+    let body = read_body(&shared, hook.max_body(), body).await?;
+    let over = wait.map(|wait| wait.over(shared.closing.clone()));
+    let mut response = match hook.receive(&shared.handle, &head.headers, body, over).await? {
+        HookAnswer::Started(Waited::Ended(ended)) => Json(ended).into_response(),
+        HookAnswer::Started(Waited::UnderWay(run)) => (StatusCode::ACCEPTED, Json(Accepted { run })).into_response(),
+        HookAnswer::Duplicate => Json(json!({ "duplicate": true })).into_response(),
+    };
+    Wait::mark(wait, &mut response);
+    Ok(response)
 }
 
 async fn read_body(shared: &Shared, limit: ByteSize, body: Body) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {

@@ -17,7 +17,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinHandle,
 };
 use trackside_control::socket_path;
@@ -27,11 +27,10 @@ use crate::{
     api::{Peer, Shared, router},
     error::ServerError,
     hook_listener::HookListener,
+    places::{Place, Places},
     socket::listen,
 };
 
-/// Connections at a time; one more waits until another ends.
-const MAX_CONNECTIONS: usize = 64;
 /// How long a request's headers may take, and how long a connection may idle between two.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a request's headers that are kept.
@@ -129,11 +128,11 @@ impl Listener for TcpListener {
 }
 
 pub(crate) async fn accept<L: Listener>(listener: L, router: Router, mut closing: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::default();
     let graceful = GracefulShutdown::new();
     loop {
         let next = async {
-            let place = places.clone().acquire_owned().await.ok()?;
+            let place = places.next().await?;
             Some((listener.next().await, place))
         };
         let accepted = tokio::select! {
@@ -143,13 +142,12 @@ pub(crate) async fn accept<L: Listener>(listener: L, router: Router, mut closing
         let Some((accepted, place)) = accepted else { break };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(&graceful, stream, peer, &router);
+                let connection = connection(&graceful, stream, (peer, place), &router);
                 tokio::spawn(async move {
                     // A client that breaks off is its own affair.
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "a connection ended early");
                     }
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -167,10 +165,10 @@ pub(crate) async fn accept<L: Listener>(listener: L, router: Router, mut closing
 fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     graceful: &GracefulShutdown,
     stream: S,
-    peer: Peer,
+    (peer, place): (Peer, Place),
     router: &Router,
 ) -> impl Future<Output = hyper::Result<()>> + use<S> {
-    let service = TowerToHyperService::new(router.clone().layer(Extension(peer)));
+    let service = TowerToHyperService::new(router.clone().layer(Extension(peer)).layer(Extension(place)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
