@@ -50,7 +50,7 @@ fn project(web: Option<&Web>) -> Project {
             "calls",
             &format!(
                 "{}steps:\n  a:\n    plugin: http-request\n    with: {{ method: GET, url: \"{origin}/held\" }}\n    \
-                 allow: {{ http: [\"{origin}\"] }}\noutputs: {{ status: \"${{steps.a.status}}\" }}\n",
+                 allow: {{ http: [{{ origin: \"{origin}\", private: true }}] }}\noutputs: {{ status: \"${{steps.a.status}}\" }}\n",
                 hook("calls")
             ),
         );
@@ -177,7 +177,7 @@ fn a_client_that_sends_in_pieces_and_waits_for_each_to_arrive_is_not_slowed_down
 /// `empty` does.
 const SCRIPT: &str = r#"
 set -eu
-mount -t tmpfs -o size=6m,mode=0700 none .trackside
+mount -t tmpfs -o size=32m,mode=0700 none .trackside
 "$BINARY" serve 2>log & node=$!
 trap 'kill -9 $node' EXIT
 until [ -e fill ]; do sleep 0.02; done

@@ -20,7 +20,7 @@ use trackside_control::{Accepted, Hook, HookAnswer, HookError, Waited};
 use trackside_node::Handle;
 use trackside_spec::ByteSize;
 
-use crate::{error::ApiError, places::Place, wait::Wait};
+use crate::{api::Peer, error::ApiError, places::Place, prompt::MoreToCome, wait::Wait};
 
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -55,14 +55,15 @@ impl From<HookError> for ApiError {
 async fn take(
     State(shared): State<Arc<Shared>>,
     Extension(place): Extension<Place>,
+    Extension(peer): Extension<Peer>,
     name: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let project = shared.handle.project();
     let hook = name.ok().and_then(|Path(name)| Hook::find(&project, &name)).ok_or_else(ApiError::no_such_hook)?;
     let (head, body) = request.into_parts();
+    let body = read_body(&shared, hook.max_body(), body, &peer.more).await?;
     let wait = Wait::take_place(Wait::asked(&head.uri, &head.headers)?, &place)?;
-    let body = read_body(&shared, hook.max_body(), body).await?;
     let over = wait.map(|wait| wait.over(shared.closing.clone()));
     let mut response = match hook.receive(&shared.handle, &head.headers, body, over).await? {
         HookAnswer::Started(Waited::Ended(ended)) => Json(ended).into_response(),
@@ -73,20 +74,30 @@ async fn take(
     Ok(response)
 }
 
-async fn read_body(shared: &Shared, limit: ByteSize, body: Body) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {
-    let read = tokio::time::timeout(BODY_TIME, collect(shared, limit, body)).await;
+async fn read_body(
+    shared: &Shared,
+    limit: ByteSize,
+    body: Body,
+    more: &MoreToCome,
+) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {
+    let read = tokio::time::timeout(BODY_TIME, collect(shared, limit, body, more)).await;
     read.unwrap_or_else(|_| Err(ApiError::too_slow()))
 }
 
 /// Takes room for what has come, and not for what is announced: nobody who sends nothing keeps others out.
-async fn collect(shared: &Shared, limit: ByteSize, mut body: Body) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {
+async fn collect(
+    shared: &Shared,
+    limit: ByteSize,
+    mut body: Body,
+    more: &MoreToCome,
+) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {
     let most = usize::try_from(limit.as_bytes()).unwrap_or(usize::MAX);
     let take = |kib: usize| {
         let kib = u32::try_from(kib).unwrap_or(u32::MAX);
         shared.room.clone().try_acquire_many_owned(kib).map_err(|_| ApiError::too_many())
     };
     let (mut came, mut room) = (Vec::new(), take(0)?);
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = more.waited_for(body.frame()).await {
         let frame = frame.map_err(|error| ApiError::bad_request(format!("the body can not be read: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > most - came.len() {

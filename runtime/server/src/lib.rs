@@ -15,6 +15,7 @@ mod error;
 mod hook_listener;
 mod hooks;
 mod places;
+mod prompt;
 mod serve;
 mod socket;
 mod wait;

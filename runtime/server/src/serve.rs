@@ -28,6 +28,7 @@ use crate::{
     error::ServerError,
     hook_listener::HookListener,
     places::{Place, Places},
+    prompt::{MoreToCome, Prompt},
     socket::listen,
 };
 
@@ -112,18 +113,17 @@ impl Listener for UnixListener {
     async fn next(&self) -> io::Result<(Self::Stream, Peer)> {
         let (stream, _) = self.accept().await?;
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
-        Ok((stream, Peer { uid }))
+        Ok((stream, Peer { uid, more: MoreToCome::default() }))
     }
 }
 
 impl Listener for TcpListener {
-    type Stream = tokio::net::TcpStream;
+    type Stream = Prompt;
 
     async fn next(&self) -> io::Result<(Self::Stream, Peer)> {
-        let (stream, _) = self.accept().await?;
-        stream.set_nodelay(true)?;
+        let (stream, more) = Prompt::new(self.accept().await?.0)?;
         // Who is behind an address, the kernel does not say.
-        Ok((stream, Peer { uid: None }))
+        Ok((stream, Peer { uid: None, more }))
     }
 }
 

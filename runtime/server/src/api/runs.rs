@@ -40,8 +40,10 @@ async fn start(
     Extension(place): Extension<Place>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    let wait = asked(request.uri(), request.headers(), &place)?;
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
+    // First: a client that is still sending does not hear why it is refused.
     let request: StartRun = read_json(request).await?;
+    let wait = asked(&uri, &headers, &place)?;
     let (handle, project) = (&shared.handle, shared.handle.project());
     let waited = match wait {
         Some(wait) => run_to_end(handle, &project, request, wait.over(shared.closing.clone())).await?,
