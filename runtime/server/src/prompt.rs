@@ -28,19 +28,23 @@ impl MoreToCome {
     /// Waits for a part of a request. What was sent so far is acknowledged at once if that part is not there.
     pub(crate) async fn waited_for<T>(&self, part: impl Future<Output = T>) -> T {
         let mut part = pin!(part);
-        tokio::select! {
-            biased;
-            part = &mut part => return part,
-            () = turn() => {}
+        // What came with the head of the request is handed on in the first turn. In the second the connection looks for more.
+        for is_missing in [false, true] {
+            self.0.store(is_missing, Ordering::Relaxed);
+            tokio::select! {
+                biased;
+                part = &mut part => {
+                    self.0.store(false, Ordering::Relaxed);
+                    return part;
+                }
+                () = turn() => {}
+            }
         }
-        self.0.store(true, Ordering::Relaxed);
-        let part = part.await;
-        self.0.store(false, Ordering::Relaxed);
-        part
+        part.await
     }
 }
 
-/// A turn of the connection: what came with the head of a request is handed on meanwhile.
+/// A turn of the connection, which reads before it asks who reads its requests.
 async fn turn() {
     let mut is_over = false;
     poll_fn(|context| {

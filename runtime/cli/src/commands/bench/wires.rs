@@ -68,7 +68,7 @@ pub async fn measure(root: &Path, time: Duration) -> Result<Vec<Figure>, BenchEr
         figure("cpu_s_per_1000_http", "processor time of the service for 1000 of them", "s", wired.cpu_s_per_1000),
         figure("hook_runs_per_s_64", "webhooks per second, each its own body, 64 wait", "/s", hooked.rate),
         figure("cpu_s_per_1000_hooks", "processor time of the service for 1000 of them", "s", hooked.cpu_s_per_1000),
-        figure("cpu_s_per_1000_at_200", "the same for 1000 runs that come at 200 a second", "s", even),
+        figure("cpu_s_per_1000_at_200", "processor time for 1000 that come at 200 a second", "s", even),
         figure("rss_after_load_mib", "memory of the service after all of these", "MiB", memory),
     ])
 }
