@@ -340,7 +340,8 @@ fn followers_that_never_read_cost_next_to_nothing_and_lose_nothing() {
         wait_until("the stream begins", || (!peek(&follower.0)).then_some(()));
     }
     node.ask("GET", "/v1/status", "");
-    let (after, all) = (resident(), 100 * told.iter().map(|event| event.to_string().len() as u64).sum::<u64>() >> 20);
+    let one: usize = told.iter().map(|event| event.to_string().len()).sum();
+    let (after, all) = (resident(), (100 * one) >> 20);
     println!("{before} MiB before, {after} MiB with 100 followers of {all} MiB together");
     assert!(after < before + 60, "{before} MiB before, {after} MiB with 100 followers of {all} MiB");
     // And read in the end, they get everything once.

@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Extension, Router};
-use hyper::server::conn::http1;
+use axum::Router;
+use hyper::{Request, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -168,11 +168,31 @@ fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     (peer, place): (Peer, Place),
     router: &Router,
 ) -> impl Future<Output = hyper::Result<()>> + use<S> {
-    let service = TowerToHyperService::new(router.clone().layer(Extension(peer)).layer(Extension(place)));
+    let service = Introduced { pages: TowerToHyperService::new(router.clone()), peer, place };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     graceful.watch(connection)
+}
+
+/// The pages, told with each request whose connection it came on. (A layer on them would be made anew for each connection.)
+struct Introduced<S> {
+    pages: S,
+    peer: Peer,
+    place: Place,
+}
+
+impl<B, S: Service<Request<B>>> Service<Request<B>> for Introduced<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, mut request: Request<B>) -> S::Future {
+        let known = request.extensions_mut();
+        known.insert(self.peer.clone());
+        known.insert(self.place.clone());
+        self.pages.call(request)
+    }
 }

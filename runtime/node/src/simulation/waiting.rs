@@ -11,13 +11,19 @@ use super::{machine::Machine, witness::Witness};
 
 /// Who waits at a machine; they go down with it.
 #[derive(Default)]
-pub struct Waits(Vec<(Arc<OnceLock<RunId>>, Receiver<Arc<PastEnd>>)>);
+pub struct Waits(Vec<Wait>);
+
+struct Wait {
+    /// None until it is accepted.
+    run: Arc<OnceLock<RunId>>,
+    end: Receiver<Arc<PastEnd>>,
+}
 
 impl Waits {
     /// One more, for a run that is asked for with this reply.
     pub fn of_fire(&mut self, reply: Reply) -> (Reply, Waiter) {
         let (run, (waiter, end)) = (Arc::new(OnceLock::new()), channel());
-        self.0.push((run.clone(), end));
+        self.0.push(Wait { run: run.clone(), end });
         let reply = Box::new(move |answer| {
             if let FireAnswer::Accepted(accepted) = answer {
                 run.set(accepted).unwrap();
@@ -29,13 +35,13 @@ impl Waits {
 
     fn of_run(&mut self, run: RunId) -> Waiter {
         let (waiter, end) = channel();
-        self.0.push((Arc::new(run.into()), end));
+        self.0.push(Wait { run: Arc::new(run.into()), end });
         waiter
     }
 
     /// What they have been told since.
     pub fn look(&mut self, witness: &mut Witness) {
-        self.0.retain_mut(|(run, end)| match end.try_recv() {
+        self.0.retain_mut(|Wait { run, end }| match end.try_recv() {
             Ok(end) => {
                 let run = run.get().expect("a run is accepted before it ends");
                 assert_eq!(witness.runs[run].ended, Some(end.end), "an end is told when it is on disk: {run}");
