@@ -17,3 +17,4 @@ mod reload;
 mod retention;
 mod strangers;
 mod unit;
+mod waiting;

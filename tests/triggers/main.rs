@@ -26,6 +26,7 @@ mod webhook;
 mod webhook_bodies;
 mod webhook_events;
 mod webhook_hostile;
+mod webhook_wait;
 
 use support::Project;
 

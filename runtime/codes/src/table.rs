@@ -249,7 +249,12 @@ pub const TABLE: &[Row] = &[
     row(735, Conflict, "The step does not wait for a decision", "`trackside runs list --waiting`"),
     row(736, Denied, "Somebody else must decide", "The message names who may"),
     row(737, NotFound, "There is no such webhook", "The name in the address"),
-    row(738, TooMany, "Too much is under way", "Send it again after `Retry-After`"),
+    row(
+        738,
+        TooMany,
+        "Too much is under way, or as many clients wait for runs as may",
+        "Send it again after `Retry-After`, or without a wait",
+    ),
     row(739, Unavailable, "The webhook is paused", "`trackside trigger resume NAME`; send it again after `Retry-After`"),
     row(740, Setup, "Nothing is removed while a workflow's file cannot be read: it may keep more than the node does", "Mend the file (`trackside check`) or take it out"),
     row(741, BadInput, "The event cannot be emitted: its name or its data are none that an event can have", "A name of letters, digits, `.`, `_` and `-`; JSON of at most 64 KiB"),

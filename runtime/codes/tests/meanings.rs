@@ -16,6 +16,7 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ("TS-0622", &["ProjectError::Unreadable", "WorkflowReason::Unreadable"], "the folder, or one file in it"),
     ("TS-0662", &["LookError::SecretUnread", "SecretProblem::Unreadable"], "nobody can read it, or no header carry it"),
     ("TS-0712", &["HookError::DoesNotFit", "StartError::Refused"], "who sends to a webhook is told of no workflow"),
+    ("TS-0715", &["ControlError::NoRun", "DecideError::NoRun", "FollowError::Gone"], "there is none, or none any more"),
     ("TS-0716", &["ControlError::Ended", "DecideError::Over"], "each names what it is too late for"),
     ("TS-0720", &["HookError::NoSecret", "PluginProblem::Broke"], "the node's own fault, at whatever it was"),
     ("TS-0724", &["ControlError::NoStep", "ControlError::OnlyWhat"], "a step that there is not, or none at all"),

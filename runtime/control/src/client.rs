@@ -9,7 +9,7 @@ use trackside_codes::{Class, Code, Coded, code};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Method, Request, Response,
+    Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
     client::conn::http1::handshake,
     header::{CONTENT_TYPE, HOST},
@@ -209,12 +209,26 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<T, ClientError> {
+        let (_, bytes) = self.answer(method, path, body).await?;
+        self.document(&bytes)
+    }
+
+    /// A good answer: which it is, and its body.
+    pub(crate) async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let response = self.send(method, path, body).await?;
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
         }
-        let bytes = self.collect(response).await?;
-        serde_json::from_slice(&bytes).map_err(|error| self.protocol(error))
+        Ok((response.status(), self.collect(response).await?))
+    }
+
+    pub(crate) fn document<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(body).map_err(|error| self.protocol(error))
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {

@@ -12,7 +12,6 @@ use hyper::{
 };
 use serde_json::{Map, Value};
 use trackside_codes::{Class, Code, Coded, code};
-use trackside_engine::RunId;
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, TriggerDocument};
 use trackside_node::{
     Handle, NodeError, Project,
@@ -26,8 +25,13 @@ use trackside_triggers::hooks::{
     signature::{GITHUB_HEADER, STRIPE_HEADER, verify_github, verify_stripe},
 };
 
+use crate::wait::Waited;
+
 /// Headers that a run does not see: they are the sender's secrets.
 const PRIVATE: [&str; 5] = ["authorization", "cookie", "proxy-authorization", GITHUB_HEADER, STRIPE_HEADER];
+
+/// Bytes of a body that the record of a request that starts no run may show.
+const BEGINNING: usize = 1024;
 
 /// Why a request starts no run.
 #[derive(Debug, thiserror::Error)]
@@ -88,10 +92,10 @@ impl Coded for HookError {
 }
 
 /// What came of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum HookAnswer {
-    /// A run was started; it is on disk.
-    Started(RunId),
+    /// A run was started; it is on disk, and so is its end, where it came while it was waited for.
+    Started(Waited),
     /// The event has had its run.
     Duplicate,
 }
@@ -127,20 +131,35 @@ impl Hook {
         self.settings.max_body
     }
 
-    /// Takes a request. What is wrong with one of a known sender is written down among the trigger's decisions.
+    /// Takes a request, and waits for the end of its run until `over` is through, where the sender wants that. What is wrong with
+    /// one of a known sender is written down among the trigger's decisions. The body, and the room that it took up, are given
+    /// back as soon as the node has what it needs of it.
     ///
     /// # Errors
     /// Any [`HookError`]; no run was started then.
-    pub async fn receive(&self, handle: &Handle, headers: &HeaderMap, body: &Bytes) -> Result<HookAnswer, HookError> {
-        self.check_signature(handle, headers, body).await?;
-        let answer = self.accept(handle, headers, body).await;
+    pub async fn receive<R>(
+        &self,
+        handle: &Handle,
+        headers: &HeaderMap,
+        (body, room): (Bytes, R),
+        over: Option<impl Future<Output = ()>>,
+    ) -> Result<HookAnswer, HookError> {
+        self.check_signature(handle, headers, &body).await?;
+        let beginning = Bytes::copy_from_slice(body.get(..BEGINNING).unwrap_or(&body));
+        let answer = match self.wish(handle, headers, &body).await {
+            Ok(fire) => {
+                drop((body, room));
+                offer(handle, fire, over).await
+            }
+            Err(error) => Err(error),
+        };
         if let Err(error @ (HookError::Event(_) | HookError::Payload(_) | HookError::DoesNotFit(_))) = &answer {
             let row = DecisionRow {
                 trigger: self.trigger_id.clone(),
                 subject: DecisionSubject::Named(self.path()),
                 at_ms: handle.workshop().clock.now_ms(),
                 decision: DecisionKind::Blocked.into(),
-                detail: format!("{}; the body: {}", error.message(), printable(body)),
+                detail: format!("{}; the body: {}", error.message(), printable(&beginning)),
             };
             handle.record_decision(row).await;
         }
@@ -177,7 +196,8 @@ impl Hook {
         })
     }
 
-    async fn accept(&self, handle: &Handle, headers: &HeaderMap, body: &Bytes) -> Result<HookAnswer, HookError> {
+    /// The run that a request wants.
+    async fn wish(&self, handle: &Handle, headers: &HeaderMap, body: &Bytes) -> Result<Fire, HookError> {
         let mut brought = self.read(headers, body)?;
         let params = match &brought.payload {
             Some(payload) => self.plan.bind_payload(payload),
@@ -202,7 +222,7 @@ impl Hook {
             None => (LedgerEntry::once(handle.workshop().clock.now_us()), self.path()),
         };
         let entry = LedgerEntry { trigger: self.trigger_id.clone(), identity, path, stat: String::new() };
-        let fire = Fire {
+        Ok(Fire {
             workflow: self.plan.name.clone(),
             kind,
             trigger,
@@ -212,16 +232,7 @@ impl Hook {
             artifacts,
             hold: Some(hold),
             rows: Vec::new(),
-        };
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        handle.fire(fire, Box::new(move |answer| drop(reply.send(answer))))?;
-        match answer.await.map_err(|_| NodeError::Closed)? {
-            FireAnswer::Accepted(run) => Ok(HookAnswer::Started(run)),
-            FireAnswer::Duplicate(_) => Ok(HookAnswer::Duplicate),
-            FireAnswer::Refused(reason) => Err(HookError::DoesNotFit(reason)),
-            FireAnswer::Busy | FireAnswer::Skipped(_) => Err(HookError::TooMany),
-            FireAnswer::Paused => Err(HookError::Paused),
-        }
+        })
     }
 
     fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Brought, HookError> {
@@ -279,6 +290,24 @@ impl Hook {
 fn not_stored(error: &std::io::Error) -> HookError {
     tracing::error!(%error, "the body of a request can not be stored");
     HookError::Busy
+}
+
+async fn offer(handle: &Handle, fire: Fire, over: Option<impl Future<Output = ()>>) -> Result<HookAnswer, HookError> {
+    let (answer, end) = match over {
+        Some(over) => handle.fire_and_wait(fire)?.until(over).await?,
+        None => {
+            let (reply, answer) = tokio::sync::oneshot::channel();
+            handle.fire(fire, Box::new(move |answer| drop(reply.send(answer))))?;
+            (answer.await.map_err(|_| NodeError::Closed)?, None)
+        }
+    };
+    match answer {
+        FireAnswer::Accepted(run) => Ok(HookAnswer::Started(Waited::new(run, end))),
+        FireAnswer::Duplicate(_) => Ok(HookAnswer::Duplicate),
+        FireAnswer::Refused(reason) => Err(HookError::DoesNotFit(reason)),
+        FireAnswer::Busy | FireAnswer::Skipped(_) => Err(HookError::TooMany),
+        FireAnswer::Paused => Err(HookError::Paused),
+    }
 }
 
 /// What a request brings to its run.

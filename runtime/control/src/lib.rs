@@ -45,6 +45,7 @@ mod start;
 mod status;
 mod triggers;
 mod usage;
+mod wait;
 mod wire;
 
 pub use absent_node::{NoNode, no_node, silent_holder};
@@ -85,10 +86,11 @@ pub use run_view::{skip_reason, suspended};
 pub use session::Session;
 pub use sight::{SightDocument, SightOf, sight};
 pub use socket_path::{MAX_SOCKET_PATH, socket_path};
-pub use start::{StartError, start_run};
+pub use start::{StartError, run_to_end, start_run};
 pub use status::{StatusDocument, WorkflowStatus, status};
 pub use triggers::{Outlook, TriggerOutlook, TriggerState, trigger_outlook, trigger_states};
 pub use usage::{HeldByWorkflow, UsageDay, UsageDocument, usage};
+pub use wait::{RunEnded, Waited, wait_for_end};
 pub use wire::{
     Accepted, BackfillTime, Cancelled, Decided, Decision, EventLine, PauseTrigger, RetryRun, RunPaused, StartRun,
     StreamLine, TriggerPaused,

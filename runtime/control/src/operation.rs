@@ -1,15 +1,15 @@
 //! What can be asked of a box, in one form for all who ask: the operations, and where each of the two forms has them done.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use trackside_engine::RunId;
 
 use crate::{
     Client, ControlError, Decided, Decision, EmitEvent, Emitted, LocalControl, OperationError, PruneDocument,
     ReloadDocument, RetryRun, RunEvents, RunFollower, RunPaused, SightDocument, StartRun, StatusDocument,
-    TriggerPaused, cancel_run, decide, emit,
+    TriggerPaused, Waited, cancel_run, decide, emit,
     local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
-    pause_run, pause_trigger, prune, reload, retry_run, sight, start_run, status,
+    pause_run, pause_trigger, prune, reload, retry_run, run_to_end, sight, start_run, status, wait_for_end,
 };
 
 /// What comes of an operation, once it is on disk.
@@ -24,6 +24,13 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, OperationError>> 
 pub trait Control: Send + Sync {
     /// Starts a run; it is on disk when its id is given.
     fn start(&self, request: StartRun) -> Answer<'_, RunId>;
+
+    /// Starts a run and waits for its end so long, a minute at most. Its end is on disk when it is given; what it staged may be
+    /// carried out later.
+    fn run(&self, request: StartRun, wait: Duration) -> Answer<'_, Waited>;
+
+    /// Waits so long for the end of a run.
+    fn wait(&self, run: RunId, wait: Duration) -> Answer<'_, Waited>;
 
     /// Stops a run.
     fn cancel(&self, run: RunId) -> Answer<'_, ()>;
@@ -62,6 +69,14 @@ pub trait Control: Send + Sync {
 impl Control for Client {
     fn start(&self, request: StartRun) -> Answer<'_, RunId> {
         Box::pin(async move { Ok(Self::start(self, &request).await?) })
+    }
+
+    fn run(&self, request: StartRun, wait: Duration) -> Answer<'_, Waited> {
+        Box::pin(async move { Ok(Self::run(self, &request, wait).await?) })
+    }
+
+    fn wait(&self, run: RunId, wait: Duration) -> Answer<'_, Waited> {
+        Box::pin(async move { Ok(Self::wait(self, run, wait).await?) })
     }
 
     fn cancel(&self, run: RunId) -> Answer<'_, ()> {
@@ -114,6 +129,20 @@ impl Control for LocalControl {
         Box::pin(async move {
             let handle = self.node()?;
             Ok(start_run(handle, &handle.project(), request).await?)
+        })
+    }
+
+    fn run(&self, request: StartRun, wait: Duration) -> Answer<'_, Waited> {
+        Box::pin(async move {
+            let handle = self.node()?;
+            Ok(run_to_end(handle, &handle.project(), request, tokio::time::sleep(wait)).await?)
+        })
+    }
+
+    fn wait(&self, run: RunId, wait: Duration) -> Answer<'_, Waited> {
+        Box::pin(async move {
+            let waited = wait_for_end(self.node()?, run, tokio::time::sleep(wait)).await?;
+            Ok(waited.ok_or(ControlError::NoRun(run))?)
         })
     }
 

@@ -1,16 +1,13 @@
 //! A run's events as the lines of `GET /v1/runs/{id}/events`.
 
 use trackside_engine::{Event, RunId};
-use trackside_node::{Handle, RunHead};
+use trackside_node::Handle;
 
 use crate::{EventLine, FollowError, Followed, RunFollower, StreamLine};
 
 /// A run's events, line by line.
 pub struct RunLines {
     follower: RunFollower,
-    /// Ids of the steps of the definition that the run started with; none when it can not be read, which costs the lines their
-    /// `step_id` and nothing else.
-    steps: Vec<String>,
 }
 
 impl RunLines {
@@ -19,13 +16,7 @@ impl RunLines {
     /// # Errors
     /// As [`RunFollower::open`].
     pub async fn open(handle: Handle, run: RunId) -> Result<Option<Self>, FollowError> {
-        let readers = handle.readers().clone();
-        let Some(follower) = RunFollower::open(handle, run).await? else { return Ok(None) };
-        let ids = tokio::task::spawn_blocking(move || {
-            let plan = readers.with(|reader| RunHead::open(reader, run)).ok().flatten()?.plan.ok()?;
-            Some(plan.steps.iter().map(|step| step.id.clone()).collect())
-        });
-        Ok(Some(Self { follower, steps: ids.await.ok().flatten().unwrap_or_default() }))
+        Ok(RunFollower::open(handle, run).await?.map(|follower| Self { follower }))
     }
 
     /// The next line. After [`StreamLine::Settled`] there is none.
@@ -33,15 +24,29 @@ impl RunLines {
     /// # Errors
     /// As [`RunFollower::next`].
     pub async fn next(&mut self) -> Result<StreamLine, FollowError> {
-        Ok(match self.follower.next().await? {
-            Some(Followed::Event { at_ms, event }) => {
-                StreamLine::Event(Box::new(EventLine { at_ms, step_id: self.step_id(&event), event }))
-            }
-            Some(Followed::Settled) | None => StreamLine::Settled,
-        })
+        let next = self.follower.next().await?;
+        Ok(self.line(next.unwrap_or(Followed::Settled)))
     }
 
+    /// The next line, if it is at hand.
+    pub fn ready(&mut self) -> Option<StreamLine> {
+        let next = self.follower.ready()?;
+        Some(self.line(next))
+    }
+
+    fn line(&self, next: Followed) -> StreamLine {
+        match next {
+            Followed::Event { at_ms, event } => {
+                StreamLine::Event(Box::new(EventLine { at_ms, step_id: self.step_id(&event), event }))
+            }
+            Followed::Settled => StreamLine::Settled,
+        }
+    }
+
+    /// The id of the step that an event is about, in the definition that the run started with. One that can not be read costs
+    /// the lines this, and nothing else.
     fn step_id(&self, event: &Event) -> Option<String> {
-        event.about().and_then(|at| self.steps.get(at.step.get()).cloned())
+        let step = event.about()?.step;
+        self.follower.plan()?.steps.get(step.get()).map(|step| step.id.clone())
     }
 }

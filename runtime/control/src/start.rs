@@ -21,6 +21,7 @@ use trackside_store::{Hold, artifacts_named};
 
 use crate::{
     backfill::{past_run, past_time},
+    wait::Waited,
     wire::StartRun,
 };
 
@@ -96,6 +97,29 @@ impl Coded for StartError {
 /// # Errors
 /// Any [`StartError`]; nothing was started then.
 pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) -> Result<RunId, StartError> {
+    let (fire, past) = prepare(handle, project, request).await?;
+    let (reply, answer) = tokio::sync::oneshot::channel();
+    handle.fire(fire, Box::new(move |answer| drop(reply.send(answer))))?;
+    accepted(answer.await.map_err(|_| NodeError::Closed)?, past)
+}
+
+/// Starts a run as [`start_run`] does, and waits for its end until `over` is through. Its end is on disk when it is given.
+///
+/// # Errors
+/// Any [`StartError`]; nothing was started then.
+pub async fn run_to_end(
+    handle: &Handle,
+    project: &Project,
+    request: StartRun,
+    over: impl Future<Output = ()>,
+) -> Result<Waited, StartError> {
+    let (fire, past) = prepare(handle, project, request).await?;
+    let (answer, end) = handle.fire_and_wait(fire)?.until(over).await?;
+    Ok(Waited::new(accepted(answer, past)?, end))
+}
+
+/// Everything that can be asked before the node is. Gives the trigger whose time is made up for, too.
+async fn prepare(handle: &Handle, project: &Project, request: StartRun) -> Result<(Fire, Option<String>), StartError> {
     let StartRun { workflow, params, file, backfill } = request;
     let Some(plan) = project.workflows.get(&workflow) else {
         let known = project.workflows.keys().cloned().collect();
@@ -126,7 +150,7 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
     };
     let now_ms = workshop.clock.now_ms();
     let digests = file.iter().map(|file| file.artifact.digest).collect();
-    let (made_up, id) = past.as_ref().map_or((false, String::new()), |past| (true, past.trigger.clone()));
+    let id = past.as_ref().map(|past| past.trigger.clone());
     let fire = match past {
         None => Fire {
             kind: "manual",
@@ -141,13 +165,15 @@ pub async fn start_run(handle: &Handle, project: &Project, request: StartRun) ->
         },
         Some(past) => Fire { hold: Some(hold), ..past_run(workflow, params, digests, file, past) },
     };
-    let (reply, answer) = tokio::sync::oneshot::channel();
-    handle.fire(fire, Box::new(move |answer| drop(reply.send(answer))))?;
-    match answer.await.map_err(|_| NodeError::Closed)? {
-        FireAnswer::Accepted(run) => Ok(run),
-        FireAnswer::Refused(reason) | FireAnswer::Skipped(reason) => Err(StartError::Refused { reason }),
-        FireAnswer::Duplicate(time) if made_up => Err(StartError::Done { trigger: id, time }),
-        FireAnswer::Duplicate(_) | FireAnswer::Busy | FireAnswer::Paused => Err(StartError::Busy),
+    Ok((fire, id))
+}
+
+fn accepted(answer: FireAnswer, past: Option<String>) -> Result<RunId, StartError> {
+    match (answer, past) {
+        (FireAnswer::Accepted(run), _) => Ok(run),
+        (FireAnswer::Refused(reason) | FireAnswer::Skipped(reason), _) => Err(StartError::Refused { reason }),
+        (FireAnswer::Duplicate(time), Some(trigger)) => Err(StartError::Done { trigger, time }),
+        (FireAnswer::Duplicate(_) | FireAnswer::Busy | FireAnswer::Paused, _) => Err(StartError::Busy),
     }
 }
 

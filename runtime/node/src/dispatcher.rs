@@ -1,7 +1,6 @@
 //! The thread that owns the core: messages in, actions carried out, sleeps exactly until something is due.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, Sender},
@@ -19,26 +18,24 @@ use trackside_triggers::cron::GateState;
 
 use crate::{
     clock_wait::ClockWait,
-    core::{Action, Core, Fire, Input, Reply, RunUpdate},
+    core::{Action, Core, Fire, Input, Reply},
     held::Held,
+    watchers::{Follower, Following, Watcher, Watchers},
 };
 
 /// To the dispatcher.
 pub enum Message {
     /// For the core.
     Input(Input),
-    /// A run whose events the sender wants from the first.
-    Start(Box<Fire>, Reply, Watcher),
-    /// Events of one run, or of all, from now on.
-    Watch(Option<RunId>, Watcher),
+    /// Events of all runs, from now on.
+    Watch(Watcher),
+    /// Events of one run, from now on.
+    Follow(RunId, Follower, Following),
     /// How things stand.
     Status(Box<dyn FnOnce(Status) + Send>),
     /// The end.
     Shutdown,
 }
-
-/// Gets committed events. One that does not keep up is dropped.
-pub type Watcher = tokio::sync::mpsc::Sender<RunUpdate>;
 
 /// How things stand.
 #[derive(Debug, Clone)]
@@ -126,13 +123,6 @@ impl Dispatcher {
         while let Some(message) = next {
             match message {
                 Message::Input(input) => actions.extend(self.core.handle(input, self.clock.now_ms())),
-                Message::Start(fire, reply, watcher) => {
-                    let before = self.core.last_run();
-                    actions.extend(self.core.handle(Input::Fire(fire, reply), self.clock.now_ms()));
-                    if let Some(run) = self.core.last_run().filter(|run| Some(*run) != before) {
-                        self.watchers.of_run.entry(run).or_default().push(watcher);
-                    }
-                }
                 other => {
                     self.perform(std::mem::take(&mut actions));
                     if self.answer(other) {
@@ -150,11 +140,15 @@ impl Dispatcher {
     /// Everything that asks and changes nothing, and the end: says whether it is that.
     fn answer(&mut self, message: Message) -> bool {
         match message {
-            // Of a run that is over nothing comes any more: the channel closes, and who asked reads the store.
-            Message::Watch(Some(run), watcher) if self.core.is_live(run) => {
-                self.watchers.of_run.entry(run).or_default().push(watcher);
+            Message::Watch(watcher) => self.watchers.watch(watcher),
+            Message::Follow(run, follower, reply) => {
+                // Of a run that is over nothing comes any more: who asked reads the store.
+                let plan = self.core.plan_of(run);
+                if plan.is_some() {
+                    self.watchers.follow(run, follower);
+                }
+                reply(plan);
             }
-            Message::Watch(None, watcher) => self.watchers.of_all.push(watcher),
             Message::Status(reply) => reply(Status {
                 live_runs: self.core.live_runs(),
                 trouble: self.core.trouble(),
@@ -164,7 +158,7 @@ impl Dispatcher {
                     ClockWait { now_ms, gate, left }.to_string()
                 }),
             }),
-            Message::Watch(Some(_), _) | Message::Input(_) | Message::Start(..) => {}
+            Message::Input(_) => {}
             Message::Shutdown => return true,
         }
         false
@@ -215,26 +209,6 @@ impl Dispatcher {
                 Action::Call(call) => call(),
                 Action::Publish(update) => self.watchers.publish(&update),
                 Action::Carry => self.carrier.wake(),
-            }
-        }
-    }
-}
-
-/// Who wants to know of committed events.
-#[derive(Default)]
-pub(crate) struct Watchers {
-    of_run: HashMap<RunId, Vec<Watcher>>,
-    of_all: Vec<Watcher>,
-}
-
-impl Watchers {
-    fn publish(&mut self, update: &RunUpdate) {
-        let keeps_up = |watcher: &Watcher| watcher.try_send(update.clone()).is_ok();
-        self.of_all.retain(keeps_up);
-        if let Some(watchers) = self.of_run.get_mut(&update.run) {
-            watchers.retain(keeps_up);
-            if watchers.is_empty() || update.settled {
-                self.of_run.remove(&update.run);
             }
         }
     }

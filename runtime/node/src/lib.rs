@@ -3,10 +3,12 @@
 //! The server and the CLI call this room. One thread owns the truth ([`core::Core`] under [`Node`]); executors, the
 //! writer thread, triggers and the outbox talk to it by messages. It may use everything below it and nothing above.
 
+mod asking;
 mod clock_wait;
 pub mod core;
 mod dispatcher;
 mod held;
+mod known_plans;
 mod node;
 mod observer;
 mod offline;
@@ -17,9 +19,11 @@ mod rounds;
 mod run_history;
 #[cfg(test)]
 mod simulation;
+mod watchers;
 mod workshop;
 
 pub use crate::core::known_workflows;
+pub use asking::Asked;
 pub use dispatcher::Status;
 pub use node::{Handle, Node, NodeError, NodeOptions};
 pub use offline::{Offline, OfflineError};
@@ -37,4 +41,5 @@ pub use trackside_steps::{
     Plugins, Replayed, Verdict, Workshop, bundled, project_file, proof_beside, replay,
 };
 pub use trackside_store::Readers;
+pub use watchers::OnItsWay;
 pub use workshop::{compiling, plugin_sources, plugins as project_plugins, replay_workshop};

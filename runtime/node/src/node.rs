@@ -35,14 +35,16 @@ use trackside_triggers::{
 };
 
 use crate::{
+    asking::Questions,
     clock_wait::ClockWait,
     core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate, SetOff},
-    dispatcher::{Dispatcher, Inbox, Message, Status, Watchers, reporter},
+    dispatcher::{Dispatcher, Inbox, Message, Status, reporter},
     held::Held,
     observer::{Bell, Observer, Tools},
     project::{Project, ProjectError},
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
     run_history::{self, UnreadableRun},
+    watchers::Watchers,
     workshop::{max_steps, workshop},
 };
 
@@ -129,8 +131,9 @@ pub struct Node {
 /// What others may ask of a running node.
 #[derive(Clone)]
 pub struct Handle {
-    inbox: Sender<Message>,
+    pub(crate) inbox: Sender<Message>,
     readers: Arc<Readers>,
+    pub(crate) questions: Arc<Questions>,
     workshop: Arc<Workshop>,
     commits: Arc<AtomicU64>,
     pauses: Arc<Pauses>,
@@ -227,6 +230,7 @@ impl Node {
             handle: Handle {
                 inbox: inbox.clone(),
                 readers: readers.clone(),
+                questions: Arc::default(),
                 workshop,
                 commits,
                 pauses: pauses.clone(),
@@ -312,16 +316,6 @@ impl From<NotStarted> for NodeError {
 }
 
 impl Handle {
-    /// Asks for a run and watches it: the answer comes when the run is on disk, the updates when their events are.
-    ///
-    /// # Errors
-    /// [`NodeError::Closed`] when the node is going down.
-    pub async fn start(&self, fire: Fire) -> Result<(FireAnswer, tokio::sync::mpsc::Receiver<RunUpdate>), NodeError> {
-        let (watcher, updates) = tokio::sync::mpsc::channel(WATCHER_BUFFER);
-        let answer = self.ask(|reply| Message::Start(Box::new(fire), reply, watcher)).await?;
-        Ok((answer, updates))
-    }
-
     /// Asks for a run; `reply` is called on the dispatcher's thread.
     ///
     /// # Errors
@@ -337,13 +331,13 @@ impl Handle {
         let _ = self.ask(|done| Message::Input(Input::Keep(txn, Box::new(move || done(()))))).await;
     }
 
-    /// Committed events of one run, or of all, from now on.
+    /// Committed events of all runs, from now on.
     ///
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down.
-    pub fn watch(&self, run: Option<RunId>) -> Result<tokio::sync::mpsc::Receiver<RunUpdate>, NodeError> {
+    pub fn watch(&self) -> Result<tokio::sync::mpsc::Receiver<RunUpdate>, NodeError> {
         let (watcher, updates) = tokio::sync::mpsc::channel(WATCHER_BUFFER);
-        self.inbox.send(Message::Watch(run, watcher)).map_err(|_| NodeError::Closed)?;
+        self.inbox.send(Message::Watch(watcher)).map_err(|_| NodeError::Closed)?;
         Ok(updates)
     }
 
@@ -458,7 +452,7 @@ impl Handle {
     }
 
     /// Sends a question to the dispatcher and waits for its answer.
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         message: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Message,
     ) -> Result<T, NodeError> {

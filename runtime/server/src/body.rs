@@ -1,4 +1,4 @@
-//! Bodies: reading a bounded one, sending one line by line.
+//! Bodies: reading a bounded one, sending one part by part.
 
 use std::{
     convert::Infallible,
@@ -14,7 +14,6 @@ use axum::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Frame;
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc::Receiver;
 use trackside_spec::{OutsideError, read_outside};
 
 use crate::error::ApiError;
@@ -45,10 +44,23 @@ async fn read_json_within<T: DeserializeOwned>(time: Duration, request: Request<
     })
 }
 
-/// A body that ends when its sender is dropped.
-pub(crate) struct Lines(pub(crate) Receiver<Bytes>);
+/// A part that is being made, and what the next one is made of, unless it is the last.
+pub(crate) type Making<S> = Pin<Box<dyn Future<Output = (Bytes, Option<S>)> + Send>>;
 
-impl hyper::body::Body for Lines {
+/// A body whose parts are made when they are wanted: for who does not read none is made ahead.
+pub(crate) struct Made<S> {
+    making: Option<Making<S>>,
+    make: fn(S) -> Making<S>,
+}
+
+impl<S> Made<S> {
+    /// Made of this, by that.
+    pub(crate) fn by(of: S, make: fn(S) -> Making<S>) -> Self {
+        Self { making: Some(make(of)), make }
+    }
+}
+
+impl<S> hyper::body::Body for Made<S> {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -56,7 +68,14 @@ impl hyper::body::Body for Lines {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line))))
+        let Some(making) = &mut self.making else { return Poll::Ready(None) };
+        let (part, rest) = std::task::ready!(making.as_mut().poll(context));
+        self.making = rest.map(self.make);
+        Poll::Ready(Some(Ok(Frame::data(part))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.making.is_none()
     }
 }
 
@@ -75,8 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_never_comes_is_not_waited_for() {
-        let (_sender, receiver) = tokio::sync::mpsc::channel(1);
-        let request = Request::new(Body::new(Lines(receiver)));
+        let request = Request::new(Body::new(Made::by((), |()| Box::pin(std::future::pending()))));
         let error = read_json_within::<Value>(Duration::ZERO, request).await.unwrap_err();
         assert_eq!(error.code, "TS-0719");
     }

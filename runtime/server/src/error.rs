@@ -150,6 +150,12 @@ impl ApiError {
         Self::new(code!("TS-0738"), "too much is under way; send it again in a moment")
     }
 
+    /// TS-0738: more than may wait at one time.
+    pub(crate) fn too_many_wait() -> Self {
+        let message = "as many clients wait already as may; send it again in a moment, or without waiting";
+        Self::new(code!("TS-0738"), message)
+    }
+
     /// TS-0718: more than the webhook takes.
     pub(crate) fn body_too_large(limit: &str) -> Self {
         Self::new(code!("TS-0718"), format!("the body is larger than max_body, {limit}"))

@@ -89,7 +89,7 @@ impl HookListener {
             self.bind(&listen).map_err(|source: io::Error| ServerError::Listen { listen, source })?;
         tracing::info!(%address, "listening for webhooks");
         let (closing, closed) = watch::channel(false);
-        let accepting = tokio::spawn(accept(listener, hooks::router(self.handle.clone()), closed));
+        let accepting = tokio::spawn(accept(listener, hooks::router(self.handle.clone(), closed.clone()), closed));
         self.open = Some(Open { closing, accepting });
         Ok(())
     }

@@ -14,8 +14,11 @@ mod body;
 mod error;
 mod hook_listener;
 mod hooks;
+mod places;
+mod prompt;
 mod serve;
 mod socket;
+mod wait;
 
 pub use error::ServerError;
 pub use serve::Server;

@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Extension, Router};
-use hyper::server::conn::http1;
+use axum::Router;
+use hyper::{Request, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -17,7 +17,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinHandle,
 };
 use trackside_control::socket_path;
@@ -27,11 +27,11 @@ use crate::{
     api::{Peer, Shared, router},
     error::ServerError,
     hook_listener::HookListener,
+    places::{Place, Places},
+    prompt::{MoreToCome, Prompt},
     socket::listen,
 };
 
-/// Connections at a time; one more waits until another ends.
-const MAX_CONNECTIONS: usize = 64;
 /// How long a request's headers may take, and how long a connection may idle between two.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a request's headers that are kept.
@@ -113,27 +113,26 @@ impl Listener for UnixListener {
     async fn next(&self) -> io::Result<(Self::Stream, Peer)> {
         let (stream, _) = self.accept().await?;
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
-        Ok((stream, Peer { uid }))
+        Ok((stream, Peer { uid, more: MoreToCome::default() }))
     }
 }
 
 impl Listener for TcpListener {
-    type Stream = tokio::net::TcpStream;
+    type Stream = Prompt;
 
     async fn next(&self) -> io::Result<(Self::Stream, Peer)> {
-        let (stream, _) = self.accept().await?;
-        stream.set_nodelay(true)?;
+        let (stream, more) = Prompt::new(self.accept().await?.0)?;
         // Who is behind an address, the kernel does not say.
-        Ok((stream, Peer { uid: None }))
+        Ok((stream, Peer { uid: None, more }))
     }
 }
 
 pub(crate) async fn accept<L: Listener>(listener: L, router: Router, mut closing: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::default();
     let graceful = GracefulShutdown::new();
     loop {
         let next = async {
-            let place = places.clone().acquire_owned().await.ok()?;
+            let place = places.next().await?;
             Some((listener.next().await, place))
         };
         let accepted = tokio::select! {
@@ -143,13 +142,12 @@ pub(crate) async fn accept<L: Listener>(listener: L, router: Router, mut closing
         let Some((accepted, place)) = accepted else { break };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(&graceful, stream, peer, &router);
+                let connection = connection(&graceful, stream, (peer, place), &router);
                 tokio::spawn(async move {
                     // A client that breaks off is its own affair.
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "a connection ended early");
                     }
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -167,14 +165,34 @@ pub(crate) async fn accept<L: Listener>(listener: L, router: Router, mut closing
 fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     graceful: &GracefulShutdown,
     stream: S,
-    peer: Peer,
+    (peer, place): (Peer, Place),
     router: &Router,
 ) -> impl Future<Output = hyper::Result<()>> + use<S> {
-    let service = TowerToHyperService::new(router.clone().layer(Extension(peer)));
+    let service = Introduced { pages: TowerToHyperService::new(router.clone()), peer, place };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     graceful.watch(connection)
+}
+
+/// The pages, told with each request whose connection it came on. (A layer on them would be made anew for each connection.)
+struct Introduced<S> {
+    pages: S,
+    peer: Peer,
+    place: Place,
+}
+
+impl<B, S: Service<Request<B>>> Service<Request<B>> for Introduced<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, mut request: Request<B>) -> S::Future {
+        let known = request.extensions_mut();
+        known.insert(self.peer.clone());
+        known.insert(self.place.clone());
+        self.pages.call(request)
+    }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trackside_control::{Client, ClientError, Events, StartRun, StreamLine};
+use trackside_control::{Client, ClientError, Control, Events, LocalControl, RunEnded, StartRun, StreamLine, Waited};
 use trackside_engine::{Event, RunEnd, RunId};
 use trackside_node::{Node, NodeOptions, Project};
 use trackside_server::Server;
@@ -30,6 +30,7 @@ steps:
     needs: [say]
     plugin: echo
     with: { value: \"${steps.say.value}\" }
+outputs: { said: \"${steps.again.value}\" }
 ";
 
 const FILE: &str = "\
@@ -153,6 +154,37 @@ async fn a_run_is_started_followed_to_its_end_and_told_again_afterwards() {
     assert!(matches!(seen.last(), Some((_, Event::Ended { end: RunEnd::Succeeded, .. }))));
     let again = to_end(&mut node.client.events(run).await.unwrap()).await;
     assert_eq!(again, seen, "the history of a settled run");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_is_waited_for_alike_through_the_socket_and_in_the_node_s_own_process() {
+    let mut node = TestNode::start().await;
+    let handle = node.node.as_ref().unwrap().handle();
+    let forms: [Box<dyn Control>; 2] =
+        [Box::new(node.client.clone()), Box::new(LocalControl::of_node(handle, "somebody"))];
+    for control in &forms {
+        let request = |workflow: &str| StartRun { workflow: workflow.into(), ..StartRun::default() };
+        let waited = control.run(request("hello"), Duration::from_secs(60)).await.unwrap();
+        let run = waited.run();
+        let ended = RunEnded { run, state: RunEnd::Succeeded, outputs: json!({ "said": "Hello" }), error: None };
+        assert_eq!(waited, Waited::Ended(ended));
+        // Its end is in the journal when it is told.
+        assert!(matches!(journal(&node.project, run).last(), Some((_, Event::Ended { .. }))));
+        assert_eq!(control.wait(run, Duration::ZERO).await.unwrap(), waited, "as the store has it");
+        let long = control.run(request("long"), Duration::from_millis(1)).await.unwrap();
+        assert_eq!(long, Waited::UnderWay(long.run()));
+        assert_eq!(control.wait(long.run(), Duration::from_millis(1)).await.unwrap(), long);
+        let (ends, cancelled) =
+            tokio::join!(control.wait(long.run(), Duration::from_secs(60)), control.cancel(long.run()));
+        cancelled.unwrap();
+        let Waited::Ended(ended) = ends.unwrap() else { panic!("it was cancelled") };
+        assert_eq!((ended.state, ended.outputs), (RunEnd::Cancelled, Value::Null));
+        let none = RunId::next(None, 1_000, 1);
+        let refused = control.wait(none, Duration::from_secs(60)).await.unwrap_err();
+        assert!(refused.to_string().contains("TS-0715"), "{refused}");
+    }
+    drop(forms);
     node.stop().await;
 }
 

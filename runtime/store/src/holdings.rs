@@ -224,10 +224,10 @@ impl Reader {
     /// When SQLite refuses.
     pub fn places_of(&self, runs: impl IntoIterator<Item = RunId>) -> Result<HashMap<RunId, RunPlace>, StoreError> {
         let refused = StoreError::sqlite("find runs");
-        self.places(runs).map_err(refused)
+        self.find_places(runs).map_err(refused)
     }
 
-    fn places(&self, runs: impl IntoIterator<Item = RunId>) -> rusqlite::Result<HashMap<RunId, RunPlace>> {
+    fn find_places(&self, runs: impl IntoIterator<Item = RunId>) -> rusqlite::Result<HashMap<RunId, RunPlace>> {
         let mut find = self.connection.prepare_cached("SELECT definition, ended_ms FROM runs WHERE id = ?1")?;
         let mut name = self.connection.prepare_cached("SELECT name FROM definitions WHERE id = ?1")?;
         // Many runs have few definitions.

@@ -228,6 +228,16 @@ impl Reader {
         Ok(Self { connection, journal: if is_old { OLD_JOURNAL } else { JOURNAL } })
     }
 
+    /// Asks several questions of one snapshot: nothing is committed between them, and the locks are taken once.
+    ///
+    /// # Errors
+    /// When SQLite refuses, or the questions' own.
+    pub fn at_one_moment<T>(&self, ask: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        // Its end is a rollback, of nothing.
+        let _snapshot = self.connection.unchecked_transaction().map_err(StoreError::sqlite("begin to read"))?;
+        ask(self)
+    }
+
     /// The newest run's id.
     ///
     /// # Errors
@@ -266,6 +276,62 @@ impl Reader {
             .map_err(StoreError::sqlite("find a run"))?;
         let mut rows = self.chain(run.as_i64(), last.unwrap_or(0), u32::MAX)?;
         rows.reverse();
+        Ok(rows)
+    }
+
+    /// The places in the journal of a run's entries, oldest first.
+    ///
+    /// # Errors
+    /// When SQLite refuses, or the chain of the entries is broken.
+    pub fn places(&self, run: RunId) -> Result<Vec<i64>, StoreError> {
+        let last: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT last_entry FROM runs WHERE id = ?1")
+            .and_then(|mut query| query.query_row([run.as_i64()], |row| row.get(0)).optional())
+            .map_err(StoreError::sqlite("find a run"))?;
+        let broken = |reason| StoreError::Damaged { table: "journal", reason };
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT run, previous FROM journal WHERE seq = ?1")
+            .map_err(StoreError::sqlite("read the journal"))?;
+        let (mut places, mut next) = (Vec::new(), last.unwrap_or(0));
+        while next > 0 {
+            let found: Option<(i64, i64)> = query
+                .query_row([next], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+                .map_err(StoreError::sqlite("read the journal"))?;
+            let Some((of, previous)) = found else {
+                return Err(broken(format!("entry {next} of {} is missing", owner(run.as_i64()))));
+            };
+            if of != run.as_i64() || previous >= next {
+                return Err(broken(format!("entry {next} is not of {}", owner(run.as_i64()))));
+            }
+            places.push(next);
+            next = previous;
+        }
+        places.reverse();
+        Ok(places)
+    }
+
+    /// The entries at these places of a run's, until they have so many bytes together; one in any case.
+    ///
+    /// # Errors
+    /// When SQLite refuses, or an entry is not there any more.
+    pub fn entries_at(
+        &self,
+        run: RunId,
+        places: impl IntoIterator<Item = i64>,
+        bytes: usize,
+    ) -> Result<Vec<JournalRow>, StoreError> {
+        let (mut rows, mut size) = (Vec::new(), 0);
+        for place in places {
+            if size >= bytes {
+                break;
+            }
+            let found = self.chain(run.as_i64(), place, 1)?;
+            size += found.iter().map(|row| row.entry.bytes()).sum::<usize>();
+            rows.extend(found);
+        }
         Ok(rows)
     }
 

@@ -117,7 +117,7 @@ fn unpack(root: &Path) -> io::Result<()> {
 /// Drops one day after the other and shows its run.
 async fn days(console: Console, node: &Node, project: &Project) -> Result<Vec<RunView>, Failure> {
     let handle = node.handle();
-    let mut started = handle.watch(None)?;
+    let mut started = handle.watch()?;
     let mut views = Vec::new();
     for (path, what) in DAYS {
         let name = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -263,11 +263,12 @@ impl Core {
         (run, number)
     }
 
-    /// Somebody offers a run and waits for the answer.
-    pub(super) fn fire(&mut self, fire: Fire, reply: Reply, now_ms: i64) {
+    /// Somebody offers a run and waits for the answer. Gives the run that was accepted.
+    pub(super) fn fire(&mut self, fire: Fire, reply: Reply, now_ms: i64) -> Option<RunId> {
         let Some(plan) = self.definitions.workflow(&fire.workflow).cloned() else {
             let reason = format!("there is no workflow `{}`; {}", fire.workflow, self.definitions.known());
-            return self.commits.call(move || reply(FireAnswer::Refused(reason)));
+            self.commits.call(move || reply(FireAnswer::Refused(reason)));
+            return None;
         };
         let origin = Origin::Offered { kind: fire.kind };
         let mut wish = Wish::new(plan, origin, fire.trigger, fire.logical_time_ms, Params::Given(fire.params));
@@ -275,22 +276,27 @@ impl Core {
         wish.writes = fire.rows;
         wish.artifacts = fire.artifacts;
         wish.holds = fire.hold.into_iter().collect();
-        self.offer(wish, reply, now_ms);
+        self.offer(wish, reply, now_ms)
     }
 
     /// Somebody wants a run repeated and waits for the answer.
     pub(super) fn repeat(&mut self, plan: &Arc<Plan>, repeat: Repeat, reply: Reply, now_ms: i64) {
         let (trigger, params) = (repeat.trigger.clone(), Params::Bound(repeat.params.clone()));
         let time = repeat.logical_time_ms;
-        self.offer(Wish::new(plan.clone(), Origin::Repeat(Box::new(repeat)), trigger, time, params), reply, now_ms);
+        let wish = Wish::new(plan.clone(), Origin::Repeat(Box::new(repeat)), trigger, time, params);
+        self.offer(wish, reply, now_ms);
     }
 
-    fn offer(&mut self, wish: Wish, reply: Reply, now_ms: i64) {
+    fn offer(&mut self, wish: Wish, reply: Reply, now_ms: i64) -> Option<RunId> {
         match self.accept(wish, now_ms) {
             Ok((run, number)) => {
                 self.commits.after(number, After::Call(Box::new(move || reply(FireAnswer::Accepted(run)))));
+                Some(run)
             }
-            Err(refusal) => self.commits.call(move || reply(answer(refusal.why))),
+            Err(refusal) => {
+                self.commits.call(move || reply(answer(refusal.why)));
+                None
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     live_runs::{LiveRuns, weight},
     schedules::Schedules,
     types::{Action, History, Input, Revived, RunUpdate},
+    waiting::Waiting,
 };
 
 /// How long nothing more is said of a full house.
@@ -48,6 +49,7 @@ pub struct Core {
     /// What runs have for each other and for themselves, in order. Given only when the command before it is through: 10,000
     /// items that fail at once must not stand on each other's shoulders.
     pub(super) letters: VecDeque<(RunId, Command)>,
+    pub(super) waiting: Waiting,
     pub(super) chance: Box<dyn FnMut() -> u64 + Send>,
     /// Set while the disk refuses commits.
     pub(super) trouble: Option<Told>,
@@ -72,6 +74,7 @@ impl Core {
             ledger: Ledger::new(history),
             commits: Commits::new(),
             letters: VecDeque::new(),
+            waiting: Waiting::default(),
             chance,
             trouble: None,
             degraded: false,
@@ -141,12 +144,6 @@ impl Core {
         self.attempts.ahead()
     }
 
-    /// Whether something of this run is still to come.
-    #[must_use]
-    pub fn is_live(&self, run: RunId) -> bool {
-        self.live.contains(run)
-    }
-
     /// Whether what comes now has to wait until something is over.
     pub(super) fn is_full(&self) -> bool {
         self.degraded || self.live.is_full()
@@ -180,7 +177,11 @@ impl Core {
     /// Works one input in.
     pub fn handle(&mut self, input: Input, now_ms: i64) -> Vec<Action> {
         match input {
-            Input::Fire(fire, reply) => self.fire(*fire, reply, now_ms),
+            Input::Fire(fire, reply) => {
+                self.fire(*fire, reply, now_ms);
+            }
+            Input::FireAndWait(fire, reply, waiter) => self.fire_and_wait(*fire, reply, waiter, now_ms),
+            Input::Wait(run, waiter) => self.wait_for(run, waiter),
             Input::StepDone(result) => self.step_done(*result, now_ms),
             Input::Store(CommitReport::Committed(upto)) => {
                 self.trouble = None;
@@ -309,6 +310,7 @@ impl Core {
         let update = RunUpdate { run, at_ms: now_ms, events: events.clone(), entry, settled: false };
         self.commits.after(number, After::Publish(update));
         if ended_now {
+            self.tell_waiting(run, &events, number);
             self.follow_end(run, &events, now_ms);
             self.scheduled_run_ended(run, now_ms);
         }

@@ -16,6 +16,7 @@ impl Core {
             ("documents of runs", self.live.held()),
             ("deadlines", self.live.deadlines()),
             ("letters", self.letters.len()),
+            ("who waits for ends", self.waiting.len()),
             ("what waits for a commit", after),
             ("actions", actions),
             ("open transactions", usize::from(self.commits.is_open())),

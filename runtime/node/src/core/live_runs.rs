@@ -118,8 +118,7 @@ impl LiveRuns {
 
     /// Counts what these events add to what a run holds.
     pub(super) fn hold(&mut self, run: RunId, events: &[Event]) {
-        let bytes = events.iter().map(held_by).sum();
-        self.hold_bytes(run, bytes);
+        self.hold_bytes(run, weight_of(events));
     }
 
     /// Counts bytes that a run holds from now on until it is settled.
@@ -191,6 +190,11 @@ impl LiveRuns {
     pub(super) fn deadlines(&self) -> usize {
         self.deadlines.len()
     }
+}
+
+/// What the documents of these events take in memory, bytes.
+pub(crate) fn weight_of(events: &[Event]) -> usize {
+    events.iter().map(held_by).sum()
 }
 
 fn held_by(event: &Event) -> usize {

@@ -28,14 +28,17 @@ mod schedules;
 mod tests;
 mod types;
 mod unreadable;
+mod waiting;
 
 pub use activate::NewDefinitions;
 pub use definitions::known_workflows;
 pub(crate) use dispatch::journal;
 pub use dispatch::{Core, CoreSettings};
+pub(crate) use live_runs::weight_of;
 pub(crate) use pausing::{answer as pause_answer, pause_row};
 pub use types::{
     Action, Carried, CarriedResult, Checked, DecisionReply, EmitReply, Fire, FireAnswer, GivenReply, History, Input,
     KeptResult, LedgerEntry, OutboxItem, Passed, PastEnd, PauseAnswer, Reply, Revived, RunUpdate, SetOff, StateChange,
     StepJob, StepResult,
 };
+pub use waiting::Waiter;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, mpsc::channel};
 
 use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
 use trackside_engine::{Event, RunId, RunState};
 use trackside_facts::TriggerDocument;
 use trackside_spec::{Plan, TriggerKind, load_workflow};
@@ -291,4 +292,94 @@ fn runs_that_hold_large_documents_leave_no_room_for_others_until_they_are_over()
     desk.give(Input::StepDone(Box::new(result)), NOW);
     desk.commit(NOW);
     assert_eq!(desk.offer("w", large()), None);
+}
+
+/// Somebody waits for the end of a run that they ask for.
+fn fire_and_wait(desk: &mut Desk, workflow: &str) -> oneshot::Receiver<Arc<PastEnd>> {
+    let fire = Fire {
+        workflow: workflow.into(),
+        kind: "manual",
+        trigger: TriggerDocument::from_json(json!({ "kind": "manual" })),
+        params: Map::new(),
+        logical_time_ms: NOW,
+        ledger: Vec::new(),
+        artifacts: Vec::new(),
+        hold: None,
+        rows: Vec::new(),
+    };
+    let (waiter, end) = oneshot::channel();
+    desk.give(Input::FireAndWait(Box::new(fire), Box::new(|_| {}), waiter), NOW);
+    end
+}
+
+/// The newest job is done.
+fn succeed(desk: &mut Desk) {
+    let job = desk.jobs.pop().unwrap();
+    let error = trackside_engine::StepError::fatal("no", "no");
+    let failed = StepResult::failed((job.run, job.step, None), 1, error);
+    let outcome = trackside_engine::Outcome::Succeeded(json!({ "value": 7 }));
+    desk.give(Input::StepDone(Box::new(StepResult { outcome, ..failed })), NOW);
+}
+
+#[test]
+fn an_end_is_told_with_its_outputs_when_it_is_on_disk_and_not_before() {
+    let text = "name: w\nsteps: { s: { plugin: echo } }\noutputs: { n: '${steps.s.value}' }";
+    let mut desk = Desk::new(1, &[text]).up();
+    let mut first = fire_and_wait(&mut desk, "w");
+    let run = desk.core.last_run().unwrap();
+    desk.commit(NOW);
+    let (waiter, mut second) = oneshot::channel();
+    desk.give(Input::Wait(run, waiter), NOW);
+    succeed(&mut desk);
+    // Its end is decided, and nobody may hear of it.
+    let (waiter, mut third) = oneshot::channel();
+    desk.give(Input::Wait(run, waiter), NOW);
+    for waits in [&mut first, &mut second, &mut third] {
+        assert_eq!(waits.try_recv().unwrap_err(), oneshot::error::TryRecvError::Empty);
+    }
+    desk.commit(NOW);
+    for mut waits in [first, second, third] {
+        let end = waits.try_recv().unwrap();
+        assert_eq!((end.end, &end.outputs), (trackside_engine::RunEnd::Succeeded, &json!({ "n": 7 })));
+    }
+    let (waiter, mut late) = oneshot::channel();
+    desk.give(Input::Wait(run, waiter), NOW);
+    assert_eq!(late.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed, "the store knows it");
+    assert_eq!(desk.core.left_over().iter().map(|(_, size)| size).sum::<usize>(), 0);
+}
+
+#[test]
+fn a_run_that_is_over_with_its_first_transaction_is_told_to_who_waits_for_it() {
+    let mut desk = Desk::new(1, &["name: w\nsteps: { s: { plugin: echo, when: 'false' } }"]).up();
+    let mut end = fire_and_wait(&mut desk, "w");
+    assert_eq!(end.try_recv().unwrap_err(), oneshot::error::TryRecvError::Empty, "nothing is on disk");
+    desk.commit(NOW);
+    assert_eq!(end.try_recv().unwrap().end, trackside_engine::RunEnd::Succeeded);
+}
+
+#[test]
+fn who_waits_for_a_run_waits_for_no_run_that_this_one_starts() {
+    let texts = ["name: w\nsteps: { s: { workflow: child } }", "name: child\nsteps: { s: { plugin: echo } }"];
+    let mut desk = Desk::new(1, &texts).up();
+    let mut end = fire_and_wait(&mut desk, "w");
+    desk.commit(NOW);
+    succeed(&mut desk);
+    desk.commit(NOW);
+    let end = end.try_recv().unwrap();
+    assert_eq!((end.end, desk.core.live_runs()), (trackside_engine::RunEnd::Succeeded, 0));
+}
+
+#[test]
+fn nobody_is_kept_waiting_for_what_is_refused_and_who_has_left_is_forgotten() {
+    let mut desk = Desk::new(1, &["name: w\nsteps: { s: { plugin: echo } }"]).up();
+    let mut refused = fire_and_wait(&mut desk, "no-such");
+    assert_eq!(refused.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
+    desk.fire("w");
+    let run = desk.core.last_run().unwrap();
+    for _ in 0..10_000 {
+        let (waiter, _) = oneshot::channel();
+        desk.give(Input::Wait(run, waiter), NOW);
+    }
+    let waiting = desk.core.left_over().into_iter().find(|(what, _)| *what == "who waits for ends").unwrap();
+    assert!(waiting.1 < 16, "{waiting:?}");
 }

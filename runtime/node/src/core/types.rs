@@ -9,7 +9,7 @@ use trackside_spec::{Plan, StepIndex};
 pub use trackside_steps::{Checked, GivenReply, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
 
-use super::{activate::NewDefinitions, unreadable::unreadable};
+use super::{activate::NewDefinitions, unreadable::unreadable, waiting::Waiter};
 
 pub use trackside_intake::{Fire, FireAnswer, LedgerEntry, Reply};
 pub use trackside_outbox::{Carried, CarriedResult};
@@ -18,6 +18,10 @@ pub use trackside_outbox::{Carried, CarriedResult};
 pub enum Input {
     /// A trigger or a person wants a run.
     Fire(Box<Fire>, Reply),
+    /// The same, by somebody who waits for the run's end.
+    FireAndWait(Box<Fire>, Reply, Waiter),
+    /// Somebody waits for the end of a run.
+    Wait(RunId, Waiter),
     /// An executor is done.
     StepDone(Box<StepResult>),
     /// The writer thread reports.

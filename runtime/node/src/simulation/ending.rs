@@ -36,6 +36,7 @@ fn nothing_is_left(machine: &Machine) {
     let left: Vec<_> = machine.core.left_over().into_iter().filter(|(_, size)| *size > 0).collect();
     assert!(left.is_empty(), "nothing is left in the core when all is over: {left:?}");
     assert_eq!(machine.rounds.left_over(), 0, "nothing is left in the outbox's memory");
+    assert_eq!(machine.waits.len(), 0, "who waits for the end of a run is told");
 }
 
 fn every_run_is_on_disk_and_has_ended(machine: &Machine) {

@@ -28,6 +28,7 @@ use super::{
     observer::Observer,
     project,
     remote::Asked,
+    waiting::Waits,
     witness::{Slot, Witness},
     world::World,
 };
@@ -47,6 +48,7 @@ pub struct Machine {
     pub carry: bool,
     pub observer: Observer,
     pub asked: Asked,
+    pub waits: Waits,
     witness: Arc<Mutex<Witness>>,
 }
 
@@ -79,6 +81,7 @@ impl Machine {
             carry,
             observer: Observer::new(world),
             asked: Asked::default(),
+            waits: Waits::default(),
             witness: world.witness.clone(),
         };
         machine.witness().began_with_a_wrong_clock = machine.core.gate().is_some();
@@ -115,6 +118,7 @@ impl Machine {
                 Action::Carry => self.carry = true,
             }
         }
+        self.waits.look(&mut self.witness.lock().unwrap());
     }
 
     fn execute(&mut self, job: StepJob) {

@@ -5,7 +5,7 @@
 //! - `world`: what outlives a crash, and what happens next; `machine`: what a crash destroys;
 //! - `attempts`: what executors report; `outside`: what triggers and people want; `broker`: who receives messages;
 //! - `disk`: reads that fail; `observer`: the consumers of the journal, and retention;
-//! - `remote`: what a trigger polls;
+//! - `remote`: what a trigger polls; `waiting`: who waits for the ends of runs;
 //! - `witness`: what the world has been told and what it saw on disk; every invariant is an assertion there, named in its
 //!   message; `ending`: what must hold when all is over.
 //!
@@ -24,6 +24,7 @@ mod observer;
 mod outside;
 mod project;
 mod remote;
+mod waiting;
 mod witness;
 mod world;
 

@@ -78,7 +78,13 @@ impl World {
             rows: Vec::new(),
         };
         let reply = self.reply(Vec::new(), workflow == "line-skip");
-        machine.give(Input::Fire(Box::new(fire), reply), now);
+        let (reply, waiter) = machine.waits.of_fire(reply);
+        machine.give(Input::FireAndWait(Box::new(fire), reply, waiter), now);
+        // And for another one, from one that is over long since to this one.
+        let all: Vec<RunId> = self.witness.lock().unwrap().runs.keys().copied().collect();
+        if let Some(run) = all.get(all.len() / 2) {
+            machine.wait_for(*run, now);
+        }
     }
 
     /// Checks the answer at the moment when it is given.

@@ -49,7 +49,7 @@ pub struct World {
 pub struct Totals(BTreeMap<&'static str, u64>);
 
 /// What a run of all seeds must have brought about, or it shows nothing.
-const EVERYTHING: [&str; 44] = [
+const EVERYTHING: [&str; 45] = [
     "acceptances",
     "answers that it is busy",
     "approvals by people",
@@ -70,6 +70,7 @@ const EVERYTHING: [&str; 44] = [
     "decisions that were not taken",
     "effects carried out",
     "effects refused",
+    "ends that were waited for",
     "ends that could not be looked up",
     "files that could not be looked up",
     "events heard",

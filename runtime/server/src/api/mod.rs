@@ -18,6 +18,8 @@ use tokio::sync::watch;
 use trackside_control::user_name;
 use trackside_node::Handle;
 
+use crate::prompt::MoreToCome;
+
 use routes::Routes;
 
 /// What every page needs.
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
 pub(crate) struct Peer {
     /// The user's number, as the kernel says.
     pub(crate) uid: Option<u32>,
+    /// How to say that more of a request is to come.
+    pub(crate) more: MoreToCome,
 }
 
 impl Peer {

@@ -31,7 +31,12 @@ pub fn percentile(samples: &mut [f64], share: f64) -> f64 {
 
 /// CPU seconds of this process so far, all threads, user and system.
 pub fn cpu_seconds() -> f64 {
-    let ticks = fs::read_to_string("/proc/self/stat").ok().and_then(|text| {
+    cpu_seconds_of(std::process::id())
+}
+
+/// The same of another one.
+pub fn cpu_seconds_of(process: u32) -> f64 {
+    let ticks = fs::read_to_string(format!("/proc/{process}/stat")).ok().and_then(|text| {
         // Fields 14 and 15 (proc(5)); the second field is in parentheses and may hold spaces.
         let after = text.rsplit_once(')')?.1;
         let fields: Vec<&str> = after.split_whitespace().collect();

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Map, json};
 use tokio::sync::mpsc::Receiver;
-use trackside_engine::Event;
+use trackside_engine::{Event, RunEnd};
 use trackside_facts::TriggerDocument;
 use trackside_node::{
     Handle, Node, NodeOptions, Project,
@@ -101,7 +101,7 @@ impl Bench {
 
     /// A schedule of every second: from each time to the first instruction of the step.
     pub async fn schedule(&self, time: Duration) -> Result<Vec<Figure>, BenchError> {
-        let mut updates = self.handle().watch(None)?;
+        let mut updates = self.handle().watch()?;
         let mut samples = Vec::new();
         let start = Instant::now();
         while start.elapsed() < time || samples.is_empty() {
@@ -119,7 +119,7 @@ impl Bench {
 
     /// Files dropped one at a time: from their close to the first instruction of the step.
     pub async fn files(&self, time: Duration) -> Result<Vec<Figure>, BenchError> {
-        let mut updates = self.handle().watch(None)?;
+        let mut updates = self.handle().watch()?;
         let inbox = self.root.join("inbox");
         let mut samples = Vec::new();
         let start = Instant::now();
@@ -139,7 +139,7 @@ impl Bench {
         let handle = self.handle();
         let (bytes, cpu, commits) = (written_bytes(), cpu_seconds(), handle.commits());
         let start = Instant::now();
-        let mut updates = handle.watch(None)?;
+        let mut updates = handle.watch()?;
         for _ in 0..CROWD {
             handle.fire(fire(workflow), Box::new(|_| {}))?;
         }
@@ -203,18 +203,11 @@ async fn next(updates: &mut Receiver<RunUpdate>) -> Result<RunUpdate, BenchError
 }
 
 async fn run_one(handle: &Handle, workflow: &str) -> Result<(), BenchError> {
-    let (answer, mut updates) = handle.start(fire(workflow)).await?;
-    if !matches!(answer, FireAnswer::Accepted(_)) {
-        return Err(BenchError::Other(format!("the run was not accepted: {answer:?}")));
-    }
-    loop {
-        let update = next(&mut updates).await?;
-        if let Some(error) = update.events.iter().find_map(failure) {
-            return Err(error);
-        }
-        if update.settled {
-            return Ok(());
-        }
+    match handle.fire_and_wait(fire(workflow))?.until(tokio::time::sleep(PATIENCE)).await? {
+        (FireAnswer::Accepted(_), Some(end)) if end.end == RunEnd::Succeeded => Ok(()),
+        (FireAnswer::Accepted(_), Some(end)) => Err(BenchError::Other(format!("the run failed: {:?}", end.error))),
+        (FireAnswer::Accepted(_), None) => Err(BenchError::Other("a run did not end within 30 s".into())),
+        (answer, _) => Err(BenchError::Other(format!("the run was not accepted: {answer:?}"))),
     }
 }
 
