@@ -198,21 +198,20 @@ fn a_preference_is_met_as_far_as_it_goes_and_the_answer_says_how_far() {
 fn a_client_that_goes_away_while_it_waits_leaves_its_run_and_nothing_else() {
     let project = project();
     let node = project.serve();
-    let run = node.start_run("asks");
-    let open = || {
-        let files = fs::read_dir(format!("/proc/{}/fd", node.pid())).unwrap().flatten();
-        files
-            .filter(|file| fs::read_link(file.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:")))
-            .count()
+    // Of the kernel's sockets those with the project's path are the one that listens and the node's ends of connections.
+    let connections = || {
+        let (table, root) = (fs::read_to_string("/proc/net/unix").unwrap(), project.root().to_str().unwrap());
+        table.lines().filter(|line| line.contains(&format!("{root}/.trackside/"))).count() - 1
     };
-    let before = open();
+    let run = node.start_run("asks");
     // More than may wait at one time, so that places come free, too.
-    for _ in 0..4 {
+    for round in 0..4 {
         let mut clients: Vec<Asked> = (0..100).map(|_| get(&project, &run, "?wait=60s")).collect();
         clients.push(start(&project, "asks", "?wait=60s"));
-        wait_until("all are there", || (open() >= before + clients.len()).then_some(()));
+        wait_until("all are there", || (connections() == clients.len()).then_some(()));
+        wait_until("the run is there", || (project.runs().len() == round + 2).then_some(()));
         drop(clients);
-        wait_until("all have left", || (open() <= before).then_some(()));
+        wait_until("all have left", || (connections() == 0).then_some(()));
     }
     let runs = project.runs();
     assert_eq!(runs.len(), 5);
