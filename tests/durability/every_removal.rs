@@ -150,9 +150,7 @@ fn killed_at(template: &Project, call: Call) -> BTreeMap<String, Vec<usize>> {
     // A file is flushed before the commit of what names it: of a run that came to nothing it stays for an hour.
     let mut left = project.artifacts();
     if !before["large"].contains(&size("large", BEFORE)) {
-        for file in made([size("large", BEFORE)]) {
-            left.remove(&file);
-        }
+        left.retain(|file| !made([size("large", BEFORE)]).contains(file));
     }
     assert_eq!(left, made(kept.into_values().flatten()), "{at}: artifacts of the runs that are kept");
     let preview = project.run(&["prune", "--dry-run", "--json"]).ok().json();

@@ -19,7 +19,8 @@ mount -t tmpfs -o size=4m,mode=0700 none .trackside
 trap 'kill -9 $node' EXIT
 until [ -S .trackside/trackside.sock ]; do sleep 0.05; done
 cat /dev/zero >.trackside/filler 2>/dev/null || true
-"$BINARY" run hello --detach >out 2>&1 & waiting=$!
+# More than what is left of the log's last block.
+"$BINARY" run hello --detach -p text="$(printf '%5000s' .)" >out 2>&1 & waiting=$!
 until grep -q TS-0207 log; do sleep 0.05; done
 until "$BINARY" status --json | grep -q TS-0207; do sleep 0.05; done
 # Who asks for something is told, too.
@@ -38,7 +39,10 @@ fn a_full_disk_is_told_as_one_and_so_is_its_end() {
     let Some(mut command) = with_own_mounts("a full disk", SCRIPT) else { return };
     let project = Project::new();
     project.write("trackside.toml", "[node]\nmin_free = \"0B\"\n");
-    project.workflow("hello", "steps:\n  a: { plugin: echo, with: { value: 1 } }\n");
+    project.workflow(
+        "hello",
+        "params: { text: { type: string, default: \"\" } }\nsteps:\n  a: { plugin: echo, with: { value: 1 } }\n",
+    );
     fs::create_dir_all(project.path(".trackside")).unwrap();
     command.env("BINARY", BINARY).current_dir(project.root());
     let ran = run(command, patience()).ok().prints(&[
