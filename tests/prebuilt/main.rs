@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod digest;
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use sha2::{Digest, Sha256};

@@ -7,6 +7,7 @@
 mod support;
 
 mod backup;
+mod bench;
 mod company;
 mod ends;
 mod full_disk;

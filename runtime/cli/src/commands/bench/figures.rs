@@ -34,7 +34,7 @@ pub fn cpu_seconds() -> f64 {
     cpu_seconds_of(std::process::id())
 }
 
-/// The same of another one.
+/// CPU seconds of a process so far, all threads, user and system.
 pub fn cpu_seconds_of(process: u32) -> f64 {
     let ticks = fs::read_to_string(format!("/proc/{process}/stat")).ok().and_then(|text| {
         // Fields 14 and 15 (proc(5)); the second field is in parentheses and may hold spaces.
@@ -50,6 +50,13 @@ pub fn written_bytes() -> f64 {
     let text = fs::read_to_string("/proc/self/io").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("write_bytes: "));
     line.and_then(|value| value.trim().parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// Memory of a process that is in RAM.
+pub fn resident_mib(process: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
 }
 
 #[cfg(test)]

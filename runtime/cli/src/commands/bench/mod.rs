@@ -1,11 +1,14 @@
 //! `trackside bench`: what this box can do, end to end through the real engine, store and sandbox.
 
+mod ask;
+mod client;
 mod figures;
+mod load;
 mod process;
 mod runs;
 mod sandbox;
 mod shapes;
-mod wires;
+mod wire;
 
 use std::{fs, path::PathBuf, time::Duration};
 use trackside_codes::code;
@@ -18,8 +21,8 @@ use crate::{
     failure::Failure,
 };
 
-/// Measures this box in about 20 seconds: the disk's flush, a run alone and 64 at a time, chains, triggers, requests that wait for
-/// their runs, the sandbox, memory, start, rest.
+/// Measures this box in about 20 seconds: the disk's flush, a run alone and 64 at a time, chains, triggers, the sandbox;
+/// then a service from outside: its socket, a webhook, memory, start, rest.
 ///
 /// Everything runs for real, on a temporary project in the folder given by --dir: choose one on the disk that you want
 /// to judge. Times are wall clock on an otherwise idle box; a busy one gives worse figures.
@@ -94,8 +97,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     }
     fs::remove_file(root.join("workflows/second.yaml"))
         .map_err(|error| unable("cannot change the temporary project", &error))?;
-    say("requests that wait for their runs");
-    figures.extend(runtime.block_on(wires::measure(root, share)).map_err(failed)?);
+    say("a service, through its socket and its port");
+    figures.extend(runtime.block_on(wire::measure(root, share)).map_err(failed)?);
     say("start and idle");
     figures.extend(process::start_and_idle(root).map_err(failed)?);
     print(context, &figures)

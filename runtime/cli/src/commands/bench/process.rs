@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Figure,
-    figures::{BenchError, figure, percentile},
+    figures::{BenchError, figure, percentile, resident_mib},
 };
 
 /// How often the service is started.
@@ -42,9 +42,8 @@ pub fn start_and_idle(root: &Path) -> Result<Vec<Figure>, BenchError> {
     let mut starts = Vec::new();
     let (mut rss, mut rest) = (f64::NAN, [f64::NAN; 2]);
     for round in 1..=STARTS {
-        let begun = Instant::now();
-        let service = Service::start(root)?;
-        starts.push(begun.elapsed().as_secs_f64() * 1e3);
+        let (service, milliseconds) = Service::start(root)?;
+        starts.push(milliseconds);
         // Plugins are loaded in the background after READY.
         std::thread::sleep(Duration::from_millis(300));
         rss = resident_mib(service.id()).unwrap_or(f64::NAN);
@@ -85,16 +84,17 @@ fn at_rest(process: u32) -> [f64; 2] {
     }
 }
 
-/// A service on a project; it is stopped in any case.
+/// `serve` in a process of its own; it ends with this value in any case.
 pub struct Service(Child);
 
 impl Service {
-    /// Starts one and waits until it says that it is ready.
-    pub fn start(root: &Path) -> Result<Self, BenchError> {
+    /// Starts it on a project, and says how many milliseconds that took until it said READY=1.
+    pub fn start(root: &Path) -> Result<(Self, f64), BenchError> {
         let address = root.join("notify");
         let _ = fs::remove_file(&address);
         let socket = UnixDatagram::bind(&address)?;
         socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+        let begun = Instant::now();
         let child = Command::new(std::env::current_exe()?)
             .args(["--project".as_ref(), root.as_os_str(), "--quiet".as_ref(), "serve".as_ref()])
             .env("NOTIFY_SOCKET", &address)
@@ -108,12 +108,11 @@ impl Service {
         loop {
             let length = socket.recv(&mut message)?;
             if message[..length].split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
-                return Ok(service);
+                return Ok((service, begun.elapsed().as_secs_f64() * 1e3));
             }
         }
     }
 
-    /// Its process.
     pub fn id(&self) -> u32 {
         self.0.id()
     }
@@ -125,11 +124,4 @@ impl Drop for Service {
         let _ = rustix::process::kill_process(ended, rustix::process::Signal::TERM);
         let _ = self.0.wait();
     }
-}
-
-/// Memory of a process.
-pub fn resident_mib(process: u32) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
 }
