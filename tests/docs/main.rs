@@ -14,6 +14,7 @@ mod support;
 mod blocks;
 mod crates;
 mod page;
+mod profiles;
 mod shell;
 
 use std::{
