@@ -305,7 +305,8 @@ async fn offer(handle: &Handle, fire: Fire, over: Option<impl Future<Output = ()
         FireAnswer::Accepted(run) => Ok(HookAnswer::Started(Waited::new(run, end))),
         FireAnswer::Duplicate(_) => Ok(HookAnswer::Duplicate),
         FireAnswer::Refused(reason) => Err(HookError::DoesNotFit(reason)),
-        FireAnswer::Busy | FireAnswer::Skipped(_) => Err(HookError::TooMany),
+        FireAnswer::Busy => Err(HookError::Busy),
+        FireAnswer::Skipped(_) => Err(HookError::TooMany),
         FireAnswer::Paused => Err(HookError::Paused),
     }
 }

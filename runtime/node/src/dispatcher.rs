@@ -52,12 +52,6 @@ pub struct Status {
 
 /// Messages that are worked in before anything is done about them, at most.
 const AT_ONCE: u32 = 64;
-/// With so many jobs handed over beyond the places that they need, no executor waits for the dispatcher.
-const ENOUGH_AHEAD: u32 = 8;
-/// About what a core needs for a brief step.
-const LINGER_FOR_EACH: Duration = Duration::from_micros(15);
-/// What anything else that comes may wait at most.
-const LONGEST_LINGER: Duration = Duration::from_micros(400);
 /// No sleep is longer: it bounds what a clock that was set without notice can cost.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -97,22 +91,12 @@ impl Dispatcher {
                 Err(RecvTimeoutError::Timeout) => Message::Input(Input::Wake),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            self.linger();
             if self.take(first) {
                 break;
             }
         }
         let held = self.held.take();
         self.hand_over(held);
-    }
-
-    /// While the executors have enough to do, results come in a dense row. To be woken for each would cost as much as what
-    /// is done about it.
-    fn linger(&self) {
-        let ahead = u32::try_from(self.core.ahead()).unwrap_or(u32::MAX);
-        if ahead >= ENOUGH_AHEAD {
-            std::thread::sleep((LINGER_FOR_EACH * ahead).min(LONGEST_LINGER));
-        }
     }
 
     /// Works a message in, and with it what has come meanwhile: what follows from them is handed over together. Says

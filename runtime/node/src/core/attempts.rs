@@ -50,11 +50,6 @@ impl Attempts {
         Self { ready, running: HashMap::new(), brief: 0, passed: HashMap::new(), state_users: HashMap::new() }
     }
 
-    /// Attempts that executors have beyond the places that they have.
-    pub(super) const fn ahead(&self) -> usize {
-        self.ready.ahead()
-    }
-
     /// Attempts under way that will be over in a moment.
     pub(super) const fn brief(&self) -> usize {
         self.brief

@@ -138,12 +138,6 @@ impl Core {
         self.attempts.brief()
     }
 
-    /// Attempts that executors have beyond the places that they have: they need no more for a moment.
-    #[must_use]
-    pub fn ahead(&self) -> usize {
-        self.attempts.ahead()
-    }
-
     /// Whether what comes now has to wait until something is over.
     pub(super) fn is_full(&self) -> bool {
         self.degraded || self.live.is_full()

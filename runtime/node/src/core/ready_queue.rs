@@ -66,6 +66,7 @@ impl ReadyQueue {
     }
 
     /// Jobs that were handed over ahead and are not done.
+    #[cfg(test)]
     pub(super) const fn ahead(&self) -> usize {
         self.ahead
     }
