@@ -10,6 +10,7 @@ use std::{
 use criterion::{BenchmarkId, Criterion, Throughput};
 use serde_json::json;
 use trackside_engine::{Command, Outcome, RunId, RunState};
+use trackside_facts::Entry;
 use trackside_models::{CancelToken, EngineChoice, EngineSettings, Engines, ModelSource};
 use trackside_sandbox::{Sandbox, SandboxSettings, StepCall};
 use trackside_spec::{Plan, StepIndex, Tensor, load_workflow};
@@ -67,10 +68,11 @@ pub fn store(criterion: &mut Criterion) {
 }
 
 fn transaction(run: RunId, plan: &Arc<Plan>) -> Txn {
-    let events = "[{\"event\":\"started\",\"params\":{},\"trigger\":{\"kind\":\"manual\"},\"logical_time_ms\":0}]";
+    let started =
+        serde_json::json!({ "event": "started", "params": {}, "trigger": { "kind": "manual" }, "logical_time_ms": 0 });
     let ended = Some(Ended { end: trackside_engine::RunEnd::Succeeded, error: None });
     let new = NewRun { run, plan: plan.clone(), trigger: "manual".into(), started_ms: 1 };
-    let writes = vec![Row::Run(new), Row::Journal { run, at_ms: 2, events: events.into(), ended }];
+    let writes = vec![Row::Run(new), Row::Journal { run, at_ms: 2, entry: Entry::of(&[started]), ended }];
     Txn::of(writes)
 }
 

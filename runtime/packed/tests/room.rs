@@ -154,7 +154,8 @@ fn what_is_on_disk_is_read_for_ever() {
 }
 
 fn number(word: &str) -> u8 {
-    u8::try_from(WORDS.iter().position(|one| *one == word).unwrap() - 64).unwrap()
+    let place = WORDS.iter().position(|one| *one == word);
+    place.and_then(|place| u8::try_from(place.checked_sub(64)?).ok()).unwrap_or(u8::MAX)
 }
 
 #[test]
