@@ -42,7 +42,8 @@ pub struct LedgerEntry {
     pub stat: String,
 }
 
-/// How an identity begins that was made up for one request: nobody comes with it again.
+/// How an identity begins that was made up for one request: nobody comes with it again. The database's index of the ledger by
+/// path leaves these out.
 const ONCE: &str = "r:";
 
 impl LedgerEntry {
