@@ -5,12 +5,13 @@ use trackside_codes::{Class, Code, Coded, Reason, code};
 
 use serde_json::{Map, Value};
 use trackside_engine::{Again, Repeat, RunId, RunState};
+use trackside_facts::artifacts_named;
 use trackside_node::{
     Handle, NodeError, Project, RunHistory, UnreadableRun,
     core::{FireAnswer, PauseAnswer},
 };
 use trackside_spec::Plan;
-use trackside_store::{Hold, RunRow, StoreError, artifacts_named};
+use trackside_store::{Hold, RunRow, StoreError};
 
 use crate::wire::{RetryRun, RunPaused, TriggerPaused};
 

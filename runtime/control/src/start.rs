@@ -10,14 +10,14 @@ use std::{
 use trackside_codes::{Class, Code, Coded, Reason, code};
 
 use trackside_engine::RunId;
-use trackside_facts::{Cause, RunFile, TriggerDocument};
+use trackside_facts::{Cause, RunFile, TriggerDocument, artifacts_named};
 use trackside_node::{
     Handle, NodeError, Project,
     core::{Fire, FireAnswer},
     known_workflows,
 };
 use trackside_spec::media_type;
-use trackside_store::{Hold, artifacts_named};
+use trackside_store::Hold;
 
 use crate::{
     backfill::{past_run, past_time},

@@ -1,11 +1,6 @@
 //! An entry of the journal: the events of one moment, as they lie on disk.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
-};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trackside_spec::Digest;
 
@@ -82,114 +77,28 @@ impl Entry {
     /// The artifacts that it refers to, in its order and as often as it does. A damaged one refers to those before the damage.
     #[must_use]
     pub fn artifacts(&self) -> Vec<Digest> {
-        let mut found = Named(Vec::new());
         match self {
-            // As a reference stands in compact JSON.
-            Self::Json(text) if text.contains("\"artifact\":\"sha256:") => {
-                drop((&mut found).deserialize(&mut serde_json::Deserializer::from_str(text)));
+            Self::Json(text) => artifacts_named(text).collect(),
+            Self::Packed(bytes) => {
+                let texts = trackside_packed::digests_named(bytes, "artifact");
+                texts.iter().filter_map(|text| text.parse().ok()).collect()
             }
-            Self::Packed(bytes) if trackside_packed::may_have_digest(bytes, "artifact") => {
-                drop(trackside_packed::read_with(bytes, &mut found));
-            }
-            Self::Json(_) | Self::Packed(_) => {}
         }
-        found.0
     }
 }
 
-/// Artifacts found in a document.
-struct Named(Vec<Digest>);
+/// As a reference stands in compact JSON: `{"artifact":"sha256:…"}`. A text that a plugin made has its quotes escaped there.
+const MARK: &str = "\"artifact\":\"sha256:";
+/// Of a digest, in hexadecimal digits.
+const DIGITS: usize = 64;
 
-impl<'de> DeserializeSeed<'de> for &mut Named {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(Anything { named: self, is_reference: false })
-    }
-}
-
-struct Anything<'n> {
-    named: &'n mut Named,
-    /// Whether it stands where a reference has its digest.
-    is_reference: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for Anything<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Anything<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a document")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if self.is_reference {
-            self.named.0.extend(text.parse::<Digest>().ok());
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(&mut *self.named)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        while let Some(is_reference) = members.next_key_seed(IsArtifact)? {
-            members.next_value_seed(Anything { named: &mut *self.named, is_reference })?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether a member is the one that makes a reference.
-struct IsArtifact;
-
-impl<'de> DeserializeSeed<'de> for IsArtifact {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for IsArtifact {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(name == "artifact")
-    }
+/// The artifacts that a text of JSON refers to, in its order and as often as it does.
+pub fn artifacts_named(json: &str) -> impl Iterator<Item = Digest> + '_ {
+    json.match_indices(MARK).filter_map(|(at, _)| {
+        let end = at + MARK.len() + DIGITS;
+        // Without the mark's own quotes and key: `sha256:` and the digits.
+        json.get(at + MARK.len() - "sha256:".len()..end)?.parse().ok()
+    })
 }
 
 #[cfg(test)]

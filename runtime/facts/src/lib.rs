@@ -21,7 +21,7 @@ pub use box_event::BoxEvent;
 pub use contract_report::{ContractReport, RowProblem};
 pub use decision::{Decided, DecisionKind, DecisionSubject};
 pub use effect::{Delivery, Effect, EffectError, OutgoingMessage, Present};
-pub use entry::{Entry, EntryError};
+pub use entry::{Entry, EntryError, artifacts_named};
 pub use poll::{PollSight, PollState};
 pub use report::{AttemptReport, MetricKind, ReportedMetric};
 pub use subject::{Subject, SubjectEvent};

@@ -1,7 +1,5 @@
 //! Reading.
 
-use std::marker::PhantomData;
-
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor},
@@ -19,20 +17,12 @@ use crate::{
 /// # Errors
 /// When the bytes are none of a packed value, or the type does not take what they say.
 pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error> {
-    read_with(bytes, PhantomData)
-}
-
-/// Reads a packed value with a seed.
-///
-/// # Errors
-/// As [`from_slice`].
-pub fn read_with<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> Result<S::Value, Error> {
     let mut reader = Reader { bytes, at: 0, depth: 0 };
     let found = reader.byte()?;
     if found != tag::VERSION {
         return Err(Error::Version { found });
     }
-    let value = seed.deserialize(&mut reader)?;
+    let value = T::deserialize(&mut reader)?;
     if reader.at < bytes.len() {
         return Err(Error::Trailing { at: reader.at });
     }
@@ -50,13 +40,37 @@ pub fn may_have(bytes: &[u8], word: &str) -> bool {
     }
 }
 
-/// The same for a digest as the member of this name.
+/// The digests that are members of this name, one of the first 64 [`WORDS`], as texts in their order; up to the damage, where there is
+/// one.
 #[must_use]
-pub fn may_have_digest(bytes: &[u8], name: &str) -> bool {
-    match words::number_of(name) {
-        Some(number) if number < tag::FREQUENT => has(bytes, [tag::WORD + number as u8, tag::DIGEST]),
-        _ => may_have(bytes, name),
+pub fn digests_named(bytes: &[u8], name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let number = words::number_of(name).filter(|number| *number < tag::FREQUENT);
+    // A quick look: most values have none.
+    if number.is_some_and(|number| has(bytes, [tag::WORD + number as u8, tag::DIGEST])) {
+        let mut reader = Reader { bytes, at: 1, depth: 0 };
+        // Of each object that is open whether a name comes next; a list has no names.
+        let (mut open, mut is_named) = (Vec::new(), false);
+        while let Ok(value) = reader.next() {
+            if let (Some(Some(is_name @ true)), false) = (open.last_mut(), matches!(value, Value::End)) {
+                *is_name = false;
+                is_named = matches!(value, Value::Text(text) if text == name);
+                continue;
+            }
+            if let Some(Some(is_name)) = open.last_mut() {
+                *is_name = true;
+            }
+            match value {
+                Value::Digest(text) if is_named => found.extend(std::str::from_utf8(&text).map(str::to_owned)),
+                Value::List => open.push(None),
+                Value::Object => open.push(Some(true)),
+                Value::End => drop(open.pop()),
+                _ => {}
+            }
+            is_named = false;
+        }
     }
+    found
 }
 
 fn has(bytes: &[u8], wanted: [u8; 2]) -> bool {

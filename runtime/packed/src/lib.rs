@@ -32,7 +32,7 @@ mod ser;
 mod tag;
 mod words;
 
-pub use de::{from_slice, may_have, may_have_digest, read_with};
+pub use de::{digests_named, from_slice, may_have};
 pub use error::Error;
 pub use ser::to_vec;
 pub use tag::{DEEPEST, VERSION};

@@ -116,6 +116,15 @@ impl Open<'_> {
     }
 }
 
+/// Numbers that are written as wider ones.
+macro_rules! widened {
+    ($($put:ident $number:ident $wide:ident),*) => {$(
+        fn $put(self, value: $number) -> Result<(), Error> {
+            self.$wide(value.into())
+        }
+    )*};
+}
+
 impl<'w> Serializer for &'w mut Writer {
     type Ok = ();
     type Error = Error;
@@ -132,17 +141,8 @@ impl<'w> Serializer for &'w mut Writer {
         Ok(())
     }
 
-    fn serialize_i8(self, value: i8) -> Result<(), Error> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<(), Error> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i32(self, value: i32) -> Result<(), Error> {
-        self.serialize_i64(value.into())
-    }
+    widened!(serialize_i8 i8 serialize_i64, serialize_i16 i16 serialize_i64, serialize_i32 i32 serialize_i64);
+    widened!(serialize_u8 u8 serialize_u64, serialize_u16 u16 serialize_u64, serialize_u32 u32 serialize_u64);
 
     fn serialize_i64(self, value: i64) -> Result<(), Error> {
         match u64::try_from(value) {
@@ -153,18 +153,6 @@ impl<'w> Serializer for &'w mut Writer {
             }
         }
         Ok(())
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<(), Error> {
-        self.serialize_u64(value.into())
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<(), Error> {
-        self.serialize_u64(value.into())
-    }
-
-    fn serialize_u32(self, value: u32) -> Result<(), Error> {
-        self.serialize_u64(value.into())
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), Error> {

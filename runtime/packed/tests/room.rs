@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use trackside_packed::{Error, WORDS, from_slice, may_have, may_have_digest, to_vec};
+use trackside_packed::{Error, WORDS, digests_named, from_slice, may_have, to_vec};
 
 fn texts() -> impl Strategy<Value = String> {
     let word = proptest::sample::select(WORDS).prop_map(str::to_owned);
@@ -185,7 +185,14 @@ fn what_is_wrong_is_said() {
 fn a_quick_look_finds_words_and_digests_under_their_names() {
     let digest = format!("sha256:{}", "00".repeat(32));
     let bytes = to_vec(&json!({ "parent": 1, "artifact": digest, "size": 3 })).unwrap();
-    assert!(may_have(&bytes, "parent") && may_have(&bytes, "artifact") && may_have_digest(&bytes, "artifact"));
-    assert!(!may_have(&bytes, "denials") && !may_have(&bytes, "event") && !may_have_digest(&bytes, "digest"));
+    assert!(may_have(&bytes, "parent") && may_have(&bytes, "artifact"));
+    assert!(!may_have(&bytes, "denials") && !may_have(&bytes, "event"));
+    assert_eq!(digests_named(&bytes, "artifact"), [digest.as_str()]);
+    assert_eq!(digests_named(&bytes, "digest").len() + digests_named(&bytes, "no word of ours").len(), 0);
+    let other = format!("sha256:{}", "e108".repeat(16));
+    let around = json!(["artifact", other, { "artifact": { "artifact": [other], "digest": other }, "x": [[{ "artifact": digest }]] }]);
+    let bytes = to_vec(&around).unwrap();
+    assert_eq!(digests_named(&bytes, "artifact"), [digest.as_str()]);
+    assert!(digests_named(&bytes[..bytes.len() - 36], "artifact").is_empty(), "it ends before");
     assert!(may_have(&bytes, "no word of ours"), "nobody knows");
 }

@@ -7,20 +7,6 @@ use trackside_spec::Digest;
 
 use crate::{contents::Contents, error::StoreError, read::Reader};
 
-/// As a reference stands in compact JSON: `{"artifact":"sha256:…"`. A text that a plugin made has its quotes escaped there.
-const MARK: &str = "\"artifact\":\"sha256:";
-/// Of a digest, in hexadecimal digits.
-const DIGITS: usize = 64;
-
-/// The artifacts that a text of JSON refers to, in its order and as often as it does.
-pub fn artifacts_named(json: &str) -> impl Iterator<Item = Digest> + '_ {
-    json.match_indices(MARK).filter_map(|(at, _)| {
-        let end = at + MARK.len() + DIGITS;
-        // Without the mark's own quotes and key: `sha256:` and the digits.
-        json.get(at + MARK.len() - "sha256:".len()..end)?.parse().ok()
-    })
-}
-
 /// An artifact that no run names any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreeArtifact {
@@ -154,22 +140,5 @@ impl Reader {
         }
         let found = self.rows("SELECT seq FROM uncounted", [], |row| row.get(0))?;
         Ok(found.first().copied().unwrap_or(0))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references_are_found_wherever_they_stand_and_nothing_else() {
-        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
-        let text = serde_json::json!([
-            { "output": { "a": { "artifact": one, "name": "x" }, "list": [{ "artifact": two }] } },
-            { "digest": Digest::of(b"3"), "artifact": "sha256:short", "message": format!("{{\"artifact\":\"{one}\"}}") },
-        ]);
-        let found: Vec<_> = artifacts_named(&text.to_string()).collect();
-        assert_eq!(found, [one, two]);
-        assert_eq!(artifacts_named("\"artifact\":\"sha256:é").count(), 0);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Transaction, params};
 use trackside_engine::{RunEnd, RunId};
-use trackside_facts::Entry;
+use trackside_facts::{Entry, artifacts_named};
 use trackside_spec::{Digest, Plan};
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     holds::Hold,
     pauses::{self, PausedRow},
     prune::{self, Prune},
-    references::{self, artifacts_named},
+    references,
     results::{self, ResultRow},
     run_rows::RunRows,
     trigger_rows::{self, DecisionRow},
