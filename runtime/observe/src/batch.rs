@@ -44,8 +44,8 @@ impl Consumers {
         self.seats.iter_mut().for_each(|seat| seat.failed = false);
     }
 
-    /// What is made of the next entries; none when there are none, or fewer than `few` and none of them from before `known`. The transaction must be on disk before the next is asked
-    /// for: the cursors are read from there.
+    /// What is made of the next entries; none when there are none, or fewer than `few` and none of them from before `known`. The
+    /// transaction must be on disk before the next is asked for: the cursors are read from there.
     ///
     /// A cursor beyond the end of the journal belongs to another journal (a database that was put back and carries on
     /// from there): that is told, and the consumer goes on at the end. One that fails is told, and the others go on; its
@@ -83,8 +83,8 @@ impl Consumers {
             let ahead = cursors.iter().map(|(cursor, _)| *cursor).filter(|cursor| *cursor > first).min();
             let stop = ahead.unwrap_or(newest);
             let entries = reader.journal_batch(first, stop)?;
-            let places = reader.places_of(entries.iter().filter_map(JournalRow::run))?;
-            let batch = Batch { entries: &entries, places: &places };
+            let owners = reader.owners_of(entries.iter().filter_map(JournalRow::run))?;
+            let batch = Batch { entries: &entries, owners: &owners };
             let together = cursors.iter().filter(|(cursor, _)| *cursor == first).map(|(_, place)| *place);
             let mut writes = Vec::new();
             for place in together {

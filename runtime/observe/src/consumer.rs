@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use trackside_engine::RunId;
-use trackside_store::{JournalRow, Reader, RunPlace, StoreError, Write};
+use trackside_store::{JournalRow, Reader, RunOwner, StoreError, Write};
 
 /// Entries that are given together.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +12,7 @@ pub struct Batch<'a> {
     pub entries: &'a [JournalRow],
     /// Whose the runs are that the entries are about, in the state of the last entry or a later one. Runs that are gone are not
     /// among them.
-    pub places: &'a HashMap<RunId, RunPlace>,
+    pub owners: &'a HashMap<RunId, RunOwner>,
 }
 
 /// Makes something of the journal.

@@ -53,9 +53,9 @@ struct Report {
 
 type Days = BTreeMap<(Arc<str>, i64), UsageRow>;
 
-fn add(days: &mut Days, Batch { entries, places }: Batch<'_>) {
+fn add(days: &mut Days, Batch { entries, owners }: Batch<'_>) {
     for entry in entries {
-        let Some(place) = entry.run().and_then(|run| places.get(&run)) else { continue };
+        let Some(owner) = entry.run().and_then(|run| owners.get(&run)) else { continue };
         let events: Vec<Counted<'_>> = match entry.entry.read() {
             Ok(events) => events,
             Err(error) => {
@@ -64,8 +64,8 @@ fn add(days: &mut Days, Batch { entries, places }: Batch<'_>) {
             }
         };
         let day = day_of(entry.at_ms);
-        let blank = || UsageRow { workflow: place.workflow.to_string(), day, used: Used::default() };
-        let row = days.entry((place.workflow.clone(), day)).or_insert_with(blank);
+        let blank = || UsageRow { workflow: owner.workflow.to_string(), day, used: Used::default() };
+        let row = days.entry((owner.workflow.clone(), day)).or_insert_with(blank);
         row.used.bytes_written = row.used.bytes_written.saturating_add(entry.entry.bytes() as u64);
         events.iter().for_each(|event| count(&mut row.used, event));
     }
@@ -116,8 +116,8 @@ pub fn usage_since(reader: &Reader, from: i64) -> Result<Vec<UsageRow>, StoreErr
         let entries = reader.journal_batch(seq, i64::MAX)?;
         let Some(last) = entries.last() else { break };
         seq = last.seq;
-        let places = reader.places_of(entries.iter().filter_map(JournalRow::run))?;
-        add(&mut days, Batch { entries: &entries, places: &places });
+        let owners = reader.owners_of(entries.iter().filter_map(JournalRow::run))?;
+        add(&mut days, Batch { entries: &entries, owners: &owners });
     }
     Ok(days.into_values().filter(|row| row.day >= from).collect())
 }

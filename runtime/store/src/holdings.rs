@@ -222,19 +222,18 @@ impl Reader {
     ///
     /// # Errors
     /// When SQLite refuses.
-    pub fn places_of(&self, runs: impl IntoIterator<Item = RunId>) -> Result<HashMap<RunId, RunPlace>, StoreError> {
-        let refused = StoreError::sqlite("find runs");
-        self.find_places(runs).map_err(refused)
+    pub fn owners_of(&self, runs: impl IntoIterator<Item = RunId>) -> Result<HashMap<RunId, RunOwner>, StoreError> {
+        self.owners(runs).map_err(StoreError::sqlite("find runs"))
     }
 
-    fn find_places(&self, runs: impl IntoIterator<Item = RunId>) -> rusqlite::Result<HashMap<RunId, RunPlace>> {
+    fn owners(&self, runs: impl IntoIterator<Item = RunId>) -> rusqlite::Result<HashMap<RunId, RunOwner>> {
         let mut find = self.connection.prepare_cached("SELECT definition, ended_ms FROM runs WHERE id = ?1")?;
         let mut name = self.connection.prepare_cached("SELECT name FROM definitions WHERE id = ?1")?;
         // Many runs have few definitions.
         let mut names: HashMap<i64, Arc<str>> = HashMap::new();
-        let mut places = HashMap::new();
+        let mut owners = HashMap::new();
         for run in runs {
-            let Entry::Vacant(place) = places.entry(run) else { continue };
+            let Entry::Vacant(owner) = owners.entry(run) else { continue };
             let found = find.query_row([run.as_i64()], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?))).optional()?;
             let Some((definition, ended_ms)) = found else { continue };
             let workflow = match names.entry(definition) {
@@ -244,48 +243,31 @@ impl Reader {
                     new.insert(name).clone()
                 }
             };
-            place.insert(RunPlace { workflow, ended_ms });
+            owner.insert(RunOwner { workflow, ended_ms });
         }
-        Ok(places)
+        Ok(owners)
     }
 
-    /// Whether the run has logs or names an artifact.
+    /// What a run holds beside its entries.
     ///
     /// # Errors
     /// When SQLite refuses.
-    pub fn has_logs_or_artifacts(&self, run: RunId) -> Result<bool, StoreError> {
-        let query =
-            "SELECT EXISTS (SELECT 1 FROM logs WHERE run = ?1) OR EXISTS (SELECT 1 FROM artifact_refs WHERE run = ?1)";
-        let found = self.rows(query, [run.as_i64()], |row| row.get(0))?;
-        Ok(found.first().copied().unwrap_or(true))
-    }
-
-    /// Where these runs stand; those that are gone are not among them.
-    ///
-    /// # Errors
-    /// When SQLite refuses.
-    pub fn run_heads(&self, runs: &[RunId]) -> Result<Vec<RunHead>, StoreError> {
-        self.rows(
-            "SELECT r.id, d.name, r.ended_ms, e.run IS NOT NULL,
-                 CASE WHEN r.ended_ms IS NULL THEN 0
-                     ELSE (SELECT coalesce(sum(octet_length(lines)), 0) FROM logs WHERE run = r.id) END,
-                 CASE WHEN r.ended_ms IS NULL THEN 0
-                     ELSE (SELECT coalesce(sum(a.bytes), 0) FROM artifact_refs f JOIN artifacts a ON a.id = f.artifact
-                           WHERE f.run = r.id) END
-             FROM json_each(?1) j JOIN runs r ON r.id = j.value JOIN definitions d ON d.id = r.definition
-             LEFT JOIN ended_runs e ON e.run = r.id",
-            [as_json(runs)],
+    pub fn held_by(&self, run: RunId) -> Result<HeldBeside, StoreError> {
+        let found = self.rows(
+            "SELECT EXISTS (SELECT 1 FROM ended_runs WHERE run = ?1),
+                 (SELECT coalesce(sum(octet_length(lines)), 0) FROM logs WHERE run = ?1),
+                 (SELECT coalesce(sum(a.bytes), 0) FROM artifact_refs f JOIN artifacts a ON a.id = f.artifact
+                  WHERE f.run = ?1)",
+            [run.as_i64()],
             |row| {
-                Ok(RunHead {
-                    run: RunId::from_i64(row.get(0)?),
-                    workflow: row.get(1)?,
-                    ended_ms: row.get(2)?,
-                    is_entered: row.get(3)?,
-                    log_bytes: row.get::<_, i64>(4)?.unsigned_abs(),
-                    artifact_bytes: row.get::<_, i64>(5)?.unsigned_abs(),
+                Ok(HeldBeside {
+                    is_entered: row.get(0)?,
+                    log_bytes: row.get::<_, i64>(1)?.unsigned_abs(),
+                    artifact_bytes: row.get::<_, i64>(2)?.unsigned_abs(),
                 })
             },
-        )
+        )?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     /// Whether something still needs this run: it or its parent is under way, its effects wait, a consumer has not come to
@@ -308,33 +290,22 @@ impl Reader {
 
 /// Whose a run is, and whether it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunPlace {
+pub struct RunOwner {
     /// Its workflow's name.
     pub workflow: Arc<str>,
     /// When it ended; none while it is under way.
     pub ended_ms: Option<i64>,
 }
 
-/// Where a run stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunHead {
-    /// Which.
-    pub run: RunId,
-    /// Its workflow's name.
-    pub workflow: String,
-    /// When it ended; none while it is under way.
-    pub ended_ms: Option<i64>,
+/// What a run holds beside its entries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HeldBeside {
     /// Whether it is among the ended runs of its workflow's holding already.
     pub is_entered: bool,
-    /// Bytes of its logs, once it has ended.
+    /// Bytes of its logs.
     pub log_bytes: u64,
-    /// Bytes of the artifacts that it names, once it has ended.
+    /// Bytes of the artifacts that it names.
     pub artifact_bytes: u64,
-}
-
-fn as_json(runs: &[RunId]) -> String {
-    let ids: Vec<i64> = runs.iter().map(|run| run.as_i64()).collect();
-    serde_json::to_string(&ids).unwrap_or_default()
 }
 
 const ENDED: &str = "SELECT run, holding, ended_ms, parent, row_bytes, log_bytes, artifact_bytes FROM ended_runs";

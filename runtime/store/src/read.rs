@@ -269,14 +269,16 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, StoreError> {
-        let last: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT last_entry FROM runs WHERE id = ?1")
-            .and_then(|mut query| query.query_row([run.as_i64()], |row| row.get(0)).optional())
-            .map_err(StoreError::sqlite("find a run"))?;
-        let mut rows = self.chain(run.as_i64(), last.unwrap_or(0), u32::MAX)?;
+        let last = self.last_entry(run)?;
+        let mut rows = self.chain(run.as_i64(), last, u32::MAX)?;
         rows.reverse();
         Ok(rows)
+    }
+
+    /// The place of a run's newest entry; 0 where there is no such run.
+    fn last_entry(&self, run: RunId) -> Result<i64, StoreError> {
+        let last = self.rows("SELECT last_entry FROM runs WHERE id = ?1", [run.as_i64()], |row| row.get(0))?;
+        Ok(last.first().copied().unwrap_or(0))
     }
 
     /// The places in the journal of a run's entries, oldest first.
@@ -284,17 +286,13 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses, or the chain of the entries is broken.
     pub fn places(&self, run: RunId) -> Result<Vec<i64>, StoreError> {
-        let last: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT last_entry FROM runs WHERE id = ?1")
-            .and_then(|mut query| query.query_row([run.as_i64()], |row| row.get(0)).optional())
-            .map_err(StoreError::sqlite("find a run"))?;
+        let last = self.last_entry(run)?;
         let broken = |reason| StoreError::Damaged { table: "journal", reason };
         let mut query = self
             .connection
             .prepare_cached("SELECT run, previous FROM journal WHERE seq = ?1")
             .map_err(StoreError::sqlite("read the journal"))?;
-        let (mut places, mut next) = (Vec::new(), last.unwrap_or(0));
+        let (mut places, mut next) = (Vec::new(), last);
         while next > 0 {
             let found: Option<(i64, i64)> = query
                 .query_row([next], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -6,7 +6,7 @@ use std::{
 };
 
 use trackside_engine::{Event, RunId};
-use trackside_store::{EndedRun, JournalRow, Reader, StoreError, Write};
+use trackside_store::{EndedRun, JournalRow, Reader, RunOwner, StoreError, Write};
 
 use crate::{
     consumer::{Batch, Consumer},
@@ -86,7 +86,7 @@ impl Consumer for Retention {
         NAME
     }
 
-    fn take(&mut self, Batch { entries, places }: Batch<'_>, reader: &Reader) -> Result<Vec<Write>, StoreError> {
+    fn take(&mut self, Batch { entries, owners }: Batch<'_>, reader: &Reader) -> Result<Vec<Write>, StoreError> {
         let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok(Vec::new()) };
         let mut writes = Vec::new();
         let uncounted = reader.uncounted()?;
@@ -104,34 +104,23 @@ impl Consumer for Retention {
         if uncounted > 0 && last >= uncounted {
             writes.push(Write::AllCounted);
         }
-        let (mut over, mut asked) = (Vec::new(), Vec::new());
-        let mut held: BTreeMap<Arc<str>, Vec<EndedRun>> = BTreeMap::new();
-        let mut enter = |workflow: &Arc<str>, run: RunId, ended_ms: i64, seen: Seen, logs: u64, artifacts: u64| {
-            over.push(run);
-            let (parent, row_bytes) = (seen.parent, seen.bytes);
-            let (log_bytes, artifact_bytes) = (logs, artifacts);
-            let ended = EndedRun { run, holding: 0, ended_ms, parent, row_bytes, log_bytes, artifact_bytes };
-            held.entry(workflow.clone()).or_default().push(ended);
-        };
+        let mut over = Vec::new();
+        let mut held: BTreeMap<&Arc<str>, Vec<EndedRun>> = BTreeMap::new();
         for (&run, &new) in &fresh {
-            let Some((workflow, ended_ms)) = places.get(&run).and_then(|of| Some((&of.workflow, of.ended_ms?))) else {
-                continue;
-            };
+            let Some(RunOwner { workflow, ended_ms: Some(ended_ms) }) = owners.get(&run) else { continue };
+            let beside = reader.held_by(run)?;
             let seen = self.open.get(&run).copied().unwrap_or_default().and(new);
-            // What its entries of this batch name is not counted yet when they are older than the count.
-            if seen.whole && uncounted == 0 && !reader.has_logs_or_artifacts(run)? {
-                enter(workflow, run, ended_ms, seen, 0, 0);
-            } else {
-                asked.push(run);
-            }
-        }
-        for head in reader.run_heads(&asked)? {
-            let Some(ended_ms) = head.ended_ms else { continue };
-            let run = head.run;
-            let before = self.open.get(&run).copied().unwrap_or_default();
-            let seen = before.and(fresh.get(&run).copied().unwrap_or_default());
-            let seen = if head.is_entered || seen.whole { seen } else { Self::look_back(reader, run, last)? };
-            enter(&head.workflow.into(), run, ended_ms, seen, head.log_bytes, head.artifact_bytes);
+            let seen = if beside.is_entered || seen.whole { seen } else { Self::look_back(reader, run, last)? };
+            over.push(run);
+            held.entry(workflow).or_default().push(EndedRun {
+                run,
+                holding: 0,
+                ended_ms: *ended_ms,
+                parent: seen.parent,
+                row_bytes: seen.bytes,
+                log_bytes: beside.log_bytes,
+                artifact_bytes: beside.artifact_bytes,
+            });
         }
         writes.extend(held.into_iter().map(|(workflow, ended)| Write::Held { workflow: workflow.to_string(), ended }));
         // Nothing fails from here on: the same entries are not added twice.
