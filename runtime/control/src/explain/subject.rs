@@ -148,10 +148,21 @@ impl Watching {
             Err(error) => error.to_string(),
             Ok(Wanted::No) => format!("nothing was decided: `glob` ({}) does not match it", file.globs.join(", ")),
             Ok(Wanted::Excluded) => "nothing was decided: `exclude` leaves it out".to_owned(),
-            Ok(Wanted::Yes) if !path.exists() => "nothing was decided, and it is not there".to_owned(),
+            Ok(Wanted::Yes) if !path.exists() => absent(now),
             Ok(Wanted::Yes) if paused => "it waits in the folder until the trigger is resumed".to_owned(),
             Ok(Wanted::Yes) => waiting(&path, file.settle.to_std(), now),
         }
+    }
+}
+
+/// A wanted file that is not there, and about which nothing is on disk. A node takes a file out of the folder a moment before
+/// what it decided is on disk.
+fn absent(now: &Sight) -> String {
+    let absent = "nothing was decided, and it is not there";
+    match now.state.as_str() {
+        "no-node" => absent.to_owned(),
+        "unknown" => format!("{absent}: {}", now.detail),
+        _ => format!("{absent}; if it is taken at this very moment, the next look tells"),
     }
 }
 
