@@ -70,7 +70,7 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn work(mut self, first: Vec<Action>) {
-        self.perform(first);
+        self.perform(first, false);
         self.input(Input::Wake);
         let started = Instant::now();
         loop {
@@ -108,7 +108,7 @@ impl Dispatcher {
             match message {
                 Message::Input(input) => actions.extend(self.core.handle(input, self.clock.now_ms())),
                 other => {
-                    self.perform(std::mem::take(&mut actions));
+                    self.perform(std::mem::take(&mut actions), false);
                     if self.answer(other) {
                         return true;
                     }
@@ -117,7 +117,7 @@ impl Dispatcher {
             taken += 1;
             next = if taken < AT_ONCE { self.inbox.try_recv().ok() } else { None };
         }
-        self.perform(actions);
+        self.perform(actions, taken == 1);
         false
     }
 
@@ -157,7 +157,7 @@ impl Dispatcher {
             GateState::GivenUp => tracing::warn!("the clock is obviously wrong and nobody sets it; schedules begin"),
         }
         let actions = self.core.release_schedules(now);
-        self.perform(actions);
+        self.perform(actions, false);
         None
     }
 
@@ -171,10 +171,11 @@ impl Dispatcher {
 
     fn input(&mut self, input: Input) {
         let actions = self.core.handle(input, self.clock.now_ms());
-        self.perform(actions);
+        self.perform(actions, false);
     }
 
-    fn perform(&mut self, actions: Vec<Action>) {
+    /// Carries actions out; `is_idle` when nothing but them is to be done at the moment.
+    fn perform(&mut self, actions: Vec<Action>, is_idle: bool) {
         let mut txns = Vec::new();
         let mut others = Vec::with_capacity(actions.len());
         for action in actions {
@@ -185,9 +186,11 @@ impl Dispatcher {
         }
         let now = self.held.add(txns, self.core.brief(), self.store.patience(), Instant::now());
         self.hand_over(now);
+        let here = is_idle && self.core.is_one_brief();
         for action in others {
             match action {
                 Action::Submit(_) => {}
+                Action::Execute(job) if here => self.executor.execute_here(job),
                 Action::Execute(job) => self.executor.execute(job),
                 Action::Stop { run, step, item } => self.executor.stop(run, step, item),
                 Action::Call(call) => call(),

@@ -2,14 +2,16 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use trackside_engine::{Outcome, RunId, StepError};
 use trackside_sandbox::CancelToken;
 use trackside_spec::StepIndex;
@@ -70,15 +72,39 @@ impl Executor {
 
     /// Starts an attempt.
     pub fn execute(&self, job: Box<StepJob>) {
-        let runtime = lock(&self.runtime);
-        let Some(runtime) = &*runtime else { return };
+        if let Some(runtime) = self.handle() {
+            runtime.spawn(self.attempt(job));
+        }
+    }
+
+    /// Starts an attempt on the caller's own thread: for one that will be over in a moment, while nothing else is to be done. Waking
+    /// another thread costs more than it does, and then that thread wakes the caller. What it does not do at one go, because it
+    /// waits for something or takes longer than a guest may hold a thread, goes on where the others are.
+    pub fn execute_here(&self, job: Box<StepJob>) {
+        let Some(runtime) = self.handle() else { return };
+        let mut attempt = Box::pin(self.attempt(job));
+        let _entered = runtime.enter();
+        // Polled anew where it goes on: nobody needs to be woken for what becomes ready until then.
+        let mut context = Context::from_waker(Waker::noop());
+        // A panic has been told by the hook, and its attempt's end by what the attempt leaves behind.
+        let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(&mut context)));
+        if matches!(polled, Ok(Poll::Pending)) {
+            runtime.spawn(attempt);
+        }
+    }
+
+    fn handle(&self) -> Option<Handle> {
+        lock(&self.runtime).as_ref().map(|runtime| runtime.handle().clone())
+    }
+
+    fn attempt(&self, job: Box<StepJob>) -> impl Future<Output = ()> + Send + 'static {
         let key = job.key();
         let cancel = CancelToken::new();
         lock(&self.under_way).insert(key, cancel.clone());
         let (workshop, under_way, tell) = (self.workshop.clone(), self.under_way.clone(), self.tell.clone());
         let (closing, permits) = (self.closing.clone(), self.permits.clone());
         let ends = Ends { key, attempt: job.attempt, under_way, closing, tell: tell.clone() };
-        runtime.spawn(async move {
+        async move {
             let Some(_permit) = permits.take(&job.plan.name, &cancel).await else {
                 let error = StepError::fatal("cancelled", "stopped before it began");
                 let attempt = job.attempt;
@@ -89,7 +115,7 @@ impl Executor {
                 Some(result) => ends.with(StepResult { hold: Some(hold), ..result }),
                 None => ends.forget(),
             }
-        });
+        }
     }
 
     /// Stops everything under way and ends the threads. What does not stop in time is cut off.

@@ -107,7 +107,8 @@ impl Reserve {
         }
     }
 
-    fn free(&self) -> io::Result<u64> {
+    /// What is free on its disk, bytes.
+    pub(crate) fn free(&self) -> io::Result<u64> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let disk = rustix::fs::statvfs(folder)?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))

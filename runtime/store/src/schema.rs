@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 
 use crate::error::StoreError;
 
@@ -24,6 +24,11 @@ const MIGRATIONS: &[&str] = &[
 /// bytes per run against 4 KiB). Only takes effect in a new database.
 const PAGE_SIZE: u32 = 1024;
 
+/// The write-ahead log begins anew when it has so many pages.
+const LOG_PAGES: u32 = 4000;
+/// The length that it has then, with some for the commit that goes beyond. A frame is a page and its header of 24 bytes.
+pub(crate) const LOG_BYTES: u64 = (LOG_PAGES + 256) as u64 * (PAGE_SIZE + 24) as u64;
+
 /// Prepares the writer's connection and brings the schema up to date. Says whether the database is new.
 pub(crate) fn prepare(connection: &mut Connection, path: &Path, synchronous: &str) -> Result<bool, StoreError> {
     // First: a database of a newer binary is not touched at all.
@@ -42,9 +47,12 @@ pub(crate) fn prepare(connection: &mut Connection, path: &Path, synchronous: &st
          PRAGMA foreign_keys = OFF;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -2048;
-         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA wal_autocheckpoint = {LOG_PAGES};
          PRAGMA journal_size_limit = 8388608;"
     );
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(StoreError::sqlite("keep its log when it is closed"))?;
     connection.execute_batch(&pragmas).map_err(StoreError::sqlite("set its pragmas"))?;
     for (version, migration) in (1..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
         let script = format!("BEGIN IMMEDIATE;\n{migration}\nPRAGMA user_version = {version};\nCOMMIT;");

@@ -187,6 +187,9 @@ fn patience(last_commit: &AtomicU64) -> Duration {
 
 impl Worker {
     fn work(mut self) {
+        if let Err(error) = self.committer.lengthen_log() {
+            tracing::debug!(%error, "the write-ahead log can not be given its length; it grows as it is written");
+        }
         let mut unflushed: Option<Instant> = None;
         loop {
             // Also when submissions never pause: what was committed is flushed in time.

@@ -4,6 +4,7 @@
 
 mod activations;
 mod artifacts;
+mod log;
 mod pauses;
 mod promises;
 mod results;

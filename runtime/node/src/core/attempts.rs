@@ -55,6 +55,11 @@ impl Attempts {
         self.brief
     }
 
+    /// Whether one is under way, and is brief.
+    pub(super) fn is_one_brief(&self) -> bool {
+        self.brief == 1 && self.running.len() == 1
+    }
+
     /// Waits for its turn.
     pub(super) fn queue(&mut self, job: Box<StepJob>) {
         self.ready.push_back(job);

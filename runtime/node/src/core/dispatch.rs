@@ -138,6 +138,12 @@ impl Core {
         self.attempts.brief()
     }
 
+    /// Whether one attempt is all that is under way, and will be over in a moment.
+    #[must_use]
+    pub fn is_one_brief(&self) -> bool {
+        self.attempts.is_one_brief()
+    }
+
     /// Whether what comes now has to wait until something is over.
     pub(super) fn is_full(&self) -> bool {
         self.degraded || self.live.is_full()
