@@ -242,7 +242,5 @@ impl Committer {
 impl Drop for Committer {
     fn drop(&mut self) {
         self.artifacts.readers().end();
-        // What SQLite itself would do, but for removing the log: it keeps its length. The database is whole without it.
-        self.checkpoint("PASSIVE");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, config::DbConfig};
+use rusqlite::Connection;
 
 use crate::error::StoreError;
 
@@ -50,9 +50,6 @@ pub(crate) fn prepare(connection: &mut Connection, path: &Path, synchronous: &st
          PRAGMA wal_autocheckpoint = {LOG_PAGES};
          PRAGMA journal_size_limit = 8388608;"
     );
-    connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        .map_err(StoreError::sqlite("keep its log when it is closed"))?;
     connection.execute_batch(&pragmas).map_err(StoreError::sqlite("set its pragmas"))?;
     for (version, migration) in (1..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
         let script = format!("BEGIN IMMEDIATE;\n{migration}\nPRAGMA user_version = {version};\nCOMMIT;");
