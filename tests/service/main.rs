@@ -8,6 +8,7 @@ mod support;
 
 mod backup;
 mod bench;
+mod brief;
 mod company;
 mod ends;
 mod full_disk;
