@@ -13,7 +13,7 @@ fn project() -> Project {
     let params = "params: { mode: { type: string, default: succeed } }\n";
     project.workflow(
         "turns",
-        &format!("{params}steps:\n  a: {{ plugin: misbehave, with: {{ mode: \"${{params.mode}}\" }} }}\n"),
+        &format!("{params}steps:\n  a: {{ plugin: misbehave, with: {{ mode: \"${{params.mode}}\" }}, limits: {{ cpu: 5m, wall: 10m }} }}\n"),
     );
     project.workflow(
         "other",
