@@ -74,15 +74,17 @@ fn no_run_fails_while_plugins_are_swapped_under_load() {
     put(&project, "mine", &variants[0]);
     let node = project.serve();
     let over = Arc::new(AtomicBool::new(false));
-    // Each waits for the end of its run: more than the node has room for would be refused.
-    let callers: Vec<_> = (0..8)
+    // Each waits for the end of one run of many: more than the node has room for would be refused.
+    let callers: Vec<_> = (0..3)
         .map(|_| {
             let (over, root) = (over.clone(), project.root().to_owned());
             thread::spawn(move || {
                 let mut runs = Vec::new();
                 while !over.load(Ordering::Relaxed) {
-                    let (status, answer) = ask(&root, "POST", "/v1/runs?wait=60s", "{\"workflow\":\"use\"}").unwrap();
-                    assert!(matches!(status, 200 | 202), "{status} {answer}");
+                    let wait = if runs.len() % 500 == 499 { "?wait=60s" } else { "" };
+                    let path = format!("/v1/runs{wait}");
+                    let (status, answer) = ask(&root, "POST", &path, "{\"workflow\":\"use\"}").unwrap();
+                    assert!(status == 202 || (status == 200 && !wait.is_empty()), "{status} {answer}");
                     let answer: Value = serde_json::from_str(&answer).unwrap();
                     runs.push(answer["run"].as_str().unwrap().to_owned());
                 }

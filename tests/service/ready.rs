@@ -50,6 +50,7 @@ fn the_socket_is_for_its_owner_only() {
 fn a_node_whose_socket_was_removed_is_not_taken_for_none() {
     let project = project();
     let node = project.serve();
+    project.run(&["explain", "inbox/absent"]).ok().prints(&["it is not there; if it is taken at this very moment"]);
     std::fs::remove_file(project.path(".trackside/trackside.sock")).unwrap();
     let holder = format!("process {}", node.pid());
     for command in [&["status"][..], &["reload"], &["run", "hello", "--detach"]] {

@@ -17,6 +17,7 @@ wasmtime::component::bindgen!({
         "trackside:plugin/inference.[static]tensor.from-artifact": async | trappable,
         "trackside:plugin/inference.[static]model.open": async | trappable,
         "trackside:plugin/inference.[method]model.run": async | trappable,
+        "trackside:plugin/secrets.[static]secret.open": async | trappable,
         "trackside:plugin/state.get": async | trappable,
         "trackside:plugin/state.compare-and-set": async | trappable,
         "trackside:plugin/state.list-keys": async | trappable,

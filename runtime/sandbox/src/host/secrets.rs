@@ -14,6 +14,7 @@ use trackside_net::Url;
 
 use crate::{
     bindings::trackside::plugin::secrets::{Host, HostSecret, SecretError},
+    files::blocking,
     host_api::SecretValue,
     store_data::{CallData, quoted},
 };
@@ -114,16 +115,19 @@ fn token(key: &str, name: &str) -> String {
 }
 
 impl HostSecret for CallData {
-    fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Secret>, SecretError>> {
+    async fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Secret>, SecretError>> {
         self.enter()?;
         let what = format!("use the secret {}", quoted(&name.chars().take(200).collect::<String>()));
         if let Err(refused) = self.grants.secret(&name) {
             return Ok(Err(SecretError::Denied(self.refuse(&what, refused))));
         }
         if !self.egress.secrets.opened.contains_key(&name) {
-            let secret = match self.host.secret(&name) {
-                Ok(secret) => secret,
-                Err(reason) => return Ok(Err(SecretError::Unavailable(reason.to_string()))),
+            let (host, wanted) = (self.host.clone(), name.clone());
+            // A file, of whatever kind and wherever it lies.
+            let secret = match blocking(move || Ok(host.secret(&wanted))).await {
+                Ok(Ok(secret)) => secret,
+                Ok(Err(reason)) => return Ok(Err(SecretError::Unavailable(reason.to_string()))),
+                Err(error) => return Ok(Err(SecretError::Unavailable(error.to_string()))),
             };
             self.recorder.lock().hide(&name, &secret.value);
             let token = token(&self.call.idempotency_key, &name);
