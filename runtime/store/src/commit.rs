@@ -201,7 +201,7 @@ impl Committer {
     /// Gives the write-ahead log the length that it has when it begins anew, of zeros: a flush of what was written over is a write of
     /// that and nothing else, while one of a file that grew writes its length and its map, too (measured on ext4 with a journal: half
     /// the bytes, and 1 ms instead of 5 at the 99th percentile). Zeros end a log like the end of its file. Nothing is done on a disk
-    /// that is nearly full.
+    /// that has less than sixteen times as much free: others need it more.
     ///
     /// # Errors
     /// When the disk refuses: the log then grows as it is written.

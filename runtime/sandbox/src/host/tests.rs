@@ -248,7 +248,7 @@ fn what_is_not_granted_is_denied_with_the_words_that_would_grant_it() {
     assert!(matches!(publish, Err(OutboxError::Denied(text)) if text.contains("publish: [\"t\"]")));
     let emit = data.emit("done".into(), "{}".into()).unwrap();
     assert!(matches!(emit, Err(OutboxError::Denied(text)) if text.contains("emit: [\"done\"]")));
-    assert!(HostSecret::open(&mut data, "key".into()).unwrap().is_err());
+    assert!(wait(HostSecret::open(&mut data, "key".into())).unwrap().is_err());
     assert_eq!(data.recorder.lock().take_denials().len(), 3);
 }
 
