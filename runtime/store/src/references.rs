@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params};
 use trackside_engine::RunId;
 use trackside_spec::Digest;
 
-use crate::{contents::Contents, error::StoreError, read::Reader};
+use crate::{contents::Contents, digests::Look, error::StoreError, read::Reader};
 
 /// An artifact that no run names any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,14 +80,12 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn is_named(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let found = self.rows("SELECT 1 FROM artifacts WHERE digest = ?1", [digest.as_bytes()], |_| Ok(()))?;
-        Ok(!found.is_empty())
+        Ok(self.artifact(digest, &Look::Everywhere, "1", |_| Ok(()))?.is_some())
     }
 
     /// Whether a run refers to this artifact.
     pub(crate) fn is_referred_to(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let query = "SELECT 1 FROM artifacts WHERE digest = ?1 AND refs > 0";
-        Ok(!self.rows(query, [digest.as_bytes()], |_| Ok(()))?.is_empty())
+        Ok(self.artifact(digest, &Look::Everywhere, "refs > 0", |row| row.get(0))?.unwrap_or(false))
     }
 
     /// Since when this database counts artifacts, milliseconds since 1970: a file that nothing names and that is older may

@@ -7,4 +7,5 @@ mod artifacts;
 mod pauses;
 mod promises;
 mod results;
+mod samples;
 mod subjects;
