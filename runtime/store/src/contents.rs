@@ -7,7 +7,7 @@ use trackside_spec::Digest;
 
 use crate::{
     artifacts::Artifacts,
-    digests::{Changes, Look, prefix},
+    digests::{BETWEEN, Changes, Look},
     error::StoreError,
     holdings::signed,
     read::Reader,
@@ -155,11 +155,8 @@ impl Reader {
             return self.rows(small, [first.as_bytes(), last.as_bytes()], read);
         }
         self.rows(
-            &format!(
-                "{small} AND id IN (SELECT artifact FROM digests WHERE prefix BETWEEN ?3 AND ?4
-                     UNION ALL SELECT artifact FROM late_digests WHERE prefix BETWEEN ?3 AND ?4)"
-            ),
-            params![first.as_bytes(), last.as_bytes(), prefix(&first), prefix(&last)],
+            &format!("SELECT digest FROM artifacts WHERE {BETWEEN} AND content IS NOT NULL"),
+            [first.as_bytes(), last.as_bytes()],
             read,
         )
     }

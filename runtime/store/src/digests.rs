@@ -201,9 +201,12 @@ impl Changes {
 
 /// The row of the digest `?1`, where the index has it.
 const ENTERED: &str = "digest = ?1 AND id IN (SELECT artifact FROM digests WHERE prefix = substr(?1, 1, 6))";
-/// The same, wherever it is. It looks through all that wait.
-const ANYWHERE: &str = "digest = ?1 AND id IN (SELECT artifact FROM digests WHERE prefix = substr(?1, 1, 6)
-     UNION ALL SELECT artifact FROM late_digests WHERE prefix = substr(?1, 1, 6))";
+/// The same, where it waits: a look through all that do.
+const WAITING: &str = "digest = ?1 AND id IN (SELECT artifact FROM late_digests WHERE prefix = substr(?1, 1, 6))";
+/// Rows of the digests from `?1` to `?2`, wherever they are.
+pub(crate) const BETWEEN: &str = "digest BETWEEN ?1 AND ?2 AND id IN (
+     SELECT artifact FROM digests WHERE prefix BETWEEN substr(?1, 1, 6) AND substr(?2, 1, 6)
+     UNION ALL SELECT artifact FROM late_digests WHERE prefix BETWEEN substr(?1, 1, 6) AND substr(?2, 1, 6))";
 
 /// Where the reader of a database looks for an artifact.
 #[derive(Debug)]
@@ -229,7 +232,11 @@ impl Reader {
         };
         let bytes = digest.as_bytes();
         match look {
-            Look::Everywhere if self.has_table("late_digests")? => ask(ANYWHERE, &[bytes]),
+            // Both of one moment, or in this order: what waits no longer is in the index.
+            Look::Everywhere if self.has_table("late_digests")? => match ask(WAITING, &[bytes])? {
+                None => ask(ENTERED, &[bytes]),
+                found => Ok(found),
+            },
             Look::Everywhere => ask("digest = ?1", &[bytes]),
             Look::At(rows) => {
                 for row in rows {

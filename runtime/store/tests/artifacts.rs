@@ -372,7 +372,11 @@ fn a_database_whose_artifacts_have_an_index_by_digest_has_them_all_afterwards() 
             let digest = digest(content);
             let small =
                 beside.content(&digest).ok().map(|small| std::io::read_to_string(small.into_file().unwrap()).unwrap());
-            (small, beside.beginning_with(&digest.hex()[..5]).unwrap(), reader.is_named(&digest).unwrap())
+            (small, beside.beginning_with(&digest.hex()[..5]).unwrap(), {
+                let named = reader.named_in(digest.as_bytes()[0]).unwrap().contains(&digest);
+                assert_eq!(named, reader.is_named(&digest).unwrap());
+                named
+            })
         });
         each.collect()
     };
