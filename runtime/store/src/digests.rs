@@ -26,7 +26,10 @@ pub(crate) fn prefix(digest: &Digest) -> Prefix {
     [a, b, c, d, e, f]
 }
 
-/// The rows that the index does not have yet.
+/// Rows that a commit asks the index about, after a start.
+const LOOKED_AT: usize = 512;
+
+/// The rows that the index does not have yet, and after a start some that it has: each commit looks at a few of them.
 #[derive(Debug)]
 pub(crate) struct Late {
     rows: BTreeSet<(Prefix, i64)>,
@@ -38,6 +41,8 @@ pub(crate) struct Late {
     /// Rows below this one are removed from the table already.
     first: i64,
     slice: usize,
+    /// From which row on it has not been asked whether the index has it.
+    unknown: Option<(Prefix, i64)>,
 }
 
 fn rows(all: &BTreeSet<(Prefix, i64)>, prefix: Prefix) -> impl Iterator<Item = i64> + '_ {
@@ -52,22 +57,35 @@ pub(crate) struct Changes {
     entered: Vec<(Prefix, i64)>,
     /// Set when rows of the table were removed.
     first: Option<i64>,
+    /// Of those that were looked at after a start, what the index had, and from where on the rest has to be looked at.
+    had: Vec<(Prefix, i64)>,
+    unknown: Option<(Prefix, i64)>,
 }
 
 /// What the end of a commit does.
 pub(crate) struct Next {
     entered: Vec<(Prefix, i64)>,
     first: Option<i64>,
+    looked_at: Vec<(Prefix, i64)>,
+    unknown: Option<(Prefix, i64)>,
 }
 
 impl Default for Late {
     fn default() -> Self {
-        Self { rows: BTreeSet::new(), most: MOST, hand: Prefix::default(), entered: 0, first: 0, slice: SLICE }
+        Self {
+            rows: BTreeSet::new(),
+            most: MOST,
+            hand: Prefix::default(),
+            entered: 0,
+            first: 0,
+            slice: SLICE,
+            unknown: None,
+        }
     }
 }
 
 impl Late {
-    /// As the database has it. Where there is an index, it is asked for each row that may be in it: some ten thousand, in its order.
+    /// As the database has it.
     pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let mut query = connection.prepare("SELECT artifact, prefix, hand FROM late_digests ORDER BY artifact")?;
         let mut found = query.query([])?;
@@ -82,14 +100,7 @@ impl Late {
                 late.hand = hand;
             }
         }
-        let mut is_entered = connection.prepare("SELECT 1 FROM digests WHERE prefix = ?1 AND artifact = ?2")?;
-        let (mut waiting, all) = (BTreeSet::new(), std::mem::take(&mut late.rows));
-        for (prefix, row) in all {
-            if !is_entered.exists(params![prefix, row])? {
-                waiting.insert((prefix, row));
-            }
-        }
-        late.rows = waiting;
+        late.unknown = late.rows.first().copied();
         Ok(late)
     }
 
@@ -110,7 +121,8 @@ impl Late {
 
     /// The commit is on disk.
     pub(crate) fn committed(&mut self, changes: Changes) {
-        let Changes { new, gone, entered, first } = changes;
+        let Changes { new, gone, entered, first, had, unknown } = changes;
+        self.unknown = unknown;
         if let Some((prefix, _)) = entered.last() {
             self.hand = *prefix;
         }
@@ -118,7 +130,7 @@ impl Late {
         if let Some(first) = first {
             (self.first, self.entered) = (first, 0);
         }
-        for row in gone.iter().chain(&entered) {
+        for row in gone.iter().chain(&entered).chain(&had) {
             self.rows.remove(row);
         }
         self.rows.extend(new);
@@ -171,17 +183,28 @@ impl Changes {
     /// What this commit enters, and up to which row nothing waits any more, where rows of the table are to be removed.
     pub(crate) fn next(&self, late: &Late) -> Next {
         let entered = late.next(self);
-        let is_time = late.entered + entered.len() >= late.slice;
+        let mut rest = late.unknown.into_iter().flat_map(|from| late.rows.range(from..)).copied();
+        let looked_at: Vec<_> = rest.by_ref().take(LOOKED_AT.min(late.slice)).collect();
+        let unknown = rest.next();
+        // Not before it is known what waits.
+        let is_time = late.unknown.is_none() && late.entered + entered.len() >= late.slice;
         let first = is_time.then(|| {
             // What is not in the index has a higher number than these, or one of these that was given again.
             let waiting = late.rows.iter().chain(&self.new).map(|(_, row)| *row).min().unwrap_or(i64::MAX);
             waiting.min(late.first.saturating_add(2 * i64::try_from(late.slice).unwrap_or(i64::MAX)))
         });
-        Next { entered, first }
+        Next { entered, first, looked_at, unknown }
     }
 
     /// Does it.
-    pub(crate) fn enter(&mut self, txn: &Transaction<'_>, Next { entered, first }: Next) -> rusqlite::Result<()> {
+    pub(crate) fn enter(&mut self, txn: &Transaction<'_>, next: Next) -> rusqlite::Result<()> {
+        let Next { entered, first, looked_at, unknown } = next;
+        let mut is_entered = txn.prepare_cached("SELECT 1 FROM digests WHERE prefix = ?1 AND artifact = ?2")?;
+        for (prefix, row) in looked_at {
+            if is_entered.exists(params![prefix, row])? {
+                self.had.push((prefix, row));
+            }
+        }
         let mut enter = txn.prepare_cached("INSERT OR IGNORE INTO digests (prefix, artifact) VALUES (?1, ?2)")?;
         for (prefix, row) in &entered {
             enter.execute(params![prefix, row])?;
@@ -194,7 +217,7 @@ impl Changes {
         if let Some(first) = first {
             txn.prepare_cached("DELETE FROM late_digests WHERE artifact < ?1")?.execute([first])?;
         }
-        (self.entered, self.first) = (entered, first);
+        (self.entered, self.first, self.unknown) = (entered, first, unknown);
         Ok(())
     }
 }
