@@ -101,13 +101,13 @@ pub enum HookAnswer {
 }
 
 /// A webhook of the project.
-pub struct Hook {
-    trigger_id: String,
-    plan: Arc<Plan>,
-    settings: WebhookTrigger,
+pub struct Hook<'p> {
+    trigger_id: &'p str,
+    plan: &'p Arc<Plan>,
+    settings: &'p WebhookTrigger,
 }
 
-impl Hook {
+impl<'p> Hook<'p> {
     /// Whether a project has one that can work.
     #[must_use]
     pub fn any(project: &Project) -> bool {
@@ -116,10 +116,10 @@ impl Hook {
 
     /// The one of this name, as the definitions are now.
     #[must_use]
-    pub fn find(project: &Project, name: &str) -> Option<Self> {
+    pub fn find(project: &'p Project, name: &str) -> Option<Self> {
         project.usable_triggers().find_map(|(plan, trigger)| match &trigger.kind {
             TriggerKind::Webhook(settings) if settings.name == name => {
-                Some(Self { trigger_id: trigger.id.clone(), plan: plan.clone(), settings: settings.clone() })
+                Some(Self { trigger_id: &trigger.id, plan, settings })
             }
             _ => None,
         })
@@ -145,7 +145,8 @@ impl Hook {
         over: Option<impl Future<Output = ()>>,
     ) -> Result<HookAnswer, HookError> {
         self.check_signature(handle, headers, &body).await?;
-        let beginning = Bytes::copy_from_slice(body.get(..BEGINNING).unwrap_or(&body));
+        // Of a long one a copy: its room is given back before.
+        let beginning = body.get(..BEGINNING).map_or_else(|| body.clone(), Bytes::copy_from_slice);
         let answer = match self.wish(handle, headers, &body).await {
             Ok(fire) => {
                 drop((body, room));
@@ -155,7 +156,7 @@ impl Hook {
         };
         if let Err(error @ (HookError::Event(_) | HookError::Payload(_) | HookError::DoesNotFit(_))) = &answer {
             let row = DecisionRow {
-                trigger: self.trigger_id.clone(),
+                trigger: self.trigger_id.to_owned(),
                 subject: DecisionSubject::Named(self.path()),
                 at_ms: handle.workshop().clock.now_ms(),
                 decision: DecisionKind::Blocked.into(),
@@ -215,13 +216,16 @@ impl Hook {
         let cause =
             Cause::Webhook { payload: brought.payload, event: brought.event, headers: shown(headers), body: kept };
         let kind = cause.run_kind();
-        let trigger = TriggerDocument::new(&self.trigger_id, now, cause);
-        let (identity, path) = match brought.identity {
-            Some(identity) => (identity.clone(), identity.chars().take(200).collect()),
-            // It has none of its own; the row says all the same what started the run.
-            None => (LedgerEntry::once(handle.workshop().clock.now_us()), self.path()),
+        let trigger = TriggerDocument::new(self.trigger_id, now, cause);
+        let entry = match brought.identity {
+            Some(identity) => LedgerEntry {
+                trigger: self.trigger_id.to_owned(),
+                path: identity.chars().take(200).collect(),
+                identity,
+                stat: String::new(),
+            },
+            None => LedgerEntry::once(self.trigger_id, self.path()),
         };
-        let entry = LedgerEntry { trigger: self.trigger_id.clone(), identity, path, stat: String::new() };
         Ok(Fire {
             workflow: self.plan.name.clone(),
             kind,
@@ -236,8 +240,6 @@ impl Hook {
     }
 
     fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Brought, HookError> {
-        let pairs: Vec<(&str, &str)> =
-            headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let known = if media_type.is_empty() { "application/octet-stream".to_owned() } else { media_type };
@@ -250,6 +252,8 @@ impl Hook {
             let payload = self.read_payload(content_type, body)?;
             return Ok(Brought { payload, media_type: known, ..Brought::default() });
         }
+        let pairs: Vec<(&str, &str)> =
+            headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
         let event = cloudevents::read(&pairs, body)?;
         let identity = Some(event.identity());
         let of_data = event.attributes.get("datacontenttype").and_then(Value::as_str).map(str::to_owned);

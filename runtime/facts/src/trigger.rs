@@ -1,6 +1,8 @@
 //! What started a run.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use trackside_spec::ArtifactRef;
 
@@ -8,10 +10,22 @@ use crate::{BoxEvent, rfc3339};
 
 /// What started a run, as expressions see it under `trigger` and as the journal keeps it.
 ///
-/// It is the JSON itself, so that what a later version wrote stays in it, with the names of its parts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TriggerDocument(Value);
+/// It is the JSON itself, so that what a later version wrote stays in it, with the names of its parts. A run's event and its state
+/// have the same one: a request's is some dozens of texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TriggerDocument(Arc<Value>);
+
+impl Serialize for TriggerDocument {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TriggerDocument {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::from_json)
+    }
+}
 
 /// The time that the run is about, as text and as a number, and where they stand in each document of this version.
 const TIME: &str = "logical_time";
@@ -258,13 +272,13 @@ impl TriggerDocument {
             }
             Cause::Step => {}
         }
-        Self(document)
+        Self::from_json(document)
     }
 
     /// What is on disk.
     #[must_use]
-    pub const fn from_json(document: Value) -> Self {
-        Self(document)
+    pub fn from_json(document: Value) -> Self {
+        Self(Arc::new(document))
     }
 
     /// The document without its time, where it is this one: who has that can put it back.
@@ -279,7 +293,7 @@ impl TriggerDocument {
 
     /// Puts the time back.
     pub fn put_times(&mut self, logical_time_ms: i64) {
-        let Value::Object(fields) = &mut self.0 else { return };
+        let Value::Object(fields) = Arc::make_mut(&mut self.0) else { return };
         let place = TIMES_AT.min(fields.len());
         fields.shift_insert(place, TIME.to_owned(), rfc3339(logical_time_ms).into());
         fields.shift_insert(place + 1, TIME_MS.to_owned(), logical_time_ms.into());
@@ -287,7 +301,7 @@ impl TriggerDocument {
 
     /// As expressions see it.
     #[must_use]
-    pub const fn as_json(&self) -> &Value {
+    pub fn as_json(&self) -> &Value {
         &self.0
     }
 

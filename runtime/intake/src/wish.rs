@@ -34,7 +34,7 @@ pub struct Fire {
 pub struct LedgerEntry {
     /// The trigger's id.
     pub trigger: String,
-    /// What makes the file itself.
+    /// What makes the file itself; empty where nothing does, and nobody can come with it again.
     pub identity: String,
     /// Its path below the folder.
     pub path: String,
@@ -42,35 +42,18 @@ pub struct LedgerEntry {
     pub stat: String,
 }
 
-/// How an identity begins that was made up for one request: nobody comes with it again. The database's index of the ledger by
-/// path leaves these out.
-const ONCE: &str = "r:";
-
 impl LedgerEntry {
-    /// An identity that no other request has. Those of one trigger are in the order of their time, so that their rows lie beside
-    /// each other.
+    /// What has no identity: nobody comes with it again. It is remembered as long as its run.
     #[must_use]
-    pub fn once(now_us: i64) -> String {
-        // Without the kernel's randomness two requests would have to come within a microsecond.
-        let mark = getrandom::u32().unwrap_or(0);
-        format!("{ONCE}{}{}", digits(now_us.unsigned_abs(), 11), digits(mark.into(), 6))
+    pub fn once(trigger: &str, path: String) -> Self {
+        Self { trigger: trigger.to_owned(), identity: String::new(), path, stat: String::new() }
     }
 
     /// Whether there is nothing that could have had its run before: the ledger need not be asked.
     #[must_use]
-    pub fn is_once(&self) -> bool {
-        self.identity.starts_with(ONCE)
+    pub const fn is_once(&self) -> bool {
+        self.identity.is_empty()
     }
-}
-
-/// So many digits of base 36, the last ones.
-fn digits(mut number: u64, count: usize) -> String {
-    let mut text = vec![b'0'; count];
-    for place in text.iter_mut().rev() {
-        *place = b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize];
-        number /= 36;
-    }
-    String::from_utf8(text).unwrap_or_default()
 }
 
 /// What became of a [`Fire`]. `Accepted` and `Duplicate` are answered only when they are on disk.
@@ -92,22 +75,3 @@ pub enum FireAnswer {
 
 /// Called once with the answer.
 pub type Reply = Box<dyn FnOnce(FireAnswer) + Send>;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn made_up_identities_are_in_the_order_of_their_time_and_told_apart() {
-        let all: Vec<String> = [0, 35, 36, 1_796_020_161_698_734, i64::MAX].map(LedgerEntry::once).into();
-        assert!(all.is_sorted() && all.iter().all(|one| one.len() == ONCE.len() + 17), "{all:?}");
-        assert_ne!(LedgerEntry::once(7), LedgerEntry::once(7));
-        let entry = |identity| LedgerEntry {
-            trigger: "w/webhook-0".into(),
-            identity,
-            path: String::new(),
-            stat: String::new(),
-        };
-        assert!(entry(all[0].clone()).is_once() && !entry("event:1:a:b".into()).is_once());
-    }
-}

@@ -66,7 +66,7 @@ fn add(days: &mut Days, Batch { entries, owners }: Batch<'_>) {
         let day = day_of(entry.at_ms);
         let blank = || UsageRow { workflow: owner.workflow.to_string(), day, used: Used::default() };
         let row = days.entry((owner.workflow.clone(), day)).or_insert_with(blank);
-        row.used.bytes_written = row.used.bytes_written.saturating_add(entry.entry.bytes() as u64);
+        row.used.bytes_written = row.used.bytes_written.saturating_add(entry.stored as u64);
         events.iter().for_each(|event| count(&mut row.used, event));
     }
 }

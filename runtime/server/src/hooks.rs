@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json, Router,
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode},
     response::{IntoResponse, Response},
@@ -105,6 +105,10 @@ async fn collect(
         }
         came.extend_from_slice(&data);
         room.merge(take(came.len().div_ceil(1024) - room.num_permits())?);
+        // As announced: that nothing is behind it need not be waited for.
+        if body.is_end_stream() {
+            break;
+        }
     }
     Ok((came.into(), room))
 }

@@ -76,7 +76,9 @@ impl ArtifactWriter {
             let bytes = std::mem::take(bytes);
             // Locked, so that a file of the same content is not removed at this moment by somebody who sees no hold on it.
             let unflushed = artifacts.unflushed();
-            let Err(bytes) = self.hold.keep_content(&digest, bytes) else { return Ok(reference) };
+            if self.hold.keep_content(&digest, &bytes) {
+                return Ok(reference);
+            }
             drop(unflushed);
             self.move_out(&bytes)?;
         }

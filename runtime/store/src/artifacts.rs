@@ -20,7 +20,15 @@ use std::{
 use trackside_spec::Digest;
 use trackside_sync::lock;
 
-use crate::{content::Content, error::StoreError, holds::Holds, read::Reader, readers::Readers, room::Room};
+use crate::{
+    content::Content,
+    digests::{Late, Look, prefix},
+    error::StoreError,
+    holds::Holds,
+    read::Reader,
+    readers::Readers,
+    room::Room,
+};
 
 #[cfg(doc)]
 use crate::holds::Hold;
@@ -46,6 +54,7 @@ pub struct Artifacts {
     largest_small: Option<usize>,
     room: Room,
     holds: Holds,
+    late: Mutex<Late>,
 }
 
 impl std::fmt::Debug for Artifacts {
@@ -69,7 +78,7 @@ pub enum ArtifactProblem {
 impl Artifacts {
     /// Opens the folder, creating it when missing and clearing half-written files of an earlier process. Needs the
     /// data folder's lock.
-    pub(crate) fn open(data_dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(data_dir: &Path, late: Late) -> Result<Self, StoreError> {
         let root = data_dir.join("artifacts");
         let temp = root.join("tmp");
         match fs::remove_dir_all(&temp) {
@@ -79,7 +88,7 @@ impl Artifacts {
             _ => {}
         }
         fs::create_dir_all(&temp).map_err(StoreError::io("create", &temp))?;
-        Ok(Self { largest_small: Some(LARGEST_SMALL), ..Self::at(root, data_dir) })
+        Ok(Self { largest_small: Some(LARGEST_SMALL), late: Mutex::new(late), ..Self::at(root, data_dir) })
     }
 
     /// A view of the folder for reading only; works beside a running node.
@@ -107,6 +116,7 @@ impl Artifacts {
             largest_small: None,
             room: Room::default(),
             holds: Holds::default(),
+            late: Mutex::default(),
         }
     }
 
@@ -145,7 +155,7 @@ impl Artifacts {
         if let Some(file) = file.as_ref().filter(|file| file.is_whole) {
             return Ok(Content::File(File::open(&file.path)?, file.path.clone()));
         }
-        match (self.ask_database(|reader| reader.content(digest)), file) {
+        match (self.ask_of(digest, Reader::content), file) {
             (Ok(Some(bytes)), _) => Ok(Content::Small(bytes.into())),
             // One of a copy that has lost the modes of its files is as good as any.
             (_, Some(file)) => Ok(Content::File(File::open(&file.path)?, file.path)),
@@ -172,7 +182,7 @@ impl Artifacts {
         if let Some(file) = file.as_ref().filter(|file| file.is_whole) {
             return Some(file.size);
         }
-        let small = self.ask_database(|reader| reader.content_size(digest)).ok().flatten();
+        let small = self.ask_of(digest, Reader::content_size).ok().flatten();
         small.or_else(|| file.map(|file| file.size))
     }
 
@@ -186,13 +196,29 @@ impl Artifacts {
         }
         let leaves = self.holds.is_leaving(digest);
         drop(unflushed);
-        !leaves && self.ask_database(|reader| reader.content_size(digest)).is_ok_and(|size| size.is_some())
+        !leaves && self.ask_of(digest, Reader::content_size).is_ok_and(|size| size.is_some())
     }
 
     /// Whether somebody is about to refer to it.
     #[must_use]
     pub fn is_held(&self, digest: &Digest) -> bool {
         self.holds.has(digest)
+    }
+
+    /// Asks the database about an artifact.
+    fn ask_of<T>(
+        &self,
+        digest: &Digest,
+        ask: impl FnOnce(&Reader, &Digest, &Look) -> Result<Option<T>, StoreError>,
+    ) -> io::Result<Option<T>> {
+        let look = self.look(digest);
+        self.ask_database(|reader| ask(reader, digest, &look))
+    }
+
+    /// Where the database has an artifact. Before it is asked: what does not wait any more is then found there.
+    fn look(&self, digest: &Digest) -> Look {
+        let is_own = self.largest_small.is_some();
+        if is_own { Look::At(self.late().rows(prefix(digest)).collect()) } else { Look::Everywhere }
     }
 
     /// Asks the database. One that is beside this process may not be there, or be one of before.
@@ -227,6 +253,11 @@ impl Artifacts {
         &self.holds
     }
 
+    /// The newest artifacts of the database.
+    pub(crate) fn late(&self) -> MutexGuard<'_, Late> {
+        lock(&self.late)
+    }
+
     /// Removes the file of an artifact that nothing refers to, unless somebody holds it or a run names it by now. Says whether
     /// it is gone. Small ones go with their rows ([`Prune::Files`](crate::Prune::Files)).
     ///
@@ -236,7 +267,7 @@ impl Artifacts {
         // Locked over all of it, so that it is not found by somebody who makes the same one just before it goes.
         let mut unflushed = self.unflushed();
         // In this order: a hold ends when what it was for is committed, and then the journal has it.
-        if self.holds.has(digest) || reader.is_referred_to(digest)? {
+        if self.holds.has(digest) || reader.is_referred_to(digest, &self.look(digest))? {
             return Ok(false);
         }
         let file = place(&self.root, digest);
@@ -279,9 +310,9 @@ impl Artifacts {
         Ok((disk.f_blocks.saturating_mul(disk.f_frsize), disk.f_bavail.saturating_mul(disk.f_frsize)))
     }
 
-    /// Whether something small may be written, too, by what must stay free.
-    pub(crate) fn check_room(&self) -> io::Result<()> {
-        self.room.check(|| rustix::fs::statvfs(&self.root))
+    /// Whether something small of so many bytes may be written, too, by what must stay free.
+    pub(crate) fn check_small(&self, bytes: usize) -> io::Result<()> {
+        self.room.check_small(bytes, || rustix::fs::statvfs(&self.root))
     }
 
     pub(crate) const fn room(&self) -> &Room {

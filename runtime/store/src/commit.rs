@@ -13,13 +13,14 @@ use trackside_spec::config::Durability;
 use crate::{
     artifacts::Artifacts,
     contents::Contents,
+    digests::Late,
     error::StoreError,
     lock::DataLock,
     prune::Prune,
     reserve::Reserve,
     run_rows::RunRows,
     schema::{self, LOG_BYTES},
-    write::{self, KnownDefinitions, Txn, Write},
+    write::{self, Known, Txn, Write},
 };
 
 /// The write-ahead log's name in the data folder.
@@ -29,7 +30,7 @@ const LOG: &str = "trackside.db-wal";
 pub struct Committer {
     connection: Connection,
     artifacts: Arc<Artifacts>,
-    known: KnownDefinitions,
+    known: Known,
     data_dir: PathBuf,
     durability: Durability,
     reserve: Arc<Reserve>,
@@ -61,7 +62,8 @@ impl Committer {
             Durability::Relaxed => "NORMAL",
         };
         let is_new = schema::prepare(&mut connection, &database, synchronous)?;
-        let artifacts = Arc::new(Artifacts::open(data_dir)?);
+        let late = Late::load(&connection).map_err(StoreError::sqlite("find the newest artifacts"))?;
+        let artifacts = Arc::new(Artifacts::open(data_dir, late)?);
         if is_new && had_artifacts {
             tracing::warn!(
                 database = %database.display(),
@@ -84,7 +86,7 @@ impl Committer {
         Ok(Self {
             connection,
             artifacts,
-            known: KnownDefinitions::new(),
+            known: Known::default(),
             data_dir: data_dir.to_owned(),
             durability,
             reserve: Arc::new(Reserve::new(data_dir)),
@@ -128,7 +130,7 @@ impl Committer {
         let result = self.write(batch);
         self.artifacts.holds().have_left();
         if result.is_err() {
-            // Definitions inserted by the failed transaction are gone with it.
+            // Definitions and samples inserted by the failed transaction are gone with it.
             self.known.clear();
         }
         result
@@ -177,6 +179,7 @@ impl Committer {
         for digest in batch.iter().flat_map(|txn| &txn.artifacts) {
             contents.bring(&txn, digest).map_err(StoreError::sqlite("take an artifact"))?;
         }
+        contents.enter(&txn).map_err(StoreError::sqlite("enter artifacts"))?;
         txn.commit().map_err(StoreError::sqlite("commit"))?;
         contents.committed();
         Ok(())

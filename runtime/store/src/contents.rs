@@ -2,10 +2,16 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 use trackside_spec::Digest;
 
-use crate::{artifacts::Artifacts, error::StoreError, holdings::signed, read::Reader};
+use crate::{
+    artifacts::Artifacts,
+    digests::{BETWEEN, Changes, Look},
+    error::StoreError,
+    holdings::signed,
+    read::Reader,
+};
 
 /// What one batch knows of artifacts.
 pub(crate) struct Contents<'a> {
@@ -14,21 +20,19 @@ pub(crate) struct Contents<'a> {
     there: HashSet<Digest>,
     /// Files in the place of what comes into the database. They go after the commit, and not before.
     leftovers: Vec<Digest>,
+    /// Rows that come and go.
+    changes: Changes,
 }
 
 impl<'a> Contents<'a> {
     pub(crate) fn of(artifacts: &'a Artifacts) -> Self {
-        Self { artifacts, there: HashSet::new(), leftovers: Vec::new() }
+        Self { artifacts, there: HashSet::new(), leftovers: Vec::new(), changes: Changes::default() }
     }
 
     /// The row of an artifact, made when there is none and then with so many runs that name it; none where there is no such
     /// artifact.
     pub(crate) fn row(&mut self, txn: &Transaction<'_>, digest: &Digest, refs: i64) -> rusqlite::Result<Option<Row>> {
-        let known: Option<(i64, bool)> = txn
-            .prepare_cached("SELECT id, content IS NULL FROM artifacts WHERE digest = ?1")?
-            .query_row([digest.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        if let Some((id, is_file)) = known {
+        if let Some((id, is_file)) = self.find(txn, digest)? {
             // A file that was removed in the meantime, or of a copy that has lost its mode, and the same was made again.
             if is_file
                 && self.there.insert(*digest)
@@ -54,8 +58,29 @@ impl<'a> Contents<'a> {
         };
         txn.prepare_cached("INSERT INTO artifacts (digest, bytes, refs, content) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![digest.as_bytes(), signed(bytes), refs, content.as_deref()])?;
+        let id = txn.last_insert_rowid();
+        self.changes.add(txn, digest, id)?;
         self.there.insert(*digest);
-        Ok(Some(Row { id: txn.last_insert_rowid(), is_new: true }))
+        Ok(Some(Row { id, is_new: true }))
+    }
+
+    /// The row of an artifact, and whether it is a file.
+    fn find(&self, txn: &Transaction<'_>, digest: &Digest) -> rusqlite::Result<Option<(i64, bool)>> {
+        self.changes.find(&self.artifacts.late(), txn, digest)
+    }
+
+    /// Removes the row of an artifact that no run names.
+    pub(crate) fn remove(&mut self, txn: &Transaction<'_>, digest: &Digest, id: i64) -> rusqlite::Result<()> {
+        txn.prepare_cached("DELETE FROM artifacts WHERE id = ?1")?.execute([id])?;
+        self.there.remove(digest);
+        self.changes.remove(txn, digest, id)
+    }
+
+    /// The last that the batch does: new rows are entered where they are looked for.
+    pub(crate) fn enter(&mut self, txn: &Transaction<'_>) -> rusqlite::Result<()> {
+        // Who looks for an artifact meanwhile does not wait for it.
+        let next = self.changes.next(&self.artifacts.late());
+        self.changes.enter(txn, next)
     }
 
     /// Whether no file has it.
@@ -71,6 +96,7 @@ impl<'a> Contents<'a> {
 
     /// The batch is on disk.
     pub(crate) fn committed(self) {
+        self.artifacts.late().committed(self.changes);
         self.leftovers.iter().for_each(|digest| self.artifacts.remove_leftover(digest));
     }
 
@@ -83,14 +109,8 @@ impl<'a> Contents<'a> {
         let is_small = self.artifacts.holds().content(digest).is_some();
         if is_small {
             self.row(txn, digest, 0)?;
-        } else if self.artifacts.size_of_file(digest).is_none() {
-            let known: Option<i64> = txn
-                .prepare_cached("SELECT id FROM artifacts WHERE digest = ?1")?
-                .query_row([digest.as_bytes()], |row| row.get(0))
-                .optional()?;
-            if known.is_none() {
-                tracing::error!(%digest, "[TS-0220] a bug: an artifact was gone before what names it was on disk");
-            }
+        } else if self.artifacts.size_of_file(digest).is_none() && self.find(txn, digest)?.is_none() {
+            tracing::error!(%digest, "[TS-0220] a bug: an artifact was gone before what names it was on disk");
         }
         Ok(())
     }
@@ -110,28 +130,34 @@ impl Reader {
     }
 
     /// The content of a small artifact.
-    pub(crate) fn content(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        let query = "SELECT content FROM artifacts WHERE digest = ?1 AND content IS NOT NULL";
-        Ok(self.rows(query, [digest.as_bytes()], |row| row.get(0))?.pop())
+    pub(crate) fn content(&self, digest: &Digest, look: &Look) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.artifact(digest, look, "content", |row| row.get(0))?.flatten())
     }
 
     /// The size of a small artifact.
-    pub(crate) fn content_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
-        let query = "SELECT length(content) FROM artifacts WHERE digest = ?1 AND content IS NOT NULL";
-        Ok(self.rows(query, [digest.as_bytes()], |row| row.get(0).map(i64::unsigned_abs))?.pop())
+    pub(crate) fn content_size(&self, digest: &Digest, look: &Look) -> Result<Option<u64>, StoreError> {
+        let size = self.artifact(digest, look, "length(content)", |row| row.get::<_, Option<i64>>(0))?;
+        Ok(size.flatten().map(i64::unsigned_abs))
     }
 
     /// The small artifacts whose digests' digits begin with `hex`.
     pub(crate) fn contents(&self, hex: &str) -> Result<Vec<Digest>, StoreError> {
-        let end = |digit: char| -> [u8; 32] {
+        let end = |digit: char| {
             let text: String = hex.chars().chain(std::iter::repeat(digit)).take(64).collect();
             // Digits that are none belong to no digest.
-            format!("sha256:{text}").parse::<Digest>().map_or([0; 32], |digest| *digest.as_bytes())
+            format!("sha256:{text}").parse().unwrap_or(Digest::from_bytes([0; 32]))
         };
+        let (first, last) = (end('0'), end('f'));
+        let small = "SELECT digest FROM artifacts WHERE digest BETWEEN ?1 AND ?2 AND content IS NOT NULL";
+        let read = |row: &rusqlite::Row<'_>| Ok(Digest::from_bytes(row.get(0)?));
+        // Of all of them, or in a database of before, whose rows have an index by digest.
+        if hex.is_empty() || !self.has_table("late_digests")? {
+            return self.rows(small, [first.as_bytes(), last.as_bytes()], read);
+        }
         self.rows(
-            "SELECT digest FROM artifacts WHERE digest BETWEEN ?1 AND ?2 AND content IS NOT NULL",
-            [end('0'), end('f')],
-            |row| Ok(Digest::from_bytes(row.get(0)?)),
+            &format!("SELECT digest FROM artifacts WHERE {BETWEEN} AND content IS NOT NULL"),
+            [first.as_bytes(), last.as_bytes()],
+            read,
         )
     }
 }

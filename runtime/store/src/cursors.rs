@@ -92,7 +92,7 @@ impl Reader {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for row in rows {
             let (of, row) = row.map_err(StoreError::sqlite("read the journal"))?;
-            let row = self.name_subject(of, row)?;
+            let row = self.complete(of, row)?;
             bytes += row.entry.bytes();
             batch.push(row);
             if bytes >= BATCH_BYTES {

@@ -13,7 +13,7 @@ use crate::{
 pub struct LedgerEntryRow {
     /// The key that it is kept under: the trigger's id, for a schedule with its text behind a space.
     pub trigger: String,
-    /// What makes the file itself; `at:MILLISECONDS` for a time.
+    /// What makes the file itself; `at:MILLISECONDS` for a time; empty for a request that has nothing of the kind.
     pub identity: String,
     /// The run that it started; none for files that were there before the trigger.
     pub run: Option<RunId>,
@@ -40,21 +40,29 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn accepted(&self, trigger: &str, path: Option<&str>, limit: u32) -> Result<Vec<LedgerEntryRow>, StoreError> {
-        self.rows(
+        let mut accepted = self.requests(trigger, path, limit)?;
+        accepted.extend(self.rows(
             &format!(
                 "{ENTRY} WHERE {OF_TRIGGER} AND (?2 IS NULL OR path = ?2)
                  ORDER BY at_ms DESC, identity DESC LIMIT ?3"
             ),
             params![trigger, path, limit],
             entry,
-        )
+        )?);
+        // Stable: of those of one moment the order stays that they were found in.
+        accepted.sort_by_key(|row| std::cmp::Reverse(row.at_ms));
+        accepted.truncate(limit as usize);
+        Ok(accepted)
     }
 
-    /// What of a trigger's ledger started this run: nothing for a run by hand, several files for a batch.
+    /// What of a trigger's ledger or requests started this run: nothing for a run by hand, several files for a batch.
     ///
     /// # Errors
     /// When SQLite refuses.
     pub fn accepted_by(&self, trigger: &str, run: RunId) -> Result<Vec<LedgerEntryRow>, StoreError> {
+        if let Some(request) = self.request_of(trigger, run)? {
+            return Ok(vec![request]);
+        }
         self.rows(
             &format!("{ENTRY} WHERE {OF_TRIGGER} AND run = ?2 ORDER BY path"),
             params![trigger, run.as_i64()],

@@ -42,11 +42,13 @@ impl Hold {
         self.digests().push(*digest);
     }
 
-    /// Holds a small one with its content, until the database has it. Gives the content back where there is no room for it.
-    pub(crate) fn keep_content(&self, digest: &Digest, content: Vec<u8>) -> Result<(), Vec<u8>> {
-        self.0.artifacts.holds().take_content(digest, content)?;
-        self.digests().push(*digest);
-        Ok(())
+    /// Holds a small one with its content, until the database has it; false where there is no room for it.
+    pub(crate) fn keep_content(&self, digest: &Digest, content: &[u8]) -> bool {
+        let has_room = self.0.artifacts.holds().take_content(digest, content);
+        if has_room {
+            self.digests().push(*digest);
+        }
+        has_room
     }
 
     /// Starts a new artifact; it is held from its last byte on.
@@ -67,11 +69,11 @@ impl Hold {
         if Some(content.len()) > artifacts.largest_small() {
             return Ok(None);
         }
-        artifacts.check_room()?;
+        artifacts.check_small(content.len())?;
         let (digest, size) = (Digest::of(content), content.len() as u64);
         // Locked, so that a file of the same content is not removed at this moment by somebody who sees no hold on it.
         let _unflushed = artifacts.unflushed();
-        let kept = self.keep_content(&digest, content.to_vec()).is_ok();
+        let kept = self.keep_content(&digest, content);
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
         Ok(kept.then_some(ArtifactRef { digest, name, media_type, size }))
     }
@@ -129,13 +131,13 @@ impl Holds {
         self.book().entries.entry(*digest).or_default().holds += 1;
     }
 
-    fn take_content(&self, digest: &Digest, content: Vec<u8>) -> Result<(), Vec<u8>> {
+    fn take_content(&self, digest: &Digest, content: &[u8]) -> bool {
         let mut book = self.book();
         let size = content.len() + BESIDE;
         let has_room = book.bytes + size <= MOST;
         let known = book.entries.get(digest).is_some_and(|entry| entry.content.is_some());
         if !known && !has_room {
-            return Err(content);
+            return false;
         }
         let entry = book.entries.entry(*digest).or_default();
         entry.holds += 1;
@@ -143,7 +145,7 @@ impl Holds {
             entry.content = Some(content.into());
             book.bytes += size;
         }
-        Ok(())
+        true
     }
 
     fn release(&self, digests: &[Digest]) {

@@ -6,6 +6,7 @@
 //! never looks into an event.
 
 mod activations;
+mod alike;
 mod artifact_writer;
 mod artifacts;
 mod clock;
@@ -14,6 +15,7 @@ mod content;
 mod contents;
 mod cursors;
 mod digesting;
+mod digests;
 mod error;
 mod history;
 mod holdings;
@@ -25,10 +27,12 @@ mod prune;
 mod read;
 mod readers;
 mod references;
+mod requests;
 mod reserve;
 mod results;
 mod room;
 mod run_rows;
+mod samples;
 mod schema;
 mod sound;
 mod subjects;

@@ -8,7 +8,7 @@ use trackside_engine::RunId;
 use trackside_spec::Digest;
 
 use crate::{
-    artifacts::Artifacts, error::StoreError, holdings, read::Reader, references, subjects, write::KnownDefinitions,
+    contents::Contents, error::StoreError, holdings, read::Reader, references, requests, subjects, write::Known,
 };
 
 /// Something to remove.
@@ -77,8 +77,8 @@ pub enum Prune {
 pub(crate) fn prune(
     txn: &Transaction<'_>,
     what: &Prune,
-    artifacts: &Artifacts,
-    known: &KnownDefinitions,
+    contents: &mut Contents<'_>,
+    known: &mut Known,
 ) -> rusqlite::Result<()> {
     match what {
         Prune::Runs(runs) => remove_runs(txn, runs)?,
@@ -100,12 +100,14 @@ pub(crate) fn prune(
         },
         Prune::Files(rows) => {
             for id in rows {
-                let small: Option<[u8; 32]> = txn
-                    .prepare_cached("SELECT digest FROM artifacts WHERE id = ?1 AND refs = 0 AND content IS NOT NULL")?
-                    .query_row([id], |row| row.get(0))
+                let free: Option<([u8; 32], bool)> = txn
+                    .prepare_cached("SELECT digest, content IS NULL FROM artifacts WHERE id = ?1 AND refs = 0")?
+                    .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
                     .optional()?;
-                if small.is_none_or(|digest| artifacts.holds().leaves(&Digest::from_bytes(digest))) {
-                    txn.prepare_cached("DELETE FROM artifacts WHERE id = ?1 AND refs = 0")?.execute([id])?;
+                let Some((digest, is_file)) = free else { continue };
+                let digest = Digest::from_bytes(digest);
+                if is_file || contents.artifacts.holds().leaves(&digest) {
+                    contents.remove(txn, &digest, *id)?;
                 }
             }
         }
@@ -129,8 +131,11 @@ pub(crate) fn prune(
             .execute(params![now_ms, limit])?;
         }
         Prune::Definitions(rows) => {
-            for id in rows.iter().filter(|id| !known.values().any(|known| known == *id)) {
-                txn.prepare_cached("DELETE FROM definitions WHERE id = ?1")?.execute([id])?;
+            for id in rows {
+                if !known.definitions.values().any(|known| known == id) {
+                    txn.prepare_cached("DELETE FROM definitions WHERE id = ?1")?.execute([id])?;
+                    known.samples.forget(txn, *id)?;
+                }
             }
         }
         Prune::Pages(count) => {
@@ -181,6 +186,7 @@ fn remove_runs(txn: &Transaction<'_>, runs: &[RunId]) -> rusqlite::Result<()> {
     for run in &gone {
         references::release(txn, *run)?;
     }
+    requests::leave(txn, &gone)?;
     for run in &gone {
         rows.execute([run.as_i64()])?;
     }

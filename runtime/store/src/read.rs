@@ -6,13 +6,15 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use trackside_engine::{Event, RunId, from_entry};
 use trackside_facts::{Entry, EntryError, SubjectEvent};
 
-use crate::error::StoreError;
+use crate::{digests::Waiting, error::StoreError, samples::Known, schema::keep_plans};
 
 /// A connection that sees committed snapshots and can not write.
 pub struct Reader {
     pub(crate) connection: Connection,
     /// How the journal is asked for.
     pub(crate) journal: &'static str,
+    pub(crate) samples: Known,
+    pub(crate) waiting: Waiting,
 }
 
 /// A run that has not ended.
@@ -71,6 +73,8 @@ pub struct JournalRow {
     pub at_ms: i64,
     /// Its events.
     pub entry: Entry,
+    /// The bytes of that on disk.
+    pub stored: usize,
     /// The entry before this one of the same run or subject; 0 when this is the first.
     pub previous: i64,
 }
@@ -118,7 +122,7 @@ impl JournalRow {
         StoreError::Damaged { table: "journal", reason }
     }
 
-    /// From the columns of [`JOURNAL`]. The name of a subject is put in by [`Reader::name_subject`].
+    /// From the columns of [`JOURNAL`], as it lies on disk. The rest is for [`Reader::complete`].
     pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<(i64, Self)> {
         let run: i64 = row.get(1)?;
         let entry = match row.get(5)? {
@@ -126,7 +130,10 @@ impl JournalRow {
             None => Entry::Json(row.get(3)?),
         };
         let about = if run < 0 { About::Subject(String::new()) } else { About::Run(RunId::from_i64(run)) };
-        Ok((run, Self { seq: row.get(0)?, about, at_ms: row.get(2)?, entry, previous: row.get(4)? }))
+        Ok((
+            run,
+            Self { seq: row.get(0)?, about, at_ms: row.get(2)?, stored: entry.bytes(), entry, previous: row.get(4)? },
+        ))
     }
 
     /// The run that it is about, if it is about one.
@@ -224,8 +231,14 @@ impl Reader {
         connection
             .execute_batch("PRAGMA cache_size = -512; PRAGMA busy_timeout = 5000;")
             .map_err(StoreError::sqlite("set its pragmas"))?;
+        keep_plans(&connection)?;
         let is_old = connection.prepare("SELECT packed FROM journal").is_err();
-        Ok(Self { connection, journal: if is_old { OLD_JOURNAL } else { JOURNAL } })
+        Ok(Self {
+            connection,
+            journal: if is_old { OLD_JOURNAL } else { JOURNAL },
+            samples: Known::default(),
+            waiting: Waiting::default(),
+        })
     }
 
     /// Asks several questions of one snapshot: nothing is committed between them, and the locks are taken once.
@@ -359,7 +372,7 @@ impl Reader {
                 });
             }
             next = row.previous;
-            rows.push(self.name_subject(of, row)?);
+            rows.push(self.complete(of, row)?);
         }
         Ok(rows)
     }
@@ -371,11 +384,15 @@ impl Reader {
     pub fn journal_after(&self, seq: i64, limit: u32) -> Result<Vec<JournalRow>, StoreError> {
         let query = format!("{} WHERE seq > ?1 ORDER BY seq LIMIT ?2", self.journal);
         let rows = self.rows(&query, params![seq, limit], JournalRow::from_row)?;
-        rows.into_iter().map(|(of, row)| self.name_subject(of, row)).collect()
+        rows.into_iter().map(|(of, row)| self.complete(of, row)).collect()
     }
 
-    /// Says what an entry without a run is about. Databases of before have no such entries, and no names for them.
-    pub(crate) fn name_subject(&self, of: i64, row: JournalRow) -> Result<JournalRow, StoreError> {
+    /// Gives an entry the form in which it was handed over, and says what one without a run is about: databases of before have no
+    /// such entries, and no names for them.
+    pub(crate) fn complete(&self, of: i64, mut row: JournalRow) -> Result<JournalRow, StoreError> {
+        if let Entry::Packed(bytes) = &mut row.entry {
+            *bytes = self.restored(std::mem::take(bytes)).map_err(StoreError::sqlite("read a sample of entries"))?;
+        }
         if of >= 0 {
             return Ok(row);
         }

@@ -1,11 +1,18 @@
 //! Which artifacts the journal names. Counted in the transaction of the entry that names them, so that the count is never
 //! behind what is on disk.
 
+use std::collections::HashSet;
+
 use rusqlite::{Transaction, params};
 use trackside_engine::RunId;
 use trackside_spec::Digest;
 
-use crate::{contents::Contents, error::StoreError, read::Reader};
+use crate::{
+    contents::Contents,
+    digests::{BETWEEN, Look},
+    error::StoreError,
+    read::Reader,
+};
 
 /// An artifact that no run names any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,14 +87,28 @@ impl Reader {
     /// # Errors
     /// When SQLite refuses.
     pub fn is_named(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let found = self.rows("SELECT 1 FROM artifacts WHERE digest = ?1", [digest.as_bytes()], |_| Ok(()))?;
-        Ok(!found.is_empty())
+        Ok(self.artifact(digest, &Look::Everywhere, "1", |_| Ok(()))?.is_some())
+    }
+
+    /// The artifacts that the journal names and whose digests begin with this byte.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn named_in(&self, shard: u8) -> Result<HashSet<Digest>, StoreError> {
+        let place = if self.has_table("late_digests")? { BETWEEN } else { "digest BETWEEN ?1 AND ?2" };
+        let end = |byte| {
+            let mut digest = [byte; 32];
+            digest[0] = shard;
+            digest
+        };
+        let query = format!("SELECT digest FROM artifacts WHERE {place}");
+        let named = self.rows(&query, [end(0), end(u8::MAX)], |row| Ok(Digest::from_bytes(row.get(0)?)))?;
+        Ok(named.into_iter().collect())
     }
 
     /// Whether a run refers to this artifact.
-    pub(crate) fn is_referred_to(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let query = "SELECT 1 FROM artifacts WHERE digest = ?1 AND refs > 0";
-        Ok(!self.rows(query, [digest.as_bytes()], |_| Ok(()))?.is_empty())
+    pub(crate) fn is_referred_to(&self, digest: &Digest, look: &Look) -> Result<bool, StoreError> {
+        Ok(self.artifact(digest, look, "refs > 0", |row| row.get(0))?.unwrap_or(false))
     }
 
     /// Since when this database counts artifacts, milliseconds since 1970: a file that nothing names and that is older may

@@ -4,22 +4,60 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use rustix::fs::StatVfs;
+use trackside_sync::lock;
 
 /// So many bytes are written between two looks; one look costs about a microsecond.
 const BETWEEN_LOOKS: u64 = 1 << 20;
+/// Others write, too: for small artifacts nobody relies on a look that is older.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// What a small artifact takes up beside its bytes, about.
+const BESIDE: u64 = 1 << 10;
 
 /// What stays free on the file system of the artifacts, in bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Room(AtomicU64);
+pub(crate) struct Room {
+    kept: AtomicU64,
+    /// When small artifacts found room last, and how many bytes of them may be written before somebody looks again.
+    small: Mutex<Option<(Instant, u64)>>,
+}
 
 impl Room {
     /// Sets it; 0 is none.
     pub(crate) fn keep_free(&self, bytes: u64) {
-        self.0.store(bytes, Ordering::Relaxed);
+        self.kept.store(bytes, Ordering::Relaxed);
+        *lock(&self.small) = None;
+    }
+
+    /// The same for a small artifact: of many that come together one looks.
+    ///
+    /// # Errors
+    /// As [`Room::check`].
+    pub(crate) fn check_small(
+        &self,
+        bytes: usize,
+        look: impl FnOnce() -> rustix::io::Result<StatVfs>,
+    ) -> io::Result<()> {
+        let bytes = bytes as u64 + BESIDE;
+        let mut small = lock(&self.small);
+        if let Some((looked, left)) = &mut *small
+            && *left >= bytes
+            && looked.elapsed() < LOOK_AGAIN
+        {
+            *left -= bytes;
+            return Ok(());
+        }
+        *small = None;
+        self.check(look)?;
+        *small = Some((Instant::now(), BETWEEN_LOOKS.saturating_sub(bytes)));
+        Ok(())
     }
 
     /// Looks at the file system that it is written to.
@@ -27,7 +65,7 @@ impl Room {
     /// # Errors
     /// `StorageFull` when writing more would leave less free than must stay.
     pub(crate) fn check(&self, look: impl FnOnce() -> rustix::io::Result<StatVfs>) -> io::Result<()> {
-        let kept = self.0.load(Ordering::Relaxed);
+        let kept = self.kept.load(Ordering::Relaxed);
         if kept == 0 {
             return Ok(());
         }

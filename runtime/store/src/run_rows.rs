@@ -16,13 +16,13 @@ pub(crate) struct RunRows(BTreeMap<RunId, Row>);
 struct Row {
     /// Set when the run is accepted in this commit.
     new: Option<New>,
+    definition: i64,
     last_entry: i64,
     ended: Option<(i64, Ended)>,
 }
 
 #[derive(Debug)]
 struct New {
-    definition: i64,
     trigger: String,
     started_ms: i64,
 }
@@ -30,21 +30,23 @@ struct New {
 impl RunRows {
     /// A run is accepted.
     pub(crate) fn begin(&mut self, run: RunId, definition: i64, trigger: &str, started_ms: i64) {
-        let new = New { definition, trigger: trigger.to_owned(), started_ms };
-        self.0.insert(run, Row { new: Some(new), ..Row::default() });
+        let new = New { trigger: trigger.to_owned(), started_ms };
+        self.0.insert(run, Row { new: Some(new), definition, ..Row::default() });
     }
 
-    /// The number of the run's newest journal entry; 0 when it has none.
-    pub(crate) fn last_entry(&mut self, txn: &Transaction<'_>, run: RunId) -> rusqlite::Result<i64> {
+    /// The run's definition, and the number of its newest journal entry; 0 when it has none.
+    pub(crate) fn head(&mut self, txn: &Transaction<'_>, run: RunId) -> rusqlite::Result<(i64, i64)> {
         if let Some(row) = self.0.get(&run) {
-            return Ok(row.last_entry);
+            return Ok((row.definition, row.last_entry));
         }
         let found = txn
-            .prepare_cached("SELECT last_entry FROM runs WHERE id = ?1")?
-            .query_row([run.as_i64()], |row| row.get(0))
+            .prepare_cached("SELECT definition, last_entry FROM runs WHERE id = ?1")?
+            .query_row([run.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         // An entry without its run would be found by nobody.
-        found.ok_or(rusqlite::Error::QueryReturnedNoRows)
+        let (definition, last_entry) = found.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        self.0.insert(run, Row { definition, last_entry, ..Row::default() });
+        Ok((definition, last_entry))
     }
 
     /// A run has got an entry, and with it perhaps its end.
@@ -58,12 +60,12 @@ impl RunRows {
 
     /// Writes the rows.
     pub(crate) fn write(self, txn: &Transaction<'_>) -> rusqlite::Result<()> {
-        for (run, Row { new, last_entry, ended }) in self.0 {
+        for (run, Row { new, definition, last_entry, ended }) in self.0 {
             let id = run.as_i64();
             let ended_ms = ended.as_ref().map(|(at_ms, _)| *at_ms);
             let (end, error) = ended.map_or((None, None), |(_, ended)| (Some(ended.end.name()), ended.error));
             match new {
-                Some(New { definition, trigger, started_ms }) => txn
+                Some(New { trigger, started_ms }) => txn
                     .prepare_cached(
                         "INSERT INTO runs (id, definition, trigger, started_ms, ended_ms, end, error, last_entry)
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

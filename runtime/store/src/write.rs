@@ -1,6 +1,6 @@
 //! What can be written, and how each kind of row gets there.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use rusqlite::{Transaction, params};
 use trackside_engine::{RunEnd, RunId};
@@ -16,8 +16,10 @@ use crate::{
     pauses::{self, PausedRow},
     prune::{self, Prune},
     references,
+    requests::{self, Senders},
     results::{self, ResultRow},
     run_rows::RunRows,
+    samples::Samples,
     trigger_rows::{self, DecisionRow},
     usage_rows::{self, UsageRow},
 };
@@ -98,6 +100,15 @@ pub enum Write {
         stat: String,
         /// When, milliseconds since 1970.
         at_ms: i64,
+    },
+    /// A request that has no identity, so that it can not come again, has started a run. It is remembered as long as the run.
+    Request {
+        /// The trigger's id.
+        trigger: String,
+        /// Where it came in.
+        path: String,
+        /// The run that it started.
+        run: RunId,
     },
     /// A file that started a run has been taken out of the watched folder.
     Claimed {
@@ -243,14 +254,28 @@ pub struct Ended {
     pub error: Option<String>,
 }
 
-/// Definition digests whose row is known to exist, so that the hot path does not ask again.
-pub(crate) type KnownDefinitions = std::collections::HashMap<Digest, i64>;
+/// What the writer knows of the database, so that the hot path does not ask again. After a transaction that failed it knows nothing.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Rows of definitions.
+    pub(crate) definitions: HashMap<Digest, i64>,
+    pub(crate) samples: Samples,
+    pub(crate) senders: Senders,
+}
+
+impl Known {
+    pub(crate) fn clear(&mut self) {
+        self.definitions.clear();
+        self.samples.clear();
+        self.senders.clear();
+    }
+}
 
 pub(crate) fn apply(
     txn: &Transaction<'_>,
     write: &Write,
     contents: &mut Contents<'_>,
-    known: &mut KnownDefinitions,
+    known: &mut Known,
     runs: &mut RunRows,
 ) -> rusqlite::Result<()> {
     match write {
@@ -259,11 +284,16 @@ pub(crate) fn apply(
             runs.begin(new.run, definition, &new.trigger, new.started_ms);
         }
         Write::Journal { run, at_ms, entry, ended } => {
-            let previous = runs.last_entry(txn, *run)?;
+            let (definition, previous) = runs.head(txn, *run)?;
             let (text, packed) = match entry {
                 Entry::Json(text) => (text.as_str(), None),
                 Entry::Packed(bytes) => ("", Some(bytes)),
             };
+            let pressed = match packed {
+                Some(bytes) => known.samples.press(txn, definition, bytes)?,
+                None => None,
+            };
+            let packed = pressed.as_ref().or(packed);
             txn.prepare_cached(
                 "INSERT INTO journal (run, previous, at_ms, events, packed) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
@@ -278,7 +308,7 @@ pub(crate) fn apply(
         Write::AllCounted => {
             txn.prepare_cached("UPDATE uncounted SET seq = 0")?.execute([])?;
         }
-        Write::Prune(what) => prune::prune(txn, what, contents.artifacts, known)?,
+        Write::Prune(what) => prune::prune(txn, what, contents, known)?,
         Write::Ledger { trigger, identity, run, path, stat, at_ms } => {
             let new = txn
                 .prepare_cached(
@@ -291,6 +321,7 @@ pub(crate) fn apply(
                 tracing::error!(%run, trigger, identity, "[TS-0208] a bug: what this run was started for has had one");
             }
         }
+        Write::Request { trigger, path, run } => requests::enter(txn, &mut known.senders, (trigger, path), *run)?,
         Write::Claimed { trigger, identity } => {
             txn.prepare_cached("UPDATE ledger SET claimed = 1 WHERE trigger = ?1 AND identity = ?2")?
                 .execute(params![trigger, identity])?;
@@ -350,8 +381,8 @@ pub(crate) fn apply(
     Ok(())
 }
 
-fn definition_row(txn: &Transaction<'_>, plan: &Plan, known: &mut KnownDefinitions) -> rusqlite::Result<i64> {
-    if let Some(id) = known.get(&plan.digest) {
+fn definition_row(txn: &Transaction<'_>, plan: &Plan, known: &mut Known) -> rusqlite::Result<i64> {
+    if let Some(id) = known.definitions.get(&plan.digest) {
         return Ok(*id);
     }
     let digest = plan.digest.to_string();
@@ -360,6 +391,6 @@ fn definition_row(txn: &Transaction<'_>, plan: &Plan, known: &mut KnownDefinitio
     let id = txn
         .prepare_cached("SELECT id FROM definitions WHERE digest = ?1")?
         .query_row(params![digest], |row| row.get(0))?;
-    known.insert(plan.digest, id);
+    known.definitions.insert(plan.digest, id);
     Ok(id)
 }

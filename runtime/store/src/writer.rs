@@ -44,6 +44,10 @@ const LENGTHEN_AFTER: u64 = 64;
 const TELL_EVERY: Duration = Duration::from_secs(600);
 /// A batch never waits longer for company.
 const MAX_LINGER: Duration = Duration::from_millis(2);
+/// Where a commit takes longer than that, a batch waits on as long as such a time brings somebody, ...
+const BRINGS: Duration = Duration::from_millis(1);
+/// ... but no longer than the commit before took, and never longer than this.
+const MAX_WAIT: Duration = Duration::from_millis(8);
 
 /// The open store. Dropping it commits what was submitted and ends the writer thread.
 pub struct Store {
@@ -235,10 +239,21 @@ impl Worker {
     /// so short that only one submission arrives during it.
     fn collect(&self, mut batch: Vec<Txn>) -> Vec<Txn> {
         let wanted = usize::try_from(self.company.load(Ordering::Relaxed)).unwrap_or(0).min(MAX_BATCH);
-        let missing = wanted.saturating_sub(batch.len());
-        if missing > 0 {
-            let patience = patience(&self.last_commit);
-            batch.extend(self.inbox.take(missing, MAX_BATCH - batch.len(), Some(patience)));
+        let mut wait_for = |patience| {
+            let missing = wanted.saturating_sub(batch.len());
+            if missing > 0 {
+                let before = batch.len();
+                batch.extend(self.inbox.take(missing, MAX_BATCH - before, Some(patience)));
+                return batch.len() > before;
+            }
+            false
+        };
+        let began = Instant::now();
+        wait_for(patience(&self.last_commit));
+        // What does not come before this commit waits for two of them, so that on a slow disk half of all would be in every second.
+        let last = Duration::from_nanos(self.last_commit.load(Ordering::Relaxed)).min(MAX_WAIT);
+        if last > MAX_LINGER {
+            while began.elapsed() < last && wait_for(BRINGS) {}
         }
         batch
     }

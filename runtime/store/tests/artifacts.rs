@@ -348,6 +348,104 @@ fn a_database_of_before_has_its_files_and_no_small_ones() {
 }
 
 #[test]
+fn a_database_whose_artifacts_have_an_index_by_digest_has_them_all_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = rusqlite::Connection::open(folder.path().join("trackside.db")).unwrap();
+    for script in 1..=10 {
+        let file = format!("{}/src/schema/{script:04}.sql", env!("CARGO_MANIFEST_DIR"));
+        old.execute_batch(&fs::read_to_string(file).unwrap()).unwrap();
+    }
+    let contents: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+    let digest = |content: &str| Digest::of(content.as_bytes());
+    for (at, content) in (0_i64..).zip(&contents) {
+        let small = Some(content.as_bytes()).filter(|_| at % 3 > 0);
+        old.execute(
+            "INSERT INTO artifacts (id, digest, bytes, refs, content) VALUES (?1, ?2, ?3, ?4, ?5)",
+            rusqlite::params![2 * at + 1, digest(content).as_bytes(), content.len() as i64, at % 2, small],
+        )
+        .unwrap();
+    }
+    old.execute_batch("PRAGMA user_version = 10;").unwrap();
+    let (beside, reader) = (Artifacts::read_only(folder.path()), Reader::open(folder.path()).unwrap());
+    let look = || -> Vec<_> {
+        let each = contents.iter().map(|content| {
+            let digest = digest(content);
+            let small =
+                beside.content(&digest).ok().map(|small| std::io::read_to_string(small.into_file().unwrap()).unwrap());
+            (small, beside.beginning_with(&digest.hex()[..5]).unwrap(), {
+                let named = reader.named_in(digest.as_bytes()[0]).unwrap().contains(&digest);
+                assert_eq!(named, reader.is_named(&digest).unwrap());
+                named
+            })
+        });
+        each.collect()
+    };
+    let (before, free, bytes) = (look(), free_rows(&reader), reader.artifact_file_bytes().unwrap());
+    assert_eq!(
+        (before[0].clone(), before[4].clone()),
+        ((None, vec![], true), (Some("4".into()), vec![digest("4")], true))
+    );
+    assert_eq!((free.len(), &free[..3]), (99, &[1, 5, 9][..]));
+    // A node of this version opens it.
+    let mut committer = open(folder.path());
+    let artifacts = committer.artifacts().clone();
+    assert_eq!((look(), free_rows(&reader), reader.artifact_file_bytes().unwrap()), (before, free, bytes));
+    assert_eq!((read(&artifacts, &digest("4")), artifacts.list().unwrap().len()), ("4".to_owned(), 200));
+    // What comes again is the row that is there.
+    let hold = Hold::new(&artifacts);
+    store(&hold, b"4");
+    committer.commit(&[named(1, digest("4"), hold)]).unwrap();
+    let rows =
+        old.query_row("SELECT count(*), max(refs) FROM artifacts WHERE digest = ?1", [digest("4").as_bytes()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        });
+    assert_eq!(rows.unwrap(), (1, 1));
+    let unique =
+        old.query_row("SELECT count(*) FROM pragma_index_list('artifacts') WHERE origin = 'u'", [], |row| row.get(0));
+    assert_eq!(unique, Ok(0));
+}
+
+#[test]
+fn many_artifacts_are_found_and_have_one_copy_each_before_and_after_their_index_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let artifacts = committer.artifacts().clone();
+    let beside = Artifacts::read_only(folder.path());
+    let bring = |committer: &mut Committer, numbers: std::ops::Range<u32>| {
+        let hold = Hold::new(committer.artifacts());
+        let all = numbers.map(|number| store(&hold, &number.to_le_bytes())).collect();
+        committer.commit(&[Txn { artifacts: all, holds: vec![hold], ..Txn::default() }]).unwrap();
+    };
+    let digest = |number: u32| Digest::of(&number.to_le_bytes());
+    let database = rusqlite::Connection::open(folder.path().join("trackside.db")).unwrap();
+    let count =
+        |table| -> u32 { database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap() };
+    for round in 0..70 {
+        // A tenth of them was there before.
+        bring(&mut committer, round * 900..round * 900 + 1_000);
+        let newest = round * 900 + 999;
+        for seen_by in [&*artifacts, &beside] {
+            for number in [0, newest / 3, newest / 2, newest - 1_000 * round.min(1), newest] {
+                assert_eq!(seen_by.size_of(&digest(number)), Some(4), "{number} of {newest}");
+            }
+            assert!(!seen_by.has(&digest(newest + 1)));
+        }
+    }
+    assert_eq!(count("artifacts"), 69 * 900 + 1_000);
+    let (entered, waiting) = (count("digests"), count("late_digests"));
+    assert!(entered > 15_000 && waiting < 50_000 && entered + waiting >= 63_100, "{entered} and {waiting}");
+    // Opened again it goes on with what waited.
+    drop(committer);
+    let mut committer = open(folder.path());
+    bring(&mut committer, 0..63_100);
+    assert_eq!(count("artifacts"), 63_100);
+    let prefix = digest(7).hex()[..3].to_owned();
+    let mut expected: Vec<Digest> = (0..63_100).map(digest).filter(|one| one.hex().starts_with(&prefix)).collect();
+    expected.sort();
+    assert_eq!(beside.beginning_with(&prefix).unwrap(), expected);
+}
+
+#[test]
 fn a_folder_for_half_written_artifacts_that_was_tidied_up_is_made_again_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let committer = open(folder.path());
@@ -446,4 +544,27 @@ fn artifacts_stop_where_the_room_ends_that_must_stay_free() {
         artifacts.keep_free(1);
         try_it().unwrap();
     }
+}
+
+#[test]
+fn a_reader_that_has_looked_before_sees_what_came_and_went_since_also_at_a_row_that_was_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let beside = Artifacts::read_only(folder.path());
+    let bring = |committer: &mut Committer, bytes: &[u8]| {
+        let hold = Hold::new(committer.artifacts());
+        let digest = store(&hold, bytes);
+        committer.commit(&[Txn { artifacts: vec![digest], holds: vec![hold], ..Txn::default() }]).unwrap();
+        digest
+    };
+    let first = bring(&mut committer, b"first");
+    assert_eq!(beside.size_of(&first), Some(5));
+    let reader = Reader::open(folder.path()).unwrap();
+    let rows = free_rows(&reader);
+    committer.commit(&[Txn::of(vec![Write::Prune(Prune::Files(rows.clone()))])]).unwrap();
+    let second = bring(&mut committer, b"second");
+    assert_eq!(free_rows(&reader), rows, "the row is the same");
+    assert_eq!((beside.size_of(&first), beside.size_of(&second)), (None, Some(6)));
+    let third = bring(&mut committer, b"third ...");
+    assert_eq!([second, third].map(|digest| beside.size_of(&digest)), [Some(6), Some(9)]);
 }

@@ -8,4 +8,5 @@ mod log;
 mod pauses;
 mod promises;
 mod results;
+mod samples;
 mod subjects;

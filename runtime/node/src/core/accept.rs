@@ -247,9 +247,12 @@ impl Core {
         };
         let mut identities = Vec::new();
         for entry in ledger {
-            let may_come_again = is_asked_for && !entry.is_once();
+            if entry.is_once() {
+                writes.push(Write::Request { trigger: entry.trigger, path: entry.path, run });
+                continue;
+            }
             let LedgerEntry { trigger, identity, path, stat } = entry;
-            if may_come_again {
+            if is_asked_for {
                 identities.push((trigger.clone(), identity.clone()));
             }
             writes.push(Write::Ledger { trigger, identity, run: Some(run), path, stat, at_ms: now_ms });

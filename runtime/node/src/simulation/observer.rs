@@ -141,7 +141,7 @@ fn holdings_are_exact(machine: &Machine) {
     }
     assert_eq!(held.keys().copied().collect::<BTreeSet<_>>(), ended, "every run that has ended is held, and no other");
     for (run, held) in &held {
-        let bytes: usize = reader.journal(*run).unwrap().iter().map(|entry| entry.entry.bytes()).sum();
+        let bytes: usize = reader.journal(*run).unwrap().iter().map(|entry| entry.stored).sum();
         assert_eq!(held.row_bytes, bytes as u64, "a run holds the bytes of its entries: {run}");
     }
     for holding in reader.holdings().unwrap() {

@@ -57,7 +57,7 @@ impl Retention {
             entries => entries?,
         };
         for entry in entries.iter().filter(|entry| entry.seq <= upto) {
-            seen.bytes += entry.entry.bytes() as u64;
+            seen.bytes += entry.stored as u64;
             seen.parent = seen.parent.or_else(|| parent(entry));
         }
         Ok(seen)
@@ -94,7 +94,7 @@ impl Consumer for Retention {
         for entry in entries {
             let Some(run) = entry.run() else { continue };
             let seen = fresh.entry(run).or_default();
-            seen.bytes += entry.entry.bytes() as u64;
+            seen.bytes += entry.stored as u64;
             seen.whole |= entry.previous == 0;
             seen.parent = seen.parent.or_else(|| parent(entry));
             if entry.seq <= uncounted {
