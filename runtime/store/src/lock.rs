@@ -19,7 +19,15 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 /// Held for as long as this process may write; given back by the kernel when the process ends in any way.
 #[derive(Debug)]
 pub struct DataLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DataLock {
+    fn drop(&mut self) {
+        // To close it is not enough where a child of this process, between fork and exec, has the file for a moment, too. What the
+        // system refuses here it does when the file is closed.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl DataLock {
@@ -57,7 +65,7 @@ impl DataLock {
         let written =
             file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(note.as_bytes()));
         written.map_err(StoreError::io("write", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// What the process that has the lock of `data_dir` says of itself; `None` where no process has it, or where this
@@ -109,5 +117,16 @@ mod tests {
         assert!(waiting.join().unwrap());
         assert_eq!(DataLock::held_by(folder.path()), None);
         assert_eq!(DataLock::held_by(&folder.path().join("nothing")), None);
+    }
+
+    #[test]
+    fn a_lock_that_is_given_back_is_free_though_a_child_still_has_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = DataLock::take(folder.path()).unwrap();
+        // What a fork gives to the child: the same open file.
+        let inherited = held.file.try_clone().unwrap();
+        drop(held);
+        assert!(DataLock::take(folder.path()).is_ok());
+        drop(inherited);
     }
 }
