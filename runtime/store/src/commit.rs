@@ -62,7 +62,7 @@ impl Committer {
             Durability::Relaxed => "NORMAL",
         };
         let is_new = schema::prepare(&mut connection, &database, synchronous)?;
-        let late = Late::load(&connection).map_err(StoreError::sqlite("find the newest artifacts"))?;
+        let late = Late::open(&mut connection).map_err(StoreError::sqlite("find the newest artifacts"))?;
         let artifacts = Arc::new(Artifacts::open(data_dir, late)?);
         if is_new && had_artifacts {
             tracing::warn!(

@@ -7,7 +7,7 @@ use trackside_spec::Digest;
 
 use crate::{
     artifacts::Artifacts,
-    digests::{BETWEEN, Changes, Look},
+    digests::{BETWEEN, Changes, Look, prefix},
     error::StoreError,
     holdings::signed,
     read::Reader,
@@ -66,7 +66,9 @@ impl<'a> Contents<'a> {
 
     /// The row of an artifact, and whether it is a file.
     fn find(&self, txn: &Transaction<'_>, digest: &Digest) -> rusqlite::Result<Option<(i64, bool)>> {
-        self.changes.find(&self.artifacts.late(), txn, digest)
+        // Who looks for an artifact meanwhile does not wait for the disk.
+        let late: Vec<i64> = self.artifacts.late().rows(prefix(digest)).collect();
+        self.changes.find(&late, txn, digest)
     }
 
     /// Removes the row of an artifact that no run names.
@@ -78,7 +80,6 @@ impl<'a> Contents<'a> {
 
     /// The last that the batch does: new rows are entered where they are looked for.
     pub(crate) fn enter(&mut self, txn: &Transaction<'_>) -> rusqlite::Result<()> {
-        // Who looks for an artifact meanwhile does not wait for it.
         let next = self.changes.next(&self.artifacts.late());
         self.changes.enter(txn, next)
     }

@@ -38,11 +38,27 @@ pub(crate) struct Late {
     hand: Prefix,
     /// Entered since rows of the table were removed.
     entered: usize,
-    /// Rows below this one are removed from the table already.
-    first: i64,
     slice: usize,
     /// From which row on it has not been asked whether the index has it.
     unknown: Option<(Prefix, i64)>,
+}
+
+/// A process that lives briefly enters rows and is gone before it removes them from where they waited: the next one does.
+fn tidy(connection: &mut Connection, most: usize) -> rusqlite::Result<()> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM late_digests", [], |row| row.get(0))?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    if count <= most.saturating_mul(2) {
+        return Ok(());
+    }
+    let txn = connection.transaction()?;
+    let newest = "SELECT artifact FROM late_digests ORDER BY artifact DESC LIMIT 1 OFFSET ?1";
+    let first: i64 = txn.query_row(newest, [most], |row| row.get(0))?;
+    txn.execute(
+        "INSERT OR IGNORE INTO digests SELECT prefix, artifact FROM late_digests WHERE artifact <= ?1 ORDER BY prefix",
+        [first],
+    )?;
+    txn.execute("DELETE FROM late_digests WHERE artifact <= ?1", [first])?;
+    txn.commit()
 }
 
 fn rows(all: &BTreeSet<(Prefix, i64)>, prefix: Prefix) -> impl Iterator<Item = i64> + '_ {
@@ -55,8 +71,8 @@ pub(crate) struct Changes {
     new: BTreeSet<(Prefix, i64)>,
     gone: BTreeSet<(Prefix, i64)>,
     entered: Vec<(Prefix, i64)>,
-    /// Set when rows of the table were removed.
-    first: Option<i64>,
+    /// Rows of the table were removed.
+    has_removed: bool,
     /// Of those that were looked at after a start, what the index had, and from where on the rest has to be looked at.
     had: Vec<(Prefix, i64)>,
     unknown: Option<(Prefix, i64)>,
@@ -65,38 +81,36 @@ pub(crate) struct Changes {
 /// What the end of a commit does.
 pub(crate) struct Next {
     entered: Vec<(Prefix, i64)>,
-    first: Option<i64>,
+    /// Rows of the table below this one wait no longer, and so many of them are to be removed.
+    over: Option<(i64, i64)>,
     looked_at: Vec<(Prefix, i64)>,
     unknown: Option<(Prefix, i64)>,
 }
 
 impl Default for Late {
     fn default() -> Self {
-        Self {
-            rows: BTreeSet::new(),
-            most: MOST,
-            hand: Prefix::default(),
-            entered: 0,
-            first: 0,
-            slice: SLICE,
-            unknown: None,
-        }
+        Self { rows: BTreeSet::new(), most: MOST, hand: Prefix::default(), entered: 0, slice: SLICE, unknown: None }
     }
 }
 
 impl Late {
     /// As the database has it.
-    pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn open(connection: &mut Connection) -> rusqlite::Result<Self> {
+        tidy(connection, MOST)?;
+        Self::load(connection)
+    }
+
+    fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let mut query = connection.prepare("SELECT artifact, prefix, hand FROM late_digests ORDER BY artifact")?;
         let mut found = query.query([])?;
         let mut late = Self::default();
         while let Some(row) = found.next()? {
-            let artifact = row.get(0)?;
-            if late.rows.is_empty() {
-                late.first = artifact;
+            // What is no beginning of a digest belongs to none.
+            let beginning = |bytes: Option<Vec<u8>>| bytes.and_then(|bytes| Prefix::try_from(bytes).ok());
+            if let Some(prefix) = beginning(row.get(1)?) {
+                late.rows.insert((prefix, row.get(0)?));
             }
-            late.rows.insert((row.get(1)?, artifact));
-            if let Some(hand) = row.get(2)? {
+            if let Some(hand) = beginning(row.get(2)?) {
                 late.hand = hand;
             }
         }
@@ -121,14 +135,14 @@ impl Late {
 
     /// The commit is on disk.
     pub(crate) fn committed(&mut self, changes: Changes) {
-        let Changes { new, gone, entered, first, had, unknown } = changes;
+        let Changes { new, gone, entered, has_removed, had, unknown } = changes;
         self.unknown = unknown;
         if let Some((prefix, _)) = entered.last() {
             self.hand = *prefix;
         }
         self.entered += entered.len();
-        if let Some(first) = first {
-            (self.first, self.entered) = (first, 0);
+        if has_removed {
+            self.entered = 0;
         }
         for row in gone.iter().chain(&entered).chain(&had) {
             self.rows.remove(row);
@@ -141,12 +155,12 @@ impl Changes {
     /// The row of an artifact, and whether that is a file.
     pub(crate) fn find(
         &self,
-        late: &Late,
+        late: &[i64],
         txn: &Transaction<'_>,
         digest: &Digest,
     ) -> rusqlite::Result<Option<(i64, bool)>> {
         let (prefix, read) = (prefix(digest), |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?)));
-        for row in rows(&self.new, prefix).chain(late.rows(prefix)) {
+        for row in rows(&self.new, prefix).chain(late.iter().copied()) {
             let found = txn
                 .prepare_cached("SELECT id, content IS NULL FROM artifacts WHERE id = ?1 AND digest = ?2")?
                 .query_row(params![row, digest.as_bytes()], read)
@@ -164,7 +178,7 @@ impl Changes {
     /// A row has come.
     pub(crate) fn add(&mut self, txn: &Transaction<'_>, digest: &Digest, row: i64) -> rusqlite::Result<()> {
         let prefix = prefix(digest);
-        txn.prepare_cached("INSERT INTO late_digests (artifact, prefix) VALUES (?1, ?2)")?
+        txn.prepare_cached("INSERT OR REPLACE INTO late_digests (artifact, prefix) VALUES (?1, ?2)")?
             .execute(params![row, prefix])?;
         self.new.insert((prefix, row));
         Ok(())
@@ -188,17 +202,18 @@ impl Changes {
         let unknown = rest.next();
         // Not before it is known what waits.
         let is_time = late.unknown.is_none() && late.entered + entered.len() >= late.slice;
-        let first = is_time.then(|| {
+        let over = is_time.then(|| {
             // What is not in the index has a higher number than these, or one of these that was given again.
             let waiting = late.rows.iter().chain(&self.new).map(|(_, row)| *row).min().unwrap_or(i64::MAX);
-            waiting.min(late.first.saturating_add(2 * i64::try_from(late.slice).unwrap_or(i64::MAX)))
+            // More than came, so that none stays behind for ever, and not all at once.
+            (waiting, i64::try_from(2 * late.slice).unwrap_or(i64::MAX))
         });
-        Next { entered, first, looked_at, unknown }
+        Next { entered, over, looked_at, unknown }
     }
 
     /// Does it.
     pub(crate) fn enter(&mut self, txn: &Transaction<'_>, next: Next) -> rusqlite::Result<()> {
-        let Next { entered, first, looked_at, unknown } = next;
+        let Next { entered, over, looked_at, unknown } = next;
         let mut is_entered = txn.prepare_cached("SELECT 1 FROM digests WHERE prefix = ?1 AND artifact = ?2")?;
         for (prefix, row) in looked_at {
             if is_entered.exists(params![prefix, row])? {
@@ -214,10 +229,14 @@ impl Changes {
             txn.prepare_cached("UPDATE late_digests SET hand = ?1 WHERE artifact = ?2")?
                 .execute(params![hand, newest])?;
         }
-        if let Some(first) = first {
-            txn.prepare_cached("DELETE FROM late_digests WHERE artifact < ?1")?.execute([first])?;
+        if let Some((waiting, most)) = over {
+            txn.prepare_cached(
+                "DELETE FROM late_digests WHERE artifact IN (
+                     SELECT artifact FROM late_digests WHERE artifact < ?1 ORDER BY artifact LIMIT ?2)",
+            )?
+            .execute(params![waiting, most])?;
         }
-        (self.entered, self.first, self.unknown) = (entered, first, unknown);
+        (self.entered, self.has_removed, self.unknown) = (entered, over.is_some(), unknown);
         Ok(())
     }
 }
@@ -328,7 +347,8 @@ mod tests {
     }
 
     fn row_of(changes: &Changes, late: &Late, txn: &Transaction<'_>, digest: &Digest) -> Option<i64> {
-        changes.find(late, txn, digest).unwrap().map(|(row, _)| row)
+        let late: Vec<i64> = late.rows(prefix(digest)).collect();
+        changes.find(&late, txn, digest).unwrap().map(|(row, _)| row)
     }
 
     /// Some artifacts come and some go, in one transaction that may fail.
@@ -366,15 +386,27 @@ mod tests {
 
     #[test]
     fn every_row_is_found_by_its_digest_whatever_came_went_failed_or_was_opened_again() {
-        for (most, seed) in [(0, 1), (1, 2), (40, 3), (40, 4), (300, 5)] {
+        // How many wait, by what chance goes, after how many commits it is opened again, and how many rows there were before.
+        for (most, seed, life, before) in [
+            (0, 1, 100, 0),
+            (1, 2, 100, 0),
+            (40, 3, 100, 1_000_000),
+            (40, 4, 3, 0),
+            (300, 5, 100, 0),
+            (40, 6, 1, 9_000),
+        ] {
             let mut connection = Connection::open_in_memory().unwrap();
             connection.execute_batch(TABLES).unwrap();
+            connection.execute("INSERT INTO artifacts (id, digest) VALUES (?1, x'00')", [before]).unwrap();
             let chance = &mut Chance(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
             let (mut late, mut rows) = (Late { most, slice: 16, ..Late::default() }, HashMap::new());
             for step in 0..1_500 {
                 batch(&mut connection, &mut late, &mut rows, chance);
-                if step % 100 == 99 {
+                if step % life == life - 1 {
+                    tidy(&mut connection, most).unwrap();
                     late = Late { most, slice: 16, ..Late::load(&connection).unwrap() };
+                }
+                if step % 100 == 99 {
                     // What is asked in another process sees all of them, and what has gone is in neither table.
                     let found = "SELECT count(*) FROM artifacts AS a WHERE EXISTS (SELECT 1 FROM digests AS d
                          WHERE d.prefix = substr(a.digest, 1, 6) AND d.artifact = a.id

@@ -132,7 +132,7 @@ pub(crate) fn prune(
         }
         Prune::Definitions(rows) => {
             for id in rows {
-                if !known.definitions.values().any(|known| known == id) {
+                if !known.used.contains(id) {
                     txn.prepare_cached("DELETE FROM definitions WHERE id = ?1")?.execute([id])?;
                     known.samples.forget(txn, *id)?;
                 }

@@ -383,8 +383,11 @@ impl Reader {
     /// When SQLite refuses.
     pub fn journal_after(&self, seq: i64, limit: u32) -> Result<Vec<JournalRow>, StoreError> {
         let query = format!("{} WHERE seq > ?1 ORDER BY seq LIMIT ?2", self.journal);
-        let rows = self.rows(&query, params![seq, limit], JournalRow::from_row)?;
-        rows.into_iter().map(|(of, row)| self.complete(of, row)).collect()
+        // With the samples of the same moment: retention may remove both between two questions.
+        self.snapshot(|_| {
+            let rows = self.rows(&query, params![seq, limit], JournalRow::from_row)?;
+            rows.into_iter().map(|(of, row)| self.complete(of, row)).collect()
+        })
     }
 
     /// Gives an entry the form in which it was handed over, and says what one without a run is about: databases of before have no

@@ -28,7 +28,8 @@ pub(crate) fn enter(
             sender
         }
     };
-    txn.prepare_cached("INSERT INTO requests (sender, run) VALUES (?1, ?2)")?.execute(params![sender, run.as_i64()])?;
+    txn.prepare_cached("INSERT OR IGNORE INTO requests (sender, run) VALUES (?1, ?2)")?
+        .execute(params![sender, run.as_i64()])?;
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! What can be written, and how each kind of row gets there.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use rusqlite::{Transaction, params};
 use trackside_engine::{RunEnd, RunId};
@@ -259,6 +262,8 @@ pub struct Ended {
 pub(crate) struct Known {
     /// Rows of definitions.
     pub(crate) definitions: HashMap<Digest, i64>,
+    /// Rows of all that ever had a run by this process, also in a transaction that failed and is tried again: they stay.
+    pub(crate) used: HashSet<i64>,
     pub(crate) samples: Samples,
     pub(crate) senders: Senders,
 }
@@ -392,5 +397,6 @@ fn definition_row(txn: &Transaction<'_>, plan: &Plan, known: &mut Known) -> rusq
         .prepare_cached("SELECT id FROM definitions WHERE digest = ?1")?
         .query_row(params![digest], |row| row.get(0))?;
     known.definitions.insert(plan.digest, id);
+    known.used.insert(id);
     Ok(id)
 }

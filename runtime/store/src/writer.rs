@@ -124,7 +124,7 @@ impl Store {
         self.company.store(runs, Ordering::Relaxed);
     }
 
-    /// How long a commit waits for company at most: as long as some of them take.
+    /// How long a commit waits for company where its disk is fast: as long as some of them take.
     #[must_use]
     pub fn patience(&self) -> Duration {
         patience(&self.last_commit)

@@ -568,3 +568,18 @@ fn a_reader_that_has_looked_before_sees_what_came_and_went_since_also_at_a_row_t
     let third = bring(&mut committer, b"third ...");
     assert_eq!([second, third].map(|digest| beside.size_of(&digest)), [Some(6), Some(9)]);
 }
+
+#[test]
+fn artifacts_that_nobody_finds_by_their_digests_are_told_with_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut committer = open(folder.path());
+    let hold = Hold::new(committer.artifacts());
+    let all = ["1", "2", "3"].map(|bytes| store(&hold, bytes.as_bytes()));
+    committer.commit(&[Txn { artifacts: all.to_vec(), holds: vec![hold], ..Txn::default() }]).unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    assert_eq!(reader.unsound().unwrap(), [""; 0]);
+    let database = rusqlite::Connection::open(folder.path().join("trackside.db")).unwrap();
+    database.execute("UPDATE late_digests SET prefix = x'000000000000' WHERE artifact = 1", []).unwrap();
+    database.execute("DELETE FROM late_digests WHERE artifact = 2", []).unwrap();
+    assert_eq!(reader.unsound().unwrap(), ["the index of artifacts by digest lacks 2"]);
+}

@@ -120,15 +120,26 @@ fn a_sample_is_gone_with_what_failed_and_goes_with_its_definition() {
 }
 
 #[test]
-fn an_entry_whose_sample_is_lost_is_told_as_damaged() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut committer = open(folder.path());
-    commit(&mut committer, 1..100, "a");
-    let database = Connection::open(folder.path().join("trackside.db")).unwrap();
-    database.execute("DELETE FROM samples", []).unwrap();
-    let reader = Reader::open(folder.path()).unwrap();
-    let rows = reader.journal_batch(0, i64::MAX).unwrap();
-    assert_eq!(rows.len(), 99, "the others are read");
-    assert!(rows[0].entry.to_json().is_ok() && rows[98].entry.to_json().is_err());
-    assert!(rows[98].events().unwrap_err().is_damage());
+fn an_entry_whose_sample_is_lost_or_another_is_told_as_damaged() {
+    for damage in [
+        "DELETE FROM samples",
+        "UPDATE samples SET bytes = CAST(bytes || x'00' AS BLOB)",
+        "UPDATE samples SET bytes = zeroblob(length(bytes))",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut committer = open(folder.path());
+        commit(&mut committer, 1..100, "a");
+        let database = Connection::open(folder.path().join("trackside.db")).unwrap();
+        database.execute(damage, []).unwrap();
+        let reader = Reader::open(folder.path()).unwrap();
+        let rows = reader.journal_batch(0, i64::MAX).unwrap();
+        assert_eq!(rows.len(), 99, "the others are read");
+        assert!(rows[0].entry.to_json().is_ok() && rows[98].entry.to_json().is_err(), "{damage}");
+        assert!(rows[98].events().unwrap_err().is_damage());
+        // The next node goes on without it.
+        drop(committer);
+        let mut committer = open(folder.path());
+        commit(&mut committer, 100..200, "a");
+        assert_eq!(read(&Reader::open(folder.path()).unwrap(), 199), Value::from(events(199, "a")), "{damage}");
+    }
 }

@@ -11,7 +11,7 @@ CREATE TABLE late_digests (
     prefix    BLOB NOT NULL,
     hand      BLOB
 ) STRICT;
-INSERT INTO digests SELECT substr(digest, 1, 6), id FROM artifacts ORDER BY 1;
+INSERT INTO digests SELECT substr(digest, 1, 6), id FROM artifacts ORDER BY digest;
 
 -- The same table without that index.
 CREATE TABLE artifacts_by_id (
@@ -46,5 +46,6 @@ CREATE TABLE requests (
 CREATE TABLE samples (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     definition  INTEGER NOT NULL,
-    bytes       BLOB NOT NULL
+    bytes       BLOB NOT NULL,
+    digest      BLOB NOT NULL
 ) STRICT;
