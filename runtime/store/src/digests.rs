@@ -308,7 +308,8 @@ impl Reader {
     /// What waits for the index now.
     fn load_waiting(&self) -> Result<(), StoreError> {
         let all = self.rows("SELECT prefix, artifact FROM late_digests", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut all: Box<[_]> = all.into();
+        let prefix = |(bytes, row): (Vec<u8>, i64)| Some((Prefix::try_from(bytes).ok()?, row));
+        let mut all: Box<[_]> = all.into_iter().filter_map(prefix).collect();
         all.sort_unstable();
         *self.waiting.0.borrow_mut() = all;
         Ok(())

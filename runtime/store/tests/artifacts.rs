@@ -579,7 +579,16 @@ fn artifacts_that_nobody_finds_by_their_digests_are_told_with_the_database() {
     let reader = Reader::open(folder.path()).unwrap();
     assert_eq!(reader.unsound().unwrap(), [""; 0]);
     let database = rusqlite::Connection::open(folder.path().join("trackside.db")).unwrap();
-    database.execute("UPDATE late_digests SET prefix = x'000000000000' WHERE artifact = 1", []).unwrap();
+    database.execute("UPDATE late_digests SET prefix = x'00' WHERE artifact = 1", []).unwrap();
     database.execute("DELETE FROM late_digests WHERE artifact = 2", []).unwrap();
     assert_eq!(reader.unsound().unwrap(), ["the index of artifacts by digest lacks 2"]);
+    // The others are found, here and after a start.
+    let found = || all.map(|digest| Artifacts::read_only(folder.path()).size_of(&digest));
+    assert_eq!(found(), [None, None, Some(1)]);
+    drop(committer);
+    let committer = open(folder.path());
+    assert_eq!(
+        (found(), all.map(|digest| committer.artifacts().has(&digest))),
+        ([None, None, Some(1)], [false, false, true])
+    );
 }
