@@ -26,5 +26,7 @@ pub use poll::{PollSight, PollState};
 pub use report::{AttemptReport, MetricKind, ReportedMetric};
 pub use subject::{Subject, SubjectEvent};
 pub use time::{from_rfc3339, rfc3339};
+/// Numbers as entries have them on disk.
+pub use trackside_packed::varint;
 pub use trigger::{Cause, DatasetVersion, EndedRun, MessageContent, RunFile, TriggerDocument};
 pub use used::Used;

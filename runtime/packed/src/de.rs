@@ -8,7 +8,7 @@ use serde::{
 
 use crate::{
     error::Error,
-    tag,
+    tag, varint,
     words::{self, WORDS},
 };
 
@@ -120,21 +120,7 @@ impl<'de> Reader<'de> {
     }
 
     fn varint(&mut self) -> Result<u64, Error> {
-        let at = self.at;
-        let mut number = 0u64;
-        for shift in (0..).step_by(7) {
-            let byte = self.byte()?;
-            let part = u64::from(byte & 0x7f);
-            // Of the tenth byte one bit has room.
-            if shift > 63 || (shift == 63 && part > 1) {
-                return Err(Error::Number { at });
-            }
-            number |= part << shift;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        Ok(number)
+        varint::take(self.bytes, &mut self.at)
     }
 
     fn text(&mut self, length: usize) -> Result<&'de str, Error> {

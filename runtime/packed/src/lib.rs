@@ -30,6 +30,7 @@ mod de;
 mod error;
 mod ser;
 mod tag;
+pub mod varint;
 mod words;
 
 pub use de::{digests_named, from_slice, may_have};

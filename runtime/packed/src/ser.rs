@@ -8,7 +8,7 @@ use serde::{
     },
 };
 
-use crate::{error::Error, tag, words};
+use crate::{error::Error, tag, varint, words};
 
 /// The packed form of a value.
 ///
@@ -27,20 +27,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn varint(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.bytes.push((number & 0x7f) as u8 | 0x80);
-            number >>= 7;
-        }
-        self.bytes.push(number as u8);
-    }
-
     fn positive(&mut self, number: u64) {
         match u8::try_from(number) {
             Ok(small) if small < tag::SMALL_NUMBERS => self.bytes.push(tag::SMALL + small),
             _ => {
                 self.bytes.push(tag::POSITIVE);
-                self.varint(number);
+                varint::put(&mut self.bytes, number);
             }
         }
     }
@@ -62,7 +54,7 @@ impl Writer {
             self.bytes.push(tag::SHORT_TEXT + text.len() as u8);
         } else {
             self.bytes.push(tag::TEXT);
-            self.varint(text.len() as u64);
+            varint::put(&mut self.bytes, text.len() as u64);
         }
         self.bytes.extend_from_slice(text.as_bytes());
     }
@@ -149,7 +141,7 @@ impl<'w> Serializer for &'w mut Writer {
             Ok(positive) => self.positive(positive),
             Err(_) => {
                 self.bytes.push(tag::NEGATIVE);
-                self.varint(!value as u64);
+                varint::put(&mut self.bytes, !value as u64);
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! whose dictionary is the sample.
 
 use lz4_flex::block::{compress_with_dict, decompress_into_with_dict};
+use trackside_facts::varint;
 
 /// How an entry of this form begins; a packed one begins with its version, which is another.
 pub(crate) const ALIKE: u8 = 2;
@@ -31,8 +32,8 @@ impl Sample {
     /// An entry as what is not in the sample; none where that is not less.
     pub(crate) fn press(&self, entry: &[u8]) -> Option<Vec<u8>> {
         let mut pressed = vec![ALIKE];
-        put_varint(&mut pressed, self.number.unsigned_abs());
-        put_varint(&mut pressed, entry.len() as u64);
+        varint::put(&mut pressed, self.number.unsigned_abs());
+        varint::put(&mut pressed, entry.len() as u64);
         pressed.extend(compress_with_dict(entry, &self.bytes));
         // Seen once more before it counts: what can not be restored is lost, and that costs a tenth of what pressing does.
         (pressed.len() < entry.len() && restore(&pressed, &self.bytes).as_deref() == Some(entry)).then_some(pressed)
@@ -41,44 +42,20 @@ impl Sample {
 
 /// The number of the sample that an entry is like.
 pub(crate) fn sample_of(entry: &[u8]) -> Option<i64> {
-    let (number, _) = varint(entry.strip_prefix(&[ALIKE])?)?;
+    let number = varint::take(entry.strip_prefix(&[ALIKE])?, &mut 0).ok()?;
     i64::try_from(number).ok()
 }
 
 /// The entry that was pressed; none where it is damaged.
 pub(crate) fn restore(entry: &[u8], sample: &[u8]) -> Option<Vec<u8>> {
-    let (_, rest) = varint(entry.strip_prefix(&[ALIKE])?)?;
-    let (length, block) = varint(rest)?;
+    let (rest, mut at) = (entry.strip_prefix(&[ALIKE])?, 0);
+    varint::take(rest, &mut at).ok()?;
+    let length = varint::take(rest, &mut at).ok()?;
+    let block = rest.get(at..)?;
     let length = usize::try_from(length).ok().filter(|length| *length <= block.len().saturating_mul(MOST_OF_ONE))?;
     let mut restored = vec![0; length];
     let written = decompress_into_with_dict(block, &mut restored, sample).ok()?;
     (written == length).then_some(restored)
-}
-
-/// Of a number that fits.
-fn low(number: u64) -> u8 {
-    u8::try_from(number & 127).unwrap_or_default()
-}
-
-fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
-    while number > 127 {
-        bytes.push(low(number) | 128);
-        number >>= 7;
-    }
-    bytes.push(low(number));
-}
-
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (mut number, mut rest) = (0, bytes);
-    for shift in (0..63).step_by(7) {
-        let (byte, more) = rest.split_first()?;
-        rest = more;
-        number |= u64::from(byte & 127) << shift;
-        if byte & 128 == 0 {
-            return Some((number, rest));
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -126,7 +103,7 @@ mod tests {
             entry.extend(b"\xc8\n\xe0A\x0b\xc9\n\xca$echo\xcb%0.1.0\xcc\x08");
             entry.extend([0xe6; 32]);
             entry.extend(b"\xcd\x03");
-            put_varint(&mut entry, began);
+            varint::put(&mut entry, began);
             entry.extend([0xce, wall, 0xcf, wall - 7]);
             entry.extend(b"\xd0\x03\x80\x80D\xd1K\xd2K\xd3\x95\xd4\x02\x0b\x0b\n\xc0\xc1\xc5A\xc6A\x0b\x0b");
             entry
@@ -153,7 +130,7 @@ mod tests {
         assert_eq!(restore(&pressed[..pressed.len() - 1], &sample), None, "the end is missing");
         let (mut longer, mut huge) = (pressed.clone(), vec![ALIKE, 1]);
         longer[2] += 1;
-        put_varint(&mut huge, 1 << 40);
+        varint::put(&mut huge, 1 << 40);
         huge.extend(&pressed[3..]);
         assert_eq!((restore(&longer, &sample), restore(&huge, &sample)), (None, None), "the length is wrong");
         assert_eq!((restore(&[1, 1], &sample), sample_of(&[1, 1]), sample_of(&[ALIKE, 128])), (None, None, None));

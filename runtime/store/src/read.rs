@@ -6,14 +6,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use trackside_engine::{Event, RunId, from_entry};
 use trackside_facts::{Entry, EntryError, SubjectEvent};
 
-use crate::{digests::Waiting, error::StoreError, samples::Known, schema::keep_plans};
+use crate::{digests::Waiting, error::StoreError, samples::Restoring, schema::keep_plans};
 
 /// A connection that sees committed snapshots and can not write.
 pub struct Reader {
     pub(crate) connection: Connection,
     /// How the journal is asked for.
     pub(crate) journal: &'static str,
-    pub(crate) samples: Known,
+    pub(crate) samples: Restoring,
     pub(crate) waiting: Waiting,
 }
 
@@ -236,7 +236,7 @@ impl Reader {
         Ok(Self {
             connection,
             journal: if is_old { OLD_JOURNAL } else { JOURNAL },
-            samples: Known::default(),
+            samples: Restoring::default(),
             waiting: Waiting::default(),
         })
     }

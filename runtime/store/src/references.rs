@@ -82,14 +82,6 @@ impl Reader {
         )
     }
 
-    /// Whether the journal names this artifact.
-    ///
-    /// # Errors
-    /// When SQLite refuses.
-    pub fn is_named(&self, digest: &Digest) -> Result<bool, StoreError> {
-        Ok(self.artifact(digest, &Look::Everywhere, "1", |_| Ok(()))?.is_some())
-    }
-
     /// The artifacts that the journal names and whose digests begin with this byte.
     ///
     /// # Errors

@@ -125,7 +125,6 @@ impl State {
     }
 
     fn keep(txn: &Transaction<'_>, definition: i64, bytes: &[u8]) -> rusqlite::Result<Self> {
-        let bytes = &bytes[..bytes.len().min(LARGEST)];
         txn.prepare_cached("INSERT INTO samples (definition, bytes, digest) VALUES (?1, ?2, ?3)")?.execute(params![
             definition,
             bytes,
@@ -149,7 +148,7 @@ fn is_sound(bytes: &[u8], digest: [u8; 32]) -> bool {
 
 /// Samples that a reader has read.
 #[derive(Default)]
-pub(crate) struct Known(RefCell<HashMap<i64, Vec<u8>>>);
+pub(crate) struct Restoring(RefCell<HashMap<i64, Vec<u8>>>);
 
 impl Reader {
     /// An entry as it was before it was pressed. What can not be restored stays as it is, and is told as damaged by whoever reads it.
