@@ -298,6 +298,7 @@ pub const TABLE: &[Row] = &[
     row(841, BadInput, "`model predict` needs inputs", "The message says which"),
     row(842, BadInput, "`--input` is not `NAME=VALUE`", ""),
     row(843, BadInput, "An input does not fit the model", "The message says what does"),
+    row(844, BadInput, "None of the model's outputs is a tensor that a safetensors file could hold", "Print them: leave out `--output` and `--selftest`"),
     row(851, Disk, "An artifact cannot be read", "Permissions, the disk"),
     row(852, Disk, "The file of `-o` cannot be written", ""),
     row(853, Damaged, "An artifact is damaged", "Restore it from a copy"),
