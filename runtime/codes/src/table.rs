@@ -179,6 +179,8 @@ pub const TABLE: &[Row] = &[
     row(576, Busy, "A more important request took the place of this one in a full queue", "Ask later"),
     row(577, Unavailable, "A version fails too often and is not asked for a while", "See why it fails: the node's log"),
     row(578, Bug, "A request to a model was lost: a defect of Trackside", "Ask again; please report it"),
+    row(579, Failed, "A request waited for its turn until its time was over", "Ask later, or raise `sessions` or `timeout` in `[models.NAME]`"),
+    row(580, Failed, "A request to a model was cancelled while it waited", ""),
     // The project and the node
     row(601, NotFound, "There is no such plugin", "Put the component there, or correct the name"),
     row(602, Disk, "A plugin's file cannot be read", "Check path and permissions"),

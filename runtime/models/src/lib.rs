@@ -31,6 +31,7 @@ pub use engines::{
 };
 pub use error::ModelError;
 pub use file::{ExternalFile, ModelFile, ModelLimits};
+pub use memory::box_memory;
 pub use model::{Model, ModelSource, RunOutput};
 pub use output::{Form, JsonPort, MAX_JSON_TEXT, MAX_JSON_VALUES, MapForm, Output, OutputPort};
 pub use port::{ExternalInfo, LeftOut, ModelInfo, Port, Tested, takes};

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct BreakerRules {
     /// How long an ended request counts.
     pub window: Duration,
-    /// The fewest requests in the window that say anything.
+    /// The fewest requests in the window that say anything; 0 turns the breaker off.
     pub requests: u32,
     /// The share of them, in percent, that must have failed.
     pub failures: u32,
@@ -101,7 +101,11 @@ impl Breaker {
         part.ended = part.ended.saturating_add(1);
         part.failed = part.failed.saturating_add(u32::from(!well));
         let (ended, failed) = self.counted();
-        if !well && ended >= u64::from(rules.requests) && failed * 100 >= ended * u64::from(rules.failures) {
+        if !well
+            && rules.requests > 0
+            && ended >= u64::from(rules.requests)
+            && failed * 100 >= ended * u64::from(rules.failures)
+        {
             self.state = State::Open { until: now + rules.open };
             self.parts = [Part::default(); PARTS];
         }

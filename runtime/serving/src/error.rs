@@ -58,7 +58,9 @@ pub enum ServeError {
         again_in: Duration,
     },
     /// It was taken out of service.
-    #[error("the model `{name}` (version {version}) is set aside: {reason}. Load it again with `trackside model load`, or move the alias to another version")]
+    #[error(
+        "the model `{name}` (version {version}) is set aside: {reason}. Load it again with `trackside model load`, or move the alias to another version"
+    )]
     SetAside {
         /// The model.
         name: String,
@@ -84,7 +86,9 @@ pub enum ServeError {
         waiting: usize,
     },
     /// A more important request took its place.
-    #[error("the queue of the model `{name}` is full, and a more important request took the place of this one; come again later")]
+    #[error(
+        "the queue of the model `{name}` is full, and a more important request took the place of this one; come again later"
+    )]
     Shed {
         /// The model.
         name: String,
@@ -143,8 +147,8 @@ impl Coded for ServeError {
             Self::QueueFull { .. } => code!("TS-0575"),
             Self::Shed { .. } => code!("TS-0576"),
             Self::CircuitOpen { .. } => code!("TS-0577"),
-            Self::Late { .. } => code!("TS-0512"),
-            Self::Cancelled { .. } => code!("TS-0513"),
+            Self::Late { .. } => code!("TS-0579"),
+            Self::Cancelled { .. } => code!("TS-0580"),
             Self::Lost { .. } => code!("TS-0578"),
         }
     }
