@@ -164,7 +164,7 @@ fn now_ms() -> u64 {
 
 /// What loaded models may take where nobody says it.
 fn half_of_the_memory() -> u64 {
-    trackside_models::box_memory().map_or(u64::MAX, |bytes| bytes / 2)
+    trackside_models::half_of_box().unwrap_or(u64::MAX)
 }
 
 /// What the project says of models.
