@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use trackside_models::onnx::{Dim, PortInspection, inspect_file};
-use trackside_models::{CancelToken, Engines, ModelFile, ModelLimits, Port, Ports, RunFailure, Stop};
+use trackside_models::{CancelToken, Engines, ModelFile, ModelLimits, OutputPort, Port, Ports, RunFailure, Stop};
 use trackside_spec::{ElementType, Tensor};
 
 use crate::archive::{self, Cell};
@@ -31,6 +31,7 @@ pub fn judge(engines: &Engines, folder: &Path, cell: &Cell) -> Verdict {
         (Ok(inputs), Ok(outputs)) => (inputs, outputs),
         (Err(reason), _) | (_, Err(reason)) => return Verdict::Refused(reason),
     };
+    let outputs: Vec<_> = outputs.into_iter().map(OutputPort::Tensor).collect();
     let runner = match engines.rten().open(&file, Ports { inputs: &inputs, outputs: &outputs }, 1) {
         Ok(runner) => runner,
         Err(reason) => return Verdict::Refused(reason.to_string()),
@@ -49,9 +50,10 @@ pub fn judge(engines: &Engines, folder: &Path, cell: &Cell) -> Verdict {
         Err(RunFailure::Stopped(..)) => return Verdict::Failed("it did not end".to_owned()),
     };
     for (port, given) in outputs.iter().zip(&ran.outputs) {
-        let expected = cell.outputs.iter().find(|tensor| tensor.name == port.name);
-        if let Some(difference) = expected.and_then(|expected| difference(&of_spec(&port.name, given), expected)) {
-            return Verdict::Wrong(format!("{}: {difference}", port.name));
+        let (name, given) = (port.name(), given.tensor().expect("a tensor"));
+        let expected = cell.outputs.iter().find(|tensor| tensor.name == name);
+        if let Some(difference) = expected.and_then(|expected| difference(&of_spec(name, given), expected)) {
+            return Verdict::Wrong(format!("{name}: {difference}"));
         }
     }
     Verdict::Right

@@ -77,17 +77,31 @@ fn an_output_that_cannot_be_carried_is_refused_with_the_reason() {
     }
 }
 
+/// What `zipmap()` gives for the input of these workflows: an object a row, its keys the labels.
 #[test]
-fn the_maps_of_a_scikit_learn_classifier_are_told_with_the_option_that_helps() {
-    let Some(library) = optional::onnxruntime("a ZipMap") else { return };
-    let project = project(&format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
-    project.write("m.onnx", onnx::zipmap());
-    using(&project, "m.onnx", "steps.s.outputs.output_probability");
-    project.run(&["check"]).exits(1).says(&["TS-0542", "output_probability", "sequence", "zipmap", "gives label"]);
-    project.run(&["run", "w"]).exits(1);
-    using(&project, "m.onnx", "steps.s.outputs.label");
-    project.run(&["check"]).ok();
-    project.run(&["run", "w"]).ok();
+fn the_maps_of_a_scikit_learn_classifier_come_as_a_list_of_objects() {
+    let mut configs = vec![String::new()];
+    if let Some(library) = optional::onnxruntime("a ZipMap") {
+        configs.push(format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
+    }
+    for config in configs {
+        let project = project(&config);
+        project.write("m.onnx", onnx::zipmap());
+        using(&project, "m.onnx", "steps.s.outputs.output_probability[1][\"0\"]");
+        project.run(&["check"]).ok();
+        project.run(&["run", "w"]).ok();
+        using(&project, "m.onnx", "steps.s.outputs.output_probabilities");
+        project.run(&["check"]).exits(1).says(&["TS-0542", "did you mean `output_probability`?"]);
+        let input = "x=[1, 2, 3, 4]";
+        let printed = "\"output_probability\":[{\"0\":1.0,\"1\":2.0},{\"0\":3.0,\"1\":4.0}]";
+        project.run(&["model", "predict", "m.onnx", "--input", input]).ok().prints(&[printed]);
+        project.run(&["model", "inspect", "m.onnx"]).ok().prints(&["sequence(map(int64,float32))"]);
+        let file = project.path("out.safetensors").display().to_string();
+        project
+            .run(&["model", "predict", "m.onnx", "--input", input, "--output", &file])
+            .ok()
+            .says(&["Wrote 1 tensor", "\"output_probability\" is no tensor"]);
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ mod unsupported;
 mod value;
 
 pub use kernels::nn::plain::Misfit;
-pub use load::{Input, Refusal};
+pub use load::{Input, Keys, Pack, PackForm, Refusal};
 pub use table::{NEWEST_OPSET, OLDEST_OPSET, operators};
 pub use tensor_proto::{NoWeights, Weights};
 pub use value::{Data, Element, Type, Value};
@@ -71,10 +71,17 @@ impl Program {
         &self.loaded.inputs
     }
 
-    /// What it gives: names and types, in the order of the file.
+    /// The tensors that it computes: names and types of the file's outputs in their order, then of what the outputs that
+    /// are no tensors are [packed](Self::packs) of.
     #[must_use]
     pub fn outputs(&self) -> &[(String, Type)] {
         &self.loaded.outputs
+    }
+
+    /// The outputs that are no tensors.
+    #[must_use]
+    pub fn packs(&self) -> &[Pack] {
+        &self.loaded.packs
     }
 
     /// Computes all outputs. `inputs` are in the order of [`inputs`](Self::inputs); `None` takes the default. The values

@@ -4,14 +4,17 @@
 mod builder;
 mod half;
 mod liveness;
+mod packs;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use self::builder::Builder;
 use self::liveness::{drop_unused, mark_last_uses, needed};
+use self::packs::Planned;
+pub use self::packs::{Keys, Pack, PackForm};
 use crate::program::{Flow, Source, Step};
-use crate::proto::{GraphProto, ModelProto, TensorProto, ValueInfoProto, data_type};
+use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, data_type};
 use crate::tensor_proto::{BadConstant, Files, Weights, value_of};
 use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Type, Value};
@@ -70,7 +73,9 @@ pub struct Input {
 pub(crate) struct Loaded {
     pub(crate) flow: Flow,
     pub(crate) inputs: Vec<Input>,
+    /// Those of the file that are tensors, then what the others are packed of.
     pub(crate) outputs: Vec<(String, Type)>,
+    pub(crate) packs: Vec<Pack>,
 }
 
 /// A subgraph, ready to run within a call.
@@ -158,6 +163,14 @@ impl<'a> Enclosing<'a> {
     /// Whether this graph itself has a value of that name.
     fn is_named(&self, name: &str) -> bool {
         self.names.borrow().contains_key(name)
+    }
+
+    /// The set that a call's operator belongs to.
+    fn domain<'n>(&self, node: &'n NodeProto) -> &'n str {
+        match node.domain.as_deref().unwrap_or_default() {
+            "ai.onnx" => "",
+            other => other,
+        }
     }
 
     fn slot(&self) -> usize {
@@ -380,9 +393,10 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
             .as_ref()
             .is_some_and(|tensor| matches!(tensor.elem_type, None | Some(0)) || element(port).is_some()),
     };
-    let wanted: Vec<_> = graph.output.iter().filter(tensor).collect();
+    let planned = Planned::of(graph).map_err(whole)?;
+    let wanted: Vec<_> = graph.output.iter().filter(tensor).chain(&planned.taken).collect();
     if wanted.is_empty() {
-        return Err(whole("it gives no tensor that can be held exactly".into()));
+        return Err(whole("it gives nothing that can be held exactly".into()));
     }
     let loaded = scope.graph(graph, &wanted);
     let refusals = shared.refusals.take();
@@ -391,6 +405,8 @@ pub(crate) fn load(model: &ModelProto, weights: &dyn Weights) -> Result<Loaded, 
     }
     let Graph { steps, constants, outputs, types } = loaded.map_err(whole)?;
     let names = wanted.iter().map(|port| port.name.clone().unwrap_or_default());
-    let outputs_named = names.zip(types).collect();
-    Ok(Loaded { flow: Flow { slots: *scope.next.borrow(), steps, constants, outputs }, inputs, outputs: outputs_named })
+    let named: Vec<_> = names.zip(types).collect();
+    let packs = planned.packs(&scope, &named).map_err(|refusal| vec![refusal])?;
+    let flow = Flow { slots: *scope.next.borrow(), steps, constants, outputs };
+    Ok(Loaded { flow, inputs, outputs: named, packs })
 }

@@ -211,18 +211,37 @@ pub struct TypeProto {
     /// A dense tensor.
     #[prost(message, optional, tag = "1")]
     pub tensor_type: Option<TensorTypeProto>,
-    /// A sequence; what of is not read.
-    #[prost(message, optional, tag = "4")]
-    pub sequence_type: Option<OpaqueProto>,
-    /// A map; what of is not read.
-    #[prost(message, optional, tag = "5")]
-    pub map_type: Option<OpaqueProto>,
+    /// A sequence.
+    #[prost(message, optional, boxed, tag = "4")]
+    pub sequence_type: Option<Box<SequenceTypeProto>>,
+    /// A map.
+    #[prost(message, optional, boxed, tag = "5")]
+    pub map_type: Option<Box<MapTypeProto>>,
     /// A sparse tensor; what of is not read.
     #[prost(message, optional, tag = "8")]
     pub sparse_tensor_type: Option<OpaqueProto>,
     /// An optional value; what of is not read.
     #[prost(message, optional, tag = "9")]
     pub optional_type: Option<OpaqueProto>,
+}
+
+/// `TypeProto.Sequence`: what it is a sequence of.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SequenceTypeProto {
+    /// The type of each element.
+    #[prost(message, optional, tag = "1")]
+    pub elem_type: Option<TypeProto>,
+}
+
+/// `TypeProto.Map`: from keys to values.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct MapTypeProto {
+    /// `TensorProto.DataType` of the keys: a whole number or text.
+    #[prost(int32, optional, tag = "1")]
+    pub key_type: Option<i32>,
+    /// The type of each value.
+    #[prost(message, optional, tag = "2")]
+    pub value_type: Option<TypeProto>,
 }
 
 /// A message of which only the presence matters.

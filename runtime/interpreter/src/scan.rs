@@ -13,6 +13,8 @@ use crate::proto::{
 
 /// How deep subgraphs may nest. Real models use two or three.
 pub const MAX_GRAPH_DEPTH: u32 = 16;
+/// How deep types may nest below the graph that they stand in: real ones are a sequence of maps of tensors.
+const MAX_TYPE_DEPTH: u32 = 8;
 /// Upper bound on the estimated memory of the decoded structure, weights not counted.
 pub const MAX_STRUCTURE_BYTES: u64 = 512 * 1024 * 1024;
 
@@ -29,6 +31,8 @@ enum Kind {
     Tensor,
     ValueInfo,
     Type,
+    /// A sequence's or a map's type, which holds other types.
+    Holder,
     TensorType,
     Shape,
     Function,
@@ -49,8 +53,9 @@ const fn child(parent: Kind, field: u32) -> Kind {
         (Kind::Graph, 5) | (Kind::Attribute, 5 | 10) => Kind::Tensor,
         (Kind::Graph, 11 | 12) => Kind::ValueInfo,
         (Kind::Node, 5) | (Kind::Function, 11) => Kind::Attribute,
-        (Kind::ValueInfo, 2) => Kind::Type,
+        (Kind::ValueInfo, 2) | (Kind::Holder, 1 | 2) => Kind::Type,
         (Kind::Type, 1) => Kind::TensorType,
+        (Kind::Type, 4 | 5) => Kind::Holder,
         (Kind::TensorType, 2) => Kind::Shape,
         (Kind::Graph, 2) | (Kind::Function, 1 | 4..=6 | 10) | (Kind::Attribute, 1) | (Kind::ValueInfo, 1) => Kind::Leaf,
         (Kind::Node, 1..=4 | 7) | (Kind::Tensor, 1 | 5 | 7 | 8 | 11) | (Kind::Attribute, 8 | 21) => Kind::Leaf,
@@ -70,7 +75,7 @@ const fn message_cost(kind: Kind) -> u64 {
         Kind::Tensor => size_of::<TensorProto>(),
         Kind::ValueInfo => size_of::<ValueInfoProto>(),
         Kind::Function => size_of::<FunctionProto>(),
-        Kind::Type | Kind::TensorType | Kind::Shape => size_of::<TypeProto>(),
+        Kind::Type | Kind::Holder | Kind::TensorType | Kind::Shape => size_of::<TypeProto>(),
         Kind::Flat | Kind::Free | Kind::Leaf | Kind::Fixed => size_of::<StringStringEntryProto>(),
     };
     2 * size as u64
@@ -104,7 +109,7 @@ struct Scanner {
 }
 
 impl Scanner {
-    /// Walks one message. Recursion is bounded: only graphs can contain themselves, and their depth is limited.
+    /// Walks one message. Recursion is bounded: only graphs and types can contain themselves, and their depth is limited.
     fn message(&mut self, mut bytes: &[u8], kind: Kind, depth: u32) -> Result<(), Undecodable> {
         let whole = bytes;
         // Positions are counted from the end, which a slice of the file shares with no other; good enough to find it.
@@ -151,6 +156,10 @@ impl Scanner {
                 self.graph_seen = true;
                 self.message(inside, kind, depth + 1)
             }
+            Kind::Holder if depth >= MAX_GRAPH_DEPTH + MAX_TYPE_DEPTH => {
+                Err(Undecodable::TooMuch(format!("its types nest deeper than {MAX_TYPE_DEPTH} levels")))
+            }
+            Kind::Holder => self.message(inside, kind, depth + 1),
             _ => self.message(inside, kind, depth),
         }
     }
@@ -199,6 +208,26 @@ mod tests {
         // Four megabytes of empty nodes would be half a gigabyte of structs.
         let error = scan(&field(7, &[0x0a, 0x00].repeat(2_000_000))).unwrap_err();
         assert!(matches!(&error, Undecodable::TooMuch(reason) if reason.contains("structure")), "{error}");
+    }
+
+    #[test]
+    fn types_that_nest_without_an_end_are_refused_before_decoding() {
+        let field = |number: u8, inside: &[u8]| {
+            let mut bytes = vec![number << 3 | 2];
+            prost::encoding::encode_varint(inside.len() as u64, &mut bytes);
+            bytes.extend_from_slice(inside);
+            bytes
+        };
+        // An output (12 in graph) of the type (2) sequence (4) of (1) sequence …
+        let nested = |levels: usize| {
+            let deep = (0..levels).fold(Vec::new(), |inner: Vec<u8>, _| field(4, &field(1, &inner)));
+            scan(&field(7, &field(12, &field(2, &deep))))
+        };
+        nested(3).unwrap();
+        for levels in [30, 100_000] {
+            let error = nested(levels).unwrap_err();
+            assert!(matches!(&error, Undecodable::TooMuch(reason) if reason.contains("types nest")), "{error}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod install;
 mod memory;
 mod model;
 pub mod onnx;
+mod output;
 mod pool;
 mod port;
 mod processor;
@@ -31,6 +32,7 @@ pub use engines::{
 pub use error::ModelError;
 pub use file::{ExternalFile, ModelFile, ModelLimits};
 pub use model::{Model, ModelSource, RunOutput};
+pub use output::{Form, JsonPort, MAX_JSON_TEXT, MAX_JSON_VALUES, MapForm, Output, OutputPort};
 pub use port::{ExternalInfo, LeftOut, ModelInfo, Port, Tested, takes};
 pub use processor::Processor;
 pub use selftest::MADE_ON;

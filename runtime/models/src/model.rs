@@ -15,6 +15,7 @@ use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, R
 use crate::error::ModelError;
 use crate::file::{ModelFile, ModelLimits};
 use crate::onnx::{BuiltinVerdict, Declared, metadata, ports, products};
+use crate::output::{Output, OutputPort};
 use crate::port::{ExternalInfo, LeftOut, ModelInfo, Tested, arrange};
 use crate::processor::Processor;
 use crate::selftest::{Failed, Sample, SelfTest};
@@ -71,7 +72,7 @@ pub struct Model {
 #[non_exhaustive]
 pub struct RunOutput {
     /// Name and value, in the order in which they were asked for.
-    pub outputs: Vec<(String, Tensor)>,
+    pub outputs: Vec<(String, Output)>,
     /// Microseconds spent waiting for a free session.
     pub queued_us: u64,
     /// Microseconds spent in the engine.
@@ -122,7 +123,7 @@ impl Model {
             RunFailure::Failed(reason) => ModelError::Run { model: model(), engine: self.info.engine.clone(), reason },
         })?;
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let names = wanted.iter().filter_map(|index| self.info.outputs.get(*index)).map(|port| port.name.clone());
+        let names = wanted.iter().filter_map(|index| self.info.outputs.get(*index)).map(|port| port.name().to_owned());
         Ok(RunOutput {
             outputs: names.zip(ran.outputs).collect(),
             queued_us: micros(ran.queued),
@@ -135,9 +136,9 @@ impl Model {
             return Ok((0..self.info.outputs.len()).collect());
         }
         let find = |name: &String| {
-            let position = self.info.outputs.iter().position(|port| port.name == *name);
+            let position = self.info.outputs.iter().position(|port| port.name() == name);
             position.ok_or_else(|| {
-                let known: Vec<_> = self.info.outputs.iter().map(|port| port.name.as_str()).collect();
+                let known: Vec<_> = self.info.outputs.iter().map(OutputPort::name).collect();
                 ModelError::Output { model: self.info.name.clone(), output: name.clone(), known: known.join(", ") }
             })
         };

@@ -9,9 +9,10 @@ use trackside_spec::{Digest, ElementType, Tensor};
 use crate::engines::EngineId;
 use crate::file::ExternalFile;
 use crate::onnx::{Dim, PortInspection, article};
+use crate::output::OutputPort;
 use crate::warning::Warning;
 
-/// An input or output of a loaded model.
+/// An input of a loaded model, or an output that is a tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Port {
     /// Its name.
@@ -88,7 +89,7 @@ pub struct ModelInfo {
     /// What it takes.
     pub inputs: Vec<Port>,
     /// What it gives.
-    pub outputs: Vec<Port>,
+    pub outputs: Vec<OutputPort>,
     /// What it would give besides and Trackside cannot carry.
     pub left_out: Vec<LeftOut>,
     /// The author's key-value pairs.

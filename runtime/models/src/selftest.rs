@@ -13,6 +13,7 @@ use trackside_sync::CancelToken;
 
 use crate::engines::{Ran, RunFailure, Runner};
 use crate::error::ModelError;
+use crate::output::{Output, OutputPort};
 use crate::port::{Port, arrange, signature};
 use crate::stop::Stop;
 use crate::tensor_io::{self, SafetensorsFile, TensorLimits};
@@ -66,7 +67,7 @@ impl Sample {
 pub(crate) struct SelfTest<'a> {
     pub(crate) runner: &'a dyn Runner,
     pub(crate) inputs: &'a [Port],
-    pub(crate) outputs: &'a [Port],
+    pub(crate) outputs: &'a [OutputPort],
     /// The longest that it may take.
     pub(crate) limit: Duration,
 }
@@ -98,9 +99,12 @@ impl SelfTest<'_> {
             .map_err(|(name, why)| Failed::Wrong(why.told(|why| format!("in.{name}: {why}"))))?;
         let ran = self.run(inputs, Instant::now() + self.limit)?;
         for (name, expected) in &sample.outputs {
-            let given = self.outputs.iter().zip(&ran.outputs).find(|(port, _)| port.name == *name);
+            let given = self.outputs.iter().zip(&ran.outputs).find(|(port, _)| port.name() == name);
             let (_, given) =
                 given.ok_or_else(|| Failed::Wrong(format!("out.{name}: the model has no such output").into()))?;
+            let Output::Tensor(given) = given else {
+                return Err(Failed::Wrong(format!("out.{name}: the model gives no tensor there; leave it out").into()));
+            };
             compare(given, expected).map_err(|why| Failed::Wrong(why.told(|why| format!("output {name:?}: {why}"))))?;
         }
         Ok(())
@@ -143,9 +147,9 @@ impl SelfTest<'_> {
             if shapes.is_empty() { String::new() } else { format!("on made-up input {}: ", shapes.join(", ")) };
         let on = |why: &str| format!("{shapes}{why}");
         let ran = self.run(inputs, deadline).map_err(|failed| failed.told(on))?;
-        for (port, tensor) in self.outputs.iter().zip(&ran.outputs) {
-            plausible(port, tensor)
-                .map_err(|why| Failed::Wrong(why.told(|why| on(&format!("output {:?}: {why}", port.name)))))?;
+        for (port, output) in self.outputs.iter().zip(&ran.outputs) {
+            plausible(port, output)
+                .map_err(|why| Failed::Wrong(why.told(|why| on(&format!("output {:?}: {why}", port.name())))))?;
         }
         Ok(())
     }
@@ -169,7 +173,16 @@ impl SelfTest<'_> {
     }
 }
 
-fn plausible(port: &Port, tensor: &Tensor) -> Result<(), Reason> {
+fn plausible(port: &OutputPort, output: &Output) -> Result<(), Reason> {
+    let (port, tensor) = match (port, output) {
+        (OutputPort::Tensor(port), Output::Tensor(tensor)) => (port, tensor),
+        (OutputPort::Json(port), Output::Json(value)) => {
+            let floating = matches!(port.form.element(), ElementType::Float32 | ElementType::Float64);
+            let odd = floating && tensor_io::has_odd_number(value);
+            return if odd { Err("a number in it is not finite".into()) } else { Ok(()) };
+        }
+        (port, _) => return Err(format!("{} is declared, something else came", port.signature()).into()),
+    };
     if let Some(shape) = &port.shape
         && shape.len() != tensor.shape().len()
     {

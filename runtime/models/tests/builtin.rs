@@ -5,7 +5,7 @@ use crate::support::{self, *};
 use trackside_codes::Coded;
 use trackside_models::EngineChoice;
 use trackside_models::onnx::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OpaqueProto, TensorProto, TypeProto, ValueInfoProto, data_type,
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto, data_type,
 };
 use trackside_spec::{ElementType, Tensor};
 
@@ -222,7 +222,7 @@ fn types_within_the_graph_are_what_they_say() {
 }
 
 fn sequence(name: &str) -> ValueInfoProto {
-    let r#type = Some(TypeProto { sequence_type: Some(OpaqueProto {}), ..Default::default() });
+    let r#type = Some(TypeProto { sequence_type: Some(Box::default()), ..Default::default() });
     ValueInfoProto { name: Some(name.to_owned()), r#type }
 }
 

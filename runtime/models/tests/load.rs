@@ -2,7 +2,7 @@
 
 use crate::support::{self, *};
 use trackside_codes::Coded;
-use trackside_models::onnx::proto::{OpaqueProto, StringStringEntryProto, TensorProto, TypeProto, ValueInfoProto};
+use trackside_models::onnx::proto::{StringStringEntryProto, TensorProto, TypeProto, ValueInfoProto};
 use trackside_models::onnx::{self, Dim};
 use trackside_models::tensor_io::write_safetensors;
 use trackside_models::{EngineChoice, EngineKind, EngineSettings, Engines, ModelError, ModelSource};
@@ -225,7 +225,7 @@ fn weight_files_are_read_beside_the_model_and_nowhere_else() {
 fn an_output_that_is_no_tensor_is_left_out_and_an_input_refused() {
     let sequence = |name: &str| ValueInfoProto {
         name: Some(name.to_owned()),
-        r#type: Some(TypeProto { sequence_type: Some(OpaqueProto {}), ..Default::default() }),
+        r#type: Some(TypeProto { sequence_type: Some(Box::default()), ..Default::default() }),
     };
     let lab = Lab::new();
     let mut proto = add();

@@ -11,6 +11,7 @@ mod builtin;
 mod install;
 mod load;
 mod missing;
+mod packed;
 mod ports;
 mod quantised;
 mod run;

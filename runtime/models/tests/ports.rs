@@ -105,8 +105,8 @@ fn with_type(name: &str, set: impl FnOnce(&mut TypeProto)) -> ValueInfoProto {
 fn foreign(name: &str) -> Vec<(ValueInfoProto, &'static str, &'static str, &'static str)> {
     let opaque = Some(OpaqueProto {});
     vec![
-        (with_type(name, |t| t.sequence_type = opaque.clone()), "a sequence", "one tensor input", "SequenceAt"),
-        (with_type(name, |t| t.map_type = opaque.clone()), "a map", "fixed order", "zipmap=False"),
+        (with_type(name, |t| t.sequence_type = Some(Box::default())), "a sequence", "one tensor input", "SequenceAt"),
+        (with_type(name, |t| t.map_type = Some(Box::default())), "a map", "fixed order", "values as a tensor"),
         (with_type(name, |t| t.optional_type = opaque.clone()), "an optional value", "ordinary", "OptionalGetElement"),
         (with_type(name, |t| t.sparse_tensor_type = opaque.clone()), "a sparse tensor", "dense", "dense"),
         (with_type(name, |_| {}), "a value of undeclared type", "types of its inputs", "types of its outputs"),
@@ -150,22 +150,10 @@ fn outputs_that_cannot_be_carried_are_left_out_and_told_with_what_helps() {
     let mut proto = add();
     let graph = proto.graph.as_mut().unwrap();
     graph.node.push(node("SequenceConstruct", &["a", "b"], &["pair"]));
-    graph.output.push(with_type("pair", |t| t.sequence_type = Some(OpaqueProto {})));
+    graph.output.push(with_type("pair", |t| t.sequence_type = Some(Box::default())));
     let path = Lab::new();
     let file = path.write("seq.onnx", &proto);
     assert_eq!(onnx::inspect(&file).unwrap().outputs[2].kind, "sequence");
-}
-
-#[test]
-fn a_zipmap_is_told_with_the_option_of_the_exporter() {
-    let mut proto = add();
-    let graph = proto.graph.as_mut().unwrap();
-    let mut zipmap = node("ZipMap", &["sum"], &["odd"]);
-    zipmap.domain = Some("ai.onnx.ml".to_owned());
-    graph.node.push(zipmap);
-    graph.output = vec![with_type("odd", |t| t.sequence_type = Some(OpaqueProto {}))];
-    let text = Lab::new().load(EngineChoice::Auto, &proto).unwrap_err().to_string();
-    assert!(text.contains("options={\"zipmap\": False}"), "{text}");
 }
 
 #[test]

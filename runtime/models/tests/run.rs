@@ -86,7 +86,7 @@ fn outputs_come_in_the_order_in_which_they_are_asked_for() {
         let larger = ("larger".to_owned(), flags);
         let ask = |wanted: &[&str]| {
             let wanted: Vec<_> = wanted.iter().map(|name| (*name).to_owned()).collect();
-            model.run(inputs(), &wanted, None, &CancelToken::new()).map(|ran| ran.outputs)
+            model.run(inputs(), &wanted, None, &CancelToken::new()).map(|ran| crate::support::Tensors::of(ran).outputs)
         };
         assert_eq!(ask(&[]).unwrap(), [sum.clone(), larger.clone()]);
         assert_eq!(ask(&["larger", "sum", "larger"]).unwrap(), [larger.clone(), sum]);

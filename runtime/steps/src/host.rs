@@ -3,7 +3,7 @@
 use std::{fs::File, io, io::Write, net::SocketAddr, sync::Arc, time::Instant};
 use trackside_codes::{Class, Reason};
 
-use trackside_models::{CancelToken, Model, ModelError};
+use trackside_models::{CancelToken, Model, ModelError, ModelInfo, Output, OutputPort};
 use trackside_sandbox::{
     ArtifactSink, BoxFuture, InferenceFailure, InputFolder, ModelHandle, ModelPort, ModelSignature, SecretValue,
     StateEntry, StateScope, StepHost,
@@ -156,7 +156,8 @@ fn describe(model: &Model) -> ModelSignature {
         digest: info.digest.to_string(),
         // A plugin may give one that has a default; it is not asked to.
         inputs: info.inputs.iter().filter(|port| !port.optional).map(port).collect(),
-        outputs: info.outputs.iter().map(port).collect(),
+        // The interface carries tensors: what is none is left out, and asking for it is answered with why.
+        outputs: info.outputs.iter().filter_map(OutputPort::tensor).map(port).collect(),
         metadata: info.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
     }
 }
@@ -177,14 +178,39 @@ impl ModelHandle for Handle {
             let stop = StopOnDrop(CancelToken::new());
             let cancel = stop.0.clone();
             let inputs = inputs.into_iter().map(|(name, tensor)| (name, Arc::unwrap_or_clone(tensor))).collect();
+            let wanted = tensors_of(model.info(), wanted)?;
             let ran = blocking(move || model.run(inputs, &wanted, Some(deadline), &cancel)).await?;
-            ran.map(|output| output.outputs).map_err(|error| match error {
+            let ran = ran.map_err(|error| match error {
                 ModelError::Timeout { .. } => InferenceFailure::Timeout,
                 ModelError::Input { .. } => InferenceFailure::BadTensor(Reason::of(error)),
                 other => InferenceFailure::Runtime(Reason::of(other)),
-            })
+            })?;
+            let tensor = |(name, output): (String, Output)| Some((name, output.into_tensor()?));
+            Ok(ran.outputs.into_iter().filter_map(tensor).collect())
         })
     }
+}
+
+/// Which outputs to ask for: those that are tensors, where the plugin names none.
+fn tensors_of(info: &ModelInfo, wanted: Vec<String>) -> Result<Vec<String>, InferenceFailure> {
+    let other = |name: &&String| info.outputs.iter().any(|port| port.name() == *name && port.tensor().is_none());
+    if let Some(name) = wanted.iter().find(other) {
+        let form = info.outputs.iter().find(|port| port.name() == name).map(OutputPort::signature).unwrap_or_default();
+        let words = format!(
+            "the output {name:?} is a {form}; a plugin is given tensors only. Use a `model:` step, or export the model \
+             with a tensor there (scikit-learn: zipmap=False)"
+        );
+        return Err(InferenceFailure::BadTensor(words.into()));
+    }
+    if !wanted.is_empty() || info.outputs.iter().all(|port| port.tensor().is_some()) {
+        return Ok(wanted);
+    }
+    let tensors: Vec<_> = info.outputs.iter().filter_map(OutputPort::tensor).map(|port| port.name.clone()).collect();
+    if tensors.is_empty() {
+        let words = "none of its outputs is a tensor, and a plugin is given nothing else. Use a `model:` step";
+        return Err(InferenceFailure::Runtime(words.into()));
+    }
+    Ok(tensors)
 }
 
 /// A step that is stopped drops its futures; the model must stop with them.

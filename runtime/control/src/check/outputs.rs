@@ -67,7 +67,7 @@ impl Given {
         Self {
             step: step.id.clone(),
             model: info.name.clone(),
-            outputs: info.outputs.iter().map(|port| port.name.clone()).collect(),
+            outputs: info.outputs.iter().map(|port| port.name().to_owned()).collect(),
             left_out: info.left_out.clone(),
         }
     }

@@ -42,10 +42,7 @@ impl<'b, 'a> Builder<'b, 'a> {
     /// Adds a call. Without a refusal of its own it is refused for what it takes its inputs from.
     pub(super) fn node(&mut self, node: &NodeProto) -> Result<(), Option<Refusal>> {
         let op = node.op_type.as_deref().unwrap_or_default();
-        let domain = match node.domain.as_deref().unwrap_or_default() {
-            "ai.onnx" => "",
-            other => other,
-        };
+        let domain = self.scope.domain(node);
         let opset = self.scope.model.opsets.get(domain).copied().unwrap_or(0);
         let refusal = |reason: String, missing: bool| Refusal {
             node: node.name.clone().unwrap_or_default(),

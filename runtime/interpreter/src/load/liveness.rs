@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use crate::program::{Source, Step};
 use crate::proto::{GraphProto, NodeProto, ValueInfoProto};
 
-/// Which calls a graph's outputs need. The others are not computed, so that nothing is asked of them: a classifier runs
-/// though nobody can take the sequence of maps that it ends in besides.
+/// Which calls a graph's outputs need. The others are not computed, so that nothing is asked of them: a model runs though
+/// nobody can take the optional value that it ends in besides.
 pub(super) fn needed(graph: &GraphProto, wanted: &[&ValueInfoProto]) -> Vec<bool> {
     fn read<'g>(node: &'g NodeProto, names: &mut HashSet<&'g str>) {
         names.extend(node.input.iter().map(String::as_str));

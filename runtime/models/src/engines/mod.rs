@@ -19,6 +19,7 @@ pub use locate::Tried;
 pub(crate) use locate::tried_lines;
 
 use crate::file::ModelFile;
+use crate::output::{Output, OutputPort};
 use crate::port::Port;
 use crate::stop::{Stop, Stopped};
 
@@ -40,7 +41,7 @@ pub struct Ports<'a> {
     /// What it takes.
     pub inputs: &'a [Port],
     /// What it gives.
-    pub outputs: &'a [Port],
+    pub outputs: &'a [OutputPort],
 }
 
 /// A model on an engine.
@@ -63,7 +64,7 @@ pub trait Runner: Send + Sync {
 #[derive(Debug)]
 pub struct Ran {
     /// The outputs.
-    pub outputs: Vec<Tensor>,
+    pub outputs: Vec<Output>,
     /// How long it waited for a free session.
     pub queued: Duration,
     /// How long the engine worked.

@@ -5,6 +5,7 @@
 //! measured delay 0.4 to 5 ms, longer only inside one very large operator.
 
 mod native;
+mod packed;
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -19,13 +20,14 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, PrepackedWeights, SessionBuilder};
 use ort::session::{OutputSelector, RunOptions, Session};
-use trackside_spec::{ElementType, Tensor};
+use trackside_spec::Tensor;
 use trackside_sync::{CancelHook, lock};
 
 use self::native::Interrupt;
 use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, panic_text};
 use crate::file::ModelFile;
 use crate::onnx::products;
+use crate::output::{Output, OutputPort};
 use crate::pool::Pool;
 use crate::stop::Stop;
 use crate::watchdog;
@@ -169,7 +171,7 @@ impl Engine for OnnxRuntime {
         Ok(Box::new(OrtRunner {
             pool: Pool::new(opened),
             inputs: names(ports.inputs),
-            outputs: ports.outputs.iter().map(|port| (port.name.clone(), port.element)).collect(),
+            outputs: ports.outputs.to_vec(),
             exact,
         }))
     }
@@ -188,7 +190,7 @@ struct Settings {
 struct OrtRunner {
     pool: Arc<Pool<Session>>,
     inputs: Vec<String>,
-    outputs: Vec<(String, ElementType)>,
+    outputs: Vec<OutputPort>,
     exact: bool,
 }
 
@@ -218,7 +220,7 @@ impl OrtRunner {
         inputs: &[Option<Tensor>],
         wanted: &[usize],
         stop: Stop<'_>,
-    ) -> Result<Vec<Tensor>, RunFailure> {
+    ) -> Result<Vec<Output>, RunFailure> {
         let failed = |error: ort::Error| RunFailure::Failed(Reason::by(Class::Failed, error));
         let mut values = Vec::with_capacity(inputs.len());
         for (index, (name, tensor)) in self.inputs.iter().zip(inputs).enumerate() {
@@ -227,7 +229,7 @@ impl OrtRunner {
             values.push((Cow::Borrowed(name.as_str()), value));
         }
         let outputs = || wanted.iter().filter_map(|index| self.outputs.get(*index));
-        let selected = outputs().fold(OutputSelector::no_default(), |selector, (name, _)| selector.with(name));
+        let selected = outputs().fold(OutputSelector::no_default(), |selector, port| selector.with(port.name()));
         let options = RunOptions::new().map_err(failed)?.with_outputs(selected);
         let interrupt = Arc::new(Interrupt::new(options));
         let _limits = Limits::set(&interrupt, stop)?;
@@ -241,12 +243,16 @@ impl OrtRunner {
             }
         };
         outputs()
-            .map(|(name, element)| {
+            .map(|port| {
+                let name = port.name();
                 let value = ran
                     .remove(name)
                     .ok_or_else(|| Reason::new(Class::Bug, format!("it did not give the output {name:?}")))?;
-                native::tensor(value, *element)
-                    .map_err(|reason| reason.told(|reason| format!("its output {name:?}: {reason}")))
+                let output = match port {
+                    OutputPort::Tensor(port) => native::tensor(value, port.element).map(Output::Tensor),
+                    OutputPort::Json(port) => packed::json(value, port.form).map(Output::Json),
+                };
+                output.map_err(|reason| reason.told(|reason| format!("its output {name:?}: {reason}")))
             })
             .collect::<Result<_, _>>()
             .map_err(RunFailure::Failed)

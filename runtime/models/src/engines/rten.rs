@@ -6,19 +6,22 @@
 //! in the interpreter.
 
 mod convert;
+mod packed;
 
 use std::sync::Arc;
 use std::time::Instant;
 use trackside_codes::{Class, Reason};
 
 use trackside_interpreter::{Program, ProgramError, Value};
-use trackside_spec::{ElementType, Tensor};
+use trackside_spec::Tensor;
 
-use self::convert::{to_tensor, to_value};
+use self::convert::to_value;
+use self::packed::Given;
 use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner};
 use crate::file::ModelFile;
 use crate::memory::run_memory;
 use crate::onnx::BuiltinVerdict;
+use crate::output::{Output, OutputPort};
 use crate::pool::Pool;
 use crate::stop::{Stop, Stopped};
 
@@ -38,11 +41,21 @@ impl Engine for Rten {
             file.program().map_err(|refusals| Reason::new(Class::Unusable, BuiltinVerdict::of(refusals).reasons()))?;
         // The interpreter knows more inputs: those whose defaults nobody can replace.
         let inputs = program.inputs().iter().map(|input| ports.inputs.iter().position(|port| port.name == input.name));
-        let output = |(name, element): (&String, ElementType)| {
-            let place = program.outputs().iter().position(|(known, _)| known == name);
-            place.map(|place| (place, element)).ok_or_else(|| Reason::new(Class::Bug, format!("it has lost {name:?}")))
+        let output = |port: &OutputPort| {
+            let given = match port {
+                OutputPort::Tensor(port) => {
+                    let place = program.outputs().iter().position(|(known, _)| *known == port.name);
+                    place.map(|place| Given::Tensor(place, port.element))
+                }
+                OutputPort::Json(port) => {
+                    let pack = program.packs().iter().find(|pack| pack.name == port.name);
+                    pack.and_then(|pack| Given::packed(pack, port.form))
+                }
+            };
+            let name = port.name();
+            given.ok_or_else(|| Reason::new(Class::Unusable, format!("it gives no {} as {name:?}", port.signature())))
         };
-        let outputs = ports.outputs.iter().map(|port| output((&port.name, port.element))).collect::<Result<_, _>>()?;
+        let outputs = ports.outputs.iter().map(output).collect::<Result<_, _>>()?;
         Ok(Box::new(Interpreter {
             sessions: Pool::new(vec![(); sessions]),
             inputs: inputs.collect(),
@@ -60,8 +73,8 @@ struct Interpreter {
     sessions: Arc<Pool<()>>,
     /// Which port each input of the program is.
     inputs: Vec<Option<usize>>,
-    /// Which output of the program each port is, and its type.
-    outputs: Vec<(usize, ElementType)>,
+    /// Where each port's output comes from.
+    outputs: Vec<Given>,
     /// Bytes that a run may hold.
     memory: usize,
 }
@@ -79,7 +92,7 @@ impl Runner for Interpreter {
 }
 
 impl Interpreter {
-    fn run_on(&self, inputs: Vec<Option<Tensor>>, wanted: &[usize], stop: Stop<'_>) -> Result<Vec<Tensor>, RunFailure> {
+    fn run_on(&self, inputs: Vec<Option<Tensor>>, wanted: &[usize], stop: Stop<'_>) -> Result<Vec<Output>, RunFailure> {
         let mut given: Vec<Option<Value>> = vec![None; self.inputs.len()];
         for (place, port) in given.iter_mut().zip(&self.inputs) {
             let Some(index) = *port else { continue };
@@ -92,10 +105,7 @@ impl Interpreter {
                 ProgramError::Failed(misfit) => RunFailure::Failed(Reason::by(Class::Failed, misfit)),
                 ProgramError::Stopped => RunFailure::Stopped(stop.check().unwrap_or(Stopped::Deadline), String::new()),
             })?;
-        let outputs = wanted.iter().filter_map(|index| self.outputs.get(*index)).map(|(place, element)| {
-            let value = values.get(*place).ok_or_else(|| Reason::new(Class::Bug, "an output is missing"))?;
-            to_tensor(value, *element)
-        });
+        let outputs = wanted.iter().filter_map(|index| self.outputs.get(*index)).map(|given| given.of(&values));
         outputs.collect::<Result<_, _>>().map_err(RunFailure::Failed)
     }
 }

@@ -6,8 +6,8 @@ use trackside_codes::Reason;
 use serde::Serialize;
 use trackside_spec::ElementType;
 
-use super::inspect::domain;
-use super::proto::{GraphProto, ModelProto, ValueInfoProto, data_type};
+use super::proto::{MapTypeProto, ModelProto, TypeProto, ValueInfoProto, data_type};
+use crate::output::{Form, JsonPort, MapForm, OutputPort};
 use crate::port::{LeftOut, Port};
 
 /// Since this version of the intermediate representation, an initializer that is listed as an input is its default; before
@@ -19,10 +19,13 @@ const DEFAULTS_SINCE: i64 = 4;
 pub struct PortInspection {
     /// Its name.
     pub name: String,
-    /// `float32`, or `sequence` and the like for what is no tensor.
+    /// `float32`, `sequence(map(int64,float32))`, or what it is that Trackside cannot carry.
     pub kind: String,
-    /// The element type; `None` for what Trackside cannot carry.
+    /// The element type of a tensor; `None` for what is none, or holds what Trackside cannot carry.
     pub element: Option<ElementType>,
+    /// What it is when it is no tensor and comes out as JSON.
+    #[serde(skip)]
+    pub form: Option<Form>,
     /// The shape; `None` when not even the rank is declared.
     pub shape: Option<Vec<Dim>>,
     /// Whether it is an input that may be left out: the file holds its default.
@@ -45,9 +48,9 @@ pub enum Dim {
 pub(crate) struct Declared {
     /// What a caller must or may give.
     pub(crate) inputs: Vec<Port>,
-    /// The outputs that are tensors.
-    pub(crate) outputs: Vec<Port>,
-    /// The outputs that are not.
+    /// The outputs.
+    pub(crate) outputs: Vec<OutputPort>,
+    /// The outputs that cannot be carried.
     pub(crate) left_out: Vec<LeftOut>,
 }
 
@@ -79,13 +82,15 @@ pub(crate) fn ports(model: &ModelProto) -> Result<Declared, Reason> {
     let (mut given, mut left_out) = (Vec::new(), Vec::new());
     for value in &graph.output {
         let port = output(value);
-        match Port::of(&port) {
-            Some(port) => given.push(port),
-            None => left_out.push(LeftOut { way: way_out(graph, &port), name: port.name, kind: port.kind }),
+        match (Port::of(&port), port.form) {
+            (Some(port), _) => given.push(OutputPort::Tensor(port)),
+            (None, Some(form)) => given.push(OutputPort::Json(JsonPort { name: port.name, form })),
+            (None, None) => left_out.push(LeftOut { way: way_out(&port), name: port.name, kind: port.kind }),
         }
     }
     let mut names = BTreeSet::new();
-    for name in wanted.iter().map(|port| ("input", &port.name)).chain(given.iter().map(|port| ("output", &port.name))) {
+    let names_given = given.iter().map(|port| ("output", port.name()));
+    for name in wanted.iter().map(|port| ("input", port.name.as_str())).chain(names_given) {
         if name.1.is_empty() || !names.insert(name) {
             return Err(format!("its {} name {:?} is empty or stands twice. Export it again", name.0, name.1).into());
         }
@@ -118,17 +123,20 @@ pub(super) fn output(value: &ValueInfoProto) -> PortInspection {
     let optional = false;
     let undeclared = "value of undeclared type";
     let Some(kind) = &value.r#type else {
-        return PortInspection { name, kind: undeclared.to_owned(), element: None, shape: None, optional };
+        return PortInspection { name, kind: undeclared.to_owned(), element: None, form: None, shape: None, optional };
     };
+    if let Some(form) = form(kind) {
+        return PortInspection { name, kind: form.name(), element: None, form: Some(form), shape: None, optional };
+    }
     let other = [
-        (&kind.sequence_type, "sequence"),
-        (&kind.map_type, "map"),
-        (&kind.sparse_tensor_type, "sparse tensor"),
-        (&kind.optional_type, "optional value"),
+        (kind.sequence_type.is_some(), "sequence"),
+        (kind.map_type.is_some(), "map"),
+        (kind.sparse_tensor_type.is_some(), "sparse tensor"),
+        (kind.optional_type.is_some(), "optional value"),
     ];
     let Some(tensor) = &kind.tensor_type else {
-        let kind = other.iter().find(|(field, _)| field.is_some()).map_or(undeclared, |(_, name)| name);
-        return PortInspection { name, kind: kind.to_owned(), element: None, shape: None, optional };
+        let kind = other.iter().find(|(is, _)| *is).map_or(undeclared, |(_, name)| name);
+        return PortInspection { name, kind: kind.to_owned(), element: None, form: None, shape: None, optional };
     };
     let number = tensor.elem_type.unwrap_or(0);
     let shape = tensor.shape.as_ref().map(|shape| {
@@ -141,13 +149,14 @@ pub(super) fn output(value: &ValueInfoProto) -> PortInspection {
         .collect()
     });
     let kind = if number == 0 { undeclared } else { data_type::name(number) };
-    PortInspection { name, kind: kind.to_owned(), element: element(number), shape, optional }
+    PortInspection { name, kind: kind.to_owned(), element: element(number), form: None, shape, optional }
 }
 
 /// `a sequence`, `an int4 tensor`.
 pub(crate) fn article(kind: &str) -> String {
     let is_element =
-        !matches!(kind, "sequence" | "map" | "sparse tensor" | "optional value" | "value of undeclared type");
+        !matches!(kind, "sequence" | "map" | "sparse tensor" | "optional value" | "value of undeclared type")
+            && !kind.contains('(');
     let what = if is_element { format!("{kind} tensor") } else { kind.to_owned() };
     let article = if what.starts_with(['a', 'e', 'i', 'o']) || what.starts_with("undefined") { "an" } else { "a" };
     format!("{article} {what}")
@@ -156,11 +165,15 @@ pub(crate) fn article(kind: &str) -> String {
 /// What to do about an input of this kind.
 fn way_in(kind: &str) -> &'static str {
     match kind {
-        "sequence" => "Export the model with one tensor input for each element, or with one tensor that holds them all",
+        kind if kind.starts_with("map") => {
+            "Export the model with a tensor input that holds the map's values in a fixed order"
+        }
+        kind if kind.starts_with("sequence") => {
+            "Export the model with one tensor input for each element, or with one tensor that holds them all"
+        }
         "optional value" => {
             "Export the model with an ordinary tensor input; one that has an initializer of its name may be left out"
         }
-        "map" => "Export the model with a tensor input that holds the map's values in a fixed order",
         "sparse tensor" => "Export the model with a dense tensor input",
         "value of undeclared type" => "Export the model again with the types of its inputs",
         kind if kind.starts_with("complex") => {
@@ -174,31 +187,41 @@ fn way_in(kind: &str) -> &'static str {
 }
 
 /// What to do about an output of this kind.
-fn way_out(graph: &GraphProto, port: &PortInspection) -> &'static str {
-    let by_zipmap = || {
-        graph.node.iter().any(|node| {
-            node.op_type.as_deref() == Some("ZipMap")
-                && domain(node.domain.as_deref()) == "ai.onnx.ml"
-                && node.output.contains(&port.name)
-        })
-    };
+fn way_out(port: &PortInspection) -> &'static str {
     match port.kind.as_str() {
-        "sequence" | "map" if by_zipmap() => {
-            "For a scikit-learn model export with zipmap=False (skl2onnx: options={\"zipmap\": False}): the output is then \
-             one tensor of the probabilities"
-        }
         "sequence" => {
-            "End the graph with `ConcatFromSequence` or `SequenceAt`; for a scikit-learn model export with zipmap=False"
+            "End the graph with `ConcatFromSequence` or `SequenceAt`, or declare the type of its elements: one of tensors of \
+             ordinary numbers or texts, or of maps to these, can be carried"
         }
-        "map" => {
-            "Export the model so that it gives the map's values as a tensor; for a scikit-learn model with zipmap=False"
-        }
+        "map" => "Export the model so that it gives the map's values as a tensor",
         "optional value" => "End the graph with `OptionalGetElement`",
         "sparse tensor" => "End the graph with a dense tensor",
         "value of undeclared type" => "Export the model again with the types of its outputs",
         kind if kind.starts_with("complex") => "End the graph with its real and imaginary parts",
         kind if kind.starts_with("float") => "End the graph with a `Cast` to float32 or float16",
         _ => "End the graph with a `Cast` to int8 or uint8",
+    }
+}
+
+/// What an output is that is no tensor, if it can be told as JSON.
+fn form(kind: &TypeProto) -> Option<Form> {
+    fn tensor(kind: &TypeProto) -> Option<ElementType> {
+        element(kind.tensor_type.as_ref()?.elem_type?)
+    }
+    fn map(map: &MapTypeProto) -> Option<MapForm> {
+        let key = element(map.key_type?).filter(|key| matches!(key, ElementType::Int64 | ElementType::Text))?;
+        // Those that ONNX Runtime has.
+        let value = tensor(map.value_type.as_ref()?)
+            .filter(|value| matches!(value, ElementType::Int64 | ElementType::Float32 | ElementType::Float64))?;
+        Some(MapForm { key, value })
+    }
+    if let Some(own) = &kind.map_type {
+        return map(own).map(Form::Map);
+    }
+    let of = kind.sequence_type.as_ref()?.elem_type.as_ref()?;
+    match &of.map_type {
+        Some(own) => map(own).map(Form::Maps),
+        None => tensor(of).map(Form::Tensors),
     }
 }
 

@@ -254,11 +254,11 @@ fn elements(tensor: &Tensor) -> Vec<Value> {
 }
 
 /// The double that has the shortest text which reads back as `number`: 0.1 and not 0.10000000149011612.
-fn short(number: f32) -> Value {
+pub(crate) fn short(number: f32) -> Value {
     double(number.to_string().parse().unwrap_or_else(|_| f64::from(number)))
 }
 
-fn double(number: f64) -> Value {
+pub(crate) fn double(number: f64) -> Value {
     Number::from_f64(number).map_or_else(
         || {
             Value::from(if number.is_nan() {
@@ -271,6 +271,16 @@ fn double(number: f64) -> Value {
         },
         Value::Number,
     )
+}
+
+/// Whether one of the texts stands in it that are numbers which JSON does not have.
+pub(crate) fn has_odd_number(value: &Value) -> bool {
+    match value {
+        Value::String(text) => matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity"),
+        Value::Array(items) => items.iter().any(has_odd_number),
+        Value::Object(fields) => fields.values().any(has_odd_number),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

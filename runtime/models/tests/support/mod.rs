@@ -13,7 +13,9 @@ use trackside_models::onnx::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type,
 };
-use trackside_models::{CancelToken, EngineChoice, EngineSettings, Engines, Model, ModelError, ModelSource, RunOutput};
+use trackside_models::{
+    CancelToken, EngineChoice, EngineSettings, Engines, Model, ModelError, ModelSource, Output, RunOutput,
+};
 use trackside_spec::{ElementType, Tensor};
 
 pub use data_type::{BOOL, FLOAT, INT64};
@@ -233,6 +235,27 @@ pub fn onnxruntime(name: &str) -> bool {
     }
 }
 
-pub fn run(model: &Model, inputs: Vec<(String, Tensor)>) -> Result<RunOutput, ModelError> {
+/// Runs a model whose outputs are tensors.
+pub fn run(model: &Model, inputs: Vec<(String, Tensor)>) -> Result<Tensors, ModelError> {
+    run_any(model, inputs).map(Tensors::of)
+}
+
+/// What a run gave where every output is a tensor.
+#[derive(Debug)]
+pub struct Tensors {
+    pub outputs: Vec<(String, Tensor)>,
+    pub queued_us: u64,
+    pub run_us: u64,
+}
+
+impl Tensors {
+    pub fn of(ran: RunOutput) -> Self {
+        let tensor = |(name, output): (String, Output)| (name, output.into_tensor().expect("a tensor"));
+        let outputs = ran.outputs.into_iter().map(tensor).collect();
+        Self { outputs, queued_us: ran.queued_us, run_us: ran.run_us }
+    }
+}
+
+pub fn run_any(model: &Model, inputs: Vec<(String, Tensor)>) -> Result<RunOutput, ModelError> {
     model.run(inputs, &[], Some(Instant::now() + Duration::from_secs(60)), &CancelToken::new())
 }

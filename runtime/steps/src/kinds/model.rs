@@ -3,10 +3,10 @@
 use std::{io::Read, time::Instant};
 
 use serde_json::{Map, Value, json};
-use trackside_codes::{Coded, Reason};
+use trackside_codes::{Class, Coded, Reason};
 use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
-use trackside_models::{CancelToken, Model, ModelError, RunOutput, takes, tensor_io};
+use trackside_models::{CancelToken, Model, ModelError, Output, RunOutput, takes, tensor_io};
 use trackside_sandbox::BoxFuture;
 use trackside_spec::{ArtifactRef, ElementType, ModelCall, Tensor, config::EngineChoice};
 use trackside_store::Hold;
@@ -161,11 +161,11 @@ fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit:
 fn values(hold: &Hold, output: &RunOutput) -> Result<(Value, Vec<trackside_spec::Digest>), StepError> {
     let mut outputs = Map::new();
     let mut artifacts = Vec::new();
-    for (name, tensor) in &output.outputs {
-        let value = if tensor.len() <= INLINE_ELEMENTS {
-            tensor_io::to_json(tensor)
+    for (name, output) in &output.outputs {
+        let value = if output.values() <= INLINE_ELEMENTS {
+            output.to_json()
         } else {
-            let stored = store(hold, name, tensor)
+            let stored = store(hold, name, output)
                 .map_err(|reason| StepError::fatal("output-not-stored", format!("output `{name}`: {reason}")))?;
             artifacts.push(stored.digest);
             stored.to_json()
@@ -175,14 +175,21 @@ fn values(hold: &Hold, output: &RunOutput) -> Result<(Value, Vec<trackside_spec:
     Ok((outputs.into(), artifacts))
 }
 
-fn store(hold: &Hold, name: &str, tensor: &Tensor) -> Result<ArtifactRef, Reason> {
-    let (bytes, ending, media_type) = if tensor.element() == ElementType::Text {
-        (tensor_io::to_text_file(name, tensor), "json", tensor_io::TEXT_MEDIA_TYPE)
-    } else {
-        let tensors = [(name.to_owned(), tensor.clone())];
-        (tensor_io::to_safetensors_bytes(&tensors), "safetensors", "application/vnd.safetensors")
+fn store(hold: &Hold, name: &str, output: &Output) -> Result<ArtifactRef, Reason> {
+    let (bytes, ending, media_type) = match output {
+        Output::Json(value) => {
+            let bytes = serde_json::to_vec(value).map_err(|error| Reason::by(Class::Bug, error))?;
+            (bytes, "json", "application/json")
+        }
+        Output::Tensor(tensor) if tensor.element() == ElementType::Text => {
+            (tensor_io::to_text_file(name, tensor).map_err(Reason::of)?, "json", tensor_io::TEXT_MEDIA_TYPE)
+        }
+        Output::Tensor(tensor) => {
+            let tensors = [(name.to_owned(), tensor.clone())];
+            let bytes = tensor_io::to_safetensors_bytes(&tensors).map_err(Reason::of)?;
+            (bytes, "safetensors", "application/vnd.safetensors")
+        }
     };
-    let bytes = bytes.map_err(Reason::of)?;
     let stored = hold.store(&mut bytes.as_slice(), &format!("{name}.{ending}"), media_type);
     stored.map_err(Reason::disk)
 }

@@ -183,6 +183,9 @@ fn listed(ports: &[PortInspection], paint: Paint) -> String {
 
 /// `float32[batch,64]`
 fn signature(port: &PortInspection) -> String {
+    if port.form.is_some() {
+        return escape(&port.kind).into_owned();
+    }
     let dim = |dim: &Dim| match dim {
         Dim::Fixed(size) => size.to_string(),
         Dim::Symbol(name) => name.clone(),

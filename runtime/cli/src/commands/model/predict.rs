@@ -11,10 +11,8 @@ use trackside_codes::{Class, Reason, code};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use trackside_models::{
-    CancelToken, MADE_ON, Model, Port, RunOutput,
-    tensor_io::{
-        TensorLimits, from_json, from_json_for, read_safetensors, to_json, write_safetensors, write_safetensors_with,
-    },
+    CancelToken, MADE_ON, Model, Output, OutputPort, Port, RunOutput,
+    tensor_io::{TensorLimits, from_json, from_json_for, read_safetensors, write_safetensors, write_safetensors_with},
 };
 use trackside_spec::Tensor;
 
@@ -77,29 +75,32 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     if let Some(path) = &arguments.selftest {
         write_selftest(path, given, &ran, &info.engine.to_string())?;
         console.say(&format!("Wrote the self-test file {}, made on {}", path.display(), info.engine));
+        tell_left_out(&ran, context, path);
     }
     if let Some(path) = &arguments.output {
-        write_safetensors(path, &ran.outputs)?;
-        console.say(&format!(
-            "Wrote {} to {}",
-            crate::output::count(ran.outputs.len() as u64, "tensor"),
-            path.display()
-        ));
+        let tensors = tensors(&ran, path)?;
+        write_safetensors(path, &tensors)?;
+        console.say(&format!("Wrote {} to {}", crate::output::count(tensors.len() as u64, "tensor"), path.display()));
+        tell_left_out(&ran, context, path);
         if !console.json {
             return Ok(());
         }
     }
     let outputs: Map<String, Value> = match &arguments.output {
         Some(_) => Map::new(),
-        None => ran.outputs.iter().map(|(name, tensor)| (name.clone(), to_json(tensor))).collect(),
+        None => ran.outputs.iter().map(|(name, output)| (name.clone(), output.to_json())).collect(),
     };
     if console.json {
-        let shape = |(name, tensor): &(String, Tensor)| {
-            (name.clone(), json!({ "element": tensor.element().name(), "shape": tensor.shape() }))
+        let shape = |((name, output), port): (&(String, Output), &OutputPort)| {
+            let about = match output {
+                Output::Tensor(tensor) => json!({ "element": tensor.element().name(), "shape": tensor.shape() }),
+                Output::Json(_) => json!({ "form": port.signature() }),
+            };
+            (name.clone(), about)
         };
         return console.print_json(&json!({
             "outputs": outputs,
-            "shapes": ran.outputs.iter().map(shape).collect::<Map<_, _>>(),
+            "shapes": ran.outputs.iter().zip(&info.outputs).map(shape).collect::<Map<_, _>>(),
             "model": info.name,
             "digest": info.digest,
             "engine": info.engine.to_string(),
@@ -112,10 +113,28 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     console.print(&Value::Object(outputs).to_string())
 }
 
+/// The outputs that a safetensors file can hold.
+fn tensors(ran: &RunOutput, path: &Path) -> Result<Vec<(String, Tensor)>, Failure> {
+    let tensor = |(name, output): &(String, Output)| Some((name.clone(), output.tensor()?.clone()));
+    let tensors: Vec<_> = ran.outputs.iter().filter_map(tensor).collect();
+    if tensors.is_empty() {
+        let words = "none of the model's outputs is a tensor, and a safetensors file holds nothing else";
+        return Err(Failure::new(code!("TS-0844"), format!("{}: {words}", path.display())));
+    }
+    Ok(tensors)
+}
+
+/// Says which outputs a safetensors file does not hold.
+fn tell_left_out(ran: &RunOutput, context: &Context, path: &Path) {
+    for (name, _) in ran.outputs.iter().filter(|(_, output)| output.tensor().is_none()) {
+        context.console.say(&format!("The output {:?} is no tensor: it is not in {}", escape(name), path.display()));
+    }
+}
+
 /// Writes inputs and outputs as a self-test reads them: `in.NAME` and `out.NAME`, and which engine made the outputs.
 fn write_selftest(path: &Path, inputs: Vec<(String, Tensor)>, ran: &RunOutput, engine: &str) -> Result<(), Failure> {
     let inputs = inputs.into_iter().map(|(name, tensor)| (format!("in.{name}"), tensor));
-    let outputs = ran.outputs.iter().map(|(name, tensor)| (format!("out.{name}"), tensor.clone()));
+    let outputs = tensors(ran, path)?.into_iter().map(|(name, tensor)| (format!("out.{name}"), tensor));
     let tensors: Vec<_> = inputs.chain(outputs).collect();
     write_safetensors_with(path, &tensors, (MADE_ON, engine))?;
     Ok(())

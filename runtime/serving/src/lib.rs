@@ -1,0 +1,36 @@
+//! Models in service: which version answers, who runs and who waits, how it goes.
+//!
+//! [`Serving`] stands between the engines (`models`) and whoever asks a model: steps, plugins, clients outside. It finds the version
+//! that a name means, loads it, tests it, and exchanges it for another between two requests; lets in as many as the model's
+//! settings say and no more, refuses the others in time, runs requests together where that was asked for, and counts.
+//!
+//! What models there are is said by a [`Catalog`], which the rooms above implement: this one knows no store, no configuration file and
+//! no wire. The rules ([`gcra`], [`breaker`], [`lane`], [`batch`]) are pure and take the time from their caller.
+
+pub mod batch;
+pub mod breaker;
+mod catalog;
+mod error;
+pub mod gcra;
+mod here;
+pub mod lane;
+mod output;
+mod predict;
+mod request;
+mod resolution;
+mod serving;
+mod settings;
+mod slot;
+mod statistics;
+mod which;
+
+pub use catalog::{Catalog, Content, DEFAULT_ALIAS, Entry, Version};
+pub use error::ServeError;
+pub use output::Output;
+pub use predict::Served;
+pub use request::{Answer, Request};
+pub use serving::{Serving, VersionState};
+pub use settings::{Batching, ModelSettings, ServingSettings};
+pub use slot::SlotState;
+pub use statistics::{Batch, Counts, Statistics, Times, Total};
+pub use which::Which;

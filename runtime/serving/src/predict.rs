@@ -1,0 +1,383 @@
+//! A request's way: rate, circuit, queue, engine, answer.
+
+use std::{
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+use trackside_codes::{Class, Reason};
+use trackside_models::{Model, ModelError, ModelInfo};
+use trackside_sync::lock;
+
+use crate::{
+    batch,
+    error::ServeError,
+    gcra::Meter,
+    here::wait_here,
+    lane::{Entered, Ticket},
+    output::Output,
+    request::{Answer, Job, Request},
+    serving::Inner,
+    slot::{Permit, Slot, Turn, Waiter},
+    statistics::Times,
+};
+
+/// A version that is loaded, for as long as somebody holds this: a caller that asks twice is answered by the same version twice.
+#[derive(Clone)]
+pub struct Served {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) model: Arc<Model>,
+    pub(crate) meter: Arc<Mutex<Meter>>,
+}
+
+/// What is to be done after the first look at a request.
+enum Begun {
+    Run(Box<Job>, Permit),
+    Wait(oneshot::Receiver<Turn>, Ticket, Instant),
+}
+
+impl Served {
+    /// The model's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.slot.name
+    }
+
+    /// The version's number.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.slot.number
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn info(&self) -> &ModelInfo {
+        self.model.info()
+    }
+
+    /// Labels for the places of an output.
+    #[must_use]
+    pub fn labels(&self, output: &str) -> &[String] {
+        let labels = &self.slot.version.labels;
+        labels.get(output).or_else(|| labels.get("")).map_or(&[], Vec::as_slice)
+    }
+
+    /// Asks it. A model that takes a moment runs on this thread, so that nobody has to be woken; a longer one on a thread for
+    /// blocking work of the runtime that this is called in.
+    ///
+    /// # Errors
+    /// Any [`ServeError`] of a request.
+    pub async fn predict(&self, request: Request) -> Result<Answer, ServeError> {
+        let (job, permit) = match self.begin(request)? {
+            Begun::Run(job, permit) => (job, permit),
+            Begun::Wait(turn, ticket, deadline) => {
+                let waiting = Waiting { slot: &self.slot, ticket };
+                let turn = tokio::time::timeout_at(deadline.into(), turn).await;
+                drop(waiting);
+                match turn {
+                    Ok(Ok(Turn::Go(job, permit))) => (Box::new(job), permit),
+                    Ok(Ok(Turn::Done(done))) => return *done,
+                    Ok(Err(_)) => return Err(self.lost()),
+                    Err(_) => return Err(self.late(self.slot.settings.timeout)),
+                }
+            }
+        };
+        self.gather(&job).await;
+        if self.is_brief() {
+            return self.run(*job, permit);
+        }
+        let (served, cancel) = (self.clone(), job.request.cancel.clone());
+        let stop = StopOnDrop(Some(cancel));
+        let answer = tokio::task::spawn_blocking(move || served.run(*job, permit)).await;
+        stop.disarm();
+        answer.unwrap_or_else(|error| {
+            let reason = Reason::by(Class::Bug, error);
+            Err(ServeError::Lost { name: self.slot.name.clone(), reason })
+        })
+    }
+
+    /// The same for a caller whose thread may be blocked: it runs there.
+    ///
+    /// # Errors
+    /// Any [`ServeError`] of a request.
+    pub fn predict_here(&self, request: Request) -> Result<Answer, ServeError> {
+        let cancel = request.cancel.clone();
+        match self.begin(request)? {
+            Begun::Run(job, permit) => self.run(*job, permit),
+            Begun::Wait(turn, ticket, deadline) => {
+                let waiting = Waiting { slot: &self.slot, ticket };
+                let turn = async {
+                    tokio::select! {
+                        turn = turn => Some(turn),
+                        () = cancel.cancelled() => None,
+                    }
+                };
+                let turn = wait_here(turn, Some(deadline));
+                drop(waiting);
+                match turn {
+                    Some(Some(Ok(Turn::Go(job, permit)))) => self.run(job, permit),
+                    Some(Some(Ok(Turn::Done(done)))) => *done,
+                    Some(Some(Err(_))) => Err(self.lost()),
+                    Some(None) => Err(ServeError::Cancelled { name: self.slot.name.clone() }),
+                    None => Err(self.late(self.slot.settings.timeout)),
+                }
+            }
+        }
+    }
+
+    fn begin(&self, request: Request) -> Result<Begun, ServeError> {
+        let (slot, came) = (&self.slot, Instant::now());
+        let begun = self.admit(request, came);
+        if let Err(error) = &begun
+            && !matches!(error, ServeError::Cancelled { .. })
+        {
+            slot.counts.rejected(came.elapsed());
+        }
+        begun
+    }
+
+    fn admit(&self, request: Request, came: Instant) -> Result<Begun, ServeError> {
+        let (slot, start) = (&self.slot, self.inner.loader.start);
+        let since = came.saturating_duration_since(start);
+        if let Some(rate) = slot.settings.rate {
+            let passed = lock(&self.meter).pass(rate, since);
+            passed.map_err(|again_in| ServeError::TooOften { name: slot.name.clone(), again_in })?;
+        }
+        let pass = slot.pass(start)?;
+        let limit = came + slot.settings.timeout;
+        let deadline = request.deadline.map_or(limit, |deadline| deadline.min(limit));
+        if deadline <= came {
+            return Err(self.late(Duration::ZERO));
+        }
+        let may_join = slot.settings.batching.rows > 1 && !request.alone;
+        let rows = if may_join { batch::rows(&request.inputs) } else { None };
+        let priority = request.priority;
+        let job = Job { request, model: self.model.clone(), pass, came, deadline, rows };
+        let mut lane = lock(&slot.lane);
+        if lane.try_run() {
+            drop(lane);
+            return Ok(Begun::Run(Box::new(job), Permit::of(slot)));
+        }
+        let (reply, turn) = oneshot::channel();
+        let entered = lane.enter(priority, Waiter { job, reply });
+        let waiting = lane.waiting();
+        drop(lane);
+        match entered {
+            Entered::Run(Waiter { job, .. }) => Ok(Begun::Run(Box::new(job), Permit::of(slot))),
+            Entered::Waits(ticket) => Ok(Begun::Wait(turn, ticket, deadline)),
+            Entered::Instead(ticket, shed) => {
+                slot.counts.rejected(shed.job.came.elapsed());
+                let error = ServeError::Shed { name: slot.name.clone() };
+                // Who is gone need not be told.
+                let _ = shed.reply.send(Turn::Done(Box::new(Err(error))));
+                Ok(Begun::Wait(turn, ticket, deadline))
+            }
+            Entered::Full(_) => Err(ServeError::QueueFull { name: slot.name.clone(), waiting }),
+        }
+    }
+
+    /// Whether it takes no longer than waking another thread would.
+    fn is_brief(&self) -> bool {
+        let lately = self.slot.lately.load(Relaxed);
+        lately != 0
+            && u128::from(lately) <= self.inner.settings.brief.as_nanos()
+            // Others would not get into the queue to be run together while this thread is busy.
+            && (self.slot.settings.batching.rows <= 1 || lock(&self.slot.lane).running() <= 1)
+    }
+
+    /// Waits for others to be run together with, when there are any about.
+    async fn gather(&self, job: &Job) {
+        let delay = self.slot.settings.batching.delay;
+        if delay.is_zero() || job.rows.is_none() {
+            return;
+        }
+        let now = u64::try_from(self.inner.loader.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let last = self.slot.last_arrival.swap(now, Relaxed);
+        let is_alone = last == 0 || Duration::from_nanos(now.saturating_sub(last)) > delay;
+        if !is_alone && lock(&self.slot.lane).waiting() == 0 {
+            tokio::time::sleep_until((job.came + delay).min(job.deadline).into()).await;
+        }
+    }
+
+    /// Runs a request whose turn it is, and others with it that may be.
+    fn run(&self, job: Job, permit: Permit) -> Result<Answer, ServeError> {
+        let slot = &self.slot;
+        let mut jobs = vec![(job, None)];
+        if let Some(rows) = jobs[0].0.rows {
+            let mut room = slot.settings.batching.rows.saturating_sub(rows);
+            let first = &jobs[0].0;
+            let along = lock(&slot.lane).along(usize::MAX, |waiter| {
+                let fits = waiter.job.rows.is_some_and(|rows| rows <= room)
+                    && waiter.job.request.outputs == first.request.outputs
+                    && Arc::ptr_eq(&waiter.job.model, &first.model)
+                    && batch::alike(&first.request.inputs, &waiter.job.request.inputs);
+                room = if fits { room - waiter.job.rows.unwrap_or(0) } else { room };
+                fits
+            });
+            jobs.extend(along.into_iter().map(|waiter| (waiter.job, Some(waiter.reply))));
+        }
+        let own = if jobs.len() > 1 {
+            self.run_together(jobs)
+        } else {
+            jobs.pop().map(|(job, _)| self.run_alone(job))
+        };
+        // Only now: who is next must find this one's end counted.
+        drop(permit);
+        own.unwrap_or_else(|| Err(self.lost()))
+    }
+
+    /// Runs several; each of the others is told of its own, and the first's is given back.
+    fn run_together(&self, jobs: Vec<(Job, Option<oneshot::Sender<Turn>>)>) -> Option<Result<Answer, ServeError>> {
+        let slot = &self.slot;
+        let (now, began) = (Instant::now(), Instant::now());
+        let rows: Vec<u32> = jobs.iter().map(|(job, _)| job.rows.unwrap_or(0)).collect();
+        let inputs: Vec<_> = jobs.iter().map(|(job, _)| &job.request.inputs).collect();
+        let joined = batch::join(&inputs);
+        let input = began.elapsed();
+        let deadline = jobs.iter().map(|(job, _)| job.deadline).min().unwrap_or(now);
+        let (first, all) = (&jobs.first()?.0, rows.iter().sum());
+        let began = Instant::now();
+        // Nobody's going ends what others wait for.
+        let ran = joined.and_then(|inputs| {
+            let cancel = trackside_sync::CancelToken::new();
+            first.model.run(inputs, &first.request.outputs, Some(deadline), &cancel).ok()
+        });
+        let infer = began.elapsed();
+        let began = Instant::now();
+        let parts = ran.and_then(|ran| {
+            let outputs = ran.outputs.into_iter().map(|(name, output)| {
+                let parts = batch::split(&Output::Tensor(output), &rows)?;
+                Some((name, parts))
+            });
+            outputs.collect::<Option<Vec<_>>>()
+        });
+        let output = began.elapsed();
+        let Some(parts) = parts else {
+            // One of them, or running them together, is at fault: each alone tells which.
+            let mut own = None;
+            for (job, reply) in jobs {
+                let answer = self.run_alone(job);
+                tell(reply, answer, &mut own);
+            }
+            return own;
+        };
+        slot.counts.ran(Times { queue: Duration::ZERO, input, infer, output }, all);
+        self.note_time(infer);
+        let together = jobs.len();
+        let mut parts: Vec<(String, std::vec::IntoIter<Output>)> =
+            parts.into_iter().map(|(name, parts)| (name, parts.into_iter())).collect();
+        let mut own = None;
+        for ((job, reply), rows) in jobs.into_iter().zip(rows) {
+            let outputs = parts.iter_mut().filter_map(|(name, parts)| Some((name.clone(), parts.next()?))).collect();
+            let times = Times { queue: now.saturating_duration_since(job.came), input, infer, output };
+            slot.counts.answered(times, rows, self.inner.now_ms());
+            job.pass.tell(Some(true));
+            let answer = Answer { outputs, version: slot.number, model: job.model, times, together };
+            tell(reply, Ok(answer), &mut own);
+        }
+        slot.is_worn(true);
+        own
+    }
+
+    fn run_alone(&self, job: Job) -> Result<Answer, ServeError> {
+        let slot = &self.slot;
+        let Job { request, model, pass, came, deadline, .. } = job;
+        let now = Instant::now();
+        let queue = now.saturating_duration_since(came);
+        if now >= deadline {
+            slot.counts.rejected(queue);
+            return Err(self.late(queue));
+        }
+        let rows = request.inputs.first().and_then(|(_, tensor)| tensor.shape().first().copied()).unwrap_or(1);
+        let ran = model.run(request.inputs, &request.outputs, Some(deadline), &request.cancel);
+        let infer = now.elapsed();
+        match ran {
+            Ok(ran) => {
+                let times = Times { queue, infer, ..Times::default() };
+                slot.counts.ran(times, rows);
+                slot.counts.answered(times, rows, self.inner.now_ms());
+                self.note_time(infer);
+                pass.tell(Some(true));
+                slot.is_worn(true);
+                let outputs = ran.outputs.into_iter().map(|(name, output)| (name, Output::Tensor(output))).collect();
+                Ok(Answer { outputs, version: slot.number, model, times, together: 1 })
+            }
+            Err(error) => {
+                slot.counts.failed(came.elapsed());
+                let well = match &error {
+                    ModelError::Input { .. } | ModelError::Output { .. } | ModelError::Cancelled { .. } => None,
+                    _ => Some(false),
+                };
+                pass.tell(well);
+                if matches!(error, ModelError::Run { .. }) && slot.is_worn(false) {
+                    self.inner.rebuild(slot.clone());
+                }
+                Err(ServeError::Run(Arc::new(error)))
+            }
+        }
+    }
+
+    /// Of the last runs, the later the more.
+    fn note_time(&self, infer: Duration) {
+        let now = u64::try_from(infer.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let before = self.slot.lately.load(Relaxed);
+        let next = if before == 0 { now } else { before - before / 8 + now / 8 };
+        self.slot.lately.store(next.max(1), Relaxed);
+    }
+
+    fn late(&self, waited: Duration) -> ServeError {
+        ServeError::Late { name: self.slot.name.clone(), waited }
+    }
+
+    fn lost(&self) -> ServeError {
+        let reason = Reason::new(Class::Bug, "nobody answered it");
+        ServeError::Lost { name: self.slot.name.clone(), reason }
+    }
+}
+
+/// Tells whoever waits, or keeps the first's own.
+fn tell(
+    reply: Option<oneshot::Sender<Turn>>,
+    answer: Result<Answer, ServeError>,
+    own: &mut Option<Result<Answer, ServeError>>,
+) {
+    match reply {
+        // Who is gone need not be told.
+        Some(reply) => drop(reply.send(Turn::Done(Box::new(answer)))),
+        None => *own = Some(answer),
+    }
+}
+
+/// Leaves the queue when it is dropped.
+struct Waiting<'a> {
+    slot: &'a Slot,
+    ticket: Ticket,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let left = lock(&self.slot.lane).withdraw(self.ticket);
+        if let Some(waiter) = left {
+            self.slot.counts.rejected(waiter.job.came.elapsed());
+        }
+    }
+}
+
+/// A caller that goes drops its future; the run must stop with it.
+struct StopOnDrop(Option<trackside_sync::CancelToken>);
+
+impl StopOnDrop {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(cancel) = &self.0 {
+            cancel.cancel();
+        }
+    }
+}

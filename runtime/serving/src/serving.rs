@@ -1,0 +1,444 @@
+//! The models of this box, in service.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, RwLock},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+use trackside_codes::{Class, Reason};
+use trackside_models::Engines;
+use trackside_spec::{config::EngineChoice, nearest};
+use trackside_sync::{lock, read, write};
+
+use crate::{
+    catalog::{Catalog, Content, Entry},
+    error::ServeError,
+    predict::Served,
+    resolution::Resolution,
+    settings::ServingSettings,
+    slot::{Loader, Slot, SlotState},
+    statistics::Statistics,
+    which::Which,
+};
+
+/// How long what was said of a model's file is taken for true without another look, by a caller that may not wait.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a new version that could not be loaded is not tried again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// The models of this box, in service. Clones are the same.
+#[derive(Clone)]
+pub struct Serving(Arc<Inner>);
+
+pub(crate) struct Inner {
+    catalog: Arc<dyn Catalog>,
+    pub(crate) settings: ServingSettings,
+    pub(crate) loader: Loader,
+    wall: Box<dyn Fn() -> u64 + Send + Sync>,
+    models: RwLock<HashMap<String, Arc<Resolution>>>,
+    /// Held by whoever brings a model up to what is said of it. One at a time: of two that cross, the older would win.
+    bringing: Mutex<()>,
+}
+
+/// A version, as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VersionState {
+    /// Its number.
+    pub version: u32,
+    /// The aliases that name it, those in force.
+    pub aliases: Vec<String>,
+    /// What it is at, for each engine that it was asked for on; empty when nobody has asked.
+    pub engines: Vec<(EngineChoice, SlotState, Statistics)>,
+    /// How many run and wait.
+    pub under_way: (usize, usize),
+}
+
+impl Serving {
+    /// Nothing is loaded and nothing is read yet. `wall` says the time in milliseconds since 1970.
+    pub fn new(
+        catalog: Arc<dyn Catalog>,
+        engines: Arc<Engines>,
+        settings: ServingSettings,
+        wall: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        let loader = Loader { engines, one: Mutex::default(), start: Instant::now() };
+        Self(Arc::new(Inner {
+            catalog,
+            settings,
+            loader,
+            wall: Box::new(wall),
+            models: RwLock::default(),
+            bringing: Mutex::default(),
+        }))
+    }
+
+    /// The engines of this box.
+    #[must_use]
+    pub fn engines(&self) -> &Arc<Engines> {
+        &self.0.loader.engines
+    }
+
+    /// Where models are said.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<dyn Catalog> {
+        &self.0.catalog
+    }
+
+    /// The version that is meant, loaded, tested and warm, for a caller that may wait on its thread: what changed is looked at
+    /// first, so that it is the newest.
+    ///
+    /// # Errors
+    /// When there is no such model, version or alias, or it can not be loaded.
+    pub fn open_here(&self, name: &str, which: &Which, engine: Option<EngineChoice>) -> Result<Served, ServeError> {
+        let resolution = self.0.bring(name)?;
+        self.0.load(&resolution, resolution.number(which)?, engine)
+    }
+
+    /// The version that is meant, loaded, tested and warm, for a caller that may not wait: while a new version, or a changed file, is
+    /// being loaded, the one before answers.
+    ///
+    /// # Errors
+    /// As of [`Serving::open_here`].
+    pub async fn open(&self, name: &str, which: &Which, engine: Option<EngineChoice>) -> Result<Served, ServeError> {
+        // Twice: of many that come while it is being loaded, one blocks a thread.
+        for _ in 0..2 {
+            if let Some(served) = self.0.open_now(name, which, engine) {
+                return Ok(served);
+            }
+            let Some(mut loading) = self.0.loading(name, which, engine) else { break };
+            // The sender goes when it is done, whatever came of it.
+            let _ = loading.changed().await;
+        }
+        let (serving, name_here, which) = (self.clone(), name.to_owned(), which.clone());
+        let opened = tokio::task::spawn_blocking(move || serving.open_here(&name_here, &which, engine)).await;
+        opened.unwrap_or_else(|error| {
+            let reason = Reason::by(Class::Bug, error);
+            Err(ServeError::Lost { name: name.to_owned(), reason })
+        })
+    }
+
+    /// Brings what is in force up to what is said, of one model or of all that somebody has asked for: new versions that an alias
+    /// names are loaded first where the old ones are, then take their place between two requests. Blocks until it is done.
+    ///
+    /// # Errors
+    /// The first model whose new version can not be loaded; the one before goes on to answer, and the others are brought up too.
+    pub fn refresh(&self, name: Option<&str>) -> Result<(), ServeError> {
+        let names: Vec<String> = match name {
+            Some(name) => vec![name.to_owned()],
+            None => read(&self.0.models).keys().cloned().collect(),
+        };
+        let mut first = Ok(());
+        for name in names {
+            let problem = match self.0.bring_and_tell(&name) {
+                Ok((_, problem)) => problem,
+                // It was removed, and nobody gets it any more.
+                Err(ServeError::UnknownModel { .. }) => None,
+                Err(error) => Some(error),
+            };
+            if let (Ok(()), Some(error)) = (&first, problem) {
+                first = Err(error);
+            }
+        }
+        first
+    }
+
+    /// Loads the models that are to be loaded before anybody asks. Blocks; says for each that can not be loaded why.
+    pub fn start(&self) -> Vec<ServeError> {
+        let names = match self.0.catalog.names() {
+            Ok(names) => names,
+            Err(reason) => return vec![ServeError::Catalog { name: "*".to_owned(), reason }],
+        };
+        let mut problems = Vec::new();
+        for name in names {
+            let loaded = self.0.bring(&name).and_then(|resolution| {
+                if resolution.settings.at_start {
+                    self.0.load(&resolution, resolution.number(&Which::Default)?, None)?;
+                }
+                Ok(())
+            });
+            problems.extend(loaded.err());
+        }
+        problems
+    }
+
+    /// Gives back the memory of a model's versions, or of one. Who runs one goes on; who asks for it next has it loaded again.
+    pub fn unload(&self, name: &str, version: Option<u32>) {
+        let Some(resolution) = read(&self.0.models).get(name).cloned() else { return };
+        let meant = |slot: &&Arc<Slot>| version.is_none_or(|version| slot.number == version);
+        resolution.slots().iter().filter(meant).for_each(|slot| slot.unload());
+    }
+
+    /// Loads a version anew that could not be loaded or was set aside.
+    ///
+    /// # Errors
+    /// As of [`Serving::open_here`].
+    pub fn load(&self, name: &str, which: &Which) -> Result<Served, ServeError> {
+        let resolution = self.0.bring(name)?;
+        let number = resolution.number(which)?;
+        resolution.slots().iter().filter(|slot| slot.number == number).for_each(|slot| slot.forgive());
+        self.0.load(&resolution, number, None)
+    }
+
+    /// Every model's versions, as they stand. Reads what is said of them.
+    ///
+    /// # Errors
+    /// When that can not be read.
+    pub fn list(&self) -> Result<Vec<(String, Vec<VersionState>)>, ServeError> {
+        let names = self.0.catalog.names();
+        let names = names.map_err(|reason| ServeError::Catalog { name: "*".to_owned(), reason })?;
+        names.into_iter().map(|name| self.state(&name).map(|states| (name, states))).collect()
+    }
+
+    /// A model's versions, as they stand.
+    ///
+    /// # Errors
+    /// When there is none of that name, or what is said of it can not be read.
+    pub fn state(&self, name: &str) -> Result<Vec<VersionState>, ServeError> {
+        let resolution = self.0.known(name)?;
+        let slots = resolution.slots();
+        let states = resolution.entry.versions.keys().map(|number| {
+            let aliases = resolution.aliases.iter().filter(|(_, named)| *named == number);
+            let mine: Vec<&Arc<Slot>> = slots.iter().filter(|slot| slot.number == *number).collect();
+            let under_way = mine.iter().fold((0, 0), |(running, waiting), slot| {
+                let lane = lock(&slot.lane);
+                (running + lane.running(), waiting + lane.waiting())
+            });
+            VersionState {
+                version: *number,
+                aliases: aliases.map(|(alias, _)| alias.clone()).collect(),
+                engines: mine.iter().map(|slot| (slot.engine, slot.state(), slot.counts.read())).collect(),
+                under_way,
+            }
+        });
+        Ok(states.collect())
+    }
+
+    /// What is in force of a model, as it is said.
+    ///
+    /// # Errors
+    /// When there is none of that name, or what is said of it can not be read.
+    pub fn entry(&self, name: &str) -> Result<Entry, ServeError> {
+        Ok(self.0.known(name)?.entry.clone())
+    }
+
+    /// The number of the version that is meant.
+    ///
+    /// # Errors
+    /// When there is no such model, version or alias.
+    pub fn number(&self, name: &str, which: &Which) -> Result<u32, ServeError> {
+        self.0.known(name)?.number(which)
+    }
+}
+
+impl Inner {
+    pub(crate) fn now_ms(&self) -> u64 {
+        (self.wall)()
+    }
+
+    /// What is in force, brought up when nobody has asked for the model before.
+    fn known(self: &Arc<Self>, name: &str) -> Result<Arc<Resolution>, ServeError> {
+        let known = read(&self.models).get(name).cloned();
+        known.map_or_else(|| self.bring(name), Ok)
+    }
+
+    /// The version that is meant, when it is loaded already.
+    fn open_now(self: &Arc<Self>, name: &str, which: &Which, engine: Option<EngineChoice>) -> Option<Served> {
+        let resolution = read(&self.models).get(name).cloned()?;
+        let slot = resolution.slot(resolution.number(which).ok()?, engine)?;
+        let model = slot.model()?;
+        let may_change = matches!(slot.version.content, Content::Look(_));
+        if may_change && lock(&resolution.looked).elapsed() > LOOK {
+            *lock(&resolution.looked) = Instant::now();
+            self.bring_beside(name);
+        }
+        Some(self.served(&resolution, slot, model))
+    }
+
+    /// How to wait for what somebody else is loading.
+    fn loading(&self, name: &str, which: &Which, engine: Option<EngineChoice>) -> Option<watch::Receiver<()>> {
+        let resolution = read(&self.models).get(name).cloned()?;
+        resolution.slot(resolution.number(which).ok()?, engine)?.loading()
+    }
+
+    fn served(self: &Arc<Self>, resolution: &Resolution, slot: Arc<Slot>, model: Arc<trackside_models::Model>) -> Served {
+        Served { inner: self.clone(), slot, model, meter: resolution.meter.clone() }
+    }
+
+    fn load(
+        self: &Arc<Self>,
+        resolution: &Resolution,
+        number: u32,
+        engine: Option<EngineChoice>,
+    ) -> Result<Served, ServeError> {
+        let slot = resolution.slot(number, engine).ok_or_else(|| {
+            let known = String::new();
+            ServeError::UnknownVersion { name: resolution.name.clone(), version: number, known }
+        })?;
+        let was_loaded = slot.model().is_some();
+        let model = slot.load_here(&self.loader)?;
+        if !was_loaded {
+            self.make_room(&slot);
+        }
+        Ok(self.served(resolution, slot, model))
+    }
+
+    /// Brings a model up on a thread of its own.
+    fn bring_beside(self: &Arc<Self>, name: &str) {
+        let (inner, name) = (self.clone(), name.to_owned());
+        let work = move || {
+            if let Err(error) = inner.bring(&name) {
+                tracing::error!(model = name, "{error}");
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("model-loader".to_owned()).spawn(work) {
+            tracing::error!("failed to start a thread that loads models: {error}");
+        }
+    }
+
+    /// Makes the sessions of a version anew, on a thread of its own.
+    pub(crate) fn rebuild(self: &Arc<Self>, slot: Arc<Slot>) {
+        let inner = self.clone();
+        let work = move || slot.rebuild(&inner.loader);
+        if let Err(error) = thread::Builder::new().name("model-loader".to_owned()).spawn(work) {
+            tracing::error!("failed to start a thread that loads models: {error}");
+        }
+    }
+
+    /// What is in force of a model, brought up to what is said of it.
+    fn bring(self: &Arc<Self>, name: &str) -> Result<Arc<Resolution>, ServeError> {
+        self.bring_and_tell(name).map(|(resolution, _)| resolution)
+    }
+
+    /// The same, with why something of it could not be taken up: then the version before goes on to answer.
+    fn bring_and_tell(self: &Arc<Self>, name: &str) -> Result<(Arc<Resolution>, Option<ServeError>), ServeError> {
+        let found = self.find(name)?;
+        if let Some(known) = self.known_already(name, &found) {
+            return Ok(known);
+        }
+        let _bringing = lock(&self.bringing);
+        // Somebody else may have been faster, and what is said may have changed again.
+        let found = self.find(name)?;
+        if let Some(known) = self.known_already(name, &found) {
+            return Ok(known);
+        }
+        let current = read(&self.models).get(name).cloned();
+        let next = Resolution::new(name, found.clone(), current.as_deref());
+        let mut aliases = next.entry.aliases.clone();
+        let mut problem = None;
+        for (alias, number) in &next.entry.aliases {
+            let Some(current) = &current else { break };
+            let Err(error) = self.take_over(current, alias, &next, *number) else { continue };
+            tracing::error!(model = name, alias, version = number, "the version before goes on to answer: {error}");
+            if let Some(old) = current.aliases.get(alias).filter(|old| next.entry.versions.contains_key(old)) {
+                aliases.insert(alias.clone(), *old);
+            }
+            problem = Some(error);
+        }
+        let stays = current.filter(|current| problem.is_some() && loses_a_loaded(current, &next));
+        let in_force = match stays {
+            Some(current) => current,
+            None => {
+                let next = Arc::new(next.with_aliases(aliases));
+                write(&self.models).insert(name.to_owned(), next.clone());
+                next
+            }
+        };
+        *lock(&in_force.refused) = problem.clone().map(|error| (found, Instant::now(), error));
+        *lock(&in_force.looked) = Instant::now();
+        Ok((in_force, problem))
+    }
+
+    /// What is in force, when it is what is said, or could not become that a moment ago.
+    fn known_already(&self, name: &str, found: &Entry) -> Option<(Arc<Resolution>, Option<ServeError>)> {
+        let current = read(&self.models).get(name).cloned()?;
+        let refused = match &*lock(&current.refused) {
+            Some((entry, at, error)) if entry == found && at.elapsed() < AGAIN => Some(error.clone()),
+            Some(_) => return None,
+            None => None,
+        };
+        if refused.is_none() && (current.entry != *found || current.aliases != found.aliases) {
+            return None;
+        }
+        *lock(&current.looked) = Instant::now();
+        Some((current, refused))
+    }
+
+    /// Loads what an alias will name where what it names now is loaded.
+    fn take_over(
+        self: &Arc<Self>,
+        current: &Resolution,
+        alias: &str,
+        next: &Resolution,
+        number: u32,
+    ) -> Result<(), ServeError> {
+        let Some(old) = current.aliases.get(alias) else { return Ok(()) };
+        for slot in current.slots().iter().filter(|slot| slot.number == *old && slot.model().is_some()) {
+            // Whoever asked for an engine by name goes on to get it.
+            let asked = current.entry.versions.get(old).is_none_or(|version| version.engine != slot.engine);
+            let Some(new) = next.slot(number, asked.then_some(slot.engine)) else { continue };
+            if new.model().is_none() {
+                new.load_here(&self.loader)?;
+                self.make_room(&new);
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Result<Entry, ServeError> {
+        let found = self.catalog.find(name);
+        match found.map_err(|reason| ServeError::Catalog { name: name.to_owned(), reason })? {
+            Some(entry) => Ok(entry),
+            None => {
+                write(&self.models).remove(name);
+                let names = self.catalog.names().unwrap_or_default();
+                Err(unknown(name, &names))
+            }
+        }
+    }
+
+    /// Lets those go that were used longest ago, until what is loaded fits.
+    fn make_room(&self, new: &Arc<Slot>) {
+        let models: Vec<Arc<Resolution>> = read(&self.models).values().cloned().collect();
+        let slots: Vec<Arc<Slot>> = models.iter().flat_map(|model| model.slots()).collect();
+        let mut taken: u64 = slots.iter().map(|slot| slot.bytes()).sum();
+        if !slots.iter().any(|slot| Arc::ptr_eq(slot, new)) {
+            taken += new.bytes();
+        }
+        let others = slots.iter().filter(|slot| !Arc::ptr_eq(slot, new));
+        let mut idle: Vec<_> =
+            others.filter_map(|slot| slot.idle_since().map(|(since, bytes)| (since, bytes, slot))).collect();
+        idle.sort_by_key(|(since, ..)| *since);
+        for (_, bytes, slot) in idle {
+            if taken <= self.settings.memory {
+                return;
+            }
+            tracing::info!(model = slot.name, version = slot.number, bytes, "unloaded to make room");
+            slot.unload();
+            taken = taken.saturating_sub(bytes);
+        }
+        if taken > self.settings.memory {
+            tracing::warn!(
+                bytes = taken,
+                allowed = self.settings.memory,
+                "models that are in use take more memory than they may"
+            );
+        }
+    }
+}
+
+/// Whether something that is loaded now, and named by an alias, is not there any more: its file is another one.
+fn loses_a_loaded(current: &Resolution, next: &Resolution) -> bool {
+    let named = |slot: &Arc<Slot>| current.aliases.values().any(|number| *number == slot.number);
+    current.slots().iter().any(|slot| {
+        named(slot) && slot.model().is_some() && next.entry.versions.get(&slot.number) != Some(&slot.version)
+    })
+}
+
+fn unknown(name: &str, names: &[String]) -> ServeError {
+    let near = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
+    ServeError::UnknownModel { name: name.to_owned(), near }
+}

@@ -1,0 +1,72 @@
+//! How models are served.
+
+use std::time::Duration;
+
+use crate::{breaker::BreakerRules, gcra::Rate};
+
+/// How one model is served.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelSettings {
+    /// Runs at a time; 0 is one for each core.
+    pub sessions: usize,
+    /// Requests that wait when all sessions are in use. One more is refused, or sheds a less important one.
+    pub queue: usize,
+    /// The longest that a request may take, waiting included.
+    pub timeout: Duration,
+    /// How often it may be asked; `None` is without a bound.
+    pub rate: Option<Rate>,
+    /// Whether and how requests are run together.
+    pub batching: Batching,
+    /// When it is not asked for a while.
+    pub breaker: BreakerRules,
+    /// Failures of the engine in a row after which its sessions are made anew; so many again, and it is set aside.
+    pub failures: u32,
+    /// Whether it is loaded before anybody asks.
+    pub at_start: bool,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self {
+            sessions: 0,
+            queue: 64,
+            timeout: Duration::from_secs(60),
+            rate: None,
+            batching: Batching::default(),
+            breaker: BreakerRules::default(),
+            failures: 5,
+            at_start: false,
+        }
+    }
+}
+
+/// Requests that are run together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    /// Most rows of one run; 1 is no batching.
+    pub rows: u32,
+    /// How long the first of a batch waits for others. One that is alone never waits.
+    pub delay: Duration,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self { rows: 1, delay: Duration::ZERO }
+    }
+}
+
+/// How the box serves models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServingSettings {
+    /// Bytes that loaded models may take together, about; those that were used longest ago leave first, and one in use stays.
+    pub memory: u64,
+    /// Requests of a model that takes no longer than this run on the thread that brings them when nothing waits: waking another
+    /// would take as long.
+    pub brief: Duration,
+}
+
+impl Default for ServingSettings {
+    fn default() -> Self {
+        Self { memory: u64::MAX, brief: Duration::from_micros(500) }
+    }
+}

@@ -1,0 +1,417 @@
+//! One version of a model on one kind of engine: loaded or not, who runs and who waits, how it went.
+
+use std::{
+    fs,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{oneshot, watch};
+use trackside_models::{Engines, Model, ModelError, ModelSource};
+use trackside_spec::config::EngineChoice;
+use trackside_sync::lock;
+
+use crate::{
+    breaker::{Breaker, Passed},
+    catalog::Version,
+    error::ServeError,
+    here::wait_here,
+    lane::Lane,
+    request::{Answer, Job},
+    settings::ModelSettings,
+    statistics::Counts,
+};
+
+/// How long a version that could not be loaded is not tried again, at first and at most.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How long after its sessions were made anew they are not made anew again.
+const REBUILD: Duration = Duration::from_secs(60);
+
+/// One version on one kind of engine.
+pub(crate) struct Slot {
+    pub(crate) name: String,
+    pub(crate) number: u32,
+    pub(crate) version: Version,
+    pub(crate) engine: EngineChoice,
+    pub(crate) settings: Arc<ModelSettings>,
+    pub(crate) lane: Mutex<Lane<Waiter>>,
+    pub(crate) breaker: Mutex<Breaker>,
+    pub(crate) counts: Counts,
+    /// How long the engine takes, in nanoseconds, as it was lately; 0 is not known.
+    pub(crate) lately: AtomicU64,
+    /// When the last request came, in nanoseconds since the start.
+    pub(crate) last_arrival: AtomicU64,
+    state: Mutex<State>,
+    /// Failures in a row.
+    failures: AtomicU32,
+    rebuilt: Mutex<Option<Instant>>,
+}
+
+/// Somebody whose turn it is not yet.
+pub(crate) struct Waiter {
+    pub(crate) job: Job,
+    pub(crate) reply: oneshot::Sender<Turn>,
+}
+
+/// What one who waits is told.
+pub(crate) enum Turn {
+    /// Run it.
+    Go(Job, Permit),
+    /// Another has run it along, or it will not be run.
+    Done(Box<Result<Answer, ServeError>>),
+}
+
+enum State {
+    Cold,
+    Loading(watch::Receiver<()>),
+    Ready(Loaded),
+    Failed { error: Arc<ModelError>, until: Instant, tries: u32 },
+    Aside(Arc<str>),
+}
+
+struct Loaded {
+    model: Arc<Model>,
+    bytes: u64,
+    used: Instant,
+}
+
+/// What a slot is at, for people and probes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SlotState {
+    /// Nobody has asked for it, or others needed its memory.
+    NotLoaded,
+    /// It is being loaded, tested and warmed up.
+    Loading,
+    /// It answers.
+    Ready {
+        /// About so many bytes.
+        bytes: u64,
+        /// The engine and its version.
+        engine: String,
+    },
+    /// It could not be loaded.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// It was taken out of service.
+    SetAside {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The right to run: given back when it is dropped, to the first who waits.
+pub(crate) struct Permit(Option<Arc<Slot>>);
+
+impl Permit {
+    pub(crate) fn of(slot: &Arc<Slot>) -> Self {
+        Self(Some(slot.clone()))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let Some(slot) = self.0.take() else { return };
+        loop {
+            let next = lock(&slot.lane).leave();
+            let Some(Waiter { job, reply }) = next else { return };
+            // Who is gone does not run; the next does.
+            match reply.send(Turn::Go(job, Self(Some(slot.clone())))) {
+                Err(Turn::Go(_, mut permit)) => drop(permit.0.take()),
+                Ok(()) | Err(Turn::Done(_)) => return,
+            }
+        }
+    }
+}
+
+/// The breaker's leave for one request: whoever drops it without a word says nothing of the model.
+pub(crate) struct Pass {
+    slot: Arc<Slot>,
+    passed: Passed,
+    started: Instant,
+    told: bool,
+}
+
+impl Pass {
+    /// Tells how the request ended; `None` says nothing of the model.
+    pub(crate) fn tell(mut self, well: Option<bool>) {
+        self.told = true;
+        self.slot.note(self.passed, self.started, well);
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if !self.told {
+            self.slot.note(self.passed, self.started, None);
+        }
+    }
+}
+
+/// What loads models.
+pub(crate) struct Loader {
+    pub(crate) engines: Arc<Engines>,
+    /// One at a time: what each takes can be told only so, and two would take the cores from those who run.
+    pub(crate) one: Mutex<()>,
+    /// What the breakers count from.
+    pub(crate) start: Instant,
+}
+
+impl Slot {
+    pub(crate) fn new(
+        name: &str,
+        number: u32,
+        version: Version,
+        engine: EngineChoice,
+        settings: Arc<ModelSettings>,
+    ) -> Arc<Self> {
+        let at_once = if settings.sessions == 0 {
+            std::thread::available_parallelism().map_or(1, usize::from)
+        } else {
+            settings.sessions
+        };
+        Arc::new(Self {
+            name: name.to_owned(),
+            number,
+            version,
+            engine,
+            lane: Mutex::new(Lane::new(at_once, settings.queue)),
+            settings,
+            breaker: Mutex::default(),
+            counts: Counts::default(),
+            lately: AtomicU64::new(0),
+            last_arrival: AtomicU64::new(0),
+            state: Mutex::new(State::Cold),
+            failures: AtomicU32::new(0),
+            rebuilt: Mutex::default(),
+        })
+    }
+
+    /// The loaded model, when it is loaded.
+    pub(crate) fn model(&self) -> Option<Arc<Model>> {
+        match &mut *lock(&self.state) {
+            State::Ready(loaded) => {
+                loaded.used = Instant::now();
+                Some(loaded.model.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// The loaded model; loads it when it is not. Blocks for as long as that takes.
+    pub(crate) fn load_here(self: &Arc<Self>, loader: &Loader) -> Result<Arc<Model>, ServeError> {
+        loop {
+            let loading = {
+                let mut state = lock(&self.state);
+                match &mut *state {
+                    State::Ready(loaded) => {
+                        loaded.used = Instant::now();
+                        return Ok(loaded.model.clone());
+                    }
+                    State::Loading(done) => done.clone(),
+                    State::Aside(reason) => return Err(self.aside(reason)),
+                    State::Failed { error, until, .. } if Instant::now() < *until => {
+                        let again_in = until.saturating_duration_since(Instant::now());
+                        return Err(ServeError::Load { error: error.clone(), again_in });
+                    }
+                    State::Cold | State::Failed { .. } => {
+                        let tries = if let State::Failed { tries, .. } = &*state { *tries } else { 0 };
+                        let (tell, told) = watch::channel(());
+                        *state = State::Loading(told);
+                        drop(state);
+                        return self.load(loader, tries, tell);
+                    }
+                }
+            };
+            // The sender goes when it is done, whatever came of it.
+            let mut loading = loading;
+            let _ = wait_here(loading.changed(), None);
+        }
+    }
+
+    /// How to wait for a load that somebody else has begun; `None` when nobody has.
+    pub(crate) fn loading(&self) -> Option<watch::Receiver<()>> {
+        if let State::Loading(done) = &*lock(&self.state) { Some(done.clone()) } else { None }
+    }
+
+    fn load(&self, loader: &Loader, tries: u32, done: watch::Sender<()>) -> Result<Arc<Model>, ServeError> {
+        // Also when loading panics, somebody else may try.
+        let mut guard = LoadGuard { slot: self, _done: done, ended: false };
+        let made = self.make(loader);
+        guard.ended = true;
+        let mut state = lock(&self.state);
+        match made {
+            Ok((model, bytes)) => {
+                *state = State::Ready(Loaded { model: model.clone(), bytes, used: Instant::now() });
+                Ok(model)
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                let again_in = AGAIN.0.saturating_mul(1 << tries.min(6)).min(AGAIN.1);
+                *state = State::Failed { error: error.clone(), until: Instant::now() + again_in, tries: tries + 1 };
+                Err(ServeError::Load { error, again_in })
+            }
+        }
+    }
+
+    fn make(&self, loader: &Loader) -> Result<(Arc<Model>, u64), ModelError> {
+        let _one = lock(&loader.one);
+        let before = resident();
+        let source = ModelSource {
+            choice: self.engine,
+            selftest: self.version.selftest.clone(),
+            sessions: self.settings.sessions,
+            time: self.settings.timeout,
+            ..ModelSource::new(self.name.clone(), self.version.path.clone())
+        };
+        let model = loader.engines.load(&source)?;
+        let info = model.info();
+        tracing::info!(
+            model = self.name,
+            version = self.number,
+            engine = %info.engine,
+            digest = %info.digest,
+            "model loaded"
+        );
+        for warning in &info.warnings {
+            tracing::warn!(model = self.name, version = self.number, code = %warning.code, "{}", warning.text);
+        }
+        let weights = info.size + info.external.iter().map(|file| file.size).sum::<u64>();
+        let bytes = resident().saturating_sub(before).max(weights);
+        Ok((model, bytes))
+    }
+
+    /// Bytes that it takes and when it was used last, when it is loaded and nobody uses it at this moment.
+    pub(crate) fn idle_since(&self) -> Option<(Instant, u64)> {
+        match &*lock(&self.state) {
+            State::Ready(loaded) if Arc::strong_count(&loaded.model) == 1 => Some((loaded.used, loaded.bytes)),
+            _ => None,
+        }
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        if let State::Ready(loaded) = &*lock(&self.state) { loaded.bytes } else { 0 }
+    }
+
+    /// Gives its memory back, when it is loaded. Who runs it at this moment goes on.
+    pub(crate) fn unload(&self) {
+        let mut state = lock(&self.state);
+        if matches!(*state, State::Ready(_)) {
+            *state = State::Cold;
+        }
+    }
+
+    /// Makes it loadable again, whatever was the matter with it.
+    pub(crate) fn forgive(&self) {
+        let mut state = lock(&self.state);
+        if matches!(*state, State::Failed { .. } | State::Aside(_)) {
+            *state = State::Cold;
+        }
+        drop(state);
+        *lock(&self.breaker) = Breaker::default();
+        self.failures.store(0, Relaxed);
+    }
+
+    /// What it is at.
+    pub(crate) fn state(&self) -> SlotState {
+        match &*lock(&self.state) {
+            State::Cold => SlotState::NotLoaded,
+            State::Loading(_) => SlotState::Loading,
+            State::Ready(loaded) => {
+                SlotState::Ready { bytes: loaded.bytes, engine: loaded.model.info().engine.to_string() }
+            }
+            State::Failed { error, .. } => SlotState::Failed { reason: error.to_string() },
+            State::Aside(reason) => SlotState::SetAside { reason: reason.to_string() },
+        }
+    }
+
+    fn aside(&self, reason: &Arc<str>) -> ServeError {
+        ServeError::SetAside { name: self.name.clone(), version: self.number, reason: reason.clone() }
+    }
+
+    /// Asks the breaker for leave.
+    pub(crate) fn pass(self: &Arc<Self>, start: Instant) -> Result<Pass, ServeError> {
+        match lock(&self.breaker).pass(self.settings.breaker, start.elapsed()) {
+            Ok(passed) => Ok(Pass { slot: self.clone(), passed, started: start, told: false }),
+            Err(again_in) => {
+                Err(ServeError::CircuitOpen { name: self.name.clone(), version: self.number, again_in })
+            }
+        }
+    }
+
+    fn note(&self, passed: Passed, start: Instant, well: Option<bool>) {
+        lock(&self.breaker).ended(self.settings.breaker, start.elapsed(), passed, well);
+    }
+
+    /// Notes that the engine failed or not; says whether its sessions should be made anew.
+    pub(crate) fn is_worn(&self, well: bool) -> bool {
+        if well {
+            self.failures.store(0, Relaxed);
+            return false;
+        }
+        let failures = self.failures.fetch_add(1, Relaxed) + 1;
+        if self.settings.failures == 0 || failures < self.settings.failures {
+            return false;
+        }
+        let mut rebuilt = lock(&self.rebuilt);
+        if rebuilt.is_some_and(|at| at.elapsed() < REBUILD) {
+            return false;
+        }
+        *rebuilt = Some(Instant::now());
+        self.failures.store(0, Relaxed);
+        true
+    }
+
+    /// Makes the sessions anew, self-test included, and sets the version aside when that fails: requests that fail may be the
+    /// requests' own fault, a self-test that fails is not.
+    pub(crate) fn rebuild(&self, loader: &Loader) {
+        tracing::warn!(
+            model = self.name,
+            version = self.number,
+            "{} requests in a row failed in the engine; its sessions are made anew",
+            self.settings.failures
+        );
+        match self.make(loader) {
+            Ok((model, bytes)) => {
+                let mut state = lock(&self.state);
+                if matches!(*state, State::Ready(_)) {
+                    *state = State::Ready(Loaded { model, bytes, used: Instant::now() });
+                }
+            }
+            Err(error) => {
+                let reason = format!(
+                    "{} requests in a row failed, and it could not be loaded anew: {error}",
+                    self.settings.failures
+                );
+                tracing::error!(model = self.name, version = self.number, "set aside: {reason}");
+                *lock(&self.state) = State::Aside(reason.into());
+            }
+        }
+    }
+}
+
+struct LoadGuard<'a> {
+    slot: &'a Slot,
+    _done: watch::Sender<()>,
+    ended: bool,
+}
+
+impl Drop for LoadGuard<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            *lock(&self.slot.state) = State::Cold;
+        }
+    }
+}
+
+/// Bytes of this process in memory; 0 where nobody says.
+fn resident() -> u64 {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages.saturating_mul(4096)
+}
