@@ -1,7 +1,7 @@
 //! What can go wrong at the socket, and how it is told to a client.
 
 use std::{ops::Deref, path::PathBuf};
-use trackside_codes::{Class, Code, Coded, code};
+use trackside_codes::{Class, Code, Coded, Reason, code};
 
 use axum::{
     Json,
@@ -11,7 +11,7 @@ use axum::{
 use trackside_control::{ErrorDocument, MAX_SOCKET_PATH, Refusal};
 use trackside_node::NodeError;
 
-/// Why the server does not start. Codes TS-0701 to TS-0704.
+/// Why the server does not start. Codes TS-0701 to TS-0707.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
@@ -57,6 +57,30 @@ pub enum ServerError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Nobody can listen there.
+    #[error(
+        "[{code}] cannot listen on {listen} for inference: {source}; see [inference] listen in trackside.toml",
+        code = self.code()
+    )]
+    InferenceListen {
+        /// The address.
+        listen: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Others would reach it without TLS and a token.
+    #[error(
+        "[{code}] not listening on {listen} for inference: others than this machine reach it, so it needs a certificate \
+         and a token; see [inference] in trackside.toml",
+        code = self.code()
+    )]
+    InferenceOpen {
+        /// The address.
+        listen: String,
+    },
+    /// Its certificate or key is of no use.
+    #[error("[{code}] the certificate or the key of [inference] is of no use: {0}", code = self.code())]
+    InferenceTls(#[source] Reason),
 }
 
 impl Coded for ServerError {
@@ -66,6 +90,9 @@ impl Coded for ServerError {
             Self::Occupied { .. } => code!("TS-0702"),
             Self::Socket { .. } => code!("TS-0703"),
             Self::Listen { .. } => code!("TS-0704"),
+            Self::InferenceListen { .. } => code!("TS-0705"),
+            Self::InferenceOpen { .. } => code!("TS-0706"),
+            Self::InferenceTls(_) => code!("TS-0707"),
         }
     }
 }

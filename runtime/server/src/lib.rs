@@ -6,6 +6,8 @@
 //!
 //! Webhooks come by TCP, on the address that `[http_server] listen` names, and only when a workflow has one.
 //!
+//! Models answer to clients of the Open Inference Protocol on addresses of their own: [`inference`].
+//!
 //! The socket belongs to the user that runs the node (mode 0600): whoever can connect may do what that user may. This
 //! room decides nothing about runs and writes nothing but its socket; it may use the control room and everything below it.
 
@@ -14,6 +16,7 @@ mod body;
 mod error;
 mod hook_listener;
 mod hooks;
+pub mod inference;
 mod places;
 mod prompt;
 mod serve;

@@ -25,6 +25,15 @@ use tokio::{
 pub(crate) struct MoreToCome(Arc<AtomicBool>);
 
 impl MoreToCome {
+    /// A part of a request, if it is there already or came with what is there.
+    pub(crate) async fn soon<T>(&self, part: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            part = part => Some(part),
+            () = turn() => None,
+        }
+    }
+
     /// Waits for a part of a request. What was sent so far is acknowledged at once if that part is not there.
     pub(crate) async fn waited_for<T>(&self, part: impl Future<Output = T>) -> T {
         let mut part = pin!(part);

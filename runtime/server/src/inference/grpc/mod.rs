@@ -1,0 +1,138 @@
+//! The protocol over gRPC: `inference.GRPCInferenceService`, health checks and reflection.
+
+pub(crate) mod contents;
+mod health;
+mod service;
+mod told;
+
+use std::{convert::Infallible, pin::Pin, sync::Arc};
+
+use hyper::{
+    Request, Response,
+    body::{Body as HttpBody, Bytes},
+    header::{HeaderName, HeaderValue},
+};
+use tonic::{
+    Code, Status,
+    body::Body,
+    codec::CompressionEncoding,
+    codegen::{Service as _, StdError},
+};
+use tonic_health::pb::health_server::HealthServer;
+
+pub(crate) use service::overrides;
+pub(crate) use told::{config, statistics};
+
+use super::{
+    backend::Backend, failure::Failure, proto::grpc_inference_service_server::GrpcInferenceServiceServer,
+    rest::request::shared_memory,
+};
+
+/// What reflection tells of: the descriptors of our own files.
+const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/inference.bin"));
+
+/// Where the methods of the protocol's service are.
+const INFERENCE: &str = "/inference.GRPCInferenceService/";
+
+type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+type Reflection = Arc<dyn Fn(Request<Body>) -> Answer + Send + Sync>;
+
+/// The services, cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Services {
+    inference: GrpcInferenceServiceServer<service::Service>,
+    health: HealthServer<health::Answers>,
+    reflection: Option<(Reflection, Reflection)>,
+}
+
+impl Services {
+    /// Over this backend, for messages of at most so many bytes, compressed or not.
+    pub(crate) fn new(backend: Arc<dyn Backend>, max_body: usize) -> Self {
+        let inference = GrpcInferenceServiceServer::new(service::Service { backend: backend.clone() })
+            .max_decoding_message_size(max_body)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Deflate)
+            .send_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Deflate);
+        let reflection = reflection()
+            .inspect_err(|error| tracing::error!(%error, "the inference server tells nothing by reflection"))
+            .ok();
+        Self { inference, health: HealthServer::new(health::Answers { backend }), reflection }
+    }
+
+    /// Answers a request. The caller has seen that it is one of gRPC.
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError> + Send,
+    {
+        let path = request.uri().path();
+        if let Some(method) = path.strip_prefix(INFERENCE) {
+            if let Some(failure) = not_served(method) {
+                return Status::from(failure).into_http();
+            }
+            let answered = self.inference.clone().call(request).await;
+            return exhausted(done(answered));
+        }
+        if path.starts_with("/grpc.health.v1.Health/") {
+            return done(self.health.clone().call(request).await);
+        }
+        let reflection = match (&self.reflection, path) {
+            (Some((v1, _)), path) if path.starts_with("/grpc.reflection.v1.") => v1,
+            (Some((_, v1alpha)), path) if path.starts_with("/grpc.reflection.v1alpha.") => v1alpha,
+            _ => return unknown(path),
+        };
+        reflection(request.map(Body::new)).await
+    }
+}
+
+fn done(answered: Result<Response<Body>, Infallible>) -> Response<Body> {
+    match answered {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+fn unknown(path: &str) -> Response<Body> {
+    let path: String = path.chars().take(200).collect();
+    Status::unimplemented(format!("there is no method {path}; reflection tells which there are")).into_http()
+}
+
+/// Methods of the protocol's service that clients know and that are not served.
+fn not_served(method: &str) -> Option<Failure> {
+    Some(match method {
+        "TraceSetting" | "LogSettings" => Failure::unsupported("the settings of traces and logs are not served"),
+        method if method.starts_with("SystemSharedMemory") || method.starts_with("CudaSharedMemory") => shared_memory(),
+        _ => return None,
+    })
+}
+
+/// A message that is too large is told as such: as everywhere but in the library, which calls it out of range.
+fn exhausted(mut response: Response<Body>) -> Response<Body> {
+    const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    let out_of_range = Code::OutOfRange as i32;
+    let is = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.parse() == Ok(out_of_range));
+    if response.headers().get(STATUS).is_some_and(is) {
+        response.headers_mut().insert(STATUS, HeaderValue::from(Code::ResourceExhausted as i32));
+    }
+    response
+}
+
+fn reflection() -> Result<(Reflection, Reflection), tonic_reflection::server::Error> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let (v1, v1alpha) = (builder().build_v1()?, builder().build_v1alpha()?);
+    Ok((
+        Arc::new(move |request| {
+            let mut service = v1.clone();
+            Box::pin(async move { done(service.call(request).await) })
+        }),
+        Arc::new(move |request| {
+            let mut service = v1alpha.clone();
+            Box::pin(async move { done(service.call(request).await) })
+        }),
+    ))
+}

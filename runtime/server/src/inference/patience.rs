@@ -1,0 +1,153 @@
+//! How long a connection may be quiet: long between two requests, as clients keep theirs; not long in the middle of a request's head.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
+
+/// The longest that a connection waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waits {
+    /// For the rest of a request's head.
+    pub(crate) head: Duration,
+    /// For the next request.
+    pub(crate) idle: Duration,
+}
+
+/// How many requests of a connection are being worked on.
+#[derive(Clone, Default)]
+pub(crate) struct UnderWay(Arc<AtomicUsize>);
+
+/// One of them, until it is dropped.
+pub(crate) struct Busy(Arc<AtomicUsize>);
+
+impl UnderWay {
+    pub(crate) fn one(&self) -> Busy {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Busy(self.0.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection that is not waited for for ever.
+pub(crate) struct Patient<S> {
+    stream: S,
+    waits: Waits,
+    /// Of HTTP/2 only whole frames mean something, and what comes between two requests is none of a head.
+    has_heads: bool,
+    under_way: UnderWay,
+    waiting: Waiting,
+    since: Instant,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// What a connection that is quiet waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Idle,
+    Head,
+    /// Nothing: it is being answered.
+    Answer,
+}
+
+impl<S> Patient<S> {
+    pub(crate) fn new(stream: S, waits: Waits, has_heads: bool) -> (Self, UnderWay) {
+        let under_way = UnderWay::default();
+        let waiting = if has_heads { Waiting::Head } else { Waiting::Idle };
+        let (alarm, since) = (None, Instant::now());
+        (Self { stream, waits, has_heads, under_way: under_way.clone(), waiting, since, alarm }, under_way)
+    }
+
+    /// Notes what it waits for.
+    fn look(&mut self, came: bool) {
+        let is_busy = self.under_way.0.load(Ordering::Relaxed) > 0;
+        let waiting = match self.waiting {
+            _ if is_busy => Waiting::Answer,
+            Waiting::Idle if came && self.has_heads => Waiting::Head,
+            Waiting::Answer => Waiting::Idle,
+            as_before => as_before,
+        };
+        if waiting != self.waiting {
+            (self.waiting, self.since) = (waiting, Instant::now());
+        }
+    }
+
+    /// Whether it waited too long. Has the task woken when it will have.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        let longest = match self.waiting {
+            Waiting::Answer => return false,
+            Waiting::Idle => self.waits.idle,
+            Waiting::Head => self.waits.head,
+        };
+        let end = self.since + longest;
+        loop {
+            // One alarm for many waits: one that rings too early is set again, one that would ring too late at once.
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.into())));
+            if alarm.deadline().into_std() > end {
+                alarm.as_mut().reset(end.into());
+            }
+            if alarm.as_mut().poll(context).is_pending() {
+                return false;
+            }
+            if Instant::now() >= end {
+                return true;
+            }
+            alarm.as_mut().reset(end.into());
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = into.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, into);
+        this.look(into.filled().len() > before);
+        if read.is_pending() && this.is_over(context) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
