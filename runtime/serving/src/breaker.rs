@@ -34,7 +34,7 @@ const PARTS: usize = 10;
 pub struct Breaker {
     state: State,
     parts: [Part; PARTS],
-    /// Which part, counted since the start of the clock, was written last.
+    /// ModelVersion part, counted since the start of the clock, was written last.
     current: u128,
 }
 

@@ -21,9 +21,8 @@ mod serving;
 mod settings;
 mod slot;
 mod statistics;
-mod which;
 
-pub use catalog::{Catalog, Content, DEFAULT_ALIAS, Entry, Version};
+pub use catalog::{Catalog, Content, Entry, Version};
 pub use error::ServeError;
 pub use predict::Served;
 pub use request::{Answer, Request};
@@ -32,4 +31,3 @@ pub use settings::{Batching, ModelSettings, ServingSettings};
 pub use slot::SlotState;
 pub use statistics::{Batch, Counts, Statistics, Times, Total};
 pub use trackside_models::Output;
-pub use which::Which;

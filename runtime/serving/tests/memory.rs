@@ -1,6 +1,7 @@
 //! What is loaded, and what leaves.
 
-use trackside_serving::{ModelSettings, ServingSettings, SlotState, Which};
+use trackside_serving::{ModelSettings, ServingSettings, SlotState};
+use trackside_spec::ModelVersion;
 
 use crate::support::{Bench, adds, x, y};
 
@@ -54,7 +55,7 @@ fn an_unloaded_one_is_loaded_by_who_asks_next() {
     assert!(!is_loaded(&bench, "a"));
     assert_eq!(y(served.predict_here(x(&[[0.0, 0.0]]))), [1.0, 1.0], "who holds it goes on");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let served = runtime.block_on(bench.serving.open("a", &Which::Default, None)).unwrap();
+    let served = runtime.block_on(bench.serving.open("a", &ModelVersion::Unsaid, None)).unwrap();
     assert_eq!(y(runtime.block_on(served.predict(x(&[[2.0, 2.0]])))), [3.0, 3.0]);
     assert!(is_loaded(&bench, "a"));
 }

@@ -9,10 +9,10 @@ use std::{
 use trackside_codes::Reason;
 use trackside_models::{EngineChoice, Output, onnx::proto::ModelProto};
 use trackside_serving::{
-    Answer, Catalog, Content, DEFAULT_ALIAS, Entry, ModelSettings, Request, ServeError, Served, Serving,
-    ServingSettings, Version, Which,
+    Answer, Catalog, Content, Entry, ModelSettings, Request, ServeError, Served, Serving, ServingSettings, Version,
 };
-use trackside_spec::{Digest, Tensor};
+use trackside_spec::ModelVersion;
+use trackside_spec::{CHAMPION, Digest, Tensor};
 
 use crate::made::{BOOL, D, FLOAT, INT64, Lab, constant, f32s, graph, graph_attribute, i64s, model, node, value};
 
@@ -71,7 +71,7 @@ impl Bench {
         let version = Version { path, selftest: None, engine: EngineChoice::Rten, content, labels: BTreeMap::new() };
         self.change(name, |entry| {
             entry.versions.insert(number, version);
-            entry.aliases.insert(DEFAULT_ALIAS.to_owned(), number);
+            entry.aliases.insert(CHAMPION.to_owned(), number);
         });
     }
 
@@ -83,7 +83,7 @@ impl Bench {
     }
 
     pub fn open(&self, name: &str) -> Served {
-        self.serving.open_here(name, &Which::Default, None).unwrap()
+        self.serving.open_here(name, &ModelVersion::Unsaid, None).unwrap()
     }
 
     /// How many of a model's requests run and wait.

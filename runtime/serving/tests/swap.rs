@@ -7,7 +7,8 @@ use std::{
 
 use trackside_codes::Coded;
 use trackside_models::EngineChoice;
-use trackside_serving::{Content, ModelSettings, SlotState, Which};
+use trackside_serving::{Content, ModelSettings, SlotState};
+use trackside_spec::ModelVersion;
 
 use crate::support::{Bench, adds, x, y};
 
@@ -41,7 +42,7 @@ fn a_new_version_that_can_not_be_loaded_leaves_the_old_one_in_service() {
     assert_eq!(served.version(), 1);
     assert_eq!(y(served.predict_here(x(&[[0.0, 0.0]]))), [1.0, 1.0]);
     // Who asks for the new one by its number is told why it does not answer.
-    let error = bench.serving.open_here("pump", &Which::Version(2), None).err().unwrap();
+    let error = bench.serving.open_here("pump", &ModelVersion::Number(2), None).err().unwrap();
     assert_eq!(error.code().to_string(), "TS-0502");
     // Mended and said anew, it takes over.
     bench.add("pump", 3, &adds(3.0));
@@ -88,7 +89,7 @@ fn nobody_who_asks_meanwhile_is_refused_or_sees_a_version_go_back() {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
                     let (mut last, mut asked) = (0, 0);
                     while !over.load(Ordering::Relaxed) {
-                        let served = runtime.block_on(bench.serving.open("pump", &Which::Default, None)).unwrap();
+                        let served = runtime.block_on(bench.serving.open("pump", &ModelVersion::Unsaid, None)).unwrap();
                         let answer = runtime.block_on(served.predict(x(&[[0.0, 0.0]]))).unwrap();
                         assert!(answer.version >= last, "version {} after {last}", answer.version);
                         last = answer.version;
@@ -117,7 +118,7 @@ fn nobody_who_asks_meanwhile_is_refused_or_sees_a_version_go_back() {
 fn an_engine_that_was_asked_for_is_kept_over_a_change() {
     let bench = Bench::new();
     bench.served("pump", ModelSettings::default(), &adds(1.0));
-    let on = |engine| bench.serving.open_here("pump", &Which::Default, Some(engine)).unwrap();
+    let on = |engine| bench.serving.open_here("pump", &ModelVersion::Unsaid, Some(engine)).unwrap();
     assert_eq!(on(EngineChoice::Rten).version(), 1);
     bench.add("pump", 2, &adds(2.0));
     assert_eq!(on(EngineChoice::Rten).version(), 2);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use trackside_codes::Coded;
-use trackside_serving::{ModelSettings, ServeError, SlotState, Which, breaker::BreakerRules};
+use trackside_serving::{ModelSettings, ServeError, SlotState, breaker::BreakerRules};
+use trackside_spec::ModelVersion;
 
 use crate::support::{Bench, at, picks, y};
 
@@ -25,7 +26,7 @@ fn a_circuit_opens_for_failures_and_not_for_bad_requests() {
     assert!(matches!(refused, ServeError::CircuitOpen { version: 1, .. }), "{refused}");
     assert!(refused.again_in().unwrap() > Duration::from_secs(3500));
     // Somebody has looked after it.
-    let served = bench.serving.load("picks", &Which::Default).unwrap();
+    let served = bench.serving.load("picks", &ModelVersion::Unsaid).unwrap();
     assert_eq!(y(served.predict_here(at(1))), [20.0]);
 }
 
@@ -54,12 +55,12 @@ fn one_that_can_not_be_made_anew_is_set_aside_until_somebody_sees_to_it() {
         matches!(state[0].engines[0].1, SlotState::SetAside { .. })
     };
     bench.until("it is set aside", aside);
-    let error = bench.serving.open_here("picks", &Which::Default, None).err().unwrap();
+    let error = bench.serving.open_here("picks", &ModelVersion::Unsaid, None).err().unwrap();
     assert_eq!(error.code().to_string(), "TS-0573");
     assert!(error.to_string().contains("3 requests in a row failed"), "{error}");
-    assert!(bench.serving.load("picks", &Which::Default).is_err(), "it is still broken");
+    assert!(bench.serving.load("picks", &ModelVersion::Unsaid).is_err(), "it is still broken");
     bench.lab.write("picks-1.onnx", &picks());
-    let served = bench.serving.load("picks", &Which::Default).unwrap();
+    let served = bench.serving.load("picks", &ModelVersion::Unsaid).unwrap();
     assert_eq!(y(served.predict_here(at(0))), [10.0]);
 }
 
@@ -69,10 +70,10 @@ fn one_that_can_not_be_loaded_is_not_tried_for_each_request() {
     bench.say("broken", ModelSettings::default());
     bench.add("broken", 1, &picks());
     bench.lab.write_bytes("broken-1.onnx", b"no model");
-    let first = bench.serving.open_here("broken", &Which::Default, None).err().unwrap();
+    let first = bench.serving.open_here("broken", &ModelVersion::Unsaid, None).err().unwrap();
     bench.lab.write("broken-1.onnx", &picks());
-    let second = bench.serving.open_here("broken", &Which::Default, None).err().unwrap();
+    let second = bench.serving.open_here("broken", &ModelVersion::Unsaid, None).err().unwrap();
     assert!(matches!((&first, &second), (ServeError::Load { .. }, ServeError::Load { .. })));
     assert!(second.again_in().unwrap() <= Duration::from_secs(1));
-    bench.until("it is tried again", |bench| bench.serving.open_here("broken", &Which::Default, None).is_ok());
+    bench.until("it is tried again", |bench| bench.serving.open_here("broken", &ModelVersion::Unsaid, None).is_ok());
 }

@@ -1,7 +1,8 @@
 //! What a name means.
 
 use trackside_codes::Coded;
-use trackside_serving::{ModelSettings, Which};
+use trackside_serving::ModelSettings;
+use trackside_spec::ModelVersion;
 
 use crate::support::{Bench, adds, x, y};
 
@@ -16,7 +17,9 @@ fn a_name_an_alias_and_a_number_each_mean_a_version() {
         entry.aliases.insert("candidate".to_owned(), 3);
         entry.aliases.insert("champion".to_owned(), 2);
     });
-    for (which, number) in [(Which::Default, 2u32), (Which::Alias("candidate".into()), 3), (Which::Version(1), 1)] {
+    for (which, number) in
+        [(ModelVersion::Unsaid, 2u32), (ModelVersion::Alias("candidate".into()), 3), (ModelVersion::Number(1), 1)]
+    {
         let served = bench.serving.open_here("pump", &which, None).unwrap();
         assert_eq!(served.version(), number);
         let answer = served.predict_here(x(&[[1.0, 2.0]])).unwrap();
@@ -29,25 +32,25 @@ fn a_name_an_alias_and_a_number_each_mean_a_version() {
 fn what_is_not_there_is_told_with_what_is() {
     let bench = Bench::new();
     bench.served("pump-anomaly", ModelSettings::default(), &adds(1.0));
-    let refused = |name: &str, which: Which| {
+    let refused = |name: &str, which: ModelVersion| {
         let error = bench.serving.open_here(name, &which, None).err().unwrap();
         (error.code().to_string(), error.to_string())
     };
-    let (code, text) = refused("pump-anomly", Which::Default);
+    let (code, text) = refused("pump-anomly", ModelVersion::Unsaid);
     assert_eq!(
         (code.as_str(), text.as_str()),
         ("TS-0611", "there is no model `pump-anomly` (did you mean `pump-anomaly`?)")
     );
-    let (code, text) = refused("pump-anomaly", Which::Version(7));
+    let (code, text) = refused("pump-anomaly", ModelVersion::Number(7));
     assert_eq!((code.as_str(), text.as_str()), ("TS-0570", "the model `pump-anomaly` has no version 7; it has 1"));
-    let (code, text) = refused("pump-anomaly", Which::Alias("champoin".into()));
+    let (code, text) = refused("pump-anomaly", ModelVersion::Alias("champoin".into()));
     assert_eq!(
         (code.as_str(), text.as_str()),
         ("TS-0571", "the model `pump-anomaly` has no alias `champoin` (did you mean `champion`?); it has champion")
     );
     // One that was removed is not served from memory.
     bench.forget("pump-anomaly");
-    assert_eq!(refused("pump-anomaly", Which::Default).0, "TS-0611");
+    assert_eq!(refused("pump-anomaly", ModelVersion::Unsaid).0, "TS-0611");
 }
 
 #[test]
@@ -58,6 +61,6 @@ fn an_alias_that_names_nothing_is_not_served() {
     bench.change("pump", |entry| {
         entry.aliases.insert("next".to_owned(), 9);
     });
-    let error = bench.serving.open_here("pump", &Which::Alias("next".into()), None).err().unwrap();
+    let error = bench.serving.open_here("pump", &ModelVersion::Alias("next".into()), None).err().unwrap();
     assert_eq!(error.code().to_string(), "TS-0571");
 }

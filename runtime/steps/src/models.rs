@@ -12,11 +12,11 @@ use trackside_codes::{Code, Coded, Reason, code};
 
 use trackside_models::{EngineKind, EngineSettings, Engines, ModelSource};
 use trackside_serving::{
-    Batching, Catalog, Content, DEFAULT_ALIAS, Entry, ModelSettings, ServeError, Served, Serving, ServingSettings,
-    Version, Which, breaker::BreakerRules, gcra::Rate,
+    Batching, Catalog, Content, Entry, ModelSettings, ServeError, Served, Serving, ServingSettings, Version,
+    breaker::BreakerRules, gcra::Rate,
 };
 use trackside_spec::{
-    NodeConfig,
+    CHAMPION, ModelRef, ModelRefError, ModelVersion, NodeConfig,
     config::{EngineChoice, LoadTime, ModelConfig},
 };
 
@@ -38,6 +38,9 @@ pub enum ModelProblem {
         /// What there is.
         known: Vec<String>,
     },
+    /// That is no reference to one.
+    #[error(transparent)]
+    Reference(#[from] ModelRefError),
     /// It does not answer.
     #[error("{}", .0.told())]
     Serve(#[from] ServeError),
@@ -47,6 +50,7 @@ impl Coded for ModelProblem {
     fn code(&self) -> Code {
         match self {
             Self::Unknown { .. } => code!("TS-0611"),
+            Self::Reference(error) => error.code(),
             Self::Serve(error) => error.code(),
         }
     }
@@ -96,8 +100,8 @@ impl Models {
     /// # Errors
     /// When there is none, or the engine can not run it.
     pub fn get(&self, name: &str, engine: Option<EngineChoice>) -> Result<Served, ModelProblem> {
-        let (model, which) = meant(name);
-        self.serving.open_here(model, &which, engine).map_err(|error| self.problem(name, error))
+        let ModelRef { name: model, version } = meant(name)?;
+        self.serving.open_here(&model, &version, engine).map_err(|error| self.problem(name, error))
     }
 
     /// What is said of a model, as it would be loaded; the engine is that of the step where it names one.
@@ -105,9 +109,9 @@ impl Models {
     /// # Errors
     /// When there is no such model.
     pub fn source(&self, name: &str, engine: Option<EngineChoice>) -> Result<ModelSource, ModelProblem> {
-        let (model, which) = meant(name);
-        let number = self.serving.number(model, &which).map_err(|error| self.problem(name, error))?;
-        let entry = self.serving.entry(model).map_err(|error| self.problem(name, error))?;
+        let ModelRef { name: model, version } = meant(name)?;
+        let number = self.serving.number(&model, &version).map_err(|error| self.problem(name, error))?;
+        let entry = self.serving.entry(&model).map_err(|error| self.problem(name, error))?;
         let Some(version) = entry.versions.get(&number) else {
             return Err(ModelProblem::Unknown { name: name.to_owned(), known: self.known() });
         };
@@ -139,14 +143,11 @@ impl Models {
 }
 
 /// The name and the version in `NAME`, `NAME@ALIAS`, `NAME@3`. A path is all name.
-fn meant(reference: &str) -> (&str, Which) {
-    match reference.split_once('@') {
-        Some((name, which)) if !is_path(reference) => match which.parse() {
-            Ok(number) => (name, Which::Version(number)),
-            Err(_) => (name, Which::Alias(which.to_owned())),
-        },
-        _ => (reference, Which::Default),
+fn meant(reference: &str) -> Result<ModelRef, ModelProblem> {
+    if is_path(reference) {
+        return Ok(ModelRef { name: reference.to_owned(), version: ModelVersion::Unsaid });
     }
+    Ok(reference.parse::<ModelRef>()?)
 }
 
 fn is_path(name: &str) -> bool {
@@ -184,7 +185,7 @@ impl ProjectModels {
         let version = Version { path, selftest, engine: said.engine, content: Content::Look(look), labels };
         Ok(Entry {
             versions: BTreeMap::from([(1, version)]),
-            aliases: BTreeMap::from([(DEFAULT_ALIAS.to_owned(), 1)]),
+            aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
             settings,
         })
     }
@@ -258,10 +259,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_is_a_name_and_a_version() {
-        assert_eq!(meant("pump"), ("pump", Which::Default));
-        assert_eq!(meant("pump@3"), ("pump", Which::Version(3)));
-        assert_eq!(meant("pump@next"), ("pump", Which::Alias("next".to_owned())));
-        assert_eq!(meant("a@b/pump.onnx"), ("a@b/pump.onnx", Which::Default));
+    fn a_reference_is_a_name_and_a_version_and_a_path_is_all_name() {
+        let said = |text: &str| meant(text).map(|model| (model.name, model.version)).ok();
+        assert_eq!(said("pump@3"), Some(("pump".to_owned(), ModelVersion::Number(3))));
+        assert_eq!(said("a@b/pump.onnx"), Some(("a@b/pump.onnx".to_owned(), ModelVersion::Unsaid)));
+        assert_eq!(said("pump@"), None);
     }
 }
