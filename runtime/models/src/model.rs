@@ -36,7 +36,7 @@ pub struct ModelSource {
     /// The engine.
     pub choice: EngineChoice,
     /// A safetensors file with tensors `in.NAME` and `out.NAME` that the model must reproduce (rtol 1e-3, atol 1e-4).
-    /// Without one the model is run on made-up input and must give finite numbers of the declared shape.
+    /// Without one the model is run on made-up input and must give finite numbers.
     pub selftest: Option<PathBuf>,
     /// Digests that the model's file and its weight files must have, by their names from the model's folder on. Empty: nobody knows.
     pub expected: BTreeMap<String, Digest>,
