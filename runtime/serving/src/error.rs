@@ -58,7 +58,9 @@ pub enum ServeError {
         again_in: Duration,
     },
     /// It was taken out of service.
-    #[error("the model `{name}` (version {version}) is set aside: {reason}. Load it again with `trackside model load`, or move the alias to another version")]
+    #[error(
+        "the model `{name}` (version {version}) is set aside: {reason}. Load it again with `trackside model load`, or move the alias to another version"
+    )]
     SetAside {
         /// The model.
         name: String,
@@ -84,7 +86,9 @@ pub enum ServeError {
         waiting: usize,
     },
     /// A more important request took its place.
-    #[error("the queue of the model `{name}` is full, and a more important request took the place of this one; come again later")]
+    #[error(
+        "the queue of the model `{name}` is full, and a more important request took the place of this one; come again later"
+    )]
     Shed {
         /// The model.
         name: String,

@@ -218,11 +218,7 @@ impl Served {
             });
             jobs.extend(along.into_iter().map(|waiter| (waiter.job, Some(waiter.reply))));
         }
-        let own = if jobs.len() > 1 {
-            self.run_together(jobs)
-        } else {
-            jobs.pop().map(|(job, _)| self.run_alone(job))
-        };
+        let own = if jobs.len() > 1 { self.run_together(jobs) } else { jobs.pop().map(|(job, _)| self.run_alone(job)) };
         // Only now: who is next must find this one's end counted.
         drop(permit);
         own.unwrap_or_else(|| Err(self.lost()))

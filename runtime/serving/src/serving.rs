@@ -264,7 +264,12 @@ impl Inner {
         resolution.slot(resolution.number(which).ok()?, engine)?.loading()
     }
 
-    fn served(self: &Arc<Self>, resolution: &Resolution, slot: Arc<Slot>, model: Arc<trackside_models::Model>) -> Served {
+    fn served(
+        self: &Arc<Self>,
+        resolution: &Resolution,
+        slot: Arc<Slot>,
+        model: Arc<trackside_models::Model>,
+    ) -> Served {
         Served { inner: self.clone(), slot, model, meter: resolution.meter.clone() }
     }
 

@@ -338,9 +338,7 @@ impl Slot {
     pub(crate) fn pass(self: &Arc<Self>, start: Instant) -> Result<Pass, ServeError> {
         match lock(&self.breaker).pass(self.settings.breaker, start.elapsed()) {
             Ok(passed) => Ok(Pass { slot: self.clone(), passed, started: start, told: false }),
-            Err(again_in) => {
-                Err(ServeError::CircuitOpen { name: self.name.clone(), version: self.number, again_in })
-            }
+            Err(again_in) => Err(ServeError::CircuitOpen { name: self.name.clone(), version: self.number, again_in }),
         }
     }
 

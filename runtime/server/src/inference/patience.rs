@@ -25,23 +25,29 @@ pub(crate) struct Waits {
     pub(crate) idle: Duration,
 }
 
-/// How many requests of a connection are being worked on.
+/// The requests of a connection: how many are being worked on.
 #[derive(Clone, Default)]
-pub(crate) struct UnderWay(Arc<AtomicUsize>);
+pub(crate) struct UnderWay(Arc<Requests>);
+
+#[derive(Default)]
+struct Requests {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
 
 /// One of them, until it is dropped.
-pub(crate) struct Busy(Arc<AtomicUsize>);
+pub(crate) struct Busy(Arc<Requests>);
 
 impl UnderWay {
     pub(crate) fn one(&self) -> Busy {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
         Busy(self.0.clone())
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -52,6 +58,8 @@ pub(crate) struct Patient<S> {
     /// Of HTTP/2 only whole frames mean something, and what comes between two requests is none of a head.
     has_heads: bool,
     under_way: UnderWay,
+    /// How many requests had begun when it was looked last.
+    begun: usize,
     waiting: Waiting,
     since: Instant,
     alarm: Option<Pin<Box<Sleep>>>,
@@ -71,17 +79,21 @@ impl<S> Patient<S> {
         let under_way = UnderWay::default();
         let waiting = if has_heads { Waiting::Head } else { Waiting::Idle };
         let (alarm, since) = (None, Instant::now());
-        (Self { stream, waits, has_heads, under_way: under_way.clone(), waiting, since, alarm }, under_way)
+        (Self { stream, waits, has_heads, under_way: under_way.clone(), begun: 0, waiting, since, alarm }, under_way)
     }
 
     /// Notes what it waits for.
     fn look(&mut self, came: bool) {
-        let is_busy = self.under_way.0.load(Ordering::Relaxed) > 0;
+        let Requests { begun, ended } = &*self.under_way.0;
+        let (begun, ended) = (begun.load(Ordering::Relaxed), ended.load(Ordering::Relaxed));
+        let is_new = std::mem::replace(&mut self.begun, begun) != begun;
         let waiting = match self.waiting {
-            _ if is_busy => Waiting::Answer,
-            Waiting::Idle if came && self.has_heads => Waiting::Head,
-            Waiting::Answer => Waiting::Idle,
-            as_before => as_before,
+            _ if begun != ended => Waiting::Answer,
+            // What comes behind an answer begins the next request.
+            Waiting::Idle | Waiting::Answer if came && self.has_heads => Waiting::Head,
+            Waiting::Head if !is_new => Waiting::Head,
+            Waiting::Head if came => Waiting::Head,
+            _ => Waiting::Idle,
         };
         if waiting != self.waiting {
             (self.waiting, self.since) = (waiting, Instant::now());

@@ -188,7 +188,7 @@ impl GrpcInferenceService for Service {
 
     async fn repository_index(&self, request: Request<RepositoryIndexRequest>) -> Answer<RepositoryIndexResponse> {
         let only_ready = request.into_inner().ready;
-        let entries = self.backend.index().into_iter();
+        let entries = self.backend.index().await?.into_iter();
         let kept = entries.filter(|entry| !only_ready || entry.state == ModelState::Ready);
         let models = kept.map(|entry| ModelIndex {
             name: entry.name,

@@ -98,7 +98,7 @@ async fn find(shared: &Shared, request: Request<Incoming>, more: &MoreToCome) ->
             ready(is_ready, json!({"ready": is_ready, "live": true}), "the server is not ready")
         }
         Route::Server => ok(&json!({"name": ask::NAME, "version": ask::VERSION, "extensions": ask::EXTENSIONS})),
-        Route::Models => ok(&json!({"models": backend.models()})),
+        Route::Models => ok(&json!({"models": backend.models().await?})),
         Route::Statistics(wanted) => {
             let statistics = backend.statistics(wanted.as_ref()).await?;
             let told: Vec<_> = statistics.into_iter().map(|one| told::statistics(&grpc::statistics(one))).collect();
@@ -112,7 +112,7 @@ async fn find(shared: &Shared, request: Request<Incoming>, more: &MoreToCome) ->
         Route::Config(wanted) => ok(&told::config(&grpc::config(backend.config(&wanted).await?))),
         Route::Index => {
             let asked: IndexRequest = small(shared, request, more).await?;
-            let entries = backend.index();
+            let entries = backend.index().await?;
             let kept = entries.iter().filter(|entry| !asked.ready || entry.state == ModelState::Ready);
             ok(&kept.map(told::entry).collect())
         }
