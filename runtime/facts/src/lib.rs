@@ -24,7 +24,7 @@ pub use effect::{Delivery, Effect, EffectError, OutgoingMessage, Present};
 pub use entry::{Entry, EntryError, artifacts_named};
 pub use poll::{PollSight, PollState};
 pub use report::{AttemptReport, MetricKind, ReportedMetric};
-pub use subject::{Subject, SubjectEvent};
+pub use subject::{MODEL, Subject, SubjectEvent};
 pub use time::{from_rfc3339, rfc3339};
 /// Numbers as entries have them on disk.
 pub use trackside_packed::varint;

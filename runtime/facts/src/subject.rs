@@ -4,6 +4,9 @@
 use serde::{Deserialize, Serialize};
 use trackside_spec::Digest;
 
+/// How the names of models begin among those of subjects. What is entered about a model is never removed.
+pub const MODEL: &str = "model/";
+
 /// What such an entry is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
@@ -11,6 +14,8 @@ pub enum Subject {
     Trigger(String),
     /// A workflow, by its name.
     Workflow(String),
+    /// A model of the registry, by its name.
+    Model(String),
 }
 
 impl std::fmt::Display for Subject {
@@ -18,6 +23,7 @@ impl std::fmt::Display for Subject {
         match self {
             Self::Trigger(id) => write!(f, "trigger/{id}"),
             Self::Workflow(name) => write!(f, "workflow/{name}"),
+            Self::Model(name) => write!(f, "{MODEL}{name}"),
         }
     }
 }
@@ -46,6 +52,51 @@ pub enum SubjectEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         definition: Option<Digest>,
         /// Who saw to it: a user, a signal, the start, or the folder itself.
+        by: String,
+    },
+    /// A version of a model is in the registry from now on.
+    ModelAdded {
+        /// Its number: counted from 1, and never given again.
+        version: u32,
+        /// Of its manifest, and so of all that it is.
+        digest: Digest,
+        /// Who added it.
+        by: String,
+    },
+    /// An alias names another version of a model from now on.
+    ModelAliasMoved {
+        /// The alias.
+        alias: String,
+        /// What it named before; nothing where it is new.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<u32>,
+        /// What it names now; nothing where it is gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<u32>,
+        /// Who moved it.
+        by: String,
+    },
+    /// A version of a model is in the registry no more.
+    ModelRemoved {
+        /// Its number.
+        version: u32,
+        /// Of its manifest.
+        digest: Digest,
+        /// Who removed it.
+        by: String,
+    },
+    /// A version of a model was tested: when it was added, and on every other engine since.
+    ModelTested {
+        /// Its number.
+        version: u32,
+        /// The engine, as `onnxruntime 1.32.0`.
+        engine: String,
+        /// How: `sample` for golden vectors, `made-up` for made-up input, `not` where it was loaded only.
+        how: String,
+        /// What was wrong; nothing where it passed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
+        /// Who had it tested.
         by: String,
     },
 }
@@ -88,11 +139,49 @@ mod tests {
                 SubjectEvent::Activated { file: "a.yaml".into(), definition: None, by: "SIGHUP".into() },
                 r#"[{"event":"activated","file":"a.yaml","by":"SIGHUP"}]"#.to_owned(),
             ),
+            (
+                SubjectEvent::ModelAdded { version: 1, digest, by: "ana".into() },
+                format!(r#"[{{"event":"model-added","version":1,"digest":"{digest}","by":"ana"}}]"#),
+            ),
+            (
+                SubjectEvent::ModelAliasMoved { alias: "champion".into(), from: None, to: Some(1), by: "ana".into() },
+                r#"[{"event":"model-alias-moved","alias":"champion","to":1,"by":"ana"}]"#.to_owned(),
+            ),
+            (
+                SubjectEvent::ModelAliasMoved { alias: "b".into(), from: Some(2), to: None, by: "bo".into() },
+                r#"[{"event":"model-alias-moved","alias":"b","from":2,"by":"bo"}]"#.to_owned(),
+            ),
+            (
+                SubjectEvent::ModelRemoved { version: 2, digest, by: "ana".into() },
+                format!(r#"[{{"event":"model-removed","version":2,"digest":"{digest}","by":"ana"}}]"#),
+            ),
+            (
+                SubjectEvent::ModelTested {
+                    version: 1,
+                    engine: "rten 0.27.0".into(),
+                    how: "sample".into(),
+                    problem: None,
+                    by: "ana".into(),
+                },
+                r#"[{"event":"model-tested","version":1,"engine":"rten 0.27.0","how":"sample","by":"ana"}]"#.to_owned(),
+            ),
+            (
+                SubjectEvent::ModelTested {
+                    version: 1,
+                    engine: "onnxruntime 1.32.0".into(),
+                    how: "sample".into(),
+                    problem: Some("3 of 4 values differ".into()),
+                    by: "the node".into(),
+                },
+                r#"[{"event":"model-tested","version":1,"engine":"onnxruntime 1.32.0","how":"sample","problem":"3 of 4 values differ","by":"the node"}]"#
+                    .to_owned(),
+            ),
         ];
         for (event, text) in golden {
             assert_eq!(event.to_entry(), text);
             assert_eq!(SubjectEvent::from_entry(&text).unwrap(), [event]);
         }
         assert_eq!(Subject::Trigger("w/cron-0".into()).to_string(), "trigger/w/cron-0");
+        assert_eq!(Subject::Model("pump".into()).to_string(), "model/pump");
     }
 }

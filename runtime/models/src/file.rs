@@ -62,16 +62,7 @@ impl ModelFile {
     /// its content is not a model; [`ModelError::TooMuch`] when its structure goes over a limit; [`ModelError::ExternalData`] when a weight file is missing or lies elsewhere.
     pub fn read(path: &Path, limits: &ModelLimits) -> Result<Self, ModelError> {
         let mut left = limits.bytes.as_bytes();
-        let fail = |reason: Reason| ModelError::File { path: path.to_owned(), reason };
-        let bytes = Bytes::from(read_regular(path, &mut left, limits).map_err(fail)?);
-        let not_onnx = |reason: Reason| ModelError::NotOnnx { path: path.to_owned(), reason };
-        scan::scan(&bytes).map_err(|refused| match refused {
-            Undecodable::Broken(_) => not_onnx(Reason::by(Class::Unusable, refused)),
-            Undecodable::TooMuch(_) => {
-                ModelError::TooMuch { path: path.to_owned(), reason: Reason::by(Class::TooLarge, refused) }
-            }
-        })?;
-        let proto = ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(Reason::by(Class::Unusable, error)))?;
+        let (bytes, proto) = decode(path, &mut left, limits)?;
         let mut external = Vec::new();
         for name in external_names(&proto, path, limits).map_err(|(name, reason)| outside(path, name, reason))? {
             let file = path.parent().unwrap_or(Path::new(".")).join(&name);
@@ -133,6 +124,28 @@ impl ModelFile {
     pub fn builtin(&self) -> BuiltinVerdict {
         self.program().map_or_else(BuiltinVerdict::of, |_| BuiltinVerdict::default())
     }
+}
+
+/// The model file at `path`, read and decoded; its size is taken from what is `left`.
+fn decode(path: &Path, left: &mut u64, limits: &ModelLimits) -> Result<(Bytes, ModelProto), ModelError> {
+    let fail = |reason: Reason| ModelError::File { path: path.to_owned(), reason };
+    let bytes = Bytes::from(read_regular(path, left, limits).map_err(fail)?);
+    let not_onnx = |reason: Reason| ModelError::NotOnnx { path: path.to_owned(), reason };
+    scan::scan(&bytes).map_err(|refused| match refused {
+        Undecodable::Broken(_) => not_onnx(Reason::by(Class::Unusable, refused)),
+        Undecodable::TooMuch(_) => {
+            ModelError::TooMuch { path: path.to_owned(), reason: Reason::by(Class::TooLarge, refused) }
+        }
+    })?;
+    let proto = ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(Reason::by(Class::Unusable, error)))?;
+    Ok((bytes, proto))
+}
+
+/// The names of the weight files that the model at `path` wants beside it; they are not looked for.
+pub(crate) fn weight_names(path: &Path, limits: &ModelLimits) -> Result<Vec<String>, ModelError> {
+    let (_, proto) = decode(path, &mut limits.bytes.as_bytes(), limits)?;
+    let names = external_names(&proto, path, limits).map_err(|(name, reason)| outside(path, name, reason))?;
+    Ok(names.into_iter().collect())
 }
 
 fn outside(path: &Path, name: String, reason: Reason) -> ModelError {

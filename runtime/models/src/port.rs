@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use trackside_codes::Reason;
 use trackside_spec::{Digest, ElementType, Tensor};
 
@@ -120,7 +120,7 @@ impl ExternalInfo {
 }
 
 /// What a model's self-test was made with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tested {
     /// A sample: it gave the numbers that the file says.

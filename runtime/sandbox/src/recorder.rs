@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, time::Instant};
 
+pub(crate) use trackside_worker::one_line;
+
 use crate::{
     call::CallLimits,
     redact::Redactor,
@@ -223,22 +225,6 @@ pub(crate) fn in_words(error: &wasmtime::Error) -> String {
 pub(crate) fn sentence(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.map(one_line).collect::<Vec<_>>().join(" ")
-}
-
-/// The text with control characters written out, so that it is one harmless line.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        // Besides the control characters: line and paragraph separators and the marks that turn text around.
-        let hostile = character.is_control()
-            || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if hostile {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
 }
 
 #[cfg(test)]

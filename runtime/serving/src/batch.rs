@@ -3,7 +3,7 @@
 //! Rows are only joined where every input has the same type and the same shape but for the first dimension; nothing is padded, so
 //! nothing of one request can come into the answer of another.
 
-use crate::output::Output;
+use trackside_models::Output;
 use trackside_spec::{ElementType, Tensor};
 
 /// Inputs by name.

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct BreakerRules {
     /// How long an ended request counts.
     pub window: Duration,
-    /// The fewest requests in the window that say anything.
+    /// The fewest requests in the window that say anything; 0 turns the breaker off.
     pub requests: u32,
     /// The share of them, in percent, that must have failed.
     pub failures: u32,
@@ -34,7 +34,7 @@ const PARTS: usize = 10;
 pub struct Breaker {
     state: State,
     parts: [Part; PARTS],
-    /// Which part, counted since the start of the clock, was written last.
+    /// ModelVersion part, counted since the start of the clock, was written last.
     current: u128,
 }
 
@@ -101,7 +101,11 @@ impl Breaker {
         part.ended = part.ended.saturating_add(1);
         part.failed = part.failed.saturating_add(u32::from(!well));
         let (ended, failed) = self.counted();
-        if !well && ended >= u64::from(rules.requests) && failed * 100 >= ended * u64::from(rules.failures) {
+        if !well
+            && rules.requests > 0
+            && ended >= u64::from(rules.requests)
+            && failed * 100 >= ended * u64::from(rules.failures)
+        {
             self.state = State::Open { until: now + rules.open };
             self.parts = [Part::default(); PARTS];
         }

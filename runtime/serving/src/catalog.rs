@@ -7,9 +7,6 @@ use trackside_spec::{Digest, config::EngineChoice};
 
 use crate::settings::ModelSettings;
 
-/// What `NAME` alone means.
-pub const DEFAULT_ALIAS: &str = "champion";
-
 /// Where models are said. Answers may block for as long as the disk takes.
 pub trait Catalog: Send + Sync {
     /// What is said of this model now; `None` when there is none of that name.

@@ -147,8 +147,8 @@ impl Coded for ServeError {
             Self::QueueFull { .. } => code!("TS-0575"),
             Self::Shed { .. } => code!("TS-0576"),
             Self::CircuitOpen { .. } => code!("TS-0577"),
-            Self::Late { .. } => code!("TS-0512"),
-            Self::Cancelled { .. } => code!("TS-0513"),
+            Self::Late { .. } => code!("TS-0579"),
+            Self::Cancelled { .. } => code!("TS-0580"),
             Self::Lost { .. } => code!("TS-0578"),
         }
     }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::oneshot;
 use trackside_codes::{Class, Reason};
-use trackside_models::{Model, ModelError, ModelInfo};
+use trackside_models::{Model, ModelError, ModelInfo, Output};
 use trackside_sync::lock;
 
 use crate::{
@@ -16,7 +16,6 @@ use crate::{
     gcra::Meter,
     here::wait_here,
     lane::{Entered, Ticket},
-    output::Output,
     request::{Answer, Job, Request},
     serving::Inner,
     slot::{Permit, Slot, Turn, Waiter},
@@ -244,7 +243,7 @@ impl Served {
         let began = Instant::now();
         let parts = ran.and_then(|ran| {
             let outputs = ran.outputs.into_iter().map(|(name, output)| {
-                let parts = batch::split(&Output::Tensor(output), &rows)?;
+                let parts = batch::split(&output, &rows)?;
                 Some((name, parts))
             });
             outputs.collect::<Option<Vec<_>>>()
@@ -297,8 +296,7 @@ impl Served {
                 self.note_time(infer);
                 pass.tell(Some(true));
                 slot.is_worn(true);
-                let outputs = ran.outputs.into_iter().map(|(name, output)| (name, Output::Tensor(output))).collect();
-                Ok(Answer { outputs, version: slot.number, model, times, together: 1 })
+                Ok(Answer { outputs: ran.outputs, version: slot.number, model, times, together: 1 })
             }
             Err(error) => {
                 slot.counts.failed(came.elapsed());

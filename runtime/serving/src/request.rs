@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use trackside_models::{Model, ModelInfo};
+use trackside_models::{Model, ModelInfo, Output};
 use trackside_spec::Tensor;
 use trackside_sync::CancelToken;
 
-use crate::{lane::Priority, output::Output, slot::Pass, statistics::Times};
+use crate::{lane::Priority, slot::Pass, statistics::Times};
 
 /// What a model is asked.
 #[derive(Debug, Clone, Default)]

@@ -6,17 +6,10 @@ use std::{
     time::Instant,
 };
 
-use trackside_spec::{config::EngineChoice, nearest};
+use trackside_spec::{CHAMPION, ModelVersion, config::EngineChoice, nearest};
 use trackside_sync::lock;
 
-use crate::{
-    catalog::{DEFAULT_ALIAS, Entry},
-    error::ServeError,
-    gcra::Meter,
-    settings::ModelSettings,
-    slot::Slot,
-    which::Which,
-};
+use crate::{catalog::Entry, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot};
 
 /// What is in force of a model. It is replaced as a whole.
 pub(crate) struct Resolution {
@@ -65,15 +58,15 @@ impl Resolution {
     }
 
     /// The number of the version that is meant.
-    pub(crate) fn number(&self, which: &Which) -> Result<u32, ServeError> {
+    pub(crate) fn number(&self, which: &ModelVersion) -> Result<u32, ServeError> {
         let alias = match which {
-            Which::Version(number) if self.entry.versions.contains_key(number) => return Ok(*number),
-            Which::Version(number) => {
+            ModelVersion::Number(number) if self.entry.versions.contains_key(number) => return Ok(*number),
+            ModelVersion::Number(number) => {
                 let known = numbers(self.entry.versions.keys());
                 return Err(ServeError::UnknownVersion { name: self.name.clone(), version: *number, known });
             }
-            Which::Alias(alias) => alias,
-            Which::Default => DEFAULT_ALIAS,
+            ModelVersion::Alias(alias) => alias,
+            ModelVersion::Unsaid => CHAMPION,
         };
         self.aliases.get(alias).copied().filter(|number| self.entry.versions.contains_key(number)).ok_or_else(|| {
             let known: Vec<&str> = self.aliases.keys().map(String::as_str).collect();

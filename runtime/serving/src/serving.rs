@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::watch;
 use trackside_codes::{Class, Reason};
 use trackside_models::Engines;
-use trackside_spec::{config::EngineChoice, nearest};
+use trackside_spec::{ModelVersion, config::EngineChoice, nearest};
 use trackside_sync::{lock, read, write};
 
 use crate::{
@@ -21,7 +21,6 @@ use crate::{
     settings::ServingSettings,
     slot::{Loader, Slot, SlotState},
     statistics::Statistics,
-    which::Which,
 };
 
 /// How long what was said of a model's file is taken for true without another look, by a caller that may not wait.
@@ -93,7 +92,12 @@ impl Serving {
     ///
     /// # Errors
     /// When there is no such model, version or alias, or it can not be loaded.
-    pub fn open_here(&self, name: &str, which: &Which, engine: Option<EngineChoice>) -> Result<Served, ServeError> {
+    pub fn open_here(
+        &self,
+        name: &str,
+        which: &ModelVersion,
+        engine: Option<EngineChoice>,
+    ) -> Result<Served, ServeError> {
         let resolution = self.0.bring(name)?;
         self.0.load(&resolution, resolution.number(which)?, engine)
     }
@@ -103,7 +107,12 @@ impl Serving {
     ///
     /// # Errors
     /// As of [`Serving::open_here`].
-    pub async fn open(&self, name: &str, which: &Which, engine: Option<EngineChoice>) -> Result<Served, ServeError> {
+    pub async fn open(
+        &self,
+        name: &str,
+        which: &ModelVersion,
+        engine: Option<EngineChoice>,
+    ) -> Result<Served, ServeError> {
         // Twice: of many that come while it is being loaded, one blocks a thread.
         for _ in 0..2 {
             if let Some(served) = self.0.open_now(name, which, engine) {
@@ -156,7 +165,7 @@ impl Serving {
         for name in names {
             let loaded = self.0.bring(&name).and_then(|resolution| {
                 if resolution.settings.at_start {
-                    self.0.load(&resolution, resolution.number(&Which::Default)?, None)?;
+                    self.0.load(&resolution, resolution.number(&ModelVersion::Unsaid)?, None)?;
                 }
                 Ok(())
             });
@@ -176,7 +185,7 @@ impl Serving {
     ///
     /// # Errors
     /// As of [`Serving::open_here`].
-    pub fn load(&self, name: &str, which: &Which) -> Result<Served, ServeError> {
+    pub fn load(&self, name: &str, which: &ModelVersion) -> Result<Served, ServeError> {
         let resolution = self.0.bring(name)?;
         let number = resolution.number(which)?;
         resolution.slots().iter().filter(|slot| slot.number == number).for_each(|slot| slot.forgive());
@@ -229,7 +238,7 @@ impl Serving {
     ///
     /// # Errors
     /// When there is no such model, version or alias.
-    pub fn number(&self, name: &str, which: &Which) -> Result<u32, ServeError> {
+    pub fn number(&self, name: &str, which: &ModelVersion) -> Result<u32, ServeError> {
         self.0.known(name)?.number(which)
     }
 }
@@ -246,7 +255,7 @@ impl Inner {
     }
 
     /// The version that is meant, when it is loaded already.
-    fn open_now(self: &Arc<Self>, name: &str, which: &Which, engine: Option<EngineChoice>) -> Option<Served> {
+    fn open_now(self: &Arc<Self>, name: &str, which: &ModelVersion, engine: Option<EngineChoice>) -> Option<Served> {
         let resolution = read(&self.models).get(name).cloned()?;
         let slot = resolution.slot(resolution.number(which).ok()?, engine)?;
         let model = slot.model()?;
@@ -259,7 +268,7 @@ impl Inner {
     }
 
     /// How to wait for what somebody else is loading.
-    fn loading(&self, name: &str, which: &Which, engine: Option<EngineChoice>) -> Option<watch::Receiver<()>> {
+    fn loading(&self, name: &str, which: &ModelVersion, engine: Option<EngineChoice>) -> Option<watch::Receiver<()>> {
         let resolution = read(&self.models).get(name).cloned()?;
         resolution.slot(resolution.number(which).ok()?, engine)?.loading()
     }

@@ -88,13 +88,122 @@ engine = "rten"
 path = ""
 engine = "tract"
 "##,
-        error: r##"trackside.toml:1:9: error[TS-0102]: the key `path` is missing
-1 | [models.pump]
-  |         ^^^^
-trackside.toml:5:10: error[TS-0103]: `tract` is not possible here
+        error: r##"trackside.toml:5:10: error[TS-0103]: `tract` is not possible here
 5 | engine = "tract"
   |          ^^^^^^^
   = help: known here: auto, onnxruntime, rten"##,
+    },
+    Case {
+        name: "model_bounds",
+        text: r##"[models.pump]
+sessions = 65
+queue = 100001
+timeout = "0ms"
+rate = 0
+burst = 1000001
+failures = 3
+labels = "a.txt"
+selftest = "a.safetensors"
+batching = { rows = 0, delay = "2s" }
+breaker = { window = "1ms", failures = 0, open = "2h" }
+[models.tap]
+burst = 2
+breaker = { failures = 101 }
+batching = { rows = 65537 }
+"##,
+        error: r##"trackside.toml:2:12: error[TS-0103]: at most 64
+2 | sessions = 65
+  |            ^^
+trackside.toml:3:9: error[TS-0103]: at most 100000
+3 | queue = 100001
+  |         ^^^^^^
+trackside.toml:4:11: error[TS-0103]: between 1ms and 1h
+4 | timeout = "0ms"
+  |           ^^^^^
+trackside.toml:5:8: error[TS-0103]: at least 1
+5 | rate = 0
+  |        ^
+trackside.toml:6:9: error[TS-0103]: at most 1000000
+6 | burst = 1000001
+  |         ^^^^^^^
+trackside.toml:8:10: error[TS-0103]: it belongs to `path`; a model in the registry brings its own
+8 | labels = "a.txt"
+  |          ^^^^^^^
+trackside.toml:9:12: error[TS-0103]: it belongs to `path`; a model in the registry brings its own
+9 | selftest = "a.safetensors"
+  |            ^^^^^^^^^^^^^^^
+trackside.toml:10:21: error[TS-0103]: at least 1, which is no batching
+10 | batching = { rows = 0, delay = "2s" }
+   |                     ^
+trackside.toml:10:32: error[TS-0103]: at most 1s
+10 | batching = { rows = 0, delay = "2s" }
+   |                                ^^^^
+trackside.toml:11:22: error[TS-0103]: between 100ms and 1h
+11 | breaker = { window = "1ms", failures = 0, open = "2h" }
+   |                      ^^^^^
+trackside.toml:11:40: error[TS-0103]: at least 1 percent
+11 | breaker = { window = "1ms", failures = 0, open = "2h" }
+   |                                        ^
+trackside.toml:11:50: error[TS-0103]: between 100ms and 1h
+11 | breaker = { window = "1ms", failures = 0, open = "2h" }
+   |                                                  ^^^^
+trackside.toml:13:9: error[TS-0103]: it belongs to `rate`, which is not given
+13 | burst = 2
+   |         ^
+trackside.toml:14:24: error[TS-0103]: at most 100
+14 | breaker = { failures = 101 }
+   |                        ^^^
+trackside.toml:15:21: error[TS-0103]: at most 65536
+15 | batching = { rows = 65537 }
+   |                     ^^^^^"##,
+    },
+    Case {
+        name: "inference",
+        text: r##"[inference]
+listen = "localhost"
+certificate = ""
+body = "1B"
+connections = 0
+threads = 257
+patience = "1ms"
+[engine]
+memory = "1kB"
+"##,
+        error: r##"trackside.toml:2:10: error[TS-0103]: this is no address with a port
+2 | listen = "localhost"
+  |          ^^^^^^^^^^^
+  = help: listen = "127.0.0.1:8000"
+trackside.toml:3:15: error[TS-0103]: this is no file: it is empty
+3 | certificate = ""
+  |               ^^
+trackside.toml:3:15: error[TS-0103]: `certificate` and `key` belong together
+3 | certificate = ""
+  |               ^^
+trackside.toml:4:8: error[TS-0103]: between 1KiB and 2GiB
+4 | body = "1B"
+  |        ^^^^
+trackside.toml:5:15: error[TS-0103]: between 1 and 65536
+5 | connections = 0
+  |               ^
+trackside.toml:6:11: error[TS-0103]: at most 256
+6 | threads = 257
+  |           ^^^
+trackside.toml:7:12: error[TS-0103]: between 100ms and 1h
+7 | patience = "1ms"
+  |            ^^^^^
+trackside.toml:9:10: error[TS-0103]: at least 1MiB
+9 | memory = "1kB"
+  |          ^^^^^"##,
+    },
+    Case {
+        name: "inference_for_others",
+        text: r##"[inference]
+listen = "0.0.0.0:8000"
+"##,
+        error: r##"trackside.toml:2:10: error[TS-0103]: others can reach this address: it needs TLS (`certificate` and `key`), and clients need a token
+2 | listen = "0.0.0.0:8000"
+  |          ^^^^^^^^^^^^^^
+  = help: listen = "127.0.0.1:8000""##,
     },
     Case {
         name: "model_names",

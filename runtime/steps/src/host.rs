@@ -3,11 +3,12 @@
 use std::{fs::File, io, io::Write, net::SocketAddr, sync::Arc, time::Instant};
 use trackside_codes::{Class, Reason};
 
-use trackside_models::{CancelToken, Model, ModelError, ModelInfo, Output, OutputPort};
+use trackside_models::{CancelToken, ModelError, ModelInfo, Output, OutputPort};
 use trackside_sandbox::{
     ArtifactSink, BoxFuture, InferenceFailure, InputFolder, ModelHandle, ModelPort, ModelSignature, SecretValue,
     StateEntry, StateScope, StepHost,
 };
+use trackside_serving::{Request, ServeError, Served};
 use trackside_spec::{ArtifactRef, Tensor};
 use trackside_store::{Artifacts, Content, Hold, Reader, Readers, StoreError};
 
@@ -141,11 +142,11 @@ impl ArtifactSink for Sink {
 }
 
 struct Handle {
-    model: Arc<Model>,
+    model: Served,
     info: ModelSignature,
 }
 
-fn describe(model: &Model) -> ModelSignature {
+fn describe(model: &Served) -> ModelSignature {
     let info = model.info();
     let port = |port: &trackside_models::Port| ModelPort {
         name: port.name.clone(),
@@ -176,18 +177,33 @@ impl ModelHandle for Handle {
         let model = self.model.clone();
         Box::pin(async move {
             let stop = StopOnDrop(CancelToken::new());
-            let cancel = stop.0.clone();
             let inputs = inputs.into_iter().map(|(name, tensor)| (name, Arc::unwrap_or_clone(tensor))).collect();
             let wanted = tensors_of(model.info(), wanted)?;
-            let ran = blocking(move || model.run(inputs, &wanted, Some(deadline), &cancel)).await?;
-            let ran = ran.map_err(|error| match error {
-                ModelError::Timeout { .. } => InferenceFailure::Timeout,
-                ModelError::Input { .. } => InferenceFailure::BadTensor(Reason::of(error)),
-                other => InferenceFailure::Runtime(Reason::of(other)),
-            })?;
+            // Alone: a plugin without grants that differ from run to run gives the same when it is done again.
+            let request = Request {
+                inputs,
+                outputs: wanted,
+                deadline: Some(deadline),
+                cancel: stop.0.clone(),
+                alone: true,
+                ..Request::default()
+            };
+            let ran = model.predict(request).await.map_err(failure)?;
             let tensor = |(name, output): (String, Output)| Some((name, output.into_tensor()?));
             Ok(ran.outputs.into_iter().filter_map(tensor).collect())
         })
+    }
+}
+
+fn failure(error: ServeError) -> InferenceFailure {
+    match error {
+        ServeError::Late { .. } => InferenceFailure::Timeout,
+        ServeError::Run(error) => match &*error {
+            ModelError::Timeout { .. } => InferenceFailure::Timeout,
+            ModelError::Input { .. } => InferenceFailure::BadTensor(Reason::of(ServeError::Run(error))),
+            _ => InferenceFailure::Runtime(Reason::of(ServeError::Run(error))),
+        },
+        other => InferenceFailure::Runtime(Reason::of(other)),
     }
 }
 

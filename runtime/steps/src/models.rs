@@ -1,16 +1,27 @@
-//! From a model's name in a workflow to a loaded model.
+//! From a model's name in a workflow to a loaded model: what trackside.toml, the registry and the project's files say of models.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Reason, code};
 
-use trackside_models::{EngineKind, EngineSettings, Engines, Model, ModelError, ModelSource};
-use trackside_spec::{NodeConfig, config::EngineChoice};
-use trackside_sync::lock;
+use trackside_models::{EngineKind, EngineSettings, Engines, ModelSource};
+use trackside_serving::{
+    Batching, Catalog, Content, Entry, ModelSettings, ServeError, Served, Serving, ServingSettings, Version,
+    breaker::BreakerRules, gcra::Rate,
+};
+use trackside_spec::{
+    CHAMPION, ModelRef, ModelRefError, ModelVersion, NodeConfig,
+    config::{EngineChoice, LoadTime, ModelConfig},
+};
+
+/// Most bytes of a file of labels, and most labels.
+const LABELS: (u64, usize) = (1 << 20, 65_536);
 
 /// Why a model is not there.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,33 +35,33 @@ pub enum ModelProblem {
     Unknown {
         /// As in the workflow.
         name: String,
-        /// What the config declares.
+        /// What there is.
         known: Vec<String>,
     },
-    /// It can not be loaded.
+    /// That is no reference to one.
+    #[error(transparent)]
+    Reference(#[from] ModelRefError),
+    /// It does not answer.
     #[error("{}", .0.told())]
-    Load(#[source] Arc<ModelError>),
+    Serve(#[from] ServeError),
 }
 
 impl Coded for ModelProblem {
     fn code(&self) -> Code {
         match self {
             Self::Unknown { .. } => code!("TS-0611"),
-            Self::Load(error) => error.code(),
+            Self::Reference(error) => error.code(),
+            Self::Serve(error) => error.code(),
         }
     }
 }
 
-/// The models of a project. Each is loaded when it is first needed, on each engine that is asked for, and then kept.
+/// The models of a project, in service. Each is loaded when it is first needed, on each engine that is asked for, and then kept.
 pub struct Models {
-    project: PathBuf,
     config: Arc<NodeConfig>,
-    engines: Engines,
-    loaded: Mutex<HashMap<String, Arc<Slot>>>,
+    catalog: Arc<ProjectModels>,
+    serving: Serving,
 }
-
-/// A model as often as it is loaded: once for each engine that steps ask for. Held locked while it is being loaded.
-type Slot = Mutex<Vec<(EngineChoice, Arc<Model>)>>;
 
 impl Models {
     /// The models of the project at `project`. Nothing is loaded yet.
@@ -61,80 +72,197 @@ impl Models {
         if config.engine.prefer == EngineChoice::Rten {
             settings.prefer = EngineKind::Rten;
         }
-        Self { project, config, engines: Engines::discover(settings), loaded: Mutex::default() }
+        let engines = Arc::new(Engines::discover(settings));
+        let serving = ServingSettings {
+            memory: config.engine.memory.map_or_else(half_of_the_memory, |memory| memory.as_bytes()),
+            ..ServingSettings::default()
+        };
+        let catalog = Arc::new(ProjectModels { project, config: config.clone() });
+        let serving = Serving::new(catalog.clone(), engines, serving, now_ms);
+        Self { config, catalog, serving }
     }
 
     /// The engines of this box.
     #[must_use]
     pub fn engines(&self) -> &Engines {
-        &self.engines
+        self.serving.engines()
     }
 
-    /// The model that a workflow calls `name`, on the engine that a step asks for or else on the one of the config. Blocks
-    /// while it is loaded and tested.
+    /// The models in service, for whoever serves them outside.
+    #[must_use]
+    pub fn serving(&self) -> &Serving {
+        &self.serving
+    }
+
+    /// The model that a workflow calls `name` (`NAME`, `NAME@ALIAS`, `NAME@3`, or a path), on the engine that a step asks for or else
+    /// on the one that is said of it. Blocks while it is loaded and tested.
     ///
     /// # Errors
-    /// When there is none, or the engine can not run it. The next call tries again.
-    pub fn get(&self, name: &str, engine: Option<EngineChoice>) -> Result<Arc<Model>, ModelProblem> {
-        let slot = {
-            let mut loaded = lock(&self.loaded);
-            loaded.entry(name.to_owned()).or_default().clone()
-        };
-        let mut slot = lock(&slot);
-        let source = self.source(name, engine)?;
-        let fits = |(choice, model): &&(EngineChoice, Arc<Model>)| {
-            *choice == source.choice || is_on(source.choice, model.info().engine.kind)
-        };
-        if let Some((_, model)) = slot.iter().find(fits) {
-            return Ok(model.clone());
-        }
-        let model = self.engines.load(&source).map_err(|error| ModelProblem::Load(Arc::new(error)))?;
-        tracing::info!(model = name, engine = %model.info().engine, digest = %model.info().digest, "model loaded");
-        for warning in &model.info().warnings {
-            tracing::warn!(model = name, code = %warning.code, "{}", warning.text);
-        }
-        // `auto` may have come to an engine that it is loaded on already: once is enough.
-        let same = slot.iter().find(|(_, other)| other.info().engine == model.info().engine);
-        let model = same.map_or(model, |(_, other)| other.clone());
-        slot.push((source.choice, model.clone()));
-        Ok(model)
+    /// When there is none, or the engine can not run it.
+    pub fn get(&self, name: &str, engine: Option<EngineChoice>) -> Result<Served, ModelProblem> {
+        let ModelRef { name: model, version } = meant(name)?;
+        self.serving.open_here(&model, &version, engine).map_err(|error| self.problem(name, error))
     }
 
-    /// What the config, or the path itself, says of a model; the engine is that of the step where it names one.
+    /// What is said of a model, as it would be loaded; the engine is that of the step where it names one.
     ///
     /// # Errors
     /// When there is no such model.
     pub fn source(&self, name: &str, engine: Option<EngineChoice>) -> Result<ModelSource, ModelProblem> {
-        let time = self.run_limit();
-        if let Some(model) = self.config.models.get(name) {
-            let choice = engine.unwrap_or(model.engine);
-            let selftest = model.selftest.as_ref().map(|path| self.project.join(path));
-            return Ok(ModelSource {
-                choice,
-                selftest,
-                time,
-                ..ModelSource::new(name, self.project.join(&model.path))
-            });
-        }
-        if Path::new(name).extension().is_some_and(|extension| extension == "onnx") {
-            let choice = engine.unwrap_or_default();
-            return Ok(ModelSource { choice, time, ..ModelSource::new(name, self.project.join(name)) });
-        }
-        Err(ModelProblem::Unknown { name: name.to_owned(), known: self.config.models.keys().cloned().collect() })
+        let ModelRef { name: model, version } = meant(name)?;
+        let number = self.serving.number(&model, &version).map_err(|error| self.problem(name, error))?;
+        let entry = self.serving.entry(&model).map_err(|error| self.problem(name, error))?;
+        let Some(version) = entry.versions.get(&number) else {
+            return Err(ModelProblem::Unknown { name: name.to_owned(), known: self.known() });
+        };
+        Ok(ModelSource {
+            choice: engine.unwrap_or(version.engine),
+            selftest: version.selftest.clone(),
+            time: self.run_limit(),
+            sessions: entry.settings.sessions,
+            ..ModelSource::new(model, version.path.clone())
+        })
     }
 
     /// The longest that a run of a model may take, its self-test included.
     #[must_use]
     pub fn run_limit(&self) -> Duration {
-        self.config.limits.wall.to_std().max(Duration::from_millis(1))
+        run_limit(&self.config)
+    }
+
+    fn known(&self) -> Vec<String> {
+        self.catalog.names().unwrap_or_default()
+    }
+
+    fn problem(&self, name: &str, error: ServeError) -> ModelProblem {
+        match error {
+            ServeError::UnknownModel { .. } => ModelProblem::Unknown { name: name.to_owned(), known: self.known() },
+            error => error.into(),
+        }
     }
 }
 
-/// Whether a model on this engine is what `choice` asks for by name.
-fn is_on(choice: EngineChoice, kind: EngineKind) -> bool {
-    match choice {
-        EngineChoice::Auto => false,
-        EngineChoice::OnnxRuntime => kind == EngineKind::OnnxRuntime,
-        EngineChoice::Rten => kind == EngineKind::Rten,
+/// The name and the version in `NAME`, `NAME@ALIAS`, `NAME@3`. A path is all name.
+fn meant(reference: &str) -> Result<ModelRef, ModelProblem> {
+    if is_path(reference) {
+        return Ok(ModelRef { name: reference.to_owned(), version: ModelVersion::Unsaid });
+    }
+    Ok(reference.parse::<ModelRef>()?)
+}
+
+fn is_path(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "onnx")
+}
+
+fn run_limit(config: &NodeConfig) -> Duration {
+    config.limits.wall.to_std().max(Duration::from_millis(1))
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What loaded models may take where nobody says it.
+fn half_of_the_memory() -> u64 {
+    trackside_models::half_of_box().unwrap_or(u64::MAX)
+}
+
+/// What the project says of models.
+struct ProjectModels {
+    project: PathBuf,
+    config: Arc<NodeConfig>,
+}
+
+impl ProjectModels {
+    /// A model that is a file of the project: one version.
+    fn file(&self, path: &str, said: &ModelConfig, settings: ModelSettings) -> Result<Entry, Reason> {
+        let (path, selftest) = (self.project.join(path), said.selftest.as_ref().map(|path| self.project.join(path)));
+        let labels = said.labels.as_ref().map(|path| labels(&self.project.join(path))).transpose()?;
+        let labels: BTreeMap<_, _> = labels.map(|labels| (String::new(), labels)).into_iter().collect();
+        let mut look = look(&path);
+        look.extend(selftest.as_deref().map(self::look).unwrap_or_default());
+        let version = Version { path, selftest, engine: said.engine, content: Content::Look(look), labels };
+        Ok(Entry {
+            versions: BTreeMap::from([(1, version)]),
+            aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
+            settings,
+        })
+    }
+}
+
+impl Catalog for ProjectModels {
+    fn find(&self, name: &str) -> Result<Option<Entry>, Reason> {
+        let undeclared = ModelConfig::default();
+        let said = self.config.models.get(name).unwrap_or(&undeclared);
+        let settings = settings(said, &self.config);
+        match &said.path {
+            Some(path) => self.file(path, said, settings).map(Some),
+            None if is_path(name) => self.file(name, said, settings).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn names(&self) -> Result<Vec<String>, Reason> {
+        let declared = self.config.models.iter().filter(|(_, model)| model.path.is_some());
+        Ok(declared.map(|(name, _)| name.clone()).collect())
+    }
+}
+
+/// How a model is to be served, as trackside.toml says it.
+fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let rate = said.rate.map(|rate| Rate::new(rate, if said.burst == 0 { rate } else { said.burst }));
+    ModelSettings {
+        sessions: count(said.sessions),
+        queue: count(said.queue),
+        timeout: said.timeout.map_or_else(|| run_limit(config), trackside_spec::Duration::to_std),
+        rate,
+        batching: Batching { rows: said.batching.rows, delay: said.batching.delay.to_std() },
+        breaker: BreakerRules {
+            window: said.breaker.window.to_std(),
+            requests: said.breaker.requests,
+            failures: said.breaker.failures,
+            open: said.breaker.open.to_std(),
+        },
+        failures: said.failures,
+        at_start: said.load == LoadTime::Start,
+    }
+}
+
+/// What the system says of a file; of one that is not there, nothing.
+fn look(path: &Path) -> Vec<u64> {
+    let Ok(meta) = fs::metadata(path) else { return Vec::new() };
+    let time =
+        |seconds: i64, ns: i64| seconds.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(ns.cast_unsigned());
+    let (modified, changed) = (time(meta.mtime(), meta.mtime_nsec()), time(meta.ctime(), meta.ctime_nsec()));
+    vec![meta.dev(), meta.ino(), meta.size(), modified, changed]
+}
+
+/// The lines of a file.
+fn labels(path: &Path) -> Result<Vec<String>, Reason> {
+    let told = |text: &str| format!("the labels in {}: {text}", path.display());
+    let size = fs::metadata(path).map_err(|error| Reason::disk(error).told(told))?.len();
+    if size > LABELS.0 {
+        return Err(told(&format!("{size} bytes, and at most {} are read", LABELS.0)).into());
+    }
+    let text = fs::read_to_string(path).map_err(|error| Reason::disk(error).told(told))?;
+    let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+    if labels.len() > LABELS.1 {
+        return Err(told(&format!("{} lines, and at most {} are read", labels.len(), LABELS.1)).into());
+    }
+    Ok(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_a_name_and_a_version_and_a_path_is_all_name() {
+        let said = |text: &str| meant(text).map(|model| (model.name, model.version)).ok();
+        assert_eq!(said("pump@3"), Some(("pump".to_owned(), ModelVersion::Number(3))));
+        assert_eq!(said("a@b/pump.onnx"), Some(("a@b/pump.onnx".to_owned(), ModelVersion::Unsaid)));
+        assert_eq!(said("pump@"), None);
     }
 }

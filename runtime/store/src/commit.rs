@@ -16,6 +16,7 @@ use crate::{
     digests::Late,
     error::StoreError,
     lock::DataLock,
+    models,
     prune::Prune,
     reserve::Reserve,
     run_rows::RunRows,
@@ -62,6 +63,7 @@ impl Committer {
             Durability::Relaxed => "NORMAL",
         };
         let is_new = schema::prepare(&mut connection, &database, synchronous)?;
+        models::sweep(data_dir, &connection)?;
         let late = Late::open(&mut connection).map_err(StoreError::sqlite("find the newest artifacts"))?;
         let artifacts = Arc::new(Artifacts::open(data_dir, late)?);
         if is_new && had_artifacts {

@@ -22,6 +22,7 @@ mod holdings;
 mod holds;
 mod inbox;
 mod lock;
+mod models;
 mod pauses;
 mod prune;
 mod read;
@@ -53,6 +54,10 @@ pub use history::LedgerEntryRow;
 pub use holdings::{EndedRun, HeldBeside, Holding, RunOwner, Which};
 pub use holds::Hold;
 pub use lock::DataLock;
+pub use models::{
+    AddedModel, AliasAt, ModelAliasRow, ModelAt, ModelRow, ModelVersionRow, MovedAlias, ResolvedModel, TestedModel,
+    TestedRow, Unresolved,
+};
 pub use pauses::PausedRow;
 pub use prune::{DatabaseSpace, OldLedgerRow, Prune};
 pub use read::{About, JournalRow, LedgerRow, LiveRun, LogRow, OutboxRow, Reader, RunFilter, RunRow, StateRow};

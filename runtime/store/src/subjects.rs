@@ -29,11 +29,12 @@ pub(crate) fn enter(
     Ok(())
 }
 
-/// Removes entries; what is the newest of its subject stays, and so does the entry of a run.
+/// Removes entries; what is the newest of its subject stays, and so does the entry of a run. Of a model all stay: which version
+/// answered at any time must be told for ever.
 pub(crate) fn forget(txn: &Transaction<'_>, entries: &[i64]) -> rusqlite::Result<()> {
     let mut delete = txn.prepare_cached(
         "DELETE FROM journal WHERE seq = ?1 AND run < 0
-         AND seq < (SELECT last_entry FROM subjects WHERE id = -journal.run)",
+         AND seq < (SELECT last_entry FROM subjects WHERE id = -journal.run AND substr(name, 1, 6) <> 'model/')",
     )?;
     entries.iter().try_for_each(|seq| delete.execute([seq]).map(drop))
 }
@@ -41,7 +42,7 @@ pub(crate) fn forget(txn: &Transaction<'_>, entries: &[i64]) -> rusqlite::Result
 impl Reader {
     /// Entries of subjects that newer ones of the same subject have superseded: all that are from before this time and not
     /// after the entry `seen`, the newest of each subject and what stands between it and one that stays excepted. So many at
-    /// most, the oldest of each subject first: what is left of it goes on to be one chain.
+    /// most, the oldest of each subject first: what is left of it goes on to be one chain. None is of a model.
     ///
     /// # Errors
     /// When SQLite refuses.
@@ -50,9 +51,10 @@ impl Reader {
             return Ok(Vec::new());
         }
         let mut found = Vec::new();
-        let heads = self.rows("SELECT id, last_entry FROM subjects", [], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-        })?;
+        let heads =
+            self.rows("SELECT id, last_entry FROM subjects WHERE substr(name, 1, 6) <> 'model/'", [], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            })?;
         for (id, last) in heads {
             let (mut old, mut next): (Vec<i64>, i64) = (Vec::new(), last);
             while next > 0 {

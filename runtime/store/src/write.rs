@@ -16,6 +16,7 @@ use crate::{
     cursors,
     holdings::{self, EndedRun},
     holds::Hold,
+    models::{self, AddedModel, MovedAlias, TestedModel},
     pauses::{self, PausedRow},
     prune::{self, Prune},
     references,
@@ -172,6 +173,23 @@ pub enum Write {
     },
     /// A definition is in use from now on, or a workflow is not any more.
     Activated(Activation),
+    /// A version of a model is in the registry from now on; its folder is there.
+    ModelAdded(AddedModel),
+    /// An alias of a model names another version.
+    ModelAliasMoved(MovedAlias),
+    /// A version of a model is in the registry no more; its folder goes after the commit.
+    ModelRemoved {
+        /// The model's name.
+        name: String,
+        /// The version.
+        version: u32,
+        /// When, milliseconds since 1970.
+        at_ms: i64,
+        /// Who.
+        by: String,
+    },
+    /// A version of a model was tested.
+    ModelTested(TestedModel),
     /// All runs before this one have ended.
     LiveFrom {
         /// The oldest live run.
@@ -349,6 +367,10 @@ pub(crate) fn apply(
             let definition = activation.plan.as_ref().map(|plan| definition_row(txn, plan, known)).transpose()?;
             activations::keep(txn, activation, definition)?;
         }
+        Write::ModelAdded(added) => models::add(txn, added)?,
+        Write::ModelAliasMoved(moved) => models::move_alias(txn, moved)?,
+        Write::ModelRemoved { name, version, at_ms, by } => models::remove(txn, name, *version, *at_ms, by)?,
+        Write::ModelTested(tested) => models::tested(txn, tested)?,
         Write::LiveFrom { run } => {
             txn.prepare_cached("UPDATE live_from SET run = ?1")?.execute([run.as_i64()])?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prost::bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use trackside_spec::Digest;
 
 use super::builtin::BuiltinVerdict;
@@ -60,7 +60,7 @@ pub struct ModelInspection {
 }
 
 /// An operator set that a model relies on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opset {
     /// `ai.onnx` for the standard set.
     pub domain: String,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use trackside_codes::Reason;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use trackside_spec::ElementType;
 
 use super::proto::{MapTypeProto, ModelProto, TypeProto, ValueInfoProto, data_type};
@@ -15,7 +15,7 @@ use crate::port::{LeftOut, Port};
 const DEFAULTS_SINCE: i64 = 4;
 
 /// An input or output as the file declares it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortInspection {
     /// Its name.
     pub name: String,
@@ -33,7 +33,7 @@ pub struct PortInspection {
 }
 
 /// One dimension.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Dim {
     /// Always this size.

@@ -1,20 +1,13 @@
 //! What the parent tells the worker, on its command line. Both are the same program, so the form is nobody else's
 //! business.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use crate::engine::Layout;
 
-/// How to start a process that compiles.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CompileProgram {
-    /// The program: this very one, or what it compiles is of no use here.
-    pub program: PathBuf,
-    /// What makes that program call [`compile_worker`](crate::compile_worker) with the arguments that follow.
-    pub arguments: Vec<String>,
-    /// Its whole environment, but for these variables it has none.
-    pub environment: Vec<(String, String)>,
-}
+/// How to start a process that compiles: `arguments` make the program call [`compile_worker`](crate::compile_worker) with those
+/// that follow. The program is this very one, or what it compiles is of no use here.
+pub type CompileProgram = trackside_worker::Program;
 
 /// A process that compiles, and what it may take.
 #[derive(Clone, Debug, PartialEq, Eq)]

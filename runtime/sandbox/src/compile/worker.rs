@@ -8,16 +8,14 @@ use std::{
     process::ExitCode,
 };
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
 use trackside_codes::{Class, Reason};
+use trackside_worker::Bounds;
 use wasmtime::Engine;
 
 use super::order::Order;
 use crate::engine::config;
 
-/// Address space beyond the memory: the program itself, its libraries, stacks that are reserved and not used.
-const OVERHEAD: u64 = 1 << 30;
-/// File descriptors: the three standard ones and no other. No file can be opened, and no socket.
+/// File descriptors: the three standard ones and no other.
 const DESCRIPTORS: u64 = 3;
 /// Native stack of a compiling thread.
 const STACK: usize = 8 << 20;
@@ -47,7 +45,10 @@ fn work(order: &Order) -> Result<(), Reason> {
     let mut pool = rayon::ThreadPoolBuilder::new().num_threads(order.threads).stack_size(STACK);
     pool = pool.thread_name(|_| "compile".to_owned());
     let pool = pool.build().map_err(|error| Reason::by(Class::Setup, error))?;
-    bound(order).map_err(|error| failed("cannot bound itself", error))?;
+    // No file can be opened but the three standard ones, and no socket.
+    let bounds =
+        Bounds { memory: order.memory, cpu_seconds: order.cpu_seconds, file_size: 0, descriptors: Some(DESCRIPTORS) };
+    bounds.set().map_err(|error| failed("cannot bound itself", error))?;
 
     let mut wasm = Vec::new();
     io::stdin().lock().read_to_end(&mut wasm).map_err(|error| failed("cannot read the component", error))?;
@@ -61,26 +62,4 @@ fn work(order: &Order) -> Result<(), Reason> {
         .and_then(|()| output.write_all(&code))
         .and_then(|()| output.flush())
         .map_err(|error| failed("cannot hand over the code", error))
-}
-
-/// Gives up what a compiler does not need, before the first byte from outside is read.
-fn bound(order: &Order) -> io::Result<()> {
-    let set = |resource, limit: u64| {
-        let limit = Some(limit);
-        rustix::process::setrlimit(resource, Rlimit { current: limit, maximum: limit })
-    };
-    // Memory that is reserved and not writable costs nothing, so it is the writable that is counted; the address space is
-    // bounded besides for whatever is not counted there.
-    set(Resource::Data, order.memory)?;
-    set(Resource::As, order.memory.saturating_add(OVERHEAD))?;
-    // The soft limit ends it with a signal that says why; the hard one is for a signal that is not heeded.
-    let cpu = Rlimit { current: Some(order.cpu_seconds), maximum: Some(order.cpu_seconds.saturating_add(5)) };
-    rustix::process::setrlimit(Resource::Cpu, cpu)?;
-    set(Resource::Core, 0)?;
-    set(Resource::Fsize, 0)?;
-    set(Resource::Nofile, DESCRIPTORS)?;
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    // The node may be killed; what it waits for must not go on.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    Ok(())
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HttpConfig, HttpServerConfig, MqttConfig, PluginsConfig, Policy, RegistryConfig, SecretConfig};
+use super::{
+    HttpConfig, HttpServerConfig, InferenceConfig, ModelConfig, MqttConfig, PluginsConfig, Policy, RegistryConfig,
+    SecretConfig,
+};
 use crate::{limits::NodeLimits, retention::RetentionConfig, units::ByteSize};
 
 /// The settings of one box. An empty file is a complete one.
@@ -29,8 +32,10 @@ pub struct NodeConfig {
     pub retention: RetentionConfig,
     /// What runs ONNX models.
     pub engine: EngineConfig,
-    /// Models by the name that workflows use.
+    /// Models by the name that workflows and clients use.
     pub models: BTreeMap<String, ModelConfig>,
+    /// What serves models to clients outside.
+    pub inference: InferenceConfig,
     /// Installed plugins.
     pub plugins: PluginsConfig,
     /// Registries by their host.
@@ -128,6 +133,10 @@ pub struct EngineConfig {
     /// The engine of models that choose none. `auto`: ONNX Runtime where its library is found, otherwise the built-in
     /// one if the model passes its self-test there.
     pub prefer: EngineChoice,
+    /// Memory that loaded models may take together, about: those that were used longest ago leave first, one in use stays. Without it,
+    /// half of the box's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<ByteSize>,
 }
 
 /// The engine of a model.
@@ -141,19 +150,4 @@ pub enum EngineChoice {
     OnnxRuntime,
     /// The built-in engine.
     Rten,
-}
-
-/// A model that workflows can use by name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a model: a table with `path`")]
-#[schemars(rename = "Model")]
-pub struct ModelConfig {
-    /// The ONNX file.
-    pub path: String,
-    /// The engine that runs it.
-    #[serde(default)]
-    pub engine: EngineChoice,
-    /// A safetensors file with inputs `in.NAME` and the outputs `out.NAME` that the model must give for them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selftest: Option<String>,
 }

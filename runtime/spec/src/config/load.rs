@@ -48,6 +48,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<NodeConfig> {
     checks.outside(&config);
     checks.brokers(&config);
     checks.models(&config);
+    checks.inference(&config);
     checks.plugins(&config);
     checks.registries(&config);
     checks.policy(&config);
@@ -198,12 +199,32 @@ impl Checks<'_, '_> {
                 let message = "a model's name is made of letters, digits, `.`, `_` and `-`, and does not end in .onnx";
                 self.report.add("TS-0103", place, message, None);
             }
-            let paths = [("path", Some(model.path.as_str())), ("selftest", model.selftest.as_deref())];
+            let paths = [("path", &model.path), ("selftest", &model.selftest), ("labels", &model.labels)];
             for (key, path) in paths {
-                if let Some(reason) = path.and_then(words::path_problem) {
+                if let Some(reason) = path.as_deref().and_then(words::path_problem) {
                     self.at("TS-0103", &["models", name, key], format!("this is no file: {reason}"), None);
                 }
             }
+            for (key, reason) in model.problems() {
+                let path: Vec<&str> = ["models", name].iter().chain(key).copied().collect();
+                self.at("TS-0103", &path, reason, None);
+            }
+        }
+    }
+
+    fn inference(&mut self, config: &NodeConfig) {
+        let inference = &config.inference;
+        for (key, path) in [("certificate", &inference.certificate), ("key", &inference.key)] {
+            if let Some(reason) = path.as_deref().and_then(words::path_problem) {
+                self.at("TS-0103", &["inference", key], format!("this is no file: {reason}"), None);
+            }
+        }
+        for (key, reason) in inference.problems() {
+            let help = (key == "listen").then(|| "listen = \"127.0.0.1:8000\"".to_owned());
+            self.at("TS-0103", &["inference", key], reason, help);
+        }
+        if config.engine.memory.is_some_and(|memory| memory < ByteSize::from_mib(1)) {
+            self.at("TS-0103", &["engine", "memory"], "at least 1MiB", None);
         }
     }
 

@@ -5,13 +5,15 @@
 
 mod file;
 mod load;
+mod models;
 mod mqtt;
 mod outside;
 mod plugins;
 mod policy;
 
-pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, ModelConfig, NodeConfig, NodeSection};
+pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection};
 pub use load::load_node_config;
+pub use models::{BatchingConfig, BreakerConfig, InferenceConfig, LoadTime, ModelConfig};
 pub use mqtt::{MqttConfig, MqttVersion};
 pub use outside::{HttpConfig, HttpServerConfig, SecretConfig};
 pub use plugins::{PluginsConfig, RegistryConfig};

@@ -1,13 +1,17 @@
 //! One attempt of a model step: tensors from JSON or artifacts, a run, outputs as JSON or an artifact.
 
-use std::{io::Read, time::Instant};
+use std::{
+    io::Read,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Map, Value, json};
 use trackside_codes::{Class, Coded, Reason};
 use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
-use trackside_models::{CancelToken, Model, ModelError, Output, RunOutput, takes, tensor_io};
+use trackside_models::{CancelToken, ModelError, ModelInfo, Output, takes, tensor_io};
 use trackside_sandbox::BoxFuture;
+use trackside_serving::{Answer, Request, ServeError, Served};
 use trackside_spec::{ArtifactRef, ElementType, ModelCall, Tensor, config::EngineChoice};
 use trackside_store::Hold;
 
@@ -16,6 +20,9 @@ use crate::{job::StepResult, workshop::Workshop};
 
 /// Outputs with at most so many elements are given as JSON arrays, larger ones as an artifact.
 const INLINE_ELEMENTS: usize = 1024;
+/// How long a step waits before it asks again a model that others ask too much.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 impl Executed for ModelCall {
     fn run<'a>(&'a self, attempt: Attempt<'a>) -> BoxFuture<'a, StepResult> {
@@ -81,12 +88,13 @@ fn attempt(
         began_us: Some(handed_over),
         ..AttemptReport::default()
     });
-    let ended = tensors(workshop, &model, input).and_then(|inputs| {
-        let deadline = Instant::now() + workshop.models.run_limit();
-        let ran = model.run(inputs, &[], Some(deadline), cancel).map_err(step_error)?;
-        report.began_us = Some(handed_over.saturating_add_unsigned(ran.queued_us));
-        report.queued_us = Some(ran.queued_us);
-        report.run_us = Some(ran.run_us);
+    let ended = tensors(workshop, info, input).and_then(|inputs| {
+        let ran = ask(&model, inputs, begun + workshop.models.run_limit(), cancel).map_err(step_error)?;
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let queued = micros(ran.times.queue);
+        report.began_us = Some(handed_over.saturating_add_unsigned(queued));
+        report.queued_us = Some(queued);
+        report.run_us = Some(micros(ran.times.infer));
         let (outputs, artifacts) = values(hold, &ran)?;
         let output =
             json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });
@@ -97,18 +105,53 @@ fn attempt(
     Ended { report: Some(report), ended }
 }
 
-fn step_error(error: ModelError) -> StepError {
+/// Asks the model. A step waits where a client is refused: it has its time, and nobody else to ask.
+fn ask(
+    model: &Served,
+    inputs: Vec<(String, Tensor)>,
+    deadline: Instant,
+    cancel: &CancelToken,
+) -> Result<Answer, ServeError> {
+    loop {
+        // Alone: what a step gives must come out the same when it is done again.
+        let request = Request {
+            inputs: inputs.clone(),
+            deadline: Some(deadline),
+            cancel: cancel.clone(),
+            alone: true,
+            ..Request::default()
+        };
+        let refused = match model.predict_here(request) {
+            Err(refused @ (ServeError::TooOften { .. } | ServeError::QueueFull { .. } | ServeError::Shed { .. })) => {
+                refused
+            }
+            ended => return ended,
+        };
+        let pause = refused.again_in().unwrap_or_default().clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        if cancel.is_cancelled() || Instant::now() + pause >= deadline {
+            return Err(refused);
+        }
+        std::thread::sleep(pause);
+    }
+}
+
+fn step_error(error: ServeError) -> StepError {
     let code = match &error {
-        ModelError::Timeout { .. } => "wall-limit",
-        ModelError::Cancelled { .. } => "cancelled",
-        ModelError::Input { .. } => "bad-tensor",
-        _ => "model-failed",
+        ServeError::Late { .. } => "wall-limit",
+        ServeError::Cancelled { .. } => "cancelled",
+        ServeError::Run(error) => match &**error {
+            ModelError::Timeout { .. } => "wall-limit",
+            ModelError::Cancelled { .. } => "cancelled",
+            ModelError::Input { .. } => "bad-tensor",
+            _ => "model-failed",
+        },
+        _ => "model-unavailable",
     };
     StepError { retryable: error.is_retryable(), ..StepError::fatal(code, error.told()) }
 }
 
 /// The model's inputs: an artifact (safetensors, or JSON for texts), or JSON arrays that take the declared element type.
-fn tensors(workshop: &Workshop, model: &Model, input: &Value) -> Result<Vec<(String, Tensor)>, StepError> {
+fn tensors(workshop: &Workshop, info: &ModelInfo, input: &Value) -> Result<Vec<(String, Tensor)>, StepError> {
     let refuse = |name: &str, reason: Reason| StepError::fatal("bad-tensor", format!("input `{name}`: {reason}"));
     let Some(fields) = input.as_object() else {
         return Err(StepError::fatal("bad-tensor", "`inputs` must be an object of input name to tensor"));
@@ -117,8 +160,8 @@ fn tensors(workshop: &Workshop, model: &Model, input: &Value) -> Result<Vec<(Str
     fields
         .iter()
         .map(|(name, value)| {
-            let port = model.info().inputs.iter().find(|port| port.name == *name).ok_or_else(|| {
-                refuse(name, format!("the model has no such input; it takes {}", takes(&model.info().inputs)).into())
+            let port = info.inputs.iter().find(|port| port.name == *name).ok_or_else(|| {
+                refuse(name, format!("the model has no such input; it takes {}", takes(&info.inputs)).into())
             })?;
             let tensor = match ArtifactRef::from_json(value) {
                 Some(artifact) => from_artifact(workshop, &artifact, name, limit),
@@ -158,7 +201,7 @@ fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit:
     })
 }
 
-fn values(hold: &Hold, output: &RunOutput) -> Result<(Value, Vec<trackside_spec::Digest>), StepError> {
+fn values(hold: &Hold, output: &Answer) -> Result<(Value, Vec<trackside_spec::Digest>), StepError> {
     let mut outputs = Map::new();
     let mut artifacts = Vec::new();
     for (name, output) in &output.outputs {

@@ -1,0 +1,149 @@
+//! A package as one file: a tar archive of the oldest kind that everybody reads (ustar), the manifest first, then its files in its
+//! order. A signature will stand right behind the manifest.
+//!
+//! Read with the crate `tar`, but only its headers: links, long names and whatever else later kinds of archives have is refused here,
+//! and nothing is ever written where an archive says. Nothing is kept of it in memory but the manifest.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+};
+
+use tar::{Archive, Builder, EntryType, Header};
+
+use super::{FileEntry, Incoming, MANIFEST, Manifest, PackageError, PackageLimits};
+
+/// Entries that are no files and are passed over, such as folders.
+const MOST_OTHERS: usize = 1024;
+
+/// Writes a package: the bytes of its manifest, and its files, which `open` opens.
+///
+/// # Errors
+/// [`PackageError::Cut`] when nobody takes it, [`PackageError::Damaged`] when a file is not as long as the manifest says, those of
+/// `open`.
+pub fn pack(
+    manifest: &Manifest,
+    bytes: &[u8],
+    mut open: impl FnMut(&FileEntry) -> Result<std::fs::File, PackageError>,
+    to: impl Write,
+) -> Result<(), PackageError> {
+    let mut builder = Builder::new(to);
+    append(&mut builder, MANIFEST, bytes.len() as u64, bytes)?;
+    for entry in &manifest.files {
+        let mut file = Counted { inner: open(entry)?.take(entry.size), count: 0 };
+        append(&mut builder, &entry.path, entry.size, &mut file)?;
+        if file.count != entry.size {
+            let reason = format!("{} has {} bytes instead of {}", entry.path, file.count, entry.size);
+            return Err(PackageError::Damaged { reason });
+        }
+    }
+    builder.into_inner().and_then(|mut to| to.flush()).map_err(PackageError::Cut)
+}
+
+fn append(builder: &mut Builder<impl Write>, path: &str, size: u64, from: impl Read) -> Result<(), PackageError> {
+    let mut header = Header::new_ustar();
+    header.set_path(path).map_err(|error| PackageError::Name { path: path.to_owned(), reason: error.to_string() })?;
+    header.set_entry_type(EntryType::Regular);
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_cksum();
+    builder.append(&header, from).map_err(PackageError::Cut)
+}
+
+struct Counted<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.count += length as u64;
+        Ok(length)
+    }
+}
+
+/// Reads a package into a folder that is being written. Gives its manifest and the bytes of that, which are not written there yet.
+///
+/// # Errors
+/// Any [`PackageError`]; what was written so far goes with the folder.
+pub fn unpack(
+    from: impl Read,
+    into: &mut Incoming,
+    limits: &PackageLimits,
+) -> Result<(Manifest, Vec<u8>), PackageError> {
+    let wrong = |reason: String| PackageError::Archive { reason };
+    let unreadable = |error: std::io::Error| wrong(error.to_string());
+    let mut archive = Archive::new(from);
+    // As they stand there: no name of one entry is looked for in another.
+    let entries = archive.entries().map_err(unreadable)?.raw(true);
+    let mut manifest: Option<(Manifest, Vec<u8>)> = None;
+    let mut wanted: BTreeMap<String, FileEntry> = BTreeMap::new();
+    let mut others = 0;
+    for entry in entries {
+        let mut entry = entry.map_err(unreadable)?;
+        let path = entry.path_bytes().into_owned();
+        let path = String::from_utf8(path).map_err(|_| wrong("it holds a name that is no text".to_owned()))?;
+        let path = path.strip_prefix("./").unwrap_or(&path).to_owned();
+        match entry.header().entry_type() {
+            EntryType::Regular => {}
+            EntryType::Directory if others < MOST_OTHERS => {
+                others += 1;
+                continue;
+            }
+            kind => {
+                return Err(wrong(format!(
+                    "{path:?} in it is {}; regular files are taken, and nothing else",
+                    told(kind)
+                )));
+            }
+        }
+        let size = entry.header().entry_size().map_err(unreadable)?;
+        if manifest.is_none() {
+            if path != MANIFEST {
+                return Err(wrong(format!("it begins with {path:?} instead of {MANIFEST}")));
+            }
+            if size > limits.manifest {
+                return Err(PackageError::TooMuch {
+                    what: format!("{MANIFEST} has {size} bytes; {} are taken", limits.manifest),
+                });
+            }
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(PackageError::Cut)?;
+            let read = Manifest::read(&bytes, limits)?;
+            wanted = read.files.iter().map(|file| (file.path.clone(), file.clone())).collect();
+            manifest = Some((read, bytes));
+            continue;
+        }
+        let Some(file) = wanted.remove(&path) else {
+            return Err(wrong(format!("{path:?} stands in it twice, or its manifest does not list it")));
+        };
+        if size != file.size {
+            let reason = format!("{path} has {size} bytes instead of {}", file.size);
+            return Err(PackageError::Damaged { reason });
+        }
+        into.take(&file, &mut entry)?;
+    }
+    let manifest = manifest.ok_or_else(|| wrong("it holds nothing".to_owned()))?;
+    match wanted.keys().next() {
+        None => Ok(manifest),
+        Some(missing) => Err(wrong(format!("it ends before {missing}, which its manifest lists"))),
+    }
+}
+
+fn told(kind: EntryType) -> &'static str {
+    match kind {
+        EntryType::Symlink => "a symbolic link",
+        EntryType::Link => "a link",
+        EntryType::Char | EntryType::Block | EntryType::Fifo => "a device or a pipe",
+        EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader => {
+            "a name or an attribute of a later kind of archive"
+        }
+        EntryType::GNUSparse => "a file with holes",
+        EntryType::Directory => "one folder more than may be",
+        _ => "of no known kind",
+    }
+}

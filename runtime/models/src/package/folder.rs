@@ -1,0 +1,256 @@
+//! Packages on the disk: `DATA/models/sha256-HEX/`, written whole or not at all.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use trackside_spec::{Digest, MODEL_FOLDERS, MODEL_INCOMING, MODEL_REMOVED, model_folder};
+
+use super::{FileEntry, MANIFEST, Manifest, PackageError, PackageLimits, draft::open_file};
+
+/// The folder of all packages of a data folder.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    data_dir: PathBuf,
+    /// Bounds of what is put there.
+    pub limits: PackageLimits,
+}
+
+/// A package that is being written. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Incoming {
+    folder: TempDir,
+    folders: BTreeSet<PathBuf>,
+}
+
+/// A package in its folder.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// The bytes that say so.
+    pub bytes: Vec<u8>,
+}
+
+impl Shelf {
+    /// That of a data folder. Nothing is made yet.
+    #[must_use]
+    pub fn of(data_dir: &Path) -> Self {
+        Self { data_dir: data_dir.to_owned(), limits: PackageLimits::default() }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.data_dir.join(MODEL_FOLDERS)
+    }
+
+    /// Where the package of this manifest's digest lies, or would lie.
+    #[must_use]
+    pub fn folder(&self, digest: &Digest) -> PathBuf {
+        self.root().join(model_folder(digest))
+    }
+
+    /// Begins a package. Only for who has the data folder.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn begin(&self) -> Result<Incoming, PackageError> {
+        let root = self.root();
+        if !root.is_dir() {
+            DirBuilder::new().recursive(true).mode(0o700).create(&root).map_err(PackageError::io("create", &root))?;
+            flush(&self.data_dir)?;
+        }
+        let folder = tempfile::Builder::new().prefix(MODEL_INCOMING).tempdir_in(&root);
+        Ok(Incoming { folder: folder.map_err(PackageError::io("create a folder in", root))?, folders: BTreeSet::new() })
+    }
+
+    /// Puts a finished package where its digest says, and has that on disk. `is_known` says whether a version of the registry lies
+    /// in that folder already: then it stays as it is.
+    ///
+    /// # Errors
+    /// When the disk refuses: it is not there then.
+    pub fn put(&self, incoming: Incoming, digest: &Digest, is_known: bool) -> Result<(), PackageError> {
+        let (root, target) = (self.root(), self.folder(digest));
+        if is_known && target.is_dir() {
+            return Ok(());
+        }
+        // What lies there is of a write that was not finished, or is damaged beyond being found.
+        self.remove(digest)?;
+        let from = incoming.folder.path().to_owned();
+        fs::rename(&from, &target).map_err(PackageError::io("rename", &from))?;
+        // It has another name now: there is nothing left to remove.
+        let _ = incoming.folder.keep();
+        flush(&root)
+    }
+
+    /// Removes a package. Another name comes first: what is half removed is never taken for a package.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn remove(&self, digest: &Digest) -> Result<(), PackageError> {
+        let folder = self.folder(digest);
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let gone = tempfile::Builder::new().prefix(MODEL_REMOVED).tempdir_in(self.root());
+        let gone = gone.map_err(PackageError::io("create a folder in", self.root()))?;
+        // An empty folder is replaced.
+        fs::rename(&folder, gone.path()).map_err(PackageError::io("rename", &folder))?;
+        gone.close().map_err(PackageError::io("remove", folder))?;
+        flush(&self.root())
+    }
+
+    /// Opens a package and checks its manifest; its files are not read.
+    ///
+    /// # Errors
+    /// [`PackageError::Damaged`] where it is not what the digest says, others when it can not be read.
+    pub fn open(&self, digest: &Digest) -> Result<Kept, PackageError> {
+        let folder = self.folder(digest);
+        let path = folder.join(MANIFEST);
+        let (file, size) = open_file(&path)?;
+        if size > self.limits.manifest {
+            let reason = format!("{} has {size} bytes", path.display());
+            return Err(PackageError::Damaged { reason });
+        }
+        let mut bytes = Vec::new();
+        file.take(self.limits.manifest).read_to_end(&mut bytes).map_err(PackageError::io("read", &path))?;
+        if Digest::of(&bytes) != *digest {
+            let reason = format!("{} has another digest than {digest}", path.display());
+            return Err(PackageError::Damaged { reason });
+        }
+        let manifest = Manifest::read(&bytes, &self.limits)?;
+        Ok(Kept { folder, manifest, bytes })
+    }
+}
+
+impl Incoming {
+    /// Where it lies for now.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Takes a file: its bytes must be those that `entry` says. They are on disk when this ends.
+    ///
+    /// # Errors
+    /// [`PackageError::Damaged`] where they are not, others when the disk refuses or the reader does.
+    pub fn take(&mut self, entry: &FileEntry, from: &mut dyn Read) -> Result<(), PackageError> {
+        let path = self.folder.path().join(&entry.path);
+        if let Some(above) = path.parent().filter(|above| *above != self.folder.path()) {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(above);
+            made.map_err(PackageError::io("create", above))?;
+            let inner = above.ancestors().take_while(|folder| *folder != self.folder.path());
+            self.folders.extend(inner.map(Path::to_owned));
+        }
+        let mut file = new_file(&path)?;
+        let (mut hasher, mut taken) = (Sha256::new(), 0u64);
+        let mut part = vec![0; 256 << 10];
+        loop {
+            let length = match from.read(&mut part) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(PackageError::Cut(error)),
+            };
+            taken += length as u64;
+            if taken > entry.size {
+                break;
+            }
+            hasher.update(&part[..length]);
+            file.write_all(&part[..length]).map_err(PackageError::io("write", &path))?;
+        }
+        let name = &entry.path;
+        let reason = if taken > entry.size {
+            format!("{name} has more than its {} bytes; was it changed meanwhile?", entry.size)
+        } else if taken < entry.size {
+            format!("{name} has {taken} bytes instead of {}", entry.size)
+        } else if Digest::from_bytes(hasher.finalize().into()) != entry.digest {
+            format!("{name} has another content than its digest says")
+        } else {
+            return finish(&file, &path);
+        };
+        Err(PackageError::Damaged { reason })
+    }
+
+    /// Takes the manifest, and has the whole folder on disk. Gives the digest.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish(&mut self, manifest: &[u8]) -> Result<Digest, PackageError> {
+        let path = self.folder.path().join(MANIFEST);
+        let mut file = new_file(&path)?;
+        file.write_all(manifest).map_err(PackageError::io("write", &path))?;
+        finish(&file, &path)?;
+        for folder in &self.folders {
+            flush(folder)?;
+        }
+        flush(self.folder.path())?;
+        Ok(Digest::of(manifest))
+    }
+}
+
+impl Kept {
+    /// The model's file.
+    #[must_use]
+    pub fn model(&self) -> PathBuf {
+        self.folder.join(&self.manifest.model)
+    }
+
+    /// The file with the golden vectors.
+    #[must_use]
+    pub fn golden(&self) -> Option<PathBuf> {
+        self.manifest.golden.as_ref().map(|name| self.folder.join(name))
+    }
+
+    /// Opens one of its files.
+    ///
+    /// # Errors
+    /// When it can not be read, or has another size than the manifest says.
+    pub fn open(&self, entry: &FileEntry) -> Result<File, PackageError> {
+        let (file, size) = open_file(&self.folder.join(&entry.path))?;
+        if size != entry.size {
+            let reason = format!("{} has {size} bytes instead of {}", entry.path, entry.size);
+            return Err(PackageError::Damaged { reason });
+        }
+        Ok(file)
+    }
+
+    /// Reads all files through.
+    ///
+    /// # Errors
+    /// [`PackageError::Damaged`] at the first that is not what the manifest says.
+    pub fn verify(&self) -> Result<(), PackageError> {
+        for entry in &self.manifest.files {
+            let file = self.open(entry)?;
+            let digest = Digest::of_reader(&mut file.take(entry.size));
+            let digest = digest.map_err(PackageError::io("read", self.folder.join(&entry.path)))?;
+            if digest != entry.digest {
+                let reason = format!("{} has another content than its digest says", entry.path);
+                return Err(PackageError::Damaged { reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn new_file(path: &Path) -> Result<File, PackageError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(path).map_err(PackageError::io("write", path))
+}
+
+/// Read-only from now on, and on disk.
+fn finish(file: &File, path: &Path) -> Result<(), PackageError> {
+    let done = file.set_permissions(Permissions::from_mode(0o400)).and_then(|()| file.sync_all());
+    done.map_err(PackageError::io("write", path))
+}
+
+fn flush(folder: &Path) -> Result<(), PackageError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(PackageError::io("flush", folder))
+}

@@ -1,0 +1,27 @@
+//! A model as it is kept, moved and signed: its files, and a manifest that says all about them.
+//!
+//! - `manifest`: what the manifest says, and its form
+//! - `limits`, `path`: how much a package may be, and what a file in one may be called
+//! - `draft`: a file or folder that somebody gives, read into the list of what belongs to the model
+//! - `folder`: packages on the disk: written whole or not at all, found, removed
+//! - `archive`: one file of it all, on a stick or on the way to a node
+//! - `triton`: the layout of Triton's model repository
+//!
+//! It knows no registry: which version a package is, is somebody else's business.
+
+mod archive;
+mod draft;
+mod error;
+mod folder;
+mod limits;
+mod manifest;
+mod path;
+mod triton;
+
+pub use archive::{pack, unpack};
+pub use draft::{About, Draft, DraftFile};
+pub use error::PackageError;
+pub use folder::{Incoming, Kept, Shelf};
+pub use limits::PackageLimits;
+pub use manifest::{FileEntry, MANIFEST, Manifest, Signature};
+pub use triton::{Labels, TritonVersion, triton_versions};

@@ -1,0 +1,14 @@
+//! The tests of the crate from outside, in one program, on the built-in engine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests, helpers included")]
+
+#[path = "../../models/tests/support/mod.rs"]
+mod made;
+mod support;
+
+mod batches;
+mod limits;
+mod memory;
+mod swap;
+mod trouble;
+mod versions;
