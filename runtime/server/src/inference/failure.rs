@@ -28,7 +28,8 @@ pub struct Failure {
     retry_after: Option<Duration>,
     /// Of a page that is there for other methods.
     pub(crate) allow: Option<&'static str>,
-    is_unavailable: bool,
+    /// Where it is not that of the code.
+    own_status: Option<StatusCode>,
 }
 
 impl Coded for Failure {
@@ -41,7 +42,7 @@ impl Failure {
     /// Of this code; the class of the code decides about the status.
     #[must_use]
     pub fn new(code: Code, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), retry_after: None, allow: None, is_unavailable: false }
+        Self { code, text: text.into(), retry_after: None, allow: None, own_status: None }
     }
 
     /// What another room says: its code, class and text.
@@ -60,7 +61,14 @@ impl Failure {
     /// Told as what can not be had now, whatever its class: a model that is not ready.
     #[must_use]
     pub const fn unavailable(mut self) -> Self {
-        self.is_unavailable = true;
+        self.own_status = Some(StatusCode::SERVICE_UNAVAILABLE);
+        self
+    }
+
+    /// Told as a request that was wrong, unless there is no such model: to load one that can not be loaded.
+    #[must_use]
+    pub fn not_loaded(mut self) -> Self {
+        self.own_status = (self.status() != StatusCode::NOT_FOUND).then_some(StatusCode::BAD_REQUEST);
         self
     }
 
@@ -93,7 +101,7 @@ impl Failure {
 
     /// TS-0753: more than is taken.
     pub(crate) fn too_large(what: &str, limit: usize) -> Self {
-        Self::new(code!("TS-0753"), format!("{what} is larger than max_body, {limit} bytes"))
+        Self::new(code!("TS-0753"), format!("{what} is larger than `body` of [inference] allows, {limit} bytes"))
     }
 
     /// TS-0754: an encoding that is not read.
@@ -128,8 +136,8 @@ impl Failure {
         if self.allow.is_some() {
             return StatusCode::METHOD_NOT_ALLOWED;
         }
-        if self.is_unavailable {
-            return StatusCode::SERVICE_UNAVAILABLE;
+        if let Some(status) = self.own_status {
+            return status;
         }
         if let Some((_, status)) = OWN_STATUS.iter().find(|(code, _)| *code == self.code) {
             return *status;

@@ -13,6 +13,7 @@ mod datatype;
 mod failure;
 mod gate;
 mod grpc;
+mod models;
 mod patience;
 mod raw;
 mod rest;
@@ -32,5 +33,7 @@ pub use backend::{
     ModelState, Parameter, Statistics, TensorInfo, Took, Wanted, WantedOutput,
 };
 pub use failure::Failure;
+pub use gate::Tokens;
+pub(crate) use models::Models;
 pub use serve::{InferenceServer, InferenceSettings};
 pub use tls::TlsFiles;

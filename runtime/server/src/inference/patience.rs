@@ -23,6 +23,8 @@ pub(crate) struct Waits {
     pub(crate) head: Duration,
     /// For the next request.
     pub(crate) idle: Duration,
+    /// For the client to take anything of an answer.
+    pub(crate) taken: Duration,
 }
 
 /// The requests of a connection: how many are being worked on.
@@ -63,6 +65,8 @@ pub(crate) struct Patient<S> {
     waiting: Waiting,
     since: Instant,
     alarm: Option<Pin<Box<Sleep>>>,
+    /// While the client takes nothing of an answer.
+    not_taken: Option<Pin<Box<Sleep>>>,
 }
 
 /// What a connection that is quiet waits for.
@@ -78,8 +82,11 @@ impl<S> Patient<S> {
     pub(crate) fn new(stream: S, waits: Waits, has_heads: bool) -> (Self, UnderWay) {
         let under_way = UnderWay::default();
         let waiting = if has_heads { Waiting::Head } else { Waiting::Idle };
-        let (alarm, since) = (None, Instant::now());
-        (Self { stream, waits, has_heads, under_way: under_way.clone(), begun: 0, waiting, since, alarm }, under_way)
+        let (alarm, not_taken, since) = (None, None, Instant::now());
+        (
+            Self { stream, waits, has_heads, under_way: under_way.clone(), begun: 0, waiting, since, alarm, not_taken },
+            under_way,
+        )
     }
 
     /// Notes what it waits for.
@@ -138,9 +145,23 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
+impl<S> Patient<S> {
+    /// What was written, or that the client took nothing of it for too long.
+    fn taken<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.not_taken = None;
+            return written;
+        }
+        let longest = self.waits.taken;
+        let alarm = self.not_taken.get_or_insert_with(|| Box::pin(tokio::time::sleep(longest)));
+        alarm.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.taken(context, written)
     }
 
     fn poll_write_vectored(
@@ -148,7 +169,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.taken(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -156,10 +178,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.taken(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.taken(context, shut)
     }
 }

@@ -1,6 +1,6 @@
 //! Limits, tokens, TLS, and the end.
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use flate2::{Compression, write::GzEncoder, write::ZlibEncoder};
 use hyper::Method;
@@ -9,9 +9,17 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use trackside_server::inference::{InferenceServer, InferenceSettings};
+use trackside_server::inference::{InferenceServer, InferenceSettings, Tokens};
 
 use super::client::Server;
+
+struct Secret;
+
+impl Tokens for Secret {
+    fn opens(&self, token: &str) -> bool {
+        token == "secret"
+    }
+}
 
 fn floats(count: usize) -> String {
     let data = vec![0; count];
@@ -44,13 +52,13 @@ async fn a_bomb_is_cut_off_at_the_limit() {
     }
     let headers = [("content-encoding", "gzip")];
     let text = server.send(Method::POST, "/v2/models/echo/infer", &headers, gzip.finish().unwrap()).await.refused(413);
-    assert!(text.contains("max_body"), "{text}");
+    assert!(text.contains("`body` of [inference]"), "{text}");
     server.post("/v2/models/echo/infer", vec![b' '; (1 << 20) + 1]).await.refused(413);
 }
 
 #[tokio::test]
 async fn a_token_is_asked_for_where_there_is_one() {
-    let server = Server::with(InferenceSettings { tokens: vec!["secret".to_owned()], ..Default::default() });
+    let server = Server::with(InferenceSettings { tokens: Some(Arc::new(Secret)), ..Default::default() });
     for path in ["/v2/health/live", "/v2/models", "/nowhere"] {
         let refused = server.get(path).await;
         refused.refused(401);
@@ -66,9 +74,9 @@ async fn a_token_is_asked_for_where_there_is_one() {
 #[test]
 fn nobody_outside_is_answered_without_tls_and_a_token() {
     let settings = InferenceSettings { listen: vec!["0.0.0.0:0".parse().unwrap()], ..Default::default() };
-    let with_token = InferenceSettings { tokens: vec!["secret".to_owned()], ..settings.clone() };
+    let with_token = InferenceSettings { tokens: Some(Arc::new(Secret)), ..settings.clone() };
     for settings in [settings, with_token] {
-        let refused = InferenceServer::start(&settings, std::sync::Arc::new(super::backend::Models::default()));
+        let refused = InferenceServer::start(&settings, Arc::new(super::backend::Models::default()));
         let text = refused.err().unwrap().to_string();
         assert!(text.starts_with("[TS-0706]") && text.contains("0.0.0.0:0"), "{text}");
     }
