@@ -1,5 +1,7 @@
 //! Reads the archive of cells that `generate.py` writes; its form is described in generator/archive.py.
 
+#![allow(dead_code, reason = "each suite uses its part")]
+
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -42,12 +44,23 @@ pub struct Tensor {
     /// The elements of text.
     #[serde(default)]
     pub text: Vec<String>,
+    /// What it is when it is no tensor; its type is `json` then.
+    #[serde(default)]
+    pub json: serde_json::Value,
 }
 
 impl Tensor {
     /// A tensor that an engine gave.
     pub fn new(name: &str, kind: &str, shape: Vec<u32>, data: Vec<u8>, text: Vec<String>) -> Self {
-        Self { name: name.to_owned(), r#type: kind.to_owned(), shape, bytes: data.len(), data, text }
+        Self {
+            name: name.to_owned(),
+            r#type: kind.to_owned(),
+            shape,
+            bytes: data.len(),
+            data,
+            text,
+            json: serde_json::Value::Null,
+        }
     }
 }
 

@@ -40,7 +40,8 @@ pub fn run<J: Fn(&Cell) -> Verdict>(path: &Path, judge: impl Fn() -> J + Sync) -
     table
 }
 
-fn judge_all<J: Fn(&Cell) -> Verdict>(cells: &[Cell], judge: impl Fn() -> J + Sync) -> Vec<Verdict> {
+/// What each cell came to, each thread with a judge of its own.
+pub fn judge_all<J: Fn(&Cell) -> Verdict>(cells: &[Cell], judge: impl Fn() -> J + Sync) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(vec![None; cells.len()]);
     thread::scope(|scope| {
@@ -60,7 +61,7 @@ fn judge_all<J: Fn(&Cell) -> Verdict>(cells: &[Cell], judge: impl Fn() -> J + Sy
 }
 
 /// One line for each cell.
-fn lines(cells: &[Cell], verdicts: &[Verdict]) -> String {
+pub fn lines(cells: &[Cell], verdicts: &[Verdict]) -> String {
     let line = |(cell, verdict): (&Cell, &Verdict)| {
         let (name, reason) = match verdict {
             Verdict::Right => ("right", ""),
@@ -106,13 +107,25 @@ pub struct Table {
 }
 
 impl Table {
-    fn of(cells: &[Cell], verdicts: &[Verdict]) -> Self {
+    /// Counts what cells came to.
+    pub fn of(cells: &[Cell], verdicts: &[Verdict]) -> Self {
         let mut table = Self::default();
         for (cell, verdict) in cells.iter().zip(verdicts) {
             table.operators.entry(cell.operator.clone()).or_default().add(verdict);
             table.groups.entry(cell.group.clone()).or_default().add(verdict);
         }
         table
+    }
+
+    /// The count of all cells.
+    pub fn all(&self) -> Count {
+        let add = |all: Count, one: &Count| Count {
+            right: all.right + one.right,
+            wrong: all.wrong + one.wrong,
+            refused: all.refused + one.refused,
+            failed: all.failed + one.failed,
+        };
+        self.groups.values().fold(Count::default(), add)
     }
 
     /// The count of a group of cells.

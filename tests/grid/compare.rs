@@ -1,6 +1,9 @@
 //! Whether a tensor is the one that must come.
 
+#![allow(dead_code, reason = "each suite uses its part")]
+
 use half::{bf16, f16};
+use serde_json::Value;
 
 use crate::archive::Tensor;
 
@@ -33,6 +36,25 @@ pub fn difference(given: &Tensor, expected: &Tensor) -> Option<String> {
         }
     }
     None
+}
+
+/// What differs between what is no tensor, if anything does: numbers are float32.
+pub fn json_difference(given: &Value, expected: &Value) -> Option<String> {
+    let (relative, absolute) = (1e-3, 1e-5);
+    match (given, expected) {
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).enumerate().find_map(|(place, (a, b))| Some(format!("[{place}]{}", json_difference(a, b)?)))
+        }
+        (Value::Object(a), Value::Object(b)) if a.len() == b.len() => b.iter().find_map(|(key, b)| match a.get(key) {
+            None => Some(format!(": the key {key:?} is missing")),
+            Some(a) => Some(format!("[{key:?}]{}", json_difference(a, b)?)),
+        }),
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64()?, b.as_f64()?);
+            ((a - b).abs() > absolute + relative * b.abs()).then(|| format!(" is {a}, right is {b}"))
+        }
+        _ => (given != expected).then(|| format!(" is {given}, right is {expected}")),
+    }
 }
 
 fn floats(tensor: &Tensor) -> Vec<f64> {

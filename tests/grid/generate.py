@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the grid: `generate.py OUT.zip` the whole of it, `generate.py --small OUT.zip` what is committed.
+"""Makes the grid: `generate.py OUT.zip` the whole of it, `generate.py --small OUT.zip` what is committed of it, and
+`generate.py --models OUT.zip` the committed models; `generate.py --node-tests OUT.zip` ONNX's own tests, all of them.
 
 Deterministic: the same versions of the packages in requirements.txt give the same cells."""
 
@@ -38,6 +39,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out")
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--models", action="store_true", help="whole models for both engines (requirements-exported.txt), and nothing else")
+    parser.add_argument("--node-tests", action="store_true", help="ONNX's own tests as they are, and nothing else")
     parser.add_argument("--exported", action="store_true", help="models of requirements-exported.txt besides")
     parser.add_argument("--most", type=int, default=200, help="cells of one operator that are tried; 0 for all")
     parser.add_argument("--only", action="append", help="modules of the generator")
@@ -45,13 +48,18 @@ def main():
     options = parser.parse_args()
     if options.small:
         options.most = 30
+    if options.node_tests:
+        cases = list(node_tests.all_cases())
+        archive.write(options.out, (archive.record(*case[:2], "onnx", *case[2:]) for case in cases))
+        print(f"{len(cases)} of ONNX's own tests")
+        return
     # Overflows are what the values are for.
     warnings.simplefilter("ignore")
     began = time.monotonic()
     aside, kept, seen = collections.Counter(), collections.defaultdict(list), collections.Counter()
     reasons = []
     specs = []
-    for spec in grid(options.only):
+    for spec in () if options.models else grid(options.only):
         seen[spec.name] += 1
         if seen[spec.name] > 1:
             spec.name += f"-{seen[spec.name]}"
@@ -69,7 +77,9 @@ def main():
             else:
                 kept[spec.operator].append(record)
     others = {}
-    if not options.only or "node_tests" in options.only:
+    if options.models:
+        others["model"] = importlib.import_module("generator.models")
+    elif not options.only or "node_tests" in options.only:
         others["node"] = node_tests
     if options.exported:
         others["exported"] = importlib.import_module("generator.exported")

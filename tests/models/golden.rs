@@ -56,7 +56,7 @@ fn vectors_of_another_engine_are_told_by_check() {
     for (metadata, words) in [
         ("", &["does not say on which engine", "--selftest"][..]),
         (r#"{ "format": "np" }"#, &["does not say on which engine"]),
-        (r#"{ "engine": "onnxruntime 1.31.1" }"#, &["made on onnxruntime 1.31.1", "runs on rten"]),
+        (r#"{ "engine": "onnxruntime 1.32.0" }"#, &["made on onnxruntime 1.32.0", "runs on rten"]),
         (r#"{ "engine": "rten 0.1.0" }"#, &["made on rten 0.1.0", "runs on rten"]),
         (r#"{ "engine": "pytorch 2.9" }"#, &["made on pytorch 2.9", "runs on rten"]),
     ] {

@@ -45,6 +45,15 @@ pub enum ModelError {
         #[source]
         reason: Reason,
     },
+    /// A file has another content than it must have.
+    #[error(
+        "{} has another content than when the model was registered, and is not loaded. Find out who changed it; add or import the \
+         model again, or move its aliases to another version", path.display()
+    )]
+    OtherContent {
+        /// The file.
+        path: PathBuf,
+    },
     /// A weight file is missing, or named in a way that is not allowed.
     #[error("failed to read the weight file {file:?} of the model {}: {reason}. Weight files must lie beside the model", path.display())]
     ExternalData {
@@ -180,6 +189,7 @@ impl Coded for ModelError {
             Self::NotOnnx { .. } => code!("TS-0502"),
             Self::Ports { .. } => code!("TS-0540"),
             Self::TooMuch { .. } => code!("TS-0541"),
+            Self::OtherContent { .. } => code!("TS-0557"),
             Self::ExternalData { .. } => code!("TS-0503"),
             Self::NoOnnxRuntime { .. } => code!("TS-0504"),
             Self::OtherRuntimeLoaded { .. } => code!("TS-0505"),

@@ -18,27 +18,27 @@ use trackside_spec::Digest;
 pub use error::InstallError;
 
 /// The version that is installed.
-pub const PINNED_VERSION: &str = "1.31.1";
+pub const PINNED_VERSION: &str = "1.32.0";
 
 /// What is pinned for one processor.
 struct Pin {
     arch: &'static str,
-    /// SHA-256 of `onnxruntime-1.31.1-cp311-cp311-manylinux_2_28_ARCH.whl` on PyPI.
+    /// SHA-256 of `onnxruntime-1.32.0-cp311-cp311-manylinux_2_28_ARCH.whl` on PyPI.
     wheel: [u8; 32],
-    /// SHA-256 of `onnxruntime/capi/libonnxruntime.so.1.31.1` in it.
+    /// SHA-256 of `onnxruntime/capi/libonnxruntime.so.1.32.0` in it.
     library: [u8; 32],
 }
 
 const PINS: [Pin; 2] = [
     Pin {
         arch: "x86_64",
-        wheel: hex("5752bd508126ae7c49894d3b9d2e83f0c3d487319246d04c444b393308d7ad7f"),
-        library: hex("fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3"),
+        wheel: hex("5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d"),
+        library: hex("6c1585d1bbf45b0712ea4a21b705c5fcb4ba04ff2e30f1fbf81a49faf658638f"),
     },
     Pin {
         arch: "aarch64",
-        wheel: hex("da05378364c44d4407e463982d2bf8d5e4cfea873283757e48beeb41df97b7f3"),
-        library: hex("8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467"),
+        wheel: hex("2303372a85299b6757b0e11e1cbf13e410ddf7e10c37f4b37e99d1c90e7daf7c"),
+        library: hex("49852228a93995158b2a813d4df487d47a1b76b0eaa894507ef49e91b6d7954a"),
     },
 ];
 

@@ -1,5 +1,6 @@
 //! A model that is loaded and tested, and the choice of its engine.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use trackside_codes::Reason;
-use trackside_spec::Tensor;
 use trackside_spec::config::EngineChoice;
+use trackside_spec::{Digest, Tensor};
 use trackside_sync::CancelToken;
 
 use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, Runner};
@@ -35,8 +36,10 @@ pub struct ModelSource {
     /// The engine.
     pub choice: EngineChoice,
     /// A safetensors file with tensors `in.NAME` and `out.NAME` that the model must reproduce (rtol 1e-3, atol 1e-4).
-    /// Without one the model is run on made-up input and must give finite numbers of the declared shape.
+    /// Without one the model is run on made-up input and must give finite numbers.
     pub selftest: Option<PathBuf>,
+    /// Digests that the model's file and its weight files must have, by their names from the model's folder on. Empty: nobody knows.
+    pub expected: BTreeMap<String, Digest>,
     /// Runs at a time; 0 = one per core.
     pub sessions: usize,
     /// The longest that the self-test may take: as long as a run.
@@ -55,6 +58,7 @@ impl ModelSource {
             path: path.into(),
             choice: EngineChoice::Auto,
             selftest: None,
+            expected: BTreeMap::new(),
             sessions: 0,
             time: TIME,
         }
@@ -163,6 +167,7 @@ impl fmt::Debug for Model {
 /// Loads `source` on the engine that suits it.
 pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>, ModelError> {
     let file = ModelFile::read(&source.path, &ModelLimits::default())?;
+    check_digests(source, &file)?;
     let declared = ports(file.proto()).map_err(|reason| ModelError::Ports { path: source.path.clone(), reason })?;
     let sample = source.selftest.as_deref().map(Sample::read).transpose()?;
     let processor = engines.settings().processor;
@@ -177,6 +182,22 @@ pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>
         },
         (EngineChoice::Auto, _) => loading.auto(engines),
     }
+}
+
+/// Compares what was read with what it must be.
+fn check_digests(source: &ModelSource, file: &ModelFile) -> Result<(), ModelError> {
+    if source.expected.is_empty() {
+        return Ok(());
+    }
+    let own = source.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let weights = file.external().iter().map(|weights| (weights.name.clone(), weights.digest));
+    for (name, digest) in std::iter::once((own, file.digest())).chain(weights) {
+        if source.expected.get(&name) != Some(&digest) {
+            let path = source.path.with_file_name(name);
+            return Err(ModelError::OtherContent { path });
+        }
+    }
+    Ok(())
 }
 
 /// A model between its file and its engine.

@@ -2,7 +2,7 @@
 //!
 //! With a sample: the same numbers within `|a - b| <= 1e-4 + 1e-3 * |b|`, the tolerance of NumPy's `allclose` with
 //! those constants; whole numbers, booleans and text exactly. Without one: made-up input of the declared shape must give
-//! finite numbers of the declared rank.
+//! finite numbers.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::tensor_io::{self, SafetensorsFile, TensorLimits};
 const RELATIVE: f64 = 1e-3;
 const ABSOLUTE: f64 = 1e-4;
 
-/// The key of a sample's metadata that says which engine made its outputs, as `onnxruntime 1.31.1`.
+/// The key of a sample's metadata that says which engine made its outputs, as `onnxruntime 1.32.0`.
 pub const MADE_ON: &str = "engine";
 /// Most characters of it that are kept.
 const MAX_MADE_ON: usize = 100;
@@ -174,8 +174,9 @@ impl SelfTest<'_> {
 }
 
 fn plausible(port: &OutputPort, output: &Output) -> Result<(), Reason> {
-    let (port, tensor) = match (port, output) {
-        (OutputPort::Tensor(port), Output::Tensor(tensor)) => (port, tensor),
+    let tensor = match (port, output) {
+        // Its shape is not held against the declared one: exporters write one dimension where two come.
+        (OutputPort::Tensor(_), Output::Tensor(tensor)) => tensor,
         (OutputPort::Json(port), Output::Json(value)) => {
             let floating = matches!(port.form.element(), ElementType::Float32 | ElementType::Float64);
             let odd = floating && tensor_io::has_odd_number(value);
@@ -183,11 +184,6 @@ fn plausible(port: &OutputPort, output: &Output) -> Result<(), Reason> {
         }
         (port, _) => return Err(format!("{} is declared, something else came", port.signature()).into()),
     };
-    if let Some(shape) = &port.shape
-        && shape.len() != tensor.shape().len()
-    {
-        return Err(format!("{} is declared, {} came", port.signature(), signature(tensor)).into());
-    }
     let odd = tensor_io::to_f64(tensor).unwrap_or_default().iter().position(|value| !value.is_finite());
     odd.map_or(Ok(()), |position| Err(format!("element {position} is not finite").into()))
 }

@@ -68,13 +68,13 @@ fn the_pinned_wheel_is_installed_once_and_mended_when_damaged() {
     let first = install::install_onnxruntime_from(lab.path(), &wheel, &mut |_| {}).unwrap();
     assert!(!first.already_there && first.library.is_file());
     let folder = first.library.parent().unwrap();
-    assert_eq!(left_in(folder), ["LICENSE", "ThirdPartyNotices.txt", "libonnxruntime.so.1.31.1"]);
+    assert_eq!(left_in(folder), ["LICENSE", "ThirdPartyNotices.txt", "libonnxruntime.so.1.32.0"]);
     let again = install::install_onnxruntime_from(lab.path(), Path::new("/nowhere.whl"), &mut |_| {}).unwrap();
     assert!(again.already_there);
     fs::write(&first.library, b"damaged").unwrap();
     let mended = install::install_onnxruntime_from(lab.path(), &wheel, &mut |_| {}).unwrap();
     assert!(!mended.already_there && mended.digest == first.digest);
-    assert_eq!(left_in(&lab.path().join("engine")), [".lock", "onnxruntime-1.31.1"]);
+    assert_eq!(left_in(&lab.path().join("engine")), [".lock", "onnxruntime-1.32.0"]);
 }
 
 #[test]

@@ -74,12 +74,12 @@ fn the_list_names_both_engines() {
 fn a_damaged_installation_is_not_loaded() {
     alone(|| {
         let lab = Lab::new();
-        let folder = lab.path().join("data/engine/onnxruntime-1.31.1");
+        let folder = lab.path().join("data/engine/onnxruntime-1.32.0");
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("libonnxruntime.so.1.31.1"), b"\x7fELF and then nothing").unwrap();
+        std::fs::write(folder.join("libonnxruntime.so.1.32.0"), b"\x7fELF and then nothing").unwrap();
         // Only what the data folder holds is of interest here; whatever else is found must not be loaded in this process.
         let settings = EngineSettings {
-            configured: Some(folder.join("libonnxruntime.so.1.31.1")),
+            configured: Some(folder.join("libonnxruntime.so.1.32.0")),
             ..EngineSettings::new(lab.path().join("data"))
         };
         match Engines::discover(settings).onnxruntime().map(|engine| engine.id()) {

@@ -19,7 +19,7 @@ pub(crate) fn workshop(
         project: project.root.clone(),
         config: project.config.clone(),
         plugins: Arc::new(plugins(project)),
-        models: Arc::new(Models::new(project.root.clone(), project.data_dir(), project.config.clone())),
+        models: Arc::new(models(project, readers.clone())),
         artifacts,
         readers,
         clock,
@@ -37,6 +37,17 @@ pub fn replay_workshop(project: &Project, scratch: &Path, clock: Arc<dyn Clock>)
     let artifacts = Arc::new(Artifacts::beside(&data_dir, scratch)?);
     let readers = artifacts.readers().clone();
     Ok(Arc::new(workshop(project, artifacts, readers, clock)))
+}
+
+/// The models of a project, those of its registry as these readers see it.
+fn models(project: &Project, readers: Arc<Readers>) -> Models {
+    Models::new(project.root.clone(), project.data_dir(), project.config.clone(), readers)
+}
+
+/// The models of a project that has no node here, or one in another process.
+#[must_use]
+pub fn models_beside(project: &Project) -> Models {
+    models(project, Arc::new(Readers::new(project.data_dir())))
 }
 
 /// The plugins of a project.

@@ -46,6 +46,26 @@ pub struct Version {
     pub content: Content,
     /// Labels of an output's places, for classification: by the output's name, or all outputs' under an empty one.
     pub labels: BTreeMap<String, Vec<String>>,
+    /// Digests that the files must have, by their names from the model's folder on. Empty where nobody knows.
+    pub expected: BTreeMap<String, Digest>,
+    /// Why it can not be loaded, where that is known before.
+    pub damaged: Option<String>,
+}
+
+impl Version {
+    /// A file, and nothing else said of it.
+    #[must_use]
+    pub const fn of(path: PathBuf, content: Content) -> Self {
+        Self {
+            path,
+            selftest: None,
+            engine: EngineChoice::Auto,
+            content,
+            labels: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            damaged: None,
+        }
+    }
 }
 
 /// What is known of a version's content before it is read.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::sync::{oneshot, watch};
+use trackside_codes::{Class, Reason};
 use trackside_models::{Engines, Model, ModelError, ModelSource};
 use trackside_spec::config::EngineChoice;
 use trackside_sync::lock;
@@ -259,11 +260,16 @@ impl Slot {
     }
 
     fn make(&self, loader: &Loader) -> Result<(Arc<Model>, u64), ModelError> {
+        if let Some(damaged) = &self.version.damaged {
+            let reason = Reason::new(Class::Damaged, damaged.clone());
+            return Err(ModelError::File { path: self.version.path.clone(), reason });
+        }
         let _one = lock(&loader.one);
         let before = resident();
         let source = ModelSource {
             choice: self.engine,
             selftest: self.version.selftest.clone(),
+            expected: self.version.expected.clone(),
             sessions: self.settings.sessions,
             time: self.settings.timeout,
             ..ModelSource::new(self.name.clone(), self.version.path.clone())

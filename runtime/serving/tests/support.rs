@@ -68,7 +68,7 @@ impl Bench {
         let file = format!("{name}-{number}.onnx");
         let path = self.lab.write(&file, model);
         let content = Content::Registered(Digest::of(file.as_bytes()));
-        let version = Version { path, selftest: None, engine: EngineChoice::Rten, content, labels: BTreeMap::new() };
+        let version = Version { engine: EngineChoice::Rten, ..Version::of(path, content) };
         self.change(name, |entry| {
             entry.versions.insert(number, version);
             entry.aliases.insert(CHAMPION.to_owned(), number);

@@ -294,7 +294,7 @@ steps:
 w.yaml:5:16: error[TS-0103]: this is no plugin: it must be fixed: expressions are not possible here
 5 |   b: { plugin: "${params.p}" }
   |                ^^^^^^^^^^^^^^
-w.yaml:6:15: error[TS-0103]: a model is a name from [models] in trackside.toml or a path that ends in .onnx
+w.yaml:6:15: error[TS-0103]: a model is a name of the registry or of [models] in trackside.toml (NAME, NAME@alias, NAME@3), or a path that ends in .onnx
 6 |   c: { model: "x@prod", inputs: { x: [1] } }
   |               ^^^^^^^^
 w.yaml:7:16: error[TS-0103]: "oci://ghcr.io/acme/line-stats" is no reference to a registry: it has no tag and no digest; write oci://host/repository:tag or oci://host/repository@sha256:…
@@ -451,7 +451,7 @@ w.yaml:6:76: error[TS-0103]: a folder must not contain `..`
 w.yaml:6:84: error[TS-0103]: this is no folder: it is empty
 6 | ….org, "https://*.example.org"], deliver: [../out, ""], models: ["a b"] }
   |                                                    ^^
-w.yaml:6:98: error[TS-0103]: a model is a name from [models] in trackside.toml or a path that ends in .onnx
+w.yaml:6:98: error[TS-0103]: a model is a name of the registry or of [models] in trackside.toml (NAME, NAME@alias, NAME@3), or a path that ends in .onnx
 6 | …/*.example.org"], deliver: [../out, ""], models: ["a b"] }
   |                                                    ^^^^^"##,
     },

@@ -14,7 +14,28 @@ NAMES = {
 } | {f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}  # fmt: skip
 
 
+def json_of(value):
+    """What is no tensor, as Trackside writes it: keys are text, numbers that JSON lacks are texts."""
+    if isinstance(value, dict):
+        return {str(key): json_of(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_of(part) for part in value]
+    if isinstance(value, np.ndarray):
+        return json_of(value.tolist())
+    if isinstance(value, float):
+        return value if np.isfinite(value) else "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
 def describe(name, value):
+    if isinstance(value, (list, dict)):
+        return {"name": name, "type": "json", "shape": [], "json": json_of(value)}, b""
+    if value is None:
+        # An optional value that is none.
+        return {"name": name, "type": "json", "shape": [], "json": None}, b""
+    value = np.asarray(value)
+    if value.dtype != object and value.dtype.kind not in "US" and value.dtype.name not in NAMES:
+        return {"name": name, "type": value.dtype.name, "shape": list(value.shape)}, b""
     shape = list(value.shape)
     if value.dtype == object or value.dtype.kind in "US":
         return {"name": name, "type": "text", "shape": shape, "text": [str(text) for text in value.flatten()]}, b""

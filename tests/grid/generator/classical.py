@@ -62,6 +62,10 @@ def trees():
         leaves = leaves | {"weights": weights, "ids": [1] * len(weights)}
         for base in (None, [0.25]):
             yield ml("TreeEnsembleClassifier", f"binary-{post}-{sign}-{base}", [plain("float32", (6, 4), post)], 2, post_transform=post, base_values=base, classlabels_int64s=[0, 1], **nodes, **{f"class_{k}": v for k, v in leaves.items()})
+    # Two classes with a score each, as CatBoost's exporter writes them.
+    for kind, post, rows in itertools.product(("float32", "float64", "int64"), ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"), (1, 7)):
+        nodes, leaves = forest(rng(f"both{post}{kind}"), 4, 3, 4, 2, ["BRANCH_LEQ", "BRANCH_GT"])
+        yield ml("TreeEnsembleClassifier", f"both-{kind}-{post}-{rows}", [plain(kind, (rows, 4), f"{kind}{post}")], 2, 3, post_transform=post, classlabels_int64s=[0, 1], **nodes, **{f"class_{k}": v for k, v in leaves.items()})
     # Many trees, many rows: the parallel ways through.
     for count, rows in [(100, 1), (100, 40), (3, 200), (50, 2)]:
         nodes, leaves = forest(rng(f"{count}"), count, 5, 8, 2, ["BRANCH_LEQ"])
@@ -130,6 +134,33 @@ def machines():
         yield ml("SVMClassifier", f"proba-{kernel}-{post}", [x], 2, 1, kernel_type=kernel, kernel_params=parameters, vectors_per_class=[3, 2], support_vectors=support, coefficients=random.normal(size=5).astype(np.float32).tolist(), rho=[0.2], prob_a=[-1.0], prob_b=[0.1], classlabels_ints=[0, 1], post_transform=post)
 
 
+def more_machines():
+    random = rng("machines")
+    floats = lambda *shape: random.normal(size=shape).astype(np.float32).flatten().tolist()
+    for classes, kind, post in itertools.product((2, 3, 5), ("float32", "int64", "int32", "float64"), ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT")):
+        key = f"{classes}-{kind}-{post}"
+        x, counts = plain(kind, (6, 4), key), [2, 1, 3, 2, 1][:classes]
+        vectors, pairs = sum(counts), classes * (classes - 1) // 2
+        shared = dict(kernel_type="RBF", kernel_params=[0.2, 0, 3], vectors_per_class=counts, support_vectors=floats(vectors, 4), coefficients=floats(classes - 1, vectors), rho=floats(pairs), post_transform=post)
+        numbers, texts = {"classlabels_ints": [3, 1, 4, 1, 5][:classes]}, {"classlabels_strings": ["c", "a", "", "d", "e"][:classes]}
+        for label, names in (("int", numbers), ("text", texts)):
+            yield ml("SVMClassifier", f"more-{key}-{label}", [x], 2, 1, **shared, **names)
+            yield ml("SVMClassifier", f"more-proba-{key}-{label}", [x], 2, 1, prob_a=floats(pairs), prob_b=floats(pairs), **shared, **names)
+            # Without vectors each class has weights of its own.
+            for sign in (0, 1):
+                weights = [abs(w) if sign else w for w in floats(classes, 4)]
+                yield ml("SVMClassifier", f"more-linear-{key}-{label}-{sign}", [x], 2, 1, kernel_params=[0.2, 0, 3], coefficients=weights, rho=[0.3], post_transform=post, **names)
+    x = np.array([[np.nan, 1, 2, 3], [np.inf, 0, -np.inf, 1], [0, 0, 0, 0]], np.float32)
+    for kernel in ("LINEAR", "RBF", "POLY", "SIGMOID"):
+        yield ml("SVMClassifier", f"sharp-{kernel}", [x], 2, 1, kernel_type=kernel, kernel_params=[0.2, 0.1, 2], vectors_per_class=[1, 2, 1], support_vectors=floats(4, 4), coefficients=floats(2, 4), rho=floats(3), classlabels_ints=[0, 1, 2])
+    yield ml("SVMClassifier", "no-rows", [np.zeros((0, 4), np.float32)], 2, 1, kernel_type="RBF", kernel_params=[0.2, 0, 3], vectors_per_class=[1, 2, 1], support_vectors=floats(4, 4), coefficients=floats(2, 4), rho=floats(3), classlabels_ints=[0, 1, 2])
+    yield ml("SVMClassifier", "flat", [plain("float32", (4,), "flat")], 2, 1, kernel_type="RBF", kernel_params=[0.2, 0, 3], vectors_per_class=[1, 2], support_vectors=floats(3, 4), coefficients=floats(1, 3), rho=floats(1), classlabels_ints=[0, 1])
+    for kind in ("float32", "int64", "int32", "float64"):
+        for widths in ([4], [1, 3], [2, 2, 5]):
+            yield ml("FeatureVectorizer", f"{kind}-{widths}", [plain(kind, (3, width), f"{kind}{width}") for width in widths], opset=1, inputdimensions=widths)
+        yield ml("FeatureVectorizer", f"{kind}-flat", [plain(kind, (3,), kind), plain(kind, (2,), kind)], opset=1, inputdimensions=[3, 2])
+
+
 def pipelines():
     """A scaler, a linear model and what takes the class out, as an exporter writes them."""
     random = rng("pipe")
@@ -142,5 +173,5 @@ def pipelines():
 
 
 def all_specs():
-    for group in (trees, linears, preparing, machines, pipelines):
+    for group in (trees, linears, preparing, machines, more_machines, pipelines):
         yield from group()

@@ -36,6 +36,8 @@ def reductions():
                         inputs = [y] if axes is None or not as_input else [y, whole(axes)]
                         # With NaN, ONNX Runtime's answer depends on where it lies and on the processor's vectors.
                         lost = operator in ("ReduceMax", "ReduceMin", "ReduceLogSumExp") and y.dtype.kind == "f" and np.isnan(y).any()
+                        # From this version on ONNX Runtime computes the definition, which overflows.
+                        lost = lost or operator == "ReduceLogSumExp" and opset >= 28
                         oracle = "reference" if lost else "ort"
                         yield one(operator, key + "-sharp", inputs, opset, oracle=oracle, axes=None if as_input else axes, keepdims=keep)
                 if opset >= (13 if operator == "ReduceSum" else 18):

@@ -69,7 +69,9 @@ def gather():
             for place, (shape, at, axis) in enumerate(pick(forms, 8 if kind in ("float32", "int64") else 3, f"g{opset}{kind}")):
                 for index in ("int64", "int32") if kind == "float32" else ("int64",):
                     consts = [1] if place % 2 else []
-                    yield one("Gather", f"{kind}-{place}-{index}", [sharp(kind, shape, kind), whole(at, index)], opset, consts=consts, axis=axis)
+                    # ONNX Runtime loses texts along any axis but the last.
+                    oracle = "reference" if kind == "string" and axis not in (-1, len(shape) - 1) else "ort"
+                    yield one("Gather", f"{kind}-{place}-{index}", [sharp(kind, shape, kind), whole(at, index)], opset, consts=consts, axis=axis, oracle=oracle)
     for opset in opsets("GatherElements"):
         for kind in kinds("GatherElements", opset):
             for place, (shape, at, axis) in enumerate([((3, 3), [[1, 2, 0], [2, 0, 0]], 0), ((2, 3), [[0, -1], [2, 1]], 1), ((2, 3), [[0], [-2]], -1)]):

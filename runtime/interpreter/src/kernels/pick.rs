@@ -7,7 +7,6 @@ use crate::kernels::layout::WHOLE;
 use crate::kernels::nn::plain::{Made, Room, advance, axis_of, count, misfit, must};
 use crate::node::{Built, Node, Plan};
 use crate::table::{Entry, since, standard};
-use crate::unsupported::unsupported;
 use crate::value::{Element, Type, Value, each};
 
 pub(crate) static TABLE: &[Entry] = &[
@@ -47,9 +46,6 @@ fn gather(node: &Node<'_>) -> Built {
     let ty = node.ty(0, Type::ALL)?;
     node.ty(1, INDEX)?;
     let axis = node.int("axis")?.unwrap_or(0);
-    if ty == Type::Text && axis != -1 {
-        return unsupported("ONNX Runtime loses texts along any axis but the last");
-    }
     Plan::new([ty], move |inputs: &mut Inputs<'_>, run: &Run<'_>| {
         let (value, indices) = (inputs.get(0)?, inputs.get(1)?);
         let at = axis_of(axis, value.rank())?;

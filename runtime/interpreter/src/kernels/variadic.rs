@@ -194,25 +194,7 @@ fn remainder(node: &Node<'_>) -> Built {
             })
         };
     }
-    /// fmod of 64 bits goes through float64.
-    macro_rules! through {
-        ($type:ty) => {
-            Plan::new([<$type>::TYPE], |inputs: &mut Inputs<'_>, run: &Run<'_>| {
-                let (a, b) = (inputs.view::<$type>(0)?, inputs.view::<$type>(1)?);
-                must!(!b.data.contains(&0), "an integer is divided by zero");
-                #[expect(clippy::cast_precision_loss, reason = "as ONNX Runtime does")]
-                #[allow(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "it is smaller than what was given"
-                )]
-                Ok(vec![Value::of(broadcast(a, b, run, |a: $type, b: $type| (a as f64 % b as f64) as $type)?)])
-            })
-        };
-    }
     match ty {
-        Type::I64 if c => through!(i64),
-        Type::U64 if c => through!(u64),
         Type::F32 => binary::<f32, f32>(move |a, b| {
             let rest = a % b;
             if !c && rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }

@@ -4,6 +4,7 @@
 use super::builder::Builder;
 use super::{Binding, Refusal};
 use crate::kernels::cast::converted;
+use crate::kernels::nn::tables::products::HALF_QUOTIENT;
 use crate::proto::{AttributeProto, NodeProto, data_type};
 use crate::value::Type;
 
@@ -28,6 +29,7 @@ const DIRECT: &[(&str, i64)] = &[
     ("Loop", 1),
     ("Max", 12),
     ("Min", 12),
+    ("QuantizeLinear", HALF_QUOTIENT),
     ("Reshape", 1),
     ("Scan", 9),
     ("Scatter", 9),

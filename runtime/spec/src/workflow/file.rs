@@ -111,7 +111,8 @@ macro_rules! step_file {
             /// Runs a plugin: an installed one by name or reference (`oci://…`), `plugins/NAME.wasm` or a bundled one by
             /// name, or any component by a path that ends in `.wasm`.
             pub(crate) plugin: Option<String>,
-            /// Runs a model: a name from `[models]` in trackside.toml, or a path that ends in `.onnx`.
+            /// Runs a model: a name of the registry or of `[models]` in trackside.toml, as `NAME`, `NAME@alias` or `NAME@3`, or a path that
+            /// ends in `.onnx`.
             pub(crate) model: Option<String>,
             /// The plugin's input. Strings may hold `${expression}`; a string that is only one keeps its type.
             pub(crate) with: Option<Value>,

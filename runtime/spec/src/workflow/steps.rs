@@ -17,6 +17,7 @@ use crate::{
     config::EngineChoice,
     expr::{Expr, Template},
     limits::Limits,
+    model_ref::ModelRef,
     oci::OciReference,
     plan::{Action, ChildCall, ModelCall, PluginCall, Retry},
     reuse::Reuse,
@@ -365,8 +366,12 @@ fn plugin_name(plugin: &str, site: Site<'_>, checker: &mut Checker<'_, '_>) {
 pub(super) fn model_problem(model: &str) -> Option<String> {
     match words::path_problem(model) {
         Some(reason) => Some(format!("this is no model: {reason}")),
-        None if model.ends_with(".onnx") || words::is_model_name(model) => None,
-        None => Some("a model is a name from [models] in trackside.toml or a path that ends in .onnx".to_owned()),
+        None if model.ends_with(".onnx") || model.parse::<ModelRef>().is_ok() => None,
+        None => {
+            let words = "a model is a name of the registry or of [models] in trackside.toml (NAME, NAME@alias, NAME@3), or a path \
+                         that ends in .onnx";
+            Some(words.to_owned())
+        }
     }
 }
 

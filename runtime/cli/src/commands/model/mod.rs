@@ -4,12 +4,12 @@ mod inspect;
 mod predict;
 
 use crate::failure::Exit;
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 use trackside_codes::code;
 
 use clap::{Subcommand, ValueEnum};
 use trackside_models::{EngineChoice, ModelSource};
-use trackside_node::{Models, Project};
+use trackside_node::{Models, Project, models_beside};
 
 use crate::{context::Context, failure::Failure};
 
@@ -51,7 +51,7 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
 
 /// The models of a project.
 fn models(project: &Project) -> Models {
-    Models::new(project.root.clone(), project.data_dir(), Arc::clone(&project.config))
+    models_beside(project)
 }
 
 /// A model of the project by its name, or a file wherever it lies.

@@ -181,6 +181,16 @@ impl<T: Real> Forest<T> {
         self.targets
     }
 
+    /// Whether every leaf has a weight for each target.
+    pub(crate) fn speaks_of_all(&self) -> bool {
+        let leaves = self.nodes.iter().enumerate().filter(|(own, node)| node.yes as usize == *own);
+        let mut answers = leaves.map(|(own, _)| self.answers[own]);
+        answers.all(|(first, count)| {
+            let weights = &self.weights[first as usize..][..count as usize];
+            (0..self.targets).all(|target| weights.iter().any(|weight| weight.target == target))
+        })
+    }
+
     /// All weights.
     pub(crate) fn weights(&self) -> &[Weight<T>] {
         &self.weights

@@ -1,4 +1,4 @@
-//! `SVMRegressor` (and what its classifier shares with it).
+//! `SVMRegressor`, and how alike two rows are for its classifier too.
 
 use super::trees::rows;
 use crate::kernels::nn::plain::{Dense, Made, Room, View, must};
@@ -17,7 +17,7 @@ pub(crate) enum Kernel {
 }
 
 impl Kernel {
-    fn of(self, a: &[f32], b: &[f32]) -> f32 {
+    pub(crate) fn of(self, a: &[f32], b: &[f32]) -> f32 {
         let product = || a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         match self {
             Self::Linear => product(),

@@ -112,3 +112,26 @@ pub(crate) fn one_hot<T: PartialEq>(room: Room<'_>, x: View<'_, T>, categories: 
     }
     Ok(out)
 }
+
+/// `FeatureVectorizer`: tables of the same rows side by side.
+pub(crate) fn side_by_side(room: Room<'_>, tables: &[Dense<f32>], widths: &[usize]) -> Made<Dense<f32>> {
+    let mut count = None;
+    for (table, width) in tables.iter().zip(widths) {
+        let (rows, columns) = rows(&table.shape)?;
+        must!(columns == *width, "a table of {columns} columns is declared to have {width}");
+        must!(count.is_none_or(|count| count == rows), "the tables have different numbers of rows");
+        count = Some(rows);
+    }
+    let count = count.unwrap_or(0);
+    let all = widths.iter().fold(0_usize, |all, width| all.saturating_add(*width));
+    let mut out = room.tensor(&[count, all], 0.0_f32)?;
+    for (at, row) in out.data.chunks_exact_mut(all.max(1)).enumerate() {
+        let mut rest = row;
+        for (table, width) in tables.iter().zip(widths) {
+            let (own, further) = rest.split_at_mut(*width);
+            own.copy_from_slice(&table.data[at * width..][..*width]);
+            rest = further;
+        }
+    }
+    Ok(out)
+}

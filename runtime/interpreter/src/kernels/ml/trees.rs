@@ -105,6 +105,8 @@ pub(crate) enum Classes {
         /// Scores are parts of one.
         positive: bool,
     },
+    /// Two classes with a score each, of which the second one's sign decides.
+    Second,
     /// The class with the highest score.
     Most,
 }
@@ -150,6 +152,11 @@ impl<T: Real> Classifier<T> {
             }
             Classes::SecondScore { positive } => {
                 let place = usize::from(sums[1] > limit(positive));
+                self.transform.row(sums);
+                Ok(place)
+            }
+            Classes::Second => {
+                let place = usize::from(sums[1] > T::zero());
                 self.transform.row(sums);
                 Ok(place)
             }

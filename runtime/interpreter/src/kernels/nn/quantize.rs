@@ -1,5 +1,7 @@
 //! Between real numbers and small integers: `QuantizeLinear`, `DequantizeLinear`, `DynamicQuantizeLinear`.
 
+use half::f16;
+
 use super::plain::{Dense, Made, Room, View, axis_of, count, misfit, must};
 
 /// A small integer that stands for a real number.
@@ -26,6 +28,24 @@ macro_rules! small {
     )+ };
 }
 small!(i8, u8, i16, u16);
+
+/// A real number that is quantised.
+pub(crate) trait Quotient: Copy {
+    /// How often the scale is in it, rounded to its own type.
+    fn over(self, scale: Self) -> f32;
+}
+
+impl Quotient for f32 {
+    fn over(self, scale: Self) -> f32 {
+        self / scale
+    }
+}
+
+impl Quotient for f16 {
+    fn over(self, scale: Self) -> f32 {
+        Self::from_f32(self.to_f32() / scale.to_f32()).to_f32()
+    }
+}
 
 /// Which scale belongs to which element.
 pub(super) enum Scales {
@@ -98,10 +118,10 @@ pub(crate) fn rounded<Q: Small>(value: f32, zero: i32) -> Q {
 }
 
 /// `QuantizeLinear`.
-pub(crate) fn quantize<Q: Small>(
+pub(crate) fn quantize<Q: Small, T: Quotient>(
     room: Room<'_>,
-    x: View<'_, f32>,
-    scale: View<'_, f32>,
+    x: View<'_, T>,
+    scale: View<'_, T>,
     zero: Option<View<'_, Q>>,
     axis: i64,
     block: usize,
@@ -111,7 +131,7 @@ pub(crate) fn quantize<Q: Small>(
     let mut out = room.tensor(x.shape, Q::default())?;
     for (at, (made, value)) in out.data.iter_mut().zip(x.data).enumerate() {
         let at = scales.at(at);
-        *made = quantized(*value, scale.data[at], zero.map_or(0, |zero| zero.data[at].to_i32()));
+        *made = rounded(value.over(scale.data[at]), zero.map_or(0, |zero| zero.data[at].to_i32()));
     }
     Ok(out)
 }
@@ -166,7 +186,7 @@ mod tests {
         let x = [0.5, 1.5, 2.5, 3.5, -0.5, 300.0, -300.0, f32::NAN, f32::INFINITY];
         let (x, one) = (View { shape: &[9], data: &x }, [1.0_f32]);
         let scale = View { shape: &[], data: &one };
-        let made = quantize::<u8>(boundless(), x, scale, None, 1, 0).unwrap();
+        let made = quantize::<u8, f32>(boundless(), x, scale, None, 1, 0).unwrap();
         assert_eq!(made.data, [0, 2, 2, 4, 0, 255, 0, 0, 255]);
     }
 

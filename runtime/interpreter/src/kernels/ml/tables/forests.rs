@@ -137,12 +137,14 @@ fn read<T: Element + Real, U>(
     run(View { shape: value.shape(), data: &data })
 }
 
-/// Whole numbers as float32.
+/// Whole numbers and float64 as float32.
 #[expect(clippy::cast_precision_loss, reason = "ONNX Runtime compares in float32")]
 pub(super) fn widened(value: &Value, room: Room<'_>) -> Made<Dense<f32>> {
     let mut out = room.tensor(value.shape(), 0.0_f32)?;
     match value.ty() {
         Type::F32 => out.data.copy_from_slice(value.view::<f32>()?.data),
+        #[expect(clippy::cast_possible_truncation, reason = "ONNX Runtime computes in float32")]
+        Type::F64 => out.data.iter_mut().zip(value.view::<f64>()?.data).for_each(|(out, value)| *out = *value as f32),
         Type::I64 => out.data.iter_mut().zip(value.view::<i64>()?.data).for_each(|(out, value)| *out = *value as f32),
         Type::I32 => out.data.iter_mut().zip(value.view::<i32>()?.data).for_each(|(out, value)| *out = *value as f32),
         other => return misfit(format!("{} is not read as float32", other.name())),
@@ -211,6 +213,11 @@ impl Labels {
         }
     }
 
+    /// Whether they are the numbers 0 and 1, in this order.
+    fn are_zero_and_one(&self) -> bool {
+        matches!(self, Self::Numbers(list) if list[..] == [0, 1])
+    }
+
     /// The labels at these places.
     pub(super) fn at(&self, places: &[usize]) -> Value {
         let shape = vec![places.len()];
@@ -238,6 +245,8 @@ pub(super) fn classifier(node: &Node<'_>) -> Built {
         let kind = match (classes, base.len()) {
             (2, 0 | 1) if first && transform != Transform::Probit => Classes::OneScore { positive },
             (2, 0) if second => Classes::SecondScore { positive },
+            // Whatever the labels are called, ONNX Runtime says 1 or 0 here: right where these are the labels.
+            (2, 0) if forest.speaks_of_all() && labels.are_zero_and_one() => Classes::Second,
             (2, _) => {
                 return unsupported(
                     "two classes with a score each: ONNX Runtime gives other labels than the scores say",

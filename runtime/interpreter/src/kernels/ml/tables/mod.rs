@@ -2,6 +2,7 @@
 
 mod forests;
 mod labels;
+mod machines;
 mod simple;
 
 use crate::table::{Entry, of_set};
@@ -23,5 +24,7 @@ pub(crate) static TABLE: &[Entry] = &[
     of_set(SET, 1, NEWEST, "ArrayFeatureExtractor", simple::extractor),
     of_set(SET, 1, NEWEST, "OneHotEncoder", simple::one_hot_encoder),
     of_set(SET, 2, NEWEST, "LabelEncoder", labels::label_encoder),
-    of_set(SET, 1, NEWEST, "SVMRegressor", simple::svm_regressor),
+    of_set(SET, 1, NEWEST, "SVMRegressor", machines::svm_regressor),
+    of_set(SET, 1, NEWEST, "SVMClassifier", machines::svm_classifier),
+    of_set(SET, 1, NEWEST, "FeatureVectorizer", simple::feature_vectorizer),
 ];

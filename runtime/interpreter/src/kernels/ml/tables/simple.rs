@@ -1,11 +1,11 @@
-//! Linear models, support vectors and small steps on tables.
+//! Linear models and small steps on tables.
 
 use std::sync::Arc;
 
 use super::super::linear::Linear;
-use super::super::svm::{Kernel, SvmRegressor};
-use super::super::table::{Norm, binarize, extract, impute, normalize, one_hot, scale};
+use super::super::table::{Norm, binarize, extract, impute, normalize, one_hot, scale, side_by_side};
 use super::forests::{Labels, TABLES, transform, widened};
+use crate::kernels::nn::plain::Made;
 use crate::node::{Built, Node, Plan};
 use crate::unsupported::{Unsupported, unsupported};
 use crate::value::{Type, Value};
@@ -13,7 +13,7 @@ use crate::value::{Type, Value};
 /// What is read as float32.
 const NARROW: &[Type] = &[Type::F32, Type::I64, Type::I32];
 
-fn floats(node: &Node<'_>, name: &str) -> Result<Vec<f32>, Unsupported> {
+pub(super) fn floats(node: &Node<'_>, name: &str) -> Result<Vec<f32>, Unsupported> {
     Ok(node.floats(name)?.unwrap_or_default().to_vec())
 }
 
@@ -155,40 +155,17 @@ pub(super) fn one_hot_encoder(node: &Node<'_>) -> Built {
     }
 }
 
-pub(super) fn svm_regressor(node: &Node<'_>) -> Built {
-    node.arity(1, 1, 1)?;
-    node.ty(0, &[Type::F32])?;
-    let parameters = floats(node, "kernel_params")?;
-    let (gamma, coef0, degree) = match parameters[..] {
-        [] => (0.0, 0.0, 0.0),
-        [gamma, coef0, degree] => (gamma, coef0, degree),
-        _ => return unsupported(format!("{} kernel_params are not known", parameters.len())),
-    };
-    let kernel = match node.text("kernel_type")?.as_deref() {
-        None | Some("LINEAR") => Kernel::Linear,
-        Some("POLY") => Kernel::Poly { gamma, coef0, degree },
-        Some("RBF") => Kernel::Rbf { gamma },
-        Some("SIGMOID") => Kernel::Sigmoid { gamma, coef0 },
-        Some(other) => return unsupported(format!("the kernel {other:?} is not known")),
-    };
-    if transform(node)? != super::super::scores::Transform::None {
-        return unsupported("a transform of its target is not proved");
-    }
-    let (coefficients, vectors) = (floats(node, "coefficients")?, floats(node, "support_vectors")?);
-    let count = usize::try_from(node.int("n_supports")?.unwrap_or(0)).unwrap_or(0);
-    let rho = match floats(node, "rho")?[..] {
-        [rho] => rho,
-        _ => return unsupported("it must have one rho"),
-    };
-    let one_class = node.flag("one_class")?;
-    let fits = if count == 0 {
-        vectors.is_empty() && !coefficients.is_empty()
-    } else {
-        coefficients.len() == count && !vectors.is_empty() && vectors.len() % count == 0
-    };
-    if !fits {
-        return unsupported(format!("{} values do not make {count} support vectors", vectors.len()));
-    }
-    let svm = SvmRegressor { kernel, vectors, coefficients, rho, one_class, count };
-    Plan::new([Type::F32], move |inputs, run| Ok(vec![Value::of(svm.run(run.room, inputs.view(0)?)?)]))
+/// Columns of several tables side by side, as float32.
+pub(super) fn feature_vectorizer(node: &Node<'_>) -> Built {
+    let count = node.inputs();
+    node.arity(count.max(1), count, 1)?;
+    node.one_type(TABLES)?;
+    let widths = node.ints("inputdimensions")?.unwrap_or_default();
+    let widths: Option<Vec<usize>> = widths.iter().map(|width| usize::try_from(*width).ok()).collect();
+    let widths = widths.filter(|widths| widths.len() == count && widths.iter().all(|width| *width > 0));
+    let widths = widths.ok_or("its inputdimensions do not say how wide each input is")?;
+    Plan::new([Type::F32], move |inputs, run| {
+        let tables = (0..widths.len()).map(|at| widened(inputs.get(at)?, run.room)).collect::<Made<Vec<_>>>()?;
+        Ok(vec![Value::of(side_by_side(run.room, &tables, &widths)?)])
+    })
 }

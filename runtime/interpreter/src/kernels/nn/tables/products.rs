@@ -1,5 +1,7 @@
 //! Products of matrices, and what quantised networks need around them.
 
+use half::f16;
+
 use super::read::{count, float, text};
 use crate::kernels::nn::einsum::{Equation, einsum};
 use crate::kernels::nn::gemm::Product;
@@ -24,6 +26,9 @@ pub(crate) static TABLE: &[Entry] = &[
     since(11, "DynamicQuantizeLinear", chosen),
     of_set("com.microsoft", 1, 1, "MatMulNBits", four_bits),
 ];
+
+/// Since this version of the set `QuantizeLinear` of float16 is no longer by way of float32.
+pub(crate) const HALF_QUOTIENT: i64 = 23;
 
 /// The types in which ONNX Runtime multiplies.
 const FACTORS: &[Type] = &[Type::F32, Type::F64, Type::I32, Type::I64, Type::U32, Type::U64];
@@ -151,8 +156,11 @@ fn along(node: &Node<'_>) -> Result<(i64, usize), Unsupported> {
 
 fn quantized(node: &Node<'_>) -> Built {
     node.arity(2, 3, 1)?;
-    node.ty(0, &[Type::F32])?;
-    node.ty(1, &[Type::F32])?;
+    // From this version on ONNX Runtime divides float16 as such; before, `half` has made it float32.
+    let half = node.opset >= HALF_QUOTIENT && node.ty(0, &[Type::F32, Type::F16])? == Type::F16;
+    let source = if half { Type::F16 } else { Type::F32 };
+    node.ty(0, &[source])?;
+    node.ty(1, &[source])?;
     let (axis, block) = along(node)?;
     // What it says of rounding beyond eight bits, and of float8, is not proved.
     let wanted = match node.int("output_dtype")? {
@@ -170,17 +178,22 @@ fn quantized(node: &Node<'_>) -> Built {
     {
         return unsupported("output_dtype and the zero point are of different types");
     }
-    fn of<Q: Element + Small>(axis: i64, block: usize) -> Built {
+    fn of<Q: Element + Small>(axis: i64, block: usize, half: bool) -> Built {
         Plan::new([Q::TYPE], move |inputs, run| {
             let zero = inputs.optional_view::<Q>(2)?;
-            Ok(vec![Value::of(quantize(run.room, inputs.view(0)?, inputs.view(1)?, zero, axis, block)?)])
+            let made = if half {
+                quantize::<Q, f16>(run.room, inputs.view(0)?, inputs.view(1)?, zero, axis, block)?
+            } else {
+                quantize::<Q, f32>(run.room, inputs.view(0)?, inputs.view(1)?, zero, axis, block)?
+            };
+            Ok(vec![Value::of(made)])
         })
     }
     match zero.or(wanted).unwrap_or(Type::U8) {
-        Type::U8 => of::<u8>(axis, block),
-        Type::I8 => of::<i8>(axis, block),
-        Type::U16 => of::<u16>(axis, block),
-        Type::I16 => of::<i16>(axis, block),
+        Type::U8 => of::<u8>(axis, block, half),
+        Type::I8 => of::<i8>(axis, block, half),
+        Type::U16 => of::<u16>(axis, block, half),
+        Type::I16 => of::<i16>(axis, block, half),
         other => unsupported(format!("values can not be quantised to {}", other.name())),
     }
 }

@@ -1,34 +1,29 @@
 //! From a model's name in a workflow to a loaded model: what trackside.toml, the registry and the project's files say of models.
 
+mod catalog;
+mod registry;
+
 use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use trackside_codes::{Code, Coded, Reason, code};
+use trackside_codes::{Code, Coded, code};
 
 use trackside_models::{EngineKind, EngineSettings, Engines, ModelSource};
-use trackside_serving::{
-    Batching, Catalog, Content, Entry, ModelSettings, ServeError, Served, Serving, ServingSettings, Version,
-    breaker::BreakerRules, gcra::Rate,
-};
-use trackside_spec::{
-    CHAMPION, ModelRef, ModelRefError, ModelVersion, NodeConfig,
-    config::{EngineChoice, LoadTime, ModelConfig},
-};
+use trackside_serving::{Catalog, ServeError, Served, Serving, ServingSettings};
+use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, config::EngineChoice};
+use trackside_store::Readers;
 
-/// Most bytes of a file of labels, and most labels.
-const LABELS: (u64, usize) = (1 << 20, 65_536);
+use self::{catalog::ProjectModels, registry::Registry};
 
 /// Why a model is not there.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ModelProblem {
     /// No such model.
     #[error(
-        "[{code}] there is no model `{name}`: trackside.toml declares {}; add a table [models.{name}] with its `path`, or \
+        "[{code}] there is no model `{name}`: trackside.toml and the registry have {}; `trackside model add \
+         {name} FILE` adds it, and so does a table [models.{name}] with its `path`; or \
          name an .onnx file of the project", if known.is_empty() { "none".to_owned() } else { known.join(", ") },
         code = self.code()
     )]
@@ -66,7 +61,8 @@ pub struct Models {
 impl Models {
     /// The models of the project at `project`. Nothing is loaded yet.
     #[must_use]
-    pub fn new(project: PathBuf, data_dir: PathBuf, config: Arc<NodeConfig>) -> Self {
+    pub fn new(project: PathBuf, data_dir: PathBuf, config: Arc<NodeConfig>, readers: Arc<Readers>) -> Self {
+        let registry = Registry::new(&data_dir, readers);
         let mut settings = EngineSettings::new(data_dir);
         settings.configured = config.engine.onnxruntime.as_ref().map(|path| project.join(path));
         if config.engine.prefer == EngineChoice::Rten {
@@ -77,7 +73,7 @@ impl Models {
             memory: config.engine.memory.map_or_else(half_of_the_memory, |memory| memory.as_bytes()),
             ..ServingSettings::default()
         };
-        let catalog = Arc::new(ProjectModels { project, config: config.clone() });
+        let catalog = Arc::new(ProjectModels { project, config: config.clone(), registry });
         let serving = Serving::new(catalog.clone(), engines, serving, now_ms);
         Self { config, catalog, serving }
     }
@@ -118,6 +114,7 @@ impl Models {
         Ok(ModelSource {
             choice: engine.unwrap_or(version.engine),
             selftest: version.selftest.clone(),
+            expected: version.expected.clone(),
             time: self.run_limit(),
             sessions: entry.settings.sessions,
             ..ModelSource::new(model, version.path.clone())
@@ -166,92 +163,6 @@ fn now_ms() -> u64 {
 /// What loaded models may take where nobody says it.
 fn half_of_the_memory() -> u64 {
     trackside_models::half_of_box().unwrap_or(u64::MAX)
-}
-
-/// What the project says of models.
-struct ProjectModels {
-    project: PathBuf,
-    config: Arc<NodeConfig>,
-}
-
-impl ProjectModels {
-    /// A model that is a file of the project: one version.
-    fn file(&self, path: &str, said: &ModelConfig, settings: ModelSettings) -> Result<Entry, Reason> {
-        let (path, selftest) = (self.project.join(path), said.selftest.as_ref().map(|path| self.project.join(path)));
-        let labels = said.labels.as_ref().map(|path| labels(&self.project.join(path))).transpose()?;
-        let labels: BTreeMap<_, _> = labels.map(|labels| (String::new(), labels)).into_iter().collect();
-        let mut look = look(&path);
-        look.extend(selftest.as_deref().map(self::look).unwrap_or_default());
-        let version = Version { path, selftest, engine: said.engine, content: Content::Look(look), labels };
-        Ok(Entry {
-            versions: BTreeMap::from([(1, version)]),
-            aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
-            settings,
-        })
-    }
-}
-
-impl Catalog for ProjectModels {
-    fn find(&self, name: &str) -> Result<Option<Entry>, Reason> {
-        let undeclared = ModelConfig::default();
-        let said = self.config.models.get(name).unwrap_or(&undeclared);
-        let settings = settings(said, &self.config);
-        match &said.path {
-            Some(path) => self.file(path, said, settings).map(Some),
-            None if is_path(name) => self.file(name, said, settings).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn names(&self) -> Result<Vec<String>, Reason> {
-        let declared = self.config.models.iter().filter(|(_, model)| model.path.is_some());
-        Ok(declared.map(|(name, _)| name.clone()).collect())
-    }
-}
-
-/// How a model is to be served, as trackside.toml says it.
-fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
-    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let rate = said.rate.map(|rate| Rate::new(rate, if said.burst == 0 { rate } else { said.burst }));
-    ModelSettings {
-        sessions: count(said.sessions),
-        queue: count(said.queue),
-        timeout: said.timeout.map_or_else(|| run_limit(config), trackside_spec::Duration::to_std),
-        rate,
-        batching: Batching { rows: said.batching.rows, delay: said.batching.delay.to_std() },
-        breaker: BreakerRules {
-            window: said.breaker.window.to_std(),
-            requests: said.breaker.requests,
-            failures: said.breaker.failures,
-            open: said.breaker.open.to_std(),
-        },
-        failures: said.failures,
-        at_start: said.load == LoadTime::Start,
-    }
-}
-
-/// What the system says of a file; of one that is not there, nothing.
-fn look(path: &Path) -> Vec<u64> {
-    let Ok(meta) = fs::metadata(path) else { return Vec::new() };
-    let time =
-        |seconds: i64, ns: i64| seconds.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(ns.cast_unsigned());
-    let (modified, changed) = (time(meta.mtime(), meta.mtime_nsec()), time(meta.ctime(), meta.ctime_nsec()));
-    vec![meta.dev(), meta.ino(), meta.size(), modified, changed]
-}
-
-/// The lines of a file.
-fn labels(path: &Path) -> Result<Vec<String>, Reason> {
-    let told = |text: &str| format!("the labels in {}: {text}", path.display());
-    let size = fs::metadata(path).map_err(|error| Reason::disk(error).told(told))?.len();
-    if size > LABELS.0 {
-        return Err(told(&format!("{size} bytes, and at most {} are read", LABELS.0)).into());
-    }
-    let text = fs::read_to_string(path).map_err(|error| Reason::disk(error).told(told))?;
-    let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
-    if labels.len() > LABELS.1 {
-        return Err(told(&format!("{} lines, and at most {} are read", labels.len(), LABELS.1)).into());
-    }
-    Ok(labels)
 }
 
 #[cfg(test)]

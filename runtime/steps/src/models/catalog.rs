@@ -1,0 +1,114 @@
+//! What trackside.toml, the registry and the project's files say of models, as one catalog.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use trackside_codes::Reason;
+use trackside_serving::{Batching, Catalog, Content, Entry, ModelSettings, Version, breaker::BreakerRules, gcra::Rate};
+use trackside_spec::{
+    CHAMPION, NodeConfig,
+    config::{LoadTime, ModelConfig},
+};
+
+use super::{is_path, registry::Registry, run_limit};
+
+/// Most bytes of a file of labels, and most labels.
+const LABELS: (u64, usize) = (1 << 20, 65_536);
+
+/// What the project says of models.
+pub(super) struct ProjectModels {
+    pub(super) project: PathBuf,
+    pub(super) config: Arc<NodeConfig>,
+    pub(super) registry: Registry,
+}
+
+impl ProjectModels {
+    /// A model that is a file of the project: one version.
+    fn file(&self, path: &str, said: &ModelConfig, settings: ModelSettings) -> Result<Entry, Reason> {
+        let (path, selftest) = (self.project.join(path), said.selftest.as_ref().map(|path| self.project.join(path)));
+        let labels = said.labels.as_ref().map(|path| labels(&self.project.join(path))).transpose()?;
+        let labels = labels.map(|labels| (String::new(), labels)).into_iter().collect();
+        let mut look = look(&path);
+        look.extend(selftest.as_deref().map(self::look).unwrap_or_default());
+        let content = Content::Look(look);
+        let version = Version { selftest, engine: said.engine, labels, ..Version::of(path, content) };
+        Ok(Entry {
+            versions: BTreeMap::from([(1, version)]),
+            aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
+            settings,
+        })
+    }
+}
+
+impl Catalog for ProjectModels {
+    fn find(&self, name: &str) -> Result<Option<Entry>, Reason> {
+        let undeclared = ModelConfig::default();
+        let said = self.config.models.get(name).unwrap_or(&undeclared);
+        let settings = settings(said, &self.config);
+        match &said.path {
+            Some(path) => self.file(path, said, settings).map(Some),
+            None if is_path(name) => self.file(name, said, settings).map(Some),
+            None => {
+                let found = self.registry.find(name)?;
+                Ok(found.map(|(versions, aliases)| Entry { versions, aliases, settings }))
+            }
+        }
+    }
+
+    fn names(&self) -> Result<Vec<String>, Reason> {
+        let declared = self.config.models.iter().filter(|(_, model)| model.path.is_some());
+        let mut names: BTreeSet<String> = declared.map(|(name, _)| name.clone()).collect();
+        names.extend(self.registry.names()?);
+        Ok(names.into_iter().collect())
+    }
+}
+
+/// How a model is to be served, as trackside.toml says it.
+fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let rate = said.rate.map(|rate| Rate::new(rate, if said.burst == 0 { rate } else { said.burst }));
+    ModelSettings {
+        sessions: count(said.sessions),
+        queue: count(said.queue),
+        timeout: said.timeout.map_or_else(|| run_limit(config), trackside_spec::Duration::to_std),
+        rate,
+        batching: Batching { rows: said.batching.rows, delay: said.batching.delay.to_std() },
+        breaker: BreakerRules {
+            window: said.breaker.window.to_std(),
+            requests: said.breaker.requests,
+            failures: said.breaker.failures,
+            open: said.breaker.open.to_std(),
+        },
+        failures: said.failures,
+        at_start: said.load == LoadTime::Start,
+    }
+}
+
+/// What the system says of a file; of one that is not there, nothing.
+fn look(path: &Path) -> Vec<u64> {
+    let Ok(meta) = fs::metadata(path) else { return Vec::new() };
+    let time =
+        |seconds: i64, ns: i64| seconds.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(ns.cast_unsigned());
+    let (modified, changed) = (time(meta.mtime(), meta.mtime_nsec()), time(meta.ctime(), meta.ctime_nsec()));
+    vec![meta.dev(), meta.ino(), meta.size(), modified, changed]
+}
+
+/// The lines of a file.
+pub(super) fn labels(path: &Path) -> Result<Vec<String>, Reason> {
+    let told = |text: &str| format!("the labels in {}: {text}", path.display());
+    let size = fs::metadata(path).map_err(|error| Reason::disk(error).told(told))?.len();
+    if size > LABELS.0 {
+        return Err(told(&format!("{size} bytes, and at most {} are read", LABELS.0)).into());
+    }
+    let text = fs::read_to_string(path).map_err(|error| Reason::disk(error).told(told))?;
+    let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+    if labels.len() > LABELS.1 {
+        return Err(told(&format!("{} lines, and at most {} are read", labels.len(), LABELS.1)).into());
+    }
+    Ok(labels)
+}
