@@ -11,6 +11,8 @@ mod classes;
 mod connection;
 mod datatype;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 mod grpc;
 mod models;

@@ -5,3 +5,4 @@ mod client;
 mod grpc;
 mod limits;
 mod rest;
+mod tls;

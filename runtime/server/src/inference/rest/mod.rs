@@ -33,6 +33,27 @@ use answer::Asked;
 use coding::Coding;
 use route::Route;
 
+/// What fuzz targets reach.
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing {
+    pub(crate) use super::request::read;
+    use super::{
+        super::backend::InferAnswer,
+        answer::{self, Asked},
+        json::Reader,
+    };
+
+    pub(crate) fn write(answer: &InferAnswer, binary: bool) -> Vec<u8> {
+        let asked = Asked { binary_default: binary, ..Asked::default() };
+        answer::write(answer, &asked).map(|written| written.bytes).unwrap_or_default()
+    }
+
+    pub(crate) fn is_json(text: &[u8]) -> bool {
+        let mut reader = Reader::new(text);
+        reader.skip().and_then(|()| reader.end()).is_ok()
+    }
+}
+
 /// How many bytes of the body are JSON, where others follow.
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
