@@ -17,7 +17,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::JoinHandle,
 };
 use trackside_control::socket_path;
@@ -32,6 +32,8 @@ use crate::{
     socket::listen,
 };
 
+/// Models that may be on their way into the registry at one time: each has a thread for as long as that takes.
+const ADDING: usize = 2;
 /// How long a request's headers may take, and how long a connection may idle between two.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a request's headers that are kept.
@@ -62,7 +64,8 @@ impl Server {
         let listener = listen(&data_dir)?;
         let (closing, closed) = watch::channel(false);
         let hooks = HookListener::start(node.handle(), closed.clone())?;
-        let shared = Shared { handle: node.handle(), started: Instant::now(), closing: closed.clone() };
+        let adding = Arc::new(Semaphore::new(ADDING));
+        let shared = Shared { handle: node.handle(), started: Instant::now(), adding, closing: closed.clone() };
         let accepting = tokio::spawn(accept(listener, router(Arc::new(shared)), closed));
         Ok(Self { path: socket_path(&data_dir), closing, accepting, hooks })
     }
