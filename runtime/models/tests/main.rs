@@ -12,6 +12,7 @@ mod install;
 mod load;
 mod missing;
 mod ports;
+mod probe;
 mod quantised;
 mod run;
 mod selftest;

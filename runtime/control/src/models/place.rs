@@ -86,7 +86,13 @@ impl ModelPlace {
     /// Looks at a package that nobody knows yet, on the engine that would run it.
     pub(super) fn probe(&self, name: &str, package: &Kept) -> Result<Probe, ModelsError> {
         let settings = probe_settings(&self.project, name, package.manifest.engine, package.golden());
-        Ok(prober(&self.project)?.probe(&package.model(), &settings)?)
+        // Where it lies for now is nobody's business.
+        let here = format!("{}/", package.folder.display());
+        let probed = prober(&self.project)?.probe(&package.model(), &settings);
+        Ok(probed.map_err(|error| match error {
+            ProbeError::Refused { code, text } => ProbeError::Refused { code, text: text.replace(&here, "") },
+            other => other,
+        })?)
     }
 }
 
