@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use trackside_sandbox::SandboxSettings;
-use trackside_steps::{Models, PluginSources, Plugins, Workshop};
+use trackside_steps::{Models, PluginSources, Plugins, RegisteredModels, Workshop};
 use trackside_store::{Artifacts, Clock, Readers};
 
 use crate::project::Project;
@@ -19,7 +19,7 @@ pub(crate) fn workshop(
         project: project.root.clone(),
         config: project.config.clone(),
         plugins: Arc::new(plugins(project)),
-        models: Arc::new(Models::new(project.root.clone(), project.data_dir(), project.config.clone())),
+        models: Arc::new(models(project, readers.clone())),
         artifacts,
         readers,
         clock,
@@ -37,6 +37,19 @@ pub fn replay_workshop(project: &Project, scratch: &Path, clock: Arc<dyn Clock>)
     let artifacts = Arc::new(Artifacts::beside(&data_dir, scratch)?);
     let readers = artifacts.readers().clone();
     Ok(Arc::new(workshop(project, artifacts, readers, clock)))
+}
+
+/// The models of a project and those of its registry.
+fn models(project: &Project, readers: Arc<Readers>) -> Models {
+    let registered = RegisteredModels::new(readers, &project.data_dir());
+    let models = Models::new(project.root.clone(), project.data_dir(), project.config.clone());
+    models.with_catalog(Arc::new(registered))
+}
+
+/// The same, for who has no node: works beside a running one.
+#[must_use]
+pub fn project_models(project: &Project) -> Models {
+    models(project, Arc::new(Readers::new(project.data_dir())))
 }
 
 /// The plugins of a project.

@@ -19,6 +19,7 @@ mod kinds;
 mod models;
 mod own_addresses;
 mod plugins;
+mod registered_models;
 mod replay;
 mod result_cache;
 mod staging;
@@ -30,11 +31,12 @@ pub use give_back_memory::give_back;
 pub use job::{
     AttemptKey, Checked, GivenReply, KeptResult, OutboxItem, Passed, Report, StateChange, StepJob, StepResult,
 };
-pub use models::{ModelProblem, Models};
+pub use models::{Catalog, CatalogModel, ModelProblem, Models};
 pub use own_addresses::OwnAddresses;
 pub use plugins::{
     BUNDLED, FoundPlugin, PluginOrigin, PluginProblem, PluginSources, Plugins, Stamp, bundled, compiling, proof_beside,
 };
+pub use registered_models::RegisteredModels;
 pub use replay::{Replayed, Verdict, replay};
 pub use staging::{NotStaged, project_file};
 pub use workshop::Workshop;

@@ -6,10 +6,10 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use trackside_codes::{Code, Coded, code};
+use trackside_codes::{Code, Coded, Told, code};
 
 use trackside_models::{EngineKind, EngineSettings, Engines, Model, ModelError, ModelSource};
-use trackside_spec::{NodeConfig, config::EngineChoice};
+use trackside_spec::{ModelRef, NodeConfig, config::EngineChoice};
 use trackside_sync::lock;
 
 /// Why a model is not there.
@@ -27,6 +27,9 @@ pub enum ModelProblem {
         /// What the config declares.
         known: Vec<String>,
     },
+    /// The registry does not give it.
+    #[error("{0}")]
+    Registry(Told),
     /// It can not be loaded.
     #[error("{}", .0.told())]
     Load(#[source] Arc<ModelError>),
@@ -36,9 +39,32 @@ impl Coded for ModelProblem {
     fn code(&self) -> Code {
         match self {
             Self::Unknown { .. } => code!("TS-0611"),
+            Self::Registry(told) => told.code(),
             Self::Load(error) => error.code(),
         }
     }
+}
+
+/// A version of a model that is no file of the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogModel {
+    /// Its number.
+    pub version: u32,
+    /// The model's file.
+    pub path: PathBuf,
+    /// Its golden vectors.
+    pub selftest: Option<PathBuf>,
+    /// The engine that runs it, unless a step says otherwise.
+    pub choice: EngineChoice,
+}
+
+/// Models that are no files of the project.
+pub trait Catalog: Send + Sync {
+    /// What a reference leads to now; nothing where there is no model of that name at all.
+    ///
+    /// # Errors
+    /// When there is no such version or alias, or it can not be read.
+    fn find(&self, reference: &ModelRef) -> Result<Option<CatalogModel>, ModelProblem>;
 }
 
 /// The models of a project. Each is loaded when it is first needed, on each engine that is asked for, and then kept.
@@ -46,7 +72,9 @@ pub struct Models {
     project: PathBuf,
     config: Arc<NodeConfig>,
     engines: Engines,
-    loaded: Mutex<HashMap<String, Arc<Slot>>>,
+    catalog: Option<Arc<dyn Catalog>>,
+    /// By name: the file that it led to, and what is loaded of that.
+    loaded: Mutex<HashMap<String, (PathBuf, Arc<Slot>)>>,
 }
 
 /// A model as often as it is loaded: once for each engine that steps ask for. Held locked while it is being loaded.
@@ -61,7 +89,13 @@ impl Models {
         if config.engine.prefer == EngineChoice::Rten {
             settings.prefer = EngineKind::Rten;
         }
-        Self { project, config, engines: Engines::discover(settings), loaded: Mutex::default() }
+        Self { project, config, engines: Engines::discover(settings), catalog: None, loaded: Mutex::default() }
+    }
+
+    /// With the models of a registry besides those of the project.
+    #[must_use]
+    pub fn with_catalog(self, catalog: Arc<dyn Catalog>) -> Self {
+        Self { catalog: Some(catalog), ..self }
     }
 
     /// The engines of this box.
@@ -76,12 +110,17 @@ impl Models {
     /// # Errors
     /// When there is none, or the engine can not run it. The next call tries again.
     pub fn get(&self, name: &str, engine: Option<EngineChoice>) -> Result<Arc<Model>, ModelProblem> {
+        let source = self.source(name, engine)?;
         let slot = {
             let mut loaded = lock(&self.loaded);
-            loaded.entry(name.to_owned()).or_default().clone()
+            let entry = loaded.entry(name.to_owned()).or_default();
+            // An alias that was moved: what it named before goes as soon as nobody runs it.
+            if entry.0 != source.path {
+                *entry = (source.path.clone(), Arc::default());
+            }
+            entry.1.clone()
         };
         let mut slot = lock(&slot);
-        let source = self.source(name, engine)?;
         let fits = |(choice, model): &&(EngineChoice, Arc<Model>)| {
             *choice == source.choice || is_on(source.choice, model.info().engine.kind)
         };
@@ -120,7 +159,13 @@ impl Models {
             let choice = engine.unwrap_or_default();
             return Ok(ModelSource { choice, time, ..ModelSource::new(name, self.project.join(name)) });
         }
-        Err(ModelProblem::Unknown { name: name.to_owned(), known: self.config.models.keys().cloned().collect() })
+        let known = || self.config.models.keys().cloned().collect();
+        let unknown = || ModelProblem::Unknown { name: name.to_owned(), known: known() };
+        let (Some(catalog), Ok(reference)) = (&self.catalog, name.parse::<ModelRef>()) else { return Err(unknown()) };
+        let found = catalog.find(&reference)?.ok_or_else(unknown)?;
+        let CatalogModel { version, path, selftest, choice } = found;
+        let choice = engine.unwrap_or(choice);
+        Ok(ModelSource { choice, selftest, time, ..ModelSource::new(format!("{}@{version}", reference.name), path) })
     }
 
     /// The longest that a run of a model may take, its self-test included.

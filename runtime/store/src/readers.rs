@@ -30,7 +30,8 @@ impl Readers {
     }
 
     /// Whether there is a database to ask.
-    pub(crate) fn has_database(&self) -> bool {
+    #[must_use]
+    pub fn is_there(&self) -> bool {
         self.data_dir.join("trackside.db").is_file()
     }
 
