@@ -9,6 +9,7 @@ mod support;
 mod onnx;
 
 mod clients;
+mod tokens;
 mod wire;
 
 use crate::{
@@ -61,7 +62,7 @@ struct Serving {
     // Before the folder that it lies in.
     node: Node,
     address: String,
-    _project: Project,
+    project: Project,
 }
 
 impl Serving {
@@ -84,8 +85,9 @@ impl Serving {
             .map(|name| format!("[models.{name}]\npath = \"{name}.onnx\"\n"))
             .concat();
         let scores = "[models.scores]\npath = \"scores.onnx\"\nlabels = \"labels.txt\"\n";
+        // `config` may go on with keys of the last table.
         let listen = "[inference]\nlisten = \"127.0.0.1:0\"\n";
-        project.write("trackside.toml", format!("{config}{models}{scores}{listen}"));
+        project.write("trackside.toml", format!("{models}{scores}{listen}{config}"));
         let node = Node::start(project.root());
         let address = wait_until("the address of the inference server", || {
             let said = node.said();
@@ -93,6 +95,6 @@ impl Serving {
             let (_, rest) = rest.split_once("address=")?;
             Some(rest.split_whitespace().next()?.to_owned())
         });
-        Self { node, address, _project: project }
+        Self { node, address, project }
     }
 }

@@ -296,6 +296,12 @@ pub const TABLE: &[Row] = &[
     row(757, TooMany, "As many bytes of requests for inference are in memory as may be", "Send it again after `Retry-After`"),
     row(758, Unavailable, "A client unloaded the model from the inference server; workflows go on to use it", "Load it again, by the same protocol"),
     // The command line
+    row(759, Denied, "The role of a token may not do what was asked of the inference server", "A token of another role: `trackside token create`"),
+    row(770, BadInput, "A text is no name of a token", "Letters, digits, `.`, `_` and `-`, at most 64"),
+    row(771, Conflict, "There is a token of this name", "`trackside token revoke NAME` first, or another name"),
+    row(772, NotFound, "There is no such token", "`trackside token list`"),
+    row(773, Conflict, "There are as many tokens as may be", "`trackside token revoke`"),
+    row(774, Setup, "The system gives no random bytes, so no token was made", "The system's log"),
     row(801, Disk, "Standard output cannot be written", "Disk space"),
     row(802, Bug, "A result has no JSON form: a defect of Trackside", "Please report it"),
     row(803, Setup, "The current folder cannot be used", "Go to another"),
