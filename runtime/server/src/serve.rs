@@ -92,12 +92,14 @@ impl Server {
     pub async fn stop(mut self) {
         self.remove();
         self.closing.send_replace(true);
-        // The task waits no longer than its grace; it ends in any case.
-        let _ = (&mut self.accepting).await;
-        let _ = (&mut self.hooks).await;
-        if let Some(inference) = self.inference.take() {
-            inference.stop().await;
-        }
+        let inference = self.inference.take();
+        let stopped = async {
+            if let Some(inference) = inference {
+                inference.stop().await;
+            }
+        };
+        // They wait no longer than their grace, all at once; they end in any case.
+        let _ = tokio::join!(&mut self.accepting, &mut self.hooks, stopped);
     }
 
     fn remove(&self) {

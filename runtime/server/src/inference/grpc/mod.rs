@@ -56,9 +56,8 @@ impl Services {
         let inference = GrpcInferenceServiceServer::new(service::Service { backend: backend.clone() })
             .max_decoding_message_size(max_body)
             .accept_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Deflate)
-            .send_compressed(CompressionEncoding::Gzip)
-            .send_compressed(CompressionEncoding::Deflate);
+            // Answers are not compressed: every client of grpcio says that it could read that, and nobody that it wants it.
+            .accept_compressed(CompressionEncoding::Deflate);
         let reflection = reflection()
             .inspect_err(|error| tracing::error!(%error, "the inference server tells nothing by reflection"))
             .ok();

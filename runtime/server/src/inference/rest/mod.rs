@@ -26,7 +26,7 @@ use super::{
     backend::{ModelState, Wanted},
     body,
     failure::Failure,
-    grpc,
+    grpc, raw,
     serve::Shared,
 };
 use crate::prompt::MoreToCome;
@@ -210,6 +210,9 @@ async fn infer(
         length => request::read(&bytes, length)?,
     };
     drop(bytes);
+    // From here on its tensors are what it holds.
+    held.clear();
+    held.take(request.inputs.iter().map(|(_, tensor)| raw::in_memory(tensor)).sum())?;
     let asked =
         Asked { id: request.id.clone(), binary_default: request.binary_default, outputs: take_forms(&mut request) };
     let answer = ask::infer(backend, wanted, request).await?;
