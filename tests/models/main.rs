@@ -14,7 +14,9 @@ mod limits;
 mod onnx;
 mod outputs;
 mod predict;
+mod quiet;
 mod rows;
+mod tables;
 
 use crate::support::{Project, optional, repository};
 

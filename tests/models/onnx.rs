@@ -38,9 +38,18 @@ pub fn value_of_rank(name: &str, element: u8, rank: usize) -> Vec<u8> {
     [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor))].concat()
 }
 
+/// A table of any number of rows of so many columns.
+pub fn table(name: &str, element: u8, width: u8) -> Vec<u8> {
+    let shape = [bytes(1, b""), bytes(1, &number(1, width))].concat();
+    let tensor = [number(1, element), bytes(2, &shape)].concat();
+    [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor))].concat()
+}
+
 /// Something else that does: 4 a sequence, 5 a map, 8 a sparse tensor, 9 an optional value; of float tensors.
 pub fn other(name: &str, kind: u8) -> Vec<u8> {
-    let of = bytes(1, &bytes(1, &number(1, FLOAT)));
+    let float = bytes(1, &number(1, FLOAT));
+    // A map's keys stand before its values.
+    let of = if kind == 5 { [number(1, INT64), bytes(2, &float)].concat() } else { bytes(1, &float) };
     [bytes(1, name.as_bytes()), bytes(2, &bytes(kind, &of))].concat()
 }
 
