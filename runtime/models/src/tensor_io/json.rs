@@ -5,6 +5,7 @@
 //! `null` is refused. A number that its element type cannot hold (300 as uint8, 1e39 as float32) is refused, not clipped.
 
 use serde_json::{Number, Value};
+use trackside_codes::Reason;
 use trackside_spec::{ElementType, Tensor};
 
 use super::TensorIoError;
@@ -91,7 +92,7 @@ impl Reader<'_> {
             }
             (Some(_), other) => Err(self.refuse(format!("an array is needed, not {}", kind(other)))),
             (None, Value::Array(_)) => Err(self.refuse("it is nested deeper than the first of its kind".to_owned())),
-            (None, value) => self.cells.push(value).map_err(|reason| self.refuse(reason)),
+            (None, value) => self.cells.push(value).map_err(|reason| self.refuse(reason.to_string())),
         }
     }
 
@@ -127,7 +128,7 @@ impl Cells {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn push(&mut self, value: &Value) -> Result<(), String> {
+    pub fn push(&mut self, value: &Value) -> Result<(), Reason> {
         macro_rules! whole {
             ($type:ty) => {
                 match whole(value).and_then(|number| <$type>::try_from(number).ok()) {
@@ -190,7 +191,7 @@ impl Cells {
 }
 
 /// A float of magnitude at most `most`, or one of the three strings.
-fn float(value: &Value, most: f64) -> Result<f64, String> {
+fn float(value: &Value, most: f64) -> Result<f64, Reason> {
     let number = match value {
         Value::Number(number) => number.as_f64().filter(|number| number.abs() <= most),
         Value::String(text) => match text.as_str() {
@@ -204,12 +205,12 @@ fn float(value: &Value, most: f64) -> Result<f64, String> {
     number.ok_or_else(|| unfit(value))
 }
 
-fn unfit(value: &Value) -> String {
+fn unfit(value: &Value) -> Reason {
     let shown: String = match value {
         Value::Array(_) | Value::Object(_) => kind(value).to_owned(),
         scalar => scalar.to_string().chars().take(40).collect(),
     };
-    format!("{shown} is not one")
+    format!("{shown} is not one").into()
 }
 
 /// A whole number, also one that is written `3.0`; beyond 2^53 only without a fraction, where JSON keeps it exact.

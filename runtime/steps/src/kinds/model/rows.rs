@@ -49,20 +49,20 @@ impl Source {
     }
 
     /// Of an object with the key `rows`.
-    fn of(fields: &Map<String, Value>) -> Result<Self, String> {
+    fn of(fields: &Map<String, Value>) -> Result<Self, Reason> {
         if let Some(other) = fields.keys().find(|key| !ROWS_KEYS.contains(&key.as_str())) {
-            return Err(format!("beside `rows` there may be columns, fill, nulls and keep, not `{other}`"));
+            return Err(format!("beside `rows` there may be columns, fill, nulls and keep, not `{other}`").into());
         }
-        let texts = |key: &str| -> Result<Option<Vec<String>>, String> {
+        let texts = |key: &str| -> Result<Option<Vec<String>>, Reason> {
             let Some(value) = fields.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
             let list =
                 value.as_array().and_then(|list| list.iter().map(|item| item.as_str().map(str::to_owned)).collect());
-            list.map(Some).ok_or_else(|| format!("`{key}` must be a list of texts"))
+            list.map(Some).ok_or_else(|| format!("`{key}` must be a list of texts").into())
         };
         let fill = match fields.get("fill") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(fill)) => fill.clone(),
-            Some(_) => return Err("`fill` must say a value for each column: { age: NaN }".to_owned()),
+            Some(_) => return Err("`fill` must say a value for each column: { age: NaN }".into()),
         };
         Ok(Self {
             rows: fields.get("rows").cloned().unwrap_or_default(),
