@@ -349,6 +349,10 @@ fn wrong_names_say_what_is_right() {
     with.model(&["alias", "x", "champion", "0"]).exits(2);
     with.model(&["alias", "x", "champion"]).exits(2);
     with.model(&["list"]).ok().says(&["The registry has no model"]);
+    // A disk that is as good as full.
+    with.project.write("trackside.toml", "[node]\nmin_free = \"9000000GiB\"\n");
+    with.model(&["add", "x", "relu.onnx"]).exits(3).says(&["error[TS-0564]", "min_free"]);
+    assert_eq!(with.folders(), [""; 0]);
     // One name, one meaning.
     with.project.write("trackside.toml", "[models.mine]\npath = \"relu.onnx\"\n");
     with.model(&["add", "mine", "abs.onnx"]).exits(2).says(&["error[TS-0554]", "[models.mine]"]);

@@ -184,6 +184,7 @@ pub const TABLE: &[Row] = &[
     row(561, BadFile, "A `config.pbtxt` of Triton's repository cannot be read", "The message says the line"),
     row(562, Disk, "A model's folder cannot be read or written", "Space, permissions"),
     row(563, Setup, "The process that looks at models cannot be started", "Memory, processes: the system's log"),
+    row(564, Disk, "There is no room for a model on the disk of the data folder, besides what `min_free` keeps free there", "Make room, or remove versions that nobody needs: `trackside model remove`"),
     // The project and the node
     row(601, NotFound, "There is no such plugin", "Put the component there, or correct the name"),
     row(602, Disk, "A plugin's file cannot be read", "Check path and permissions"),
