@@ -76,7 +76,7 @@ impl ModelPlace {
 
     pub(super) fn shelf(&self) -> Shelf {
         let keep_free = self.project.config.node.min_free.as_bytes();
-        Shelf { keep_free, ..Shelf::of(&self.project.data_dir()) }
+        Shelf::of(&self.project.data_dir()).keeping_free(keep_free)
     }
 
     /// Whether the project declares a model of this name itself.

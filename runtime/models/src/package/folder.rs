@@ -20,8 +20,7 @@ pub struct Shelf {
     data_dir: PathBuf,
     /// Bounds of what is put there.
     pub limits: PackageLimits,
-    /// Bytes that stay free on the file system: the database needs them.
-    pub keep_free: u64,
+    keep_free: u64,
 }
 
 /// A package that is being written. Dropped, it is gone.
@@ -48,6 +47,12 @@ impl Shelf {
     #[must_use]
     pub fn of(data_dir: &Path) -> Self {
         Self { data_dir: data_dir.to_owned(), limits: PackageLimits::default(), keep_free: 0 }
+    }
+
+    /// So many bytes stay free on the file system: the database needs them.
+    #[must_use]
+    pub fn keeping_free(self, keep_free: u64) -> Self {
+        Self { keep_free, ..self }
     }
 
     fn root(&self) -> PathBuf {
