@@ -79,7 +79,8 @@ impl ModelPlace {
     }
 
     pub(super) fn shelf(&self) -> Shelf {
-        Shelf::of(&self.project.data_dir())
+        let keep_free = self.project.config.node.min_free.as_bytes();
+        Shelf::of(&self.project.data_dir()).keeping_free(keep_free)
     }
 
     /// Whether the project declares a model of this name itself.
