@@ -97,8 +97,8 @@ fn every_case_in_the_book_can_be_read() {
 
 /// A table of the node's config, not of some other tool's.
 fn is_config(block: &Block) -> bool {
-    const TABLES: [&str; 9] =
-        ["node", "limits", "policy", "secrets", "models", "http", "plugins", "registries", "notify"];
+    const TABLES: [&str; 10] =
+        ["node", "limits", "policy", "secrets", "models", "http", "plugins", "registries", "notify", "inference"];
     let named = |line: &str| {
         let name = line.strip_prefix('[')?.split(['.', ']']).next()?;
         Some(TABLES.contains(&name))

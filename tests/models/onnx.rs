@@ -1,4 +1,6 @@
-//! Tiny models, written by hand so that no test needs Python. Field numbers are those of `onnx.proto`.
+//! Tiny models, written by hand so that no test needs Python. Each suite uses its part. Field numbers are those of `onnx.proto`.
+
+#![allow(dead_code, reason = "each suite uses its part")]
 
 /// Element types.
 pub const FLOAT: u8 = 1;
@@ -35,6 +37,13 @@ pub fn value(name: &str, element: u8, shape: &[u8]) -> Vec<u8> {
 /// A tensor of so many dimensions of any size.
 pub fn value_of_rank(name: &str, element: u8, rank: usize) -> Vec<u8> {
     let tensor = [number(1, element), bytes(2, &bytes(1, b"").repeat(rank))].concat();
+    [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor))].concat()
+}
+
+/// Rows of so many elements, as many rows as come.
+pub fn value_of_rows(name: &str, element: u8, columns: u8) -> Vec<u8> {
+    let shape = [bytes(1, b""), bytes(1, &number(1, columns))].concat();
+    let tensor = [number(1, element), bytes(2, &shape)].concat();
     [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor))].concat()
 }
 

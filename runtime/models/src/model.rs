@@ -69,7 +69,11 @@ impl ModelSource {
 pub struct Model {
     info: ModelInfo,
     runner: Box<dyn Runner>,
+    tried: Vec<(String, Tensor)>,
 }
+
+/// Most bytes of input that are kept of the self-test.
+const MAX_TRIED: usize = 1 << 20;
 
 /// What a run gave and what it took.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +92,13 @@ impl Model {
     #[must_use]
     pub fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    /// Inputs that it took in its self-test, for who wants to see how long it takes. None where there was no self-test, or they are
+    /// large.
+    #[must_use]
+    pub fn tried(&self) -> &[(String, Tensor)] {
+        &self.tried
     }
 
     /// Runs the model on this thread and gives the outputs named in `wanted`, all of them when that is empty. Names,
@@ -287,17 +298,17 @@ impl Loading<'_> {
             };
             ModelError::SelfTest { model: name.clone(), engine: id.clone(), reason, endless }
         };
-        let tested = match &self.sample {
+        let (tested, tried) = match &self.sample {
             Some(sample) => {
                 test.on_sample(sample).map_err(failed)?;
-                Tested::Sample
+                (Tested::Sample, sample.inputs.clone())
             }
             None => match test.on_made_up_input() {
-                Ok(()) => Tested::MadeUp,
+                Ok(inputs) => (Tested::MadeUp, inputs),
                 // ONNX Runtime is the reference: what it will not do with made-up input may be the input's fault.
                 Err(Failed::Wrong(reason)) if id.kind == EngineKind::OnnxRuntime => {
                     caveats.push(format!("not self-tested, a sample is needed: {reason}"));
-                    Tested::Not
+                    (Tested::Not, Vec::new())
                 }
                 Err(Failed::Endless(reason)) => {
                     let way = "If it ends with real input, give it a `selftest` file";
@@ -328,6 +339,8 @@ impl Loading<'_> {
             caveats,
             warnings,
         };
-        Ok(Arc::new(Model { info, runner }))
+        let size: usize = tried.iter().map(|(_, tensor)| tensor.data().len() + tensor.text().len() * 64).sum();
+        let tried = if size <= MAX_TRIED { tried } else { Vec::new() };
+        Ok(Arc::new(Model { info, runner, tried }))
     }
 }

@@ -35,7 +35,7 @@ const MAX_ELEMENTS: usize = 1 << 22;
 pub(crate) struct Sample {
     /// Which engine made the outputs, when the file says so.
     pub(crate) made_on: Option<String>,
-    inputs: Vec<(String, Tensor)>,
+    pub(crate) inputs: Vec<(String, Tensor)>,
     outputs: Vec<(String, Tensor)>,
 }
 
@@ -110,11 +110,11 @@ impl SelfTest<'_> {
         Ok(())
     }
 
-    /// Runs on made-up input.
+    /// Runs on made-up input, and gives it.
     ///
     /// # Errors
     /// What the last attempt came to.
-    pub(crate) fn on_made_up_input(&self) -> Result<(), Failed> {
+    pub(crate) fn on_made_up_input(&self) -> Result<Vec<(String, Tensor)>, Failed> {
         let deadline = Instant::now() + self.limit;
         let first = match self.attempt(1, deadline) {
             Err(Failed::Wrong(reason)) => reason,
@@ -138,7 +138,7 @@ impl SelfTest<'_> {
         self.inputs.iter().filter(|port| !port.optional)
     }
 
-    fn attempt(&self, size: u32, deadline: Instant) -> Result<(), Failed> {
+    fn attempt(&self, size: u32, deadline: Instant) -> Result<Vec<(String, Tensor)>, Failed> {
         let mut random = SplitMix(0x7261_636b_7369_6465);
         let made_up = |port: &Port| if port.optional { Ok(None) } else { made_up(port, size, &mut random).map(Some) };
         let inputs: Vec<_> = self.inputs.iter().map(made_up).collect::<Result<_, _>>().map_err(Failed::Wrong)?;
@@ -146,12 +146,15 @@ impl SelfTest<'_> {
         let shapes =
             if shapes.is_empty() { String::new() } else { format!("on made-up input {}: ", shapes.join(", ")) };
         let on = |why: &str| format!("{shapes}{why}");
+        let named =
+            self.inputs.iter().zip(&inputs).filter_map(|(port, tensor)| Some((port.name.clone(), tensor.clone()?)));
+        let named = named.collect();
         let ran = self.run(inputs, deadline).map_err(|failed| failed.told(on))?;
         for (port, output) in self.outputs.iter().zip(&ran.outputs) {
             plausible(port, output)
                 .map_err(|why| Failed::Wrong(why.told(|why| on(&format!("output {:?}: {why}", port.name())))))?;
         }
-        Ok(())
+        Ok(named)
     }
 
     fn run(&self, inputs: Vec<Option<Tensor>>, deadline: Instant) -> Result<Ran, Failed> {

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -27,6 +28,7 @@ use crate::{
     api::{Peer, Shared, router},
     error::ServerError,
     hook_listener::HookListener,
+    inference::{InferenceServer, InferenceSettings, Models, TlsFiles, Tokens},
     places::{Place, Places},
     prompt::{MoreToCome, Prompt},
     socket::listen,
@@ -47,6 +49,7 @@ pub struct Server {
     closing: watch::Sender<bool>,
     accepting: JoinHandle<()>,
     hooks: JoinHandle<()>,
+    inference: Option<InferenceServer>,
 }
 
 impl Server {
@@ -62,15 +65,22 @@ impl Server {
         let listener = listen(&data_dir)?;
         let (closing, closed) = watch::channel(false);
         let hooks = HookListener::start(node.handle(), closed.clone())?;
+        let inference = inference(node)?;
         let shared = Shared { handle: node.handle(), started: Instant::now(), closing: closed.clone() };
         let accepting = tokio::spawn(accept(listener, router(Arc::new(shared)), closed));
-        Ok(Self { path: socket_path(&data_dir), closing, accepting, hooks })
+        Ok(Self { path: socket_path(&data_dir), closing, accepting, hooks, inference })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where clients of the Open Inference Protocol are answered, if they are.
+    #[must_use]
+    pub fn inference(&self) -> &[SocketAddr] {
+        self.inference.as_ref().map_or(&[], InferenceServer::addresses)
     }
 
     /// Takes no new connections, ends event streams, lets requests under way end within two seconds, and removes the
@@ -81,6 +91,9 @@ impl Server {
         // The task waits no longer than its grace; it ends in any case.
         let _ = (&mut self.accepting).await;
         let _ = (&mut self.hooks).await;
+        if let Some(inference) = self.inference.take() {
+            inference.stop().await;
+        }
     }
 
     fn remove(&self) {
@@ -96,6 +109,47 @@ impl Drop for Server {
             self.accepting.abort();
         }
         self.hooks.abort();
+    }
+}
+
+/// The inference server, where `[inference]` names an address.
+fn inference(node: &Node) -> Result<Option<InferenceServer>, ServerError> {
+    let handle = node.handle();
+    let project = handle.project();
+    let config = &project.config.inference;
+    let Some(listen) = &config.listen else { return Ok(None) };
+    let address = listen.parse().map_err(|error| ServerError::InferenceListen {
+        listen: listen.clone(),
+        source: io::Error::new(io::ErrorKind::InvalidInput, error),
+    })?;
+    let tls = config.certificate.as_ref().zip(config.key.as_ref());
+    let settings = InferenceSettings {
+        listen: vec![address],
+        tls: tls.map(|(certificate, key)| TlsFiles {
+            certificate: project.root.join(certificate),
+            key: project.root.join(key),
+        }),
+        tokens: config.needs_token().then(|| Arc::new(NoTokens) as Arc<dyn Tokens>),
+        max_body: usize::try_from(config.body.as_bytes()).unwrap_or(usize::MAX),
+        connections: config.connections as usize,
+        threads: config.threads as usize,
+        body_time: config.patience.to_std(),
+        ..InferenceSettings::default()
+    };
+    let models = Models::start(handle.workshop().models.serving().clone());
+    let server = InferenceServer::start(&settings, models)?;
+    for address in server.addresses() {
+        tracing::info!(%address, "answering requests for inference");
+    }
+    Ok(Some(server))
+}
+
+/// Nobody has a token yet, and so nobody is let in where one is needed.
+struct NoTokens;
+
+impl Tokens for NoTokens {
+    fn opens(&self, _: &str) -> bool {
+        false
     }
 }
 

@@ -14,6 +14,7 @@ mod error;
 pub mod gcra;
 mod here;
 pub mod lane;
+mod measure;
 mod predict;
 mod request;
 mod resolution;
@@ -24,6 +25,7 @@ mod statistics;
 
 pub use catalog::{Catalog, Content, Entry, Version};
 pub use error::ServeError;
+pub use measure::Measured;
 pub use predict::Served;
 pub use request::{Answer, Request};
 pub use serving::{Serving, VersionState};

@@ -16,6 +16,7 @@ use trackside_sync::{lock, read, write};
 use crate::{
     catalog::{Catalog, Content, Entry},
     error::ServeError,
+    measure::Measured,
     predict::Served,
     resolution::Resolution,
     settings::ServingSettings,
@@ -52,6 +53,8 @@ pub struct VersionState {
     pub aliases: Vec<String>,
     /// What it is at, for each engine that it was asked for on; empty when nobody has asked.
     pub engines: Vec<(EngineChoice, SlotState, Statistics)>,
+    /// What was measured when it was warmed up, where it is loaded.
+    pub measured: Option<Measured>,
     /// How many run and wait.
     pub under_way: (usize, usize),
 }
@@ -220,6 +223,7 @@ impl Serving {
                 version: *number,
                 aliases: aliases.map(|(alias, _)| alias.clone()).collect(),
                 engines: mine.iter().map(|slot| (slot.engine, slot.state(), slot.counts.read())).collect(),
+                measured: mine.iter().find_map(|slot| slot.measured()),
                 under_way,
             }
         });

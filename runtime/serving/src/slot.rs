@@ -21,6 +21,7 @@ use crate::{
     error::ServeError,
     here::wait_here,
     lane::Lane,
+    measure::{Measured, measure},
     request::{Answer, Job},
     settings::ModelSettings,
     statistics::Counts,
@@ -76,7 +77,21 @@ enum State {
 struct Loaded {
     model: Arc<Model>,
     bytes: u64,
+    measured: Option<Measured>,
     used: Instant,
+}
+
+/// What loading gave.
+struct Made {
+    model: Arc<Model>,
+    bytes: u64,
+    measured: Option<Measured>,
+}
+
+impl From<Made> for State {
+    fn from(Made { model, bytes, measured }: Made) -> Self {
+        Self::Ready(Loaded { model, bytes, measured, used: Instant::now() })
+    }
 }
 
 /// What a slot is at, for people and probes.
@@ -246,8 +261,9 @@ impl Slot {
         guard.ended = true;
         let mut state = lock(&self.state);
         match made {
-            Ok((model, bytes)) => {
-                *state = State::Ready(Loaded { model: model.clone(), bytes, used: Instant::now() });
+            Ok(made) => {
+                let model = made.model.clone();
+                *state = made.into();
                 Ok(model)
             }
             Err(error) => {
@@ -259,7 +275,7 @@ impl Slot {
         }
     }
 
-    fn make(&self, loader: &Loader) -> Result<(Arc<Model>, u64), ModelError> {
+    fn make(&self, loader: &Loader) -> Result<Made, ModelError> {
         if let Some(damaged) = &self.version.damaged {
             let reason = Reason::new(Class::Damaged, damaged.clone());
             return Err(ModelError::File { path: self.version.path.clone(), reason });
@@ -287,8 +303,39 @@ impl Slot {
             tracing::warn!(model = self.name, version = self.number, code = %warning.code, "{}", warning.text);
         }
         let weights = info.size + info.external.iter().map(|file| file.size).sum::<u64>();
+        // Warm: buffers are made, and what it takes is known before the first request.
+        let measured = measure(&model);
         let bytes = resident().saturating_sub(before).max(weights);
-        Ok((model, bytes))
+        if let Some(measured) = &measured {
+            let alone = u64::try_from(measured.alone.as_nanos()).unwrap_or(u64::MAX).max(1);
+            self.lately.store(alone, Relaxed);
+            self.advise(measured);
+        }
+        Ok(Made { model, bytes, measured })
+    }
+
+    /// Says where batching would pay, or does harm.
+    fn advise(&self, measured: &Measured) {
+        let rows = self.settings.batching.rows;
+        if rows > 1 && measured.same == Some(false) {
+            tracing::warn!(
+                model = self.name,
+                version = self.number,
+                "a row gives other bits when it is run with others: with batching an answer depends on who else asks"
+            );
+        } else if let (1, Some(rows)) = (rows, measured.pays_at()) {
+            tracing::info!(
+                model = self.name,
+                version = self.number,
+                "running requests together would pay: batching = {{ rows = {rows} }} in [models.{}]",
+                self.name
+            );
+        }
+    }
+
+    /// What was measured when it was warmed up.
+    pub(crate) fn measured(&self) -> Option<Measured> {
+        if let State::Ready(loaded) = &*lock(&self.state) { loaded.measured.clone() } else { None }
     }
 
     /// Bytes that it takes and when it was used last, when it is loaded and nobody uses it at this moment.
@@ -381,10 +428,10 @@ impl Slot {
             self.settings.failures
         );
         match self.make(loader) {
-            Ok((model, bytes)) => {
+            Ok(made) => {
                 let mut state = lock(&self.state);
                 if matches!(*state, State::Ready(_)) {
-                    *state = State::Ready(Loaded { model, bytes, used: Instant::now() });
+                    *state = made.into();
                 }
             }
             Err(error) => {

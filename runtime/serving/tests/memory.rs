@@ -59,3 +59,18 @@ fn an_unloaded_one_is_loaded_by_who_asks_next() {
     assert_eq!(y(runtime.block_on(served.predict(x(&[[2.0, 2.0]])))), [3.0, 3.0]);
     assert!(is_loaded(&bench, "a"));
 }
+
+#[test]
+fn a_loaded_one_is_warm_and_was_measured() {
+    let bench = Bench::new();
+    bench.served("rows", ModelSettings::default(), &adds(1.0));
+    let measured = bench.serving.state("rows").unwrap()[0].measured.clone().unwrap();
+    let rows: Vec<u32> = measured.together.iter().map(|(rows, _)| *rows).collect();
+    assert_eq!((rows, measured.same), (vec![8, 32], Some(true)));
+    assert!(!measured.alone.is_zero());
+    // Two requests of a loop can not be one: the largest number of rounds would hold for both. Its rows are joined all the same,
+    // and one that gives other numbers in company is seen.
+    bench.served("loop", ModelSettings::default(), &crate::support::counts());
+    let measured = bench.serving.state("loop").unwrap()[0].measured.clone().unwrap();
+    assert!(!measured.together.is_empty());
+}

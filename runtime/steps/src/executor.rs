@@ -12,6 +12,7 @@ use std::{
 };
 
 use tokio::runtime::{Handle, Runtime};
+use trackside_codes::Coded;
 use trackside_engine::{Outcome, RunId, StepError};
 use trackside_sandbox::CancelToken;
 use trackside_spec::StepIndex;
@@ -147,6 +148,9 @@ impl Executor {
         let needed: BTreeSet<Needed> = steps.filter_map(|step| kinds::of(&step.action)?.needs()).collect();
         let workshop = self.workshop.clone();
         runtime.spawn_blocking(move || {
+            for problem in workshop.models.serving().start() {
+                tracing::error!("{}", problem.told());
+            }
             for needed in needed {
                 if let Some(problem) = needed.load(&workshop) {
                     let name = needed.name();

@@ -35,8 +35,8 @@ pub(crate) async fn infer(
     let mut answer = backend.infer(wanted, request).await?;
     for (name, tensor) in &mut answer.outputs {
         if let Some(most) = classified(&outputs, name) {
-            let labels = backend.labels(&answer.model, &answer.version, name);
-            *tensor = classes::top(tensor, most, name, labels.as_deref())?;
+            let labels = answer.labels.iter().find(|(of, _)| of == name);
+            *tensor = classes::top(tensor, most, name, labels.map(|(_, labels)| labels.as_slice()))?;
         }
     }
     Ok(answer)

@@ -70,6 +70,8 @@ pub struct InferAnswer {
     pub outputs: Vec<(String, Tensor)>,
     /// What is said of the answer beside its tensors.
     pub parameters: Vec<(String, Parameter)>,
+    /// The names of the classes of an output, by their index: of those that were asked for classes and have names.
+    pub labels: Vec<(String, Vec<String>)>,
 }
 
 /// An input or output as a model declares it.
@@ -230,7 +232,10 @@ pub trait Backend: Send + Sync + 'static {
     fn ready(&self) -> bool;
 
     /// The names of all models.
-    fn models(&self) -> Vec<String>;
+    ///
+    /// # Errors
+    /// When they can not be read.
+    fn models(&self) -> Answering<'_, Vec<String>>;
 
     /// Whether this model would answer.
     ///
@@ -256,11 +261,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Whatever can go wrong.
     fn infer<'a>(&'a self, wanted: &'a Wanted, request: InferRequest) -> Answering<'a, InferAnswer>;
 
-    /// The names of the classes of an output, by their index.
-    fn labels(&self, model: &str, version: &str, output: &str) -> Option<Arc<[String]>>;
-
     /// All versions of all models.
-    fn index(&self) -> Vec<IndexEntry>;
+    ///
+    /// # Errors
+    /// When they can not be read.
+    fn index(&self) -> Answering<'_, Vec<IndexEntry>>;
 
     /// Loads a model, or what its name now means.
     ///

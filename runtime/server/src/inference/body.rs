@@ -86,13 +86,23 @@ impl Came<'_> {
 /// A body whose bytes are counted while somebody else reads it.
 pub(crate) struct Counted {
     body: Incoming,
-    held: Arc<Mutex<Held>>,
+    held: Holds,
+}
+
+/// What a body holds of the room, for as long as its request is worked on.
+#[derive(Clone)]
+pub(crate) struct Holds(Arc<Mutex<Held>>);
+
+impl Holds {
+    /// What came so far was worked on: of a stream, a message was answered.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 impl Counted {
-    /// The body, and what it holds of the room, for as long as its request is worked on.
-    pub(crate) fn new(body: Incoming, room: &Room) -> (Self, Arc<Mutex<Held>>) {
-        let held = Arc::new(Mutex::new(room.none()));
+    pub(crate) fn new(body: Incoming, room: &Room) -> (Self, Holds) {
+        let held = Holds(Arc::new(Mutex::new(room.none())));
         (Self { body, held: held.clone() }, held)
     }
 }
@@ -109,7 +119,7 @@ impl Body for Counted {
         let part = part.map(|part| {
             let part = part.map_err(|error| tonic::Status::cancelled(format!("the stream broke: {error}")))?;
             if let Some(data) = part.data_ref() {
-                self.held.lock().unwrap_or_else(PoisonError::into_inner).take(data.len())?;
+                self.held.0.lock().unwrap_or_else(PoisonError::into_inner).take(data.len())?;
             }
             Ok(part)
         });

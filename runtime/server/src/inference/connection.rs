@@ -114,13 +114,12 @@ async fn answer(
         let refused: Response<tonic::body::Body> = tonic::Status::from(failure).into_http();
         return Ok(refused.map(|body| Answer::Grpc { body, _busy: None }));
     }
-    let mut held = None;
-    let request = request.map(|body| {
-        let (body, holds) = Counted::new(body, &shared.room);
-        held = Some(holds);
-        body
-    });
+    let (head, body) = request.into_parts();
+    let (body, held) = Counted::new(body, &shared.room);
+    let mut request = Request::from_parts(head, body);
+    request.extensions_mut().insert(held.clone());
     let answer = shared.grpc.answer(request).await;
+    drop(held);
     Ok(answer.map(|body| Answer::Grpc { body, _busy: Some(busy) }))
 }
 

@@ -6,6 +6,19 @@ use hyper::StatusCode;
 use tonic::Code as Grpc;
 use trackside_codes::{Class, Code, Coded, code};
 
+/// The request was cancelled.
+const CANCELLED: Code = code!("TS-0513");
+
+/// Codes whose status is not that of their class: an output that is named in a request, a model's deadline, what was cancelled, the
+/// body's own time, and what is not served at all.
+const OWN_STATUS: [(Code, StatusCode); 5] = [
+    (code!("TS-0511"), StatusCode::BAD_REQUEST),
+    (code!("TS-0512"), StatusCode::GATEWAY_TIMEOUT),
+    (CANCELLED, StatusCode::BAD_REQUEST),
+    (code!("TS-0755"), StatusCode::REQUEST_TIMEOUT),
+    (code!("TS-0756"), StatusCode::NOT_IMPLEMENTED),
+];
+
 /// Why a request gets no answer. The text goes to the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("[{code}] {text}")]
@@ -15,6 +28,8 @@ pub struct Failure {
     retry_after: Option<Duration>,
     /// Of a page that is there for other methods.
     pub(crate) allow: Option<&'static str>,
+    /// Where it is not that of the code.
+    own_status: Option<StatusCode>,
 }
 
 impl Coded for Failure {
@@ -27,7 +42,7 @@ impl Failure {
     /// Of this code; the class of the code decides about the status.
     #[must_use]
     pub fn new(code: Code, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), retry_after: None, allow: None }
+        Self { code, text: text.into(), retry_after: None, allow: None, own_status: None }
     }
 
     /// What another room says: its code, class and text.
@@ -40,6 +55,20 @@ impl Failure {
     #[must_use]
     pub fn after(mut self, time: Duration) -> Self {
         self.retry_after = Some(time);
+        self
+    }
+
+    /// Told as what can not be had now, whatever its class: a model that is not ready.
+    #[must_use]
+    pub const fn unavailable(mut self) -> Self {
+        self.own_status = Some(StatusCode::SERVICE_UNAVAILABLE);
+        self
+    }
+
+    /// Told as a request that was wrong, unless there is no such model: to load one that can not be loaded.
+    #[must_use]
+    pub fn not_loaded(mut self) -> Self {
+        self.own_status = (self.status() != StatusCode::NOT_FOUND).then_some(StatusCode::BAD_REQUEST);
         self
     }
 
@@ -72,7 +101,7 @@ impl Failure {
 
     /// TS-0753: more than is taken.
     pub(crate) fn too_large(what: &str, limit: usize) -> Self {
-        Self::new(code!("TS-0753"), format!("{what} is larger than max_body, {limit} bytes"))
+        Self::new(code!("TS-0753"), format!("{what} is larger than `body` of [inference] allows, {limit} bytes"))
     }
 
     /// TS-0754: an encoding that is not read.
@@ -107,11 +136,11 @@ impl Failure {
         if self.allow.is_some() {
             return StatusCode::METHOD_NOT_ALLOWED;
         }
-        if self.code == code!("TS-0756") {
-            return StatusCode::NOT_IMPLEMENTED;
+        if let Some(status) = self.own_status {
+            return status;
         }
-        if self.code == code!("TS-0755") {
-            return StatusCode::REQUEST_TIMEOUT;
+        if let Some((_, status)) = OWN_STATUS.iter().find(|(code, _)| *code == self.code) {
+            return *status;
         }
         match self.code.class() {
             Class::BadInput | Class::BadFile | Class::Conflict => StatusCode::BAD_REQUEST,
@@ -137,6 +166,7 @@ impl Failure {
     #[must_use]
     pub fn grpc(&self) -> Grpc {
         match self.status() {
+            StatusCode::BAD_REQUEST if self.code == CANCELLED => Grpc::Cancelled,
             StatusCode::BAD_REQUEST => Grpc::InvalidArgument,
             StatusCode::UNAUTHORIZED => Grpc::Unauthenticated,
             StatusCode::FORBIDDEN => Grpc::PermissionDenied,

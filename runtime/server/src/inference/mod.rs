@@ -11,8 +11,11 @@ mod classes;
 mod connection;
 mod datatype;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 mod grpc;
+mod models;
 mod patience;
 mod raw;
 mod rest;
@@ -32,5 +35,7 @@ pub use backend::{
     ModelState, Parameter, Statistics, TensorInfo, Took, Wanted, WantedOutput,
 };
 pub use failure::Failure;
+pub use gate::Tokens;
+pub(crate) use models::Models;
 pub use serve::{InferenceServer, InferenceSettings};
 pub use tls::TlsFiles;

@@ -23,25 +23,33 @@ pub(crate) struct Waits {
     pub(crate) head: Duration,
     /// For the next request.
     pub(crate) idle: Duration,
+    /// For the client to take anything of an answer.
+    pub(crate) taken: Duration,
 }
 
-/// How many requests of a connection are being worked on.
+/// The requests of a connection: how many are being worked on.
 #[derive(Clone, Default)]
-pub(crate) struct UnderWay(Arc<AtomicUsize>);
+pub(crate) struct UnderWay(Arc<Requests>);
+
+#[derive(Default)]
+struct Requests {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
 
 /// One of them, until it is dropped.
-pub(crate) struct Busy(Arc<AtomicUsize>);
+pub(crate) struct Busy(Arc<Requests>);
 
 impl UnderWay {
     pub(crate) fn one(&self) -> Busy {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
         Busy(self.0.clone())
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -52,9 +60,13 @@ pub(crate) struct Patient<S> {
     /// Of HTTP/2 only whole frames mean something, and what comes between two requests is none of a head.
     has_heads: bool,
     under_way: UnderWay,
+    /// How many requests had begun when it was looked last.
+    begun: usize,
     waiting: Waiting,
     since: Instant,
     alarm: Option<Pin<Box<Sleep>>>,
+    /// While the client takes nothing of an answer.
+    not_taken: Option<Pin<Box<Sleep>>>,
 }
 
 /// What a connection that is quiet waits for.
@@ -70,18 +82,25 @@ impl<S> Patient<S> {
     pub(crate) fn new(stream: S, waits: Waits, has_heads: bool) -> (Self, UnderWay) {
         let under_way = UnderWay::default();
         let waiting = if has_heads { Waiting::Head } else { Waiting::Idle };
-        let (alarm, since) = (None, Instant::now());
-        (Self { stream, waits, has_heads, under_way: under_way.clone(), waiting, since, alarm }, under_way)
+        let (alarm, not_taken, since) = (None, None, Instant::now());
+        (
+            Self { stream, waits, has_heads, under_way: under_way.clone(), begun: 0, waiting, since, alarm, not_taken },
+            under_way,
+        )
     }
 
     /// Notes what it waits for.
     fn look(&mut self, came: bool) {
-        let is_busy = self.under_way.0.load(Ordering::Relaxed) > 0;
+        let Requests { begun, ended } = &*self.under_way.0;
+        let (begun, ended) = (begun.load(Ordering::Relaxed), ended.load(Ordering::Relaxed));
+        let is_new = std::mem::replace(&mut self.begun, begun) != begun;
         let waiting = match self.waiting {
-            _ if is_busy => Waiting::Answer,
-            Waiting::Idle if came && self.has_heads => Waiting::Head,
-            Waiting::Answer => Waiting::Idle,
-            as_before => as_before,
+            _ if begun != ended => Waiting::Answer,
+            // What comes behind an answer begins the next request.
+            Waiting::Idle | Waiting::Answer if came && self.has_heads => Waiting::Head,
+            Waiting::Head if !is_new => Waiting::Head,
+            Waiting::Head if came => Waiting::Head,
+            _ => Waiting::Idle,
         };
         if waiting != self.waiting {
             (self.waiting, self.since) = (waiting, Instant::now());
@@ -126,9 +145,23 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
+impl<S> Patient<S> {
+    /// What was written, or that the client took nothing of it for too long.
+    fn taken<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.not_taken = None;
+            return written;
+        }
+        let longest = self.waits.taken;
+        let alarm = self.not_taken.get_or_insert_with(|| Box::pin(tokio::time::sleep(longest)));
+        alarm.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.taken(context, written)
     }
 
     fn poll_write_vectored(
@@ -136,7 +169,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.taken(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -144,10 +178,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.taken(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.taken(context, shut)
     }
 }

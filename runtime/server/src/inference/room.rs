@@ -49,6 +49,13 @@ impl Held {
     }
 }
 
+impl Held {
+    /// Gives all of it back.
+    pub(crate) fn clear(&mut self) {
+        (self.bytes, self.permit) = (0, None);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +68,8 @@ mod tests {
         held.take(3000).unwrap();
         assert_eq!(room.none().take(2048).unwrap_err().status(), 429);
         room.none().take(1024).unwrap();
+        held.clear();
+        held.take(1024).unwrap();
         drop(held);
         room.none().take(4096).unwrap();
     }

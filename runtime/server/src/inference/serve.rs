@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     backend::Backend,
     connection,
-    gate::Gate,
+    gate::{Gate, Tokens},
     grpc::Services,
     patience::Waits,
     room::Room,
@@ -33,23 +33,23 @@ const GRACE: Duration = Duration::from_secs(2);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Largest bodies that may be in memory at one time, unless one may be larger than all of them.
 const BODIES: usize = 256 << 20;
-/// Most threads that speak with clients. Models run on theirs.
-const MOST_THREADS: usize = 4;
 
 /// Where the server listens, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct InferenceSettings {
     /// Its addresses.
     pub listen: Vec<SocketAddr>,
     /// Its certificate; without one it speaks in the clear, on loopback only.
     pub tls: Option<TlsFiles>,
-    /// Tokens of which each opens; without one everybody may ask, on loopback only.
-    pub tokens: Vec<String>,
+    /// Who knows the tokens; without it everybody may ask, on loopback only.
+    pub tokens: Option<Arc<dyn Tokens>>,
     /// The largest body, compressed or not, and the largest message of gRPC.
     pub max_body: usize,
     /// Most connections; one more waits until another ends.
     pub connections: usize,
-    /// How long a body may take to arrive.
+    /// Threads that speak with clients, and run models that take a moment; 0 is one for each core.
+    pub threads: usize,
+    /// How long a body may take to arrive, and how long a client may take nothing of an answer.
     pub body_time: Duration,
     /// How long the head of a request may take.
     pub head_time: Duration,
@@ -62,10 +62,11 @@ impl Default for InferenceSettings {
         Self {
             listen: Vec::new(),
             tls: None,
-            tokens: Vec::new(),
+            tokens: None,
             max_body: 64 << 20,
             connections: 256,
-            body_time: Duration::from_secs(60),
+            threads: 0,
+            body_time: Duration::from_secs(30),
             head_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(300),
         }
@@ -104,7 +105,7 @@ impl InferenceServer {
     /// When it would be open to others without TLS and a token, when its files are of no use, and when nobody can listen there.
     pub fn start(settings: &InferenceSettings, backend: Arc<dyn Backend>) -> Result<Self, ServerError> {
         let exposed = settings.listen.iter().find(|address| !is_loopback(address.ip()));
-        if let Some(address) = exposed.filter(|_| settings.tls.is_none() || settings.tokens.is_empty()) {
+        if let Some(address) = exposed.filter(|_| settings.tls.is_none() || settings.tokens.is_none()) {
             return Err(ServerError::InferenceOpen { listen: address.to_string() });
         }
         let tls = settings.tls.clone().map(Tls::read).transpose().map_err(ServerError::InferenceTls)?;
@@ -117,19 +118,22 @@ impl InferenceServer {
         let shared = Arc::new(Shared {
             grpc: Services::new(backend.clone(), settings.max_body),
             backend,
-            gate: Gate::new(settings.tokens.iter().map(String::as_str)),
+            gate: Gate { tokens: settings.tokens.clone() },
             room: Room::new(BODIES.max(settings.max_body)),
             limits: Limits {
                 max_body: settings.max_body,
                 body_time: settings.body_time,
-                waits: Waits { head: settings.head_time, idle: settings.idle_time },
+                waits: Waits { head: settings.head_time, idle: settings.idle_time, taken: settings.body_time },
             },
             tls,
         });
         let no_threads = |source| ServerError::InferenceListen { listen: "threads".to_owned(), source };
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads = match settings.threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            some => some,
+        };
         let runtime = Builder::new_multi_thread()
-            .worker_threads(cores.min(MOST_THREADS))
+            .worker_threads(threads)
             .thread_name("inference")
             .enable_all()
             .build()

@@ -17,7 +17,7 @@ use trackside_codes::{Class, Reason};
 /// Largest file.
 const LARGEST_FILE: u64 = 1 << 20;
 /// How often the files are looked at, when somebody connects.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Where certificate and key are.
 #[derive(Debug, Clone, PartialEq, Eq)]

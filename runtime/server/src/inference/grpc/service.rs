@@ -12,6 +12,7 @@ use super::{
     super::{
         ask,
         backend::{Backend, InferRequest, ModelMetadata, ModelState, TensorInfo, Wanted},
+        body::Holds,
         datatype,
         failure::Failure,
         proto::{
@@ -149,13 +150,18 @@ impl GrpcInferenceService for Service {
 
     async fn model_stream_infer(&self, request: Request<Streaming<ModelInferRequest>>) -> Answer<Answers> {
         let backend = self.backend.clone();
+        let holds = request.extensions().get::<Holds>().cloned();
         // One after the other: who sends the next before it has the answer is answered in order.
         let answers = request.into_inner().then(move |message| {
-            let backend = backend.clone();
+            let (backend, holds) = (backend.clone(), holds.clone());
             async move {
                 let message = message?;
                 let id = message.id.clone();
-                Ok(match infer(&*backend, message, None).await {
+                let answered = infer(&*backend, message, None).await;
+                if let Some(holds) = holds {
+                    holds.clear();
+                }
+                Ok(match answered {
                     Ok(mut response) => {
                         let last = InferParameter { parameter_choice: Some(ParameterChoice::BoolParam(true)) };
                         response.parameters.insert("triton_final_response".to_owned(), last);
@@ -188,7 +194,7 @@ impl GrpcInferenceService for Service {
 
     async fn repository_index(&self, request: Request<RepositoryIndexRequest>) -> Answer<RepositoryIndexResponse> {
         let only_ready = request.into_inner().ready;
-        let entries = self.backend.index().into_iter();
+        let entries = self.backend.index().await?.into_iter();
         let kept = entries.filter(|entry| !only_ready || entry.state == ModelState::Ready);
         let models = kept.map(|entry| ModelIndex {
             name: entry.name,

@@ -191,7 +191,13 @@ mod tests {
 
     fn answer(outputs: Vec<(&str, Tensor)>) -> InferAnswer {
         let outputs = outputs.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect();
-        InferAnswer { model: "m\"".to_owned(), version: "3".to_owned(), outputs, parameters: Vec::new() }
+        InferAnswer {
+            model: "m\"".to_owned(),
+            version: "3".to_owned(),
+            outputs,
+            parameters: Vec::new(),
+            labels: Vec::new(),
+        }
     }
 
     fn tensor(element: ElementType, shape: &[u32], data: &[u8]) -> Tensor {

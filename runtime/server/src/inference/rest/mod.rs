@@ -33,6 +33,27 @@ use answer::Asked;
 use coding::Coding;
 use route::Route;
 
+/// What fuzz targets reach.
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing {
+    pub(crate) use super::request::read;
+    use super::{
+        super::backend::InferAnswer,
+        answer::{self, Asked},
+        json::Reader,
+    };
+
+    pub(crate) fn write(answer: &InferAnswer, binary: bool) -> Vec<u8> {
+        let asked = Asked { binary_default: binary, ..Asked::default() };
+        answer::write(answer, &asked).map(|written| written.bytes).unwrap_or_default()
+    }
+
+    pub(crate) fn is_json(text: &[u8]) -> bool {
+        let mut reader = Reader::new(text);
+        reader.skip().and_then(|()| reader.end()).is_ok()
+    }
+}
+
 /// How many bytes of the body are JSON, where others follow.
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -98,7 +119,7 @@ async fn find(shared: &Shared, request: Request<Incoming>, more: &MoreToCome) ->
             ready(is_ready, json!({"ready": is_ready, "live": true}), "the server is not ready")
         }
         Route::Server => ok(&json!({"name": ask::NAME, "version": ask::VERSION, "extensions": ask::EXTENSIONS})),
-        Route::Models => ok(&json!({"models": backend.models()})),
+        Route::Models => ok(&json!({"models": backend.models().await?})),
         Route::Statistics(wanted) => {
             let statistics = backend.statistics(wanted.as_ref()).await?;
             let told: Vec<_> = statistics.into_iter().map(|one| told::statistics(&grpc::statistics(one))).collect();
@@ -112,7 +133,7 @@ async fn find(shared: &Shared, request: Request<Incoming>, more: &MoreToCome) ->
         Route::Config(wanted) => ok(&told::config(&grpc::config(backend.config(&wanted).await?))),
         Route::Index => {
             let asked: IndexRequest = small(shared, request, more).await?;
-            let entries = backend.index();
+            let entries = backend.index().await?;
             let kept = entries.iter().filter(|entry| !asked.ready || entry.state == ModelState::Ready);
             ok(&kept.map(told::entry).collect())
         }

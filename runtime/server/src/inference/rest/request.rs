@@ -379,24 +379,25 @@ fn once(was_there: &mut bool, what: &str) -> Result<(), Failure> {
 fn text<'a>(reader: &mut Reader<'a>, what: &str) -> Result<Cow<'a, str>, Failure> {
     match reader.kind()? {
         Kind::Text => reader.text(),
-        kind => Err(Failure::invalid(format!("{what} is {}; a string is needed", kind.name()))),
+        kind => Err(another(reader, kind, what, "a string")),
     }
 }
 
 fn object(reader: &mut Reader<'_>, what: &str) -> Result<(), Failure> {
     let kind = reader.kind()?;
-    if reader.take(b'{') {
-        Ok(())
-    } else {
-        Err(Failure::invalid(format!("{what} is {}; an object is needed", kind.name())))
-    }
+    if reader.take(b'{') { Ok(()) } else { Err(another(reader, kind, what, "an object")) }
 }
 
 fn array(reader: &mut Reader<'_>, what: &str) -> Result<(), Failure> {
     let kind = reader.kind()?;
-    if reader.take(b'[') {
-        Ok(())
-    } else {
-        Err(Failure::invalid(format!("{what} is {}; an array is needed", kind.name())))
+    if reader.take(b'[') { Ok(()) } else { Err(another(reader, kind, what, "an array")) }
+}
+
+/// A value of another kind, unless it is none at all.
+#[cold]
+fn another(reader: &mut Reader<'_>, kind: Kind, what: &str, needed: &str) -> Failure {
+    match reader.skip() {
+        Ok(()) => Failure::invalid(format!("{what} is {}; {needed} is needed", kind.name())),
+        Err(broken) => broken,
     }
 }

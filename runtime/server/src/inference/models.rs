@@ -1,0 +1,429 @@
+//! The models of the node behind the wires.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use serde_json::Value;
+use trackside_codes::code;
+use trackside_models::{ModelInfo, Output, OutputPort, Port};
+use trackside_serving::{
+    Entry, Request, ServeError, Served, Serving, SlotState, Statistics as Counted, Total, VersionState,
+};
+use trackside_spec::{ElementType, ModelRef, ModelVersion, Tensor};
+use trackside_sync::CancelToken;
+
+use super::{
+    backend::{
+        Answering, Backend, BatchStatistics, Batching, IndexEntry, InferAnswer, InferRequest, ModelConfig,
+        ModelMetadata, ModelState, Statistics, TensorInfo, Took, Wanted,
+    },
+    failure::Failure,
+};
+
+/// Where a request stands that says nothing of its priority: below those of workflows, which are the first, and with room above it.
+const USUAL: u32 = 100;
+
+/// Answers for the models in service.
+pub(crate) struct Models {
+    serving: Serving,
+    is_up: AtomicBool,
+    /// What clients unloaded, until one loads it again: workflows go on to use it.
+    unloaded: RwLock<HashSet<(String, Option<u32>)>>,
+}
+
+impl Models {
+    /// Over these models. It is ready when those that are to be loaded at the start are.
+    pub(crate) fn start(serving: Serving) -> Arc<Self> {
+        let models = Arc::new(Self { serving, is_up: AtomicBool::new(false), unloaded: RwLock::default() });
+        let loading = models.clone();
+        let work = move || {
+            for problem in loading.serving.start() {
+                tracing::error!("{problem}");
+            }
+            loading.is_up.store(true, Ordering::Relaxed);
+        };
+        if let Err(error) = thread::Builder::new().name("model-loader".to_owned()).spawn(work) {
+            tracing::error!("failed to start a thread that loads models: {error}");
+            models.is_up.store(true, Ordering::Relaxed);
+        }
+        models
+    }
+
+    fn is_unloaded(&self, name: &str, version: u32) -> bool {
+        let unloaded = self.unloaded.read().unwrap_or_else(PoisonError::into_inner);
+        !unloaded.is_empty()
+            && (unloaded.contains(&(name.to_owned(), None)) || unloaded.contains(&(name.to_owned(), Some(version))))
+    }
+
+    /// The version that is meant, loaded.
+    async fn open(&self, wanted: &Wanted) -> Result<Served, Failure> {
+        let ModelRef { name, version } = meant(wanted)?;
+        let served = self.serving.open(&name, &version, None).await.map_err(refused)?;
+        if self.is_unloaded(&name, served.version()) {
+            let text = format!("the model `{name}` (version {}) was unloaded; load it again", served.version());
+            return Err(Failure::new(code!("TS-0758"), text));
+        }
+        Ok(served)
+    }
+
+    async fn ask(&self, wanted: &Wanted, asked: InferRequest) -> Result<InferAnswer, Failure> {
+        let served = self.open(wanted).await?;
+        let labels = asked.outputs.iter().filter(|output| output.classification > 0);
+        let labels = labels.map(|output| (output.name.clone(), served.labels(&output.name).to_vec())).collect();
+        let cancel = Gone(CancelToken::new());
+        let request = Request {
+            inputs: asked.inputs,
+            outputs: asked.outputs.into_iter().map(|output| output.name).collect(),
+            priority: match asked.priority {
+                0 => USUAL,
+                level => u32::try_from(level).unwrap_or(u32::MAX),
+            },
+            deadline: asked.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            cancel: cancel.0.clone(),
+            alone: false,
+        };
+        let answer = served.predict(request).await.map_err(refused)?;
+        let mut outputs = Vec::with_capacity(answer.outputs.len());
+        for (name, output) in answer.outputs {
+            let tensor = match output {
+                Output::Tensor(tensor) => tensor,
+                Output::Json(value) => texts(&name, value)?,
+            };
+            outputs.push((name, tensor));
+        }
+        let (model, version) = (served.name().to_owned(), answer.version.to_string());
+        Ok(InferAnswer { model, version, outputs, parameters: Vec::new(), labels })
+    }
+
+    /// Does something that may wait for the disk on a thread for that.
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Serving) -> Result<T, ServeError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let serving = self.serving.clone();
+        let done = tokio::task::spawn_blocking(move || work(&serving)).await;
+        let done = done.map_err(|error| Failure::new(code!("TS-0578"), format!("the request was lost: {error}")))?;
+        done.map_err(refused)
+    }
+
+    async fn state(&self, wanted: &Wanted) -> Result<(String, VersionState), Failure> {
+        let ModelRef { name, version } = meant(wanted)?;
+        let told = name.clone();
+        let found = self
+            .beside(move |serving| {
+                let number = serving.number(&name, &version)?;
+                Ok(serving.state(&name)?.into_iter().find(|state| state.version == number))
+            })
+            .await?;
+        let state =
+            found.ok_or_else(|| Failure::new(code!("TS-0570"), format!("the model `{told}` has no such version")))?;
+        Ok((told, state))
+    }
+
+    async fn is_model_ready(&self, wanted: &Wanted) -> Result<bool, Failure> {
+        let (name, state) = self.state(wanted).await?;
+        if self.is_unloaded(&name, state.version) {
+            return Ok(false);
+        }
+        match of_slots(&state) {
+            (ModelState::Ready, _) => Ok(true),
+            // Nobody has asked for it yet, or it gave way to others: who asks whether it is ready wants it to be.
+            (_, Some(SlotState::NotLoaded) | None) => Ok(self.open(wanted).await.is_ok()),
+            _ => Ok(false),
+        }
+    }
+
+    fn entry(&self, name: &str, state: &VersionState) -> IndexEntry {
+        let (name, version) = (name.to_owned(), state.version);
+        let (state, reason) = if self.is_unloaded(&name, version) {
+            (ModelState::Unavailable, "unloaded".to_owned())
+        } else {
+            match of_slots(state) {
+                (state, Some(SlotState::Failed { reason } | SlotState::SetAside { reason })) => (state, reason),
+                (state, Some(SlotState::NotLoaded) | None) => (state, "it is loaded when it is asked for".to_owned()),
+                (state, _) => (state, String::new()),
+            }
+        };
+        IndexEntry { name, version: version.to_string(), state, reason }
+    }
+
+    async fn model_metadata(&self, wanted: &Wanted) -> Result<(ModelMetadata, Entry, Served), Failure> {
+        let served = self.open(wanted).await?;
+        let entry = self.serving.entry(served.name()).map_err(refused)?;
+        Ok((metadata(&served, &entry), entry, served))
+    }
+}
+
+/// Raised when the future that waits for the answer is dropped.
+struct Gone(CancelToken);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// The model that a client means. A name that can be none is one that there is not.
+fn meant(wanted: &Wanted) -> Result<ModelRef, Failure> {
+    let Wanted { name, version } = wanted;
+    let text = match version {
+        None => name.clone(),
+        Some(_) if name.contains('@') => {
+            return Err(Failure::invalid("the version of the model is said twice: behind an @ and on its own"));
+        }
+        Some(version) => format!("{name}@{version}"),
+    };
+    text.parse().map_err(|_| {
+        let text: String = text.chars().take(120).collect();
+        Failure::new(code!("TS-0611"), format!("there is no model `{text}`"))
+    })
+}
+
+/// What a refusal says to a client.
+fn refused(error: ServeError) -> Failure {
+    let mut failure = Failure::of(&error);
+    if let Some(time) = error.again_in() {
+        failure = failure.after(time);
+    }
+    // A model that is there and can not answer is not ready, whatever the reason.
+    if matches!(error, ServeError::Load { .. }) { failure.unavailable() } else { failure }
+}
+
+/// The best of its engines.
+fn of_slots(state: &VersionState) -> (ModelState, Option<SlotState>) {
+    let rank = |slot: &SlotState| match slot {
+        SlotState::Ready { .. } => 0,
+        SlotState::Loading => 1,
+        SlotState::NotLoaded => 2,
+        SlotState::SetAside { .. } | SlotState::Failed { .. } => 3,
+    };
+    let best = state.engines.iter().map(|(_, slot, _)| slot).min_by_key(|slot| rank(slot)).cloned();
+    let state = match &best {
+        Some(SlotState::Ready { .. }) => ModelState::Ready,
+        Some(SlotState::Loading) => ModelState::Loading,
+        _ => ModelState::Unavailable,
+    };
+    (state, best)
+}
+
+/// An output that is no tensor: a list as so many texts, all else as one.
+fn texts(name: &str, value: Value) -> Result<Tensor, Failure> {
+    let texts: Vec<String> = match value {
+        Value::Array(items) => items.iter().map(Value::to_string).collect(),
+        other => vec![other.to_string()],
+    };
+    let many = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+    Tensor::from_text(vec![many], texts)
+        .map_err(|error| Failure::new(code!("TS-0514"), format!("output {name:?}: {error}")))
+}
+
+fn input(port: &Port) -> TensorInfo {
+    // A rank that the file does not say has no form in the protocol.
+    let dims = |shape: &Vec<Option<u32>>| shape.iter().map(|dim| dim.map_or(-1, i64::from)).collect();
+    TensorInfo {
+        name: port.name.clone(),
+        element: port.element,
+        shape: port.shape.as_ref().map_or_else(|| vec![-1], dims),
+        optional: port.optional,
+    }
+}
+
+fn output(port: &OutputPort) -> TensorInfo {
+    match port.tensor() {
+        Some(port) => input(port),
+        None => {
+            let name = port.name().to_owned();
+            TensorInfo { name, element: ElementType::Text, shape: vec![-1], optional: false }
+        }
+    }
+}
+
+fn metadata(served: &Served, entry: &Entry) -> ModelMetadata {
+    let info: &ModelInfo = served.info();
+    ModelMetadata {
+        name: served.name().to_owned(),
+        versions: entry.versions.keys().map(u32::to_string).collect(),
+        platform: "onnx_onnxv1",
+        inputs: info.inputs.iter().map(input).collect(),
+        outputs: info.outputs.iter().map(output).collect(),
+    }
+}
+
+fn config(metadata: ModelMetadata, entry: &Entry, served: &Served) -> ModelConfig {
+    let settings = &entry.settings;
+    let batches = settings.batching.rows > 1;
+    let file = entry.versions.get(&served.version()).and_then(|version| version.path.file_name());
+    let parameters = [
+        ("timeout_ms", settings.timeout.as_millis().to_string()),
+        ("queue", settings.queue.to_string()),
+        ("engine", served.info().engine.to_string()),
+    ];
+    ModelConfig {
+        engine: "onnxruntime".to_owned(),
+        max_batch: if batches { settings.batching.rows } else { 0 },
+        sessions: u32::try_from(served.info().sessions).unwrap_or(u32::MAX),
+        batching: batches.then(|| Batching {
+            max_delay: settings.batching.delay,
+            queue: u32::try_from(settings.queue).unwrap_or(u32::MAX),
+            priorities: u64::from(USUAL) * 2,
+            default_priority: u64::from(USUAL),
+        }),
+        file: file.map(|file| file.to_string_lossy().into_owned()).unwrap_or_default(),
+        parameters: parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        metadata,
+    }
+}
+
+const fn took(total: Total) -> Took {
+    Took { count: total.count, ns: total.ns }
+}
+
+fn sum(one: &mut Took, more: Total) {
+    one.count += more.count;
+    one.ns = one.ns.saturating_add(more.ns);
+}
+
+/// The counts of a version, on whatever engine.
+fn statistics(name: &str, state: &VersionState) -> Statistics {
+    let mut all = Statistics { name: name.to_owned(), version: state.version.to_string(), ..Statistics::default() };
+    for (_, slot, counted) in &state.engines {
+        let Counted { inferences, executions, last_inference_ms, .. } = counted;
+        all.last_ms = all.last_ms.max(*last_inference_ms);
+        all.inferences += inferences;
+        all.executions += executions;
+        for (one, more) in [
+            (&mut all.success, counted.success),
+            (&mut all.fail, counted.fail),
+            (&mut all.queue, counted.queue),
+            (&mut all.input, counted.compute_input),
+            (&mut all.infer, counted.compute_infer),
+            (&mut all.output, counted.compute_output),
+        ] {
+            sum(one, more);
+        }
+        for (rows, batch) in &counted.batches {
+            let size = u64::from(*rows);
+            match all.batches.iter_mut().find(|known| known.size == size) {
+                Some(known) => {
+                    sum(&mut known.input, batch.input);
+                    sum(&mut known.infer, batch.infer);
+                    sum(&mut known.output, batch.output);
+                }
+                None => all.batches.push(BatchStatistics {
+                    size,
+                    input: took(batch.input),
+                    infer: took(batch.infer),
+                    output: took(batch.output),
+                }),
+            }
+        }
+        if let SlotState::Ready { bytes, .. } = slot {
+            all.memory = Some(all.memory.unwrap_or(0) + bytes);
+        }
+    }
+    all
+}
+
+impl Backend for Models {
+    fn ready(&self) -> bool {
+        self.is_up.load(Ordering::Relaxed)
+    }
+
+    fn models(&self) -> Answering<'_, Vec<String>> {
+        Box::pin(async {
+            let all = self.beside(Serving::list).await?;
+            Ok(all.into_iter().map(|(name, _)| name).collect())
+        })
+    }
+
+    fn model_ready<'a>(&'a self, wanted: &'a Wanted) -> Answering<'a, bool> {
+        Box::pin(self.is_model_ready(wanted))
+    }
+
+    fn metadata<'a>(&'a self, wanted: &'a Wanted) -> Answering<'a, Arc<ModelMetadata>> {
+        Box::pin(async { Ok(Arc::new(self.model_metadata(wanted).await?.0)) })
+    }
+
+    fn config<'a>(&'a self, wanted: &'a Wanted) -> Answering<'a, ModelConfig> {
+        Box::pin(async {
+            let (metadata, entry, served) = self.model_metadata(wanted).await?;
+            Ok(config(metadata, &entry, &served))
+        })
+    }
+
+    fn infer<'a>(&'a self, wanted: &'a Wanted, request: InferRequest) -> Answering<'a, InferAnswer> {
+        Box::pin(self.ask(wanted, request))
+    }
+
+    fn index(&self) -> Answering<'_, Vec<IndexEntry>> {
+        Box::pin(async {
+            let all = self.beside(Serving::list).await?;
+            let entries = all.iter().flat_map(|(name, states)| states.iter().map(|state| self.entry(name, state)));
+            Ok(entries.collect())
+        })
+    }
+
+    fn load<'a>(&'a self, wanted: &'a Wanted) -> Answering<'a, ()> {
+        Box::pin(async {
+            let ModelRef { name, version } = meant(wanted)?;
+            let loaded = name.clone();
+            let served = self
+                .beside(move |serving| {
+                    // What changed is looked at, and what names it now.
+                    let served = serving.load(&name, &version)?;
+                    serving.refresh(Some(&name))?;
+                    Ok(served)
+                })
+                .await
+                .map_err(Failure::not_loaded)?;
+            let mut unloaded = self.unloaded.write().unwrap_or_else(PoisonError::into_inner);
+            unloaded.remove(&(loaded.clone(), None));
+            unloaded.remove(&(loaded, Some(served.version())));
+            Ok(())
+        })
+    }
+
+    fn unload<'a>(&'a self, wanted: &'a Wanted) -> Answering<'a, ()> {
+        Box::pin(async {
+            let ModelRef { name, version } = meant(wanted)?;
+            let unloaded = name.clone();
+            let number = self
+                .beside(move |serving| {
+                    let number = serving.number(&name, &version)?;
+                    let number = (version != ModelVersion::Unsaid).then_some(number);
+                    serving.unload(&name, number);
+                    Ok(number)
+                })
+                .await?;
+            self.unloaded.write().unwrap_or_else(PoisonError::into_inner).insert((unloaded, number));
+            Ok(())
+        })
+    }
+
+    fn statistics<'a>(&'a self, wanted: Option<&'a Wanted>) -> Answering<'a, Vec<Statistics>> {
+        Box::pin(async move {
+            let Some(wanted) = wanted else {
+                let all = self.beside(Serving::list).await?;
+                let of = |(name, states): &(String, Vec<VersionState>)| -> Vec<Statistics> {
+                    states.iter().map(|state| statistics(name, state)).collect()
+                };
+                return Ok(all.iter().flat_map(of).collect());
+            };
+            let ModelRef { name, version } = meant(wanted)?;
+            if version != ModelVersion::Unsaid {
+                let (name, state) = self.state(wanted).await?;
+                return Ok(vec![statistics(&name, &state)]);
+            }
+            let asked = name.clone();
+            let states = self.beside(move |serving| serving.state(&asked)).await?;
+            Ok(states.iter().map(|state| statistics(&name, state)).collect())
+        })
+    }
+}

@@ -1,0 +1,36 @@
+//! tritonclient, kserve and grpcio's own clients, each as it comes from the registry: the cases are in `clients.py`.
+
+use std::{env, path::PathBuf, process::Command};
+
+use crate::{
+    Serving,
+    support::{optional, repository},
+};
+
+/// A Python with the packages of `requirements.txt`: `TRACKSIDE_TEST_CLIENTS`, or python3 if it has them.
+fn python() -> Option<PathBuf> {
+    let named = env::var_os("TRACKSIDE_TEST_CLIENTS").filter(|path| !path.is_empty()).map(PathBuf::from);
+    if named.is_some() {
+        return named;
+    }
+    let imports = "import tritonclient.http, tritonclient.grpc, kserve, grpc_health, grpc_reflection, ml_dtypes";
+    let has_them = Command::new("python3").args(["-c", imports]).output().is_ok_and(|told| told.status.success());
+    has_them.then(|| "python3".into())
+}
+
+#[test]
+fn clients_that_people_have_are_answered_as_they_expect() {
+    let what = "the cases of tritonclient, kserve and grpcio";
+    let Some(python) = python() else {
+        let why =
+            "no such clients: install tests/serving/requirements.txt, and set TRACKSIDE_TEST_CLIENTS to that Python";
+        return optional::not_run("serving-clients", what, why);
+    };
+    let Some(library) = optional::onnxruntime(what) else { return };
+    let serving = Serving::start(&format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
+    let cases = repository::root().join("tests/serving/clients.py");
+    let told = Command::new(python).arg(cases).arg(&serving.address).output().unwrap();
+    let (said, problems) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.success(), "{said}\n{problems}\n{}", serving.node.said());
+    println!("{said}");
+}

@@ -1,0 +1,107 @@
+//! The same wire without a library: a socket and what is written on it.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+};
+
+use serde_json::{Value, json};
+
+use crate::Serving;
+
+/// One connection, kept.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn of(serving: &Serving) -> Self {
+        Self(BufReader::new(TcpStream::connect(&serving.address).unwrap()))
+    }
+
+    /// Status, and headers in small letters, and body.
+    fn send(&mut self, head: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+        let request = format!("{head}\r\nhost: box\r\ncontent-length: {}\r\n\r\n", body.len());
+        self.0.get_mut().write_all(&[request.as_bytes(), body].concat()).unwrap();
+        let (mut headers, mut line) = (String::new(), String::new());
+        while self.0.read_line(&mut line).unwrap() > 2 {
+            headers.push_str(&line.to_lowercase());
+            line.clear();
+        }
+        let length = headers.split_once("content-length: ").unwrap().1.lines().next().unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        self.0.read_exact(&mut body).unwrap();
+        (headers.split(' ').nth(1).unwrap().parse().unwrap(), headers, body)
+    }
+
+    fn get(&mut self, path: &str) -> (u16, Value) {
+        let (status, _, body) = self.send(&format!("GET {path} HTTP/1.1"), b"");
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    fn infer(&mut self, model: &str, body: &Value) -> (u16, Value) {
+        let (status, _, body) =
+            self.send(&format!("POST /v2/models/{model}/infer HTTP/1.1"), body.to_string().as_bytes());
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+}
+
+fn pair(a: &Value, b: &Value) -> Value {
+    let one = |name: &str, data: &Value| json!({"name": name, "datatype": "FP32", "shape": [1, 2], "data": data});
+    json!({"id": "7", "inputs": [one("a", a), one("b", b)]})
+}
+
+#[test]
+fn a_model_answers_with_its_numbers_its_version_and_the_id() {
+    let serving = Serving::start("");
+    let mut client = Client::of(&serving);
+    let (status, answer) = client.infer("two", &pair(&json!([1, 2.5]), &json!([[0.5, -1]])));
+    let output = |name: &str, data: Value| json!({"name": name, "datatype": "FP32", "shape": [1, 2], "data": data});
+    let outputs = [output("sum", json!([1.5, 1.5])), output("difference", json!([0.5, 3.5]))];
+    assert_eq!(
+        (status, answer),
+        (200, json!({"model_name": "two", "model_version": "1", "id": "7", "outputs": outputs}))
+    );
+    for name in ["two@champion", "two@1", "two/versions/champion", "two/versions/1"] {
+        assert_eq!(client.infer(name, &pair(&json!([1, 2]), &json!([3, 4]))).0, 200, "{name}");
+    }
+    let (status, statistics) = client.get("/v2/models/two/stats");
+    assert_eq!((status, &statistics["model_stats"][0]["inference_count"]), (200, &json!(5)));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_what_is_right() {
+    let serving = Serving::start("");
+    let mut client = Client::of(&serving);
+    let good = pair(&json!([1, 2]), &json!([3, 4]));
+    let with = |index: usize, key: &str, value: Value| {
+        let mut body = good.clone();
+        body["inputs"][index][key] = value;
+        body
+    };
+    for (model, body, status, parts) in [
+        ("two", with(0, "datatype", json!("INT32")), 400, &["a", "float32", "int32"][..]),
+        ("two", with(1, "shape", json!([2])), 400, &["b", "float32[?,?]", "float32[2]"]),
+        ("two", with(1, "name", json!("c")), 400, &["b", "missing"]),
+        ("two", with(1, "shape", json!([1, 3])), 400, &["b", "needs 3 elements, 2 came"]),
+        ("towo", good.clone(), 404, &["towo", "two"]),
+        ("two@champoin", good.clone(), 404, &["champoin", "champion"]),
+        ("two@9", good.clone(), 404, &["two", "9", "1"]),
+        ("broken", good.clone(), 503, &["broken"]),
+    ] {
+        let (found, answer) = client.infer(model, &body);
+        let text = answer["error"].as_str().unwrap();
+        assert_eq!(found, status, "{text}");
+        assert!(text.starts_with("[TS-0"), "{text}");
+        for part in parts {
+            assert!(text.contains(part), "{part:?} is not in {text}");
+        }
+    }
+    // The connection is still good, and so is the server.
+    assert_eq!(client.infer("two", &good).0, 200);
+}
+
+#[test]
+fn nothing_listens_unless_it_is_asked_for() {
+    let project = crate::support::Project::new();
+    let node = crate::support::Node::start(project.root());
+    assert!(!node.said().contains("inference"), "{}", node.said());
+}
