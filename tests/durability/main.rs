@@ -13,6 +13,7 @@ mod deliveries;
 mod each_step;
 mod every_commit;
 mod every_look;
+mod every_model;
 mod every_refusal;
 mod every_removal;
 mod journal;

@@ -14,6 +14,8 @@ mod limits;
 mod onnx;
 mod outputs;
 mod predict;
+mod registry;
+mod registry_hostile;
 mod rows;
 
 use crate::support::{Project, optional, repository};

@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::{commands, context::COMPILE_WORKER, failure::EXIT_CODES};
+use crate::{
+    commands,
+    context::{COMPILE_WORKER, MODEL_WORKER},
+    failure::EXIT_CODES,
+};
 
 /// A small local orchestrator for edge boxes.
 ///
@@ -88,7 +92,7 @@ pub enum Command {
     #[command(subcommand)]
     Plugin(commands::plugin::Command),
     Emit(commands::emit::Arguments),
-    /// Look at models and try them
+    /// Keep models in versions, look at them and try them
     #[command(subcommand)]
     Model(commands::model::Command),
     /// Look at ONNX engines and install one
@@ -107,6 +111,12 @@ pub enum Command {
     /// Compile what the node gives, within bounds
     #[command(hide = true, name = COMPILE_WORKER)]
     CompileWorker {
+        /// What the node added to the command line.
+        order: Vec<String>,
+    },
+    /// Look at a model that the node gives, within bounds
+    #[command(hide = true, name = MODEL_WORKER)]
+    ModelWorker {
         /// What the node added to the command line.
         order: Vec<String>,
     },

@@ -24,6 +24,11 @@ pub const CONFIG: &str = "trackside.toml";
 
 /// The command that compiles a plugin in a process of its own.
 pub const COMPILE_WORKER: &str = "compile-worker";
+/// The command that looks at a model in a process of its own.
+pub const MODEL_WORKER: &str = "model-worker";
+/// What of the environment leads to ONNX Runtime's library, and to the Python that may know it.
+const LEADS_TO_ENGINE: [&str; 6] =
+    ["ORT_DYLIB_PATH", "ORT_DISABLE_TELEMETRY", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "VIRTUAL_ENV"];
 
 /// Console and project.
 pub struct Context {
@@ -71,6 +76,7 @@ impl Context {
             arguments: vec![COMPILE_WORKER.to_owned()],
             environment: vec![(allocator::VARIABLE.to_owned(), "system".to_owned())],
         });
+        project.model_program = Some(model_program());
         Ok(project)
     }
 
@@ -129,6 +135,16 @@ impl Context {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(not_readable(&database, &error)),
         }
+    }
+}
+
+/// This very program, as the one that looks at models.
+fn model_program() -> CompileProgram {
+    let known = LEADS_TO_ENGINE.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)));
+    CompileProgram {
+        program: PathBuf::from("/proc/self/exe"),
+        arguments: vec![MODEL_WORKER.to_owned()],
+        environment: known.chain([(allocator::VARIABLE.to_owned(), "system".to_owned())]).collect(),
     }
 }
 

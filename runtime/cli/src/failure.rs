@@ -4,7 +4,7 @@ use std::{io, process::ExitCode};
 
 use trackside_codes::{Class, Code, Coded, code};
 use trackside_control::{
-    ClientError, ControlError, DecideError, FollowError, NoNode, OperationError, QueryError, StartError,
+    ClientError, ControlError, DecideError, FollowError, ModelsError, NoNode, OperationError, QueryError, StartError,
 };
 use trackside_kit::KitError;
 use trackside_models::{ModelError, install, tensor_io::TensorIoError};
@@ -12,7 +12,7 @@ use trackside_node::{ModelProblem, NodeError, PluginProblem, ProjectError};
 use trackside_packages::{InstallError, KeyError, KeyFault, RegistryError};
 use trackside_sandbox::SandboxError;
 use trackside_server::ServerError;
-use trackside_spec::ReferenceError;
+use trackside_spec::{ModelRefError, ReferenceError};
 use trackside_store::StoreError;
 
 use crate::message::Message;
@@ -160,10 +160,12 @@ by_code!(
     KitError,
     ModelError,
     ModelProblem,
+    ModelsError,
     NoNode,
     OperationError,
     PluginProblem,
     QueryError,
+    ModelRefError,
     ReferenceError,
     RegistryError,
     SandboxError,

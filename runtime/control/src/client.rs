@@ -10,7 +10,7 @@ use trackside_codes::{Class, Code, Coded, code};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::{Bytes, Incoming},
+    body::{Body, Bytes, Incoming},
     client::conn::http1::handshake,
     header::{CONTENT_TYPE, HOST},
 };
@@ -227,11 +227,45 @@ impl Client {
         Ok((response.status(), self.collect(response).await?))
     }
 
+    /// An answer to a request with a body that is made meanwhile.
+    pub(crate) async fn ask_with<T, B>(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &'static str,
+        body: B,
+    ) -> Result<T, ClientError>
+    where
+        T: DeserializeOwned,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let response = self.send_with(method, path, kind, body).await?;
+        if !response.status().is_success() {
+            return Err(self.refusal(response).await);
+        }
+        self.document(&self.collect(response).await?)
+    }
+
     pub(crate) fn document<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {
         serde_json::from_slice(body).map_err(|error| self.protocol(error))
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
+        self.send_with(method, path, "application/json", Full::new(body)).await
+    }
+
+    async fn send_with<B>(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &'static str,
+        body: B,
+    ) -> Result<Response<Incoming>, ClientError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let stream = UnixStream::connect(&self.path).await.map_err(|error| self.lost(error))?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| self.lost(error))?;
         // It ends with the response's body; an error shows there too.
@@ -240,8 +274,8 @@ impl Client {
             .method(method)
             .uri(path)
             .header(HOST, "trackside")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
+            .header(CONTENT_TYPE, kind)
+            .body(body)
             .map_err(|error| self.protocol(error))?;
         sender.send_request(request).await.map_err(|error| self.lost(error))
     }

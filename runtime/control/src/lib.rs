@@ -24,6 +24,7 @@ mod in_use;
 mod lifecycle;
 mod local;
 mod lookup;
+mod models;
 mod operation;
 mod operation_error;
 mod people;
@@ -69,6 +70,12 @@ pub use in_use::InUse;
 pub use lifecycle::{ControlError, cancel_run, pause_run, pause_trigger, retry_run};
 pub use local::LocalControl;
 pub use lookup::{find_artifact, find_run, find_workflow, no_workflow};
+pub use models::{
+    AddModel, AliasMoved, Change, DiffDocument, EntryDocument, GivenModel, GivenVersion, ModelAdded, ModelAtDocument,
+    ModelDocument, ModelPlace, ModelRemoved, ModelsError, MoveAlias, VersionDocument, add_model, diff_models,
+    export_model, given_archive, given_versions, list_models, model_at, model_history, model_package, move_model_alias,
+    remove_model, roll_back_model, show_model, triton_models, triton_name,
+};
 pub use operation::{Answer, Control};
 pub use operation_error::OperationError;
 pub use people::user_name;

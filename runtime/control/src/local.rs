@@ -7,7 +7,7 @@ use trackside_node::{Handle, NodeError, Offline, OfflineError, Project, core::Pa
 use trackside_store::{Clock, SystemClock};
 
 use crate::{
-    ControlError, OperationError, PruneDocument, RunPaused, TriggerPaused,
+    ControlError, ModelPlace, ModelsError, OperationError, PruneDocument, RunPaused, TriggerPaused,
     lifecycle::{check_trigger, ended, pause_answered, trigger_paused},
     no_node,
 };
@@ -100,6 +100,22 @@ pub(crate) async fn pause_trigger_offline(
     let change = move |folder: &mut Offline| Ok(folder.pause_trigger(&id, pause, &by, SystemClock.now_ms())?);
     let changed = offline(&project.data_dir(), change).await?;
     Ok(trigger_paused(trigger, pause, changed, unknown)?)
+}
+
+/// Does something with the registry of models, on a thread that may block.
+pub(crate) async fn on_models<T: Send + 'static>(
+    control: &LocalControl,
+    work: impl FnOnce(&mut ModelPlace) -> Result<T, ModelsError> + Send + 'static,
+) -> Result<T, OperationError> {
+    let LocalControl { place, by, .. } = control.clone();
+    let work = move || {
+        let mut place = match place {
+            Place::Node(handle) => ModelPlace::of_node(&handle, &by),
+            Place::Folder(project) => ModelPlace::of_folder(project, &by)?,
+        };
+        work(&mut place)
+    };
+    Ok(tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::Closed)??)
 }
 
 pub(crate) async fn prune_offline(project: Arc<Project>) -> Result<PruneDocument, OperationError> {

@@ -5,11 +5,13 @@ use std::{future::Future, pin::Pin, time::Duration};
 use trackside_engine::RunId;
 
 use crate::{
-    Client, ControlError, Decided, Decision, EmitEvent, Emitted, LocalControl, OperationError, PruneDocument,
-    ReloadDocument, RetryRun, RunEvents, RunFollower, RunPaused, SightDocument, StartRun, StatusDocument,
-    TriggerPaused, Waited, cancel_run, decide, emit,
+    AddModel, AliasMoved, Client, ControlError, Decided, Decision, EmitEvent, Emitted, GivenModel, LocalControl,
+    ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun, RunEvents, RunFollower,
+    RunPaused, SightDocument, StartRun, StatusDocument, TriggerPaused, Waited, add_model, cancel_run, decide, emit,
+    local::on_models,
     local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
-    pause_run, pause_trigger, prune, reload, retry_run, run_to_end, sight, start_run, status, wait_for_end,
+    move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, retry_run, roll_back_model, run_to_end,
+    sight, start_run, status, wait_for_end,
 };
 
 /// What comes of an operation, once it is on disk.
@@ -55,6 +57,18 @@ pub trait Control: Send + Sync {
 
     /// Removes what is not kept.
     fn prune(&self) -> Answer<'_, PruneDocument>;
+
+    /// Adds a version of a model to the registry.
+    fn add_model(&self, request: AddModel, given: GivenModel) -> Answer<'_, ModelAdded>;
+
+    /// Lets an alias of a model name a version; none removes it.
+    fn move_model_alias<'a>(&'a self, name: &'a str, alias: &'a str, to: Option<u32>) -> Answer<'a, AliasMoved>;
+
+    /// Moves an alias of a model back to what it named before its last move.
+    fn roll_back_model<'a>(&'a self, name: &'a str, alias: &'a str) -> Answer<'a, AliasMoved>;
+
+    /// Removes a version of a model that no alias names.
+    fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved>;
 
     /// How things stand.
     fn status(&self) -> Answer<'_, StatusDocument>;
@@ -109,6 +123,22 @@ impl Control for Client {
 
     fn prune(&self) -> Answer<'_, PruneDocument> {
         Box::pin(async move { Ok(Self::prune(self).await?) })
+    }
+
+    fn add_model(&self, request: AddModel, given: GivenModel) -> Answer<'_, ModelAdded> {
+        Box::pin(async move { Self::add_model(self, &request, given).await })
+    }
+
+    fn move_model_alias<'a>(&'a self, name: &'a str, alias: &'a str, to: Option<u32>) -> Answer<'a, AliasMoved> {
+        Box::pin(async move { Ok(Self::move_model_alias(self, name, alias, to).await?) })
+    }
+
+    fn roll_back_model<'a>(&'a self, name: &'a str, alias: &'a str) -> Answer<'a, AliasMoved> {
+        Box::pin(async move { Ok(Self::roll_back_model(self, name, alias).await?) })
+    }
+
+    fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved> {
+        Box::pin(async move { Ok(Self::remove_model(self, name, version).await?) })
     }
 
     fn status(&self) -> Answer<'_, StatusDocument> {
@@ -191,6 +221,25 @@ impl Control for LocalControl {
                 Place::Folder(project) => prune_offline(project.clone()).await,
             }
         })
+    }
+
+    fn add_model(&self, request: AddModel, given: GivenModel) -> Answer<'_, ModelAdded> {
+        Box::pin(async move { on_models(self, move |place| add_model(place, &request, given)).await })
+    }
+
+    fn move_model_alias<'a>(&'a self, name: &'a str, alias: &'a str, to: Option<u32>) -> Answer<'a, AliasMoved> {
+        let (name, alias) = (name.to_owned(), alias.to_owned());
+        Box::pin(async move { on_models(self, move |place| move_model_alias(place, &name, &alias, to)).await })
+    }
+
+    fn roll_back_model<'a>(&'a self, name: &'a str, alias: &'a str) -> Answer<'a, AliasMoved> {
+        let (name, alias) = (name.to_owned(), alias.to_owned());
+        Box::pin(async move { on_models(self, move |place| roll_back_model(place, &name, &alias)).await })
+    }
+
+    fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved> {
+        let name = name.to_owned();
+        Box::pin(async move { on_models(self, move |place| remove_model(place, &name, version)).await })
     }
 
     fn status(&self) -> Answer<'_, StatusDocument> {

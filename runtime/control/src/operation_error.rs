@@ -4,7 +4,7 @@ use trackside_codes::{Class, Code, Coded, code};
 use trackside_node::NodeError;
 use trackside_store::StoreError;
 
-use crate::{ClientError, ControlError, DecideError, FollowError, NoNode, StartError};
+use crate::{ClientError, ControlError, DecideError, FollowError, ModelsError, NoNode, StartError};
 
 /// Why an operation of [`Control`](crate::Control) was not done.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum OperationError {
     /// The node of another process said no, or was lost.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The registry of models was left as it is.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
     /// There is no node to ask.
     #[error(transparent)]
     NoNode(#[from] NoNode),
@@ -41,6 +44,7 @@ impl OperationError {
             Self::Follow(error) => error,
             Self::Node(error) => error,
             Self::Client(error) => error,
+            Self::Models(error) => error,
             Self::NoNode(error) => error,
         }
     }

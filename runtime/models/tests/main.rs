@@ -13,6 +13,7 @@ mod load;
 mod missing;
 mod packed;
 mod ports;
+mod probe;
 mod quantised;
 mod run;
 mod selftest;

@@ -25,7 +25,7 @@ mod workshop;
 pub use crate::core::known_workflows;
 pub use asking::Asked;
 pub use dispatcher::Status;
-pub use node::{Handle, Node, NodeError, NodeOptions};
+pub use node::{Handle, ModelDoors, Node, NodeError, NodeOptions};
 pub use offline::{Offline, OfflineError};
 pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
 pub use pruning::prune as prune_without_node;

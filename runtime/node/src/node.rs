@@ -5,7 +5,7 @@ use std::{
     error::Error,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
         mpsc::{Sender, channel},
     },
@@ -141,6 +141,16 @@ pub struct Handle {
     reload: Sender<Notice>,
     brokers: Arc<Brokers>,
     bell: Arc<Bell>,
+    doors: Arc<ModelDoors>,
+}
+
+/// What lets one at a time into the registry of models.
+#[derive(Debug, Default)]
+pub struct ModelDoors {
+    /// Held from the look at how things stand to the commit that changes them.
+    pub change: Mutex<()>,
+    /// Held while a model is looked at in a process of its own, which may take half of the box's memory.
+    pub probe: Mutex<()>,
 }
 
 impl Node {
@@ -238,6 +248,7 @@ impl Node {
                 reload: notices.0.clone(),
                 brokers: brokers.clone(),
                 bell,
+                doors: Arc::default(),
             },
             reloader: None,
             intakes: None,
@@ -449,6 +460,27 @@ impl Handle {
         let reply = Box::new(move |done| drop(reply.send(done)));
         self.reload.send(Notice::Reload { by: by.to_owned(), reply }).map_err(|_| NodeError::Closed)?;
         answer.await.map_err(|_| NodeError::Closed)?.map_err(NodeError::Reload)
+    }
+
+    /// Has rows written that go together; they are on disk when this ends. For a thread that may block.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down: whether they were written is then not known.
+    pub fn keep(&self, writes: Vec<Write>) -> Result<(), NodeError> {
+        let (tell, told) = channel();
+        let done = Box::new(move || {
+            // Who asked may have gone.
+            let _ = tell.send(());
+        });
+        let input = Message::Input(Input::Keep(Txn::of(writes), done));
+        self.inbox.send(input).map_err(|_| NodeError::Closed)?;
+        told.recv().map_err(|_| NodeError::Closed)
+    }
+
+    /// Who changes the registry of models holds these, one after the other.
+    #[must_use]
+    pub fn model_doors(&self) -> &Arc<ModelDoors> {
+        &self.doors
     }
 
     /// Sends a question to the dispatcher and waits for its answer.

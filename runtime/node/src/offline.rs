@@ -1,4 +1,4 @@
-//! What is changed in a data folder that no node has open: pauses.
+//! What is changed in a data folder that no node has open: pauses, and the registry of models.
 //!
 //! Nothing of a run moves there, so a fact about it is all there is to keep: nothing is started, carried out or recovered, as a
 //! node would do. The facts and their rules are those of the engine and the core.
@@ -84,6 +84,14 @@ impl Offline {
             self.commit(pause_row(trigger.to_owned(), pause, by.to_owned(), now_ms))?;
         }
         Ok(paused != pause)
+    }
+
+    /// Writes rows that go together. They are on disk when this ends.
+    ///
+    /// # Errors
+    /// When the database refuses; nothing was changed then.
+    pub fn keep(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.committer.commit(&[Txn::of(writes)])
     }
 
     fn commit(&mut self, write: Write) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use trackside_codes::{Code, Coded, Reason, code};
 use trackside_intake::Definitions;
 use trackside_sandbox::CompileProgram;
 use trackside_spec::{Digest, NodeConfig, Plan, Problem, SpecError, Trigger, load_node_config};
+use trackside_worker::Program;
 
 use crate::reload::{InUse, PluginCheck, fit, folder};
 
@@ -71,6 +72,8 @@ pub struct Project {
     /// The program that compiles plugins in a process of its own; set by the program itself, which alone knows how to be one.
     /// Without one they are compiled in the node.
     pub compile_program: Option<CompileProgram>,
+    /// The program that looks at unknown models in a process of its own; set like the one above. Without one no model is taken.
+    pub model_program: Option<Program>,
 }
 
 /// A workflow file that can not be used.
@@ -191,6 +194,7 @@ impl Project {
             problems: Arc::default(),
             folder_identity: None,
             compile_program: None,
+            model_program: None,
         };
         project.with_workflows(&Vec::new(), None)
     }
@@ -277,6 +281,7 @@ impl Project {
             problems: Arc::default(),
             folder_identity: self.folder_identity,
             compile_program: self.compile_program.clone(),
+            model_program: self.model_program.clone(),
         }
     }
 

@@ -18,7 +18,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::JoinHandle,
 };
 use trackside_control::socket_path;
@@ -34,6 +34,8 @@ use crate::{
     socket::listen,
 };
 
+/// Models that may be on their way into the registry at one time: each has a thread for as long as that takes.
+const ADDING: usize = 2;
 /// How long a request's headers may take, and how long a connection may idle between two.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a request's headers that are kept.
@@ -66,7 +68,8 @@ impl Server {
         let (closing, closed) = watch::channel(false);
         let hooks = HookListener::start(node.handle(), closed.clone())?;
         let inference = inference(node)?;
-        let shared = Shared { handle: node.handle(), started: Instant::now(), closing: closed.clone() };
+        let adding = Arc::new(Semaphore::new(ADDING));
+        let shared = Shared { handle: node.handle(), started: Instant::now(), adding, closing: closed.clone() };
         let accepting = tokio::spawn(accept(listener, router(Arc::new(shared)), closed));
         Ok(Self { path: socket_path(&data_dir), closing, accepting, hooks, inference })
     }

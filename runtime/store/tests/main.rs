@@ -5,6 +5,7 @@
 mod activations;
 mod artifacts;
 mod log;
+mod models;
 mod pauses;
 mod promises;
 mod results;

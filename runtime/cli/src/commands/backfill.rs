@@ -218,7 +218,7 @@ fn tell(context: &Context, plan: &Plan, times: &PastTimes, outcomes: &[Outcome])
 }
 
 /// A time as people type it.
-fn instant(text: &str) -> Result<i64, String> {
+pub fn instant(text: &str) -> Result<i64, String> {
     if let Ok(time) = chrono::DateTime::parse_from_rfc3339(text) {
         return Ok(time.timestamp_millis());
     }

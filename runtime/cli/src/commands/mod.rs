@@ -42,6 +42,9 @@ pub fn run(cli: Cli) -> ExitCode {
         // Before anything is looked at: it has no project, no folder and no log.
         return trackside_sandbox::compile_worker(order);
     }
+    if let Command::ModelWorker { order } = &cli.command {
+        return trackside_models::model_worker(order);
+    }
     let console = Console::new(&cli.global);
     match dispatch(cli, console) {
         Ok(()) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
@@ -88,6 +91,6 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Schema(arguments) => schema::execute(&context, &arguments),
         Command::Reference(arguments) => reference::execute(&context, &arguments),
         // Has been run before.
-        Command::CompileWorker { .. } => Ok(()),
+        Command::CompileWorker { .. } | Command::ModelWorker { .. } => Ok(()),
     }
 }

@@ -31,6 +31,9 @@ pub fn log_level(context: &Context) -> Result<&'static str, Failure> {
     Ok(context.project()?.config.node.log.as_str())
 }
 
+/// How long work on the disk may take to end.
+const LEAVING: Duration = Duration::from_secs(2);
+
 /// Serves until a signal comes.
 pub fn execute(context: &Context) -> Result<(), Failure> {
     let found = context.project()?;
@@ -43,7 +46,10 @@ pub fn execute(context: &Context) -> Result<(), Failure> {
     if project.workflows.is_empty() {
         tracing::warn!("there is no workflow that could run; `trackside check` tells more");
     }
-    let stayed = runtime()?.block_on(stay(context.console, &node));
+    let runtime = runtime()?;
+    let stayed = runtime.block_on(stay(context.console, &node));
+    // A model that is being looked at is not waited for: it is not in the registry then.
+    runtime.shutdown_timeout(LEAVING);
     // Outside of the runtime: it waits for steps that are being stopped.
     drop(node);
     stayed

@@ -1,5 +1,5 @@
-//! A package as one file: a tar archive of the oldest kind that everybody reads (ustar), the manifest first, then its files in its
-//! order. A signature will stand right behind the manifest.
+//! A package as one file: a tar archive of the oldest kind that everybody reads (ustar). First, where it is an export, under which name
+//! and number the version was known; then the manifest, then its files in its order. A signature will stand right behind the manifest.
 //!
 //! Read with the crate `tar`, but only its headers: links, long names and whatever else later kinds of archives have is refused here,
 //! and nothing is ever written where an archive says. Nothing is kept of it in memory but the manifest.
@@ -9,12 +9,26 @@ use std::{
     io::{Read, Write},
 };
 
+use serde::{Deserialize, Serialize};
 use tar::{Archive, Builder, EntryType, Header};
 
 use super::{FileEntry, Incoming, MANIFEST, Manifest, PackageError, PackageLimits};
 
+/// What says under which name a version was known, in an export.
+const EXPORTED: &str = "export.json";
+/// Largest of it.
+const MAX_EXPORTED: u64 = 64 << 10;
 /// Entries that are no files and are passed over, such as folders.
 const MOST_OTHERS: usize = 1024;
+
+/// Under which name a version was known where it was exported. Nobody vouches for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// The model's name there.
+    pub name: String,
+    /// The version's number there.
+    pub version: u32,
+}
 
 /// Writes a package: the bytes of its manifest, and its files, which `open` opens.
 ///
@@ -22,12 +36,17 @@ const MOST_OTHERS: usize = 1024;
 /// [`PackageError::Cut`] when nobody takes it, [`PackageError::Damaged`] when a file is not as long as the manifest says, those of
 /// `open`.
 pub fn pack(
+    exported: Option<&Exported>,
     manifest: &Manifest,
     bytes: &[u8],
     mut open: impl FnMut(&FileEntry) -> Result<std::fs::File, PackageError>,
     to: impl Write,
 ) -> Result<(), PackageError> {
     let mut builder = Builder::new(to);
+    if let Some(exported) = exported {
+        let bytes = serde_json::to_vec(exported).unwrap_or_default();
+        append(&mut builder, EXPORTED, bytes.len() as u64, bytes.as_slice())?;
+    }
     append(&mut builder, MANIFEST, bytes.len() as u64, bytes)?;
     for entry in &manifest.files {
         let mut file = Counted { inner: open(entry)?.take(entry.size), count: 0 };
@@ -82,7 +101,7 @@ pub fn unpack(
     let entries = archive.entries().map_err(unreadable)?.raw(true);
     let mut manifest: Option<(Manifest, Vec<u8>)> = None;
     let mut wanted: BTreeMap<String, FileEntry> = BTreeMap::new();
-    let mut others = 0;
+    let (mut others, mut is_export) = (0, false);
     for entry in entries {
         let mut entry = entry.map_err(unreadable)?;
         let path = entry.path_bytes().into_owned();
@@ -103,6 +122,10 @@ pub fn unpack(
         }
         let size = entry.header().entry_size().map_err(unreadable)?;
         if manifest.is_none() {
+            if path == EXPORTED && !is_export && size <= MAX_EXPORTED {
+                is_export = true;
+                continue;
+            }
             if path != MANIFEST {
                 return Err(wrong(format!("it begins with {path:?} instead of {MANIFEST}")));
             }
@@ -132,6 +155,25 @@ pub fn unpack(
         None => Ok(manifest),
         Some(missing) => Err(wrong(format!("it ends before {missing}, which its manifest lists"))),
     }
+}
+
+/// Under which name the version in an archive was known; none where the archive does not say.
+///
+/// # Errors
+/// [`PackageError::Archive`] where it is no archive.
+pub fn exported_as(from: impl Read) -> Result<Option<Exported>, PackageError> {
+    let unreadable = |error: std::io::Error| PackageError::Archive { reason: error.to_string() };
+    let mut archive = Archive::new(from);
+    let mut entries = archive.entries().map_err(unreadable)?.raw(true);
+    let Some(entry) = entries.next() else { return Ok(None) };
+    let entry = entry.map_err(unreadable)?;
+    if entry.path_bytes().as_ref() != EXPORTED.as_bytes() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    entry.take(MAX_EXPORTED).read_to_end(&mut bytes).map_err(PackageError::Cut)?;
+    let read = serde_json::from_slice(&bytes);
+    read.map(Some).map_err(|error| PackageError::Archive { reason: format!("{EXPORTED} in it: {error}") })
 }
 
 fn told(kind: EntryType) -> &'static str {

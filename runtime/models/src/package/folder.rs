@@ -67,7 +67,7 @@ impl Shelf {
             DirBuilder::new().recursive(true).mode(0o700).create(&root).map_err(PackageError::io("create", &root))?;
             flush(&self.data_dir)?;
         }
-        let folder = tempfile::Builder::new().prefix(MODEL_INCOMING).tempdir_in(&root);
+        let folder = tempfile::Builder::new().permissions(private()).prefix(MODEL_INCOMING).tempdir_in(&root);
         Ok(Incoming { folder: folder.map_err(PackageError::io("create a folder in", root))?, folders: BTreeSet::new() })
     }
 
@@ -99,7 +99,7 @@ impl Shelf {
         if !folder.is_dir() {
             return Ok(());
         }
-        let gone = tempfile::Builder::new().prefix(MODEL_REMOVED).tempdir_in(self.root());
+        let gone = tempfile::Builder::new().permissions(private()).prefix(MODEL_REMOVED).tempdir_in(self.root());
         let gone = gone.map_err(PackageError::io("create a folder in", self.root()))?;
         // An empty folder is replaced.
         fs::rename(&folder, gone.path()).map_err(PackageError::io("rename", &folder))?;
@@ -253,4 +253,9 @@ fn finish(file: &File, path: &Path) -> Result<(), PackageError> {
 
 fn flush(folder: &Path) -> Result<(), PackageError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(PackageError::io("flush", folder))
+}
+
+/// For this user alone.
+fn private() -> Permissions {
+    Permissions::from_mode(0o700)
 }

@@ -18,7 +18,7 @@ mod manifest;
 mod path;
 mod triton;
 
-pub use archive::{pack, unpack};
+pub use archive::{Exported, exported_as, pack, unpack};
 pub use draft::{About, Draft, DraftFile};
 pub use error::PackageError;
 pub use folder::{Incoming, Kept, Shelf};

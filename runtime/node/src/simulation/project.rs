@@ -255,6 +255,7 @@ pub fn at(root: &Path) -> Project {
         problems: Default::default(),
         folder_identity: None,
         compile_program: None,
+        model_program: None,
     }
 }
 

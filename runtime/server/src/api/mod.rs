@@ -4,6 +4,7 @@ mod approvals;
 mod control;
 mod emit;
 mod events;
+mod models;
 mod prune;
 mod reload;
 mod routes;
@@ -14,7 +15,7 @@ mod triggers;
 use std::{sync::Arc, time::Instant};
 
 use axum::Router;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use trackside_control::user_name;
 use trackside_node::Handle;
 
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) handle: Handle,
     /// When the server came up.
     pub(crate) started: Instant,
+    /// Places for models that are on their way into the registry.
+    pub(crate) adding: Arc<Semaphore>,
     /// Becomes true when the server goes down.
     pub(crate) closing: watch::Receiver<bool>,
 }
@@ -63,6 +66,7 @@ fn resources() -> Routes {
         control::routes(),
         triggers::routes(),
         prune::routes(),
+        models::routes(),
         reload::routes(),
         status::routes(),
     ];

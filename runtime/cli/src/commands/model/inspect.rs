@@ -11,7 +11,11 @@ use trackside_models::{
 };
 use trackside_node::Models;
 
-use super::{models, source};
+use super::{
+    is_registered, models,
+    registered::{Registered, engine_name, find},
+    source,
+};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
@@ -23,7 +27,7 @@ use crate::{
 /// The model is loaded and self-tested on every engine of this box.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// An .onnx file, or a model's name in trackside.toml
+    /// An .onnx file, a model's name in trackside.toml, or a version of the registry: NAME, NAME@alias, NAME@3
     #[arg(value_name = "FILE|NAME")]
     model: String,
 }
@@ -48,15 +52,29 @@ const NAMED: usize = 12;
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.any_project()?;
     let models = models(&project);
-    let source = source(&models, &arguments.model)?;
+    let registered = if is_registered(&project, &arguments.model) {
+        Some(find(context, &project, &models, &arguments.model)?)
+    } else {
+        None
+    };
+    let source = match &registered {
+        Some(registered) => registered.source.clone(),
+        None => source(context, &project, &models, &arguments.model)?,
+    };
     let about = inspect(&source.path).map_err(|error| Failure::ended_by(Exit::Bad, &error))?;
     let verdicts = [("onnxruntime", EngineChoice::OnnxRuntime), ("rten", EngineChoice::Rten)]
         .map(|(engine, choice)| try_engine(&models, &source, engine, choice));
     let console = context.console;
     if console.json {
-        return console.print_json(&document(&source, &about, &verdicts));
+        let mut document = document(&source, &about, &verdicts);
+        if let Some(registered) = &registered {
+            document["registered"] = entry(registered);
+        }
+        return console.print_json(&document);
     }
-    console.print(&page(&source, &about, &verdicts, console.out, console.glyphs))
+    let page = page(&source, &about, &verdicts, console.out, console.glyphs);
+    let entry = registered.as_ref().map_or_else(String::new, |registered| shown(registered, console.out));
+    console.print(&format!("{page}{entry}"))
 }
 
 fn try_engine(models: &Models, source: &ModelSource, engine: &'static str, choice: EngineChoice) -> Verdict {
@@ -75,6 +93,60 @@ fn try_engine(models: &Models, source: &ModelSource, engine: &'static str, choic
             Verdict { engine, version: None, tested: None, problem, caveats: Vec::new(), warnings: Vec::new() }
         }
     }
+}
+
+/// What the registry knows of the version.
+fn entry(registered: &Registered) -> Value {
+    let Registered { resolved, kept, document, .. } = registered;
+    let version = document.versions.iter().find(|version| version.version == resolved.version.version);
+    json!({
+        "name": resolved.name,
+        "version": version,
+        "manifest": kept.manifest,
+        "folder": kept.folder,
+    })
+}
+
+/// The same for people.
+fn shown(registered: &Registered, paint: Paint) -> String {
+    let Registered { resolved, kept, document, .. } = registered;
+    let mut facts = Table::plain(2);
+    let mut fact =
+        |name: &str, value: &str| facts.row([Cell::dressed(name, Paint::dim), escape(value).into_owned().into()]);
+    fact("version", &format!("{}@{}", resolved.name, resolved.version.version));
+    fact("manifest", &resolved.version.digest.to_string());
+    if let Some(version) = document.versions.iter().find(|version| version.version == resolved.version.version) {
+        fact("aliases", &version.aliases.join(", "));
+        fact("added", &format!("{} by {}", version.added, version.by));
+        if let Some(engine) = &version.engine {
+            let problem =
+                version.problem.as_ref().map_or_else(String::new, |problem| format!(", and failed: {problem}"));
+            fact("tested on", &format!("{engine}{problem}"));
+        }
+    }
+    let manifest = &kept.manifest;
+    fact("engine", engine_name(manifest.engine));
+    for (name, text) in [
+        ("licence", &manifest.licence),
+        ("origin", &manifest.origin),
+        ("description", &manifest.description),
+        ("golden vectors", &manifest.golden),
+    ] {
+        if let Some(text) = text {
+            fact(name, &shorten(text, 200));
+        }
+    }
+    if let Some(max_batch) = manifest.max_batch {
+        fact("max batch", &max_batch.to_string());
+    }
+    for (output, file) in &manifest.labels {
+        fact("labels", &format!("of {output} in {file}"));
+    }
+    for file in &manifest.files {
+        fact("file", &format!("{} ({})", file.path, bytes(file.size)));
+    }
+    fact("folder", &kept.folder.display().to_string());
+    format!("\n{}\n{}", paint.bold("Registry"), facts.render(paint))
 }
 
 fn document(source: &ModelSource, about: &ModelInspection, verdicts: &[Verdict]) -> Value {

@@ -1,7 +1,17 @@
-//! `trackside model`: what a model file is, which engine can run it, and what it gives.
+//! `trackside model`: models in versions, what a model file is, which engine can run it, and what it gives.
 
+mod add;
+mod alias;
+mod diff;
+mod export;
+mod history;
+mod import;
 mod inspect;
+mod list;
 mod predict;
+mod registered;
+mod remove;
+mod rollback;
 
 use crate::failure::Exit;
 use std::path::Path;
@@ -16,8 +26,17 @@ use crate::{context::Context, failure::Failure};
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Add(add::Arguments),
+    List(list::Arguments),
     Inspect(inspect::Arguments),
     Predict(predict::Arguments),
+    History(history::Arguments),
+    Diff(diff::Arguments),
+    Alias(alias::Arguments),
+    Rollback(rollback::Arguments),
+    Remove(remove::Arguments),
+    Export(export::Arguments),
+    Import(import::Arguments),
 }
 
 /// Which engine.
@@ -44,8 +63,17 @@ impl From<Engine> for EngineChoice {
 /// Runs one.
 pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
+        Command::Add(arguments) => add::execute(context, arguments),
+        Command::List(arguments) => list::execute(context, arguments),
         Command::Inspect(arguments) => inspect::execute(context, arguments),
         Command::Predict(arguments) => predict::execute(context, arguments),
+        Command::History(arguments) => history::execute(context, arguments),
+        Command::Diff(arguments) => diff::execute(context, arguments),
+        Command::Alias(arguments) => alias::execute(context, arguments),
+        Command::Rollback(arguments) => rollback::execute(context, arguments),
+        Command::Remove(arguments) => remove::execute(context, arguments),
+        Command::Export(arguments) => export::execute(context, arguments),
+        Command::Import(arguments) => import::execute(context, arguments),
     }
 }
 
@@ -54,13 +82,21 @@ fn models(project: &Project) -> Models {
     models_beside(project)
 }
 
-/// A model of the project by its name, or a file wherever it lies.
-fn source(models: &Models, name: &str) -> Result<ModelSource, Failure> {
+/// Whether a name leads into the registry: it is no file, and the project declares no model of that name.
+fn is_registered(project: &Project, name: &str) -> bool {
+    Path::new(name).extension().is_none_or(|extension| extension != "onnx") && !project.config.models.contains_key(name)
+}
+
+/// A model of the project or of the registry by its name, or a file wherever it lies.
+fn source(context: &Context, project: &Project, models: &Models, name: &str) -> Result<ModelSource, Failure> {
     let path = Path::new(name);
     let is_path = path.extension().is_some_and(|extension| extension == "onnx");
     if is_path && path.is_file() {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         return Ok(ModelSource { time: models.run_limit(), ..ModelSource::new(name, path) });
+    }
+    if is_registered(project, name) {
+        return Ok(registered::find(context, project, models, name)?.source);
     }
     let source = models.source(name, None)?;
     // Not a model that can not be used, but a path that leads nowhere.

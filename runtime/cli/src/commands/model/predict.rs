@@ -27,7 +27,7 @@ use crate::{context::Context, failure::Failure, output::escape};
     after_help = "Examples:\n  trackside model predict pump-anomaly --input 'x=[[1, 2, 3]]'\n  trackside model predict model.onnx --input x=@row.json --selftest model.selftest.safetensors"
 )]
 pub struct Arguments {
-    /// An .onnx file, or a model's name in trackside.toml
+    /// An .onnx file, a model's name in trackside.toml, or a version of the registry: NAME, NAME@alias, NAME@3
     #[arg(value_name = "FILE|NAME")]
     model: String,
     /// An input: NAME=JSON, NAME=@FILE.json or NAME=@FILE.safetensors; once for each input
@@ -51,7 +51,7 @@ const MAX_JSON: u64 = 256 << 20;
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = context.any_project()?;
     let models = models(&project);
-    let mut source = source(&models, &arguments.model)?;
+    let mut source = source(context, &project, &models, &arguments.model)?;
     if !matches!(arguments.engine, Engine::Auto) {
         source.choice = arguments.engine.into();
     }

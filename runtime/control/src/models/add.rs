@@ -1,0 +1,183 @@
+//! A new version of a model: its files on disk, looked at by another process, then its row.
+
+use trackside_models::{
+    Tested,
+    package::{FileEntry, Incoming, Kept, Manifest, PackageError, Shelf, Signature, unpack},
+};
+use trackside_spec::{CHAMPION, check_model_alias, check_model_name};
+use trackside_store::{AddedModel, ModelRow, ModelVersionRow, TestedModel, Write};
+use trackside_sync::lock;
+
+use super::{
+    AddModel, AliasMoved, GivenModel, ModelAdded, ModelPlace, ModelsError,
+    change::{alias_moves, writes_of},
+};
+
+/// Adds a version of a model, or finds the one of the same content. It is on disk when this ends; whatever happens before is as if
+/// nothing had been asked.
+///
+/// # Errors
+/// Any [`ModelsError`].
+pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) -> Result<ModelAdded, ModelsError> {
+    let name = &request.name;
+    check_model_name(name)?;
+    request.aliases.iter().try_for_each(|alias| check_model_alias(alias))?;
+    if place.declares(name) {
+        return Err(ModelsError::Declared { name: name.clone() });
+    }
+    let shelf = place.shelf();
+    let mut incoming = shelf.begin()?;
+    let (manifest, bytes) = take(given, &mut incoming, &shelf)?;
+    let doors = place.doors();
+    if let Some(row) = place.read(|reader| reader.model(name))?
+        && let Some(version) = same(&row, &manifest, &shelf)
+    {
+        return there_already(place, request, &version);
+    }
+    let package = Kept { folder: incoming.folder().to_owned(), manifest, bytes: Vec::new() };
+    let probe = {
+        let _one = lock(&doors.probe);
+        place.probe(name, &package)?
+    };
+    let (manifest, bytes) = complete(package.manifest, bytes, probe.signature, &shelf)?;
+    let digest = incoming.finish(&bytes)?;
+
+    let _one = lock(&doors.change);
+    let row = place.read(|reader| reader.model(name))?;
+    if let Some(version) = row.as_ref().and_then(|row| same(row, &manifest, &shelf)) {
+        drop(_one);
+        return there_already(place, request, &version);
+    }
+    let is_known = place.read(|reader| reader.model_versions_with(&digest))? > 0;
+    shelf.put(incoming, &digest, is_known)?;
+    let (version, at_ms, by) = (row.as_ref().map_or(0, |row| row.last_version) + 1, place.now_ms(), place.by());
+    let bytes = manifest.bytes();
+    let tested = how(probe.tested).to_owned();
+    let mut writes = vec![
+        Write::ModelAdded(AddedModel { name: name.clone(), version, digest, bytes, at_ms, by: by.clone() }),
+        Write::ModelTested(TestedModel {
+            name: name.clone(),
+            version,
+            engine: probe.engine.clone(),
+            how: tested.clone(),
+            problem: None,
+            at_ms,
+            by: by.clone(),
+        }),
+    ];
+    // The first version of a name is what the name means, until somebody says otherwise.
+    let mut aliases = request.aliases.clone();
+    if version == 1 && !aliases.iter().any(|alias| alias == CHAMPION) {
+        aliases.push(CHAMPION.to_owned());
+    }
+    let moved = alias_moves(name, row.as_ref(), &aliases, Some(version));
+    writes.extend(writes_of(&moved, at_ms, &by));
+    place.keep(writes)?;
+    Ok(ModelAdded {
+        name: name.clone(),
+        version,
+        digest,
+        bytes,
+        added: true,
+        moved,
+        engine: Some(probe.engine),
+        tested: Some(tested),
+        caveats: probe.caveats,
+        warnings: probe.warnings,
+    })
+}
+
+/// Writes what is given into the folder; the manifest comes last.
+fn take(given: GivenModel, incoming: &mut Incoming, shelf: &Shelf) -> Result<(Manifest, Vec<u8>), PackageError> {
+    match given {
+        GivenModel::Archive(from) => unpack(from, incoming, &shelf.limits),
+        GivenModel::Draft(draft) => {
+            let manifest = draft.manifest(&shelf.limits)?;
+            for entry in &manifest.files {
+                incoming.take(entry, &mut draft.open(&entry.path)?)?;
+            }
+            let bytes = manifest.to_bytes(&shelf.limits)?;
+            Ok((manifest, bytes))
+        }
+    }
+}
+
+/// What is kept: a manifest that has been finished somewhere stays as it is to the byte, for it may be signed; but what it says of the
+/// model must be so.
+fn complete(
+    manifest: Manifest,
+    bytes: Vec<u8>,
+    found: Signature,
+    shelf: &Shelf,
+) -> Result<(Manifest, Vec<u8>), PackageError> {
+    match &manifest.signature {
+        Some(said) if *said == found => Ok((manifest, bytes)),
+        Some(_) => {
+            let reason = "it declares other inputs, outputs or metadata than the model itself has".to_owned();
+            Err(PackageError::Damaged { reason })
+        }
+        None => {
+            let manifest = Manifest { signature: Some(found), ..manifest };
+            let bytes = manifest.to_bytes(&shelf.limits)?;
+            Ok((manifest, bytes))
+        }
+    }
+}
+
+/// The version of the same content. One whose folder is damaged is none.
+fn same(row: &ModelRow, manifest: &Manifest, shelf: &Shelf) -> Option<ModelVersionRow> {
+    let is_same = |version: &&ModelVersionRow| {
+        version.bytes == manifest.bytes()
+            && shelf.open(&version.digest).is_ok_and(|kept| kept.manifest.is_same(manifest) && is_whole(&kept))
+    };
+    // The newest first: that is the one that somebody adds a second time.
+    row.versions.iter().rev().find(is_same).cloned()
+}
+
+/// Whether its files are there, as long as they should be: one that is not is added anew.
+fn is_whole(kept: &Kept) -> bool {
+    let is_there = |entry: &FileEntry| kept.open(entry).is_ok();
+    kept.manifest.files.iter().all(is_there)
+}
+
+fn there_already(
+    place: &mut ModelPlace,
+    request: &AddModel,
+    version: &ModelVersionRow,
+) -> Result<ModelAdded, ModelsError> {
+    let name = &request.name;
+    let doors = place.doors();
+    let _one = lock(&doors.change);
+    // It may have been removed a moment ago.
+    let row = place.read(|reader| reader.model(name))?;
+    let row = row.filter(|row| row.version(version.version).is_some());
+    let row = row.ok_or_else(|| trackside_store::Unresolved::Version {
+        name: name.clone(),
+        version: version.version,
+        known: Vec::new(),
+        last: version.version,
+    })?;
+    let moved: Vec<AliasMoved> = alias_moves(name, Some(&row), &request.aliases, Some(version.version));
+    let (at_ms, by) = (place.now_ms(), place.by());
+    place.keep(writes_of(&moved, at_ms, &by))?;
+    Ok(ModelAdded {
+        name: name.clone(),
+        version: version.version,
+        digest: version.digest,
+        bytes: version.bytes,
+        added: false,
+        moved,
+        engine: None,
+        tested: None,
+        caveats: Vec::new(),
+        warnings: Vec::new(),
+    })
+}
+
+const fn how(tested: Tested) -> &'static str {
+    match tested {
+        Tested::Sample => "sample",
+        Tested::MadeUp => "made-up",
+        Tested::Not => "not",
+    }
+}

@@ -1,0 +1,52 @@
+//! The registry of models: what can be done with it, on a node and on a folder that no node has, and what can be asked.
+//!
+//! - `given`: from a path on this box to what is added
+//! - `place`: where it is done
+//! - `add`, `change`: the operations, the same for both places
+//! - `ask`: what there is and what there was, on a reader and the folders
+//! - `travel`: a model in one file
+//! - `documents`: what operations and questions answer
+//! - `remote`: the operations over the socket
+
+mod add;
+mod ask;
+mod change;
+mod documents;
+mod error;
+mod given;
+mod place;
+mod remote;
+mod travel;
+
+pub use add::add_model;
+pub use ask::{
+    Change, DiffDocument, EntryDocument, ModelAtDocument, ModelDocument, VersionDocument, diff_models, list_models,
+    model_at, model_history, model_package, show_model,
+};
+pub use change::{move_model_alias, remove_model, roll_back_model};
+pub use documents::{AddModel, AliasMoved, ModelAdded, ModelRemoved, MoveAlias};
+pub use error::ModelsError;
+pub use given::{GivenVersion, given_archive, given_versions, triton_models, triton_name};
+pub use place::ModelPlace;
+pub use travel::export_model;
+
+use std::io::Read;
+
+use trackside_models::package::Draft;
+
+/// A model that is given to the registry.
+pub enum GivenModel {
+    /// Files of this box.
+    Draft(Box<Draft>),
+    /// An archive.
+    Archive(Box<dyn Read + Send>),
+}
+
+impl std::fmt::Debug for GivenModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Draft(draft) => draft.fmt(f),
+            Self::Archive(_) => f.write_str("an archive"),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Where the registry is changed: on a node of this process, or on a data folder that no node has. All of it blocks.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use trackside_models::{
+    EngineChoice, EngineKind, Probe, ProbeError, ProbeLimits, ProbeSettings, Prober,
+    package::{Kept, Shelf},
+};
+use trackside_node::{Handle, ModelDoors, Offline, Project};
+use trackside_store::{Clock, Reader, StoreError, SystemClock, Write};
+
+use super::ModelsError;
+
+/// Where the registry is changed, and in whose name.
+pub struct ModelPlace {
+    books: Books,
+    project: Arc<Project>,
+    by: String,
+    doors: Arc<ModelDoors>,
+}
+
+enum Books {
+    Node(Box<Handle>),
+    Folder(Box<Offline>),
+}
+
+impl ModelPlace {
+    /// On a node.
+    #[must_use]
+    pub fn of_node(handle: &Handle, by: &str) -> Self {
+        let (project, doors) = (handle.project(), handle.model_doors().clone());
+        Self { books: Books::Node(Box::new(handle.clone())), project, by: by.to_owned(), doors }
+    }
+
+    /// On the data folder of a project, which is taken for as long as this lives.
+    ///
+    /// # Errors
+    /// When a node has it, or it can not be used.
+    pub fn of_folder(project: Arc<Project>, by: &str) -> Result<Self, StoreError> {
+        let offline = Offline::open(&project.data_dir())?;
+        Ok(Self { books: Books::Folder(Box::new(offline)), project, by: by.to_owned(), doors: Arc::default() })
+    }
+
+    pub(super) fn read<T>(&self, ask: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match &self.books {
+            Books::Node(handle) => handle.readers().with(ask),
+            Books::Folder(offline) => ask(offline.reader()),
+        }
+    }
+
+    /// Writes rows that go together; they are on disk when this ends.
+    pub(super) fn keep(&mut self, writes: Vec<Write>) -> Result<(), ModelsError> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        match &mut self.books {
+            Books::Node(handle) => Ok(handle.keep(writes)?),
+            Books::Folder(offline) => Ok(offline.keep(writes)?),
+        }
+    }
+
+    pub(super) fn doors(&self) -> Arc<ModelDoors> {
+        self.doors.clone()
+    }
+
+    pub(super) fn by(&self) -> String {
+        self.by.clone()
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        match &self.books {
+            Books::Node(handle) => handle.workshop().clock.now_ms(),
+            Books::Folder(_) => SystemClock.now_ms(),
+        }
+    }
+
+    pub(super) fn shelf(&self) -> Shelf {
+        Shelf::of(&self.project.data_dir())
+    }
+
+    /// Whether the project declares a model of this name itself.
+    pub(super) fn declares(&self, name: &str) -> bool {
+        self.project.config.models.contains_key(name)
+    }
+
+    /// Looks at a package that nobody knows yet, on the engine that would run it.
+    pub(super) fn probe(&self, name: &str, package: &Kept) -> Result<Probe, ModelsError> {
+        let settings = probe_settings(&self.project, name, package.manifest.engine, package.golden());
+        // Where it lies for now is nobody's business.
+        let here = format!("{}/", package.folder.display());
+        let probed = prober(&self.project)?.probe(&package.model(), &settings);
+        Ok(probed.map_err(|error| match error {
+            ProbeError::Refused { code, text } => ProbeError::Refused { code, text: text.replace(&here, "") },
+            other => other,
+        })?)
+    }
+}
+
+/// What looks at models for this project.
+pub(crate) fn prober(project: &Project) -> Result<Prober, ProbeError> {
+    let program = project
+        .model_program
+        .clone()
+        .ok_or_else(|| ProbeError::NotStarted { reason: "this program does not know how to be one".to_owned() })?;
+    Ok(Prober { program, limits: ProbeLimits::of_this_box(run_limit(project)) })
+}
+
+fn run_limit(project: &Project) -> Duration {
+    project.config.limits.wall.to_std().max(Duration::from_millis(1))
+}
+
+fn probe_settings(project: &Project, name: &str, choice: EngineChoice, golden: Option<PathBuf>) -> ProbeSettings {
+    let engine = &project.config.engine;
+    ProbeSettings {
+        name: name.to_owned(),
+        choice,
+        golden,
+        configured: engine.onnxruntime.as_ref().map(|path| project.root.join(path)),
+        data_dir: project.data_dir(),
+        prefer: if engine.prefer == EngineChoice::Rten { EngineKind::Rten } else { EngineKind::OnnxRuntime },
+        run_ms: u64::try_from(run_limit(project).as_millis()).unwrap_or(u64::MAX),
+    }
+}
