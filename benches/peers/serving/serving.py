@@ -98,7 +98,7 @@ def all_peers(installed: Installed, binary: pathlib.Path | None) -> list[Peer]:
     if binary is not None:
         library = installed.onnxruntime
         found.append(Peer("Trackside, ONNX Runtime", peers.trackside(binary, "onnxruntime", library), identity=True))
-        found.append(Peer("Trackside, built-in", peers.trackside(binary, "rten", library)))
+        found.append(Peer("Trackside, built-in", peers.trackside(binary, "rten", library), identity=True))
     rest = ("REST JSON", "REST binary")
     python = ("MLServer and FastAPI",)
     return [
