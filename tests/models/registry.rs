@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     MODEL, SAMPLE, onnx, project,
-    support::{Node, Project, Ran},
+    support::{Node, Project, Ran, project::step},
 };
 
 /// A project whose registry is used without a node, or beside one.
@@ -261,6 +261,69 @@ fn tritons_layout_gives_a_version_for_each() {
         "config.pbtxt, line 1",
         "onnxruntime",
     ]);
+}
+
+#[test]
+fn what_was_damaged_is_told_and_mended_by_the_same_content() {
+    let with = Box_::without_node();
+    with.model(&["add", "pump", "relu.onnx"]).ok();
+    let folder = format!(".trackside/models/{}", with.folders()[0]);
+    let (file, manifest) =
+        (with.project.path(&format!("{folder}/relu.onnx")), with.project.path(&format!("{folder}/manifest.json")));
+    let whole = fs::read(&file).unwrap();
+    let mut other = whole.clone();
+    other[20] ^= 1;
+    let put = |path: &std::path::Path, bytes: &[u8]| {
+        fs::remove_file(path).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    // A byte is not what it was: the file is as long as before, and what goes out is looked at.
+    put(&file, &other);
+    with.model(&["export", "pump", "x.tar"]).exits(1).says(&["error[TS-0557]", "relu.onnx has another content"]);
+    assert!(!with.project.path("x.tar").exists());
+    // Cut off, and then mended.
+    put(&file, &whole[..10]);
+    with.model(&["export", "pump", "x.tar"]).exits(1).says(&["error[TS-0557]", "10 bytes instead of"]);
+    with.model(&["add", "pump", "relu.onnx"]).ok().says(&["pump@1 was there already"]);
+    with.model(&["export", "pump", "x.tar"]).ok();
+    // A manifest that is another is none.
+    put(&manifest, b"{}");
+    for arguments in
+        [&["inspect", "pump"][..], &["predict", "pump", "--input", "x=[1, 2, 3, 4]"], &["export", "pump", "x.tar"]]
+    {
+        with.model(arguments).exits(1).says(&["error[TS-0557]", "another digest"]);
+    }
+    with.model(&["list"]).ok().prints(&["pump"]);
+    with.model(&["import", "x.tar"]).ok().says(&["pump@2 is added"]);
+    with.model(&["inspect", "pump@1"]).ok();
+}
+
+#[test]
+fn a_workflow_names_a_model_of_the_registry_and_follows_its_champion() {
+    let with = Box_::without_node();
+    with.model(&["add", "pump", "relu.onnx"]).ok();
+    with.model(&["add", "pump", "abs.onnx"]).ok();
+    with.project.workflow("w", "steps:\n  a: { model: pump, inputs: { x: [-1, 2, -3, 4] } }\n");
+    with.project.run(&["check"]).ok();
+    let node = with.project.serve();
+    let y = || {
+        let run = node.start_run("w");
+        let view = with.project.wait_end(&run);
+        assert_eq!(view["state"], "succeeded", "{view:#}");
+        let output = step(&view, "a")["output"].clone();
+        (output["outputs"]["y"].clone(), output["model"].clone())
+    };
+    let (relu, abs) = (serde_json::json!([0.0, 2.0, 0.0, 4.0]), serde_json::json!([1.0, 2.0, 3.0, 4.0]));
+    assert_eq!(y(), (relu.clone(), "pump@1".into()));
+    with.model(&["alias", "pump", "champion", "2"]).ok();
+    assert_eq!(y(), (abs, "pump@2".into()), "without a restart");
+    with.model(&["rollback", "pump"]).ok();
+    assert_eq!(y().0, relu);
+    with.model(&["alias", "pump", "champion", "--delete"]).ok();
+    let run = node.start_run("w");
+    let view = with.project.wait_end(&run);
+    let error = step(&view, "a")["error"]["message"].as_str().unwrap().to_owned();
+    assert!(error.contains("TS-0552") && error.contains("no alias `champion`"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! tritonclient, kserve and grpcio's own clients, each as it comes from the registry: the cases are in `clients.py`.
+//! tritonclient, kserve and grpcio's own clients, each as it comes from the registry: the cases are in `clients.py` and `clients_kserve.py`.
 
 use std::{env, path::PathBuf, process::Command};
 
@@ -28,9 +28,11 @@ fn clients_that_people_have_are_answered_as_they_expect() {
     };
     let Some(library) = optional::onnxruntime(what) else { return };
     let serving = Serving::start(&format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
-    let cases = repository::root().join("tests/serving/clients.py");
-    let told = Command::new(python).arg(cases).arg(&serving.address).output().unwrap();
-    let (said, problems) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
-    assert!(told.status.success(), "{said}\n{problems}\n{}", serving.node.said());
-    println!("{said}");
+    for cases in ["clients.py", "clients_kserve.py"] {
+        let path = repository::root().join("tests/serving").join(cases);
+        let told = Command::new(&python).arg("-B").arg(path).arg(&serving.address).output().unwrap();
+        let (said, problems) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+        assert!(told.status.success(), "{said}\n{problems}\n{}", serving.node.said());
+        println!("{cases}\n{said}");
+    }
 }

@@ -1,8 +1,8 @@
 //! Does the model do on this engine what it should?
 //!
-//! With a sample: the same numbers within `|a - b| <= 1e-4 + 1e-3 * |b|`, the tolerance of NumPy's `allclose` with
-//! those constants; whole numbers, booleans and text exactly. Without one: made-up input of the declared shape must give
-//! finite numbers.
+//! With a sample: the same numbers within `|a - b| <= atol + rtol * |b|`, as NumPy's `allclose` has it, where the sample may say both
+//! and they are 1e-4 and 1e-3 otherwise; whole numbers, booleans and text exactly. Without one: made-up input of the declared shape must
+//! give finite numbers.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,8 +18,22 @@ use crate::port::{Port, arrange, signature};
 use crate::stop::Stop;
 use crate::tensor_io::{self, SafetensorsFile, TensorLimits};
 
-const RELATIVE: f64 = 1e-3;
-const ABSOLUTE: f64 = 1e-4;
+/// How far numbers may lie from those of a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Tolerance {
+    relative: f64,
+    absolute: f64,
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self { relative: 1e-3, absolute: 1e-4 }
+    }
+}
+
+/// The keys of a sample's metadata that say them.
+const RTOL: &str = "rtol";
+const ATOL: &str = "atol";
 
 /// The key of a sample's metadata that says which engine made its outputs, as `onnxruntime 1.32.0`.
 pub const MADE_ON: &str = "engine";
@@ -35,6 +49,7 @@ const MAX_ELEMENTS: usize = 1 << 22;
 pub(crate) struct Sample {
     /// Which engine made the outputs, when the file says so.
     pub(crate) made_on: Option<String>,
+    tolerance: Tolerance,
     pub(crate) inputs: Vec<(String, Tensor)>,
     outputs: Vec<(String, Tensor)>,
 }
@@ -59,7 +74,19 @@ impl Sample {
         if outputs.is_empty() {
             return Err(fail("it holds no out.NAME tensor to compare with".into()));
         }
-        Ok(Self { made_on, inputs, outputs })
+        let said = |key: &str, usual: f64| match metadata.get(key) {
+            None => Ok(usual),
+            Some(text) => match text.trim().parse() {
+                Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
+                _ => {
+                    let text: String = text.chars().take(40).collect();
+                    Err(fail(format!("{key} in its metadata is {text:?}; it must be a number from 0 to 1").into()))
+                }
+            },
+        };
+        let Tolerance { relative, absolute } = Tolerance::default();
+        let tolerance = Tolerance { relative: said(RTOL, relative)?, absolute: said(ATOL, absolute)? };
+        Ok(Self { made_on, tolerance, inputs, outputs })
     }
 }
 
@@ -105,7 +132,8 @@ impl SelfTest<'_> {
             let Output::Tensor(given) = given else {
                 return Err(Failed::Wrong(format!("out.{name}: the model gives no tensor there; leave it out").into()));
             };
-            compare(given, expected).map_err(|why| Failed::Wrong(why.told(|why| format!("output {name:?}: {why}"))))?;
+            compare(given, expected, sample.tolerance)
+                .map_err(|why| Failed::Wrong(why.told(|why| format!("output {name:?}: {why}"))))?;
         }
         Ok(())
     }
@@ -221,7 +249,7 @@ fn made_up(port: &Port, size: u32, random: &mut SplitMix) -> Result<Tensor, Reas
     Tensor::from_bytes(port.element, shape, data).map_err(|error| Reason::by(Class::Bug, error))
 }
 
-fn compare(given: &Tensor, expected: &Tensor) -> Result<(), Reason> {
+fn compare(given: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Result<(), Reason> {
     if given.element() != expected.element() || given.shape() != expected.shape() {
         return Err(format!("{} is expected, {} came", signature(expected), signature(given)).into());
     }
@@ -240,7 +268,7 @@ fn compare(given: &Tensor, expected: &Tensor) -> Result<(), Reason> {
         // An infinity or NaN that is expected must come; the tolerance of an infinity would allow everything.
         let same = a == b || (a.is_nan() && b.is_nan());
         let difference = if same { 0.0 } else { (a - b).abs() };
-        let within = same || (b.is_finite() && difference <= ABSOLUTE + RELATIVE * b.abs());
+        let within = same || (b.is_finite() && difference <= tolerance.absolute + tolerance.relative * b.abs());
         if !within {
             off += 1;
             if off == 1 || difference.is_nan() || difference > worst.1 {

@@ -55,6 +55,28 @@ fn a_sample_of_another_engine_is_told_and_one_of_the_same_is_not() {
 }
 
 #[test]
+fn a_sample_says_how_exact_it_is_meant() {
+    let lab = Lab::new();
+    let file = lab.path().join("sample.safetensors");
+    let loads = |key: &str, text: &str| {
+        let off = [("in.x".to_owned(), f32s(&[1, 3], &[1.0; 3])), ("out.p".to_owned(), f32s(&[1, 2], &[0.2525, 3.0]))];
+        write_safetensors_with(&file, &off, (key, text)).unwrap();
+        let path = lab.write("model.onnx", &dense());
+        let selftest = Some(file.clone());
+        let source = ModelSource { choice: EngineChoice::Rten, selftest, sessions: 1, ..ModelSource::new("m", path) };
+        lab.engines().load(&source).map_err(|error| error.told())
+    };
+    // One in a hundred off: 2.5e-3 of 0.25.
+    assert!(loads("other", "").unwrap_err().contains("1 of 2 values differ"));
+    assert!(loads("rtol", "0.02").is_ok() && loads("atol", "3e-3").is_ok());
+    assert!(loads("atol", " 0 ").unwrap_err().contains("1 of 2 values differ"));
+    for wrong in ["", "much", "-1", "2", "NaN", "inf"] {
+        let error = loads("rtol", wrong).unwrap_err();
+        assert!(error.contains("TS-0509") && error.contains("a number from 0 to 1"), "{error}");
+    }
+}
+
+#[test]
 fn the_metadata_of_a_file_does_not_change_its_tensors() {
     let lab = Lab::new();
     let file = lab.path().join("sample.safetensors");

@@ -42,4 +42,4 @@ pub use trackside_steps::{
 };
 pub use trackside_store::Readers;
 pub use watchers::OnItsWay;
-pub use workshop::{compiling, models_beside, plugin_sources, plugins as project_plugins, replay_workshop};
+pub use workshop::{compiling, plugin_sources, plugins as project_plugins, project_models, replay_workshop};

@@ -46,7 +46,7 @@ fn models(project: &Project, readers: Arc<Readers>) -> Models {
 
 /// The models of a project that has no node here, or one in another process.
 #[must_use]
-pub fn models_beside(project: &Project) -> Models {
+pub fn project_models(project: &Project) -> Models {
     models(project, Arc::new(Readers::new(project.data_dir())))
 }
 

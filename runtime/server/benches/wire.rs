@@ -99,7 +99,7 @@ fn start_bare() -> SocketAddr {
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("bare").enable_all().build().unwrap();
         runtime.block_on(async {
             let router = Router::new().route("/v2/models/m/infer", post(bare)).layer(DefaultBodyLimit::disable());
             axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();
@@ -168,6 +168,14 @@ fn binary_request(elements: usize) -> Vec<u8> {
     [head.into_bytes(), json.into_bytes(), vec![0; elements * 4]].concat()
 }
 
+/// Nanoseconds that the threads of this name have run.
+fn cpu(name: &str) -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten().map(|task| task.path());
+    let named = tasks.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name));
+    let ran = named.filter_map(|task| std::fs::read_to_string(task.join("schedstat")).ok());
+    ran.filter_map(|ran| ran.split(' ').next()?.parse::<f64>().ok()).sum()
+}
+
 fn median(mut of: Vec<f64>) -> f64 {
     of.sort_by(f64::total_cmp);
     of[of.len() / 2]
@@ -179,21 +187,28 @@ fn main() {
     let settings = InferenceSettings { listen: vec!["127.0.0.1:0".parse().unwrap()], ..InferenceSettings::default() };
     let server = InferenceServer::start(&settings, Arc::new(Identity)).unwrap();
     let (ours, bare) = (server.addresses()[0], start_bare());
-    println!("| elements | clients | REST JSON | bare axum, JSON | relation | REST binary |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| elements | clients | REST JSON | bare axum, JSON | relation | REST binary | processor: JSON, axum, binary |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     for elements in [12, 1000, 50_176] {
         let (json, binary) = (json_request(elements), binary_request(elements));
         for clients in [1, 4, 16] {
-            let mut rounds = [Vec::new(), Vec::new(), Vec::new()];
+            let (mut rates, mut costs) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
             for _ in 0..5 {
-                for (round, (address, request)) in
-                    rounds.iter_mut().zip([(ours, &json), (bare, &json), (ours, &binary)])
-                {
-                    round.push(load(address, request, clients, time / 5));
+                let turns = [(ours, &json, "inference"), (bare, &json, "bare"), (ours, &binary, "inference")];
+                for (index, (address, request, threads)) in turns.into_iter().enumerate() {
+                    let (before, began) = (cpu(threads), Instant::now());
+                    let rate = load(address, request, clients, time / 5);
+                    rates[index].push(rate);
+                    costs[index].push((cpu(threads) - before) / (rate * began.elapsed().as_secs_f64()) / 1000.0);
                 }
             }
-            let [rest, bare, binary] = rounds.map(median);
-            println!("| {elements} | {clients} | {rest:.0}/s | {bare:.0}/s | {:.2} | {binary:.0}/s |", rest / bare);
+            let ([rest, bare, raw], [a, b, c]) = (rates.map(median), costs.map(median));
+            println!(
+                "| {elements} | {clients} | {rest:.0}/s | {bare:.0}/s | {:.2} | {raw:.0}/s | {a:.1}, {b:.1}, {c:.1} us |",
+                rest / bare
+            );
         }
     }
 }

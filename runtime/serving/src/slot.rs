@@ -17,7 +17,7 @@ use trackside_sync::lock;
 
 use crate::{
     breaker::{Breaker, Passed},
-    catalog::Version,
+    catalog::{Content, Version},
     error::ServeError,
     here::wait_here,
     lane::Lane,
@@ -288,7 +288,7 @@ impl Slot {
             expected: self.version.expected.clone(),
             sessions: self.settings.sessions,
             time: self.settings.timeout,
-            ..ModelSource::new(self.name.clone(), self.version.path.clone())
+            ..ModelSource::new(self.title(), self.version.path.clone())
         };
         let model = loader.engines.load(&source)?;
         let info = model.info();
@@ -312,6 +312,14 @@ impl Slot {
             self.advise(measured);
         }
         Ok(Made { model, bytes, measured })
+    }
+
+    /// What answers and messages call it: a version of the registry by its number, a file of the project by its name alone.
+    fn title(&self) -> String {
+        match self.version.content {
+            Content::Registered(_) => format!("{}@{}", self.name, self.number),
+            Content::Look(_) => self.name.clone(),
+        }
     }
 
     /// Says where batching would pay, or does harm.

@@ -148,8 +148,11 @@ impl Executor {
         let needed: BTreeSet<Needed> = steps.filter_map(|step| kinds::of(&step.action)?.needs()).collect();
         let workshop = self.workshop.clone();
         runtime.spawn_blocking(move || {
-            for problem in workshop.models.serving().start() {
-                tracing::error!("{}", problem.told());
+            // Where clients are served, too, that waits for them, and tells of its readiness.
+            if workshop.config.inference.listen.is_none() {
+                for problem in workshop.models.serving().start() {
+                    tracing::error!("{}", problem.told());
+                }
             }
             for needed in needed {
                 if let Some(problem) = needed.load(&workshop) {

@@ -224,7 +224,7 @@ impl Artifacts {
     /// Asks the database. One that is beside this process may not be there, or be one of before.
     fn ask_database<T>(&self, ask: impl FnOnce(&Reader) -> Result<Option<T>, StoreError>) -> io::Result<Option<T>> {
         let is_own = self.largest_small.is_some();
-        if !is_own && !self.readers.has_database() {
+        if !is_own && !self.readers.is_there() {
             return Ok(None);
         }
         let asked = self.readers.with(|reader| if is_own || reader.has_contents()? { ask(reader) } else { Ok(None) });

@@ -31,7 +31,7 @@ impl Readers {
 
     /// Whether there is a database to ask.
     #[must_use]
-    pub fn has_database(&self) -> bool {
+    pub fn is_there(&self) -> bool {
         self.data_dir.join("trackside.db").is_file()
     }
 

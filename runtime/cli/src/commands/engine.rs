@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use trackside_models::install::{PINNED_VERSION, Progress, install_onnxruntime, install_onnxruntime_from};
-use trackside_node::models_beside;
+use trackside_node::project_models;
 
 use crate::{
     context::{Context, own_data},
@@ -45,7 +45,7 @@ fn list(context: &Context) -> Result<(), Failure> {
     let project = context.any_project()?;
     // The data folder may have one: not to be let in is not the same as that there is none.
     own_data(&project)?;
-    let models = models_beside(&project);
+    let models = project_models(&project);
     let engines = models.engines().list();
     let console = context.console;
     if console.json {

@@ -12,7 +12,7 @@ use trackside_codes::{Code, Coded, code};
 use trackside_models::{
     EngineChoice, ModelError, ModelInfo, ModelSource, Port as ModelPort, takes, tensor_io::from_json_for,
 };
-use trackside_node::{Models, NotStaged, PluginOrigin, Plugins, Project, models_beside};
+use trackside_node::{Models, NotStaged, PluginOrigin, Plugins, Project, project_models};
 use trackside_sandbox::{ArtifactPort, Descriptor, Foreseen, Foresight, Plugin, useless_grant};
 use trackside_spec::{Action, Allow, ArtifactRef, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
 
@@ -72,7 +72,7 @@ impl<'p> Checker<'p> {
     /// With the plugins and models of a project.
     #[must_use]
     pub fn new(project: &'p Project, plugins: Plugins) -> Self {
-        let models = models_beside(project);
+        let models = project_models(project);
         let root = project.root.clone();
         Self { project, root, plugins, models, looked_at: RefCell::default() }
     }

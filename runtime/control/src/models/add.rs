@@ -30,7 +30,8 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
     let (manifest, bytes) = take(given, &mut incoming, &shelf)?;
     let doors = place.doors();
     if let Some(row) = place.read(|reader| reader.model(name))?
-        && let Some(version) = same(&row, &manifest, &shelf)
+        && let Some((version, kept)) = same(&row, &manifest, &shelf)
+        && is_whole(&kept)
     {
         return there_already(place, request, &version);
     }
@@ -44,12 +45,18 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
 
     let _one = lock(&doors.change);
     let row = place.read(|reader| reader.model(name))?;
-    if let Some(version) = row.as_ref().and_then(|row| same(row, &manifest, &shelf)) {
+    let known = row.as_ref().and_then(|row| same(row, &manifest, &shelf));
+    let known = known.filter(|(version, kept)| version.digest == digest || is_whole(kept));
+    // A folder of this digest has these very files: where one of them is lost or cut off, it is mended now.
+    if place.read(|reader| reader.model_versions_with(&digest))? == 0
+        || !shelf.open(&digest).is_ok_and(|kept| is_whole(&kept))
+    {
+        shelf.put(incoming, &digest)?;
+    }
+    if let Some((version, _)) = known {
         drop(_one);
         return there_already(place, request, &version);
     }
-    let is_known = place.read(|reader| reader.model_versions_with(&digest))? > 0;
-    shelf.put(incoming, &digest, is_known)?;
     let (version, at_ms, by) = (row.as_ref().map_or(0, |row| row.last_version) + 1, place.now_ms(), place.by());
     let bytes = manifest.bytes();
     let tested = how(probe.tested).to_owned();
@@ -111,9 +118,12 @@ fn complete(
     shelf: &Shelf,
 ) -> Result<(Manifest, Vec<u8>), PackageError> {
     match &manifest.signature {
-        Some(said) if *said == found => Ok((manifest, bytes)),
+        // Another program may have told more of the metadata, or less.
+        Some(said) if (&said.inputs, &said.outputs, &said.opsets) == (&found.inputs, &found.outputs, &found.opsets) => {
+            Ok((manifest, bytes))
+        }
         Some(_) => {
-            let reason = "it declares other inputs, outputs or metadata than the model itself has".to_owned();
+            let reason = "it declares other inputs, outputs or operator sets than the model itself has".to_owned();
             Err(PackageError::Damaged { reason })
         }
         None => {
@@ -124,17 +134,17 @@ fn complete(
     }
 }
 
-/// The version of the same content. One whose folder is damaged is none.
-fn same(row: &ModelRow, manifest: &Manifest, shelf: &Shelf) -> Option<ModelVersionRow> {
-    let is_same = |version: &&ModelVersionRow| {
-        version.bytes == manifest.bytes()
-            && shelf.open(&version.digest).is_ok_and(|kept| kept.manifest.is_same(manifest) && is_whole(&kept))
+/// The version of the same content, as far as its manifest can be read.
+fn same(row: &ModelRow, manifest: &Manifest, shelf: &Shelf) -> Option<(ModelVersionRow, Kept)> {
+    let is_same = |version: &ModelVersionRow| {
+        let kept = shelf.open(&version.digest).ok().filter(|kept| kept.manifest.is_same(manifest))?;
+        Some((version.clone(), kept))
     };
     // The newest first: that is the one that somebody adds a second time.
-    row.versions.iter().rev().find(is_same).cloned()
+    row.versions.iter().rev().filter(|version| version.bytes == manifest.bytes()).find_map(is_same)
 }
 
-/// Whether its files are there, as long as they should be: one that is not is added anew.
+/// Whether its files are there, as long as they should be.
 fn is_whole(kept: &Kept) -> bool {
     let is_there = |entry: &FileEntry| kept.open(entry).is_ok();
     kept.manifest.files.iter().all(is_there)

@@ -54,7 +54,11 @@ impl ModelPlace {
             return Ok(());
         }
         match &mut self.books {
-            Books::Node(handle) => Ok(handle.keep(writes)?),
+            Books::Node(handle) => {
+                handle.keep(writes)?;
+                handle.workshop().models.changed();
+                Ok(())
+            }
             Books::Folder(offline) => Ok(offline.keep(writes)?),
         }
     }
@@ -80,7 +84,7 @@ impl ModelPlace {
 
     /// Whether the project declares a model of this name itself.
     pub(super) fn declares(&self, name: &str) -> bool {
-        self.project.config.models.contains_key(name)
+        self.project.config.models.get(name).is_some_and(|model| model.path.is_some())
     }
 
     /// Looks at a package that nobody knows yet, on the engine that would run it.

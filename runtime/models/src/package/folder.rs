@@ -71,17 +71,13 @@ impl Shelf {
         Ok(Incoming { folder: folder.map_err(PackageError::io("create a folder in", root))?, folders: BTreeSet::new() })
     }
 
-    /// Puts a finished package where its digest says, and has that on disk. `is_known` says whether a version of the registry lies
-    /// in that folder already: then it stays as it is.
+    /// Puts a finished package where its digest says, and has that on disk. What lies there goes: a write that was not finished, or
+    /// a folder that has lost a file.
     ///
     /// # Errors
     /// When the disk refuses: it is not there then.
-    pub fn put(&self, incoming: Incoming, digest: &Digest, is_known: bool) -> Result<(), PackageError> {
+    pub fn put(&self, incoming: Incoming, digest: &Digest) -> Result<(), PackageError> {
         let (root, target) = (self.root(), self.folder(digest));
-        if is_known && target.is_dir() {
-            return Ok(());
-        }
-        // What lies there is of a write that was not finished, or is damaged beyond being found.
         self.remove(digest)?;
         let from = incoming.folder.path().to_owned();
         fs::rename(&from, &target).map_err(PackageError::io("rename", &from))?;

@@ -59,8 +59,8 @@ async fn add(
 ) -> Result<Json<ModelAdded>, ApiError> {
     let Path(name) = path.map_err(bad_path)?;
     let aliases = aliases(&uri)?;
-    // Each holds a thread for as long as its archive takes to come.
-    let Ok(_place) = shared.adding.clone().try_acquire_owned() else { return Err(ApiError::too_many()) };
+    // Each holds a thread for as long as its archive takes to come; who is not refused while it sends hears the answer.
+    let Ok(_place) = shared.adding.clone().acquire_owned().await else { return Err(ApiError::closing()) };
     let by = peer.name().await;
     let runtime = Handle::current();
     let work = move || {

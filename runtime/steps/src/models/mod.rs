@@ -121,6 +121,19 @@ impl Models {
         })
     }
 
+    /// What is said of models has changed: what is in service is brought up to it, on a thread of its own. Steps see the change at once,
+    /// clients outside when the new versions are loaded.
+    pub fn changed(&self) {
+        let serving = self.serving.clone();
+        let work = move || {
+            // Told where it arose: the version before goes on to answer.
+            let _ = serving.refresh(None);
+        };
+        if let Err(error) = std::thread::Builder::new().name("model-loader".to_owned()).spawn(work) {
+            tracing::error!("failed to start a thread that loads models: {error}");
+        }
+    }
+
     /// The longest that a run of a model may take, its self-test included.
     #[must_use]
     pub fn run_limit(&self) -> Duration {

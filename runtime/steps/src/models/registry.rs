@@ -45,7 +45,7 @@ impl Registry {
 
     /// A model's versions and aliases; `None` when it has no version.
     pub(super) fn find(&self, name: &str) -> Result<Option<Found>, Reason> {
-        if !self.readers.has_database() {
+        if !self.readers.is_there() {
             return Ok(None);
         }
         let asked = self.readers.with(|reader| {
@@ -75,7 +75,7 @@ impl Registry {
 
     /// Every model that has a version.
     pub(super) fn names(&self) -> Result<Vec<String>, Reason> {
-        if !self.readers.has_database() {
+        if !self.readers.is_there() {
             return Ok(Vec::new());
         }
         let models = self.readers.with(trackside_store::Reader::models).map_err(Reason::of)?;

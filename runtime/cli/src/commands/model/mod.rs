@@ -19,7 +19,7 @@ use trackside_codes::code;
 
 use clap::{Subcommand, ValueEnum};
 use trackside_models::{EngineChoice, ModelSource};
-use trackside_node::{Models, Project, models_beside};
+use trackside_node::{Models, Project, project_models};
 
 use crate::{context::Context, failure::Failure};
 
@@ -79,7 +79,7 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
 
 /// The models of a project.
 fn models(project: &Project) -> Models {
-    models_beside(project)
+    project_models(project)
 }
 
 /// Whether a name leads into the registry: it is no file, and the project declares no model of that name.

@@ -1,6 +1,6 @@
 //! A request for inference from the bytes of its body: JSON, and what is behind it.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use trackside_spec::{ElementType, Tensor};
 
@@ -52,12 +52,12 @@ struct Request<'a> {
 
 impl<'a> Request<'a> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Failure> {
-        object(reader, "the request")?;
+        object(reader, &"the request")?;
         let mut is_first = true;
         while let Some(key) = reader.key(&mut is_first)? {
             match &*key {
                 "id" if reader.kind()? == Kind::Null => reader.null()?,
-                "id" => self.done.id = Some(text(reader, "`id`")?.into_owned()),
+                "id" => self.done.id = Some(text(reader, &"`id`")?.into_owned()),
                 "parameters" => self.parameters(reader)?,
                 "inputs" => {
                     once(&mut self.has_inputs, "inputs")?;
@@ -87,11 +87,11 @@ impl<'a> Request<'a> {
     }
 
     fn parameters(&mut self, reader: &mut Reader<'a>) -> Result<(), Failure> {
-        for_each_parameter(reader, "`parameters`", &mut |name, value| take_parameter(&mut self.done, name, value))
+        for_each_parameter(reader, &"`parameters`", &mut |name, value| take_parameter(&mut self.done, name, value))
     }
 
     fn inputs(&mut self, reader: &mut Reader<'a>) -> Result<(), Failure> {
-        array(reader, "`inputs`")?;
+        array(reader, &"`inputs`")?;
         let mut is_first = true;
         while reader.another(&mut is_first)? {
             if self.done.inputs.len() == MAX_TENSORS {
@@ -108,7 +108,7 @@ impl<'a> Request<'a> {
 
     fn input(&mut self, reader: &mut Reader<'a>) -> Result<(String, Tensor), Failure> {
         let index = self.done.inputs.len();
-        object(reader, &format!("inputs[{index}]"))?;
+        object(reader, &format_args!("inputs[{index}]"))?;
         let mut head = Head::default();
         head.read(reader, index)?;
         let Head { name, dims, datatype, binary, data } = head;
@@ -159,7 +159,7 @@ impl<'a> Request<'a> {
         if reader.kind()? == Kind::Null {
             return reader.null();
         }
-        array(reader, "`outputs`")?;
+        array(reader, &"`outputs`")?;
         let mut is_first = true;
         while reader.another(&mut is_first)? {
             let index = self.done.outputs.len();
@@ -200,8 +200,8 @@ impl<'a> Head<'a> {
         let mut is_first = true;
         while let Some(key) = reader.key(&mut is_first)? {
             match &*key {
-                "name" => self.name = Some(text(reader, &format!("inputs[{index}].name"))?),
-                "datatype" => self.datatype = Some(text(reader, &format!("inputs[{index}].datatype"))?),
+                "name" => self.name = Some(text(reader, &format_args!("inputs[{index}].name"))?),
+                "datatype" => self.datatype = Some(text(reader, &format_args!("inputs[{index}].datatype"))?),
                 "shape" => self.dims = Some(dims(reader, index)?),
                 "parameters" => self.parameters(reader, index)?,
                 "data" => self.data(reader)?,
@@ -225,7 +225,7 @@ impl<'a> Head<'a> {
     }
 
     fn parameters(&mut self, reader: &mut Reader<'a>, index: usize) -> Result<(), Failure> {
-        for_each_parameter(reader, &format!("inputs[{index}].parameters"), &mut |name, value| match name {
+        for_each_parameter(reader, &format_args!("inputs[{index}].parameters"), &mut |name, value| match name {
             "binary_data_size" => match value {
                 Parameter::Uint(size) => {
                     self.binary = Some(size);
@@ -247,7 +247,7 @@ pub(crate) fn shared_memory() -> Failure {
 }
 
 fn dims(reader: &mut Reader<'_>, index: usize) -> Result<Vec<i64>, Failure> {
-    let what = format!("inputs[{index}].shape");
+    let what = format_args!("inputs[{index}].shape");
     array(reader, &what)?;
     let (mut is_first, mut dims) = (true, Vec::new());
     while reader.another(&mut is_first)? {
@@ -267,14 +267,14 @@ fn dims(reader: &mut Reader<'_>, index: usize) -> Result<Vec<i64>, Failure> {
 }
 
 fn output(reader: &mut Reader<'_>, index: usize) -> Result<WantedOutput, Failure> {
-    object(reader, &format!("outputs[{index}]"))?;
+    object(reader, &format_args!("outputs[{index}]"))?;
     let (mut is_first, mut found) = (true, None);
     let mut output = WantedOutput { name: String::new(), binary: None, classification: 0 };
     while let Some(key) = reader.key(&mut is_first)? {
         match &*key {
-            "name" => found = Some(text(reader, &format!("outputs[{index}].name"))?.into_owned()),
+            "name" => found = Some(text(reader, &format_args!("outputs[{index}].name"))?.into_owned()),
             "parameters" => {
-                for_each_parameter(reader, &format!("outputs[{index}].parameters"), &mut |name, value| {
+                for_each_parameter(reader, &format_args!("outputs[{index}].parameters"), &mut |name, value| {
                     take_output_parameter(&mut output, name, value)
                 })?;
             }
@@ -336,7 +336,7 @@ fn whole(value: &Parameter) -> Option<u64> {
 /// Hands on the parameters that are plain values; others have no meaning here.
 fn for_each_parameter(
     reader: &mut Reader<'_>,
-    what: &str,
+    what: &dyn fmt::Display,
     take: &mut impl FnMut(&str, Parameter) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     if reader.kind()? == Kind::Null {
@@ -376,26 +376,26 @@ fn once(was_there: &mut bool, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn text<'a>(reader: &mut Reader<'a>, what: &str) -> Result<Cow<'a, str>, Failure> {
+fn text<'a>(reader: &mut Reader<'a>, what: &dyn fmt::Display) -> Result<Cow<'a, str>, Failure> {
     match reader.kind()? {
         Kind::Text => reader.text(),
         kind => Err(another(reader, kind, what, "a string")),
     }
 }
 
-fn object(reader: &mut Reader<'_>, what: &str) -> Result<(), Failure> {
+fn object(reader: &mut Reader<'_>, what: &dyn fmt::Display) -> Result<(), Failure> {
     let kind = reader.kind()?;
     if reader.take(b'{') { Ok(()) } else { Err(another(reader, kind, what, "an object")) }
 }
 
-fn array(reader: &mut Reader<'_>, what: &str) -> Result<(), Failure> {
+fn array(reader: &mut Reader<'_>, what: &dyn fmt::Display) -> Result<(), Failure> {
     let kind = reader.kind()?;
     if reader.take(b'[') { Ok(()) } else { Err(another(reader, kind, what, "an array")) }
 }
 
 /// A value of another kind, unless it is none at all.
 #[cold]
-fn another(reader: &mut Reader<'_>, kind: Kind, what: &str, needed: &str) -> Failure {
+fn another(reader: &mut Reader<'_>, kind: Kind, what: &dyn fmt::Display, needed: &str) -> Failure {
     match reader.skip() {
         Ok(()) => Failure::invalid(format!("{what} is {}; {needed} is needed", kind.name())),
         Err(broken) => broken,
