@@ -314,6 +314,9 @@ def main():
     address, folder, place = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
     models = {name: folder / f"{name}.onnx" for name in MODELS}
     installed, answers = install(place, {}), {}
+    # Models load when they are needed, and Triton's when it starts.
+    for name in MODELS:
+        rest(address, ("GET", f"/v2/models/{name}/ready", b"", {}))
     ask_all(answers, address, address)
     for start in (peers.triton(installed), peers.mlserver(installed)):
         room = pathlib.Path(tempfile.mkdtemp(prefix="differential-"))
