@@ -8,6 +8,7 @@ mod support;
 mod file_intake;
 mod penguins;
 mod pump_watch;
+mod serve;
 
 use serde_json::Value;
 

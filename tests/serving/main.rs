@@ -9,7 +9,11 @@ mod support;
 mod onnx;
 
 mod clients;
+mod differential;
+mod tokens;
 mod wire;
+
+use std::path::Path;
 
 use crate::{
     onnx::{FLOAT, graph, model, node, value_of_rank, value_of_rows},
@@ -34,13 +38,18 @@ const TYPES: [(&str, u8); 14] = [
     ("bytes", 8),
 ];
 
-/// Gives each of its inputs back, one of each type.
-fn types() -> Vec<u8> {
+/// Gives each of its inputs back, one of each of these types.
+fn types(of: &[(&str, u8)]) -> Vec<u8> {
     let out = |name: &str| format!("out_{name}");
-    let nodes = TYPES.map(|(name, _)| node("", "Identity", &[name], &[&out(name)]));
-    let inputs = TYPES.map(|(name, element)| value_of_rank(name, element, 1));
-    let outputs = TYPES.map(|(name, element)| value_of_rank(&out(name), element, 1));
+    let nodes: Vec<_> = of.iter().map(|(name, _)| node("", "Identity", &[name], &[&out(name)])).collect();
+    let inputs: Vec<_> = of.iter().map(|(name, element)| value_of_rank(name, *element, 1)).collect();
+    let outputs: Vec<_> = of.iter().map(|(name, element)| value_of_rank(&out(name), *element, 1)).collect();
     model(&graph(&nodes, &[], &inputs, &outputs))
+}
+
+/// All types but the one that NumPy has not, for servers that are written in Python.
+fn most() -> Vec<u8> {
+    types(&TYPES.into_iter().filter(|(name, _)| *name != "bf16").collect::<Vec<_>>())
 }
 
 /// The sum and the difference of two.
@@ -61,7 +70,7 @@ struct Serving {
     // Before the folder that it lies in.
     node: Node,
     address: String,
-    _project: Project,
+    project: Project,
 }
 
 impl Serving {
@@ -71,7 +80,8 @@ impl Serving {
         let pump = "models/pump-anomaly.onnx";
         project.write("pump.onnx", std::fs::read(repository::example("pump-watch").join(pump)).unwrap());
         for (file, content) in [
-            ("types", types()),
+            ("types", types(&TYPES)),
+            ("most", most()),
             ("two", two()),
             ("scores", scores()),
             ("slow", onnx::rounds()),
@@ -80,12 +90,13 @@ impl Serving {
             project.write(&format!("{file}.onnx"), content);
         }
         project.write("labels.txt", "one\ntwo\nthree\nfour\n");
-        let models = ["types", "two", "slow", "pump", "broken"]
+        let models = ["types", "most", "two", "slow", "pump", "broken"]
             .map(|name| format!("[models.{name}]\npath = \"{name}.onnx\"\n"))
             .concat();
         let scores = "[models.scores]\npath = \"scores.onnx\"\nlabels = \"labels.txt\"\n";
+        // `config` may go on with keys of the last table.
         let listen = "[inference]\nlisten = \"127.0.0.1:0\"\n";
-        project.write("trackside.toml", format!("{config}{models}{scores}{listen}"));
+        project.write("trackside.toml", format!("{models}{scores}{listen}{config}"));
         let node = Node::start(project.root());
         let address = wait_until("the address of the inference server", || {
             let said = node.said();
@@ -93,6 +104,11 @@ impl Serving {
             let (_, rest) = rest.split_once("address=")?;
             Some(rest.split_whitespace().next()?.to_owned())
         });
-        Self { node, address, _project: project }
+        Self { node, address, project }
+    }
+
+    /// Where its models lie, `NAME.onnx` each.
+    fn folder(&self) -> &Path {
+        self.project.root()
     }
 }

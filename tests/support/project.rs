@@ -19,7 +19,18 @@ use super::{
 };
 
 /// What examples write while they run; a copy begins without it.
-const LEFT_BEHIND: [&str; 7] = [".trackside", "inbox", "accepted", "quarantine", "alerts", "rejected", "reports"];
+const LEFT_BEHIND: [&str; 10] = [
+    ".trackside",
+    "inbox",
+    "accepted",
+    "quarantine",
+    "alerts",
+    "rejected",
+    "reports",
+    "predicted",
+    "forecasts",
+    "orders",
+];
 
 /// A project. Its folder goes with it.
 pub struct Project {

@@ -127,10 +127,8 @@ impl Body for Counted {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
         let Poll::Ready(part) = Pin::new(&mut self.body).poll_frame(context) else {
-            return match self.time {
-                Some(time) if self.is_late(context) => Poll::Ready(Some(Err(Failure::too_slow(time).into()))),
-                _ => Poll::Pending,
-            };
+            let late = self.is_late(context).then_some(self.time).flatten();
+            return late.map_or(Poll::Pending, |time| Poll::Ready(Some(Err(Failure::too_slow(time).into()))));
         };
         let part = part.map(|part| {
             let part = part.map_err(|error| tonic::Status::cancelled(format!("the stream broke: {error}")))?;

@@ -34,6 +34,11 @@ const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/inference.b
 /// Where the methods of the protocol's service are.
 const INFERENCE: &str = "/inference.GRPCInferenceService/";
 
+/// Whether the method at this path loads or unloads a model.
+pub(crate) fn is_operation(path: &str) -> bool {
+    matches!(path.strip_prefix(INFERENCE), Some("RepositoryModelLoad" | "RepositoryModelUnload"))
+}
+
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 type Reflection = Arc<dyn Fn(Request<Body>) -> Answer + Send + Sync>;
 
