@@ -14,9 +14,11 @@ mod limits;
 mod onnx;
 mod outputs;
 mod predict;
+mod quiet;
 mod registry;
 mod registry_hostile;
 mod rows;
+mod tables;
 
 use crate::support::{Project, optional, repository};
 

@@ -49,7 +49,9 @@ pub fn value_of_rows(name: &str, element: u8, columns: u8) -> Vec<u8> {
 
 /// Something else that does: 4 a sequence, 5 a map, 8 a sparse tensor, 9 an optional value; of float tensors.
 pub fn other(name: &str, kind: u8) -> Vec<u8> {
-    let of = bytes(1, &bytes(1, &number(1, FLOAT)));
+    let float = bytes(1, &number(1, FLOAT));
+    // A map's keys stand before its values.
+    let of = if kind == 5 { [number(1, INT64), bytes(2, &float)].concat() } else { bytes(1, &float) };
     [bytes(1, name.as_bytes()), bytes(2, &bytes(kind, &of))].concat()
 }
 

@@ -255,6 +255,10 @@ fn tritons_layout_gives_a_version_for_each() {
     with.model(&["add", "other", "repository/iris"]).ok().says(&["other@1 is added", "other@2 is added"]);
     with.model(&["add", "iris", "repository"]).ok().says(&["iris@1 was there already", "iris@2 was there already"]);
     with.model(&["import", "repository", "--name", "none"]).exits(2);
+    // Numbers for names of folders do not make a repository of what has its model beside them.
+    write("plain/model.onnx", onnx::one_operator("", "Relu"));
+    write("plain/7/notes.txt", b"x".to_vec());
+    with.model(&["add", "plain", "plain"]).ok().says(&["plain@1 is added"]);
     write("repository/iris/config.pbtxt", b"platform: \"tensorrt_plan\"".to_vec());
     with.model(&["add", "third", "repository/iris"]).exits(1).says(&[
         "error[TS-0561]",
@@ -349,6 +353,10 @@ fn wrong_names_say_what_is_right() {
     with.model(&["alias", "x", "champion", "0"]).exits(2);
     with.model(&["alias", "x", "champion"]).exits(2);
     with.model(&["list"]).ok().says(&["The registry has no model"]);
+    // A disk that is as good as full.
+    with.project.write("trackside.toml", "[node]\nmin_free = \"9000000GiB\"\n");
+    with.model(&["add", "x", "relu.onnx"]).exits(3).says(&["error[TS-0564]", "min_free"]);
+    assert_eq!(with.folders(), [""; 0]);
     // One name, one meaning.
     with.project.write("trackside.toml", "[models.mine]\npath = \"relu.onnx\"\n");
     with.model(&["add", "mine", "abs.onnx"]).exits(2).says(&["error[TS-0554]", "[models.mine]"]);

@@ -11,6 +11,7 @@ mod onnx;
 mod clients;
 mod differential;
 mod perf_analyzer;
+mod tokens;
 mod wire;
 
 use std::path::Path;
@@ -94,8 +95,9 @@ impl Serving {
             .map(|name| format!("[models.{name}]\npath = \"{name}.onnx\"\n"))
             .concat();
         let scores = "[models.scores]\npath = \"scores.onnx\"\nlabels = \"labels.txt\"\n";
+        // `config` may go on with keys of the last table.
         let listen = "[inference]\nlisten = \"127.0.0.1:0\"\n";
-        project.write("trackside.toml", format!("{config}{models}{scores}{listen}"));
+        project.write("trackside.toml", format!("{models}{scores}{listen}{config}"));
         let node = Node::start(project.root());
         let address = wait_until("the address of the inference server", || {
             let said = node.said();

@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use crate::Serving;
 
 /// One connection, kept.
-struct Client(BufReader<TcpStream>);
+pub struct Client(BufReader<TcpStream>);
 
 impl Client {
-    fn of(serving: &Serving) -> Self {
+    pub fn of(serving: &Serving) -> Self {
         Self(BufReader::new(TcpStream::connect(&serving.address).unwrap()))
     }
 
     /// Status, and headers in small letters, and body.
-    fn send(&mut self, head: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+    pub fn send(&mut self, head: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
         let request = format!("{head}\r\nhost: box\r\ncontent-length: {}\r\n\r\n", body.len());
         self.0.get_mut().write_all(&[request.as_bytes(), body].concat()).unwrap();
         let (mut headers, mut line) = (String::new(), String::new());
@@ -32,7 +32,7 @@ impl Client {
         (headers.split(' ').nth(1).unwrap().parse().unwrap(), headers, body)
     }
 
-    fn get(&mut self, path: &str) -> (u16, Value) {
+    pub fn get(&mut self, path: &str) -> (u16, Value) {
         let (status, _, body) = self.send(&format!("GET {path} HTTP/1.1"), b"");
         (status, serde_json::from_slice(&body).unwrap())
     }

@@ -95,6 +95,9 @@ pub enum Command {
     /// Keep models in versions, look at them and try them
     #[command(subcommand)]
     Model(commands::model::Command),
+    /// Say who may ask the inference server
+    #[command(subcommand)]
+    Token(commands::token::Command),
     /// Look at ONNX engines and install one
     #[command(subcommand)]
     Engine(commands::engine::Command),

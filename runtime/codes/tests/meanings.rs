@@ -13,6 +13,18 @@ use std::{
 const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ("TS-0310", &["LoadError::TooLarge", "PluginProblem::TooLarge"], "one knows the plugin, the other only its file"),
     ("TS-0460", &["LookError::Net", "LookError::Slow"], "no whole answer: the network's part, or the time"),
+    ("TS-0552", &["Unresolved::Alias", "Unresolved::Version"], "one of the two, each with the nearest"),
+    (
+        "TS-0555",
+        &[
+            "PackageError::Archive",
+            "PackageError::Cut",
+            "PackageError::Given",
+            "PackageError::Manifest",
+            "PackageError::Name",
+        ],
+        "each says which part of what was given is wrong",
+    ),
     (
         "TS-0611",
         &["ModelProblem::Unknown", "ServeError::UnknownModel"],

@@ -44,6 +44,8 @@ mod sight;
 mod socket_path;
 mod start;
 mod status;
+mod token_book;
+mod tokens;
 mod triggers;
 mod usage;
 mod wait;
@@ -95,6 +97,11 @@ pub use sight::{SightDocument, SightOf, sight};
 pub use socket_path::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, run_to_end, start_run};
 pub use status::{StatusDocument, WorkflowStatus, status};
+pub use token_book::TokenBook;
+pub use tokens::{
+    MakeToken, TOKEN_PREFIX, TokenDocument, TokenError, TokenMade, TokenRevoked, list_tokens, make_token, revoke_token,
+    token_digest,
+};
 pub use triggers::{Outlook, TriggerOutlook, TriggerState, trigger_outlook, trigger_states};
 pub use usage::{HeldByWorkflow, UsageDay, UsageDocument, usage};
 pub use wait::{RunEnded, Waited, wait_for_end};

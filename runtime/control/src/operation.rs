@@ -6,12 +6,13 @@ use trackside_engine::RunId;
 
 use crate::{
     AddModel, AliasMoved, Client, ControlError, Decided, Decision, EmitEvent, Emitted, GivenModel, LocalControl,
-    ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun, RunEvents, RunFollower,
-    RunPaused, SightDocument, StartRun, StatusDocument, TriggerPaused, Waited, add_model, cancel_run, decide, emit,
+    MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun, RunEvents,
+    RunFollower, RunPaused, SightDocument, StartRun, StatusDocument, TokenMade, TokenRevoked, TriggerPaused, Waited,
+    add_model, cancel_run, decide, emit,
     local::on_models,
     local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
-    move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, retry_run, roll_back_model, run_to_end,
-    sight, start_run, status, wait_for_end,
+    make_token, move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, retry_run, revoke_token,
+    roll_back_model, run_to_end, sight, start_run, status, wait_for_end,
 };
 
 /// What comes of an operation, once it is on disk.
@@ -69,6 +70,12 @@ pub trait Control: Send + Sync {
 
     /// Removes a version of a model that no alias names.
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved>;
+
+    /// Makes a token.
+    fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade>;
+
+    /// Revokes a token.
+    fn revoke_token<'a>(&'a self, name: &'a str) -> Answer<'a, TokenRevoked>;
 
     /// How things stand.
     fn status(&self) -> Answer<'_, StatusDocument>;
@@ -139,6 +146,14 @@ impl Control for Client {
 
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved> {
         Box::pin(async move { Ok(Self::remove_model(self, name, version).await?) })
+    }
+
+    fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {
+        Box::pin(async move { Ok(Self::make_token(self, &wanted).await?) })
+    }
+
+    fn revoke_token<'a>(&'a self, name: &'a str) -> Answer<'a, TokenRevoked> {
+        Box::pin(async move { Ok(Self::revoke_token(self, name).await?) })
     }
 
     fn status(&self) -> Answer<'_, StatusDocument> {
@@ -240,6 +255,15 @@ impl Control for LocalControl {
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved> {
         let name = name.to_owned();
         Box::pin(async move { on_models(self, move |place| remove_model(place, &name, version)).await })
+    }
+
+    fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {
+        Box::pin(async move { on_models(self, move |place| make_token(place, &wanted)).await })
+    }
+
+    fn revoke_token<'a>(&'a self, name: &'a str) -> Answer<'a, TokenRevoked> {
+        let name = name.to_owned();
+        Box::pin(async move { on_models(self, move |place| revoke_token(place, &name)).await })
     }
 
     fn status(&self) -> Answer<'_, StatusDocument> {

@@ -2,7 +2,7 @@
 //! subject.
 
 use serde::{Deserialize, Serialize};
-use trackside_spec::Digest;
+use trackside_spec::{Digest, Role};
 
 /// How the names of models begin among those of subjects. What is entered about a model is never removed.
 pub const MODEL: &str = "model/";
@@ -16,6 +16,8 @@ pub enum Subject {
     Workflow(String),
     /// A model of the registry, by its name.
     Model(String),
+    /// A token, by its name.
+    Token(String),
 }
 
 impl std::fmt::Display for Subject {
@@ -24,6 +26,7 @@ impl std::fmt::Display for Subject {
             Self::Trigger(id) => write!(f, "trigger/{id}"),
             Self::Workflow(name) => write!(f, "workflow/{name}"),
             Self::Model(name) => write!(f, "{MODEL}{name}"),
+            Self::Token(name) => write!(f, "token/{name}"),
         }
     }
 }
@@ -99,6 +102,21 @@ pub enum SubjectEvent {
         /// Who had it tested.
         by: String,
     },
+    /// A token opens from now on.
+    TokenMade {
+        /// What its holder may do.
+        role: Role,
+        /// From when on it opens no more, milliseconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_ms: Option<i64>,
+        /// Who made it.
+        by: String,
+    },
+    /// A token opens no more.
+    TokenRevoked {
+        /// Who revoked it.
+        by: String,
+    },
 }
 
 impl SubjectEvent {
@@ -131,6 +149,11 @@ mod tests {
                 SubjectEvent::TriggerResumed { by: "ana".into() },
                 r#"[{"event":"trigger-resumed","by":"ana"}]"#.to_owned(),
             ),
+            (
+                SubjectEvent::TokenMade { role: Role::Client, expires_ms: Some(7), by: "ana".into() },
+                r#"[{"event":"token-made","role":"client","expires_ms":7,"by":"ana"}]"#.to_owned(),
+            ),
+            (SubjectEvent::TokenRevoked { by: "ana".into() }, r#"[{"event":"token-revoked","by":"ana"}]"#.to_owned()),
             (
                 SubjectEvent::Activated { file: "a.yaml".into(), definition: Some(digest), by: "the start".into() },
                 format!(r#"[{{"event":"activated","file":"a.yaml","definition":"{digest}","by":"the start"}}]"#),

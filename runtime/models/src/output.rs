@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+use trackside_codes::Reason;
 use trackside_spec::{ElementType, Tensor};
 
 use crate::port::Port;
@@ -182,21 +183,22 @@ impl Budget {
     ///
     /// # Errors
     /// When there is none.
-    pub(crate) fn take(&mut self, values: usize, text: usize) -> Result<(), String> {
+    pub(crate) fn take(&mut self, values: usize, text: usize) -> Result<(), Reason> {
         let left = (self.values.checked_sub(values), self.text.checked_sub(text));
         let (Some(values), Some(text)) = left else {
             return Err(format!(
                 "it holds more than {MAX_JSON_VALUES} values or {} MiB of text, the most that an output may have which is \
                  no tensor. Give the model fewer rows, or export it with a tensor there",
                 MAX_JSON_TEXT >> 20
-            ));
+            )
+            .into());
         };
         (self.values, self.text) = (values, text);
         Ok(())
     }
 
     /// Takes room for a tensor.
-    pub(crate) fn take_tensor(&mut self, tensor: &Tensor) -> Result<(), String> {
+    pub(crate) fn take_tensor(&mut self, tensor: &Tensor) -> Result<(), Reason> {
         self.take(tensor.len().max(1), tensor.text().iter().map(String::len).sum())
     }
 }

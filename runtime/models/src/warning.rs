@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use trackside_codes::{Code, code};
 
-use crate::engines::EngineId;
+use crate::engines::{EngineId, EngineKind};
 use crate::onnx::Products;
 
 /// Something about a loaded model that people should hear of before they rely on it.
@@ -63,4 +63,50 @@ pub(crate) fn made_elsewhere(made_on: Option<&str>, engine: &EngineId) -> Option
         ),
     };
     Some(Warning { code: code!("TS-0543"), text })
+}
+
+/// The first version of ONNX Runtime whose reader of model files has no known error of memory.
+const MENDED: [u32; 3] = [1, 30, 1];
+
+/// What is to be said of an ONNX Runtime that a model file may harm.
+pub(crate) fn outdated(engine: &EngineId) -> Option<Warning> {
+    if engine.kind != EngineKind::OnnxRuntime {
+        return None;
+    }
+    let mut parts = engine.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let version = [(); 3].map(|()| parts.next().unwrap_or(0));
+    if version >= MENDED || version == [0; 3] {
+        return None;
+    }
+    let text = format!(
+        "ONNX Runtime before {}.{}.{} has errors of memory in what reads model files, which a file that somebody made for it \
+         may use. Run models that you do not trust on the built-in engine, or install a newer version: \
+         `trackside engine install`",
+        MENDED[0], MENDED[1], MENDED[2]
+    );
+    Some(Warning { code: code!("TS-0545"), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_before_the_mended_one_are_told() {
+        let told =
+            |kind, version: &str| outdated(&EngineId { kind, version: version.to_owned(), origin: None }).is_some();
+        for (version, expected) in [
+            ("1.24.4", true),
+            ("1.30.0", true),
+            ("1.30.1", false),
+            ("1.31.1", false),
+            ("1.32.0", false),
+            ("2.0", false),
+            ("1.9.10", true),
+            ("unknown", false),
+        ] {
+            assert_eq!(told(EngineKind::OnnxRuntime, version), expected, "{version}");
+        }
+        assert!(!told(EngineKind::Rten, "0.27.0"));
+    }
 }

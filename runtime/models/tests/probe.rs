@@ -12,7 +12,8 @@ fn probe(script: &str) -> ProbeError {
     limits.time = Duration::from_millis(300);
     let program = trackside_worker::Program {
         program: "/bin/sh".into(),
-        arguments: vec!["-c".to_owned(), script.to_owned()],
+        // It reads its order, as the real one does: else what it says may come before it could be told anything.
+        arguments: vec!["-c".to_owned(), format!("read order; {script}")],
         environment: Vec::new(),
     };
     let settings = ProbeSettings {

@@ -21,8 +21,9 @@ use tokio::{
     sync::{Semaphore, watch},
     task::JoinHandle,
 };
-use trackside_control::socket_path;
+use trackside_control::{TokenBook, socket_path};
 use trackside_node::Node;
+use trackside_spec::Role;
 
 use crate::{
     api::{Peer, Shared, router},
@@ -91,12 +92,14 @@ impl Server {
     pub async fn stop(mut self) {
         self.remove();
         self.closing.send_replace(true);
-        // The task waits no longer than its grace; it ends in any case.
-        let _ = (&mut self.accepting).await;
-        let _ = (&mut self.hooks).await;
-        if let Some(inference) = self.inference.take() {
-            inference.stop().await;
-        }
+        let inference = self.inference.take();
+        let stopped = async {
+            if let Some(inference) = inference {
+                inference.stop().await;
+            }
+        };
+        // They wait no longer than their grace, all at once; they end in any case.
+        let _ = tokio::join!(&mut self.accepting, &mut self.hooks, stopped);
     }
 
     fn remove(&self) {
@@ -125,6 +128,7 @@ fn inference(node: &Node) -> Result<Option<InferenceServer>, ServerError> {
         listen: listen.clone(),
         source: io::Error::new(io::ErrorKind::InvalidInput, error),
     })?;
+    let tokens = TokenBook::new(handle.readers().clone(), handle.workshop().clock.clone());
     let tls = config.certificate.as_ref().zip(config.key.as_ref());
     let settings = InferenceSettings {
         listen: vec![address],
@@ -132,7 +136,7 @@ fn inference(node: &Node) -> Result<Option<InferenceServer>, ServerError> {
             certificate: project.root.join(certificate),
             key: project.root.join(key),
         }),
-        tokens: config.needs_token().then(|| Arc::new(NoTokens) as Arc<dyn Tokens>),
+        tokens: config.needs_token().then(|| Arc::new(Stored(tokens)) as Arc<dyn Tokens>),
         max_body: usize::try_from(config.body.as_bytes()).unwrap_or(usize::MAX),
         connections: config.connections as usize,
         threads: config.threads as usize,
@@ -147,12 +151,12 @@ fn inference(node: &Node) -> Result<Option<InferenceServer>, ServerError> {
     Ok(Some(server))
 }
 
-/// Nobody has a token yet, and so nobody is let in where one is needed.
-struct NoTokens;
+/// The tokens of the node's database.
+struct Stored(TokenBook);
 
-impl Tokens for NoTokens {
-    fn opens(&self, _: &str) -> bool {
-        false
+impl Tokens for Stored {
+    fn role(&self, token: &str) -> Option<Role> {
+        self.0.role(token)
     }
 }
 

@@ -24,7 +24,7 @@ pub use fanout::{
     DEFAULT_PARALLEL, Foreach, Items, MAX_ITEMS, MAX_MATRIX_KEYS, MAX_PARALLEL, Matrix, NoItems, OnFailure, list_of,
 };
 pub use kind::StepKind;
-pub use model::ModelCall;
+pub use model::{ModelCall, ROWS_KEYS};
 pub use needs::{Need, NeedOn};
 pub use plugin::{Command, CommandStdout, ExitCodes, PluginCall};
 pub use retry::{Jitter, Retry};

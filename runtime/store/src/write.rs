@@ -24,6 +24,7 @@ use crate::{
     results::{self, ResultRow},
     run_rows::RunRows,
     samples::Samples,
+    tokens::{self, TokenRow},
     trigger_rows::{self, DecisionRow},
     usage_rows::{self, UsageRow},
 };
@@ -190,6 +191,17 @@ pub enum Write {
     },
     /// A version of a model was tested.
     ModelTested(TestedModel),
+    /// A token was made.
+    TokenMade(TokenRow),
+    /// A token was revoked.
+    TokenRevoked {
+        /// Its name.
+        name: String,
+        /// When, milliseconds since 1970.
+        at_ms: i64,
+        /// Who.
+        by: String,
+    },
     /// All runs before this one have ended.
     LiveFrom {
         /// The oldest live run.
@@ -371,6 +383,8 @@ pub(crate) fn apply(
         Write::ModelAliasMoved(moved) => models::move_alias(txn, moved)?,
         Write::ModelRemoved { name, version, at_ms, by } => models::remove(txn, name, *version, *at_ms, by)?,
         Write::ModelTested(tested) => models::tested(txn, tested)?,
+        Write::TokenMade(row) => tokens::make(txn, row)?,
+        Write::TokenRevoked { name, at_ms, by } => tokens::revoke(txn, name, *at_ms, by)?,
         Write::LiveFrom { run } => {
             txn.prepare_cached("UPDATE live_from SET run = ?1")?.execute([run.as_i64()])?;
         }

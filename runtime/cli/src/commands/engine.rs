@@ -67,6 +67,9 @@ fn list(context: &Context) -> Result<(), Failure> {
         table.row([Cell::new(engine.kind.name()), version.into(), state, from.into()]);
     }
     console.print(&table.render(console.out))?;
+    for warning in engines.iter().filter_map(|engine| engine.warning.as_ref()) {
+        console.say(&format!("\nwarning[{}]: {}", warning.code, escape(&warning.text)));
+    }
     for engine in engines.iter().filter(|engine| !engine.available) {
         console.say(&format!("\n{} is missing; what was tried:", engine.kind.name()));
         for tried in &engine.tried {
@@ -83,7 +86,7 @@ fn install(context: &Context, arguments: &Install) -> Result<(), Failure> {
     let console = context.console;
     let mut progress = |progress: Progress| {
         console.say(match progress {
-            Progress::Downloading => "Downloading ONNX Runtime (about 24 MB) with pip …",
+            Progress::Downloading => "Downloading ONNX Runtime (about 28 MB) with pip …",
             Progress::Verifying => "Comparing its digest …",
             Progress::Unpacking => "Unpacking the library …",
         });

@@ -23,6 +23,7 @@ pub mod runs;
 pub mod schema;
 pub mod serve;
 pub mod status;
+pub mod token;
 pub mod trigger;
 pub mod usage;
 
@@ -77,6 +78,7 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Approve(arguments) => approve::execute(&context, arguments),
         Command::Runs(command) => runs::execute(&context, &command),
         Command::Explain(arguments) => explain::execute(&context, &arguments),
+        Command::Token(command) => token::execute(&context, &command),
         Command::Trigger(command) => trigger::execute(&context, &command),
         Command::Backfill(arguments) => backfill::execute(&context, &arguments),
         Command::Replay(arguments) => replay::execute(&context, &arguments),

@@ -14,7 +14,9 @@ use trackside_models::{
 };
 use trackside_node::{Models, NotStaged, PluginOrigin, Plugins, Project, project_models};
 use trackside_sandbox::{ArtifactPort, Descriptor, Foreseen, Foresight, Plugin, useless_grant};
-use trackside_spec::{Action, Allow, ArtifactRef, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest};
+use trackside_spec::{
+    Action, Allow, ArtifactRef, ModelCall, Plan, PluginCall, Policy, Problem, Step, nearest, plan::ROWS_KEYS,
+};
 
 use super::{
     checked::{CheckedFile, Findings},
@@ -267,6 +269,24 @@ fn inputs(ports: &[ModelPort], call: &ModelCall, report: &mut Report<'_>) {
     }
     let known: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
     let given = report.places.keys(&report.step.id, "inputs");
+    let odd = |keys: &[&str]| keys.iter().find(|key| !ROWS_KEYS.contains(key)).map(|key| (*key).to_owned());
+    let other = |key: &str| {
+        let help = nearest(key, ROWS_KEYS).map(|near| format!("did you mean `{near}`?"));
+        (format!("beside `rows` there may be columns, fill, nulls and keep, not `{key}`"), help)
+    };
+    if given.iter().any(|name| name == "rows") && !known.contains(&"rows") {
+        // One table for all inputs: which columns it has is known when it is read.
+        if let Some(key) = odd(&given.iter().map(String::as_str).collect::<Vec<_>>()) {
+            let (message, help) = other(&key);
+            report.problem(code!("TS-0864"), &key, message, help);
+        }
+        for name in call.inputs.keys_under("columns").into_iter().filter(|name| !known.contains(name)) {
+            let help = nearest(name, known.iter().copied())
+                .map_or_else(|| format!("it takes {}", takes(ports)), |near| format!("did you mean `{near}`?"));
+            report.problem(code!("TS-0864"), "columns", format!("the model has no input `{name}`"), Some(help));
+        }
+        return;
+    }
     for name in given.iter().filter(|name| !known.contains(&name.as_str())) {
         let help = nearest(name, known.iter().copied())
             .map_or_else(|| format!("it takes {}", takes(ports)), |near| format!("did you mean `{near}`?"));
@@ -277,8 +297,16 @@ fn inputs(ports: &[ModelPort], call: &ModelCall, report: &mut Report<'_>) {
         report.problem(code!("TS-0864"), "inputs", message, None);
     }
     for port in ports {
+        let keys = call.inputs.keys_under(&port.name);
+        if keys.contains(&"rows") {
+            if let Some((message, help)) = odd(&keys).map(|key| other(&key)) {
+                report.problem(code!("TS-0864"), &port.name, format!("the input `{}`: {message}", port.name), help);
+            }
+            continue;
+        }
         let Some(value) = call.inputs.constant_at(&[port.name.as_str()]) else { continue };
-        if ArtifactRef::from_json(value).is_some() {
+        let rows = value.as_array().and_then(|items| items.first()).is_some_and(Value::is_object);
+        if rows || ArtifactRef::from_json(value).is_some() {
             continue;
         }
         let wrong = match from_json_for(port, value) {

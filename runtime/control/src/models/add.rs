@@ -100,6 +100,7 @@ fn take(given: GivenModel, incoming: &mut Incoming, shelf: &Shelf) -> Result<(Ma
         GivenModel::Archive(from) => unpack(from, incoming, &shelf.limits),
         GivenModel::Draft(draft) => {
             let manifest = draft.manifest(&shelf.limits)?;
+            incoming.expect(manifest.bytes())?;
             for entry in &manifest.files {
                 incoming.take(entry, &mut draft.open(&entry.path)?)?;
             }

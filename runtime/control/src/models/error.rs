@@ -6,6 +6,8 @@ use trackside_node::NodeError;
 use trackside_spec::ModelRefError;
 use trackside_store::{StoreError, Unresolved};
 
+use crate::tokens::TokenError;
+
 /// Why the registry of models was left as it is, or a question about it has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelsError {
@@ -55,6 +57,9 @@ pub enum ModelsError {
         /// Why.
         reason: String,
     },
+    /// A token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -70,6 +75,7 @@ impl ModelsError {
             Self::Unresolved(error) => error,
             Self::Package(error) => error,
             Self::Probe(error) => error,
+            Self::Token(error) => error,
             Self::Store(error) => error,
             Self::Node(error) => error,
             Self::Declared { .. } | Self::Named { .. } | Self::NothingBefore { .. } => return None,

@@ -41,7 +41,7 @@ impl ModelPlace {
         Ok(Self { books: Books::Folder(Box::new(offline)), project, by: by.to_owned(), doors: Arc::default() })
     }
 
-    pub(super) fn read<T>(&self, ask: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(&self, ask: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match &self.books {
             Books::Node(handle) => handle.readers().with(ask),
             Books::Folder(offline) => ask(offline.reader()),
@@ -49,7 +49,7 @@ impl ModelPlace {
     }
 
     /// Writes rows that go together; they are on disk when this ends.
-    pub(super) fn keep(&mut self, writes: Vec<Write>) -> Result<(), ModelsError> {
+    pub(crate) fn keep(&mut self, writes: Vec<Write>) -> Result<(), ModelsError> {
         if writes.is_empty() {
             return Ok(());
         }
@@ -67,11 +67,11 @@ impl ModelPlace {
         self.doors.clone()
     }
 
-    pub(super) fn by(&self) -> String {
+    pub(crate) fn by(&self) -> String {
         self.by.clone()
     }
 
-    pub(super) fn now_ms(&self) -> i64 {
+    pub(crate) fn now_ms(&self) -> i64 {
         match &self.books {
             Books::Node(handle) => handle.workshop().clock.now_ms(),
             Books::Folder(_) => SystemClock.now_ms(),
@@ -79,7 +79,8 @@ impl ModelPlace {
     }
 
     pub(super) fn shelf(&self) -> Shelf {
-        Shelf::of(&self.project.data_dir())
+        let keep_free = self.project.config.node.min_free.as_bytes();
+        Shelf::of(&self.project.data_dir()).keeping_free(keep_free)
     }
 
     /// Whether the project declares a model of this name itself.

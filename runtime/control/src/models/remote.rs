@@ -1,7 +1,7 @@
 //! The operations on models, over the socket of a node. A model travels as the same archive that an export is, while it is being made.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -12,7 +12,7 @@ use hyper::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use trackside_models::package::{PackageLimits, pack};
+use trackside_models::package::{Draft, Manifest, PackageError, PackageLimits, pack};
 
 use super::{AddModel, AliasMoved, GivenModel, ModelAdded, ModelRemoved, ModelsError, MoveAlias};
 use crate::{Client, ClientError, OperationError};
@@ -35,19 +35,18 @@ impl Client {
         let aliases: Vec<String> = request.aliases.iter().map(|alias| format!("alias={}", quoted(alias))).collect();
         let query = if aliases.is_empty() { String::new() } else { format!("?{}", aliases.join("&")) };
         let path = format!("/v1/models/{}/versions{query}", quoted(&request.name));
+        // First: while a large model is read through, nobody waits for the next part of a request.
+        let prepared = tokio::task::spawn_blocking(move || prepare(given)).await;
+        let prepared = prepared.map_err(|_| self.lost("the archive was not made"))?.map_err(ModelsError::from)?;
         let (sender, parts) = channel(4);
-        let making = tokio::task::spawn_blocking(move || make(given, Parts { sender, part: Vec::new() }));
+        let making = tokio::task::spawn_blocking(move || make(prepared, Parts { sender, part: Vec::new() }));
         // No time limit: the node has a large file to take, and a model to try.
         let answer = self.ask_with(Method::POST, &path, "application/x-tar", Archive(parts)).await;
         let made = making.await.map_err(|_| self.lost("the archive was not made"))?;
         match (answer, made) {
             (Ok(added), _) => Ok(added),
             // What the node says of an archive that broke off is the consequence.
-            (Err(_), Err(error))
-                if !matches!(&error, ModelsError::Package(trackside_models::package::PackageError::Cut(_))) =>
-            {
-                Err(error.into())
-            }
+            (Err(_), Err(error)) if !matches!(error, PackageError::Cut(_)) => Err(ModelsError::from(error).into()),
             (Err(error), _) => Err(error.into()),
         }
     }
@@ -78,25 +77,38 @@ impl Client {
     }
 }
 
-/// Makes the archive, on a thread that may block.
-fn make(given: GivenModel, mut to: Parts) -> Result<(), ModelsError> {
-    let made = match given {
-        GivenModel::Archive(mut from) => {
-            io::copy(&mut from, &mut to).and_then(|_| to.flush()).map_err(trackside_models::package::PackageError::Cut)
-        }
+/// What is to be sent, as far as it must be known before.
+enum Prepared {
+    Draft(Box<Draft>, Box<Manifest>, Vec<u8>),
+    Archive(Box<dyn Read + Send>),
+}
+
+/// Reads all files through, on a thread that may block.
+fn prepare(given: GivenModel) -> Result<Prepared, PackageError> {
+    match given {
+        GivenModel::Archive(from) => Ok(Prepared::Archive(from)),
         GivenModel::Draft(draft) => {
             let limits = PackageLimits::default();
-            draft.manifest(&limits).and_then(|manifest| {
-                let bytes = manifest.to_bytes(&limits)?;
-                pack(None, &manifest, &bytes, |entry| draft.open(&entry.path), &mut to)
-            })
+            let manifest = draft.manifest(&limits)?;
+            let bytes = manifest.to_bytes(&limits)?;
+            Ok(Prepared::Draft(draft, Box::new(manifest), bytes))
+        }
+    }
+}
+
+/// Makes the archive, on a thread that may block.
+fn make(prepared: Prepared, mut to: Parts) -> Result<(), PackageError> {
+    let made = match prepared {
+        Prepared::Archive(mut from) => io::copy(&mut from, &mut to).and_then(|_| to.flush()).map_err(PackageError::Cut),
+        Prepared::Draft(draft, manifest, bytes) => {
+            pack(None, &manifest, &bytes, |entry| draft.open(&entry.path), &mut to)
         }
     };
     if let Err(error) = &made {
         // Else the end of what was made would look like the end of the archive.
         let _ = to.sender.blocking_send(Err(io::Error::other(error.to_string())));
     }
-    Ok(made?)
+    made
 }
 
 /// What is written, in parts.

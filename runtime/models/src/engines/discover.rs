@@ -15,6 +15,7 @@ use crate::error::ModelError;
 use crate::install::{pinned_library_digest, read_digest};
 use crate::model::{self, Model, ModelSource};
 use crate::processor::Processor;
+use crate::warning::{Warning, outdated};
 
 /// Where engines may be and which one is preferred.
 #[derive(Clone, Debug)]
@@ -57,6 +58,8 @@ pub struct EngineStatus {
     pub reason: String,
     /// Places that were looked at and did not do.
     pub tried: Vec<Tried>,
+    /// What speaks against this version.
+    pub warning: Option<Warning>,
 }
 
 /// The engines of this box. Making one costs nothing: libraries are loaded when a model needs them.
@@ -182,6 +185,7 @@ impl Engines {
     #[must_use]
     pub fn list(&self) -> Vec<EngineStatus> {
         let there = |id: EngineId| EngineStatus {
+            warning: outdated(&id),
             kind: id.kind,
             version: Some(id.version),
             origin: id.origin,
@@ -198,6 +202,7 @@ impl Engines {
                 available: false,
                 reason: error.to_string(),
                 tried: if let ModelError::NoOnnxRuntime { tried } = error { tried } else { Vec::new() },
+                warning: None,
             },
         };
         vec![onnxruntime, there(self.rten.id())]

@@ -137,6 +137,7 @@ pub fn unpack(
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes).map_err(PackageError::Cut)?;
             let read = Manifest::read(&bytes, limits)?;
+            into.expect(read.bytes())?;
             wanted = read.files.iter().map(|file| (file.path.clone(), file.clone())).collect();
             manifest = Some((read, bytes));
             continue;

@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use trackside_codes::{Code, Coded, code};
+use trackside_spec::ByteSize;
 
 /// Why a package is not taken, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,19 @@ pub enum PackageError {
         /// What the system said.
         source: io::Error,
     },
+    /// The disk has no room for it.
+    #[error(
+        "[{code}] there is no room for the model: it has {bytes}, the disk of the data folder has {free} free, and {keep_free} of \
+         that stay free (`min_free` in [node]); make room there", code = self.code()
+    )]
+    NoRoom {
+        /// What it needs.
+        bytes: ByteSize,
+        /// What there is.
+        free: ByteSize,
+        /// What stays free.
+        keep_free: ByteSize,
+    },
     /// Whoever sends the archive, or takes it, has gone.
     #[error("[{code}] the archive ended before it was over: {0}", code = self.code())]
     Cut(#[source] io::Error),
@@ -86,6 +100,7 @@ impl Coded for PackageError {
             Self::Damaged { .. } => code!("TS-0557"),
             Self::Triton { .. } => code!("TS-0561"),
             Self::Io { .. } => code!("TS-0562"),
+            Self::NoRoom { .. } => code!("TS-0564"),
         }
     }
 }

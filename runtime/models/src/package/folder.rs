@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
-use trackside_spec::{Digest, MODEL_FOLDERS, MODEL_INCOMING, MODEL_REMOVED, model_folder};
+use trackside_spec::{ByteSize, Digest, MODEL_FOLDERS, MODEL_INCOMING, MODEL_REMOVED, model_folder};
 
 use super::{FileEntry, MANIFEST, Manifest, PackageError, PackageLimits, draft::open_file};
 
@@ -20,6 +20,7 @@ pub struct Shelf {
     data_dir: PathBuf,
     /// Bounds of what is put there.
     pub limits: PackageLimits,
+    keep_free: u64,
 }
 
 /// A package that is being written. Dropped, it is gone.
@@ -27,6 +28,7 @@ pub struct Shelf {
 pub struct Incoming {
     folder: TempDir,
     folders: BTreeSet<PathBuf>,
+    keep_free: u64,
 }
 
 /// A package in its folder.
@@ -44,7 +46,13 @@ impl Shelf {
     /// That of a data folder. Nothing is made yet.
     #[must_use]
     pub fn of(data_dir: &Path) -> Self {
-        Self { data_dir: data_dir.to_owned(), limits: PackageLimits::default() }
+        Self { data_dir: data_dir.to_owned(), limits: PackageLimits::default(), keep_free: 0 }
+    }
+
+    /// So many bytes stay free on the file system: the database needs them.
+    #[must_use]
+    pub fn keeping_free(self, keep_free: u64) -> Self {
+        Self { keep_free, ..self }
     }
 
     fn root(&self) -> PathBuf {
@@ -68,7 +76,8 @@ impl Shelf {
             flush(&self.data_dir)?;
         }
         let folder = tempfile::Builder::new().permissions(private()).prefix(MODEL_INCOMING).tempdir_in(&root);
-        Ok(Incoming { folder: folder.map_err(PackageError::io("create a folder in", root))?, folders: BTreeSet::new() })
+        let folder = folder.map_err(PackageError::io("create a folder in", root))?;
+        Ok(Incoming { folder, folders: BTreeSet::new(), keep_free: self.keep_free })
     }
 
     /// Puts a finished package where its digest says, and has that on disk. What lies there goes: a write that was not finished, or
@@ -131,6 +140,21 @@ impl Incoming {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Looks whether there is room for so many bytes.
+    ///
+    /// # Errors
+    /// [`PackageError::NoRoom`] where there is none.
+    pub fn expect(&self, bytes: u64) -> Result<(), PackageError> {
+        let system = rustix::fs::statvfs(self.folder.path());
+        let system = system.map_err(|error| PackageError::io("look at", self.folder.path())(error.into()))?;
+        let free = system.f_bavail.saturating_mul(system.f_frsize);
+        if bytes.saturating_add(self.keep_free) <= free {
+            return Ok(());
+        }
+        let [bytes, free, keep_free] = [bytes, free, self.keep_free].map(ByteSize::from_bytes);
+        Err(PackageError::NoRoom { bytes, free, keep_free })
     }
 
     /// Takes a file: its bytes must be those that `entry` says. They are on disk when this ends.

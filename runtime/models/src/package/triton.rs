@@ -57,7 +57,7 @@ impl TritonVersion {
 }
 
 /// The versions of the model whose folder this is, by their numbers; none where it is no such folder: without sub-folders that are
-/// called by numbers.
+/// called by numbers, or with a model beside them.
 ///
 /// # Errors
 /// When its config can not be read, or says that it is for another kind of model.
@@ -66,6 +66,10 @@ pub fn triton_versions(folder: &Path) -> Result<Option<Vec<TritonVersion>>, Pack
     let Ok(entries) = fs::read_dir(folder) else { return Ok(None) };
     for entry in entries {
         let entry = entry.map_err(PackageError::io("read the folder", folder))?;
+        // A model that has numbers for the names of its other folders.
+        if Path::new(&entry.file_name()).extension().is_some_and(|extension| extension == "onnx") {
+            return Ok(None);
+        }
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let number = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok()).filter(|_| is_folder);
         if let Some(number) = number {

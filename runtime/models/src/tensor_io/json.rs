@@ -5,6 +5,7 @@
 //! `null` is refused. A number that its element type cannot hold (300 as uint8, 1e39 as float32) is refused, not clipped.
 
 use serde_json::{Number, Value};
+use trackside_codes::Reason;
 use trackside_spec::{ElementType, Tensor};
 
 use super::TensorIoError;
@@ -32,14 +33,9 @@ pub fn from_json(value: &Value, element: ElementType, shape: Option<&[u32]>) -> 
             return Err(refuse(format!("the shape {shape:?} is declared, the arrays have the shape {found:?}")));
         }
     };
-    let mut reader = Reader { element, found: &found, place: Vec::new(), data: Vec::new(), text: Vec::new() };
+    let mut reader = Reader { found: &found, place: Vec::new(), cells: Cells::new(element) };
     reader.read(value)?;
-    let Reader { data, text, .. } = reader;
-    let tensor = match element {
-        ElementType::Text => Tensor::from_text(shape, text),
-        _ => Tensor::from_bytes(element, shape, data),
-    };
-    Ok(tensor?)
+    reader.cells.tensor(shape)
 }
 
 /// The tensor that `value` stands for at an input: [`from_json`], where a list without elements says nothing of the
@@ -74,11 +70,9 @@ fn nesting(mut value: &Value) -> Option<Vec<u32>> {
 }
 
 struct Reader<'a> {
-    element: ElementType,
     found: &'a [u32],
     place: Vec<usize>,
-    data: Vec<u8>,
-    text: Vec<String>,
+    cells: Cells,
 }
 
 impl Reader<'_> {
@@ -98,28 +92,63 @@ impl Reader<'_> {
             }
             (Some(_), other) => Err(self.refuse(format!("an array is needed, not {}", kind(other)))),
             (None, Value::Array(_)) => Err(self.refuse("it is nested deeper than the first of its kind".to_owned())),
-            (None, value) => self.push(value),
+            (None, value) => self.cells.push(value).map_err(|reason| self.refuse(reason.to_string())),
         }
     }
 
-    fn push(&mut self, value: &Value) -> Result<(), TensorIoError> {
+    fn refuse(&self, reason: String) -> TensorIoError {
+        let place = self.place.iter().map(|index| format!("[{index}]")).collect();
+        TensorIoError::Json { place, element: self.cells.element.name(), reason }
+    }
+}
+
+/// Elements of a tensor, one after the other, from JSON values: what a table's cells go into.
+#[derive(Debug)]
+pub struct Cells {
+    element: ElementType,
+    data: Vec<u8>,
+    text: Vec<String>,
+    letters: usize,
+}
+
+impl Cells {
+    /// None yet, of this type.
+    #[must_use]
+    pub const fn new(element: ElementType) -> Self {
+        Self { element, data: Vec::new(), text: Vec::new(), letters: 0 }
+    }
+
+    /// Bytes that they take; texts with their letters.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.data.len() + self.letters + self.text.len() * size_of::<String>()
+    }
+
+    /// One more.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn push(&mut self, value: &Value) -> Result<(), Reason> {
         macro_rules! whole {
             ($type:ty) => {
                 match whole(value).and_then(|number| <$type>::try_from(number).ok()) {
                     Some(number) => self.data.extend_from_slice(&number.to_le_bytes()),
-                    None => return Err(self.unfit(value)),
+                    None => return Err(unfit(value)),
                 }
             };
         }
         match self.element {
             ElementType::Text => match value {
-                Value::String(text) => self.text.push(text.clone()),
-                _ => return Err(self.unfit(value)),
+                Value::String(text) => {
+                    self.letters += text.len();
+                    self.text.push(text.clone());
+                }
+                _ => return Err(unfit(value)),
             },
             ElementType::Boolean => match (value, whole(value)) {
                 (Value::Bool(flag), _) => self.data.push(u8::from(*flag)),
                 (_, Some(flag @ (0 | 1))) => self.data.push(u8::from(flag == 1)),
-                _ => return Err(self.unfit(value)),
+                _ => return Err(unfit(value)),
             },
             ElementType::Uint8 => whole!(u8),
             ElementType::Int8 => whole!(i8),
@@ -130,52 +159,58 @@ impl Reader<'_> {
             ElementType::Uint64 => whole!(u64),
             ElementType::Int64 => whole!(i64),
             ElementType::Float64 => {
-                let number = self.float(value, f64::MAX)?;
+                let number = float(value, f64::MAX)?;
                 self.data.extend_from_slice(&number.to_le_bytes());
             }
             ElementType::Float32 => {
-                let number = self.float(value, f64::from(f32::MAX))? as f32;
+                let number = float(value, f64::from(f32::MAX))? as f32;
                 self.data.extend_from_slice(&number.to_le_bytes());
             }
             ElementType::Float16 => {
-                let number = half::f16::from_f64(self.float(value, half::f16::MAX.to_f64())?);
+                let number = half::f16::from_f64(float(value, half::f16::MAX.to_f64())?);
                 self.data.extend_from_slice(&number.to_le_bytes());
             }
             ElementType::Bfloat16 => {
-                let number = half::bf16::from_f64(self.float(value, half::bf16::MAX.to_f64())?);
+                let number = half::bf16::from_f64(float(value, half::bf16::MAX.to_f64())?);
                 self.data.extend_from_slice(&number.to_le_bytes());
             }
         }
         Ok(())
     }
 
-    /// A float of magnitude at most `most`, or one of the three strings.
-    fn float(&self, value: &Value, most: f64) -> Result<f64, TensorIoError> {
-        let number = match value {
-            Value::Number(number) => number.as_f64().filter(|number| number.abs() <= most),
-            Value::String(text) => match text.as_str() {
-                "NaN" => Some(f64::NAN),
-                "Infinity" => Some(f64::INFINITY),
-                "-Infinity" => Some(f64::NEG_INFINITY),
-                _ => None,
-            },
+    /// The tensor of this shape.
+    ///
+    /// # Errors
+    /// When the shape has another number of elements.
+    pub fn tensor(self, shape: Vec<u32>) -> Result<Tensor, TensorIoError> {
+        Ok(match self.element {
+            ElementType::Text => Tensor::from_text(shape, self.text),
+            _ => Tensor::from_bytes(self.element, shape, self.data),
+        }?)
+    }
+}
+
+/// A float of magnitude at most `most`, or one of the three strings.
+fn float(value: &Value, most: f64) -> Result<f64, Reason> {
+    let number = match value {
+        Value::Number(number) => number.as_f64().filter(|number| number.abs() <= most),
+        Value::String(text) => match text.as_str() {
+            "NaN" => Some(f64::NAN),
+            "Infinity" => Some(f64::INFINITY),
+            "-Infinity" => Some(f64::NEG_INFINITY),
             _ => None,
-        };
-        number.ok_or_else(|| self.unfit(value))
-    }
+        },
+        _ => None,
+    };
+    number.ok_or_else(|| unfit(value))
+}
 
-    fn unfit(&self, value: &Value) -> TensorIoError {
-        let shown: String = match value {
-            Value::Array(_) | Value::Object(_) => kind(value).to_owned(),
-            scalar => scalar.to_string().chars().take(40).collect(),
-        };
-        self.refuse(format!("{shown} is not one"))
-    }
-
-    fn refuse(&self, reason: String) -> TensorIoError {
-        let place = self.place.iter().map(|index| format!("[{index}]")).collect();
-        TensorIoError::Json { place, element: self.element.name(), reason }
-    }
+fn unfit(value: &Value) -> Reason {
+    let shown: String = match value {
+        Value::Array(_) | Value::Object(_) => kind(value).to_owned(),
+        scalar => scalar.to_string().chars().take(40).collect(),
+    };
+    format!("{shown} is not one").into()
 }
 
 /// A whole number, also one that is written `3.0`; beyond 2^53 only without a fraction, where JSON keeps it exact.

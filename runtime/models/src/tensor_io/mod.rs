@@ -13,8 +13,8 @@ pub use self::safetensors::{
     to_safetensors_bytes, write_safetensors, write_safetensors_with,
 };
 pub use arrays::{Element, argmax, from_ndarray, softmax, to_f64, to_ndarray, to_ndarray_f32, top_k};
+pub use json::{Cells, from_json, from_json_for, to_json};
 pub(crate) use json::{double, has_odd_number, short};
-pub use json::{from_json, from_json_for, to_json};
 pub use text::{MAX_TEXT_FILE, TEXT_MEDIA_TYPE, from_text_file, to_text_file};
 
 /// Why something is not a tensor, or not the one that is needed.

@@ -10,6 +10,7 @@ mod reload;
 mod routes;
 mod runs;
 mod status;
+mod tokens;
 mod triggers;
 
 use std::{sync::Arc, time::Instant};
@@ -67,6 +68,7 @@ fn resources() -> Routes {
         triggers::routes(),
         prune::routes(),
         models::routes(),
+        tokens::routes(),
         reload::routes(),
         status::routes(),
     ];

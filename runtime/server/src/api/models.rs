@@ -122,7 +122,7 @@ async fn remove(
 }
 
 /// Does it where it may block.
-async fn on_thread<T: Send + 'static>(
+pub(super) async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ModelsError> + Send + 'static,
 ) -> Result<Json<T>, ApiError> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -19,9 +19,11 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
+use trackside_spec::Right;
 
 use super::{
     body::{Answer, Counted},
+    grpc,
     patience::{Patient, UnderWay},
     rest,
     serve::Shared,
@@ -110,7 +112,8 @@ async fn answer(
     if request.version() != Version::HTTP_2 || !is_grpc(request.headers()) {
         return Ok(rest::answer(&shared, request, &more).await);
     }
-    if let Err(failure) = shared.gate.check(request.headers()) {
+    let right = if grpc::is_operation(request.uri().path()) { Right::Operate } else { Right::Infer };
+    if let Err(failure) = shared.gate.check(request.headers(), right) {
         let refused: Response<tonic::body::Body> = tonic::Status::from(failure).into_http();
         return Ok(refused.map(|body| Answer::Grpc { body, _busy: None }));
     }

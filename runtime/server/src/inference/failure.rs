@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tonic::Code as Grpc;
 use trackside_codes::{Class, Code, Coded, code};
+use trackside_spec::Role;
 
 /// The request was cancelled.
 const CANCELLED: Code = code!("TS-0513");
@@ -97,6 +98,14 @@ impl Failure {
     pub fn unauthenticated() -> Self {
         let text = "this server wants a token: send the header `Authorization: Bearer TOKEN` with one that it knows";
         Self::new(code!("TS-0752"), text)
+    }
+
+    /// TS-0759: it is known who asks, and that is not enough.
+    pub(crate) fn not_with(role: Role) -> Self {
+        let text = format!(
+            "the role of this token, {role}, may not do this; `trackside token create` makes one of another role"
+        );
+        Self::new(code!("TS-0759"), text)
     }
 
     /// TS-0753: more than is taken.

@@ -113,6 +113,16 @@ impl Models {
         done.map_err(refused)
     }
 
+    /// All models, each with its versions or why they can not be told: one that can not be read hides no other.
+    async fn all(&self) -> Result<Vec<(String, Result<Vec<VersionState>, ServeError>)>, Failure> {
+        self.beside(|serving| {
+            let names = serving.catalog().names();
+            let names = names.map_err(|reason| ServeError::Catalog { name: "*".to_owned(), reason })?;
+            Ok(names.into_iter().map(|name| (name.clone(), serving.state(&name))).collect())
+        })
+        .await
+    }
+
     async fn state(&self, wanted: &Wanted) -> Result<(String, VersionState), Failure> {
         let ModelRef { name, version } = meant(wanted)?;
         let told = name.clone();
@@ -337,10 +347,7 @@ impl Backend for Models {
     }
 
     fn models(&self) -> Answering<'_, Vec<String>> {
-        Box::pin(async {
-            let all = self.beside(Serving::list).await?;
-            Ok(all.into_iter().map(|(name, _)| name).collect())
-        })
+        Box::pin(async { Ok(self.all().await?.into_iter().map(|(name, _)| name).collect()) })
     }
 
     fn model_ready<'a>(&'a self, wanted: &'a Wanted) -> Answering<'a, bool> {
@@ -364,9 +371,19 @@ impl Backend for Models {
 
     fn index(&self) -> Answering<'_, Vec<IndexEntry>> {
         Box::pin(async {
-            let all = self.beside(Serving::list).await?;
-            let entries = all.iter().flat_map(|(name, states)| states.iter().map(|state| self.entry(name, state)));
-            Ok(entries.collect())
+            let mut entries = Vec::new();
+            for (name, states) in self.all().await? {
+                match states {
+                    Ok(states) => entries.extend(states.iter().map(|state| self.entry(&name, state))),
+                    Err(error) => entries.push(IndexEntry {
+                        name,
+                        version: String::new(),
+                        state: ModelState::Unavailable,
+                        reason: error.to_string(),
+                    }),
+                }
+            }
+            Ok(entries)
         })
     }
 
@@ -410,11 +427,11 @@ impl Backend for Models {
     fn statistics<'a>(&'a self, wanted: Option<&'a Wanted>) -> Answering<'a, Vec<Statistics>> {
         Box::pin(async move {
             let Some(wanted) = wanted else {
-                let all = self.beside(Serving::list).await?;
-                let of = |(name, states): &(String, Vec<VersionState>)| -> Vec<Statistics> {
-                    states.iter().map(|state| statistics(name, state)).collect()
-                };
-                return Ok(all.iter().flat_map(of).collect());
+                let all = self.all().await?;
+                let known = all.iter().filter_map(|(name, states)| Some((name, states.as_ref().ok()?)));
+                return Ok(known
+                    .flat_map(|(name, states)| states.iter().map(|state| statistics(name, state)))
+                    .collect());
             };
             let ModelRef { name, version } = meant(wanted)?;
             if version != ModelVersion::Unsaid {

@@ -5,7 +5,7 @@ use trackside_spec::{ElementType, Tensor};
 
 use super::{
     failure::Failure,
-    shape::{input, wrong_count},
+    shape::{checked_texts, input, wrong_count},
 };
 
 /// Bytes of the length before a text.
@@ -38,6 +38,7 @@ pub(crate) fn read(
 }
 
 fn texts(name: &str, shape: &[u32], count: usize, mut bytes: &[u8]) -> Result<Vec<String>, Failure> {
+    checked_texts(name, ElementType::Text, count)?;
     // Each takes its length at least.
     if count > bytes.len() / LENGTH {
         let came = bytes.len() as u64;
@@ -78,6 +79,11 @@ pub(crate) fn size(tensor: &Tensor) -> usize {
         ElementType::Text => tensor.text().iter().map(|text| LENGTH + text.len()).sum(),
         _ => tensor.data().len(),
     }
+}
+
+/// How many bytes of memory it takes.
+pub(crate) fn in_memory(tensor: &Tensor) -> usize {
+    size(tensor) + size_of_val(tensor.text())
 }
 
 /// Appends the bytes of a tensor.
@@ -123,7 +129,8 @@ mod tests {
             (&[1], &[0, 0, 0, 0, 9], "1 bytes are left"),
             (&[1], &[0, 0, 0, 0, 0, 0, 0, 0], "4 bytes are left"),
             (&[1], &[1, 0, 0, 0, 255], "no UTF-8"),
-            (&[4_000_000_000], &[1, 0, 0, 0, 255], "needs 16000000000 bytes or more"),
+            (&[1_000_000], &[1, 0, 0, 0, 255], "needs 4000000 bytes or more"),
+            (&[4_000_000_000], &[1, 0, 0, 0, 255], "4000000000 texts are more than one tensor may have"),
         ] {
             let text = texts_of(shape, bytes).unwrap_err().to_string();
             assert!(text.contains("input \"t\"") && text.contains(part), "{text}");

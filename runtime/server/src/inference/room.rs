@@ -50,7 +50,7 @@ impl Held {
 }
 
 impl Held {
-    /// Gives all of it back.
+    /// Gives all of it back: what follows from it is counted anew.
     pub(crate) fn clear(&mut self) {
         (self.bytes, self.permit) = (0, None);
     }

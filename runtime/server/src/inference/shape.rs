@@ -7,6 +7,18 @@ use super::{datatype, failure::Failure};
 /// Most dimensions.
 pub(crate) const MAX_RANK: usize = 32;
 
+/// Most texts of one tensor: each takes 24 bytes beside its own, and three in a body.
+pub(crate) const MAX_TEXTS: usize = 1 << 20;
+
+/// That a tensor of this type may have so many elements.
+pub(crate) fn checked_texts(name: &str, element: ElementType, count: usize) -> Result<(), Failure> {
+    if element == ElementType::Text && count > MAX_TEXTS {
+        let why = format!("{count} texts are more than one tensor may have, {MAX_TEXTS}");
+        return Err(Failure::invalid(format!("{}: {why}", input(name))));
+    }
+    Ok(())
+}
+
 /// What is being read, for messages: `input "x"`.
 pub(crate) fn input(name: &str) -> String {
     format!("input {:?}", shown(name))

@@ -60,6 +60,15 @@ async fn tensors_go_in_and_out() {
 }
 
 #[tokio::test]
+async fn an_answer_is_not_compressed_for_who_could_read_that() {
+    let server = Server::start();
+    let asked = request("echo", vec![("x", "UINT8", &[5000])], &[&[7; 5000]]).encode_to_vec();
+    let could = [("grpc-accept-encoding", "identity, deflate, gzip")];
+    let (status, _, answers) = server.call("ModelInfer", &could, &[asked]).await;
+    assert_eq!((status, answers[0].len() > 5000), (0, true));
+}
+
+#[tokio::test]
 async fn what_is_wrong_has_the_status_that_clients_know() {
     let server = Server::start();
     let good = request("one", vec![("x", "FP32", &[1, 2])], &[&[0; 8]]);

@@ -10,14 +10,19 @@ use tokio::{
     net::TcpStream,
 };
 use trackside_server::inference::{InferenceServer, InferenceSettings, Tokens};
+use trackside_spec::Role;
 
 use super::client::Server;
 
 struct Secret;
 
 impl Tokens for Secret {
-    fn opens(&self, token: &str) -> bool {
-        token == "secret"
+    fn role(&self, token: &str) -> Option<Role> {
+        match token {
+            "secret" => Some(Role::Client),
+            "another" => Some(Role::Operator),
+            _ => None,
+        }
     }
 }
 
@@ -69,6 +74,13 @@ async fn a_token_is_asked_for_where_there_is_one() {
     assert_eq!(server.call("ServerLive", &[], &[vec![]]).await.0, 16);
     assert_eq!(server.call("grpc.health.v1.Health/Check", &[], &[vec![]]).await.0, 16);
     assert_eq!(server.call("ServerLive", &good, &[vec![]]).await.0, 0);
+    // Who may ask models may not take them away from others.
+    let unload = "/v2/repository/models/echo/unload";
+    let text = server.send(Method::POST, unload, &good, b"{}").await.refused(403);
+    assert!(text.contains("client"), "{text}");
+    assert_eq!(server.call("RepositoryModelUnload", &good, &[vec![]]).await.0, 7);
+    let more = [("authorization", "Bearer another")];
+    assert_eq!(server.send(Method::POST, unload, &more, b"{}").await.status, 200);
 }
 
 #[test]

@@ -3,6 +3,10 @@
 use super::StepKind;
 use crate::{config::EngineChoice, expr::Template};
 
+/// The keys of a table in `inputs`: the rows, which columns go into which input, what stands where a value is missing, which texts
+/// stand for nothing, which columns come back.
+pub const ROWS_KEYS: [&str; 5] = ["rows", "columns", "fill", "nulls", "keep"];
+
 /// A call of a model.
 #[derive(Debug)]
 pub struct ModelCall {
@@ -10,7 +14,7 @@ pub struct ModelCall {
     pub model: String,
     /// The engine that must run it; `None` = the one that the node's config says.
     pub engine: Option<EngineChoice>,
-    /// Input name to value: a tensor artifact, or nested JSON arrays.
+    /// Input name to value: a tensor artifact, nested JSON arrays, or rows; or a table for all inputs ([`ROWS_KEYS`]).
     pub inputs: Template,
 }
 

@@ -121,7 +121,7 @@ macro_rules! step_file {
             pub(crate) command: Option<CommandFile>,
             /// The engine that runs the model, whatever `[models]` says of it. Without it that of `[models]` holds.
             pub(crate) engine: Option<EngineChoice>,
-            /// The model's inputs by name: tensors (artifacts) or nested lists of numbers.
+            /// The model's inputs by name: tensors (artifacts), nested lists of numbers, or rows of a table; or one table for all of them.
             pub(crate) inputs: Option<Value>,
             /// What to do when the step fails with an error that may pass.
             pub(crate) retry: Option<RetryFile>,

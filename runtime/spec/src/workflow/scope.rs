@@ -17,7 +17,7 @@ const APPROVED: [&str; 4] = ["approved", "by", "comment", "at"];
 const WAITED: [&str; 3] = ["event", "timed_out", "at"];
 const EVENT: [&str; 6] = ["name", "data", "at", "run", "workflow", "step"];
 const CHILD: [&str; 3] = ["run", "state", "outputs"];
-const MODEL: [&str; 4] = ["outputs", "model", "digest", "engine"];
+const MODEL: [&str; 5] = ["outputs", "rows", "model", "digest", "engine"];
 
 /// The names that exist in a workflow.
 pub(super) struct Names<'a> {

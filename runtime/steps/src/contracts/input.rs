@@ -159,7 +159,7 @@ fn misfit(contract: &Contract, value: Value, reason: String) -> Checked {
 }
 
 /// The document in an artifact, or what is wrong with it.
-fn document(artifact: &ArtifactRef, file: impl Read) -> io::Result<Result<Value, Reason>> {
+pub fn document(artifact: &ArtifactRef, file: impl Read) -> io::Result<Result<Value, Reason>> {
     let mut bytes = Vec::new();
     file.take(LARGEST_DOCUMENT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_DOCUMENT {
@@ -181,7 +181,7 @@ fn document(artifact: &ArtifactRef, file: impl Read) -> io::Result<Result<Value,
 }
 
 /// As its type or its name says; where they say nothing, as its first byte does.
-fn form_of(artifact: &ArtifactRef, file: &mut BufReader<File>) -> io::Result<Form> {
+pub fn form_of(artifact: &ArtifactRef, file: &mut BufReader<File>) -> io::Result<Form> {
     match form::by_name(&artifact.name, &artifact.media_type) {
         Some(form) => Ok(form),
         None => Ok(form::by_start(file.fill_buf()?)),

@@ -7,7 +7,7 @@
 mod books;
 mod column;
 mod input;
-mod row;
+pub(crate) mod row;
 mod scan;
 mod split;
 #[cfg(test)]
@@ -22,6 +22,7 @@ use trackside_sandbox::CancelToken;
 use trackside_spec::plan::Contract;
 use trackside_store::{Artifacts, Hold};
 
+pub(crate) use self::input::{LARGEST_DOCUMENT, document, form_of};
 use self::scan::Patience;
 use crate::{
     job::{Passed, StepJob},

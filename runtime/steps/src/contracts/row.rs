@@ -80,6 +80,19 @@ impl<R: BufRead> Table<R> {
         Some(names.iter().position(|known| known == name))
     }
 
+    /// The names of the row's columns, in their order: those of the header, or the keys of the object.
+    pub fn names(&self) -> Vec<String> {
+        let keys = |fields: &serde_json::Map<String, Value>| fields.keys().cloned().collect();
+        match self {
+            Self::Csv { names, .. } => names.clone(),
+            Self::Lines { row: Some(Line::Object(fields)), .. } => keys(fields),
+            Self::Lines { .. } => Vec::new(),
+            Self::List { items, next } => {
+                items.get(next.saturating_sub(1)).and_then(Value::as_object).map(keys).unwrap_or_default()
+            }
+        }
+    }
+
     /// Goes to the next row; false at the end.
     pub fn advance(&mut self) -> Result<bool, ReadError> {
         match self {

@@ -1,4 +1,7 @@
-//! One attempt of a model step: tensors from JSON or artifacts, a run, outputs as JSON or an artifact.
+//! One attempt of a model step: tensors from JSON, artifacts or the rows of a table, a run, outputs as JSON or an artifact.
+
+mod beside;
+mod rows;
 
 use std::{
     io::Read,
@@ -9,12 +12,16 @@ use serde_json::{Map, Value, json};
 use trackside_codes::{Class, Coded, Reason};
 use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
-use trackside_models::{CancelToken, ModelError, ModelInfo, Output, takes, tensor_io};
+use trackside_models::{CancelToken, ModelError, Output, takes, tensor_io};
 use trackside_sandbox::BoxFuture;
 use trackside_serving::{Answer, Request, ServeError, Served};
 use trackside_spec::{ArtifactRef, ElementType, ModelCall, Tensor, config::EngineChoice};
 use trackside_store::Hold;
 
+use self::{
+    beside::Beside,
+    rows::{Asked, One, Reader, Source, asked},
+};
 use super::{Attempt, Executed, Needed};
 use crate::{job::StepResult, workshop::Workshop};
 
@@ -88,16 +95,23 @@ fn attempt(
         began_us: Some(handed_over),
         ..AttemptReport::default()
     });
-    let ended = tensors(workshop, info, input).and_then(|inputs| {
-        let ran = ask(&model, inputs, begun + workshop.models.run_limit(), cancel).map_err(step_error)?;
+    let reader = Reader { workshop, info, cancel };
+    let ended = given(&reader, input).and_then(|Given { tensors, table }| {
+        let ran = ask(&model, tensors, begun + workshop.models.run_limit(), cancel).map_err(step_error)?;
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let queued = micros(ran.times.queue);
         report.began_us = Some(handed_over.saturating_add_unsigned(queued));
         report.queued_us = Some(queued);
         report.run_us = Some(micros(ran.times.infer));
-        let (outputs, artifacts) = values(hold, &ran)?;
-        let output =
+        let (outputs, mut artifacts) = values(hold, &ran)?;
+        let mut output =
             json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });
+        if let Some((source, rows)) = &table {
+            let beside = Beside { reader: Reader { workshop, info, cancel }, source, rows: *rows };
+            let (rows, artifact) = beside.rows(hold, &ran)?;
+            output["rows"] = rows;
+            artifacts.extend(artifact);
+        }
         Ok(Done { output, artifacts })
     });
     // As of a plugin: reading the inputs and storing the outputs included.
@@ -150,26 +164,46 @@ fn step_error(error: ServeError) -> StepError {
     StepError { retryable: error.is_retryable(), ..StepError::fatal(code, error.told()) }
 }
 
-/// The model's inputs: an artifact (safetensors, or JSON for texts), or JSON arrays that take the declared element type.
-fn tensors(workshop: &Workshop, info: &ModelInfo, input: &Value) -> Result<Vec<(String, Tensor)>, StepError> {
-    let refuse = |name: &str, reason: Reason| StepError::fatal("bad-tensor", format!("input `{name}`: {reason}"));
-    let Some(fields) = input.as_object() else {
-        return Err(StepError::fatal("bad-tensor", "`inputs` must be an object of input name to tensor"));
+/// What a model is given, and the table that it came from, where it is one.
+struct Given {
+    tensors: Vec<(String, Tensor)>,
+    table: Option<(Source, u64)>,
+}
+
+/// The model's inputs: rows of a table, or for each an artifact (safetensors, or JSON for texts) or JSON arrays, which take the
+/// declared element type.
+fn given(reader: &Reader<'_>, input: &Value) -> Result<Given, StepError> {
+    let (workshop, info) = (reader.workshop, reader.info);
+    let fields = match asked(input, info)? {
+        Asked::Whole(source) => {
+            let read = reader.whole(&source)?;
+            return Ok(Given { tensors: read.tensors, table: Some((source, read.rows)) });
+        }
+        Asked::Each(fields) => fields,
     };
+    let refuse = |name: &str, reason: Reason| StepError::fatal("bad-tensor", format!("input `{name}`: {reason}"));
     let limit = workshop.config.limits.tensor.as_bytes();
-    fields
-        .iter()
-        .map(|(name, value)| {
-            let port = info.inputs.iter().find(|port| port.name == *name).ok_or_else(|| {
-                refuse(name, format!("the model has no such input; it takes {}", takes(&info.inputs)).into())
-            })?;
-            let tensor = match ArtifactRef::from_json(value) {
-                Some(artifact) => from_artifact(workshop, &artifact, name, limit),
-                None => tensor_io::from_json_for(port, value).map_err(Reason::of),
-            };
-            tensor.map(|tensor| (name.clone(), tensor)).map_err(|reason| refuse(name, reason))
-        })
-        .collect()
+    let (mut tensors, mut columns) = (Vec::with_capacity(fields.len()), Vec::new());
+    for (name, one) in fields {
+        let value = match one {
+            One::Rows(source) => {
+                columns.push((name, source));
+                continue;
+            }
+            One::Tensor(value) => value,
+        };
+        let port = info.inputs.iter().find(|port| port.name == *name).ok_or_else(|| {
+            refuse(name, format!("the model has no such input; it takes {}", takes(&info.inputs)).into())
+        })?;
+        let tensor = match ArtifactRef::from_json(value) {
+            Some(artifact) => from_artifact(workshop, &artifact, name, limit),
+            None => tensor_io::from_json_for(port, value).map_err(Reason::of),
+        };
+        tensors.push((name.to_owned(), tensor.map_err(|reason| refuse(name, reason))?));
+    }
+    let (more, table) = reader.each(columns)?;
+    tensors.extend(more);
+    Ok(Given { tensors, table })
 }
 
 fn from_artifact(workshop: &Workshop, artifact: &ArtifactRef, name: &str, limit: u64) -> Result<Tensor, Reason> {

@@ -56,6 +56,8 @@ impl ModelAt {
                 self.aliases.remove(&alias);
             }
             SubjectEvent::ModelTested { .. }
+            | SubjectEvent::TokenMade { .. }
+            | SubjectEvent::TokenRevoked { .. }
             | SubjectEvent::Activated { .. }
             | SubjectEvent::TriggerPaused { .. }
             | SubjectEvent::TriggerResumed { .. } => {}

@@ -103,6 +103,8 @@ fn told(event: &SubjectEvent) -> (String, &str) {
             (format!("version {version} tested on {engine} ({how}): {outcome}"), by)
         }
         SubjectEvent::Activated { by, .. }
+        | SubjectEvent::TokenMade { by, .. }
+        | SubjectEvent::TokenRevoked { by }
         | SubjectEvent::TriggerPaused { by }
         | SubjectEvent::TriggerResumed { by } => ("something about no model".to_owned(), by),
     }

@@ -125,6 +125,7 @@ fn typed(
         return Err(Failure::invalid(format!("{}: it has {other}; {what} comes in {list}", input(name))));
     }
     let came = lists.iter().map(|(_, length)| *length).sum::<usize>();
+    shape::checked_texts(name, element, count)?;
     if came != count {
         return Err(wrong_count(name, element, &dims, count as u64, "elements", came as u64));
     }

@@ -34,6 +34,11 @@ const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/inference.b
 /// Where the methods of the protocol's service are.
 const INFERENCE: &str = "/inference.GRPCInferenceService/";
 
+/// Whether the method at this path loads or unloads a model.
+pub(crate) fn is_operation(path: &str) -> bool {
+    matches!(path.strip_prefix(INFERENCE), Some("RepositoryModelLoad" | "RepositoryModelUnload"))
+}
+
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 type Reflection = Arc<dyn Fn(Request<Body>) -> Answer + Send + Sync>;
 
@@ -51,9 +56,8 @@ impl Services {
         let inference = GrpcInferenceServiceServer::new(service::Service { backend: backend.clone() })
             .max_decoding_message_size(max_body)
             .accept_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Deflate)
-            .send_compressed(CompressionEncoding::Gzip)
-            .send_compressed(CompressionEncoding::Deflate);
+            // Answers are not compressed: every client of grpcio says that it could read that, and nobody that it wants it.
+            .accept_compressed(CompressionEncoding::Deflate);
         let reflection = reflection()
             .inspect_err(|error| tracing::error!(%error, "the inference server tells nothing by reflection"))
             .ok();

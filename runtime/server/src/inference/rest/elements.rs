@@ -6,7 +6,7 @@ use super::{
     super::{
         datatype,
         failure::Failure,
-        shape::{input, wrong_count},
+        shape::{checked_texts, input, wrong_count},
     },
     json::{Kind, Reader},
 };
@@ -41,6 +41,7 @@ pub(crate) fn read(
             return Err(Failure::invalid(format!("{}: {why}", input(name))));
         }
         ElementType::Text => {
+            checked_texts(name, element, count)?;
             let mut texts = Vec::with_capacity(likely(reader, count));
             let elements = &mut Elements { name, element, shape: &shape, count, read: 0 };
             elements.all(reader, &mut |reader| {

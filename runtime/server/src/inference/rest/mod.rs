@@ -19,13 +19,14 @@ use hyper::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use trackside_spec::Right;
 
 use super::{
     ask,
     backend::{ModelState, Wanted},
     body,
     failure::Failure,
-    grpc,
+    grpc, raw,
     serve::Shared,
 };
 use crate::prompt::MoreToCome;
@@ -109,9 +110,11 @@ fn ready(is_ready: bool, mut value: Value, what: &str) -> Result<Answered, Failu
 }
 
 async fn find(shared: &Shared, request: Request<Incoming>, more: &MoreToCome) -> Result<Answered, Failure> {
-    shared.gate.check(request.headers())?;
+    let route = Route::find(request.method(), request.uri().path());
+    // Who may not ask is not told what there is, either.
+    shared.gate.check(request.headers(), route.as_ref().map_or(Right::Infer, Route::right))?;
     let backend = &*shared.backend;
-    match Route::find(request.method(), request.uri().path())? {
+    match route? {
         Route::Infer(wanted) => infer(shared, &wanted, request, more).await,
         Route::Live => ok(&json!({"live": true})),
         Route::Ready => {
@@ -207,6 +210,9 @@ async fn infer(
         length => request::read(&bytes, length)?,
     };
     drop(bytes);
+    // From here on its tensors are what it holds.
+    held.clear();
+    held.take(request.inputs.iter().map(|(_, tensor)| raw::in_memory(tensor)).sum())?;
     let asked =
         Asked { id: request.id.clone(), binary_default: request.binary_default, outputs: take_forms(&mut request) };
     let answer = ask::infer(backend, wanted, request).await?;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use hyper::Method;
 use percent_encoding::percent_decode_str;
+use trackside_spec::Right;
 
 use super::super::{backend::Wanted, failure::Failure};
 
@@ -33,6 +34,14 @@ impl Route {
             Self::Infer(_) | Self::Index | Self::Load(_) | Self::Unload(_) => "POST",
             Self::NotServed(_) => "GET, POST",
             _ => "GET",
+        }
+    }
+
+    /// Which right it needs.
+    pub(crate) const fn right(&self) -> Right {
+        match self {
+            Self::Load(_) | Self::Unload(_) => Right::Operate,
+            _ => Right::Infer,
         }
     }
 
