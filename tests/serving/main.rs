@@ -10,6 +10,7 @@ mod onnx;
 
 mod clients;
 mod differential;
+mod perf_analyzer;
 mod tokens;
 mod wire;
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -89,3 +90,11 @@ def perf(installed: Installed, pip: list) -> None:
 def wire(installed: Installed) -> None:
     manifest = HERE / "wire" / "Cargo.toml"
     run("cargo", "build", "--release", "--locked", "--manifest-path", manifest, "--target-dir", installed.folder / "wire")
+
+
+if __name__ == "__main__":
+    not_there: dict[str, str] = {}
+    install(pathlib.Path(os.environ["TRACKSIDE_PEERS_FOLDER"]), not_there)
+    for part, why in not_there.items():
+        print(f"not installed: {part}: {why}")
+    sys.exit(bool(not_there))

@@ -23,6 +23,8 @@ class Seen:
     rate: float
     p50: float
     p99: float
+    # Answers in all; not known where they come from perf_analyzer.
+    requests: int | None = None
 
 
 @dataclasses.dataclass
@@ -71,7 +73,7 @@ def wrk(request: Request, binary: bool, port: int, clients: int, seconds: float,
     requests, micros, p50, p99, errors = (float(text) for text in found.groups())
     if errors:
         raise OSError(f"wrk: {errors:.0f} of {requests:.0f} requests failed")
-    return Seen(requests * 1e6 / micros, p50 / 1e3, p99 / 1e3)
+    return Seen(requests * 1e6 / micros, p50 / 1e3, p99 / 1e3, int(requests))
 
 
 def perf_analyzer(

@@ -23,6 +23,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import urllib.request
@@ -126,10 +127,14 @@ def measure(
             keep(0, "ready s", server.ready_after)
             drive(installed, part, request, server, 1, 1, folder)
             for clients in CLIENTS:
+                cpu = server.cpu()
                 seen = drive(installed, part, request, server, clients, seconds, folder)
                 keep(clients, "requests/s", seen.rate)
                 keep(clients, "p50 ms", seen.p50)
                 keep(clients, "p99 ms", seen.p99)
+                if seen.requests:
+                    # What others do on the machine is hardly seen in it.
+                    keep(clients, "CPU us", (server.cpu() - cpu) * 1e6 / seen.requests)
             keep(0, "PSS MiB", server.pss_mib())
         finally:
             server.end()
@@ -171,6 +176,8 @@ def wanted(name: str, variable: str) -> bool:
 
 def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)
+    # So that a server ends with this script, whatever ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = os.environ.get("TRACKSIDE_PEERS_FOLDER") or sys.exit("say in TRACKSIDE_PEERS_FOLDER where to install the peers")
     seconds = float(os.environ.get("TRACKSIDE_PEERS_SECONDS", "5"))
     rounds = int(os.environ.get("TRACKSIDE_PEERS_ROUNDS", "3"))
@@ -214,7 +221,8 @@ def main() -> None:
                     except OSError as error:
                         print(f"not run: {peer.name}, {part.name}: {error}")
     table.print()
-    print(f"\n(x N): {table.ours[0]}'s figure divided by this one, in the same round; medians of the rounds") if table.ours else None
+    if table.ours:
+        print(f"\n(x N): {table.ours[0]}'s figure divided by this one, in the same round; medians of the rounds")
     print(f"load average at the end {load_average()}")
     table.print_aims()
 
