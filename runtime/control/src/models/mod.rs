@@ -7,6 +7,7 @@
 //! - `travel`: a model in one file
 //! - `documents`: what operations and questions answer
 //! - `remote`: the operations over the socket
+//! - `served`: what a node has in service, and loading anew
 
 mod add;
 mod ask;
@@ -16,6 +17,7 @@ mod error;
 mod given;
 mod place;
 mod remote;
+mod served;
 mod travel;
 
 pub use add::add_model;
@@ -28,6 +30,7 @@ pub use documents::{AddModel, AliasMoved, ModelAdded, ModelRemoved, MoveAlias};
 pub use error::ModelsError;
 pub use given::{GivenVersion, given_archive, given_versions, triton_models, triton_name};
 pub use place::ModelPlace;
+pub use served::{LoadModelError, ServedLimits, ServedModel, ServedVersion, load_model, served_models};
 pub use travel::export_model;
 
 use std::io::Read;
