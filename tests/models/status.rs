@@ -1,6 +1,9 @@
 //! What is in service, and loading anew.
 
-use crate::{MODEL, project, support::wait_until};
+use crate::{
+    MODEL, project,
+    support::{optional, wait_until},
+};
 
 #[test]
 fn the_node_tells_what_is_in_service_and_what_bounds_it() {
@@ -28,4 +31,23 @@ fn the_node_tells_what_is_in_service_and_what_bounds_it() {
     let models = project.run(&["--json", "model", "status", "other"]).ok().json();
     assert_eq!(models[0]["versions"][0]["state"], "ready");
     project.run(&["model", "load", "othre"]).exits(1).says(&["TS-0611", "did you mean `other`?"]);
+}
+
+#[test]
+fn another_engine_computes_the_golden_vectors_again() {
+    let Some(library) = optional::onnxruntime("golden vectors on another engine") else { return };
+    let project = project("[engine]\nprefer = \"rten\"\n");
+    project.run(&["model", "add", "pump", MODEL]).ok();
+    let tested = || project.run(&["--json", "model", "list", "pump"]).ok().json()[0]["versions"][0]["engine"].clone();
+    assert!(tested().as_str().unwrap().starts_with("rten "));
+    let entries = || project.run(&["--json", "model", "history", "pump"]).ok().json().as_array().unwrap().len();
+    let before = entries();
+    // The same engine: a start writes nothing about the model.
+    drop(project.serve());
+    assert_eq!(entries(), before);
+    project.write("trackside.toml", format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
+    let _node = project.serve();
+    wait_until("it is tested on ONNX Runtime", || tested().as_str()?.starts_with("onnxruntime ").then_some(()));
+    assert_eq!(entries(), before + 1);
+    project.run(&["model", "history", "pump"]).ok().prints(&["tested on onnxruntime", "the start"]);
 }
