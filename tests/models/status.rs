@@ -10,7 +10,7 @@ fn the_node_tells_what_is_in_service_and_what_bounds_it() {
     let project = project(&format!(
         "[engine]\nprefer = \"rten\"\n[models.pump]\npath = \"{MODEL}\"\nload = \"start\"\nqueue = 7\nrate = 5\n[models.other]\nqueue = 9\n"
     ));
-    project.run(&["model", "status"]).exits(4).says(&["no node"]);
+    project.run(&["model", "status"]).exits(3).says(&["no node"]);
     let _node = project.serve();
     wait_until("the model is loaded at the start", || {
         let models = project.run(&["--json", "model", "status", "pump"]).ok().json();
