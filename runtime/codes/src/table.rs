@@ -171,6 +171,7 @@ pub const TABLE: &[Row] = &[
     row(543, Warning, "(warning) The golden vectors in a model's self-test file were made on another engine than the one of this box, or the file does not say on which", "`engine:` at the step, or `trackside model predict … --selftest FILE`"),
     row(544, Warning, "(warning) ONNX Runtime computes some products of the model wrongly on this processor, which has no VNNI", "See Quantised models"),
     row(545, Warning, "(warning) This ONNX Runtime has errors of memory in what reads model files, which 1.30.1 mended", "`trackside engine install`"),
+    row(546, Warning, "(warning) An execution provider that was asked for computes nothing of the model: the library has it not, or it refuses the model", "An ONNX Runtime that has it: `[engine] onnxruntime`"),
     row(550, BadInput, "A text is no reference to a model (`NAME`, `NAME@alias`, `NAME@3`), no name of one, or no alias", "The message says what may stand there"),
     row(551, NotFound, "The registry has no such model", "The message names the nearest; `trackside model list`"),
     row(552, NotFound, "The model has no such version, or no such alias", "The message names the nearest; `trackside model list`"),

@@ -286,6 +286,7 @@ impl Slot {
             choice: self.engine,
             selftest: self.version.selftest.clone(),
             expected: self.version.expected.clone(),
+            providers: self.version.providers.clone(),
             sessions: self.settings.sessions,
             time: self.settings.timeout,
             ..ModelSource::new(self.title(), self.version.path.clone())
