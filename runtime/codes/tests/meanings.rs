@@ -15,6 +15,11 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ("TS-0460", &["LookError::Net", "LookError::Slow"], "no whole answer: the network's part, or the time"),
     ("TS-0552", &["Unresolved::Alias", "Unresolved::Version"], "one of the two, each with the nearest"),
     (
+        "TS-0557",
+        &["ModelError::OtherContent", "PackageError::Damaged"],
+        "when it is loaded, or when its manifest is read",
+    ),
+    (
         "TS-0611",
         &["ModelProblem::Unknown", "ServeError::UnknownModel"],
         "a workflow, or a client that is told of no project",

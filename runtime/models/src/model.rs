@@ -15,7 +15,7 @@ use trackside_sync::CancelToken;
 use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, Runner, Wanted};
 use crate::error::ModelError;
 use crate::file::{ModelFile, ModelLimits};
-use crate::onnx::{BuiltinVerdict, Declared, metadata, ports, products};
+use crate::onnx::{BuiltinVerdict, Declared, has_loops, metadata, ports, products};
 use crate::output::{Output, OutputPort};
 use crate::port::{ExternalInfo, LeftOut, ModelInfo, Tested, arrange};
 use crate::processor::Processor;
@@ -339,6 +339,7 @@ impl Loading<'_> {
             inputs: inputs.clone(),
             outputs: outputs.clone(),
             left_out: left_out.clone(),
+            has_loops: has_loops(self.file.proto()),
             metadata: metadata(self.file.proto()),
             tested,
             caveats,

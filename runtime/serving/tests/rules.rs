@@ -96,7 +96,8 @@ impl World {
     }
 
     fn ends(&mut self, chance: &mut Chance) {
-        let Some(name) = self.running.iter().nth(chance.below(self.running.len().max(1) as u64) as usize).copied() else {
+        let Some(name) = self.running.iter().nth(chance.below(self.running.len().max(1) as u64) as usize).copied()
+        else {
             return;
         };
         self.running.remove(&name);

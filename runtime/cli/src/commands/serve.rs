@@ -102,8 +102,12 @@ fn test_models(handle: Handle) {
         Ok(retested) => {
             for Retested { name, version, engine, problem } in retested {
                 match problem {
-                    None => tracing::info!(model = name, version, engine, "passes its test on another engine than before"),
-                    Some(problem) => tracing::error!(model = name, version, "does not pass its test any more: {problem}"),
+                    None => {
+                        tracing::info!(model = name, version, engine, "passes its test on another engine than before")
+                    }
+                    Some(problem) => {
+                        tracing::error!(model = name, version, "does not pass its test any more: {problem}")
+                    }
                 }
             }
         }

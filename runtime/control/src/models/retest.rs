@@ -56,18 +56,13 @@ pub fn retest_models(place: &mut ModelPlace) -> Result<Vec<Retested>, ModelsErro
 fn versions_of(place: &ModelPlace, models: &[ModelRow], choice: EngineChoice) -> Vec<(ModelRow, ModelVersionRow)> {
     let shelf = place.shelf();
     let versions = models.iter().flat_map(|row| row.versions.iter().map(move |version| (row, version)));
-    let of_choice = |version: &ModelVersionRow| {
-        shelf.open(&version.digest).is_ok_and(|kept| kept.manifest.engine == choice)
-    };
+    let of_choice =
+        |version: &ModelVersionRow| shelf.open(&version.digest).is_ok_and(|kept| kept.manifest.engine == choice);
     versions.filter(|(_, version)| of_choice(version)).map(|(row, version)| (row.clone(), version.clone())).collect()
 }
 
 /// What a test gave now; nothing where it was made on this engine before, and went as it does now.
-fn test(
-    place: &ModelPlace,
-    row: &ModelRow,
-    version: &ModelVersionRow,
-) -> Result<Option<TestedModel>, ModelsError> {
+fn test(place: &ModelPlace, row: &ModelRow, version: &ModelVersionRow) -> Result<Option<TestedModel>, ModelsError> {
     let kept = place.shelf().open(&version.digest)?;
     let doors = place.doors();
     let probed = {

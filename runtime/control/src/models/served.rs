@@ -167,12 +167,9 @@ pub fn served_models(handle: &Handle) -> Result<Vec<ServedModel>, LoadModelError
                 limits: ServedLimits::from(&entry.settings),
                 problem: None,
             },
-            Err(error) => ServedModel {
-                name,
-                versions: Vec::new(),
-                limits: ServedLimits::default(),
-                problem: Some(error.told()),
-            },
+            Err(error) => {
+                ServedModel { name, versions: Vec::new(), limits: ServedLimits::default(), problem: Some(error.told()) }
+            }
         }
     };
     Ok(names.into_iter().map(model).collect())
@@ -188,11 +185,8 @@ pub fn load_model(handle: &Handle, model: &ModelRef) -> Result<ServedVersion, Lo
     let served = serving.load(&model.name, &model.version)?;
     let states = serving.state(&model.name)?;
     let state = states.into_iter().find(|state| state.version == served.version());
-    let known = || ServeError::UnknownVersion {
-        name: model.name.clone(),
-        version: served.version(),
-        known: String::new(),
-    };
+    let known =
+        || ServeError::UnknownVersion { name: model.name.clone(), version: served.version(), known: String::new() };
     Ok(state.ok_or_else(known)?.into())
 }
 

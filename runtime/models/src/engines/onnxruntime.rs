@@ -5,8 +5,8 @@
 //! measured delay 0.4 to 5 ms, longer only inside one very large operator.
 
 mod native;
-mod providers;
 mod packed;
+mod providers;
 
 use std::borrow::Cow;
 use std::error::Error as _;

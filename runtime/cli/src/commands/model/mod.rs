@@ -90,7 +90,8 @@ fn models(project: &Project) -> Models {
 
 /// Whether a name leads into the registry: it is no file, and the project declares no model of that name.
 fn is_registered(project: &Project, name: &str) -> bool {
-    Path::new(name).extension().is_none_or(|extension| extension != "onnx") && project.config.models.get(name).is_none_or(|model| model.path.is_none())
+    Path::new(name).extension().is_none_or(|extension| extension != "onnx")
+        && project.config.models.get(name).is_none_or(|model| model.path.is_none())
 }
 
 /// A model of the project or of the registry by its name, or a file wherever it lies.

@@ -46,7 +46,12 @@ fn page(models: &[ServedModel], paint: Paint) -> String {
     for model in models {
         if let Some(problem) = &model.problem {
             let problem = escape(&shorten(problem, 100)).into_owned();
-            table.row([escape(&model.name).into_owned().into(), Cell::right("-".to_owned()), "".into(), problem.into()]);
+            table.row([
+                escape(&model.name).into_owned().into(),
+                Cell::right("-".to_owned()),
+                "".into(),
+                problem.into(),
+            ]);
         }
         for version in &model.versions {
             let state = match (&version.engine, &version.reason) {
@@ -54,7 +59,8 @@ fn page(models: &[ServedModel], paint: Paint) -> String {
                 (None, Some(reason)) => format!("{}: {}", version.state, shorten(reason, 100)),
                 (None, None) => version.state.clone(),
             };
-            let or_not = |number: u64, shown: fn(u64) -> String| if number == 0 { "-".to_owned() } else { shown(number) };
+            let or_not =
+                |number: u64, shown: fn(u64) -> String| if number == 0 { "-".to_owned() } else { shown(number) };
             table.row([
                 escape(&model.name).into_owned().into(),
                 Cell::right(version.version.to_string()),

@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ort::ep::{CUDA, ExecutionProviderDispatch, OpenVINO, QNN, TensorRT, XNNPACK};
 use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProviderDispatch, OpenVINO, QNN, TensorRT, XNNPACK};
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 use trackside_spec::config::Provider;
