@@ -198,6 +198,7 @@ pub const TABLE: &[Row] = &[
     row(578, Bug, "A request to a model was lost: a defect of Trackside", "Ask again; please report it"),
     row(579, Failed, "A request waited for its turn until its time was over", "Ask later, or raise `sessions` or `timeout` in `[models.NAME]`"),
     row(580, Failed, "A request to a model was cancelled while it waited", ""),
+    row(581, BadInput, "The engine cannot do what a request brings, and does the model's own test right: shapes or values that do not go together", "`trackside model inspect`; the message holds the engine's words"),
     // The project and the node
     row(601, NotFound, "There is no such plugin", "Put the component there, or correct the name"),
     row(602, Disk, "A plugin's file cannot be read", "Check path and permissions"),

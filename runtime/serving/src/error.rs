@@ -120,6 +120,15 @@ pub enum ServeError {
     /// The run.
     #[error("{}", .0.message())]
     Run(#[source] Arc<ModelError>),
+    /// The engine refuses what came, and does its own test right: the request is at fault.
+    #[error("the model `{name}` can not do this: {}; it passes its own test, so shapes or values of the inputs do not go together", .error.message())]
+    Unfit {
+        /// The model.
+        name: String,
+        /// The engine's words.
+        #[source]
+        error: Arc<ModelError>,
+    },
     /// A defect.
     #[error("the request to the model `{name}` was lost: {reason}")]
     Lost {
@@ -149,6 +158,7 @@ impl Coded for ServeError {
             Self::CircuitOpen { .. } => code!("TS-0577"),
             Self::Late { .. } => code!("TS-0579"),
             Self::Cancelled { .. } => code!("TS-0580"),
+            Self::Unfit { .. } => code!("TS-0581"),
             Self::Lost { .. } => code!("TS-0578"),
         }
     }

@@ -308,15 +308,22 @@ impl Served {
             }
             Err(error) => {
                 slot.counts.failed(came.elapsed());
-                let well = match &error {
-                    ModelError::Input { .. } | ModelError::Output { .. } | ModelError::Cancelled { .. } => None,
-                    _ => Some(false),
-                };
-                pass.tell(well);
-                if matches!(error, ModelError::Run { .. }) && slot.is_worn(false) {
+                let says_nothing = matches!(
+                    error,
+                    ModelError::Input { .. } | ModelError::Output { .. } | ModelError::Cancelled { .. }
+                );
+                let fails = !says_nothing && !(slot.settings.judged && slot.passes_its_test(&model));
+                pass.tell(fails.then_some(false));
+                let is_of_engine = matches!(error, ModelError::Run { .. });
+                if fails && is_of_engine && slot.is_worn(false) {
                     self.inner.rebuild(slot.clone());
                 }
-                Err(ServeError::Run(Arc::new(error)))
+                let error = Arc::new(error);
+                Err(if is_of_engine && !fails {
+                    ServeError::Unfit { name: slot.name.clone(), error }
+                } else {
+                    ServeError::Run(error)
+                })
             }
         }
     }

@@ -23,6 +23,9 @@ pub struct ModelSettings {
     pub failures: u32,
     /// Whether it is loaded before anybody asks.
     pub at_start: bool,
+    /// Whether a failure counts only when the model fails its own test then, too: a request whose values or shapes the engine can not do is
+    /// its sender's affair, and must not shut the model off for others.
+    pub judged: bool,
 }
 
 impl Default for ModelSettings {
@@ -36,6 +39,7 @@ impl Default for ModelSettings {
             breaker: BreakerRules::default(),
             failures: 5,
             at_start: false,
+            judged: true,
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use trackside_codes::{Class, Reason};
 use trackside_models::{Engines, Model, ModelError, ModelSource};
 use trackside_spec::config::EngineChoice;
-use trackside_sync::lock;
+use trackside_sync::{CancelToken, lock};
 
 use crate::{
     breaker::{Breaker, Passed},
@@ -31,6 +31,9 @@ use crate::{
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How long after its sessions were made anew they are not made anew again.
 const REBUILD: Duration = Duration::from_secs(60);
+
+/// How long a test says something.
+const JUDGED: Duration = Duration::from_secs(1);
 
 /// One version on one kind of engine.
 pub(crate) struct Slot {
@@ -52,6 +55,8 @@ pub(crate) struct Slot {
     /// Failures in a row.
     failures: AtomicU32,
     rebuilt: Mutex<Option<Instant>>,
+    /// When it was tested last, and how that went.
+    judged: Mutex<Option<(Instant, bool)>>,
 }
 
 /// Somebody whose turn it is not yet.
@@ -207,6 +212,7 @@ impl Slot {
             state: Mutex::new(State::Cold),
             failures: AtomicU32::new(0),
             rebuilt: Mutex::default(),
+            judged: Mutex::default(),
         })
     }
 
@@ -410,6 +416,24 @@ impl Slot {
 
     fn note(&self, passed: Passed, start: Instant, well: Option<bool>) {
         lock(&self.breaker).ended(self.settings.breaker, start.elapsed(), passed, well);
+    }
+
+    /// Whether the model does now what it did when it was loaded. Looked at once a second at most, and one caller at a time: who sends
+    /// what fails must not have it computed as often as he likes. One that has no such input is not believed.
+    pub(crate) fn passes_its_test(&self, model: &Model) -> bool {
+        if model.tried().is_empty() {
+            return false;
+        }
+        let mut judged = lock(&self.judged);
+        if let Some((at, passed)) = *judged
+            && at.elapsed() < JUDGED
+        {
+            return passed;
+        }
+        let deadline = Instant::now() + self.settings.timeout;
+        let passed = model.run(model.tried().to_vec(), &[], Some(deadline), &CancelToken::new()).is_ok();
+        *judged = Some((Instant::now(), passed));
+        passed
     }
 
     /// Notes that the engine failed or not; says whether its sessions should be made anew.

@@ -22,6 +22,7 @@ const ONE: ModelSettings = ModelSettings {
     },
     failures: 5,
     at_start: false,
+    judged: true,
 };
 
 #[test]

@@ -13,7 +13,11 @@ fn a_circuit_opens_for_failures_and_not_for_bad_requests() {
     let bench = Bench::new();
     let breaker =
         BreakerRules { requests: 4, failures: 50, window: Duration::from_secs(60), open: Duration::from_secs(3600) };
-    let served = bench.served("picks", ModelSettings { breaker, failures: 0, ..ModelSettings::default() }, &picks());
+    let served = bench.served(
+        "picks",
+        ModelSettings { breaker, failures: 0, judged: false, ..ModelSettings::default() },
+        &picks(),
+    );
     for _ in 0..20 {
         let error = served.predict_here(crate::support::x(&[[0.0, 0.0]])).err().unwrap();
         assert_eq!(error.code().to_string(), "TS-0510", "{error}");
@@ -33,7 +37,7 @@ fn a_circuit_opens_for_failures_and_not_for_bad_requests() {
 #[test]
 fn one_that_fails_often_is_made_anew_and_goes_on_when_it_passes_its_test() {
     let bench = Bench::new();
-    let settings = ModelSettings { failures: 3, ..ModelSettings::default() };
+    let settings = ModelSettings { failures: 3, judged: false, ..ModelSettings::default() };
     let served = bench.served("picks", settings, &picks());
     for _ in 0..9 {
         assert!(served.predict_here(at(9)).is_err());
@@ -44,7 +48,7 @@ fn one_that_fails_often_is_made_anew_and_goes_on_when_it_passes_its_test() {
 #[test]
 fn one_that_can_not_be_made_anew_is_set_aside_until_somebody_sees_to_it() {
     let bench = Bench::new();
-    let settings = ModelSettings { failures: 3, ..ModelSettings::default() };
+    let settings = ModelSettings { failures: 3, judged: false, ..ModelSettings::default() };
     let served = bench.served("picks", settings, &picks());
     bench.lab.write_bytes("picks-1.onnx", b"the card has lost it");
     for _ in 0..3 {
@@ -76,4 +80,16 @@ fn one_that_can_not_be_loaded_is_not_tried_for_each_request() {
     assert!(matches!((&first, &second), (ServeError::Load { .. }, ServeError::Load { .. })));
     assert!(second.again_in().unwrap() <= Duration::from_secs(1));
     bench.until("it is tried again", |bench| bench.serving.open_here("broken", &ModelVersion::Unsaid, None).is_ok());
+}
+
+#[test]
+fn nobody_shuts_a_model_off_for_others_by_sending_what_it_can_not_do() {
+    let bench = Bench::new();
+    let served = bench.served("picks", ModelSettings { failures: 3, ..ModelSettings::default() }, &picks());
+    for _ in 0..100 {
+        let error = served.predict_here(at(7)).err().unwrap();
+        assert_eq!(error.code().to_string(), "TS-0581", "{error}");
+    }
+    assert_eq!(y(served.predict_here(at(1))), [20.0]);
+    assert_eq!(y(bench.open("picks").predict_here(at(0))), [10.0]);
 }

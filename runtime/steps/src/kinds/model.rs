@@ -155,6 +155,7 @@ fn step_error(error: ServeError) -> StepError {
     let code = match &error {
         ServeError::Late { .. } => "wall-limit",
         ServeError::Cancelled { .. } => "cancelled",
+        ServeError::Unfit { .. } => "model-failed",
         ServeError::Run(error) => match &**error {
             ModelError::Timeout { .. } => "wall-limit",
             ModelError::Cancelled { .. } => "cancelled",

@@ -102,6 +102,7 @@ fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
         },
         failures: said.failures,
         at_start: said.load == LoadTime::Start,
+        judged: true,
     }
 }
 
