@@ -307,14 +307,15 @@ fn a_workflow_names_a_model_of_the_registry_and_follows_its_champion() {
     let with = Box_::without_node();
     with.model(&["add", "pump", "relu.onnx"]).ok();
     with.model(&["add", "pump", "abs.onnx"]).ok();
-    with.project.workflow("w", "outputs: { y: \"${steps.a.outputs.y}\", model: \"${steps.a.model}\" }\nsteps:\n  a: { model: pump, inputs: { x: [-1, 2, -3, 4] } }\n");
+    with.project.workflow("w", "steps:\n  a: { model: pump, inputs: { x: [-1, 2, -3, 4] } }\n");
     with.project.run(&["check"]).ok();
     let node = with.project.serve();
     let y = || {
         let run = node.start_run("w");
         let view = with.project.wait_end(&run);
         assert_eq!(view["state"], "succeeded", "{view:#}");
-        (view["outputs"]["y"].clone(), view["outputs"]["model"].clone())
+        let output = &view["outputs"]["a"];
+        (output["outputs"]["y"].clone(), output["model"].clone())
     };
     let (relu, abs) = (serde_json::json!([0.0, 2.0, 0.0, 4.0]), serde_json::json!([1.0, 2.0, 3.0, 4.0]));
     assert_eq!(y(), (relu.clone(), "pump@1".into()));
