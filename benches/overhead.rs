@@ -1,5 +1,6 @@
 //! `cargo bench --bench overhead` with `TRACKSIDE_ONNXRUNTIME` set: what a run through [`Model::run`] takes beyond a bare call of
-//! `ort`, for an identity of twelve numbers and for a small network. Turn by turn; medians.
+//! `ort`, for an identity of twelve numbers and for a small network. Turn by turn; medians. `-- FILE.onnx` measures one row of
+//! floats through a model of yours besides, on both engines.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can not be set up has nothing to say")]
 
@@ -32,6 +33,9 @@ fn main() {
     let mut settings = EngineSettings::new(folder.path());
     settings.configured = Some(library.into());
     let engines = Engines::discover(settings);
+    for file in std::env::args().skip(1).filter(|argument| argument.ends_with(".onnx")) {
+        pair(&engines, Path::new(&file));
+    }
     for (name, layers) in [("identity, 12 numbers", 0), ("dense 12-12-12-12, relu", 3)] {
         let file = folder.path().join("model.onnx");
         std::fs::write(&file, made(layers).encode_to_vec()).expect("a file");
@@ -59,6 +63,34 @@ fn main() {
             onnxruntime - bare
         );
     }
+}
+
+/// One row of a model's only input through both engines.
+fn pair(engines: &Engines, file: &Path) {
+    let load = |choice| {
+        engines.load(&ModelSource { choice, ..ModelSource::new("bench", file) }).expect("a model that is loaded")
+    };
+    let models = [load(EngineChoice::OnnxRuntime), load(EngineChoice::Rten)];
+    let port = models[0].info().inputs.first().expect("an input").clone();
+    let shape: Vec<u32> = port.shape.iter().flatten().map(|size| size.unwrap_or(1)).collect();
+    let values: Vec<f32> = (0..shape.iter().product::<u32>()).map(|at| (at * 31 % 17) as f32 / 8.0 - 1.0).collect();
+    let tensor = Tensor::from_f32(shape, &values).expect("a tensor");
+    let cancel = CancelToken::new();
+    let mut times: [Vec<f64>; 2] = Default::default();
+    for _ in 0..ROUNDS {
+        for (times, model) in times.iter_mut().zip(&models) {
+            times.push(timed(|| {
+                let deadline = Some(Instant::now() + Duration::from_secs(60));
+                model.run(vec![(port.name.clone(), tensor.clone())], &[], deadline, &cancel).expect("a result");
+            }));
+        }
+    }
+    let [onnxruntime, built_in] = times.map(median);
+    println!(
+        "{}: onnxruntime {onnxruntime:.2} µs  built-in {built_in:.2} µs  {:.2} times",
+        file.display(),
+        built_in / onnxruntime
+    );
 }
 
 /// The model of a child process that makes bare calls.

@@ -1,7 +1,5 @@
 //! Reads the archive of cells that `generate.py` writes; its form is described in generator/archive.py.
 
-#![allow(dead_code, reason = "each suite uses its part")]
-
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;

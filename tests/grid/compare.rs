@@ -1,7 +1,5 @@
 //! Whether a tensor is the one that must come.
 
-#![allow(dead_code, reason = "each suite uses its part")]
-
 use half::{bf16, f16};
 use serde_json::Value;
 

@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
 
+#[allow(dead_code, reason = "each suite uses its part")]
 mod archive;
 #[allow(dead_code, reason = "counts that only the other runner asks for")]
 mod cells;
+#[allow(dead_code, reason = "each suite uses its part")]
 mod compare;
 
 use std::path::Path;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use trackside_models::onnx::{Dim, PortInspection, inspect_file};
 use trackside_models::{
-    CancelToken, Engine, JsonPort, ModelFile, ModelLimits, Output, OutputPort, Port, Ports, RunFailure, Stop,
+    CancelToken, Engine, JsonPort, ModelFile, ModelLimits, Output, OutputPort, Port, Ports, RunFailure, Stop, Wanted,
 };
 
 use crate::archive::Cell;
@@ -34,7 +34,11 @@ pub fn judge(engine: &dyn Engine, folder: &Path, cell: &Cell) -> Verdict {
         (Ok(inputs), Ok(outputs)) => (inputs, outputs),
         (Err(reason), _) | (_, Err(reason)) => return Verdict::Refused(reason),
     };
-    let runner = match engine.open(&file, Ports { inputs: &inputs, outputs: &outputs }, 1) {
+    let runner = match engine.open(
+        &file,
+        Ports { inputs: &inputs, outputs: &outputs },
+        Wanted { sessions: 1, providers: &[] },
+    ) {
         Ok(runner) => runner,
         Err(reason) => return Verdict::Refused(reason.to_string()),
     };

@@ -5,8 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
 
+#[allow(dead_code, reason = "each suite uses its part")]
 mod archive;
 mod cells;
+#[allow(dead_code, reason = "each suite uses its part")]
 mod compare;
 mod convert;
 mod judge;

@@ -6,9 +6,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
 
+#[allow(dead_code, reason = "each suite uses its part")]
 mod archive;
 #[allow(dead_code, reason = "this suite uses its part")]
 mod cells;
+#[allow(dead_code, reason = "each suite uses its part")]
 mod compare;
 mod convert;
 #[path = "../support/optional.rs"]

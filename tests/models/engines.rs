@@ -152,3 +152,25 @@ fn another_engine_is_told_when_a_run_is_replayed() {
     let told = project.run(&["replay", view["run"].as_str().unwrap()]).exits(1);
     assert!(told.stdout.contains("other version") && told.stdout.contains("rten"), "{told}");
 }
+
+#[test]
+fn a_provider_that_is_not_there_is_told_and_the_processor_computes() {
+    let Some(library) = optional::onnxruntime("execution providers that are not there") else { return };
+    let library = library.display().to_string();
+    let config = |engine: &str, model: &str| {
+        format!("[engine]\nonnxruntime = {library:?}\n{engine}[models.pump]\npath = \"{MODEL}\"\n{model}")
+    };
+    let step = format!("steps:\n  a: {{ model: pump, {X} }}\n");
+    let project = project(&config("providers = [\"openvino\", \"cpu\", \"cuda\"]\n", ""));
+    project.workflow("w", &step);
+    // What stands behind the processor is never asked.
+    let checked = project.run(&["check"]).ok().says(&["TS-0546", "`openvino`"]);
+    assert!(!checked.stderr.contains("`cuda`"), "{checked}");
+    assert!(run(&project, 0)["outputs"]["a"]["engine"].as_str().unwrap().starts_with("onnxruntime "));
+    // A model's own list holds before that of the box.
+    project.write("trackside.toml", config("providers = [\"openvino\"]\n", "providers = [\"cuda\", \"xnnpack\"]\n"));
+    let checked = project.run(&["check"]).ok().says(&["TS-0546", "`cuda`", "`xnnpack`"]);
+    assert!(!checked.stderr.contains("`openvino`"), "{checked}");
+    project.write("trackside.toml", config("providers = [\"gpu\"]\n", ""));
+    project.run(&["check"]).exits(1).says(&["known here: cuda, tensorrt, openvino, xnnpack, qnn, cpu"]);
+}

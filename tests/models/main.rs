@@ -18,6 +18,7 @@ mod quiet;
 mod registry;
 mod registry_hostile;
 mod rows;
+mod status;
 mod tables;
 
 use crate::support::{Project, optional, repository};

@@ -307,15 +307,14 @@ fn a_workflow_names_a_model_of_the_registry_and_follows_its_champion() {
     let with = Box_::without_node();
     with.model(&["add", "pump", "relu.onnx"]).ok();
     with.model(&["add", "pump", "abs.onnx"]).ok();
-    with.project.workflow("w", "steps:\n  a: { model: pump, inputs: { x: [-1, 2, -3, 4] } }\n");
+    with.project.workflow("w", "outputs: { y: \"${steps.a.outputs.y}\", model: \"${steps.a.model}\" }\nsteps:\n  a: { model: pump, inputs: { x: [-1, 2, -3, 4] } }\n");
     with.project.run(&["check"]).ok();
     let node = with.project.serve();
     let y = || {
         let run = node.start_run("w");
         let view = with.project.wait_end(&run);
         assert_eq!(view["state"], "succeeded", "{view:#}");
-        let output = step(&view, "a")["output"].clone();
-        (output["outputs"]["y"].clone(), output["model"].clone())
+        (view["outputs"]["y"].clone(), view["outputs"]["model"].clone())
     };
     let (relu, abs) = (serde_json::json!([0.0, 2.0, 0.0, 4.0]), serde_json::json!([1.0, 2.0, 3.0, 4.0]));
     assert_eq!(y(), (relu.clone(), "pump@1".into()));
@@ -354,7 +353,7 @@ fn wrong_names_say_what_is_right() {
     with.model(&["alias", "x", "champion"]).exits(2);
     with.model(&["list"]).ok().says(&["The registry has no model"]);
     // A disk that is as good as full.
-    with.project.write("trackside.toml", "[node]\nmin_free = \"9000000GiB\"\n");
+    with.project.write("trackside.toml", "[node]\nmin_free = \"8000000GiB\"\n");
     with.model(&["add", "x", "relu.onnx"]).exits(3).says(&["error[TS-0564]", "min_free"]);
     assert_eq!(with.folders(), [""; 0]);
     // One name, one meaning.

@@ -36,3 +36,29 @@ fn clients_that_people_have_are_answered_as_they_expect() {
         println!("{cases}\n{said}");
     }
 }
+
+/// The load generator of Triton, as tritonclient 2.50.0 brings it; newer copies need a newer C library.
+#[test]
+fn the_load_generator_that_people_have_measures_both_wires() {
+    let what = "perf_analyzer over REST and gRPC";
+    let Some(program) = env::var_os("TRACKSIDE_TEST_PERF_ANALYZER").filter(|path| !path.is_empty()) else {
+        let why = "set TRACKSIDE_TEST_PERF_ANALYZER to the one of tritonclient 2.50.0, see docs/inference.md";
+        return optional::not_run("perf-analyzer", what, why);
+    };
+    let serving = Serving::start("");
+    for wire in ["http", "grpc"] {
+        let mut command = Command::new(&program);
+        command.args(["-m", "two", "-u", &serving.address, "-i", wire, "--shape", "a:1,12", "--shape", "b:1,12"]);
+        // How steady this machine is, is not asked: any figure is taken.
+        command.args(["-p", "500", "-r", "3", "-s", "999", "--concurrency-range", "2"]);
+        let told = command.output().unwrap();
+        let (said, problems) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+        let counted = said.contains("Throughput:") && said.contains("Inference count:") && said.contains("p50 latency");
+        assert!(
+            told.status.success() && counted,
+            "{wire}: {}\n{said}\n{problems}\n{}",
+            told.status,
+            serving.node.said()
+        );
+    }
+}

@@ -15,15 +15,9 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ("TS-0460", &["LookError::Net", "LookError::Slow"], "no whole answer: the network's part, or the time"),
     ("TS-0552", &["Unresolved::Alias", "Unresolved::Version"], "one of the two, each with the nearest"),
     (
-        "TS-0555",
-        &[
-            "PackageError::Archive",
-            "PackageError::Cut",
-            "PackageError::Given",
-            "PackageError::Manifest",
-            "PackageError::Name",
-        ],
-        "each says which part of what was given is wrong",
+        "TS-0557",
+        &["ModelError::OtherContent", "PackageError::Damaged"],
+        "when it is loaded, or when its manifest is read",
     ),
     (
         "TS-0611",

@@ -30,7 +30,7 @@ mod warning;
 mod watchdog;
 
 pub use engines::{
-    Engine, EngineId, EngineKind, EngineSettings, EngineStatus, Engines, Ports, Ran, RunFailure, Runner, Tried,
+    Engine, EngineId, EngineKind, EngineSettings, EngineStatus, Engines, Ports, Ran, RunFailure, Runner, Tried, Wanted,
 };
 pub use error::ModelError;
 pub use file::{ExternalFile, ModelFile, ModelLimits};

@@ -8,20 +8,20 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use trackside_codes::Reason;
-use trackside_spec::config::EngineChoice;
+use trackside_spec::config::{EngineChoice, Provider};
 use trackside_spec::{Digest, Tensor};
 use trackside_sync::CancelToken;
 
-use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, Runner};
+use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, Runner, Wanted};
 use crate::error::ModelError;
 use crate::file::{ModelFile, ModelLimits};
-use crate::onnx::{BuiltinVerdict, Declared, metadata, ports, products};
+use crate::onnx::{BuiltinVerdict, Declared, has_loops, metadata, ports, products};
 use crate::output::{Output, OutputPort};
 use crate::port::{ExternalInfo, LeftOut, ModelInfo, Tested, arrange};
 use crate::processor::Processor;
 use crate::selftest::{Failed, Sample, SelfTest};
 use crate::stop::{Stop, Stopped};
-use crate::warning::{made_elsewhere, saturation};
+use crate::warning::{Warning, made_elsewhere, saturation};
 
 /// Most sessions of one model: each holds a copy of its weights.
 const MAX_SESSIONS: usize = 64;
@@ -40,6 +40,8 @@ pub struct ModelSource {
     pub selftest: Option<PathBuf>,
     /// Digests that the model's file and its weight files must have, by their names from the model's folder on. Empty: nobody knows.
     pub expected: BTreeMap<String, Digest>,
+    /// What is to compute it on ONNX Runtime besides the processor, the most wanted first.
+    pub providers: Vec<Provider>,
     /// Runs at a time; 0 = one per core.
     pub sessions: usize,
     /// The longest that the self-test may take: as long as a run.
@@ -59,6 +61,7 @@ impl ModelSource {
             choice: EngineChoice::Auto,
             selftest: None,
             expected: BTreeMap::new(),
+            providers: Vec::new(),
             sessions: 0,
             time: TIME,
         }
@@ -288,7 +291,8 @@ impl Loading<'_> {
         let sessions = sessions.min(MAX_SESSIONS);
         let refused = |reason| ModelError::Load { model: name.clone(), engine: id.clone(), reason };
         let Declared { inputs, outputs, left_out } = &self.declared;
-        let runner = engine.open(&self.file, Ports { inputs, outputs }, sessions).map_err(refused)?;
+        let wanted = Wanted { sessions, providers: &self.source.providers };
+        let runner = engine.open(&self.file, Ports { inputs, outputs }, wanted).map_err(refused)?;
         let test = SelfTest { runner: &*runner, inputs, outputs, limit: self.source.time };
         let mut caveats: Vec<String> = left_out.iter().map(LeftOut::reason).collect();
         let failed = |failure| {
@@ -324,6 +328,7 @@ impl Loading<'_> {
             warnings.extend(warning);
         }
         warnings.extend(self.sample.as_ref().and_then(|sample| made_elsewhere(sample.made_on.as_deref(), &id)));
+        warnings.extend(runner.not_used().iter().map(|(provider, why)| Warning::not_used(*provider, why)));
         let info = ModelInfo {
             name,
             digest: self.file.digest(),
@@ -334,6 +339,7 @@ impl Loading<'_> {
             inputs: inputs.clone(),
             outputs: outputs.clone(),
             left_out: left_out.clone(),
+            has_loops: has_loops(self.file.proto()),
             metadata: metadata(self.file.proto()),
             tested,
             caveats,

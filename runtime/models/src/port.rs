@@ -92,6 +92,8 @@ pub struct ModelInfo {
     pub outputs: Vec<OutputPort>,
     /// What it would give besides and Trackside cannot carry.
     pub left_out: Vec<LeftOut>,
+    /// Whether how long it runs depends on values, and not on shapes alone.
+    pub has_loops: bool,
     /// The author's key-value pairs.
     pub metadata: BTreeMap<String, String>,
     /// How its self-test went about it.

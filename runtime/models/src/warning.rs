@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use trackside_codes::{Code, code};
+use trackside_spec::config::Provider;
 
 use crate::engines::{EngineId, EngineKind};
 use crate::onnx::Products;
@@ -14,6 +15,18 @@ pub struct Warning {
     pub code: Code,
     /// What it is and what to do.
     pub text: String,
+}
+
+impl Warning {
+    /// Of what was wanted to compute a model and does not.
+    pub(crate) fn not_used(provider: Provider, why: &str) -> Self {
+        let name = provider.name();
+        let text = format!(
+            "`{name}` of `providers` computes nothing of it, and the processor does all: {why}. Take an ONNX Runtime that has it (`[engine] \
+             onnxruntime`), or take `{name}` out"
+        );
+        Self { code: code!("TS-0546"), text }
+    }
 }
 
 fn shown<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {

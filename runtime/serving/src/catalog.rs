@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use trackside_codes::Reason;
-use trackside_spec::{Digest, config::EngineChoice};
+use trackside_spec::{
+    Digest,
+    config::{EngineChoice, Provider},
+};
 
 use crate::settings::ModelSettings;
 
@@ -42,6 +45,8 @@ pub struct Version {
     pub selftest: Option<PathBuf>,
     /// The engine where the caller asks for none.
     pub engine: EngineChoice,
+    /// What is to compute it on ONNX Runtime besides the processor.
+    pub providers: Vec<Provider>,
     /// What tells this content from any other at the same path: as long as it is the same, nothing is loaded again.
     pub content: Content,
     /// Labels of an output's places, for classification: by the output's name, or all outputs' under an empty one.
@@ -60,6 +65,7 @@ impl Version {
             path,
             selftest: None,
             engine: EngineChoice::Auto,
+            providers: Vec::new(),
             content,
             labels: BTreeMap::new(),
             expected: BTreeMap::new(),

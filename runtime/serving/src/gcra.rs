@@ -24,7 +24,7 @@ impl Rate {
 }
 
 /// How a rate was used so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Meter {
     /// When the next request is due, since the start of the clock.
     due: Duration,

@@ -19,6 +19,8 @@ const RUNS: usize = 3;
 pub struct Measured {
     /// One run of one row, or of the whole input where it can not be cut.
     pub alone: Duration,
+    /// Elements of its inputs.
+    pub elements: u64,
     /// Runs of several rows: how many, and how long. Empty where rows can not be joined, or one takes too long to try.
     pub together: Vec<(u32, Duration)>,
     /// Whether a row gives the same bits in company; `None` where it was not tried.
@@ -67,7 +69,12 @@ pub(crate) fn measure(model: &Model) -> Option<Measured> {
             together.push((rows, time));
         }
     }
-    Some(Measured { alone, together, same })
+    Some(Measured { alone, elements: elements(base), together, same })
+}
+
+/// How many elements inputs have together.
+pub(crate) fn elements(inputs: &Inputs) -> u64 {
+    inputs.iter().map(|(_, tensor)| tensor.len() as u64).sum()
 }
 
 fn first_row(inputs: &Inputs) -> Option<Inputs> {
@@ -102,7 +109,7 @@ mod tests {
 
     fn measured(together: &[(u32, u64)], same: bool) -> Measured {
         let together = together.iter().map(|(rows, us)| (*rows, Duration::from_micros(*us))).collect();
-        Measured { alone: Duration::from_micros(100), together, same: Some(same) }
+        Measured { alone: Duration::from_micros(100), elements: 1, together, same: Some(same) }
     }
 
     #[test]

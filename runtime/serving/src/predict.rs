@@ -1,7 +1,10 @@
 //! A request's way: rate, circuit, queue, engine, answer.
 
 use std::{
-    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,6 +19,7 @@ use crate::{
     gcra::Meter,
     here::wait_here,
     lane::{Entered, Ticket},
+    measure,
     request::{Answer, Job, Request},
     serving::Inner,
     slot::{Permit, Slot, Turn, Waiter},
@@ -84,7 +88,7 @@ impl Served {
             }
         };
         self.gather(&job).await;
-        if self.is_brief() {
+        if self.is_brief(measure::elements(&job.request.inputs)) {
             return self.run(*job, permit);
         }
         let (served, cancel) = (self.clone(), job.request.cancel.clone());
@@ -177,11 +181,14 @@ impl Served {
         }
     }
 
-    /// Whether it takes no longer than waking another thread would.
-    fn is_brief(&self) -> bool {
-        let lately = self.slot.lately.load(Relaxed);
+    /// Whether a request of so many elements takes about as long as waking another thread would. One that is larger than the last ones is
+    /// taken to take longer by the square, as attention does; how long a loop takes is not seen from outside.
+    fn is_brief(&self, elements: u64) -> bool {
+        let (lately, of) = (self.slot.lately.load(Relaxed), self.slot.lately_of.load(Relaxed));
+        let larger = u128::from(elements.div_ceil(of.max(1)).max(1));
         lately != 0
-            && u128::from(lately) <= self.inner.settings.brief.as_nanos()
+            && !self.model.info().has_loops
+            && u128::from(lately) * larger * larger <= self.inner.settings.brief.as_nanos()
             // Others would not get into the queue to be run together while this thread is busy.
             && (self.slot.settings.batching.rows <= 1 || lock(&self.slot.lane).running() <= 1)
     }
@@ -259,7 +266,7 @@ impl Served {
             return own;
         };
         slot.counts.ran(Times { queue: Duration::ZERO, input, infer, output }, all);
-        self.note_time(infer);
+        self.note_time(infer, jobs.iter().map(|(job, _)| measure::elements(&job.request.inputs)).sum());
         let together = jobs.len();
         let mut parts: Vec<(String, std::vec::IntoIter<Output>)> =
             parts.into_iter().map(|(name, parts)| (name, parts.into_iter())).collect();
@@ -286,6 +293,7 @@ impl Served {
             return Err(self.late(queue));
         }
         let rows = request.inputs.first().and_then(|(_, tensor)| tensor.shape().first().copied()).unwrap_or(1);
+        let elements = measure::elements(&request.inputs);
         let ran = model.run(request.inputs, &request.outputs, Some(deadline), &request.cancel);
         let infer = now.elapsed();
         match ran {
@@ -293,7 +301,7 @@ impl Served {
                 let times = Times { queue, infer, ..Times::default() };
                 slot.counts.ran(times, rows);
                 slot.counts.answered(times, rows, self.inner.now_ms());
-                self.note_time(infer);
+                self.note_time(infer, elements);
                 pass.tell(Some(true));
                 slot.is_worn(true);
                 Ok(Answer { outputs: ran.outputs, version: slot.number, model, times, together: 1 })
@@ -314,11 +322,14 @@ impl Served {
     }
 
     /// Of the last runs, the later the more.
-    fn note_time(&self, infer: Duration) {
-        let now = u64::try_from(infer.as_nanos()).unwrap_or(u64::MAX).max(1);
-        let before = self.slot.lately.load(Relaxed);
-        let next = if before == 0 { now } else { before - before / 8 + now / 8 };
-        self.slot.lately.store(next.max(1), Relaxed);
+    fn note_time(&self, infer: Duration, elements: u64) {
+        let mean = |of: &AtomicU64, now: u64| {
+            let before = of.load(Relaxed);
+            let next = if before == 0 { now } else { before - before / 8 + now / 8 };
+            of.store(next.max(1), Relaxed);
+        };
+        mean(&self.slot.lately, u64::try_from(infer.as_nanos()).unwrap_or(u64::MAX).max(1));
+        mean(&self.slot.lately_of, elements);
     }
 
     fn late(&self, waited: Duration) -> ServeError {

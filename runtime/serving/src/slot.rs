@@ -44,6 +44,8 @@ pub(crate) struct Slot {
     pub(crate) counts: Counts,
     /// How long the engine takes, in nanoseconds, as it was lately; 0 is not known.
     pub(crate) lately: AtomicU64,
+    /// Of how many elements those runs were.
+    pub(crate) lately_of: AtomicU64,
     /// When the last request came, in nanoseconds since the start.
     pub(crate) last_arrival: AtomicU64,
     state: Mutex<State>,
@@ -200,6 +202,7 @@ impl Slot {
             breaker: Mutex::default(),
             counts: Counts::default(),
             lately: AtomicU64::new(0),
+            lately_of: AtomicU64::new(0),
             last_arrival: AtomicU64::new(0),
             state: Mutex::new(State::Cold),
             failures: AtomicU32::new(0),
@@ -286,6 +289,7 @@ impl Slot {
             choice: self.engine,
             selftest: self.version.selftest.clone(),
             expected: self.version.expected.clone(),
+            providers: self.version.providers.clone(),
             sessions: self.settings.sessions,
             time: self.settings.timeout,
             ..ModelSource::new(self.title(), self.version.path.clone())
@@ -309,6 +313,7 @@ impl Slot {
         if let Some(measured) = &measured {
             let alone = u64::try_from(measured.alone.as_nanos()).unwrap_or(u64::MAX).max(1);
             self.lately.store(alone, Relaxed);
+            self.lately_of.store(measured.elements, Relaxed);
             self.advise(measured);
         }
         Ok(Made { model, bytes, measured })

@@ -9,6 +9,7 @@ mod support;
 mod batches;
 mod limits;
 mod memory;
+mod rules;
 mod swap;
 mod trouble;
 mod versions;

@@ -1,7 +1,7 @@
 //! Another version takes the place of the one before between two requests.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
 };
 
@@ -81,7 +81,7 @@ fn a_changed_file_takes_the_place_of_the_one_before() {
 fn nobody_who_asks_meanwhile_is_refused_or_sees_a_version_go_back() {
     let bench = Bench::new();
     bench.served("pump", ModelSettings { queue: 1000, ..ModelSettings::default() }, &adds(1.0));
-    let over = AtomicBool::new(false);
+    let (over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     let asked: usize = thread::scope(|scope| {
         let asking: Vec<_> = (0..8)
             .map(|_| {
@@ -95,6 +95,7 @@ fn nobody_who_asks_meanwhile_is_refused_or_sees_a_version_go_back() {
                         last = answer.version;
                         assert_eq!(y(Ok(answer)), [last as f32, last as f32]);
                         asked += 1;
+                        answered.fetch_add(1, Ordering::Relaxed);
                     }
                     (last, asked)
                 })
@@ -103,6 +104,8 @@ fn nobody_who_asks_meanwhile_is_refused_or_sees_a_version_go_back() {
         for number in 2..=20u8 {
             bench.add("pump", u32::from(number), &adds(f32::from(number)));
             bench.serving.refresh(Some("pump")).unwrap();
+            let before = answered.load(Ordering::Relaxed);
+            bench.until("somebody is answered", |_| answered.load(Ordering::Relaxed) > before);
         }
         over.store(true, Ordering::Relaxed);
         let ended: Vec<(u32, usize)> = asking.into_iter().map(|thread| thread.join().unwrap()).collect();

@@ -285,7 +285,7 @@ name: w
 steps:
   a: { plugin: My/Plugin }
   b: { plugin: "${params.p}" }
-  c: { model: "x@prod", inputs: { x: [1] } }
+  c: { model: "x@Prod", inputs: { x: [1] } }
   d: { plugin: "oci://ghcr.io/acme/line-stats" }
 "##,
         error: r##"w.yaml:4:16: error[TS-0103]: a plugin is a name (lower-case letters, digits and `-`), a reference (oci://…) or a path that ends in .wasm
@@ -295,7 +295,7 @@ w.yaml:5:16: error[TS-0103]: this is no plugin: it must be fixed: expressions ar
 5 |   b: { plugin: "${params.p}" }
   |                ^^^^^^^^^^^^^^
 w.yaml:6:15: error[TS-0103]: a model is a name of the registry or of [models] in trackside.toml (NAME, NAME@alias, NAME@3), or a path that ends in .onnx
-6 |   c: { model: "x@prod", inputs: { x: [1] } }
+6 |   c: { model: "x@Prod", inputs: { x: [1] } }
   |               ^^^^^^^^
 w.yaml:7:16: error[TS-0103]: "oci://ghcr.io/acme/line-stats" is no reference to a registry: it has no tag and no digest; write oci://host/repository:tag or oci://host/repository@sha256:…
 7 |   d: { plugin: "oci://ghcr.io/acme/line-stats" }

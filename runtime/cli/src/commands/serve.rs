@@ -5,6 +5,7 @@ use trackside_codes::code;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use trackside_control::{ModelPlace, Retested, retest_models};
 use trackside_node::{Handle, Node, NodeOptions, Project, WorkflowProblem};
 use trackside_server::Server;
 use trackside_spec::TriggerKind;
@@ -82,6 +83,7 @@ pub async fn stay(console: Console, node: &Node) -> Result<(), Failure> {
     )));
     let notifier = Notifier::start();
     notifier.tell(Moment::Ready, about);
+    test_models(node.handle());
     let name = tokio::select! {
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
@@ -92,6 +94,28 @@ pub async fn stay(console: Console, node: &Node) -> Result<(), Failure> {
     tracing::info!(signal = name, "stopping");
     server.stop().await;
     Ok(())
+}
+
+/// Tests models of the registry again where the box has another engine now, beside everything else.
+fn test_models(handle: Handle) {
+    let work = move || match retest_models(&mut ModelPlace::of_node(&handle, "the start")) {
+        Ok(retested) => {
+            for Retested { name, version, engine, problem } in retested {
+                match problem {
+                    None => {
+                        tracing::info!(model = name, version, engine, "passes its test on another engine than before")
+                    }
+                    Some(problem) => {
+                        tracing::error!(model = name, version, "does not pass its test any more: {problem}")
+                    }
+                }
+            }
+        }
+        Err(error) => tracing::error!("models of the registry could not be tested: {error}"),
+    };
+    if let Err(error) = std::thread::Builder::new().name("model-tester".to_owned()).spawn(work) {
+        tracing::error!("failed to start a thread that tests models: {error}");
+    }
 }
 
 /// Has the workflow files read with each SIGHUP. What came of it is in the log. Never ends.

@@ -185,7 +185,7 @@ fn there_already(
     })
 }
 
-const fn how(tested: Tested) -> &'static str {
+pub(super) const fn how(tested: Tested) -> &'static str {
     match tested {
         Tested::Sample => "sample",
         Tested::MadeUp => "made-up",

@@ -7,6 +7,8 @@
 //! - `travel`: a model in one file
 //! - `documents`: what operations and questions answer
 //! - `remote`: the operations over the socket
+//! - `retest`: golden vectors on another engine
+//! - `served`: what a node has in service, and loading anew
 
 mod add;
 mod ask;
@@ -16,6 +18,8 @@ mod error;
 mod given;
 mod place;
 mod remote;
+mod retest;
+mod served;
 mod travel;
 
 pub use add::add_model;
@@ -28,6 +32,8 @@ pub use documents::{AddModel, AliasMoved, ModelAdded, ModelRemoved, MoveAlias};
 pub use error::ModelsError;
 pub use given::{GivenVersion, given_archive, given_versions, triton_models, triton_name};
 pub use place::ModelPlace;
+pub use retest::{Retested, retest_models};
+pub use served::{LoadModelError, ServedLimits, ServedModel, ServedVersion, load_model, served_models};
 pub use travel::export_model;
 
 use std::io::Read;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use trackside_codes::Reason;
 
 use serde::{Deserialize, Serialize};
-use trackside_spec::Tensor;
+use trackside_spec::{Tensor, config::Provider};
 
 pub use discover::{EngineSettings, EngineStatus, Engines};
 pub use locate::Tried;
@@ -28,11 +28,11 @@ pub trait Engine: Send + Sync {
     /// Which one, which version, from where.
     fn id(&self) -> EngineId;
 
-    /// Makes `model` ready for `sessions` runs at a time.
+    /// Makes `model` ready.
     ///
     /// # Errors
     /// The engine's own words.
-    fn open(&self, model: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, Reason>;
+    fn open(&self, model: &ModelFile, ports: Ports<'_>, wanted: Wanted<'_>) -> Result<Box<dyn Runner>, Reason>;
 }
 
 /// The checked inputs and outputs of a model.
@@ -42,6 +42,15 @@ pub struct Ports<'a> {
     pub inputs: &'a [Port],
     /// What it gives.
     pub outputs: &'a [OutputPort],
+}
+
+/// How a model is to run.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Runs at a time.
+    pub sessions: usize,
+    /// What is to compute it, the most wanted first; the processor is always the last.
+    pub providers: &'a [Provider],
 }
 
 /// A model on an engine.
@@ -57,6 +66,11 @@ pub trait Runner: Send + Sync {
     /// cannot always be made to.
     fn is_exact(&self) -> bool {
         true
+    }
+
+    /// What was wanted to compute it and does not, each with why.
+    fn not_used(&self) -> &[(Provider, String)] {
+        &[]
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod native;
 mod packed;
+mod providers;
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -20,11 +21,12 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, PrepackedWeights, SessionBuilder};
 use ort::session::{OutputSelector, RunOptions, Session};
-use trackside_spec::Tensor;
+use trackside_spec::{Tensor, config::Provider};
 use trackside_sync::{CancelHook, lock};
 
 use self::native::Interrupt;
-use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, panic_text};
+use self::providers::{NotUsed, with_provider};
+use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, Wanted, panic_text};
 use crate::file::ModelFile;
 use crate::onnx::products;
 use crate::output::{Output, OutputPort};
@@ -90,7 +92,7 @@ impl OnnxRuntime {
         &self,
         model: &ModelFile,
         shared: &PrepackedWeights,
-        Settings { fixed_shapes, exact }: Settings,
+        Settings { fixed_shapes, exact, providers }: Settings<'_>,
     ) -> ort::Result<SessionBuilder> {
         let mut builder = Session::builder(&self.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
@@ -106,13 +108,16 @@ impl OnnxRuntime {
             // Without VNNI sums of products of uint8 and int8 saturate; this turns constant int8 weights into uint8.
             builder = builder.with_config_entry("session.x64quantprecision", "1")?;
         }
+        for provider in providers {
+            builder = with_provider(builder, *provider)?;
+        }
         for file in model.external() {
             builder = builder.with_external_initializer_file_in_memory(&file.name, Arc::clone(&file.bytes))?;
         }
         Ok(builder)
     }
 
-    fn session(&self, model: &ModelFile, shared: &PrepackedWeights, settings: Settings) -> Result<Session, Reason> {
+    fn session(&self, model: &ModelFile, shared: &PrepackedWeights, settings: Settings<'_>) -> Result<Session, Reason> {
         let mut builder = self.builder(model, shared, settings).map_err(|error| Reason::by(Class::Unusable, error))?;
         let canceler = builder.canceler();
         let _limit = watchdog::at(Instant::now() + LOAD_LIMIT, move || drop(canceler.cancel())).map_err(|error| {
@@ -148,24 +153,34 @@ impl Engine for OnnxRuntime {
         EngineId { kind: EngineKind::OnnxRuntime, version: self.version.clone(), origin: Some(self.origin.clone()) }
     }
 
-    fn open(&self, model: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, Reason> {
+    fn open(&self, model: &ModelFile, ports: Ports<'_>, wanted: Wanted<'_>) -> Result<Box<dyn Runner>, Reason> {
         let fixed =
             |shape: &Option<Vec<Option<u32>>>| shape.as_ref().is_some_and(|dims| dims.iter().all(Option::is_some));
         let fixed_shapes = ports.inputs.iter().all(|port| fixed(&port.shape));
-        let open = |exact: bool| {
+        let open = |exact: bool, providers: &[Provider]| {
             let open = || {
                 // Sessions of one model share the weights that the engine has rearranged for its kernels.
-                let (shared, settings) = (PrepackedWeights::new(), Settings { fixed_shapes, exact });
-                (0..sessions).map(|_| self.session(model, &shared, settings)).collect::<Result<Vec<_>, _>>()
+                let (shared, settings) = (PrepackedWeights::new(), Settings { fixed_shapes, exact, providers });
+                (0..wanted.sessions).map(|_| self.session(model, &shared, settings)).collect::<Result<Vec<_>, _>>()
             };
             catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| Err(broke(&*panic)))
         };
         // Asked for exact products, 1.31.1 refuses a model in which two operators share a weight or its zero point.
-        let wanted = !products(model.proto()).is_empty();
-        let (opened, exact) = match open(wanted) {
-            Ok(opened) => (opened, true),
-            Err(reason) if wanted => (open(false).map_err(|_| reason)?, false),
-            Err(reason) => return Err(reason),
+        let exactly = !products(model.proto()).is_empty();
+        let open = |providers: &[Provider]| match open(exactly, providers) {
+            Ok(opened) => Ok((opened, true)),
+            Err(reason) if exactly => Ok((open(false, providers).map_err(|_| reason)?, false)),
+            Err(reason) => Err(reason),
+        };
+        let (providers, mut not_used) = providers::usable(&self.environment, wanted.providers);
+        let (opened, exact) = match open(&providers) {
+            // What is there may still refuse the model: the processor takes it.
+            Err(reason) if !providers.is_empty() => {
+                let opened = open(&[])?;
+                not_used.extend(providers.iter().map(|provider| (*provider, reason.to_string())));
+                opened
+            }
+            opened => opened?,
         };
         let names = |ports: &[crate::port::Port]| ports.iter().map(|port| port.name.clone()).collect();
         Ok(Box::new(OrtRunner {
@@ -173,17 +188,20 @@ impl Engine for OnnxRuntime {
             inputs: names(ports.inputs),
             outputs: ports.outputs.to_vec(),
             exact,
+            not_used,
         }))
     }
 }
 
 /// How a session is made.
 #[derive(Clone, Copy)]
-struct Settings {
+struct Settings<'a> {
     /// Every input has one shape.
     fixed_shapes: bool,
     /// Products of uint8 and int8 must not saturate.
     exact: bool,
+    /// What computes besides the processor.
+    providers: &'a [Provider],
 }
 
 /// A model in ONNX Runtime.
@@ -192,11 +210,16 @@ struct OrtRunner {
     inputs: Vec<String>,
     outputs: Vec<OutputPort>,
     exact: bool,
+    not_used: NotUsed,
 }
 
 impl Runner for OrtRunner {
     fn is_exact(&self) -> bool {
         self.exact
+    }
+
+    fn not_used(&self) -> &[(Provider, String)] {
+        &self.not_used
     }
 
     fn run(&self, inputs: Vec<Option<Tensor>>, wanted: &[usize], stop: Stop<'_>) -> Result<Ran, RunFailure> {

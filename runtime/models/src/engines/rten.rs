@@ -17,7 +17,7 @@ use trackside_spec::Tensor;
 
 use self::convert::to_value;
 use self::packed::Given;
-use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner};
+use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, Wanted};
 use crate::file::ModelFile;
 use crate::memory::run_memory;
 use crate::onnx::BuiltinVerdict;
@@ -36,7 +36,7 @@ impl Engine for Rten {
         EngineId { kind: EngineKind::Rten, version: VERSION.to_owned(), origin: None }
     }
 
-    fn open(&self, file: &ModelFile, ports: Ports<'_>, sessions: usize) -> Result<Box<dyn Runner>, Reason> {
+    fn open(&self, file: &ModelFile, ports: Ports<'_>, wanted: Wanted<'_>) -> Result<Box<dyn Runner>, Reason> {
         let program =
             file.program().map_err(|refusals| Reason::new(Class::Unusable, BuiltinVerdict::of(refusals).reasons()))?;
         // The interpreter knows more inputs: those whose defaults nobody can replace.
@@ -57,7 +57,7 @@ impl Engine for Rten {
         };
         let outputs = ports.outputs.iter().map(output).collect::<Result<_, _>>()?;
         Ok(Box::new(Interpreter {
-            sessions: Pool::new(vec![(); sessions]),
+            sessions: Pool::new(vec![(); wanted.sessions]),
             inputs: inputs.collect(),
             outputs,
             memory: run_memory(),

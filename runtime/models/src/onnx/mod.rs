@@ -6,6 +6,7 @@
 
 mod builtin;
 mod inspect;
+mod loops;
 mod ports;
 mod products;
 
@@ -14,6 +15,7 @@ pub(crate) use builtin::{Program, load};
 pub(crate) use inspect::metadata;
 pub use inspect::{ModelInspection, OperatorCount, Opset, inspect, inspect_file};
 pub(crate) use inspect::{tensors, text};
+pub(crate) use loops::has_loops;
 pub(crate) use ports::{Declared, article, ports};
 pub use ports::{Dim, PortInspection};
 pub(crate) use products::{Products, products};

@@ -153,8 +153,9 @@ impl Incoming {
         if bytes.saturating_add(self.keep_free) <= free {
             return Ok(());
         }
-        let [bytes, free, keep_free] = [bytes, free, self.keep_free].map(ByteSize::from_bytes);
-        Err(PackageError::NoRoom { bytes, free, keep_free })
+        // In whole units: nobody counts the bytes of a disk.
+        let mib = |bytes: u64| ByteSize::from_mib(bytes.div_ceil(1 << 20));
+        Err(PackageError::NoRoom { bytes: mib(bytes), free: mib(free), keep_free: mib(self.keep_free) })
     }
 
     /// Takes a file: its bytes must be those that `entry` says. They are on disk when this ends.

@@ -24,7 +24,7 @@ pub(super) enum Failure {
 pub(super) fn compile(worker: &CompileWorker, order: &Order, wasm: &[u8], name: &str) -> Result<Code, Failure> {
     let arguments = order.to_arguments();
     let order = trackside_worker::Order { arguments: &arguments, input: wasm, time: worker.time, name: "compile" };
-    ask(&worker.program, &order, |stdout| take(stdout)).map_err(|failure| match failure {
+    ask(&worker.program, &order, take).map_err(|failure| match failure {
         trackside_worker::Failure::NotStarted(error) => Failure::NotStarted(error),
         trackside_worker::Failure::Lost(error) => {
             Failure::Load(LoadError::Worker { name: name.to_owned(), reason: Reason::by(Class::Setup, error) })

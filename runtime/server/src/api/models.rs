@@ -16,9 +16,10 @@ use http_body_util::BodyExt;
 use tokio::runtime::Handle;
 use trackside_codes::{Coded, code};
 use trackside_control::{
-    AddModel, AliasMoved, GivenModel, ModelAdded, ModelPlace, ModelRemoved, ModelsError, MoveAlias, add_model,
-    move_model_alias, remove_model, roll_back_model,
+    AddModel, AliasMoved, GivenModel, LoadModelError, ModelAdded, ModelPlace, ModelRemoved, ModelsError, MoveAlias,
+    ServedModel, ServedVersion, add_model, load_model, move_model_alias, remove_model, roll_back_model, served_models,
 };
+use trackside_spec::ModelRef;
 
 use super::{Peer, Shared, routes::Routes};
 use crate::{body::read_json, error::ApiError};
@@ -39,10 +40,33 @@ impl From<ModelsError> for ApiError {
 
 pub(super) fn routes() -> Routes {
     Routes::default()
+        .get("/v1/models", list)
+        .post("/v1/models/{name}/load", load)
         .post("/v1/models/{name}/versions", add)
         .post("/v1/models/{name}/versions/{version}/remove", remove)
         .post("/v1/models/{name}/aliases/{alias}", move_alias)
         .post("/v1/models/{name}/aliases/{alias}/rollback", roll_back)
+}
+
+impl From<LoadModelError> for ApiError {
+    fn from(error: LoadModelError) -> Self {
+        Self::new(error.code(), error.message())
+    }
+}
+
+/// `GET /v1/models`: those in service.
+async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<ServedModel>>, ApiError> {
+    on_thread(move || served_models(&shared.handle)).await
+}
+
+/// `POST /v1/models/{name}/load`: the name may say an alias or a version.
+async fn load(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<ServedVersion>, ApiError> {
+    let Path(name) = path.map_err(bad_path)?;
+    let model: ModelRef = name.parse().map_err(ModelsError::from)?;
+    on_thread(move || load_model(&shared.handle, &model)).await
 }
 
 fn bad_path(_: PathRejection) -> ApiError {
@@ -122,9 +146,12 @@ async fn remove(
 }
 
 /// Does it where it may block.
-pub(super) async fn on_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ModelsError> + Send + 'static,
-) -> Result<Json<T>, ApiError> {
+pub(super) async fn on_thread<T: Send + 'static, E: Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<Json<T>, ApiError>
+where
+    ApiError: From<E>,
+{
     let done = tokio::task::spawn_blocking(work).await;
     let done =
         done.map_err(|error| ApiError::new(code!("TS-0720"), format!("the registry's work broke off: {error}")))?;

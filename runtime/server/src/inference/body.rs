@@ -9,6 +9,7 @@ use std::{
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use tokio::time::Sleep;
 
 use super::{
     failure::Failure,
@@ -87,6 +88,9 @@ impl Came<'_> {
 pub(crate) struct Counted {
     body: Incoming,
     held: Holds,
+    /// How long it may take altogether, unless it is one that stays open.
+    time: Option<Duration>,
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 /// What a body holds of the room, for as long as its request is worked on.
@@ -101,9 +105,16 @@ impl Holds {
 }
 
 impl Counted {
-    pub(crate) fn new(body: Incoming, room: &Room) -> (Self, Holds) {
+    pub(crate) fn new(body: Incoming, room: &Room, time: Option<Duration>) -> (Self, Holds) {
         let held = Holds(Arc::new(Mutex::new(room.none())));
-        (Self { body, held: held.clone() }, held)
+        (Self { body, held: held.clone(), time, alarm: None }, held)
+    }
+
+    /// Whether it took too long. No alarm is set for what is there.
+    fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(time) = self.time else { return false };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        alarm.as_mut().poll(context).is_ready()
     }
 }
 
@@ -115,7 +126,10 @@ impl Body for Counted {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
-        let part = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        let Poll::Ready(part) = Pin::new(&mut self.body).poll_frame(context) else {
+            let late = self.is_late(context).then_some(self.time).flatten();
+            return late.map_or(Poll::Pending, |time| Poll::Ready(Some(Err(Failure::too_slow(time).into()))));
+        };
         let part = part.map(|part| {
             let part = part.map_err(|error| tonic::Status::cancelled(format!("the stream broke: {error}")))?;
             if let Some(data) = part.data_ref() {

@@ -118,7 +118,8 @@ async fn answer(
         return Ok(refused.map(|body| Answer::Grpc { body, _busy: None }));
     }
     let (head, body) = request.into_parts();
-    let (body, held) = Counted::new(body, &shared.room);
+    let time = (!grpc::stays_open(head.uri.path())).then_some(shared.limits.body_time);
+    let (body, held) = Counted::new(body, &shared.room, time);
     let mut request = Request::from_parts(head, body);
     request.extensions_mut().insert(held.clone());
     let answer = shared.grpc.answer(request).await;

@@ -96,11 +96,43 @@ impl Server {
         (text("grpc-status").unwrap().parse().unwrap(), said, answers)
     }
 
+    /// A call whose message never comes: its status and text.
+    pub async fn begin(&self, method: &str) -> (u32, String) {
+        let stream = TcpStream::connect(self.address()).await.unwrap();
+        let (mut sender, connection) =
+            conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let running = tokio::spawn(connection);
+        let request = Request::post(format!("http://localhost/inference.GRPCInferenceService/{method}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        let answer = sender.send_request(request.body(Never).unwrap()).await.unwrap();
+        let (head, body) = answer.into_parts();
+        let trailers = body.collect().await.unwrap().trailers().cloned().unwrap_or(head.headers);
+        let text = |name| trailers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        running.abort();
+        (text("grpc-status").parse().unwrap(), text("grpc-message"))
+    }
+
     /// A call of one message that succeeds.
     pub async fn ask<T: Message + Default>(&self, method: &str, message: &impl Message) -> T {
         let (status, text, answers) = self.call(method, &[], &[message.encode_to_vec()]).await;
         assert_eq!((status, text.as_str()), (0, ""), "{method}");
         T::decode(answers[0].as_slice()).unwrap()
+    }
+}
+
+/// A body of which nothing comes.
+struct Never;
+
+impl hyper::body::Body for Never {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        std::task::Poll::Pending
     }
 }
 

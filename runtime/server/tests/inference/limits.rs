@@ -129,6 +129,14 @@ async fn a_head_or_a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_message_of_grpc_that_does_not_come_is_not_waited_for() {
+    let short = Duration::from_millis(50);
+    let server = Server::with(InferenceSettings { body_time: short, ..Default::default() });
+    let (status, text) = server.begin("ModelInfer").await;
+    assert_eq!(status, 4, "{text}");
+}
+
+#[tokio::test]
 async fn one_more_connection_waits_until_another_ends() {
     let server = Server::with(InferenceSettings { connections: 1, ..Default::default() });
     let mut first = TcpStream::connect(server.address()).await.unwrap();

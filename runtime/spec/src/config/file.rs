@@ -133,10 +133,46 @@ pub struct EngineConfig {
     /// The engine of models that choose none. `auto`: ONNX Runtime where its library is found, otherwise the built-in
     /// one if the model passes its self-test there.
     pub prefer: EngineChoice,
+    /// What computes on ONNX Runtime besides the processor, the first that can do an operator doing it: `cuda`, `tensorrt`, `openvino`,
+    /// `xnnpack`, `qnn`. The library must have it; where it has not, that is told and the processor computes.
+    pub providers: Vec<Provider>,
     /// Memory that loaded models may take together, about: those that were used longest ago leave first, one in use stays. Without it,
     /// half of the box's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteSize>,
+}
+
+/// An execution provider of ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// NVIDIA's processors.
+    Cuda,
+    /// NVIDIA's, by way of TensorRT.
+    TensorRt,
+    /// Intel's.
+    OpenVino,
+    /// Quick kernels for ARM and x86.
+    Xnnpack,
+    /// Qualcomm's.
+    Qnn,
+    /// The processor, by ONNX Runtime's own kernels: always the last.
+    Cpu,
+}
+
+impl Provider {
+    /// Its name in files and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cuda => "cuda",
+            Self::TensorRt => "tensorrt",
+            Self::OpenVino => "openvino",
+            Self::Xnnpack => "xnnpack",
+            Self::Qnn => "qnn",
+            Self::Cpu => "cpu",
+        }
+    }
 }
 
 /// The engine of a model.

@@ -11,7 +11,7 @@ mod outside;
 mod plugins;
 mod policy;
 
-pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection};
+pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection, Provider};
 pub use load::load_node_config;
 pub use models::{BatchingConfig, BreakerConfig, InferenceConfig, LoadTime, ModelConfig};
 pub use mqtt::{MqttConfig, MqttVersion};

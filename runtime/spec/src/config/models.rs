@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::EngineChoice;
+use super::{EngineChoice, Provider};
 use crate::units::{ByteSize, Duration};
 
 /// A model that workflows and clients use by name. With `path` the table declares it; without, it says how the model of that name in
@@ -17,6 +17,9 @@ pub struct ModelConfig {
     pub path: Option<String>,
     /// The engine that runs it.
     pub engine: EngineChoice,
+    /// What computes it on ONNX Runtime besides the processor, whatever `[engine] providers` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub providers: Option<Vec<Provider>>,
     /// A safetensors file with inputs `in.NAME` and the outputs `out.NAME` that the model must give for them. Only with `path`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selftest: Option<String>,
@@ -55,6 +58,7 @@ impl Default for ModelConfig {
         Self {
             path: None,
             engine: EngineChoice::default(),
+            providers: None,
             selftest: None,
             labels: None,
             load: LoadTime::default(),

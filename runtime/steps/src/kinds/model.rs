@@ -1,5 +1,6 @@
 //! One attempt of a model step: tensors from JSON, artifacts or the rows of a table, a run, outputs as JSON or an artifact.
 
+mod asked;
 mod beside;
 mod rows;
 
@@ -19,8 +20,9 @@ use trackside_spec::{ArtifactRef, ElementType, ModelCall, Tensor, config::Engine
 use trackside_store::Hold;
 
 use self::{
+    asked::{Asked, One, asked},
     beside::Beside,
-    rows::{Asked, One, Reader, Source, asked},
+    rows::{Given, Reader},
 };
 use super::{Attempt, Executed, Needed};
 use crate::{job::StepResult, workshop::Workshop};
@@ -164,21 +166,12 @@ fn step_error(error: ServeError) -> StepError {
     StepError { retryable: error.is_retryable(), ..StepError::fatal(code, error.told()) }
 }
 
-/// What a model is given, and the table that it came from, where it is one.
-struct Given {
-    tensors: Vec<(String, Tensor)>,
-    table: Option<(Source, u64)>,
-}
-
 /// The model's inputs: rows of a table, or for each an artifact (safetensors, or JSON for texts) or JSON arrays, which take the
 /// declared element type.
 fn given(reader: &Reader<'_>, input: &Value) -> Result<Given, StepError> {
     let (workshop, info) = (reader.workshop, reader.info);
     let fields = match asked(input, info)? {
-        Asked::Whole(source) => {
-            let read = reader.whole(&source)?;
-            return Ok(Given { tensors: read.tensors, table: Some((source, read.rows)) });
-        }
+        Asked::Whole(source) => return reader.whole(*source),
         Asked::Each(fields) => fields,
     };
     let refuse = |name: &str, reason: Reason| StepError::fatal("bad-tensor", format!("input `{name}`: {reason}"));
@@ -187,7 +180,7 @@ fn given(reader: &Reader<'_>, input: &Value) -> Result<Given, StepError> {
     for (name, one) in fields {
         let value = match one {
             One::Rows(source) => {
-                columns.push((name, source));
+                columns.push((name, *source));
                 continue;
             }
             One::Tensor(value) => value,
@@ -201,7 +194,7 @@ fn given(reader: &Reader<'_>, input: &Value) -> Result<Given, StepError> {
         };
         tensors.push((name.to_owned(), tensor.map_err(|reason| refuse(name, reason))?));
     }
-    let (more, table) = reader.each(columns)?;
+    let Given { tensors: more, table } = reader.each(columns)?;
     tensors.extend(more);
     Ok(Given { tensors, table })
 }

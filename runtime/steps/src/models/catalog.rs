@@ -12,7 +12,7 @@ use trackside_codes::Reason;
 use trackside_serving::{Batching, Catalog, Content, Entry, ModelSettings, Version, breaker::BreakerRules, gcra::Rate};
 use trackside_spec::{
     CHAMPION, NodeConfig,
-    config::{LoadTime, ModelConfig},
+    config::{EngineChoice, LoadTime, ModelConfig, Provider},
 };
 
 use super::{is_path, registry::Registry, run_limit};
@@ -36,12 +36,19 @@ impl ProjectModels {
         let mut look = look(&path);
         look.extend(selftest.as_deref().map(self::look).unwrap_or_default());
         let content = Content::Look(look);
-        let version = Version { selftest, engine: said.engine, labels, ..Version::of(path, content) };
+        let providers = self.providers(said);
+        let version = Version { selftest, engine: said.engine, providers, labels, ..Version::of(path, content) };
         Ok(Entry {
             versions: BTreeMap::from([(1, version)]),
             aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
             settings,
         })
+    }
+}
+
+impl ProjectModels {
+    fn providers(&self, said: &ModelConfig) -> Vec<Provider> {
+        said.providers.as_ref().unwrap_or(&self.config.engine.providers).clone()
     }
 }
 
@@ -55,7 +62,16 @@ impl Catalog for ProjectModels {
             None if is_path(name) => self.file(name, said, settings).map(Some),
             None => {
                 let found = self.registry.find(name)?;
-                Ok(found.map(|(versions, aliases)| Entry { versions, aliases, settings }))
+                Ok(found.map(|(mut versions, aliases)| {
+                    for version in versions.values_mut() {
+                        version.providers = self.providers(said);
+                        // Whoever keeps the box has the last word before a step.
+                        if said.engine != EngineChoice::Auto {
+                            version.engine = said.engine;
+                        }
+                    }
+                    Entry { versions, aliases, settings }
+                }))
             }
         }
     }

@@ -115,6 +115,7 @@ impl Models {
             choice: engine.unwrap_or(version.engine),
             selftest: version.selftest.clone(),
             expected: version.expected.clone(),
+            providers: version.providers.clone(),
             time: self.run_limit(),
             sessions: entry.settings.sessions,
             ..ModelSource::new(model, version.path.clone())

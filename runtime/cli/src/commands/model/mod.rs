@@ -8,10 +8,12 @@ mod history;
 mod import;
 mod inspect;
 mod list;
+mod load;
 mod predict;
 mod registered;
 mod remove;
 mod rollback;
+mod status;
 
 use crate::failure::Exit;
 use std::path::Path;
@@ -28,6 +30,8 @@ use crate::{context::Context, failure::Failure};
 pub enum Command {
     Add(add::Arguments),
     List(list::Arguments),
+    Status(status::Arguments),
+    Load(load::Arguments),
     Inspect(inspect::Arguments),
     Predict(predict::Arguments),
     History(history::Arguments),
@@ -65,6 +69,8 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Add(arguments) => add::execute(context, arguments),
         Command::List(arguments) => list::execute(context, arguments),
+        Command::Status(arguments) => status::execute(context, arguments),
+        Command::Load(arguments) => load::execute(context, arguments),
         Command::Inspect(arguments) => inspect::execute(context, arguments),
         Command::Predict(arguments) => predict::execute(context, arguments),
         Command::History(arguments) => history::execute(context, arguments),
@@ -84,7 +90,8 @@ fn models(project: &Project) -> Models {
 
 /// Whether a name leads into the registry: it is no file, and the project declares no model of that name.
 fn is_registered(project: &Project, name: &str) -> bool {
-    Path::new(name).extension().is_none_or(|extension| extension != "onnx") && !project.config.models.contains_key(name)
+    Path::new(name).extension().is_none_or(|extension| extension != "onnx")
+        && project.config.models.get(name).is_none_or(|model| model.path.is_none())
 }
 
 /// A model of the project or of the registry by its name, or a file wherever it lies.

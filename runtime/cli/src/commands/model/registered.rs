@@ -23,7 +23,8 @@ pub struct Registered {
 /// Finds what `NAME`, `NAME@alias` or `NAME@3` leads to.
 pub fn find(context: &Context, project: &Project, models: &Models, name: &str) -> Result<Registered, Failure> {
     let reference: ModelRef = name.parse()?;
-    let known = || project.config.models.keys().cloned().collect();
+    let declared = project.config.models.iter().filter(|(_, model)| model.path.is_some());
+    let known = || declared.clone().map(|(name, _)| name.clone()).collect();
     let Some(reader) = context.reader_of(project)? else {
         return Err(ModelProblem::Unknown { name: reference.name, known: known() }.into());
     };

@@ -177,14 +177,8 @@ impl SvmClassifier {
         for i in 0..classes {
             for j in i + 1..classes {
                 let (slope, offset) = self.probabilities[pair];
-                let mut value = 1.0 - logistic(pairs[pair] * slope + offset);
                 // NaN goes through, as in C++.
-                if value < LEAST {
-                    value = LEAST;
-                }
-                if value > 1.0 - LEAST {
-                    value = 1.0 - LEAST;
-                }
+                let value = (1.0 - logistic(pairs[pair] * slope + offset)).clamp(LEAST, 1.0 - LEAST);
                 r[i * classes + j] = value;
                 r[j * classes + i] = 1.0 - value;
                 pair += 1;

@@ -90,6 +90,11 @@ impl Services {
     }
 }
 
+/// Whether the client of this method goes on to send for as long as it likes.
+pub(crate) fn stays_open(path: &str) -> bool {
+    path.ends_with("/ModelStreamInfer") || path.starts_with("/grpc.reflection.")
+}
+
 fn done(answered: Result<Response<Body>, Infallible>) -> Response<Body> {
     match answered {
         Ok(response) => response,

@@ -72,7 +72,7 @@ pub(crate) fn config(config: &ModelConfig) -> Value {
         "model_transaction_policy": {"decoupled": false},
     });
     if let Some(SchedulingChoice::DynamicBatching(batching)) = &config.scheduling_choice {
-        let policy = batching.default_queue_policy.clone().unwrap_or_default();
+        let policy = batching.default_queue_policy.unwrap_or_default();
         told["dynamic_batching"] = json!({
             "preferred_batch_size": batching.preferred_batch_size,
             "max_queue_delay_microseconds": batching.max_queue_delay_microseconds,

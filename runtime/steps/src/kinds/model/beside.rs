@@ -12,7 +12,8 @@ use trackside_store::Hold;
 
 use super::{
     INLINE_ELEMENTS,
-    rows::{LOOK_EVERY, Reader, Source, Table, disk, refused},
+    asked::Source,
+    rows::{LOOK_EVERY, Reader, Table, disk, refused},
 };
 use crate::contracts::row::Cell;
 

@@ -3,17 +3,18 @@
 
 use std::io::{self, BufReader};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use trackside_codes::Reason;
 use trackside_engine::StepError;
 use trackside_models::{CancelToken, ModelInfo, Port, tensor_io::Cells};
 use trackside_rows::{
     ReadError,
     field::{self, Kind, Typed},
-    form::{self, Form},
+    form::Form,
 };
-use trackside_spec::{ArtifactRef, ElementType, Tensor, plan::ROWS_KEYS};
+use trackside_spec::{ArtifactRef, ElementType, Tensor};
 
+use super::asked::Source;
 use crate::{
     contracts::{
         LARGEST_DOCUMENT, document, form_of,
@@ -27,108 +28,6 @@ pub(super) type Table = Rows<BufReader<std::fs::File>>;
 
 /// Rows between two looks at the switch.
 pub(super) const LOOK_EVERY: u64 = 256;
-
-/// A table, and how it is read.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Source {
-    /// A list of objects, or an artifact.
-    rows: Value,
-    /// Which columns go into which input, or into the only one that the table is for.
-    columns: Option<Value>,
-    /// What stands where a value is missing.
-    fill: Map<String, Value>,
-    /// The texts that stand for nothing, where they are not the usual ones.
-    nulls: Option<Vec<String>>,
-    /// Which columns come back beside what the model says; `None` = all.
-    pub(super) keep: Option<Vec<String>>,
-}
-
-impl Source {
-    fn plain(rows: &Value) -> Self {
-        Self { rows: rows.clone(), columns: None, fill: Map::new(), nulls: None, keep: None }
-    }
-
-    /// Of an object with the key `rows`.
-    fn of(fields: &Map<String, Value>) -> Result<Self, Reason> {
-        if let Some(other) = fields.keys().find(|key| !ROWS_KEYS.contains(&key.as_str())) {
-            return Err(format!("beside `rows` there may be columns, fill, nulls and keep, not `{other}`").into());
-        }
-        let texts = |key: &str| -> Result<Option<Vec<String>>, Reason> {
-            let Some(value) = fields.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
-            let list =
-                value.as_array().and_then(|list| list.iter().map(|item| item.as_str().map(str::to_owned)).collect());
-            list.map(Some).ok_or_else(|| format!("`{key}` must be a list of texts").into())
-        };
-        let fill = match fields.get("fill") {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Object(fill)) => fill.clone(),
-            Some(_) => return Err("`fill` must say a value for each column: { age: NaN }".into()),
-        };
-        Ok(Self {
-            rows: fields.get("rows").cloned().unwrap_or_default(),
-            columns: fields.get("columns").filter(|value| !value.is_null()).cloned(),
-            fill,
-            nulls: texts("nulls")?,
-            keep: texts("keep")?,
-        })
-    }
-
-    /// Whether both read the same rows.
-    fn is_same_table(&self, other: &Self) -> bool {
-        self.rows == other.rows && self.nulls == other.nulls
-    }
-}
-
-/// What a step's `inputs` are.
-pub(super) enum Asked<'i> {
-    /// One table for all inputs.
-    Whole(Source),
-    /// Each input by its name.
-    Each(Vec<(&'i str, One<'i>)>),
-}
-
-/// What one input is given.
-pub(super) enum One<'i> {
-    /// A tensor: nested lists or an artifact.
-    Tensor(&'i Value),
-    /// Columns of a table.
-    Rows(Source),
-}
-
-/// What the inputs of a step mean to this model.
-pub(super) fn asked<'i>(input: &'i Value, info: &ModelInfo) -> Result<Asked<'i>, StepError> {
-    let bad = |reason: String| StepError::fatal("bad-tensor", reason);
-    let fields = match input {
-        Value::Array(_) => return Ok(Asked::Whole(Source::plain(input))),
-        Value::Object(_) if ArtifactRef::from_json(input).is_some() => return Ok(Asked::Whole(Source::plain(input))),
-        Value::Object(fields) => fields,
-        _ => return Err(bad("`inputs` must be an object of input name to tensor, or rows".to_owned())),
-    };
-    let has = |name: &str| info.inputs.iter().any(|port| port.name == name);
-    if fields.contains_key("rows") && !has("rows") {
-        return Source::of(fields).map(Asked::Whole).map_err(|reason| bad(format!("`inputs`: {reason}")));
-    }
-    let one = |(name, value): (&'i String, &'i Value)| {
-        let source = match value {
-            Value::Array(items) if items.first().is_some_and(Value::is_object) => Some(Source::plain(value)),
-            Value::Object(_) if ArtifactRef::from_json(value).is_some_and(|artifact| is_table(&artifact)) => {
-                Some(Source::plain(value))
-            }
-            Value::Object(fields) if fields.contains_key("rows") => {
-                Some(Source::of(fields).map_err(|reason| bad(format!("input `{name}`: {reason}")))?)
-            }
-            _ => None,
-        };
-        Ok((name.as_str(), source.map_or(One::Tensor(value), One::Rows)))
-    };
-    fields.iter().map(one).collect::<Result<_, _>>().map(Asked::Each)
-}
-
-/// Whether name or media type say that an artifact is a table. A JSON document is a tensor of texts there, unless it is under
-/// the key `rows`.
-fn is_table(artifact: &ArtifactRef) -> bool {
-    matches!(form::by_name(&artifact.name, &artifact.media_type), Some(Form::Csv(_) | Form::Lines))
-}
 
 /// An input that takes columns.
 struct Taker<'p> {
@@ -145,12 +44,15 @@ struct Taken {
     fill: Option<Value>,
 }
 
-/// What was read of a table.
-pub(super) struct Read {
-    /// The inputs.
+/// An input and the columns that it takes.
+type Wanted<'p> = (&'p Port, Vec<Taken>);
+
+/// What a model is given.
+pub(super) struct Given {
+    /// Its inputs.
     pub(super) tensors: Vec<(String, Tensor)>,
-    /// How many rows there were.
-    pub(super) rows: u64,
+    /// The table that they came from, where it is one, and how many rows it has.
+    pub(super) table: Option<(Source, u64)>,
 }
 
 /// Reads tables.
@@ -162,7 +64,7 @@ pub(super) struct Reader<'w> {
 
 impl Reader<'_> {
     /// The inputs of a model from one table.
-    pub(super) fn whole(&self, source: &Source) -> Result<Read, StepError> {
+    pub(super) fn whole(&self, source: Source) -> Result<Given, StepError> {
         let named = match &source.columns {
             None => None,
             Some(Value::Object(named)) => Some(named),
@@ -174,7 +76,7 @@ impl Reader<'_> {
             let takes = trackside_models::takes(&self.info.inputs);
             return Err(refused(format!("`columns`: the model has no input `{other}`; it takes {takes}")));
         }
-        let known = self.known(source)?;
+        let known = self.known(&source)?;
         let needed = self.info.inputs.iter().filter(|port| !port.optional).count();
         let mut wanted = Vec::new();
         for port in &self.info.inputs {
@@ -183,27 +85,25 @@ impl Reader<'_> {
             if port.optional && chosen.is_none() && !known.contains(&port.name) {
                 continue;
             }
-            wanted.push((port, self.columns(port, chosen, &known, needed == 1)?));
+            wanted.push((port, columns(port, chosen, &known, needed == 1)?));
         }
-        self.read(source, wanted)
+        fill(&source, &mut wanted)?;
+        let (tensors, rows) = self.read(&source, wanted)?;
+        Ok(Given { tensors, table: Some((source, rows)) })
     }
 
     /// The inputs that take columns of their own tables; those of one table are read together.
-    pub(super) fn each(
-        &self,
-        asked: Vec<(&str, Source)>,
-    ) -> Result<(Vec<(String, Tensor)>, Option<(Source, u64)>), StepError> {
-        let mut tables: Vec<(Source, Vec<(&Port, Vec<Taken>)>)> = Vec::new();
+    pub(super) fn each(&self, asked: Vec<(&str, Source)>) -> Result<Given, StepError> {
+        let mut tables: Vec<(Source, Vec<Wanted<'_>>)> = Vec::new();
         for (name, source) in asked {
             let Some(port) = self.info.inputs.iter().find(|port| port.name == name) else {
                 let takes = trackside_models::takes(&self.info.inputs);
                 return Err(refused(format!("input `{name}`: the model has no such input; it takes {takes}")));
             };
             let known = self.known(&source)?;
-            let mut columns = self.columns(port, source.columns.as_ref(), &known, true)?;
-            for column in &mut columns {
-                column.fill = source.fill.get(&column.name).cloned();
-            }
+            let mut wanted = [(port, columns(port, source.columns.as_ref(), &known, true)?)];
+            fill(&source, &mut wanted)?;
+            let [(_, columns)] = wanted;
             match tables.iter_mut().find(|(other, _)| other.is_same_table(&source)) {
                 Some((other, wanted)) => {
                     other.keep = other.keep.take().or(source.keep);
@@ -212,15 +112,14 @@ impl Reader<'_> {
                 None => tables.push((source, vec![(port, columns)])),
             }
         }
-        let mut all = Vec::new();
-        let mut only = None;
+        let (mut all, mut table) = (Vec::new(), None);
         let count = tables.len();
         for (source, wanted) in tables {
-            let read = self.read_as_said(&source, wanted)?;
-            all.extend(read.tensors);
-            only = (count == 1).then_some((source, read.rows));
+            let (tensors, rows) = self.read(&source, wanted)?;
+            all.extend(tensors);
+            table = (count == 1).then_some((source, rows));
         }
-        Ok((all, only))
+        Ok(Given { tensors: all, table })
     }
 
     /// The names of the table's columns: those of the header, or the keys of the first row.
@@ -235,73 +134,8 @@ impl Reader<'_> {
         Ok(table.names())
     }
 
-    /// The columns of an input: those that the step names; else the one of its own name; else, where the table is for it alone,
-    /// all of them in their order.
-    fn columns(
-        &self,
-        port: &Port,
-        chosen: Option<&Value>,
-        known: &[String],
-        alone: bool,
-    ) -> Result<Vec<Taken>, StepError> {
-        let refuse = |reason: String| Err(refused(format!("input `{}`: {reason}", port.name)));
-        let width = match port.shape.as_deref() {
-            None | Some([_, None]) => None,
-            Some([_]) => Some(1),
-            Some([_, Some(width)]) => Some(*width),
-            Some(_) => {
-                let signature = port.signature();
-                return refuse(format!("rows make a tensor of one or two dimensions, the model declares {signature}"));
-            }
-        };
-        let names: Vec<String> = match chosen {
-            Some(Value::String(name)) => vec![name.clone()],
-            Some(Value::Array(names)) if !names.is_empty() => {
-                let names: Option<Vec<_>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
-                let Some(names) = names else { return refuse("its columns must be texts".to_owned()) };
-                names
-            }
-            Some(_) => return refuse("`columns` must be a column's name, or a list of names".to_owned()),
-            None if known.contains(&port.name) => vec![port.name.clone()],
-            None if alone && !known.is_empty() => known.to_vec(),
-            // A table without a row: its inputs have none either.
-            None if known.is_empty() => return Ok(self.nameless(port, width)),
-            None => {
-                let have = shown(known);
-                return refuse(format!(
-                    "the rows have no column of its name, only {have}. Say which: columns: {{ {}: [..] }}",
-                    port.name
-                ));
-            }
-        };
-        if let Some(width) = width.filter(|width| *width as usize != names.len()) {
-            let (signature, have) = (port.signature(), shown(&names));
-            let say = "Name them in the order that the model was trained with: columns: [..]";
-            return refuse(format!(
-                "the model declares {signature}, {width} columns, and is given {}: {have}. {say}",
-                names.len()
-            ));
-        }
-        Ok(names.into_iter().map(|name| Taken { at: None, fill: None, name }).collect())
-    }
-
-    fn nameless(&self, _: &Port, width: Option<u32>) -> Vec<Taken> {
-        (0..width.unwrap_or(1)).map(|_| Taken { name: String::new(), at: None, fill: None }).collect()
-    }
-
-    /// As [`Self::read_as_said`], each column with the filling that the source says.
-    fn read(&self, source: &Source, mut wanted: Vec<(&Port, Vec<Taken>)>) -> Result<Read, StepError> {
-        for column in wanted.iter_mut().flat_map(|(_, columns)| columns) {
-            column.fill = source.fill.get(&column.name).cloned();
-        }
-        let named = |name: &String| wanted.iter().flat_map(|(_, columns)| columns).any(|column| column.name == *name);
-        if let Some(other) = source.fill.keys().find(|name| !named(name)) {
-            return Err(refused(format!("`fill` names the column `{other}`, which no input takes")));
-        }
-        self.read_as_said(source, wanted)
-    }
-
-    fn read_as_said(&self, source: &Source, wanted: Vec<(&Port, Vec<Taken>)>) -> Result<Read, StepError> {
+    /// Reads the table through: tensors, and the number of rows.
+    fn read(&self, source: &Source, wanted: Vec<Wanted<'_>>) -> Result<(Vec<(String, Tensor)>, u64), StepError> {
         let mut table = self.open(source)?;
         let mut takers = Vec::with_capacity(wanted.len());
         for (port, mut columns) in wanted {
@@ -340,7 +174,7 @@ impl Reader<'_> {
             }
         }
         let tensors = takers.into_iter().map(|taker| taker.end(rows)).collect::<Result<_, _>>()?;
-        Ok(Read { tensors, rows })
+        Ok((tensors, rows))
     }
 
     /// The table, before its first row.
@@ -375,6 +209,67 @@ impl Reader<'_> {
             },
         }
     }
+}
+
+/// The columns of an input: those that the step names; else the one of its own name; else, where the table is for it alone,
+/// all of them in their order.
+fn columns(port: &Port, chosen: Option<&Value>, known: &[String], alone: bool) -> Result<Vec<Taken>, StepError> {
+    let refuse = |reason: String| Err(refused(format!("input `{}`: {reason}", port.name)));
+    let width = match port.shape.as_deref() {
+        None | Some([_, None]) => None,
+        Some([_]) => Some(1),
+        Some([_, Some(width)]) => Some(*width),
+        Some(_) => {
+            let signature = port.signature();
+            return refuse(format!("rows make a tensor of one or two dimensions, the model declares {signature}"));
+        }
+    };
+    let names: Vec<String> = match chosen {
+        Some(Value::String(name)) => vec![name.clone()],
+        Some(Value::Array(names)) if !names.is_empty() => {
+            let names: Option<Vec<_>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+            let Some(names) = names else { return refuse("its columns must be texts".to_owned()) };
+            names
+        }
+        Some(_) => return refuse("`columns` must be a column's name, or a list of names".to_owned()),
+        None if known.contains(&port.name) => vec![port.name.clone()],
+        None if alone && !known.is_empty() => known.to_vec(),
+        // A table without a row: its inputs have none either.
+        None if known.is_empty() => return Ok(nameless(width)),
+        None => {
+            let have = shown(known);
+            return refuse(format!(
+                "the rows have no column of its name, only {have}. Say which: columns: {{ {}: [..] }}",
+                port.name
+            ));
+        }
+    };
+    if let Some(width) = width.filter(|width| *width as usize != names.len()) {
+        let (signature, have) = (port.signature(), shown(&names));
+        let say = "Name them in the order that the model was trained with: columns: [..]";
+        return refuse(format!(
+            "the model declares {signature}, {width} columns, and is given {}: {have}. {say}",
+            names.len()
+        ));
+    }
+    Ok(names.into_iter().map(|name| Taken { at: None, fill: None, name }).collect())
+}
+
+/// Gives each column what stands for a missing value, as the step says.
+fn fill(source: &Source, wanted: &mut [Wanted<'_>]) -> Result<(), StepError> {
+    for column in wanted.iter_mut().flat_map(|(_, columns)| columns) {
+        column.fill = source.fill.get(&column.name).cloned();
+    }
+    let taken = |name: &&String| wanted.iter().flat_map(|(_, columns)| columns).any(|column| column.name == **name);
+    match source.fill.keys().find(|name| !taken(name)) {
+        Some(other) => Err(refused(format!("`fill` names the column `{other}`, which no input takes"))),
+        None => Ok(()),
+    }
+}
+
+/// Columns of a table that has no rows, and therefore no names.
+fn nameless(width: Option<u32>) -> Vec<Taken> {
+    (0..width.unwrap_or(1)).map(|_| Taken { name: String::new(), at: None, fill: None }).collect()
 }
 
 impl Taker<'_> {

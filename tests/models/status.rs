@@ -1,0 +1,53 @@
+//! What is in service, and loading anew.
+
+use crate::{
+    MODEL, project,
+    support::{optional, wait_until},
+};
+
+#[test]
+fn the_node_tells_what_is_in_service_and_what_bounds_it() {
+    let project = project(&format!(
+        "[engine]\nprefer = \"rten\"\n[models.pump]\npath = \"{MODEL}\"\nload = \"start\"\nqueue = 7\nrate = 5\n[models.other]\nqueue = 9\n"
+    ));
+    project.run(&["model", "status"]).exits(3).says(&["no node"]);
+    let _node = project.serve();
+    wait_until("the model is loaded at the start", || {
+        let models = project.run(&["--json", "model", "status", "pump"]).ok().json();
+        (models[0]["versions"][0]["state"] == "ready").then_some(())
+    });
+    let models = project.run(&["--json", "model", "status"]).ok().json();
+    assert_eq!(models.as_array().unwrap().len(), 1, "a table without a path is no model: {models:#}");
+    let (version, limits) = (&models[0]["versions"][0], &models[0]["limits"]);
+    assert_eq!((&version["version"], &version["aliases"][0]), (&1.into(), &"champion".into()), "{models:#}");
+    assert!(version["engine"].as_str().unwrap().starts_with("rten ") && version["alone_us"].as_u64().is_some());
+    assert_eq!((&limits["queue"], &limits["has_rate"], &limits["at_start"]), (&7.into(), &true.into(), &true.into()));
+    project.run(&["model", "status", "pump"]).ok().prints(&["ready on rten", "queue", "7", "Limits"]);
+    // The settings of a model that comes into the registry later hold at once.
+    project.run(&["model", "add", "other", MODEL]).ok();
+    let models = project.run(&["--json", "model", "status", "other"]).ok().json();
+    assert_eq!((&models[0]["limits"]["queue"], &models[0]["versions"][0]["state"]), (&9.into(), &"not-loaded".into()));
+    project.run(&["model", "load", "other@1"]).ok().says(&["other@1 is loaded on rten"]);
+    let models = project.run(&["--json", "model", "status", "other"]).ok().json();
+    assert_eq!(models[0]["versions"][0]["state"], "ready");
+    project.run(&["model", "load", "othre"]).exits(1).says(&["TS-0611", "did you mean `other`?"]);
+}
+
+#[test]
+fn another_engine_computes_the_golden_vectors_again() {
+    let Some(library) = optional::onnxruntime("golden vectors on another engine") else { return };
+    let project = project("[engine]\nprefer = \"rten\"\n");
+    project.run(&["model", "add", "pump", MODEL]).ok();
+    let tested = || project.run(&["--json", "model", "list", "pump"]).ok().json()[0]["versions"][0]["engine"].clone();
+    assert!(tested().as_str().unwrap().starts_with("rten "));
+    let entries = || project.run(&["--json", "model", "history", "pump"]).ok().json().as_array().unwrap().len();
+    let before = entries();
+    // The same engine: a start writes nothing about the model.
+    drop(project.serve());
+    assert_eq!(entries(), before);
+    project.write("trackside.toml", format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
+    let _node = project.serve();
+    wait_until("it is tested on ONNX Runtime", || tested().as_str()?.starts_with("onnxruntime ").then_some(()));
+    assert_eq!(entries(), before + 1);
+    project.run(&["model", "history", "pump"]).ok().prints(&["tested on onnxruntime", "the start"]);
+}
