@@ -30,8 +30,6 @@ REASONS = [
       "an input without a name", "an input without a shape", "less data than the shape says", "more data than the shape says",
       "a negative dimension", "a dimension that is no whole number", "a dimension that is a text", "a text for a number",
       "a number for a text", "null for a number", "a negative size", "gRPC: a negative dimension"]),
-    (("Triton",), "ONNX Runtime refused it while the model ran; whose fault that is the engine does not say",
-     ["shapes that do not go together"]),
     (("Triton",), "nested data must be nested as the shape says", ["data nested otherwise than the shape"]),
     (("Triton",), "a name that stands twice is a mistake", ["an output twice"]),
     (("Triton",), "of a key that stands twice in an object the last value counts, as for nearly all readers of JSON", ["a key twice"]),
