@@ -90,7 +90,7 @@ fn a_config_that_is_wrong_is_told_with_its_place_and_nothing_starts() {
         ("[node]\nlog = \"loud\"\n", "trackside.toml:2:", &["loud", "debug"]),
         ("[limits]\nmemory = \"much\"\n", "trackside.toml:2:", &["much", "MiB"]),
         ("[node\n", "trackside.toml:1:", &["error[TS-"]),
-        ("[models.m]\n", "trackside.toml:", &["path"]),
+        ("[models.m]\npaht = \"m.onnx\"\n", "trackside.toml:2:", &["paht", "did you mean `path`?"]),
     ] {
         project.write("trackside.toml", config);
         for command in [&["check"][..], &["run", "hello"], &["serve"]] {

@@ -30,7 +30,7 @@ fn the_node_tells_what_is_in_service_and_what_bounds_it() {
     project.run(&["model", "load", "other@1"]).ok().says(&["other@1 is loaded on rten"]);
     let models = project.run(&["--json", "model", "status", "other"]).ok().json();
     assert_eq!(models[0]["versions"][0]["state"], "ready");
-    project.run(&["model", "load", "othre"]).exits(1).says(&["TS-0611", "did you mean `other`?"]);
+    project.run(&["model", "load", "othre"]).exits(2).says(&["TS-0611", "did you mean `other`?"]);
 }
 
 #[test]

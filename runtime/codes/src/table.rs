@@ -187,8 +187,6 @@ pub const TABLE: &[Row] = &[
     row(562, Disk, "A model's folder cannot be read or written", "Space, permissions"),
     row(563, Setup, "The process that looks at models cannot be started", "Memory, processes: the system's log"),
     row(564, Disk, "There is no room for a model on the disk of the data folder, besides what `min_free` keeps free there", "Make room, or remove versions that nobody needs: `trackside model remove`"),
-    row(570, NotFound, "The model has no such version", "`trackside model list`"),
-    row(571, NotFound, "The model has no such alias", "`trackside model list`; `trackside model alias` sets one"),
     row(572, Disk, "What is known of a model can not be read", "The message holds the reason"),
     row(573, Unavailable, "A version is set aside: requests failed one after the other, and it could not be loaded anew", "The message says why; `trackside model load`, or another version"),
     row(574, TooMany, "A model is asked more often than its `rate` allows", "Ask later, or raise `rate` in `[models.NAME]`"),

@@ -13,7 +13,11 @@ use std::{
 const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ("TS-0310", &["LoadError::TooLarge", "PluginProblem::TooLarge"], "one knows the plugin, the other only its file"),
     ("TS-0460", &["LookError::Net", "LookError::Slow"], "no whole answer: the network's part, or the time"),
-    ("TS-0552", &["Unresolved::Alias", "Unresolved::Version"], "one of the two, each with the nearest"),
+    (
+        "TS-0552",
+        &["ServeError::UnknownAlias", "ServeError::UnknownVersion", "Unresolved::Alias", "Unresolved::Version"],
+        "one of the two, each with the nearest, to who keeps models or who asks them",
+    ),
     (
         "TS-0557",
         &["ModelError::OtherContent", "PackageError::Damaged"],

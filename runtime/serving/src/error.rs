@@ -147,8 +147,8 @@ impl Coded for ServeError {
     fn code(&self) -> Code {
         match self {
             Self::UnknownModel { .. } => code!("TS-0611"),
-            Self::UnknownVersion { .. } => code!("TS-0570"),
-            Self::UnknownAlias { .. } => code!("TS-0571"),
+            Self::UnknownVersion { .. } => code!("TS-0552"),
+            Self::UnknownAlias { .. } => code!("TS-0552"),
             Self::Catalog { .. } => code!("TS-0572"),
             Self::Load { error, .. } | Self::Run(error) => error.code(),
             Self::SetAside { .. } => code!("TS-0573"),

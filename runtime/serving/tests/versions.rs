@@ -42,11 +42,11 @@ fn what_is_not_there_is_told_with_what_is() {
         ("TS-0611", "there is no model `pump-anomly` (did you mean `pump-anomaly`?)")
     );
     let (code, text) = refused("pump-anomaly", ModelVersion::Number(7));
-    assert_eq!((code.as_str(), text.as_str()), ("TS-0570", "the model `pump-anomaly` has no version 7; it has 1"));
+    assert_eq!((code.as_str(), text.as_str()), ("TS-0552", "the model `pump-anomaly` has no version 7; it has 1"));
     let (code, text) = refused("pump-anomaly", ModelVersion::Alias("champoin".into()));
     assert_eq!(
         (code.as_str(), text.as_str()),
-        ("TS-0571", "the model `pump-anomaly` has no alias `champoin` (did you mean `champion`?); it has champion")
+        ("TS-0552", "the model `pump-anomaly` has no alias `champoin` (did you mean `champion`?); it has champion")
     );
     // One that was removed is not served from memory.
     bench.forget("pump-anomaly");
@@ -62,5 +62,5 @@ fn an_alias_that_names_nothing_is_not_served() {
         entry.aliases.insert("next".to_owned(), 9);
     });
     let error = bench.serving.open_here("pump", &ModelVersion::Alias("next".into()), None).err().unwrap();
-    assert_eq!(error.code().to_string(), "TS-0571");
+    assert_eq!(error.code().to_string(), "TS-0552");
 }

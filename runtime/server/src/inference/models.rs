@@ -134,7 +134,7 @@ impl Models {
             })
             .await?;
         let state =
-            found.ok_or_else(|| Failure::new(code!("TS-0570"), format!("the model `{told}` has no such version")))?;
+            found.ok_or_else(|| Failure::new(code!("TS-0552"), format!("the model `{told}` has no such version")))?;
         Ok((told, state))
     }
 

@@ -47,7 +47,7 @@ fn known(wanted: &Wanted) -> Result<(), Failure> {
     match wanted.version.as_deref() {
         None | Some("3" | "champion") => Ok(()),
         Some(other) => {
-            Err(Failure::new(code!("TS-0570"), format!("the model `{}` has no version {other}", wanted.name)))
+            Err(Failure::new(code!("TS-0552"), format!("the model `{}` has no version {other}", wanted.name)))
         }
     }
 }
