@@ -176,9 +176,9 @@ mod tests {
         end(&mut breaker, at(12), false);
         assert!(!breaker.is_open(at(12)));
         for second in 0..1_000 {
-            end(&mut breaker, at(20 + second), second % 3 != 0);
+            end(&mut breaker, at(20 + second), second % 4 != 0);
         }
-        assert!(!breaker.is_open(at(1_020)), "a third of the requests is not half of them");
+        assert!(!breaker.is_open(at(1_020)), "a quarter of the requests is not half of them");
     }
 
     #[test]
