@@ -312,7 +312,8 @@ impl Served {
                     error,
                     ModelError::Input { .. } | ModelError::Output { .. } | ModelError::Cancelled { .. }
                 );
-                let fails = !says_nothing && !(slot.settings.judged && slot.passes_its_test(&model));
+                let is_excused = says_nothing || slot.settings.judged && slot.passes_its_test(&model);
+                let fails = !is_excused;
                 pass.tell(fails.then_some(false));
                 let is_of_engine = matches!(error, ModelError::Run { .. });
                 if fails && is_of_engine && slot.is_worn(false) {

@@ -172,10 +172,15 @@ impl Arena {
         project.write("trackside.toml", format!("[node]\nname = \"test\"\n{config}"));
         project.write("plugins/honest.wasm", runs(""));
         project.workflow("well", "steps:\n  good: { plugin: honest }\n");
+        project.write("plugins/broken.wasm", runs("unreachable"));
+        project.workflow("ill", "steps:\n  bad: { plugin: broken }\n");
         prepare(&project);
         let node = project.serve();
         let mut arena = Self { project, node, before: 0 };
         arena.honest_work_is_done();
+        // What the host has of its own for failures comes from its file now: no attack makes it hold that.
+        let run = arena.node.start_run("ill");
+        assert_eq!(arena.project.wait_end(&run)["state"], "failed");
         arena.before = memory(arena.node.pid(), "VmRSS");
         // From here on the kernel notes the most anew.
         fs::write(format!("/proc/{}/clear_refs", arena.node.pid()), "5").unwrap();
