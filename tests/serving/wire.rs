@@ -37,7 +37,7 @@ impl Client {
         (status, serde_json::from_slice(&body).unwrap())
     }
 
-    fn infer(&mut self, model: &str, body: &Value) -> (u16, Value) {
+    pub fn infer(&mut self, model: &str, body: &Value) -> (u16, Value) {
         let (status, _, body) =
             self.send(&format!("POST /v2/models/{model}/infer HTTP/1.1"), body.to_string().as_bytes());
         (status, serde_json::from_slice(&body).unwrap())
