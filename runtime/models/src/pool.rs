@@ -8,15 +8,25 @@ use crate::stop::{Stop, Stopped, left};
 
 /// The set. Its size never changes, so the memory that a loaded model takes is known when it is loaded.
 pub(crate) struct Pool<T> {
-    free: Mutex<Vec<T>>,
+    state: Mutex<State<T>>,
     changed: Condvar,
     size: usize,
+}
+
+struct State<T> {
+    free: Vec<T>,
+    /// Callers that wait for one: telling nobody is a call of the system all the same.
+    waiting: usize,
 }
 
 impl<T: Send + 'static> Pool<T> {
     /// A pool of `items`.
     pub(crate) fn new(items: Vec<T>) -> Arc<Self> {
-        Arc::new(Self { size: items.len(), free: Mutex::new(items), changed: Condvar::new() })
+        Arc::new(Self {
+            size: items.len(),
+            state: Mutex::new(State { free: items, waiting: 0 }),
+            changed: Condvar::new(),
+        })
     }
 
     /// How many items there are, free or not.
@@ -27,7 +37,7 @@ impl<T: Send + 'static> Pool<T> {
     /// How many items are in use at this instant.
     #[cfg(test)]
     pub(crate) fn in_use(&self) -> usize {
-        self.size - lock(&self.free).len()
+        self.size - lock(&self.state).free.len()
     }
 
     /// Waits for a free item, at most until `stop`.
@@ -36,24 +46,26 @@ impl<T: Send + 'static> Pool<T> {
             return Err(stopped);
         }
         // The last one given back is the one whose memory is warm.
-        if let Some(item) = lock(&self.free).pop() {
+        if let Some(item) = lock(&self.state).free.pop() {
             return Ok(Lease { pool: Arc::clone(self), item: Some(item) });
         }
         let waker = Arc::clone(self);
         let _hook = stop.cancel.on_cancel(move || {
             // Taking the lock closes the gap between a waiter's look at the flag and its wait.
-            drop(lock(&waker.free));
+            drop(lock(&waker.state));
             waker.changed.notify_all();
         });
-        let mut free = lock(&self.free);
+        let mut state = lock(&self.state);
         loop {
-            if let Some(item) = free.pop() {
+            if let Some(item) = state.free.pop() {
                 return Ok(Lease { pool: Arc::clone(self), item: Some(item) });
             }
             if let Some(stopped) = stop.check() {
                 return Err(stopped);
             }
-            free = wait(&self.changed, free, left(stop.deadline));
+            state.waiting += 1;
+            state = wait(&self.changed, state, left(stop.deadline));
+            state.waiting -= 1;
         }
     }
 }
@@ -67,8 +79,13 @@ pub(crate) struct Lease<T> {
 impl<T> Drop for Lease<T> {
     fn drop(&mut self) {
         if let Some(item) = self.item.take() {
-            lock(&self.pool.free).push(item);
-            self.pool.changed.notify_one();
+            let mut state = lock(&self.pool.state);
+            state.free.push(item);
+            let somebody_waits = state.waiting > 0;
+            drop(state);
+            if somebody_waits {
+                self.pool.changed.notify_one();
+            }
         }
     }
 }
@@ -119,6 +136,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(lock(&pool.free).iter().sum::<u64>(), 8 * 500);
+        assert_eq!(lock(&pool.state).free.iter().sum::<u64>(), 8 * 500);
     }
 }

@@ -140,6 +140,7 @@ fn inference(node: &Node) -> Result<Option<InferenceServer>, ServerError> {
         max_body: usize::try_from(config.body.as_bytes()).unwrap_or(usize::MAX),
         connections: config.connections as usize,
         threads: config.threads as usize,
+        busy_poll: if config.busy_poll { InferenceSettings::BUSY_POLL } else { Duration::ZERO },
         body_time: config.patience.to_std(),
         ..InferenceSettings::default()
     };

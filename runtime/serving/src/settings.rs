@@ -71,6 +71,6 @@ pub struct ServingSettings {
 
 impl Default for ServingSettings {
     fn default() -> Self {
-        Self { memory: u64::MAX, brief: Duration::from_micros(500) }
+        Self { memory: u64::MAX, brief: Duration::from_micros(200) }
     }
 }

@@ -23,8 +23,8 @@ use trackside_spec::Right;
 
 use super::{
     body::{Answer, Counted},
-    grpc,
-    patience::{Patient, UnderWay},
+    busy_poll, grpc,
+    patience::{Busy, Patient, UnderWay},
     rest,
     serve::Shared,
 };
@@ -109,13 +109,21 @@ async fn answer(
     under_way: UnderWay,
 ) -> Result<Response<Answer>, Infallible> {
     let busy = under_way.one();
+    let connection = under_way.id();
+    busy_poll::came(connection);
+    let answer = answered(&shared, request, &more, busy).await;
+    busy_poll::answered(connection);
+    Ok(answer)
+}
+
+async fn answered(shared: &Arc<Shared>, request: Request<Incoming>, more: &MoreToCome, busy: Busy) -> Response<Answer> {
     if request.version() != Version::HTTP_2 || !is_grpc(request.headers()) {
-        return Ok(rest::answer(&shared, request, &more).await);
+        return rest::answer(shared, request, more).await;
     }
     let right = if grpc::is_operation(request.uri().path()) { Right::Operate } else { Right::Infer };
     if let Err(failure) = shared.gate.check(request.headers(), right) {
         let refused: Response<tonic::body::Body> = tonic::Status::from(failure).into_http();
-        return Ok(refused.map(|body| Answer::Grpc { body, _busy: None }));
+        return refused.map(|body| Answer::Grpc { body, _busy: None });
     }
     let (head, body) = request.into_parts();
     let time = (!grpc::stays_open(head.uri.path())).then_some(shared.limits.body_time);
@@ -124,7 +132,7 @@ async fn answer(
     request.extensions_mut().insert(held.clone());
     let answer = shared.grpc.answer(request).await;
     drop(held);
-    Ok(answer.map(|body| Answer::Grpc { body, _busy: Some(busy) }))
+    answer.map(|body| Answer::Grpc { body, _busy: Some(busy) })
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {

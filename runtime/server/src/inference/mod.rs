@@ -4,9 +4,11 @@
 //! with gRPC told apart by its content type. What comes in on either becomes one [`InferRequest`]; what goes out is one
 //! [`InferAnswer`]. The codecs (`rest::request`, `rest::answer`, `grpc::contents`, `raw`) do no I/O and are checked on their own.
 
+mod aside;
 mod ask;
 mod backend;
 mod body;
+mod busy_poll;
 mod classes;
 mod connection;
 mod datatype;
@@ -22,6 +24,7 @@ mod rest;
 mod room;
 mod serve;
 mod shape;
+mod threads;
 mod tls;
 
 /// The messages of gRPC, made from the files in `proto/`.

@@ -45,6 +45,11 @@ impl UnderWay {
         self.0.begun.fetch_add(1, Ordering::Relaxed);
         Busy(self.0.clone())
     }
+
+    /// Tells this connection from the others that there are.
+    pub(crate) fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
 }
 
 impl Drop for Busy {

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Weak},
     thread,
     time::Duration,
 };
@@ -11,7 +11,6 @@ use std::{
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
     net::TcpListener,
-    runtime::{Builder, Runtime},
     sync::{Semaphore, watch},
     task::JoinHandle,
 };
@@ -23,6 +22,7 @@ use super::{
     grpc::Services,
     patience::Waits,
     room::Room,
+    threads::Threads,
     tls::{Tls, TlsFiles},
 };
 use crate::error::ServerError;
@@ -47,14 +47,21 @@ pub struct InferenceSettings {
     pub max_body: usize,
     /// Most connections; one more waits until another ends.
     pub connections: usize,
-    /// Threads that speak with clients, and run models that take a moment; 0 is one for each core.
+    /// Threads that speak with clients, and run models that take a moment; 0 is one for each core. A connection stays on one.
     pub threads: usize,
+    /// How long a thread looks for the next request of a client that sends one after the other before it sleeps; zero: not at all.
+    pub busy_poll: Duration,
     /// How long a body may take to arrive, and how long a client may take nothing of an answer.
     pub body_time: Duration,
     /// How long the head of a request may take.
     pub head_time: Duration,
     /// How long a connection may be idle between two requests.
     pub idle_time: Duration,
+}
+
+impl InferenceSettings {
+    /// Longer than an answer takes to a client on the same machine and its next request back, where threads have to be woken for both.
+    pub const BUSY_POLL: Duration = Duration::from_micros(150);
 }
 
 impl Default for InferenceSettings {
@@ -66,6 +73,7 @@ impl Default for InferenceSettings {
             max_body: 64 << 20,
             connections: 256,
             threads: 0,
+            busy_poll: Self::BUSY_POLL,
             body_time: Duration::from_secs(30),
             head_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(300),
@@ -95,7 +103,8 @@ pub struct InferenceServer {
     addresses: Vec<SocketAddr>,
     closing: watch::Sender<bool>,
     accepting: Vec<JoinHandle<()>>,
-    runtime: Option<Runtime>,
+    /// They end with it.
+    _threads: Arc<Threads>,
 }
 
 impl InferenceServer {
@@ -127,28 +136,26 @@ impl InferenceServer {
             },
             tls,
         });
-        let no_threads = |source| ServerError::InferenceListen { listen: "threads".to_owned(), source };
         let threads = match settings.threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
             some => some,
         };
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("inference")
-            .enable_all()
-            .build()
-            .map_err(no_threads)?;
+        let threads = Threads::start(threads, settings.busy_poll)
+            .map(Arc::new)
+            .map_err(|source| ServerError::InferenceListen { listen: "threads".to_owned(), source })?;
         let (closing, closed) = watch::channel(false);
         let places = Arc::new(Semaphore::new(settings.connections.max(1)));
         let (mut addresses, mut accepting) = (Vec::new(), Vec::new());
         for (listener, address) in listeners {
-            let _entered = runtime.enter();
+            let first = threads.first();
+            let _entered = first.enter();
             let listener = TcpListener::from_std(listener)
                 .map_err(|source| ServerError::InferenceListen { listen: address.to_string(), source })?;
             addresses.push(address);
-            accepting.push(runtime.spawn(accept(listener, shared.clone(), places.clone(), closed.clone())));
+            let (threads, places) = (Arc::downgrade(&threads), places.clone());
+            accepting.push(first.spawn(accept(listener, shared.clone(), threads, places, closed.clone())));
         }
-        Ok(Self { addresses, closing, accepting, runtime: Some(runtime) })
+        Ok(Self { addresses, closing, accepting, _threads: threads })
     }
 
     /// Where it listens.
@@ -167,15 +174,6 @@ impl InferenceServer {
     }
 }
 
-impl Drop for InferenceServer {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // In whatever context: it waits for nothing.
-            runtime.shutdown_background();
-        }
-    }
-}
-
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
@@ -187,7 +185,13 @@ fn bind(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> 
     Ok((listener, address))
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, places: Arc<Semaphore>, mut closed: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    threads: Weak<Threads>,
+    places: Arc<Semaphore>,
+    mut closed: watch::Receiver<bool>,
+) {
     let graceful = GracefulShutdown::new();
     loop {
         let next = async {
@@ -201,14 +205,19 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, places: Arc<Semaphor
         let Some((accepted, place)) = accepted else { break };
         match accepted {
             Ok((stream, _)) => {
+                // Without threads nobody serves any more.
+                let Some(threads) = threads.upgrade() else { break };
                 let (shared, watcher) = (shared.clone(), graceful.watcher());
-                tokio::spawn(async move {
+                let served = threads.serve(stream, move |stream| async move {
                     // A client that breaks off is its own affair.
                     if let Err(error) = connection::serve(shared, stream, watcher).await {
                         tracing::debug!(%error, "a connection ended early");
                     }
                     drop(place);
                 });
+                if let Err(error) = served {
+                    tracing::warn!(%error, "cannot serve a connection");
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

@@ -174,3 +174,25 @@ async fn what_is_under_way_is_answered_when_the_server_ends() {
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     stopping.await.unwrap();
 }
+
+#[tokio::test]
+async fn one_thread_serves_all_connections_whatever_they_send() {
+    for busy_poll in [Duration::ZERO, InferenceSettings::BUSY_POLL] {
+        let server = Server::with(InferenceSettings { threads: 1, busy_poll, ..Default::default() });
+        // One that waits for its model, and one that is silent.
+        let mut held = TcpStream::connect(server.address()).await.unwrap();
+        let asks = b"POST /v2/models/held/infer HTTP/1.1\r\nhost: a\r\ncontent-length: 14\r\n\r\n{\"inputs\": []}";
+        held.write_all(asks).await.unwrap();
+        let _silent = TcpStream::connect(server.address()).await.unwrap();
+        // Large ones are read and written beside that thread, and are the same.
+        for count in [40_000, 3, 40_000, 3] {
+            let answer = server.post("/v2/models/echo/infer", floats(count)).await;
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.json()["outputs"][0]["data"].as_array().map(Vec::len), Some(count));
+        }
+        server.models.let_go.add_permits(1);
+        let mut answer = [0; 12];
+        held.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
+use prost::Message;
+
 use tonic::{
     Request, Response, Status, Streaming,
     codegen::tokio_stream::{Stream, StreamExt},
@@ -10,6 +12,7 @@ use tonic::{
 
 use super::{
     super::{
+        aside::{LARGE, aside},
         ask,
         backend::{Backend, InferRequest, ModelMetadata, ModelState, TensorInfo, Wanted},
         body::Holds,
@@ -25,6 +28,7 @@ use super::{
             grpc_inference_service_server::GrpcInferenceService, infer_parameter::ParameterChoice,
             model_metadata_response::TensorMetadata, repository_index_response::ModelIndex,
         },
+        raw,
     },
     contents, told,
 };
@@ -47,11 +51,15 @@ async fn infer(
 ) -> Result<ModelInferResponse, Failure> {
     let mut message = message;
     let wanted = wanted(std::mem::take(&mut message.model_name), std::mem::take(&mut message.model_version))?;
-    let mut request: InferRequest = contents::read(message)?;
+    // Of the message; what its numbers take is counted where they are.
+    let is_large = message.encoded_len() > LARGE;
+    let mut request: InferRequest = aside(is_large, move || contents::read(message)).await?;
     // The earlier of the protocol's own and that of gRPC.
     request.timeout = [request.timeout, deadline].into_iter().flatten().min();
     let id = request.id.clone();
-    Ok(contents::write(ask::infer(backend, &wanted, request).await?, id))
+    let answer = ask::infer(backend, &wanted, request).await?;
+    let size: usize = answer.outputs.iter().map(|(_, tensor)| raw::in_memory(tensor)).sum();
+    aside(size > LARGE, move || Ok(contents::write(answer, id))).await
 }
 
 /// `grpc-timeout`: at most eight digits and a unit.

@@ -22,8 +22,9 @@ use serde_json::{Value, json};
 use trackside_spec::Right;
 
 use super::{
+    aside::{LARGE, aside},
     ask,
-    backend::{ModelState, Wanted},
+    backend::{InferAnswer, ModelState, Wanted},
     body,
     failure::Failure,
     grpc, raw,
@@ -202,29 +203,40 @@ async fn infer(
     let limits = &shared.limits;
     let mut bytes = body::read(body, limits.max_body, limits.body_time, &mut held, more).await?;
     if let Some(coding) = coding {
-        bytes = coding.unpack(&bytes, limits.max_body, &mut |bytes| held.take(bytes))?.into();
+        let max_body = limits.max_body;
+        // A small body may become a large one.
+        (bytes, held) = aside(true, move || {
+            let unpacked = coding.unpack(&bytes, max_body, &mut |bytes| held.take(bytes))?;
+            Ok((unpacked.into(), held))
+        })
+        .await?;
     }
     let backend = &*shared.backend;
     let mut request = match json_length {
         Some(0) => whole::request(&*backend.metadata(wanted).await?, &bytes)?,
-        length => request::read(&bytes, length)?,
+        length => aside(bytes.len() > LARGE, move || request::read(&bytes, length)).await?,
     };
-    drop(bytes);
     // From here on its tensors are what it holds.
     held.clear();
     held.take(request.inputs.iter().map(|(_, tensor)| raw::in_memory(tensor)).sum())?;
     let asked =
         Asked { id: request.id.clone(), binary_default: request.binary_default, outputs: take_forms(&mut request) };
     let answer = ask::infer(backend, wanted, request).await?;
-    let written = answer::write(&answer, &asked)?;
+    let size: usize = answer.outputs.iter().map(|(_, tensor)| raw::in_memory(tensor)).sum();
+    let coding = if head.headers.contains_key(ACCEPT_ENCODING) { Coding::wanted(&head.headers) } else { None };
+    aside(size > LARGE, move || write(&answer, &asked, coding)).await
+}
+
+/// The answer as it goes out.
+fn write(answer: &InferAnswer, asked: &Asked, coding: Option<Coding>) -> Result<Answered, Failure> {
+    let written = answer::write(answer, asked)?;
     let content_type = if written.json.is_some() { BYTES } else { JSON };
     let mut answer = sent(StatusCode::OK, Vec::new(), content_type);
     if let Some(length) = written.json {
         answer.headers_mut().insert(JSON_LENGTH, length.into());
     }
     let mut bytes = written.bytes;
-    if head.headers.contains_key(ACCEPT_ENCODING)
-        && let Some(coding) = Coding::wanted(&head.headers)
+    if let Some(coding) = coding
         && let Some(packed) = coding.pack(&bytes)
     {
         answer.headers_mut().insert(CONTENT_ENCODING, coding.header());
