@@ -1,8 +1,15 @@
-//! `cargo bench --bench overhead` with `TRACKSIDE_ONNXRUNTIME` set: what a run through [`Model::run`] takes beyond a bare call of
-//! `ort`, for an identity of twelve numbers and for a small network. Turn by turn; medians. `-- FILE.onnx` measures one row of
-//! floats through a model of yours besides, on both engines.
+//! `cargo bench --bench overhead` with `TRACKSIDE_ONNXRUNTIME` set: what a request takes beyond a bare call of `ort`, in
+//! [`Model::run`] and through the router, for an identity of twelve numbers, a small network and the pump example's model. Turn by turn;
+//! medians. Then for each model of the examples: loading, memory, one row, the gain of running rows together, and, where
+//! `TRACKSIDE_BINARY` names a program, the first answer after its start. `-- FILE.onnx` measures one row of floats through a model of
+//! yours besides, on both engines.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can not be set up has nothing to say")]
+
+#[path = "overhead/examples.rs"]
+mod examples;
+#[path = "overhead/router.rs"]
+mod router;
 
 use std::path::Path;
 use std::process::Command;
@@ -33,12 +40,24 @@ fn main() {
     let mut settings = EngineSettings::new(folder.path());
     settings.configured = Some(library.into());
     let engines = Engines::discover(settings);
+    if let Some(told) = examples::child(&engines) {
+        return println!("{told}");
+    }
     for file in std::env::args().skip(1).filter(|argument| argument.ends_with(".onnx")) {
         pair(&engines, Path::new(&file));
     }
-    for (name, layers) in [("identity, 12 numbers", 0), ("dense 12-12-12-12, relu", 3)] {
-        let file = folder.path().join("model.onnx");
+    let engines = std::sync::Arc::new(engines);
+    let written = |name: &str, layers: usize| {
+        let file = folder.path().join(name);
         std::fs::write(&file, made(layers).encode_to_vec()).expect("a file");
+        file
+    };
+    let pump = examples::folder().join("pump-watch/models/pump-anomaly.onnx");
+    for (name, file) in [
+        ("identity, 12 numbers", written("identity.onnx", 0)),
+        ("dense 12-12-12-12, relu", written("dense.onnx", 3)),
+        ("pump-anomaly", pump),
+    ] {
         let load = |choice| {
             engines.load(&ModelSource { choice, ..ModelSource::new("bench", &file) }).expect("a model that is loaded")
         };
@@ -49,20 +68,25 @@ fn main() {
             let deadline = Some(Instant::now() + Duration::from_secs(60));
             model.run(vec![("x".to_owned(), tensor.clone())], &[], deadline, &cancel).expect("a result");
         };
-        let mut times: [Vec<f64>; 3] = Default::default();
+        let router = router::Router::new(engines.clone(), &file, tensor.clone());
+        let mut times: [Vec<f64>; 4] = Default::default();
         for _ in 0..ROUNDS {
             times[0].push(bare_elsewhere(&file));
             for (times, model) in times[1..].iter_mut().zip([&onnxruntime, &built_in]) {
                 times.push(timed(|| through(model)));
             }
+            times[3].push(timed(|| router.ask()));
         }
-        let [bare, onnxruntime, built_in] = times.map(median);
+        let [bare, onnxruntime, built_in, routed] = times.map(median);
+        let allowed = 10.0 + bare * 0.05;
         println!(
-            "{name:<26} bare ort {bare:>6.2} µs  Model::run on onnxruntime {onnxruntime:>6.2} µs ({:+.2})  built-in \
-             {built_in:>6.2} µs",
-            onnxruntime - bare
+            "{name:<26} bare ort {bare:>6.2} µs  Model::run on onnxruntime {onnxruntime:>6.2} µs ({:+.2})  through the router \
+             {routed:>6.2} µs ({:+.2}, aim {allowed:.2})  built-in {built_in:>6.2} µs",
+            onnxruntime - bare,
+            routed - bare,
         );
     }
+    examples::table();
 }
 
 /// One row of a model's only input through both engines.
@@ -112,7 +136,7 @@ fn bare(library: &Path, file: &Path) -> f64 {
     timed(|| {
         let view = TensorRef::from_array_view(([1_usize, WIDTH as usize], values.as_slice())).expect("a view");
         let ran = session.run(ort::inputs!["x" => view]).expect("a result");
-        let (_, given) = ran["y"].try_extract_tensor::<f32>().expect("a tensor");
+        let (_, given) = ran[0].try_extract_tensor::<f32>().expect("a tensor");
         std::hint::black_box(given.to_vec());
     })
 }

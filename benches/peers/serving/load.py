@@ -1,4 +1,4 @@
-"""Load, never from Python: `wrk` for REST, perf_analyzer for gRPC."""
+"""Load, never from Python: `wrk` for REST, perf_analyzer and `h2load` for gRPC."""
 
 from __future__ import annotations
 
@@ -50,6 +50,35 @@ class Request:
             tail.append(raw)
         head = json.dumps({"parameters": {"binary_data_output": True}, "inputs": told}, separators=(",", ":")).encode()
         return head + b"".join(tail), len(head)
+
+    def grpc(self) -> bytes:
+        """One message of gRPC: a ModelInferRequest with raw contents, as tritonclient makes it."""
+        told, raw = field(1, self.model.encode()), b""
+        for tensor in self.tensors:
+            shape = b"".join(varint(size) for size in tensor["shape"])
+            about = field(1, tensor["name"].encode()) + field(2, tensor["datatype"].encode()) + field(3, shape)
+            told += field(5, about)
+            if tensor["datatype"] == "BYTES":
+                contents = b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in tensor["data"])
+            else:
+                contents = struct.pack(f"<{len(tensor['data'])}f", *tensor["data"])
+            raw += field(7, contents)
+        message = told + raw
+        return struct.pack(">BI", 0, len(message)) + message
+
+
+def varint(number: int) -> bytes:
+    """As protobuf writes a number."""
+    parts = []
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field of protobuf that has a length."""
+    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def wrk(request: Request, binary: bool, port: int, clients: int, seconds: float, folder: pathlib.Path) -> Seen:
@@ -106,3 +135,27 @@ def perf_analyzer(
     with open(folder / "perf.csv", newline="") as file:
         row = next(csv.DictReader(file))
     return Seen(float(row["Inferences/Second"]), float(row["p50 latency"]) / 1e3, float(row["p99 latency"]) / 1e3)
+
+
+def h2load(request: Request, port: int, clients: int, seconds: float, folder: pathlib.Path) -> Seen:
+    """The same over gRPC by a client that costs little itself: bare HTTP/2, one request at a time on each connection."""
+    (folder / "message").write_bytes(request.grpc())
+    log = folder / "h2load.log"
+    log.unlink(missing_ok=True)
+    command = ["h2load", "-t1", f"-c{clients}", "-m1", f"-D{max(1, round(seconds))}", "-d", str(folder / "message")]
+    command += ["-H", "content-type: application/grpc", "-H", "te: trailers", "--log-file", str(log)]
+    command.append(f"http://127.0.0.1:{port}/inference.GRPCInferenceService/ModelInfer")
+    said = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    counted = re.search(r"requests: \d+ total, \d+ started, (\d+) done, (\d+) succeeded, (\d+) failed", said.stdout)
+    data = re.search(r"\((\d+)\) data", said.stdout)
+    if counted is None or data is None or not log.exists():
+        raise OSError(f"h2load: {(said.stderr or said.stdout).strip()[-300:]}")
+    done, succeeded, failed = (int(text) for text in counted.groups())
+    # Errors of gRPC come with status 200 and without a message.
+    if failed or succeeded != done or not done or int(data[1]) < 20 * done:
+        raise OSError(f"h2load: {succeeded} of {done} succeeded, with {data[1]} bytes of messages")
+    times = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+    begun = [int(line.split("\t")[0]) for line in log.read_text().splitlines()]
+    rate = (len(times) - 1) * 1e6 / max(1, max(begun) - min(begun))
+    at = lambda share: times[min(len(times) - 1, int(len(times) * share))] / 1e3
+    return Seen(rate, at(0.5), at(0.99), done)

@@ -4,8 +4,8 @@
 
 installs Triton 2.51 (which PyPI's nvidia-pytriton carries; its Python back end with ONNX Runtime: its C++ back end for ONNX is in no
 registry), MLServer 1.7.1, FastAPI with uvicorn, and perf_analyzer into that folder, builds furnace and a bare axum handler, and needs
-`wrk` and `libb64-0d` (Debian's packages), a `python3` whose libpython is shared, and the network; what can not be had is told and left
-out. The folder takes 1.5 GB.
+`wrk`, `nghttp2-client` (h2load) and `libb64-0d` (Debian's packages), a `python3` whose libpython is shared, and the network; what can not
+be had is told and left out. The folder takes 1.5 GB.
 
 TRACKSIDE_PEERS_BINARY is Trackside's binary (target/release/trackside), TRACKSIDE_PEERS_SECONDS how long each load goes on (5),
 TRACKSIDE_PEERS_ROUNDS how often (3), TRACKSIDE_PEERS_PARTS which parts, by a word of their names each (all), and
@@ -74,7 +74,7 @@ class Part:
 PARTS = [
     Part(model, wire)
     for model in ("pump-anomaly", "rain-tomorrow", "low-tomorrow")
-    for wire in ("REST JSON", "REST binary", "gRPC")
+    for wire in ("REST JSON", "REST binary", "gRPC", "gRPC by h2load")
 ] + [Part("identity", "REST JSON"), Part("identity", "REST binary")]
 
 
@@ -86,7 +86,7 @@ class Peer:
     start: peers.Start
     # Without it nothing of this peer is there.
     needs: tuple[str, ...] = ()
-    wires: tuple[str, ...] = ("REST JSON", "REST binary", "gRPC")
+    wires: tuple[str, ...] = ("REST JSON", "REST binary", "gRPC", "gRPC by h2load")
     identity: bool = False
     models: bool = True
 
@@ -106,7 +106,7 @@ def all_peers(installed: Installed, binary: pathlib.Path | None) -> list[Peer]:
         *found,
         Peer("Triton 2.51", peers.triton(installed), ("Triton", "Triton's back end", *python)),
         # No binary extension over REST, and no model's configuration over gRPC, which perf_analyzer asks for.
-        Peer("MLServer 1.7.1", peers.mlserver(installed), python, ("REST JSON",)),
+        Peer("MLServer 1.7.1", peers.mlserver(installed), python, ("REST JSON", "gRPC by h2load")),
         Peer("FastAPI", peers.fastapi(installed), python, rest),
         Peer("axum", peers.wire(installed, "axum"), ("furnace and axum",), rest, identity=True, models=False),
         Peer("furnace 0.16.2", peers.wire(installed, "furnace"), ("furnace and axum",), rest, identity=True, models=False),
@@ -147,6 +147,8 @@ def drive(
 ) -> load.Seen:
     if part.wire == "gRPC":
         return load.perf_analyzer(installed, request, server.grpc, clients, seconds, folder)
+    if part.wire == "gRPC by h2load":
+        return load.h2load(request, server.grpc, clients, seconds, folder)
     return load.wrk(request, part.wire == "REST binary", server.rest, clients, seconds, folder)
 
 
@@ -183,8 +185,9 @@ def main() -> None:
     rounds = int(os.environ.get("TRACKSIDE_PEERS_ROUNDS", "3"))
     binary = pathlib.Path(os.environ.get("TRACKSIDE_PEERS_BINARY", ROOT / "target/release/trackside")).resolve()
     missing: dict[str, str] = {}
-    if shutil.which("wrk") is None:
-        missing["wrk"] = "Debian has it as a package"
+    for program, package in (("wrk", "wrk"), ("h2load", "nghttp2-client")):
+        if shutil.which(program) is None:
+            missing[program] = f"Debian has it in the package {package}"
     installed = install(pathlib.Path(folder), missing)
     if not binary.exists():
         missing["Trackside"] = f"no {binary}"
@@ -196,9 +199,11 @@ def main() -> None:
     ]
     parts = [part for part in PARTS if wanted(part.name, "TRACKSIDE_PEERS_PARTS")]
     if "wrk" in missing:
-        parts = [part for part in parts if part.wire == "gRPC"]
+        parts = [part for part in parts if not part.wire.startswith("REST")]
     if "perf_analyzer" in missing:
         parts = [part for part in parts if part.wire != "gRPC"]
+    if "h2load" in missing:
+        parts = [part for part in parts if part.wire != "gRPC by h2load"]
     expected = {name: reference.outputs(installed, MODELS[name], REQUESTS[name]) for name in MODELS}
     print(f"{machine()}; {rounds} rounds, {seconds:g} s a load; load average at the start {load_average()}")
     names = [peer.name for peer in those]

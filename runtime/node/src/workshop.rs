@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use trackside_sandbox::SandboxSettings;
+use trackside_serving::SystemClock;
 use trackside_steps::{Models, PluginSources, Plugins, Workshop};
 use trackside_store::{Artifacts, Clock, Readers};
 
@@ -41,7 +42,8 @@ pub fn replay_workshop(project: &Project, scratch: &Path, clock: Arc<dyn Clock>)
 
 /// The models of a project, those of its registry as these readers see it.
 fn models(project: &Project, readers: Arc<Readers>) -> Models {
-    Models::new(project.root.clone(), project.data_dir(), project.config.clone(), readers)
+    let clock = Arc::new(SystemClock::default());
+    Models::new(project.root.clone(), project.data_dir(), project.config.clone(), readers, clock)
 }
 
 /// The models of a project that has no node here, or one in another process.

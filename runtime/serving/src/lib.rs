@@ -5,11 +5,12 @@
 //! settings say and no more, refuses the others in time, runs requests together where that was asked for, and counts.
 //!
 //! What models there are is said by a [`Catalog`], which the rooms above implement: this one knows no store, no configuration file and
-//! no wire. The rules ([`gcra`], [`breaker`], [`lane`], [`batch`]) are pure and take the time from their caller.
+//! no wire, and is given its clocks ([`Clock`]). The rules ([`gcra`], [`breaker`], [`lane`], [`batch`]) are pure and take the time from their caller.
 
 pub mod batch;
 pub mod breaker;
 mod catalog;
+mod clock;
 mod error;
 pub mod gcra;
 mod here;
@@ -24,6 +25,7 @@ mod slot;
 mod statistics;
 
 pub use catalog::{Catalog, Content, Entry, Version};
+pub use clock::{Clock, SystemClock};
 pub use error::ServeError;
 pub use measure::Measured;
 pub use predict::Served;

@@ -9,8 +9,10 @@ use crate::batch::{self, Inputs};
 
 /// Rows that are tried together.
 const SIZES: [u32; 2] = [8, 32];
-/// The longest that all of it may take, about: a slow model is run once and no more.
-const LONGEST: Duration = Duration::from_millis(200);
+/// The longest that it may take, about, before the first request is answered: a slow model is run once and no more.
+pub(crate) const AT_FIRST: Duration = Duration::from_millis(20);
+/// The same beside the requests, of a model that was too slow for the above.
+pub(crate) const BESIDE: Duration = Duration::from_millis(500);
 /// Of several runs the quickest counts: what else the box does makes them slower, never quicker.
 const RUNS: usize = 3;
 
@@ -25,6 +27,8 @@ pub struct Measured {
     pub together: Vec<(u32, Duration)>,
     /// Whether a row gives the same bits in company; `None` where it was not tried.
     pub same: Option<bool>,
+    /// Whether several rows were not tried yet: that would have taken longer than whoever waits for the model should wait.
+    pub cut_short: bool,
 }
 
 impl Measured {
@@ -38,7 +42,7 @@ impl Measured {
 }
 
 /// Runs a model that was just loaded, on the input that it was tested with; `None` where there is none.
-pub(crate) fn measure(model: &Model) -> Option<Measured> {
+pub(crate) fn measure(model: &Model, longest: Duration) -> Option<Measured> {
     let inputs: Inputs = model.tried().to_vec();
     if inputs.is_empty() {
         return None;
@@ -49,15 +53,17 @@ pub(crate) fn measure(model: &Model) -> Option<Measured> {
     let can_join = model.info().inputs.iter().all(|port| is_open(&port.shape));
     let row = can_join.then(|| first_row(&inputs)).flatten();
     let base = row.as_ref().unwrap_or(&inputs);
-    let (alone, outputs) = quickest(model, base, began)?;
-    let (mut together, mut same) = (Vec::new(), None);
+    let (alone, outputs) = quickest(model, base, began, longest)?;
+    let (mut together, mut same, mut cut_short) = (Vec::new(), None, false);
     if row.is_some() {
         for rows in SIZES {
-            if began.elapsed() + alone * rows > LONGEST {
+            if began.elapsed() + alone * rows > longest {
+                cut_short = true;
                 break;
             }
             let copies = vec![base; rows as usize];
-            let Some((time, whole)) = batch::join(&copies).and_then(|joined| quickest(model, &joined, began)) else {
+            let Some((time, whole)) = batch::join(&copies).and_then(|joined| quickest(model, &joined, began, longest))
+            else {
                 break;
             };
             let ones = vec![1; rows as usize];
@@ -69,7 +75,7 @@ pub(crate) fn measure(model: &Model) -> Option<Measured> {
             together.push((rows, time));
         }
     }
-    Some(Measured { alone, elements: elements(base), together, same })
+    Some(Measured { alone, elements: elements(base), together, same, cut_short })
 }
 
 /// How many elements inputs have together.
@@ -87,7 +93,12 @@ fn first_row(inputs: &Inputs) -> Option<Inputs> {
 }
 
 /// The shortest of a few runs, and what came of it; `None` when it fails.
-fn quickest(model: &Model, inputs: &Inputs, began: Instant) -> Option<(Duration, Vec<(String, Output)>)> {
+fn quickest(
+    model: &Model,
+    inputs: &Inputs,
+    began: Instant,
+    longest: Duration,
+) -> Option<(Duration, Vec<(String, Output)>)> {
     let mut best = None;
     for _ in 0..RUNS {
         let now = Instant::now();
@@ -96,7 +107,8 @@ fn quickest(model: &Model, inputs: &Inputs, began: Instant) -> Option<(Duration,
         if best.as_ref().is_none_or(|(quickest, _)| took < *quickest) {
             best = Some((took, ran.outputs));
         }
-        if began.elapsed() > LONGEST {
+        // The rest is for several rows; a run that takes that long is timed well enough by one.
+        if began.elapsed() * 4 > longest {
             break;
         }
     }
@@ -109,7 +121,7 @@ mod tests {
 
     fn measured(together: &[(u32, u64)], same: bool) -> Measured {
         let together = together.iter().map(|(rows, us)| (*rows, Duration::from_micros(*us))).collect();
-        Measured { alone: Duration::from_micros(100), elements: 1, together, same: Some(same) }
+        Measured { alone: Duration::from_micros(100), elements: 1, together, same: Some(same), cut_short: false }
     }
 
     #[test]

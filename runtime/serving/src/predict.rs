@@ -142,13 +142,12 @@ impl Served {
     }
 
     fn admit(&self, request: Request, came: Instant) -> Result<Begun, ServeError> {
-        let (slot, start) = (&self.slot, self.inner.loader.start);
-        let since = came.saturating_duration_since(start);
+        let (slot, now) = (&self.slot, self.inner.clock.running());
         if let Some(rate) = slot.settings.rate {
-            let passed = lock(&self.meter).pass(rate, since);
+            let passed = lock(&self.meter).pass(rate, now);
             passed.map_err(|again_in| ServeError::TooOften { name: slot.name.clone(), again_in })?;
         }
-        let pass = slot.pass(start)?;
+        let pass = slot.pass(now)?;
         let limit = came + slot.settings.timeout;
         let deadline = request.deadline.map_or(limit, |deadline| deadline.min(limit));
         if deadline <= came {
@@ -199,7 +198,7 @@ impl Served {
         if delay.is_zero() || job.rows.is_none() {
             return;
         }
-        let now = u64::try_from(self.inner.loader.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now = u64::try_from(self.inner.clock.running().as_nanos()).unwrap_or(u64::MAX);
         let last = self.slot.last_arrival.swap(now, Relaxed);
         let is_alone = last == 0 || Duration::from_nanos(now.saturating_sub(last)) > delay;
         if !is_alone && lock(&self.slot.lane).waiting() == 0 {

@@ -3,13 +3,13 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
-    time::Instant,
+    time::Duration,
 };
 
 use trackside_spec::{CHAMPION, ModelVersion, config::EngineChoice, nearest};
 use trackside_sync::lock;
 
-use crate::{catalog::Entry, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot};
+use crate::{catalog::Entry, clock::Clock, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot};
 
 /// What is in force of a model. It is replaced as a whole.
 pub(crate) struct Resolution {
@@ -21,15 +21,16 @@ pub(crate) struct Resolution {
     /// Versions by number and engine, those that somebody has asked for.
     slots: Mutex<HashMap<(u32, EngineChoice), Arc<Slot>>>,
     pub(crate) meter: Arc<Mutex<Meter>>,
+    clock: Arc<dyn Clock>,
     /// When it was compared with what is said.
-    pub(crate) looked: Mutex<Instant>,
+    pub(crate) looked: Mutex<Duration>,
     /// What was said and could not be taken up, when, and why.
-    pub(crate) refused: Mutex<Option<(Entry, Instant, ServeError)>>,
+    pub(crate) refused: Mutex<Option<(Entry, Duration, ServeError)>>,
 }
 
 impl Resolution {
     /// Of what is said, with what stays of the one before: versions whose content is the same stay loaded.
-    pub(crate) fn new(name: &str, entry: Entry, before: Option<&Self>) -> Self {
+    pub(crate) fn new(name: &str, entry: Entry, before: Option<&Self>, clock: &Arc<dyn Clock>) -> Self {
         let same = before.filter(|before| before.entry.settings == entry.settings);
         let settings = same.map_or_else(|| Arc::new(entry.settings.clone()), |before| before.settings.clone());
         let mut slots = HashMap::new();
@@ -47,7 +48,8 @@ impl Resolution {
             entry,
             slots: Mutex::new(slots),
             meter: before.map(|before| before.meter.clone()).unwrap_or_default(),
-            looked: Mutex::new(Instant::now()),
+            looked: Mutex::new(clock.running()),
+            clock: clock.clone(),
             refused: Mutex::default(),
         }
     }
@@ -84,7 +86,7 @@ impl Resolution {
         let version = self.entry.versions.get(&number)?;
         let engine = engine.unwrap_or(version.engine);
         let mut slots = lock(&self.slots);
-        let new = || Slot::new(&self.name, number, version.clone(), engine, self.settings.clone());
+        let new = || Slot::new(&self.name, number, version.clone(), engine, self.settings.clone(), self.clock.clone());
         Some(slots.entry((number, engine)).or_insert_with(new).clone())
     }
 

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, RwLock},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use trackside_sync::{lock, read, write};
 
 use crate::{
     catalog::{Catalog, Content, Entry},
+    clock::Clock,
     error::ServeError,
     measure::Measured,
     predict::Served,
@@ -38,7 +39,7 @@ pub(crate) struct Inner {
     catalog: Arc<dyn Catalog>,
     pub(crate) settings: ServingSettings,
     pub(crate) loader: Loader,
-    wall: Box<dyn Fn() -> u64 + Send + Sync>,
+    pub(crate) clock: Arc<dyn Clock>,
     models: RwLock<HashMap<String, Arc<Resolution>>>,
     /// Held by whoever brings a model up to what is said of it. One at a time: of two that cross, the older would win.
     bringing: Mutex<()>,
@@ -60,19 +61,19 @@ pub struct VersionState {
 }
 
 impl Serving {
-    /// Nothing is loaded and nothing is read yet. `wall` says the time in milliseconds since 1970.
+    /// Nothing is loaded and nothing is read yet.
     pub fn new(
         catalog: Arc<dyn Catalog>,
         engines: Arc<Engines>,
         settings: ServingSettings,
-        wall: impl Fn() -> u64 + Send + Sync + 'static,
+        clock: Arc<dyn Clock>,
     ) -> Self {
-        let loader = Loader { engines, one: Mutex::default(), start: Instant::now() };
+        let loader = Loader { engines, one: Mutex::default() };
         Self(Arc::new(Inner {
             catalog,
             settings,
             loader,
-            wall: Box::new(wall),
+            clock,
             models: RwLock::default(),
             bringing: Mutex::default(),
         }))
@@ -249,7 +250,7 @@ impl Serving {
 
 impl Inner {
     pub(crate) fn now_ms(&self) -> u64 {
-        (self.wall)()
+        self.clock.wall_ms()
     }
 
     /// What is in force, brought up when nobody has asked for the model before.
@@ -264,9 +265,13 @@ impl Inner {
         let slot = resolution.slot(resolution.number(which).ok()?, engine)?;
         let model = slot.model()?;
         let may_change = matches!(slot.version.content, Content::Look(_));
-        if may_change && lock(&resolution.looked).elapsed() > LOOK {
-            *lock(&resolution.looked) = Instant::now();
-            self.bring_beside(name);
+        if may_change {
+            let (now, mut looked) = (self.clock.running(), lock(&resolution.looked));
+            if now.saturating_sub(*looked) > LOOK {
+                *looked = now;
+                drop(looked);
+                self.bring_beside(name);
+            }
         }
         Some(self.served(&resolution, slot, model))
     }
@@ -344,7 +349,7 @@ impl Inner {
             return Ok(known);
         }
         let current = read(&self.models).get(name).cloned();
-        let next = Resolution::new(name, found.clone(), current.as_deref());
+        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock);
         let mut aliases = next.entry.aliases.clone();
         let mut problem = None;
         for (alias, number) in &next.entry.aliases {
@@ -365,8 +370,8 @@ impl Inner {
                 next
             }
         };
-        *lock(&in_force.refused) = problem.clone().map(|error| (found, Instant::now(), error));
-        *lock(&in_force.looked) = Instant::now();
+        *lock(&in_force.refused) = problem.clone().map(|error| (found, self.clock.running(), error));
+        *lock(&in_force.looked) = self.clock.running();
         Ok((in_force, problem))
     }
 
@@ -374,14 +379,16 @@ impl Inner {
     fn known_already(&self, name: &str, found: &Entry) -> Option<(Arc<Resolution>, Option<ServeError>)> {
         let current = read(&self.models).get(name).cloned()?;
         let refused = match &*lock(&current.refused) {
-            Some((entry, at, error)) if entry == found && at.elapsed() < AGAIN => Some(error.clone()),
+            Some((entry, at, error)) if entry == found && self.clock.running().saturating_sub(*at) < AGAIN => {
+                Some(error.clone())
+            }
             Some(_) => return None,
             None => None,
         };
         if refused.is_none() && (current.entry != *found || current.aliases != found.aliases) {
             return None;
         }
-        *lock(&current.looked) = Instant::now();
+        *lock(&current.looked) = self.clock.running();
         Some((current, refused))
     }
 

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -18,10 +19,11 @@ use trackside_sync::{CancelToken, lock};
 use crate::{
     breaker::{Breaker, Passed},
     catalog::{Content, Version},
+    clock::Clock,
     error::ServeError,
     here::wait_here,
     lane::Lane,
-    measure::{Measured, measure},
+    measure::{AT_FIRST, BESIDE, Measured, measure},
     request::{Answer, Job},
     settings::ModelSettings,
     statistics::Counts,
@@ -42,6 +44,7 @@ pub(crate) struct Slot {
     pub(crate) version: Version,
     pub(crate) engine: EngineChoice,
     pub(crate) settings: Arc<ModelSettings>,
+    clock: Arc<dyn Clock>,
     pub(crate) lane: Mutex<Lane<Waiter>>,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) counts: Counts,
@@ -54,9 +57,9 @@ pub(crate) struct Slot {
     state: Mutex<State>,
     /// Failures in a row.
     failures: AtomicU32,
-    rebuilt: Mutex<Option<Instant>>,
+    rebuilt: Mutex<Option<Duration>>,
     /// When it was tested last, and how that went.
-    judged: Mutex<Option<(Instant, bool)>>,
+    judged: Mutex<Option<(Duration, bool)>>,
 }
 
 /// Somebody whose turn it is not yet.
@@ -77,7 +80,7 @@ enum State {
     Cold,
     Loading(watch::Receiver<()>),
     Ready(Loaded),
-    Failed { error: Arc<ModelError>, until: Instant, tries: u32 },
+    Failed { error: Arc<ModelError>, until: Duration, tries: u32 },
     Aside(Arc<str>),
 }
 
@@ -85,7 +88,7 @@ struct Loaded {
     model: Arc<Model>,
     bytes: u64,
     measured: Option<Measured>,
-    used: Instant,
+    used: Duration,
 }
 
 /// What loading gave.
@@ -95,9 +98,10 @@ struct Made {
     measured: Option<Measured>,
 }
 
-impl From<Made> for State {
-    fn from(Made { model, bytes, measured }: Made) -> Self {
-        Self::Ready(Loaded { model, bytes, measured, used: Instant::now() })
+impl Made {
+    fn ready(self, used: Duration) -> State {
+        let Self { model, bytes, measured } = self;
+        State::Ready(Loaded { model, bytes, measured, used })
     }
 }
 
@@ -155,7 +159,6 @@ impl Drop for Permit {
 pub(crate) struct Pass {
     slot: Arc<Slot>,
     passed: Passed,
-    started: Instant,
     told: bool,
 }
 
@@ -163,14 +166,14 @@ impl Pass {
     /// Tells how the request ended; `None` says nothing of the model.
     pub(crate) fn tell(mut self, well: Option<bool>) {
         self.told = true;
-        self.slot.note(self.passed, self.started, well);
+        self.slot.note(self.passed, well);
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
         if !self.told {
-            self.slot.note(self.passed, self.started, None);
+            self.slot.note(self.passed, None);
         }
     }
 }
@@ -180,8 +183,6 @@ pub(crate) struct Loader {
     pub(crate) engines: Arc<Engines>,
     /// One at a time: what each takes can be told only so, and two would take the cores from those who run.
     pub(crate) one: Mutex<()>,
-    /// What the breakers count from.
-    pub(crate) start: Instant,
 }
 
 impl Slot {
@@ -191,6 +192,7 @@ impl Slot {
         version: Version,
         engine: EngineChoice,
         settings: Arc<ModelSettings>,
+        clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
         let at_once = if settings.sessions == 0 {
             std::thread::available_parallelism().map_or(1, usize::from)
@@ -204,6 +206,7 @@ impl Slot {
             engine,
             lane: Mutex::new(Lane::new(at_once, settings.queue)),
             settings,
+            clock,
             breaker: Mutex::default(),
             counts: Counts::default(),
             lately: AtomicU64::new(0),
@@ -220,7 +223,7 @@ impl Slot {
     pub(crate) fn model(&self) -> Option<Arc<Model>> {
         match &mut *lock(&self.state) {
             State::Ready(loaded) => {
-                loaded.used = Instant::now();
+                loaded.used = self.clock.running();
                 Some(loaded.model.clone())
             }
             _ => None,
@@ -234,13 +237,13 @@ impl Slot {
                 let mut state = lock(&self.state);
                 match &mut *state {
                     State::Ready(loaded) => {
-                        loaded.used = Instant::now();
+                        loaded.used = self.clock.running();
                         return Ok(loaded.model.clone());
                     }
                     State::Loading(done) => done.clone(),
                     State::Aside(reason) => return Err(self.aside(reason)),
-                    State::Failed { error, until, .. } if Instant::now() < *until => {
-                        let again_in = until.saturating_duration_since(Instant::now());
+                    State::Failed { error, until, .. } if self.clock.running() < *until => {
+                        let again_in = until.saturating_sub(self.clock.running());
                         return Err(ServeError::Load { error: error.clone(), again_in });
                     }
                     State::Cold | State::Failed { .. } => {
@@ -263,7 +266,7 @@ impl Slot {
         if let State::Loading(done) = &*lock(&self.state) { Some(done.clone()) } else { None }
     }
 
-    fn load(&self, loader: &Loader, tries: u32, done: watch::Sender<()>) -> Result<Arc<Model>, ServeError> {
+    fn load(self: &Arc<Self>, loader: &Loader, tries: u32, done: watch::Sender<()>) -> Result<Arc<Model>, ServeError> {
         // Also when loading panics, somebody else may try.
         let mut guard = LoadGuard { slot: self, _done: done, ended: false };
         let made = self.make(loader);
@@ -272,13 +275,19 @@ impl Slot {
         match made {
             Ok(made) => {
                 let model = made.model.clone();
-                *state = made.into();
+                let cut_short = made.measured.as_ref().is_some_and(|measured| measured.cut_short);
+                *state = made.ready(self.clock.running());
+                drop(state);
+                if cut_short {
+                    self.measure_beside(model.clone());
+                }
                 Ok(model)
             }
             Err(error) => {
                 let error = Arc::new(error);
                 let again_in = AGAIN.0.saturating_mul(1 << tries.min(6)).min(AGAIN.1);
-                *state = State::Failed { error: error.clone(), until: Instant::now() + again_in, tries: tries + 1 };
+                *state =
+                    State::Failed { error: error.clone(), until: self.clock.running() + again_in, tries: tries + 1 };
                 Err(ServeError::Load { error, again_in })
             }
         }
@@ -314,7 +323,7 @@ impl Slot {
         }
         let weights = info.size + info.external.iter().map(|file| file.size).sum::<u64>();
         // Warm: buffers are made, and what it takes is known before the first request.
-        let measured = measure(&model);
+        let measured = measure(&model, AT_FIRST);
         let bytes = resident().saturating_sub(before).max(weights);
         if let Some(measured) = &measured {
             let alone = u64::try_from(measured.alone.as_nanos()).unwrap_or(u64::MAX).max(1);
@@ -323,6 +332,23 @@ impl Slot {
             self.advise(measured);
         }
         Ok(Made { model, bytes, measured })
+    }
+
+    /// Tries running rows together on a thread of its own: who waits for the model need not wait for that, too.
+    fn measure_beside(self: &Arc<Self>, model: Arc<Model>) {
+        let slot = self.clone();
+        let work = move || {
+            let Some(measured) = measure(&model, BESIDE) else { return };
+            slot.advise(&measured);
+            if let State::Ready(loaded) = &mut *lock(&slot.state)
+                && Arc::ptr_eq(&loaded.model, &model)
+            {
+                loaded.measured = Some(measured);
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("model-loader".to_owned()).spawn(work) {
+            tracing::warn!("failed to start a thread that measures a model: {error}");
+        }
     }
 
     /// What answers and messages call it: a version of the registry by its number, a file of the project by its name alone.
@@ -358,7 +384,7 @@ impl Slot {
     }
 
     /// Bytes that it takes and when it was used last, when it is loaded and nobody uses it at this moment.
-    pub(crate) fn idle_since(&self) -> Option<(Instant, u64)> {
+    pub(crate) fn idle_since(&self) -> Option<(Duration, u64)> {
         match &*lock(&self.state) {
             State::Ready(loaded) if Arc::strong_count(&loaded.model) == 1 => Some((loaded.used, loaded.bytes)),
             _ => None,
@@ -407,15 +433,15 @@ impl Slot {
     }
 
     /// Asks the breaker for leave.
-    pub(crate) fn pass(self: &Arc<Self>, start: Instant) -> Result<Pass, ServeError> {
-        match lock(&self.breaker).pass(self.settings.breaker, start.elapsed()) {
-            Ok(passed) => Ok(Pass { slot: self.clone(), passed, started: start, told: false }),
+    pub(crate) fn pass(self: &Arc<Self>, now: Duration) -> Result<Pass, ServeError> {
+        match lock(&self.breaker).pass(self.settings.breaker, now) {
+            Ok(passed) => Ok(Pass { slot: self.clone(), passed, told: false }),
             Err(again_in) => Err(ServeError::CircuitOpen { name: self.name.clone(), version: self.number, again_in }),
         }
     }
 
-    fn note(&self, passed: Passed, start: Instant, well: Option<bool>) {
-        lock(&self.breaker).ended(self.settings.breaker, start.elapsed(), passed, well);
+    fn note(&self, passed: Passed, well: Option<bool>) {
+        lock(&self.breaker).ended(self.settings.breaker, self.clock.running(), passed, well);
     }
 
     /// Whether the model does now what it did when it was loaded. Looked at once a second at most, and one caller at a time: who sends
@@ -426,13 +452,13 @@ impl Slot {
         }
         let mut judged = lock(&self.judged);
         if let Some((at, passed)) = *judged
-            && at.elapsed() < JUDGED
+            && self.clock.running().saturating_sub(at) < JUDGED
         {
             return passed;
         }
         let deadline = Instant::now() + self.settings.timeout;
         let passed = model.run(model.tried().to_vec(), &[], Some(deadline), &CancelToken::new()).is_ok();
-        *judged = Some((Instant::now(), passed));
+        *judged = Some((self.clock.running(), passed));
         passed
     }
 
@@ -447,10 +473,11 @@ impl Slot {
             return false;
         }
         let mut rebuilt = lock(&self.rebuilt);
-        if rebuilt.is_some_and(|at| at.elapsed() < REBUILD) {
+        let now = self.clock.running();
+        if rebuilt.is_some_and(|at| now.saturating_sub(at) < REBUILD) {
             return false;
         }
-        *rebuilt = Some(Instant::now());
+        *rebuilt = Some(now);
         self.failures.store(0, Relaxed);
         true
     }
@@ -468,7 +495,7 @@ impl Slot {
             Ok(made) => {
                 let mut state = lock(&self.state);
                 if matches!(*state, State::Ready(_)) {
-                    *state = made.into();
+                    *state = made.ready(self.clock.running());
                 }
             }
             Err(error) => {

@@ -7,7 +7,7 @@ use trackside_sync::CancelToken;
 
 use crate::{
     made::{f32s, i64s},
-    support::{Bench, counts, rounds, y},
+    support::{Bench, counts, rounds, slow, x, y},
 };
 
 /// Rows `from` to `from + rows`, with the same number of rounds for each.
@@ -105,4 +105,14 @@ fn without_batching_each_runs_alone() {
     bench.served("counts", settings(1), &counts());
     let answers = behind(&bench, "counts", vec![several(1, 0), several(1, 10), several(1, 20)]);
     assert!(answers.iter().all(|(answer, together)| answer.is_ok() && *together == 1), "{answers:?}");
+}
+
+#[test]
+fn a_model_that_is_slow_is_tried_in_company_beside_its_first_requests() {
+    let bench = Bench::new();
+    let served = bench.served("slow", settings(1), &slow(4_000));
+    assert_eq!(y(served.predict_here(x(&[[1.0, 2.0]]))), [4_001.0, 4_002.0]);
+    let measured = || bench.serving.state("slow").unwrap()[0].measured.clone().unwrap();
+    bench.until("several rows were tried", |_| !measured().together.is_empty());
+    assert_eq!(measured().same, Some(true));
 }

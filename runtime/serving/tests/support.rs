@@ -9,12 +9,13 @@ use std::{
 use trackside_codes::Reason;
 use trackside_models::{EngineChoice, Output, onnx::proto::ModelProto};
 use trackside_serving::{
-    Answer, Catalog, Content, Entry, ModelSettings, Request, ServeError, Served, Serving, ServingSettings, Version,
+    Answer, Catalog, Content, Entry, ModelSettings, Request, ServeError, Served, Serving, ServingSettings, SystemClock,
+    Version,
 };
 use trackside_spec::ModelVersion;
 use trackside_spec::{CHAMPION, Digest, Tensor};
 
-use crate::made::{BOOL, D, FLOAT, INT64, Lab, constant, f32s, graph, graph_attribute, i64s, model, node, value};
+use crate::made::{BOOL, D, FLOAT, INT64, Lab, constant, f32s, graph, graph_attribute, i64s, model, node, raw, value};
 
 /// What is said of models.
 #[derive(Default)]
@@ -45,7 +46,7 @@ impl Bench {
     pub fn with(settings: ServingSettings) -> Self {
         let lab = Lab::new();
         let said = Arc::new(Said::default());
-        let serving = Serving::new(said.clone(), Arc::new(lab.engines()), settings, || 1);
+        let serving = Serving::new(said.clone(), Arc::new(lab.engines()), settings, Arc::new(SystemClock::default()));
         Self { lab, said, serving }
     }
 
@@ -129,6 +130,25 @@ pub fn counts() -> ModelProto {
         vec![value("rounds", INT64, &[D::S("N")]), value("x", FLOAT, &[D::S("N"), D::N(2)])],
         vec![value("y", FLOAT, &[D::S("N"), D::N(2)])],
     ))
+}
+
+/// y = x + `rounds`, one at a time, whatever the input: too slow to be run many times before anybody is answered.
+pub fn slow(rounds: i64) -> ModelProto {
+    let mut body = graph(
+        vec![node("Add", &["m", "one"], &["m2"]), node("Identity", &["c"], &["c2"])],
+        vec![value("i", INT64, &[]), value("c", BOOL, &[]), value("m", FLOAT, &[D::S("N"), D::N(2)])],
+        vec![value("c2", BOOL, &[]), value("m2", FLOAT, &[D::S("N"), D::N(2)])],
+    );
+    body.initializer = vec![constant("one", &[1], &[1.0])];
+    let mut call = node("Loop", &["most", "", "x"], &["y"]);
+    call.attribute = vec![graph_attribute("body", body)];
+    let mut graph = graph(
+        vec![call],
+        vec![value("x", FLOAT, &[D::S("N"), D::N(2)])],
+        vec![value("y", FLOAT, &[D::S("N"), D::N(2)])],
+    );
+    graph.initializer = vec![raw("most", INT64, &[], rounds.to_le_bytes().to_vec())];
+    model(graph)
 }
 
 /// y = the row of a table of two at `at`: fails in the engine where there is none.

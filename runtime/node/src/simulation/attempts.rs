@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    fn finish(&mut self, machine: &Machine, job: &StepJob, calm: bool) -> StepResult {
+    fn finish(&mut self, machine: &mut Machine, job: &StepJob, calm: bool) -> StepResult {
         let stopped = machine.stopped.contains(&(job.run, job.step.0, job.item));
         let hold = Some(Hold::new(machine.committer.artifacts()));
         let result =
@@ -101,8 +101,11 @@ impl World {
         }
     }
 
-    fn succeed(&mut self, machine: &Machine, job: &StepJob, mut result: StepResult) -> StepResult {
+    fn succeed(&mut self, machine: &mut Machine, job: &StepJob, mut result: StepResult) -> StepResult {
         let step = job.plan.step(job.step);
+        if matches!(step.action, Action::Model(_)) {
+            return self.ask(machine, result);
+        }
         let Action::Plugin(call) = &step.action else { panic!("nothing to execute") };
         result.outcome = Outcome::Succeeded(json!({ "from": step.id }));
         if self.chance.one_in(4) {
@@ -153,6 +156,16 @@ impl World {
             _ => {}
         }
         result
+    }
+
+    /// A step that is a model: it fails for now when the model is away, or asked too often.
+    fn ask(&self, machine: &mut Machine, result: StepResult) -> StepResult {
+        let Some((model, digest, y)) = self.ask_for_a_step(machine) else {
+            let error = StepError { retryable: true, ..StepError::fatal("model", "it does not answer") };
+            return StepResult { outcome: Outcome::Failed(error), ..result };
+        };
+        let report = AttemptReport { model: Some(model), digest: Some(digest), ..AttemptReport::default() };
+        StepResult { outcome: Outcome::Succeeded(json!({ "y": y })), report: Some(report.into()), ..result }
     }
 
     /// An artifact of a dataset; not always, so that those that go round come to an end.

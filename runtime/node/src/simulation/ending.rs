@@ -9,7 +9,7 @@ use trackside_store::{RunFilter, Write};
 
 use crate::node::fold;
 
-use super::{attempts::key_of, machine::Machine, observer, world::World};
+use super::{attempts::key_of, machine::Machine, observer, registered, world::World};
 
 pub fn check(world: &mut World, mut machine: Machine) {
     // The outbox forgets what it carried out once its rows are gone.
@@ -27,6 +27,7 @@ pub fn check(world: &mut World, mut machine: Machine) {
     world.witness.lock().unwrap().crashed();
     // A start finds nothing to go on with: what is live begins now, by a schedule.
     let machine = Machine::boot(world);
+    registered::check(world, &machine);
     let is_run = |write: &&Write| matches!(write, Write::Run(_));
     let new = machine.pending.iter().flat_map(|txn| &txn.writes).filter(is_run).count();
     assert_eq!(machine.core.live_runs(), new, "a start finds nothing to go on with");

@@ -25,6 +25,7 @@ use super::{
     by_hand::ByHand,
     chance::Chance,
     disk::Disk,
+    models::InService,
     observer::Observer,
     project,
     remote::Asked,
@@ -49,6 +50,7 @@ pub struct Machine {
     pub observer: Observer,
     pub asked: Asked,
     pub waits: Waits,
+    pub models: InService,
     witness: Arc<Mutex<Witness>>,
 }
 
@@ -82,6 +84,7 @@ impl Machine {
             observer: Observer::new(world),
             asked: Asked::default(),
             waits: Waits::default(),
+            models: InService::boot(world),
             witness: world.witness.clone(),
         };
         machine.witness().began_with_a_wrong_clock = machine.core.gate().is_some();

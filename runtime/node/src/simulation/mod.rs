@@ -5,6 +5,7 @@
 //! - `world`: what outlives a crash, and what happens next; `machine`: what a crash destroys;
 //! - `attempts`: what executors report; `outside`: what triggers and people want; `broker`: who receives messages;
 //! - `disk`: reads that fail; `observer`: the consumers of the journal, and retention;
+//! - `models`: the registry, and who asks its models; `registered`: what must be on disk of it;
 //! - `remote`: what a trigger polls; `waiting`: who waits for the ends of runs;
 //! - `witness`: what the world has been told and what it saw on disk; every invariant is an assertion there, named in its
 //!   message; `ending`: what must hold when all is over.
@@ -20,9 +21,11 @@ mod disk;
 mod ending;
 mod followers;
 mod machine;
+mod models;
 mod observer;
 mod outside;
 mod project;
+mod registered;
 mod remote;
 mod waiting;
 mod witness;

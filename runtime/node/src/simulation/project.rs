@@ -4,10 +4,11 @@ use std::{path::Path, sync::OnceLock};
 
 use crate::project::Project;
 
-const CONFIG: &str = "[mqtt.plant]\nhost = \"127.0.0.1\"\n";
+const CONFIG: &str = "[mqtt.plant]\nhost = \"127.0.0.1\"\n[models.pump]\nrate = 2\nburst = 3\n";
 
 /// Everything that a workflow can say, in small pieces.
-const WORKFLOWS: [(&str, &str); 26] = [
+const WORKFLOWS: [(&str, &str); 27] = [
+    ("score", "steps:\n  ask: { model: pump, inputs: { x: [1] }, retry: { times: 3, wait: 2s } }\n"),
     (
         "chain",
         "triggers:
@@ -228,7 +229,8 @@ steps:
 ];
 
 /// Those that somebody starts by hand.
-pub const BY_HAND: [&str; 12] = [
+pub const BY_HAND: [&str; 13] = [
+    "score",
     "count",
     "fan",
     "nested",

@@ -15,6 +15,8 @@ use trackside_store::{NewRun, Txn, Write};
 
 use crate::core::{RunUpdate, StepJob, StepResult};
 
+use super::registered::Registered;
+
 /// Run, step, item.
 pub type Slot = (RunId, u16, Option<u32>);
 
@@ -73,6 +75,7 @@ pub struct Witness {
     pub gone: BTreeSet<RunId>,
     /// The newest change of what is polled that is remembered on disk.
     pub elsewhere: u64,
+    pub models: Registered,
 }
 
 impl Witness {
@@ -133,6 +136,7 @@ impl Witness {
         self.pruned(txn);
         self.looked(txn);
         self.schedules(txn);
+        self.registered(txn);
     }
 
     /// A schedule moves on only together with the run of the time that it reaches, or with the reason why there is none.
@@ -245,7 +249,14 @@ impl Witness {
                 self.lost((run, step.0, *item), *attempt);
                 self.saw("interrupted attempts");
             }
-            Event::StepSucceeded { step, item, cached, .. } => {
+            Event::StepSucceeded { step, item, cached, report, .. } => {
+                if let Some((model, digest)) =
+                    report.as_ref().and_then(|report| report.model.as_ref().zip(report.digest))
+                {
+                    self.answered_by(model, &digest);
+                    self.saw("steps that a model answered");
+                }
+                let facts = &self.runs[&run];
                 let definition = facts.plan.step(*step);
                 if matches!(&definition.action, Action::Plugin(call) if call.allow.state) {
                     *self.counted.entry(facts.plan.name.clone()).or_default() += 1;

@@ -14,7 +14,15 @@ use trackside_store::Clock;
 
 use crate::core::Input;
 
-use super::{broker::Broker, chance::Chance, ending, machine::Machine, observer, witness::Witness};
+use super::{
+    broker::Broker,
+    chance::Chance,
+    ending,
+    machine::Machine,
+    models::{Broken, Ticks},
+    observer, registered,
+    witness::Witness,
+};
 
 /// Things that happen before the world becomes calm.
 const TURNS: usize = 700;
@@ -40,6 +48,8 @@ pub struct World {
     disk_full: bool,
     /// How many ended runs of each workflow are kept.
     pub keeps: Option<u64>,
+    pub ticks: Arc<Ticks>,
+    pub broken: Broken,
     /// The disk gives nothing.
     pub reads_fail: Arc<AtomicBool>,
 }
@@ -49,8 +59,11 @@ pub struct World {
 pub struct Totals(BTreeMap<&'static str, u64>);
 
 /// What a run of all seeds must have brought about, or it shows nothing.
-const EVERYTHING: [&str; 45] = [
+const EVERYTHING: [&str; 55] = [
     "acceptances",
+    "aliases that moved",
+    "answers by the version before one that is broken",
+    "answers of models",
     "answers that it is busy",
     "approvals by people",
     "approvals by time",
@@ -77,9 +90,12 @@ const EVERYTHING: [&str; 45] = [
     "events that ended waits",
     "followers",
     "followers that did not start",
+    "folders that a crash left without a row",
     "interrupted attempts",
     "kept results",
     "misfired times",
+    "models that broke on disk",
+    "models that did not load",
     "mutexes taken",
     "overlapped times",
     "paused runs",
@@ -87,6 +103,7 @@ const EVERYTHING: [&str; 45] = [
     "queued times",
     "repeated effects",
     "repeated runs",
+    "requests above a model's rate",
     "retries",
     "runs in groups",
     "runs that retention removed",
@@ -94,7 +111,10 @@ const EVERYTHING: [&str; 45] = [
     "schedules held by a wrong clock",
     "skipped runs",
     "small artifacts that a crash left whole",
+    "steps that a model answered",
     "times that could not be looked up",
+    "versions of models",
+    "versions of models that went",
 ];
 
 impl Totals {
@@ -137,9 +157,12 @@ impl World {
     fn new(seed: u64) -> Self {
         let base = Path::new("/dev/shm");
         let folder = if base.is_dir() { tempfile::tempdir_in(base) } else { tempfile::tempdir() }.unwrap();
+        let clock = Arc::new(FakeClock(AtomicI64::new(1_800_000_000_000)));
         Self {
             folder,
-            clock: Arc::new(FakeClock(AtomicI64::new(1_800_000_000_000))),
+            ticks: Arc::new(Ticks::new(clock.clone())),
+            broken: Broken::default(),
+            clock,
             chance: Chance::new(seed),
             broker: Broker::default(),
             witness: Arc::default(),
@@ -154,13 +177,13 @@ impl World {
         self.clock.now_ms()
     }
 
-    fn saw(&self, what: &'static str) {
+    pub fn saw(&self, what: &'static str) {
         self.witness.lock().unwrap().saw(what);
     }
 
     fn turn(&mut self, mut machine: Machine) -> Machine {
         let now = self.now();
-        match self.chance.below(149) {
+        match self.chance.below(160) {
             0..20 if self.disk_full && !machine.pending.is_empty() => {
                 self.saw("commits that were refused");
                 machine.fail_to_commit(now);
@@ -203,6 +226,8 @@ impl World {
             }
             128..140 => drop(self.observe(&mut machine)),
             140..143 => self.look_elsewhere(&mut machine),
+            143..147 => self.change_models(&mut machine),
+            147..154 => self.ask_a_model(&mut machine),
             // Time passes.
             _ => self.clock.0.store(now + 1 + self.chance.below(3_000) as i64, Ordering::Relaxed),
         }
@@ -300,6 +325,7 @@ impl World {
         drop(machine);
         self.witness.lock().unwrap().crashed();
         let machine = Machine::boot(self);
+        registered::check(self, &machine);
         if observer::artifacts_of_runs_are_there(&machine) > 0 {
             self.saw("small artifacts that a crash left whole");
         }

@@ -6,12 +6,12 @@ mod registry;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use trackside_codes::{Code, Coded, code};
 
 use trackside_models::{EngineKind, EngineSettings, Engines, ModelSource};
-use trackside_serving::{Catalog, ServeError, Served, Serving, ServingSettings};
+use trackside_serving::{Catalog, Clock, ServeError, Served, Serving, ServingSettings};
 use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, config::EngineChoice};
 use trackside_store::Readers;
 
@@ -61,7 +61,13 @@ pub struct Models {
 impl Models {
     /// The models of the project at `project`. Nothing is loaded yet.
     #[must_use]
-    pub fn new(project: PathBuf, data_dir: PathBuf, config: Arc<NodeConfig>, readers: Arc<Readers>) -> Self {
+    pub fn new(
+        project: PathBuf,
+        data_dir: PathBuf,
+        config: Arc<NodeConfig>,
+        readers: Arc<Readers>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let registry = Registry::new(&data_dir, readers);
         let mut settings = EngineSettings::new(data_dir);
         settings.configured = config.engine.onnxruntime.as_ref().map(|path| project.join(path));
@@ -74,7 +80,7 @@ impl Models {
             ..ServingSettings::default()
         };
         let catalog = Arc::new(ProjectModels { project, config: config.clone(), registry });
-        let serving = Serving::new(catalog.clone(), engines, serving, now_ms);
+        let serving = Serving::new(catalog.clone(), engines, serving, clock);
         Self { config, catalog, serving }
     }
 
@@ -167,11 +173,6 @@ fn is_path(name: &str) -> bool {
 
 fn run_limit(config: &NodeConfig) -> Duration {
     config.limits.wall.to_std().max(Duration::from_millis(1))
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What loaded models may take where nobody says it.
