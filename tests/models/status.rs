@@ -21,7 +21,7 @@ fn the_node_tells_what_is_in_service_and_what_bounds_it() {
     let (version, limits) = (&models[0]["versions"][0], &models[0]["limits"]);
     assert_eq!((&version["version"], &version["aliases"][0]), (&1.into(), &"champion".into()), "{models:#}");
     assert!(version["engine"].as_str().unwrap().starts_with("rten ") && version["alone_us"].as_u64().is_some());
-    assert_eq!((&limits["queue"], &limits["has_rate"], &limits["at_start"]), (&7.into(), &true.into(), &true.into()));
+    assert_eq!((&limits["queue"], &limits["rate"], &limits["at_start"]), (&7.into(), &5.into(), &true.into()));
     project.run(&["model", "status", "pump"]).ok().prints(&["ready on rten", "queue", "7", "Limits"]);
     // The settings of a model that comes into the registry later hold at once.
     project.run(&["model", "add", "other", MODEL]).ok();

@@ -46,6 +46,8 @@ pub struct ModelSource {
     pub sessions: usize,
     /// The longest that the self-test may take: as long as a run.
     pub time: Duration,
+    /// What is read of it.
+    pub limits: ModelLimits,
 }
 
 /// The default of [`ModelSource::time`], that of `[limits] wall`.
@@ -64,6 +66,7 @@ impl ModelSource {
             providers: Vec::new(),
             sessions: 0,
             time: TIME,
+            limits: ModelLimits::default(),
         }
     }
 }
@@ -180,10 +183,10 @@ impl fmt::Debug for Model {
 
 /// Loads `source` on the engine that suits it.
 pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>, ModelError> {
-    let file = ModelFile::read(&source.path, &ModelLimits::default())?;
+    let file = ModelFile::read(&source.path, &source.limits)?;
     check_digests(source, &file)?;
     let declared = ports(file.proto()).map_err(|reason| ModelError::Ports { path: source.path.clone(), reason })?;
-    let sample = source.selftest.as_deref().map(Sample::read).transpose()?;
+    let sample = source.selftest.as_deref().map(|path| Sample::read(path, source.limits.golden)).transpose()?;
     let processor = engines.settings().processor;
     let loading = Loading { source, file, declared, sample, processor };
     let builtin = || loading.on_builtin(engines);

@@ -4,11 +4,12 @@
 //! and they are 1e-4 and 1e-3 otherwise; whole numbers, booleans and text exactly. Without one: made-up input of the declared shape must
 //! give finite numbers.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use trackside_codes::{Class, Reason};
 
-use trackside_spec::{ElementType, Tensor};
+use trackside_spec::{ByteSize, ElementType, Tensor};
 use trackside_sync::CancelToken;
 
 use crate::engines::{Ran, RunFailure, Runner};
@@ -56,9 +57,14 @@ pub(crate) struct Sample {
 
 impl Sample {
     /// Reads a safetensors file with tensors `in.NAME` and `out.NAME`.
-    pub(crate) fn read(path: &Path) -> Result<Self, ModelError> {
+    pub(crate) fn read(path: &Path, most: ByteSize) -> Result<Self, ModelError> {
         let fail = |reason: Reason| ModelError::Sample { path: path.to_owned(), reason };
-        let file = tensor_io::read_safetensors_file(path, &TensorLimits::default())
+        let size = fs::metadata(path).map_err(|error| fail(Reason::disk(error)))?.len();
+        if size > most.as_bytes() {
+            let reason = format!("it has {size} bytes; {most} are taken (`golden` in [model_limits])");
+            return Err(fail(reason.into()));
+        }
+        let file = tensor_io::read_safetensors_file(path, &TensorLimits { bytes: most, ..TensorLimits::default() })
             .map_err(|error| fail(Reason::of(error)))?;
         let SafetensorsFile { tensors, metadata } = file;
         let made_on = metadata.get(MADE_ON).map(|text| text.trim().chars().take(MAX_MADE_ON).collect::<String>());

@@ -8,10 +8,12 @@
 //! - `documents`: what operations and questions answer
 //! - `remote`: the operations over the socket
 //! - `retest`: golden vectors on another engine
+//! - `bounds`: what bounds a model
 //! - `served`: what a node has in service, and loading anew
 
 mod add;
 mod ask;
+mod bounds;
 mod change;
 mod documents;
 mod error;
@@ -27,6 +29,7 @@ pub use ask::{
     Change, DiffDocument, EntryDocument, ModelAtDocument, ModelDocument, VersionDocument, diff_models, list_models,
     model_at, model_history, model_package, show_model,
 };
+pub use bounds::{ClientBounds, EngineBounds, FileBounds, ModelBounds, StepBounds, model_bounds};
 pub use change::{move_model_alias, remove_model, roll_back_model};
 pub use documents::{AddModel, AliasMoved, ModelAdded, ModelRemoved, MoveAlias};
 pub use error::ModelsError;

@@ -15,6 +15,7 @@ use trackside_serving::{Catalog, ServeError, Served, Serving, ServingSettings};
 use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, config::EngineChoice};
 use trackside_store::Readers;
 
+pub use self::catalog::model_settings;
 use self::{catalog::ProjectModels, registry::Registry};
 
 /// Why a model is not there.
@@ -118,6 +119,7 @@ impl Models {
             providers: version.providers.clone(),
             time: self.run_limit(),
             sessions: entry.settings.sessions,
+            limits: version.limits,
             ..ModelSource::new(model, version.path.clone())
         })
     }
