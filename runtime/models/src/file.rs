@@ -92,6 +92,17 @@ impl ModelFile {
         Ok(Self { path: path.to_owned(), digest: Digest::of(&bytes), bytes, external, proto, program: OnceLock::new() })
     }
 
+    /// A model of these bytes that has no weight files beside it.
+    #[cfg(fuzzing)]
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        let (path, bytes) = (Path::new("fuzzed.onnx"), Bytes::copy_from_slice(bytes));
+        let proto = decode_bytes(path, &bytes)?;
+        let names = external_names(&proto, path, &ModelLimits::default());
+        names.map_err(|(name, reason)| outside(path, name, reason))?;
+        let (path, digest) = (path.to_owned(), Digest::of(&bytes));
+        Ok(Self { path, digest, bytes, external: Vec::new(), proto, program: OnceLock::new() })
+    }
+
     /// Where it was read from.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -144,15 +155,19 @@ impl ModelFile {
 fn decode(path: &Path, left: &mut u64, limits: &ModelLimits) -> Result<(Bytes, ModelProto), ModelError> {
     let fail = |reason: Reason| ModelError::File { path: path.to_owned(), reason };
     let bytes = Bytes::from(read_regular(path, left, limits).map_err(fail)?);
+    let proto = decode_bytes(path, &bytes)?;
+    Ok((bytes, proto))
+}
+
+fn decode_bytes(path: &Path, bytes: &Bytes) -> Result<ModelProto, ModelError> {
     let not_onnx = |reason: Reason| ModelError::NotOnnx { path: path.to_owned(), reason };
-    scan::scan(&bytes).map_err(|refused| match refused {
+    scan::scan(bytes).map_err(|refused| match refused {
         Undecodable::Broken(_) => not_onnx(Reason::by(Class::Unusable, refused)),
         Undecodable::TooMuch(_) => {
             ModelError::TooMuch { path: path.to_owned(), reason: Reason::by(Class::TooLarge, refused) }
         }
     })?;
-    let proto = ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(Reason::by(Class::Unusable, error)))?;
-    Ok((bytes, proto))
+    ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(Reason::by(Class::Unusable, error)))
 }
 
 /// The names of the weight files that the model at `path` wants beside it; they are not looked for.

@@ -13,6 +13,8 @@
 mod engines;
 mod error;
 mod file;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod install;
 mod memory;
 mod model;
