@@ -182,6 +182,27 @@ async fn what_is_wrong_with_a_request_is_told_in_one_text() {
             "twice",
         ),
         (format!("{{\"x\": {}", "[".repeat(200_000)), "too deep"),
+        ("{\"id\": \"1\", \"id\": \"2\", \"inputs\": []}".to_owned(), "the key \"id\" is there twice in the request"),
+        ("{\"inputs\": [], \"inputs\": []}".to_owned(), "the key \"inputs\" is there twice in the request"),
+        ("{\"own\": 1, \"own\": 1, \"inputs\": []}".to_owned(), "the key \"own\" is there twice in the request"),
+        ("{\"inputs\": [], \"parameters\": {\"a\": 1, \"a\": 2}}".to_owned(), "\"a\" is there twice in `parameters`"),
+        (input(", \"shape\": [1], \"shape\": [2]"), "the key \"shape\" is there twice in inputs[0]"),
+        (input(", \"n\\u0061me\": \"y\""), "the key \"name\" is there twice in inputs[0]"),
+        (flat("[1]", "[1], \"data\": [2]"), "the key \"data\" is there twice in inputs[0]"),
+        (
+            input(
+                ", \"shape\": [1], \"datatype\": \"FP32\", \"parameters\": {\"binary_data_size\": 4, \"binary_data_size\": 4}",
+            ),
+            "the key \"binary_data_size\" is there twice in inputs[0].parameters",
+        ),
+        (
+            "{\"inputs\": [], \"outputs\": [{\"name\": \"x\", \"name\": \"y\"}]}".to_owned(),
+            "the key \"name\" is there twice in outputs[0]",
+        ),
+        (
+            format!("{{{}\"inputs\": []}}", (0..65).map(|key| format!("\"{key}\": 0, ")).collect::<String>()),
+            "more than 64 keys that have no meaning here",
+        ),
     ] {
         let text = server.post("/v2/models/one/infer", &body).await.refused(400);
         assert!(text.starts_with("[TS-0750]") && text.contains(part), "{}: {text}", &body[..body.len().min(200)]);
