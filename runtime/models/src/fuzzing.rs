@@ -73,7 +73,7 @@ fn names(folder: &Path) -> usize {
     fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
-fn in_words(error: &(impl Coded + std::fmt::Display), code: &str) {
-    let text = error.to_string();
+fn in_words(error: &impl Coded, code: &str) {
+    let text = error.told();
     assert!(text.starts_with(&format!("[{code}")), "{text}");
 }
