@@ -161,6 +161,18 @@ pub fn scaled(version: u8) -> Vec<u8> {
     model_of(version, &graph(&[node], &[two], &inputs, &[value("y", FLOAT, &[4])]))
 }
 
+/// `y`: `one` for `a`, `two` for `b`, `?` for any other text of `x`.
+pub fn words() -> Vec<u8> {
+    let attribute = |name: &str, texts: &[&str]| {
+        let texts: Vec<u8> = texts.iter().flat_map(|text| bytes(9, text.as_bytes())).collect();
+        bytes(5, &[bytes(1, name.as_bytes()), texts, number(20, 8)].concat())
+    };
+    let other = bytes(5, &[bytes(1, b"default_string"), bytes(4, b"?"), number(20, 3)].concat());
+    let keys = [attribute("keys_strings", &["a", "b"]), attribute("values_strings", &["one", "two"]), other].concat();
+    let node = [node("ai.onnx.ml", "LabelEncoder", &["x"], &["y"]), keys].concat();
+    model(&graph(&[node], &[], &[value_of_rows("x", STRING, 1)], &[value_of_rows("y", STRING, 1)]))
+}
+
 /// y = -x, and an output `pair` of this kind, made by the operator.
 pub fn beside(pair: Vec<u8>, operator: &str) -> Vec<u8> {
     let nodes = [node("", "Neg", &["x"], &["y"]), node("", operator, &["x"], &["pair"])];
