@@ -32,7 +32,8 @@ mod warning;
 mod watchdog;
 
 pub use engines::{
-    Engine, EngineId, EngineKind, EngineSettings, EngineStatus, Engines, Ports, Ran, RunFailure, Runner, Tried, Wanted,
+    Engine, EngineId, EngineKind, EngineSettings, EngineStatus, Engines, Ports, Ran, RunFailure, Runner, Spent, Tried,
+    Wanted,
 };
 pub use error::ModelError;
 pub use file::{ExternalFile, ModelFile, ModelLimits};

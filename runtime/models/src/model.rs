@@ -12,7 +12,7 @@ use trackside_spec::config::{EngineChoice, Provider};
 use trackside_spec::{Digest, Tensor};
 use trackside_sync::CancelToken;
 
-use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, Runner, Wanted};
+use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, Runner, Spent, Wanted};
 use crate::error::ModelError;
 use crate::file::{ModelFile, ModelLimits};
 use crate::onnx::{BuiltinVerdict, Declared, has_loops, metadata, ports, products};
@@ -89,8 +89,12 @@ pub struct RunOutput {
     pub outputs: Vec<(String, Output)>,
     /// Microseconds spent waiting for a free session.
     pub queued_us: u64,
-    /// Microseconds spent in the engine.
+    /// Microseconds spent on it after that.
     pub run_us: u64,
+    /// How long it waited for a free session.
+    pub queued: Duration,
+    /// Where the time went after that.
+    pub spent: Spent,
 }
 
 impl Model {
@@ -130,6 +134,7 @@ impl Model {
             reason,
         })?;
         let wanted = self.wanted(wanted)?;
+        let arranged = asked.elapsed();
         let ran = self.runner.run(inputs, &wanted, Stop { deadline, cancel }).map_err(|failure| match failure {
             RunFailure::Stopped(Stopped::Cancelled, _) => ModelError::Cancelled { model: model() },
             RunFailure::Stopped(Stopped::Deadline, note) => {
@@ -144,11 +149,14 @@ impl Model {
             RunFailure::Failed(reason) => ModelError::Run { model: model(), engine: self.info.engine.clone(), reason },
         })?;
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let spent = Spent { input: ran.spent.input + arranged, ..ran.spent };
         let names = wanted.iter().filter_map(|index| self.info.outputs.get(*index)).map(|port| port.name().to_owned());
         Ok(RunOutput {
             outputs: names.zip(ran.outputs).collect(),
             queued_us: micros(ran.queued),
-            run_us: micros(ran.ran),
+            run_us: micros(spent.all()),
+            queued: ran.queued,
+            spent,
         })
     }
 

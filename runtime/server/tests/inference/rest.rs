@@ -51,7 +51,13 @@ async fn server_and_models_tell_what_they_are() {
     let statistics = server.get("/v2/models/one/stats").await.json();
     let of = &statistics["model_stats"][0];
     assert_eq!((&of["name"], &of["inference_count"], &of["execution_count"]), (&json!("one"), &json!(5), &json!(2)));
-    assert_eq!(of["inference_stats"]["success"], json!({"count": 2, "ns": 50}));
+    for (key, ns) in
+        [("success", 50), ("queue", 5), ("compute_input", 7), ("compute_infer", 21), ("compute_output", 11)]
+    {
+        assert_eq!(of["inference_stats"][key], json!({"count": 2, "ns": ns}), "{key}");
+    }
+    let batch = &of["batch_stats"][0];
+    assert_eq!((&batch["batch_size"], &batch["compute_output"]), (&json!(4), &json!({"count": 1, "ns": 10})));
     assert_eq!(server.get("/v2/models/stats").await.json()["model_stats"][0]["name"], json!("echo"));
 }
 
@@ -244,6 +250,12 @@ async fn a_repository_lists_loads_and_unloads() {
     assert_eq!(server.post("/v2/repository/models/echo/versions/3/unload", unload).await.status, 200);
     assert_eq!(*server.models.told.lock().unwrap(), ["load echo None", "unload echo Some(\"3\")"]);
     server.post("/v2/repository/models/nope/load", "").await.refused(404);
-    server.post("/v2/repository/models/echo/load", "{\"parameters\": {\"config\": \"{}\"}}").await.refused(501);
+    let told = server.models.told.lock().unwrap().len();
+    for key in ["config", "file:1/model.onnx", "file:"] {
+        let body = json!({"parameters": {"other": 1, key: "{}"}}).to_string();
+        let text = server.post("/v2/repository/models/echo/load", &body).await.refused(501);
+        assert!(text.starts_with("[TS-0756]") && text.contains("trackside model add"), "{text}");
+    }
+    assert_eq!(server.models.told.lock().unwrap().len(), told, "nobody was asked to load");
     server.post("/v2/repository/index", "[").await.refused(400);
 }
