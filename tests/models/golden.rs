@@ -101,7 +101,8 @@ fn vectors_of_texts_are_written_and_compared_on_both_engines() {
         let add = ["model", "add", "words", "words.onnx", "--engine", engine, "--golden"];
         project.run(&[&add[..], &[SELFTEST]].concat()).ok().says(&["gives its golden vectors on"]);
         // What it wrote is taken as an input, too.
-        let again = [&arguments[..5], &["--input", &format!("x=@{SELFTEST}"), "--json"]].concat();
+        let own = format!("x=@{SELFTEST}");
+        let again = [&arguments[..5], &["--input", &own, "--json"]].concat();
         assert_eq!(project.run(&again).ok().json()["outputs"], told["outputs"]);
         // A letter of what must come is another one.
         let mut wrong = std::fs::read(project.path(SELFTEST)).unwrap();
