@@ -21,6 +21,7 @@ mod registry_hostile;
 mod rows;
 mod status;
 mod tables;
+mod verify;
 
 use crate::support::{Project, optional, repository};
 

@@ -5,6 +5,7 @@
 //! - `add`, `change`: the operations, the same for both places
 //! - `ask`: what there is and what there was, on a reader and the folders
 //! - `travel`: a model in one file
+//! - `verify`: whether the files are still what they were
 //! - `documents`: what operations and questions answer
 //! - `remote`: the operations over the socket
 //! - `retest`: golden vectors on another engine
@@ -23,6 +24,7 @@ mod remote;
 mod retest;
 mod served;
 mod travel;
+mod verify;
 
 pub use add::add_model;
 pub use ask::{
@@ -38,6 +40,7 @@ pub use place::ModelPlace;
 pub use retest::{Retested, retest_models};
 pub use served::{LoadModelError, ServedLimits, ServedModel, ServedVersion, load_model, served_models};
 pub use travel::export_model;
+pub use verify::{ModelCheck, ModelFault, check_models};
 
 use std::io::Read;
 

@@ -257,16 +257,22 @@ impl Kept {
     /// # Errors
     /// [`PackageError::Damaged`] at the first that is not what the manifest says.
     pub fn verify(&self) -> Result<(), PackageError> {
-        for entry in &self.manifest.files {
-            let file = self.open(entry)?;
-            let digest = Digest::of_reader(&mut file.take(entry.size));
-            let digest = digest.map_err(PackageError::io("read", self.folder.join(&entry.path)))?;
-            if digest != entry.digest {
-                let reason = format!("{} has another content than its digest says", entry.path);
-                return Err(PackageError::Damaged { reason });
-            }
+        self.manifest.files.iter().try_for_each(|entry| self.verify_file(entry))
+    }
+
+    /// Reads one of its files through.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_file(&self, entry: &FileEntry) -> Result<(), PackageError> {
+        let file = self.open(entry)?;
+        let digest = Digest::of_reader(&mut file.take(entry.size));
+        let digest = digest.map_err(PackageError::io("read", self.folder.join(&entry.path)))?;
+        if digest == entry.digest {
+            return Ok(());
         }
-        Ok(())
+        let reason = format!("{} has another content than its digest says", entry.path);
+        Err(PackageError::Damaged { reason })
     }
 }
 
