@@ -37,3 +37,19 @@ fn what_takes_long_is_where_the_time_went() {
     let others = told.queue.ns + told.compute_input.ns + told.compute_output.ns;
     assert!(told.compute_infer.ns > others, "a loop runs in the engine: {told:?}");
 }
+
+#[test]
+fn large_inputs_and_outputs_take_their_time_where_they_are_made() {
+    let bench = Bench::new();
+    let served = bench.served("pump", ModelSettings::default(), &adds(1.0));
+    let took = |rows: usize| {
+        // Of a few the quickest: what else the box does makes them slower.
+        let times = (0..5).map(|_| served.predict_here(x(&vec![[0.5, 0.5]; rows])).unwrap().times);
+        times
+            .fold((Duration::MAX, Duration::MAX), |(input, output), one| (input.min(one.input), output.min(one.output)))
+    };
+    let (small, large) = (took(1), took(1 << 19));
+    // 4 MiB are copied each way; no processor does that in 50 µs.
+    let least = Duration::from_micros(50);
+    assert!(small.0 < least && small.1 < least && large.0 > least && large.1 > least, "{small:?} {large:?}");
+}
