@@ -1,4 +1,4 @@
-//! The bytes of a model's package: an archive, its manifest, a config of Triton's layout.
+//! The bytes of a model's package: an archive, its manifest, golden vectors, a config of Triton's layout.
 
 #![no_main]
 

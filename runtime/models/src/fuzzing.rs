@@ -12,6 +12,7 @@ use crate::{
     package::{
         FileEntry, Manifest, PackageError, PackageLimits, Shelf, Signature, exported_as, pack, triton_config, unpack,
     },
+    tensor_io::safetensors_file_of,
 };
 
 /// Reads the bytes of a model's file: it is described and loaded into the built-in engine, or refused in words.
@@ -31,7 +32,7 @@ pub fn model(bytes: &[u8]) {
     let _ = file.builtin().reasons();
 }
 
-/// Reads the bytes of a package: its archive, its manifest, a config of Triton's layout. `folder` is a place to write to.
+/// Reads the bytes of a package: its archive, its manifest, golden vectors, a config of Triton's layout. `folder` is a place to write to.
 pub fn package(bytes: &[u8], folder: &Path) {
     let limits = PackageLimits { bytes: trackside_spec::ByteSize::from_mib(1), ..PackageLimits::default() };
     if let Err(error) = exported_as(bytes) {
@@ -48,6 +49,14 @@ pub fn package(bytes: &[u8], folder: &Path) {
         if let Err((line, _)) = triton_config(text) {
             assert!(line >= 1 && line <= text.lines().count() + 1, "line {line}");
         }
+    }
+    let golden = safetensors_file_of(bytes).and_then(|file| file.with_texts(|key| !key.starts_with("engine")));
+    match golden {
+        Ok(file) => {
+            let size = file.tensors.iter().map(|(_, tensor)| tensor.data().len() + tensor.text().len());
+            assert!(size.sum::<usize>() <= bytes.len(), "no more than came");
+        }
+        Err(error) => in_words(&error, "TS-05"),
     }
     let shelf = Shelf::of(folder).taking(limits);
     let mut incoming = shelf.begin().expect("there is a folder");

@@ -95,6 +95,12 @@ pub fn from_safetensors_bytes(bytes: &[u8], limits: &TensorLimits) -> Result<Vec
     parse("the data", bytes, limits).map(|file| file.tensors)
 }
 
+/// The file with this content.
+#[cfg(fuzzing)]
+pub(crate) fn safetensors_file_of(bytes: &[u8]) -> Result<SafetensorsFile, TensorIoError> {
+    parse("the data", bytes, &TensorLimits::default())
+}
+
 fn parse(what: &str, bytes: &[u8], limits: &TensorLimits) -> Result<SafetensorsFile, TensorIoError> {
     if bytes.len() as u64 > limits.bytes.as_bytes() {
         return Err(refuse(what, format!("it is larger than {}", limits.bytes)));

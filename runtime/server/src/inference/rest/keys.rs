@@ -16,6 +16,7 @@ pub(super) struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     /// Takes a key of the object `what`. `known` are those that have a meaning there, always the same and at most 32.
+    #[allow(clippy::ptr_arg, reason = "a key that is a part of the body is kept as that part")]
     pub(super) fn take(&mut self, key: &Cow<'a, str>, known: &[&str], what: &dyn fmt::Display) -> Result<(), Failure> {
         let is_new = match known.iter().position(|one| **one == **key) {
             Some(place) => {
@@ -23,7 +24,7 @@ impl<'a> Keys<'a> {
                 self.known |= 1 << place;
                 before != self.known
             }
-            None if self.others.iter().any(|other| *other == *key) => false,
+            None if self.others.contains(key) => false,
             None if self.others.len() == MAX_OTHERS => {
                 let text = format!("{what} has more than {MAX_OTHERS} keys that have no meaning here");
                 return Err(Failure::invalid(text));
