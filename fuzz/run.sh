@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-30}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(workflow grants url component inference_rest inference_grpc)
+[ ${#targets[@]} -gt 0 ] || targets=(workflow grants url component inference_rest inference_grpc model package)
 
 # The command line's package takes part so that features are those of the usual build, and what was built for that is taken.
 bins=()

@@ -1,7 +1,7 @@
 //! Golden vectors: which engine made them.
 
 use crate::{
-    MODEL, SAMPLE, project,
+    MODEL, SAMPLE, onnx, project,
     support::{Project, optional},
 };
 
@@ -89,6 +89,36 @@ fn a_step_on_another_engine_than_the_vectors_is_told() {
     let x = "inputs: { x: [[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]] }";
     project.workflow("w", &format!("steps:\n  a: {{ model: pump, engine: rten, {x} }}\n"));
     project.run(&["check"]).ok().says(&["TS-0543", "made on onnxruntime", "runs on rten"]);
+}
+
+#[test]
+fn vectors_of_texts_are_written_and_compared_on_both_engines() {
+    let engines = |project: &Project, engine: &str| {
+        let input = "x=[[\"a\"], [\"b\"], [\"ü \\\" \\n\"]]";
+        let arguments = ["model", "predict", "words.onnx", "--engine", engine, "--input", input];
+        let told = project.run(&[&arguments[..], &["--selftest", SELFTEST, "--json"]].concat()).ok().json();
+        assert_eq!(told["outputs"]["y"], serde_json::json!([["one"], ["two"], ["?"]]), "{told:#}");
+        let add = ["model", "add", "words", "words.onnx", "--engine", engine, "--golden"];
+        project.run(&[&add[..], &[SELFTEST]].concat()).ok().says(&["gives its golden vectors on"]);
+        // What it wrote is taken as an input, too.
+        let own = format!("x=@{SELFTEST}");
+        let again = [&arguments[..5], &["--input", &own, "--json"]].concat();
+        assert_eq!(project.run(&again).ok().json()["outputs"], told["outputs"]);
+        // A letter of what must come is another one.
+        let mut wrong = std::fs::read(project.path(SELFTEST)).unwrap();
+        let place = wrong.windows(3).position(|three| three == b"two").unwrap();
+        wrong[place] = b'T';
+        project.write("wrong.safetensors", wrong);
+        let refused = project.run(&[&add[..], &["wrong.safetensors"]].concat()).exits(3);
+        refused.says(&["error[TS-0508]", "output \"y\"", "element 1 is \"two\" instead of \"Two\""]);
+    };
+    let plain = project("");
+    plain.write("words.onnx", onnx::words());
+    engines(&plain, "rten");
+    let Some(library) = optional::onnxruntime("golden vectors of texts on ONNX Runtime") else { return };
+    let other = project(&format!("[engine]\nonnxruntime = {:?}\n", library.display().to_string()));
+    other.write("words.onnx", onnx::words());
+    engines(&other, "onnxruntime");
 }
 
 #[test]

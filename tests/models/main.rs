@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bounds;
 mod broken;
 mod defaults;
 mod engines;
@@ -20,6 +21,7 @@ mod registry_hostile;
 mod rows;
 mod status;
 mod tables;
+mod verify;
 
 use crate::support::{Project, optional, repository};
 

@@ -75,6 +75,32 @@ pub fn constant(name: &str, element: u8, shape: &[u8], raw: &[u8]) -> Vec<u8> {
     [shape, number(2, element), bytes(8, name.as_bytes()), bytes(9, raw)].concat()
 }
 
+/// Four float constants that lie in a file beside the model.
+pub fn constant_beside(name: &str, file: &str) -> Vec<u8> {
+    let location = [bytes(1, b"location"), bytes(2, file.as_bytes())].concat();
+    let about = [number(1, 4), number(2, FLOAT), bytes(8, name.as_bytes())].concat();
+    [about, bytes(13, &location), number(14, 1)].concat()
+}
+
+/// y = x + w, four of each, where `w` lies in a file beside the model.
+pub fn with_weights(file: &str) -> Vec<u8> {
+    let add = node("", "Add", &["x", "w"], &["y"]);
+    model(&graph(&[add], &[constant_beside("w", file)], &[value("x", FLOAT, &[4])], &[value("y", FLOAT, &[4])]))
+}
+
+/// A constant of so many bytes, which it gives.
+pub fn large(size: usize) -> Vec<u8> {
+    let (mut shape, mut count) = (vec![8u8], size / 4);
+    while count > 0x7f {
+        shape.push(u8::try_from(count & 0x7f).expect("seven bits") | 0x80);
+        count >>= 7;
+    }
+    shape.push(u8::try_from(count).expect("seven bits"));
+    let constant = constant("w", FLOAT, &[], &vec![0; size / 4 * 4]);
+    let give = node("", "Identity", &["w"], &["y"]);
+    model(&graph(&[give], &[[shape, constant].concat()], &[], &[value_of_rank("y", FLOAT, 1)]))
+}
+
 /// A graph; every part as the functions above make it.
 pub fn graph(nodes: &[Vec<u8>], constants: &[Vec<u8>], inputs: &[Vec<u8>], outputs: &[Vec<u8>]) -> Vec<u8> {
     let all = |field: u8, parts: &[Vec<u8>]| parts.iter().flat_map(|part| bytes(field, part)).collect::<Vec<u8>>();
@@ -133,6 +159,18 @@ pub fn scaled(version: u8) -> Vec<u8> {
     let two = constant("scale", FLOAT, &[1], &2.0f32.to_le_bytes());
     let inputs = [value("x", FLOAT, &[4]), value("scale", FLOAT, &[1])];
     model_of(version, &graph(&[node], &[two], &inputs, &[value("y", FLOAT, &[4])]))
+}
+
+/// `y`: `one` for `a`, `two` for `b`, `?` for any other text of `x`.
+pub fn words() -> Vec<u8> {
+    let attribute = |name: &str, texts: &[&str]| {
+        let texts: Vec<u8> = texts.iter().flat_map(|text| bytes(9, text.as_bytes())).collect();
+        bytes(5, &[bytes(1, name.as_bytes()), texts, number(20, 8)].concat())
+    };
+    let other = bytes(5, &[bytes(1, b"default_string"), bytes(4, b"?"), number(20, 3)].concat());
+    let keys = [attribute("keys_strings", &["a", "b"]), attribute("values_strings", &["one", "two"]), other].concat();
+    let node = [node("ai.onnx.ml", "LabelEncoder", &["x"], &["y"]), keys].concat();
+    model(&graph(&[node], &[], &[value_of_rows("x", STRING, 1)], &[value_of_rows("y", STRING, 1)]))
 }
 
 /// y = -x, and an output `pair` of this kind, made by the operator.

@@ -331,6 +331,60 @@ fn a_workflow_names_a_model_of_the_registry_and_follows_its_champion() {
 }
 
 #[test]
+fn a_name_that_is_nearly_right_is_told_everywhere() {
+    let with = Box_::without_node();
+    with.model(&["add", "pump", "relu.onnx", "--alias", "candidate"]).ok();
+    for (arguments, model, alias) in [
+        (&["inspect", "REF"][..], true, true),
+        (&["predict", "REF", "--input", "x=[1, 2, 3, 4]"], true, true),
+        (&["export", "REF", "y.tar"], true, true),
+        (&["diff", "REF", "pump"], true, true),
+        (&["remove", "REF@1"], true, false),
+        (&["alias", "REF", "champion", "1"], true, false),
+        (&["rollback", "REF"], true, false),
+        (&["history", "REF"], true, false),
+        (&["list", "REF"], true, false),
+    ] {
+        let ask = |reference: &str| {
+            let arguments: Vec<String> = arguments.iter().map(|one| one.replace("REF", reference)).collect();
+            with.model(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).exits(2)
+        };
+        if model {
+            ask("pmup").says(&["error[TS-0551]", "no model `pmup`", "did you mean `pump`?"]);
+        }
+        if alias {
+            ask("pump@candidat").says(&["error[TS-0552]", "no alias `candidat`", "did you mean `pump@candidate`?"]);
+            ask("pump@7").says(&["error[TS-0552]", "no version 7", "the newest is 1"]);
+        }
+    }
+    with.model(&["alias", "pump", "champoin", "--delete"]).exits(2).says(&["did you mean `pump@champion`?"]);
+    with.model(&["rollback", "pump", "--alias", "champoin"]).exits(2).says(&["did you mean `pump@champion`?"]);
+    for (reference, parts) in [
+        ("pmup", &["TS-0611", "no model `pmup` (did you mean `pump`?)"][..]),
+        ("pmup@candidate", &["TS-0611", "did you mean `pump`?"]),
+        ("pump@candidat", &["TS-0552", "did you mean `candidate`?"]),
+        ("pump@7", &["TS-0552", "no version 7", "it has 1"]),
+    ] {
+        with.project
+            .workflow("w", &format!("steps:\n  a: {{ model: {reference:?}, inputs: {{ x: [1, 2, 3, 4] }} }}\n"));
+        with.project.run(&["check"]).exits(1).says(parts);
+    }
+    // What is named is not removed, and both aliases are told.
+    with.model(&["remove", "pump@1"]).exits(2).says(&["error[TS-0553]", "`candidate`, `champion`", "model alias pump"]);
+}
+
+#[test]
+fn an_operator_that_the_built_in_engine_lacks_is_named_when_a_model_is_added() {
+    let with = Box_::without_node();
+    with.project.write("ml.onnx", onnx::in_sequence());
+    with.project.write("trackside.toml", "[engine]\nonnxruntime = \"lib/none.so\"\n");
+    let ran = with.model(&["add", "ml", "ml.onnx", "--engine", "rten"]).exits(3);
+    ran.says(&["error[TS-0506]", "SequenceConstruct", "SequenceAt", "trackside engine install"]);
+    with.model(&["add", "ml", "ml.onnx"]).exits(3).says(&["SequenceConstruct", "trackside engine install"]);
+    assert_eq!(with.folders(), [""; 0]);
+}
+
+#[test]
 fn wrong_names_say_what_is_right() {
     let with = Box_::without_node();
     for (arguments, parts) in [

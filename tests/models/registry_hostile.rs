@@ -4,7 +4,7 @@
 use std::{fs, os::unix::fs::symlink, time::Duration};
 
 use sha2::{Digest as _, Sha256};
-use trackside_models::{EngineChoice, EngineKind, ProbeError, ProbeLimits, ProbeSettings, Prober};
+use trackside_models::{EngineChoice, EngineKind, ModelLimits, ProbeError, ProbeLimits, ProbeSettings, Prober};
 
 use crate::{
     MODEL, onnx, project,
@@ -230,14 +230,7 @@ fn a_hostile_model_is_refused_by_a_node_that_goes_on() {
 #[test]
 fn the_process_that_looks_at_models_is_held_to_its_limits() {
     let project = project("");
-    let data = vec![0u8; 48 << 20];
-    let constant = onnx::constant("w", onnx::FLOAT, &[], &data);
-    let size = data.len() / 4;
-    // The declared shape is that of the bytes.
-    let shape = [vec![8u8], varint(size)].concat();
-    let add = onnx::node("", "Identity", &["w"], &["y"]);
-    let graph = onnx::graph(&[add], &[[shape, constant].concat()], &[], &[onnx::value_of_rank("y", onnx::FLOAT, 1)]);
-    project.write("large.onnx", onnx::model(&graph));
+    project.write("large.onnx", onnx::large(48 << 20));
     let settings = ProbeSettings {
         name: "large".to_owned(),
         choice: EngineChoice::Rten,
@@ -246,21 +239,22 @@ fn the_process_that_looks_at_models_is_held_to_its_limits() {
         data_dir: project.path(".trackside"),
         prefer: EngineKind::Rten,
         run_ms: 10_000,
+        limits: ModelLimits::default(),
     };
+    let minute = Duration::from_secs(60);
     let probe = |memory: u64, time: Duration| {
         let program = trackside_sandbox::CompileProgram {
             program: BINARY.into(),
             arguments: vec!["model-worker".to_owned()],
             environment: vec![("TRACKSIDE_ALLOCATOR".to_owned(), "system".to_owned())],
         };
-        let limits = ProbeLimits { memory, time };
+        let limits = ProbeLimits { memory, time, ..ProbeLimits::of_this_box(minute) };
         Prober { program, limits }.probe(&project.path("large.onnx"), &settings)
     };
-    let minute = Duration::from_secs(60);
     assert!(probe(2 << 30, minute).is_ok_and(|probe| probe.engine.starts_with("rten")));
-    assert!(matches!(probe(64 << 20, minute), Err(ProbeError::Costly { limit }) if limit.contains("64")), "memory");
+    assert!(matches!(probe(64 << 20, minute), Err(ProbeError::Costly { limit, .. }) if limit.contains("64")), "memory");
     assert!(
-        matches!(probe(2 << 30, Duration::ZERO), Err(ProbeError::Costly { limit }) if limit.contains("0 s")),
+        matches!(probe(2 << 30, Duration::ZERO), Err(ProbeError::Costly { limit, .. }) if limit.contains("0 s")),
         "time"
     );
 }

@@ -32,7 +32,7 @@ REASONS = [
       "a number for a text", "null for a number", "a negative size", "gRPC: a negative dimension"]),
     (("Triton",), "nested data must be nested as the shape says", ["data nested otherwise than the shape"]),
     (("Triton",), "a name that stands twice is a mistake", ["an output twice"]),
-    (("Triton",), "of a key that stands twice in an object the last value counts, as for nearly all readers of JSON", ["a key twice"]),
+    (BOTH, "a key that stands twice in an object is a mistake: readers of JSON differ in which of its values counts", ["a key twice"]),
     (("MLServer",), "MLServer knows of a model only what somebody wrote into its settings", ["metadata", "metadata of a version"]),
     (("MLServer",), "MLServer has no such route",
      ["configuration", "statistics", "statistics of no model", "gRPC: configuration of no model"]),

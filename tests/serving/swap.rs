@@ -9,7 +9,12 @@ use std::{
 
 use serde_json::json;
 
-use crate::{Serving, support::wait_until, wire::Client};
+use crate::{
+    Serving, graph, model, node,
+    onnx::{FLOAT, value_of_rank},
+    support::wait_until,
+    wire::Client,
+};
 
 /// Clients at a time.
 const CLIENTS: usize = 50;
@@ -69,4 +74,41 @@ fn nobody_is_refused_and_no_version_goes_back_while_an_alias_moves_under_fifty_c
         number
     });
     println!("{} answers by {last} versions", answered.load(Ordering::Relaxed));
+}
+
+/// As `two`, with the two outputs the other way round.
+fn turned() -> Vec<u8> {
+    let nodes = [node("", "Sub", &["a", "b"], &["sum"]), node("", "Add", &["a", "b"], &["difference"])];
+    let of = |names: [&str; 2]| names.map(|name| value_of_rank(name, FLOAT, 2));
+    model(&graph(&nodes, &[], &of(["a", "b"]), &of(["sum", "difference"])))
+}
+
+#[test]
+fn a_declared_file_that_changes_is_taken_up_without_a_restart_and_half_a_file_is_not() {
+    let serving = Serving::start("");
+    let mut client = Client::of(&serving);
+    let input = |name: &str, value: u32| json!({"name": name, "datatype": "FP32", "shape": [1, 1], "data": [value]});
+    let body = json!({"inputs": [input("a", 5), input("b", 3)]});
+    let mut sum = || {
+        let (status, answer) = client.infer("two", &body);
+        assert_eq!((status, &answer["model_version"]), (200, &json!("1")), "{answer}");
+        answer["outputs"][0]["data"][0].as_f64().unwrap()
+    };
+    let replace = |content: &[u8]| {
+        let beside = serving.folder().join("beside");
+        std::fs::write(&beside, content).unwrap();
+        std::fs::rename(&beside, serving.folder().join("two.onnx")).unwrap();
+    };
+    assert_eq!(sum(), 8.0);
+    replace(&turned());
+    wait_until("the changed file answers", || (sum() == 2.0).then_some(()));
+    // What can not be loaded takes nobody's place; the log says so, which is how this knows that it was looked at.
+    replace(&turned()[..40]);
+    wait_until("the broken file is told", || {
+        assert_eq!(sum(), 2.0, "the one before goes on");
+        serving.node.said().contains("two.onnx").then_some(())
+    });
+    assert_eq!(sum(), 2.0);
+    replace(&crate::two());
+    wait_until("the mended file answers", || (sum() == 8.0).then_some(()));
 }

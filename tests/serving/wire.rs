@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::Serving;
+use crate::{Serving, support::optional};
 
 /// One connection, kept.
 pub struct Client(BufReader<TcpStream>);
@@ -65,6 +65,51 @@ fn a_model_answers_with_its_numbers_its_version_and_the_id() {
     }
     let (status, statistics) = client.get("/v2/models/two/stats");
     assert_eq!((status, &statistics["model_stats"][0]["inference_count"]), (200, &json!(5)));
+}
+
+#[test]
+fn statistics_say_where_the_time_of_a_request_went_on_both_engines() {
+    let library = optional::onnxruntime("statistics on ONNX Runtime");
+    let library = library.map(|path| format!("[engine]\nonnxruntime = {:?}\n", path.display().to_string()));
+    for engine in ["[engine]\nprefer = \"rten\"\n".to_owned()].into_iter().chain(library) {
+        let serving = Serving::start(&engine);
+        let mut client = Client::of(&serving);
+        for asked in 1..=2 {
+            assert_eq!(client.infer("two", &pair(&json!([1, 2]), &json!([3, 4]))).0, 200);
+            let told = client.get("/v2/models/two/stats").1["model_stats"][0]["inference_stats"].clone();
+            let parts = ["queue", "compute_input", "compute_infer", "compute_output"].map(|key| {
+                assert_eq!(told[key]["count"], json!(asked), "{told:#}");
+                told[key]["ns"].as_u64().unwrap()
+            });
+            let whole = told["success"]["ns"].as_u64().unwrap();
+            assert!(parts.iter().all(|ns| *ns > 0) && parts.iter().sum::<u64>() <= whole, "{told:#}");
+        }
+    }
+}
+
+#[test]
+fn a_request_to_load_that_brings_a_configuration_or_a_file_is_refused_and_changes_nothing() {
+    let serving = Serving::start("");
+    let mut client = Client::of(&serving);
+    let good = pair(&json!([1, 2]), &json!([3, 4]));
+    let path = "POST /v2/repository/models/two/load HTTP/1.1";
+    for parameters in [
+        json!({"config": "{\"max_batch_size\": 4}"}),
+        json!({"config": null}),
+        json!({"file:1/model.onnx": "AAAA"}),
+        json!({"config": "{}", "file:1/model.onnx": "AAAA"}),
+        json!({"other": 1, "file:": ""}),
+    ] {
+        let (status, _, body) = client.send(path, json!({"parameters": parameters}).to_string().as_bytes());
+        let told: Value = serde_json::from_slice(&body).unwrap();
+        let text = told["error"].as_str().unwrap();
+        assert_eq!(status, 501, "{text}");
+        assert!(text.starts_with("[TS-0756]") && text.contains("trackside model add"), "{text}");
+        assert_eq!(client.infer("two", &good).0, 200);
+    }
+    // What has no meaning here is passed over, as in other requests.
+    assert_eq!(client.send(path, b"{\"parameters\": {\"unload_dependents\": false}}").0, 200);
+    assert_eq!(client.send(path, b"").0, 200);
 }
 
 #[test]

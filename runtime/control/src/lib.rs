@@ -73,10 +73,11 @@ pub use lifecycle::{ControlError, cancel_run, pause_run, pause_trigger, retry_ru
 pub use local::LocalControl;
 pub use lookup::{find_artifact, find_run, find_workflow, no_workflow};
 pub use models::{
-    AddModel, AliasMoved, Change, DiffDocument, EntryDocument, GivenModel, GivenVersion, LoadModelError, ModelAdded,
-    ModelAtDocument, ModelDocument, ModelPlace, ModelRemoved, ModelsError, MoveAlias, Retested, ServedLimits,
-    ServedModel, ServedVersion, VersionDocument, add_model, diff_models, export_model, given_archive, given_versions,
-    list_models, load_model, model_at, model_history, model_package, move_model_alias, remove_model, retest_models,
+    AddModel, AliasMoved, Change, ClientBounds, DiffDocument, EngineBounds, EntryDocument, FileBounds, GivenModel,
+    GivenVersion, LoadModelError, ModelAdded, ModelAtDocument, ModelBounds, ModelCheck, ModelDocument, ModelFault,
+    ModelPlace, ModelRemoved, ModelsError, MoveAlias, Retested, ServedLimits, ServedModel, ServedVersion, StepBounds,
+    VersionDocument, add_model, check_models, diff_models, export_model, given_archive, given_versions, list_models,
+    load_model, model_at, model_bounds, model_history, model_package, move_model_alias, remove_model, retest_models,
     roll_back_model, served_models, show_model, triton_models, triton_name,
 };
 pub use operation::{Answer, Control};

@@ -9,27 +9,41 @@ use trackside_codes::{Class, Reason};
 
 use prost::Message;
 use prost::bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use trackside_interpreter::Refusal;
-use trackside_spec::{ByteSize, Digest};
+use trackside_spec::{ByteSize, Digest, config::ModelLimitsConfig};
 
 use crate::error::ModelError;
 use crate::onnx::proto::{ModelProto, TensorProto};
 use crate::onnx::scan::{self, Undecodable};
 use crate::onnx::{BuiltinVerdict, Program, load, tensors, text};
 
-/// Bounds on what is read from disk for one model.
-#[derive(Clone, Copy, Debug)]
+/// Bounds on what is read from disk for one model: keys of `[model_limits]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelLimits {
     /// Most bytes of the model file and the weight files beside it together. Default: 2 GiB, which is also protobuf's
     /// own limit for the model file.
     pub bytes: ByteSize,
     /// Most weight files beside the model. Default: 64.
-    pub external_files: usize,
+    pub weights: usize,
+    /// Most bytes of golden vectors. Default: 1 GiB.
+    pub golden: ByteSize,
+}
+
+impl ModelLimits {
+    /// Those of a box.
+    #[must_use]
+    pub const fn of(config: &ModelLimitsConfig) -> Self {
+        Self { bytes: config.bytes, weights: config.weights as usize, golden: config.golden }
+    }
+
+    /// The largest of everything: for a model that was taken once, whatever the limits were then.
+    pub const MOST: Self = Self::of(&ModelLimitsConfig::MOST);
 }
 
 impl Default for ModelLimits {
     fn default() -> Self {
-        Self { bytes: ByteSize::from_mib(2048), external_files: 64 }
+        Self::of(&ModelLimitsConfig::default())
     }
 }
 
@@ -76,6 +90,17 @@ impl ModelFile {
             external.push(ExternalFile { name, digest: Digest::of(&bytes), bytes });
         }
         Ok(Self { path: path.to_owned(), digest: Digest::of(&bytes), bytes, external, proto, program: OnceLock::new() })
+    }
+
+    /// A model of these bytes that has no weight files beside it.
+    #[cfg(fuzzing)]
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        let (path, bytes) = (Path::new("fuzzed.onnx"), Bytes::copy_from_slice(bytes));
+        let proto = decode_bytes(path, &bytes)?;
+        let names = external_names(&proto, path, &ModelLimits::default());
+        names.map_err(|(name, reason)| outside(path, name, reason))?;
+        let (path, digest) = (path.to_owned(), Digest::of(&bytes));
+        Ok(Self { path, digest, bytes, external: Vec::new(), proto, program: OnceLock::new() })
     }
 
     /// Where it was read from.
@@ -130,15 +155,19 @@ impl ModelFile {
 fn decode(path: &Path, left: &mut u64, limits: &ModelLimits) -> Result<(Bytes, ModelProto), ModelError> {
     let fail = |reason: Reason| ModelError::File { path: path.to_owned(), reason };
     let bytes = Bytes::from(read_regular(path, left, limits).map_err(fail)?);
+    let proto = decode_bytes(path, &bytes)?;
+    Ok((bytes, proto))
+}
+
+fn decode_bytes(path: &Path, bytes: &Bytes) -> Result<ModelProto, ModelError> {
     let not_onnx = |reason: Reason| ModelError::NotOnnx { path: path.to_owned(), reason };
-    scan::scan(&bytes).map_err(|refused| match refused {
+    scan::scan(bytes).map_err(|refused| match refused {
         Undecodable::Broken(_) => not_onnx(Reason::by(Class::Unusable, refused)),
         Undecodable::TooMuch(_) => {
             ModelError::TooMuch { path: path.to_owned(), reason: Reason::by(Class::TooLarge, refused) }
         }
     })?;
-    let proto = ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(Reason::by(Class::Unusable, error)))?;
-    Ok((bytes, proto))
+    ModelProto::decode(bytes.clone()).map_err(|error| not_onnx(Reason::by(Class::Unusable, error)))
 }
 
 /// The names of the weight files that the model at `path` wants beside it; they are not looked for.
@@ -163,7 +192,10 @@ fn read_regular(path: &Path, left: &mut u64, limits: &ModelLimits) -> Result<Vec
     let file = File::open(path).map_err(Reason::disk)?;
     let found = file.metadata().map_err(Reason::disk)?;
     regular(&found)?;
-    let too_large = || format!("it is larger than the limit of {} for a model with its weight files", limits.bytes);
+    let too_large = || {
+        let most = limits.bytes;
+        format!("it is larger than the limit of {most} for a model with its weight files (`bytes` in [model_limits])")
+    };
     if found.len() > *left {
         return Err(too_large().into());
     }
@@ -199,8 +231,9 @@ fn external_names(model: &ModelProto, path: &Path, limits: &ModelLimits) -> Resu
             return Err((name, reason.into()));
         }
         names.insert(name);
-        if names.len() > limits.external_files {
-            return Err((String::new(), format!("it names more than {} of them", limits.external_files).into()));
+        if names.len() > limits.weights {
+            let reason = format!("it names more than {} of them (`weights` in [model_limits])", limits.weights);
+            return Err((String::new(), reason.into()));
         }
     }
     Ok(names)

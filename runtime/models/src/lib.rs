@@ -13,6 +13,8 @@
 mod engines;
 mod error;
 mod file;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod install;
 mod memory;
 mod model;
@@ -30,7 +32,8 @@ mod warning;
 mod watchdog;
 
 pub use engines::{
-    Engine, EngineId, EngineKind, EngineSettings, EngineStatus, Engines, Ports, Ran, RunFailure, Runner, Tried, Wanted,
+    Engine, EngineId, EngineKind, EngineSettings, EngineStatus, Engines, Ports, Ran, RunFailure, Runner, Spent, Tried,
+    Wanted,
 };
 pub use error::ModelError;
 pub use file::{ExternalFile, ModelFile, ModelLimits};

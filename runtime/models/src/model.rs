@@ -12,7 +12,7 @@ use trackside_spec::config::{EngineChoice, Provider};
 use trackside_spec::{Digest, Tensor};
 use trackside_sync::CancelToken;
 
-use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, Runner, Wanted};
+use crate::engines::{Engine, EngineId, EngineKind, Engines, Ports, RunFailure, Runner, Spent, Wanted};
 use crate::error::ModelError;
 use crate::file::{ModelFile, ModelLimits};
 use crate::onnx::{BuiltinVerdict, Declared, has_loops, metadata, ports, products};
@@ -46,6 +46,8 @@ pub struct ModelSource {
     pub sessions: usize,
     /// The longest that the self-test may take: as long as a run.
     pub time: Duration,
+    /// What is read of it.
+    pub limits: ModelLimits,
 }
 
 /// The default of [`ModelSource::time`], that of `[limits] wall`.
@@ -64,6 +66,7 @@ impl ModelSource {
             providers: Vec::new(),
             sessions: 0,
             time: TIME,
+            limits: ModelLimits::default(),
         }
     }
 }
@@ -86,8 +89,12 @@ pub struct RunOutput {
     pub outputs: Vec<(String, Output)>,
     /// Microseconds spent waiting for a free session.
     pub queued_us: u64,
-    /// Microseconds spent in the engine.
+    /// Microseconds spent on it after that.
     pub run_us: u64,
+    /// How long it waited for a free session.
+    pub queued: Duration,
+    /// Where the time went after that.
+    pub spent: Spent,
 }
 
 impl Model {
@@ -127,6 +134,7 @@ impl Model {
             reason,
         })?;
         let wanted = self.wanted(wanted)?;
+        let arranged = asked.elapsed();
         let ran = self.runner.run(inputs, &wanted, Stop { deadline, cancel }).map_err(|failure| match failure {
             RunFailure::Stopped(Stopped::Cancelled, _) => ModelError::Cancelled { model: model() },
             RunFailure::Stopped(Stopped::Deadline, note) => {
@@ -141,11 +149,14 @@ impl Model {
             RunFailure::Failed(reason) => ModelError::Run { model: model(), engine: self.info.engine.clone(), reason },
         })?;
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let spent = Spent { input: ran.spent.input + arranged, ..ran.spent };
         let names = wanted.iter().filter_map(|index| self.info.outputs.get(*index)).map(|port| port.name().to_owned());
         Ok(RunOutput {
             outputs: names.zip(ran.outputs).collect(),
             queued_us: micros(ran.queued),
-            run_us: micros(ran.ran),
+            run_us: micros(spent.all()),
+            queued: ran.queued,
+            spent,
         })
     }
 
@@ -180,10 +191,10 @@ impl fmt::Debug for Model {
 
 /// Loads `source` on the engine that suits it.
 pub(crate) fn load(engines: &Engines, source: &ModelSource) -> Result<Arc<Model>, ModelError> {
-    let file = ModelFile::read(&source.path, &ModelLimits::default())?;
+    let file = ModelFile::read(&source.path, &source.limits)?;
     check_digests(source, &file)?;
     let declared = ports(file.proto()).map_err(|reason| ModelError::Ports { path: source.path.clone(), reason })?;
-    let sample = source.selftest.as_deref().map(Sample::read).transpose()?;
+    let sample = source.selftest.as_deref().map(|path| Sample::read(path, source.limits.golden)).transpose()?;
     let processor = engines.settings().processor;
     let loading = Loading { source, file, declared, sample, processor };
     let builtin = || loading.on_builtin(engines);

@@ -4,11 +4,12 @@
 //! and they are 1e-4 and 1e-3 otherwise; whole numbers, booleans and text exactly. Without one: made-up input of the declared shape must
 //! give finite numbers.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use trackside_codes::{Class, Reason};
 
-use trackside_spec::{ElementType, Tensor};
+use trackside_spec::{ByteSize, ElementType, Tensor};
 use trackside_sync::CancelToken;
 
 use crate::engines::{Ran, RunFailure, Runner};
@@ -55,10 +56,16 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// Reads a safetensors file with tensors `in.NAME` and `out.NAME`.
-    pub(crate) fn read(path: &Path) -> Result<Self, ModelError> {
+    /// Reads a safetensors file with tensors `in.NAME` and `out.NAME`; those of texts lie in its metadata.
+    pub(crate) fn read(path: &Path, most: ByteSize) -> Result<Self, ModelError> {
         let fail = |reason: Reason| ModelError::Sample { path: path.to_owned(), reason };
-        let file = tensor_io::read_safetensors_file(path, &TensorLimits::default())
+        let size = fs::metadata(path).map_err(|error| fail(Reason::disk(error)))?.len();
+        if size > most.as_bytes() {
+            let reason = format!("it has {size} bytes; {most} are taken (`golden` in [model_limits])");
+            return Err(fail(reason.into()));
+        }
+        let file = tensor_io::read_safetensors_file(path, &TensorLimits { bytes: most, ..TensorLimits::default() })
+            .and_then(|file| file.with_texts(|key| key.starts_with("in.") || key.starts_with("out.")))
             .map_err(|error| fail(Reason::of(error)))?;
         let SafetensorsFile { tensors, metadata } = file;
         let made_on = metadata.get(MADE_ON).map(|text| text.trim().chars().take(MAX_MADE_ON).collect::<String>());
@@ -258,8 +265,18 @@ fn compare(given: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Result<()
         ElementType::Float16 | ElementType::Bfloat16 | ElementType::Float32 | ElementType::Float64
     );
     if !floating {
-        let same = given == expected;
-        return if same { Ok(()) } else { Err("its elements, which must agree exactly, differ".into()) };
+        if given == expected {
+            return Ok(());
+        }
+        let mut texts = given.text().iter().zip(expected.text()).enumerate();
+        return Err(match texts.find(|(_, (a, b))| a != b) {
+            Some((position, (a, b))) => {
+                let short = |text: &str| text.chars().take(40).collect::<String>();
+                let (a, b) = (short(a), short(b));
+                format!("its texts must agree exactly; element {position} is {a:?} instead of {b:?}").into()
+            }
+            None => "its elements, which must agree exactly, differ".into(),
+        });
     }
     let values = |tensor: &Tensor| tensor_io::to_f64(tensor).unwrap_or_default();
     let mut off = 0usize;

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use trackside_codes::Coded;
-use trackside_models::{EngineChoice, EngineKind, ProbeError, ProbeLimits, ProbeSettings, Prober};
+use trackside_models::{EngineChoice, EngineKind, ModelLimits, ProbeError, ProbeLimits, ProbeSettings, Prober};
 
 /// What comes of it when the process does this.
 fn probe(script: &str) -> ProbeError {
@@ -24,6 +24,7 @@ fn probe(script: &str) -> ProbeError {
         data_dir: "/nowhere".into(),
         prefer: EngineKind::Rten,
         run_ms: 1000,
+        limits: ModelLimits::default(),
     };
     Prober { program, limits }.probe(Path::new("/nowhere/m.onnx"), &settings).unwrap_err()
 }
@@ -37,9 +38,9 @@ fn every_end_of_the_process_has_a_code_and_a_sentence() {
         ("exit 0", "TS-0558", "without a word"),
         ("echo the engine broke >&2; exit 1", "TS-0558", "the engine broke"),
         ("echo 'memory allocation of 5 bytes failed' >&2; kill -ABRT $$", "TS-0559", "of memory"),
-        ("kill -KILL $$", "TS-0559", "of memory"),
-        ("kill -XCPU $$", "TS-0559", " s,"),
-        ("sleep 100", "TS-0559", " s,"),
+        ("kill -KILL $$", "TS-0559", "raise `memory` in"),
+        ("kill -XCPU $$", "TS-0559", "raise `cpu` in"),
+        ("sleep 100", "TS-0559", "raise `wall` in"),
         ("while :; do :; done", "TS-0559", " s,"),
         ("echo junk", "TS-0558", "no answer"),
         ("echo '{\"Weights\": []}'", "TS-0558", "which nobody had asked for"),
@@ -58,8 +59,8 @@ fn every_end_of_the_process_has_a_code_and_a_sentence() {
 
 #[test]
 fn without_a_program_there_is_no_answer() {
-    let limits = ProbeLimits { memory: 1 << 30, time: Duration::from_secs(1) };
+    let limits = ProbeLimits { memory: 1 << 30, ..ProbeLimits::of_this_box(Duration::from_secs(1)) };
     let prober = Prober { program: trackside_worker::Program::default(), limits };
-    let error = prober.weights(Path::new("m.onnx")).unwrap_err();
+    let error = prober.weights(Path::new("m.onnx"), ModelLimits::default()).unwrap_err();
     assert_eq!(error.code(), "TS-0563");
 }

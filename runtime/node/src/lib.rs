@@ -38,7 +38,7 @@ pub use trackside_net::{SecretProblem, read_secret};
 pub use trackside_observe::{Removed, day_of, usage_since};
 pub use trackside_steps::{
     BUNDLED, FoundPlugin, ModelProblem, Models, NotStaged, OwnAddresses, PluginOrigin, PluginProblem, PluginSources,
-    Plugins, Replayed, Verdict, Workshop, bundled, project_file, proof_beside, replay,
+    Plugins, Replayed, Verdict, Workshop, bundled, model_settings, project_file, proof_beside, replay,
 };
 pub use trackside_store::Readers;
 pub use watchers::OnItsWay;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use trackside_codes::Reason;
+use trackside_models::ModelLimits;
 use trackside_spec::{
     Digest,
     config::{EngineChoice, Provider},
@@ -53,6 +54,8 @@ pub struct Version {
     pub labels: BTreeMap<String, Vec<String>>,
     /// Digests that the files must have, by their names from the model's folder on. Empty where nobody knows.
     pub expected: BTreeMap<String, Digest>,
+    /// What is read of it.
+    pub limits: ModelLimits,
     /// Why it can not be loaded, where that is known before.
     pub damaged: Option<String>,
 }
@@ -69,6 +72,7 @@ impl Version {
             content,
             labels: BTreeMap::new(),
             expected: BTreeMap::new(),
+            limits: ModelLimits::MOST,
             damaged: None,
         }
     }

@@ -12,14 +12,30 @@ pub struct Rate {
     period: Duration,
     /// How far ahead of its time a request may come.
     tolerance: Duration,
+    /// As it was said.
+    per_second: u32,
+    burst: u32,
 }
 
 impl Rate {
     /// `per_second` requests on average, up to `burst` at one instant; less than one of either counts as one.
     #[must_use]
     pub fn new(per_second: u32, burst: u32) -> Self {
-        let period = Duration::from_secs(1) / per_second.max(1);
-        Self { period, tolerance: period * (burst.max(1) - 1) }
+        let (per_second, burst) = (per_second.max(1), burst.max(1));
+        let period = Duration::from_secs(1) / per_second;
+        Self { period, tolerance: period * (burst - 1), per_second, burst }
+    }
+
+    /// Requests a second on average.
+    #[must_use]
+    pub const fn per_second(self) -> u32 {
+        self.per_second
+    }
+
+    /// Requests at one instant.
+    #[must_use]
+    pub const fn burst(self) -> u32 {
+        self.burst
     }
 }
 

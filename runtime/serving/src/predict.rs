@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::oneshot;
 use trackside_codes::{Class, Reason};
-use trackside_models::{Model, ModelError, ModelInfo, Output};
+use trackside_models::{Model, ModelError, ModelInfo, Output, Spent};
 use trackside_sync::lock;
 
 use crate::{
@@ -241,21 +241,22 @@ impl Served {
         let (first, all) = (&jobs.first()?.0, rows.iter().sum());
         let began = Instant::now();
         // Nobody's going ends what others wait for.
-        let ran = joined.and_then(|inputs| {
+        let mut ran = joined.and_then(|inputs| {
             let cancel = trackside_sync::CancelToken::new();
             first.model.run(inputs, &first.request.outputs, Some(deadline), &cancel).ok()
         });
-        let infer = began.elapsed();
+        let took = began.elapsed();
         let began = Instant::now();
-        let parts = ran.and_then(|ran| {
-            let outputs = ran.outputs.into_iter().map(|(name, output)| {
+        let outputs = ran.as_mut().map(|ran| std::mem::take(&mut ran.outputs));
+        let parts = outputs.and_then(|outputs| {
+            let outputs = outputs.into_iter().map(|(name, output)| {
                 let parts = batch::split(&output, &rows)?;
                 Some((name, parts))
             });
             outputs.collect::<Option<Vec<_>>>()
         });
-        let output = began.elapsed();
-        let Some(parts) = parts else {
+        let split = began.elapsed();
+        let (Some(parts), Some(ran)) = (parts, ran) else {
             // One of them, or running them together, is at fault: each alone tells which.
             let mut own = None;
             for (job, reply) in jobs {
@@ -264,16 +265,22 @@ impl Served {
             }
             return own;
         };
-        slot.counts.ran(Times { queue: Duration::ZERO, input, infer, output }, all);
-        self.note_time(infer, jobs.iter().map(|(job, _)| measure::elements(&job.request.inputs)).sum());
+        let shared = Times {
+            queue: ran.queued,
+            input: input + ran.spent.input,
+            infer: ran.spent.infer,
+            output: ran.spent.output + split,
+        };
+        slot.counts.ran(shared, all);
+        self.note_time(took, jobs.iter().map(|(job, _)| measure::elements(&job.request.inputs)).sum());
         let together = jobs.len();
         let mut parts: Vec<(String, std::vec::IntoIter<Output>)> =
             parts.into_iter().map(|(name, parts)| (name, parts.into_iter())).collect();
         let mut own = None;
         for ((job, reply), rows) in jobs.into_iter().zip(rows) {
             let outputs = parts.iter_mut().filter_map(|(name, parts)| Some((name.clone(), parts.next()?))).collect();
-            let times = Times { queue: now.saturating_duration_since(job.came), input, infer, output };
-            slot.counts.answered(times, rows, self.inner.now_ms());
+            let times = Times { queue: now.saturating_duration_since(job.came) + shared.queue, ..shared };
+            slot.counts.answered(times, job.came.elapsed(), rows, self.inner.now_ms());
             job.pass.tell(Some(true));
             let answer = Answer { outputs, version: slot.number, model: job.model, times, together };
             tell(reply, Ok(answer), &mut own);
@@ -294,13 +301,14 @@ impl Served {
         let rows = request.inputs.first().and_then(|(_, tensor)| tensor.shape().first().copied()).unwrap_or(1);
         let elements = measure::elements(&request.inputs);
         let ran = model.run(request.inputs, &request.outputs, Some(deadline), &request.cancel);
-        let infer = now.elapsed();
+        let took = now.elapsed();
         match ran {
             Ok(ran) => {
-                let times = Times { queue, infer, ..Times::default() };
+                let Spent { input, infer, output } = ran.spent;
+                let times = Times { queue: queue + ran.queued, input, infer, output };
                 slot.counts.ran(times, rows);
-                slot.counts.answered(times, rows, self.inner.now_ms());
-                self.note_time(infer, elements);
+                slot.counts.answered(times, queue + took, rows, self.inner.now_ms());
+                self.note_time(took, elements);
                 pass.tell(Some(true));
                 slot.is_worn(true);
                 Ok(Answer { outputs: ran.outputs, version: slot.number, model, times, together: 1 })
@@ -329,13 +337,13 @@ impl Served {
     }
 
     /// Of the last runs, the later the more.
-    fn note_time(&self, infer: Duration, elements: u64) {
+    fn note_time(&self, took: Duration, elements: u64) {
         let mean = |of: &AtomicU64, now: u64| {
             let before = of.load(Relaxed);
             let next = if before == 0 { now } else { before - before / 8 + now / 8 };
             of.store(next.max(1), Relaxed);
         };
-        mean(&self.slot.lately, u64::try_from(infer.as_nanos()).unwrap_or(u64::MAX).max(1));
+        mean(&self.slot.lately, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1));
         mean(&self.slot.lately_of, elements);
     }
 

@@ -307,6 +307,7 @@ impl Slot {
             providers: self.version.providers.clone(),
             sessions: self.settings.sessions,
             time: self.settings.timeout,
+            limits: self.version.limits,
             ..ModelSource::new(self.title(), self.version.path.clone())
         };
         let model = loader.engines.load(&source)?;

@@ -84,20 +84,12 @@ pub struct Times {
     pub output: Duration,
 }
 
-impl Times {
-    /// All of it.
-    #[must_use]
-    pub fn all(&self) -> Duration {
-        self.queue + self.input + self.infer + self.output
-    }
-}
-
 impl Counts {
-    /// A request that was answered, of so many rows.
-    pub fn answered(&self, times: Times, rows: u32, now_ms: u64) {
+    /// A request of so many rows that was answered after `took`, all that it waited and was worked on.
+    pub fn answered(&self, times: Times, took: Duration, rows: u32, now_ms: u64) {
         self.last_ms.fetch_max(now_ms, Relaxed);
         self.rows.fetch_add(u64::from(rows), Relaxed);
-        self.success.add(times.all());
+        self.success.add(took);
         self.queue.add(times.queue);
         self.input.add(times.input);
         self.infer.add(times.infer);
@@ -185,8 +177,9 @@ mod tests {
         let counts = Counts::default();
         let times = Times { infer: Duration::from_micros(10), queue: Duration::from_micros(5), ..Times::default() };
         counts.ran(times, 3);
-        counts.answered(times, 1, 7);
-        counts.answered(times, 2, 6);
+        let took = Duration::from_micros(15);
+        counts.answered(times, took, 1, 7);
+        counts.answered(times, took, 2, 6);
         counts.rejected(Duration::from_micros(1));
         let read = counts.read();
         assert_eq!((read.inferences, read.executions, read.last_inference_ms, read.rejected), (3, 1, 7, 1));

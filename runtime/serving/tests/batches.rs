@@ -67,6 +67,9 @@ fn who_waits_is_run_together_and_each_gets_its_own() {
     let statistics = bench.serving.state("counts").unwrap()[0].engines[0].2.clone();
     assert_eq!((statistics.inferences, statistics.executions, statistics.success.count), (12, 2, 6));
     assert_eq!(statistics.batches.keys().copied().collect::<Vec<_>>(), [5, 7]);
+    let stretches = [statistics.queue, statistics.compute_input, statistics.compute_infer, statistics.compute_output];
+    assert!(stretches.iter().all(|total| total.count == 6 && total.ns > 0), "{statistics:?}");
+    assert!(stretches.iter().map(|total| total.ns).sum::<u64>() <= statistics.success.ns, "{statistics:?}");
 }
 
 #[test]

@@ -11,5 +11,6 @@ mod limits;
 mod memory;
 mod rules;
 mod swap;
+mod times;
 mod trouble;
 mod versions;

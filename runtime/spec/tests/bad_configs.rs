@@ -218,6 +218,32 @@ trackside.toml:2:8: error[TS-0103]: this is no file: it is empty
   |        ^^"##,
     },
     Case {
+        name: "limits_of_models",
+        text: r##"[model_limits]
+memory = "1KiB"
+cpu = "1ms"
+files = 0
+path = 156
+weights = 64
+bytes = "2TiB"
+"##,
+        error: r##"trackside.toml:2:10: error[TS-0103]: between 64MiB and 1TiB
+2 | memory = "1KiB"
+  |          ^^^^^^
+trackside.toml:3:7: error[TS-0103]: between 1s and 1d
+3 | cpu = "1ms"
+  |       ^^^^^
+trackside.toml:4:9: error[TS-0103]: between 1 and 10000
+4 | files = 0
+  |         ^
+trackside.toml:5:8: error[TS-0103]: between 8 and 155
+5 | path = 156
+  |        ^^^
+trackside.toml:7:9: error[TS-0103]: between 1KiB and 1TiB
+7 | bytes = "2TiB"
+  |         ^^^^^^"##,
+    },
+    Case {
         name: "plugins_and_registries",
         text: r##"[plugins]
 keys = ["a.pub", ""]

@@ -63,6 +63,12 @@ impl Ended {
         self.late || self.is_by(Signal::XCPU)
     }
 
+    /// Whether it had computed for as long as it may.
+    #[must_use]
+    pub fn is_out_of_computing_time(&self) -> bool {
+        !self.late && self.is_by(Signal::XCPU)
+    }
+
     /// Whether it is as if it had no memory: it says so, or was killed without a word, as the kernel does where memory is short.
     #[must_use]
     pub fn is_out_of_memory(&self) -> bool {

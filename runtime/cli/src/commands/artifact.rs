@@ -10,7 +10,9 @@ use trackside_codes::code;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use trackside_control::{ArtifactCheck, DamagedEntry, check_artifact, check_artifacts, find_artifact};
+use trackside_control::{
+    ArtifactCheck, DamagedEntry, ModelCheck, ModelFault, check_artifact, check_artifacts, check_models, find_artifact,
+};
 use trackside_node::Project;
 use trackside_spec::Digest;
 use trackside_store::{Artifacts, Reader};
@@ -41,10 +43,11 @@ pub struct Get {
     output: Option<PathBuf>,
 }
 
-/// Compare artifacts and installed plugins with their digests
+/// Compare artifacts, installed plugins and the registry's models with their digests
 ///
-/// Looks for artifacts that runs refer to and that are gone, and for plugins that workflow.lock or a workflow names and that
-/// are not on this box, too: whether a copy of a project is whole.
+/// Looks for artifacts that runs refer to and that are gone, for plugins that workflow.lock or a workflow names and that
+/// are not on this box, and for folders of models that are gone or that no version names, too: whether a copy of a project is
+/// whole.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The digest, with or without `sha256:`, or its beginning; without one all are checked
@@ -140,7 +143,15 @@ fn check(
         Some(_) => Installed { checked: 0, problems: Vec::new() },
         None => installed::look(project),
     };
-    let found = problems.len() + damaged.len() + unsound.len() + plugins.problems.len();
+    let models = match &arguments.digest {
+        Some(_) => ModelCheck::default(),
+        None => match check_models(&project.data_dir(), reader) {
+            // Told with the database.
+            Err(_) if !unsound.is_empty() => ModelCheck::default(),
+            models => models?,
+        },
+    };
+    let found = problems.len() + damaged.len() + unsound.len() + plugins.problems.len() + models.problems.len();
     let console = context.console;
     if console.json {
         let of_artifact = |(digest, reason): &(Digest, String)| json!({ "artifact": digest, "reason": reason });
@@ -149,9 +160,18 @@ fn check(
         let of_database = |reason: &String| json!({ "database": DATABASE, "reason": reason });
         let told = unsound.iter().map(of_database).chain(problems.iter().map(of_artifact));
         let told = told.chain(damaged.iter().map(of_entry));
-        let told: Vec<Value> = told.chain(plugins.problems.iter().map(of_plugin)).collect();
-        console
-            .print_json(&json!({ "checked": checked, "bytes": size, "plugins": plugins.checked, "problems": told }))?;
+        let of_model =
+            |fault: &ModelFault| json!({ "models": fault.models, "place": fault.place, "reason": fault.reason });
+        let told = told.chain(plugins.problems.iter().map(of_plugin));
+        let told: Vec<Value> = told.chain(models.problems.iter().map(of_model)).collect();
+        console.print_json(&json!({
+            "checked": checked,
+            "bytes": size,
+            "plugins": plugins.checked,
+            "models": models.checked,
+            "model_bytes": models.bytes,
+            "problems": told,
+        }))?;
     } else {
         for reason in &unsound {
             console.print(&format!("{DATABASE}  {}", escape(reason)))?;
@@ -165,10 +185,19 @@ fn check(
         for (name, reason) in &plugins.problems {
             console.print(&format!("{}  {}", escape(name), escape(reason)))?;
         }
-        let beside = match plugins.checked {
+        for ModelFault { models, place, reason } in &models.problems {
+            let what = [models.join(", "), place.clone()];
+            let what: Vec<String> = what.into_iter().filter(|part| !part.is_empty()).collect();
+            console.print(&format!("{}  {}", escape(&what.join("  ")), escape(reason)))?;
+        }
+        let mut beside = match plugins.checked {
             0 => String::new(),
             checked => format!(" and {}", count(checked, "plugin")),
         };
+        if models.checked > 0 {
+            let versions = count(models.checked, "version");
+            beside += &format!(" and {versions} of models ({})", bytes(models.bytes));
+        }
         console.say(&format!(
             "{} ({}){beside} checked, {}",
             count(checked, "artifact"),

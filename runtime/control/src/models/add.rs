@@ -2,7 +2,7 @@
 
 use trackside_models::{
     Tested,
-    package::{FileEntry, Incoming, Kept, Manifest, PackageError, Shelf, Signature, unpack},
+    package::{Incoming, Kept, Manifest, PackageError, Shelf, Signature, unpack},
 };
 use trackside_spec::{CHAMPION, check_model_alias, check_model_name};
 use trackside_store::{AddedModel, ModelRow, ModelVersionRow, TestedModel, Write};
@@ -47,7 +47,7 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
     let row = place.read(|reader| reader.model(name))?;
     let known = row.as_ref().and_then(|row| same(row, &manifest, &shelf));
     let known = known.filter(|(version, kept)| version.digest == digest || is_whole(kept));
-    // A folder of this digest has these very files: where one of them is lost or cut off, it is mended now.
+    // A folder of this digest has these very files: where one of them is not what it was, it is mended now.
     if place.read(|reader| reader.model_versions_with(&digest))? == 0
         || !shelf.open(&digest).is_ok_and(|kept| is_whole(&kept))
     {
@@ -145,10 +145,9 @@ fn same(row: &ModelRow, manifest: &Manifest, shelf: &Shelf) -> Option<(ModelVers
     row.versions.iter().rev().filter(|version| version.bytes == manifest.bytes()).find_map(is_same)
 }
 
-/// Whether its files are there, as long as they should be.
+/// Whether its files are what they should be, to the byte: who adds what is there already may do it to mend a disk's fault.
 fn is_whole(kept: &Kept) -> bool {
-    let is_there = |entry: &FileEntry| kept.open(entry).is_ok();
-    kept.manifest.files.iter().all(is_there)
+    kept.verify().is_ok()
 }
 
 fn there_already(

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use trackside_models::package::{About, Draft, PackageError, PackageLimits, exported_as, triton_versions};
+use trackside_models::{
+    ModelLimits,
+    package::{About, Draft, PackageError, PackageLimits, exported_as, triton_versions},
+};
 use trackside_node::Project;
 
 use super::{GivenModel, ModelsError, place::prober};
@@ -32,7 +35,7 @@ pub fn given_versions(
     golden: Option<&Path>,
     about: &About,
 ) -> Result<Vec<GivenVersion>, ModelsError> {
-    let limits = PackageLimits::default();
+    let limits = PackageLimits::of(&project.config.model_limits);
     let found =
         fs::metadata(path).map_err(|source| PackageError::Io { action: "look at", path: path.to_owned(), source })?;
     let drafts = if found.is_dir() {
@@ -50,7 +53,7 @@ pub fn given_versions(
         let file = path.canonicalize();
         let file = file.map_err(|source| PackageError::Io { action: "look at", path: path.to_owned(), source })?;
         // Only another process looks into a file that nobody knows.
-        let weights = prober(project)?.weights(&file)?;
+        let weights = prober(project)?.weights(&file, ModelLimits::of(&project.config.model_limits))?;
         let draft = Draft::of_file(&file, &weights)?;
         vec![(None, draft)]
     } else {

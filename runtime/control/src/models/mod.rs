@@ -5,13 +5,16 @@
 //! - `add`, `change`: the operations, the same for both places
 //! - `ask`: what there is and what there was, on a reader and the folders
 //! - `travel`: a model in one file
+//! - `verify`: whether the files are still what they were
 //! - `documents`: what operations and questions answer
 //! - `remote`: the operations over the socket
 //! - `retest`: golden vectors on another engine
+//! - `bounds`: what bounds a model
 //! - `served`: what a node has in service, and loading anew
 
 mod add;
 mod ask;
+mod bounds;
 mod change;
 mod documents;
 mod error;
@@ -21,12 +24,14 @@ mod remote;
 mod retest;
 mod served;
 mod travel;
+mod verify;
 
 pub use add::add_model;
 pub use ask::{
     Change, DiffDocument, EntryDocument, ModelAtDocument, ModelDocument, VersionDocument, diff_models, list_models,
     model_at, model_history, model_package, show_model,
 };
+pub use bounds::{ClientBounds, EngineBounds, FileBounds, ModelBounds, StepBounds, model_bounds};
 pub use change::{move_model_alias, remove_model, roll_back_model};
 pub use documents::{AddModel, AliasMoved, ModelAdded, ModelRemoved, MoveAlias};
 pub use error::ModelsError;
@@ -35,6 +40,7 @@ pub use place::ModelPlace;
 pub use retest::{Retested, retest_models};
 pub use served::{LoadModelError, ServedLimits, ServedModel, ServedVersion, load_model, served_models};
 pub use travel::export_model;
+pub use verify::{ModelCheck, ModelFault, check_models};
 
 use std::io::Read;
 

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use trackside_models::{
-    EngineChoice, EngineKind, Probe, ProbeError, ProbeLimits, ProbeSettings, Prober,
-    package::{Kept, Shelf},
+    EngineChoice, EngineKind, ModelLimits, Probe, ProbeError, ProbeLimits, ProbeSettings, Prober,
+    package::{Kept, PackageLimits, Shelf},
 };
 use trackside_node::{Handle, ModelDoors, Offline, Project};
 use trackside_store::{Clock, Reader, StoreError, SystemClock, Write};
@@ -80,7 +80,8 @@ impl ModelPlace {
 
     pub(super) fn shelf(&self) -> Shelf {
         let keep_free = self.project.config.node.min_free.as_bytes();
-        Shelf::of(&self.project.data_dir()).keeping_free(keep_free)
+        let limits = PackageLimits::of(&self.project.config.model_limits);
+        Shelf::of(&self.project.data_dir()).taking(limits).keeping_free(keep_free)
     }
 
     /// Whether the project declares a model of this name itself.
@@ -107,10 +108,10 @@ pub(crate) fn prober(project: &Project) -> Result<Prober, ProbeError> {
         .model_program
         .clone()
         .ok_or_else(|| ProbeError::NotStarted { reason: "this program does not know how to be one".to_owned() })?;
-    Ok(Prober { program, limits: ProbeLimits::of_this_box(run_limit(project)) })
+    Ok(Prober { program, limits: ProbeLimits::of(&project.config.model_limits, run_limit(project)) })
 }
 
-fn run_limit(project: &Project) -> Duration {
+pub(super) fn run_limit(project: &Project) -> Duration {
     project.config.limits.wall.to_std().max(Duration::from_millis(1))
 }
 
@@ -124,5 +125,6 @@ fn probe_settings(project: &Project, name: &str, choice: EngineChoice, golden: O
         data_dir: project.data_dir(),
         prefer: if engine.prefer == EngineChoice::Rten { EngineKind::Rten } else { EngineKind::OnnxRuntime },
         run_ms: u64::try_from(run_limit(project).as_millis()).unwrap_or(u64::MAX),
+        limits: ModelLimits::of(&project.config.model_limits),
     }
 }

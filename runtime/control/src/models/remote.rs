@@ -88,7 +88,8 @@ fn prepare(given: GivenModel) -> Result<Prepared, PackageError> {
     match given {
         GivenModel::Archive(from) => Ok(Prepared::Archive(from)),
         GivenModel::Draft(draft) => {
-            let limits = PackageLimits::default();
+            // What a node takes, it says itself.
+            let limits = PackageLimits::MOST;
             let manifest = draft.manifest(&limits)?;
             let bytes = manifest.to_bytes(&limits)?;
             Ok(Prepared::Draft(draft, Box::new(manifest), bytes))

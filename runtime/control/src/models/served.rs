@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trackside_codes::{Code, Coded};
 use trackside_node::Handle;
-use trackside_serving::{ModelSettings, ServeError, SlotState, VersionState};
+use trackside_serving::{ModelSettings, ServeError, SlotState, VersionState, gcra::Rate};
 use trackside_spec::ModelRef;
 
 use super::remote::quoted;
@@ -67,8 +67,10 @@ pub struct ServedLimits {
     pub queue: usize,
     /// The longest that a request may take, in milliseconds.
     pub timeout_ms: u64,
-    /// Whether there is a bound on how often it may be asked.
-    pub has_rate: bool,
+    /// Requests a second on average; none where as many are taken as come.
+    pub rate: Option<u32>,
+    /// Requests at one instant, where there is a rate.
+    pub burst: Option<u32>,
     /// Most rows of a run; 1 is no batching.
     pub batching_rows: u32,
     /// How long the first of a batch waits for others, in milliseconds.
@@ -94,7 +96,8 @@ impl From<&ModelSettings> for ServedLimits {
             sessions: settings.sessions,
             queue: settings.queue,
             timeout_ms: ms(settings.timeout),
-            has_rate: settings.rate.is_some(),
+            rate: settings.rate.map(Rate::per_second),
+            burst: settings.rate.map(Rate::burst),
             batching_rows: settings.batching.rows,
             batching_delay_ms: ms(settings.batching.delay),
             breaker_requests: settings.breaker.requests,

@@ -8,7 +8,7 @@ mod rten;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use trackside_codes::Reason;
 
 use serde::{Deserialize, Serialize};
@@ -81,8 +81,60 @@ pub struct Ran {
     pub outputs: Vec<Output>,
     /// How long it waited for a free session.
     pub queued: Duration,
-    /// How long the engine worked.
-    pub ran: Duration,
+    /// Where the time went after that.
+    pub spent: Spent,
+}
+
+/// Where the time of a run went, once it had a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Checking the inputs and making the engine's own values of them.
+    pub input: Duration,
+    /// In the engine.
+    pub infer: Duration,
+    /// Making tensors of what the engine gave.
+    pub output: Duration,
+}
+
+impl Spent {
+    /// All of it.
+    #[must_use]
+    pub fn all(&self) -> Duration {
+        self.input + self.infer + self.output
+    }
+}
+
+/// Three stretches behind one another, each measured as it ends.
+pub(crate) struct Stopwatch {
+    since: Instant,
+    spent: Spent,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self { since: Instant::now(), spent: Spent::default() }
+    }
+
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.since, now)
+    }
+
+    /// The inputs are the engine's.
+    pub(crate) fn given(&mut self) {
+        self.spent.input = self.lap();
+    }
+
+    /// The engine has ended.
+    pub(crate) fn ran(&mut self) {
+        self.spent.infer = self.lap();
+    }
+
+    /// The outputs are taken.
+    pub(crate) fn taken(mut self) -> Spent {
+        self.spent.output = self.lap();
+        self.spent
+    }
 }
 
 /// Why a run gave nothing.

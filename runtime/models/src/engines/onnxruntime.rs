@@ -26,7 +26,7 @@ use trackside_sync::{CancelHook, lock};
 
 use self::native::Interrupt;
 use self::providers::{NotUsed, with_provider};
-use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, Wanted, panic_text};
+use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, Spent, Stopwatch, Wanted, panic_text};
 use crate::file::ModelFile;
 use crate::onnx::products;
 use crate::output::{Output, OutputPort};
@@ -228,11 +228,11 @@ impl Runner for OrtRunner {
             |stopped| RunFailure::Stopped(stopped, format!("waiting for one of {} sessions", self.pool.size()));
         let mut lease = self.pool.take(stop).map_err(waited)?;
         let session = lease.get().ok_or_else(|| RunFailure::Failed(Reason::new(Class::Bug, "the session is gone")))?;
-        let started = Instant::now();
+        let queued = asked.elapsed();
         let run = || self.run_on(session, &inputs, wanted, stop);
-        let outputs =
+        let (outputs, spent) =
             catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(RunFailure::Failed(broke(&*panic))))?;
-        Ok(Ran { outputs, queued: started - asked, ran: started.elapsed() })
+        Ok(Ran { outputs, queued, spent })
     }
 }
 
@@ -243,7 +243,8 @@ impl OrtRunner {
         inputs: &[Option<Tensor>],
         wanted: &[usize],
         stop: Stop<'_>,
-    ) -> Result<Vec<Output>, RunFailure> {
+    ) -> Result<(Vec<Output>, Spent), RunFailure> {
+        let mut watch = Stopwatch::start();
         let failed = |error: ort::Error| RunFailure::Failed(Reason::by(Class::Failed, error));
         let mut values = Vec::with_capacity(inputs.len());
         for (index, (name, tensor)) in self.inputs.iter().zip(inputs).enumerate() {
@@ -256,6 +257,7 @@ impl OrtRunner {
         let options = RunOptions::new().map_err(failed)?.with_outputs(selected);
         let interrupt = Arc::new(Interrupt::new(options));
         let _limits = Limits::set(&interrupt, stop)?;
+        watch.given();
         let mut ran = match session.run_with_options(values, interrupt.options()) {
             Ok(ran) => ran,
             Err(error) => {
@@ -265,7 +267,8 @@ impl OrtRunner {
                 });
             }
         };
-        outputs()
+        watch.ran();
+        let outputs = outputs()
             .map(|port| {
                 let name = port.name();
                 let value = ran
@@ -278,7 +281,8 @@ impl OrtRunner {
                 output.map_err(|reason| reason.told(|reason| format!("its output {name:?}: {reason}")))
             })
             .collect::<Result<_, _>>()
-            .map_err(RunFailure::Failed)
+            .map_err(RunFailure::Failed)?;
+        Ok((outputs, watch.taken()))
     }
 }
 

@@ -17,7 +17,7 @@ use trackside_spec::Tensor;
 
 use self::convert::to_value;
 use self::packed::Given;
-use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, Wanted};
+use super::{Engine, EngineId, EngineKind, Ports, Ran, RunFailure, Runner, Spent, Stopwatch, Wanted};
 use crate::file::ModelFile;
 use crate::memory::run_memory;
 use crate::onnx::BuiltinVerdict;
@@ -85,14 +85,20 @@ impl Runner for Interpreter {
         let waited =
             |stopped| RunFailure::Stopped(stopped, format!("waiting for one of {} sessions", self.sessions.size()));
         let _session = self.sessions.take(stop).map_err(waited)?;
-        let started = Instant::now();
-        let outputs = self.run_on(inputs, wanted, stop)?;
-        Ok(Ran { outputs, queued: started - asked, ran: started.elapsed() })
+        let queued = asked.elapsed();
+        let (outputs, spent) = self.run_on(inputs, wanted, stop)?;
+        Ok(Ran { outputs, queued, spent })
     }
 }
 
 impl Interpreter {
-    fn run_on(&self, inputs: Vec<Option<Tensor>>, wanted: &[usize], stop: Stop<'_>) -> Result<Vec<Output>, RunFailure> {
+    fn run_on(
+        &self,
+        inputs: Vec<Option<Tensor>>,
+        wanted: &[usize],
+        stop: Stop<'_>,
+    ) -> Result<(Vec<Output>, Spent), RunFailure> {
+        let mut watch = Stopwatch::start();
         let mut given: Vec<Option<Value>> = vec![None; self.inputs.len()];
         for (place, port) in given.iter_mut().zip(&self.inputs) {
             let Some(index) = *port else { continue };
@@ -100,12 +106,15 @@ impl Interpreter {
             *place = Some(to_value(tensor).map_err(|reason| RunFailure::Input(index, reason))?);
         }
         drop(inputs);
+        watch.given();
         let values =
             self.program.run(given, self.memory, &|| stop.check().is_some()).map_err(|problem| match problem {
                 ProgramError::Failed(misfit) => RunFailure::Failed(Reason::by(Class::Failed, misfit)),
                 ProgramError::Stopped => RunFailure::Stopped(stop.check().unwrap_or(Stopped::Deadline), String::new()),
             })?;
+        watch.ran();
         let outputs = wanted.iter().filter_map(|index| self.outputs.get(*index)).map(|given| given.of(&values));
-        outputs.collect::<Result<_, _>>().map_err(RunFailure::Failed)
+        let outputs = outputs.collect::<Result<_, _>>().map_err(RunFailure::Failed)?;
+        Ok((outputs, watch.taken()))
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{FileEntry, Incoming, MANIFEST, Manifest, PackageError, PackageLimits};
+use super::{FileEntry, Incoming, MANIFEST, Manifest, PackageError, PackageLimits, manifest::too_long};
 
 /// What says under which name a version was known, in an export.
 const EXPORTED: &str = "export.json";
@@ -129,10 +129,8 @@ pub fn unpack(
             if path != MANIFEST {
                 return Err(wrong(format!("it begins with {path:?} instead of {MANIFEST}")));
             }
-            if size > limits.manifest {
-                return Err(PackageError::TooMuch {
-                    what: format!("{MANIFEST} has {size} bytes; {} are taken", limits.manifest),
-                });
+            if size > limits.manifest.as_bytes() {
+                return Err(too_long(&format!("{MANIFEST} has {size} bytes"), limits));
             }
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes).map_err(PackageError::Cut)?;

@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 use trackside_spec::{Digest, config::EngineChoice};
 
-use super::{FileEntry, Manifest, PackageError, PackageLimits, path};
+use super::{FileEntry, Manifest, PackageError, PackageLimits, limits::key, path};
 
 /// What the golden vectors are called in a package.
 const GOLDEN: &str = "golden.safetensors";
@@ -155,7 +155,7 @@ impl Draft {
             let (open, size) = open_file(&file.source)?;
             if size > left {
                 return Err(PackageError::TooMuch {
-                    what: format!("its files have more than {} together", limits.bytes),
+                    what: format!("its files have more than {} together ({})", limits.bytes, key("bytes")),
                 });
             }
             // One that grows meanwhile is told when it is copied.
@@ -236,7 +236,8 @@ impl Found<'_> {
             }
             if kind.is_dir() {
                 if depth >= self.limits.depth {
-                    let what = format!("{} lies more than {} folders deep", source.display(), self.limits.depth - 1);
+                    let deep = path::folders(self.limits.depth);
+                    let what = format!("{} lies more than {deep} deep ({})", source.display(), key("depth"));
                     return Err(PackageError::TooMuch { what });
                 }
                 self.look(&source, &format!("{path}/"), depth + 1)?;
@@ -246,7 +247,8 @@ impl Found<'_> {
                 return Err(given(&source, "it is no regular file"));
             }
             if self.files.len() >= self.limits.files {
-                let what = format!("{} holds more than {} files", folder.display(), self.limits.files);
+                let most = self.limits.files;
+                let what = format!("{} holds more files than the {most} of {}", folder.display(), key("files"));
                 return Err(PackageError::TooMuch { what });
             }
             self.files.push(DraftFile { path, source });

@@ -1,22 +1,46 @@
 //! How much a package may be.
 
-use trackside_spec::ByteSize;
+use trackside_spec::{ByteSize, config::ModelLimitsConfig};
 
-/// Bounds of one version of a model.
+/// Bounds of one version of a model: keys of `[model_limits]` under their names there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackageLimits {
     /// Files, the manifest aside. Default: 256.
     pub files: usize,
-    /// Bytes of all of them. Default: 2 GiB, which is what a model and its weights may have where they are read.
+    /// Bytes of all of them. Default: 2 GiB.
     pub bytes: ByteSize,
     /// Folders in each other. Default: 8.
     pub depth: usize,
+    /// Bytes of a file's path. Default: 155, which is what an archive of the oldest kind takes.
+    pub path: usize,
     /// Bytes of the manifest. Default: 1 MiB.
-    pub manifest: u64,
+    pub manifest: ByteSize,
+}
+
+impl PackageLimits {
+    /// Those of a box.
+    #[must_use]
+    pub const fn of(config: &ModelLimitsConfig) -> Self {
+        Self {
+            files: config.files as usize,
+            bytes: config.bytes,
+            depth: config.depth as usize,
+            path: config.path as usize,
+            manifest: config.manifest,
+        }
+    }
+
+    /// The largest of everything: for what was taken once, whatever the limits were then.
+    pub const MOST: Self = Self::of(&ModelLimitsConfig::MOST);
 }
 
 impl Default for PackageLimits {
     fn default() -> Self {
-        Self { files: 256, bytes: ByteSize::from_mib(2048), depth: 8, manifest: 1 << 20 }
+        Self::of(&ModelLimitsConfig::default())
     }
+}
+
+/// Where the limit stands, for messages.
+pub(super) fn key(key: &str) -> String {
+    format!("`{key}` in [model_limits]")
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use trackside_spec::{Digest, config::EngineChoice};
 
-use super::{PackageError, PackageLimits, path};
+use super::{PackageError, PackageLimits, limits::key, path};
 use crate::onnx::{ModelInspection, Opset, PortInspection};
 
 /// Its name in the package's folder, and the first file of an archive.
@@ -121,10 +121,9 @@ impl Manifest {
     /// # Errors
     /// [`PackageError::Manifest`], [`PackageError::Name`] or [`PackageError::TooMuch`].
     pub fn read(bytes: &[u8], limits: &PackageLimits) -> Result<Self, PackageError> {
-        if bytes.len() as u64 > limits.manifest {
-            return Err(PackageError::TooMuch {
-                what: format!("{MANIFEST} has {} bytes; {} are taken", bytes.len(), limits.manifest),
-            });
+        let size = bytes.len() as u64;
+        if size > limits.manifest.as_bytes() {
+            return Err(too_long(&format!("{MANIFEST} has {size} bytes"), limits));
         }
         let bad = |reason: String| PackageError::Manifest { reason };
         let form: Form = serde_json::from_slice(bytes).map_err(|error| bad(format!("{MANIFEST}: {error}")))?;
@@ -144,7 +143,7 @@ impl Manifest {
         let bad = |reason: String| Err(PackageError::Manifest { reason });
         if self.files.len() > limits.files {
             return Err(PackageError::TooMuch {
-                what: format!("it has {} files; {} are taken", self.files.len(), limits.files),
+                what: format!("it has {} files; {} are taken ({})", self.files.len(), limits.files, key("files")),
             });
         }
         let (mut names, mut bytes) = (BTreeSet::new(), 0u64);
@@ -163,7 +162,7 @@ impl Manifest {
         }
         if bytes > limits.bytes.as_bytes() {
             return Err(PackageError::TooMuch {
-                what: format!("its files have {bytes} bytes; {} are taken", limits.bytes),
+                what: format!("its files have {bytes} bytes; {} are taken ({})", limits.bytes, key("bytes")),
             });
         }
         let spoken_of = [&self.model].into_iter().chain(&self.golden).chain(self.labels.values());
@@ -193,14 +192,9 @@ impl Manifest {
         let mut bytes =
             serde_json::to_vec_pretty(self).map_err(|error| PackageError::Manifest { reason: error.to_string() })?;
         bytes.push(b'\n');
-        if bytes.len() as u64 > limits.manifest {
-            return Err(PackageError::TooMuch {
-                what: format!(
-                    "its signature and metadata make a manifest of {} bytes; {} are taken",
-                    bytes.len(),
-                    limits.manifest
-                ),
-            });
+        if bytes.len() as u64 > limits.manifest.as_bytes() {
+            let what = format!("its signature and metadata make a manifest of {} bytes", bytes.len());
+            return Err(too_long(&what, limits));
         }
         Ok(bytes)
     }
@@ -224,6 +218,11 @@ impl Manifest {
         let bare = |manifest: &Self| Self { signature: None, tool: String::new(), ..manifest.clone() };
         bare(self) == bare(other)
     }
+}
+
+/// That a manifest is longer than one may be.
+pub(super) fn too_long(what: &str, limits: &PackageLimits) -> PackageError {
+    PackageError::TooMuch { what: format!("{what}; {} are taken ({})", limits.manifest, key("manifest")) }
 }
 
 /// As much of a manifest as every form has.

@@ -24,4 +24,6 @@ pub use error::PackageError;
 pub use folder::{Incoming, Kept, Shelf};
 pub use limits::PackageLimits;
 pub use manifest::{FileEntry, MANIFEST, Manifest, Signature};
+#[cfg(fuzzing)]
+pub(crate) use triton::triton_config;
 pub use triton::{Labels, TritonVersion, triton_versions};

@@ -1,20 +1,21 @@
 //! What a file of a package may be called: a path that stays in the package's folder on every system, and that an archive of the
 //! oldest kind takes.
 
-use super::{PackageError, PackageLimits, manifest::MANIFEST};
+use super::{PackageError, PackageLimits, limits::key, manifest::MANIFEST};
 
 /// Longest part of a path.
 const LONGEST_PART: usize = 100;
-/// Longest path: what the prefix of a name in an archive may have, so that its last part always stands in the name.
-const LONGEST: usize = 155;
+/// What is told of a path. Whatever the limit, none is longer than what the prefix of a name in an archive may have, so that its last
+/// part always stands in the name.
+const TOLD: usize = 155;
 
 /// Checks the path of a file, with `/` between its parts.
 pub(super) fn check(path: &str, limits: &PackageLimits) -> Result<(), PackageError> {
-    let wrong = |reason: &str| {
-        Err(PackageError::Name { path: path.chars().take(LONGEST).collect(), reason: reason.to_owned() })
-    };
-    if path.len() > LONGEST {
-        return wrong("it has more than 155 bytes");
+    let wrong =
+        |reason: &str| Err(PackageError::Name { path: path.chars().take(TOLD).collect(), reason: reason.to_owned() });
+    let longest = limits.path;
+    if path.len() > longest {
+        return wrong(&format!("it has {} bytes; {longest} are taken ({})", path.len(), key("path")));
     }
     if path.is_empty() || path.starts_with('/') {
         return wrong("a file is named from the model's folder on");
@@ -35,13 +36,21 @@ pub(super) fn check(path: &str, limits: &PackageLimits) -> Result<(), PackageErr
     }
     if path.split('/').count() > limits.depth {
         return Err(PackageError::TooMuch {
-            what: format!("{path} lies more than {} folders deep", limits.depth.saturating_sub(1)),
+            what: format!("{path} lies more than {} deep ({})", folders(limits.depth), key("depth")),
         });
     }
     if path == MANIFEST {
         return wrong("the registry's own file is called so; rename yours");
     }
     Ok(())
+}
+
+/// How deep a file may lie below the folder itself.
+pub(super) fn folders(depth: usize) -> String {
+    match depth.saturating_sub(1) {
+        1 => "1 folder".to_owned(),
+        below => format!("{below} folders"),
+    }
 }
 
 #[cfg(test)]

@@ -100,6 +100,12 @@ pub fn triton_versions(folder: &Path) -> Result<Option<Vec<TritonVersion>>, Pack
     Ok(Some(versions.collect()))
 }
 
+/// Reads a config and forgets it.
+#[cfg(fuzzing)]
+pub(crate) fn triton_config(text: &str) -> Result<(), (usize, String)> {
+    Config::parse(text).map(drop)
+}
+
 /// What of a config means something here.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Config {

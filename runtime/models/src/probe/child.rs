@@ -14,7 +14,7 @@ use super::order::{Answer, Order, Probe, ProbeSettings, ProbeWarning};
 use crate::{
     engines::{EngineSettings, Engines},
     error::ModelError,
-    file::{ModelFile, ModelLimits, weight_names},
+    file::{ModelFile, weight_names},
     model::ModelSource,
     onnx::inspect_file,
     package::Signature,
@@ -57,7 +57,7 @@ fn work(memory: u64, cpu_seconds: u64) -> Result<(), Reason> {
     read.map_err(|error| failed("cannot read the order", error))?;
     let order: Order = serde_json::from_slice(&order).map_err(|error| Reason::by(Class::Bug, error))?;
     let answer = match order {
-        Order::Weights(path) => weight_names(&path, &ModelLimits::default()).map(Answer::Weights),
+        Order::Weights(path, limits) => weight_names(&path, &limits).map(Answer::Weights),
         Order::Probe(path, settings) => probe(&path, settings).map(|probe| Answer::Probe(Box::new(probe))),
     };
     let answer = answer.unwrap_or_else(|error| Answer::Refused(error.code().to_string(), error.to_string()));
@@ -69,17 +69,18 @@ fn work(memory: u64, cpu_seconds: u64) -> Result<(), Reason> {
 
 fn probe(path: &Path, settings: ProbeSettings) -> Result<Probe, ModelError> {
     let signature = {
-        let file = ModelFile::read(path, &ModelLimits::default())?;
+        let file = ModelFile::read(path, &settings.limits)?;
         Signature::of(&inspect_file(&file))
         // The file's bytes go here: loading reads them again.
     };
-    let ProbeSettings { name, choice, golden, configured, data_dir, prefer, run_ms } = settings;
+    let ProbeSettings { name, choice, golden, configured, data_dir, prefer, run_ms, limits } = settings;
     let engines = Engines::discover(EngineSettings { configured, prefer, ..EngineSettings::new(data_dir) });
     let source = ModelSource {
         choice,
         selftest: golden,
         sessions: 1,
         time: Duration::from_millis(run_ms),
+        limits,
         ..ModelSource::new(name, path)
     };
     let model = engines.load(&source)?;

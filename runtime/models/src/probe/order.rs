@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use trackside_spec::config::EngineChoice;
 
-use crate::{engines::EngineKind, package::Signature, port::Tested};
+use crate::{engines::EngineKind, file::ModelLimits, package::Signature, port::Tested};
 
 /// Which engines there are, and which one is to be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct ProbeSettings {
     pub prefer: EngineKind,
     /// The longest that one run may take, in milliseconds.
     pub run_ms: u64,
+    /// What is read of the model.
+    pub limits: ModelLimits,
 }
 
 /// What came of looking at a model.
@@ -54,7 +56,7 @@ pub struct ProbeWarning {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Order {
     /// Which weight files a model names.
-    Weights(PathBuf),
+    Weights(PathBuf, ModelLimits),
     /// What the model in this file is, and how it does.
     Probe(PathBuf, ProbeSettings),
 }

@@ -7,8 +7,10 @@ use std::{
 };
 
 use trackside_codes::{Code, Coded, code};
-use trackside_spec::ByteSize;
+use trackside_spec::{ByteSize, config::ModelLimitsConfig};
 use trackside_worker::{Ended, Failure, Program, ask, one_line};
+
+use crate::file::ModelLimits;
 
 use super::order::{Answer, Order, Probe, ProbeSettings};
 
@@ -26,17 +28,34 @@ const LOADING: Duration = Duration::from_secs(120);
 pub struct ProbeLimits {
     /// Memory, in bytes.
     pub memory: u64,
+    /// Computing time, of all threads together.
+    pub cpu: Duration,
     /// Time.
     pub time: Duration,
 }
 
 impl ProbeLimits {
-    /// Half of the box's memory and 4 GiB at most; two minutes and what a run may take.
+    /// What the config says, and where it says nothing: half of the box's memory and 4 GiB at most; two minutes and what a run may take;
+    /// that time on each core.
+    #[must_use]
+    pub fn of(config: &ModelLimitsConfig, run: Duration) -> Self {
+        let memory = config.memory.map_or_else(usual_memory, ByteSize::as_bytes);
+        let time = config.wall.map_or_else(|| LOADING.saturating_add(run), trackside_spec::Duration::to_std);
+        let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32);
+        // The clock is to be first where nobody says otherwise: its end is the plainer one.
+        let all = || time.saturating_add(Duration::from_secs(1)).saturating_mul(threads);
+        Self { memory, cpu: config.cpu.map_or_else(all, trackside_spec::Duration::to_std), time }
+    }
+
+    /// That of a box whose config says nothing.
     #[must_use]
     pub fn of_this_box(run: Duration) -> Self {
-        let memory = crate::memory::half_of_box().unwrap_or(MOST_MEMORY).clamp(LEAST_MEMORY, MOST_MEMORY);
-        Self { memory, time: LOADING.saturating_add(run) }
+        Self::of(&ModelLimitsConfig::default(), run)
     }
+}
+
+fn usual_memory() -> u64 {
+    crate::memory::half_of_box().unwrap_or(MOST_MEMORY).clamp(LEAST_MEMORY, MOST_MEMORY)
 }
 
 /// Looks at models, each time in a process of its own.
@@ -62,11 +81,14 @@ pub enum ProbeError {
     /// It takes more than it may.
     #[error(
         "[{code}] reading or testing the model took more than {limit}, which is what a model may take that nobody knows yet; it \
-         was stopped, and nothing else is touched by it", code = self.code()
+         was stopped, and nothing else is touched by it; if it is meant to take so much, raise `{key}` in [model_limits]",
+        code = self.code()
     )]
     Costly {
         /// Which limit.
         limit: String,
+        /// Its key.
+        key: &'static str,
     },
     /// The process ended without an answer.
     #[error(
@@ -113,8 +135,8 @@ impl Prober {
     ///
     /// # Errors
     /// Any [`ProbeError`].
-    pub fn weights(&self, path: &Path) -> Result<Vec<String>, ProbeError> {
-        match self.ask(&Order::Weights(absolute(path)?))? {
+    pub fn weights(&self, path: &Path, limits: ModelLimits) -> Result<Vec<String>, ProbeError> {
+        match self.ask(&Order::Weights(absolute(path)?, limits))? {
             Answer::Weights(names) => Ok(names),
             answer => Err(not_understood(&answer)),
         }
@@ -122,8 +144,8 @@ impl Prober {
 
     fn ask(&self, order: &Order) -> Result<Answer, ProbeError> {
         let input = serde_json::to_vec(order).map_err(|error| ProbeError::NotStarted { reason: error.to_string() })?;
-        let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
-        let seconds = self.limits.time.as_secs().saturating_add(1).saturating_mul(threads);
+        // The kernel counts whole seconds.
+        let seconds = self.limits.cpu.as_secs() + u64::from(self.limits.cpu.subsec_nanos() > 0);
         let arguments = [self.limits.memory, seconds].map(|number| number.to_string());
         let time = self.limits.time;
         let order = trackside_worker::Order { arguments: &arguments, input: &input, time, name: "model" };
@@ -140,7 +162,7 @@ impl Prober {
             Ok(Answer::Refused(code, text)) => {
                 // An allocation that an engine catches itself and reports in its own words.
                 if text.contains("bad_alloc") || text.contains("there is no memory for") {
-                    return Err(ProbeError::Costly { limit: self.memory() });
+                    return Err(self.too_much_memory());
                 }
                 match Code::parse(&code).filter(|code| code.is_known()) {
                     Some(code) => Err(ProbeError::Refused { code, text }),
@@ -152,17 +174,23 @@ impl Prober {
         }
     }
 
-    fn memory(&self) -> String {
-        format!("{} of memory", ByteSize::from_bytes(self.limits.memory))
+    fn too_much_memory(&self) -> ProbeError {
+        // A share of a box's memory is no round number.
+        let memory = self.limits.memory & !((1 << 20) - 1);
+        let memory = ByteSize::from_bytes(if memory == 0 { self.limits.memory } else { memory });
+        ProbeError::Costly { limit: format!("{memory} of memory"), key: "memory" }
     }
 
     fn judge(&self, failure: Failure) -> ProbeError {
         match failure {
             Failure::NotStarted(error) | Failure::Lost(error) => ProbeError::NotStarted { reason: error.to_string() },
-            Failure::Ended(ended) if ended.is_out_of_time() => {
-                ProbeError::Costly { limit: format!("{} s", self.limits.time.as_secs()) }
+            Failure::Ended(ended) if ended.is_out_of_computing_time() => {
+                ProbeError::Costly { limit: format!("{} s of computing", self.limits.cpu.as_secs()), key: "cpu" }
             }
-            Failure::Ended(ended) if ended.is_out_of_memory() => ProbeError::Costly { limit: self.memory() },
+            Failure::Ended(ended) if ended.is_out_of_time() => {
+                ProbeError::Costly { limit: format!("{} s", self.limits.time.as_secs()), key: "wall" }
+            }
+            Failure::Ended(ended) if ended.is_out_of_memory() => self.too_much_memory(),
             Failure::Ended(ended) => ProbeError::Crashed { how: Ended::told(&ended) },
         }
     }

@@ -8,6 +8,8 @@ mod text;
 use trackside_codes::{Code, Coded, Reason, code};
 use trackside_spec::TensorError;
 
+#[cfg(fuzzing)]
+pub(crate) use self::safetensors::safetensors_file_of;
 pub use self::safetensors::{
     SafetensorsFile, TensorLimits, from_safetensors_bytes, read_safetensors, read_safetensors_file,
     to_safetensors_bytes, write_safetensors, write_safetensors_with,

@@ -1,6 +1,6 @@
 //! Safetensors: the file format of tensor artifacts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use ::safetensors::{Dtype, SafeTensors, serialize};
 use trackside_codes::{Class, Reason};
 use trackside_spec::{ByteSize, ElementType, Tensor};
 
-use super::TensorIoError;
+use super::{TensorIoError, from_text_file, to_text_file};
 
 /// Bounds on a file from outside.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,27 @@ pub struct SafetensorsFile {
     pub tensors: Vec<(String, Tensor)>,
     /// The texts of its `__metadata__`.
     pub metadata: BTreeMap<String, String>,
+}
+
+impl SafetensorsFile {
+    /// Its tensors and those of texts, for which the format has no place of their own: an entry of the metadata with a tensor's name
+    /// and such a text as [`from_text_file`] reads.
+    ///
+    /// # Errors
+    /// When an entry whose name begins as `is_tensor` says is something else, or a tensor has the same name.
+    pub fn with_texts(self, is_tensor: impl Fn(&str) -> bool) -> Result<Self, TensorIoError> {
+        let (texts, metadata): (BTreeMap<_, _>, _) = self.metadata.into_iter().partition(|(key, _)| is_tensor(key));
+        let mut tensors = self.tensors;
+        for (name, text) in texts {
+            let of = |reason: Reason| refuse("the file", reason.told(|why| format!("{name:?} of its metadata: {why}")));
+            if tensors.iter().any(|(other, _)| *other == name) {
+                return Err(of("a tensor has that name, too".into()));
+            }
+            let (_, tensor) = from_text_file(text.as_bytes()).map_err(|error| of(Reason::of(error)))?;
+            tensors.push((name, tensor));
+        }
+        Ok(Self { tensors, metadata })
+    }
 }
 
 /// Reads a file whole.
@@ -72,6 +93,12 @@ pub fn read_safetensors(path: &Path, limits: &TensorLimits) -> Result<Vec<(Strin
 /// As [`read_safetensors_file`].
 pub fn from_safetensors_bytes(bytes: &[u8], limits: &TensorLimits) -> Result<Vec<(String, Tensor)>, TensorIoError> {
     parse("the data", bytes, limits).map(|file| file.tensors)
+}
+
+/// The file with this content.
+#[cfg(fuzzing)]
+pub(crate) fn safetensors_file_of(bytes: &[u8]) -> Result<SafetensorsFile, TensorIoError> {
+    parse("the data", bytes, &TensorLimits::default())
 }
 
 fn parse(what: &str, bytes: &[u8], limits: &TensorLimits) -> Result<SafetensorsFile, TensorIoError> {
@@ -118,11 +145,11 @@ fn parse(what: &str, bytes: &[u8], limits: &TensorLimits) -> Result<SafetensorsF
 /// # Errors
 /// When a name stands twice, or a tensor holds text: the format has no strings.
 pub fn to_safetensors_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>, TensorIoError> {
-    to_bytes(tensors, None)
+    to_bytes(tensors, &BTreeMap::new())
 }
 
-/// `entry`: a key and a text for `__metadata__`; one, because the writer puts several in no order.
-fn to_bytes(tensors: &[(String, Tensor)], entry: Option<(&str, &str)>) -> Result<Vec<u8>, TensorIoError> {
+/// `entries`: keys and texts for `__metadata__`.
+fn to_bytes(tensors: &[(String, Tensor)], entries: &BTreeMap<String, String>) -> Result<Vec<u8>, TensorIoError> {
     let mut views: Vec<(&str, TensorView<'_>)> = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         let dtype = dtype(tensor.element()).ok_or_else(|| {
@@ -136,8 +163,23 @@ fn to_bytes(tensors: &[(String, Tensor)], entry: Option<(&str, &str)>) -> Result
             .map_err(|error| refuse("the file", Reason::by(Class::BadInput, error)))?;
         views.push((name, view));
     }
-    let metadata = entry.map(|(key, text)| HashMap::from([(key.to_owned(), text.to_owned())]));
-    serialize(views, metadata).map_err(|error| refuse("the file", Reason::by(Class::BadInput, error)))
+    let bytes = serialize(views, None).map_err(|error| refuse("the file", Reason::by(Class::BadInput, error)))?;
+    if entries.is_empty() { Ok(bytes) } else { with_entries(&bytes, entries) }
+}
+
+/// The same file with these entries before all others: the library's own writer puts several in no order.
+fn with_entries(bytes: &[u8], entries: &BTreeMap<String, String>) -> Result<Vec<u8>, TensorIoError> {
+    let odd = || refuse("the file", Reason::new(Class::Bug, "its header is no header"));
+    let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(odd)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| odd())?;
+    let (header, data) = rest.split_at_checked(length).ok_or_else(odd)?;
+    let others = header.trim_ascii().strip_prefix(b"{").ok_or_else(odd)?;
+    let entries = serde_json::to_vec(entries).map_err(|error| refuse("the file", Reason::by(Class::Bug, error)))?;
+    let comma: &[u8] = if others == b"}" { b"" } else { b"," };
+    let mut header = [b"{\"__metadata__\":", entries.as_slice(), comma, others].concat();
+    // Tensors begin at a multiple of 8.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    Ok([&(header.len() as u64).to_le_bytes(), header.as_slice(), data].concat())
 }
 
 /// Writes a safetensors file: a new file beside the old one, flushed to disk, then renamed over it.
@@ -145,19 +187,32 @@ fn to_bytes(tensors: &[(String, Tensor)], entry: Option<(&str, &str)>) -> Result
 /// # Errors
 /// As [`to_safetensors_bytes`], and when the file cannot be written.
 pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), TensorIoError> {
-    write(path, &to_bytes(tensors, None)?)
+    write(path, &to_bytes(tensors, &BTreeMap::new())?)
 }
 
-/// As [`write_safetensors`], with a key and a text in the file's `__metadata__`.
+/// As [`write_safetensors`], with a key and a text in the file's `__metadata__`. Tensors of texts go there, too, as
+/// [`SafetensorsFile::with_texts`] reads them.
 ///
 /// # Errors
-/// As [`write_safetensors`].
+/// When a name stands twice, or the file cannot be written.
 pub fn write_safetensors_with(
     path: &Path,
     tensors: &[(String, Tensor)],
     entry: (&str, &str),
 ) -> Result<(), TensorIoError> {
-    write(path, &to_bytes(tensors, Some(entry))?)
+    let (texts, tensors): (Vec<_>, Vec<_>) =
+        tensors.iter().cloned().partition(|(_, tensor)| tensor.element() == ElementType::Text);
+    let mut entries = BTreeMap::from([(entry.0.to_owned(), entry.1.to_owned())]);
+    for (name, tensor) in texts {
+        let text = String::from_utf8(to_text_file(&name, &tensor)?);
+        let text = text.map_err(|error| refuse("the file", Reason::by(Class::Bug, error)))?;
+        let twice = tensors.iter().any(|(other, _)| *other == name) || entries.contains_key(&name);
+        if twice {
+            return Err(refuse("the file", format!("two tensors are called {name:?}")));
+        }
+        entries.insert(name, text);
+    }
+    write(path, &to_bytes(&tensors, &entries)?)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TensorIoError> {
@@ -236,6 +291,32 @@ mod tests {
         let mut turned = tensors();
         turned.reverse();
         assert_eq!(to_safetensors_bytes(&turned).unwrap(), fs::read(&path).unwrap());
+    }
+
+    #[test]
+    fn texts_lie_in_the_metadata_and_come_back_as_they_went() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.safetensors");
+        let text = |texts: &[&str]| Tensor::from_text(vec![2, 1], texts.iter().map(ToString::to_string).collect());
+        let (b, a) = (text(&["", "ü\"\n"]).unwrap(), text(&["x", "{}"]).unwrap());
+        let texts = [("t.b".to_owned(), b.clone()), ("t.a".to_owned(), a.clone())];
+        for numbers in [tensors(), Vec::new()] {
+            write_safetensors_with(&path, &[numbers.as_slice(), &texts].concat(), ("k", "v")).unwrap();
+            let first = fs::read(&path).unwrap();
+            write_safetensors_with(&path, &[texts.as_slice(), &numbers].concat(), ("k", "v")).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), first, "in any order the same file");
+            let read = read_safetensors_file(&path, &TensorLimits::default()).unwrap();
+            assert_eq!((read.tensors.len(), read.metadata.len()), (numbers.len(), 3), "to others they are metadata");
+            let read = read.with_texts(|key| key.starts_with("t.")).unwrap();
+            assert_eq!(read.metadata, BTreeMap::from([("k".to_owned(), "v".to_owned())]));
+            assert_eq!(read.tensors[numbers.len()..], [("t.a".to_owned(), a.clone()), ("t.b".to_owned(), b.clone())]);
+        }
+        for other in ["no JSON", "{\"datatype\": \"BYTES\", \"shape\": [3], \"data\": [\"a\"]}"] {
+            write_safetensors_with(&path, &tensors(), ("t.a", other)).unwrap();
+            let read = read_safetensors_file(&path, &TensorLimits::default()).unwrap();
+            let error = read.with_texts(|key| key.starts_with("t.")).unwrap_err();
+            assert!(error.to_string().contains("\"t.a\" of its metadata"), "{error}");
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::Semaphore;
 use trackside_codes::code;
 use trackside_server::inference::{
-    Answering, Backend, Batching, Failure, IndexEntry, InferAnswer, InferRequest, ModelConfig, ModelMetadata,
-    ModelState, Statistics, TensorInfo, Took, Wanted,
+    Answering, Backend, BatchStatistics, Batching, Failure, IndexEntry, InferAnswer, InferRequest, ModelConfig,
+    ModelMetadata, ModelState, Statistics, TensorInfo, Took, Wanted,
 };
 use trackside_spec::ElementType;
 
@@ -161,6 +161,16 @@ impl Backend for Models {
                 inferences: 5,
                 executions: 2,
                 success,
+                queue: Took { count: 2, ns: 5 },
+                input: Took { count: 2, ns: 7 },
+                infer: Took { count: 2, ns: 21 },
+                output: Took { count: 2, ns: 11 },
+                batches: vec![BatchStatistics {
+                    size: 4,
+                    input: Took { count: 1, ns: 6 },
+                    infer: Took { count: 1, ns: 20 },
+                    output: Took { count: 1, ns: 10 },
+                }],
                 memory: Some(9),
                 ..Statistics::default()
             }])

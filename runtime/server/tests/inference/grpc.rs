@@ -41,7 +41,12 @@ async fn server_and_models_tell_what_they_are() {
     );
     let (name, version) = named("");
     let told: ModelStatisticsResponse = server.ask("ModelStatistics", &ModelStatisticsRequest { name, version }).await;
-    assert_eq!(told.model_stats[0].inference_stats.unwrap().success, Some(StatisticDuration { count: 2, ns: 50 }));
+    let stats = told.model_stats[0].inference_stats.unwrap();
+    let times = [stats.success, stats.queue, stats.compute_input, stats.compute_infer, stats.compute_output];
+    assert_eq!(times, [50, 5, 7, 21, 11].map(|ns| Some(StatisticDuration { count: 2, ns })));
+    let batch = &told.model_stats[0].batch_stats[0];
+    let times = [batch.compute_input, batch.compute_infer, batch.compute_output];
+    assert_eq!((batch.batch_size, times), (4, [6, 20, 10].map(|ns| Some(StatisticDuration { count: 1, ns }))));
     let index = RepositoryIndexRequest { ready: true, ..Default::default() };
     assert_eq!(server.ask::<RepositoryIndexResponse>("RepositoryIndex", &index).await.models.len(), 1);
     let load = RepositoryModelLoadRequest { model_name: "echo".to_owned(), ..Default::default() };
@@ -89,6 +94,20 @@ async fn what_is_wrong_has_the_status_that_clients_know() {
     }
     let (status, ..) = server.call("ModelInfer", &[], &[b"\xff\xff".to_vec()]).await;
     assert_eq!(status, 13);
+}
+
+#[tokio::test]
+async fn a_request_to_load_brings_no_configuration_and_no_file() {
+    let server = Server::start();
+    for key in ["config", "file:1/model.onnx", "file:"] {
+        let parameters = [("other".to_owned(), Default::default()), (key.to_owned(), Default::default())].into();
+        let load = RepositoryModelLoadRequest { model_name: "echo".to_owned(), parameters, ..Default::default() };
+        let (status, text, _) = server.call("RepositoryModelLoad", &[], &[load.encode_to_vec()]).await;
+        let text = percent_encoding::percent_decode_str(&text).decode_utf8().unwrap().into_owned();
+        assert_eq!(status, 12, "{text}");
+        assert!(text.starts_with("[TS-0756]") && text.contains("trackside model add"), "{text}");
+    }
+    assert!(server.models.told.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -51,7 +51,13 @@ async fn server_and_models_tell_what_they_are() {
     let statistics = server.get("/v2/models/one/stats").await.json();
     let of = &statistics["model_stats"][0];
     assert_eq!((&of["name"], &of["inference_count"], &of["execution_count"]), (&json!("one"), &json!(5), &json!(2)));
-    assert_eq!(of["inference_stats"]["success"], json!({"count": 2, "ns": 50}));
+    for (key, ns) in
+        [("success", 50), ("queue", 5), ("compute_input", 7), ("compute_infer", 21), ("compute_output", 11)]
+    {
+        assert_eq!(of["inference_stats"][key], json!({"count": 2, "ns": ns}), "{key}");
+    }
+    let batch = &of["batch_stats"][0];
+    assert_eq!((&batch["batch_size"], &batch["compute_output"]), (&json!(4), &json!({"count": 1, "ns": 10})));
     assert_eq!(server.get("/v2/models/stats").await.json()["model_stats"][0]["name"], json!("echo"));
 }
 
@@ -182,6 +188,27 @@ async fn what_is_wrong_with_a_request_is_told_in_one_text() {
             "twice",
         ),
         (format!("{{\"x\": {}", "[".repeat(200_000)), "too deep"),
+        ("{\"id\": \"1\", \"id\": \"2\", \"inputs\": []}".to_owned(), "the key \"id\" is there twice in the request"),
+        ("{\"inputs\": [], \"inputs\": []}".to_owned(), "the key \"inputs\" is there twice in the request"),
+        ("{\"own\": 1, \"own\": 1, \"inputs\": []}".to_owned(), "the key \"own\" is there twice in the request"),
+        ("{\"inputs\": [], \"parameters\": {\"a\": 1, \"a\": 2}}".to_owned(), "\"a\" is there twice in `parameters`"),
+        (input(", \"shape\": [1], \"shape\": [2]"), "the key \"shape\" is there twice in inputs[0]"),
+        (input(", \"n\\u0061me\": \"y\""), "the key \"name\" is there twice in inputs[0]"),
+        (flat("[1]", "[1], \"data\": [2]"), "the key \"data\" is there twice in inputs[0]"),
+        (
+            input(
+                ", \"shape\": [1], \"datatype\": \"FP32\", \"parameters\": {\"binary_data_size\": 4, \"binary_data_size\": 4}",
+            ),
+            "the key \"binary_data_size\" is there twice in inputs[0].parameters",
+        ),
+        (
+            "{\"inputs\": [], \"outputs\": [{\"name\": \"x\", \"name\": \"y\"}]}".to_owned(),
+            "the key \"name\" is there twice in outputs[0]",
+        ),
+        (
+            format!("{{{}\"inputs\": []}}", (0..65).map(|key| format!("\"{key}\": 0, ")).collect::<String>()),
+            "more than 64 keys that have no meaning here",
+        ),
     ] {
         let text = server.post("/v2/models/one/infer", &body).await.refused(400);
         assert!(text.starts_with("[TS-0750]") && text.contains(part), "{}: {text}", &body[..body.len().min(200)]);
@@ -223,6 +250,12 @@ async fn a_repository_lists_loads_and_unloads() {
     assert_eq!(server.post("/v2/repository/models/echo/versions/3/unload", unload).await.status, 200);
     assert_eq!(*server.models.told.lock().unwrap(), ["load echo None", "unload echo Some(\"3\")"]);
     server.post("/v2/repository/models/nope/load", "").await.refused(404);
-    server.post("/v2/repository/models/echo/load", "{\"parameters\": {\"config\": \"{}\"}}").await.refused(501);
+    let told = server.models.told.lock().unwrap().len();
+    for key in ["config", "file:1/model.onnx", "file:"] {
+        let body = json!({"parameters": {"other": 1, key: "{}"}}).to_string();
+        let text = server.post("/v2/repository/models/echo/load", &body).await.refused(501);
+        assert!(text.starts_with("[TS-0756]") && text.contains("trackside model add"), "{text}");
+    }
+    assert_eq!(server.models.told.lock().unwrap().len(), told, "nobody was asked to load");
     server.post("/v2/repository/index", "[").await.refused(400);
 }

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    HttpConfig, HttpServerConfig, InferenceConfig, ModelConfig, MqttConfig, PluginsConfig, Policy, RegistryConfig,
-    SecretConfig,
+    HttpConfig, HttpServerConfig, InferenceConfig, ModelConfig, ModelLimitsConfig, MqttConfig, PluginsConfig, Policy,
+    RegistryConfig, SecretConfig,
 };
 use crate::{limits::NodeLimits, retention::RetentionConfig, units::ByteSize};
 
@@ -34,6 +34,8 @@ pub struct NodeConfig {
     pub engine: EngineConfig,
     /// Models by the name that workflows and clients use.
     pub models: BTreeMap<String, ModelConfig>,
+    /// What a model may be that this box takes.
+    pub model_limits: ModelLimitsConfig,
     /// What serves models to clients outside.
     pub inference: InferenceConfig,
     /// Installed plugins.

@@ -93,6 +93,9 @@ impl Checks<'_, '_> {
         for (key, reason) in config.limits.problems() {
             self.at("TS-0103", &["limits", key], reason, None);
         }
+        for (key, reason) in config.model_limits.problems() {
+            self.at("TS-0103", &["model_limits", key], reason, None);
+        }
         for (key, reason) in config.retention.problems() {
             self.at("TS-0103", &["retention", key], reason, None);
         }

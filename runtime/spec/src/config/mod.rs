@@ -5,6 +5,7 @@
 
 mod file;
 mod load;
+mod model_limits;
 mod models;
 mod mqtt;
 mod outside;
@@ -13,6 +14,7 @@ mod policy;
 
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection, Provider};
 pub use load::load_node_config;
+pub use model_limits::ModelLimitsConfig;
 pub use models::{BatchingConfig, BreakerConfig, InferenceConfig, LoadTime, ModelConfig};
 pub use mqtt::{MqttConfig, MqttVersion};
 pub use outside::{HttpConfig, HttpServerConfig, SecretConfig};

@@ -104,7 +104,7 @@ fn attempt(
         let queued = micros(ran.times.queue);
         report.began_us = Some(handed_over.saturating_add_unsigned(queued));
         report.queued_us = Some(queued);
-        report.run_us = Some(micros(ran.times.infer));
+        report.run_us = Some(micros(ran.times.input + ran.times.infer + ran.times.output));
         let (outputs, mut artifacts) = values(hold, &ran)?;
         let mut output =
             json!({ "outputs": outputs, "model": info.name, "digest": info.digest, "engine": info.engine.to_string() });

@@ -9,6 +9,7 @@ use std::{
 };
 
 use trackside_codes::Reason;
+use trackside_models::ModelLimits;
 use trackside_serving::{Batching, Catalog, Content, Entry, ModelSettings, Version, breaker::BreakerRules, gcra::Rate};
 use trackside_spec::{
     CHAMPION, NodeConfig,
@@ -37,7 +38,9 @@ impl ProjectModels {
         look.extend(selftest.as_deref().map(self::look).unwrap_or_default());
         let content = Content::Look(look);
         let providers = self.providers(said);
-        let version = Version { selftest, engine: said.engine, providers, labels, ..Version::of(path, content) };
+        let limits = ModelLimits::of(&self.config.model_limits);
+        let version =
+            Version { selftest, engine: said.engine, providers, labels, limits, ..Version::of(path, content) };
         Ok(Entry {
             versions: BTreeMap::from([(1, version)]),
             aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
@@ -82,6 +85,12 @@ impl Catalog for ProjectModels {
         names.extend(self.registry.names()?);
         Ok(names.into_iter().collect())
     }
+}
+
+/// How a model of this name is served, whether there is one or not.
+#[must_use]
+pub fn model_settings(config: &NodeConfig, name: &str) -> ModelSettings {
+    config.models.get(name).map_or_else(|| settings(&ModelConfig::default(), config), |said| settings(said, config))
 }
 
 /// How a model is to be served, as trackside.toml says it.

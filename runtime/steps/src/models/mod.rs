@@ -12,9 +12,10 @@ use trackside_codes::{Code, Coded, code};
 
 use trackside_models::{EngineKind, EngineSettings, Engines, ModelSource};
 use trackside_serving::{Catalog, Clock, ServeError, Served, Serving, ServingSettings};
-use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, config::EngineChoice};
+use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, config::EngineChoice, nearest};
 use trackside_store::Readers;
 
+pub use self::catalog::model_settings;
 use self::{catalog::ProjectModels, registry::Registry};
 
 /// Why a model is not there.
@@ -22,9 +23,10 @@ use self::{catalog::ProjectModels, registry::Registry};
 pub enum ModelProblem {
     /// No such model.
     #[error(
-        "[{code}] there is no model `{name}`: trackside.toml and the registry have {}; `trackside model add \
-         {name} FILE` adds it, and so does a table [models.{name}] with its `path`; or \
-         name an .onnx file of the project", if known.is_empty() { "none".to_owned() } else { known.join(", ") },
+        "[{code}] there is no model `{name}`{}; `trackside model add {own} FILE` adds it, and so does a table [models.{own}] with its \
+         `path`; or name an .onnx file of the project",
+        what_there_is(own(name), known),
+        own = own(name),
         code = self.code()
     )]
     Unknown {
@@ -39,6 +41,26 @@ pub enum ModelProblem {
     /// It does not answer.
     #[error("{}", .0.told())]
     Serve(#[from] ServeError),
+}
+
+/// Most names that a message lists.
+const TOLD: usize = 20;
+
+/// The name without its version.
+fn own(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(own, _)| own)
+}
+
+fn what_there_is(name: &str, known: &[String]) -> String {
+    let near = nearest(name, known.iter().map(String::as_str));
+    let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+    let more = match known.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let first: Vec<&str> = known.iter().take(TOLD).map(String::as_str).collect();
+    let first = if first.is_empty() { "none".to_owned() } else { first.join(", ") };
+    format!("{near}: trackside.toml and the registry have {first}{more}")
 }
 
 impl Coded for ModelProblem {
@@ -124,6 +146,7 @@ impl Models {
             providers: version.providers.clone(),
             time: self.run_limit(),
             sessions: entry.settings.sessions,
+            limits: version.limits,
             ..ModelSource::new(model, version.path.clone())
         })
     }
@@ -190,5 +213,23 @@ mod tests {
         assert_eq!(said("pump@3"), Some(("pump".to_owned(), ModelVersion::Number(3))));
         assert_eq!(said("a@b/pump.onnx"), Some(("a@b/pump.onnx".to_owned(), ModelVersion::Unsaid)));
         assert_eq!(said("pump@"), None);
+    }
+
+    #[test]
+    fn who_asks_for_what_there_is_not_is_told_the_nearest_and_not_all() {
+        let told = |name: &str, known: &[&str]| {
+            let known = known.iter().map(ToString::to_string).collect();
+            ModelProblem::Unknown { name: name.to_owned(), known }.to_string()
+        };
+        let text = told("pmup@3", &["fan", "pump"]);
+        assert!(
+            text.contains("no model `pmup@3` (did you mean `pump`?)") && text.contains("model add pmup FILE"),
+            "{text}"
+        );
+        assert!(told("pump", &[]).contains("have none;"));
+        let many: Vec<String> = (0..1_000).map(|number| format!("model-{number:04}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let text = told("other", &many);
+        assert!(text.contains("model-0019 and 980 more;") && text.len() < 800, "{text}");
     }
 }

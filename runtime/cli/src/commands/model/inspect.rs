@@ -5,14 +5,15 @@ use trackside_codes::Coded;
 
 use clap::Args;
 use serde_json::{Value, json};
+use trackside_control::model_bounds;
 use trackside_models::{
-    EngineChoice, ModelSource, Tested, Warning,
-    onnx::{Dim, ModelInspection, PortInspection, inspect},
+    EngineChoice, ModelFile, ModelSource, Tested, Warning,
+    onnx::{Dim, ModelInspection, PortInspection, inspect_file},
 };
 use trackside_node::Models;
 
 use super::{
-    is_registered, models,
+    is_registered, limits, models,
     registered::{Registered, engine_name, find},
     source,
 };
@@ -61,12 +62,17 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         Some(registered) => registered.source.clone(),
         None => source(context, &project, &models, &arguments.model)?,
     };
-    let about = inspect(&source.path).map_err(|error| Failure::ended_by(Exit::Bad, &error))?;
+    let about = ModelFile::read(&source.path, &source.limits).map(|file| inspect_file(&file));
+    let about = about.map_err(|error| Failure::ended_by(Exit::Bad, &error))?;
     let verdicts = [("onnxruntime", EngineChoice::OnnxRuntime), ("rten", EngineChoice::Rten)]
         .map(|(engine, choice)| try_engine(&models, &source, engine, choice));
     let console = context.console;
+    // What is said of a model by its name; a file that nobody speaks of has the limits of all.
+    let (name, _) = arguments.model.split_once('@').unwrap_or((&arguments.model, ""));
+    let bounds = model_bounds(&project, name);
     if console.json {
         let mut document = document(&source, &about, &verdicts);
+        document["limits"] = json!(bounds);
         if let Some(registered) = &registered {
             document["registered"] = entry(registered);
         }
@@ -74,7 +80,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     }
     let page = page(&source, &about, &verdicts, console.out, console.glyphs);
     let entry = registered.as_ref().map_or_else(String::new, |registered| shown(registered, console.out));
-    console.print(&format!("{page}{entry}"))
+    let limits = limits::all(&bounds, name, console.out);
+    console.print(&format!("{page}{entry}{limits}"))
 }
 
 fn try_engine(models: &Models, source: &ModelSource, engine: &'static str, choice: EngineChoice) -> Verdict {

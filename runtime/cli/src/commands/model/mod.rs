@@ -7,6 +7,7 @@ mod export;
 mod history;
 mod import;
 mod inspect;
+mod limits;
 mod list;
 mod load;
 mod predict;
@@ -20,7 +21,7 @@ use std::path::Path;
 use trackside_codes::code;
 
 use clap::{Subcommand, ValueEnum};
-use trackside_models::{EngineChoice, ModelSource};
+use trackside_models::{EngineChoice, ModelLimits, ModelSource};
 use trackside_node::{Models, Project, project_models};
 
 use crate::{context::Context, failure::Failure};
@@ -100,7 +101,8 @@ fn source(context: &Context, project: &Project, models: &Models, name: &str) -> 
     let is_path = path.extension().is_some_and(|extension| extension == "onnx");
     if is_path && path.is_file() {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        return Ok(ModelSource { time: models.run_limit(), ..ModelSource::new(name, path) });
+        let limits = ModelLimits::of(&project.config.model_limits);
+        return Ok(ModelSource { time: models.run_limit(), limits, ..ModelSource::new(name, path) });
     }
     if is_registered(project, name) {
         return Ok(registered::find(context, project, models, name)?.source);

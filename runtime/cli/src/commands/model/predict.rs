@@ -12,7 +12,9 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use trackside_models::{
     CancelToken, MADE_ON, Model, Output, OutputPort, Port, RunOutput,
-    tensor_io::{TensorLimits, from_json, from_json_for, read_safetensors, write_safetensors, write_safetensors_with},
+    tensor_io::{
+        TensorLimits, from_json, from_json_for, read_safetensors_file, write_safetensors, write_safetensors_with,
+    },
 };
 use trackside_spec::Tensor;
 
@@ -191,9 +193,12 @@ fn input(model: &Model, text: &str) -> Result<(String, Tensor), Failure> {
 
 /// The only tensor of a file, or the input's namesake (also as `in.NAME`, as self-test files have it).
 fn from_file(path: &Path, name: &str) -> Result<Tensor, Reason> {
-    let mut tensors = read_safetensors(path, &TensorLimits::default()).map_err(Reason::of)?;
+    let own = format!("in.{name}");
+    let read = read_safetensors_file(path, &TensorLimits::default());
+    let read = read.and_then(|file| file.with_texts(|key| key == own)).map_err(Reason::of)?;
+    let mut tensors = read.tensors;
     let named = |wanted: &str| tensors.iter().position(|(known, _)| known == wanted);
-    let place = named(name).or_else(|| named(&format!("in.{name}"))).or((tensors.len() == 1).then_some(0));
+    let place = named(name).or_else(|| named(&own)).or((tensors.len() == 1).then_some(0));
     place.map(|place| tensors.swap_remove(place).1).ok_or_else(|| {
         let known: Vec<&str> = tensors.iter().map(|(known, _)| known.as_str()).collect();
         format!("{} holds no tensor of this name, only {}", path.display(), known.join(", ")).into()

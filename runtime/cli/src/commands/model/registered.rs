@@ -1,7 +1,7 @@
 //! A model of the registry, as the other commands need it.
 
 use trackside_control::{ModelDocument, Session, model_package, show_model};
-use trackside_models::{EngineChoice, ModelSource, package::Kept};
+use trackside_models::{EngineChoice, ModelLimits, ModelSource, package::Kept};
 use trackside_node::{ModelProblem, Models, Project};
 use trackside_spec::ModelRef;
 use trackside_store::{Reader, ResolvedModel, Unresolved};
@@ -42,6 +42,7 @@ pub fn find(context: &Context, project: &Project, models: &Models, name: &str) -
         choice: kept.manifest.engine,
         selftest: kept.golden(),
         time: models.run_limit(),
+        limits: ModelLimits::MOST,
         ..ModelSource::new(format!("{}@{}", resolved.name, resolved.version.version), kept.model())
     };
     Ok(Registered { document, resolved, kept, source })

@@ -1,12 +1,13 @@
 //! `trackside model status`
 
 use clap::Args;
-use trackside_control::{Client, ServedLimits, ServedModel, no_node};
+use trackside_control::{Client, ServedModel, no_node};
 
+use super::limits::own;
 use crate::{
     context::{Context, runtime},
     failure::Failure,
-    output::{Cell, Paint, Table, bytes, duration_ms, duration_us, escape, shorten},
+    output::{Cell, Paint, Table, bytes, duration_us, escape, shorten},
 };
 
 /// Show the models that the node has in service: what is loaded, how it goes, and what bounds it
@@ -36,7 +37,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         console.say("No such model is in service; `trackside model add NAME FILE` puts one into the registry.");
         return Ok(());
     }
-    let limits = arguments.name.is_some().then(|| models.iter().map(|model| limits(&model.limits, console.out)));
+    let limits = arguments.name.is_some().then(|| models.iter().map(|model| own(&model.limits, console.out)));
     let limits: String = limits.into_iter().flatten().collect();
     console.print(&format!("{}{limits}", page(&models, console.out)))
 }
@@ -74,39 +75,4 @@ fn page(models: &[ServedModel], paint: Paint) -> String {
         }
     }
     table.render(paint)
-}
-
-/// The limits in force, under the names of their keys.
-fn limits(limits: &ServedLimits, paint: Paint) -> String {
-    let ms = |ms: u64| duration_ms(i64::try_from(ms).unwrap_or(i64::MAX));
-    let each = |number: usize| if number == 0 { "one for each core".to_owned() } else { number.to_string() };
-    let rows: [(&str, String); 9] = [
-        ("load", if limits.at_start { "start" } else { "lazy" }.to_owned()),
-        ("sessions", each(limits.sessions)),
-        ("queue", limits.queue.to_string()),
-        ("timeout", ms(limits.timeout_ms)),
-        ("rate", if limits.has_rate { "bounded" } else { "as many as come" }.to_owned()),
-        ("failures", if limits.failures == 0 { "never made anew".to_owned() } else { limits.failures.to_string() }),
-        ("batching.rows", if limits.batching_rows <= 1 { "off".to_owned() } else { limits.batching_rows.to_string() }),
-        ("batching.delay", ms(limits.batching_delay_ms)),
-        (
-            "breaker",
-            if limits.breaker_requests == 0 {
-                "off".to_owned()
-            } else {
-                format!(
-                    "{} % of at least {} requests in {}, then closed to all for {}",
-                    limits.breaker_failures,
-                    limits.breaker_requests,
-                    ms(limits.breaker_window_ms),
-                    ms(limits.breaker_open_ms)
-                )
-            },
-        ),
-    ];
-    let mut facts = Table::plain(2);
-    for (name, value) in rows {
-        facts.row([Cell::dressed(name, Paint::dim), value.into()]);
-    }
-    format!("\n{}\n{}", paint.bold("Limits"), facts.render(paint))
 }

@@ -4,6 +4,7 @@ mod answer;
 mod coding;
 mod elements;
 mod json;
+mod keys;
 pub(crate) mod request;
 mod route;
 mod told;

@@ -13,6 +13,7 @@ use super::{
     },
     elements,
     json::{Kind, Reader},
+    keys::Keys,
 };
 
 /// Most inputs or outputs that one request names.
@@ -47,26 +48,23 @@ struct Request<'a> {
     behind: &'a [u8],
     done: InferRequest,
     has_inputs: bool,
-    has_outputs: bool,
 }
 
 impl<'a> Request<'a> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Failure> {
         object(reader, &"the request")?;
-        let mut is_first = true;
+        let (mut is_first, mut keys) = (true, Keys::default());
         while let Some(key) = reader.key(&mut is_first)? {
+            keys.take(&key, &["id", "parameters", "inputs", "outputs"], &"the request")?;
             match &*key {
                 "id" if reader.kind()? == Kind::Null => reader.null()?,
                 "id" => self.done.id = Some(text(reader, &"`id`")?.into_owned()),
                 "parameters" => self.parameters(reader)?,
                 "inputs" => {
-                    once(&mut self.has_inputs, "inputs")?;
+                    self.has_inputs = true;
                     self.inputs(reader)?;
                 }
-                "outputs" => {
-                    once(&mut self.has_outputs, "outputs")?;
-                    self.outputs(reader)?;
-                }
+                "outputs" => self.outputs(reader)?,
                 // Some clients repeat the model's name here, and more.
                 _ => reader.skip()?,
             }
@@ -197,8 +195,10 @@ enum Data {
 
 impl<'a> Head<'a> {
     fn read(&mut self, reader: &mut Reader<'a>, index: usize) -> Result<(), Failure> {
-        let mut is_first = true;
+        let (mut is_first, mut keys) = (true, Keys::default());
         while let Some(key) = reader.key(&mut is_first)? {
+            let known = ["name", "datatype", "shape", "parameters", "data"];
+            keys.take(&key, &known, &format_args!("inputs[{index}]"))?;
             match &*key {
                 "name" => self.name = Some(text(reader, &format_args!("inputs[{index}].name"))?),
                 "datatype" => self.datatype = Some(text(reader, &format_args!("inputs[{index}].datatype"))?),
@@ -268,9 +268,10 @@ fn dims(reader: &mut Reader<'_>, index: usize) -> Result<Vec<i64>, Failure> {
 
 fn output(reader: &mut Reader<'_>, index: usize) -> Result<WantedOutput, Failure> {
     object(reader, &format_args!("outputs[{index}]"))?;
-    let (mut is_first, mut found) = (true, None);
+    let (mut is_first, mut found, mut keys) = (true, None, Keys::default());
     let mut output = WantedOutput { name: String::new(), binary: None, classification: 0 };
     while let Some(key) = reader.key(&mut is_first)? {
+        keys.take(&key, &["name", "parameters"], &format_args!("outputs[{index}]"))?;
         match &*key {
             "name" => found = Some(text(reader, &format_args!("outputs[{index}].name"))?.into_owned()),
             "parameters" => {
@@ -343,8 +344,9 @@ fn for_each_parameter(
         return reader.null();
     }
     object(reader, what)?;
-    let mut is_first = true;
+    let (mut is_first, mut keys) = (true, Keys::default());
     while let Some(key) = reader.key(&mut is_first)? {
+        keys.take(&key, &[], what)?;
         let value = match reader.kind()? {
             Kind::Bool => Parameter::Bool(reader.boolean()?),
             Kind::Text => Parameter::Text(reader.text()?.into_owned()),
@@ -367,13 +369,6 @@ fn number(text: &str) -> Parameter {
     } else {
         Parameter::Double(text.parse().unwrap_or(f64::NAN))
     }
-}
-
-fn once(was_there: &mut bool, what: &str) -> Result<(), Failure> {
-    if std::mem::replace(was_there, true) {
-        return Err(Failure::invalid(format!("`{what}` is there twice")));
-    }
-    Ok(())
 }
 
 fn text<'a>(reader: &mut Reader<'a>, what: &dyn fmt::Display) -> Result<Cow<'a, str>, Failure> {
