@@ -171,14 +171,14 @@ fn the_vectors_of_the_standard_are_taken_or_refused_as_they_must_be() {
 fn a_model_is_signed_on_every_curve_and_by_no_other_kind_of_key() {
     for curve in Curve::ALL {
         let signer = key(curve);
-        let bundle = sign("m", &model(), &signer).unwrap();
+        let bundle = sign("m", &model(), &[], &signer).unwrap();
         check(&bundle, &ring(&signer), &model()).unwrap();
         let error = check(&bundle, &ring(&key(curve)), &model()).unwrap_err();
         assert!(error.code().to_string() == "TS-0592" && error.to_string().contains("(models.pub)"), "{error}");
         assert_eq!(check(&bundle, &[], &model()).unwrap_err().code().to_string(), "TS-0592");
     }
     let other = SigningKey::from_pem(SigningKey::generate(Algorithm::Ed25519).unwrap().as_bytes()).unwrap();
-    assert_eq!(sign("m", &model(), &other).unwrap_err().code().to_string(), "TS-0591");
+    assert_eq!(sign("m", &model(), &[], &other).unwrap_err().code().to_string(), "TS-0591");
     // Nor does one count that somebody else has made with one.
     let digest = "9".repeat(64);
     let resources = json!([{ "name": "a", "digest": digest, "algorithm": "sha256" }]);
@@ -189,7 +189,7 @@ fn a_model_is_signed_on_every_curve_and_by_no_other_kind_of_key() {
 #[test]
 fn files_that_are_missing_changed_or_not_named_are_told_by_name() {
     let signer = key(Curve::P256);
-    let (bundle, keys) = (sign("m", &model(), &signer).unwrap(), ring(&signer));
+    let (bundle, keys) = (sign("m", &model(), &[], &signer).unwrap(), ring(&signer));
     let mut missing = model();
     missing.0.remove(1);
     let mut changed = model();
@@ -209,7 +209,7 @@ fn files_that_are_missing_changed_or_not_named_are_told_by_name() {
 #[test]
 fn a_changed_payload_or_signature_is_by_nobody() {
     let signer = key(Curve::P384);
-    let good: Value = serde_json::from_slice(&sign("m", &model(), &signer).unwrap()).unwrap();
+    let good: Value = serde_json::from_slice(&sign("m", &model(), &[], &signer).unwrap()).unwrap();
     for pointer in ["/dsseEnvelope/payload", "/dsseEnvelope/signatures/0/sig"] {
         let mut bad = good.clone();
         let text = bad.pointer(pointer).unwrap().as_str().unwrap().to_owned();
@@ -225,7 +225,7 @@ fn a_changed_payload_or_signature_is_by_nobody() {
 #[test]
 fn what_is_no_bundle_says_why() {
     let signer = key(Curve::P256);
-    let good: Value = serde_json::from_slice(&sign("m", &model(), &signer).unwrap()).unwrap();
+    let good: Value = serde_json::from_slice(&sign("m", &model(), &[], &signer).unwrap()).unwrap();
     let with = |pointer: &str, value: Value| {
         let mut bad = good.clone();
         *bad.pointer_mut(pointer).unwrap() = value;

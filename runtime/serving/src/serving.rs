@@ -67,7 +67,7 @@ impl Serving {
         settings: ServingSettings,
         wall: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        let loader = Loader { engines, one: Mutex::default(), start: Instant::now() };
+        let loader = Loader { engines, catalog: catalog.clone(), one: Mutex::default(), start: Instant::now() };
         Self(Arc::new(Inner {
             catalog,
             settings,

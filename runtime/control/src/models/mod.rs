@@ -5,6 +5,7 @@
 //! - `add`, `change`: the operations, the same for both places
 //! - `ask`: what there is and what there was, on a reader and the folders
 //! - `travel`: a model in one file
+//! - `signing`: signatures, found, made and looked at
 //! - `documents`: what operations and questions answer
 //! - `remote`: the operations over the socket
 //! - `retest`: golden vectors on another engine
@@ -20,6 +21,7 @@ mod place;
 mod remote;
 mod retest;
 mod served;
+mod signing;
 mod travel;
 
 pub use add::add_model;
@@ -34,6 +36,7 @@ pub use given::{GivenVersion, given_archive, given_versions, triton_models, trit
 pub use place::ModelPlace;
 pub use retest::{Retested, retest_models};
 pub use served::{LoadModelError, ServedLimits, ServedModel, ServedVersion, load_model, served_models};
+pub use signing::{MadeSignature, VerifiedModel, VerifiedSignature, sign_model, verify_model};
 pub use travel::export_model;
 
 use std::io::Read;

@@ -6,7 +6,7 @@ use trackside_models::{
     EngineChoice, EngineKind, Probe, ProbeError, ProbeLimits, ProbeSettings, Prober,
     package::{Kept, Shelf},
 };
-use trackside_node::{Handle, ModelDoors, Offline, Project};
+use trackside_node::{Handle, ModelDoors, ModelTrust, Offline, Project};
 use trackside_store::{Clock, Reader, StoreError, SystemClock, Write};
 
 use super::ModelsError;
@@ -81,6 +81,11 @@ impl ModelPlace {
     pub(super) fn shelf(&self) -> Shelf {
         let keep_free = self.project.config.node.min_free.as_bytes();
         Shelf::of(&self.project.data_dir()).keeping_free(keep_free)
+    }
+
+    /// Whose signatures of models count.
+    pub(super) fn trust(&self) -> ModelTrust {
+        ModelTrust::of(&self.project.root, &self.project.config.policy)
     }
 
     /// Whether the project declares a model of this name itself.

@@ -13,10 +13,12 @@ pub struct PackageLimits {
     pub depth: usize,
     /// Bytes of the manifest. Default: 1 MiB.
     pub manifest: u64,
+    /// Bytes of the signatures. Default: 8 MiB.
+    pub signatures: u64,
 }
 
 impl Default for PackageLimits {
     fn default() -> Self {
-        Self { files: 256, bytes: ByteSize::from_mib(2048), depth: 8, manifest: 1 << 20 }
+        Self { files: 256, bytes: ByteSize::from_mib(2048), depth: 8, manifest: 1 << 20, signatures: 8 << 20 }
     }
 }

@@ -18,10 +18,10 @@ mod manifest;
 mod path;
 mod triton;
 
-pub use archive::{Exported, exported_as, pack, unpack};
+pub use archive::{Exported, Unpacked, exported_as, pack, unpack};
 pub use draft::{About, Draft, DraftFile};
 pub use error::PackageError;
 pub use folder::{Incoming, Kept, Shelf};
 pub use limits::PackageLimits;
-pub use manifest::{FileEntry, MANIFEST, Manifest, Signature};
+pub use manifest::{FileEntry, MANIFEST, Manifest, SIGNATURES, Signature};
 pub use triton::{Labels, TritonVersion, triton_versions};

@@ -1,7 +1,10 @@
 //! What a file of a package may be called: a path that stays in the package's folder on every system, and that an archive of the
 //! oldest kind takes.
 
-use super::{PackageError, PackageLimits, manifest::MANIFEST};
+use super::{
+    PackageError, PackageLimits,
+    manifest::{MANIFEST, SIGNATURES},
+};
 
 /// Longest part of a path.
 const LONGEST_PART: usize = 100;
@@ -38,7 +41,7 @@ pub(super) fn check(path: &str, limits: &PackageLimits) -> Result<(), PackageErr
             what: format!("{path} lies more than {} folders deep", limits.depth.saturating_sub(1)),
         });
     }
-    if path == MANIFEST {
+    if path == MANIFEST || path == SIGNATURES {
         return wrong("the registry's own file is called so; rename yours");
     }
     Ok(())
@@ -70,6 +73,7 @@ mod tests {
             "a/.b",
             "a/b/c/d",
             MANIFEST,
+            SIGNATURES,
             &long[0],
             &long[1],
         ] {

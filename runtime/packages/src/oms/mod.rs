@@ -11,6 +11,7 @@ mod error;
 mod paths;
 mod statement;
 
+pub(crate) use bundle::encoded;
 pub use bundle::{Bundle, LARGEST_BUNDLE, Signed, sign};
 pub use error::OmsError;
 pub use statement::{Files, ReadSeek, SignedFile};

@@ -92,11 +92,11 @@ struct Serialization {
 }
 
 impl Statement {
-    /// Of these files, each by its digest.
+    /// Of these files, each by its digest; `left_out` lies beside them and is no part of the model.
     ///
     /// # Errors
     /// When there is none, or one can not be read.
-    pub(super) fn of(name: &str, files: &dyn Files) -> Result<Self, OmsError> {
+    pub(super) fn of(name: &str, files: &dyn Files, left_out: &[String]) -> Result<Self, OmsError> {
         let mut resources = Vec::new();
         for file in files.list() {
             if is_never(&file.path) {
@@ -126,7 +126,7 @@ impl Statement {
             hash_type: "sha256".to_owned(),
             shard_size: None,
             allow_symlinks: false,
-            ignore_paths: Some(NEVER.map(str::to_owned).to_vec()),
+            ignore_paths: Some(NEVER.map(str::to_owned).into_iter().chain(left_out.iter().cloned()).collect()),
         };
         Ok(Self {
             kind: STATEMENT.to_owned(),
@@ -201,10 +201,10 @@ impl Statement {
         parted.ok_or_else(|| OmsError::says(format!("{:?} is no part of a file", shown(&resource.name))))
     }
 
-    /// How many files it names.
-    pub(super) fn files(&self) -> usize {
+    /// The files that it names.
+    pub(super) fn paths(&self, itself: &str) -> BTreeSet<String> {
         let paths = self.predicate.resources.iter().filter_map(|resource| self.path_of(resource).ok());
-        paths.collect::<BTreeSet<_>>().len()
+        paths.map(|path| if path == ITSELF { itself.to_owned() } else { path.to_owned() }).collect()
     }
 
     /// The digest that each file must have, by its path; nothing where it knows only those of parts.

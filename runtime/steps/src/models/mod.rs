@@ -2,6 +2,7 @@
 
 mod catalog;
 mod registry;
+mod trust;
 
 use std::{
     path::{Path, PathBuf},
@@ -15,6 +16,10 @@ use trackside_serving::{Catalog, ServeError, Served, Serving, ServingSettings};
 use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, config::EngineChoice};
 use trackside_store::Readers;
 
+pub use self::registry::digests_of;
+pub use self::trust::{
+    MODEL_SIGNATURE, ModelTrust, PackageFiles, read_bundle, read_signature, signatures_beside, signatures_of,
+};
 use self::{catalog::ProjectModels, registry::Registry};
 
 /// Why a model is not there.
@@ -36,6 +41,9 @@ pub enum ModelProblem {
     /// That is no reference to one.
     #[error(transparent)]
     Reference(#[from] ModelRefError),
+    /// It may not be loaded.
+    #[error("{}", .0.told())]
+    Refused(#[from] Arc<trackside_models::ModelError>),
     /// It does not answer.
     #[error("{}", .0.told())]
     Serve(#[from] ServeError),
@@ -46,6 +54,7 @@ impl Coded for ModelProblem {
         match self {
             Self::Unknown { .. } => code!("TS-0611"),
             Self::Reference(error) => error.code(),
+            Self::Refused(error) => error.code(),
             Self::Serve(error) => error.code(),
         }
     }
@@ -73,7 +82,8 @@ impl Models {
             memory: config.engine.memory.map_or_else(half_of_the_memory, |memory| memory.as_bytes()),
             ..ServingSettings::default()
         };
-        let catalog = Arc::new(ProjectModels { project, config: config.clone(), registry });
+        let trust = ModelTrust::of(&project, &config.policy);
+        let catalog = Arc::new(ProjectModels { project, config: config.clone(), registry, trust });
         let serving = Serving::new(catalog.clone(), engines, serving, now_ms);
         Self { config, catalog, serving }
     }
@@ -103,7 +113,7 @@ impl Models {
     /// What is said of a model, as it would be loaded; the engine is that of the step where it names one.
     ///
     /// # Errors
-    /// When there is no such model.
+    /// When there is no such model, or it may not be loaded.
     pub fn source(&self, name: &str, engine: Option<EngineChoice>) -> Result<ModelSource, ModelProblem> {
         let ModelRef { name: model, version } = meant(name)?;
         let number = self.serving.number(&model, &version).map_err(|error| self.problem(name, error))?;
@@ -111,10 +121,12 @@ impl Models {
         let Some(version) = entry.versions.get(&number) else {
             return Err(ModelProblem::Unknown { name: name.to_owned(), known: self.known() });
         };
+        let permit = self.catalog.permit(name, version).map_err(Arc::new)?;
         Ok(ModelSource {
             choice: engine.unwrap_or(version.engine),
             selftest: version.selftest.clone(),
-            expected: version.expected.clone(),
+            signed: permit.is_some(),
+            expected: permit.unwrap_or_else(|| version.expected.clone()),
             providers: version.providers.clone(),
             time: self.run_limit(),
             sessions: entry.settings.sessions,

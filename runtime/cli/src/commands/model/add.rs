@@ -35,6 +35,10 @@ pub struct Arguments {
     /// Inputs with the outputs that the model must give for them, as `trackside model predict … --selftest FILE` writes them
     #[arg(long, value_name = "FILE")]
     golden: Option<PathBuf>,
+    /// Who vouches for it: a bundle of OpenSSF Model Signing, as `model sign` and model_signing write it. Without this, model.sig in the
+    /// folder or FILE.sig beside it is taken where it is there
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
     /// Let this alias name the new version; may be given several times
     #[arg(long = "alias", value_name = "NAME")]
     aliases: Vec<String>,
@@ -65,7 +69,8 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         description: arguments.description.clone(),
     };
     let golden = arguments.golden.as_deref();
-    let versions = given_versions(&project, &arguments.name, &arguments.path, golden, &about)?;
+    let versions =
+        given_versions(&project, &arguments.name, &arguments.path, golden, arguments.signature.as_deref(), &about)?;
     let console = context.console;
     let added = runtime()?.block_on(async {
         let session = session(project).await?;
@@ -89,6 +94,9 @@ pub async fn add_all(
         if !version.left_out.is_empty() {
             let left_out = escape(&version.left_out.join(", ")).into_owned();
             console.say(&format!("Left out, because their names begin with a dot: {left_out}"));
+        }
+        if let Some(note) = &version.note {
+            console.say(&format!("note: {}", escape(note)));
         }
         let mut aliases = if at == last { aliases.to_vec() } else { Vec::new() };
         // Of a whole repository the newest version is the one that Triton would answer with.
@@ -147,6 +155,9 @@ pub fn tell(console: Console, added: &[ModelAdded]) -> Result<(), Failure> {
             (true, None, _) => format!("is added ({})", bytes(one.bytes)),
         };
         console.say(&format!("{name} {what}."));
+        if let Some(signer) = &one.signer {
+            console.say(&format!("{name} is signed by {}.", escape(&signer.key)));
+        }
         for moved in &one.moved {
             console.say(&moved_line(moved));
         }
