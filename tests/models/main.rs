@@ -14,10 +14,12 @@ mod limits;
 mod onnx;
 mod outputs;
 mod predict;
+mod pulled;
 mod quiet;
 mod registry;
 mod registry_hostile;
 mod rows;
+mod signed;
 mod status;
 mod tables;
 

@@ -1,15 +1,18 @@
 //! The signatures that are kept with a version of a model, and whether one of them counts.
 //!
-//! Of two forms: a bundle of OpenSSF Model Signing, over the model's files, which any tool of that standard makes and checks; and one
-//! of the house over the manifest, which travels with an export and vouches for all that the manifest says.
+//! Of three forms: a bundle of OpenSSF Model Signing, over the model's files, which any tool of that standard makes and checks; one of
+//! the house over the manifest, which travels with an export and vouches for all that the manifest says; and one of the registry that a
+//! model was pulled from, in cosign's layout, over the registry's own manifest.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
+use trackside_codes::Reason;
 use trackside_spec::Digest;
 
 use crate::{
+    client::Blob,
     oms::{self, Bundle, Files, OmsError, Signed},
-    signature::{KeyFault, Keyring, PublicKey, SigningKey},
+    signature::{KeyFault, Keyring, Proof, PublicKey, SIGNATURE_SUFFIX, SigningKey},
 };
 
 /// The form that this program writes.
@@ -40,6 +43,11 @@ pub enum ModelSignature {
         /// Base64.
         signature: String,
     },
+    /// Over the manifest of the registry that it came from, whose layers are the model's files.
+    Registry {
+        /// As plugins have it.
+        proof: Proof,
+    },
 }
 
 /// A version whose signatures are to be judged.
@@ -58,7 +66,7 @@ pub struct ModelSigner {
     pub key: String,
     /// The key's id.
     pub id: Digest,
-    /// What it has signed: `files` or `manifest`.
+    /// What it has signed: `files`, `manifest` or `registry`.
     pub form: String,
 }
 
@@ -110,6 +118,12 @@ impl ModelSignatures {
         Ok(self.with(ModelSignature::Manifest { signature }))
     }
 
+    /// With one of the registry that the files came from.
+    #[must_use]
+    pub fn with_proof(self, proof: Proof) -> Self {
+        self.with(ModelSignature::Registry { proof })
+    }
+
     /// With those of another list that it has not; of too many, the oldest go.
     #[must_use]
     pub fn joined(self, newer: Self) -> Self {
@@ -137,12 +151,13 @@ impl ModelSignatures {
 }
 
 impl ModelSignature {
-    /// What it is over: `files` or `manifest`.
+    /// What it is over: `files`, `manifest` or `registry`.
     #[must_use]
     pub const fn form(&self) -> &'static str {
         match self {
             Self::Files { .. } => "files",
             Self::Manifest { .. } => "manifest",
+            Self::Registry { .. } => "registry",
         }
     }
 
@@ -208,6 +223,35 @@ impl Keyring {
                 let by = self.keys().iter().find(|(_, key)| key.verifies(&message, &signature));
                 by.map(signer).ok_or_else(|| OmsError::by_nobody(self.keys(), None))
             }
+            ModelSignature::Registry { proof } => {
+                let wrong = |reason: Reason| OmsError::Malformed { reason: reason.to_string() };
+                for key in self.keys() {
+                    let (manifest, is_by) = proof.manifest_by(&key.1).map_err(wrong)?;
+                    if is_by {
+                        covers(&manifest.files().map_err(wrong)?, model.files)?;
+                        return Ok(signer(key));
+                    }
+                }
+                Err(OmsError::by_nobody(self.keys(), None))
+            }
         }
+    }
+}
+
+/// Whether the files of a model are those of a registry's manifest. Signatures that lie there are no part of the model.
+fn covers(named: &[(&str, &Blob)], files: &dyn Files) -> Result<(), OmsError> {
+    let files = files.list();
+    for (path, blob) in named {
+        match files.iter().find(|file| file.path == *path) {
+            Some(file) if file.size == blob.size && file.sha256.as_deref() == Some(blob.digest.hex().as_str()) => {}
+            Some(_) => return Err(OmsError::Other { path: oms::shown(path) }),
+            None if path.ends_with(SIGNATURE_SUFFIX) => {}
+            None => return Err(OmsError::Missing { path: oms::shown(path) }),
+        }
+    }
+    let is_named = |path: &str| named.iter().any(|(name, _)| *name == path);
+    match files.iter().find(|file| !is_named(&file.path)) {
+        Some(file) => Err(OmsError::NotNamed { path: oms::shown(&file.path) }),
+        None => Ok(()),
     }
 }

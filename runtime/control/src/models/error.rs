@@ -3,7 +3,7 @@
 use trackside_codes::{Class, Code, Coded, code};
 use trackside_models::{ProbeError, package::PackageError};
 use trackside_node::NodeError;
-use trackside_packages::oms::OmsError;
+use trackside_packages::{RegistryError, oms::OmsError};
 use trackside_spec::ModelRefError;
 use trackside_store::{StoreError, Unresolved};
 
@@ -24,6 +24,9 @@ pub enum ModelsError {
     /// Its signature.
     #[error(transparent)]
     Signature(#[from] OmsError),
+    /// The registry that it comes from.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The model itself.
     #[error(transparent)]
     Probe(#[from] ProbeError),
@@ -79,6 +82,7 @@ impl ModelsError {
             Self::Unresolved(error) => error,
             Self::Package(error) => error,
             Self::Signature(error) => error,
+            Self::Registry(error) => error,
             Self::Probe(error) => error,
             Self::Token(error) => error,
             Self::Store(error) => error,

@@ -6,6 +6,7 @@
 //! - `ask`: what there is and what there was, on a reader and the folders
 //! - `travel`: a model in one file
 //! - `signing`: signatures, found, made and looked at
+//! - `pull`: models from the registries of plugins
 //! - `documents`: what operations and questions answer
 //! - `remote`: the operations over the socket
 //! - `retest`: golden vectors on another engine
@@ -18,6 +19,7 @@ mod documents;
 mod error;
 mod given;
 mod place;
+mod pull;
 mod remote;
 mod retest;
 mod served;
@@ -34,6 +36,7 @@ pub use documents::{AddModel, AliasMoved, ModelAdded, ModelRemoved, MoveAlias};
 pub use error::ModelsError;
 pub use given::{GivenVersion, given_archive, given_versions, triton_models, triton_name};
 pub use place::ModelPlace;
+pub use pull::{PulledModel, pull_model};
 pub use retest::{Retested, retest_models};
 pub use served::{LoadModelError, ServedLimits, ServedModel, ServedVersion, load_model, served_models};
 pub use signing::{MadeSignature, VerifiedModel, VerifiedSignature, sign_model, verify_model};

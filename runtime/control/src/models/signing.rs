@@ -89,11 +89,14 @@ fn names_agree(draft: &Draft, named: &std::collections::BTreeSet<String>) -> Res
 
 /// Where tools put the signature of what is added: in a folder, or beside it or a file.
 fn places(draft: &Draft, path: &Path) -> Vec<PathBuf> {
-    let own = draft.files().iter().find(|file| file.path == MODEL_SIGNATURE).map(|file| file.source.clone());
+    // In a folder also that of the model's file alone.
+    let alone = format!("{}.sig", draft.model());
+    let in_folder = |name: &str| draft.files().iter().find(|file| file.path == name).map(|file| file.source.clone());
+    let own = in_folder(MODEL_SIGNATURE).into_iter().chain(in_folder(&alone));
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let [named, beside] = signatures_beside(&path);
     let beside = (!path.is_dir()).then_some(beside);
-    own.into_iter().chain([named]).chain(beside).collect()
+    own.chain([named]).chain(beside).collect()
 }
 
 /// A signature that was made.

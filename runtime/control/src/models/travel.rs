@@ -14,7 +14,8 @@ use trackside_store::{Reader, ResolvedModel};
 
 use super::{ModelsError, model_package};
 
-/// Writes a version into one file: its manifest, its signatures, one more with `key`, its files, its golden vectors. The file is there whole or not at all.
+/// Writes a version into one file: its manifest, its signatures (with `key` one more), its files, its golden vectors. The file is there
+/// whole or not at all.
 ///
 /// # Errors
 /// When the reference leads nowhere, the version is damaged, or the file can not be written.

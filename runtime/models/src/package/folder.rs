@@ -169,15 +169,7 @@ impl Incoming {
     /// # Errors
     /// [`PackageError::NoRoom`] where there is none.
     pub fn expect(&self, bytes: u64) -> Result<(), PackageError> {
-        let system = rustix::fs::statvfs(self.folder.path());
-        let system = system.map_err(|error| PackageError::io("look at", self.folder.path())(error.into()))?;
-        let free = system.f_bavail.saturating_mul(system.f_frsize);
-        if bytes.saturating_add(self.keep_free) <= free {
-            return Ok(());
-        }
-        // In whole units: nobody counts the bytes of a disk.
-        let mib = |bytes: u64| ByteSize::from_mib(bytes.div_ceil(1 << 20));
-        Err(PackageError::NoRoom { bytes: mib(bytes), free: mib(free), keep_free: mib(self.keep_free) })
+        expect_room(self.folder.path(), bytes, self.keep_free)
     }
 
     /// Takes a file: its bytes must be those that `entry` says. They are on disk when this ends.
@@ -289,17 +281,44 @@ impl Kept {
     /// # Errors
     /// [`PackageError::Damaged`] at the first that is not what the manifest says.
     pub fn verify(&self) -> Result<(), PackageError> {
-        for entry in &self.manifest.files {
-            let file = self.open(entry)?;
-            let digest = Digest::of_reader(&mut file.take(entry.size));
-            let digest = digest.map_err(PackageError::io("read", self.folder.join(&entry.path)))?;
-            if digest != entry.digest {
-                let reason = format!("{} has another content than its digest says", entry.path);
-                return Err(PackageError::Damaged { reason });
-            }
+        self.manifest.files.iter().try_for_each(|entry| self.verify_one(entry))
+    }
+
+    /// Reads some of the files through.
+    ///
+    /// # Errors
+    /// As [`Kept::verify`].
+    pub fn verify_some<'a>(&self, paths: impl IntoIterator<Item = &'a String>) -> Result<(), PackageError> {
+        let mut entries = paths.into_iter().filter_map(|path| self.manifest.file(path));
+        entries.try_for_each(|entry| self.verify_one(entry))
+    }
+
+    fn verify_one(&self, entry: &FileEntry) -> Result<(), PackageError> {
+        let file = self.open(entry)?;
+        let digest = Digest::of_reader(&mut file.take(entry.size));
+        let digest = digest.map_err(PackageError::io("read", self.folder.join(&entry.path)))?;
+        if digest != entry.digest {
+            let reason = format!("{} has another content than its digest says", entry.path);
+            return Err(PackageError::Damaged { reason });
         }
         Ok(())
     }
+}
+
+/// Looks whether the file system of a folder has room for so many bytes with `keep_free` more.
+///
+/// # Errors
+/// [`PackageError::NoRoom`] where it has none.
+pub fn expect_room(folder: &Path, bytes: u64, keep_free: u64) -> Result<(), PackageError> {
+    let system = rustix::fs::statvfs(folder);
+    let system = system.map_err(|error| PackageError::io("look at", folder)(error.into()))?;
+    let free = system.f_bavail.saturating_mul(system.f_frsize);
+    if bytes.saturating_add(keep_free) <= free {
+        return Ok(());
+    }
+    // In whole units: nobody counts the bytes of a disk.
+    let mib = |bytes: u64| ByteSize::from_mib(bytes.div_ceil(1 << 20));
+    Err(PackageError::NoRoom { bytes: mib(bytes), free: mib(free), keep_free: mib(keep_free) })
 }
 
 /// A small file, on disk when this ends.

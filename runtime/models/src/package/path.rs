@@ -12,7 +12,10 @@ const LONGEST_PART: usize = 100;
 const LONGEST: usize = 155;
 
 /// Checks the path of a file, with `/` between its parts.
-pub(super) fn check(path: &str, limits: &PackageLimits) -> Result<(), PackageError> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(path: &str, limits: &PackageLimits) -> Result<(), PackageError> {
     let wrong = |reason: &str| {
         Err(PackageError::Name { path: path.chars().take(LONGEST).collect(), reason: reason.to_owned() })
     };

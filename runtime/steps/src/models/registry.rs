@@ -120,6 +120,8 @@ impl Registry {
     fn open(&self, digest: &Digest) -> Result<Version, Reason> {
         let kept = self.shelf.open(digest).map_err(Reason::of)?;
         let manifest = &kept.manifest;
+        // What was changed since is not answered with.
+        kept.verify_some(manifest.labels.values()).map_err(Reason::of)?;
         let mut classes = BTreeMap::new();
         for (output, file) in &manifest.labels {
             classes.insert(output.clone(), labels(&kept.folder.join(file))?);

@@ -3,35 +3,44 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use trackside_control::{AddModel, AliasMoved, GivenModel, GivenVersion, ModelAdded, Session, given_versions};
+use trackside_control::{
+    AddModel, AliasMoved, GivenModel, GivenVersion, ModelAdded, PulledModel, Session, given_versions, pull_model,
+};
 use trackside_models::package::About;
-use trackside_spec::{CHAMPION, check_model_alias, check_model_name};
+use trackside_node::Project;
+use trackside_spec::{CHAMPION, OciReference, check_model_alias, check_model_name};
 
 use super::{Engine, registered::session};
 use crate::{
     accepting::accepted,
+    commands::plugin::client,
     console::Console,
     context::{Context, runtime},
     failure::Failure,
     output::{bytes, escape},
+    progress::telling,
 };
 
-/// Make a new version of a model from a file or a folder
+/// Make a new version of a model from a file, a folder or a registry
 ///
 /// The model is read, loaded on the engine that would run it and tested by another process, whose memory and time are limited: with the
 /// golden vectors, or with made-up input. What passes becomes an immutable version; the first of a name is its `champion`, which
 /// is what the name alone means. The same content again gives the version that is there. A folder in the layout of Triton's model
 /// repository (NAME/1/model.onnx, NAME/2/model.onnx) gives a version for each.
+///
+/// From a registry (`oras push REF model.onnx weights.data`) come all files that its manifest names, checked against their digests, and
+/// the signatures that lie beside it; the reference with the manifest's digest is kept as the version's origin.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trackside model add pump-anomaly model.onnx --golden model.golden.safetensors\n  trackside model add pump-anomaly export/ --alias candidate --licence Apache-2.0"
+    after_help = "Examples:\n  trackside model add pump-anomaly model.onnx --golden model.golden.safetensors\n  trackside model add pump-anomaly export/ --alias candidate --licence Apache-2.0\n  trackside model add pump-anomaly oci://registry.example/models/pump-anomaly:3"
 )]
 pub struct Arguments {
     /// The model's name: letters, digits, `.`, `_`, `-`
     name: String,
-    /// An .onnx file, whose weight files lie beside it, or a folder that holds one
-    #[arg(value_name = "FILE|DIR")]
-    path: PathBuf,
+    /// An .onnx file, whose weight files lie beside it, a folder that holds one, or a reference (oci://host/repository:tag,
+    /// oci://host/repository@sha256:…)
+    #[arg(value_name = "FILE|DIR|REF")]
+    what: String,
     /// Inputs with the outputs that the model must give for them, as `trackside model predict … --selftest FILE` writes them
     #[arg(long, value_name = "FILE")]
     golden: Option<PathBuf>,
@@ -68,15 +77,29 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         origin: arguments.origin.clone(),
         description: arguments.description.clone(),
     };
-    let golden = arguments.golden.as_deref();
-    let versions =
-        given_versions(&project, &arguments.name, &arguments.path, golden, arguments.signature.as_deref(), &about)?;
+    let (golden, signature) = (arguments.golden.as_deref(), arguments.signature.as_deref());
     let console = context.console;
+    let path = Path::new(&arguments.what);
+    // What was pulled stays until it is added.
+    let pulled = OciReference::is_meant(&arguments.what).then(|| pull(console, &project, &arguments.what)).transpose()?;
+    let versions = match &pulled {
+        Some(pulled) => pulled.given(&project, &arguments.name, golden, signature, about)?,
+        None => given_versions(&project, &arguments.name, path, golden, signature, &about)?,
+    };
     let added = runtime()?.block_on(async {
         let session = session(project).await?;
-        add_all(console, &session, &arguments.name, &arguments.path, versions, &arguments.aliases).await
+        add_all(console, &session, &arguments.name, path, versions, &arguments.aliases).await
     })?;
     tell(console, &added)
+}
+
+/// Pulls a model from a registry.
+fn pull(console: Console, project: &Project, text: &str) -> Result<PulledModel, Failure> {
+    let reference = text.parse()?;
+    let client = client(project, &reference)?;
+    let runtime = runtime()?;
+    let pull = || runtime.block_on(pull_model(project, &client, &reference));
+    Ok(telling(console, format!("fetching {reference}"), pull)?)
 }
 
 /// Adds versions in their order; the aliases name the last one.

@@ -16,22 +16,22 @@ use crate::{commands::plugin::signing_key, context::Context, failure::Failure};
 /// the other box `trackside model import` makes the same version of it, with the same digest. With a key it is signed: where
 /// [policy] model_keys names its public half, the other box knows who has written it, and that nothing was changed on the way.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  trackside model export pump-anomaly /media/stick/pump-anomaly.tar --key ops.key")]
+#[command(after_help = "Examples:\n  trackside model export pump-anomaly /media/stick/pump-anomaly.tar --sign ops.key")]
 pub struct Arguments {
     /// The version: NAME, NAME@alias or NAME@3
     #[arg(value_name = "NAME[@VERSION]")]
     version: ModelRef,
     /// The file to write; one that is there is replaced
     file: PathBuf,
-    /// Sign it: a private key in PEM, as `trackside plugin keygen` makes it
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    /// Sign it with this private key (PEM, PKCS#8), as `trackside plugin keygen` makes it
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
 }
 
 /// Writes it.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let (project, reader) = some_reader(context, &arguments.version.name)?;
-    let key = arguments.key.as_deref().map(signing_key).transpose()?;
+    let key = arguments.sign.as_deref().map(signing_key).transpose()?;
     let resolved = export_model(&project, &reader, &arguments.version, key.as_ref(), &arguments.file)?;
     let console = context.console;
     if console.json {

@@ -20,8 +20,8 @@ use crate::{
 
 /// Take a version of a model from a file that `model export` wrote, or models from a repository of Triton's layout
 ///
-/// The model is looked at and tested as by `model add`, and its signatures come along. An exported version keeps its digest; its number here is the next one of its
-/// name.
+/// The model is looked at and tested as by `model add`, and its signatures come along. An exported version keeps its digest; its number
+/// here is the next one of its name.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  trackside model import /media/stick/pump-anomaly.tar\n  trackside model import /srv/model_repository"
