@@ -11,6 +11,7 @@ mod engines;
 mod golden;
 mod install;
 mod limits;
+mod model_signing;
 mod onnx;
 mod outputs;
 mod predict;

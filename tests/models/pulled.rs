@@ -56,7 +56,10 @@ fn a_model_is_pulled_by_tag_and_by_digest() {
     project.run(&["model", "export", "pump@2", "pump.tar"]).ok();
     registry.push_files("acme/export:1", &[("pump.tar", &fs::read(project.path("pump.tar")).unwrap())]);
     let node = project.serve();
-    assert_eq!(add(&project, "fan", &registry.reference("acme/export:1"))[0]["digest"], added_digest(&project, "pump@2"));
+    assert_eq!(
+        add(&project, "fan", &registry.reference("acme/export:1"))[0]["digest"],
+        added_digest(&project, "pump@2")
+    );
     drop(node);
     assert_eq!(project.names(".trackside/pull"), [".busy"]);
     let missing = registry.reference("acme/pump:2");
@@ -81,9 +84,9 @@ fn what_is_no_model_or_was_changed_is_refused_and_leaves_nothing() {
     };
     refused("twice", &[("a.onnx", &relu), ("a.onnx", b"x")], 2, &["TS-0596", "called a.onnx"]);
     for path in ["../evil.onnx", "/tmp/evil.onnx", "a/../../evil.onnx", ".hidden/evil.onnx", "manifest.json"] {
-        refused("path", &[(path, &relu)], 1, &["TS-0556"]);
+        refused("path", &[(path, &relu)], 2, &["TS-0555"]);
     }
-    refused("none", &[("notes.txt", b"nothing")], 1, &["TS-0561", "no .onnx file"]);
+    refused("none", &[("notes.txt", b"nothing")], 2, &["TS-0555", "acme/pump@sha256:", "no .onnx file"]);
     assert!(!project.path(".trackside/evil.onnx").exists() && !project.path("evil.onnx").exists());
     is_empty(&project);
     // A registry that gives other bytes than its manifest names.
@@ -125,7 +128,8 @@ fn signatures_come_from_the_registry_and_from_among_the_files() {
     // OpenSSF Model Signing, pushed beside the model.
     project.write("fan/fan.onnx", onnx::one_operator("", "Abs"));
     project.run(&["model", "sign", "fan", "--key", "ops.key"]).ok();
-    let (fan, signature) = (fs::read(project.path("fan/fan.onnx")).unwrap(), fs::read(project.path("fan/model.sig")).unwrap());
+    let (fan, signature) =
+        (fs::read(project.path("fan/fan.onnx")).unwrap(), fs::read(project.path("fan/model.sig")).unwrap());
     registry.push_files("acme/fan:1", &[("fan.onnx", &fan), ("model.sig", &signature)]);
     project.run(&["model", "add", "fan", &registry.reference("acme/fan:1")]).ok().says(&["fan@1 is signed by ops.pub"]);
     registry.push_files("acme/fan:2", &[("fan.onnx", &relu), ("model.sig", &signature)]);

@@ -35,7 +35,11 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
         "a workflow, or a client that is told of no project",
     ),
     ("TS-0622", &["ProjectError::Unreadable", "WorkflowReason::Unreadable"], "the folder, or one file in it"),
-    ("TS-0654", &["InstallError::Io", "RegistryError::Keep"], "a component that is installed, or a file that is pulled"),
+    (
+        "TS-0654",
+        &["InstallError::Io", "RegistryError::Keep"],
+        "a component that is installed, or a file that is pulled",
+    ),
     ("TS-0662", &["LookError::SecretUnread", "SecretProblem::Unreadable"], "nobody can read it, or no header carry it"),
     ("TS-0712", &["HookError::DoesNotFit", "StartError::Refused"], "who sends to a webhook is told of no workflow"),
     ("TS-0715", &["ControlError::NoRun", "DecideError::NoRun", "FollowError::Gone"], "there is none, or none any more"),

@@ -74,11 +74,11 @@ pub use local::LocalControl;
 pub use lookup::{find_artifact, find_run, find_workflow, no_workflow};
 pub use models::{
     AddModel, AliasMoved, Change, DiffDocument, EntryDocument, GivenModel, GivenVersion, LoadModelError, MadeSignature,
-    ModelAdded, ModelAtDocument, ModelDocument, ModelPlace, ModelRemoved, ModelsError, MoveAlias, PulledModel, Retested,
-    ServedLimits, ServedModel, ServedVersion, VerifiedModel, VerifiedSignature, VersionDocument, add_model,
+    ModelAdded, ModelAtDocument, ModelDocument, ModelPlace, ModelRemoved, ModelsError, MoveAlias, PulledModel,
+    Retested, ServedLimits, ServedModel, ServedVersion, VerifiedModel, VerifiedSignature, VersionDocument, add_model,
     diff_models, export_model, given_archive, given_versions, list_models, load_model, model_at, model_history,
-    model_package, move_model_alias, pull_model, remove_model, retest_models, roll_back_model, served_models, show_model,
-    sign_model, triton_models, triton_name, verify_model,
+    model_package, move_model_alias, pull_model, remove_model, retest_models, roll_back_model, served_models,
+    show_model, sign_model, triton_models, triton_name, verify_model,
 };
 pub use operation::{Answer, Control};
 pub use operation_error::OperationError;

@@ -19,9 +19,7 @@ pub mod oms;
 mod signature;
 mod store;
 
-pub use client::{
-    Access, Component, LIMIT, Password, Pushed, RegistryClient, RemoteFile, RemoteModel, WasmConfig,
-};
+pub use client::{Access, Component, LIMIT, Password, Pushed, RegistryClient, RemoteFile, RemoteModel, WasmConfig};
 pub use error::{InstallError, RegistryError};
 pub use model_signatures::{ModelSignature, ModelSignatures, ModelSigner, SignedModel};
 pub use signature::{

@@ -298,11 +298,19 @@ fn a_file_that_was_signed_in_parts_must_be_all_of_them() {
         let name = format!("w:1.bin:{}:{}", range.start, range.end);
         json!({ "name": name, "digest": digest(range), "algorithm": "sha256" })
     };
-    let parts = |resources: Value| {
-        let cut = json!({ "method": "shards", "hash_type": "sha256", "allow_symlinks": false, "shard_size": 10 });
-        check(&stated(&statement(&resources, &cut), &signer), &ring(&signer), &files)
+    let cut_by = |size: Value, resources: &Value| {
+        let cut = json!({ "method": "shards", "hash_type": "sha256", "allow_symlinks": false, "shard_size": size });
+        check(&stated(&statement(resources, &cut), &signer), &ring(&signer), &files)
     };
-    parts(json!([part(0..10), part(10..20), part(20..25)])).unwrap();
+    let parts = |resources: Value| cut_by(json!(10), &resources);
+    let all = json!([part(0..10), part(10..20), part(20..25)]);
+    parts(all.clone()).unwrap();
+    // The reference implementation writes all numbers so.
+    cut_by(json!(10.0), &all).unwrap();
+    for size in [json!(10.5), json!(-10), json!(-10.0), json!(1e300), json!("10"), json!(0), json!(null)] {
+        let error = cut_by(size.clone(), &all).unwrap_err();
+        assert_eq!(error.code().to_string(), "TS-0590", "{size}: {error}");
+    }
     let not_all = parts(json!([part(0..10), part(10..20)])).unwrap_err();
     assert!(matches!(not_all, OmsError::NotNamed { .. }), "{not_all}");
     let too_long = json!({ "name": "w:1.bin:20:99", "digest": digest(20..25), "algorithm": "sha256" });

@@ -76,7 +76,7 @@ pub fn given_versions(
         let draft = if let Some(golden) = golden { draft.with_golden(golden) } else { draft };
         // Of several versions each has its own, in its folder.
         let beside = if is_one { path.to_owned() } else { path.join(number.unwrap_or_default().to_string()) };
-        let (draft, note) = with_signature(draft, &beside, signature)?;
+        let (draft, note) = with_signature(draft, &beside, signature, project.config.policy.signed_models)?;
         Ok(GivenVersion { number, left_out: draft.left_out.clone(), note, given: GivenModel::Draft(Box::new(draft)) })
     };
     drafts.into_iter().map(version).collect()

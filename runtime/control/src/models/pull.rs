@@ -75,7 +75,9 @@ fn check(remote: &RemoteModel, limits: &PackageLimits) -> Result<u64, PackageErr
     remote.files.iter().try_for_each(|file| check_path(&file.path, limits))?;
     let bytes = remote.files.iter().fold(0u64, |sum, file| sum.saturating_add(file.size()));
     if bytes > most {
-        return Err(PackageError::TooMuch { what: format!("its files have {bytes} bytes; {} are taken", limits.bytes) });
+        return Err(PackageError::TooMuch {
+            what: format!("its files have {bytes} bytes; {} are taken", limits.bytes),
+        });
     }
     Ok(bytes)
 }
@@ -100,7 +102,8 @@ fn place(data_dir: &Path) -> Result<(TempDir, File), PackageError> {
         }
     }
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    let folder = tempfile::Builder::new().permissions(private).tempdir_in(&root).map_err(io("create a folder in", &root))?;
+    let folder =
+        tempfile::Builder::new().permissions(private).tempdir_in(&root).map_err(io("create a folder in", &root))?;
     Ok((folder, busy))
 }
 
@@ -130,7 +133,18 @@ impl PulledModel {
             return Ok(vec![GivenVersion { number: None, left_out: Vec::new(), note: None, given }]);
         }
         let about = About { origin: about.origin.or_else(|| Some(self.exact.to_string())), ..about };
-        let mut versions = given_versions(project, name, folder, golden, signature, &about)?;
+        // Where it lies for now is nobody's business.
+        let here = format!("{}/", folder.display());
+        let given = given_versions(project, name, folder, golden, signature, &about);
+        let mut versions = given.map_err(|error| match error {
+            ModelsError::Package(PackageError::Given { path, reason }) if path == folder => {
+                PackageError::Given { path: self.exact.to_string().into(), reason }.into()
+            }
+            other => other,
+        })?;
+        for version in &mut versions {
+            version.note = version.note.take().map(|note| note.replace(&here, ""));
+        }
         if let [only] = versions.as_mut_slice() {
             only.with_proofs(&self.proofs)?;
         }

@@ -25,11 +25,13 @@ use super::{ModelsError, model_package, place::prober};
 const TOLD: usize = 16;
 
 /// Puts the signature with the files that it is for: the one that is named, or one that lies where tools put it. What the signer has
-/// left out is no part of the model. Gives what there is to say of one that was found and not taken.
+/// left out is no part of the model. Gives what there is to say of one that was found and not taken; where there must be one, that is an
+/// error.
 pub(super) fn with_signature(
     draft: Draft,
     path: &Path,
     named: Option<&Path>,
+    is_required: bool,
 ) -> Result<(Draft, Option<String>), ModelsError> {
     if let Some(named) = named {
         let bytes = read_signature(named)?;
@@ -44,6 +46,7 @@ pub(super) fn with_signature(
             Ok(bundle) => bundle,
             // Something else that is called so, and a part of the model where it lies in its folder.
             Err(OmsError::Malformed { .. }) => continue,
+            Err(error) if is_required => return Err(error.into()),
             Err(error) => {
                 let draft = draft.without(|file| is_same(&file.source, &found));
                 return Ok((draft, Some(format!("{shown} is left out: {}", error.message()))));
@@ -52,6 +55,7 @@ pub(super) fn with_signature(
         let draft = apart(draft, &found, &bundle)?;
         return Ok(match bundle.unproved().and_then(|signed| names_agree(&draft, &signed.paths(draft.model()))) {
             Ok(()) => (draft.with_signatures(kept(&bytes)?), None),
+            Err(error) if is_required => return Err(error.into()),
             Err(error) => {
                 (draft, Some(format!("{shown} is not taken as the signature of this model: {}", error.message())))
             }

@@ -131,7 +131,9 @@ impl Manifest {
                 || (kind.starts_with(MODEL_FORMAT) && kind.ends_with(".tar"));
             if is_folder || is_packed(kind) {
                 let kind = crate::error::one_line(kind);
-                return Err(format!("a layer of it is a packed folder ({kind}), and models are taken file by file").into());
+                return Err(
+                    format!("a layer of it is a packed folder ({kind}), and models are taken file by file").into()
+                );
             }
             let name = said.get(TITLE).or_else(|| said.get(FILE_PATH)).map(String::as_str);
             let Some(name) = name.or_else(|| is_one.then_some(NAMELESS)) else {
@@ -208,9 +210,7 @@ mod tests {
 
     #[test]
     fn a_models_files_have_the_names_that_tools_gave_them() {
-        let layer = |kind: &str, key: &str, name: &str| {
-            json!({ "mediaType": kind, "digest": DIGEST, "size": 3, "annotations": { key: name } })
-        };
+        let layer = |kind: &str, key: &str, name: &str| json!({ "mediaType": kind, "digest": DIGEST, "size": 3, "annotations": { key: name } });
         let read = |layers: &[serde_json::Value]| {
             let bytes = serde_json::to_vec(&json!({ "schemaVersion": 2, "layers": layers })).unwrap();
             let manifest = Manifest::parse(&bytes)?;

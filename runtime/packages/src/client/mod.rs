@@ -18,8 +18,8 @@ mod session;
 mod transport;
 
 pub use access::{Access, Password};
-pub(crate) use manifest::{Blob, Manifest};
 pub use manifest::WasmConfig;
+pub(crate) use manifest::{Blob, Manifest};
 pub use model::{RemoteFile, RemoteModel};
 pub use pull::Component;
 pub use push::Pushed;

@@ -12,7 +12,7 @@ mod paths;
 mod statement;
 
 pub(crate) use bundle::encoded;
-pub(crate) use paths::shown;
 pub use bundle::{Bundle, LARGEST_BUNDLE, Signed, sign};
 pub use error::OmsError;
+pub(crate) use paths::shown;
 pub use statement::{Files, ReadSeek, SignedFile};

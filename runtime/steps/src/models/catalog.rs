@@ -103,8 +103,7 @@ impl Catalog for ProjectModels {
                 let kept = self.registry.kept(digest)?;
                 // The files of the model itself are held against their digests when they are read.
                 let tested = kept.verify_some(&kept.manifest.golden);
-                tested
-                    .map_err(|error| ModelError::File { path: kept.folder.clone(), reason: Reason::of(error) })?;
+                tested.map_err(|error| ModelError::File { path: kept.folder.clone(), reason: Reason::of(error) })?;
                 self.trust.permit(&format!("the model {title}"), &kept).map(|()| None)
             }
             Content::Look(_) => self.trust.permit_file(&version.path),

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use trackside_control::{
-    AddModel, AliasMoved, GivenModel, GivenVersion, ModelAdded, PulledModel, Session, given_versions, pull_model,
+    AddModel, AliasMoved, GivenModel, GivenVersion, ModelAdded, ModelsError, PulledModel, Session, given_versions,
+    pull_model,
 };
 use trackside_models::package::About;
 use trackside_node::Project;
+use trackside_packages::oms::OmsError;
 use trackside_spec::{CHAMPION, OciReference, check_model_alias, check_model_name};
 
 use super::{Engine, registered::session};
@@ -16,7 +18,7 @@ use crate::{
     commands::plugin::client,
     console::Console,
     context::{Context, runtime},
-    failure::Failure,
+    failure::{Exit, Failure},
     output::{bytes, escape},
     progress::telling,
 };
@@ -81,11 +83,17 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     let console = context.console;
     let path = Path::new(&arguments.what);
     // What was pulled stays until it is added.
-    let pulled = OciReference::is_meant(&arguments.what).then(|| pull(console, &project, &arguments.what)).transpose()?;
+    let pulled =
+        OciReference::is_meant(&arguments.what).then(|| pull(console, &project, &arguments.what)).transpose()?;
     let versions = match &pulled {
-        Some(pulled) => pulled.given(&project, &arguments.name, golden, signature, about)?,
-        None => given_versions(&project, &arguments.name, path, golden, signature, &about)?,
+        Some(pulled) => pulled.given(&project, &arguments.name, golden, signature, about),
+        None => given_versions(&project, &arguments.name, path, golden, signature, &about),
     };
+    let versions = versions.map_err(|error| match error {
+        // A file that the command line names.
+        ModelsError::Signature(OmsError::Read { .. }) => Failure::ended_by(Exit::Usage, &error),
+        other => other.into(),
+    })?;
     let added = runtime()?.block_on(async {
         let session = session(project).await?;
         add_all(console, &session, &arguments.name, path, versions, &arguments.aliases).await
