@@ -66,7 +66,7 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
         return there_already(place, request, &version, &kept, signatures);
     }
     // Another name may have the very same version, with other signatures.
-    join(&shelf, &digest, &signatures)?;
+    join(place, &digest, &signatures)?;
     let (version, at_ms, by) = (row.as_ref().map_or(0, |row| row.last_version) + 1, place.now_ms(), place.by());
     let bytes = manifest.bytes();
     let tested = how(probe.tested).to_owned();
@@ -154,14 +154,16 @@ fn judge(
 }
 
 /// Keeps signatures with a version that is there, besides those that it has.
-fn join(shelf: &Shelf, digest: &Digest, signatures: &ModelSignatures) -> Result<(), ModelsError> {
+fn join(place: &ModelPlace, digest: &Digest, signatures: &ModelSignatures) -> Result<(), ModelsError> {
     if signatures.is_empty() {
         return Ok(());
     }
+    let shelf = place.shelf();
     let before = signatures_of(&shelf.open(digest)?).unwrap_or_default();
     let joined = before.clone().joined(signatures.clone());
     if joined != before {
         shelf.sign(digest, &joined.to_bytes())?;
+        place.signed();
     }
     Ok(())
 }
@@ -229,7 +231,7 @@ fn there_already(
         known: Vec::new(),
         last: version.version,
     })?;
-    join(&place.shelf(), &version.digest, &signatures)?;
+    join(place, &version.digest, &signatures)?;
     let moved: Vec<AliasMoved> = alias_moves(name, Some(&row), &request.aliases, Some(version.version));
     let (at_ms, by) = (place.now_ms(), place.by());
     place.keep(writes_of(&moved, at_ms, &by))?;

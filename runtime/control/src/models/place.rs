@@ -63,6 +63,13 @@ impl ModelPlace {
         }
     }
 
+    /// A version that was there has more signatures now.
+    pub(super) fn signed(&self) {
+        if let Books::Node(handle) = &self.books {
+            handle.workshop().models.signed();
+        }
+    }
+
     pub(super) fn doors(&self) -> Arc<ModelDoors> {
         self.doors.clone()
     }

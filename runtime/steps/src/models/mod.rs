@@ -137,11 +137,20 @@ impl Models {
     /// What is said of models has changed: what is in service is brought up to it, on a thread of its own. Steps see the change at once,
     /// clients outside when the new versions are loaded.
     pub fn changed(&self) {
-        let serving = self.serving.clone();
-        let work = move || {
+        self.beside(|serving| {
             // Told where it arose: the version before goes on to answer.
             let _ = serving.refresh(None);
-        };
+        });
+    }
+
+    /// Somebody has signed a version that is there: what could not be loaded is tried again, on a thread of its own.
+    pub fn signed(&self) {
+        self.beside(Serving::try_again);
+    }
+
+    fn beside(&self, work: impl FnOnce(&Serving) + Send + 'static) {
+        let serving = self.serving.clone();
+        let work = move || work(&serving);
         if let Err(error) = std::thread::Builder::new().name("model-loader".to_owned()).spawn(work) {
             tracing::error!("failed to start a thread that loads models: {error}");
         }
