@@ -8,6 +8,7 @@ use crate::{
     onnx, project,
     support::{
         Project,
+        polled::{Answer, Polled},
         registry::{Door, Registry},
     },
 };
@@ -99,6 +100,28 @@ fn what_is_no_model_or_was_changed_is_refused_and_leaves_nothing() {
     is_empty(&project);
     fs::write(&blob, &relu).unwrap();
     project.run(&["model", "add", "pump", &exact]).ok();
+}
+
+#[test]
+fn more_than_a_model_may_be_is_refused_before_any_of_it_comes() {
+    let server = Polled::start(Answer::ok(""));
+    let host = server.origin().replace("http://", "");
+    let project = project(&format!("[registries.\"{host}\"]\nplain_http = true\n"));
+    let digest = crate::support::registry::digest(b"");
+    let layer = |name: &str, size: u64| {
+        serde_json::json!({
+            "mediaType": "a/b", "digest": digest, "size": size, "annotations": { "org.opencontainers.image.title": name }
+        })
+    };
+    let refused = |layers: Vec<Value>, code: i32, words: &[&str]| {
+        server.set(Answer::ok(&serde_json::json!({ "schemaVersion": 2, "layers": layers }).to_string()));
+        let reference = format!("oci://{host}/acme/pump:1");
+        project.run(&["model", "add", "pump", &reference]).exits(code).says(words);
+    };
+    refused(vec![layer("a.onnx", 1 << 62), layer("b", 1 << 63)], 2, &["TS-0556"]);
+    refused((0..65).map(|at| layer(&format!("{at}.bin"), 1)).collect(), 2, &["TS-0596", "65 layers"]);
+    refused(vec![layer("a.onnx", 3 << 30)], 2, &["TS-0556"]);
+    assert!(server.asked().iter().all(|asked| asked.contains("/manifests/")), "no blob was asked for");
 }
 
 #[test]

@@ -33,9 +33,11 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
     let mut incoming = shelf.begin()?;
     let Unpacked { manifest, bytes, signatures } = take(given, &mut incoming, &shelf)?;
     let signatures = signatures.as_deref().map_or_else(|| Ok(ModelSignatures::default()), ModelSignatures::read)?;
+    // A manifest that is signed is kept as it is, to the byte.
+    let exact = signatures.iter().any(|signature| signature.form() == "manifest").then(|| bytes.clone());
     let doors = place.doors();
     if let Some(row) = place.read(|reader| reader.model(name))?
-        && let Some((version, kept)) = same(&row, &manifest, &shelf)
+        && let Some((version, kept)) = same(&row, &manifest, exact.as_deref(), &shelf)
         && is_whole(&kept)
     {
         return there_already(place, request, &version, &kept, signatures);
@@ -53,7 +55,7 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
 
     let _one = lock(&doors.change);
     let row = place.read(|reader| reader.model(name))?;
-    let known = row.as_ref().and_then(|row| same(row, &manifest, &shelf));
+    let known = row.as_ref().and_then(|row| same(row, &manifest, exact.as_deref(), &shelf));
     let known = known.filter(|(version, kept)| version.digest == digest || is_whole(kept));
     // A folder of this digest has these very files: where one of them is lost or cut off, it is mended now.
     if place.read(|reader| reader.model_versions_with(&digest))? == 0
@@ -193,10 +195,13 @@ fn complete(
     }
 }
 
-/// The version of the same content, as far as its manifest can be read.
-fn same(row: &ModelRow, manifest: &Manifest, shelf: &Shelf) -> Option<(ModelVersionRow, Kept)> {
+/// The version of the same content, as far as its manifest can be read; of just this manifest where it must be that one.
+fn same(row: &ModelRow, manifest: &Manifest, exact: Option<&[u8]>, shelf: &Shelf) -> Option<(ModelVersionRow, Kept)> {
     let is_same = |version: &ModelVersionRow| {
         let kept = shelf.open(&version.digest).ok().filter(|kept| kept.manifest.is_same(manifest))?;
+        if exact.is_some_and(|exact| kept.bytes != exact) {
+            return None;
+        }
         Some((version.clone(), kept))
     };
     // The newest first: that is the one that somebody adds a second time.
