@@ -43,6 +43,8 @@ pub struct FileBounds {
     pub depth: u32,
     /// Bytes of the manifest.
     pub manifest_bytes: u64,
+    /// Bytes of the signatures.
+    pub signatures_bytes: u64,
     /// Bytes of the golden vectors.
     pub golden_bytes: u64,
 }
@@ -81,7 +83,8 @@ pub fn model_bounds(project: &Project, name: &str) -> ModelBounds {
     let own = model_settings(config, name);
     let probe = ProbeLimits::of(&config.model_limits, run_limit(project));
     let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let ModelLimitsConfig { files, bytes, weights, path, depth, manifest, golden, .. } = config.model_limits;
+    let ModelLimitsConfig { files, bytes, weights, path, depth, manifest, signatures, golden, .. } =
+        config.model_limits;
     ModelBounds {
         models: ServedLimits::from(&own),
         model_limits: FileBounds {
@@ -94,6 +97,7 @@ pub fn model_bounds(project: &Project, name: &str) -> ModelBounds {
             path,
             depth,
             manifest_bytes: manifest.as_bytes(),
+            signatures_bytes: signatures.as_bytes(),
             golden_bytes: golden.as_bytes(),
         },
         engine: EngineBounds {

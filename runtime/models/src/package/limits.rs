@@ -15,6 +15,8 @@ pub struct PackageLimits {
     pub path: usize,
     /// Bytes of the manifest. Default: 1 MiB.
     pub manifest: ByteSize,
+    /// Bytes of the signatures. Default: 8 MiB.
+    pub signatures: ByteSize,
 }
 
 impl PackageLimits {
@@ -27,6 +29,7 @@ impl PackageLimits {
             depth: config.depth as usize,
             path: config.path as usize,
             manifest: config.manifest,
+            signatures: config.signatures,
         }
     }
 

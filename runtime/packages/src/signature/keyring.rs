@@ -42,6 +42,11 @@ impl Keyring {
         Ok(Self { keys: keys.collect::<Result<_, KeyError>>()? })
     }
 
+    /// The keys, each with the name of its file.
+    pub(crate) fn keys(&self) -> &[(String, PublicKey)] {
+        &self.keys
+    }
+
     /// Judges a component by the signatures that came with it.
     #[must_use]
     pub fn judge(&self, component: &[u8], digest: &Digest, proofs: &[Proof]) -> Verdict {
@@ -71,12 +76,12 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signature::{Algorithm, SigningKey};
+    use crate::signature::{Algorithm, Curve, SigningKey};
 
     #[test]
     fn one_good_signature_among_others_is_enough_and_no_signature_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        let keys: Vec<SigningKey> = [Algorithm::Ed25519, Algorithm::P256]
+        let keys: Vec<SigningKey> = [Algorithm::Ed25519, Algorithm::Ecdsa(Curve::P256)]
             .into_iter()
             .map(|algorithm| SigningKey::from_pem(SigningKey::generate(algorithm).unwrap().as_bytes()).unwrap())
             .collect();

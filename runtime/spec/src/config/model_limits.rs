@@ -37,6 +37,8 @@ pub struct ModelLimitsConfig {
     pub depth: u32,
     /// Bytes of the manifest, in which stand all files, inputs, outputs and the model's metadata.
     pub manifest: ByteSize,
+    /// Bytes of the signatures of a version, all together.
+    pub signatures: ByteSize,
     /// Bytes of the golden vectors of a model.
     pub golden: ByteSize,
 }
@@ -53,6 +55,7 @@ impl Default for ModelLimitsConfig {
             path: 155,
             depth: 8,
             manifest: ByteSize::from_mib(1),
+            signatures: ByteSize::from_mib(8),
             golden: ByteSize::from_mib(1024),
         }
     }
@@ -70,6 +73,7 @@ impl ModelLimitsConfig {
         path: 155,
         depth: 64,
         manifest: ByteSize::from_mib(16),
+        signatures: ByteSize::from_mib(64),
         golden: ByteSize::from_mib(16 << 10),
     };
 
@@ -97,6 +101,7 @@ impl ModelLimitsConfig {
             within("path", Some(self.path), (8, most.path)),
             within("depth", Some(self.depth), (1, most.depth)),
             within("manifest", Some(self.manifest), (kib, most.manifest)),
+            within("signatures", Some(self.signatures), (kib, most.signatures)),
             within("golden", Some(self.golden), (ByteSize::from_bytes(256), most.golden)),
         ];
         problems.into_iter().flatten().collect()

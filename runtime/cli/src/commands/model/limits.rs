@@ -33,6 +33,7 @@ pub fn all(bounds: &ModelBounds, name: &str, paint: Paint) -> String {
                 ("path", files.path.to_string()),
                 ("depth", files.depth.to_string()),
                 ("manifest", bytes(files.manifest_bytes)),
+                ("signatures", bytes(files.signatures_bytes)),
                 ("golden", bytes(files.golden_bytes)),
             ],
         ),
