@@ -53,6 +53,27 @@ fn an_archive_is_held_to_the_limits_of_who_takes_it() {
 }
 
 #[test]
+fn signatures_have_a_limit_too() {
+    let signed = |limits: &str| {
+        let project = with(limits);
+        project.run(&["plugin", "keygen", "ops", "--algorithm", "p256"]).ok();
+        project.run(&["model", "sign", "pump", "--key", "ops.key", "--signature", "pump.sig"]).ok();
+        project
+    };
+    let (add, told) =
+        (["model", "add", "pump", "pump", "--signature", "pump.sig"], ["TS-0556", "`signatures` in [model_limits]"]);
+    let project = signed("signatures = \"1KiB\"");
+    project.run(&add).exits(2).says(&told);
+    let _node = project.serve();
+    project.run(&add).exits(2).says(&told);
+    let generous = signed("");
+    generous.run(&add).ok();
+    let archive = generous.path("pump.tar").display().to_string();
+    generous.run(&["model", "export", "pump@1", &archive]).ok();
+    project.run(&["model", "import", &archive]).exits(2).says(&told);
+}
+
+#[test]
 fn weight_files_are_counted() {
     let project = project("[engine]\nprefer = \"rten\"\n[model_limits]\nweights = 0\n");
     project.write("m.onnx", onnx::with_weights("w.data"));
@@ -101,7 +122,7 @@ fn inspect_shows_what_is_in_force() {
     let config = format!(
         "[engine]\nprefer = \"rten\"\nmemory = \"99MiB\"\n[inference]\nbody = \"3MiB\"\n[limits]\ntensor = \"5MiB\"\n\
          [model_limits]\nmemory = \"777MiB\"\ncpu = \"7s\"\nwall = \"9s\"\nfiles = 17\ndepth = 5\npath = 99\nweights = 3\n\
-         bytes = \"9MiB\"\nmanifest = \"64KiB\"\ngolden = \"2MiB\"\n\
+         bytes = \"9MiB\"\nmanifest = \"64KiB\"\nsignatures = \"3MiB\"\ngolden = \"2MiB\"\n\
          [models.pump]\npath = \"{MODEL}\"\nqueue = 7\nrate = 5\nburst = 9\n[models.other]\nsessions = 2\n"
     );
     let project = project(&config);
@@ -109,7 +130,7 @@ fn inspect_shows_what_is_in_force() {
     let limits = &document["limits"];
     let expected = serde_json::json!({
         "memory_bytes": 777 << 20, "cpu_ms": 7000, "wall_ms": 9000, "files": 17, "bytes": 9 << 20, "weights": 3, "path": 99,
-        "depth": 5, "manifest_bytes": 64 << 10, "golden_bytes": 2 << 20,
+        "depth": 5, "manifest_bytes": 64 << 10, "signatures_bytes": 3 << 20, "golden_bytes": 2 << 20,
     });
     assert_eq!(limits["model_limits"], expected);
     assert_eq!((&limits["models"]["queue"], &limits["models"]["burst"]), (&7.into(), &9.into()));

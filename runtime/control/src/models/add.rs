@@ -112,6 +112,7 @@ fn take(given: GivenModel, incoming: &mut Incoming, shelf: &Shelf) -> Result<Unp
     match given {
         GivenModel::Archive(from) => unpack(from, incoming, &shelf.limits),
         GivenModel::Draft(draft) => {
+            draft.signatures().map_or(Ok(()), |bytes| shelf.limits.check_signatures(bytes.len() as u64))?;
             let manifest = draft.manifest(&shelf.limits)?;
             incoming.expect(manifest.bytes())?;
             for entry in &manifest.files {

@@ -154,12 +154,7 @@ pub fn unpack(from: impl Read, into: &mut Incoming, limits: &PackageLimits) -> R
             continue;
         };
         if path == SIGNATURES && unpacked.signatures.is_none() && wanted.len() == unpacked.manifest.files.len() {
-            if size > limits.signatures.as_bytes() {
-                let (most, key) = (limits.signatures, key("signatures"));
-                return Err(PackageError::TooMuch {
-                    what: format!("{SIGNATURES} has {size} bytes; {most} are taken ({key})"),
-                });
-            }
+            limits.check_signatures(size)?;
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes).map_err(PackageError::Cut)?;
             unpacked.signatures = Some(bytes);

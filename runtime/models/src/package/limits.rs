@@ -2,6 +2,8 @@
 
 use trackside_spec::{ByteSize, config::ModelLimitsConfig};
 
+use super::PackageError;
+
 /// Bounds of one version of a model: keys of `[model_limits]` under their names there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackageLimits {
@@ -31,6 +33,18 @@ impl PackageLimits {
             manifest: config.manifest,
             signatures: config.signatures,
         }
+    }
+
+    /// Whether signatures of so many bytes are taken.
+    ///
+    /// # Errors
+    /// [`PackageError::TooMuch`] where they are not.
+    pub fn check_signatures(&self, bytes: u64) -> Result<(), PackageError> {
+        if bytes <= self.signatures.as_bytes() {
+            return Ok(());
+        }
+        let (most, key) = (self.signatures, key("signatures"));
+        Err(PackageError::TooMuch { what: format!("its signatures have {bytes} bytes; {most} are taken ({key})") })
     }
 
     /// The largest of everything: for what was taken once, whatever the limits were then.
