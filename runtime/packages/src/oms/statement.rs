@@ -1,0 +1,300 @@
+//! What a signature says of a model's files: an in-toto statement with the predicate of OpenSSF Model Signing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Read, Seek, SeekFrom},
+};
+
+use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+
+use super::bundle::OmsError;
+
+/// The type of every statement.
+const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+/// What it is about.
+const PREDICATE: &str = "https://model_signing/signature/v1.0";
+/// What is never part of a model: at its root only.
+const NEVER: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];
+/// Most files, and most parts of files.
+const MOST: usize = 100_000;
+
+/// A model's files, however they are kept.
+pub trait Files {
+    /// Every regular file, from the model's folder on, with `/`, and its bytes.
+    fn list(&self) -> Vec<SignedFile>;
+
+    /// Opens one.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn open(&self, path: &str) -> io::Result<Box<dyn ReadSeek + '_>>;
+}
+
+/// Something that is read from any place on.
+pub trait ReadSeek: Read + Seek {}
+impl<T: Read + Seek> ReadSeek for T {}
+
+/// A file of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedFile {
+    /// From the model's folder on.
+    pub path: String,
+    /// Its bytes.
+    pub size: u64,
+    /// Its SHA-256 in hexadecimal digits, where it is known.
+    pub sha256: Option<String>,
+}
+
+/// The statement.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Statement {
+    #[serde(rename = "_type")]
+    kind: String,
+    subject: Vec<Subject>,
+    #[serde(rename = "predicateType")]
+    predicate_type: String,
+    predicate: Predicate,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Subject {
+    name: String,
+    digest: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Predicate {
+    resources: Vec<Resource>,
+    serialization: Serialization,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Resource {
+    name: String,
+    digest: String,
+    algorithm: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Serialization {
+    method: String,
+    hash_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shard_size: Option<u64>,
+    allow_symlinks: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ignore_paths: Option<Vec<String>>,
+}
+
+impl Statement {
+    /// Of these files, each by its digest.
+    ///
+    /// # Errors
+    /// When there is none, or one can not be read.
+    pub(super) fn of(name: &str, files: &dyn Files) -> Result<Self, OmsError> {
+        let mut resources = Vec::new();
+        for file in files.list() {
+            if is_never(&file.path) {
+                continue;
+            }
+            check_path(&file.path)?;
+            let digest = match file.sha256 {
+                Some(digest) => digest,
+                None => digest(files, &file.path, 0, file.size)?,
+            };
+            resources.push(Resource { name: file.path, digest, algorithm: "sha256".to_owned() });
+        }
+        if resources.is_empty() {
+            return Err(OmsError::says("it would be about no file"));
+        }
+        resources.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut root = Context::new(&SHA256);
+        for resource in &resources {
+            root.update(&unhex(&resource.digest).ok_or_else(|| OmsError::says("a digest is none"))?);
+        }
+        let digest = BTreeMap::from([("sha256".to_owned(), hex(root.finish().as_ref()))]);
+        let serialization = Serialization {
+            method: "files".to_owned(),
+            hash_type: "sha256".to_owned(),
+            shard_size: None,
+            allow_symlinks: false,
+            ignore_paths: Some(NEVER.map(str::to_owned).to_vec()),
+        };
+        Ok(Self {
+            kind: STATEMENT.to_owned(),
+            subject: vec![Subject { name: name.to_owned(), digest }],
+            predicate_type: PREDICATE.to_owned(),
+            predicate: Predicate { resources, serialization },
+        })
+    }
+
+    /// Whether it is one that can be held against files.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn check(&self) -> Result<(), OmsError> {
+        let says = |words: &str| Err(OmsError::says(words));
+        if self.kind != STATEMENT || self.predicate_type != PREDICATE {
+            return says("it is no statement of OpenSSF Model Signing 1.0");
+        }
+        if !matches!(self.subject.as_slice(), [subject] if !subject.name.is_empty()) {
+            return says("it must have one subject");
+        }
+        let Predicate { resources, serialization } = &self.predicate;
+        if resources.is_empty() || resources.len() > MOST {
+            return Err(OmsError::says(format!("it is about {} files; 1 to {MOST} may be", resources.len())));
+        }
+        if serialization.hash_type != "sha256" {
+            return Err(OmsError::says(format!(
+                "its digests are {}; only sha256 is computed here",
+                serialization.hash_type.chars().take(20).collect::<String>()
+            )));
+        }
+        match (serialization.method.as_str(), serialization.shard_size) {
+            ("files", None) | ("shards", Some(1..)) => {}
+            _ => return says("its serialization is neither `files` nor `shards` with a size"),
+        }
+        if serialization.allow_symlinks {
+            return says("it allows links, which no model has here");
+        }
+        if resources.iter().any(|resource| resource.algorithm != serialization.hash_type) {
+            return says("a file has a digest of another kind than the others");
+        }
+        for path in serialization.ignore_paths.iter().flatten() {
+            check_path(path)?;
+            if path.contains(['*', '?', '[']) {
+                return says("it leaves paths out by a pattern");
+            }
+        }
+        let mut names = BTreeSet::new();
+        if let Some(twice) = resources.iter().find(|resource| !names.insert(&resource.name)) {
+            return Err(OmsError::says(format!("it names {} twice", shown(&twice.name))));
+        }
+        Ok(())
+    }
+
+    /// Whether files are what it says: every file that it names is there with that content, and no file is there that it does not name
+    /// and leaves out neither. `beside` are files that are no part of what was signed, the signature itself first of all.
+    ///
+    /// # Errors
+    /// The first file that is missing, other, or not named.
+    pub(super) fn covers(&self, files: &dyn Files, beside: &BTreeSet<String>) -> Result<(), OmsError> {
+        self.check()?;
+        let Predicate { resources, serialization } = &self.predicate;
+        let listed: BTreeMap<String, SignedFile> = files.list().into_iter().map(|file| (file.path.clone(), file)).collect();
+        let mut named: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
+        for resource in resources {
+            let (path, range) = match serialization.shard_size {
+                None => (resource.name.as_str(), None),
+                Some(_) => {
+                    let (path, from, to) = shard(&resource.name)
+                        .ok_or_else(|| OmsError::says(format!("{} is no part of a file", shown(&resource.name))))?;
+                    (path, Some((from, to)))
+                }
+            };
+            check_path(path)?;
+            let file = listed.get(path).ok_or_else(|| OmsError::Missing { path: shown(path) })?;
+            let given = match (range, &file.sha256) {
+                (None, Some(known)) => known.clone(),
+                (None, None) => digest(files, path, 0, file.size)?,
+                (Some((from, to)), _) => {
+                    if from >= to || to > file.size {
+                        return Err(OmsError::Other { path: shown(&resource.name) });
+                    }
+                    digest(files, path, from, to)?
+                }
+            };
+            if !given.eq_ignore_ascii_case(&resource.digest) {
+                return Err(OmsError::Other { path: shown(&resource.name) });
+            }
+            named.entry(path).or_default().extend(range);
+        }
+        for file in listed.values() {
+            let is_whole = match (named.get(file.path.as_str()), serialization.shard_size) {
+                (None, None) => false,
+                // A file of nothing has no parts.
+                (None, Some(_)) => file.size == 0,
+                (Some(_), None) => true,
+                (Some(parts), Some(size)) => is_whole(parts, size, file.size),
+            };
+            if !is_whole && !beside.contains(&file.path) && !self.leaves_out(&file.path) {
+                return Err(OmsError::NotNamed { path: shown(&file.path) });
+            }
+        }
+        Ok(())
+    }
+
+    fn leaves_out(&self, path: &str) -> bool {
+        let below = |folder: &str| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        is_never(path) || self.predicate.serialization.ignore_paths.iter().flatten().any(|ignored| below(ignored))
+    }
+}
+
+/// Whether parts of a file are all of it, as it is cut.
+fn is_whole(parts: &[(u64, u64)], size: u64, all: u64) -> bool {
+    let mut parts = parts.to_vec();
+    parts.sort_unstable();
+    let mut from = 0;
+    for (begin, end) in parts {
+        if begin != from || end != from.saturating_add(size).min(all) {
+            return false;
+        }
+        from = end;
+    }
+    from == all
+}
+
+/// `PATH:FROM:TO`; a path may have colons of its own.
+fn shard(name: &str) -> Option<(&str, u64, u64)> {
+    let (rest, to) = name.rsplit_once(':')?;
+    let (path, from) = rest.rsplit_once(':')?;
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
+    Some((path, number(from)?, number(to)?))
+}
+
+fn is_never(path: &str) -> bool {
+    NEVER.contains(&path.split('/').next().unwrap_or_default())
+}
+
+/// Refuses what leads out of the model's folder, and what is not written the one way.
+fn check_path(path: &str) -> Result<(), OmsError> {
+    let is_bad = |part: &str| part.is_empty() || part == "." || part == "..";
+    if path.is_empty() || path.len() > 4096 || path.contains(['\\', '\0']) || path.split('/').any(is_bad) {
+        return Err(OmsError::Path { path: shown(path) });
+    }
+    Ok(())
+}
+
+/// For messages.
+fn shown(path: &str) -> String {
+    path.chars().take(200).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+fn digest(files: &dyn Files, path: &str, from: u64, to: u64) -> Result<String, OmsError> {
+    let failed = |error| OmsError::Read { path: shown(path), error };
+    let mut file = files.open(path).map_err(failed)?;
+    file.seek(SeekFrom::Start(from)).map_err(failed)?;
+    let (mut context, mut part, mut left) = (Context::new(&SHA256), vec![0; 64 << 10], to - from);
+    while left > 0 {
+        let wanted = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let read = file.read(&mut part[..wanted]).map_err(failed)?;
+        if read == 0 {
+            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+        }
+        context.update(&part[..read]);
+        left -= read as u64;
+    }
+    Ok(hex(context.finish().as_ref()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.is_ascii() || text.len() % 2 != 0 {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
