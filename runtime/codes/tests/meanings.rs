@@ -24,6 +24,12 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
         "when it is loaded, or when its manifest is read",
     ),
     (
+        "TS-0594",
+        &["OmsError::Missing", "OmsError::NotNamed", "OmsError::Other"],
+        "each says of a file what is wrong with it",
+    ),
+    ("TS-0562", &["OmsError::Read", "PackageError::Io"], "the same file, read for its signature"),
+    (
         "TS-0611",
         &["ModelProblem::Unknown", "ServeError::UnknownModel"],
         "a workflow, or a client that is told of no project",

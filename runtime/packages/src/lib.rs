@@ -8,14 +8,18 @@
 //!
 //! - `client`: the registry's protocol, over connections of its own
 //! - `signature`: keys, detached signatures, signatures in cosign's layout
+//! - `oms`: signatures of models, as OpenSSF Model Signing has them
 //! - `store`: the lock file, the content-addressed folder, changes that happen whole or not at all
 
 mod client;
 mod error;
+pub mod oms;
 mod signature;
 mod store;
 
 pub use client::{Access, Component, LIMIT, Password, Pushed, RegistryClient, WasmConfig};
 pub use error::{InstallError, RegistryError};
-pub use signature::{Algorithm, KeyError, KeyFault, Keyring, Proof, PublicKey, SIGNATURE_SUFFIX, SigningKey, Verdict};
+pub use signature::{
+    Algorithm, Curve, KeyError, KeyFault, Keyring, Proof, PublicKey, SIGNATURE_SUFFIX, SigningKey, Verdict,
+};
 pub use store::{Installed, Installer, LOCK_FILE, Lock, LockError, Locked, NewPlugin, Receipt, Source};

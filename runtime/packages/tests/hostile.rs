@@ -1,7 +1,5 @@
 //! Servers that lie, wander and break off. None of it installs anything, leads a password astray or ends the process.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
-
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},

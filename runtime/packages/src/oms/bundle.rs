@@ -1,109 +1,33 @@
 //! The bundle, the envelope in it, and what of them is signed.
 
-use std::{collections::BTreeSet, io};
+use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trackside_codes::{Code, Coded, code};
 
 use super::{
-    key::{OmsKey, OmsSigner},
+    OmsError,
+    paths::shown,
     statement::{Files, Statement},
 };
-use crate::signature::KeyFault;
+use crate::signature::{Algorithm, PublicKey, SigningKey};
 
-/// How the kinds of bundles begin that are read: 0.1 to 0.3.
+/// How the kinds of bundles begin that are read.
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
 /// The kind that is written.
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// What is in the envelope.
 const PAYLOAD: &str = "application/vnd.in-toto+json";
-/// Largest bundle.
-const LARGEST: usize = 32 << 20;
+/// Largest bundle, in bytes: a line for each of some ten thousand files, or parts of files.
+pub const LARGEST_BUNDLE: u64 = 4 << 20;
+/// Digits of a key's name that a message shows.
+const SHOWN: usize = 16;
 
-/// Why a signature does not count.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OmsError {
-    /// It is none.
-    #[error("[{code}] this is no signature of OpenSSF Model Signing: {reason}", code = self.code())]
-    Malformed {
-        /// What is wrong.
-        reason: String,
-    },
-    /// It was made in a way that is not checked here.
-    #[error("[{code}] the model is signed {how}, which is not checked here; sign it with a key", code = self.code())]
-    Method {
-        /// How it was made.
-        how: &'static str,
-    },
-    /// No key that counts has made it.
-    #[error("[{code}] none of the {keys} keys that count has made this signature, or it was changed", code = self.code())]
-    NoKey {
-        /// How many there are.
-        keys: usize,
-    },
-    /// It names a file by a path that leads elsewhere.
-    #[error("[{code}] the signature names {path:?}, which is no path within the model", code = self.code())]
-    Path {
-        /// The path.
-        path: String,
-    },
-    /// A file is not there.
-    #[error("[{code}] the signature names {path:?}, and the model has no such file", code = self.code())]
-    Missing {
-        /// The file.
-        path: String,
-    },
-    /// A file is another one.
-    #[error("[{code}] {path:?} has another content than when it was signed", code = self.code())]
-    Other {
-        /// The file, or the part of it.
-        path: String,
-    },
-    /// A file is not signed.
-    #[error("[{code}] {path:?} is part of the model, and the signature does not name it", code = self.code())]
-    NotNamed {
-        /// The file.
-        path: String,
-    },
-    /// A file can not be read.
-    #[error("[{code}] {path:?} can not be read: {error}", code = self.code())]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        error: io::Error,
-    },
-    /// The key does not sign.
-    #[error("[{code}] the model is not signed: {0}", code = self.code())]
-    Key(#[from] KeyFault),
-}
-
-impl OmsError {
-    pub(super) fn says(reason: impl Into<String>) -> Self {
-        Self::Malformed { reason: reason.into() }
-    }
-}
-
-impl Coded for OmsError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Malformed { .. } => code!("TS-0590"),
-            Self::Method { .. } => code!("TS-0591"),
-            Self::NoKey { .. } => code!("TS-0592"),
-            Self::Path { .. } => code!("TS-0593"),
-            Self::Missing { .. } | Self::Other { .. } | Self::NotNamed { .. } => code!("TS-0594"),
-            Self::Read { .. } => code!("TS-0595"),
-            Self::Key(error) => error.code(),
-        }
-    }
-}
-
+/// What a file holds.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Bundle {
+struct Document {
     media_type: String,
     verification_material: Material,
     dsse_envelope: Envelope,
@@ -138,21 +62,125 @@ struct Signature {
     keyid: Option<String>,
 }
 
-/// A signature that a key that counts has made.
+/// A bundle that was made with a key. Nothing in it is believed yet.
+#[derive(Debug)]
+pub struct Bundle {
+    hint: Option<String>,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// What a key that counts has signed.
 #[derive(Debug)]
 pub struct Signed {
     statement: Statement,
-    /// Which of the keys.
-    pub key: OmsKey,
+}
+
+impl Bundle {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// When it is none, or was made in another way than with a key.
+    pub fn read(bytes: &[u8]) -> Result<Self, OmsError> {
+        if bytes.len() as u64 > LARGEST_BUNDLE {
+            return Err(OmsError::says(format!("it has {} bytes, and at most {LARGEST_BUNDLE} are read", bytes.len())));
+        }
+        let document: Document = serde_json::from_slice(bytes).map_err(|error| OmsError::says(error.to_string()))?;
+        if !document.media_type.starts_with(BUNDLE) {
+            return Err(OmsError::says(format!("it is {:?}, and no bundle of Sigstore", shown(&document.media_type))));
+        }
+        let Material { public_key, x509_certificate_chain, certificate, .. } = document.verification_material;
+        let key = match (public_key, x509_certificate_chain, certificate) {
+            (Some(key), None, None) => key,
+            (None, Some(_), None) => return Err(OmsError::method("was made with a certificate")),
+            (None, None, Some(_)) => {
+                return Err(OmsError::method("was made with an identity of Sigstore, without a key"));
+            }
+            _ => return Err(OmsError::says("it says not, or in several ways, how it is to be checked")),
+        };
+        let envelope = document.dsse_envelope;
+        if envelope.payload_type != PAYLOAD {
+            let kind = shown(&envelope.payload_type);
+            return Err(OmsError::says(format!("what is signed is {kind:?}, and no statement of in-toto")));
+        }
+        let [signature] = envelope.signatures.as_slice() else {
+            return Err(OmsError::says(format!("it has {} signatures instead of one", envelope.signatures.len())));
+        };
+        let decoded = |text: &str, what: &str| {
+            STANDARD.decode(text).map_err(|_| OmsError::says(format!("its {what} is no base64")))
+        };
+        Ok(Self {
+            hint: key.get("hint").and_then(Value::as_str).map(str::to_owned),
+            payload: decoded(&envelope.payload, "payload")?,
+            signature: decoded(&signature.sig, "signature")?,
+        })
+    }
+
+    /// Which of the keys has made it, and what it says then; each key with its name.
+    ///
+    /// # Errors
+    /// When none has, or what was signed is no statement that can be held against files.
+    pub fn by<'k>(&self, keys: &'k [(String, PublicKey)]) -> Result<(&'k (String, PublicKey), Signed), OmsError> {
+        let message = encoded(PAYLOAD, &self.payload);
+        let is_by =
+            |key: &PublicKey| matches!(key.algorithm(), Algorithm::Ecdsa(_)) && key.verifies(&message, &self.signature);
+        // Before anything of it is believed.
+        let Some(key) = keys.iter().find(|(_, key)| is_by(key)) else {
+            let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
+            let hint = self
+                .hint
+                .as_ref()
+                .map(|hint| format!(" (key {}…)", shown(hint).chars().take(SHOWN).collect::<String>()));
+            let keys = if names.is_empty() { "there are none".to_owned() } else { names.join(", ") };
+            return Err(OmsError::NoKey { hint: hint.unwrap_or_default(), keys });
+        };
+        Ok((key, self.unproved()?))
+    }
+
+    /// What it says, whoever has said so.
+    ///
+    /// # Errors
+    /// When that is no statement that can be held against files.
+    pub fn unproved(&self) -> Result<Signed, OmsError> {
+        let statement: Statement =
+            serde_json::from_slice(&self.payload).map_err(|error| OmsError::says(error.to_string()))?;
+        statement.check()?;
+        Ok(Signed { statement })
+    }
+
+    /// The name of the key that it says has made it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
 }
 
 impl Signed {
-    /// Whether a model's files are those that were signed. `beside` are files that are no part of it, the signature itself first of all.
+    /// Whether a model's files are those that were signed, all of them and no others.
     ///
     /// # Errors
     /// The first file that is missing, other, or not named.
-    pub fn covers(&self, files: &dyn Files, beside: &BTreeSet<String>) -> Result<(), OmsError> {
-        self.statement.covers(files, beside)
+    pub fn covers(&self, files: &dyn Files) -> Result<(), OmsError> {
+        self.statement.covers(files)
+    }
+
+    /// How many files were signed.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        self.statement.files()
+    }
+
+    /// The digest in hexadecimal digits that each file must have, by its path; nothing where files were signed in parts. `itself` is
+    /// the file that is meant where it is about one and says no name.
+    #[must_use]
+    pub fn digests(&self, itself: &str) -> Option<BTreeMap<String, String>> {
+        self.statement.digests(itself)
+    }
+
+    /// Whether the signer has left this path out, on purpose.
+    #[must_use]
+    pub fn leaves_out(&self, path: &str) -> bool {
+        self.statement.leaves_out(path)
     }
 }
 
@@ -162,57 +190,21 @@ fn encoded(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     [head.as_bytes(), payload].concat()
 }
 
-/// Reads a signature and checks it with the keys that count.
-///
-/// # Errors
-/// When it is none, was made in another way, or none of the keys has made it.
-pub fn verify(bundle: &[u8], keys: &[OmsKey]) -> Result<Signed, OmsError> {
-    if bundle.len() > LARGEST {
-        return Err(OmsError::says(format!("it has {} bytes, and at most {LARGEST} are read", bundle.len())));
-    }
-    let bundle: Bundle = serde_json::from_slice(bundle).map_err(|error| OmsError::says(error.to_string()))?;
-    if !bundle.media_type.starts_with(BUNDLE) {
-        return Err(OmsError::says("it is no bundle of Sigstore"));
-    }
-    let Material { public_key, x509_certificate_chain, certificate, .. } = &bundle.verification_material;
-    match (public_key, x509_certificate_chain, certificate) {
-        (Some(_), None, None) => {}
-        (None, Some(_), None) => return Err(OmsError::Method { how: "with a certificate" }),
-        (None, None, Some(_)) => return Err(OmsError::Method { how: "with an identity of Sigstore" }),
-        _ => return Err(OmsError::says("it says not, or in several ways, how it is to be checked")),
-    }
-    let envelope = &bundle.dsse_envelope;
-    if envelope.payload_type != PAYLOAD {
-        return Err(OmsError::says("what is signed is no statement of in-toto"));
-    }
-    let [signature] = envelope.signatures.as_slice() else {
-        return Err(OmsError::says("it must have one signature"));
-    };
-    let decoded = |text: &str, what: &str| {
-        STANDARD.decode(text).map_err(|_| OmsError::says(format!("its {what} is no base64")))
-    };
-    let payload = decoded(&envelope.payload, "payload")?;
-    let signature = decoded(&signature.sig, "signature")?;
-    let message = encoded(&envelope.payload_type, &payload);
-    // Before anything of it is believed.
-    let key = keys.iter().find(|key| key.verifies(&message, &signature)).ok_or(OmsError::NoKey { keys: keys.len() })?;
-    let statement: Statement = serde_json::from_slice(&payload).map_err(|error| OmsError::says(error.to_string()))?;
-    statement.check()?;
-    Ok(Signed { statement, key: key.clone() })
-}
-
 /// Signs a model's files; `name` is the model's, for people. Gives the bundle.
 ///
 /// # Errors
-/// When a file can not be read, or the system has no randomness.
-pub fn sign(name: &str, files: &dyn Files, signer: &OmsSigner) -> Result<Vec<u8>, OmsError> {
+/// When a file can not be read, the key is of another kind, or the system has no randomness.
+pub fn sign(name: &str, files: &dyn Files, key: &SigningKey) -> Result<Vec<u8>, OmsError> {
+    if key.public().algorithm() == Algorithm::Ed25519 {
+        return Err(OmsError::method("would be by an Ed25519 key"));
+    }
     let statement = Statement::of(name, files)?;
     let payload = serde_json::to_vec(&statement).map_err(|error| OmsError::says(error.to_string()))?;
-    let signature = signer.sign(&encoded(PAYLOAD, &payload))?;
-    let bundle = Bundle {
+    let signature = key.sign(&encoded(PAYLOAD, &payload))?;
+    let document = Document {
         media_type: MEDIA_TYPE.to_owned(),
         verification_material: Material {
-            public_key: Some(serde_json::json!({ "hint": signer.public().hint() })),
+            public_key: Some(serde_json::json!({ "hint": key.public().hint() })),
             ..Material::default()
         },
         dsse_envelope: Envelope {
@@ -221,5 +213,5 @@ pub fn sign(name: &str, files: &dyn Files, signer: &OmsSigner) -> Result<Vec<u8>
             signatures: vec![Signature { sig: STANDARD.encode(signature), keyid: Some(String::new()) }],
         },
     };
-    serde_json::to_vec_pretty(&bundle).map_err(|error| OmsError::says(error.to_string()))
+    serde_json::to_vec_pretty(&document).map_err(|error| OmsError::says(error.to_string()))
 }

@@ -8,19 +8,23 @@ use std::{
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::bundle::OmsError;
+use super::{
+    OmsError,
+    paths::{ITSELF, NEVER, are_whole, check_path, is_never, part, shown},
+};
 
 /// The type of every statement.
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 /// What it is about.
 const PREDICATE: &str = "https://model_signing/signature/v1.0";
-/// What is never part of a model: at its root only.
-const NEVER: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];
 /// Most files, and most parts of files.
 const MOST: usize = 100_000;
 
 /// A model's files, however they are kept.
 pub trait Files {
+    /// Which of them a signature means that is about one file and says no name.
+    fn itself(&self) -> &str;
+
     /// Every regular file, from the model's folder on, with `/`, and its bytes.
     fn list(&self) -> Vec<SignedFile>;
 
@@ -98,6 +102,9 @@ impl Statement {
             if is_never(&file.path) {
                 continue;
             }
+            if resources.len() == MOST {
+                return Err(OmsError::says(format!("it would be about more than {MOST} files")));
+            }
             check_path(&file.path)?;
             let digest = match file.sha256 {
                 Some(digest) => digest,
@@ -135,8 +142,11 @@ impl Statement {
     /// What is wrong with it.
     pub(super) fn check(&self) -> Result<(), OmsError> {
         let says = |words: &str| Err(OmsError::says(words));
-        if self.kind != STATEMENT || self.predicate_type != PREDICATE {
-            return says("it is no statement of OpenSSF Model Signing 1.0");
+        if self.kind != STATEMENT {
+            return says("it holds no statement of in-toto, version 1");
+        }
+        if self.predicate_type != PREDICATE {
+            return Err(OmsError::says(format!("it states {:?} instead of {PREDICATE}", shown(&self.predicate_type))));
         }
         if !matches!(self.subject.as_slice(), [subject] if !subject.name.is_empty()) {
             return says("it must have one subject");
@@ -146,67 +156,94 @@ impl Statement {
             return Err(OmsError::says(format!("it is about {} files; 1 to {MOST} may be", resources.len())));
         }
         if serialization.hash_type != "sha256" {
-            return Err(OmsError::says(format!(
-                "its digests are {}; only sha256 is computed here",
-                serialization.hash_type.chars().take(20).collect::<String>()
-            )));
+            return Err(OmsError::method(format!("has digests of the kind {:?}", shown(&serialization.hash_type))));
         }
         match (serialization.method.as_str(), serialization.shard_size) {
             ("files", None) | ("shards", Some(1..)) => {}
-            _ => return says("its serialization is neither `files` nor `shards` with a size"),
+            ("files" | "shards", _) => return says("files have no size of their parts, and parts have one"),
+            (other, _) => return Err(OmsError::method(format!("cuts files by {:?}", shown(other)))),
         }
         if serialization.allow_symlinks {
-            return says("it allows links, which no model has here");
+            return Err(OmsError::method("allows symbolic links, which no model has here"));
         }
-        if resources.iter().any(|resource| resource.algorithm != serialization.hash_type) {
-            return says("a file has a digest of another kind than the others");
+        if let Some(other) = resources.iter().find(|resource| resource.algorithm != serialization.hash_type) {
+            return Err(OmsError::method(format!("has a digest of the kind {:?}", shown(&other.algorithm))));
         }
         for path in serialization.ignore_paths.iter().flatten() {
             check_path(path)?;
             if path.contains(['*', '?', '[']) {
-                return says("it leaves paths out by a pattern");
+                return Err(OmsError::says(format!("it leaves out {:?}, which is a pattern", shown(path))));
+            }
+        }
+        let is_whole = serialization.shard_size.is_none();
+        for resource in resources {
+            let (path, digits) = (self.path_of(resource)?, &resource.digest);
+            if !(is_whole && resources.len() == 1 && path == ITSELF) {
+                check_path(path)?;
+            }
+            if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return Err(OmsError::says(format!("the digest of {:?} has not 64 digits", shown(path))));
             }
         }
         let mut names = BTreeSet::new();
         if let Some(twice) = resources.iter().find(|resource| !names.insert(&resource.name)) {
-            return Err(OmsError::says(format!("it names {} twice", shown(&twice.name))));
+            return Err(OmsError::says(format!("it names {:?} twice", shown(&twice.name))));
         }
         Ok(())
     }
 
-    /// Whether files are what it says: every file that it names is there with that content, and no file is there that it does not name
-    /// and leaves out neither. `beside` are files that are no part of what was signed, the signature itself first of all.
+    /// The file that is spoken of.
+    fn path_of<'a>(&self, resource: &'a Resource) -> Result<&'a str, OmsError> {
+        if self.predicate.serialization.shard_size.is_none() {
+            return Ok(&resource.name);
+        }
+        let parted = part(&resource.name).map(|(path, ..)| path);
+        parted.ok_or_else(|| OmsError::says(format!("{:?} is no part of a file", shown(&resource.name))))
+    }
+
+    /// How many files it names.
+    pub(super) fn files(&self) -> usize {
+        let paths = self.predicate.resources.iter().filter_map(|resource| self.path_of(resource).ok());
+        paths.collect::<BTreeSet<_>>().len()
+    }
+
+    /// The digest that each file must have, by its path; nothing where it knows only those of parts.
+    pub(super) fn digests(&self, itself: &str) -> Option<BTreeMap<String, String>> {
+        let Predicate { resources, serialization } = &self.predicate;
+        let own = |name: &str| if name == ITSELF { itself.to_owned() } else { name.to_owned() };
+        let all = resources.iter().map(|resource| (own(&resource.name), resource.digest.to_ascii_lowercase()));
+        serialization.shard_size.is_none().then(|| all.collect())
+    }
+
+    /// Whether files are what it says: every file that it names is there with that content, and no file is there that it does not name.
     ///
     /// # Errors
     /// The first file that is missing, other, or not named.
-    pub(super) fn covers(&self, files: &dyn Files, beside: &BTreeSet<String>) -> Result<(), OmsError> {
-        self.check()?;
+    pub(super) fn covers(&self, files: &dyn Files) -> Result<(), OmsError> {
         let Predicate { resources, serialization } = &self.predicate;
-        let listed: BTreeMap<String, SignedFile> = files.list().into_iter().map(|file| (file.path.clone(), file)).collect();
+        let listed: BTreeMap<String, SignedFile> =
+            files.list().into_iter().map(|file| (file.path.clone(), file)).collect();
         let mut named: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
         for resource in resources {
             let (path, range) = match serialization.shard_size {
+                None if resource.name == ITSELF => (files.itself(), None),
                 None => (resource.name.as_str(), None),
                 Some(_) => {
-                    let (path, from, to) = shard(&resource.name)
-                        .ok_or_else(|| OmsError::says(format!("{} is no part of a file", shown(&resource.name))))?;
+                    let (path, from, to) = part(&resource.name)
+                        .ok_or_else(|| OmsError::says(format!("{:?} is no part of a file", shown(&resource.name))))?;
                     (path, Some((from, to)))
                 }
             };
-            check_path(path)?;
             let file = listed.get(path).ok_or_else(|| OmsError::Missing { path: shown(path) })?;
+            let other = || OmsError::Other { path: shown(path) };
             let given = match (range, &file.sha256) {
                 (None, Some(known)) => known.clone(),
                 (None, None) => digest(files, path, 0, file.size)?,
-                (Some((from, to)), _) => {
-                    if from >= to || to > file.size {
-                        return Err(OmsError::Other { path: shown(&resource.name) });
-                    }
-                    digest(files, path, from, to)?
-                }
+                (Some((from, to)), _) if from < to && to <= file.size => digest(files, path, from, to)?,
+                (Some(_), _) => return Err(other()),
             };
             if !given.eq_ignore_ascii_case(&resource.digest) {
-                return Err(OmsError::Other { path: shown(&resource.name) });
+                return Err(other());
             }
             named.entry(path).or_default().extend(range);
         }
@@ -216,63 +253,25 @@ impl Statement {
                 // A file of nothing has no parts.
                 (None, Some(_)) => file.size == 0,
                 (Some(_), None) => true,
-                (Some(parts), Some(size)) => is_whole(parts, size, file.size),
+                (Some(parts), Some(size)) => are_whole(parts, size, file.size),
             };
-            if !is_whole && !beside.contains(&file.path) && !self.leaves_out(&file.path) {
+            if !is_whole {
                 return Err(OmsError::NotNamed { path: shown(&file.path) });
             }
         }
         Ok(())
     }
 
-    fn leaves_out(&self, path: &str) -> bool {
-        let below = |folder: &str| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    /// Whether it says of a path that it is no part of what was signed.
+    pub(super) fn leaves_out(&self, path: &str) -> bool {
+        let below =
+            |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         is_never(path) || self.predicate.serialization.ignore_paths.iter().flatten().any(|ignored| below(ignored))
     }
 }
 
-/// Whether parts of a file are all of it, as it is cut.
-fn is_whole(parts: &[(u64, u64)], size: u64, all: u64) -> bool {
-    let mut parts = parts.to_vec();
-    parts.sort_unstable();
-    let mut from = 0;
-    for (begin, end) in parts {
-        if begin != from || end != from.saturating_add(size).min(all) {
-            return false;
-        }
-        from = end;
-    }
-    from == all
-}
-
-/// `PATH:FROM:TO`; a path may have colons of its own.
-fn shard(name: &str) -> Option<(&str, u64, u64)> {
-    let (rest, to) = name.rsplit_once(':')?;
-    let (path, from) = rest.rsplit_once(':')?;
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
-    Some((path, number(from)?, number(to)?))
-}
-
-fn is_never(path: &str) -> bool {
-    NEVER.contains(&path.split('/').next().unwrap_or_default())
-}
-
-/// Refuses what leads out of the model's folder, and what is not written the one way.
-fn check_path(path: &str) -> Result<(), OmsError> {
-    let is_bad = |part: &str| part.is_empty() || part == "." || part == "..";
-    if path.is_empty() || path.len() > 4096 || path.contains(['\\', '\0']) || path.split('/').any(is_bad) {
-        return Err(OmsError::Path { path: shown(path) });
-    }
-    Ok(())
-}
-
-/// For messages.
-fn shown(path: &str) -> String {
-    path.chars().take(200).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
 fn digest(files: &dyn Files, path: &str, from: u64, to: u64) -> Result<String, OmsError> {
-    let failed = |error| OmsError::Read { path: shown(path), error };
+    let failed = |source| OmsError::Read { path: shown(path), source };
     let mut file = files.open(path).map_err(failed)?;
     file.seek(SeekFrom::Start(from)).map_err(failed)?;
     let (mut context, mut part, mut left) = (Context::new(&SHA256), vec![0; 64 << 10], to - from);

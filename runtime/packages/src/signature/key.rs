@@ -9,28 +9,17 @@ use std::{
 use trackside_codes::{Code, Coded, code};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ring::{
-    rand::SystemRandom,
-    signature::{
-        ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-        UnparsedPublicKey,
-    },
-};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObject};
 use trackside_spec::Digest;
+
+use super::curve::{Curve, CurveKey};
 
 /// What comes before the 32 bytes of an Ed25519 key in its SPKI form (RFC 8410).
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// What comes before the 32 secret bytes of an Ed25519 key in its PKCS#8 form (RFC 8410).
 const ED25519_PKCS8: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-/// What comes before the uncompressed point of a P-256 key in its SPKI form (RFC 5480).
-const P256_SPKI: [u8; 26] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
-    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-];
-/// Length of that point.
-const P256_POINT: usize = 65;
 /// Largest key file that is read.
 const LARGEST: u64 = 64 << 10;
 
@@ -68,7 +57,7 @@ pub enum KeyFault {
     #[error("it is encrypted; give an unencrypted PKCS#8 key (openssl pkcs8 -in KEY -out KEY.plain)")]
     Encrypted,
     /// A key of another kind.
-    #[error("it is neither an Ed25519 nor a P-256 key; make one with `trackside plugin keygen`")]
+    #[error("it is neither an Ed25519 key nor one on P-256, P-384 or P-521; make one with `trackside plugin keygen`")]
     OtherKind,
     /// The file is no key.
     #[error("it has {0} bytes, which no key has")]
@@ -95,8 +84,8 @@ impl Coded for KeyFault {
 pub enum Algorithm {
     /// Ed25519 (RFC 8032).
     Ed25519,
-    /// ECDSA on P-256 with SHA-256, signatures in ASN.1.
-    P256,
+    /// ECDSA on a curve, with the hash that goes with it; signatures in ASN.1.
+    Ecdsa(Curve),
 }
 
 /// A public key.
@@ -122,12 +111,11 @@ impl PublicKey {
     /// When it holds no key, or another kind.
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeyFault> {
         let der = SubjectPublicKeyInfoDer::from_pem_slice(pem).map_err(|_| KeyFault::NoPublicKey)?;
-        let key = |algorithm, bytes: &[u8]| Self { algorithm, bytes: bytes.to_owned() };
         if let Some(bytes) = der.strip_prefix(&ED25519_SPKI[..]).filter(|bytes| bytes.len() == 32) {
-            return Ok(key(Algorithm::Ed25519, bytes));
+            return Ok(Self { algorithm: Algorithm::Ed25519, bytes: bytes.to_owned() });
         }
-        let point = der.strip_prefix(&P256_SPKI[..]).filter(|bytes| bytes.len() == P256_POINT && bytes[0] == 4);
-        point.map(|bytes| key(Algorithm::P256, bytes)).ok_or(KeyFault::OtherKind)
+        let (curve, point) = Curve::point_in(&der).ok_or(KeyFault::OtherKind)?;
+        Ok(Self { algorithm: Algorithm::Ecdsa(curve), bytes: point.to_owned() })
     }
 
     /// The key as PEM.
@@ -151,17 +139,22 @@ impl PublicKey {
     /// Whether `signature` is this key's over `message`.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        let verified = match self.algorithm {
-            Algorithm::Ed25519 => UnparsedPublicKey::new(&ED25519, &self.bytes).verify(message, signature),
-            Algorithm::P256 => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.bytes).verify(message, signature),
-        };
-        verified.is_ok()
+        match self.algorithm {
+            Algorithm::Ed25519 => UnparsedPublicKey::new(&ED25519, &self.bytes).verify(message, signature).is_ok(),
+            Algorithm::Ecdsa(curve) => curve.verifies(&self.bytes, message, signature),
+        }
+    }
+
+    /// Under which a bundle of OpenSSF Model Signing names it: the SHA-256 of its PEM form, in hexadecimal digits.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        Digest::of(self.to_pem().as_bytes()).hex()
     }
 
     fn spki(&self) -> Vec<u8> {
         let prefix = match self.algorithm {
             Algorithm::Ed25519 => &ED25519_SPKI[..],
-            Algorithm::P256 => &P256_SPKI[..],
+            Algorithm::Ecdsa(curve) => curve.spki(),
         };
         [prefix, &self.bytes].concat()
     }
@@ -170,12 +163,11 @@ impl PublicKey {
 /// A private key.
 pub struct SigningKey {
     pair: Pair,
-    random: SystemRandom,
 }
 
 enum Pair {
     Ed25519(Ed25519KeyPair),
-    P256(EcdsaKeyPair),
+    Ecdsa(CurveKey),
 }
 
 impl SigningKey {
@@ -197,16 +189,12 @@ impl SigningKey {
             return Err(KeyFault::Encrypted);
         }
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| KeyFault::NoPrivateKey)?;
-        let random = SystemRandom::new();
         let der = der.secret_pkcs8_der();
         // A key that openssl wrote has no public half to compare with.
         if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
-            return Ok(Self { pair: Pair::Ed25519(pair), random });
+            return Ok(Self { pair: Pair::Ed25519(pair) });
         }
-        match EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &random) {
-            Ok(pair) => Ok(Self { pair: Pair::P256(pair), random }),
-            Err(_) => Err(KeyFault::OtherKind),
-        }
+        CurveKey::from_pkcs8(der).map(|key| Self { pair: Pair::Ecdsa(key) }).ok_or(KeyFault::OtherKind)
     }
 
     /// Makes a new key; gives it as PEM.
@@ -221,10 +209,7 @@ impl SigningKey {
                 // Without the public half, which openssl does not read in a private key.
                 [&ED25519_PKCS8[..], &secret].concat()
             }
-            Algorithm::P256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new())
-                .map_err(|_| KeyFault::NoRandomness)?
-                .as_ref()
-                .to_vec(),
+            Algorithm::Ecdsa(curve) => curve.generate()?,
         };
         Ok(pem("PRIVATE KEY", &der))
     }
@@ -232,11 +217,23 @@ impl SigningKey {
     /// The public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        let (algorithm, bytes) = match &self.pair {
-            Pair::Ed25519(pair) => (Algorithm::Ed25519, pair.public_key().as_ref()),
-            Pair::P256(pair) => (Algorithm::P256, pair.public_key().as_ref()),
-        };
-        PublicKey { algorithm, bytes: bytes.to_owned() }
+        match &self.pair {
+            Pair::Ed25519(pair) => {
+                PublicKey { algorithm: Algorithm::Ed25519, bytes: pair.public_key().as_ref().to_owned() }
+            }
+            Pair::Ecdsa(key) => PublicKey { algorithm: Algorithm::Ecdsa(key.curve()), bytes: key.point() },
+        }
+    }
+
+    /// Signs.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyFault> {
+        match &self.pair {
+            Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Pair::Ecdsa(key) => key.sign(message),
+        }
     }
 
     /// Signs, in base64.
@@ -244,13 +241,7 @@ impl SigningKey {
     /// # Errors
     /// When the system has no randomness.
     pub fn sign_base64(&self, message: &[u8]) -> Result<String, KeyFault> {
-        Ok(STANDARD.encode(match &self.pair {
-            Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
-            Pair::P256(pair) => {
-                let signed = pair.sign(&self.random, message).map_err(|_| KeyFault::NoRandomness)?;
-                signed.as_ref().to_vec()
-            }
-        }))
+        Ok(STANDARD.encode(self.sign(message)?))
     }
 }
 
@@ -279,9 +270,16 @@ fn pem(label: &str, der: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    const ALL: [Algorithm; 4] = [
+        Algorithm::Ed25519,
+        Algorithm::Ecdsa(Curve::P256),
+        Algorithm::Ecdsa(Curve::P384),
+        Algorithm::Ecdsa(Curve::P521),
+    ];
+
     #[test]
     fn made_keys_sign_and_their_public_halves_verify_nothing_else() {
-        for algorithm in [Algorithm::Ed25519, Algorithm::P256] {
+        for algorithm in ALL {
             let text = SigningKey::generate(algorithm).unwrap();
             let key = SigningKey::from_pem(text.as_bytes()).unwrap();
             let public = PublicKey::from_pem(key.public().to_pem().as_bytes()).unwrap();

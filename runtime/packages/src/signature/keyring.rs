@@ -71,12 +71,12 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signature::{Algorithm, SigningKey};
+    use crate::signature::{Algorithm, Curve, SigningKey};
 
     #[test]
     fn one_good_signature_among_others_is_enough_and_no_signature_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        let keys: Vec<SigningKey> = [Algorithm::Ed25519, Algorithm::P256]
+        let keys: Vec<SigningKey> = [Algorithm::Ed25519, Algorithm::Ecdsa(Curve::P256)]
             .into_iter()
             .map(|algorithm| SigningKey::from_pem(SigningKey::generate(algorithm).unwrap().as_bytes()).unwrap())
             .collect();

@@ -79,7 +79,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::signature::{Algorithm, SigningKey, payload};
+    use crate::signature::{Algorithm, Curve, SigningKey, payload};
 
     fn manifest(component: &Digest) -> Vec<u8> {
         let layer = json!({ "mediaType": "application/wasm", "digest": component, "size": 4 });
@@ -94,7 +94,7 @@ mod tests {
     fn a_signature_in_a_registry_holds_only_as_long_as_every_link_to_the_component_does() {
         let (component, other) = (b"\0asm".as_slice(), b"\0ASM".as_slice());
         let digest = Digest::of(component);
-        for algorithm in [Algorithm::Ed25519, Algorithm::P256] {
+        for algorithm in [Algorithm::Ed25519, Algorithm::Ecdsa(Curve::P256)] {
             let key = key(algorithm);
             let manifest = manifest(&digest);
             let document = payload("r.example/a", &Digest::of(&manifest));

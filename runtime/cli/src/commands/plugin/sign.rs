@@ -10,7 +10,7 @@ use trackside_codes::code;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use trackside_packages::{Algorithm, RegistryError, SIGNATURE_SUFFIX, SigningKey};
+use trackside_packages::{Algorithm, Curve, RegistryError, SIGNATURE_SUFFIX, SigningKey};
 use trackside_spec::OciReference;
 
 use super::fetch::{client, read_file};
@@ -28,7 +28,7 @@ pub struct Sign {
     /// The component (.wasm), or a reference (oci://…)
     #[arg(value_name = "FILE|REF")]
     what: String,
-    /// The private key: PEM, PKCS#8, Ed25519 or P-256, not encrypted
+    /// The private key: PEM, PKCS#8, Ed25519 or ECDSA (P-256, P-384, P-521), not encrypted
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 }
@@ -51,6 +51,10 @@ enum Kind {
     Ed25519,
     /// ECDSA on P-256, cosign's kind
     P256,
+    /// ECDSA on P-384
+    P384,
+    /// ECDSA on P-521
+    P521,
 }
 
 /// Signs it.
@@ -99,7 +103,9 @@ fn sign_reference(context: &Context, text: &str, key: &SigningKey) -> Result<Str
 pub fn generate(context: &Context, keygen: &Keygen) -> Result<(), Failure> {
     let algorithm = match keygen.algorithm {
         Kind::Ed25519 => Algorithm::Ed25519,
-        Kind::P256 => Algorithm::P256,
+        Kind::P256 => Algorithm::Ecdsa(Curve::P256),
+        Kind::P384 => Algorithm::Ecdsa(Curve::P384),
+        Kind::P521 => Algorithm::Ecdsa(Curve::P521),
     };
     let private = SigningKey::generate(algorithm)?;
     let public = SigningKey::from_pem(private.as_bytes())?.public();

@@ -1,0 +1,6 @@
+//! The tests of the crate from outside, in one program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is a panic")]
+
+mod hostile;
+mod model_signing;
