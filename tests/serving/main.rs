@@ -11,6 +11,7 @@ mod onnx;
 mod clients;
 mod differential;
 mod perf_analyzer;
+mod signed;
 mod swap;
 mod tokens;
 mod wire;

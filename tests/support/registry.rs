@@ -2,13 +2,16 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
 };
 
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::{optional::not_run, wait::patience};
@@ -160,4 +163,63 @@ fn certificates(folder: &Path) {
 pub fn openssl(folder: &Path, arguments: &[&str]) {
     let ran = Command::new("openssl").args(arguments).current_dir(folder).output().expect("openssl runs");
     assert!(ran.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+impl Registry {
+    /// Pushes files as oras does: each a layer with its name. Gives the reference with the manifest's digest.
+    #[track_caller]
+    pub fn push_files(&self, to: &str, files: &[(&str, &[u8])]) -> String {
+        let layer = |(name, bytes): &(&str, &[u8])| {
+            let mut layer = self.put_blob(to, bytes);
+            layer["mediaType"] = "application/vnd.oci.image.layer.v1.tar".into();
+            layer["annotations"] = serde_json::json!({ "org.opencontainers.image.title": name });
+            layer
+        };
+        let layers: Vec<Value> = files.iter().map(layer).collect();
+        let mut config = self.put_blob(to, b"{}");
+        config["mediaType"] = "application/vnd.oci.empty.v1+json".into();
+        let kind = "application/vnd.oci.image.manifest.v1+json";
+        let manifest = serde_json::json!({
+            "schemaVersion": 2, "mediaType": kind, "artifactType": "application/vnd.example.model",
+            "config": config, "layers": layers,
+        });
+        let bytes = manifest.to_string().into_bytes();
+        let (repository, tag) = to.rsplit_once(':').unwrap();
+        let path = format!("/v2/{repository}/manifests/{tag}");
+        let (status, _) = self.send("PUT", &path, &format!("Content-Type: {kind}\r\n"), &bytes);
+        assert_eq!(status, 201, "{to}");
+        self.reference(&format!("{repository}@{}", digest(&bytes)))
+    }
+
+    fn put_blob(&self, to: &str, bytes: &[u8]) -> Value {
+        let (repository, digest) = (to.rsplit_once(':').unwrap().0, digest(bytes));
+        let (status, head) = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), "", b"");
+        assert_eq!(status, 202, "{head}");
+        let place = head.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap();
+        let place = place.strip_prefix(&format!("http://{}", self.host)).unwrap_or(place);
+        let (status, head) = self.send("PUT", &format!("{place}&digest={digest}"), "", bytes);
+        assert_eq!(status, 201, "{head}");
+        serde_json::json!({ "digest": digest, "size": bytes.len() })
+    }
+
+    /// Status and head of the answer to a request.
+    fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+            self.host,
+            body.len()
+        );
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let head = answer.split("\r\n\r\n").next().unwrap().to_owned();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), head)
+    }
+}
+
+/// As registries and manifests write it.
+pub fn digest(bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
 }

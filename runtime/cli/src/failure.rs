@@ -157,6 +157,7 @@ by_code!(
     InstallError,
     KeyError,
     KeyFault,
+    trackside_packages::oms::OmsError,
     KitError,
     ModelError,
     ModelProblem,

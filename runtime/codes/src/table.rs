@@ -203,6 +203,7 @@ pub const TABLE: &[Row] = &[
     row(593, BadInput, "The signature of a model names a file by a path that leads out of the model", "Find out who made it; sign the model again"),
     row(594, Damaged, "A model is not what was signed: a file is missing, another one, or not named by the signature", "The message says which file; take what was signed, or sign what is there"),
     row(595, Denied, "`signed_models` in `[policy]` wants a signature that the model has not", "Sign it with `trackside model sign`, and add it with its signature"),
+    row(596, BadInput, "What a reference names in a registry is no model that can be taken", "Push the `.onnx` file and what belongs to it one by one, each under its name, as `oras push` does"),
     // The project and the node
     row(601, NotFound, "There is no such plugin", "Put the component there, or correct the name"),
     row(602, Disk, "A plugin's file cannot be read", "Check path and permissions"),

@@ -25,7 +25,7 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "TS-0594",
-        &["OmsError::Missing", "OmsError::NotNamed", "OmsError::Other"],
+        &["ModelError::OtherThanSigned", "OmsError::Missing", "OmsError::NotNamed", "OmsError::Other"],
         "each says of a file what is wrong with it",
     ),
     ("TS-0562", &["OmsError::Read", "PackageError::Io"], "the same file, read for its signature"),
@@ -35,6 +35,11 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
         "a workflow, or a client that is told of no project",
     ),
     ("TS-0622", &["ProjectError::Unreadable", "WorkflowReason::Unreadable"], "the folder, or one file in it"),
+    (
+        "TS-0654",
+        &["InstallError::Io", "RegistryError::Keep"],
+        "a component that is installed, or a file that is pulled",
+    ),
     ("TS-0662", &["LookError::SecretUnread", "SecretProblem::Unreadable"], "nobody can read it, or no header carry it"),
     ("TS-0712", &["HookError::DoesNotFit", "StartError::Refused"], "who sends to a webhook is told of no workflow"),
     ("TS-0715", &["ControlError::NoRun", "DecideError::NoRun", "FollowError::Gone"], "there is none, or none any more"),

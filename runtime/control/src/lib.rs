@@ -74,11 +74,12 @@ pub use local::LocalControl;
 pub use lookup::{find_artifact, find_run, find_workflow, no_workflow};
 pub use models::{
     AddModel, AliasMoved, Change, ClientBounds, DiffDocument, EngineBounds, EntryDocument, FileBounds, GivenModel,
-    GivenVersion, LoadModelError, ModelAdded, ModelAtDocument, ModelBounds, ModelCheck, ModelDocument, ModelFault,
-    ModelPlace, ModelRemoved, ModelsError, MoveAlias, Retested, ServedLimits, ServedModel, ServedVersion, StepBounds,
-    VersionDocument, add_model, check_models, diff_models, export_model, given_archive, given_versions, list_models,
-    load_model, model_at, model_bounds, model_history, model_package, move_model_alias, remove_model, retest_models,
-    roll_back_model, served_models, show_model, triton_models, triton_name,
+    GivenVersion, LoadModelError, MadeSignature, ModelAdded, ModelAtDocument, ModelBounds, ModelCheck, ModelDocument,
+    ModelFault, ModelPlace, ModelRemoved, ModelsError, MoveAlias, PulledModel, Retested, ServedLimits, ServedModel,
+    ServedVersion, StepBounds, VerifiedModel, VerifiedSignature, VersionDocument, add_model, check_models, diff_models,
+    export_model, given_archive, given_versions, list_models, load_model, model_at, model_bounds, model_history,
+    model_package, move_model_alias, pull_model, remove_model, retest_models, roll_back_model, served_models,
+    show_model, sign_model, triton_models, triton_name, verify_model,
 };
 pub use operation::{Answer, Control};
 pub use operation_error::OperationError;

@@ -54,6 +54,25 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
     },
+    /// A file has another content than when it was signed, or the signature does not name it.
+    #[error(
+        "{} is not what the model's signature names, and is not loaded. Find out who changed it; take the file that was signed, or sign \
+         the model again", path.display()
+    )]
+    OtherThanSigned {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Whoever keeps the box does not want it loaded.
+    #[error("the model {model} is not loaded: {text}")]
+    Refused {
+        /// The model.
+        model: String,
+        /// Why, in the words of who refuses.
+        text: String,
+        /// The code of that.
+        code: Code,
+    },
     /// A weight file is missing, or named in a way that is not allowed.
     #[error("failed to read the weight file {file:?} of the model {}: {reason}. Weight files must lie beside the model", path.display())]
     ExternalData {
@@ -190,6 +209,8 @@ impl Coded for ModelError {
             Self::Ports { .. } => code!("TS-0540"),
             Self::TooMuch { .. } => code!("TS-0541"),
             Self::OtherContent { .. } => code!("TS-0557"),
+            Self::OtherThanSigned { .. } => code!("TS-0594"),
+            Self::Refused { code, .. } => *code,
             Self::ExternalData { .. } => code!("TS-0503"),
             Self::NoOnnxRuntime { .. } => code!("TS-0504"),
             Self::OtherRuntimeLoaded { .. } => code!("TS-0505"),

@@ -40,6 +40,8 @@ pub struct ModelSource {
     pub selftest: Option<PathBuf>,
     /// Digests that the model's file and its weight files must have, by their names from the model's folder on. Empty: nobody knows.
     pub expected: BTreeMap<String, Digest>,
+    /// Whether a signature says those digests.
+    pub signed: bool,
     /// What is to compute it on ONNX Runtime besides the processor, the most wanted first.
     pub providers: Vec<Provider>,
     /// Runs at a time; 0 = one per core.
@@ -63,6 +65,7 @@ impl ModelSource {
             choice: EngineChoice::Auto,
             selftest: None,
             expected: BTreeMap::new(),
+            signed: false,
             providers: Vec::new(),
             sessions: 0,
             time: TIME,
@@ -219,7 +222,10 @@ fn check_digests(source: &ModelSource, file: &ModelFile) -> Result<(), ModelErro
     for (name, digest) in std::iter::once((own, file.digest())).chain(weights) {
         if source.expected.get(&name) != Some(&digest) {
             let path = source.path.with_file_name(name);
-            return Err(ModelError::OtherContent { path });
+            return Err(match source.signed {
+                true => ModelError::OtherThanSigned { path },
+                false => ModelError::OtherContent { path },
+            });
         }
     }
     Ok(())

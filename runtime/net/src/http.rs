@@ -128,28 +128,53 @@ impl Answer {
         self.head.headers.get(name)?.to_str().ok()
     }
 
+    /// With another time for the whole body.
+    #[must_use]
+    pub fn within(self, whole: Duration) -> Self {
+        Self { whole, ..self }
+    }
+
     /// The whole body, at most `limit` bytes of it.
     ///
     /// # Errors
     /// [`Failure::TooLarge`], [`Failure::Timeout`] or [`Failure::BrokenOff`].
     pub async fn bytes(self, limit: u64) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        self.each(limit, |piece| {
+            bytes.extend_from_slice(piece);
+            Ok::<_, Failure>(())
+        })
+        .await?;
+        Ok(bytes)
+    }
+
+    /// The whole body, at most `limit` bytes of it, piece by piece: of what is large nothing is kept in memory.
+    ///
+    /// # Errors
+    /// As [`Answer::bytes`], and whatever `take` has.
+    pub async fn each<E: From<Failure>>(
+        self,
+        limit: u64,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let Self { mut body, piece, whole, _connection, .. } = self;
         if body.size_hint().lower() > limit {
-            return Err(Failure::TooLarge { limit });
+            return Err(Failure::TooLarge { limit }.into());
         }
         let slow = |doing, after| move |_| Failure::Timeout { doing, after };
-        let collect = async {
-            let mut bytes = Vec::new();
+        let all = async {
+            let mut got = 0;
             while let Some(frame) = timeout(piece, body.frame()).await.map_err(slow("go on", piece))? {
-                let frame = frame.map_err(|source| Failure::BrokenOff { got: bytes.len() as u64, source })?;
+                let frame = frame.map_err(|source| Failure::BrokenOff { got, source })?;
                 let Ok(data) = frame.into_data() else { continue };
-                if bytes.len() as u64 + data.len() as u64 > limit {
-                    return Err(Failure::TooLarge { limit });
+                got += data.len() as u64;
+                if got > limit {
+                    return Err(Failure::TooLarge { limit }.into());
                 }
-                bytes.extend_from_slice(&data);
+                take(&data)?;
             }
-            Ok(bytes)
+            Ok(())
         };
-        timeout(whole, collect).await.map_err(slow("end", whole))?
+        timeout(whole, all).await.map_err(slow("end", whole))?
     }
 }

@@ -37,8 +37,9 @@ pub use trackside_intake::{BrokerStatus, printable};
 pub use trackside_net::{SecretProblem, read_secret};
 pub use trackside_observe::{Removed, day_of, usage_since};
 pub use trackside_steps::{
-    BUNDLED, FoundPlugin, ModelProblem, Models, NotStaged, OwnAddresses, PluginOrigin, PluginProblem, PluginSources,
-    Plugins, Replayed, Verdict, Workshop, bundled, model_settings, project_file, proof_beside, replay,
+    BUNDLED, FoundPlugin, MODEL_SIGNATURE, ModelProblem, ModelTrust, Models, NotStaged, OwnAddresses, PackageFiles,
+    PluginOrigin, PluginProblem, PluginSources, Plugins, Replayed, Verdict, Workshop, bundled, digests_of,
+    model_settings, project_file, proof_beside, read_bundle, read_signature, replay, signatures_beside, signatures_of,
 };
 pub use trackside_store::Readers;
 pub use watchers::OnItsWay;

@@ -112,6 +112,26 @@ pub enum RegistryError {
         #[source]
         reason: Reason,
     },
+    /// A manifest of something that is no model.
+    #[error(
+        "[{code}] {what} can not be taken for a model: {reason}; push the .onnx file and what belongs to it one by one, each under its \
+         name: `oras push REFERENCE model.onnx weights.data`", code = self.code()
+    )]
+    NotAModel {
+        /// The reference.
+        what: String,
+        /// What it is instead.
+        #[source]
+        reason: Reason,
+    },
+    /// What came can not be written down.
+    #[error("[{code}] cannot write {path}: {source}; check permissions and space", path = path.display(), code = self.code())]
+    Keep {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
     /// The settings of a registry do not work.
     #[error("[{code}] [registries.\"{host}\"]: {reason}", code = self.code())]
     Settings {
@@ -156,6 +176,8 @@ impl Coded for RegistryError {
             Self::Digest { .. } => code!("TS-0647"),
             Self::TooLarge { .. } => code!("TS-0648"),
             Self::NotAComponent { .. } => code!("TS-0649"),
+            Self::NotAModel { .. } => code!("TS-0596"),
+            Self::Keep { .. } => code!("TS-0654"),
             Self::Settings { .. } => code!("TS-0650"),
             Self::Timeout { .. } => code!("TS-0651"),
             Self::Redirect { .. } => code!("TS-0652"),

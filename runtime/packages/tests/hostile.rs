@@ -203,6 +203,35 @@ fn an_upload_goes_to_the_registry_and_to_nobody_else() {
 }
 
 #[test]
+fn a_models_file_is_what_the_manifest_says_or_it_is_not_taken() {
+    const FILE: &[u8] = b"the model";
+    let manifest = |size: u64| {
+        let layer = format!("{{\"mediaType\":\"a/b\",\"digest\":\"{}\",\"size\":{size}}}", Digest::of(FILE));
+        format!("{{\"schemaVersion\":2,\"layers\":[{layer}]}}").into_bytes()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let take = |name: &str, size: u64, body: &'static [u8]| {
+        let server = Server::start(move |asked| {
+            let body = if asked.line.contains("/manifests/") { manifest(size) } else { body.to_vec() };
+            answer("200 OK", &[], &body)
+        });
+        let client = server.client(Access::default());
+        let model = block_on(client.model(&server.reference("a:1"))).unwrap();
+        assert_eq!((model.files[0].path.as_str(), model.files[0].size()), ("model.onnx", size));
+        block_on(client.model_file("a", &model.files[0], &folder.path().join(name)))
+    };
+    take("good", FILE.len() as u64, FILE).unwrap();
+    assert_eq!(std::fs::read(folder.path().join("good")).unwrap(), FILE);
+    // What is there is never written over.
+    assert!(matches!(take("good", FILE.len() as u64, FILE), Err(RegistryError::Keep { .. })));
+    assert!(matches!(take("other", FILE.len() as u64, b"The model"), Err(RegistryError::Digest { .. })));
+    assert!(matches!(take("long", FILE.len() as u64, b"the model and more"), Err(RegistryError::TooLarge { .. })));
+    assert!(matches!(take("short", FILE.len() as u64, b"the"), Err(RegistryError::Digest { .. })));
+    // Nothing is reserved for what is only announced.
+    take("huge", 1 << 62, FILE).unwrap();
+}
+
+#[test]
 fn other_bytes_than_were_asked_for_are_not_taken() {
     let blob = Server::start(|asked| {
         answer(

@@ -171,14 +171,14 @@ fn the_vectors_of_the_standard_are_taken_or_refused_as_they_must_be() {
 fn a_model_is_signed_on_every_curve_and_by_no_other_kind_of_key() {
     for curve in Curve::ALL {
         let signer = key(curve);
-        let bundle = sign("m", &model(), &signer).unwrap();
+        let bundle = sign("m", &model(), &[], &signer).unwrap();
         check(&bundle, &ring(&signer), &model()).unwrap();
         let error = check(&bundle, &ring(&key(curve)), &model()).unwrap_err();
         assert!(error.code().to_string() == "TS-0592" && error.to_string().contains("(models.pub)"), "{error}");
         assert_eq!(check(&bundle, &[], &model()).unwrap_err().code().to_string(), "TS-0592");
     }
     let other = SigningKey::from_pem(SigningKey::generate(Algorithm::Ed25519).unwrap().as_bytes()).unwrap();
-    assert_eq!(sign("m", &model(), &other).unwrap_err().code().to_string(), "TS-0591");
+    assert_eq!(sign("m", &model(), &[], &other).unwrap_err().code().to_string(), "TS-0591");
     // Nor does one count that somebody else has made with one.
     let digest = "9".repeat(64);
     let resources = json!([{ "name": "a", "digest": digest, "algorithm": "sha256" }]);
@@ -189,7 +189,7 @@ fn a_model_is_signed_on_every_curve_and_by_no_other_kind_of_key() {
 #[test]
 fn files_that_are_missing_changed_or_not_named_are_told_by_name() {
     let signer = key(Curve::P256);
-    let (bundle, keys) = (sign("m", &model(), &signer).unwrap(), ring(&signer));
+    let (bundle, keys) = (sign("m", &model(), &[], &signer).unwrap(), ring(&signer));
     let mut missing = model();
     missing.0.remove(1);
     let mut changed = model();
@@ -209,7 +209,7 @@ fn files_that_are_missing_changed_or_not_named_are_told_by_name() {
 #[test]
 fn a_changed_payload_or_signature_is_by_nobody() {
     let signer = key(Curve::P384);
-    let good: Value = serde_json::from_slice(&sign("m", &model(), &signer).unwrap()).unwrap();
+    let good: Value = serde_json::from_slice(&sign("m", &model(), &[], &signer).unwrap()).unwrap();
     for pointer in ["/dsseEnvelope/payload", "/dsseEnvelope/signatures/0/sig"] {
         let mut bad = good.clone();
         let text = bad.pointer(pointer).unwrap().as_str().unwrap().to_owned();
@@ -225,7 +225,7 @@ fn a_changed_payload_or_signature_is_by_nobody() {
 #[test]
 fn what_is_no_bundle_says_why() {
     let signer = key(Curve::P256);
-    let good: Value = serde_json::from_slice(&sign("m", &model(), &signer).unwrap()).unwrap();
+    let good: Value = serde_json::from_slice(&sign("m", &model(), &[], &signer).unwrap()).unwrap();
     let with = |pointer: &str, value: Value| {
         let mut bad = good.clone();
         *bad.pointer_mut(pointer).unwrap() = value;
@@ -298,11 +298,19 @@ fn a_file_that_was_signed_in_parts_must_be_all_of_them() {
         let name = format!("w:1.bin:{}:{}", range.start, range.end);
         json!({ "name": name, "digest": digest(range), "algorithm": "sha256" })
     };
-    let parts = |resources: Value| {
-        let cut = json!({ "method": "shards", "hash_type": "sha256", "allow_symlinks": false, "shard_size": 10 });
-        check(&stated(&statement(&resources, &cut), &signer), &ring(&signer), &files)
+    let cut_by = |size: Value, resources: &Value| {
+        let cut = json!({ "method": "shards", "hash_type": "sha256", "allow_symlinks": false, "shard_size": size });
+        check(&stated(&statement(resources, &cut), &signer), &ring(&signer), &files)
     };
-    parts(json!([part(0..10), part(10..20), part(20..25)])).unwrap();
+    let parts = |resources: Value| cut_by(json!(10), &resources);
+    let all = json!([part(0..10), part(10..20), part(20..25)]);
+    parts(all.clone()).unwrap();
+    // The reference implementation writes all numbers so.
+    cut_by(json!(10.0), &all).unwrap();
+    for size in [json!(10.5), json!(-10), json!(-10.0), json!(1e300), json!("10"), json!(0), json!(null)] {
+        let error = cut_by(size.clone(), &all).unwrap_err();
+        assert_eq!(error.code().to_string(), "TS-0590", "{size}: {error}");
+    }
     let not_all = parts(json!([part(0..10), part(10..20)])).unwrap_err();
     assert!(matches!(not_all, OmsError::NotNamed { .. }), "{not_all}");
     let too_long = json!({ "name": "w:1.bin:20:99", "digest": digest(20..25), "algorithm": "sha256" });

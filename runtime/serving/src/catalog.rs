@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use trackside_codes::Reason;
-use trackside_models::ModelLimits;
+use trackside_models::{ModelError, ModelLimits};
 use trackside_spec::{
     Digest,
     config::{EngineChoice, Provider},
@@ -24,6 +24,16 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// When they can not be read.
     fn names(&self) -> Result<Vec<String>, Reason>;
+
+    /// Whether a version, which messages call `title`, may be loaded: asked each time before it is. What its files must be then, where
+    /// that is known better than the version says.
+    ///
+    /// # Errors
+    /// Why it may not.
+    fn permit(&self, title: &str, version: &Version) -> Result<Option<BTreeMap<String, Digest>>, ModelError> {
+        let _ = (title, version);
+        Ok(None)
+    }
 }
 
 /// A model: its versions, what its aliases name, and how it is to be served.

@@ -68,7 +68,7 @@ impl Serving {
         settings: ServingSettings,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let loader = Loader { engines, one: Mutex::default() };
+        let loader = Loader { engines, catalog: catalog.clone(), one: Mutex::default() };
         Self(Arc::new(Inner {
             catalog,
             settings,
@@ -185,7 +185,7 @@ impl Serving {
         resolution.slots().iter().filter(meant).for_each(|slot| slot.unload());
     }
 
-    /// Loads a version anew that could not be loaded or was set aside.
+    /// Loads a version anew that could not be loaded or was set aside. An alias that waited for it names it from then on.
     ///
     /// # Errors
     /// As of [`Serving::open_here`].
@@ -193,7 +193,25 @@ impl Serving {
         let resolution = self.0.bring(name)?;
         let number = resolution.number(which)?;
         resolution.slots().iter().filter(|slot| slot.number == number).for_each(|slot| slot.forgive());
-        self.0.load(&resolution, number, None)
+        let served = self.0.load(&resolution, number, None)?;
+        let waited = lock(&resolution.refused).take().is_some();
+        if waited {
+            self.0.bring(name)?;
+        }
+        Ok(served)
+    }
+
+    /// Tries again what could not be loaded: something that it lacked may be there. Blocks; what is still wrong is told where it arises.
+    pub fn try_again(&self) {
+        let models: Vec<Arc<Resolution>> = read(&self.0.models).values().cloned().collect();
+        for resolution in models {
+            let has_failed = |slot: &&Arc<Slot>| matches!(slot.state(), SlotState::Failed { .. });
+            resolution.slots().iter().filter(has_failed).for_each(|slot| slot.forgive());
+            let waited = lock(&resolution.refused).take().is_some();
+            if waited && let Err(error) = self.0.bring(&resolution.name) {
+                tracing::error!(model = resolution.name, "{error}");
+            }
+        }
     }
 
     /// Every model's versions, as they stand. Reads what is said of them.

@@ -18,7 +18,7 @@ use trackside_sync::{CancelToken, lock};
 
 use crate::{
     breaker::{Breaker, Passed},
-    catalog::{Content, Version},
+    catalog::{Catalog, Content, Version},
     clock::Clock,
     error::ServeError,
     here::wait_here,
@@ -181,6 +181,8 @@ impl Drop for Pass {
 /// What loads models.
 pub(crate) struct Loader {
     pub(crate) engines: Arc<Engines>,
+    /// Who says whether a version may be loaded.
+    pub(crate) catalog: Arc<dyn Catalog>,
     /// One at a time: what each takes can be told only so, and two would take the cores from those who run.
     pub(crate) one: Mutex<()>,
 }
@@ -299,11 +301,13 @@ impl Slot {
             return Err(ModelError::File { path: self.version.path.clone(), reason });
         }
         let _one = lock(&loader.one);
+        let permit = loader.catalog.permit(&self.title(), &self.version)?;
         let before = resident();
         let source = ModelSource {
             choice: self.engine,
             selftest: self.version.selftest.clone(),
-            expected: self.version.expected.clone(),
+            signed: permit.is_some(),
+            expected: permit.unwrap_or_else(|| self.version.expected.clone()),
             providers: self.version.providers.clone(),
             sessions: self.settings.sessions,
             time: self.settings.timeout,

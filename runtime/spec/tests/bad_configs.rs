@@ -300,6 +300,26 @@ require_signature = true
   = help: keys = ["keys/ops.pub"]"##,
     },
     Case {
+        name: "signed_models_without_a_key",
+        text: r##"[policy]
+signed_models = true
+"##,
+        error: r##"trackside.toml:2:17: error[TS-0110]: models must be signed, but no key is given that a signature could be checked with
+2 | signed_models = true
+  |                 ^^^^
+  = help: model_keys = ["keys/models.pub"]"##,
+    },
+    Case {
+        name: "a_key_that_is_no_file",
+        text: r##"[policy]
+signed_models = true
+model_keys = ["keys/models.pub", ""]
+"##,
+        error: r##"trackside.toml:3:34: error[TS-0103]: this is no file: it is empty
+3 | model_keys = ["keys/models.pub", ""]
+  |                                  ^^"##,
+    },
+    Case {
         name: "policy",
         text: r##"[node]
 data = "workflows"

@@ -30,7 +30,10 @@ pub use give_back_memory::give_back;
 pub use job::{
     AttemptKey, Checked, GivenReply, KeptResult, OutboxItem, Passed, Report, StateChange, StepJob, StepResult,
 };
-pub use models::{ModelProblem, Models, model_settings};
+pub use models::{
+    MODEL_SIGNATURE, ModelProblem, ModelTrust, Models, PackageFiles, digests_of, model_settings, read_bundle,
+    read_signature, signatures_beside, signatures_of,
+};
 pub use own_addresses::OwnAddresses;
 pub use plugins::{
     BUNDLED, FoundPlugin, PluginOrigin, PluginProblem, PluginSources, Plugins, Stamp, bundled, compiling, proof_beside,

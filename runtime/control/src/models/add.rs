@@ -1,10 +1,14 @@
 //! A new version of a model: its files on disk, looked at by another process, then its row.
 
+use trackside_codes::Coded as _;
 use trackside_models::{
     Tested,
-    package::{Incoming, Kept, Manifest, PackageError, Shelf, Signature, unpack},
+    package::{Incoming, Kept, Manifest, PackageError, Shelf, Signature, Unpacked, unpack},
 };
-use trackside_spec::{CHAMPION, check_model_alias, check_model_name};
+use trackside_node::signatures_of;
+use trackside_packages::oms::OmsError;
+use trackside_packages::{ModelSignatures, ModelSigner};
+use trackside_spec::{CHAMPION, Digest, check_model_alias, check_model_name};
 use trackside_store::{AddedModel, ModelRow, ModelVersionRow, TestedModel, Write};
 use trackside_sync::lock;
 
@@ -27,25 +31,33 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
     }
     let shelf = place.shelf();
     let mut incoming = shelf.begin()?;
-    let (manifest, bytes) = take(given, &mut incoming, &shelf)?;
+    let Unpacked { manifest, bytes, signatures } = take(given, &mut incoming, &shelf)?;
+    let signatures = signatures.as_deref().map_or_else(|| Ok(ModelSignatures::default()), ModelSignatures::read)?;
+    // A manifest that is signed is kept as it is, to the byte.
+    let exact = signatures.iter().any(|signature| signature.form() == "manifest").then(|| bytes.clone());
     let doors = place.doors();
     if let Some(row) = place.read(|reader| reader.model(name))?
-        && let Some((version, kept)) = same(&row, &manifest, &shelf)
+        && let Some((version, kept)) = same(&row, &manifest, exact.as_deref(), &shelf)
         && is_whole(&kept)
     {
-        return there_already(place, request, &version);
+        return there_already(place, request, &version, &kept, signatures);
     }
-    let package = Kept { folder: incoming.folder().to_owned(), manifest, bytes: Vec::new() };
+    let package = Kept { folder: incoming.folder().to_owned(), manifest, bytes };
+    // Before another process looks into files that nobody vouches for.
+    let (signer, caveat) = judge(place, name, &package, &signatures)?;
     let probe = {
         let _one = lock(&doors.probe);
         place.probe(name, &package)?
     };
-    let (manifest, bytes) = complete(package.manifest, bytes, probe.signature, &shelf)?;
-    let digest = incoming.finish(&bytes)?;
+    let (manifest, bytes) = complete(package.manifest, package.bytes, probe.signature, &shelf)?;
+    // A folder that is mended keeps the signatures that it has.
+    let before = shelf.open(&Digest::of(&bytes)).ok().and_then(|kept| signatures_of(&kept).ok()).unwrap_or_default();
+    let all = before.joined(signatures.clone());
+    let digest = incoming.finish(&bytes, (!all.is_empty()).then(|| all.to_bytes()).as_deref())?;
 
     let _one = lock(&doors.change);
     let row = place.read(|reader| reader.model(name))?;
-    let known = row.as_ref().and_then(|row| same(row, &manifest, &shelf));
+    let known = row.as_ref().and_then(|row| same(row, &manifest, exact.as_deref(), &shelf));
     let known = known.filter(|(version, kept)| version.digest == digest || is_whole(kept));
     // A folder of this digest has these very files: where one of them is not what it was, it is mended now.
     if place.read(|reader| reader.model_versions_with(&digest))? == 0
@@ -53,10 +65,12 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
     {
         shelf.put(incoming, &digest)?;
     }
-    if let Some((version, _)) = known {
+    if let Some((version, kept)) = known {
         drop(_one);
-        return there_already(place, request, &version);
+        return there_already(place, request, &version, &kept, signatures);
     }
+    // Another name may have the very same version, with other signatures.
+    join(place, &digest, &signatures)?;
     let (version, at_ms, by) = (row.as_ref().map_or(0, |row| row.last_version) + 1, place.now_ms(), place.by());
     let bytes = manifest.bytes();
     let tested = how(probe.tested).to_owned();
@@ -89,13 +103,14 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
         moved,
         engine: Some(probe.engine),
         tested: Some(tested),
-        caveats: probe.caveats,
+        signer,
+        caveats: probe.caveats.into_iter().chain(caveat).collect(),
         warnings: probe.warnings,
     })
 }
 
 /// Writes what is given into the folder; the manifest comes last.
-fn take(given: GivenModel, incoming: &mut Incoming, shelf: &Shelf) -> Result<(Manifest, Vec<u8>), PackageError> {
+fn take(given: GivenModel, incoming: &mut Incoming, shelf: &Shelf) -> Result<Unpacked, PackageError> {
     match given {
         GivenModel::Archive(from) => unpack(from, incoming, &shelf.limits),
         GivenModel::Draft(draft) => {
@@ -105,9 +120,56 @@ fn take(given: GivenModel, incoming: &mut Incoming, shelf: &Shelf) -> Result<(Ma
                 incoming.take(entry, &mut draft.open(&entry.path)?)?;
             }
             let bytes = manifest.to_bytes(&shelf.limits)?;
-            Ok((manifest, bytes))
+            Ok(Unpacked { manifest, bytes, signatures: draft.signatures().map(<[u8]>::to_vec) })
         }
     }
+}
+
+/// Who vouches for what is to be added. Where nobody must, what somebody who does not count here has signed is kept, and told; but
+/// files that are not what was signed are taken nowhere.
+fn judge(
+    place: &ModelPlace,
+    name: &str,
+    package: &Kept,
+    signatures: &ModelSignatures,
+) -> Result<(Option<ModelSigner>, Option<String>), ModelsError> {
+    let trust = place.trust();
+    // What signs a manifest signs it as it is kept.
+    let is_over_manifest = signatures.iter().any(|signature| signature.form() == "manifest");
+    if is_over_manifest && package.manifest.signature.is_none() {
+        let reason =
+            "a signature over the manifest comes with a manifest that does not say what the model takes".to_owned();
+        return Err(OmsError::Malformed { reason }.into());
+    }
+    if signatures.is_empty() {
+        return match trust.is_required() {
+            true => {
+                let reason = "it came without a signature".to_owned();
+                Err(OmsError::NotSigned { what: format!("the model {name}"), reason }.into())
+            }
+            false => Ok((None, None)),
+        };
+    }
+    match trust.judge(package, signatures) {
+        Ok(signer) => Ok((Some(signer), None)),
+        Err(error @ OmsError::NoKey { .. }) if !trust.is_required() => Ok((None, Some(error.message()))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Keeps signatures with a version that is there, besides those that it has.
+fn join(place: &ModelPlace, digest: &Digest, signatures: &ModelSignatures) -> Result<(), ModelsError> {
+    if signatures.is_empty() {
+        return Ok(());
+    }
+    let shelf = place.shelf();
+    let before = signatures_of(&shelf.open(digest)?).unwrap_or_default();
+    let joined = before.clone().joined(signatures.clone());
+    if joined != before {
+        shelf.sign(digest, &joined.to_bytes())?;
+        place.signed();
+    }
+    Ok(())
 }
 
 /// What is kept: a manifest that has been finished somewhere stays as it is to the byte, for it may be signed; but what it says of the
@@ -135,10 +197,13 @@ fn complete(
     }
 }
 
-/// The version of the same content, as far as its manifest can be read.
-fn same(row: &ModelRow, manifest: &Manifest, shelf: &Shelf) -> Option<(ModelVersionRow, Kept)> {
+/// The version of the same content, as far as its manifest can be read; of just this manifest where it must be that one.
+fn same(row: &ModelRow, manifest: &Manifest, exact: Option<&[u8]>, shelf: &Shelf) -> Option<(ModelVersionRow, Kept)> {
     let is_same = |version: &ModelVersionRow| {
         let kept = shelf.open(&version.digest).ok().filter(|kept| kept.manifest.is_same(manifest))?;
+        if exact.is_some_and(|exact| kept.bytes != exact) {
+            return None;
+        }
         Some((version.clone(), kept))
     };
     // The newest first: that is the one that somebody adds a second time.
@@ -154,8 +219,13 @@ fn there_already(
     place: &mut ModelPlace,
     request: &AddModel,
     version: &ModelVersionRow,
+    kept: &Kept,
+    signatures: ModelSignatures,
 ) -> Result<ModelAdded, ModelsError> {
     let name = &request.name;
+    // The version stays what it is: one that was signed since gets its signature, one that is not signed stays out of reach.
+    let all = signatures_of(kept).unwrap_or_default().joined(signatures.clone());
+    let (signer, caveat) = judge(place, name, kept, &all)?;
     let doors = place.doors();
     let _one = lock(&doors.change);
     // It may have been removed a moment ago.
@@ -167,6 +237,7 @@ fn there_already(
         known: Vec::new(),
         last: version.version,
     })?;
+    join(place, &version.digest, &signatures)?;
     let moved: Vec<AliasMoved> = alias_moves(name, Some(&row), &request.aliases, Some(version.version));
     let (at_ms, by) = (place.now_ms(), place.by());
     place.keep(writes_of(&moved, at_ms, &by))?;
@@ -179,7 +250,8 @@ fn there_already(
         moved,
         engine: None,
         tested: None,
-        caveats: Vec::new(),
+        signer,
+        caveats: caveat.into_iter().collect(),
         warnings: Vec::new(),
     })
 }

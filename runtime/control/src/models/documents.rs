@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use trackside_models::ProbeWarning;
+use trackside_packages::ModelSigner;
 use trackside_spec::Digest;
 
 /// `POST /v1/models/{name}/versions`: what is said besides the archive, in the query.
@@ -34,6 +35,9 @@ pub struct ModelAdded {
     /// How it was tested: `sample`, `made-up`, `not`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tested: Option<String>,
+    /// Who has signed it, of those who count here; none where nobody has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<ModelSigner>,
     /// What an operator should know.
     #[serde(default)]
     pub caveats: Vec<String>,

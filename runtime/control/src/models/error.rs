@@ -3,6 +3,7 @@
 use trackside_codes::{Class, Code, Coded, code};
 use trackside_models::{ProbeError, package::PackageError};
 use trackside_node::NodeError;
+use trackside_packages::{RegistryError, oms::OmsError};
 use trackside_spec::ModelRefError;
 use trackside_store::{StoreError, Unresolved};
 
@@ -20,6 +21,12 @@ pub enum ModelsError {
     /// The files.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// Its signature.
+    #[error(transparent)]
+    Signature(#[from] OmsError),
+    /// The registry that it comes from.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The model itself.
     #[error(transparent)]
     Probe(#[from] ProbeError),
@@ -74,6 +81,8 @@ impl ModelsError {
             Self::Reference(error) => error,
             Self::Unresolved(error) => error,
             Self::Package(error) => error,
+            Self::Signature(error) => error,
+            Self::Registry(error) => error,
             Self::Probe(error) => error,
             Self::Token(error) => error,
             Self::Store(error) => error,

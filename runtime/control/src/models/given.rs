@@ -11,7 +11,7 @@ use trackside_models::{
 };
 use trackside_node::Project;
 
-use super::{GivenModel, ModelsError, place::prober};
+use super::{GivenModel, ModelsError, place::prober, signing::with_signature};
 
 /// A version that is to be added.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct GivenVersion {
     pub number: Option<u64>,
     /// What lies in the folder and is not taken.
     pub left_out: Vec<String>,
+    /// What there is to say of a signature that was found.
+    pub note: Option<String>,
     /// Its files.
     pub given: GivenModel,
 }
@@ -33,6 +35,7 @@ pub fn given_versions(
     name: &str,
     path: &Path,
     golden: Option<&Path>,
+    signature: Option<&Path>,
     about: &About,
 ) -> Result<Vec<GivenVersion>, ModelsError> {
     let limits = PackageLimits::of(&project.config.model_limits);
@@ -65,12 +68,21 @@ pub fn given_versions(
         let reason = "golden vectors are of one version, and several are added here: put each beside its version as golden.safetensors";
         return Err(PackageError::Given { path: golden.to_owned(), reason: reason.to_owned() }.into());
     }
+    if let Some(signature) = signature.filter(|_| drafts.len() > 1) {
+        let reason =
+            "a signature is of one version, and several are added here: put each beside its version as model.sig";
+        return Err(PackageError::Given { path: signature.to_owned(), reason: reason.to_owned() }.into());
+    }
+    let is_one = drafts.len() == 1;
     let version = |(number, draft): (Option<u64>, Draft)| {
         let draft = draft.about(about.clone());
         let draft = if let Some(golden) = golden { draft.with_golden(golden) } else { draft };
-        GivenVersion { number, left_out: draft.left_out.clone(), given: GivenModel::Draft(Box::new(draft)) }
+        // Of several versions each has its own, in its folder.
+        let beside = if is_one { path.to_owned() } else { path.join(number.unwrap_or_default().to_string()) };
+        let (draft, note) = with_signature(draft, &beside, signature, project.config.policy.signed_models)?;
+        Ok(GivenVersion { number, left_out: draft.left_out.clone(), note, given: GivenModel::Draft(Box::new(draft)) })
     };
-    Ok(drafts.into_iter().map(version).collect())
+    drafts.into_iter().map(version).collect()
 }
 
 /// The versions in a folder that is one of Triton's for a model, or a whole repository with one for this name.

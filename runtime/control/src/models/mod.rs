@@ -6,6 +6,8 @@
 //! - `ask`: what there is and what there was, on a reader and the folders
 //! - `travel`: a model in one file
 //! - `verify`: whether the files are still what they were
+//! - `signing`: signatures, found, made and looked at
+//! - `pull`: models from the registries of plugins
 //! - `documents`: what operations and questions answer
 //! - `remote`: the operations over the socket
 //! - `retest`: golden vectors on another engine
@@ -20,9 +22,11 @@ mod documents;
 mod error;
 mod given;
 mod place;
+mod pull;
 mod remote;
 mod retest;
 mod served;
+mod signing;
 mod travel;
 mod verify;
 
@@ -37,8 +41,10 @@ pub use documents::{AddModel, AliasMoved, ModelAdded, ModelRemoved, MoveAlias};
 pub use error::ModelsError;
 pub use given::{GivenVersion, given_archive, given_versions, triton_models, triton_name};
 pub use place::ModelPlace;
+pub use pull::{PulledModel, pull_model};
 pub use retest::{Retested, retest_models};
 pub use served::{LoadModelError, ServedLimits, ServedModel, ServedVersion, load_model, served_models};
+pub use signing::{MadeSignature, VerifiedModel, VerifiedSignature, sign_model, verify_model};
 pub use travel::export_model;
 pub use verify::{ModelCheck, ModelFault, check_models};
 

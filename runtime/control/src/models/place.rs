@@ -6,7 +6,7 @@ use trackside_models::{
     EngineChoice, EngineKind, ModelLimits, Probe, ProbeError, ProbeLimits, ProbeSettings, Prober,
     package::{Kept, PackageLimits, Shelf},
 };
-use trackside_node::{Handle, ModelDoors, Offline, Project};
+use trackside_node::{Handle, ModelDoors, ModelTrust, Offline, Project};
 use trackside_store::{Clock, Reader, StoreError, SystemClock, Write};
 
 use super::ModelsError;
@@ -63,6 +63,13 @@ impl ModelPlace {
         }
     }
 
+    /// A version that was there has more signatures now.
+    pub(super) fn signed(&self) {
+        if let Books::Node(handle) = &self.books {
+            handle.workshop().models.signed();
+        }
+    }
+
     pub(super) fn doors(&self) -> Arc<ModelDoors> {
         self.doors.clone()
     }
@@ -82,6 +89,11 @@ impl ModelPlace {
         let keep_free = self.project.config.node.min_free.as_bytes();
         let limits = PackageLimits::of(&self.project.config.model_limits);
         Shelf::of(&self.project.data_dir()).taking(limits).keeping_free(keep_free)
+    }
+
+    /// Whose signatures of models count.
+    pub(super) fn trust(&self) -> ModelTrust {
+        ModelTrust::of(&self.project.root, &self.project.config.policy)
     }
 
     /// Whether the project declares a model of this name itself.

@@ -102,7 +102,7 @@ fn make(prepared: Prepared, mut to: Parts) -> Result<(), PackageError> {
     let made = match prepared {
         Prepared::Archive(mut from) => io::copy(&mut from, &mut to).and_then(|_| to.flush()).map_err(PackageError::Cut),
         Prepared::Draft(draft, manifest, bytes) => {
-            pack(None, &manifest, &bytes, |entry| draft.open(&entry.path), &mut to)
+            pack(None, &manifest, &bytes, draft.signatures(), |entry| draft.open(&entry.path), &mut to)
         }
     };
     if let Err(error) = &made {

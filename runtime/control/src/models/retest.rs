@@ -64,10 +64,16 @@ fn versions_of(place: &ModelPlace, models: &[ModelRow], choice: EngineChoice) ->
 /// What a test gave now; nothing where it was made on this engine before, and went as it does now.
 fn test(place: &ModelPlace, row: &ModelRow, version: &ModelVersionRow) -> Result<Option<TestedModel>, ModelsError> {
     let kept = place.shelf().open(&version.digest)?;
+    let title = format!("{}@{}", row.name, version.version);
+    // It is not loaded for anybody: whoever asks for it is told why.
+    let trust = place.trust();
+    if trust.permit(&title, &kept).is_err() || (trust.is_required() && kept.verify().is_err()) {
+        return Ok(None);
+    }
     let doors = place.doors();
     let probed = {
         let _one = lock(&doors.probe);
-        place.probe(&format!("{}@{}", row.name, version.version), &kept)
+        place.probe(&title, &kept)
     };
     let before = version.tested.as_ref();
     let (engine, how, problem) = match probed {

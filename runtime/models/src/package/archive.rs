@@ -1,5 +1,5 @@
 //! A package as one file: a tar archive of the oldest kind that everybody reads (ustar). First, where it is an export, under which name
-//! and number the version was known; then the manifest, then its files in its order. A signature will stand right behind the manifest.
+//! and number the version was known; then the manifest, where there are any its signatures, then its files in its order.
 //!
 //! Read with the crate `tar`, but only its headers: links, long names and whatever else later kinds of archives have is refused here,
 //! and nothing is ever written where an archive says. Nothing is kept of it in memory but the manifest.
@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{FileEntry, Incoming, MANIFEST, Manifest, PackageError, PackageLimits, manifest::too_long};
+use super::{FileEntry, Incoming, MANIFEST, Manifest, PackageError, PackageLimits, SIGNATURES, manifest::too_long};
 
 /// What says under which name a version was known, in an export.
 const EXPORTED: &str = "export.json";
@@ -30,7 +30,18 @@ pub struct Exported {
     pub version: u32,
 }
 
-/// Writes a package: the bytes of its manifest, and its files, which `open` opens.
+/// What an archive holds besides the files.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unpacked {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bytes of it.
+    pub bytes: Vec<u8>,
+    /// Signatures, as they stand there: nothing of them is looked at here.
+    pub signatures: Option<Vec<u8>>,
+}
+
+/// Writes a package: the bytes of its manifest, its signatures, and its files, which `open` opens.
 ///
 /// # Errors
 /// [`PackageError::Cut`] when nobody takes it, [`PackageError::Damaged`] when a file is not as long as the manifest says, those of
@@ -39,6 +50,7 @@ pub fn pack(
     exported: Option<&Exported>,
     manifest: &Manifest,
     bytes: &[u8],
+    signatures: Option<&[u8]>,
     mut open: impl FnMut(&FileEntry) -> Result<std::fs::File, PackageError>,
     to: impl Write,
 ) -> Result<(), PackageError> {
@@ -48,6 +60,9 @@ pub fn pack(
         append(&mut builder, EXPORTED, bytes.len() as u64, bytes.as_slice())?;
     }
     append(&mut builder, MANIFEST, bytes.len() as u64, bytes)?;
+    if let Some(signatures) = signatures {
+        append(&mut builder, SIGNATURES, signatures.len() as u64, signatures)?;
+    }
     for entry in &manifest.files {
         let mut file = Counted { inner: open(entry)?.take(entry.size), count: 0 };
         append(&mut builder, &entry.path, entry.size, &mut file)?;
@@ -85,21 +100,17 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Reads a package into a folder that is being written. Gives its manifest and the bytes of that, which are not written there yet.
+/// Reads a package into a folder that is being written. Gives its manifest and its signatures, which are not written there yet.
 ///
 /// # Errors
 /// Any [`PackageError`]; what was written so far goes with the folder.
-pub fn unpack(
-    from: impl Read,
-    into: &mut Incoming,
-    limits: &PackageLimits,
-) -> Result<(Manifest, Vec<u8>), PackageError> {
+pub fn unpack(from: impl Read, into: &mut Incoming, limits: &PackageLimits) -> Result<Unpacked, PackageError> {
     let wrong = |reason: String| PackageError::Archive { reason };
     let unreadable = |error: std::io::Error| wrong(error.to_string());
     let mut archive = Archive::new(from);
     // As they stand there: no name of one entry is looked for in another.
     let entries = archive.entries().map_err(unreadable)?.raw(true);
-    let mut manifest: Option<(Manifest, Vec<u8>)> = None;
+    let mut unpacked: Option<Unpacked> = None;
     let mut wanted: BTreeMap<String, FileEntry> = BTreeMap::new();
     let (mut others, mut is_export) = (0, false);
     for entry in entries {
@@ -121,7 +132,7 @@ pub fn unpack(
             }
         }
         let size = entry.header().entry_size().map_err(unreadable)?;
-        if manifest.is_none() {
+        let Some(unpacked) = &mut unpacked else {
             if path == EXPORTED && !is_export && size <= MAX_EXPORTED {
                 is_export = true;
                 continue;
@@ -137,7 +148,18 @@ pub fn unpack(
             let read = Manifest::read(&bytes, limits)?;
             into.expect(read.bytes())?;
             wanted = read.files.iter().map(|file| (file.path.clone(), file.clone())).collect();
-            manifest = Some((read, bytes));
+            unpacked = Some(Unpacked { manifest: read, bytes, signatures: None });
+            continue;
+        };
+        if path == SIGNATURES && unpacked.signatures.is_none() && wanted.len() == unpacked.manifest.files.len() {
+            if size > limits.signatures {
+                return Err(PackageError::TooMuch {
+                    what: format!("{SIGNATURES} has {size} bytes; {} are taken", limits.signatures),
+                });
+            }
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(PackageError::Cut)?;
+            unpacked.signatures = Some(bytes);
             continue;
         }
         let Some(file) = wanted.remove(&path) else {
@@ -149,9 +171,9 @@ pub fn unpack(
         }
         into.take(&file, &mut entry)?;
     }
-    let manifest = manifest.ok_or_else(|| wrong("it holds nothing".to_owned()))?;
+    let unpacked = unpacked.ok_or_else(|| wrong("it holds nothing".to_owned()))?;
     match wanted.keys().next() {
-        None => Ok(manifest),
+        None => Ok(unpacked),
         Some(missing) => Err(wrong(format!("it ends before {missing}, which its manifest lists"))),
     }
 }

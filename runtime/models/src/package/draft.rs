@@ -39,6 +39,7 @@ pub struct Draft {
     labels: BTreeMap<String, String>,
     max_batch: Option<u32>,
     about: About,
+    signatures: Option<Vec<u8>>,
     /// What lies in the folder and is not taken: names that begin with a dot.
     pub left_out: Vec<String>,
 }
@@ -103,8 +104,42 @@ impl Draft {
             labels: BTreeMap::new(),
             max_batch: None,
             about: About::default(),
+            signatures: None,
             left_out: Vec::new(),
         }
+    }
+
+    /// With signatures, which are no part of it.
+    #[must_use]
+    pub fn with_signatures(self, signatures: Vec<u8>) -> Self {
+        Self { signatures: Some(signatures), ..self }
+    }
+
+    /// Its signatures.
+    #[must_use]
+    pub fn signatures(&self) -> Option<&[u8]> {
+        self.signatures.as_deref()
+    }
+
+    /// Its files.
+    #[must_use]
+    pub fn files(&self) -> &[DraftFile] {
+        &self.files
+    }
+
+    /// The model's path among them.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Without some of the files: what speaks of one that is left out, does not any more.
+    #[must_use]
+    pub fn without(mut self, is_out: impl Fn(&DraftFile) -> bool) -> Self {
+        self.files.retain(|file| !is_out(file));
+        let has = |name: &String| self.files.iter().any(|file| file.path == *name);
+        self.golden = self.golden.filter(has);
+        self
     }
 
     /// With golden vectors from a file elsewhere.

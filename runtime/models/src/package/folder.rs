@@ -12,7 +12,10 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use trackside_spec::{ByteSize, Digest, MODEL_FOLDERS, MODEL_INCOMING, MODEL_REMOVED, model_folder};
 
-use super::{FileEntry, MANIFEST, Manifest, PackageError, PackageLimits, draft::open_file};
+use super::{FileEntry, MANIFEST, Manifest, PackageError, PackageLimits, SIGNATURES, draft::open_file};
+
+/// Signatures that are being written.
+const UNFINISHED: &str = ".signatures.part";
 
 /// The folder of all packages of a data folder.
 #[derive(Clone, Debug)]
@@ -118,6 +121,25 @@ impl Shelf {
         flush(&self.root())
     }
 
+    /// Keeps other signatures with a package than those that it has: these are on disk when this ends, or those of before.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sign(&self, digest: &Digest, signatures: &[u8]) -> Result<(), PackageError> {
+        let folder = self.folder(digest);
+        let (path, part) = (folder.join(SIGNATURES), folder.join(UNFINISHED));
+        // Of whoever was at it when the box stopped.
+        match fs::remove_file(&part) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(PackageError::io("remove", part)(error));
+            }
+            _ => {}
+        }
+        write(&part, signatures)?;
+        fs::rename(&part, &path).map_err(PackageError::io("rename", part))?;
+        flush(&folder)
+    }
+
     /// Opens a package and checks its manifest; its files are not read.
     ///
     /// # Errors
@@ -156,15 +178,7 @@ impl Incoming {
     /// # Errors
     /// [`PackageError::NoRoom`] where there is none.
     pub fn expect(&self, bytes: u64) -> Result<(), PackageError> {
-        let system = rustix::fs::statvfs(self.folder.path());
-        let system = system.map_err(|error| PackageError::io("look at", self.folder.path())(error.into()))?;
-        let free = system.f_bavail.saturating_mul(system.f_frsize);
-        if bytes.saturating_add(self.keep_free) <= free {
-            return Ok(());
-        }
-        // In whole units: nobody counts the bytes of a disk.
-        let mib = |bytes: u64| ByteSize::from_mib(bytes.div_ceil(1 << 20));
-        Err(PackageError::NoRoom { bytes: mib(bytes), free: mib(free), keep_free: mib(self.keep_free) })
+        expect_room(self.folder.path(), bytes, self.keep_free)
     }
 
     /// Takes a file: its bytes must be those that `entry` says. They are on disk when this ends.
@@ -209,15 +223,15 @@ impl Incoming {
         Err(PackageError::Damaged { reason })
     }
 
-    /// Takes the manifest, and has the whole folder on disk. Gives the digest.
+    /// Takes the manifest and the signatures, and has the whole folder on disk. Gives the digest.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn finish(&mut self, manifest: &[u8]) -> Result<Digest, PackageError> {
-        let path = self.folder.path().join(MANIFEST);
-        let mut file = new_file(&path)?;
-        file.write_all(manifest).map_err(PackageError::io("write", &path))?;
-        finish(&file, &path)?;
+    pub fn finish(&mut self, manifest: &[u8], signatures: Option<&[u8]>) -> Result<Digest, PackageError> {
+        write(&self.folder.path().join(MANIFEST), manifest)?;
+        if let Some(signatures) = signatures {
+            write(&self.folder.path().join(SIGNATURES), signatures)?;
+        }
         for folder in &self.folders {
             flush(folder)?;
         }
@@ -237,6 +251,25 @@ impl Kept {
     #[must_use]
     pub fn golden(&self) -> Option<PathBuf> {
         self.manifest.golden.as_ref().map(|name| self.folder.join(name))
+    }
+
+    /// Its signatures, as they lie there; none where there are none.
+    ///
+    /// # Errors
+    /// When they can not be read, or are more than they may be.
+    pub fn signatures(&self, limits: &PackageLimits) -> Result<Option<Vec<u8>>, PackageError> {
+        let path = self.folder.join(SIGNATURES);
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            _ => {}
+        }
+        let (file, size) = open_file(&path)?;
+        if size > limits.signatures {
+            return Err(PackageError::Damaged { reason: format!("{} has {size} bytes", path.display()) });
+        }
+        let mut bytes = Vec::new();
+        file.take(limits.signatures).read_to_end(&mut bytes).map_err(PackageError::io("read", &path))?;
+        Ok(Some(bytes))
     }
 
     /// Opens one of its files.
@@ -260,6 +293,15 @@ impl Kept {
         self.manifest.files.iter().try_for_each(|entry| self.verify_file(entry))
     }
 
+    /// Reads some of the files through.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_some<'a>(&self, paths: impl IntoIterator<Item = &'a String>) -> Result<(), PackageError> {
+        let mut entries = paths.into_iter().filter_map(|path| self.manifest.file(path));
+        entries.try_for_each(|entry| self.verify_file(entry))
+    }
+
     /// Reads one of its files through.
     ///
     /// # Errors
@@ -274,6 +316,29 @@ impl Kept {
         let reason = format!("{} has another content than its digest says", entry.path);
         Err(PackageError::Damaged { reason })
     }
+}
+
+/// Looks whether the file system of a folder has room for so many bytes with `keep_free` more.
+///
+/// # Errors
+/// [`PackageError::NoRoom`] where it has none.
+pub fn expect_room(folder: &Path, bytes: u64, keep_free: u64) -> Result<(), PackageError> {
+    let system = rustix::fs::statvfs(folder);
+    let system = system.map_err(|error| PackageError::io("look at", folder)(error.into()))?;
+    let free = system.f_bavail.saturating_mul(system.f_frsize);
+    if bytes.saturating_add(keep_free) <= free {
+        return Ok(());
+    }
+    // In whole units: nobody counts the bytes of a disk.
+    let mib = |bytes: u64| ByteSize::from_mib(bytes.div_ceil(1 << 20));
+    Err(PackageError::NoRoom { bytes: mib(bytes), free: mib(free), keep_free: mib(keep_free) })
+}
+
+/// A small file, on disk when this ends.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
+    let mut file = new_file(path)?;
+    file.write_all(bytes).map_err(PackageError::io("write", path))?;
+    finish(&file, path)
 }
 
 fn new_file(path: &Path) -> Result<File, PackageError> {

@@ -2,6 +2,9 @@
 
 use trackside_spec::{ByteSize, config::ModelLimitsConfig};
 
+/// Most bytes of signatures: eight bundles of 2 MiB in base64, and what stands around them.
+const SIGNATURES: u64 = 24 << 20;
+
 /// Bounds of one version of a model: keys of `[model_limits]` under their names there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackageLimits {
@@ -15,6 +18,8 @@ pub struct PackageLimits {
     pub path: usize,
     /// Bytes of the manifest. Default: 1 MiB.
     pub manifest: ByteSize,
+    /// Bytes of the signatures: those of the largest eight.
+    pub signatures: u64,
 }
 
 impl PackageLimits {
@@ -27,6 +32,7 @@ impl PackageLimits {
             depth: config.depth as usize,
             path: config.path as usize,
             manifest: config.manifest,
+            signatures: SIGNATURES,
         }
     }
 

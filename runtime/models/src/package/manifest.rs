@@ -10,6 +10,8 @@ use crate::onnx::{ModelInspection, Opset, PortInspection};
 
 /// Its name in the package's folder, and the first file of an archive.
 pub const MANIFEST: &str = "manifest.json";
+/// Signatures of the package, which are no part of it; in an archive they stand right behind the manifest.
+pub const SIGNATURES: &str = "signatures.json";
 /// The form that this program writes.
 const FORMAT: u32 = 1;
 /// Longest text about a model.

@@ -18,12 +18,13 @@ mod manifest;
 mod path;
 mod triton;
 
-pub use archive::{Exported, exported_as, pack, unpack};
+pub use archive::{Exported, Unpacked, exported_as, pack, unpack};
 pub use draft::{About, Draft, DraftFile};
 pub use error::PackageError;
-pub use folder::{Incoming, Kept, Shelf};
+pub use folder::{Incoming, Kept, Shelf, expect_room};
 pub use limits::PackageLimits;
-pub use manifest::{FileEntry, MANIFEST, Manifest, Signature};
+pub use manifest::{FileEntry, MANIFEST, Manifest, SIGNATURES, Signature};
+pub use path::check as check_path;
 #[cfg(fuzzing)]
 pub(crate) use triton::triton_config;
 pub use triton::{Labels, TritonVersion, triton_versions};

@@ -1,7 +1,11 @@
 //! What a file of a package may be called: a path that stays in the package's folder on every system, and that an archive of the
 //! oldest kind takes.
 
-use super::{PackageError, PackageLimits, limits::key, manifest::MANIFEST};
+use super::{
+    PackageError, PackageLimits,
+    limits::key,
+    manifest::{MANIFEST, SIGNATURES},
+};
 
 /// Longest part of a path.
 const LONGEST_PART: usize = 100;
@@ -10,7 +14,10 @@ const LONGEST_PART: usize = 100;
 const TOLD: usize = 155;
 
 /// Checks the path of a file, with `/` between its parts.
-pub(super) fn check(path: &str, limits: &PackageLimits) -> Result<(), PackageError> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(path: &str, limits: &PackageLimits) -> Result<(), PackageError> {
     let wrong =
         |reason: &str| Err(PackageError::Name { path: path.chars().take(TOLD).collect(), reason: reason.to_owned() });
     let longest = limits.path;
@@ -39,7 +46,7 @@ pub(super) fn check(path: &str, limits: &PackageLimits) -> Result<(), PackageErr
             what: format!("{path} lies more than {} deep ({})", folders(limits.depth), key("depth")),
         });
     }
-    if path == MANIFEST {
+    if path == MANIFEST || path == SIGNATURES {
         return wrong("the registry's own file is called so; rename yours");
     }
     Ok(())
@@ -79,6 +86,7 @@ mod tests {
             "a/.b",
             "a/b/c/d",
             MANIFEST,
+            SIGNATURES,
             &long[0],
             &long[1],
         ] {

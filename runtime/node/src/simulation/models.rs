@@ -172,7 +172,7 @@ impl World {
             std::mem::forget(incoming);
             return self.saw("folders that a crash left without a row");
         }
-        let digest = incoming.finish(&manifest.to_bytes(&shelf.limits).unwrap()).unwrap();
+        let digest = incoming.finish(&manifest.to_bytes(&shelf.limits).unwrap(), None).unwrap();
         let is_known = row.is_some_and(|row| row.versions.iter().any(|version| version.digest == digest));
         let is_broken = matches!(self.broken.packages.get(&digest), Some(None));
         if machine.reader.model_versions_with(&digest).unwrap() == 0 || is_broken {

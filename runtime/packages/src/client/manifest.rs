@@ -109,6 +109,45 @@ impl Manifest {
     }
 }
 
+/// The annotation with which oras and others name a file.
+const TITLE: &str = "org.opencontainers.image.title";
+/// The one of the CNCF's model format.
+const FILE_PATH: &str = "org.cncf.model.filepath";
+/// What oras marks a folder with that it has packed.
+const UNPACK: &str = "io.deis.oras.content.unpack";
+/// The types of the CNCF's model format.
+const MODEL_FORMAT: &str = "application/vnd.cncf.model.";
+/// What a file without a name is called.
+const NAMELESS: &str = "model.onnx";
+
+impl Manifest {
+    /// The layers as files of a model, each with its name. The names are whatever somebody has written there. The error is a sentence.
+    pub(crate) fn files(&self) -> Result<Vec<(&str, &Blob)>, Reason> {
+        let is_one = self.layers.len() == 1;
+        let mut files: Vec<(&str, &Blob)> = Vec::new();
+        for layer in &self.layers {
+            let (kind, said) = (&layer.media_type, &layer.annotations);
+            let is_folder = said.get(UNPACK).is_some_and(|text| text == "true")
+                || (kind.starts_with(MODEL_FORMAT) && kind.ends_with(".tar"));
+            if is_folder || is_packed(kind) {
+                let kind = crate::error::one_line(kind);
+                return Err(
+                    format!("a layer of it is a packed folder ({kind}), and models are taken file by file").into()
+                );
+            }
+            let name = said.get(TITLE).or_else(|| said.get(FILE_PATH)).map(String::as_str);
+            let Some(name) = name.or_else(|| is_one.then_some(NAMELESS)) else {
+                return Err("one of its layers has no name".into());
+            };
+            if files.iter().any(|(known, _)| *known == name) {
+                return Err(format!("two of its layers are called {}", crate::error::one_line(name)).into());
+            }
+            files.push((name, layer));
+        }
+        if files.is_empty() { Err("it has no layers".into()) } else { Ok(files) }
+    }
+}
+
 /// Whether a layer of this type is compressed.
 fn is_packed(media_type: &str) -> bool {
     ["gzip", "zstd"].iter().any(|mark| media_type.contains(mark))
@@ -166,6 +205,33 @@ mod tests {
             &["application/vnd.oci.image.layer.v1.tar"],
         ] {
             assert_eq!(component(&layers(types)).unwrap(), types[0]);
+        }
+    }
+
+    #[test]
+    fn a_models_files_have_the_names_that_tools_gave_them() {
+        let layer = |kind: &str, key: &str, name: &str| json!({ "mediaType": kind, "digest": DIGEST, "size": 3, "annotations": { key: name } });
+        let read = |layers: &[serde_json::Value]| {
+            let bytes = serde_json::to_vec(&json!({ "schemaVersion": 2, "layers": layers })).unwrap();
+            let manifest = Manifest::parse(&bytes)?;
+            let files = manifest.files()?;
+            Ok::<_, Reason>(files.into_iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>())
+        };
+        let (tar, weight) = ("application/vnd.oci.image.layer.v1.tar", "application/vnd.cncf.model.weight.v1");
+        let (oras, other) = (layer(tar, TITLE, "a.onnx"), layer(&format!("{weight}.raw"), FILE_PATH, "w/a.data"));
+        assert_eq!(read(&[oras.clone(), other]).unwrap(), ["a.onnx", "w/a.data"]);
+        let nameless = json!({ "mediaType": tar, "digest": DIGEST, "size": 3 });
+        assert_eq!(read(std::slice::from_ref(&nameless)).unwrap(), [NAMELESS]);
+        for (layers, words) in [
+            (vec![], "no layers"),
+            (vec![oras.clone(), nameless], "has no name"),
+            (vec![oras.clone(), oras], "called a.onnx"),
+            (vec![layer(tar, UNPACK, "true")], "packed folder"),
+            (vec![layer(&format!("{weight}.tar"), FILE_PATH, "w")], "packed folder"),
+            (vec![layer("application/vnd.oci.image.layer.v1.tar+gzip", TITLE, "w")], "packed folder"),
+        ] {
+            let error = read(&layers).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         }
     }
 

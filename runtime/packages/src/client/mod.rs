@@ -6,18 +6,21 @@
 //! - `session`: requests with what `auth` found out, redirects of downloads
 //! - `manifest`: what a registry keeps about a component
 //! - `pull`, `push`: the two directions
+//! - `model`: models, which are pulled file by file
 
 mod access;
 mod auth;
 mod manifest;
+mod model;
 mod pull;
 mod push;
 mod session;
 mod transport;
 
 pub use access::{Access, Password};
-pub(crate) use manifest::Manifest;
 pub use manifest::WasmConfig;
+pub(crate) use manifest::{Blob, Manifest};
+pub use model::{RemoteFile, RemoteModel};
 pub use pull::Component;
 pub use push::Pushed;
 pub use session::RegistryClient;

@@ -45,20 +45,19 @@ impl RegistryClient {
         Ok(Component { manifest: bytes, manifest_digest, bytes: component, digest: layer.digest })
     }
 
-    /// The signatures of a component in cosign's layout: the tag `sha256-HEX.sig` of its manifest. Nothing about them is
-    /// checked but their digests.
+    /// The signatures of a manifest in cosign's layout: the tag `sha256-HEX.sig`. Nothing about them is checked but their digests.
     ///
     /// # Errors
     /// Any [`RegistryError`]; that there are none is no error.
-    pub async fn signatures(&self, repository: &str, component: &Component) -> Result<Vec<Proof>, RegistryError> {
-        let Some((_, manifest)) = self.signature_manifest(repository, &component.manifest_digest).await? else {
+    pub async fn signatures(&self, repository: &str, signed: &[u8]) -> Result<Vec<Proof>, RegistryError> {
+        let Some((_, manifest)) = self.signature_manifest(repository, &Digest::of(signed)).await? else {
             return Ok(Vec::new());
         };
         let mut proofs = Vec::new();
         for layer in manifest.layers.iter().filter(|layer| layer.media_type == SIGNATURE_LAYER).take(SIGNATURES) {
             let Some(signature) = layer.annotations.get(SIGNATURE_ANNOTATION) else { continue };
             let payload = self.blob(repository, layer, PAYLOAD).await?;
-            proofs.push(Proof::cosign(signature, &payload, &component.manifest));
+            proofs.push(Proof::cosign(signature, &payload, signed));
         }
         Ok(proofs)
     }

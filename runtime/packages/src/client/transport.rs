@@ -21,7 +21,7 @@ const HEAD: Duration = Duration::from_secs(60);
 const PIECE: Duration = Duration::from_secs(30);
 /// For a whole body, however slowly it drips.
 const WHOLE: Duration = Duration::from_secs(900);
-/// Bytes in a second that an upload may not fall below.
+/// Bytes in a second that an upload, or the download of something large, may not fall below.
 const SLOWEST: u64 = 32 << 10;
 
 /// An answer whose body is still to come.
@@ -79,5 +79,32 @@ impl Answer {
     pub(super) async fn bytes(self, limit: u64) -> Result<Vec<u8>, RegistryError> {
         let Self { answer, host, what } = self;
         answer.bytes(limit).await.map_err(|failure| in_its_words(failure, host, what))
+    }
+
+    /// The whole body, at most `limit` bytes of it, piece by piece; a large one may take longer than others.
+    pub(super) async fn each(
+        self,
+        limit: u64,
+        mut take: impl FnMut(&[u8]) -> Result<(), RegistryError>,
+    ) -> Result<(), RegistryError> {
+        let Self { answer, host, what } = self;
+        let answer = answer.within(WHOLE + Duration::from_secs(limit / SLOWEST));
+        let taken = answer.each(limit, |piece| take(piece).map_err(Broken::Here)).await;
+        taken.map_err(|broken| match broken {
+            Broken::There(failure) => in_its_words(failure, host, what),
+            Broken::Here(error) => error,
+        })
+    }
+}
+
+/// Which side a transfer ended at.
+enum Broken {
+    There(Failure),
+    Here(RegistryError),
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self::There(failure)
     }
 }

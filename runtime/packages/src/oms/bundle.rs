@@ -1,6 +1,6 @@
 //! The bundle, the envelope in it, and what of them is signed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -20,9 +20,7 @@ const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// What is in the envelope.
 const PAYLOAD: &str = "application/vnd.in-toto+json";
 /// Largest bundle, in bytes: a line for each of some ten thousand files, or parts of files.
-pub const LARGEST_BUNDLE: u64 = 4 << 20;
-/// Digits of a key's name that a message shows.
-const SHOWN: usize = 16;
+pub const LARGEST_BUNDLE: u64 = 2 << 20;
 
 /// What a file holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -125,15 +123,8 @@ impl Bundle {
         let is_by =
             |key: &PublicKey| matches!(key.algorithm(), Algorithm::Ecdsa(_)) && key.verifies(&message, &self.signature);
         // Before anything of it is believed.
-        let Some(key) = keys.iter().find(|(_, key)| is_by(key)) else {
-            let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
-            let hint = self
-                .hint
-                .as_ref()
-                .map(|hint| format!(" (key {}…)", shown(hint).chars().take(SHOWN).collect::<String>()));
-            let keys = if names.is_empty() { "there are none".to_owned() } else { names.join(", ") };
-            return Err(OmsError::NoKey { hint: hint.unwrap_or_default(), keys });
-        };
+        let key = keys.iter().find(|(_, key)| is_by(key));
+        let key = key.ok_or_else(|| OmsError::by_nobody(keys, self.hint()))?;
         Ok((key, self.unproved()?))
     }
 
@@ -164,10 +155,16 @@ impl Signed {
         self.statement.covers(files)
     }
 
+    /// The files that were signed. `itself` is the one that is meant where it is about one and says no name.
+    #[must_use]
+    pub fn paths(&self, itself: &str) -> BTreeSet<String> {
+        self.statement.paths(itself)
+    }
+
     /// How many files were signed.
     #[must_use]
     pub fn files(&self) -> usize {
-        self.statement.files()
+        self.statement.paths("").len()
     }
 
     /// The digest in hexadecimal digits that each file must have, by its path; nothing where files were signed in parts. `itself` is
@@ -185,20 +182,21 @@ impl Signed {
 }
 
 /// What is signed: DSSE's encoding of the payload with its type.
-fn encoded(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn encoded(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
     [head.as_bytes(), payload].concat()
 }
 
-/// Signs a model's files; `name` is the model's, for people. Gives the bundle.
+/// Signs a model's files; `name` is the model's, for people, and `left_out` what lies beside the files and is no part of the model. Gives
+/// the bundle.
 ///
 /// # Errors
 /// When a file can not be read, the key is of another kind, or the system has no randomness.
-pub fn sign(name: &str, files: &dyn Files, key: &SigningKey) -> Result<Vec<u8>, OmsError> {
+pub fn sign(name: &str, files: &dyn Files, left_out: &[String], key: &SigningKey) -> Result<Vec<u8>, OmsError> {
     if key.public().algorithm() == Algorithm::Ed25519 {
         return Err(OmsError::method("would be by an Ed25519 key"));
     }
-    let statement = Statement::of(name, files)?;
+    let statement = Statement::of(name, files, left_out)?;
     let payload = serde_json::to_vec(&statement).map_err(|error| OmsError::says(error.to_string()))?;
     let signature = key.sign(&encoded(PAYLOAD, &payload))?;
     let document = Document {

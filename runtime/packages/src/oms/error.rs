@@ -4,7 +4,11 @@ use std::io;
 
 use trackside_codes::{Code, Coded, code};
 
-use crate::signature::{KeyError, KeyFault};
+use super::paths::shown;
+use crate::signature::{KeyError, KeyFault, PublicKey};
+
+/// Digits of a key's name that a message shows.
+const SHOWN: usize = 16;
 
 /// Why a model's signature does not count, or none could be made.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +109,14 @@ pub enum OmsError {
 impl OmsError {
     pub(super) fn says(reason: impl Into<String>) -> Self {
         Self::Malformed { reason: reason.into() }
+    }
+
+    /// None of these keys has made a signature; `hint` is the key that it says has.
+    pub(crate) fn by_nobody(keys: &[(String, PublicKey)], hint: Option<&str>) -> Self {
+        let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
+        let keys = if names.is_empty() { "there are none".to_owned() } else { names.join(", ") };
+        let short = |hint: &str| shown(hint).chars().take(SHOWN).collect::<String>();
+        Self::NoKey { hint: hint.map(|hint| format!(" (key {}…)", short(hint))).unwrap_or_default(), keys }
     }
 
     pub(super) fn method(how: impl Into<String>) -> Self {

@@ -11,6 +11,8 @@ mod error;
 mod paths;
 mod statement;
 
+pub(crate) use bundle::encoded;
 pub use bundle::{Bundle, LARGEST_BUNDLE, Signed, sign};
 pub use error::OmsError;
+pub(crate) use paths::shown;
 pub use statement::{Files, ReadSeek, SignedFile};

@@ -24,7 +24,7 @@ pub(super) fn check_path(path: &str) -> Result<(), OmsError> {
 }
 
 /// For messages.
-pub(super) fn shown(path: &str) -> String {
+pub(crate) fn shown(path: &str) -> String {
     path.chars().take(200).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 

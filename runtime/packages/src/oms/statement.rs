@@ -6,7 +6,7 @@ use std::{
 };
 
 use ring::digest::{Context, SHA256};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     OmsError,
@@ -17,6 +17,8 @@ use super::{
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 /// What it is about.
 const PREDICATE: &str = "https://model_signing/signature/v1.0";
+/// Up to here a floating number is exact: 2 to the power of 53.
+const LARGEST_FLOAT: f64 = 9_007_199_254_740_992.0;
 /// Most files, and most parts of files.
 const MOST: usize = 100_000;
 
@@ -84,19 +86,30 @@ struct Resource {
 struct Serialization {
     method: String,
     hash_type: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
     shard_size: Option<u64>,
     allow_symlinks: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ignore_paths: Option<Vec<String>>,
 }
 
+/// A whole number, also as `16.0`: so writes the reference implementation, whose JSON knows one kind of number.
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(from)? else { return Ok(None) };
+    let exact = number.as_u64().or_else(|| {
+        let float = number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..LARGEST_FLOAT).contains(float))?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within what is exact")]
+        Some(float as u64)
+    });
+    exact.map(Some).ok_or_else(|| serde::de::Error::custom("the size of parts is no whole number"))
+}
+
 impl Statement {
-    /// Of these files, each by its digest.
+    /// Of these files, each by its digest; `left_out` lies beside them and is no part of the model.
     ///
     /// # Errors
     /// When there is none, or one can not be read.
-    pub(super) fn of(name: &str, files: &dyn Files) -> Result<Self, OmsError> {
+    pub(super) fn of(name: &str, files: &dyn Files, left_out: &[String]) -> Result<Self, OmsError> {
         let mut resources = Vec::new();
         for file in files.list() {
             if is_never(&file.path) {
@@ -126,7 +139,7 @@ impl Statement {
             hash_type: "sha256".to_owned(),
             shard_size: None,
             allow_symlinks: false,
-            ignore_paths: Some(NEVER.map(str::to_owned).to_vec()),
+            ignore_paths: Some(NEVER.map(str::to_owned).into_iter().chain(left_out.iter().cloned()).collect()),
         };
         Ok(Self {
             kind: STATEMENT.to_owned(),
@@ -166,7 +179,12 @@ impl Statement {
         if serialization.allow_symlinks {
             return Err(OmsError::method("allows symbolic links, which no model has here"));
         }
-        if let Some(other) = resources.iter().find(|resource| resource.algorithm != serialization.hash_type) {
+        // The reference implementation calls the digests of parts so.
+        let of_parts = serialization.shard_size.map(|size| format!("sha256-sharded-{size}"));
+        let is_other = |resource: &&Resource| {
+            resource.algorithm != serialization.hash_type && Some(&resource.algorithm) != of_parts.as_ref()
+        };
+        if let Some(other) = resources.iter().find(is_other) {
             return Err(OmsError::method(format!("has a digest of the kind {:?}", shown(&other.algorithm))));
         }
         for path in serialization.ignore_paths.iter().flatten() {
@@ -201,10 +219,10 @@ impl Statement {
         parted.ok_or_else(|| OmsError::says(format!("{:?} is no part of a file", shown(&resource.name))))
     }
 
-    /// How many files it names.
-    pub(super) fn files(&self) -> usize {
+    /// The files that it names.
+    pub(super) fn paths(&self, itself: &str) -> BTreeSet<String> {
         let paths = self.predicate.resources.iter().filter_map(|resource| self.path_of(resource).ok());
-        paths.collect::<BTreeSet<_>>().len()
+        paths.map(|path| if path == ITSELF { itself.to_owned() } else { path.to_owned() }).collect()
     }
 
     /// The digest that each file must have, by its path; nothing where it knows only those of parts.

@@ -42,6 +42,11 @@ impl Keyring {
         Ok(Self { keys: keys.collect::<Result<_, KeyError>>()? })
     }
 
+    /// The keys, each with the name of its file.
+    pub(crate) fn keys(&self) -> &[(String, PublicKey)] {
+        &self.keys
+    }
+
     /// Judges a component by the signatures that came with it.
     #[must_use]
     pub fn judge(&self, component: &[u8], digest: &Digest, proofs: &[Proof]) -> Verdict {

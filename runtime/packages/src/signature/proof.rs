@@ -53,25 +53,37 @@ impl Proof {
     /// Whether it proves that the holder of `key` vouches for `component`. The error is a sentence about the proof itself;
     /// `Ok(false)` is a good proof by another key.
     pub(super) fn is_by(&self, key: &PublicKey, component: &[u8], digest: &Digest) -> Result<bool, Reason> {
-        let decode = |text: &str| STANDARD.decode(text).map_err(|_| "the signature is no base64".to_owned());
         match self {
             Self::Detached { signature } => Ok(key.verifies(component, &decode(signature)?)),
-            Self::Cosign { signature, payload, manifest } => {
-                let (payload, manifest) = (decode(payload)?, decode(manifest)?);
-                let signed = cosign::signed_digest(&payload)?;
-                if signed != Digest::of(&manifest) {
-                    return Err(format!("the signature is for {signed}, which is another manifest").into());
-                }
-                let layer = Manifest::parse(&manifest)?.component()?.digest;
+            Self::Cosign { .. } => {
+                let (manifest, is_by) = self.manifest_by(key)?;
+                let layer = manifest.component()?.digest;
                 if layer != *digest {
                     return Err(
                         format!("the signature is for a manifest of {layer}, which is another component").into()
                     );
                 }
-                Ok(key.verifies(&payload, &decode(signature)?))
+                Ok(is_by)
             }
         }
     }
+
+    /// The manifest that it is about, and whether the holder of `key` vouches for that. The error is a sentence about the proof itself.
+    pub(crate) fn manifest_by(&self, key: &PublicKey) -> Result<(Manifest, bool), Reason> {
+        let Self::Cosign { signature, payload, manifest } = self else {
+            return Err("the signature names no manifest".into());
+        };
+        let (payload, manifest) = (decode(payload)?, decode(manifest)?);
+        let signed = cosign::signed_digest(&payload)?;
+        if signed != Digest::of(&manifest) {
+            return Err(format!("the signature is for {signed}, which is another manifest").into());
+        }
+        Ok((Manifest::parse(&manifest)?, key.verifies(&payload, &decode(signature)?)))
+    }
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, Reason> {
+    STANDARD.decode(text).map_err(|_| "the signature is no base64".into())
 }
 
 #[cfg(test)]

@@ -318,6 +318,21 @@ impl Checks<'_, '_> {
                 self.at("TS-0103", path, reason.to_string(), None);
             }
         }
+        if policy.model_keys.len() > MAX_KEYS {
+            let message = format!("{} keys; the limit is {MAX_KEYS}", policy.model_keys.len());
+            self.at("TS-0108", &["policy", "model_keys"], message, None);
+        }
+        for (index, key) in policy.model_keys.iter().enumerate() {
+            if let Some(reason) = words::path_problem(key) {
+                let path = ["policy", "model_keys", &index.to_string()];
+                self.at("TS-0103", &path, format!("this is no file: {reason}"), None);
+            }
+        }
+        if policy.signed_models && policy.model_keys.is_empty() {
+            let message = "models must be signed, but no key is given that a signature could be checked with";
+            let help = Some("model_keys = [\"keys/models.pub\"]".to_owned());
+            self.at("TS-0110", &["policy", "signed_models"], message, help);
+        }
         for (index, folder) in policy.deliver.iter().flatten().enumerate() {
             if let Some(reason) = folder_problem(folder) {
                 self.at("TS-0103", &["policy", "deliver", &index.to_string()], reason, None);

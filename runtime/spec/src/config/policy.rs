@@ -27,6 +27,13 @@ pub struct Policy {
     /// The only models that plugins may run. Without this key the workflows decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
+    /// Whether a model is taken and loaded only when one of `model_keys` has signed it: those of the registry, and those that
+    /// trackside.toml or a workflow names by their path.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub signed_models: bool,
+    /// Public keys (PEM files) whose signatures of models count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub model_keys: Vec<String>,
     /// Whether steps may keep state. Without this key the workflows decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<bool>,

@@ -8,15 +8,20 @@ use std::{
     sync::Arc,
 };
 
-use trackside_codes::Reason;
-use trackside_models::ModelLimits;
+use trackside_codes::{Coded as _, Reason};
+use trackside_models::{ModelError, ModelLimits};
 use trackside_serving::{Batching, Catalog, Content, Entry, ModelSettings, Version, breaker::BreakerRules, gcra::Rate};
 use trackside_spec::{
-    CHAMPION, NodeConfig,
+    CHAMPION, Digest, NodeConfig,
     config::{EngineChoice, LoadTime, ModelConfig, Provider},
 };
 
-use super::{is_path, registry::Registry, run_limit};
+use super::{
+    is_path,
+    registry::Registry,
+    run_limit,
+    trust::{ModelTrust, signatures_beside},
+};
 
 /// Most bytes of a file of labels, and most labels.
 const LABELS: (u64, usize) = (1 << 20, 65_536);
@@ -26,6 +31,7 @@ pub(super) struct ProjectModels {
     pub(super) project: PathBuf,
     pub(super) config: Arc<NodeConfig>,
     pub(super) registry: Registry,
+    pub(super) trust: ModelTrust,
 }
 
 impl ProjectModels {
@@ -36,6 +42,10 @@ impl ProjectModels {
         let labels = labels.map(|labels| (String::new(), labels)).into_iter().collect();
         let mut look = look(&path);
         look.extend(selftest.as_deref().map(self::look).unwrap_or_default());
+        if self.trust.is_required() {
+            // One that comes later, or another one, lets it be loaded.
+            look.extend(signatures_beside(&path).iter().flat_map(|signature| self::look(signature)));
+        }
         let content = Content::Look(look);
         let providers = self.providers(said);
         let limits = ModelLimits::of(&self.config.model_limits);
@@ -84,6 +94,27 @@ impl Catalog for ProjectModels {
         let mut names: BTreeSet<String> = declared.map(|(name, _)| name.clone()).collect();
         names.extend(self.registry.names()?);
         Ok(names.into_iter().collect())
+    }
+
+    fn permit(&self, title: &str, version: &Version) -> Result<Option<BTreeMap<String, Digest>>, ModelError> {
+        if !self.trust.is_required() {
+            return Ok(None);
+        }
+        let permitted = match &version.content {
+            Content::Registered(digest) => {
+                let kept = self.registry.kept(digest)?;
+                // The files of the model itself are held against their digests when they are read.
+                let tested = kept.verify_some(&kept.manifest.golden);
+                tested.map_err(|error| ModelError::File { path: kept.folder.clone(), reason: Reason::of(error) })?;
+                self.trust.permit(&format!("the model {title}"), &kept).map(|()| None)
+            }
+            Content::Look(_) => self.trust.permit_file(&version.path),
+        };
+        permitted.map_err(|error| ModelError::Refused {
+            model: title.to_owned(),
+            text: error.message(),
+            code: error.code(),
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod registry;
+mod trust;
 
 use std::{
     path::{Path, PathBuf},
@@ -16,6 +17,10 @@ use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, config::
 use trackside_store::Readers;
 
 pub use self::catalog::model_settings;
+pub use self::registry::digests_of;
+pub use self::trust::{
+    MODEL_SIGNATURE, ModelTrust, PackageFiles, read_bundle, read_signature, signatures_beside, signatures_of,
+};
 use self::{catalog::ProjectModels, registry::Registry};
 
 /// Why a model is not there.
@@ -38,6 +43,9 @@ pub enum ModelProblem {
     /// That is no reference to one.
     #[error(transparent)]
     Reference(#[from] ModelRefError),
+    /// It may not be loaded.
+    #[error("{}", .0.told())]
+    Refused(#[from] Arc<trackside_models::ModelError>),
     /// It does not answer.
     #[error("{}", .0.told())]
     Serve(#[from] ServeError),
@@ -68,6 +76,7 @@ impl Coded for ModelProblem {
         match self {
             Self::Unknown { .. } => code!("TS-0611"),
             Self::Reference(error) => error.code(),
+            Self::Refused(error) => error.code(),
             Self::Serve(error) => error.code(),
         }
     }
@@ -101,7 +110,8 @@ impl Models {
             memory: config.engine.memory.map_or_else(half_of_the_memory, |memory| memory.as_bytes()),
             ..ServingSettings::default()
         };
-        let catalog = Arc::new(ProjectModels { project, config: config.clone(), registry });
+        let trust = ModelTrust::of(&project, &config.policy);
+        let catalog = Arc::new(ProjectModels { project, config: config.clone(), registry, trust });
         let serving = Serving::new(catalog.clone(), engines, serving, clock);
         Self { config, catalog, serving }
     }
@@ -131,7 +141,7 @@ impl Models {
     /// What is said of a model, as it would be loaded; the engine is that of the step where it names one.
     ///
     /// # Errors
-    /// When there is no such model.
+    /// When there is no such model, or it may not be loaded.
     pub fn source(&self, name: &str, engine: Option<EngineChoice>) -> Result<ModelSource, ModelProblem> {
         let ModelRef { name: model, version } = meant(name)?;
         let number = self.serving.number(&model, &version).map_err(|error| self.problem(name, error))?;
@@ -139,10 +149,12 @@ impl Models {
         let Some(version) = entry.versions.get(&number) else {
             return Err(ModelProblem::Unknown { name: name.to_owned(), known: self.known() });
         };
+        let permit = self.catalog.permit(name, version).map_err(Arc::new)?;
         Ok(ModelSource {
             choice: engine.unwrap_or(version.engine),
             selftest: version.selftest.clone(),
-            expected: version.expected.clone(),
+            signed: permit.is_some(),
+            expected: permit.unwrap_or_else(|| version.expected.clone()),
             providers: version.providers.clone(),
             time: self.run_limit(),
             sessions: entry.settings.sessions,
@@ -154,11 +166,20 @@ impl Models {
     /// What is said of models has changed: what is in service is brought up to it, on a thread of its own. Steps see the change at once,
     /// clients outside when the new versions are loaded.
     pub fn changed(&self) {
-        let serving = self.serving.clone();
-        let work = move || {
+        self.beside(|serving| {
             // Told where it arose: the version before goes on to answer.
             let _ = serving.refresh(None);
-        };
+        });
+    }
+
+    /// Somebody has signed a version that is there: what could not be loaded is tried again, on a thread of its own.
+    pub fn signed(&self) {
+        self.beside(Serving::try_again);
+    }
+
+    fn beside(&self, work: impl FnOnce(&Serving) + Send + 'static) {
+        let serving = self.serving.clone();
+        let work = move || work(&serving);
         if let Err(error) = std::thread::Builder::new().name("model-loader".to_owned()).spawn(work) {
             tracing::error!("failed to start a thread that loads models: {error}");
         }

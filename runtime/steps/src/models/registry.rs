@@ -7,7 +7,10 @@ use std::{
 };
 
 use trackside_codes::Reason;
-use trackside_models::package::Shelf;
+use trackside_models::{
+    ModelError,
+    package::{Kept, Manifest, Shelf},
+};
 use trackside_serving::{Content, Version};
 use trackside_spec::Digest;
 use trackside_store::{ModelRow, Readers};
@@ -108,20 +111,22 @@ impl Registry {
         }
     }
 
+    /// A version's package, as it lies there now.
+    pub(super) fn kept(&self, digest: &Digest) -> Result<Kept, ModelError> {
+        let opened = self.shelf.open(digest);
+        opened.map_err(|error| ModelError::File { path: self.shelf.folder(digest), reason: Reason::of(error) })
+    }
+
     fn open(&self, digest: &Digest) -> Result<Version, Reason> {
         let kept = self.shelf.open(digest).map_err(Reason::of)?;
         let manifest = &kept.manifest;
+        // What was changed since is not answered with.
+        kept.verify_some(manifest.labels.values()).map_err(Reason::of)?;
         let mut classes = BTreeMap::new();
         for (output, file) in &manifest.labels {
             classes.insert(output.clone(), labels(&kept.folder.join(file))?);
         }
-        // As the model names its weights: from its own folder on.
-        let folder = manifest.model.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let beside = |path: &str| match path.strip_prefix(folder) {
-            Some(rest) if !folder.is_empty() => rest.trim_start_matches('/').to_owned(),
-            _ => path.to_owned(),
-        };
-        let expected = manifest.files.iter().map(|file| (beside(&file.path), file.digest)).collect();
+        let expected = digests_of(manifest);
         Ok(Version {
             selftest: kept.golden(),
             engine: manifest.engine,
@@ -130,4 +135,14 @@ impl Registry {
             ..Version::of(kept.model(), Content::Registered(*digest))
         })
     }
+}
+
+/// What the files of a version must be, by their names as the model names its weights: from its own folder on.
+pub fn digests_of(manifest: &Manifest) -> BTreeMap<String, Digest> {
+    let folder = manifest.model.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let beside = |path: &str| match path.strip_prefix(folder) {
+        Some(rest) if !folder.is_empty() => rest.trim_start_matches('/').to_owned(),
+        _ => path.to_owned(),
+    };
+    manifest.files.iter().map(|file| (beside(&file.path), file.digest)).collect()
 }

@@ -3,38 +3,53 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use trackside_control::{AddModel, AliasMoved, GivenModel, GivenVersion, ModelAdded, Session, given_versions};
+use trackside_control::{
+    AddModel, AliasMoved, GivenModel, GivenVersion, ModelAdded, ModelsError, PulledModel, Session, given_versions,
+    pull_model,
+};
 use trackside_models::package::About;
-use trackside_spec::{CHAMPION, check_model_alias, check_model_name};
+use trackside_node::Project;
+use trackside_packages::oms::OmsError;
+use trackside_spec::{CHAMPION, OciReference, check_model_alias, check_model_name};
 
 use super::{Engine, registered::session};
 use crate::{
     accepting::accepted,
+    commands::plugin::client,
     console::Console,
     context::{Context, runtime},
-    failure::Failure,
+    failure::{Exit, Failure},
     output::{bytes, escape},
+    progress::telling,
 };
 
-/// Make a new version of a model from a file or a folder
+/// Make a new version of a model from a file, a folder or a registry
 ///
 /// The model is read, loaded on the engine that would run it and tested by another process, whose memory and time are limited: with the
 /// golden vectors, or with made-up input. What passes becomes an immutable version; the first of a name is its `champion`, which
 /// is what the name alone means. The same content again gives the version that is there. A folder in the layout of Triton's model
 /// repository (NAME/1/model.onnx, NAME/2/model.onnx) gives a version for each.
+///
+/// From a registry (`oras push REF model.onnx weights.data`) come all files that its manifest names, checked against their digests, and
+/// the signatures that lie beside it; the reference with the manifest's digest is kept as the version's origin.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trackside model add pump-anomaly model.onnx --golden model.golden.safetensors\n  trackside model add pump-anomaly export/ --alias candidate --licence Apache-2.0"
+    after_help = "Examples:\n  trackside model add pump-anomaly model.onnx --golden model.golden.safetensors\n  trackside model add pump-anomaly export/ --alias candidate --licence Apache-2.0\n  trackside model add pump-anomaly oci://registry.example/models/pump-anomaly:3"
 )]
 pub struct Arguments {
     /// The model's name: letters, digits, `.`, `_`, `-`
     name: String,
-    /// An .onnx file, whose weight files lie beside it, or a folder that holds one
-    #[arg(value_name = "FILE|DIR")]
-    path: PathBuf,
+    /// An .onnx file, whose weight files lie beside it, a folder that holds one, or a reference (oci://host/repository:tag,
+    /// oci://host/repository@sha256:…)
+    #[arg(value_name = "FILE|DIR|REF")]
+    what: String,
     /// Inputs with the outputs that the model must give for them, as `trackside model predict … --selftest FILE` writes them
     #[arg(long, value_name = "FILE")]
     golden: Option<PathBuf>,
+    /// Who vouches for it: a bundle of OpenSSF Model Signing, as `model sign` and model_signing write it. Without this, model.sig in the
+    /// folder or FILE.sig beside it is taken where it is there
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
     /// Let this alias name the new version; may be given several times
     #[arg(long = "alias", value_name = "NAME")]
     aliases: Vec<String>,
@@ -64,14 +79,35 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         origin: arguments.origin.clone(),
         description: arguments.description.clone(),
     };
-    let golden = arguments.golden.as_deref();
-    let versions = given_versions(&project, &arguments.name, &arguments.path, golden, &about)?;
+    let (golden, signature) = (arguments.golden.as_deref(), arguments.signature.as_deref());
     let console = context.console;
+    let path = Path::new(&arguments.what);
+    // What was pulled stays until it is added.
+    let pulled =
+        OciReference::is_meant(&arguments.what).then(|| pull(console, &project, &arguments.what)).transpose()?;
+    let versions = match &pulled {
+        Some(pulled) => pulled.given(&project, &arguments.name, golden, signature, about),
+        None => given_versions(&project, &arguments.name, path, golden, signature, &about),
+    };
+    let versions = versions.map_err(|error| match error {
+        // A file that the command line names.
+        ModelsError::Signature(OmsError::Read { .. }) => Failure::ended_by(Exit::Usage, &error),
+        other => other.into(),
+    })?;
     let added = runtime()?.block_on(async {
         let session = session(project).await?;
-        add_all(console, &session, &arguments.name, &arguments.path, versions, &arguments.aliases).await
+        add_all(console, &session, &arguments.name, path, versions, &arguments.aliases).await
     })?;
     tell(console, &added)
+}
+
+/// Pulls a model from a registry.
+fn pull(console: Console, project: &Project, text: &str) -> Result<PulledModel, Failure> {
+    let reference = text.parse()?;
+    let client = client(project, &reference)?;
+    let runtime = runtime()?;
+    let pull = || runtime.block_on(pull_model(project, &client, &reference));
+    Ok(telling(console, format!("fetching {reference}"), pull)?)
 }
 
 /// Adds versions in their order; the aliases name the last one.
@@ -89,6 +125,9 @@ pub async fn add_all(
         if !version.left_out.is_empty() {
             let left_out = escape(&version.left_out.join(", ")).into_owned();
             console.say(&format!("Left out, because their names begin with a dot: {left_out}"));
+        }
+        if let Some(note) = &version.note {
+            console.say(&format!("note: {}", escape(note)));
         }
         let mut aliases = if at == last { aliases.to_vec() } else { Vec::new() };
         // Of a whole repository the newest version is the one that Triton would answer with.
@@ -147,6 +186,9 @@ pub fn tell(console: Console, added: &[ModelAdded]) -> Result<(), Failure> {
             (true, None, _) => format!("is added ({})", bytes(one.bytes)),
         };
         console.say(&format!("{name} {what}."));
+        if let Some(signer) = &one.signer {
+            console.say(&format!("{name} is signed by {}.", escape(&signer.key)));
+        }
         for moved in &one.moved {
             console.say(&moved_line(moved));
         }

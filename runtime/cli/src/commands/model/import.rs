@@ -20,8 +20,8 @@ use crate::{
 
 /// Take a version of a model from a file that `model export` wrote, or models from a repository of Triton's layout
 ///
-/// The model is looked at and tested as by `model add`. An exported version keeps its digest; its number here is the next one of its
-/// name.
+/// The model is looked at and tested as by `model add`, and its signatures come along. An exported version keeps its digest; its number
+/// here is the next one of its name.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  trackside model import /media/stick/pump-anomaly.tar\n  trackside model import /srv/model_repository"
@@ -47,7 +47,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
     } else {
         let (name, given) = given_archive(&arguments.path)?;
         let name = arguments.name.clone().or(name).ok_or_else(|| no_name(&arguments.path))?;
-        vec![(name, vec![GivenVersion { number: None, left_out: Vec::new(), given }])]
+        vec![(name, vec![GivenVersion { number: None, left_out: Vec::new(), note: None, given }])]
     };
     given.iter().try_for_each(|(name, _)| check_model_name(name))?;
     let console = context.console;
@@ -69,7 +69,7 @@ fn from_folder(
     name: Option<&str>,
 ) -> Result<Vec<(String, Vec<GivenVersion>)>, Failure> {
     let one = |name: &str, path: &Path| -> Result<_, Failure> {
-        Ok((name.to_owned(), given_versions(project, name, path, None, &About::default())?))
+        Ok((name.to_owned(), given_versions(project, name, path, None, None, &About::default())?))
     };
     if let Some(own) = triton_name(path)? {
         return Ok(vec![one(name.unwrap_or(&own), path)?]);

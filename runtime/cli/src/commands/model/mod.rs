@@ -14,7 +14,9 @@ mod predict;
 mod registered;
 mod remove;
 mod rollback;
+mod sign;
 mod status;
+mod verify;
 
 use crate::failure::Exit;
 use std::path::Path;
@@ -42,6 +44,8 @@ pub enum Command {
     Remove(remove::Arguments),
     Export(export::Arguments),
     Import(import::Arguments),
+    Sign(sign::Arguments),
+    Verify(verify::Arguments),
 }
 
 /// Which engine.
@@ -81,6 +85,8 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Remove(arguments) => remove::execute(context, arguments),
         Command::Export(arguments) => export::execute(context, arguments),
         Command::Import(arguments) => import::execute(context, arguments),
+        Command::Sign(arguments) => sign::execute(context, arguments),
+        Command::Verify(arguments) => verify::execute(context, arguments),
     }
 }
 

@@ -54,7 +54,7 @@ pub fn fetch(project: &Project, source: &Source, at: Option<Digest>) -> Result<F
             let client = client(project, reference)?;
             let (component, proofs) = runtime()?.block_on(async {
                 let component = client.pull(&exact).await?;
-                let proofs = client.signatures(&exact.repository, &component).await?;
+                let proofs = client.signatures(&exact.repository, &component.manifest).await?;
                 Ok::<_, RegistryError>((component, proofs))
             })?;
             let (manifest, digest) = (Some(component.manifest_digest), component.digest);

@@ -9,6 +9,7 @@ mod remove;
 mod sign;
 mod sync;
 
+pub use self::{fetch::client, sign::signing_key};
 use crate::message::Message;
 use std::path::Path;
 

@@ -33,9 +33,9 @@ pub struct Sign {
     key: PathBuf,
 }
 
-/// Make a pair of keys to sign plugins with
+/// Make a pair of keys to sign plugins and models with
 ///
-/// Writes NAME.key, which must stay secret, and NAME.pub, which goes into [plugins] keys of the boxes.
+/// Writes NAME.key, which must stay secret, and NAME.pub, which goes into [plugins] keys of the boxes, or into [policy] model_keys.
 #[derive(Debug, Args)]
 pub struct Keygen {
     /// The files' name without its ending
@@ -124,7 +124,10 @@ pub fn generate(context: &Context, keygen: &Keygen) -> Result<(), Failure> {
         }));
     }
     console.print(&format!("{}\n{}", secret.display(), open.display()))?;
-    console.say(&format!("Keep {} secret. On the boxes: [plugins] keys = [\"{}\"]", secret.display(), open.display()));
+    let (secret, open) = (secret.display(), open.display());
+    console.say(&format!(
+        "Keep {secret} secret. On the boxes: [plugins] keys = [\"{open}\"], or [policy] model_keys = [\"{open}\"] for models"
+    ));
     Ok(())
 }
 
