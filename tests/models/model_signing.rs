@@ -111,6 +111,16 @@ fn what_is_signed_there_is_believed_here() {
             .exits(1)
             .says(&["TS-0594", "README.md"]);
     }
+    // What is no part of the model for who signed it is none here, and that is told.
+    project.write("m/draft.txt", "not yet");
+    let left_out =
+        ["-m", "model_signing", "sign", "key", "m", "--signature", "m/model.sig", "--private_key", "keys/p256.key"];
+    let (went_well, said) = theirs.run(&[&left_out[..], &["--ignore-paths", "m/draft.txt"]].concat());
+    assert!(went_well, "{said}");
+    add("less", "m").ok().says(&["left it out: draft.txt", "signed by keys/p256.pub"]);
+    let verified = project.run(&["model", "verify", "less", "--json"]).ok().json();
+    assert_eq!(verified["files"], serde_json::json!(["model.onnx", "notes/README.md"]));
+    std::fs::remove_file(project.path("m/draft.txt")).unwrap();
     theirs.signs("alone.onnx", "alone.onnx.sig", "keys/p256.key");
     add("alone", "alone.onnx").ok().says(&["signed by keys/p256.pub"]);
     project.run(&["model", "verify", "alone.onnx"]).ok().prints(&["signed by keys/p256.pub"]);

@@ -155,6 +155,24 @@ fn signatures_come_from_the_registry_and_from_among_the_files() {
         (fs::read(project.path("fan/fan.onnx")).unwrap(), fs::read(project.path("fan/model.sig")).unwrap());
     registry.push_files("acme/fan:1", &[("fan.onnx", &fan), ("model.sig", &signature)]);
     project.run(&["model", "add", "fan", &registry.reference("acme/fan:1")]).ok().says(&["fan@1 is signed by ops.pub"]);
+    // A signature of one model is none of another, wherever it is put.
+    let kept = |model: &str| {
+        let digest = added_digest(&project, model);
+        format!(".trackside/models/{}/signatures.json", digest.as_str().unwrap().replace(':', "-"))
+    };
+    let (of_pump, of_fan) = (kept("pump"), kept("fan"));
+    let [pump, fan] = [&of_pump, &of_fan].map(|path| fs::read(project.path(path)).unwrap());
+    let put = |path: &str, bytes: &[u8]| {
+        fs::remove_file(project.path(path)).unwrap();
+        project.write(path, bytes);
+    };
+    put(&of_pump, &fan);
+    put(&of_fan, &pump);
+    for model in ["pump", "fan"] {
+        project.run(&[&["model", "predict", model][..], &INPUT].concat()).exits(1).says(&["TS-0594"]);
+    }
+    put(&of_pump, &pump);
+    predict().ok();
     registry.push_files("acme/fan:2", &[("fan.onnx", &relu), ("model.sig", &signature)]);
     project.run(&["model", "add", "fan", &registry.reference("acme/fan:2")]).exits(1).says(&["TS-0594"]);
 }

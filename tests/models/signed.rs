@@ -145,7 +145,12 @@ fn the_policy_holds_at_every_load_of_what_is_registered() {
     predict(&project, "pump").exits(1).says(&["TS-0557"]);
     project.run(&["run", "w"]).exits(1).says(&["TS-0557"]);
     project.run(&["model", "verify", "pump"]).exits(1).says(&["TS-0557"]);
-    put(&project, &file, &whole);
+    // Added again, without its signature, it is mended and keeps the one that it had.
+    fs::rename(project.path("relu.onnx.sig"), project.path("away.sig")).unwrap();
+    configure(&project, LAX);
+    project.run(&["model", "add", "pump", "relu.onnx"]).ok().says(&["pump@1 was there already"]);
+    configure(&project, STRICT);
+    assert_eq!(fs::read(project.path(&file)).unwrap(), whole);
     project.run(&["run", "w"]).ok();
     // Signatures that are none.
     put(&project, &format!("{}/signatures.json", folder(&project)), b"{\"format\": 9}");
@@ -242,11 +247,23 @@ fn an_export_that_is_signed_is_believed_where_its_key_is() {
     there.run(&["model", "import", "signed.tar"]).ok().says(&["pump@1 is added", "pump@1 is signed by stick.pub"]);
     predict(&there, "pump").ok();
     there.run(&["model", "verify", "pump"]).ok().prints(&["the manifest", "signed by stick.pub"]);
+    // The signature is of this model alone.
+    let known = there.names(".trackside/models");
+    here.run(&["model", "add", "pump", "abs.onnx", "--alias", "champion"]).ok();
+    export("second.tar", Some("stick.key"));
+    there.run(&["model", "import", "second.tar"]).ok().says(&["pump@2 is signed by stick.pub"]);
+    let second = there.names(".trackside/models").into_iter().find(|name| !known.contains(name)).unwrap();
+    let of = |name: &str| format!(".trackside/models/{name}/signatures.json");
+    let (right, wrong) = (fs::read(there.path(&of(&second))).unwrap(), fs::read(there.path(&of(&known[0]))).unwrap());
+    put(&there, &of(&second), &wrong);
+    predict(&there, "pump@2").exits(2).says(&["TS-0592"]);
+    put(&there, &of(&second), &right);
+    predict(&there, "pump@2").ok();
     // It goes on with the signatures that it came with.
     let elsewhere = project(&format!("{ENGINE}[policy]\nsigned_models = true\nmodel_keys = [\"stick.pub\"]\n"));
     elsewhere.write("stick.pub", here.read("stick.pub"));
     let file = elsewhere.path("again.tar").display().to_string();
-    there.run(&["model", "export", "pump", &file]).ok();
+    there.run(&["model", "export", "pump@1", &file]).ok();
     let _node = elsewhere.serve();
     elsewhere.run(&["model", "import", "again.tar"]).ok().says(&["signed by stick.pub"]);
     fs::copy(there.path("plain.tar"), elsewhere.path("plain.tar")).unwrap();

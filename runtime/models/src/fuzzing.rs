@@ -62,16 +62,18 @@ pub fn package(bytes: &[u8], folder: &Path) {
     let mut incoming = shelf.begin().expect("there is a folder");
     let beside = names(folder);
     match unpack(bytes, &mut incoming, &limits) {
-        Ok((manifest, told)) => {
+        Ok(unpacked) => {
             let open = |entry: &FileEntry| {
                 let path = incoming.folder().join(&entry.path);
                 fs::File::open(&path).map_err(|source| PackageError::Io { action: "read", path, source })
             };
             let mut again = Vec::new();
-            pack(None, &manifest, &told, open, &mut again).expect("what was taken is packed");
+            let (manifest, told) = (&unpacked.manifest, &unpacked.bytes);
+            pack(None, manifest, told, unpacked.signatures.as_deref(), open, &mut again)
+                .expect("what was taken is packed");
             let mut other = shelf.begin().expect("there is a folder");
             let second = unpack(again.as_slice(), &mut other, &limits).expect("and taken again");
-            assert_eq!(second, (manifest, told));
+            assert_eq!(second, unpacked);
         }
         Err(error) => in_words(&error, "TS-05"),
     }

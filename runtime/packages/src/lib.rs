@@ -1,4 +1,4 @@
-//! Where plugins come from: registries, signatures, the project's lock file, and the folder of what is installed.
+//! Where plugins and models come from: registries, signatures, the project's lock file, and the folder of what is installed.
 //!
 //! The node reads the lock file and the installed components ([`Lock`], [`Installed`]) and checks signatures against the
 //! keys of its config ([`Keyring`]); it never calls a registry. The command line pulls and pushes ([`RegistryClient`]), signs

@@ -50,8 +50,10 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
         place.probe(name, &package)?
     };
     let (manifest, bytes) = complete(package.manifest, package.bytes, probe.signature, &shelf)?;
-    let kept_signatures = (!signatures.is_empty()).then(|| signatures.to_bytes());
-    let digest = incoming.finish(&bytes, kept_signatures.as_deref())?;
+    // A folder that is mended keeps the signatures that it has.
+    let before = shelf.open(&Digest::of(&bytes)).ok().and_then(|kept| signatures_of(&kept).ok()).unwrap_or_default();
+    let all = before.joined(signatures.clone());
+    let digest = incoming.finish(&bytes, (!all.is_empty()).then(|| all.to_bytes()).as_deref())?;
 
     let _one = lock(&doors.change);
     let row = place.read(|reader| reader.model(name))?;

@@ -70,13 +70,15 @@ pub async fn pull_model(
 fn check(remote: &RemoteModel, limits: &PackageLimits) -> Result<u64, PackageError> {
     let (count, most) = (remote.files.len(), limits.bytes.as_bytes());
     if count > limits.files {
-        return Err(PackageError::TooMuch { what: format!("it has {count} files; {} are taken", limits.files) });
+        return Err(PackageError::TooMuch {
+            what: format!("it has {count} files; {} are taken (`files` in [model_limits])", limits.files),
+        });
     }
     remote.files.iter().try_for_each(|file| check_path(&file.path, limits))?;
     let bytes = remote.files.iter().fold(0u64, |sum, file| sum.saturating_add(file.size()));
     if bytes > most {
         return Err(PackageError::TooMuch {
-            what: format!("its files have {bytes} bytes; {} are taken", limits.bytes),
+            what: format!("its files have {bytes} bytes; {} are taken (`bytes` in [model_limits])", limits.bytes),
         });
     }
     Ok(bytes)

@@ -66,7 +66,8 @@ fn test(place: &ModelPlace, row: &ModelRow, version: &ModelVersionRow) -> Result
     let kept = place.shelf().open(&version.digest)?;
     let title = format!("{}@{}", row.name, version.version);
     // It is not loaded for anybody: whoever asks for it is told why.
-    if place.trust().permit(&title, &kept).is_err() {
+    let trust = place.trust();
+    if trust.permit(&title, &kept).is_err() || (trust.is_required() && kept.verify().is_err()) {
         return Ok(None);
     }
     let doors = place.doors();

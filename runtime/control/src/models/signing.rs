@@ -8,8 +8,10 @@ use std::{
 
 use serde::Serialize;
 use trackside_codes::Coded as _;
-use trackside_models::ModelLimits;
-use trackside_models::package::{Draft, PackageError, PackageLimits};
+use trackside_models::{
+    ModelLimits,
+    package::{Draft, DraftFile, PackageError, PackageLimits},
+};
 use trackside_node::{
     MODEL_SIGNATURE, ModelTrust, PackageFiles, Project, read_signature, signatures_beside, signatures_of,
 };
@@ -22,12 +24,12 @@ use trackside_store::Reader;
 
 use super::{ModelsError, model_package, place::prober};
 
-/// Names that begin with a dot, as many as a folder tells.
+/// Names that begin with a dot, as many as a folder tells; and names that are told.
 const TOLD: usize = 16;
 
 /// Puts the signature with the files that it is for: the one that is named, or one that lies where tools put it. What the signer has
-/// left out is no part of the model. Gives what there is to say of one that was found and not taken; where there must be one, that is an
-/// error.
+/// left out is no part of the model. Gives what there is to say of it; one that was found and is not of this model is an error where
+/// there must be one, and else left out.
 pub(super) fn with_signature(
     draft: Draft,
     path: &Path,
@@ -37,8 +39,8 @@ pub(super) fn with_signature(
     if let Some(named) = named {
         let bytes = read_signature(named)?;
         let bundle = Bundle::read(&bytes)?;
-        let draft = apart(draft, named, &bundle)?;
-        return Ok((draft.with_signatures(kept(&bytes)?), None));
+        let (draft, note) = apart(draft, named, &bundle)?;
+        return Ok((draft.with_signatures(kept(&bytes)?), note));
     }
     for found in places(&draft, path).into_iter().filter(|place| place.symlink_metadata().is_ok()) {
         let shown = found.display();
@@ -53,14 +55,15 @@ pub(super) fn with_signature(
                 return Ok((draft, Some(format!("{shown} is left out: {}", error.message()))));
             }
         };
-        let draft = apart(draft, &found, &bundle)?;
-        return Ok(match bundle.unproved().and_then(|signed| names_agree(&draft, &signed.paths(draft.model()))) {
-            Ok(()) => (draft.with_signatures(kept(&bytes)?), None),
-            Err(error) if is_required => return Err(error.into()),
+        let (signed, note) = apart(draft.clone(), &found, &bundle)?;
+        return match bundle.unproved().and_then(|said| names_agree(&signed, &said.paths(signed.model()))) {
+            Ok(()) => Ok((signed.with_signatures(kept(&bytes)?), note)),
+            Err(error) if is_required => Err(error.into()),
             Err(error) => {
-                (draft, Some(format!("{shown} is not taken as the signature of this model: {}", error.message())))
+                let draft = draft.without(|file| is_same(&file.source, &found));
+                Ok((draft, Some(format!("{shown} is not taken as the signature of this model: {}", error.message()))))
             }
-        });
+        };
     }
     Ok((draft, None))
 }
@@ -69,11 +72,19 @@ fn kept(bundle: &[u8]) -> Result<Vec<u8>, OmsError> {
     Ok(ModelSignatures::default().with_bundle(bundle)?.to_bytes())
 }
 
-/// Without the signature itself, and without what the signer has left out.
-fn apart(draft: Draft, signature: &Path, bundle: &Bundle) -> Result<Draft, OmsError> {
-    let signed = bundle.unproved()?;
+/// Without the signature itself, and without what the signer has left out; and which files those are, to be told.
+fn apart(draft: Draft, signature: &Path, bundle: &Bundle) -> Result<(Draft, Option<String>), OmsError> {
+    let said = bundle.unproved()?;
+    let draft = draft.without(|file| is_same(&file.source, signature));
     let model = draft.model().to_owned();
-    Ok(draft.without(|file| is_same(&file.source, signature) || (file.path != model && signed.leaves_out(&file.path))))
+    let is_out = |file: &DraftFile| file.path != model && said.leaves_out(&file.path);
+    let mut out: Vec<&str> = draft.files().iter().filter(|file| is_out(file)).map(|file| file.path.as_str()).collect();
+    let many = out.len();
+    out.truncate(TOLD);
+    let more = if many > TOLD { format!(" and {} more", many - TOLD) } else { String::new() };
+    let note =
+        (many > 0).then(|| format!("left out, because whoever signed the model left it out: {}{more}", out.join(", ")));
+    Ok((draft.without(is_out), note))
 }
 
 fn is_same(file: &Path, other: &Path) -> bool {

@@ -12,9 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{
-    FileEntry, Incoming, MANIFEST, Manifest, PackageError, PackageLimits, SIGNATURES, limits::key, manifest::too_long,
-};
+use super::{FileEntry, Incoming, MANIFEST, Manifest, PackageError, PackageLimits, SIGNATURES, manifest::too_long};
 
 /// What says under which name a version was known, in an export.
 const EXPORTED: &str = "export.json";
@@ -33,7 +31,7 @@ pub struct Exported {
 }
 
 /// What an archive holds besides the files.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Unpacked {
     /// The manifest.
     pub manifest: Manifest,

@@ -296,7 +296,7 @@ impl Kept {
     /// Reads some of the files through.
     ///
     /// # Errors
-    /// As [`Kept::verify`].
+    /// As [`Self::verify`].
     pub fn verify_some<'a>(&self, paths: impl IntoIterator<Item = &'a String>) -> Result<(), PackageError> {
         let mut entries = paths.into_iter().filter_map(|path| self.manifest.file(path));
         entries.try_for_each(|entry| self.verify_file(entry))

@@ -17,7 +17,7 @@ pub struct PackageLimits {
     pub path: usize,
     /// Bytes of the manifest. Default: 1 MiB.
     pub manifest: ByteSize,
-    /// Bytes of the signatures. Default: 8 MiB.
+    /// Bytes of the signatures. Default: 24 MiB, which is eight of the largest bundles, in base64.
     pub signatures: ByteSize,
 }
 

@@ -55,7 +55,7 @@ impl Default for ModelLimitsConfig {
             path: 155,
             depth: 8,
             manifest: ByteSize::from_mib(1),
-            signatures: ByteSize::from_mib(8),
+            signatures: ByteSize::from_mib(24),
             golden: ByteSize::from_mib(1024),
         }
     }

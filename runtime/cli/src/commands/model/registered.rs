@@ -1,6 +1,6 @@
 //! A model of the registry, as the other commands need it.
 
-use trackside_control::{ModelDocument, Session, model_package, show_model};
+use trackside_control::{ModelDocument, ModelsError, Session, model_package, show_model};
 use trackside_models::{EngineChoice, ModelLimits, ModelSource, package::Kept};
 use trackside_node::{ModelProblem, ModelTrust, Models, Project, digests_of};
 use trackside_spec::ModelRef;
@@ -40,6 +40,7 @@ pub fn find(context: &Context, project: &Project, models: &Models, name: &str) -
     let document = show_model(&reader, &reference.name)?;
     let title = format!("{}@{}", resolved.name, resolved.version.version);
     ModelTrust::of(&project.root, &project.config.policy).permit(&format!("the model {title}"), &kept)?;
+    kept.verify_some(&kept.manifest.golden).map_err(ModelsError::from)?;
     let source = ModelSource {
         choice: kept.manifest.engine,
         selftest: kept.golden(),
