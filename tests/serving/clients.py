@@ -406,6 +406,15 @@ def statistics_count(transport, client):
     refused(lambda: client.infer("two", [given(transport, "a", a)]), 400, "INVALID_ARGUMENT")
     rows, runs, good, bad = (after - first for after, first in zip(counts(), before))
     assert (rows, runs, good) == (15, 5, 5) and bad <= 1, (rows, runs, good, bad)
+    told = client.get_inference_statistics("two")
+    parts = ["queue", "compute_input", "compute_infer", "compute_output"]
+    if transport is th:
+        stats = told["model_stats"][0]["inference_stats"]
+        whole, times = int(stats["success"]["ns"]), [int(stats[part]["ns"]) for part in parts]
+    else:
+        stats = told.model_stats[0].inference_stats
+        whole, times = stats.success.ns, [getattr(stats, part).ns for part in parts]
+    assert all(time > 0 for time in times) and sum(times) <= whole, (times, whole)
     assert len(client.get_inference_statistics()["model_stats"] if transport is th else client.get_inference_statistics().model_stats) >= 5
 
 
