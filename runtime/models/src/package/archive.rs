@@ -31,7 +31,7 @@ pub struct Exported {
 }
 
 /// What an archive holds besides the files.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Unpacked {
     /// The manifest.
     pub manifest: Manifest,
