@@ -61,9 +61,14 @@ impl Watched {
         });
         if lived {
             let pid = fs::read_to_string(&self.pid).unwrap().trim().parse().unwrap();
-            kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+            let killed = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
             // strace ends when the node is gone.
             self.strace.wait().unwrap();
+            // Its call may have come after the last look.
+            if killed == Err(rustix::io::Errno::SRCH) {
+                return false;
+            }
+            killed.unwrap();
         }
         lived
     }
