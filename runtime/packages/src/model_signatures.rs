@@ -183,16 +183,20 @@ impl Keyring {
     /// Who vouches for a version: the first of its signatures that holds.
     ///
     /// # Errors
-    /// When none holds: why the newest does not.
+    /// When none holds: why the newest does not, of those by a key that counts where there are any.
     pub fn judge_model(&self, model: &SignedModel<'_>, signatures: &ModelSignatures) -> Result<ModelSigner, OmsError> {
-        let mut first = None;
+        let mut why: Option<OmsError> = None;
         for signature in signatures.iter() {
             match self.judge_one(model, signature) {
                 Ok(signer) => return Ok(signer),
-                Err(error) => first = first.or(Some(error)),
+                Err(error) => match &why {
+                    None => why = Some(error),
+                    Some(OmsError::NoKey { .. }) if !matches!(error, OmsError::NoKey { .. }) => why = Some(error),
+                    Some(_) => {}
+                },
             }
         }
-        Err(first.unwrap_or_else(|| OmsError::NotSigned {
+        Err(why.unwrap_or_else(|| OmsError::NotSigned {
             what: "the model".to_owned(),
             reason: "there is no signature".to_owned(),
         }))

@@ -103,7 +103,7 @@ impl Curve {
 
 /// A private key on a curve.
 pub(super) enum CurveKey {
-    Ring(Curve, EcdsaKeyPair),
+    Ring(Curve, Box<EcdsaKeyPair>),
     P521(Box<p521::ecdsa::SigningKey>),
 }
 
@@ -114,7 +114,7 @@ impl CurveKey {
             [(Curve::P256, &ECDSA_P256_SHA256_ASN1_SIGNING), (Curve::P384, &ECDSA_P384_SHA384_ASN1_SIGNING)]
         {
             if let Ok(pair) = EcdsaKeyPair::from_pkcs8(algorithm, der, &SystemRandom::new()) {
-                return Some(Self::Ring(curve, pair));
+                return Some(Self::Ring(curve, Box::new(pair)));
             }
         }
         let secret = p521::SecretKey::from_pkcs8_der(der).ok()?;
