@@ -301,3 +301,75 @@ fn a_running_node_refuses_what_is_not_signed_and_takes_what_is() {
     project.run(&["model", "rollback", "pump"]).ok();
     assert_eq!(ran()["state"], "succeeded");
 }
+
+#[test]
+fn many_signatures_that_nobody_trusts_take_no_trusted_one_s_place() {
+    let project = with(LAX);
+    sign(&project, "relu.onnx", "ops.key");
+    project.run(&["model", "add", "pump", "relu.onnx"]).ok().says(&["pump@1 is signed by ops.pub"]);
+    for number in 0..9 {
+        let (key, signature) = (format!("stranger-{number}"), format!("{number}.sig"));
+        project.run(&["plugin", "keygen", &key, "--algorithm", "p256"]).ok();
+        project.run(&["model", "sign", "relu.onnx", "--key", &format!("{key}.key"), "--signature", &signature]).ok();
+        project.run(&["model", "add", "pump", "relu.onnx", "--signature", &signature]).ok();
+    }
+    let verified = project.run(&["model", "verify", "pump", "--json"]).ok().json();
+    let signatures = verified["signatures"].as_array().unwrap();
+    assert_eq!((signatures.len(), &verified["key"]), (8, &"ops.pub".into()), "{verified:#}");
+    configure(&project, STRICT);
+    predict(&project, "pump").ok();
+}
+
+#[test]
+fn a_signature_over_files_does_not_vouch_for_what_the_manifest_says_of_them() {
+    let project = with(STRICT);
+    project.write("two/model.onnx", onnx::one_operator("", "Relu"));
+    project.write("two/other.onnx", onnx::one_operator("", "Abs"));
+    sign(&project, "two", "ops.key");
+    project.run(&["model", "add", "two", "two"]).ok().says(&["two@1 is signed by ops.pub"]);
+    let file = project.path("two.tar").display().to_string();
+    project.run(&["model", "export", "two", &file]).ok();
+    project.run(&["model", "import", &file, "--name", "same"]).ok().says(&["same@1 is signed by ops.pub"]);
+    // Another of the signed files is said to be the model.
+    let mut archive = fs::read(&file).unwrap();
+    let said = b"\"model\": \"model.onnx\"";
+    let at = archive.windows(said.len()).position(|bytes| bytes == said).unwrap();
+    archive[at..at + said.len()].copy_from_slice(b"\"model\": \"other.onnx\"");
+    project.write("changed.tar", archive);
+    project
+        .run(&["model", "import", "changed.tar", "--name", "changed"])
+        .exits(1)
+        .says(&["error[TS-0594]", "the manifest says that other.onnx is the model"]);
+}
+
+#[test]
+fn who_signs_signs_the_files_of_the_model_and_replaces_none_of_them() {
+    let project = with(LAX);
+    project.write("folder/model.onnx", onnx::one_operator("", "Relu"));
+    project.write("folder/labels.txt", "good\nbad\n");
+    project
+        .run(&["model", "sign", "folder", "--key", "ops.key", "--signature", "folder/labels.txt"])
+        .exits(2)
+        .says(&["labels.txt", "is no signature"]);
+    assert_eq!(project.read("folder/labels.txt"), "good\nbad\n");
+    // A second signer signs the same, with the first one's signature beside the files.
+    sign(&project, "folder", "other.key");
+    project.run(&["model", "sign", "folder", "--key", "ops.key", "--signature", "second.sig"]).ok();
+    project.run(&["model", "add", "pump", "folder"]).ok().says(&["pump@1 is added"]);
+    let added = project.run(&["model", "add", "pump", "folder", "--signature", "second.sig", "--json"]).ok().json();
+    assert_eq!((&added[0]["version"], &added[0]["added"]), (&1.into(), &false.into()), "{added:#}");
+    let verified = project.run(&["model", "verify", "pump", "--json"]).ok().json();
+    assert_eq!(verified["files"], json!(["labels.txt", "model.onnx"]));
+    assert_eq!((verified["signatures"].as_array().unwrap().len(), &verified["key"]), (2, &"ops.pub".into()));
+}
+
+#[test]
+fn something_else_that_is_called_like_a_signature_hides_none() {
+    let project = with(&format!("{STRICT}[models.pump]\npath = \"folder/model.onnx\"\n"));
+    project.write("folder/model.onnx", onnx::one_operator("", "Relu"));
+    sign(&project, "folder", "ops.key");
+    project.write("folder/model.onnx.sig", "of another tool");
+    predict(&project, "pump").ok();
+    fs::remove_file(project.path("folder/model.sig")).unwrap();
+    predict(&project, "pump").exits(2).says(&["TS-0590"]);
+}

@@ -38,8 +38,9 @@ pub use trackside_net::{SecretProblem, read_secret};
 pub use trackside_observe::{Removed, day_of, usage_since};
 pub use trackside_steps::{
     BUNDLED, FoundPlugin, MODEL_SIGNATURE, ModelProblem, ModelTrust, Models, NotStaged, OwnAddresses, PackageFiles,
-    PluginOrigin, PluginProblem, PluginSources, Plugins, Replayed, Verdict, Workshop, bundled, digests_of,
-    model_settings, project_file, proof_beside, read_bundle, read_signature, replay, signatures_beside, signatures_of,
+    PluginOrigin, PluginProblem, PluginSources, Plugins, Replayed, Verdict, Workshop, beyond_the_files, bundled,
+    digests_of, model_settings, project_file, proof_beside, read_bundle, read_signature, replay, signatures_beside,
+    signatures_of, signed_model,
 };
 pub use trackside_store::Readers;
 pub use watchers::OnItsWay;

@@ -57,6 +57,9 @@ pub struct SignedModel<'a> {
     pub manifest: &'a [u8],
     /// Its files.
     pub files: &'a dyn Files,
+    /// What the manifest says of the files that the files alone do not say, so that no signature over them covers it; none where it says
+    /// no more.
+    pub beyond: Option<&'a str>,
 }
 
 /// Who vouches for a version.
@@ -68,6 +71,12 @@ pub struct ModelSigner {
     pub id: Digest,
     /// What it has signed: `files`, `manifest` or `registry`.
     pub form: String,
+}
+
+impl SignedModel<'_> {
+    fn says_no_more(&self) -> Result<(), OmsError> {
+        self.beyond.map_or(Ok(()), |what| Err(OmsError::Beyond { what: what.to_owned() }))
+    }
 }
 
 impl Default for ModelSignatures {
@@ -124,10 +133,28 @@ impl ModelSignatures {
         self.with(ModelSignature::Registry { proof })
     }
 
-    /// With those of another list that it has not; of too many, the oldest go.
+    /// With those of another list that it has not. Of too many, those go first that do not count here, then the oldest: whoever brings
+    /// many that nobody trusts takes nobody's place.
     #[must_use]
-    pub fn joined(self, newer: Self) -> Self {
-        newer.signatures.into_iter().rev().fold(self, Self::with)
+    pub fn joined(self, newer: Self, counts: impl Fn(&ModelSignature) -> bool) -> Self {
+        let mut signatures = newer.signatures;
+        for signature in self.signatures {
+            if !signatures.contains(&signature) {
+                signatures.push(signature);
+            }
+        }
+        let mut too_many = signatures.len().saturating_sub(MOST);
+        if too_many > 0 {
+            let counts: Vec<bool> = signatures.iter().map(counts).collect();
+            for at in (0..signatures.len()).rev() {
+                if too_many > 0 && !counts[at] {
+                    signatures.remove(at);
+                    too_many -= 1;
+                }
+            }
+            signatures.truncate(MOST);
+        }
+        Self { signatures, ..self }
     }
 
     fn with(mut self, signature: ModelSignature) -> Self {
@@ -161,12 +188,22 @@ impl ModelSignature {
         }
     }
 
+    /// What it says of the files, whoever has said so; none where it is of another form, or says nothing.
+    #[must_use]
+    pub fn unproved(&self) -> Option<Signed> {
+        self.bundle().and_then(|bundle| bundle.unproved().ok())
+    }
+
+    fn bundle(&self) -> Option<Bundle> {
+        let Self::Files { bundle } = self else { return None };
+        STANDARD.decode(bundle).ok().and_then(|bundle| Bundle::read(&bundle).ok())
+    }
+
     /// The name of the key that it says has made it, and how many files it names, where it says so.
     #[must_use]
     pub fn says(&self) -> (Option<String>, Option<usize>) {
-        let Self::Files { bundle } = self else { return (None, None) };
-        let bundle = STANDARD.decode(bundle).ok().and_then(|bundle| Bundle::read(&bundle).ok());
-        let files = bundle.as_ref().and_then(|bundle| bundle.unproved().ok()).map(|signed| signed.files());
+        let bundle = self.bundle();
+        let files = self.unproved().map(|signed| signed.files());
         (bundle.and_then(|bundle| bundle.hint().map(str::to_owned)), files)
     }
 }
@@ -220,6 +257,7 @@ impl Keyring {
                 let bundle = Bundle::read(&decoded(bundle)?)?;
                 let (key, signed) = bundle.by(self.keys())?;
                 signed.covers(model.files)?;
+                model.says_no_more()?;
                 Ok(signer(key))
             }
             ModelSignature::Manifest { signature } => {
@@ -233,6 +271,7 @@ impl Keyring {
                     let (manifest, is_by) = proof.manifest_by(&key.1).map_err(wrong)?;
                     if is_by {
                         covers(&manifest.files().map_err(wrong)?, model.files)?;
+                        model.says_no_more()?;
                         return Ok(signer(key));
                     }
                 }

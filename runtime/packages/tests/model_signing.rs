@@ -40,6 +40,25 @@ impl Files for Folder {
     }
 }
 
+/// One whose first file is said to have this digest.
+struct Told<'a>(&'a Memory, String);
+
+impl Files for Told<'_> {
+    fn itself(&self) -> &str {
+        self.0.itself()
+    }
+
+    fn list(&self) -> Vec<SignedFile> {
+        let mut files = self.0.list();
+        files[0].sha256 = Some(self.1.clone());
+        files
+    }
+
+    fn open(&self, path: &str) -> io::Result<Box<dyn ReadSeek + '_>> {
+        self.0.open(path)
+    }
+}
+
 /// A model in memory.
 struct Memory(Vec<(&'static str, Vec<u8>)>);
 
@@ -310,6 +329,13 @@ fn a_file_that_was_signed_in_parts_must_be_all_of_them() {
     for size in [json!(10.5), json!(-10), json!(-10.0), json!(1e300), json!("10"), json!(0), json!(null)] {
         let error = cut_by(size.clone(), &all).unwrap_err();
         assert_eq!(error.code().to_string(), "TS-0590", "{size}: {error}");
+    }
+    // What is loaded later is held against the digest of the whole: what was signed in parts must be just that.
+    for (whole, holds) in [((0..25).collect::<Vec<u8>>(), true), (vec![7; 25], false)] {
+        let told = Told(&files, Digest::of(&whole).hex());
+        let cut = json!({ "method": "shards", "hash_type": "sha256", "allow_symlinks": false, "shard_size": 10 });
+        let checked = check(&stated(&statement(&all, &cut), &signer), &ring(&signer), &told);
+        assert_eq!(checked.is_ok(), holds, "{checked:?}");
     }
     let not_all = parts(json!([part(0..10), part(10..20)])).unwrap_err();
     assert!(matches!(not_all, OmsError::NotNamed { .. }), "{not_all}");

@@ -31,8 +31,8 @@ pub use job::{
     AttemptKey, Checked, GivenReply, KeptResult, OutboxItem, Passed, Report, StateChange, StepJob, StepResult,
 };
 pub use models::{
-    MODEL_SIGNATURE, ModelProblem, ModelTrust, Models, PackageFiles, digests_of, model_settings, read_bundle,
-    read_signature, signatures_beside, signatures_of,
+    MODEL_SIGNATURE, ModelProblem, ModelTrust, Models, PackageFiles, beyond_the_files, digests_of, model_settings,
+    read_bundle, read_signature, signatures_beside, signatures_of, signed_model,
 };
 pub use own_addresses::OwnAddresses;
 pub use plugins::{

@@ -5,9 +5,9 @@ use trackside_models::{
     Tested,
     package::{Incoming, Kept, Manifest, PackageError, Shelf, Signature, Unpacked, unpack},
 };
-use trackside_node::signatures_of;
+use trackside_node::{PackageFiles, signatures_of};
 use trackside_packages::oms::OmsError;
-use trackside_packages::{ModelSignatures, ModelSigner};
+use trackside_packages::{ModelSignature, ModelSignatures, ModelSigner};
 use trackside_spec::{CHAMPION, Digest, check_model_alias, check_model_name};
 use trackside_store::{AddedModel, ModelRow, ModelVersionRow, TestedModel, Write};
 use trackside_sync::lock;
@@ -52,7 +52,9 @@ pub fn add_model(place: &mut ModelPlace, request: &AddModel, given: GivenModel) 
     let (manifest, bytes) = complete(package.manifest, package.bytes, probe.signature, &shelf)?;
     // A folder that is mended keeps the signatures that it has.
     let before = shelf.open(&Digest::of(&bytes)).ok().and_then(|kept| signatures_of(&kept).ok()).unwrap_or_default();
-    let all = before.joined(signatures.clone());
+    let package = Kept { folder: incoming.folder().to_owned(), manifest, bytes };
+    let all = joined(place, &package, before, signatures.clone())?;
+    let Kept { manifest, bytes, .. } = package;
     let digest = incoming.finish(&bytes, (!all.is_empty()).then(|| all.to_bytes()).as_deref())?;
 
     let _one = lock(&doors.change);
@@ -153,7 +155,12 @@ fn judge(
     }
     match trust.judge(package, signatures) {
         Ok(signer) => Ok((Some(signer), None)),
-        Err(error @ OmsError::NoKey { .. }) if !trust.is_required() => Ok((None, Some(error.message()))),
+        Err(error @ OmsError::NoKey { .. }) if !trust.is_required() => {
+            // Whoever has signed it: other files than those are taken nowhere.
+            let files = PackageFiles(package);
+            signatures.iter().filter_map(ModelSignature::unproved).try_for_each(|signed| signed.covers(&files))?;
+            Ok((None, Some(error.message())))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -164,13 +171,28 @@ fn join(place: &ModelPlace, digest: &Digest, signatures: &ModelSignatures) -> Re
         return Ok(());
     }
     let shelf = place.shelf();
-    let before = signatures_of(&shelf.open(digest)?).unwrap_or_default();
-    let joined = before.clone().joined(signatures.clone());
-    if joined != before {
-        shelf.sign(digest, &joined.to_bytes())?;
+    let kept = shelf.open(digest)?;
+    let before = signatures_of(&kept).unwrap_or_default();
+    let all = joined(place, &kept, before.clone(), signatures.clone())?;
+    if all != before {
+        shelf.sign(digest, &all.to_bytes())?;
         place.signed();
     }
     Ok(())
+}
+
+/// Signatures of a version with others, as many as there is room for.
+fn joined(
+    place: &ModelPlace,
+    package: &Kept,
+    before: ModelSignatures,
+    newer: ModelSignatures,
+) -> Result<ModelSignatures, ModelsError> {
+    let all = place.trust().join(package, before, newer);
+    if !all.is_empty() {
+        place.shelf().limits.check_signatures(all.to_bytes().len() as u64)?;
+    }
+    Ok(all)
 }
 
 /// What is kept: a manifest that has been finished somewhere stays as it is to the byte, for it may be signed; but what it says of the
@@ -225,7 +247,7 @@ fn there_already(
 ) -> Result<ModelAdded, ModelsError> {
     let name = &request.name;
     // The version stays what it is: one that was signed since gets its signature, one that is not signed stays out of reach.
-    let all = signatures_of(kept).unwrap_or_default().joined(signatures.clone());
+    let all = joined(place, kept, signatures_of(kept).unwrap_or_default(), signatures.clone())?;
     let (signer, caveat) = judge(place, name, kept, &all)?;
     let doors = place.doors();
     let _one = lock(&doors.change);

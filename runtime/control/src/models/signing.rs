@@ -13,11 +13,12 @@ use trackside_models::{
     package::{Draft, DraftFile, PackageError, PackageLimits},
 };
 use trackside_node::{
-    MODEL_SIGNATURE, ModelTrust, PackageFiles, Project, read_signature, signatures_beside, signatures_of,
+    MODEL_SIGNATURE, ModelTrust, PackageFiles, Project, beyond_the_files, read_bundle, read_signature,
+    signatures_beside, signatures_of, signed_model,
 };
 use trackside_packages::{
-    ModelSignatures, SignedModel, SigningKey,
-    oms::{Bundle, Files, OmsError, ReadSeek, SignedFile, sign},
+    ModelSignatures, SigningKey,
+    oms::{Bundle, Files, LARGEST_BUNDLE, OmsError, ReadSeek, SignedFile, sign},
 };
 use trackside_spec::{Digest, ModelRef};
 use trackside_store::Reader;
@@ -39,13 +40,17 @@ pub(super) fn with_signature(
     if let Some(named) = named {
         let bytes = read_signature(named)?;
         let bundle = Bundle::read(&bytes)?;
+        let (draft, _) = bare(draft, path);
         let (draft, note) = apart(draft, named, &bundle)?;
         return Ok((draft.with_signatures(kept(&bytes)?), note));
     }
     for found in places(&draft, path).into_iter().filter(|place| place.symlink_metadata().is_ok()) {
         let shown = found.display();
         let bytes = read_signature(&found)?;
+        let is_too_long = bytes.len() as u64 > LARGEST_BUNDLE;
         let bundle = match Bundle::read(&bytes) {
+            // Nothing else that is called so is that long.
+            Err(error) if is_too_long => return Err(error.into()),
             Ok(bundle) => bundle,
             // Something else that is called so, and a part of the model where it lies in its folder.
             Err(OmsError::Malformed { .. }) => continue,
@@ -55,7 +60,7 @@ pub(super) fn with_signature(
                 return Ok((draft, Some(format!("{shown} is left out: {}", error.message()))));
             }
         };
-        let (signed, note) = apart(draft.clone(), &found, &bundle)?;
+        let (signed, note) = apart(bare(draft.clone(), path).0, &found, &bundle)?;
         return match bundle.unproved().and_then(|said| names_agree(&signed, &said.paths(signed.model()))) {
             Ok(()) => Ok((signed.with_signatures(kept(&bytes)?), note)),
             Err(error) if is_required => Err(error.into()),
@@ -85,6 +90,15 @@ fn apart(draft: Draft, signature: &Path, bundle: &Bundle) -> Result<(Draft, Opti
     let note =
         (many > 0).then(|| format!("left out, because whoever signed the model left it out: {}{more}", out.join(", ")));
     Ok((draft.without(is_out), note))
+}
+
+/// Without the signatures that lie with the files, and what these are called: no signature is part of a model, so that all who sign it sign
+/// the same.
+fn bare(draft: Draft, path: &Path) -> (Draft, Vec<String>) {
+    let found: Vec<PathBuf> = places(&draft, path).into_iter().filter(|place| read_bundle(place).is_ok()).collect();
+    let is_one = |file: &DraftFile| found.iter().any(|other| is_same(&file.source, other));
+    let names = draft.files().iter().filter(|file| is_one(file)).map(|file| file.path.clone()).collect();
+    (draft.without(is_one), names)
 }
 
 fn is_same(file: &Path, other: &Path) -> bool {
@@ -149,6 +163,10 @@ pub fn sign_model(
         || if is_folder { path.join(MODEL_SIGNATURE) } else { signatures_beside(path)[0].clone() },
         Path::to_owned,
     );
+    if to.symlink_metadata().is_ok() && read_bundle(&to).is_err() {
+        let reason = "it is there already, and is no signature; name another file with --signature".to_owned();
+        return Err(PackageError::Given { path: to, reason }.into());
+    }
     let in_folder = draft.files().iter().find(|file| is_same(&file.source, &to)).map(|file| file.path.clone());
     // It may not be there yet.
     let in_folder = in_folder.or_else(|| {
@@ -156,11 +174,12 @@ pub fn sign_model(
         (is_folder && to.parent().is_some_and(|folder| is_same(folder, path))).then_some(name)
     });
     let draft = draft.without(|file| Some(&file.path) == in_folder.as_ref());
+    let (draft, beside) = bare(draft, path);
     if draft.left_out.len() >= TOLD {
         let what = format!("{} holds {TOLD} names or more that begin with a dot", path.display());
         return Err(PackageError::TooMuch { what }.into());
     }
-    let left_out: Vec<String> = draft.left_out.iter().cloned().chain(in_folder).collect();
+    let left_out: Vec<String> = draft.left_out.iter().cloned().chain(in_folder).chain(beside).collect();
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = real.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
     let manifest = draft.manifest(&limits)?;
@@ -171,6 +190,11 @@ pub fn sign_model(
         .collect();
     let listed = Listed { model: draft.model().to_owned(), files };
     let bundle = sign(&name, &listed, &left_out, key)?;
+    if bundle.len() as u64 > LARGEST_BUNDLE {
+        let (count, bytes) = (listed.files.len(), bundle.len());
+        let what = format!("a signature that names {count} files has {bytes} bytes; {LARGEST_BUNDLE} are read");
+        return Err(PackageError::TooMuch { what }.into());
+    }
     let io = |source| PackageError::Io { action: "write", path: to.clone(), source };
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut part = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
@@ -247,8 +271,8 @@ pub fn verify_model(project: &Project, reader: &Reader, reference: &ModelRef) ->
     let (resolved, package) = model_package(project, reader, reference)?;
     package.verify()?;
     let trust = ModelTrust::of(&project.root, &project.config.policy);
-    let (keyring, files) = (trust.keyring()?, PackageFiles(&package));
-    let model = SignedModel { manifest: &package.bytes, files: &files };
+    let (keyring, files, beyond) = (trust.keyring()?, PackageFiles(&package), beyond_the_files(&package.manifest));
+    let model = signed_model(&package, &files, beyond.as_deref());
     let signatures = signatures_of(&package)?;
     let signatures: Vec<VerifiedSignature> = signatures
         .iter()

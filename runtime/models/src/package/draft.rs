@@ -13,9 +13,9 @@ use trackside_spec::{Digest, config::EngineChoice};
 use super::{FileEntry, Manifest, PackageError, PackageLimits, limits::key, path};
 
 /// What the golden vectors are called in a package.
-const GOLDEN: &str = "golden.safetensors";
+pub const GOLDEN: &str = "golden.safetensors";
 /// The model in a folder that has several.
-const MODEL: &str = "model.onnx";
+pub const MODEL: &str = "model.onnx";
 
 /// What is said about a version besides its files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -19,7 +19,7 @@ mod path;
 mod triton;
 
 pub use archive::{Exported, Unpacked, exported_as, pack, unpack};
-pub use draft::{About, Draft, DraftFile};
+pub use draft::{About, Draft, DraftFile, GOLDEN, MODEL};
 pub use error::PackageError;
 pub use folder::{Incoming, Kept, Shelf, expect_room};
 pub use limits::PackageLimits;

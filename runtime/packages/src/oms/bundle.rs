@@ -19,7 +19,7 @@ const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// What is in the envelope.
 const PAYLOAD: &str = "application/vnd.in-toto+json";
-/// Largest bundle, in bytes: a line for each of some ten thousand files, or parts of files.
+/// Largest bundle, in bytes: some thousands of files, or parts of files, fewer the longer their names are.
 pub const LARGEST_BUNDLE: u64 = 2 << 20;
 
 /// What a file holds.

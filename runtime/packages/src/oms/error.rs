@@ -79,6 +79,15 @@ pub enum OmsError {
         /// The file.
         path: String,
     },
+    /// What is said of the files is not signed.
+    #[error(
+        "[{code}] {what}, and a signature over the files does not say so; sign what is said of them, too: `trackside model export --sign`, \
+         and import that", code = self.code()
+    )]
+    Beyond {
+        /// What is said.
+        what: String,
+    },
     /// There is none, and there must be one.
     #[error(
         "[{code}] {what} is not signed, and signed_models in [policy] of trackside.toml takes signed models only: {reason}; sign it \
@@ -131,7 +140,7 @@ impl Coded for OmsError {
             Self::Method { .. } => code!("TS-0591"),
             Self::NoKey { .. } => code!("TS-0592"),
             Self::Path { .. } => code!("TS-0593"),
-            Self::Missing { .. } | Self::Other { .. } | Self::NotNamed { .. } => code!("TS-0594"),
+            Self::Missing { .. } | Self::Other { .. } | Self::NotNamed { .. } | Self::Beyond { .. } => code!("TS-0594"),
             Self::NotSigned { .. } => code!("TS-0595"),
             Self::Read { .. } => code!("TS-0562"),
             Self::Key(error) => error.code(),

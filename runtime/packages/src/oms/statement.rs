@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek},
 };
 
 use ring::digest::{Context, SHA256};
@@ -121,7 +121,7 @@ impl Statement {
             check_path(&file.path)?;
             let digest = match file.sha256 {
                 Some(digest) => digest,
-                None => digest(files, &file.path, 0, file.size)?,
+                None => digest(files, &file.path, file.size)?,
             };
             resources.push(Resource { name: file.path, digest, algorithm: "sha256".to_owned() });
         }
@@ -241,40 +241,33 @@ impl Statement {
         let Predicate { resources, serialization } = &self.predicate;
         let listed: BTreeMap<String, SignedFile> =
             files.list().into_iter().map(|file| (file.path.clone(), file)).collect();
-        let mut named: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
+        let mut named: BTreeMap<&str, Vec<(u64, u64, &str)>> = BTreeMap::new();
         for resource in resources {
-            let (path, range) = match serialization.shard_size {
-                None if resource.name == ITSELF => (files.itself(), None),
-                None => (resource.name.as_str(), None),
-                Some(_) => {
-                    let (path, from, to) = part(&resource.name)
-                        .ok_or_else(|| OmsError::says(format!("{:?} is no part of a file", shown(&resource.name))))?;
-                    (path, Some((from, to)))
-                }
+            let (path, from, to) = match serialization.shard_size {
+                None if resource.name == ITSELF => (files.itself(), 0, 0),
+                None => (resource.name.as_str(), 0, 0),
+                Some(_) => part(&resource.name)
+                    .ok_or_else(|| OmsError::says(format!("{:?} is no part of a file", shown(&resource.name))))?,
             };
             let file = listed.get(path).ok_or_else(|| OmsError::Missing { path: shown(path) })?;
-            let other = || OmsError::Other { path: shown(path) };
-            let given = match (range, &file.sha256) {
-                (None, Some(known)) => known.clone(),
-                (None, None) => digest(files, path, 0, file.size)?,
-                (Some((from, to)), _) if from < to && to <= file.size => digest(files, path, from, to)?,
-                (Some(_), _) => return Err(other()),
-            };
-            if !given.eq_ignore_ascii_case(&resource.digest) {
-                return Err(other());
+            if serialization.shard_size.is_none() {
+                let given = match &file.sha256 {
+                    Some(known) => known.clone(),
+                    None => digest(files, path, file.size)?,
+                };
+                if !given.eq_ignore_ascii_case(&resource.digest) {
+                    return Err(OmsError::Other { path: shown(path) });
+                }
             }
-            named.entry(path).or_default().extend(range);
+            named.entry(path).or_default().push((from, to, &resource.digest));
         }
         for file in listed.values() {
-            let is_whole = match (named.get(file.path.as_str()), serialization.shard_size) {
-                (None, None) => false,
+            match (named.get(file.path.as_str()), serialization.shard_size) {
+                (Some(_), None) => {}
+                (Some(parts), Some(size)) => covers_parts(files, file, parts, size)?,
                 // A file of nothing has no parts.
-                (None, Some(_)) => file.size == 0,
-                (Some(_), None) => true,
-                (Some(parts), Some(size)) => are_whole(parts, size, file.size),
-            };
-            if !is_whole {
-                return Err(OmsError::NotNamed { path: shown(&file.path) });
+                (None, Some(_)) if file.size == 0 => {}
+                (None, _) => return Err(OmsError::NotNamed { path: shown(&file.path) }),
             }
         }
         Ok(())
@@ -288,21 +281,55 @@ impl Statement {
     }
 }
 
-fn digest(files: &dyn Files, path: &str, from: u64, to: u64) -> Result<String, OmsError> {
+fn digest(files: &dyn Files, path: &str, size: u64) -> Result<String, OmsError> {
+    let mut context = Context::new(&SHA256);
+    read(files, path, &[size], |bytes, _| context.update(bytes))?;
+    Ok(hex(context.finish().as_ref()))
+}
+
+/// Whether these parts are all of a file, and it is what each of them says. Where the digest of the whole is known, what was read must have
+/// that, too: whoever reads the file later holds it against that one.
+fn covers_parts(files: &dyn Files, file: &SignedFile, parts: &[(u64, u64, &str)], size: u64) -> Result<(), OmsError> {
+    let mut parts = parts.to_vec();
+    parts.sort_unstable();
+    let ranges: Vec<(u64, u64)> = parts.iter().map(|(from, to, _)| (*from, *to)).collect();
+    if ranges.iter().any(|(from, to)| from >= to || *to > file.size) {
+        return Err(OmsError::Other { path: shown(&file.path) });
+    }
+    if !are_whole(&ranges, size, file.size) {
+        return Err(OmsError::NotNamed { path: shown(&file.path) });
+    }
+    let ends: Vec<u64> = ranges.iter().map(|(_, to)| *to).collect();
+    let (mut whole, mut each) = (Context::new(&SHA256), vec![Context::new(&SHA256); ends.len()]);
+    read(files, &file.path, &ends, |bytes, at| {
+        whole.update(bytes);
+        each[at].update(bytes);
+    })?;
+    let is = |context: Context, digest: &str| hex(context.finish().as_ref()).eq_ignore_ascii_case(digest);
+    let are_parts = each.into_iter().zip(&parts).all(|(context, (.., digest))| is(context, digest));
+    if !are_parts || file.sha256.as_ref().is_some_and(|known| !is(whole, known)) {
+        return Err(OmsError::Other { path: shown(&file.path) });
+    }
+    Ok(())
+}
+
+/// Reads a file once up to the last of `ends`, and gives what is read with which of them comes next.
+fn read(files: &dyn Files, path: &str, ends: &[u64], mut take: impl FnMut(&[u8], usize)) -> Result<(), OmsError> {
     let failed = |source| OmsError::Read { path: shown(path), source };
     let mut file = files.open(path).map_err(failed)?;
-    file.seek(SeekFrom::Start(from)).map_err(failed)?;
-    let (mut context, mut part, mut left) = (Context::new(&SHA256), vec![0; 64 << 10], to - from);
-    while left > 0 {
-        let wanted = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let read = file.read(&mut part[..wanted]).map_err(failed)?;
-        if read == 0 {
-            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+    let (mut part, mut done) = (vec![0; 64 << 10], 0);
+    for (at, end) in ends.iter().enumerate() {
+        while done < *end {
+            let wanted = part.len().min(usize::try_from(end - done).unwrap_or(usize::MAX));
+            let read = file.read(&mut part[..wanted]).map_err(failed)?;
+            if read == 0 {
+                return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+            }
+            take(&part[..read], at);
+            done += read as u64;
         }
-        context.update(&part[..read]);
-        left -= read as u64;
     }
-    Ok(hex(context.finish().as_ref()))
+    Ok(())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -19,7 +19,8 @@ use trackside_store::Readers;
 pub use self::catalog::model_settings;
 pub use self::registry::digests_of;
 pub use self::trust::{
-    MODEL_SIGNATURE, ModelTrust, PackageFiles, read_bundle, read_signature, signatures_beside, signatures_of,
+    MODEL_SIGNATURE, ModelTrust, PackageFiles, beyond_the_files, read_bundle, read_signature, signatures_beside,
+    signatures_of, signed_model,
 };
 use self::{catalog::ProjectModels, registry::Registry};
 

@@ -9,7 +9,7 @@ use std::{
 use trackside_codes::Reason;
 use trackside_models::{
     ModelError,
-    package::{Kept, Manifest, Shelf},
+    package::{FileEntry, Kept, Manifest, Shelf},
 };
 use trackside_serving::{Content, Version};
 use trackside_spec::Digest;
@@ -140,9 +140,33 @@ impl Registry {
 /// What the files of a version must be, by their names as the model names its weights: from its own folder on.
 pub fn digests_of(manifest: &Manifest) -> BTreeMap<String, Digest> {
     let folder = manifest.model.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let beside = |path: &str| match path.strip_prefix(folder) {
-        Some(rest) if !folder.is_empty() => rest.trim_start_matches('/').to_owned(),
-        _ => path.to_owned(),
+    let own = |file: &FileEntry| {
+        let path = match folder {
+            "" => Some(file.path.as_str()),
+            // What lies elsewhere is no weight file of the model, whatever it is called.
+            folder => file.path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')),
+        };
+        path.map(|path| (path.to_owned(), file.digest))
     };
-    manifest.files.iter().map(|file| (beside(&file.path), file.digest)).collect()
+    manifest.files.iter().filter_map(own).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_elsewhere_is_no_weight_file_of_a_model() {
+        let file = |path: &str| FileEntry { path: path.to_owned(), size: 1, digest: Digest::of(path.as_bytes()) };
+        let paths = ["a/m.onnx", "a/w.data", "ab/w.data", "m.onnx", "w.data"];
+        let digests = |model: &str| digests_of(&Manifest::new(model.to_owned(), paths.map(file).to_vec()));
+        let of = |names: &[(&str, &str)]| {
+            names
+                .iter()
+                .map(|(name, path)| ((*name).to_owned(), Digest::of(path.as_bytes())))
+                .collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(digests("a/m.onnx"), of(&[("m.onnx", "a/m.onnx"), ("w.data", "a/w.data")]));
+        assert_eq!(digests("m.onnx"), of(&paths.map(|path| (path, path))));
+    }
 }

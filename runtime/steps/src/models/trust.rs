@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use trackside_models::package::{FileEntry, Kept, PackageLimits};
+use trackside_models::package::{FileEntry, GOLDEN, Kept, MODEL, Manifest, PackageLimits};
 use trackside_packages::{
     Keyring, ModelSignatures, ModelSigner, SignedModel,
     oms::{Bundle, Files, LARGEST_BUNDLE, OmsError, ReadSeek, SignedFile},
@@ -51,8 +51,18 @@ impl ModelTrust {
     /// # Errors
     /// When nobody who counts does: why not.
     pub fn judge(&self, package: &Kept, signatures: &ModelSignatures) -> Result<ModelSigner, OmsError> {
-        let files = PackageFiles(package);
-        self.keyring()?.judge_model(&SignedModel { manifest: &package.bytes, files: &files }, signatures)
+        let (files, beyond) = (PackageFiles(package), beyond_the_files(&package.manifest));
+        self.keyring()?.judge_model(&signed_model(package, &files, beyond.as_deref()), signatures)
+    }
+
+    /// A package's signatures with others, where there is room first for those that count here.
+    #[must_use]
+    pub fn join(&self, package: &Kept, before: ModelSignatures, newer: ModelSignatures) -> ModelSignatures {
+        let (files, beyond) = (PackageFiles(package), beyond_the_files(&package.manifest));
+        let (keyring, model) = (self.keyring().ok(), signed_model(package, &files, beyond.as_deref()));
+        before.joined(newer, |signature| {
+            keyring.as_ref().is_some_and(|keyring| keyring.judge_one(&model, signature).is_ok())
+        })
     }
 
     /// Whether a package of the registry, which messages call `what`, may be loaded.
@@ -85,13 +95,19 @@ impl ModelTrust {
     /// When nobody who counts does: why not.
     pub fn prove_file(&self, file: &Path) -> Result<(String, BTreeMap<String, Digest>), OmsError> {
         let beside = signatures_beside(file);
-        let Some(signature) = beside.iter().find(|path| path.symlink_metadata().is_ok()) else {
+        let mut found = beside.iter().filter(|path| path.symlink_metadata().is_ok()).map(|path| read_bundle(path));
+        // Something else may be called so.
+        let bundle = match found.next() {
+            Some(Err(error @ OmsError::Malformed { .. })) => Some(found.next().unwrap_or(Err(error))),
+            found => found,
+        };
+        let Some(bundle) = bundle else {
             let names = beside.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" nor ");
             let reason = format!("there is neither {names}");
             return Err(OmsError::NotSigned { what: file.display().to_string(), reason });
         };
         let itself = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let bundle = read_bundle(signature)?;
+        let bundle = bundle?;
         let keys = self.keyring()?;
         let (key, signed) = keys.prove(&bundle)?;
         let digests = signed.digests(&itself).ok_or_else(|| OmsError::Method {
@@ -102,6 +118,37 @@ impl ModelTrust {
         }
         let digest = |(path, digits): (String, String)| Some((path, format!("sha256:{digits}").parse().ok()?));
         Ok((key.to_owned(), digests.into_iter().filter_map(digest).collect()))
+    }
+}
+
+/// A package as signatures are held against it; `beyond` is of [`beyond_the_files`].
+#[must_use]
+pub fn signed_model<'a>(package: &'a Kept, files: &'a PackageFiles<'a>, beyond: Option<&'a str>) -> SignedModel<'a> {
+    SignedModel { manifest: &package.bytes, files, beyond }
+}
+
+/// What a manifest says of its files that a folder of just these files does not: a signature over the files covers none of it.
+#[must_use]
+pub fn beyond_the_files(manifest: &Manifest) -> Option<String> {
+    let models: Vec<&str> = manifest
+        .files
+        .iter()
+        .map(|file| file.path.as_str())
+        .filter(|path| path.ends_with(".onnx") && !path.contains('/'))
+        .collect();
+    let model = match models.as_slice() {
+        [only] => Some(*only),
+        several => several.iter().find(|name| **name == MODEL).copied(),
+    };
+    let golden = manifest.file(GOLDEN).map(|file| &file.path);
+    if model != Some(manifest.model.as_str()) {
+        Some(format!("the manifest says that {} is the model", manifest.model))
+    } else if manifest.golden.as_ref() != golden {
+        Some("the manifest says which file the golden vectors are".to_owned())
+    } else if let Some((output, file)) = manifest.labels.iter().next() {
+        Some(format!("the manifest says that {file} has the labels of {output:?}"))
+    } else {
+        None
     }
 }
 
