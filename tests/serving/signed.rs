@@ -87,6 +87,9 @@ fn a_version_that_is_not_signed_leaves_the_one_before_in_service() {
     assert_eq!(ask(&mut client, "kept"), (200, "1".to_owned()));
     project.run(&["model", "alias", "kept", "champion", "2"]).ok();
     serving.node.wait_said("the model kept@2 is not signed");
+    let said = serving.node.said();
+    let line = said.lines().find(|line| line.contains("goes on to answer")).unwrap();
+    assert!(line.contains("TS-0595"), "{line}");
     assert_eq!(ask(&mut client, "kept"), (200, "1".to_owned()));
     let (status, text) = ask(&mut client, "kept/versions/2");
     assert!(status == 503 && text.contains("TS-0595"), "{status} {text}");
