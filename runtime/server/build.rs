@@ -11,6 +11,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var_os("OUT_DIR").ok_or("no OUT_DIR")?;
     // What reflection tells of.
     fs::write(Path::new(&out).join("inference.bin"), files.encode_to_vec())?;
-    tonic_prost_build::configure().build_client(false).build_transport(false).compile_fds(files)?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .build_transport(false)
+        .codec_path("crate::inference::grpc::codec::Faulty")
+        .compile_fds(files)?;
     Ok(())
 }

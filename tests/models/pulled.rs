@@ -124,6 +124,69 @@ fn more_than_a_model_may_be_is_refused_before_any_of_it_comes() {
     assert!(server.asked().iter().all(|asked| asked.contains("/manifests/")), "no blob was asked for");
 }
 
+/// A project, and what it may ask a registry for that has manifests and no blob.
+fn with_half_a_registry() -> (Polled, Project, String) {
+    let layer = serde_json::json!({
+        "mediaType": "a/b", "digest": crate::support::registry::digest(b"other"), "size": 5,
+        "annotations": { "org.opencontainers.image.title": "a.onnx" }
+    });
+    let server = Polled::start(Answer::ok(&serde_json::json!({ "schemaVersion": 2, "layers": [layer] }).to_string()));
+    let host = server.origin().replace("http://", "");
+    let project = project(&format!("[registries.\"{host}\"]\nplain_http = true\n"));
+    (server, project, format!("oci://{host}/acme/pump:1"))
+}
+
+/// What a pull that was killed may have left, and what somebody has put there.
+fn leave(project: &Project) {
+    project.write(".trackside/pull/.tmpAbC/half.onnx", "half");
+    project.write(".trackside/pull/stray", "stray");
+    std::os::unix::fs::symlink("/nowhere", project.path(".trackside/pull/link")).unwrap();
+}
+
+#[test]
+fn what_a_pull_that_was_killed_has_left_is_removed_when_a_node_starts() {
+    let (_server, project, _) = with_half_a_registry();
+    leave(&project);
+    drop(project.serve());
+    assert_eq!(project.names(".trackside/pull"), [".busy"]);
+    // Not while somebody pulls.
+    leave(&project);
+    let held = fs::File::open(project.path(".trackside/pull/.busy")).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    drop(project.serve());
+    assert_eq!(project.names(".trackside/pull").len(), 4);
+    drop(held);
+    drop(project.serve());
+    assert_eq!(project.names(".trackside/pull"), [".busy"]);
+}
+
+#[test]
+fn whatever_lies_in_the_way_of_a_pull_is_removed() {
+    let (_server, project, reference) = with_half_a_registry();
+    leave(&project);
+    // The registry gives another blob than it announces: so far it must come.
+    let ran = project.run(&["model", "add", "pump", &reference]);
+    assert!(!ran.stderr.contains("TS-0562") && !ran.stderr.is_empty(), "{}", ran.stderr);
+    is_empty(&project);
+}
+
+#[test]
+fn a_second_pull_says_that_it_waits_for_the_first() {
+    let (_server, project, reference) = with_half_a_registry();
+    project.write(".trackside/pull/.busy", "");
+    let held = fs::File::open(project.path(".trackside/pull/.busy")).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let mut command = crate::support::command::binary();
+    command.current_dir(project.root()).args(["model", "add", "pump", &reference]);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let waits = lines.find(|line| line.as_ref().unwrap().contains("another model is being pulled"));
+    assert!(waits.is_some(), "it says nothing of that");
+    drop(held);
+    assert!(!child.wait().unwrap().success());
+    assert_eq!(project.names(".trackside/pull"), [".busy"]);
+}
+
 #[test]
 fn signatures_come_from_the_registry_and_from_among_the_files() {
     let Some(registry) = Registry::start("signed models from a registry", Door::Open) else { return };

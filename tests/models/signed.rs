@@ -36,6 +36,26 @@ fn sign(project: &Project, path: &str, key: &str) {
     project.run(&["model", "sign", path, "--key", key]).ok();
 }
 
+#[test]
+fn keys_that_can_not_be_used_are_told_before_a_model_is_loaded() {
+    let project = with(STRICT);
+    project.run(&["check"]).ok().says(&["no problems"]);
+    configure(&project, "[policy]\nmodel_keys = [\"ops.pub\", \"gone.pub\", \"relu.onnx\"]\n");
+    let checked = project.run(&["check"]).exits(1);
+    checked.says(&["TS-0609", "trackside.toml:4:26", "gone.pub", "trackside.toml:4:38", "relu.onnx", "2 problems"]);
+    let told = project.run(&["--json", "check"]).exits(1).json();
+    assert_eq!((&told["problems"], &told["config"][1]["code"]), (&json!(2), &json!("TS-0609")), "{told:#}");
+    let node = project.serve();
+    assert!(node.said().contains("TS-0609") && node.said().contains("gone.pub"), "{}", node.said());
+    project.run(&["status"]).exits(1).says(&["TS-0609", "trackside.toml:4:26", "gone.pub"]);
+    // Mended, it is no problem any more, without a restart.
+    fs::copy(project.path("ops.pub"), project.path("gone.pub")).unwrap();
+    fs::copy(project.path("ops.pub"), project.path("relu.onnx")).unwrap();
+    project.run(&["status"]).ok();
+    drop(node);
+    project.run(&["check"]).ok().says(&["no problems"]);
+}
+
 #[track_caller]
 fn predict(project: &Project, model: &str) -> Ran {
     project.run(&["model", "predict", model, "--input", INPUT])

@@ -96,6 +96,47 @@ fn every_file_of_every_version_is_compared_and_what_mends_it_is_told() {
     project.run(&["artifact", "verify"]).ok().says(&["0 problems"]);
 }
 
+#[test]
+fn signatures_are_read_and_judged_and_what_nobody_names_is_told() {
+    let project = three();
+    project.run(&["plugin", "keygen", "ops", "--algorithm", "p256"]).ok();
+    let fan = folder(&project, "fan");
+    let only = |parts: &[&str]| {
+        let found = problems(&project);
+        let [(of, place, reason)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(of, "fan@1 other@1");
+        let told = format!(".trackside/{place} {reason}");
+        assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+    };
+    // Whatever the policy wants, what is no signature is none.
+    let signatures = format!("{fan}/signatures.json");
+    project.write(&signatures, "{\"format\": 1, ");
+    only(&[&signatures, "signatures.json: "]);
+    fs::remove_file(project.path(&signatures)).unwrap();
+    for (name, what) in [("extra.onnx", "a file"), ("link.onnx", "a link")] {
+        let path = project.path(&format!("{fan}/{name}"));
+        match what {
+            "a link" => std::os::unix::fs::symlink("relu.onnx", &path).unwrap(),
+            _ => fs::write(&path, "x").unwrap(),
+        }
+        only(&[&format!("{fan}/{name}"), what, "does not name it"]);
+        fs::remove_file(path).unwrap();
+    }
+    project.run(&["artifact", "verify"]).ok().says(&["0 problems"]);
+    // Where each must be signed, those that are not can not be loaded.
+    let config = project.read("trackside.toml");
+    project.write("trackside.toml", format!("{config}[policy]\nsigned_models = true\nmodel_keys = [\"ops.pub\"]\n"));
+    let found = problems(&project);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found.iter().all(|(_, place, reason)| place.ends_with("/signatures.json") && reason.contains("not signed"))
+    );
+    project.run(&["model", "sign", "relu.onnx", "--key", "ops.key"]).ok();
+    project.run(&["model", "add", "fan", "relu.onnx"]).ok();
+    let found = problems(&project);
+    assert!(matches!(&found[..], [(models, ..)] if models == "pump@1"), "{found:?}");
+}
+
 fn change_back(project: &Project, file: &str, before: &[u8]) {
     let path = project.path(file);
     if path.exists() {

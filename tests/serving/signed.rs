@@ -39,6 +39,14 @@ fn a_file_that_is_not_signed_does_not_answer_and_a_changed_one_does_not_take_ove
     let mut client = Client::of(&serving);
     let (status, text) = ask(&mut client, "two");
     assert!(status == 503 && text.contains("TS-0595"), "{status} {text}");
+    // Who asks over the network is not told where the box keeps its files.
+    let (status, _, index) = client.send("POST /v2/repository/index HTTP/1.1", b"");
+    let index = String::from_utf8(index).unwrap();
+    assert!(status == 200 && index.contains("not signed"), "{status} {index}");
+    for told in [&text, &index] {
+        let root = project.root().display().to_string();
+        assert!(told.contains("two.onnx.sig nor model.sig") && !told.contains(&root), "{told}");
+    }
     let mut answers = |code: &str| {
         wait_until("the file is looked at again", || {
             let (status, text) = ask(&mut client, "two");
@@ -79,6 +87,9 @@ fn a_version_that_is_not_signed_leaves_the_one_before_in_service() {
     assert_eq!(ask(&mut client, "kept"), (200, "1".to_owned()));
     project.run(&["model", "alias", "kept", "champion", "2"]).ok();
     serving.node.wait_said("the model kept@2 is not signed");
+    let said = serving.node.said();
+    let line = said.lines().find(|line| line.contains("goes on to answer")).unwrap();
+    assert!(line.contains("TS-0595"), "{line}");
     assert_eq!(ask(&mut client, "kept"), (200, "1".to_owned()));
     let (status, text) = ask(&mut client, "kept/versions/2");
     assert!(status == 503 && text.contains("TS-0595"), "{status} {text}");

@@ -145,6 +145,18 @@ fn what_is_wrong_is_told_with_what_is_right() {
 }
 
 #[test]
+fn a_wait_that_ends_at_its_deadline_is_told_as_that() {
+    let serving = Serving::start("");
+    let mut client = Client::of(&serving);
+    let mut body = pair(&json!([1, 2]), &json!([3, 4]));
+    assert_eq!(client.infer("two", &body).0, 200);
+    body["parameters"] = json!({"timeout": 1});
+    let (status, answer) = client.infer("two", &body);
+    let text = answer["error"].as_str().unwrap();
+    assert!(status == 504 && (text.starts_with("[TS-0579]") || text.starts_with("[TS-0512]")), "{status} {text}");
+}
+
+#[test]
 fn nothing_listens_unless_it_is_asked_for() {
     let project = crate::support::Project::new();
     let node = crate::support::Node::start(project.root());

@@ -55,8 +55,8 @@ pub use absent_node::{NoNode, no_node, silent_holder};
 pub use artifact_check::{ArtifactCheck, DamagedEntry, check_artifact, check_artifacts};
 pub use backfill::{PastTimes, SortedTimes, past_times};
 pub use check::{
-    CheckedFile, Checker, Findings, GRANT_KINDS, Next, Schedule, check_files, check_project, describe_graph,
-    describe_trigger, granted, next_times, wanted,
+    CheckedFile, Checker, Findings, GRANT_KINDS, Next, Schedule, check_files, check_keys, check_project,
+    describe_graph, describe_trigger, granted, next_times, problem_document, wanted,
 };
 pub use client::{Client, ClientError, Events};
 pub use decide::{DecideError, decide};

@@ -6,7 +6,7 @@ use hyper::{Method, body::Bytes};
 use serde::{Deserialize, Serialize};
 use trackside_codes::Coded;
 use trackside_node::{Handle, NodeError, Project, WorkflowProblem, WorkflowReason};
-use trackside_spec::Digest;
+use trackside_spec::{Digest, Problem};
 
 use crate::client::{Client, ClientError};
 
@@ -39,6 +39,12 @@ impl FileProblem {
             Self { file: problem.file.clone(), message: reason.to_string(), code, workflow, in_use }
         };
         project.problems.iter().map(of).collect()
+    }
+
+    /// One of `trackside.toml`, found after it was read.
+    pub(crate) fn of_config(problem: &Problem) -> Self {
+        let (file, message) = (PathBuf::from(&problem.file), problem.to_string());
+        Self { file, message, code: None, workflow: None, in_use: None }
     }
 }
 

@@ -11,6 +11,7 @@ use trackside_store::{ActivationRow, Holding};
 
 use crate::{
     FileProblem,
+    check::check_keys,
     client::{Client, ClientError, QUICK},
 };
 
@@ -87,15 +88,21 @@ pub async fn status(handle: &Handle, since: Instant) -> Result<StatusDocument, N
     let now = handle.in_force().borrow().clone();
     let project = &now.project;
     let readers = handle.readers().clone();
-    let ask = move || readers.with(|reader| Ok((reader.in_use()?, reader.holdings()?)));
-    let (rows, held) = match tokio::task::spawn_blocking(ask).await {
-        Ok(Ok(read)) => read,
+    let looked_at = project.clone();
+    let ask = move || {
+        let keys = check_keys(&looked_at);
+        (keys, readers.with(|reader| Ok((reader.in_use()?, reader.holdings()?))))
+    };
+    let (keys, read) =
+        tokio::task::spawn_blocking(ask).await.map_or_else(|_| (Vec::new(), None), |(keys, read)| (keys, Some(read)));
+    let (rows, held) = match read {
+        Some(Ok(read)) => read,
         // The rest of the answer is of use all the same.
-        Ok(Err(error)) => {
+        Some(Err(error)) => {
             tracing::error!(%error, "what is in use since when, and what runs hold, cannot be read");
             Default::default()
         }
-        Err(_) => Default::default(),
+        None => Default::default(),
     };
     let held: HashMap<&str, &Holding> = held.iter().map(|one| (one.workflow.as_str(), one)).collect();
     let rows: HashMap<&str, &ActivationRow> = rows.iter().map(|row| (row.workflow.as_str(), row)).collect();
@@ -129,7 +136,7 @@ pub async fn status(handle: &Handle, since: Instant) -> Result<StatusDocument, N
         schedules_wait: status.schedules_wait.filter(|_| has_schedules),
         workflows: project.workflows.values().map(workflow).collect(),
         broken,
-        problems: FileProblem::of(project),
+        problems: FileProblem::of(project).into_iter().chain(keys.iter().map(FileProblem::of_config)).collect(),
         config_note: now.config_note.clone(),
         brokers: handle.brokers(),
     })

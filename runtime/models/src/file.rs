@@ -230,11 +230,11 @@ fn external_names(model: &ModelProto, path: &Path, limits: &ModelLimits) -> Resu
                 format!("its name must end in .data, .onnx_data, .bin, .pb or .weights, or begin with {own:?}");
             return Err((name, reason.into()));
         }
-        names.insert(name);
-        if names.len() > limits.weights {
+        if names.len() >= limits.weights && !names.contains(&name) {
             let reason = format!("it names more than {} of them (`weights` in [model_limits])", limits.weights);
-            return Err((String::new(), reason.into()));
+            return Err((name, reason.into()));
         }
+        names.insert(name);
     }
     Ok(names)
 }

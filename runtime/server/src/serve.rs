@@ -29,7 +29,7 @@ use crate::{
     api::{Peer, Shared, router},
     error::ServerError,
     hook_listener::HookListener,
-    inference::{InferenceServer, InferenceSettings, Models, TlsFiles, Tokens},
+    inference::{Hidden, InferenceServer, InferenceSettings, Models, TlsFiles, Tokens},
     places::{Place, Places},
     prompt::{MoreToCome, Prompt},
     socket::listen,
@@ -144,7 +144,7 @@ fn inference(node: &Node) -> Result<Option<InferenceServer>, ServerError> {
         body_time: config.patience.to_std(),
         ..InferenceSettings::default()
     };
-    let models = Models::start(handle.workshop().models.serving().clone());
+    let models = Models::start(handle.workshop().models.serving().clone(), Hidden::of(&project));
     let server = InferenceServer::start(&settings, models)?;
     for address in server.addresses() {
         tracing::info!(%address, "answering requests for inference");

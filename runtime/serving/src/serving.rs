@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::sync::watch;
-use trackside_codes::{Class, Reason};
+use trackside_codes::{Class, Coded as _, Reason};
 use trackside_models::Engines;
 use trackside_spec::{ModelVersion, config::EngineChoice, nearest};
 use trackside_sync::{lock, read, write};
@@ -209,7 +209,7 @@ impl Serving {
             resolution.slots().iter().filter(has_failed).for_each(|slot| slot.forgive());
             let waited = lock(&resolution.refused).take().is_some();
             if waited && let Err(error) = self.0.bring(&resolution.name) {
-                tracing::error!(model = resolution.name, "{error}");
+                tracing::error!(model = resolution.name, code = %error.code(), "{error}");
             }
         }
     }
@@ -332,7 +332,7 @@ impl Inner {
         let (inner, name) = (self.clone(), name.to_owned());
         let work = move || {
             if let Err(error) = inner.bring(&name) {
-                tracing::error!(model = name, "{error}");
+                tracing::error!(model = name, code = %error.code(), "{error}");
             }
         };
         if let Err(error) = thread::Builder::new().name("model-loader".to_owned()).spawn(work) {
@@ -373,7 +373,8 @@ impl Inner {
         for (alias, number) in &next.entry.aliases {
             let Some(current) = &current else { break };
             let Err(error) = self.take_over(current, alias, &next, *number) else { continue };
-            tracing::error!(model = name, alias, version = number, "the version before goes on to answer: {error}");
+            let code = error.code();
+            tracing::error!(model = name, alias, version = number, %code, "the version before goes on to answer: {error}");
             if let Some(old) = current.aliases.get(alias).filter(|old| next.entry.versions.contains_key(old)) {
                 aliases.insert(alias.clone(), *old);
             }

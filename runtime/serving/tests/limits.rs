@@ -54,10 +54,13 @@ fn a_full_queue_refuses_or_sheds_and_goes_in_order() {
         assert_eq!(y(high.join().unwrap()), [2.0; 2]);
         bench.until("the low one runs", |bench| bench.under_way("slow") == (1, 0));
         over.cancel();
-        assert_eq!(low.join().unwrap().err().unwrap().code().to_string(), "TS-0513");
+        // It may hear that it is to stop before it hears that it is its turn: then it was never begun.
+        let stopped = low.join().unwrap().err().unwrap().code().to_string();
+        assert!(["TS-0513", "TS-0580"].contains(&stopped.as_str()), "{stopped}");
+        let statistics = bench.serving.state("slow").unwrap()[0].engines[0].2.clone();
+        let begun = u64::from(stopped == "TS-0513");
+        assert_eq!((statistics.success.count, statistics.rejected, statistics.fail.count), (1, 2, 3 + begun));
     });
-    let statistics = bench.serving.state("slow").unwrap()[0].engines[0].2.clone();
-    assert_eq!((statistics.success.count, statistics.rejected, statistics.fail.count), (1, 2, 4));
 }
 
 #[test]

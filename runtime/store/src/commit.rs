@@ -64,6 +64,7 @@ impl Committer {
         };
         let is_new = schema::prepare(&mut connection, &database, synchronous)?;
         models::sweep(data_dir, &connection)?;
+        models::sweep_pulls(data_dir);
         let late = Late::open(&mut connection).map_err(StoreError::sqlite("find the newest artifacts"))?;
         let artifacts = Arc::new(Artifacts::open(data_dir, late)?);
         if is_new && had_artifacts {

@@ -56,8 +56,8 @@ pub use holdings::{EndedRun, HeldBeside, Holding, RunOwner, Which};
 pub use holds::Hold;
 pub use lock::DataLock;
 pub use models::{
-    AddedModel, AliasAt, ModelAliasRow, ModelAt, ModelRow, ModelVersionRow, MovedAlias, ResolvedModel, TestedModel,
-    TestedRow, Unresolved,
+    AddedModel, AliasAt, ModelAliasRow, ModelAt, ModelRow, ModelVersionRow, MovedAlias, PULL_FOLDER, PullTurn,
+    ResolvedModel, TestedModel, TestedRow, Unresolved, clear_pulls, pull_turn,
 };
 pub use pauses::PausedRow;
 pub use prune::{DatabaseSpace, OldLedgerRow, Prune};

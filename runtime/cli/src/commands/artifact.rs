@@ -46,8 +46,8 @@ pub struct Get {
 /// Compare artifacts, installed plugins and the registry's models with their digests
 ///
 /// Looks for artifacts that runs refer to and that are gone, for plugins that workflow.lock or a workflow names and that
-/// are not on this box, and for folders of models that are gone or that no version names, too: whether a copy of a project is
-/// whole.
+/// are not on this box, for folders of models that are gone or that no version names, and for files there that nobody names,
+/// too: whether a copy of a project is whole.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The digest, with or without `sha256:`, or its beginning; without one all are checked
@@ -145,7 +145,7 @@ fn check(
     };
     let models = match &arguments.digest {
         Some(_) => ModelCheck::default(),
-        None => match check_models(&project.data_dir(), reader) {
+        None => match check_models(project, reader) {
             // Told with the database.
             Err(_) if !unsound.is_empty() => ModelCheck::default(),
             models => models?,

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use trackside_control::{CheckedFile, Checker, Next, check_files, check_project, describe_graph, describe_trigger};
-use trackside_spec::TriggerKind;
+use trackside_control::{
+    CheckedFile, Checker, Next, check_files, check_keys, check_project, describe_graph, describe_trigger,
+    problem_document,
+};
+use trackside_spec::{Problem, TriggerKind};
 
 use crate::{
     context::{Context, plugins_of},
@@ -44,16 +47,22 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         telling(context.console, what, || checker.check(file));
         file.look_at_schedules(reader.as_ref(), TIMES)?;
     }
-    tell(context, &checked, &project.root.join(&project.config.node.workflows))
+    let config = check_keys(&project);
+    tell(context, &config, &checked, &project.root.join(&project.config.node.workflows))
 }
 
-fn tell(context: &Context, checked: &[CheckedFile], folder: &Path) -> Result<(), Failure> {
+fn tell(context: &Context, config: &[Problem], checked: &[CheckedFile], folder: &Path) -> Result<(), Failure> {
     let console = context.console;
-    let problems: usize = checked.iter().map(|file| file.findings.problems.len()).sum();
+    let of_files: usize = checked.iter().map(|file| file.findings.problems.len()).sum();
+    let problems = config.len() + of_files;
     if console.json {
         let files: Vec<Value> = checked.iter().map(CheckedFile::document).collect();
-        console.print_json(&json!({ "workflows": files, "problems": problems }))?;
+        let config: Vec<Value> = config.iter().map(problem_document).collect();
+        console.print_json(&json!({ "config": config, "workflows": files, "problems": problems }))?;
     } else {
+        for problem in config {
+            console.tell(&problem.to_string());
+        }
         for file in checked {
             for problem in &file.findings.problems {
                 console.tell(&problem.to_string());

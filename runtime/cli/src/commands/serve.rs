@@ -5,7 +5,7 @@ use trackside_codes::code;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use trackside_control::{ModelPlace, Retested, retest_models};
+use trackside_control::{ModelPlace, Retested, check_keys, retest_models};
 use trackside_node::{Handle, Node, NodeOptions, Project, WorkflowProblem};
 use trackside_server::Server;
 use trackside_spec::TriggerKind;
@@ -43,6 +43,11 @@ pub fn execute(context: &Context) -> Result<(), Failure> {
     let project = node.handle().project();
     for problem in project.problems.iter() {
         tell(problem);
+    }
+    for problem in check_keys(&project) {
+        tracing::error!(
+            "a key of [policy] model_keys can not be used, and no signature of a model counts until then:\n{problem}"
+        );
     }
     if project.workflows.is_empty() {
         tracing::warn!("there is no workflow that could run; `trackside check` tells more");

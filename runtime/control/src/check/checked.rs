@@ -114,6 +114,19 @@ fn one(path: &Path) -> CheckedFile {
     CheckedFile { file, plan, findings, models: Vec::new(), schedules: Vec::new() }
 }
 
+/// What `check --json` prints of a problem.
+#[must_use]
+pub fn problem_document(problem: &Problem) -> Value {
+    json!({
+        "code": problem.code.to_string(),
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+        "help": problem.help,
+    })
+}
+
 impl CheckedFile {
     /// Looks when its schedules come, `count` times of each.
     ///
@@ -130,16 +143,7 @@ impl CheckedFile {
     #[must_use]
     pub fn document(&self) -> Value {
         let file = self;
-        let problem = |problem: &Problem| {
-            json!({
-                "code": problem.code.to_string(),
-                "file": problem.file,
-                "line": problem.line,
-                "column": problem.column,
-                "message": problem.message,
-                "help": problem.help,
-            })
-        };
+        let problem = problem_document;
         let mut document = json!({
             "file": file.file,
             "problems": file.findings.problems.iter().map(problem).collect::<Vec<_>>(),

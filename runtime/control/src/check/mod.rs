@@ -6,6 +6,7 @@
 mod checked;
 mod command;
 mod grants;
+mod keys;
 mod outputs;
 mod place;
 mod rehearsal;
@@ -13,7 +14,8 @@ mod schema;
 mod triggers;
 mod workflow;
 
-pub use checked::{CheckedFile, Findings, check_files, check_project};
+pub use checked::{CheckedFile, Findings, check_files, check_project, problem_document};
 pub use grants::{GRANT_KINDS, granted, wanted};
+pub use keys::check_keys;
 pub use triggers::{Next, Schedule, describe_graph, describe_trigger, next_times};
 pub use workflow::Checker;

@@ -2,9 +2,10 @@
 //! memory, and too small.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
+    fs::{DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::Path,
 };
 
 use rustix::fs::FlockOperation;
@@ -13,16 +14,13 @@ use trackside_models::package::{About, Draft, PackageError, PackageLimits, check
 use trackside_node::Project;
 use trackside_packages::{ModelSignatures, Proof, RegistryClient, RemoteModel};
 use trackside_spec::OciReference;
+use trackside_store::{PULL_FOLDER, PullTurn, clear_pulls, pull_turn};
 
 use super::{
     GivenVersion, ModelsError,
     given::{given_archive, given_versions},
 };
 
-/// Where it lies in the data folder.
-const FOLDER: &str = "pull";
-/// Held by who pulls.
-const BUSY: &str = ".busy";
 /// How the file of an export ends.
 const ARCHIVE: &str = "tar";
 
@@ -38,7 +36,7 @@ pub struct PulledModel {
 }
 
 /// Pulls what a reference names: every file of it is what the registry's manifest says, and that is what the reference says where it has
-/// a digest.
+/// a digest. One after the other: `waits` is called where another pull is under way.
 ///
 /// # Errors
 /// When it is no model, can not be had, or there is no room for it.
@@ -46,11 +44,12 @@ pub async fn pull_model(
     project: &Project,
     client: &RegistryClient,
     reference: &OciReference,
+    waits: impl FnOnce(),
 ) -> Result<PulledModel, ModelsError> {
     let remote = client.model(reference).await?;
     let limits = PackageLimits::of(&project.config.model_limits);
     let bytes = check(&remote, &limits)?;
-    let (folder, busy) = place(&project.data_dir())?;
+    let (folder, busy) = place(&project.data_dir(), waits).await?;
     expect_room(folder.path(), bytes, project.config.node.min_free.as_bytes())?;
     for file in &remote.files {
         let to = folder.path().join(&file.path);
@@ -85,28 +84,43 @@ fn check(remote: &RemoteModel, limits: &PackageLimits) -> Result<u64, PackageErr
 }
 
 /// A new folder, and the right to have one. What a command that died has left is removed.
-fn place(data_dir: &Path) -> Result<(TempDir, File), PackageError> {
-    let root = data_dir.join(FOLDER);
-    let io = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| PackageError::Io { action, path, source }
-    };
-    DirBuilder::new().recursive(true).mode(0o700).create(&root).map_err(io("create", &root))?;
-    let file = root.join(BUSY);
-    let busy = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&file);
-    let busy = busy.map_err(io("open", &file))?;
-    // Who pulls at this moment comes first.
-    rustix::fs::flock(&busy, FlockOperation::LockExclusive).map_err(|error| io("lock", &file)(error.into()))?;
-    for entry in fs::read_dir(&root).map_err(io("read the folder", &root))? {
-        let left: PathBuf = entry.map_err(io("read the folder", &root))?.path();
-        if left != file {
-            fs::remove_dir_all(&left).map_err(io("remove", &left))?;
+async fn place(data_dir: &Path, waits: impl FnOnce()) -> Result<(TempDir, File), PackageError> {
+    let root = data_dir.join(PULL_FOLDER);
+    let turn = beside(&root, |root| {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
+        made.map_err(|error| ("create", error))?;
+        pull_turn(root).map_err(|error| ("lock", error))
+    });
+    let busy = match turn.await? {
+        PullTurn::Ours(busy) => busy,
+        PullTurn::Taken(busy) => {
+            waits();
+            // Who pulls at this moment comes first.
+            let locked = move |_: &Path| {
+                let locked = rustix::fs::flock(&busy, FlockOperation::LockExclusive);
+                locked.map(|()| busy).map_err(|error| ("lock", error.into()))
+            };
+            beside(&root, locked).await?
         }
-    }
-    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    let folder =
-        tempfile::Builder::new().permissions(private).tempdir_in(&root).map_err(io("create a folder in", &root))?;
-    Ok((folder, busy))
+    };
+    let folder = beside(&root, |root| {
+        clear_pulls(root).map_err(|error| ("clear", error))?;
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        let made = tempfile::Builder::new().permissions(private).tempdir_in(root);
+        made.map_err(|error| ("create a folder in", error))
+    });
+    Ok((folder.await?, busy))
+}
+
+/// Does something with a folder on a thread that may wait.
+async fn beside<T: Send + 'static>(
+    root: &Path,
+    work: impl FnOnce(&Path) -> Result<T, (&'static str, io::Error)> + Send + 'static,
+) -> Result<T, PackageError> {
+    let path = root.to_owned();
+    let done = tokio::task::spawn_blocking(move || work(&path)).await;
+    let done = done.unwrap_or_else(|error| Err(("use", io::Error::other(error))));
+    done.map_err(|(action, source)| PackageError::Io { action, path: root.to_owned(), source })
 }
 
 impl PulledModel {

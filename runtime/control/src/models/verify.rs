@@ -8,7 +8,8 @@ use std::{
 };
 
 use trackside_codes::Coded;
-use trackside_models::package::{Kept, MANIFEST, PackageError, Shelf};
+use trackside_models::package::{Kept, MANIFEST, PackageError, SIGNATURES, Shelf};
+use trackside_node::{ModelTrust, Project, signatures_of};
 use trackside_spec::{Digest, MODEL_FOLDERS, model_folder, model_folder_digest};
 use trackside_store::Reader;
 
@@ -16,6 +17,10 @@ use crate::QueryError;
 
 /// A folder that nobody names may be that of a version which is being added: it is there before its row.
 const BEING_ADDED: Duration = Duration::from_secs(60);
+/// Signatures on their way to the disk.
+const BEING_SIGNED: &str = ".signatures.part";
+/// Files that a manifest does not name, of one version: more are not told one by one.
+const MOST_UNNAMED: usize = 20;
 
 /// What was looked at, and what is wrong.
 #[derive(Debug, Default)]
@@ -39,12 +44,13 @@ pub struct ModelFault {
     pub reason: String,
 }
 
-/// Reads the files of all versions through and compares them with their manifests; looks for folders that are gone, and for those that no
-/// version names.
+/// Reads the files of all versions through and compares them with their manifests; looks at their signatures, and judges them where the
+/// policy wants some; looks for files that no manifest names, for folders that are gone, and for those that no version names.
 ///
 /// # Errors
 /// When the folder of models can not be listed, or the database refuses.
-pub fn check_models(data_dir: &Path, reader: &Reader) -> Result<ModelCheck, QueryError> {
+pub fn check_models(project: &Project, reader: &Reader) -> Result<ModelCheck, QueryError> {
+    let (data_dir, trust) = (project.data_dir(), ModelTrust::of(&project.root, &project.config.policy));
     // Before the rows are asked for: a version that is added meanwhile has its row by then.
     let folders = folders(&data_dir.join(MODEL_FOLDERS)).map_err(QueryError::Artifacts)?;
     let mut check = ModelCheck::default();
@@ -58,27 +64,29 @@ pub fn check_models(data_dir: &Path, reader: &Reader) -> Result<ModelCheck, Quer
             check.problems.push(ModelFault { models: vec![model.name.clone()], place: String::new(), reason });
         }
     }
-    let shelf = Shelf::of(data_dir);
+    let shelf = Shelf::of(&data_dir);
     for (digest, models) in &named {
-        let faults = look(&shelf, digest, &mut check);
+        let title = models.first().map_or("", String::as_str);
+        let faults = look(&shelf, digest, &format!("the model {title}"), &trust, &mut check);
         // A version that was removed meanwhile has lost its row first.
         if faults.is_empty() || reader.model_versions_with(digest)? == 0 {
             continue;
         }
-        for (place, wrong) in faults {
-            let reason = format!(
-                "{wrong}; add or import the same content again, which puts it back, restore {MODEL_FOLDERS}/{} from a copy, or \
-                 take the version away with `trackside model remove {}`",
-                model_folder(digest),
-                models.first().map_or("", String::as_str),
-            );
+        for Fault { place, wrong, is_damage } in faults {
+            let reason = match is_damage {
+                true => format!(
+                    "{wrong}; add or import the same content again, which puts it back, restore {MODEL_FOLDERS}/{} from a copy, or \
+                     take the version away with `trackside model remove {title}`",
+                    model_folder(digest),
+                ),
+                false => wrong,
+            };
             check.problems.push(ModelFault { models: models.clone(), place, reason });
         }
     }
     for (digest, changed) in folders.into_iter().filter(|(digest, _)| !named.contains_key(digest)) {
-        let is_old = changed.is_none_or(|changed| changed.elapsed().is_ok_and(|age| age > BEING_ADDED));
         // A row that is damaged may be the one that names it.
-        let is_nobodys = is_old && reader.model_versions_with(&digest)? == 0;
+        let is_nobodys = is_old(changed) && reader.model_versions_with(&digest)? == 0;
         if is_nobodys && shelf.folder(&digest).is_dir() {
             let reason = "no version of a model names it; remove it, or restore the trackside.db that does".to_owned();
             check.problems.push(ModelFault { models: Vec::new(), place: of_folder(&digest), reason });
@@ -108,25 +116,88 @@ fn folders(root: &Path) -> io::Result<Vec<(Digest, Option<SystemTime>)>> {
     Ok(found)
 }
 
-/// What is wrong in a version's folder: where, and what.
-fn look(shelf: &Shelf, digest: &Digest, check: &mut ModelCheck) -> Vec<(String, String)> {
+/// Something that is wrong in a version's folder.
+struct Fault {
+    place: String,
+    wrong: String,
+    /// Whether content is not what it was; otherwise the text says what helps.
+    is_damage: bool,
+}
+
+/// What is wrong in the folder of a version, which messages call `what`.
+fn look(shelf: &Shelf, digest: &Digest, what: &str, trust: &ModelTrust, check: &mut ModelCheck) -> Vec<Fault> {
     check.checked += 1;
     let place = of_folder(digest);
+    let damage = |place, wrong| Fault { place, wrong, is_damage: true };
     if !shelf.folder(digest).is_dir() {
-        return vec![(place, "the folder is missing".to_owned())];
+        return vec![damage(place, "the folder is missing".to_owned())];
     }
     let kept: Kept = match shelf.open(digest) {
         Ok(kept) => kept,
-        Err(error) => return vec![(format!("{place}/{MANIFEST}"), told(&error))],
+        Err(error) => return vec![damage(format!("{place}/{MANIFEST}"), told(&error))],
     };
     let mut wrong = Vec::new();
     for entry in &kept.manifest.files {
         check.bytes += entry.size;
         if let Err(error) = kept.verify_file(entry) {
-            wrong.push((format!("{place}/{}", entry.path), told(&error)));
+            wrong.push(damage(format!("{place}/{}", entry.path), told(&error)));
+        }
+    }
+    if let Err(error) = signatures_of(&kept).and_then(|_| trust.permit(what, &kept)) {
+        wrong.push(Fault { place: format!("{place}/{SIGNATURES}"), wrong: error.message(), is_damage: false });
+    }
+    match unnamed(&kept) {
+        Ok(found) => wrong.extend(found.into_iter().map(|(path, wrong)| Fault {
+            place: format!("{place}/{path}"),
+            wrong,
+            is_damage: false,
+        })),
+        Err(error) => {
+            wrong.push(Fault { place, wrong: format!("the folder can not be listed: {error}"), is_damage: false })
         }
     }
     wrong
+}
+
+/// What lies in the folder of a version, and is none of it: where, and what it is.
+fn unnamed(kept: &Kept) -> io::Result<Vec<(String, String)>> {
+    let (mut found, mut folders) = (Vec::new(), vec![kept.folder.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let (kind, path) = (entry.file_type()?, entry.path());
+            if kind.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(&kept.folder).unwrap_or(&path).to_string_lossy().into_owned();
+            let is_named = kept.manifest.file(&name).is_some() || [MANIFEST, SIGNATURES].contains(&name.as_str());
+            if is_named || (name == BEING_SIGNED && !is_old(entry.metadata()?.modified().ok())) {
+                continue;
+            }
+            if found.len() == MOST_UNNAMED {
+                found.push((name, "there are more files that the manifest does not name; remove them".to_owned()));
+                return Ok(found);
+            }
+            let what = if kind.is_symlink() {
+                "a link"
+            } else if kind.is_file() {
+                "a file"
+            } else {
+                "something"
+            };
+            found.push((
+                name,
+                format!("the manifest of the version does not name it: {what} that somebody has put there; remove it"),
+            ));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_old(changed: Option<SystemTime>) -> bool {
+    changed.is_none_or(|changed| changed.elapsed().is_ok_and(|age| age > BEING_ADDED))
 }
 
 fn told(error: &PackageError) -> String {

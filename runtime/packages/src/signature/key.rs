@@ -1,7 +1,9 @@
 //! Keys: public ones as PEM `PUBLIC KEY` (SPKI), private ones as PEM `PRIVATE KEY` (PKCS#8), as openssl writes both.
 
 use std::{
-    io,
+    fs::File,
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,6 +12,7 @@ use trackside_codes::{Code, Coded, code};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use rustix::fs::OFlags;
 use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObject};
 use trackside_spec::Digest;
 
@@ -102,7 +105,7 @@ impl PublicKey {
     /// # Errors
     /// When it can not be read or holds another kind of key.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        Self::from_pem(&read(path)?).map_err(|fault| KeyError::new(path, fault))
+        Self::from_pem(&public(path)?).map_err(|fault| KeyError::new(path, fault))
     }
 
     /// Reads PEM text.
@@ -251,13 +254,31 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
-    let failed = |error: std::io::Error| KeyError::new(path, KeyFault::Io(Arc::new(error)));
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > LARGEST {
-        return Err(KeyError::new(path, KeyFault::TooLarge(size)));
+/// Of a key that a config names: a regular file. A pipe there would keep everybody waiting who asks whether a signature counts.
+fn public(path: &Path) -> Result<Vec<u8>, KeyError> {
+    let failed = |error: io::Error| KeyError::new(path, KeyFault::Io(Arc::new(error)));
+    let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
+    let file = file.map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
     }
-    std::fs::read(path).map_err(failed)
+    bounded(path, file)
+}
+
+/// Of a key that somebody gives to sign with: it may come through a pipe.
+fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
+    let file = File::open(path).map_err(|error| KeyError::new(path, KeyFault::Io(Arc::new(error))))?;
+    bounded(path, file)
+}
+
+fn bounded(path: &Path, file: File) -> Result<Vec<u8>, KeyError> {
+    let failed = |error: io::Error| KeyError::new(path, KeyFault::Io(Arc::new(error)));
+    let size = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::new();
+    // One more than is read: what is larger is told.
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let found = size.max(bytes.len() as u64);
+    if found > LARGEST { Err(KeyError::new(path, KeyFault::TooLarge(found))) } else { Ok(bytes) }
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
@@ -333,5 +354,23 @@ mod tests {
         let legacy = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
         assert!(SigningKey::from_pem(legacy.as_bytes()).unwrap_err().to_string().contains("PKCS#8"));
         assert!(PublicKey::read(Path::new("/dev/null")).is_err());
+    }
+
+    #[test]
+    fn a_pipe_or_a_large_file_in_the_place_of_a_key_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        std::fs::write(path("large"), vec![b'a'; 70_000]).unwrap();
+        for (name, words) in [("pipe", "no regular file"), ("large", "70000 bytes")] {
+            let refused = PublicKey::read(&path(name)).unwrap_err().to_string();
+            assert!(refused.contains("TS-0609") && refused.contains(words), "{refused}");
+        }
+        // A link to a key is one.
+        let key = SigningKey::from_pem(SigningKey::generate(Algorithm::Ed25519).unwrap().as_bytes()).unwrap().public();
+        std::fs::write(path("key"), key.to_pem()).unwrap();
+        std::os::unix::fs::symlink("key", path("link")).unwrap();
+        assert_eq!(PublicKey::read(&path("link")).unwrap().id(), key.id());
     }
 }

@@ -10,12 +10,13 @@ use trackside_spec::Role;
 /// The request was cancelled.
 const CANCELLED: Code = code!("TS-0513");
 
-/// Codes whose status is not that of their class: an output that is named in a request, a model's deadline, what was cancelled, the
-/// body's own time, and what is not served at all.
-const OWN_STATUS: [(Code, StatusCode); 5] = [
+/// Codes whose status is not that of their class: an output that is named in a request, a model's deadline and that of who
+/// waits for it, what was cancelled, the body's own time, and what is not served at all.
+const OWN_STATUS: [(Code, StatusCode); 6] = [
     (code!("TS-0511"), StatusCode::BAD_REQUEST),
     (code!("TS-0512"), StatusCode::GATEWAY_TIMEOUT),
     (CANCELLED, StatusCode::BAD_REQUEST),
+    (code!("TS-0579"), StatusCode::GATEWAY_TIMEOUT),
     (code!("TS-0755"), StatusCode::REQUEST_TIMEOUT),
     (code!("TS-0756"), StatusCode::NOT_IMPLEMENTED),
 ];
@@ -50,6 +51,13 @@ impl Failure {
     #[must_use]
     pub fn of(error: &impl Coded) -> Self {
         Self::new(error.code(), error.message())
+    }
+
+    /// With its text told otherwise.
+    #[must_use]
+    pub(crate) fn told(mut self, how: impl FnOnce(String) -> String) -> Self {
+        self.text = how(self.text);
+        self
     }
 
     /// With the time after which the same request may do.

@@ -17,6 +17,7 @@ mod failure;
 pub mod fuzzing;
 mod gate;
 mod grpc;
+mod hidden;
 mod models;
 mod patience;
 mod raw;
@@ -39,6 +40,7 @@ pub use backend::{
 };
 pub use failure::Failure;
 pub use gate::Tokens;
+pub(crate) use hidden::Hidden;
 pub(crate) use models::Models;
 pub use serve::{InferenceServer, InferenceSettings};
 pub use tls::TlsFiles;

@@ -13,7 +13,7 @@ use std::{
 };
 
 use serde_json::Value;
-use trackside_codes::code;
+use trackside_codes::{Coded as _, code};
 use trackside_models::Output;
 use trackside_serving::{Entry, Request, ServeError, Served, Serving, SlotState, VersionState};
 use trackside_spec::{ModelRef, ModelVersion, Tensor};
@@ -25,6 +25,7 @@ use super::{
         Wanted,
     },
     failure::Failure,
+    hidden::Hidden,
 };
 use described::{config, metadata, statistics};
 
@@ -34,6 +35,7 @@ const USUAL: u32 = 100;
 /// Answers for the models in service.
 pub(crate) struct Models {
     serving: Serving,
+    hidden: Hidden,
     is_up: AtomicBool,
     /// What clients unloaded, until one loads it again: workflows go on to use it.
     unloaded: RwLock<HashSet<(String, Option<u32>)>>,
@@ -41,12 +43,12 @@ pub(crate) struct Models {
 
 impl Models {
     /// Over these models. It is ready when those that are to be loaded at the start are.
-    pub(crate) fn start(serving: Serving) -> Arc<Self> {
-        let models = Arc::new(Self { serving, is_up: AtomicBool::new(false), unloaded: RwLock::default() });
+    pub(crate) fn start(serving: Serving, hidden: Hidden) -> Arc<Self> {
+        let models = Arc::new(Self { serving, hidden, is_up: AtomicBool::new(false), unloaded: RwLock::default() });
         let loading = models.clone();
         let work = move || {
             for problem in loading.serving.start() {
-                tracing::error!("{problem}");
+                tracing::error!(code = %problem.code(), "{problem}");
             }
             loading.is_up.store(true, Ordering::Relaxed);
         };
@@ -66,12 +68,23 @@ impl Models {
     /// The version that is meant, loaded.
     async fn open(&self, wanted: &Wanted) -> Result<Served, Failure> {
         let ModelRef { name, version } = meant(wanted)?;
-        let served = self.serving.open(&name, &version, None).await.map_err(refused)?;
+        let served = self.serving.open(&name, &version, None).await.map_err(|error| self.refused(error))?;
         if self.is_unloaded(&name, served.version()) {
             let text = format!("the model `{name}` (version {}) was unloaded; load it again", served.version());
             return Err(Failure::new(code!("TS-0758"), text));
         }
         Ok(served)
+    }
+
+    /// What a refusal says to a client: all but where things lie on the box.
+    fn refused(&self, error: ServeError) -> Failure {
+        tracing::debug!(code = %error.code(), "a client is refused: {error}");
+        let mut failure = Failure::of(&error).told(|text| self.hidden.tell(text));
+        if let Some(time) = error.again_in() {
+            failure = failure.after(time);
+        }
+        // A model that is there and can not answer is not ready, whatever the reason.
+        if matches!(error, ServeError::Load { .. }) { failure.unavailable() } else { failure }
     }
 
     async fn ask(&self, wanted: &Wanted, asked: InferRequest) -> Result<InferAnswer, Failure> {
@@ -90,7 +103,7 @@ impl Models {
             cancel: cancel.0.clone(),
             alone: false,
         };
-        let answer = served.predict(request).await.map_err(refused)?;
+        let answer = served.predict(request).await.map_err(|error| self.refused(error))?;
         let mut outputs = Vec::with_capacity(answer.outputs.len());
         for (name, output) in answer.outputs {
             let tensor = match output {
@@ -111,7 +124,7 @@ impl Models {
         let serving = self.serving.clone();
         let done = tokio::task::spawn_blocking(move || work(&serving)).await;
         let done = done.map_err(|error| Failure::new(code!("TS-0578"), format!("the request was lost: {error}")))?;
-        done.map_err(refused)
+        done.map_err(|error| self.refused(error))
     }
 
     /// All models, each with its versions or why they can not be told: one that can not be read hides no other.
@@ -162,12 +175,12 @@ impl Models {
                 (state, _) => (state, String::new()),
             }
         };
-        IndexEntry { name, version: version.to_string(), state, reason }
+        IndexEntry { name, version: version.to_string(), state, reason: self.hidden.tell(reason) }
     }
 
     async fn model_metadata(&self, wanted: &Wanted) -> Result<(ModelMetadata, Entry, Served), Failure> {
         let served = self.open(wanted).await?;
-        let entry = self.serving.entry(served.name()).map_err(refused)?;
+        let entry = self.serving.entry(served.name()).map_err(|error| self.refused(error))?;
         Ok((metadata(&served, &entry), entry, served))
     }
 }
@@ -195,16 +208,6 @@ fn meant(wanted: &Wanted) -> Result<ModelRef, Failure> {
         let text: String = text.chars().take(120).collect();
         Failure::new(code!("TS-0611"), format!("there is no model `{text}`"))
     })
-}
-
-/// What a refusal says to a client.
-fn refused(error: ServeError) -> Failure {
-    let mut failure = Failure::of(&error);
-    if let Some(time) = error.again_in() {
-        failure = failure.after(time);
-    }
-    // A model that is there and can not answer is not ready, whatever the reason.
-    if matches!(error, ServeError::Load { .. }) { failure.unavailable() } else { failure }
 }
 
 /// The best of its engines.
@@ -273,7 +276,7 @@ impl Backend for Models {
                         name,
                         version: String::new(),
                         state: ModelState::Unavailable,
-                        reason: error.to_string(),
+                        reason: self.hidden.tell(error.to_string()),
                     }),
                 }
             }

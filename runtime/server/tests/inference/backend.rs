@@ -17,7 +17,7 @@ use trackside_server::inference::{
 use trackside_spec::ElementType;
 
 /// `echo` gives each of its inputs under the same name, whatever it is; `one` declares `x` (FP32 [-1,2]) and echoes it; `held` answers
-/// when it is let; `gone` is a model that can not be loaded.
+/// when it is let; `gone` is a model that can not be loaded; `late` waits until the time is over.
 pub struct Models {
     /// Turns off `ready`.
     pub is_down: AtomicBool,
@@ -41,7 +41,7 @@ fn info(name: &str, element: ElementType, shape: &[i64]) -> TensorInfo {
 }
 
 fn known(wanted: &Wanted) -> Result<(), Failure> {
-    if !["echo", "one", "held", "gone"].contains(&wanted.name.as_str()) {
+    if !["echo", "one", "held", "gone", "late"].contains(&wanted.name.as_str()) {
         return Err(Failure::new(code!("TS-0611"), format!("there is no model `{}`", wanted.name)));
     }
     match wanted.version.as_deref() {
@@ -106,6 +106,7 @@ impl Backend for Models {
             *self.last.lock().unwrap() = Some(request.clone());
             match wanted.name.as_str() {
                 "gone" => return Err(Failure::new(code!("TS-0507"), "the engine refuses it").unavailable()),
+                "late" => return Err(Failure::new(code!("TS-0579"), "its time is over")),
                 "held" => self.let_go.acquire().await.unwrap().forget(),
                 _ => {}
             }

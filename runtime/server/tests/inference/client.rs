@@ -62,13 +62,29 @@ impl Server {
         headers: &[(&str, &str)],
         messages: &[Vec<u8>],
     ) -> (u32, String, Vec<Vec<u8>>) {
+        let messages: Vec<_> = messages.iter().map(|message| (0, message.as_slice())).collect();
+        self.call_framed(method, headers, &messages).await
+    }
+
+    /// One call with a message that says that it is compressed: its status and text.
+    pub async fn call_compressed(&self, method: &str, headers: &[(&str, &str)], message: &[u8]) -> (u32, String) {
+        let (status, text, _) = self.call_framed(method, headers, &[(1, message)]).await;
+        (status, text)
+    }
+
+    async fn call_framed(
+        &self,
+        method: &str,
+        headers: &[(&str, &str)],
+        messages: &[(u8, &[u8])],
+    ) -> (u32, String, Vec<Vec<u8>>) {
         let stream = TcpStream::connect(self.address()).await.unwrap();
         let (mut sender, connection) =
             conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         let running = tokio::spawn(connection);
         let mut framed = Vec::new();
-        for message in messages {
-            framed.push(0);
+        for (flag, message) in messages {
+            framed.push(*flag);
             framed.extend_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
             framed.extend_from_slice(message);
         }

@@ -1,5 +1,8 @@
 //! The form of gRPC.
 
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
 use prost::Message;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use trackside_server::inference::{InferenceSettings, proto::*};
@@ -82,6 +85,7 @@ async fn what_is_wrong_has_the_status_that_clients_know() {
         ("ModelInfer", request("", vec![], &[]), 3, "names no model"),
         ("ModelInfer", request("nope", vec![], &[]), 5, "no model `nope`"),
         ("ModelInfer", request("gone", vec![], &[]), 14, "the engine refuses"),
+        ("ModelInfer", request("late", vec![], &[]), 4, "its time is over"),
         ("SystemSharedMemoryStatus", good.clone(), 12, "shared memory"),
         ("TraceSetting", good.clone(), 12, "traces"),
         ("NoSuchMethod", good.clone(), 12, ""),
@@ -92,8 +96,16 @@ async fn what_is_wrong_has_the_status_that_clients_know() {
         let text = percent_encoding::percent_decode_str(&text).decode_utf8().unwrap().into_owned();
         assert!(text.contains(part) && answers.is_empty(), "{text}");
     }
-    let (status, ..) = server.call("ModelInfer", &[], &[b"\xff\xff".to_vec()]).await;
-    assert_eq!(status, 13);
+    for method in ["ModelInfer", "ModelReady", "RepositoryIndex", "ModelStreamInfer"] {
+        let (status, text, _) = server.call(method, &[], &[b"\xff\xff".to_vec()]).await;
+        assert!(status == 3 && text.starts_with("[TS-0750]"), "{method}: {status} {text}");
+    }
+    // Said to be compressed, and is not.
+    let packed = [("grpc-encoding", "gzip")];
+    let (status, text) = server.call_compressed("ModelInfer", &packed, b"no gzip").await;
+    assert!(status == 3 && text.starts_with("[TS-0750]"), "{status} {text}");
+    let (status, text) = server.call_compressed("ModelInfer", &[], b"no gzip").await;
+    assert!(status == 3 && text.starts_with("[TS-0750]"), "{status} {text}");
 }
 
 #[tokio::test]
@@ -116,8 +128,16 @@ async fn a_message_over_the_limit_is_told_as_too_much() {
     let asked =
         |bytes: usize| request("echo", vec![("x", "UINT8", &[bytes as i64])], &[&vec![1; bytes]]).encode_to_vec();
     assert_eq!(server.call("ModelInfer", &[], &[asked(4900)]).await.0, 0);
-    let (status, text, _) = server.call("ModelInfer", &[], &[asked(5000)]).await;
-    assert_eq!(status, 8, "{text}");
+    for method in ["ModelInfer", "ModelStreamInfer"] {
+        let (status, text, _) = server.call(method, &[], &[asked(5000)]).await;
+        assert!(status == 8 && text.starts_with("[TS-0753]"), "{method}: {status} {text}");
+    }
+    // Small as it came, and too much.
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(&asked(50_000)).unwrap();
+    let packed = gzip.finish().unwrap();
+    let (status, text) = server.call_compressed("ModelInfer", &[("grpc-encoding", "gzip")], &packed).await;
+    assert!(status == 8 && text.starts_with("[TS-0753]"), "{status} {text}");
 }
 
 #[tokio::test]

@@ -49,6 +49,24 @@ async fn bodies_may_be_compressed_and_answers_are_where_that_is_wanted() {
 }
 
 #[tokio::test]
+async fn a_body_of_several_members_is_one_and_what_follows_them_is_refused() {
+    let server = Server::start();
+    let body = floats(100);
+    let member = |part: &[u8]| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(part).unwrap();
+        gzip.finish().unwrap()
+    };
+    let (first, second) = body.as_bytes().split_at(70);
+    let mut packed = [member(first), member(second)].concat();
+    let headers = [("content-encoding", "gzip")];
+    let answer = server.send(Method::POST, "/v2/models/echo/infer", &headers, &packed).await;
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    packed.extend_from_slice(b"junk");
+    server.send(Method::POST, "/v2/models/echo/infer", &headers, &packed).await.refused(400);
+}
+
+#[tokio::test]
 async fn a_bomb_is_cut_off_at_the_limit() {
     let server = Server::with(InferenceSettings { max_body: 1 << 20, ..Default::default() });
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());

@@ -4,6 +4,7 @@
 //! Schema's descriptions and the reference page.
 
 mod file;
+mod found;
 mod load;
 mod model_limits;
 mod models;
@@ -13,6 +14,7 @@ mod plugins;
 mod policy;
 
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection, Provider};
+pub use found::config_problems;
 pub use load::load_node_config;
 pub use model_limits::ModelLimitsConfig;
 pub use models::{BatchingConfig, BreakerConfig, InferenceConfig, LoadTime, ModelConfig};

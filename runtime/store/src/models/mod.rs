@@ -8,6 +8,7 @@
 mod ask;
 mod folders;
 mod past;
+mod pulls;
 mod rows;
 
 pub use ask::{ModelAliasRow, ModelRow, ModelVersionRow, ResolvedModel, TestedRow, Unresolved};
@@ -15,4 +16,6 @@ pub use past::{AliasAt, ModelAt};
 pub use rows::{AddedModel, MovedAlias, TestedModel};
 
 pub(crate) use folders::sweep;
+pub(crate) use pulls::sweep as sweep_pulls;
+pub use pulls::{PULL_FOLDER, PullTurn, clear_pulls, pull_turn};
 pub(crate) use rows::{add, move_alias, remove, tested};

@@ -106,7 +106,11 @@ fn pull(console: Console, project: &Project, text: &str) -> Result<PulledModel, 
     let reference = text.parse()?;
     let client = client(project, &reference)?;
     let runtime = runtime()?;
-    let pull = || runtime.block_on(pull_model(project, &client, &reference));
+    let pull = || {
+        runtime.block_on(pull_model(project, &client, &reference, || {
+            console.say("another model is being pulled into this project; waiting until it is over");
+        }))
+    };
     Ok(telling(console, format!("fetching {reference}"), pull)?)
 }
 

@@ -1,5 +1,6 @@
 //! The protocol over gRPC: `inference.GRPCInferenceService`, health checks and reflection.
 
+pub(crate) mod codec;
 pub(crate) mod contents;
 mod health;
 mod service;
@@ -10,7 +11,6 @@ use std::{convert::Infallible, pin::Pin, sync::Arc};
 use hyper::{
     Request, Response,
     body::{Body as HttpBody, Bytes},
-    header::{HeaderName, HeaderValue},
 };
 use tonic::{
     Code, Status,
@@ -48,12 +48,13 @@ pub(crate) struct Services {
     inference: GrpcInferenceServiceServer<service::Service>,
     health: HealthServer<health::Answers>,
     reflection: Option<(Reflection, Reflection)>,
+    max_body: usize,
 }
 
 impl Services {
     /// Over this backend, for messages of at most so many bytes, compressed or not.
     pub(crate) fn new(backend: Arc<dyn Backend>, max_body: usize) -> Self {
-        let inference = GrpcInferenceServiceServer::new(service::Service { backend: backend.clone() })
+        let inference = GrpcInferenceServiceServer::new(service::Service { backend: backend.clone(), max_body })
             .max_decoding_message_size(max_body)
             .accept_compressed(CompressionEncoding::Gzip)
             // Answers are not compressed: every client of grpcio says that it could read that, and nobody that it wants it.
@@ -61,7 +62,7 @@ impl Services {
         let reflection = reflection()
             .inspect_err(|error| tracing::error!(%error, "the inference server tells nothing by reflection"))
             .ok();
-        Self { inference, health: HealthServer::new(health::Answers { backend }), reflection }
+        Self { inference, health: HealthServer::new(health::Answers { backend }), reflection, max_body }
     }
 
     /// Answers a request. The caller has seen that it is one of gRPC.
@@ -76,7 +77,7 @@ impl Services {
                 return Status::from(failure).into_http();
             }
             let answered = self.inference.clone().call(request).await;
-            return exhausted(done(answered));
+            return in_our_words(done(answered), self.max_body);
         }
         if path.starts_with("/grpc.health.v1.Health/") {
             return done(self.health.clone().call(request).await);
@@ -116,15 +117,31 @@ fn not_served(method: &str) -> Option<Failure> {
     })
 }
 
-/// A message that is too large is told as such: as everywhere but in the library, which calls it out of range.
-fn exhausted(mut response: Response<Body>) -> Response<Body> {
-    const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-    let out_of_range = Code::OutOfRange as i32;
-    let is = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.parse() == Ok(out_of_range));
-    if response.headers().get(STATUS).is_some_and(is) {
-        response.headers_mut().insert(STATUS, HeaderValue::from(Code::ResourceExhausted as i32));
+/// What the library itself says of a message, in our words: one that is too large it calls out of range, and one that is not
+/// compressed as it says it calls a defect.
+pub(crate) fn of_message(status: &Status, max_body: usize) -> Option<Failure> {
+    let text = status.message();
+    match status.code() {
+        Code::OutOfRange => Some(Failure::too_large("the message", max_body)),
+        Code::ResourceExhausted if text.starts_with(UNPACKED) => {
+            Some(Failure::too_large("what the message holds uncompressed", max_body))
+        }
+        Code::Internal if text.starts_with(UNPACKED) || text.starts_with(FRAMED) => {
+            let text = text.split(", while ").next().unwrap_or_default();
+            Some(Failure::invalid(format!("the message can not be read: {text}")))
+        }
+        _ => None,
     }
-    response
+}
+
+/// How its texts begin.
+const UNPACKED: &str = "Error decompressing";
+const FRAMED: &str = "protocol error: received message";
+
+/// An answer of the service, where it is a refusal of the library's in our words.
+fn in_our_words(response: Response<Body>, max_body: usize) -> Response<Body> {
+    let failure = Status::from_header_map(response.headers()).and_then(|status| of_message(&status, max_body));
+    failure.map_or(response, |failure| Status::from(failure).into_http())
 }
 
 fn reflection() -> Result<(Reflection, Reflection), tonic_reflection::server::Error> {

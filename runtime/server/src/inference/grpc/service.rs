@@ -30,12 +30,13 @@ use super::{
         },
         raw,
     },
-    contents, told,
+    contents, of_message, told,
 };
 
 /// Answers over a backend.
 pub(crate) struct Service {
     pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) max_body: usize,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -157,13 +158,13 @@ impl GrpcInferenceService for Service {
     type ModelStreamInferStream = Answers;
 
     async fn model_stream_infer(&self, request: Request<Streaming<ModelInferRequest>>) -> Answer<Answers> {
-        let backend = self.backend.clone();
+        let (backend, max_body) = (self.backend.clone(), self.max_body);
         let holds = request.extensions().get::<Holds>().cloned();
         // One after the other: who sends the next before it has the answer is answered in order.
         let answers = request.into_inner().then(move |message| {
             let (backend, holds) = (backend.clone(), holds.clone());
             async move {
-                let message = message?;
+                let message = message.map_err(|status| of_message(&status, max_body).map_or(status, Status::from))?;
                 let id = message.id.clone();
                 let answered = infer(&*backend, message, None).await;
                 if let Some(holds) = holds {

@@ -1,10 +1,13 @@
 //! Content-Encoding: gzip and deflate, both ways.
 
-use std::io::{self, Read, Write};
+use std::{
+    fmt::Display,
+    io::{self, Read, Write},
+};
 
 use flate2::{
     Compression,
-    read::{GzDecoder, ZlibDecoder},
+    bufread::{MultiGzDecoder, ZlibDecoder},
     write::{GzEncoder, ZlibEncoder},
 };
 use hyper::{
@@ -78,8 +81,16 @@ impl Coding {
         room: &mut impl FnMut(usize) -> Result<(), Failure>,
     ) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::Gzip => unpack(GzDecoder::new(body), limit, room),
-            Self::Deflate => unpack(ZlibDecoder::new(body), limit, room),
+            // One member after the other, to the last byte: what is no member is refused.
+            Self::Gzip => unpack(&mut MultiGzDecoder::new(body), limit, room),
+            Self::Deflate => {
+                let mut from = ZlibDecoder::new(body);
+                let whole = unpack(&mut from, limit, room)?;
+                match from.into_inner().len() {
+                    0 => Ok(whole),
+                    left => Err(faulty(format!("{left} bytes are left behind its end"))),
+                }
+            }
         }
     }
 
@@ -104,16 +115,18 @@ impl Coding {
     }
 }
 
+fn faulty(why: impl Display) -> Failure {
+    Failure::invalid(format!("the body is not compressed as its Content-Encoding says: {why}"))
+}
+
 fn unpack(
-    mut from: impl Read,
+    from: &mut impl Read,
     limit: usize,
     room: &mut impl FnMut(usize) -> Result<(), Failure>,
 ) -> Result<Vec<u8>, Failure> {
     let (mut whole, mut piece) = (Vec::new(), vec![0; 16 << 10]);
     loop {
-        let read = from.read(&mut piece).map_err(|error| {
-            Failure::invalid(format!("the body is not compressed as its Content-Encoding says: {error}"))
-        })?;
+        let read = from.read(&mut piece).map_err(faulty)?;
         if read == 0 {
             return Ok(whole);
         }
@@ -151,6 +164,23 @@ mod tests {
                 assert_eq!(coding.unpack(bad, 100_000, &mut |_| Ok(())).unwrap_err().status(), 400);
             }
             assert_eq!(coding.pack(b"short"), None);
+        }
+    }
+
+    #[test]
+    fn members_follow_one_another_and_nothing_else_follows_them() {
+        let halves = [vec![b'a'; 2000], vec![b'b'; 2000]];
+        let packed = halves.each_ref().map(|half| Coding::Gzip.pack(half).unwrap());
+        let both = packed.concat();
+        assert_eq!(Coding::Gzip.unpack(&both, 4000, &mut |_| Ok(())).unwrap(), halves.concat());
+        // The limit is that of all together.
+        assert_eq!(Coding::Gzip.unpack(&both, 3999, &mut |_| Ok(())).unwrap_err().status(), 413);
+        let deflated = Coding::Deflate.pack(&halves[0]).unwrap();
+        for (coding, good) in [(Coding::Gzip, &both), (Coding::Deflate, &deflated)] {
+            for junk in [&b"junk"[..], b"\0", b"\x1f\x8b", &both[..both.len() / 2 + 5], &deflated] {
+                let refused = coding.unpack(&[good, junk].concat(), 1 << 20, &mut |_| Ok(())).unwrap_err();
+                assert_eq!(refused.status(), 400, "{coding:?} {}", junk.len());
+            }
         }
     }
 

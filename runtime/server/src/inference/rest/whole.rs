@@ -61,6 +61,12 @@ fn numbers(info: &TensorInfo, size: usize, body: &[u8]) -> Result<Tensor, Failur
         return refuse("a body without JSON can not have this shape".to_owned());
     };
     let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
+    if let Some(at) = shape.iter().position(|dim| *dim < 0)
+        && bytes % fixed != 0
+    {
+        let one = if at == 0 { "a row".to_owned() } else { format!("each of dimension {at}") };
+        return refuse(format!("{bytes} bytes came, and {one} takes {fixed}; send whole ones"));
+    }
     for dim in &mut shape {
         if *dim < 0 {
             *dim = bytes / fixed;
@@ -109,7 +115,9 @@ mod tests {
     #[test]
     fn what_can_not_be_told_is_refused() {
         for (element, declared, body, part) in [
-            (ElementType::Float32, &[-1, 2][..], &[0u8; 23][..], "needs 16 bytes, 23 came"),
+            (ElementType::Float32, &[-1, 2][..], &[0u8; 23][..], "23 bytes came, and a row takes 8"),
+            (ElementType::Float32, &[-1, 4], &[0; 5], "is [-1,4]: 5 bytes came, and a row takes 16"),
+            (ElementType::Float32, &[-1, -1, 2], &[0; 23], "23 bytes came, and each of dimension 1 takes 8"),
             (ElementType::Float32, &[2, -1, -1], &[0; 24], "2 open dimensions"),
             (ElementType::Float32, &[3], &[0; 4], "needs 12 bytes, 4 came"),
             (ElementType::Float32, &[0, -1], &[0; 4], "can not have this shape"),
