@@ -25,8 +25,14 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "TS-0594",
-        &["ModelError::OtherThanSigned", "OmsError::Missing", "OmsError::NotNamed", "OmsError::Other"],
-        "each says of a file what is wrong with it",
+        &[
+            "ModelError::OtherThanSigned",
+            "OmsError::Beyond",
+            "OmsError::Missing",
+            "OmsError::NotNamed",
+            "OmsError::Other",
+        ],
+        "each says of a file what is wrong with it, or what is said of it and was not signed",
     ),
     ("TS-0562", &["OmsError::Read", "PackageError::Io"], "the same file, read for its signature"),
     (
