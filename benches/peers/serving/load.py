@@ -154,8 +154,8 @@ def h2load(request: Request, port: int, clients: int, seconds: float, folder: pa
     # Errors of gRPC come with status 200 and without a message.
     if failed or succeeded != done or not done or int(data[1]) < 20 * done:
         raise OSError(f"h2load: {succeeded} of {done} succeeded, with {data[1]} bytes of messages")
-    times = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
-    begun = [int(line.split("\t")[0]) for line in log.read_text().splitlines()]
+    lines = [line.split("\t") for line in log.read_text().splitlines()]
+    begun, times = [int(line[0]) for line in lines], sorted(int(line[2]) for line in lines)
     rate = (len(times) - 1) * 1e6 / max(1, max(begun) - min(begun))
     at = lambda share: times[min(len(times) - 1, int(len(times) * share))] / 1e3
     return Seen(rate, at(0.5), at(0.99), done)

@@ -90,10 +90,6 @@ const MAX_TRIED: usize = 1 << 20;
 pub struct RunOutput {
     /// Name and value, in the order in which they were asked for.
     pub outputs: Vec<(String, Output)>,
-    /// Microseconds spent waiting for a free session.
-    pub queued_us: u64,
-    /// Microseconds spent on it after that.
-    pub run_us: u64,
     /// How long it waited for a free session.
     pub queued: Duration,
     /// Where the time went after that.
@@ -151,16 +147,9 @@ impl Model {
             }
             RunFailure::Failed(reason) => ModelError::Run { model: model(), engine: self.info.engine.clone(), reason },
         })?;
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let spent = Spent { input: ran.spent.input + arranged, ..ran.spent };
         let names = wanted.iter().filter_map(|index| self.info.outputs.get(*index)).map(|port| port.name().to_owned());
-        Ok(RunOutput {
-            outputs: names.zip(ran.outputs).collect(),
-            queued_us: micros(ran.queued),
-            run_us: micros(spent.all()),
-            queued: ran.queued,
-            spent,
-        })
+        Ok(RunOutput { outputs: names.zip(ran.outputs).collect(), queued: ran.queued, spent })
     }
 
     fn wanted(&self, names: &[String]) -> Result<Vec<usize>, ModelError> {

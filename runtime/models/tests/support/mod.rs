@@ -244,15 +244,15 @@ pub fn run(model: &Model, inputs: Vec<(String, Tensor)>) -> Result<Tensors, Mode
 #[derive(Debug)]
 pub struct Tensors {
     pub outputs: Vec<(String, Tensor)>,
-    pub queued_us: u64,
-    pub run_us: u64,
+    pub queued: Duration,
+    pub ran: Duration,
 }
 
 impl Tensors {
     pub fn of(ran: RunOutput) -> Self {
         let tensor = |(name, output): (String, Output)| (name, output.into_tensor().expect("a tensor"));
         let outputs = ran.outputs.into_iter().map(tensor).collect();
-        Self { outputs, queued_us: ran.queued_us, run_us: ran.run_us }
+        Self { outputs, queued: ran.queued, ran: ran.spent.all() }
     }
 }
 

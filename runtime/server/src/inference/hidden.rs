@@ -1,6 +1,9 @@
 //! What clients are not told: where on the box something lies. The log and whoever works at the box see it in full.
 
-use std::{borrow::Cow, path::Path};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use trackside_node::Project;
 
@@ -8,6 +11,13 @@ use trackside_node::Project;
 const ENDS: &[char] = &['"', '\'', '`', ',', ';', ')', ']', '>', '}'];
 /// What may stand before a path.
 const BEFORE: &[char] = &['"', '\'', '`', '(', '[', '<', '{', '=', ':', ','];
+
+/// Folders at the root of a disk, as systems have them. The disk itself is not asked: a client that has its own words told back would learn
+/// what is there.
+const ROOTS: &[&str] = &[
+    "bin", "boot", "data", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "nix", "opt", "proc", "root", "run",
+    "sbin", "srv", "sys", "tmp", "usr", "var",
+];
 
 /// The folders that texts to clients do not name.
 #[derive(Debug, Default)]
@@ -17,12 +27,16 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
-    /// Those of a project: what lies in it is named from there on, and so is what lies in its data folder.
+    /// Those of a project: what lies in it is named from there on, and so is what lies in its data folder, beside the engine that it names
+    /// and beside this program.
     pub(crate) fn of(project: &Project) -> Self {
         let data_dir = project.data_dir();
         let real = data_dir.canonicalize().ok();
         let inside = |path: &Path| path.starts_with(&project.root);
-        let outside = [Some(data_dir), real].into_iter().flatten().filter(|path| !inside(path));
+        let beside = |file: PathBuf| file.parent().map(Path::to_owned);
+        let engine = project.config.engine.onnxruntime.as_ref().and_then(|file| beside(project.root.join(file)));
+        let program = std::env::current_exe().ok().and_then(beside);
+        let outside = [Some(data_dir), real, engine, program].into_iter().flatten().filter(|path| !inside(path));
         Self::folders([project.root.clone()].into_iter().chain(outside).map(|path| path.display().to_string()))
     }
 
@@ -88,7 +102,7 @@ fn names(text: &str) -> String {
 fn last_name(path: &str) -> Cow<'_, str> {
     let whole = path.trim_end_matches(['.', ':']);
     let first = whole[1..].split('/').next().unwrap_or_default();
-    if first.is_empty() || !Path::new("/").join(first).is_dir() {
+    if !ROOTS.contains(&first) {
         return Cow::Borrowed(path);
     }
     let name = whole.trim_end_matches('/').rsplit('/').next().unwrap_or_default();

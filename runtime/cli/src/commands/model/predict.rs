@@ -92,6 +92,7 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
         Some(_) => Map::new(),
         None => ran.outputs.iter().map(|(name, output)| (name.clone(), output.to_json())).collect(),
     };
+    let run_us = ran.spent.all().as_micros();
     if console.json {
         let shape = |((name, output), port): (&(String, Output), &OutputPort)| {
             let about = match output {
@@ -106,12 +107,12 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
             "model": info.name,
             "digest": info.digest,
             "engine": info.engine.to_string(),
-            "run_us": ran.run_us,
+            "run_us": u64::try_from(run_us).unwrap_or(u64::MAX),
             "file": arguments.output,
             "selftest": arguments.selftest,
         }));
     }
-    console.say(&format!("{} on {}, {} us", info.name, info.engine, ran.run_us));
+    console.say(&format!("{} on {}, {} us", info.name, info.engine, run_us));
     console.print(&Value::Object(outputs).to_string())
 }
 
