@@ -1,0 +1,2 @@
+//! `cargo bench --manifest-path runtime/stats/Cargo.toml`
+fn main() {}

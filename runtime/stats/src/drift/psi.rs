@@ -1,0 +1,121 @@
+//! The population stability index, with a critical value that goes with the windows' sizes.
+
+use crate::StatsError;
+use crate::special::{chi_squared_critical, chi_squared_tail, count};
+
+use super::block::{BlockDesign, Scaled};
+use super::outcome::{Outcome, Tested, Unsaid, enough, noise};
+
+/// The fewest reference rows, and rows of a window, that are compared.
+const FEWEST_REFERENCE: u64 = 50;
+const FEWEST: u64 = 20;
+/// The fewest rows of a window that a cell is expected to have; smaller ones are put together (Cochran 1954).
+const EXPECTED: f64 = 5.0;
+
+/// Whether cells that lie beside each other belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Numbers: small cells join their neighbours.
+    Ordered,
+    /// Categories: small cells join each other.
+    Nominal,
+}
+
+/// The population stability index of a window against a reference, by cell, with its p-value.
+///
+/// PSI = sum of (q - p) ln(q/p) over cells, each count raised by a half (so an empty cell is no infinity). If nothing has moved, PSI /
+/// (1/n + 1/m) is about chi-squared with one less degrees of freedom than there are cells (Yurdakul & Naranjo, "Statistical properties
+/// of the population stability index", J. Risk Model Validation 2020), so "PSI > 0.1" alarms on three windows of a hundred rows in ten, and never on
+/// one of ten thousand. Cells of which a window should have fewer than five rows are put together, by the reference alone. Assumes:
+/// independent rows; with a `design`, what that assumes. Effect: PSI, in nats. The usual words for it (0.1 little, 0.25 much) are about
+/// the effect, and say nothing of chance.
+///
+/// # Errors
+/// Lists of different lengths, or a design of other cells.
+pub fn psi(
+    reference: &[u64],
+    window: &[u64],
+    order: Order,
+    design: Option<&BlockDesign>,
+) -> Result<Outcome, StatsError> {
+    if reference.len() != window.len() {
+        return Err(StatsError::Mismatch { what: "a reference and a window of different cells" });
+    }
+    let (rows, seen) = (reference.iter().sum::<u64>(), window.iter().sum::<u64>());
+    if let Some(outcome) = enough(rows, seen, FEWEST_REFERENCE, FEWEST) {
+        return Ok(outcome);
+    }
+    let groups = groups(reference, count(seen) / count(rows), order);
+    let cells = groups.iter().max().map_or(0, |last| last + 1);
+    if cells < 2 {
+        let single = reference.iter().filter(|cell| **cell > 0).count() <= 1;
+        let need = rows.min(seen).saturating_mul(2);
+        return Ok(Outcome::Unsaid(if single { Unsaid::Constant } else { Unsaid::TooFewRows { have: seen, need } }));
+    }
+    let law = match design.map(|design| design.scaled(&groups)) {
+        None => Scaled { scale: 1.0, freedom: count(cells as u64 - 1) },
+        Some(Some(law)) => law,
+        Some(None) => return Ok(Outcome::Unsaid(Unsaid::NoDesign)),
+    };
+    let put_together = |counts: &[u64]| {
+        let mut shares = vec![0.5; cells];
+        for (cell, group) in counts.iter().zip(&groups) {
+            shares[*group] += count(*cell);
+        }
+        let all: f64 = shares.iter().sum();
+        shares.iter_mut().for_each(|share| *share /= all);
+        shares
+    };
+    let effect: f64 =
+        put_together(reference).iter().zip(put_together(window)).map(|(p, q)| (q - p) * (q / p).ln()).sum();
+    let unit = noise(rows, seen) * law.scale;
+    Ok(Outcome::Tested(Tested {
+        effect,
+        critical: chi_squared_critical(0.05, law.freedom) * unit,
+        p: chi_squared_tail(effect / unit, law.freedom),
+    }))
+}
+
+/// Into which group each cell goes, so that a window should have at least five rows in each.
+fn groups(reference: &[u64], scale: f64, order: Order) -> Vec<usize> {
+    let small = |rows: u64| count(rows) * scale < EXPECTED;
+    match order {
+        Order::Ordered => {
+            let (mut group, mut held) = (0, 0);
+            let mut groups = Vec::with_capacity(reference.len());
+            for cell in reference {
+                if !small(held) {
+                    (group, held) = (group + 1, 0);
+                }
+                held += cell;
+                groups.push(group);
+            }
+            // What is left at the end joins the group before it.
+            if small(held) && group > 0 {
+                groups.iter_mut().for_each(|each| *each = (*each).min(group - 1));
+            }
+            groups
+        }
+        Order::Nominal => {
+            let mut next = 0;
+            let mut groups: Vec<Option<usize>> = reference
+                .iter()
+                .map(|cell| {
+                    (!small(*cell)).then(|| {
+                        next += 1;
+                        next - 1
+                    })
+                })
+                .collect();
+            let rest: u64 = reference.iter().zip(&groups).filter(|(_, group)| group.is_none()).map(|(cell, _)| cell).sum();
+            // All small ones together are one group, or, if that is small too, part of the smallest of the others.
+            let smallest = (0..reference.len()).filter(|at| groups[*at].is_some()).min_by_key(|at| reference[*at]);
+            let joint = match smallest.and_then(|at| groups[at]) {
+                Some(group) if small(rest) => group,
+                _ => next,
+            };
+            groups.iter_mut().for_each(|group| *group = group.or(Some(joint)));
+            groups.into_iter().flatten().collect()
+        }
+    }
+}

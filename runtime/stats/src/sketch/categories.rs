@@ -1,0 +1,180 @@
+//! Counts of known categories, and of the rest.
+
+use crate::StatsError;
+
+use super::bytes::{Reader, Writer};
+use super::frequent::{Frequent, short};
+
+const WHAT: &str = "counts of categories";
+const KIND: [u8; 3] = *b"TSc";
+const MOST: usize = 255;
+const NAME: usize = 64;
+
+/// The categories of a reference, frozen: 255 at most, in order of their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CategoryList(Box<[Box<str>]>);
+
+impl CategoryList {
+    /// From names, each once.
+    ///
+    /// # Errors
+    /// More than 255.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, StatsError> {
+        let mut list: Vec<Box<str>> = Vec::new();
+        for name in names {
+            list.push(if name.len() <= NAME { name.into() } else { short(name).into() });
+            if list.len() > 16 * MOST {
+                break;
+            }
+        }
+        list.sort_unstable();
+        list.dedup();
+        if list.len() > MOST {
+            return Err(StatsError::TooMany { what: "categories", have: list.len() as u64, limit: MOST as u64 });
+        }
+        Ok(Self(list.into()))
+    }
+
+    /// From what was frequent in a reference. Where the reference had more categories than the sketch holds, those left out are
+    /// among "others", there as in every window.
+    ///
+    /// # Errors
+    /// Never: a sketch holds fewer than 255.
+    pub fn of_sketch(seen: &Frequent) -> Result<Self, StatsError> {
+        let items = seen.items();
+        Self::new(items.iter().map(|item| item.name.as_str()))
+    }
+
+    /// The names.
+    #[must_use]
+    pub fn names(&self) -> &[Box<str>] {
+        &self.0
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        let by = |wanted: &str| self.0.binary_search_by(|known| (**known).cmp(wanted)).ok();
+        if name.len() <= NAME { by(name) } else { by(&short(name)) }
+    }
+}
+
+/// How often each known category came, and how often another. Exact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Categories {
+    list: CategoryList,
+    counts: Box<[u64]>,
+    others: u64,
+}
+
+impl Categories {
+    /// Empty.
+    #[must_use]
+    pub fn new(list: CategoryList) -> Self {
+        let counts = vec![0; list.0.len()].into();
+        Self { list, counts, others: 0 }
+    }
+
+    /// One more value; whether its category is known.
+    pub fn observe(&mut self, name: &str) -> bool {
+        if let Some(at) = self.list.find(name) {
+            self.counts[at] += 1;
+            true
+        } else {
+            self.others += 1;
+            false
+        }
+    }
+
+    /// The counts of another window.
+    ///
+    /// # Errors
+    /// Another list, or counts beyond 2^64; nothing is changed.
+    pub fn merge(&mut self, other: &Self) -> Result<(), StatsError> {
+        if self.list != other.list {
+            return Err(StatsError::Mismatch { what: "counts of other categories" });
+        }
+        if self.values().checked_add(other.values()).is_none() {
+            return Err(StatsError::Mismatch { what: "counts beyond 2^64" });
+        }
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine += theirs;
+        }
+        self.others += other.others;
+        Ok(())
+    }
+
+    /// The same list, nothing counted.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self::new(self.list.clone())
+    }
+
+    /// The list.
+    #[must_use]
+    pub const fn list(&self) -> &CategoryList {
+        &self.list
+    }
+
+    /// By category, in the list's order.
+    #[must_use]
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// Values of no known category.
+    #[must_use]
+    pub const fn others(&self) -> u64 {
+        self.others
+    }
+
+    /// All values.
+    #[must_use]
+    pub fn values(&self) -> u64 {
+        self.counts.iter().sum::<u64>() + self.others
+    }
+
+    /// By category, with all others last: what distributions are compared by.
+    #[must_use]
+    pub fn cells(&self) -> Vec<u64> {
+        self.counts.iter().copied().chain([self.others]).collect()
+    }
+
+    /// For keeping.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer::new(KIND, 1);
+        out.length(self.list.0.len());
+        for (name, count) in self.list.0.iter().zip(&self.counts) {
+            out.block(name.as_bytes());
+            out.u64(*count);
+        }
+        out.u64(self.others);
+        out.done()
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    /// Anything else; nothing larger than the input is allocated.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatsError> {
+        let mut from = Reader::new(WHAT, KIND, 1, bytes)?;
+        let length = from.length(12)?;
+        if length > MOST {
+            return Err(from.corrupt("more categories than there can be"));
+        }
+        let (mut names, mut counts) = (Vec::<Box<str>>::with_capacity(length), Vec::with_capacity(length));
+        for _ in 0..length {
+            let name = std::str::from_utf8(from.block()?).map_err(|_| from.corrupt("a name that is no text"))?;
+            if name.len() > NAME || names.last().is_some_and(|last| **last >= *name) {
+                return Err(from.corrupt("names that are too long, or not in order"));
+            }
+            names.push(name.into());
+            counts.push(from.u64()?);
+        }
+        let others = from.u64()?;
+        if counts.iter().try_fold(others, |sum, each| sum.checked_add(*each)).is_none() {
+            return Err(from.corrupt("counts beyond 2^64"));
+        }
+        from.end()?;
+        Ok(Self { list: CategoryList(names.into()), counts: counts.into(), others })
+    }
+}
