@@ -1,6 +1,6 @@
 //! Functions of the field that are not in the standard library, guarded: what can not be computed is told, never a panic.
 
-use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
+use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor, Normal};
 use statrs::function::beta::checked_ln_beta;
 use statrs::function::gamma::ln_gamma;
 
@@ -29,6 +29,11 @@ pub(crate) fn chi_squared_critical(level: f64, freedom: f64) -> f64 {
         Ok(law) if level > 0.0 && level < 1.0 => law.inverse_cdf(1.0 - level),
         _ => f64::NAN,
     }
+}
+
+/// P(X > x) of an F variable.
+pub(crate) fn f_tail(x: f64, freedom: f64, below: f64) -> f64 {
+    FisherSnedecor::new(freedom, below).map_or(f64::NAN, |law| law.sf(x.max(0.0)).clamp(0.0, 1.0))
 }
 
 /// The quantile of the standard normal law at `p` in (0, 1).

@@ -7,4 +7,6 @@
 
 mod support;
 
+mod drift;
+mod gates;
 mod golden;

@@ -1,7 +1,7 @@
 //! How much more a distribution moves from window to window than independent rows would make it.
 
 use crate::StatsError;
-use crate::special::count;
+use crate::special::{chi_squared_critical, chi_squared_tail, count, f_tail};
 
 /// The most cells of which covariances are kept: 8 KiB.
 const MOST_CELLS: usize = 33;
@@ -12,7 +12,7 @@ const FEWEST: u64 = 20;
 ///
 /// Sensors remember: a thousand rows of a slow one are worth fifty. What follows from that is measured, not assumed: the reference is cut
 /// into windows of the length that will be watched, and the cells' counts are compared between them. PSI is then scaled by Rao & Scott's
-/// second-order correction (Ann. Stat. 1984; Satterthwaite's approximation of a weighted sum of chi-squared variables), KS by the
+/// second-order correction (Ann. Stat. 1984; Satterthwaite's approximation of a weighted sum of chi-squared variables, with F in place of chi-squared since the scale is measured), KS by the
 /// greatest inflation at an edge. Assumes: the windows of the reference vary as later ones do; windows are long against the memory
 /// of the sensor. What varies within a day also counts as variation between shorter windows: then the test is right and sees less; a
 /// [`SeasonalReference`](super::SeasonalReference) sees more.
@@ -32,6 +32,33 @@ pub struct BlockDesign {
 pub(super) struct Scaled {
     pub(super) scale: f64,
     pub(super) freedom: f64,
+    /// The windows that the scale was measured from; infinite where it is known.
+    pub(super) windows: f64,
+}
+
+impl Scaled {
+    /// P(a statistic in units of `scale` is above `x`): chi-squared, or, where the scale was measured, the F law of a ratio of two
+    /// measured variances.
+    pub(super) fn tail(self, x: f64) -> f64 {
+        if self.windows.is_infinite() {
+            chi_squared_tail(x, self.freedom)
+        } else {
+            f_tail(x / self.freedom, self.freedom, self.windows - 1.0)
+        }
+    }
+
+    /// The value that is exceeded with probability `level`.
+    pub(super) fn critical(self, level: f64) -> f64 {
+        if self.windows.is_infinite() {
+            return chi_squared_critical(level, self.freedom);
+        }
+        let (mut low, mut high) = (0.0, 1e4);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if self.tail(middle) > level { low = middle } else { high = middle }
+        }
+        high
+    }
 }
 
 impl BlockDesign {
@@ -125,7 +152,7 @@ impl BlockDesign {
         }
         // Never below what independent rows would give: where windows vary less than that, they are few, or regular by accident.
         let freedom = (trace * trace / squares).clamp(1.0, count(size as u64 - 1));
-        Some(Scaled { scale: (trace / freedom).max(1.0), freedom })
+        Some(Scaled { scale: (trace / freedom).max(1.0), freedom, windows: count(self.blocks) })
     }
 
     /// The greatest inflation of the variance of "at or below an edge".

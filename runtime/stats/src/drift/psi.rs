@@ -1,7 +1,7 @@
 //! The population stability index, with a critical value that goes with the windows' sizes.
 
 use crate::StatsError;
-use crate::special::{chi_squared_critical, chi_squared_tail, count};
+use crate::special::count;
 
 use super::block::{BlockDesign, Scaled};
 use super::outcome::{Outcome, Tested, Unsaid, enough, noise};
@@ -45,20 +45,33 @@ pub fn psi(
     if let Some(outcome) = enough(rows, seen, FEWEST_REFERENCE, FEWEST) {
         return Ok(outcome);
     }
-    let groups = groups(reference, count(seen) / count(rows), order);
-    let cells = groups.iter().max().map_or(0, |last| last + 1);
-    if cells < 2 {
+    let mut groups = groups(reference, count(seen) / count(rows), order);
+    let mut law = None;
+    if let Some(design) = design {
+        // Rows that hang together are worth fewer: cells must have five of those that they are worth. Fewer cells can be worth more.
+        for _ in 0..3 {
+            law = design.scaled(&groups);
+            let worth = law.map_or(1.0, |law| (law.scale * law.freedom / count(cells(&groups) as u64 - 1).max(1.0)).max(1.0));
+            let wider = self::groups(reference, count(seen) / count(rows) / worth, order);
+            if cells(&wider) >= cells(&groups) {
+                break;
+            }
+            groups = wider;
+        }
+        law = design.scaled(&groups);
+    }
+    let size = cells(&groups);
+    if size < 2 {
         let single = reference.iter().filter(|cell| **cell > 0).count() <= 1;
         let need = rows.min(seen).saturating_mul(2);
         return Ok(Outcome::Unsaid(if single { Unsaid::Constant } else { Unsaid::TooFewRows { have: seen, need } }));
     }
-    let law = match design.map(|design| design.scaled(&groups)) {
-        None => Scaled { scale: 1.0, freedom: count(cells as u64 - 1) },
-        Some(Some(law)) => law,
-        Some(None) => return Ok(Outcome::Unsaid(Unsaid::NoDesign)),
-    };
+    if design.is_some() && law.is_none() {
+        return Ok(Outcome::Unsaid(Unsaid::NoDesign));
+    }
+    let law = law.unwrap_or(Scaled { scale: 1.0, freedom: count(size as u64 - 1), windows: f64::INFINITY });
     let put_together = |counts: &[u64]| {
-        let mut shares = vec![0.5; cells];
+        let mut shares = vec![0.5; size];
         for (cell, group) in counts.iter().zip(&groups) {
             shares[*group] += count(*cell);
         }
@@ -71,9 +84,13 @@ pub fn psi(
     let unit = noise(rows, seen) * law.scale;
     Ok(Outcome::Tested(Tested {
         effect,
-        critical: chi_squared_critical(0.05, law.freedom) * unit,
-        p: chi_squared_tail(effect / unit, law.freedom),
+        critical: law.critical(0.05) * unit,
+        p: law.tail(effect / unit),
     }))
+}
+
+fn cells(groups: &[usize]) -> usize {
+    groups.iter().max().map_or(0, |last| last + 1)
 }
 
 /// Into which group each cell goes, so that a window should have at least five rows in each.

@@ -78,14 +78,10 @@ pub(super) fn ends(
     if all == 0.0 {
         return (None, None);
     }
-    let mut low = None;
-    for (edge, under) in values.cumulative() {
-        let under = count(under) * times;
-        if log_e(under, all, q.0, true) >= low_bar {
-            low = Some(edge);
-        } else if log_e(under, all, q.0, false) >= high_bar {
-            return (low, Some(edge));
-        }
-    }
-    (low, None)
+    let steps: Vec<(f64, f64)> = values.cumulative().map(|(edge, under)| (edge, count(under) * times)).collect();
+    // Evidence that an edge is below falls from edge to edge, evidence that it is not below grows.
+    let below = steps.partition_point(|(_, under)| log_e(*under, all, q.0, true) >= low_bar);
+    let reached = steps.partition_point(|(_, under)| log_e(*under, all, q.0, false) < high_bar);
+    let low = below.checked_sub(1).and_then(|last| steps.get(last)).map(|(edge, _)| *edge);
+    (low, steps.get(reached).map(|(edge, _)| *edge))
 }
