@@ -81,10 +81,16 @@ const RUNS: usize = 500;
 
 #[test]
 fn an_equal_candidate_is_rolled_back_at_most_five_times_in_a_hundred() {
-    for (seed, (share, rate)) in [(0.5, 0.02), (0.1, 0.02), (0.5, 0.2), (0.3, 0.001), (0.5, 0.6)].into_iter().enumerate() {
+    for (seed, (share, rate)) in
+        [(0.5, 0.02), (0.1, 0.02), (0.5, 0.2), (0.3, 0.001), (0.5, 0.6)].into_iter().enumerate()
+    {
         let seen = race(RUNS, 100 + seed as u64, split(errors(), share, (rate, rate)));
         for (horizon, (_, fails)) in HORIZONS.iter().zip(seen) {
-            assert!(fails <= allowed(0.05, RUNS), "seed {}: {fails} of {RUNS} at {horizon}, share {share}, rate {rate}", 100 + seed);
+            assert!(
+                fails <= allowed(0.05, RUNS),
+                "seed {}: {fails} of {RUNS} at {horizon}, share {share}, rate {rate}",
+                100 + seed
+            );
         }
     }
 }

@@ -3,14 +3,10 @@
 
 use serde_json::Value;
 use trackside_stats::drift::rates::{Hits, compare};
-use trackside_stats::drift::{
-    Adwin, Cusum, CusumRule, Order, Outcome, PageHinkley, PageHinkleyRule, Tested, ks, psi,
-};
+use trackside_stats::drift::{Adwin, Cusum, CusumRule, Order, Outcome, PageHinkley, PageHinkleyRule, Tested, ks, psi};
 use trackside_stats::multiplicity::{benjamini_hochberg, benjamini_yekutieli};
 use trackside_stats::sequential::plan::{Trial, rate};
-use trackside_stats::sequential::{
-    Arm, Bets, ErrorGate, Margin, MeanGate, MeanSequence, TwoArms, proportion_band,
-};
+use trackside_stats::sequential::{Arm, Bets, ErrorGate, Margin, MeanGate, MeanSequence, TwoArms, proportion_band};
 use trackside_stats::sketch::{Edges, Frequent, Histogram, Moments, Quantiles};
 use trackside_stats::{Level, StatsError};
 
@@ -87,15 +83,13 @@ fn rates_are_scipys_one_sided_fisher_doubled() {
 }
 
 #[test]
-fn psi_and_its_critical_value_are_those_of_numpy_and_scipy() {
+fn psi_is_numpys_and_its_p_value_the_greater_of_scipys_two() {
     for case in list("psi") {
         let (reference, window) = (counts(&case["reference"]), counts(&case["window"]));
         let ours = tested(psi(&reference, &window, Order::Ordered, None).unwrap());
         assert!((ours.effect - number(&case["psi"])).abs() < 1e-12, "{case}");
-        same("p", ours.p, number(&case["p"]), 1e-8);
+        same("p", ours.p, number(&case["p"]).max(number(&case["pearson_p"])), 1e-8);
         same("critical", ours.critical, number(&case["critical"]), 1e-9);
-        // The same law as Pearson's test, which statisticians would take: the verdicts agree.
-        assert_eq!(ours.p < 0.05, number(&case["pearson_p"]) < 0.05, "{case}");
     }
 }
 
@@ -157,9 +151,8 @@ fn ks_is_scipys_distance_and_its_p_value_is_no_smaller() {
 fn multiple_tests_are_those_of_statsmodels() {
     let case = golden("multiple");
     let p = numbers(&case["p"]);
-    let verdicts = |of: &str| -> Vec<bool> {
-        case[of].as_array().unwrap().iter().map(|each| each.as_bool().unwrap()).collect()
-    };
+    let verdicts =
+        |of: &str| -> Vec<bool> { case[of].as_array().unwrap().iter().map(|each| each.as_bool().unwrap()).collect() };
     assert_eq!(benjamini_hochberg(&p, Level::FIVE_PERCENT), verdicts("bh"));
     assert_eq!(benjamini_yekutieli(&p, Level::FIVE_PERCENT), verdicts("by"));
     // Holm's rule on e-values of 1/p refuses the same as on the p-values.
@@ -177,7 +170,8 @@ fn two_arms_are_scipys_minima() {
         };
         let level = Level::new(1e-9).unwrap();
         let (tolerated, margin) = (line("tolerated"), line("margin"));
-        let mut test = TwoArms::new(ErrorGate { alpha: level, beta: level, tolerated, margin, expected: 0.02 }).unwrap();
+        let mut test =
+            TwoArms::new(ErrorGate { alpha: level, beta: level, tolerated, margin, expected: 0.02 }).unwrap();
         let mut chance = Chance::new(case["seed"].as_u64().unwrap());
         let rates = numbers(&case["rates"]);
         for _ in 0..case["n"].as_u64().unwrap() {
@@ -223,7 +217,13 @@ fn adwin_cuts_where_rivers_does() {
     let mut adwin = Adwin::new(Level::new(0.002).unwrap());
     let mut found = Vec::new();
     for n in 0..6000_u64 {
-        let rate = if n < 2000 { 0.1 } else if n < 4000 { 0.3 } else { 0.05 };
+        let rate = if n < 2000 {
+            0.1
+        } else if n < 4000 {
+            0.3
+        } else {
+            0.05
+        };
         if adwin.observe(f64::from(u8::from(chance.happens(rate)))).unwrap() {
             found.push(n);
             adwin = Adwin::new(Level::new(0.002).unwrap());
@@ -238,7 +238,13 @@ fn page_hinkley_alarms_where_rivers_does() {
     let mut test = PageHinkley::new(PageHinkleyRule::default()).unwrap();
     let found: Vec<u64> = (0..3000)
         .filter(|n| {
-            let moved = if *n < 1000 { 0.0 } else if *n < 2000 { 0.5 } else { -0.5 };
+            let moved = if *n < 1000 {
+                0.0
+            } else if *n < 2000 {
+                0.5
+            } else {
+                -0.5
+            };
             test.observe(chance.normal() + moved).unwrap().is_some()
         })
         .collect();

@@ -56,7 +56,9 @@ impl Alarm {
     pub fn new(rule: AlarmRule) -> Result<Self, StatsError> {
         let ordered = (1..=32).contains(&rule.of) && (1..=rule.of).contains(&rule.raise);
         if !ordered || !(1..=1000).contains(&rule.clear) {
-            return Err(StatsError::Mismatch { what: "an alarm's rule: 1 ≤ raise ≤ of ≤ 32, 1 ≤ clear ≤ 1000" });
+            return Err(StatsError::Mismatch {
+                what: "an alarm's rule: 1 ≤ raise ≤ of ≤ 32, 1 ≤ clear ≤ 1000"
+            });
         }
         Ok(Self { rule, recent: 0, known: 0, quiet: 0, alarmed: false })
     }

@@ -127,9 +127,9 @@ impl BlockDesign {
         for row in 0..self.cells {
             for column in 0..self.cells {
                 let (p, q) = (self.counts[row] / self.rows, self.counts[column] / self.rows);
-                let residual = self.products[row * self.cells + column] - p * self.weighted[column]
-                    - q * self.weighted[row]
-                    + p * q * self.rows_squared;
+                let residual =
+                    self.products[row * self.cells + column] - p * self.weighted[column] - q * self.weighted[row]
+                        + p * q * self.rows_squared;
                 matrix[groups[row] * size + groups[column]] += residual * few;
             }
         }
@@ -144,9 +144,8 @@ impl BlockDesign {
             return None;
         }
         let trace: f64 = (0..size).map(|at| matrix[at * size + at] / shares[at]).sum();
-        let squares: f64 = (0..size * size)
-            .map(|at| matrix[at].powi(2) / (shares[at / size] * shares[at % size]))
-            .sum();
+        let squares: f64 =
+            (0..size * size).map(|at| matrix[at].powi(2) / (shares[at / size] * shares[at % size])).sum();
         if !(trace > 0.0 && squares > 0.0) {
             return None;
         }
@@ -163,7 +162,8 @@ impl BlockDesign {
         let mut under = 0.0;
         for edge in 1..self.cells {
             under += shares[edge - 1];
-            let variance: f64 = (0..edge).flat_map(|row| (0..edge).map(move |column| (row, column)))
+            let variance: f64 = (0..edge)
+                .flat_map(|row| (0..edge).map(move |column| (row, column)))
                 .map(|(row, column)| matrix[row * self.cells + column])
                 .sum();
             if under > 0.01 && under < 0.99 {

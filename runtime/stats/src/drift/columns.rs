@@ -6,7 +6,7 @@ use crate::{Level, StatsError};
 
 use super::block::BlockDesign;
 use super::ks::ks;
-use super::outcome::{Outcome, Unsaid};
+use super::outcome::{Outcome, Unsaid, enough};
 use super::psi::{Order, psi};
 use super::rates::{Hits, compare};
 use super::stuck::{flat, stuck};
@@ -49,10 +49,10 @@ impl Signal {
     }
 }
 
-/// All tests of a column of numbers. `design` is for PSI and KS, of windows of this length.
+/// All tests of a column of numbers, the window one that the reference made. `design` is for PSI and KS, of windows of this length.
 ///
 /// # Errors
-/// A reference with other edges.
+/// A window of another reference.
 pub fn numeric(
     reference: &NumericColumn,
     window: &NumericColumn,
@@ -77,11 +77,15 @@ pub fn numeric(
     ])
 }
 
-/// How often the window leaves the reference's cells that had anything in them. Those of a constant feature are its value alone.
+/// How often the window leaves the reference's range. That range is the reference's own least and greatest value, beyond which the next
+/// value lies with a chance of 2 in n + 1 if nothing has moved: they count as two hits of the reference.
 fn out_of_range(reference: &NumericColumn, window: &NumericColumn) -> Result<Outcome, StatsError> {
-    let (then, now) = (reference.histogram(), window.histogram());
-    let outside = then.cells().iter().zip(now.cells()).filter(|(before, _)| **before == 0).map(|(_, after)| after).sum();
-    compare(Hits { hits: 0, rows: then.finite() }, Hits { hits: outside, rows: now.finite() })
+    let (then, now) = (reference.histogram().finite(), window.histogram().finite());
+    match (enough(then, now, 50, 1), window.outside()) {
+        (Some(outcome), _) => Ok(outcome),
+        (None, None) => Err(StatsError::Mismatch { what: "a window that was not made by its reference" }),
+        (None, Some(hits)) => compare(Hits { hits: 2, rows: then.saturating_add(2) }, Hits { hits, rows: now }),
+    }
 }
 
 type Both = (u64, u64);
@@ -98,9 +102,8 @@ pub fn categorical(reference: &CategoryColumn, window: &CategoryColumn) -> Resul
     if reference.known().list() != window.known().list() {
         return Err(StatsError::Mismatch { what: "columns of other categories" });
     }
-    let share = |hits: Both, rows: Both| {
-        compare(Hits { hits: hits.0, rows: rows.0 }, Hits { hits: hits.1, rows: rows.1 })
-    };
+    let share =
+        |hits: Both, rows: Both| compare(Hits { hits: hits.0, rows: rows.0 }, Hits { hits: hits.1, rows: rows.1 });
     let (rows, nulls, strange) = pairs(reference.rows(), window.rows());
     let (then, now) = (reference.known(), window.known());
     Ok(vec![
@@ -144,5 +147,7 @@ pub fn screen(tests: &[(Signal, Outcome)], level: Level) -> Vec<Screened> {
 /// Whether a window says anything at all: one without is neither drift nor calm.
 #[must_use]
 pub fn says_anything(tests: &[(Signal, Outcome)]) -> bool {
-    tests.iter().any(|(_, outcome)| !matches!(outcome, Outcome::Unsaid(Unsaid::TooFewRows { .. } | Unsaid::TooFewReference { .. })))
+    tests.iter().any(|(_, outcome)| {
+        !matches!(outcome, Outcome::Unsaid(Unsaid::TooFewRows { .. } | Unsaid::TooFewReference { .. }))
+    })
 }

@@ -101,7 +101,11 @@ impl Cusum {
     pub fn delay(&self, shift: f64) -> f64 {
         let drift = shift.abs() - self.rule.shift / 2.0;
         let b = self.bar + 1.166;
-        if drift.abs() < 1e-9 { b * b } else { ((-2.0 * drift * b).exp() + 2.0 * drift * b - 1.0) / (2.0 * drift * drift) }
+        if drift.abs() < 1e-9 {
+            b * b
+        } else {
+            ((-2.0 * drift * b).exp() + 2.0 * drift * b - 1.0) / (2.0 * drift * drift)
+        }
     }
 
     /// Values so far.

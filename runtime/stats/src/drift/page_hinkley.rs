@@ -53,15 +53,7 @@ impl PageHinkley {
     }
 
     const fn fresh(rule: PageHinkleyRule) -> Self {
-        Self {
-            rule,
-            values: 0,
-            mean: 0.0,
-            up: 0.0,
-            down: 0.0,
-            least_up: f64::INFINITY,
-            most_down: f64::NEG_INFINITY,
-        }
+        Self { rule, values: 0, mean: 0.0, up: 0.0, down: 0.0, least_up: f64::INFINITY, most_down: f64::NEG_INFINITY }
     }
 
     /// One more value: an alarm, after which everything begins anew.

@@ -12,9 +12,7 @@ const FEWEST: u64 = 100;
 pub const fn hour_of_week(unix_seconds: i64, offset: i32) -> usize {
     // 1970-01-01 was a Thursday.
     let local = unix_seconds.saturating_add(offset as i64).saturating_add(3 * 86_400);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 167")]
-    let hour = local.div_euclid(3600).rem_euclid(HOURS as i64) as usize;
-    hour
+    local.div_euclid(3600).rem_euclid(HOURS as i64) as usize
 }
 
 /// With what a window is compared.

@@ -35,6 +35,6 @@ pub use mean::MeanSequence;
 pub use mean_gate::MeanGate;
 pub use paired::{Pair, Paired, PairedGate};
 pub use proportion::{Band, proportion_band};
-pub use quantile::{QuantileBand, Quantile, quantile_band};
+pub use quantile::{Quantile, QuantileBand, quantile_band};
 pub use sprt::{Sprt, SprtRates};
 pub use two_arms::{Arm, ErrorGate, Margin, TwoArms};

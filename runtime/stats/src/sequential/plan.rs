@@ -171,13 +171,7 @@ pub fn rate(gate: &MeanGate, rate: f64, trial: Trial) -> Result<Plan, StatsError
 ///
 /// # Errors
 /// Nothing seen, a factor outside of 0.001 to 1000, a gate that [`LatencyTest::new`] refuses, or more than 30 million observations.
-pub fn latency(
-    gate: LatencyGate,
-    share: f64,
-    seen: &Histogram,
-    factor: f64,
-    trial: Trial,
-) -> Result<Plan, StatsError> {
+pub fn latency(gate: LatencyGate, share: f64, seen: &Histogram, factor: f64, trial: Trial) -> Result<Plan, StatsError> {
     within("the candidate's share", share, 1e-6, 1.0 - 1e-6)?;
     within("the factor of latency", factor, 1e-3, 1e3)?;
     if seen.ordered() == 0 {

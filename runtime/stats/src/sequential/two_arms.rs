@@ -118,7 +118,9 @@ impl TwoArms {
         within("the ratio of the margin beyond what is tolerated", margin.ratio, tolerated.ratio, 1000.0)?;
         within("the extra of the margin beyond what is tolerated", margin.extra, tolerated.extra, 0.9)?;
         if margin == tolerated && margin == Margin::NONE {
-            return Err(StatsError::Mismatch { what: "a margin of nothing: that a candidate is no worse at all can not be shown" });
+            return Err(StatsError::Mismatch {
+                what: "a margin of nothing: that a candidate is no worse at all can not be shown",
+            });
         }
         within("the expected rate of errors", gate.expected, 1e-6, 0.999)?;
         Ok(Self {
@@ -238,7 +240,11 @@ fn nearest(stable: f64, candidate: f64, line: Margin, weights: (f64, f64)) -> Be
             let y = line.at(x);
             let slope = weights.0 * ((1.0 - stable) / (1.0 - x) - stable / x)
                 + weights.1 * line.ratio * ((1.0 - candidate) / (1.0 - y) - candidate / y);
-            if slope < 0.0 { low = x } else { high = x }
+            if slope < 0.0 {
+                low = x
+            } else {
+                high = x
+            }
             let curve = weights.0 * ((1.0 - stable) / (1.0 - x).powi(2) + stable / x.powi(2))
                 + weights.1 * line.ratio.powi(2) * ((1.0 - candidate) / (1.0 - y).powi(2) + candidate / y.powi(2));
             let next = x - slope / curve;

@@ -3,7 +3,7 @@
 use crate::StatsError;
 
 use super::bytes::{Reader, Writer};
-use super::frequent::{Frequent, short};
+use super::frequent::{Frequent, digest, short};
 
 const WHAT: &str = "counts of categories";
 const KIND: [u8; 3] = *b"TSc";
@@ -12,7 +12,11 @@ const NAME: usize = 64;
 
 /// The categories of a reference, frozen: 255 at most, in order of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CategoryList(Box<[Box<str>]>);
+pub struct CategoryList {
+    names: Box<[Box<str>]>,
+    /// Digests of the names with their places, in order: comparing numbers is quicker than comparing texts.
+    places: Box<[(u64, u8)]>,
+}
 
 impl CategoryList {
     /// From names, each once.
@@ -32,7 +36,14 @@ impl CategoryList {
         if list.len() > MOST {
             return Err(StatsError::TooMany { what: "categories", have: list.len() as u64, limit: MOST as u64 });
         }
-        Ok(Self(list.into()))
+        Ok(Self::of(list))
+    }
+
+    /// Of names that are in order, each once, 255 at most.
+    fn of(names: Vec<Box<str>>) -> Self {
+        let mut places: Vec<(u64, u8)> = names.iter().zip(0..=u8::MAX).map(|(name, at)| (digest(name), at)).collect();
+        places.sort_unstable();
+        Self { names: names.into(), places: places.into() }
     }
 
     /// From what was frequent in a reference. Where the reference had more categories than the sketch holds, those left out are
@@ -48,11 +59,16 @@ impl CategoryList {
     /// The names.
     #[must_use]
     pub fn names(&self) -> &[Box<str>] {
-        &self.0
+        &self.names
     }
 
     fn find(&self, name: &str) -> Option<usize> {
-        let by = |wanted: &str| self.0.binary_search_by(|known| (**known).cmp(wanted)).ok();
+        let by = |wanted: &str| {
+            let wanted_digest = digest(wanted);
+            let first = self.places.partition_point(|(digest, _)| *digest < wanted_digest);
+            let alike = self.places[first..].iter().take_while(|(digest, _)| *digest == wanted_digest);
+            alike.map(|(_, at)| usize::from(*at)).find(|at| *self.names[*at] == *wanted)
+        };
         if name.len() <= NAME { by(name) } else { by(&short(name)) }
     }
 }
@@ -69,7 +85,7 @@ impl Categories {
     /// Empty.
     #[must_use]
     pub fn new(list: CategoryList) -> Self {
-        let counts = vec![0; list.0.len()].into();
+        let counts = vec![0; list.names.len()].into();
         Self { list, counts, others: 0 }
     }
 
@@ -142,8 +158,8 @@ impl Categories {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Writer::new(KIND, 1);
-        out.length(self.list.0.len());
-        for (name, count) in self.list.0.iter().zip(&self.counts) {
+        out.length(self.list.names.len());
+        for (name, count) in self.list.names.iter().zip(&self.counts) {
             out.block(name.as_bytes());
             out.u64(*count);
         }
@@ -175,6 +191,6 @@ impl Categories {
             return Err(from.corrupt("counts beyond 2^64"));
         }
         from.end()?;
-        Ok(Self { list: CategoryList(names.into()), counts: counts.into(), others })
+        Ok(Self { list: CategoryList::of(names), counts: counts.into(), others })
     }
 }

@@ -44,7 +44,7 @@ impl Edges {
         within("the ratio of edges", ratio, 1.0 + 1e-9, 1e6)?;
         let steps = ((high / low).ln() / ratio.ln()).ceil();
         within("the number of edges", steps, 1.0, count(MOST_EDGES as u64 - 1))?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 1023")]
+        #[expect(clippy::cast_possible_truncation, reason = "between 1 and 1023")]
         let steps = steps as i32;
         Self::new((0..=steps).map(|step| low * ratio.powi(step)).collect())
     }

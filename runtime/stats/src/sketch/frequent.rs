@@ -110,7 +110,11 @@ impl Frequent {
         }
         let sketch = FrequentItemsSketch::<String>::deserialize(inner)
             .map_err(|_| from.corrupt("not what the library wrote"))?;
-        let known: u64 = sketch.frequent_items_with_threshold(ErrorType::NoFalseNegatives, 0).iter().map(|row| row.lower_bound()).sum();
+        let known: u64 = sketch
+            .frequent_items_with_threshold(ErrorType::NoFalseNegatives, 0)
+            .iter()
+            .map(|row| row.lower_bound())
+            .sum();
         if sketch.total_weight() > MOST_VALUES || sketch.maximum_error() > sketch.total_weight() - known {
             return Err(from.corrupt("counts that can not be"));
         }
@@ -119,11 +123,13 @@ impl Frequent {
     }
 }
 
-/// The beginning of a long name, and a digest of all of it (FNV-1a, 64 bits: it tells names apart, it keeps no secret).
+/// FNV-1a, 64 bits: it tells names apart, it keeps no secret.
+pub(super) fn digest(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The beginning of a long name, and a digest of all of it.
 pub(super) fn short(name: &str) -> String {
-    let digest = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
     let end = (0..=40).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}…{digest:016x}", &name[..end])
+    format!("{}…{:016x}", &name[..end], digest(name))
 }

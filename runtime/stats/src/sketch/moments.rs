@@ -97,17 +97,16 @@ impl Moments {
     /// Anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatsError> {
         let mut from = Reader::new(WHAT, KIND, 1, bytes)?;
-        let read = Self {
-            values: from.u64()?,
-            mean: from.f64()?,
-            squares: from.f64()?,
-            low: from.f64()?,
-            high: from.f64()?,
-        };
+        let read =
+            Self { values: from.u64()?, mean: from.f64()?, squares: from.f64()?, low: from.f64()?, high: from.f64()? };
         let whole = if read.values == 0 {
             read == Self::default()
         } else {
-            read.low <= read.high && read.low >= -1e150 && read.high <= 1e150 && read.squares >= 0.0 && read.mean.is_finite()
+            read.low <= read.high
+                && read.low >= -1e150
+                && read.high <= 1e150
+                && read.squares >= 0.0
+                && read.mean.is_finite()
         };
         if !whole {
             return Err(from.corrupt("moments that can not be"));

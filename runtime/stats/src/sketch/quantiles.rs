@@ -98,10 +98,7 @@ impl Quantiles {
     #[must_use]
     pub fn ranks(&self, points: &[f64]) -> Option<Vec<f64>> {
         let view = self.0.sorted_view();
-        points
-            .iter()
-            .map(|point| view.rank(&KllFloat::<f64>::new(*point).ok()?, SearchCriteria::Inclusive))
-            .collect()
+        points.iter().map(|point| view.rank(&KllFloat::<f64>::new(*point).ok()?, SearchCriteria::Inclusive)).collect()
     }
 
     /// For keeping.
