@@ -1,5 +1,6 @@
 //! How often a model is right, where nobody has said yet.
 
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::sequential::{Band, proportion_band};
 use crate::special::{count, normal_quantile};
@@ -100,5 +101,43 @@ impl AccuracyEstimate {
         let seen = proportion_band(right, labelled, level.split(2))?;
         let Some(guess) = self.band(level.split(2)).filter(|_| labelled > 0) else { return Ok(None) };
         Ok(Some(seen.low > guess.high || seen.high < guess.low))
+    }
+}
+
+kept!(Calibration, AccuracyEstimate);
+
+impl Kept for Calibration {
+    const WHAT: &'static str = "a calibration";
+    const KIND: [u8; 3] = *b"TEc";
+
+    fn put(&self, into: &mut Writer) {
+        self.right.iter().chain(&self.all).for_each(|count| into.u64(*count));
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let mut read = Self::default();
+        for count in read.right.iter_mut().chain(&mut read.all) {
+            *count = from.count()?;
+        }
+        from.check(read.right.iter().zip(&read.all).all(|(right, all)| right <= all), "more right than there are")?;
+        Ok(read)
+    }
+}
+
+impl Kept for AccuracyEstimate {
+    const WHAT: &'static str = "an estimate of accuracy";
+    const KIND: [u8; 3] = *b"TEa";
+
+    fn put(&self, into: &mut Writer) {
+        into.u64(self.answers);
+        into.f64s(&[self.sum, self.variance]);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let answers = from.count()?;
+        let [sum, variance] = from.finites()?;
+        let within = |part: f64| (0.0..=count(answers)).contains(&part);
+        from.check(within(sum) && within(variance), "sums that can not be")?;
+        Ok(Self { answers, sum, variance })
     }
 }

@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bytes;
 pub mod drift;
 mod error;
 pub mod estimate;
@@ -22,6 +23,7 @@ pub mod sketch;
 mod special;
 mod verdict;
 
+pub use bytes::MOST_BYTES;
 pub use error::StatsError;
 pub use level::{Level, Share};
 pub use verdict::{Decision, Missing, Verdict};

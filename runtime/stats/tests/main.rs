@@ -17,5 +17,6 @@ mod drift;
 mod edges;
 mod gates;
 mod golden;
+mod kept;
 mod sketches;
 mod tables;

@@ -2,6 +2,7 @@
 
 use crate::Level;
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::special::count;
 
@@ -145,5 +146,46 @@ impl Adwin {
             }
         }
         false
+    }
+}
+
+kept!(Adwin);
+
+impl Kept for Adwin {
+    const WHAT: &'static str = "an adaptive window";
+    const KIND: [u8; 3] = *b"TDa";
+
+    fn put(&self, into: &mut Writer) {
+        into.f64(self.level);
+        into.f64s(&[self.sum, self.squares]);
+        into.u64(self.values);
+        into.length(self.rows.len());
+        for row in &self.rows {
+            into.length(row.len());
+            row.iter().for_each(|bucket| into.f64s(&[bucket.sum, bucket.squares]));
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let mut read = Self::new(from.level()?);
+        [read.sum, read.squares] = from.finites()?;
+        read.values = from.count()?;
+        let rows = from.length(4)?;
+        from.check((1..=ROWS).contains(&rows), "more rows than there can be")?;
+        read.rows.clear();
+        for row in 0..rows {
+            let buckets = from.length(16)?;
+            let last = row + 1 == rows;
+            from.check(buckets <= SAME_SIZE && (buckets > 0 || !last || row == 0), "rows that can not be")?;
+            let mut kept = Vec::with_capacity(buckets);
+            for _ in 0..buckets {
+                let [sum, squares] = from.finites()?;
+                kept.push(Bucket { sum, squares });
+            }
+            read.width += (buckets as u64) << row;
+            read.rows.push(kept);
+        }
+        from.check(read.sum.abs() <= count(read.width) + 1.0, "a sum that can not be")?;
+        Ok(read)
     }
 }

@@ -1,6 +1,7 @@
 //! From what windows say to a state that does not flutter.
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 
 /// How many windows raise an alarm, and how many end it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +64,15 @@ impl Alarm {
         Ok(Self { rule, recent: 0, known: 0, quiet: 0, alarmed: false })
     }
 
+    /// The windows that are looked at.
+    const fn kept(&self) -> u32 {
+        if self.rule.of == 32 { u32::MAX } else { (1 << self.rule.of) - 1 }
+    }
+
     /// One more window: whether it shows drift, or says nothing.
     pub fn window(&mut self, drift: Option<bool>) -> Option<Change> {
         let drift = drift?;
-        let kept = if self.rule.of == 32 { u32::MAX } else { (1 << self.rule.of) - 1 };
-        self.recent = ((self.recent << 1) | u32::from(drift)) & kept;
+        self.recent = ((self.recent << 1) | u32::from(drift)) & self.kept();
         self.known = self.known.saturating_add(1);
         self.quiet = if drift { 0 } else { self.quiet.saturating_add(1) };
         if self.alarmed && self.quiet >= self.rule.clear {
@@ -95,5 +100,30 @@ impl Alarm {
         } else {
             AlarmState::Calm
         }
+    }
+}
+
+kept!(Alarm);
+
+impl Kept for Alarm {
+    const WHAT: &'static str = "an alarm";
+    const KIND: [u8; 3] = *b"TDs";
+
+    fn put(&self, into: &mut Writer) {
+        for number in [self.rule.of, self.rule.raise, self.rule.clear, self.recent, self.known, self.quiet] {
+            into.u64(u64::from(number));
+        }
+        into.u8(u8::from(self.alarmed));
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let mut numbers = [0; 6];
+        for number in &mut numbers {
+            *number = u32::try_from(from.u64()?).map_err(|_| from.corrupt("more than there can be"))?;
+        }
+        let [of, raise, clear, recent, known, quiet] = numbers;
+        let fresh = Self::new(AlarmRule { of, raise, clear })?;
+        from.check(recent & !fresh.kept() == 0, "windows that are not looked at")?;
+        Ok(Self { recent, known, quiet, alarmed: from.flag()?, ..fresh })
     }
 }

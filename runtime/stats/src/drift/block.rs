@@ -1,6 +1,7 @@
 //! How much more a distribution moves from window to window than independent rows would make it.
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::special::{chi_squared_critical, chi_squared_tail, count, f_tail};
 
 /// The most cells of which covariances are kept: 8 KiB.
@@ -171,5 +172,32 @@ impl BlockDesign {
             }
         }
         Some(most)
+    }
+}
+
+kept!(BlockDesign);
+
+impl Kept for BlockDesign {
+    const WHAT: &'static str = "a design of windows";
+    const KIND: [u8; 3] = *b"TDb";
+
+    fn put(&self, into: &mut Writer) {
+        into.length(self.cells);
+        into.u64(self.blocks);
+        into.f64s(&[self.rows, self.rows_squared]);
+        into.f64s(&self.counts);
+        into.f64s(&self.weighted);
+        into.f64s(&self.products);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let mut read = Self::new(from.length(8)?)?;
+        read.blocks = from.count()?;
+        [read.rows, read.rows_squared] = from.finites()?;
+        for value in read.counts.iter_mut().chain(&mut read.weighted).chain(&mut read.products) {
+            *value = from.finite()?;
+            from.check(*value >= 0.0, "a count below zero")?;
+        }
+        Ok(read)
     }
 }

@@ -1,6 +1,7 @@
 //! A mean that moves slowly.
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 
 /// How far a mean may move, and how often a false alarm may come.
@@ -119,4 +120,25 @@ impl Cusum {
 fn time_between(bar: f64, slack: f64) -> f64 {
     let b = bar + 1.166;
     ((2.0 * slack * b).exp() - 2.0 * slack * b - 1.0) / (2.0 * slack * slack) / 2.0
+}
+
+kept!(Cusum);
+
+impl Kept for Cusum {
+    const WHAT: &'static str = "a cumulative sum";
+    const KIND: [u8; 3] = *b"TDc";
+
+    fn put(&self, into: &mut Writer) {
+        let rule = &self.rule;
+        into.f64s(&[rule.mean, rule.deviation, rule.shift, rule.between_alarms, self.up, self.down]);
+        into.u64(self.values);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let [mean, deviation, shift, between_alarms, up, down] = from.finites()?;
+        let fresh = Self::new(CusumRule { mean, deviation, shift, between_alarms })?;
+        let within = |sum: f64| (0.0..=fresh.bar).contains(&sum);
+        from.check(within(up) && within(down), "sums that can not be")?;
+        Ok(Self { up, down, values: from.count()?, ..fresh })
+    }
 }

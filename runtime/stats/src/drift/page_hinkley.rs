@@ -1,6 +1,7 @@
 //! A mean that moves, where nobody knows what it was.
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::special::count;
 
@@ -81,5 +82,27 @@ impl PageHinkley {
         };
         *self = Self::fresh(self.rule);
         Ok(Some(shift))
+    }
+}
+
+kept!(PageHinkley);
+
+impl Kept for PageHinkley {
+    const WHAT: &'static str = "a Page-Hinkley test";
+    const KIND: [u8; 3] = *b"TDp";
+
+    fn put(&self, into: &mut Writer) {
+        into.u64(self.rule.least);
+        into.f64s(&[self.rule.delta, self.rule.threshold, self.rule.keep, self.mean, self.up, self.down]);
+        into.f64s(&[self.least_up, self.most_down]);
+        into.u64(self.values);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let least = from.u64()?;
+        let [delta, threshold, keep, mean, up, down] = from.finites()?;
+        let fresh = Self::new(PageHinkleyRule { least, delta, threshold, keep })?;
+        let (least_up, most_down) = (from.f64()?, from.f64()?);
+        Ok(Self { mean, up, down, least_up, most_down, values: from.count()?, ..fresh })
     }
 }

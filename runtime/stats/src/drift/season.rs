@@ -1,6 +1,7 @@
 //! References by the hour of the week.
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::sketch::{Edges, Histogram};
 
 const HOURS: usize = 168;
@@ -102,9 +103,42 @@ impl SeasonalReference {
         }
         let alike = || (hour % 24..HOURS).step_by(24);
         let daily = self.over(alike());
-        if alike().map(|each| self.weeks[each]).sum::<u32>() >= self.need && daily.finite() >= FEWEST {
+        if alike().map(|each| self.weeks[each]).fold(0, u32::saturating_add) >= self.need && daily.finite() >= FEWEST {
             return Used::HourOfDay(daily);
         }
         Used::All(self.over(0..HOURS))
+    }
+}
+
+kept!(SeasonalReference);
+
+impl Kept for SeasonalReference {
+    const WHAT: &'static str = "a reference by the hour";
+    const KIND: [u8; 3] = *b"TDh";
+
+    fn put(&self, into: &mut Writer) {
+        into.u64(u64::from(self.need));
+        into.state(&self.empty);
+        for hour in 0..HOURS {
+            into.u64(u64::from(self.weeks[hour]));
+            into.u64(self.last_week[hour].cast_unsigned());
+        }
+        self.cells.iter().for_each(|cell| into.u64(*cell));
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let need = narrow(from.u64()?);
+        let empty: Histogram = from.state()?;
+        from.check(empty.values() == 0, "counts where there are none")?;
+        let mut read = Self::new(empty.edges().clone(), need)?;
+        for hour in 0..HOURS {
+            read.weeks[hour] = narrow(from.u64()?);
+            read.last_week[hour] = from.u64()?.cast_signed();
+        }
+        for cell in &mut read.cells {
+            *cell = from.count()?;
+        }
+        Ok(read)
     }
 }

@@ -1,6 +1,7 @@
 //! A wealth that grows only if a mean is above nothing: testing by betting.
 
 use crate::StatsError;
+use crate::bytes::{Reader, Writer};
 use crate::error::within;
 use crate::special::log_mix;
 
@@ -67,5 +68,17 @@ impl Bets {
                 of.iter().filter(|(_, p)| *p > 0.0).map(|(x, p)| p * (stake * x).ln_1p()).sum::<f64>()
             })
             .fold(f64::NEG_INFINITY, f64::max)
+    }
+}
+
+impl Bets {
+    /// For the gates that are kept.
+    pub(super) fn put(&self, into: &mut Writer) {
+        into.f64s(&self.logs);
+    }
+
+    /// The wealth of a bet with this floor.
+    pub(super) fn take(floor: f64, from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        Ok(Self { logs: from.finites()?, ..Self::new(floor)? })
     }
 }

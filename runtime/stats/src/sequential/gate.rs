@@ -1,6 +1,7 @@
 //! Which of two pieces of evidence reached its bar first.
 
-use crate::{Decision, Level, Missing, Verdict};
+use crate::bytes::{Reader, Writer};
+use crate::{Decision, Level, Missing, StatsError, Verdict};
 
 /// Two e-processes against each other: one for "broken", one for "holds".
 #[derive(Debug, Clone, PartialEq)]
@@ -65,5 +66,46 @@ impl Race {
             observations: self.observations,
             missing,
         }
+    }
+}
+
+impl Race {
+    pub(super) fn put(&self, into: &mut Writer) {
+        into.f64s(&[self.fail, self.pass]);
+        put_verdict(self.verdict, into);
+        into.u64(self.observations);
+    }
+
+    /// A race between these levels as it stood.
+    pub(super) fn take(alpha: Level, beta: Level, from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let [fail, pass] = from.finites()?;
+        let verdict = take_verdict(from)?;
+        let read = Self { fail, pass, verdict, observations: from.count()?, ..Self::new(alpha, beta) };
+        // A verdict is what the greatest evidence says; where both bars are reached, either may have been first.
+        let (failed, passed) = (fail >= read.fail_bar, pass >= read.pass_bar);
+        let follows = match verdict {
+            Verdict::Fail => failed,
+            Verdict::Pass => passed,
+            Verdict::Inconclusive => !failed && !passed,
+        };
+        from.check(follows && fail >= 0.0 && pass >= 0.0, "a verdict that does not follow")?;
+        Ok(read)
+    }
+}
+
+pub(super) fn put_verdict(verdict: Verdict, into: &mut Writer) {
+    into.u8(match verdict {
+        Verdict::Inconclusive => 0,
+        Verdict::Pass => 1,
+        Verdict::Fail => 2,
+    });
+}
+
+pub(super) fn take_verdict(from: &mut Reader<'_>) -> Result<Verdict, StatsError> {
+    match from.u8()? {
+        0 => Ok(Verdict::Inconclusive),
+        1 => Ok(Verdict::Pass),
+        2 => Ok(Verdict::Fail),
+        _ => Err(from.corrupt("a verdict that is none")),
     }
 }

@@ -1,9 +1,11 @@
 //! Latency: is a quantile of the candidate's not worse than the stable version's by more than a factor.
 
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::sketch::{Edges, Histogram};
 use crate::{Decision, Level, Missing, StatsError, Verdict};
 
+use super::gate::{put_verdict, take_verdict};
 use super::quantile::{Quantile, ends};
 use super::two_arms::Arm;
 
@@ -133,5 +135,31 @@ impl LatencyTest {
             if decided(middle) { high = middle } else { low = middle }
         }
         Missing::at_rate((high - 1.0) * seen, 1.0)
+    }
+}
+
+kept!(LatencyTest);
+
+impl Kept for LatencyTest {
+    const WHAT: &'static str = "a latency gate";
+    const KIND: [u8; 3] = *b"TGl";
+
+    fn put(&self, into: &mut Writer) {
+        into.level(self.gate.alpha);
+        into.level(self.gate.beta);
+        into.f64s(&[self.gate.quantile.get(), self.gate.tolerated, self.gate.margin]);
+        put_verdict(self.verdict, into);
+        self.arms.iter().for_each(|arm| into.state(arm));
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let (alpha, beta) = (from.level()?, from.level()?);
+        let [quantile, tolerated, margin] = from.finites()?;
+        let fresh = Self::new(LatencyGate { alpha, beta, quantile: Quantile::new(quantile)?, tolerated, margin })?;
+        let verdict = take_verdict(from)?;
+        let arms: [Histogram; 2] = [from.state()?, from.state()?];
+        let ours = arms.iter().all(|arm| arm.edges() == fresh.arms[0].edges());
+        from.check(ours, "times counted between other edges")?;
+        Ok(Self { arms, verdict, ..fresh })
     }
 }

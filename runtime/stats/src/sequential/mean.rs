@@ -1,5 +1,6 @@
 //! A bounded mean with a band that holds at all times.
 
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::special::count;
 use crate::{Level, StatsError};
@@ -90,5 +91,31 @@ impl MeanSequence {
     #[must_use]
     pub const fn seen(&self) -> u64 {
         self.seen
+    }
+}
+
+kept!(MeanSequence);
+
+impl Kept for MeanSequence {
+    const WHAT: &'static str = "a band of a mean";
+    const KIND: [u8; 3] = *b"TBm";
+
+    fn put(&self, into: &mut Writer) {
+        into.f64s(&[self.low, self.high, self.level]);
+        into.u64(self.seen);
+        into.f64s(&[self.sum, self.squares, self.stakes, self.staked, self.spread, self.band.0, self.band.1]);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let [low, high] = from.finites()?;
+        let fresh = Self::new(low, high, from.level()?)?;
+        let seen = from.count()?;
+        let [sum, squares, stakes, staked, spread, least, most] = from.finites()?;
+        let whole = [sum, squares, stakes, staked, spread].iter().all(|part| *part >= 0.0)
+            && least >= 0.0
+            && most <= 1.0
+            && (seen > 0) == (stakes > 0.0);
+        from.check(whole, "sums that can not be")?;
+        Ok(Self { seen, sum, squares, stakes, staked, spread, band: (least, most), ..fresh })
     }
 }

@@ -1,5 +1,6 @@
 //! A rate or a bounded mean against a number.
 
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::special::count;
 use crate::{Decision, Level, StatsError, Verdict};
@@ -16,6 +17,7 @@ use super::gate::Race;
 pub struct MeanGate {
     target: f64,
     slack: f64,
+    levels: (Level, Level),
     below: Bets,
     above: Bets,
     sum: f64,
@@ -34,6 +36,7 @@ impl MeanGate {
         Ok(Self {
             target,
             slack,
+            levels: (alpha, beta),
             // target - x is never below target - 1, and x - (target - slack) never below slack - target.
             below: Bets::new(1.0 - target)?,
             above: Bets::new(target - slack)?,
@@ -77,5 +80,35 @@ impl MeanGate {
             self.above.growth(&[(-least, 1.0 - mean), (1.0 - least, mean)]),
         );
         self.race.decision(now, Some(growth))
+    }
+}
+
+kept!(MeanGate);
+
+impl Kept for MeanGate {
+    const WHAT: &'static str = "a gate of a mean";
+    const KIND: [u8; 3] = *b"TGm";
+
+    fn put(&self, into: &mut Writer) {
+        into.level(self.levels.0);
+        into.level(self.levels.1);
+        into.f64s(&[self.target, self.slack, self.sum]);
+        self.below.put(into);
+        self.above.put(into);
+        self.race.put(into);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let (alpha, beta) = (from.level()?, from.level()?);
+        let [target, slack, sum] = from.finites()?;
+        let fresh = Self::new(target, slack, alpha, beta)?;
+        from.check(sum >= 0.0, "a sum that can not be")?;
+        Ok(Self {
+            sum,
+            below: Bets::take(1.0 - target, from)?,
+            above: Bets::take(target - slack, from)?,
+            race: Race::take(alpha, beta, from)?,
+            ..fresh
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! Two versions on the same requests: which of them is right.
 
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::special::count;
 use crate::{Decision, Level, StatsError, Verdict};
@@ -118,5 +119,37 @@ impl Paired {
     pub fn difference(&self) -> Option<f64> {
         let pairs = self.race.decision((0.0, 0.0), None).observations;
         (pairs > 0).then(|| (count(self.candidate_only) - count(self.stable_only)) / count(pairs))
+    }
+}
+
+kept!(Paired);
+
+impl Kept for Paired {
+    const WHAT: &'static str = "a paired gate";
+    const KIND: [u8; 3] = *b"TGp";
+
+    fn put(&self, into: &mut Writer) {
+        into.level(self.gate.alpha);
+        into.level(self.gate.beta);
+        into.f64s(&[self.gate.tolerated, self.gate.margin]);
+        self.harm.put(into);
+        self.safe.put(into);
+        into.u64(self.stable_only);
+        into.u64(self.candidate_only);
+        self.race.put(into);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let (alpha, beta) = (from.level()?, from.level()?);
+        let [tolerated, margin] = from.finites()?;
+        let fresh = Self::new(PairedGate { alpha, beta, tolerated, margin })?;
+        Ok(Self {
+            harm: Bets::take(1.0 + tolerated, from)?,
+            safe: Bets::take(1.0 - margin, from)?,
+            stable_only: from.count()?,
+            candidate_only: from.count()?,
+            race: Race::take(alpha, beta, from)?,
+            ..fresh
+        })
     }
 }

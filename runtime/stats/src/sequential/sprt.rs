@@ -1,5 +1,6 @@
 //! Wald's test of one rate against another, both known before.
 
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::{Decision, Level, Missing, StatsError};
 
@@ -26,6 +27,8 @@ pub struct Sprt {
     log: f64,
     events: u64,
     race: Race,
+    rates: SprtRates,
+    levels: (Level, Level),
 }
 
 impl Sprt {
@@ -42,6 +45,8 @@ impl Sprt {
             log: 0.0,
             events: 0,
             race: Race::new(alpha, beta),
+            rates,
+            levels: (alpha, beta),
         })
     }
 
@@ -86,5 +91,27 @@ impl Sprt {
             g => down / -g,
         };
         Ok(mean)
+    }
+}
+
+kept!(Sprt);
+
+impl Kept for Sprt {
+    const WHAT: &'static str = "a guardrail";
+    const KIND: [u8; 3] = *b"TGs";
+
+    fn put(&self, into: &mut Writer) {
+        into.level(self.levels.0);
+        into.level(self.levels.1);
+        into.f64s(&[self.rates.good, self.rates.bad, self.log]);
+        into.u64(self.events);
+        self.race.put(into);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let (alpha, beta) = (from.level()?, from.level()?);
+        let [good, bad, log] = from.finites()?;
+        let fresh = Self::new(SprtRates { good, bad }, alpha, beta)?;
+        Ok(Self { log, events: from.count()?, race: Race::take(alpha, beta, from)?, ..fresh })
     }
 }

@@ -1,5 +1,6 @@
 //! Errors of two arms, each request in one of them.
 
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::special::log_mix;
 use crate::{Decision, Level, StatsError, Verdict};
@@ -258,4 +259,47 @@ fn nearest(stable: f64, candidate: f64, line: Margin, weights: (f64, f64)) -> Be
         x
     };
     Bet { stable: (stable, at), candidate: (candidate, line.at(at)) }
+}
+
+kept!(TwoArms);
+
+impl Kept for TwoArms {
+    const WHAT: &'static str = "an error gate";
+    const KIND: [u8; 3] = *b"TGe";
+
+    fn put(&self, into: &mut Writer) {
+        let gate = &self.gate;
+        into.level(gate.alpha);
+        into.level(gate.beta);
+        into.f64s(&[gate.tolerated.ratio, gate.tolerated.extra, gate.margin.ratio, gate.margin.extra, gate.expected]);
+        for tally in self.open.iter().chain(&self.closed) {
+            into.f64s(&[tally.requests, tally.errors]);
+        }
+        into.f64s(&self.harm);
+        into.f64s(&self.safe);
+        self.race.put(into);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let (alpha, beta) = (from.level()?, from.level()?);
+        let [ratio, extra, far_ratio, far_extra, expected] = from.finites()?;
+        let gate = ErrorGate {
+            alpha,
+            beta,
+            tolerated: Margin { ratio, extra },
+            margin: Margin { ratio: far_ratio, extra: far_extra },
+            expected,
+        };
+        let mut tallies = [Tally::default(); 4];
+        for tally in &mut tallies {
+            let [requests, errors] = from.finites()?;
+            let whole = |count: f64| count.fract() == 0.0 && (0.0..=1e15).contains(&count);
+            from.check(whole(requests) && whole(errors) && errors <= requests, "counts that can not be")?;
+            *tally = Tally { requests, errors };
+        }
+        let [a, b, c, d] = tallies;
+        let fresh = Self::new(gate)?;
+        let (harm, safe) = (from.finites()?, from.finites()?);
+        Ok(Self { open: [a, b], closed: [c, d], harm, safe, race: Race::take(alpha, beta, from)?, ..fresh })
+    }
 }

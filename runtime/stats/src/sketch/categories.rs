@@ -1,12 +1,10 @@
 //! Counts of known categories, and of the rest.
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 
-use super::bytes::{Reader, Writer};
 use super::frequent::{Frequent, digest, short};
 
-const WHAT: &str = "counts of categories";
-const KIND: [u8; 3] = *b"TSc";
 const MOST: usize = 255;
 const NAME: usize = 64;
 
@@ -153,44 +151,34 @@ impl Categories {
     pub fn cells(&self) -> Vec<u64> {
         self.counts.iter().copied().chain([self.others]).collect()
     }
+}
 
-    /// For keeping.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::new(KIND, 1);
-        out.length(self.list.names.len());
+kept!(Categories);
+
+impl Kept for Categories {
+    const WHAT: &'static str = "counts of categories";
+    const KIND: [u8; 3] = *b"TSc";
+
+    fn put(&self, into: &mut Writer) {
+        into.length(self.list.names.len());
         for (name, count) in self.list.names.iter().zip(&self.counts) {
-            out.block(name.as_bytes());
-            out.u64(*count);
+            into.block(name.as_bytes());
+            into.u64(*count);
         }
-        out.u64(self.others);
-        out.done()
+        into.u64(self.others);
     }
 
-    /// What [`to_bytes`](Self::to_bytes) wrote.
-    ///
-    /// # Errors
-    /// Anything else; nothing larger than the input is allocated.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatsError> {
-        let mut from = Reader::new(WHAT, KIND, 1, bytes)?;
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
         let length = from.length(12)?;
-        if length > MOST {
-            return Err(from.corrupt("more categories than there can be"));
-        }
+        from.check(length <= MOST, "more categories than there can be")?;
         let (mut names, mut counts) = (Vec::<Box<str>>::with_capacity(length), Vec::with_capacity(length));
         for _ in 0..length {
             let name = std::str::from_utf8(from.block()?).map_err(|_| from.corrupt("a name that is no text"))?;
-            if name.len() > NAME || names.last().is_some_and(|last| **last >= *name) {
-                return Err(from.corrupt("names that are too long, or not in order"));
-            }
+            let next = names.last().is_none_or(|last| **last < *name);
+            from.check(name.len() <= NAME && next, "names that are too long, or not in order")?;
             names.push(name.into());
-            counts.push(from.u64()?);
+            counts.push(from.count()?);
         }
-        let others = from.u64()?;
-        if counts.iter().try_fold(others, |sum, each| sum.checked_add(*each)).is_none() {
-            return Err(from.corrupt("counts beyond 2^64"));
-        }
-        from.end()?;
-        Ok(Self { list: CategoryList::of(names), counts: counts.into(), others })
+        Ok(Self { list: CategoryList::of(names), counts: counts.into(), others: from.count()? })
     }
 }

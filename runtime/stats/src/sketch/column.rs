@@ -1,6 +1,7 @@
 //! One feature or column in one window: all that its tests need.
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 
 use super::{Categories, CategoryList, Edges, Frequent, Histogram, Moments, Quantiles, RunLength};
 
@@ -212,5 +213,61 @@ impl CategoryColumn {
     #[must_use]
     pub const fn new_ones(&self) -> &Frequent {
         &self.new
+    }
+}
+
+kept!(NumericColumn, CategoryColumn);
+
+impl Kept for NumericColumn {
+    const WHAT: &'static str = "a column of numbers";
+    const KIND: [u8; 3] = *b"TNc";
+
+    fn put(&self, into: &mut Writer) {
+        for number in [self.rows, self.nulls, self.strange, self.outside] {
+            into.u64(number);
+        }
+        into.u8(u8::from(self.range.is_some()));
+        let (low, high) = self.range.unwrap_or_default();
+        into.f64s(&[low, high]);
+        into.state(&self.histogram);
+        into.state(&self.moments);
+        into.state(&self.runs);
+        into.u8(u8::from(self.quantiles.is_some()));
+        if let Some(quantiles) = &self.quantiles {
+            into.state(quantiles);
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let (rows, nulls, strange, outside) = (from.count()?, from.count()?, from.count()?, from.count()?);
+        let known = from.flag()?;
+        let (low, high) = (from.finite()?, from.finite()?);
+        let (histogram, moments, runs): (Histogram, Moments, RunLength) = (from.state()?, from.state()?, from.state()?);
+        let quantiles = if from.flag()? { Some(from.state()?) } else { None };
+        let whole = outside <= histogram.finite() && rows == nulls + strange + histogram.values() && low <= high;
+        from.check(whole, "counts that do not fit together")?;
+        let range = known.then_some((low, high));
+        Ok(Self { rows, nulls, strange, range, outside, histogram, quantiles, moments, runs })
+    }
+}
+
+impl Kept for CategoryColumn {
+    const WHAT: &'static str = "a column of categories";
+    const KIND: [u8; 3] = *b"TCc";
+
+    fn put(&self, into: &mut Writer) {
+        for number in [self.rows, self.nulls, self.strange] {
+            into.u64(number);
+        }
+        into.state(&self.known);
+        into.state(&self.new);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let (rows, nulls, strange) = (from.count()?, from.count()?, from.count()?);
+        let (known, new): (Categories, Frequent) = (from.state()?, from.state()?);
+        let whole = new.values() == known.others() && rows == nulls + strange + known.values();
+        from.check(whole, "counts that do not fit together")?;
+        Ok(Self { rows, nulls, strange, known, new })
     }
 }

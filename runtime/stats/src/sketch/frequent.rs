@@ -3,11 +3,8 @@
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 
-use super::bytes::{Reader, Writer};
-
-const WHAT: &str = "a sketch of frequent categories";
-const KIND: [u8; 3] = *b"TSf";
 /// Slots of the library's map; three quarters of them hold a category.
 const SLOTS: usize = 256;
 const LOG_SLOTS: u8 = 8;
@@ -88,39 +85,6 @@ impl Frequent {
         items.sort_by(|a, b| b.least.cmp(&a.least).then_with(|| a.name.cmp(&b.name)));
         items
     }
-
-    /// For keeping.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::new(KIND, 1);
-        out.block(&self.0.serialize());
-        out.done()
-    }
-
-    /// What [`to_bytes`](Self::to_bytes) wrote.
-    ///
-    /// # Errors
-    /// Anything else.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatsError> {
-        let mut from = Reader::new(WHAT, KIND, 1, bytes)?;
-        let inner = from.block()?;
-        // The library makes a map of 2^(fourth or fifth byte) slots before it has read what is in it: 28 GiB for 32 bytes at worst.
-        if inner.get(3) != Some(&LOG_SLOTS) || inner.get(4).is_none_or(|size| *size > LOG_SLOTS) {
-            return Err(from.corrupt("a sketch of another size"));
-        }
-        let sketch = FrequentItemsSketch::<String>::deserialize(inner)
-            .map_err(|_| from.corrupt("not what the library wrote"))?;
-        let known: u64 = sketch
-            .frequent_items_with_threshold(ErrorType::NoFalseNegatives, 0)
-            .iter()
-            .map(|row| row.lower_bound())
-            .sum();
-        if sketch.total_weight() > MOST_VALUES || sketch.maximum_error() > sketch.total_weight() - known {
-            return Err(from.corrupt("counts that can not be"));
-        }
-        from.end()?;
-        Ok(Self(sketch))
-    }
 }
 
 /// FNV-1a, 64 bits: it tells names apart, it keeps no secret.
@@ -132,4 +96,30 @@ pub(super) fn digest(name: &str) -> u64 {
 pub(super) fn short(name: &str) -> String {
     let end = (0..=40).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
     format!("{}…{:016x}", &name[..end], digest(name))
+}
+
+kept!(Frequent);
+
+impl Kept for Frequent {
+    const WHAT: &'static str = "a sketch of frequent categories";
+    const KIND: [u8; 3] = *b"TSf";
+
+    fn put(&self, into: &mut Writer) {
+        into.block(&self.0.serialize());
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let inner = from.block()?;
+        // The library makes a map of 2^(fourth or fifth byte) slots before it has read what is in it: 28 GiB for 32 bytes at worst.
+        let fits = inner.get(3) == Some(&LOG_SLOTS) && inner.get(4).is_some_and(|size| *size <= LOG_SLOTS);
+        from.check(fits, "a sketch of another size")?;
+        let sketch = FrequentItemsSketch::<String>::deserialize(inner)
+            .map_err(|_| from.corrupt("not what the library wrote"))?;
+        let rows = sketch.frequent_items_with_threshold(ErrorType::NoFalseNegatives, 0);
+        let known = rows.iter().map(|row| row.lower_bound()).fold(0_u64, u64::saturating_add);
+        let whole = sketch.total_weight() <= MOST_VALUES
+            && sketch.total_weight().checked_sub(known).is_some_and(|rest| sketch.maximum_error() <= rest);
+        from.check(whole, "counts that can not be")?;
+        Ok(Self(sketch))
+    }
 }

@@ -1,13 +1,10 @@
 //! Counts between frozen edges.
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::special::count;
 
-use super::bytes::{Reader, Writer};
 use super::edges::Edges;
-
-const WHAT: &str = "a histogram";
-const KIND: [u8; 3] = *b"TSh";
 
 /// How many values lay in each cell. Exact; 16 bytes a cell; a value takes a binary search.
 ///
@@ -126,36 +123,30 @@ impl Histogram {
         let all = self.finite();
         (all > 0).then(|| self.cells.iter().map(|cell| count(*cell) / count(all)).collect())
     }
+}
 
-    /// For keeping.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::new(KIND, 1);
-        out.length(self.edges.list().len());
-        self.edges.list().iter().for_each(|edge| out.f64(*edge));
+kept!(Histogram);
+
+impl Kept for Histogram {
+    const WHAT: &'static str = "a histogram";
+    const KIND: [u8; 3] = *b"TSh";
+
+    fn put(&self, into: &mut Writer) {
+        into.length(self.edges.list().len());
+        into.f64s(self.edges.list());
         for cell in self.cells.iter().chain([&self.not_numbers, &self.below, &self.above]) {
-            out.u64(*cell);
+            into.u64(*cell);
         }
-        out.done()
     }
 
-    /// What [`to_bytes`](Self::to_bytes) wrote.
-    ///
-    /// # Errors
-    /// Anything else; nothing larger than the input is allocated.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatsError> {
-        let mut from = Reader::new(WHAT, KIND, 1, bytes)?;
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
         let edges = (0..from.length(16)?).map(|_| from.f64()).collect::<Result<Vec<_>, _>>()?;
-        let edges = Edges::new(edges).map_err(|_| from.corrupt("edges that are none"))?;
-        let mut counts = (0..edges.cells() + 3).map(|_| from.u64()).collect::<Result<Vec<_>, _>>()?;
-        if counts.iter().try_fold(0_u64, |sum, each| sum.checked_add(*each)).is_none() {
-            return Err(from.corrupt("counts beyond 2^64"));
-        }
-        from.end()?;
-        let odd = counts.split_off(edges.cells());
-        let [not_numbers, below, above] = odd[..] else {
-            return Err(StatsError::Corrupt { what: WHAT, why: "too short" });
-        };
-        Ok(Self { edges, cells: counts.into(), not_numbers, below, above })
+        let edges = Edges::new(edges)?;
+        let cells = (0..edges.cells()).map(|_| from.u64()).collect::<Result<Box<[_]>, _>>()?;
+        let read = Self { edges, cells, not_numbers: from.u64()?, below: from.u64()?, above: from.u64()? };
+        let all = read.cells.iter().chain([&read.not_numbers, &read.below, &read.above]);
+        let sum = all.copied().try_fold(0_u64, u64::checked_add);
+        from.check(sum.is_some_and(|sum| sum <= 1 << 53), "more than there can be")?;
+        Ok(read)
     }
 }

@@ -12,7 +12,6 @@
 //! give other bytes each time, within the same bounds. What must be the same each time (a verdict in a simulation, a replay) rests on
 //! [`Histogram`] and [`Categories`], which have no chance in them.
 
-mod bytes;
 mod categories;
 mod column;
 mod edges;
@@ -22,7 +21,6 @@ mod moments;
 mod quantiles;
 mod run_length;
 
-pub use bytes::MOST_BYTES;
 pub use categories::{Categories, CategoryList};
 pub use column::{CategoryColumn, Cell, NumericColumn};
 pub use edges::{Edges, MOST_EDGES};

@@ -1,13 +1,9 @@
 //! Mean and variance of a stream.
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 use crate::special::count;
-
-use super::bytes::{Reader, Writer};
-
-const WHAT: &str = "moments";
-const KIND: [u8; 3] = *b"TSm";
 
 /// Count, mean, variance and range, without the cancellation of sums of squares (Welford 1962; merged as by Chan, Golub & LeVeque 1979).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,39 +75,28 @@ impl Moments {
     pub fn range(&self) -> Option<(f64, f64)> {
         (self.values > 0).then_some((self.low, self.high))
     }
+}
 
-    /// For keeping.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::new(KIND, 1);
-        out.u64(self.values);
-        for number in [self.mean, self.squares, self.low, self.high] {
-            out.f64(number);
-        }
-        out.done()
+kept!(Moments);
+
+impl Kept for Moments {
+    const WHAT: &'static str = "moments";
+    const KIND: [u8; 3] = *b"TSm";
+
+    fn put(&self, into: &mut Writer) {
+        into.u64(self.values);
+        into.f64s(&[self.mean, self.squares, self.low, self.high]);
     }
 
-    /// What [`to_bytes`](Self::to_bytes) wrote.
-    ///
-    /// # Errors
-    /// Anything else.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatsError> {
-        let mut from = Reader::new(WHAT, KIND, 1, bytes)?;
-        let read =
-            Self { values: from.u64()?, mean: from.f64()?, squares: from.f64()?, low: from.f64()?, high: from.f64()? };
-        let whole = if read.values == 0 {
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let (values, mean, squares) = (from.count()?, from.finite()?, from.finite()?);
+        let read = Self { values, mean, squares, low: from.f64()?, high: from.f64()? };
+        let whole = if values == 0 {
             read == Self::default()
         } else {
-            read.low <= read.high
-                && read.low >= -1e150
-                && read.high <= 1e150
-                && read.squares >= 0.0
-                && read.mean.is_finite()
+            read.low <= read.high && read.low >= -1e150 && read.high <= 1e150 && squares >= 0.0
         };
-        if !whole {
-            return Err(from.corrupt("moments that can not be"));
-        }
-        from.end()?;
+        from.check(whole, "moments that can not be")?;
         Ok(read)
     }
 }

@@ -4,12 +4,9 @@ use datasketches::common::SearchCriteria;
 use datasketches::kll::{KllFloat, KllSketch};
 
 use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::error::within;
 
-use super::bytes::{Reader, Writer};
-
-const WHAT: &str = "a sketch of quantiles";
-const KIND: [u8; 3] = *b"TSq";
 /// Error 1.33 % of the rank for one question, 1.65 % for a whole distribution, each with 99 % certainty.
 const K: u16 = 200;
 /// Far more than come, and far from where the library's counters end.
@@ -100,34 +97,25 @@ impl Quantiles {
         let view = self.0.sorted_view();
         points.iter().map(|point| view.rank(&KllFloat::<f64>::new(*point).ok()?, SearchCriteria::Inclusive)).collect()
     }
+}
 
-    /// For keeping.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::new(KIND, 1);
-        out.block(&self.0.serialize());
-        out.done()
+kept!(Quantiles);
+
+impl Kept for Quantiles {
+    const WHAT: &'static str = "a sketch of quantiles";
+    const KIND: [u8; 3] = *b"TSq";
+
+    fn put(&self, into: &mut Writer) {
+        into.block(&self.0.serialize());
     }
 
-    /// What [`to_bytes`](Self::to_bytes) wrote.
-    ///
-    /// # Errors
-    /// Anything else.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatsError> {
-        let mut from = Reader::new(WHAT, KIND, 1, bytes)?;
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
         let sketch = KllSketch::<KllFloat<f64>>::deserialize(from.block()?)
             .map_err(|_| from.corrupt("not what the library wrote"))?;
-        if sketch.n() > MOST_VALUES {
-            return Err(from.corrupt("more values than there can be"));
-        }
-        if sketch.k() != K || sketch.min_k() != K {
-            return Err(from.corrupt("a sketch of another size"));
-        }
+        from.check(sketch.n() <= MOST_VALUES, "more values than there can be")?;
+        from.check(sketch.k() == K && sketch.min_k() == K, "a sketch of another size")?;
         let finite = |item: Option<&KllFloat<f64>>| item.is_none_or(|item| item.is_finite());
-        if !finite(sketch.min_item()) || !finite(sketch.max_item()) {
-            return Err(from.corrupt("an infinite value"));
-        }
-        from.end()?;
+        from.check(finite(sketch.min_item()) && finite(sketch.max_item()), "an infinite value")?;
         Ok(Self(sketch))
     }
 }

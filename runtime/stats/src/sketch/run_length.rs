@@ -1,5 +1,7 @@
 //! How long a value stays the same.
 
+use crate::StatsError;
+use crate::bytes::{Kept, Reader, Writer, kept};
 use crate::special::count;
 
 /// The longest run of one and the same value, and how often a value is the one before: what a stuck sensor shows.
@@ -58,5 +60,34 @@ impl RunLength {
     #[must_use]
     pub fn repeat_rate(&self) -> f64 {
         (count(self.repeats) + 1.0) / (count(self.values) + 2.0)
+    }
+}
+
+kept!(RunLength);
+
+impl Kept for RunLength {
+    const WHAT: &'static str = "runs of values";
+    const KIND: [u8; 3] = *b"TSr";
+
+    fn put(&self, into: &mut Writer) {
+        into.u8(u8::from(self.last.is_some()));
+        for number in [self.last.unwrap_or(0), self.run, self.longest, self.values, self.repeats] {
+            into.u64(number);
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
+        let last = from.flag()?;
+        let bits = from.u64()?;
+        let read = Self {
+            last: last.then_some(bits),
+            run: from.count()?,
+            longest: from.count()?,
+            values: from.count()?,
+            repeats: from.count()?,
+        };
+        let whole = read.run <= read.longest && read.repeats <= read.values && last == (read.run > 0);
+        from.check(whole, "runs that can not be")?;
+        Ok(read)
     }
 }
