@@ -120,6 +120,22 @@ fn rows_that_hang_together_need_a_design_and_hold_with_it() {
     assert!(by_psi > runs / 2 && by_ks > runs / 2, "the test shows nothing: {by_psi}, {by_ks} of {runs}");
 }
 
+/// What a design costs: a shift of one deviation is still seen in a window that is worth fifty rows, on the hardest of twenty bars.
+#[test]
+fn a_design_still_sees_a_shift() {
+    let mut found = 0;
+    for seed in 240..290 {
+        let mut chance = Chance::new(seed);
+        let mut sensor = Sensor::new(0.9, 0.0, &mut chance);
+        let (all, design) = reference(&mut sensor, &mut chance, 1000, 40);
+        let mut window = all.emptied();
+        (0..1000).for_each(|_| window.observe(sensor.next(&mut chance) + 1.0));
+        let p = psi(all.cells(), window.cells(), Order::Ordered, Some(&design)).unwrap().p();
+        found += u32::from(p < 0.05 / FEATURES as f64);
+    }
+    assert!(found >= 45, "seeds 240 to 289: {found} of 50");
+}
+
 /// A mean that swings by one deviation in a day, watched hour by hour: a plain reference alarms nearly always. Windows of whole days hold by
 /// themselves; windows of hours with a design, with the hour of the week as reference, or both where rows hang together, too.
 #[test]
@@ -306,6 +322,11 @@ fn an_alarm_neither_flutters_nor_forgets() {
     assert_eq!(told.iter().flatten().count(), 2, "{told:?}");
     assert_eq!(alarm.state(), AlarmState::Suspicious);
     assert!(Alarm::new(AlarmRule { of: 3, raise: 4, clear: 1 }).is_err());
+    // What raised one alarm does not raise the next.
+    let mut alarm = Alarm::new(AlarmRule { of: 4, raise: 3, clear: 1 }).unwrap();
+    let told: Vec<_> = [1, 1, 1, 0, 1, 1, 1].iter().map(|drift| alarm.window(Some(*drift == 1))).collect();
+    assert_eq!((told[2], told[3], told[4]), (Some(Change::Raised), Some(Change::Cleared), None));
+    assert_eq!(told[6], Some(Change::Raised));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use trackside_stats::multiplicity::{benjamini_hochberg, e_average, e_holm, spend
 use trackside_stats::sequential::plan::{self, Trial, duration};
 use trackside_stats::sequential::{
     Arm, Bets, ErrorGate, LatencyGate, LatencyTest, Margin, MeanGate, MeanSequence, Pair, Paired, PairedGate, Quantile,
-    Sprt, SprtRates, TwoArms, proportion_band, quantile_band,
+    Sprt, SprtRates, TwoArms, proportion_band, quantile_band, trials_for_width,
 };
 use trackside_stats::sketch::{Edges, Histogram};
 use trackside_stats::{Level, Missing, Share, StatsError, Verdict};
@@ -192,6 +192,19 @@ fn plans_that_would_take_for_ever_are_refused() {
     let plan = || plan::errors(errors(), 0.2, (0.02, 0.2), Trial { horizon: 500, runs: 50, seed: 9 }).unwrap();
     assert_eq!(plan(), plan());
     assert!((plan().pass + plan().fail + plan().undecided - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn labels_for_a_width_are_those_that_give_it() {
+    let needed = trials_for_width(0.9, 0.04, FIVE).unwrap().unwrap();
+    let width = |trials: u64| {
+        let band = proportion_band((0.9 * trials as f64).round() as u64, trials, FIVE).unwrap();
+        band.high - band.low
+    };
+    assert!((1500..3000).contains(&needed), "{needed}");
+    assert!(width(needed) <= 0.04 && width(needed * 9 / 10) > 0.04, "{needed}");
+    assert_eq!(trials_for_width(0.5, 1e-5, FIVE), Ok(None));
+    assert!(trials_for_width(f64::NAN, 0.1, FIVE).is_err() && trials_for_width(0.5, 1.0, FIVE).is_err());
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 use trackside_stats::drift::rates::{Hits, compare};
-use trackside_stats::drift::{Adwin, Cusum, CusumRule, Order, Outcome, PageHinkley, PageHinkleyRule, Tested, ks, psi};
+use trackside_stats::drift::{
+    Adwin, BlockDesign, Cusum, CusumRule, Order, Outcome, PageHinkley, PageHinkleyRule, Tested, ks, psi,
+};
 use trackside_stats::multiplicity::{benjamini_hochberg, benjamini_yekutieli};
 use trackside_stats::sequential::plan::{Trial, rate};
 use trackside_stats::sequential::{Arm, Bets, ErrorGate, Margin, MeanGate, MeanSequence, TwoArms, proportion_band};
@@ -145,6 +147,34 @@ fn ks_is_scipys_distance_and_its_p_value_is_no_smaller() {
         assert!(ours.p >= number(&case["exact"]) * 0.999, "{case}: {}", ours.p);
         assert!(ours.p <= (number(&case["exact"]) * 1.3).max(0.02), "{case}: {}", ours.p);
     }
+}
+
+/// How windows of a sensor that remembers vary: numpy's covariance and eigenvalues, and scipy's F, in place of our traces.
+#[test]
+fn a_design_is_numpys_covariance() {
+    let case = golden("design");
+    let mut design = BlockDesign::new(4).unwrap();
+    let edges = Edges::new(vec![-0.7, 0.0, 0.7]).unwrap();
+    let mut all = [0_u64; 4];
+    let (mut before, mut after) = (Histogram::new(edges.clone()), Histogram::new(edges));
+    let fill = |into: &mut Histogram, cells: &[u64]| {
+        for (cell, value) in cells.iter().zip([-1.0, -0.5, 0.5, 1.0]) {
+            (0..*cell).for_each(|_| into.observe(value));
+        }
+    };
+    for window in case["windows"].as_array().unwrap() {
+        let window = counts(window);
+        design.add(&window).unwrap();
+        all.iter_mut().zip(&window).for_each(|(into, cell)| *into += cell);
+        fill(&mut before, &window);
+    }
+    let last = counts(&case["last"]);
+    fill(&mut after, &last);
+    let ours = tested(psi(&all, &last, Order::Ordered, Some(&design)).unwrap());
+    same("psi", ours.effect, number(&case["psi"]), 1e-9);
+    same("p", ours.p, number(&case["p"]), 1e-6);
+    same("critical", ours.critical, number(&case["critical"]), 1e-6);
+    same("p of the distance", tested(ks(&before, &after, Some(&design)).unwrap()).p, number(&case["ks_p"]), 1e-9);
 }
 
 #[test]

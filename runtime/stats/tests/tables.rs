@@ -6,7 +6,7 @@
 //! - the one that a summary of both would give: success ≥ 95 %, two failed of ten roll back;
 //! - drift: "PSI > 0.1", "PSI > 0.25".
 
-use trackside_stats::drift::{BlockDesign, Order, psi};
+use trackside_stats::drift::{Alarm, AlarmRule, BlockDesign, Cusum, CusumRule, Order, psi};
 use trackside_stats::multiplicity::benjamini_hochberg;
 use trackside_stats::sequential::{Arm, TwoArms};
 use trackside_stats::sketch::Histogram;
@@ -238,4 +238,59 @@ fn drift_against_fixed_thresholds() {
             println!("| {rows} | {name} | {still:.1} | {a:.1} | {b:.1} | {c:.1} |");
         }
     }
+}
+
+#[test]
+fn time_to_detection() {
+    if !wanted() {
+        return;
+    }
+    println!(
+        "\nTime to detection, in rows, mean (and ninth of ten) of 200 streams: one of 20 features moves by so many deviations. PSI: windows, an alarm at 2 of"
+    );
+    println!(
+        "the last 3, each on the hardest of twenty bars (Bonferroni) and with an effect of 0.1 or more. Sum: CUSUM of window means, a false alarm every"
+    );
+    println!("1,000 windows.\n");
+    println!("| rows a window | test | 0.25 | 0.5 | 1 |");
+    println!("|---|---|---|---|---|");
+    for rows in [50_u64, 200, 1000] {
+        for name in ["PSI", "sum"] {
+            let cells: Vec<String> = [0.25, 0.5, 1.0]
+                .into_iter()
+                .map(|shift| {
+                    let mut times: Vec<u64> = (0..200).map(|seed| detection(name, rows, shift, seed)).collect();
+                    times.sort_unstable();
+                    let mean = times.iter().sum::<u64>() as f64 / 200.0;
+                    format!("{mean:.0} ({})", times[179])
+                })
+                .collect();
+            println!("| {rows} | {name} | {} |", cells.join(" | "));
+        }
+    }
+}
+
+/// Rows until an alarm, 1,000 windows at most.
+fn detection(name: &str, rows: u64, shift: f64, seed: u64) -> u64 {
+    let mut chance = Chance::new(20_000 + seed);
+    let mut sensor = Sensor::new(0.0, 0.0, &mut chance);
+    let (all, _) = reference(&mut sensor, &mut chance, 100, 50);
+    let mut alarm = Alarm::new(AlarmRule { of: 3, raise: 2, clear: 3 }).unwrap();
+    let deviation = 1.0 / (rows as f64).sqrt();
+    let mut sum = Cusum::new(CusumRule { mean: 0.0, deviation, shift: 1.0, between_alarms: 1000.0 }).unwrap();
+    for window in 1..=1000 {
+        let values: Vec<f64> = (0..rows).map(|_| sensor.next(&mut chance) + shift).collect();
+        let found = if name == "PSI" {
+            let mut into = all.emptied();
+            values.iter().for_each(|value| into.observe(*value));
+            let tested = *psi(all.cells(), into.cells(), Order::Ordered, None).unwrap().tested().unwrap();
+            alarm.window(Some(tested.p < 0.05 / FEATURES as f64 && tested.effect >= 0.1)).is_some()
+        } else {
+            sum.observe(values.iter().sum::<f64>() / rows as f64).unwrap().is_some()
+        };
+        if found {
+            return window * rows;
+        }
+    }
+    1000 * rows
 }

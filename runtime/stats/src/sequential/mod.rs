@@ -11,7 +11,7 @@
 //! | a rate or a bounded mean against a number | [`MeanGate`] |
 //! | latency of two arms, or of one against a limit | [`LatencyTest`], [`quantile_band`] |
 //! | an error burst against a known rate | [`Sprt`] |
-//! | a rate, with its band | [`proportion_band`] |
+//! | a rate, with its band; and how many labels that takes | [`proportion_band`], [`trials_for_width`] |
 //! | a bounded mean, with its band | [`MeanSequence`] |
 //!
 //! All assume that, given the arm, an observation does not depend on the ones before it beyond what the docs of each say. A subject
@@ -34,7 +34,7 @@ pub use latency::{LatencyGate, LatencyTest};
 pub use mean::MeanSequence;
 pub use mean_gate::MeanGate;
 pub use paired::{Pair, Paired, PairedGate};
-pub use proportion::{Band, proportion_band};
+pub use proportion::{Band, proportion_band, trials_for_width};
 pub use quantile::{Quantile, QuantileBand, quantile_band};
 pub use sprt::{Sprt, SprtRates};
 pub use two_arms::{Arm, ErrorGate, Margin, TwoArms};

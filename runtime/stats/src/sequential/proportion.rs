@@ -1,5 +1,6 @@
 //! A rate with a band that holds at all times.
 
+use crate::error::within;
 use crate::special::{count, ln_beta};
 use crate::{Level, StatsError};
 
@@ -49,19 +50,46 @@ pub fn proportion_band(successes: u64, trials: u64, level: Level) -> Result<Band
     })
 }
 
+/// After how many trials the [`proportion_band`] of a rate like this is at most `width` wide: how many labels it takes to know an accuracy to
+/// within so much. None beyond 10^9.
+///
+/// # Errors
+/// A rate outside of [0, 1], or a width outside of (0, 1).
+pub fn trials_for_width(rate: f64, width: f64, level: Level) -> Result<Option<u64>, StatsError> {
+    within("a rate", rate, 0.0, 1.0)?;
+    within("the width of a band", width, 1e-6, 1.0 - 1e-6)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the number of trials")]
+    let narrow = |trials: u64| -> Result<bool, StatsError> {
+        let band = proportion_band((rate * count(trials)).round() as u64, trials, level)?;
+        Ok(band.high - band.low <= width)
+    };
+    let (mut low, mut high) = (0, 1);
+    while !narrow(high)? {
+        if high >= 1_000_000_000 {
+            return Ok(None);
+        }
+        (low, high) = (high, high * 2);
+    }
+    while high - low > 1 {
+        let middle = u64::midpoint(low, high);
+        if narrow(middle)? { high = middle } else { low = middle }
+    }
+    Ok(Some(high))
+}
+
 /// ln(x^n), with 0^0 = 1.
 pub(super) fn power(n: f64, x: f64) -> f64 {
     if n == 0.0 { 0.0 } else { n * x.ln() }
 }
 
-/// Between `out`, which is excluded, and `within`, which is not: the last one that is excluded.
-pub(super) fn edge(mut out: f64, mut within: f64, excluded: impl Fn(f64) -> bool) -> f64 {
+/// Between `out`, which is excluded, and `inside`, which is not: the last one that is excluded.
+pub(super) fn edge(mut out: f64, mut inside: f64, excluded: impl Fn(f64) -> bool) -> f64 {
     for _ in 0..80 {
-        let middle = f64::midpoint(out, within);
+        let middle = f64::midpoint(out, inside);
         if excluded(middle) {
             out = middle;
         } else {
-            within = middle;
+            inside = middle;
         }
     }
     out

@@ -110,7 +110,7 @@ impl Kept for Frequent {
 
     fn take(from: &mut Reader<'_>) -> Result<Self, StatsError> {
         let inner = from.block()?;
-        // The library makes a map of 2^(fourth or fifth byte) slots before it has read what is in it: 28 GiB for 32 bytes at worst.
+        // The library makes a map of 2^(fourth or fifth byte) slots before it has read what is in it: 34 GiB for 32 bytes at worst.
         let fits = inner.get(3) == Some(&LOG_SLOTS) && inner.get(4).is_some_and(|size| *size <= LOG_SLOTS);
         from.check(fits, "a sketch of another size")?;
         let sketch = FrequentItemsSketch::<String>::deserialize(inner)

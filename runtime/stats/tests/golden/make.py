@@ -85,6 +85,39 @@ for rh, rn, wh, wn in [(0, 3, 3, 3), (1, 20, 5, 20), (10, 1000, 9, 100), (0, 500
         "scipy_two_sided": stats.fisher_exact(table).pvalue,
     })
 
+# Windows of a sensor that remembers: Rao & Scott's second-order correction from numpy's covariance matrix, with scipy's F.
+chance = Chance(51)
+state, windows = 0.0, []
+for _ in range(30):
+    window = [0] * 4
+    for _ in range(200):
+        state = 0.8 * state + 0.6 * chance.normal()
+        window[int(np.searchsorted([-0.7, 0.0, 0.7], state))] += 1
+    windows.append(window)
+last = windows.pop()
+counts = np.array(windows, float)
+shares = counts.sum(0) / counts.sum()
+one_row = np.cov(counts, rowvar=False) / 200
+values = np.linalg.eigvals(one_row / shares[:, None]).real
+freedom = values.sum() ** 2 / (values**2).sum()
+scale = values.sum() / freedom
+r, w = counts.sum(0), np.array(last, float)
+noise = 1 / r.sum() + 1 / w.sum()
+p, q = (r + 0.5) / (r.sum() + 2), (w + 0.5) / (w.sum() + 2)
+pearson = float(np.sum((w / w.sum() - r / r.sum()) ** 2 / ((r + w) / (r.sum() + w.sum()))))
+index = float(np.sum((q - p) * np.log(q / p)))
+law = stats.f(freedom, len(windows) - 1)
+under = np.cumsum(shares)[:-1]
+lower = np.tril(np.ones((4, 4)))[:-1]
+spread = np.diag(lower @ one_row @ lower.T) / (under * (1 - under))
+distance = float(np.max(np.abs(np.cumsum(r) / r.sum() - np.cumsum(w) / w.sum())))
+out["design"] = {
+    "windows": windows, "last": last, "psi": index,
+    "p": max(law.sf(index / noise / scale / freedom), law.sf(pearson / noise / scale / freedom)),
+    "critical": law.isf(0.05) * freedom * scale * noise,
+    "ks_p": min(1.0, 2 * math.exp(-2 * distance**2 / (noise * spread.max()))),
+}
+
 out["chi_squared"] = [
     {"x": x, "freedom": f, "tail": stats.chi2.sf(x, f)}
     for x, f in [(3.841458820694124, 1), (16.918977604620448, 9), (5.0, 2.5), (80.0, 9), (0.3, 19), (27.9, 6.37)]
