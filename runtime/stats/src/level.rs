@@ -1,4 +1,4 @@
-//! Probabilities that a person chooses.
+//! How often a person lets a test err.
 
 use crate::StatsError;
 use crate::error::within;
@@ -35,26 +35,11 @@ impl Level {
     #[must_use]
     pub fn split(self, parts: usize) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a count of tests")]
-        Self((self.0 / parts.max(1) as f64).max(1e-12))
-    }
-}
-
-/// A share or a rate: between 0 and 1.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Share(f64);
-
-impl Share {
-    /// A share.
-    ///
-    /// # Errors
-    /// Outside of 0 to 1, or no number.
-    pub fn new(value: f64) -> Result<Self, StatsError> {
-        within("a share", value, 0.0, 1.0).map(Self)
+        self.times(1.0 / parts.max(1) as f64)
     }
 
-    /// The number itself.
-    #[must_use]
-    pub const fn get(self) -> f64 {
-        self.0
+    /// A part of this level, never below the least that there is.
+    pub(crate) fn times(self, part: f64) -> Self {
+        Self((self.0 * part).max(1e-12))
     }
 }

@@ -25,5 +25,5 @@ mod verdict;
 
 pub use bytes::MOST_BYTES;
 pub use error::StatsError;
-pub use level::{Level, Share};
+pub use level::Level;
 pub use verdict::{Decision, Missing, Verdict};

@@ -6,7 +6,7 @@ use trackside_stats::drift::{
     Adwin, Alarm, AlarmRule, AlarmState, BlockDesign, Change, Cusum, CusumRule, Order, Outcome, SeasonalReference,
     Shift, Signal, Unsaid, Used, hour_of_week, ks, ks_sketches, psi, screen,
 };
-use trackside_stats::multiplicity::benjamini_hochberg;
+use trackside_stats::multiplicity::{self, benjamini_hochberg};
 use trackside_stats::sketch::{Edges, Histogram, Quantiles};
 
 use crate::support::{Chance, allowed};
@@ -118,6 +118,32 @@ fn rows_that_hang_together_need_a_design_and_hold_with_it() {
     }
     let (by_psi, by_ks, runs) = many(70..75, (0.9, 0.0), (500, 40), false);
     assert!(by_psi > runs / 2 && by_ks > runs / 2, "the test shows nothing: {by_psi}, {by_ks} of {runs}");
+}
+
+/// Scores of a candidate against the stable version's, looked at after 100 rows of each, 200, 400 and so on to 12,800.
+#[test]
+fn looks_at_scores_share_one_level() {
+    let edges = Edges::new((1..10).map(|edge| f64::from(edge) / 10.0).collect()).unwrap();
+    let (mut alarms, mut plain) = (0, 0);
+    for seed in 0..300 {
+        let mut chance = Chance::new(3000 + seed);
+        let (mut stable, mut candidate) = (Histogram::new(edges.clone()), Histogram::new(edges.clone()));
+        let (mut alarm, mut any) = (false, false);
+        for look in 1..=8 {
+            let rows = 100 << look.max(2) >> 2;
+            (0..rows).for_each(|_| {
+                stable.observe(chance.unit());
+                candidate.observe(chance.unit());
+            });
+            let p = psi(stable.cells(), candidate.cells(), Order::Ordered, None).unwrap().p();
+            alarm |= p < multiplicity::look(Level::FIVE_PERCENT, look).get();
+            any |= p < 0.05;
+        }
+        alarms += usize::from(alarm);
+        plain += usize::from(any);
+    }
+    assert!(alarms <= allowed(0.05, 300), "seeds 3000 to 3299: {alarms} of 300");
+    assert!(plain > allowed(0.05, 300), "eight looks at 5 % each err more often: {plain} of 300");
 }
 
 /// What a design costs: a shift of one deviation is still seen in a window that is worth fifty rows, on the hardest of twenty bars.

@@ -8,7 +8,7 @@ use trackside_stats::sequential::{
     Sprt, SprtRates, TwoArms, proportion_band, quantile_band, trials_for_width,
 };
 use trackside_stats::sketch::{Edges, Histogram};
-use trackside_stats::{Level, Missing, Share, StatsError, Verdict};
+use trackside_stats::{Level, Missing, StatsError, Verdict};
 
 use crate::gates::errors;
 use crate::support::Chance;
@@ -131,7 +131,7 @@ fn values_that_are_none_are_refused_and_not_counted() {
 fn settings_that_say_nothing_are_refused_with_a_sentence() {
     let told = |error: StatsError| error.to_string();
     assert_eq!(told(Level::new(0.7).unwrap_err()), "a level must lie between 0.000000000001 and 0.5, and is 0.7");
-    assert_eq!(told(Share::new(f64::NAN).unwrap_err()), "a share is not a finite number");
+    assert_eq!(told(Quantile::new(f64::NAN).unwrap_err()), "a quantile is not a finite number");
     let no_margin = ErrorGate { margin: Margin::NONE, ..errors() };
     assert!(told(TwoArms::new(no_margin).unwrap_err()).contains("no worse at all can not be shown"));
     assert!(TwoArms::new(ErrorGate { tolerated: Margin { ratio: 1.0, extra: 0.1 }, ..errors() }).is_err());

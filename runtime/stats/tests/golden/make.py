@@ -2,7 +2,8 @@
 
 Nothing here shares code or constants with the crate: where a package has the function, the package is asked; where none has (e-processes,
 confidence sequences), the paper's formula is evaluated again in another way (root finding, minimisation, vectors instead of recursions).
-Chance is SplitMix64, the same as in the tests, so that streams need not be kept.
+Chance is SplitMix64, the same as in the tests, so that streams need not be kept. All numbers come out the same each time, but for the KLL
+sketch, which tosses coins of its own.
 """
 
 import json
