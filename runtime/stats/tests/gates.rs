@@ -224,6 +224,12 @@ fn timed(factor: f64) -> impl FnMut(&mut Chance, u64) -> (Verdict, u64) {
             let seconds = 0.01 * (0.5 * chance.normal()).exp() * if arm == Arm::Candidate { factor } else { 1.0 };
             test.observe(arm, seconds).unwrap();
             if at % 20 == 0 && test.verdict_now() != Verdict::Inconclusive {
+                // A verdict follows from bands that do not touch, or from one that lies within the margin.
+                let [stable, candidate] = test.bands();
+                match test.verdict_now() {
+                    Verdict::Fail => assert!(candidate.low > stable.high, "{stable:?}, {candidate:?}"),
+                    _ => assert!(candidate.high.unwrap() <= 1.5 * stable.low.unwrap(), "{stable:?}, {candidate:?}"),
+                }
                 return (test.verdict_now(), at);
             }
         }

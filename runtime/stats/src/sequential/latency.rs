@@ -6,7 +6,7 @@ use crate::sketch::{Edges, Histogram};
 use crate::{Decision, Level, Missing, StatsError, Verdict};
 
 use super::gate::{put_verdict, take_verdict};
-use super::quantile::{Quantile, ends};
+use super::quantile::{Quantile, QuantileBand, ends, quantile_band};
 use super::two_arms::Arm;
 
 /// What a [`LatencyTest`] decides.
@@ -67,6 +67,12 @@ impl LatencyTest {
     #[must_use]
     pub const fn arms(&self) -> &[Histogram; 2] {
         &self.arms
+    }
+
+    /// Where the quantile lies in each arm: stable, candidate. Both bands hold at all times together with the failing side's level for each.
+    #[must_use]
+    pub fn bands(&self) -> [QuantileBand; 2] {
+        [&self.arms[0], &self.arms[1]].map(|arm| quantile_band(arm, self.gate.quantile, self.gate.alpha))
     }
 
     /// What follows now; the first verdict that was seen here stays. The evidence is given as 0 or as its bar: a band has no e-value.
