@@ -104,6 +104,29 @@ fn a_candidate_at_the_margin_is_passed_at_most_five_times_in_a_hundred() {
     }
 }
 
+/// The candidate's share grows from one in a hundred to a half: what it gets is no matter of the test.
+#[test]
+fn a_growing_share_changes_no_error() {
+    let run = |worse: f64| {
+        move |chance: &mut Chance, horizon: u64| {
+            let mut test = TwoArms::new(errors()).unwrap();
+            for at in 1..=horizon {
+                let candidate = chance.happens(0.01 + 0.49 * at as f64 / horizon as f64);
+                let error = chance.happens(if candidate { 0.02 + worse } else { 0.02 });
+                test.observe(if candidate { Arm::Candidate } else { Arm::Stable }, error);
+                if test.verdict() != Verdict::Inconclusive {
+                    return (test.verdict(), at);
+                }
+            }
+            (Verdict::Inconclusive, horizon)
+        }
+    };
+    let fails = race(RUNS, 310, run(0.0))[3].1;
+    assert!(fails <= allowed(0.05, RUNS), "seed 310: {fails} of {RUNS}");
+    let passes = race(RUNS, 311, run(0.04))[3].0;
+    assert!(passes <= allowed(0.05, RUNS), "seed 311: {passes} of {RUNS}");
+}
+
 /// The rate of both arms moves together (a bad hour): what moves both alike is no reason to roll back.
 #[test]
 fn a_bad_hour_of_both_arms_rolls_nothing_back() {

@@ -134,6 +134,53 @@ fn rollouts() {
     }
 }
 
+/// What breaks the error gate: subjects that stick to an arm, each with an error rate of its own.
+#[test]
+fn sticky_subjects() {
+    if !wanted() {
+        return;
+    }
+    println!(
+        "\nSubjects stick to an arm (half of them to each), err at rates of their own (exponential, 2 % on average) and ask equally often. Per"
+    );
+    println!(
+        "cent of 1,000 streams of 3,000 requests that are rolled back, though the versions are the same; by requests, and by subjects (each"
+    );
+    println!("counted once, by whether its first 20 requests had an error).\n");
+    println!("| subjects | by requests | by subjects |");
+    println!("|---|---|---|");
+    for subjects in [10_usize, 30, 100, 1000] {
+        let mut back = [0_u32; 2];
+        for seed in 0..1000 {
+            let mut chance = Chance::new(30_000 + seed);
+            let rates: Vec<f64> = (0..subjects).map(|_| (-0.02 * (1.0 - chance.unit()).ln()).min(1.0)).collect();
+            let mut order: Vec<usize> = (0..subjects).collect();
+            for at in (1..subjects).rev() {
+                order.swap(at, (chance.next() % (at as u64 + 1)) as usize);
+            }
+            let mut candidate = vec![false; subjects];
+            order[..subjects / 2].iter().for_each(|subject| candidate[*subject] = true);
+            let arm = |subject: usize| if candidate[subject] { Arm::Candidate } else { Arm::Stable };
+            let (mut requests, mut once) = (TwoArms::new(errors()).unwrap(), TwoArms::new(errors()).unwrap());
+            let mut seen = vec![(0_u32, false); subjects];
+            for _ in 0..3000 {
+                let subject = (chance.next() % subjects as u64) as usize;
+                let error = chance.happens(rates[subject]);
+                requests.observe(arm(subject), error);
+                seen[subject].0 += 1;
+                seen[subject].1 |= error;
+                if seen[subject].0 == 20 {
+                    once.observe(arm(subject), seen[subject].1);
+                }
+            }
+            back[0] += u32::from(requests.verdict() == Verdict::Fail);
+            back[1] += u32::from(once.verdict() == Verdict::Fail);
+        }
+        let [requests, once] = back.map(|count| f64::from(count) / 10.0);
+        println!("| {subjects} | {requests:.1} | {once:.1} |");
+    }
+}
+
 #[test]
 fn false_drift_alarms() {
     if !wanted() {
