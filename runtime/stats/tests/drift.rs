@@ -274,6 +274,15 @@ fn a_slow_shift_is_seen_by_the_sum_of_block_means() {
     }
     let between = f64::from(values) / f64::from(alarms);
     assert!((800.0..1250.0).contains(&between), "seed 300: an alarm every {between}");
+    // The mean of a reference of 100 values is off by a tenth of a deviation.
+    let (mut values, mut alarms) = (0_u32, 0_u32);
+    for _ in 0..200 {
+        let mut test = Cusum::new(CusumRule { mean: 0.1 * chance.normal(), ..rule }).unwrap();
+        values += 2000;
+        alarms += (0..2000).map(|_| u32::from(test.observe(chance.normal()).unwrap().is_some())).sum::<u32>();
+    }
+    let between = f64::from(values) / f64::from(alarms);
+    assert!((500.0..900.0).contains(&between), "seed 300: an alarm every {between} with a measured mean");
     let mut total = 0.0;
     for _ in 0..200 {
         let mut test = Cusum::new(rule).unwrap();

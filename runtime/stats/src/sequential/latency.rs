@@ -28,7 +28,7 @@ pub struct LatencyGate {
 ///
 /// Passes when the upper end of the candidate's band is at most `margin` times the lower end of the stable one's; fails when its lower
 /// end is above `tolerated` times the stable one's upper end. Each end fails at any time with at most half of the level
-/// ([`quantile_band`](super::quantile_band)), so the verdict with at most all of it. Assumes: as there, in each arm; the arms may depend
+/// ([`quantile_band`]), so the verdict with at most all of it. Assumes: as there, in each arm; the arms may depend
 /// on each other. Unit: seconds. "At most this long for this share" against a fixed limit is a [`MeanGate`](super::MeanGate) of "in time".
 ///
 /// Memory: 2 x 3 KiB.

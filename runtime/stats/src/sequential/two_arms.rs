@@ -98,7 +98,9 @@ impl Tally {
 /// confidence intervals for contingency tables and beyond" (Stat. Prob. Letters 2023): the claim's rates are a convex set. Assumes: given
 /// the arm, errors are independent with one rate per arm for both arms' time (what moves both arms alike within a block does no
 /// harm between blocks), and arms are not chosen by outcomes. Subjects that stick to an arm and err at rates
-/// of their own break that where they are fewer than about thirty: count each once. Unit of an observation: a request.
+/// of their own break that where they are fewer than about thirty: count each once. Both arms must have traffic at the same time: where one
+/// follows the other (blue-green), compare with the rate that the first had ([`Sprt`](super::Sprt),
+/// [`MeanGate`](super::MeanGate)). Unit of an observation: a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TwoArms {
     gate: ErrorGate,
