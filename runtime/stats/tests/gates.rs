@@ -10,7 +10,7 @@ use trackside_stats::{Level, Missing, Verdict};
 
 use crate::support::{Chance, allowed};
 
-const HORIZONS: [u64; 4] = [30, 100, 300, 3000];
+pub const HORIZONS: [u64; 4] = [30, 100, 300, 3000];
 
 pub fn errors() -> ErrorGate {
     ErrorGate {
@@ -22,12 +22,12 @@ pub fn errors() -> ErrorGate {
     }
 }
 
-fn pairs() -> PairedGate {
+pub fn pairs() -> PairedGate {
     PairedGate { alpha: Level::FIVE_PERCENT, beta: Level::FIVE_PERCENT, tolerated: 0.0, margin: 0.03 }
 }
 
 /// Verdicts at each horizon: passes, fails.
-fn race(runs: usize, seed: u64, mut run: impl FnMut(&mut Chance, u64) -> (Verdict, u64)) -> [(usize, usize); 4] {
+pub fn race(runs: usize, seed: u64, mut run: impl FnMut(&mut Chance, u64) -> (Verdict, u64)) -> [(usize, usize); 4] {
     let mut chance = Chance::new(seed);
     let mut counts = [(0, 0); 4];
     for _ in 0..runs {
@@ -42,7 +42,7 @@ fn race(runs: usize, seed: u64, mut run: impl FnMut(&mut Chance, u64) -> (Verdic
     counts
 }
 
-fn split(gate: ErrorGate, share: f64, rates: (f64, f64)) -> impl FnMut(&mut Chance, u64) -> (Verdict, u64) {
+pub fn split(gate: ErrorGate, share: f64, rates: (f64, f64)) -> impl FnMut(&mut Chance, u64) -> (Verdict, u64) {
     move |chance, horizon| {
         let mut test = TwoArms::new(gate).unwrap();
         for at in 1..=horizon {
@@ -57,7 +57,7 @@ fn split(gate: ErrorGate, share: f64, rates: (f64, f64)) -> impl FnMut(&mut Chan
     }
 }
 
-fn shadow(gate: PairedGate, only: (f64, f64)) -> impl FnMut(&mut Chance, u64) -> (Verdict, u64) {
+pub fn shadow(gate: PairedGate, only: (f64, f64)) -> impl FnMut(&mut Chance, u64) -> (Verdict, u64) {
     move |chance, horizon| {
         let mut test = Paired::new(gate).unwrap();
         for at in 1..=horizon {
@@ -239,7 +239,7 @@ fn latency_gate() -> LatencyGate {
     }
 }
 
-fn timed(factor: f64) -> impl FnMut(&mut Chance, u64) -> (Verdict, u64) {
+pub fn timed(factor: f64) -> impl FnMut(&mut Chance, u64) -> (Verdict, u64) {
     move |chance, horizon| {
         let mut test = LatencyTest::new(latency_gate()).unwrap();
         for at in 1..=horizon {

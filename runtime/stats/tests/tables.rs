@@ -8,12 +8,13 @@
 
 use trackside_stats::drift::{Alarm, AlarmRule, BlockDesign, Cusum, CusumRule, Order, psi};
 use trackside_stats::multiplicity::benjamini_hochberg;
+use trackside_stats::sequential::plan::{self, Plan, Trial};
 use trackside_stats::sequential::{Arm, TwoArms};
 use trackside_stats::sketch::Histogram;
 use trackside_stats::{Level, Verdict};
 
 use crate::drift::{FEATURES, Sensor, false_alarms, reference};
-use crate::gates::errors;
+use crate::gates::{HORIZONS, errors, pairs, race, shadow, split};
 use crate::support::Chance;
 
 const NAMES: [&str; 5] = ["Flagger", "Argo Rollouts", "95 %, 2 of 10", "ours", "ours, 5 x"];
@@ -131,6 +132,51 @@ fn rollouts() {
     println!("|---|---|---|---|");
     for (name, [back, on, mean]) in NAMES.iter().zip(wrong) {
         println!("| {name} | {back:.1} | {on:.1} | {mean:.2} |");
+    }
+}
+
+/// What the gates say at four horizons, and what a plan of other chance promises.
+#[test]
+fn gates_at_four_horizons() {
+    if !wanted() {
+        return;
+    }
+    const RUNS: usize = 2000;
+    println!(
+        "\nGates, looked at after every request; per cent of {RUNS} streams that have passed / failed after so many. Margins: errors 4 points,"
+    );
+    println!(
+        "accuracy in shadow 3 points; 5 % for each error. In brackets what a plan with another seed promises (its lower end) for the verdict that"
+    );
+    println!("is right: pass where the candidate is as good, fail where it is beyond the margin.\n");
+    println!("| gate | truth | 30 | 100 | 300 | 3000 |");
+    println!("|---|---|---|---|---|---|");
+    let row = |gate: &str, truth: &str, good: bool, seen: [(usize, usize); 4], promised: [Plan; 4]| {
+        let cells: Vec<String> = seen
+            .iter()
+            .zip(promised)
+            .map(|((pass, fail), plan)| {
+                let share = |count: &usize| 100.0 * *count as f64 / RUNS as f64;
+                let least = 100.0 * if good { plan.pass_at_least } else { plan.fail_at_least };
+                format!("{:.1} / {:.1} ({least:.0})", share(pass), share(fail))
+            })
+            .collect();
+        println!("| {gate} | {truth} | {} |", cells.join(" | "));
+    };
+    let trial = |horizon| Trial { horizon, runs: 1000, seed: 4711 };
+    for (share, name) in [(0.5, "errors, half of the traffic"), (0.1, "errors, a tenth of it")] {
+        for worse in [0.0, 0.04, 0.08, 0.2, 0.5] {
+            let rates = (0.02, 0.02 + worse);
+            let seen = race(RUNS, 11_000, split(errors(), share, rates));
+            let promised = HORIZONS.map(|horizon| plan::errors(errors(), share, rates, trial(horizon)).unwrap());
+            row(name, &format!("2 % and {:.0} %", 100.0 * rates.1), worse == 0.0, seen, promised);
+        }
+    }
+    for only in [(0.02, 0.02), (0.1, 0.1), (0.05, 0.02), (0.1, 0.02), (0.3, 0.1)] {
+        let seen = race(RUNS, 12_000, shadow(pairs(), only));
+        let promised = HORIZONS.map(|horizon| plan::paired(pairs(), only, trial(horizon)).unwrap());
+        let truth = format!("{:.0} and {:.0} % only right", 100.0 * only.0, 100.0 * only.1);
+        row("accuracy in shadow", &truth, only.0 == only.1, seen, promised);
     }
 }
 
