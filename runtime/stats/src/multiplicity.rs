@@ -28,9 +28,9 @@ pub fn spend(level: Level, weights: &[f64]) -> Result<Vec<Level>, StatsError> {
 
 /// The level of look number `look` (from 1) at a test that is meant for one look, so that all looks together err at most with `level`.
 ///
-/// level / (k (k + 1)): these add up to `level`, however many looks there are (spending a level over looks: Lan & DeMets, Biometrika 1983; this
-/// sequence needs no number of looks beforehand). For PSI and KS of a rollout's scores, which are no e-processes: look at 100 rows,
-/// 200, 400 and so on, and a look costs little; look at each row, and it costs all.
+/// level / (k (k + 1)): these add up to `level`, however many looks there are (spending a level over looks: Lan & DeMets, Biometrika
+/// 1983; this sequence needs no number of looks beforehand). For PSI and KS of a rollout's scores, which are no e-processes: look at
+/// 100 rows, 200, 400 and so on, and a look costs little; look at each row, and it costs all.
 #[must_use]
 pub fn look(level: Level, look: u32) -> Level {
     let k = f64::from(look.max(1));

@@ -162,8 +162,8 @@ fn a_design_still_sees_a_shift() {
     assert!(found >= 45, "seeds 240 to 289: {found} of 50");
 }
 
-/// A mean that swings by one deviation in a day, watched hour by hour: a plain reference alarms nearly always. Windows of whole days hold by
-/// themselves; windows of hours with a design, with the hour of the week as reference, or both where rows hang together, too.
+/// A mean that swings by one deviation in a day, watched hour by hour: a plain reference alarms nearly always. Windows of whole days
+/// hold by themselves; windows of hours with a design, with the hour of the week as reference, or both where rows hang together, too.
 #[test]
 fn a_daily_swing_needs_whole_days_a_design_or_the_hour_of_the_week() {
     let (plain, _, runs) = many(80..85, (0.0, 1.0), (60, 120), false);

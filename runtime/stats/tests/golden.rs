@@ -71,8 +71,8 @@ fn a_mean_sequence_is_the_paper_s_in_vectors() {
 }
 
 /// scipy's two-sided Fisher test adds the tables that are no more likely than this one. Both are tests at their level; doubling treats
-/// both directions alike and cannot jump when one more hit comes, which a rate that is watched window by window needs. Of the eight tables here
-/// ours is never the smaller one.
+/// both directions alike and cannot jump when one more hit comes, which a rate that is watched window by window needs. Of the eight
+/// tables here ours is never the smaller one.
 #[test]
 fn rates_are_scipys_one_sided_fisher_doubled() {
     for case in list("fisher") {
@@ -95,11 +95,11 @@ fn psi_is_numpys_and_its_p_value_the_greater_of_scipys_two() {
     }
 }
 
-/// On categories whose cells are all full, evidently's PSI is ours but for the halves. An empty cell it takes for a share of 0.0001, however few
-/// rows there are: a tenth that is missing gives 0.71 among 50 rows, where it is missing by chance once in 200 times, as among 100,000. With
-/// halves the index grows with what is known. On numbers it takes Sturges' bins of reference and window together, and ignores `n_bins`: a
-/// shift of half a deviation is 0.29, and 0.006 as soon as one value of 10,000 is in the window. Frozen edges can not be moved by what
-/// they are to judge.
+/// On categories whose cells are all full, evidently's PSI is ours but for the halves. An empty cell it takes for a share of 0.0001,
+/// however few rows there are: a tenth that is missing gives 0.71 among 50 rows, where it is missing by chance once in 200 times, as
+/// among 100,000. With halves the index grows with what is known. On numbers it takes Sturges' bins of reference and window together,
+/// and ignores `n_bins`: a shift of half a deviation is 0.29, and 0.006 as soon as one value of 10,000 is in the window. Frozen edges
+/// can not be moved by what they are to judge.
 #[test]
 fn psi_and_evidently_differ_where_evidently_is_wrong() {
     let cases = list("evidently");
@@ -128,8 +128,8 @@ fn psi_and_evidently_differ_where_evidently_is_wrong() {
     assert!(plain > 0.2 && (far - plain).abs() < 0.01, "{plain}, {far}");
 }
 
-/// The bound of Dvoretzky, Kiefer & Wolfowitz is never below scipy's exact p-value, and close to the asymptotic one (its first term). scipy's
-/// own p-values take values for distinct; with ties, as here, they are too great as well.
+/// The bound of Dvoretzky, Kiefer & Wolfowitz is never below scipy's exact p-value, and close to the asymptotic one (its first term).
+/// scipy's own p-values take values for distinct; with ties, as here, they are too great as well.
 #[test]
 fn ks_is_scipys_distance_and_its_p_value_is_no_smaller() {
     for case in list("ks") {
@@ -239,8 +239,8 @@ fn cusum_thresholds_are_those_of_a_markov_chain() {
     }
 }
 
-/// The first cut comes at the same value as river's. river then forgets all it has (and so do we here, to see its second one, too); the paper's
-/// algorithm keeps the newer side, which is what [`Adwin`] does.
+/// The first cut comes at the same value as river's. river then forgets all it has (and so do we here, to see its second one, too); the
+/// paper's algorithm keeps the newer side, which is what [`Adwin`] does.
 #[test]
 fn adwin_cuts_where_rivers_does() {
     let mut chance = Chance::new(21);

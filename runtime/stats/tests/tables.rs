@@ -23,7 +23,8 @@ fn wanted() -> bool {
     std::env::var_os("TRACKSIDE_STATS_TABLES").is_some()
 }
 
-/// A rule of checks: the success that a check needs, how many failed ones roll back, how many good ones promote, how many there are at most.
+/// A rule of checks: the success that a check needs, how many failed ones roll back, how many good ones promote, how many there are at
+/// most.
 struct Checks {
     success: f64,
     rollback: u32,

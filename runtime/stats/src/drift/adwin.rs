@@ -25,10 +25,10 @@ struct Bucket {
 /// ADWIN (Bifet & Gavaldà, SDM 2007) for values in [0, 1]: errors as they become known.
 ///
 /// Every 32 values, each place between buckets is tried as a cut; where the means on both sides differ by more than the Bernstein bound
-/// with delta/ln(n), the older side is let go. At each look it is false with at most about `level`; that is not a bound for all looks together,
-/// so at 0.002 a false alarm is expected no oftener than every 16,000 values, and it is far rarer in practice. Assumes: independent
-/// values. Unlike `river`, which forgets everything after an alarm, the newer side of the cut is kept, as in the paper. Memory: 276 buckets at most,
-/// 4.4 KiB.
+/// with delta/ln(n), the older side is let go. At each look it is false with at most about `level`; that is not a bound for all looks
+/// together, so at 0.002 a false alarm is expected no oftener than every 16,000 values, and it is far rarer in practice. Assumes:
+/// independent values. Unlike `river`, which forgets everything after an alarm, the newer side of the cut is kept, as in the paper.
+/// Memory: 276 buckets at most, 4.4 KiB.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adwin {
     level: f64,

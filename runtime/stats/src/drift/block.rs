@@ -11,12 +11,12 @@ const FEWEST: u64 = 20;
 
 /// Covariances of the cells of a reference's windows.
 ///
-/// Sensors remember: a thousand rows of a slow one are worth fifty. What follows from that is measured, not assumed: the reference is cut
-/// into windows of the length that will be watched, and the cells' counts are compared between them. PSI is then scaled by Rao & Scott's
-/// second-order correction (Ann. Stat. 1984; Satterthwaite's approximation of a weighted sum of chi-squared variables, with F in place of chi-squared since the scale is measured), KS by the
-/// greatest inflation at an edge. Assumes: the windows of the reference vary as later ones do; windows are long against the memory
-/// of the sensor. What varies within a day also counts as variation between shorter windows: then the test is right and sees less; a
-/// [`SeasonalReference`](super::SeasonalReference) sees more.
+/// Sensors remember: a thousand rows of a slow one are worth fifty. What follows from that is measured, not assumed: the reference is
+/// cut into windows of the length that will be watched, and the cells' counts are compared between them. PSI is then scaled by Rao &
+/// Scott's second-order correction (Ann. Stat. 1984; Satterthwaite's approximation of a weighted sum of chi-squared variables, with F
+/// in place of chi-squared since the scale is measured), KS by the greatest inflation at an edge. Assumes: the windows of the reference
+/// vary as later ones do; windows are long against the memory of the sensor. What varies within a day also counts as variation between
+/// shorter windows: then the test is right and sees less; a [`SeasonalReference`](super::SeasonalReference) sees more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockDesign {
     cells: usize,

@@ -35,8 +35,8 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// The effect from which on a change is worth an alarm. PSI: "some" in the words of the field. KS: a tenth. Shares: one percentage point, half of
-    /// one for what should not be there at all. Runs: what the test itself demands. Deviations: less than half.
+    /// The effect from which on a change is worth an alarm. PSI: "some" in the words of the field. KS: a tenth. Shares: one percentage
+    /// point, half of one for what should not be there at all. Runs: what the test itself demands. Deviations: less than half.
     #[must_use]
     pub fn matters(self, effect: f64) -> bool {
         match self {

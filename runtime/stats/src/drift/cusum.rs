@@ -29,10 +29,10 @@ pub enum Shift {
 /// A two-sided cumulative sum (Page, Biometrika 1954), with its threshold from the wanted time between false alarms.
 ///
 /// S+ = max(0, S+ + z - k), S- likewise, with z the value in standard deviations from the mean and k half the shift; an alarm where one
-/// passes h. Its time between false alarms is Siegmund's (1985): (exp(2kb) - 2kb - 1) / 2k^2 for one side, b = h + 1.166, halved for both: within a
-/// few per cent. Assumes: independent, about normal values with the mean and deviation given. Rows of a sensor that remembers are not: hand in
-/// means of blocks as long as its memory, and their deviation. A mean that the reference got wrong is a shift like any other: with a
-/// reference of 100 blocks false alarms come half again as often as promised, with one of 16 five times.
+/// passes h. Its time between false alarms is Siegmund's (1985): (exp(2kb) - 2kb - 1) / 2k^2 for one side, b = h + 1.166, halved for
+/// both: within a few per cent. Assumes: independent, about normal values with the mean and deviation given. Rows of a sensor that
+/// remembers are not: hand in means of blocks as long as its memory, and their deviation. A mean that the reference got wrong is a
+/// shift like any other: with a reference of 100 blocks false alarms come half again as often as promised, with one of 16 five times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cusum {
     rule: CusumRule,

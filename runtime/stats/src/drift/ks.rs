@@ -12,9 +12,10 @@ const FEWEST: u64 = 20;
 /// The Kolmogorov-Smirnov distance of two windows with the same edges, with its p-value.
 ///
 /// D = the greatest difference of the shares at or below an edge; p = 2 exp(-2 D^2 / (1/n + 1/m)), the bound of Dvoretzky, Kiefer &
-/// Wolfowitz with Massart's constant (1990) for two samples (Wei & Dudley, Stat. Prob. Letters 2012: it holds for n = m from 458 on, and with a
-/// constant of 2.2 from 4 on). Between edges the distance may be greater, so p is never too small for being taken at edges only; values that fall
-/// together make it greater, too. Assumes: independent rows; with a `design`, what that assumes. Effect: D, 0 to 1.
+/// Wolfowitz with Massart's constant (1990) for two samples (Wei & Dudley, Stat. Prob. Letters 2012: it holds for n = m from 458 on,
+/// and with a constant of 2.2 from 4 on). Between edges the distance may be greater, so p is never too small for being taken at edges
+/// only; values that fall together make it greater, too. Assumes: independent rows; with a `design`, what that assumes. Effect: D, 0 to
+/// 1.
 ///
 /// # Errors
 /// Different edges.

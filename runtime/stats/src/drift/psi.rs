@@ -25,11 +25,12 @@ pub enum Order {
 ///
 /// PSI = sum of (q - p) ln(q/p) over cells, each count raised by a half (so an empty cell is no infinity). If nothing has moved, PSI /
 /// (1/n + 1/m) is about chi-squared with one less degrees of freedom than there are cells (Yurdakul & Naranjo, "Statistical properties
-/// of the population stability index", J. Risk Model Validation 2020), so "PSI > 0.1" alarms on three windows of a hundred rows in ten, and never on
-/// one of ten thousand. In windows of a hundred rows that law's far tail, which a correction for many features asks for, is a quarter too thin;
-/// Pearson's statistic of the same cells is closer there and has other faults elsewhere, so p is the greater of both. Cells of which a window should have fewer than five rows are put together, by the reference alone. Assumes:
-/// independent rows; with a `design`, what that assumes. Effect: PSI, in nats. The usual words for it (0.1 little, 0.25 much) are about
-/// the effect, and say nothing of chance.
+/// of the population stability index", J. Risk Model Validation 2020), so "PSI > 0.1" alarms on three windows of a hundred rows in ten,
+/// and never on one of ten thousand. In windows of a hundred rows that law's far tail, which a correction for many features asks for,
+/// is a quarter too thin; Pearson's statistic of the same cells is closer there and has other faults elsewhere, so p is the greater of
+/// both. Cells of which a window should have fewer than five rows are put together, by the reference alone. Assumes: independent rows;
+/// with a `design`, what that assumes. Effect: PSI, in nats. The usual words for it (0.1 little, 0.25 much) are about the effect, and
+/// say nothing of chance.
 ///
 /// # Errors
 /// Lists of different lengths, or a design of other cells.

@@ -23,8 +23,9 @@ impl Hits {
 /// A share of rows against that of a reference: nulls, wrong types, NaN, new categories, values out of range.
 ///
 /// Fisher's exact test (1935) with the smaller tail doubled: the window's hits given those of both are hypergeometric. Right for three
-/// rows as for a million, for shares of 0 as of a half. Assumes: independent rows. Effect: the window's share minus the reference's. (`scipy`'s
-/// two-sided p-value adds all tables that are no more likely than this one, which is another test; its one-sided ones are the same as here.)
+/// rows as for a million, for shares of 0 as of a half. Assumes: independent rows. Effect: the window's share minus the reference's.
+/// (`scipy`'s two-sided p-value adds all tables that are no more likely than this one, which is another test; its one-sided ones are
+/// the same as here.)
 ///
 /// # Errors
 /// More hits than rows.

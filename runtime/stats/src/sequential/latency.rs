@@ -69,7 +69,8 @@ impl LatencyTest {
         &self.arms
     }
 
-    /// Where the quantile lies in each arm: stable, candidate. Both bands hold at all times together with the failing side's level for each.
+    /// Where the quantile lies in each arm: stable, candidate. Both bands hold at all times together with the failing side's level for
+    /// each.
     #[must_use]
     pub fn bands(&self) -> [QuantileBand; 2] {
         [&self.arms[0], &self.arms[1]].map(|arm| quantile_band(arm, self.gate.quantile, self.gate.alpha))

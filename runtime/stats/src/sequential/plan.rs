@@ -61,11 +61,13 @@ impl Plan {
         let mut verdicts = [0_u32; 2];
         let mut times = Vec::with_capacity(trial.runs as usize);
         for _ in 0..trial.runs {
-            match run(&mut chance) {
-                (Verdict::Pass, at) => (verdicts[0], ()) = (verdicts[0] + 1, times.push(at)),
-                (Verdict::Fail, at) => (verdicts[1], ()) = (verdicts[1] + 1, times.push(at)),
-                (Verdict::Inconclusive, _) => {}
+            let (verdict, at) = run(&mut chance);
+            match verdict {
+                Verdict::Pass => verdicts[0] += 1,
+                Verdict::Fail => verdicts[1] += 1,
+                Verdict::Inconclusive => continue,
             }
+            times.push(at);
         }
         times.sort_unstable();
         let runs = f64::from(trial.runs);

@@ -50,8 +50,8 @@ pub fn proportion_band(successes: u64, trials: u64, level: Level) -> Result<Band
     })
 }
 
-/// After how many trials the [`proportion_band`] of a rate like this is at most `width` wide: how many labels it takes to know an accuracy to
-/// within so much. None beyond 10^9.
+/// After how many trials the [`proportion_band`] of a rate like this is at most `width` wide: how many labels it takes to know an
+/// accuracy to within so much. None beyond 10^9.
 ///
 /// # Errors
 /// A rate outside of [0, 1], or a width outside of (0, 1).

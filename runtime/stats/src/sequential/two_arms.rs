@@ -91,16 +91,16 @@ impl Tally {
 
 /// An e-process test of two Bernoulli rates, valid however often one looks and however the traffic is split.
 ///
-/// Requests are put together in blocks that have two or more of each arm in them. A block's e-value is its likelihood ratio between an alternative
-/// (what the stable rate was so far, and a candidate's rate beyond the line) and that point of the claim which is nearest to it in
-/// Kullback-Leibler divergence; alternatives are averaged. Source: Turner, Ly & Grünwald, "Generic E-variables for exact sequential
-/// k-sample tests that allow for optional stopping" (JSPI 2024); for lines other than equality Turner & Grünwald, "Exact anytime-valid
-/// confidence intervals for contingency tables and beyond" (Stat. Prob. Letters 2023): the claim's rates are a convex set. Assumes: given
-/// the arm, errors are independent with one rate per arm for both arms' time (what moves both arms alike within a block does no
-/// harm between blocks), and arms are not chosen by outcomes. Subjects that stick to an arm and err at rates
-/// of their own break that where they are fewer than about thirty: count each once. Both arms must have traffic at the same time: where one
-/// follows the other (blue-green), compare with the rate that the first had ([`Sprt`](super::Sprt),
-/// [`MeanGate`](super::MeanGate)). Unit of an observation: a request.
+/// Requests are put together in blocks that have two or more of each arm in them. A block's e-value is its likelihood ratio between an
+/// alternative (what the stable rate was so far, and a candidate's rate beyond the line) and that point of the claim which is nearest
+/// to it in Kullback-Leibler divergence; alternatives are averaged. Source: Turner, Ly & Grünwald, "Generic E-variables for exact
+/// sequential k-sample tests that allow for optional stopping" (JSPI 2024); for lines other than equality Turner & Grünwald, "Exact
+/// anytime-valid confidence intervals for contingency tables and beyond" (Stat. Prob. Letters 2023): the claim's rates are a convex
+/// set. Assumes: given the arm, errors are independent with one rate per arm for both arms' time (what moves both arms alike within a
+/// block does no harm between blocks), and arms are not chosen by outcomes. Subjects that stick to an arm and err at rates of their own
+/// break that where they are fewer than about thirty: count each once. Both arms must have traffic at the same time: where one follows
+/// the other (blue-green), compare with the rate that the first had ([`Sprt`](super::Sprt), [`MeanGate`](super::MeanGate)). Unit of an
+/// observation: a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TwoArms {
     gate: ErrorGate,
