@@ -36,6 +36,11 @@ pub(crate) fn f_tail(x: f64, freedom: f64, below: f64) -> f64 {
     FisherSnedecor::new(freedom, below).map_or(f64::NAN, |law| law.sf(x.max(0.0)).clamp(0.0, 1.0))
 }
 
+/// P(Z > z) of a standard normal variable.
+pub(crate) fn normal_tail(z: f64) -> f64 {
+    Normal::standard().sf(z)
+}
+
 /// The quantile of the standard normal law at `p` in (0, 1).
 pub(crate) fn normal_quantile(p: f64) -> f64 {
     if p > 0.0 && p < 1.0 { Normal::standard().inverse_cdf(p) } else { f64::NAN }

@@ -375,4 +375,12 @@ fn rates_of_nothing_are_told_apart_from_rates_of_zero() {
     // Large counts are as quick and as right: a millionth more of a million.
     let many = compare(Hits { hits: 500_000, rows: 10_000_000 }, Hits { hits: 50_300, rows: 1_000_000 }).unwrap();
     assert!((0.1..0.3).contains(&many.p()), "{many:?}");
+    // Counts that never come are answered at once, too, or refused.
+    let huge = Hits { hits: 1 << 51, rows: 1 << 53 };
+    assert!(compare(huge, huge).unwrap().p() > 0.99);
+    assert!(compare(huge, Hits { hits: (1 << 51) + (1 << 28), rows: 1 << 53 }).unwrap().p() < 0.01);
+    assert!(compare(huge, Hits { hits: 0, rows: u64::MAX }).is_err());
+    let psi = psi(&[u64::MAX, u64::MAX], &[u64::MAX, 5], Order::Ordered, None).unwrap();
+    assert!(psi.tested().unwrap().effect > 1.0, "{psi:?}");
+    BlockDesign::new(2).unwrap().add(&[u64::MAX, u64::MAX]).unwrap();
 }

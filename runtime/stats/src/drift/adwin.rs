@@ -119,7 +119,7 @@ impl Adwin {
             let away = bucket.sum / n - self.sum / rest;
             self.squares -= bucket.squares + n * rest * away * away / (n + rest);
         }
-        if self.rows[last].is_empty() && last > 0 {
+        while self.rows.len() > 1 && self.rows.last().is_some_and(Vec::is_empty) {
             self.rows.pop();
         }
     }

@@ -91,7 +91,7 @@ impl BlockDesign {
         if window.len() != self.cells {
             return Err(StatsError::Mismatch { what: "a window with another number of cells" });
         }
-        let rows = count(window.iter().sum());
+        let rows: f64 = window.iter().map(|cell| count(*cell)).sum();
         if rows == 0.0 {
             return Ok(());
         }

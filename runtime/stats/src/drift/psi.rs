@@ -43,7 +43,8 @@ pub fn psi(
     if reference.len() != window.len() {
         return Err(StatsError::Mismatch { what: "a reference and a window of different cells" });
     }
-    let (rows, seen) = (reference.iter().sum::<u64>(), window.iter().sum::<u64>());
+    let all = |cells: &[u64]| cells.iter().copied().fold(0, u64::saturating_add);
+    let (rows, seen) = (all(reference), all(window));
     if let Some(outcome) = enough(rows, seen, FEWEST_REFERENCE, FEWEST) {
         return Ok(outcome);
     }
@@ -116,7 +117,7 @@ fn groups(reference: &[u64], scale: f64, order: Order) -> Vec<usize> {
                 if !small(held) {
                     (group, held) = (group + 1, 0);
                 }
-                held += cell;
+                held = held.saturating_add(*cell);
                 groups.push(group);
             }
             // What is left at the end joins the group before it.
@@ -136,8 +137,11 @@ fn groups(reference: &[u64], scale: f64, order: Order) -> Vec<usize> {
                     })
                 })
                 .collect();
-            let rest: u64 =
-                reference.iter().zip(&groups).filter(|(_, group)| group.is_none()).map(|(cell, _)| cell).sum();
+            let rest = reference
+                .iter()
+                .zip(&groups)
+                .filter(|(_, group)| group.is_none())
+                .fold(0_u64, |rest, (cell, _)| rest.saturating_add(*cell));
             // All small ones together are one group, or, if that is small too, part of the smallest of the others.
             let smallest = (0..reference.len()).filter(|at| groups[*at].is_some()).min_by_key(|at| reference[*at]);
             let joint = match smallest.and_then(|at| groups[at]) {

@@ -1,9 +1,12 @@
 //! Is something more, or less, frequent than in the reference?
 
 use crate::StatsError;
-use crate::special::{count, ln_factorial};
+use crate::special::{count, ln_factorial, normal_tail};
 
 use super::outcome::{Outcome, Tested, Unsaid};
+
+/// Far more than come.
+const MOST: u64 = 1 << 53;
 
 /// So many of so many rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,9 @@ impl Hits {
 /// More hits than rows.
 pub fn compare(reference: Hits, window: Hits) -> Result<Outcome, StatsError> {
     for part in [reference, window] {
+        if part.rows > MOST {
+            return Err(StatsError::TooMany { what: "rows", have: part.rows, limit: MOST });
+        }
         if part.hits > part.rows {
             return Err(StatsError::TooMany { what: "hits", have: part.hits, limit: part.rows });
         }
@@ -41,25 +47,37 @@ pub fn compare(reference: Hits, window: Hits) -> Result<Outcome, StatsError> {
     if window.rows == 0 {
         return Ok(Outcome::Unsaid(Unsaid::TooFewRows { have: 0, need: 1 }));
     }
-    let tails = (tail(reference, window, true), tail(reference, window, false));
     let pooled = (count(reference.hits) + count(window.hits)) / (count(reference.rows) + count(window.rows));
     let spread = (pooled * (1.0 - pooled) * super::outcome::noise(reference.rows, window.rows)).sqrt();
     Ok(Outcome::Tested(Tested {
         effect: window.share() - reference.share(),
         critical: 1.96 * spread,
-        p: (2.0 * tails.0.min(tails.1)).min(1.0),
+        p: both_tails(reference, window),
     }))
 }
 
-/// P(as many hits or more in the window), or as many or fewer, given all hits. One-sided Fisher.
-#[must_use]
-pub(crate) fn tail(reference: Hits, window: Hits, more: bool) -> f64 {
-    // Counted from whichever side has the window's hits in its tail, the sum is short: terms fall by their own ratio.
+/// The smaller tail, doubled.
+fn both_tails(reference: Hits, window: Hits) -> f64 {
+    let (hits, all) = (count(reference.hits + window.hits), count(reference.rows + window.rows));
+    let mean = count(window.rows) * hits / all;
+    let variance = mean * (1.0 - hits / all) * count(reference.rows) / (all - 1.0).max(1.0);
+    let away = count(window.hits) - mean;
+    if variance > 1e8 {
+        // A term for each of thousands of counts adds nothing to what the normal law says there.
+        return 2.0 * normal_tail((away.abs() - 0.5).max(0.0) / variance.sqrt());
+    }
+    let (outer, here) = tail(reference, window, away >= 0.0);
+    (2.0 * outer.min(1.0 - outer + here)).clamp(0.0, 1.0)
+}
+
+/// P(as many hits or more in the window), or as many or fewer, given all hits; and P(just as many).
+fn tail(reference: Hits, window: Hits, more: bool) -> (f64, f64) {
     let hits = reference.hits + window.hits;
     let all = reference.rows + window.rows;
     let choose = |n: u64, k: u64| ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k);
     let (low, high) = (hits.saturating_sub(reference.rows), hits.min(window.rows));
-    let first = choose(window.rows, window.hits) + choose(reference.rows, hits - window.hits) - choose(all, hits);
+    let here =
+        (choose(window.rows, window.hits) + choose(reference.rows, hits - window.hits) - choose(all, hits)).exp();
     let (mut term, mut sum, mut at) = (1.0_f64, 1.0_f64, window.hits);
     while if more { at < high } else { at > low } {
         // The next table's chance as a multiple of this one's.
@@ -69,10 +87,10 @@ pub(crate) fn tail(reference: Hits, window: Hits, more: bool) -> f64 {
         term *= if more { up(at) } else { 1.0 / up(at - 1) };
         at = if more { at + 1 } else { at - 1 };
         sum += term;
-        // Past the top, terms fall ever faster: what follows can not change the sum any more.
+        // Away from the mean, terms fall ever faster: what follows can not change the sum any more.
         if term < sum * 1e-17 {
             break;
         }
     }
-    (first.exp() * sum).clamp(0.0, 1.0)
+    ((here * sum).clamp(0.0, 1.0), here)
 }

@@ -136,9 +136,12 @@ impl Kept for SeasonalReference {
             read.weeks[hour] = narrow(from.u64()?);
             read.last_week[hour] = from.u64()?.cast_signed();
         }
+        let mut all = 0_u64;
         for cell in &mut read.cells {
             *cell = from.count()?;
+            all = all.saturating_add(*cell);
         }
+        from.check(all <= 1 << 53, "more than there can be")?;
         Ok(read)
     }
 }
