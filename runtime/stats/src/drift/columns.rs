@@ -73,7 +73,7 @@ pub fn numeric(
         (Signal::NotFinite, share((odd(reference), odd(window)), (numbers(reference), numbers(window)))?),
         (Signal::OutOfRange, out_of_range(reference, window)?),
         (Signal::Stuck, stuck(reference.runs(), window.runs())),
-        (Signal::Flat, flat(reference.moments(), window.moments())),
+        (Signal::Flat, flat(reference, window)),
     ])
 }
 

@@ -1,8 +1,6 @@
 //! Sensors that stand still.
 
-use statrs::distribution::{ChiSquared, ContinuousCDF};
-
-use crate::sketch::{Moments, RunLength};
+use crate::sketch::{NumericColumn, RunLength};
 use crate::special::count;
 
 use super::outcome::{Outcome, Tested, Unsaid, enough};
@@ -37,25 +35,32 @@ pub fn stuck(reference: &RunLength, window: &RunLength) -> Outcome {
 
 /// Does a value hardly move any more?
 ///
-/// The window's variance against the reference's: (m - 1) s^2 / sigma^2 is chi-squared with m - 1 degrees of freedom, its lower tail the
-/// p-value. Assumes: independent values of a normal law with a variance that the reference knows well; rows that hang together make p too
-/// small, so watch the effect. Effect: the ratio of standard deviations, 0 to 1 and above; below 0.5 is worth an alarm.
+/// All of the window lies in two cells beside each other. If nothing has moved, that has at most the chance of the sum, over all such
+/// pairs, of the reference's share in them to the power of the window's rows: no law of the values is assumed, so heavy tails do no harm
+/// (a ratio of variances alarms there all the time). Assumes: independent rows; ones that hang together make p too small, so watch the
+/// effect. Effect: the ratio of standard deviations; below 0.5 is worth an alarm, and stands as `critical`.
 #[must_use]
-pub fn flat(reference: &Moments, window: &Moments) -> Outcome {
-    if let Some(outcome) = enough(reference.values(), window.values(), FEWEST_REFERENCE, 10) {
+pub fn flat(reference: &NumericColumn, window: &NumericColumn) -> Outcome {
+    let (then, now) = (reference.histogram(), window.histogram());
+    if let Some(outcome) = enough(then.finite(), now.finite(), FEWEST_REFERENCE, 10) {
         return outcome;
     }
-    let (Some(usual), Some(seen)) = (reference.variance(), window.variance()) else {
-        return Outcome::Unsaid(Unsaid::TooFewRows { have: window.values(), need: 10 });
+    let (Some(usual), Some(seen)) = (reference.moments().variance(), window.moments().variance()) else {
+        return Outcome::Unsaid(Unsaid::TooFewRows { have: now.finite(), need: 10 });
     };
     if usual <= 0.0 {
         return Outcome::Unsaid(Unsaid::Constant);
     }
-    let freedom = count(window.values() - 1);
-    let Ok(law) = ChiSquared::new(freedom) else { return Outcome::Unsaid(Unsaid::Constant) };
+    let held = |cell: &u64| *cell > 0;
+    let (first, last) = (now.cells().iter().position(held), now.cells().iter().rposition(held));
+    let narrow = first.zip(last).is_some_and(|(first, last)| last <= first + 1);
+    let (rows, cells) = (count(now.finite()), count(then.cells().len() as u64));
+    let share =
+        |pair: &[u64]| pair.iter().map(|cell| count(*cell) + 0.5).sum::<f64>() / (count(then.finite()) + 0.5 * cells);
+    let chance: f64 = then.cells().windows(2).map(|pair| share(pair).min(1.0).powf(rows)).sum();
     Outcome::Tested(Tested {
         effect: (seen / usual).sqrt(),
-        critical: (law.inverse_cdf(0.05) / freedom).sqrt(),
-        p: law.cdf(freedom * seen / usual).clamp(0.0, 1.0),
+        critical: 0.5,
+        p: if narrow { chance.min(1.0) } else { 1.0 },
     })
 }
