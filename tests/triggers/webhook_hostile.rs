@@ -93,6 +93,11 @@ fn requests_that_are_broken_or_too_large_are_refused_and_do_no_harm() {
     }
     // Larger than max_body: said beforehand, and found while it comes.
     assert_eq!(send(&at, "/hooks/push", "", &"x".repeat(1025)).0, 413);
+    // Much larger: who still sends reads why it is refused.
+    for path in ["/hooks/push", "/hooks/nowhere"] {
+        let status = send(&at, path, "", &"x".repeat(16 << 20)).0;
+        assert!(matches!(status, 404 | 413), "{path}: {status}");
+    }
     let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
     let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n");
     assert_eq!(raw(&at, chunked.as_bytes()), Some(413));

@@ -21,6 +21,7 @@ mod places;
 mod prompt;
 mod serve;
 mod socket;
+mod unread;
 mod wait;
 
 pub use error::ServerError;

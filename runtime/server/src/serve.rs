@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::Router;
-use hyper::{Request, server::conn::http1, service::Service};
+use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -33,6 +33,7 @@ use crate::{
     places::{Place, Places},
     prompt::{MoreToCome, Prompt},
     socket::listen,
+    unread::Unread,
 };
 
 /// Models that may be on their way into the registry at one time: each has a thread for as long as that takes.
@@ -246,12 +247,13 @@ struct Introduced<S> {
     place: Place,
 }
 
-impl<B, S: Service<Request<B>>> Service<Request<B>> for Introduced<S> {
+impl<S: Service<Request<Unread>>> Service<Request<Incoming>> for Introduced<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
 
-    fn call(&self, mut request: Request<B>) -> S::Future {
+    fn call(&self, request: Request<Incoming>) -> S::Future {
+        let mut request = Unread::of(request);
         let known = request.extensions_mut();
         known.insert(self.peer.clone());
         known.insert(self.place.clone());

@@ -16,7 +16,7 @@ use super::{
     patience::Busy,
     room::{Held, Room},
 };
-use crate::prompt::MoreToCome;
+use crate::{prompt::MoreToCome, unread::Unread};
 
 /// What is made room for at once of a length that is announced.
 const AT_ONCE: usize = 1 << 20;
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 1 << 20;
 /// # Errors
 /// TS-0753, TS-0755, TS-0757, and TS-0750 when the connection breaks.
 pub(crate) async fn read(
-    mut body: Incoming,
+    mut body: Unread,
     limit: usize,
     time: Duration,
     held: &mut Held,

@@ -79,6 +79,33 @@ async fn a_bomb_is_cut_off_at_the_limit() {
     server.post("/v2/models/echo/infer", vec![b' '; (1 << 20) + 1]).await.refused(413);
 }
 
+/// A client that sends all of a request before it reads: what it is answered.
+async fn sends_all_first(server: &Server, head: &str, body: usize) -> String {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(format!("{head}\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; body]).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn who_is_refused_while_it_still_sends_reads_why() {
+    let server = Server::with(InferenceSettings { max_body: 1 << 20, ..Default::default() });
+    // More than any system keeps on the way.
+    let large = 32 << 20;
+    let infer = format!("POST /v2/models/echo/infer HTTP/1.1\r\ncontent-length: {large}");
+    let answer = sends_all_first(&server, &infer, large).await;
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("`body` of [inference]"), "{answer}");
+    let nowhere = format!("POST /nowhere HTTP/1.1\r\ncontent-length: {large}");
+    let answer = sends_all_first(&server, &nowhere, large).await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    // One that asks first is told before it sends anything, and is not told to go on.
+    let expects = format!("{infer}\r\nexpect: 100-continue");
+    let answer = sends_all_first(&server, &expects, 0).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
 #[tokio::test]
 async fn a_token_is_asked_for_where_there_is_one() {
     let server = Server::with(InferenceSettings { tokens: Some(Arc::new(Secret)), ..Default::default() });

@@ -31,7 +31,7 @@ use super::{
     grpc, raw,
     serve::Shared,
 };
-use crate::prompt::MoreToCome;
+use crate::{prompt::MoreToCome, unread::Unread};
 use answer::Asked;
 use coding::Coding;
 use route::Route;
@@ -66,7 +66,7 @@ type Answered = Response<body::Answer>;
 
 /// Answers a request; what goes wrong is told as an answer, too.
 pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>, more: &MoreToCome) -> Answered {
-    match find(shared, request, more).await {
+    match find(shared, Unread::of(request), more).await {
         Ok(answer) => answer,
         Err(failure) => refused(&failure),
     }
@@ -111,7 +111,7 @@ fn ready(is_ready: bool, mut value: Value, what: &str) -> Result<Answered, Failu
     Ok(told(StatusCode::SERVICE_UNAVAILABLE, &value))
 }
 
-async fn find(shared: &Shared, request: Request<Incoming>, more: &MoreToCome) -> Result<Answered, Failure> {
+async fn find(shared: &Shared, request: Request<Unread>, more: &MoreToCome) -> Result<Answered, Failure> {
     let route = Route::find(request.method(), request.uri().path());
     // Who may not ask is not told what there is, either.
     shared.gate.check(request.headers(), route.as_ref().map_or(Right::Infer, Route::right))?;
@@ -175,7 +175,7 @@ struct LoadRequest {
 /// A request that says little, or nothing at all.
 async fn small<T: for<'a> Deserialize<'a> + Default>(
     shared: &Shared,
-    request: Request<Incoming>,
+    request: Request<Unread>,
     more: &MoreToCome,
 ) -> Result<T, Failure> {
     let mut held = shared.room.none();
@@ -194,7 +194,7 @@ async fn small<T: for<'a> Deserialize<'a> + Default>(
 async fn infer(
     shared: &Shared,
     wanted: &Wanted,
-    request: Request<Incoming>,
+    request: Request<Unread>,
     more: &MoreToCome,
 ) -> Result<Answered, Failure> {
     let (head, body) = request.into_parts();
