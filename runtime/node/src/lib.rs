@@ -8,6 +8,7 @@ mod clock_wait;
 pub mod core;
 mod dispatcher;
 mod held;
+mod keeper;
 mod known_plans;
 mod node;
 mod observer;

@@ -40,6 +40,7 @@ use crate::{
     core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate, SetOff},
     dispatcher::{Dispatcher, Inbox, Message, Status, reporter},
     held::Held,
+    keeper::Keeper,
     observer::{Bell, Observer, Tools},
     project::{Project, ProjectError},
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
@@ -124,6 +125,7 @@ pub struct Node {
     intakes: Option<Intakes>,
     clock_watch: Option<ClockWatch>,
     executor: Option<Arc<Executor>>,
+    keeper: Option<Keeper>,
     observer: Observer,
     dispatcher: Option<JoinHandle<()>>,
 }
@@ -254,9 +256,12 @@ impl Node {
             intakes: None,
             clock_watch: None,
             executor: Some(executor.clone()),
+            keeper: None,
             observer,
             dispatcher: Some(thread),
         };
+        let keeper = Keeper::start(node.handle()).map_err(start("the thread that keeps what models teach"))?;
+        node.keeper = Some(keeper);
         let listeners = node.handle.workshop.own.clone();
         let tools = IntakeTools {
             dispatch: Arc::new(Inbox(inbox.clone())),
@@ -306,6 +311,8 @@ impl Drop for Node {
         if let Some(executor) = self.executor.take() {
             executor.close();
         }
+        // After the last request of a model, before the last commit.
+        self.keeper = None;
         // The dispatcher may be gone already.
         let _ = self.handle.inbox.send(Message::Shutdown);
         if let Some(dispatcher) = self.dispatcher.take() {

@@ -73,6 +73,13 @@ impl Served {
     /// # Errors
     /// Any [`ServeError`] of a request.
     pub async fn predict(&self, request: Request) -> Result<Answer, ServeError> {
+        let seen = self.slot.watch.asked(&request);
+        let answer = self.answer(request).await;
+        self.slot.watch.answered(seen, &answer);
+        answer
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, ServeError> {
         let (job, permit) = match self.begin(request)? {
             Begun::Run(job, permit) => (job, permit),
             Begun::Wait(turn, ticket, deadline) => {
@@ -106,6 +113,13 @@ impl Served {
     /// # Errors
     /// Any [`ServeError`] of a request.
     pub fn predict_here(&self, request: Request) -> Result<Answer, ServeError> {
+        let seen = self.slot.watch.asked(&request);
+        let answer = self.answer_here(request);
+        self.slot.watch.answered(seen, &answer);
+        answer
+    }
+
+    fn answer_here(&self, request: Request) -> Result<Answer, ServeError> {
         let cancel = request.cancel.clone();
         match self.begin(request)? {
             Begun::Run(job, permit) => self.run(*job, permit),

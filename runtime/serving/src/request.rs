@@ -24,6 +24,8 @@ pub struct Request {
     /// Whether it must run alone whatever the batching: what is to come out the same again, bit for bit, may not depend on who else
     /// asks.
     pub alone: bool,
+    /// What whoever asks calls this request, or the run and step that do: by it the truth is told later.
+    pub id: Option<String>,
 }
 
 /// What came of it.

@@ -9,7 +9,9 @@ use std::{
 use trackside_spec::{CHAMPION, ModelVersion, config::EngineChoice, nearest};
 use trackside_sync::lock;
 
-use crate::{catalog::Entry, clock::Clock, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot};
+use crate::{
+    catalog::Entry, clock::Clock, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot, watch::Bell,
+};
 
 /// What is in force of a model. It is replaced as a whole.
 pub(crate) struct Resolution {
@@ -26,11 +28,18 @@ pub(crate) struct Resolution {
     pub(crate) looked: Mutex<Duration>,
     /// What was said and could not be taken up, when, and why.
     pub(crate) refused: Mutex<Option<(Entry, Duration, ServeError)>>,
+    bell: Arc<Bell>,
 }
 
 impl Resolution {
     /// Of what is said, with what stays of the one before: versions whose content is the same stay loaded.
-    pub(crate) fn new(name: &str, entry: Entry, before: Option<&Self>, clock: &Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        entry: Entry,
+        before: Option<&Self>,
+        clock: &Arc<dyn Clock>,
+        bell: &Arc<Bell>,
+    ) -> Self {
         let same = before.filter(|before| before.entry.settings == entry.settings);
         let settings = same.map_or_else(|| Arc::new(entry.settings.clone()), |before| before.settings.clone());
         let mut slots = HashMap::new();
@@ -51,6 +60,7 @@ impl Resolution {
             looked: Mutex::new(clock.running()),
             clock: clock.clone(),
             refused: Mutex::default(),
+            bell: bell.clone(),
         }
     }
 
@@ -86,7 +96,10 @@ impl Resolution {
         let version = self.entry.versions.get(&number)?;
         let engine = engine.unwrap_or(version.engine);
         let mut slots = lock(&self.slots);
-        let new = || Slot::new(&self.name, number, version.clone(), engine, self.settings.clone(), self.clock.clone());
+        let new = || {
+            let (settings, clock) = (self.settings.clone(), self.clock.clone());
+            Slot::new(&self.name, number, version.clone(), engine, settings, clock, &self.bell)
+        };
         Some(slots.entry((number, engine)).or_insert_with(new).clone())
     }
 

@@ -23,6 +23,7 @@ use crate::{
     settings::ServingSettings,
     slot::{Loader, Slot, SlotState},
     statistics::Statistics,
+    watch::Bell,
 };
 
 /// How long what was said of a model's file is taken for true without another look, by a caller that may not wait.
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) settings: ServingSettings,
     pub(crate) loader: Loader,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) bell: Arc<Bell>,
     models: RwLock<HashMap<String, Arc<Resolution>>>,
     /// Held by whoever brings a model up to what is said of it. One at a time: of two that cross, the older would win.
     bringing: Mutex<()>,
@@ -74,6 +76,7 @@ impl Serving {
             settings,
             loader,
             clock,
+            bell: Arc::default(),
             models: RwLock::default(),
             bringing: Mutex::default(),
         }))
@@ -83,6 +86,12 @@ impl Serving {
     #[must_use]
     pub fn engines(&self) -> &Arc<Engines> {
         &self.0.loader.engines
+    }
+
+    /// Rung when something is to be kept of what was learned from requests.
+    #[must_use]
+    pub fn bell(&self) -> &Arc<Bell> {
+        &self.0.bell
     }
 
     /// Where models are said.
@@ -367,7 +376,7 @@ impl Inner {
             return Ok(known);
         }
         let current = read(&self.models).get(name).cloned();
-        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock);
+        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.bell);
         let mut aliases = next.entry.aliases.clone();
         let mut problem = None;
         for (alias, number) in &next.entry.aliases {

@@ -27,6 +27,7 @@ use crate::{
     request::{Answer, Job},
     settings::ModelSettings,
     statistics::Counts,
+    watch::{Bell, Watch, Watched},
 };
 
 /// How long a version that could not be loaded is not tried again, at first and at most.
@@ -60,6 +61,7 @@ pub(crate) struct Slot {
     rebuilt: Mutex<Option<Duration>>,
     /// When it was tested last, and how that went.
     judged: Mutex<Option<(Duration, bool)>>,
+    pub(crate) watch: Watch,
 }
 
 /// Somebody whose turn it is not yet.
@@ -195,7 +197,9 @@ impl Slot {
         engine: EngineChoice,
         settings: Arc<ModelSettings>,
         clock: Arc<dyn Clock>,
+        bell: &Arc<Bell>,
     ) -> Arc<Self> {
+        let watch = Watch::of(&Watched { name, number, settings: &settings, bell });
         let at_once = if settings.sessions == 0 {
             std::thread::available_parallelism().map_or(1, usize::from)
         } else {
@@ -218,6 +222,7 @@ impl Slot {
             failures: AtomicU32::new(0),
             rebuilt: Mutex::default(),
             judged: Mutex::default(),
+            watch,
         })
     }
 

@@ -21,6 +21,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0011.sql"),
     include_str!("schema/0012.sql"),
     include_str!("schema/0013.sql"),
+    include_str!("schema/0014.sql"),
+    include_str!("schema/0015.sql"),
+    include_str!("schema/0016.sql"),
 ];
 
 /// Small pages: a commit of a few rows writes a few pages, and flash wears by the page (measured: 1 KiB pages halve the

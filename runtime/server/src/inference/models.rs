@@ -102,6 +102,7 @@ impl Models {
             deadline: asked.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             cancel: cancel.0.clone(),
             alone: false,
+            id: asked.id,
         };
         let answer = served.predict(request).await.map_err(|error| self.refused(error))?;
         let mut outputs = Vec::with_capacity(answer.outputs.len());

@@ -1,0 +1,64 @@
+//! What is learned from the requests that a version answers: each is seen before it runs, and again with its answer.
+//!
+//! All of it is on the way of every request: nothing here may wait, and nothing may fail a request.
+
+mod bell;
+
+pub use bell::Bell;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    drift,
+    error::ServeError,
+    feedback,
+    request::{Answer, Request},
+    settings::ModelSettings,
+};
+
+/// The version that is watched.
+pub(crate) struct Watched<'a> {
+    /// The model's name.
+    pub(crate) name: &'a str,
+    /// The version's number.
+    pub(crate) number: u32,
+    /// How the model is served.
+    pub(crate) settings: &'a ModelSettings,
+    /// Rung when something is to be kept.
+    pub(crate) bell: &'a Arc<Bell>,
+}
+
+/// What watches one version.
+pub(crate) struct Watch {
+    pub(crate) drift: drift::Watcher,
+    pub(crate) feedback: feedback::Recorder,
+}
+
+/// A request that was seen, until its answer is.
+pub(crate) struct Seen {
+    came: Instant,
+    drift: drift::Seen,
+    feedback: feedback::Seen,
+}
+
+impl Watch {
+    pub(crate) fn of(watched: &Watched<'_>) -> Self {
+        Self { drift: drift::Watcher::of(watched), feedback: feedback::Recorder::of(watched) }
+    }
+
+    /// Looks at a request before it runs, which takes its tensors away.
+    pub(crate) fn asked(&self, request: &Request) -> Seen {
+        Seen { came: Instant::now(), drift: self.drift.asked(request), feedback: self.feedback.asked(request) }
+    }
+
+    /// Looks at what came of it.
+    pub(crate) fn answered(&self, seen: Seen, answer: &Result<Answer, ServeError>) -> Duration {
+        let took = seen.came.elapsed();
+        self.drift.answered(seen.drift, answer);
+        self.feedback.answered(seen.feedback, answer);
+        took
+    }
+}

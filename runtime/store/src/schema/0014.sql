@@ -1,0 +1,14 @@
+-- Rollouts of models, workflows and plugins, by the name of their subject in the journal. `plan` is JSON; `state` is the evidence as it was
+-- kept last. One that has ended stays: its candidate's digest cools down, and people ask.
+CREATE TABLE rollouts (
+    id          INTEGER PRIMARY KEY,
+    subject     TEXT NOT NULL,
+    plan        TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    state       BLOB NOT NULL,
+    started_ms  INTEGER NOT NULL,
+    started_by  TEXT NOT NULL,
+    ended_ms    INTEGER
+) STRICT;
+CREATE INDEX rollouts_by_subject ON rollouts (subject, id);
+CREATE UNIQUE INDEX rollouts_under_way ON rollouts (subject) WHERE ended_ms IS NULL;
