@@ -6,8 +6,8 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Sender, channel},
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
     time::Duration,
@@ -153,6 +153,10 @@ pub struct ModelDoors {
     pub change: Mutex<()>,
     /// Held while a model is looked at in a process of its own, which may take half of the box's memory.
     pub probe: Mutex<()>,
+    /// Held while predictions are on their way from memory to the dispatcher: who tells the truth about one must come after it.
+    pub(crate) predictions: Mutex<()>,
+    /// Whether truth was told that nothing was drawn from yet.
+    pub(crate) told: AtomicBool,
 }
 
 impl Node {
@@ -474,6 +478,11 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down: whether they were written is then not known.
     pub fn keep(&self, writes: Vec<Write>) -> Result<(), NodeError> {
+        self.submit(writes)?.recv().map_err(|_| NodeError::Closed)
+    }
+
+    /// The same without waiting: what is submitted first is written first.
+    pub(crate) fn submit(&self, writes: Vec<Write>) -> Result<Receiver<()>, NodeError> {
         let (tell, told) = channel();
         let done = Box::new(move || {
             // Who asked may have gone.
@@ -481,7 +490,7 @@ impl Handle {
         });
         let input = Message::Input(Input::Keep(Txn::of(writes), done));
         self.inbox.send(input).map_err(|_| NodeError::Closed)?;
-        told.recv().map_err(|_| NodeError::Closed)
+        Ok(told)
     }
 
     /// Who changes the registry of models holds these, one after the other.

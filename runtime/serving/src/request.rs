@@ -26,6 +26,8 @@ pub struct Request {
     pub alone: bool,
     /// What whoever asks calls this request, or the run and step that do: by it the truth is told later.
     pub id: Option<String>,
+    /// Whether a candidate is asked in the shadow of another version: nobody gets the answer.
+    pub shadow: bool,
 }
 
 /// What came of it.

@@ -23,7 +23,7 @@ use crate::{
     settings::ServingSettings,
     slot::{Loader, Slot, SlotState},
     statistics::Statistics,
-    watch::Bell,
+    watch::{Bell, Learned},
 };
 
 /// How long what was said of a model's file is taken for true without another look, by a caller that may not wait.
@@ -34,14 +34,14 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// The models of this box, in service. Clones are the same.
 #[derive(Clone)]
-pub struct Serving(Arc<Inner>);
+pub struct Serving(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     catalog: Arc<dyn Catalog>,
     pub(crate) settings: ServingSettings,
     pub(crate) loader: Loader,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) bell: Arc<Bell>,
+    pub(crate) learned: Learned,
     models: RwLock<HashMap<String, Arc<Resolution>>>,
     /// Held by whoever brings a model up to what is said of it. One at a time: of two that cross, the older would win.
     bringing: Mutex<()>,
@@ -76,7 +76,7 @@ impl Serving {
             settings,
             loader,
             clock,
-            bell: Arc::default(),
+            learned: Learned::default(),
             models: RwLock::default(),
             bringing: Mutex::default(),
         }))
@@ -91,7 +91,7 @@ impl Serving {
     /// Rung when something is to be kept of what was learned from requests.
     #[must_use]
     pub fn bell(&self) -> &Arc<Bell> {
-        &self.0.bell
+        &self.0.learned.bell
     }
 
     /// Where models are said.
@@ -376,7 +376,7 @@ impl Inner {
             return Ok(known);
         }
         let current = read(&self.models).get(name).cloned();
-        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.bell);
+        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.learned);
         let mut aliases = next.entry.aliases.clone();
         let mut problem = None;
         for (alias, number) in &next.entry.aliases {

@@ -14,6 +14,7 @@ use crate::{
     activations::{self, Activation},
     contents::Contents,
     cursors,
+    feedback::{self, DrawnVerdicts, PredictionBatch, TruthRow},
     holdings::{self, EndedRun},
     holds::Hold,
     models::{self, AddedModel, MovedAlias, TestedModel},
@@ -191,6 +192,12 @@ pub enum Write {
     },
     /// A version of a model was tested.
     ModelTested(TestedModel),
+    /// What models said.
+    Predictions(Box<PredictionBatch>),
+    /// What would have been right.
+    Truth(Box<TruthRow>),
+    /// What follows from truths.
+    VerdictsDrawn(DrawnVerdicts),
     /// A token was made.
     TokenMade(TokenRow),
     /// A token was revoked.
@@ -383,6 +390,9 @@ pub(crate) fn apply(
         Write::ModelAliasMoved(moved) => models::move_alias(txn, moved)?,
         Write::ModelRemoved { name, version, at_ms, by } => models::remove(txn, name, *version, *at_ms, by)?,
         Write::ModelTested(tested) => models::tested(txn, tested)?,
+        Write::Predictions(batch) => feedback::enter_predictions(txn, batch)?,
+        Write::Truth(row) => feedback::tell(txn, row)?,
+        Write::VerdictsDrawn(drawn) => feedback::draw(txn, drawn)?,
         Write::TokenMade(row) => tokens::make(txn, row)?,
         Write::TokenRevoked { name, at_ms, by } => tokens::revoke(txn, name, *at_ms, by)?,
         Write::LiveFrom { run } => {

@@ -103,6 +103,7 @@ impl Models {
             cancel: cancel.0.clone(),
             alone: false,
             id: asked.id,
+            shadow: false,
         };
         let answer = served.predict(request).await.map_err(|error| self.refused(error))?;
         let mut outputs = Vec::with_capacity(answer.outputs.len());

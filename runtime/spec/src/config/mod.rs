@@ -3,6 +3,7 @@
 //! Every key here is one that the node enforces; there are no others. The comments on the fields become the JSON
 //! Schema's descriptions and the reference page.
 
+mod feedback;
 mod file;
 mod found;
 mod load;
@@ -13,6 +14,7 @@ mod outside;
 mod plugins;
 mod policy;
 
+pub use feedback::{AnswerKind, FeedbackConfig};
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection, Provider};
 pub use found::config_problems;
 pub use load::load_node_config;
