@@ -21,6 +21,7 @@ mod measure;
 mod predict;
 mod request;
 mod resolution;
+pub mod rollout;
 mod serving;
 mod settings;
 mod slot;

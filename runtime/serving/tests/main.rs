@@ -9,6 +9,7 @@ mod support;
 mod batches;
 mod limits;
 mod memory;
+mod rollout;
 mod rules;
 mod swap;
 mod times;
