@@ -10,6 +10,7 @@ mod onnx;
 
 mod clients;
 mod differential;
+mod feedback;
 mod perf_analyzer;
 mod signed;
 mod swap;

@@ -95,6 +95,7 @@ pub enum Command {
     /// Keep models in versions, look at them and try them
     #[command(subcommand)]
     Model(commands::model::Command),
+    Label(commands::label::Arguments),
     /// Say who may ask the inference server
     #[command(subcommand)]
     Token(commands::token::Command),

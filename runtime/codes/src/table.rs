@@ -378,4 +378,13 @@ pub const TABLE: &[Row] = &[
     row(908, Failed, "A case cannot be run", "The message names the case and why"),
     row(909, NotFound, "There are no cases", "A case is a file `NAME.yaml` in the folder with the cases"),
     row(910, BadInput, "A run gives no case", "The message says why; record another run"),
+    // Rollouts, drift, feedback
+    row(1051, BadInput, "A label names no request that could be: an id of 1 to 200 bytes without control characters", "Send the id that the request had"),
+    row(1052, BadInput, "A label says no truth of this prediction: of another type, another number of rows, too long, or nothing", "The message says what fits"),
+    row(1053, BadInput, "A label is for a model whose predictions are not kept", "A table `[models.NAME.feedback]` keeps them"),
+    row(1054, Conflict, "Several models had a request of the id that is labelled", "Say which: `model`, or `--model`"),
+    row(1055, TooLarge, "More labels at once than are taken", "Send them in parts"),
+    row(1056, Warning, "(warning) The error of a version of a model has changed, by the labels that came; the journal has it", "`trackside model accuracy NAME`"),
+    row(1057, NotFound, "No prediction of the model was ever recorded", "Set `[models.NAME.feedback]`, and send requests with an id"),
+    row(1058, BadInput, "The labels in a file can not be read, or a line of it is none", "The message names the line"),
 ];

@@ -18,6 +18,7 @@ mod duration;
 mod emit;
 mod escape;
 mod explain;
+mod feedback;
 mod follow;
 mod hook;
 mod in_use;
@@ -65,6 +66,11 @@ pub use emit::{EmitEvent, Emitted, emit};
 pub use escape::escape;
 pub use explain::{
     Explained, Explanation, Paused, Record, RunFacts, Sight, TriggerFacts, Version, Watcher, WorkflowFacts, explain,
+};
+pub use feedback::{
+    AccuracyDocument, AccuracyError, BandDocument, EstimateDocument, LabelError, LabelOutcome, LabelRequest, LabelTold,
+    LabelsTold, LatelyDocument, MOST_LABELS, TellLabels, VersionAccuracy, model_accuracy, tell_labels,
+    tell_labels_offline,
 };
 pub use follow::{FollowError, Followed, RunFollower};
 pub use hook::{Hook, HookAnswer, HookError};

@@ -5,12 +5,12 @@ use std::{future::Future, pin::Pin, time::Duration};
 use trackside_engine::RunId;
 
 use crate::{
-    AddModel, AliasMoved, Client, ControlError, Decided, Decision, EmitEvent, Emitted, GivenModel, LocalControl,
-    MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun, RunEvents,
-    RunFollower, RunPaused, SightDocument, StartRun, StatusDocument, TokenMade, TokenRevoked, TriggerPaused, Waited,
-    add_model, cancel_run, decide, emit,
-    local::on_models,
+    AddModel, AliasMoved, Client, ControlError, Decided, Decision, EmitEvent, Emitted, GivenModel, LabelsTold,
+    LocalControl, MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun,
+    RunEvents, RunFollower, RunPaused, SightDocument, StartRun, StatusDocument, TellLabels, TokenMade, TokenRevoked,
+    TriggerPaused, Waited, add_model, cancel_run, decide, emit,
     local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
+    local::{label_here, on_models},
     make_token, move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, retry_run, revoke_token,
     roll_back_model, run_to_end, sight, start_run, status, wait_for_end,
 };
@@ -70,6 +70,9 @@ pub trait Control: Send + Sync {
 
     /// Removes a version of a model that no alias names.
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved>;
+
+    /// Tells what would have been right for requests of models; what is taken is on disk.
+    fn label(&self, labels: TellLabels) -> Answer<'_, LabelsTold>;
 
     /// Makes a token.
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade>;
@@ -146,6 +149,10 @@ impl Control for Client {
 
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved> {
         Box::pin(async move { Ok(Self::remove_model(self, name, version).await?) })
+    }
+
+    fn label(&self, labels: TellLabels) -> Answer<'_, LabelsTold> {
+        Box::pin(async move { Ok(Self::label(self, &labels).await?) })
     }
 
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {
@@ -255,6 +262,10 @@ impl Control for LocalControl {
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved> {
         let name = name.to_owned();
         Box::pin(async move { on_models(self, move |place| remove_model(place, &name, version)).await })
+    }
+
+    fn label(&self, labels: TellLabels) -> Answer<'_, LabelsTold> {
+        Box::pin(async move { label_here(self, labels).await })
     }
 
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {

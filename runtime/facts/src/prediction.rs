@@ -125,7 +125,11 @@ pub fn truths(of: &Value, rows: usize) -> Result<Vec<Value>, String> {
             return Err(format!("the prediction has {rows} rows, and the truth is a list of {}", list.len()));
         }
         one if rows == 1 => vec![one.clone()],
-        _ => return Err(format!("the prediction has {rows} rows: the truth is a list of as many, `null` where it is not known")),
+        _ => {
+            return Err(format!(
+                "the prediction has {rows} rows: the truth is a list of as many, `null` where it is not known"
+            ));
+        }
     };
     Ok(truths)
 }

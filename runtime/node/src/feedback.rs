@@ -37,7 +37,10 @@ impl Telling {
     pub fn of(labels: Vec<Label>, by: &str, at_ms: i64) -> (Vec<Write>, Self) {
         let rows = labels.into_iter().map(|Label { request, model, truth }| {
             let told = Arc::default();
-            (Arc::clone(&told), Write::Truth(Box::new(TruthRow { request, model, truth, at_ms, by: by.to_owned(), told })))
+            (
+                Arc::clone(&told),
+                Write::Truth(Box::new(TruthRow { request, model, truth, at_ms, by: by.to_owned(), told })),
+            )
         });
         let (told, writes) = rows.unzip();
         (writes, Self(told))

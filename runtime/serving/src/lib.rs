@@ -31,7 +31,7 @@ mod watch;
 pub use catalog::{Catalog, Content, Entry, Version};
 pub use clock::{Clock, SystemClock};
 pub use error::ServeError;
-pub use feedback::{Accuracy, PredictionBatch, Prediction, Truth, VersionCount};
+pub use feedback::{Accuracy, Prediction, PredictionBatch, Truth, VersionCount};
 pub use measure::Measured;
 pub use predict::Served;
 pub use request::{Answer, Request};

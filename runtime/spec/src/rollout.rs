@@ -153,7 +153,8 @@ impl FromStr for Gate {
     type Err = RolloutError;
 
     fn from_str(text: &str) -> Result<Self, RolloutError> {
-        const FORMS: &str = "write errors=+4%, errors=x1.5, p95=x1.2, agreement=95%, accuracy=-3%, accuracy=90% or scores=0.1";
+        const FORMS: &str =
+            "write errors=+4%, errors=x1.5, p95=x1.2, agreement=95%, accuracy=-3%, accuracy=90% or scores=0.1";
         let refuse = |reason: &str| RolloutError::of(text, "a gate", format!("{reason}; {FORMS}"));
         let (key, value) = text.split_once('=').ok_or_else(|| refuse("it has no `=`"))?;
         let number = |text: &str, low: f64, high: f64| {
@@ -192,7 +193,10 @@ impl FromStr for Gate {
             _ => {
                 let quantile = key.strip_prefix('p').ok_or_else(|| refuse("there is no such gate"))?;
                 let times = value.strip_prefix('x').ok_or_else(|| refuse("a latency has `x` and a factor"))?;
-                Ok(Self::Latency { quantile: number(quantile, 1.0, 99.9)? / 100.0, times: number(times, 1.06, 1000.0)? })
+                Ok(Self::Latency {
+                    quantile: number(quantile, 1.0, 99.9)? / 100.0,
+                    times: number(times, 1.06, 1000.0)?,
+                })
             }
         }
     }
@@ -224,9 +228,8 @@ impl FromStr for SubjectKey {
 
     fn from_str(text: &str) -> Result<Self, RolloutError> {
         let refuse = |reason: &str| RolloutError::of(text, "a subject", reason);
-        let (kind, name) = text
-            .split_once(':')
-            .ok_or_else(|| refuse("write header:NAME, parameter:NAME or trigger:FIELD"))?;
+        let (kind, name) =
+            text.split_once(':').ok_or_else(|| refuse("write header:NAME, parameter:NAME or trigger:FIELD"))?;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         if name.is_empty() || name.len() > 100 || !name.bytes().all(fits) {
             return Err(refuse("the name has 1 to 100 letters, digits, `-`, `_` and `.`"));
@@ -388,7 +391,10 @@ impl RolloutPlan {
         }
         match self.mode {
             RolloutMode::Canary if self.shares.last().is_some_and(|last| *last > 95.0) => {
-                say("shares", "at most 95: the version in service must answer some at the same time, to be compared with");
+                say(
+                    "shares",
+                    "at most 95: the version in service must answer some at the same time, to be compared with",
+                );
             }
             RolloutMode::Ab if self.shares.len() > 1 => say("shares", "one, of ab"),
             RolloutMode::Ab if self.shares.iter().any(|share| *share > 95.0) => say("shares", "at most 95, of ab"),
@@ -402,7 +408,9 @@ impl RolloutPlan {
             say("evidence", "between 1 and 1000000 requests");
         }
         let days = |days: u64| Duration::from_millis(days * 86_400_000);
-        for (key, time, most) in [("bake", self.bake, 90), ("ask_after", self.ask_after, 366), ("cool_down", self.cool_down, 366)] {
+        for (key, time, most) in
+            [("bake", self.bake, 90), ("ask_after", self.ask_after, 366), ("cool_down", self.cool_down, 366)]
+        {
             if time > days(most) {
                 say(key, &format!("at most {most} days"));
             }
@@ -426,9 +434,17 @@ mod tests {
 
     #[test]
     fn gates_are_read_as_they_are_written() {
-        for text in ["errors=+4%", "errors=x1.5", "errors=x1.5+2%", "p95=x1.2", "p99.9=x2", "agreement=95%", "accuracy=-3%",
-            "accuracy=90%", "scores=0.1"]
-        {
+        for text in [
+            "errors=+4%",
+            "errors=x1.5",
+            "errors=x1.5+2%",
+            "p95=x1.2",
+            "p99.9=x2",
+            "agreement=95%",
+            "accuracy=-3%",
+            "accuracy=90%",
+            "scores=0.1",
+        ] {
             assert_eq!(text.parse::<Gate>().unwrap().to_string(), text);
         }
         for (text, why) in [
@@ -469,11 +485,17 @@ mod tests {
             (r#"{"tolerance":-1}"#, "tolerance", "between"),
         ] {
             let problems = plan(text).problems();
-            assert!(problems.iter().any(|(found, reason)| *found == key && reason.contains(why)), "{text}: {problems:?}");
+            assert!(
+                problems.iter().any(|(found, reason)| *found == key && reason.contains(why)),
+                "{text}: {problems:?}"
+            );
         }
         let kept = serde_json::to_string(&plan(r#"{"subject":"header:X-User","mode":"ab"}"#)).unwrap();
         assert!(kept.contains(r#""subject":"header:x-user""#), "{kept}");
-        assert_eq!(serde_json::from_str::<RolloutPlan>(&kept).unwrap().subject, Some(SubjectKey::Header("x-user".into())));
+        assert_eq!(
+            serde_json::from_str::<RolloutPlan>(&kept).unwrap().subject,
+            Some(SubjectKey::Header("x-user".into()))
+        );
         assert!(serde_json::from_str::<RolloutPlan>(r#"{"gate":[]}"#).is_err());
     }
 }

@@ -158,6 +158,27 @@ trackside.toml:15:21: error[TS-0103]: at most 65536
    |                     ^^^^^"##,
     },
     Case {
+        name: "feedback",
+        text: r##"[models.pump.feedback]
+answer = "value"
+threshold = nan
+rate = 0
+keep = 1000001
+age = "1s"
+[models.tap.feedback]
+tolerance = 1.0
+confidence = "p"
+[models.fan.feedback]
+answer = "value"
+tolerance = -1.0
+confidence = "p"
+[models.mat.feedback]
+answer = "clas"
+outputs = "y"
+"##,
+        error: r##""##,
+    },
+    Case {
         name: "inference",
         text: r##"[inference]
 listen = "localhost"

@@ -1,6 +1,7 @@
 //! How often a model is right, and how sure that is.
 
 use serde::{Deserialize, Serialize};
+use trackside_codes::{Code, Coded, code};
 use trackside_facts::Passed;
 use trackside_node::Lessons;
 use trackside_stats::{
@@ -9,6 +10,8 @@ use trackside_stats::{
     sequential::{Band, proportion_band},
 };
 use trackside_store::{AccuracyRow, Reader, StoreError};
+
+use crate::escape;
 
 /// Most requests without truth that an estimate is made from, the newest.
 const ESTIMATED: u32 = 10_000;
@@ -96,25 +99,51 @@ pub struct EstimateDocument {
 const CAVEAT: &str = "The estimate without labels takes it that confidence means today what it meant when it was calibrated. Inputs may \
                       move, what is right for an input may not: where that changes, the estimate sees nothing, labels do.";
 
-/// How often a model is right. None where no prediction of it was ever recorded.
+/// Why nothing is known of a model's accuracy.
+#[derive(Debug, thiserror::Error)]
+pub enum AccuracyError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing was ever recorded.
+    #[error(
+        "[{code}] no prediction of the model `{}` was recorded: a table [models.NAME.feedback] in trackside.toml keeps them, \
+         and each request needs an id", escape(model), code = self.code()
+    )]
+    Nothing {
+        /// The model.
+        model: String,
+    },
+}
+
+impl Coded for AccuracyError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Nothing { .. } => code!("TS-1057"),
+        }
+    }
+}
+
+/// How often a model is right, as it is on disk.
 ///
 /// # Errors
-/// When the database refuses.
-pub fn model_accuracy(reader: &Reader, model: &str) -> Result<Option<AccuracyDocument>, StoreError> {
+/// When the database refuses, or nothing was ever recorded.
+pub fn model_accuracy(reader: &Reader, model: &str) -> Result<AccuracyDocument, AccuracyError> {
     let rows = reader.accuracy(Some(model))?;
     if rows.is_empty() {
-        return Ok(None);
+        return Err(AccuracyError::Nothing { model: model.chars().take(80).collect() });
     }
     let kept = reader.kept_predictions(model)?;
-    let versions = rows.iter().map(|row| version(reader, row)).collect::<Result<_, _>>()?;
-    Ok(Some(AccuracyDocument {
+    let versions = rows.iter().map(|row| version(reader, row)).collect::<Result<_, StoreError>>()?;
+    Ok(AccuracyDocument {
         model: model.to_owned(),
         versions,
         kept: kept.all,
         kept_labelled: kept.labelled,
         early_labels: reader.early_labels()?,
         caveat: CAVEAT.to_owned(),
-    }))
+    })
 }
 
 fn version(reader: &Reader, row: &AccuracyRow) -> Result<VersionAccuracy, StoreError> {

@@ -289,6 +289,14 @@ fn refused(id: String, error: &LabelError) -> LabelTold {
     }
 }
 
+impl LabelsTold {
+    /// Why the only label was refused, where it was.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        if let [one] = self.labels.as_slice() { one.error.as_ref() } else { None }
+    }
+}
+
 impl TellLabels {
     /// Of a body: one label, or a list of them under `labels`.
     ///

@@ -6,7 +6,9 @@
 mod accuracy;
 mod labels;
 
-pub use accuracy::{AccuracyDocument, BandDocument, EstimateDocument, LatelyDocument, VersionAccuracy, model_accuracy};
+pub use accuracy::{
+    AccuracyDocument, AccuracyError, BandDocument, EstimateDocument, LatelyDocument, VersionAccuracy, model_accuracy,
+};
 pub use labels::{
     LabelError, LabelOutcome, LabelRequest, LabelTold, LabelsTold, MOST_LABELS, TellLabels, tell_labels,
     tell_labels_offline,

@@ -105,9 +105,9 @@ impl Predictions {
         let mut drawn: HashMap<(String, u32), Lessons> = HashMap::new();
         for verdict in &verdicts {
             let key = (verdict.model.clone(), verdict.version);
-            let lessons = drawn.entry(key.clone()).or_insert_with(|| {
-                self.lessons.get(&key).cloned().unwrap_or_else(|| kept(&rows, &key.0, key.1))
-            });
+            let lessons = drawn
+                .entry(key.clone())
+                .or_insert_with(|| self.lessons.get(&key).cloned().unwrap_or_else(|| kept(&rows, &key.0, key.1)));
             let event = lessons.learn(verdict).map(|moved| event(&verdict.model, verdict.version, moved));
             states.extend(event.map(|event| AccuracyState {
                 model: key.0,

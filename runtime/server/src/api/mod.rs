@@ -4,6 +4,7 @@ mod approvals;
 mod control;
 mod emit;
 mod events;
+mod labels;
 mod models;
 mod prune;
 mod reload;
@@ -68,6 +69,7 @@ fn resources() -> Routes {
         triggers::routes(),
         prune::routes(),
         models::routes(),
+        labels::routes(),
         tokens::routes(),
         reload::routes(),
         status::routes(),

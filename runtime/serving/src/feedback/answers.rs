@@ -52,7 +52,8 @@ impl Reading {
             (AnswerKind::Value, Output::Tensor(tensor)) => {
                 some(rows(tensor))?;
                 let values = one_each(tensor)?;
-                let said = |value: f64| value.is_finite().then(|| Predicted { value: Some(value), ..Predicted::default() });
+                let said =
+                    |value: f64| value.is_finite().then(|| Predicted { value: Some(value), ..Predicted::default() });
                 values.into_iter().map(said).collect::<Option<_>>()?
             }
             (_, Output::Json(_)) => return None,
@@ -211,10 +212,15 @@ mod tests {
         // Scores that are no probabilities: as softmax has it. The first of equals is meant.
         assert_eq!(read(&[3], &[2.0, 2.0, 2.0]), Some(vec![said(0, Some("cat"), Some(1.0 / 3.0))]));
         assert_eq!(read(&[1, 3], &[-1e9, 0.0, 1e9]), Some(vec![said(2, None, Some(1.0))]));
-        assert_eq!(read(&[2, 1], &[0.5, 0.25]), Some(vec![said(1, Some("dog"), Some(0.5)), said(0, Some("cat"), Some(0.75))]));
+        assert_eq!(
+            read(&[2, 1], &[0.5, 0.25]),
+            Some(vec![said(1, Some("dog"), Some(0.5)), said(0, Some("cat"), Some(0.75))])
+        );
         assert_eq!(read(&[1, 1], &[7.0]), Some(vec![said(1, Some("dog"), None)]));
         assert_eq!(read(&[1, 2], &[f32::INFINITY, 0.0]), Some(vec![said(0, Some("cat"), None)]));
-        for (shape, values) in [(&[1, 2][..], &[f32::NAN, 0.0][..]), (&[0, 2], &[]), (&[65, 1], &[0.0; 65]), (&[1, 0], &[])] {
+        for (shape, values) in
+            [(&[1, 2][..], &[f32::NAN, 0.0][..]), (&[0, 2], &[]), (&[65, 1], &[0.0; 65]), (&[1, 0], &[])]
+        {
             assert_eq!(read(shape, values), None, "{shape:?}");
         }
     }
@@ -222,7 +228,8 @@ mod tests {
     #[test]
     fn a_label_is_said_as_it_is_and_its_probabilities_stand_elsewhere() {
         let texts = Output::Tensor(Tensor::from_text(vec![2], vec!["a".into(), "b".into()]).unwrap());
-        let numbers = Tensor::from_bytes(ElementType::Int64, vec![2], [3_i64, -1].map(i64::to_le_bytes).concat()).unwrap();
+        let numbers =
+            Tensor::from_bytes(ElementType::Int64, vec![2], [3_i64, -1].map(i64::to_le_bytes).concat()).unwrap();
         let read = |label: &Output, more: (String, Output)| {
             let read = reading(AnswerKind::Label).read(&[("y".to_owned(), label.clone()), more]).unwrap();
             read.into_iter().map(|one| (one.label.unwrap(), one.confidence)).collect::<Vec<_>>()
@@ -232,10 +239,7 @@ mod tests {
             [("a".to_owned(), Some(0.9)), ("b".to_owned(), Some(0.5))]
         );
         let maps = ("p".to_owned(), Output::Json(json!([{"3": 0.75, "-1": 0.25}, {"3": 0.5, "-1": 0.5}])));
-        assert_eq!(
-            read(&Output::Tensor(numbers), maps),
-            [("3".to_owned(), Some(0.75)), ("-1".to_owned(), Some(0.5))]
-        );
+        assert_eq!(read(&Output::Tensor(numbers), maps), [("3".to_owned(), Some(0.75)), ("-1".to_owned(), Some(0.5))]);
         assert_eq!(read(&texts, floats("q", &[1], &[1.0])), [("a".to_owned(), None), ("b".to_owned(), None)]);
         let long = Output::Tensor(Tensor::from_text(vec![1], vec!["x".repeat(LONGEST_LABEL + 1)]).unwrap());
         assert_eq!(reading(AnswerKind::Label).read(&[("y".to_owned(), long)]), None);

@@ -93,8 +93,7 @@ pub(crate) enum Seen {
 impl Recorder {
     pub(crate) fn of(watched: &Watched<'_>) -> Self {
         Self(watched.settings.feedback.as_ref().map(|settings: &FeedbackSettings| {
-            let tally =
-                Arc::new(Tally { model: watched.name.to_owned(), version: watched.number, ..Tally::default() });
+            let tally = Arc::new(Tally { model: watched.name.to_owned(), version: watched.number, ..Tally::default() });
             let book = watched.learned.book.clone();
             book.counts(&tally);
             On {

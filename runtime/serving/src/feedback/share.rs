@@ -71,7 +71,11 @@ mod tests {
     fn taken(share: &Share, start: Instant, seconds: u64, each: u64) -> Vec<u64> {
         (0..seconds)
             .map(|second| {
-                let at = |id: u64| start + SECOND * u32::try_from(second).unwrap() + SECOND * u32::try_from(id).unwrap() / u32::try_from(each).unwrap();
+                let at = |id: u64| {
+                    start
+                        + SECOND * u32::try_from(second).unwrap()
+                        + SECOND * u32::try_from(id).unwrap() / u32::try_from(each).unwrap()
+                };
                 (0..each).filter(|id| share.takes_at(&format!("{second}-{id}"), at(*id))).count() as u64
             })
             .collect()

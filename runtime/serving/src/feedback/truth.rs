@@ -1,6 +1,9 @@
 //! What is known of predictions whose truth was told.
 
-use trackside_stats::{Level, StatsError, sequential::{Band, proportion_band}};
+use trackside_stats::{
+    Level, StatsError,
+    sequential::{Band, proportion_band},
+};
 
 use crate::serving::Serving;
 

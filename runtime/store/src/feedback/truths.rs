@@ -132,9 +132,8 @@ fn take(txn: &Transaction<'_>, row: &TruthRow) -> rusqlite::Result<Told> {
         Err(words) => return Ok(Told::Unfit(words)),
     };
     // What a candidate said that the truth does not fit says nothing of it.
-    let beside = shadow.and_then(|shadow| {
-        judged(&shadow.answers, &row.truth, shadow.tolerance).ok().map(|judged| (shadow, judged))
-    });
+    let beside = shadow
+        .and_then(|shadow| judged(&shadow.answers, &row.truth, shadow.tolerance).ok().map(|judged| (shadow, judged)));
     keep_truth(txn, served, &truth, row.at_ms)?;
     let pairs = beside.as_ref().map(|(shadow, judged)| (shadow.version, judged.as_slice()));
     verdicts(txn, served, &now, &judged_before(served), pairs)?;

@@ -1,0 +1,52 @@
+//! What would have been right.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    http::Request,
+};
+use serde_json::Value;
+use trackside_codes::Coded as _;
+use trackside_control::{AccuracyDocument, AccuracyError, LabelsTold, TellLabels, model_accuracy, tell_labels};
+
+use super::{Peer, Shared, models::on_thread, routes::Routes};
+use crate::{body::read_json, error::ApiError};
+
+pub(super) fn routes() -> Routes {
+    Routes::default().post("/v1/labels", tell).get("/v1/models/{name}/accuracy", accuracy)
+}
+
+/// `POST /v1/labels`: what is taken is on disk when the answer comes.
+async fn tell(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Result<Json<LabelsTold>, ApiError> {
+    let body: Value = read_json(request).await?;
+    let is_one = body.get("labels").is_none();
+    let asked = TellLabels::of(body).map_err(|error| ApiError::of(&error))?;
+    let by = peer.name().await;
+    let told = on_thread(move || tell_labels(&shared.handle, asked, &by)).await?;
+    match told.refusal().filter(|_| is_one) {
+        Some(refusal) => Err(ApiError::new(refusal.code(), refusal.message.clone())),
+        None => Ok(told),
+    }
+}
+
+/// `GET /v1/models/{name}/accuracy`
+async fn accuracy(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<AccuracyDocument>, ApiError> {
+    let Path(name) = path.map_err(|_| ApiError::bad_request("the path names no model"))?;
+    on_thread(move || shared.handle.readers().with(|reader| Ok(model_accuracy(reader, &name)))?).await
+}
+
+impl From<AccuracyError> for ApiError {
+    fn from(error: AccuracyError) -> Self {
+        Self::of(&error)
+    }
+}
