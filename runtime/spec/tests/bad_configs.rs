@@ -161,7 +161,6 @@ trackside.toml:15:21: error[TS-0103]: at most 65536
         name: "feedback",
         text: r##"[models.pump.feedback]
 answer = "value"
-threshold = nan
 rate = 0
 keep = 1000001
 age = "1s"
@@ -172,11 +171,46 @@ confidence = "p"
 answer = "value"
 tolerance = -1.0
 confidence = "p"
-[models.mat.feedback]
+"##,
+        error: r##"trackside.toml:2:10: error[TS-0103]: a `value` is right within its `tolerance`, which is not given
+2 | answer = "value"
+  |          ^^^^^^^
+trackside.toml:3:8: error[TS-0103]: between 1 and 10000
+3 | rate = 0
+  |        ^
+trackside.toml:4:8: error[TS-0103]: between 1 and 1000000
+4 | keep = 1000001
+  |        ^^^^^^^
+trackside.toml:5:7: error[TS-0103]: between 1m and 3650d
+5 | age = "1s"
+  |       ^^^^
+trackside.toml:7:13: error[TS-0103]: it belongs to `answer = "value"`
+7 | tolerance = 1.0
+  |             ^^^
+trackside.toml:8:14: error[TS-0103]: it belongs to `answer = "label"`; a `class` has it from its scores
+8 | confidence = "p"
+  |              ^^^
+trackside.toml:11:13: error[TS-0103]: a number from 0 on
+11 | tolerance = -1.0
+   |             ^^^^
+trackside.toml:12:14: error[TS-0103]: it belongs to `answer = "label"`; a `value` has none
+12 | confidence = "p"
+   |              ^^^"##,
+    },
+    Case {
+        name: "feedback_words",
+        text: r##"[models.mat.feedback]
 answer = "clas"
 outputs = "y"
 "##,
-        error: r##""##,
+        error: r##"trackside.toml:2:10: error[TS-0103]: `clas` is not possible here
+2 | answer = "clas"
+  |          ^^^^^^
+  = help: did you mean `class`?
+trackside.toml:3:1: error[TS-0102]: there is no key `outputs` here
+3 | outputs = "y"
+  | ^^^^^^^
+  = help: did you mean `output`?"##,
     },
     Case {
         name: "inference",

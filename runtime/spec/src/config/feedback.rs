@@ -88,9 +88,6 @@ impl FeedbackConfig {
             };
             problems.push((&["feedback", "confidence"], reason.to_owned()));
         }
-        if !self.threshold.is_finite() {
-            problems.push((&["feedback", "threshold"], "a finite number".to_owned()));
-        }
         if !(1..=10_000).contains(&self.rate) {
             problems.push((&["feedback", "rate"], "between 1 and 10000".to_owned()));
         }
