@@ -33,7 +33,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::ServeError;
 pub use measure::Measured;
 pub use predict::Served;
-pub use request::{Answer, Request};
+pub use request::{Answer, Asker, Request};
 pub use serving::{Serving, VersionState};
 pub use settings::{Batching, ModelSettings, ServingSettings};
 pub use slot::SlotState;

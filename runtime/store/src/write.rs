@@ -22,6 +22,7 @@ use crate::{
     references,
     requests::{self, Senders},
     results::{self, ResultRow},
+    rollout_rows::{self, ChangedRollout, StartedRollout},
     run_rows::RunRows,
     samples::Samples,
     tokens::{self, TokenRow},
@@ -191,6 +192,10 @@ pub enum Write {
     },
     /// A version of a model was tested.
     ModelTested(TestedModel),
+    /// A rollout begins.
+    RolloutStarted(Box<StartedRollout>),
+    /// A rollout stands otherwise, or was counted on.
+    RolloutChanged(Box<ChangedRollout>),
     /// A token was made.
     TokenMade(TokenRow),
     /// A token was revoked.
@@ -383,6 +388,8 @@ pub(crate) fn apply(
         Write::ModelAliasMoved(moved) => models::move_alias(txn, moved)?,
         Write::ModelRemoved { name, version, at_ms, by } => models::remove(txn, name, *version, *at_ms, by)?,
         Write::ModelTested(tested) => models::tested(txn, tested)?,
+        Write::RolloutStarted(started) => rollout_rows::start(txn, started)?,
+        Write::RolloutChanged(changed) => rollout_rows::change(txn, changed)?,
         Write::TokenMade(row) => tokens::make(txn, row)?,
         Write::TokenRevoked { name, at_ms, by } => tokens::revoke(txn, name, *at_ms, by)?,
         Write::LiveFrom { run } => {

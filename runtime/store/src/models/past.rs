@@ -56,6 +56,7 @@ impl ModelAt {
                 self.aliases.remove(&alias);
             }
             SubjectEvent::ModelTested { .. }
+            | SubjectEvent::Rollout { .. }
             | SubjectEvent::TokenMade { .. }
             | SubjectEvent::TokenRevoked { .. }
             | SubjectEvent::Activated { .. }
