@@ -74,7 +74,10 @@ fn a_label_by_the_requests_id_tells_right_from_wrong_over_each_way() {
     // Of the one without a label its confidence says something.
     assert_eq!(version["estimate"]["answers"], 1, "{version}");
     let page = serving.project.run(&["model", "accuracy", "scores"]).ok().stdout;
-    assert!(page.contains("66.7 %") && page.contains("3 of the 4 predictions") && page.contains("takes it that"), "{page}");
+    assert!(
+        page.contains("66.7 %") && page.contains("3 of the 4 predictions") && page.contains("takes it that"),
+        "{page}"
+    );
     let (status, same) = serving.node.ask("GET", "/v1/models/scores/accuracy", "");
     assert_eq!((status, serde_json::from_str::<Value>(&same).unwrap()["kept"].clone()), (200, json!(4)));
 }
@@ -92,7 +95,10 @@ fn a_label_told_twice_counts_once_and_a_corrected_one_takes_the_place_of_the_fir
     assert_eq!(told(&mut client, &json!({"id": "a", "value": 1}))["outcome"], "repeated");
     assert_eq!(counts(&serving), (json!(1), json!(0)));
     let corrected = told(&mut client, &json!({"id": "a", "value": 0}));
-    assert_eq!((&corrected["outcome"], &corrected["was"], &corrected["right"]), (&json!("corrected"), &json!(1), &json!(1)));
+    assert_eq!(
+        (&corrected["outcome"], &corrected["was"], &corrected["right"]),
+        (&json!("corrected"), &json!(1), &json!(1))
+    );
     assert_eq!(counts(&serving), (json!(1), json!(1)));
     // Several rows: a list of as many, and what is not known counts for nothing.
     infer(&mut client, "scores", &class("rows", &[0, 1, 2]));
@@ -134,7 +140,11 @@ fn a_label_that_comes_first_waits_and_one_that_fits_nothing_is_refused_in_words(
         (json!({"id": "both", "value": null}), 400, &["TS-1052", "says nothing"]),
         (json!({"id": "both"}), 400, &["TS-1052", "missing field `value`"]),
         (json!({"id": "both", "value": 1, "label": 1}), 400, &["TS-1052", "unknown field `label`"]),
-        (json!({"id": "both", "value": 1, "model": "pump"}), 400, &["TS-1053", "[models.NAME.feedback]", "scores, two"]),
+        (
+            json!({"id": "both", "value": 1, "model": "pump"}),
+            400,
+            &["TS-1053", "[models.NAME.feedback]", "scores, two"],
+        ),
         (json!({"id": "", "value": 1}), 400, &["TS-1051", "0 bytes"]),
         (json!({"id": "x".repeat(201), "value": 1}), 400, &["TS-1051", "201 bytes"]),
         (json!({"id": "a\u{1b}[2J", "value": 1}), 400, &["TS-1051"]),
@@ -169,7 +179,10 @@ fn of_many_labels_those_that_fit_are_taken_and_the_others_are_told() {
     serving.project.write("truth.csv", format!("id,value\n{table}"));
     let from = |file: &str| serving.project.run(&["label", "--from", file, "--json"]).ok().json();
     let path = |file: &str| serving.project.path(file).to_str().unwrap().to_owned();
-    assert_eq!((from(&path("truth.jsonl"))["taken"].clone(), from(&path("truth.csv"))["taken"].clone()), (json!(9), json!(10)));
+    assert_eq!(
+        (from(&path("truth.jsonl"))["taken"].clone(), from(&path("truth.csv"))["taken"].clone()),
+        (json!(9), json!(10))
+    );
     assert_eq!(from(&path("truth.csv"))["repeated"], 10);
     let version = accuracy(&serving, "scores")["versions"][0].clone();
     assert_eq!((&version["labelled"], &version["right"]), (&json!(20), &json!(20)), "{version}");
@@ -269,7 +282,9 @@ fn what_was_told_is_on_disk_before_it_is_answered_and_counts_once_through_crashe
             at
         });
         let node = serving.node;
-        wait_until("some labels are taken", || (telling.is_finished() || labelled(&serving.project) > from + 12).then_some(()));
+        wait_until("some labels are taken", || {
+            (telling.is_finished() || labelled(&serving.project) > from + 12).then_some(())
+        });
         node.kill();
         answered = telling.join().unwrap();
         let counted = labelled(&serving.project);
@@ -287,7 +302,10 @@ fn what_was_told_is_on_disk_before_it_is_answered_and_counts_once_through_crashe
     serving.node.terminate();
     let ran = serving.project.run(&["label", "r1", "0"]).ok();
     assert!(ran.stderr.contains("was wrong; the label was 1 before"), "{}", ran.stderr);
-    assert_eq!(serving.project.run(&["model", "accuracy", "scores", "--json"]).ok().json()["versions"][0]["right"], LABELS - 1);
+    assert_eq!(
+        serving.project.run(&["model", "accuracy", "scores", "--json"]).ok().json()["versions"][0]["right"],
+        LABELS - 1
+    );
 }
 
 fn labelled(project: &crate::support::Project) -> usize {

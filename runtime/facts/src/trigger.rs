@@ -216,6 +216,16 @@ impl Cause {
 }
 
 impl TriggerDocument {
+    /// What stands at a path such as `payload.customer`, as text; nothing where there is none, or an object, a list or null.
+    #[must_use]
+    pub fn text_at(&self, path: &str) -> Option<String> {
+        match path.split('.').try_fold(&*self.0, |value, key| value.get(key))? {
+            Value::String(text) => Some(text.clone()),
+            value @ (Value::Bool(_) | Value::Number(_)) => Some(value.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
     /// Of a run that `id` starts and that is about this time, milliseconds since 1970.
     #[must_use]
     pub fn new(id: &str, logical_time_ms: i64, cause: Cause) -> Self {

@@ -253,7 +253,7 @@ mod tests {
         }
         assert!((1..=3).contains(&told.len()), "{told:?}");
         let ErrorMoved { before, since } = told[0];
-        assert!(since.1 * 3 > since.0 && before.1 * 5 < before.0, "{told:?}");
+        assert!(since.1 * before.0 > 2 * before.1 * since.0, "{told:?}");
         assert!(Lessons::from_bytes(&[1, 2]).is_err() && Lessons::from_bytes(&[255; 8]).is_err());
     }
 

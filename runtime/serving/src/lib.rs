@@ -34,7 +34,7 @@ pub use error::ServeError;
 pub use feedback::{Accuracy, Prediction, PredictionBatch, Truth, VersionCount};
 pub use measure::Measured;
 pub use predict::Served;
-pub use request::{Answer, Request};
+pub use request::{Answer, Asker, Request};
 pub use serving::{Serving, VersionState};
 pub use settings::{Batching, FeedbackSettings, ModelSettings, ServingSettings};
 pub use slot::SlotState;

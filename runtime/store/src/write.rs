@@ -23,6 +23,7 @@ use crate::{
     references,
     requests::{self, Senders},
     results::{self, ResultRow},
+    rollout_rows::{self, ChangedRollout, StartedRollout},
     run_rows::RunRows,
     samples::Samples,
     tokens::{self, TokenRow},
@@ -198,6 +199,10 @@ pub enum Write {
     Truth(Box<TruthRow>),
     /// What follows from truths.
     VerdictsDrawn(DrawnVerdicts),
+    /// A rollout begins.
+    RolloutStarted(Box<StartedRollout>),
+    /// A rollout stands otherwise, or was counted on.
+    RolloutChanged(Box<ChangedRollout>),
     /// A token was made.
     TokenMade(TokenRow),
     /// A token was revoked.
@@ -393,6 +398,8 @@ pub(crate) fn apply(
         Write::Predictions(batch) => feedback::enter_predictions(txn, batch)?,
         Write::Truth(row) => feedback::tell(txn, row)?,
         Write::VerdictsDrawn(drawn) => feedback::draw(txn, drawn)?,
+        Write::RolloutStarted(started) => rollout_rows::start(txn, started)?,
+        Write::RolloutChanged(changed) => rollout_rows::change(txn, changed)?,
         Write::TokenMade(row) => tokens::make(txn, row)?,
         Write::TokenRevoked { name, at_ms, by } => tokens::revoke(txn, name, *at_ms, by)?,
         Write::LiveFrom { run } => {

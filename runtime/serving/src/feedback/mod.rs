@@ -81,13 +81,8 @@ pub(crate) enum Seen {
     BadId,
     /// There are too many.
     Passed,
-    /// To be recorded.
-    Wanted {
-        /// What it is called.
-        id: String,
-        /// Whether nobody gets the answer.
-        shadow: bool,
-    },
+    /// To be recorded under this id.
+    Wanted(String),
 }
 
 impl Recorder {
@@ -115,7 +110,7 @@ impl Recorder {
         if !on.share.takes(id) {
             return Seen::Passed;
         }
-        Seen::Wanted { id: id.clone(), shadow: request.shadow }
+        Seen::Wanted(id.clone())
     }
 
     pub(crate) fn answered(&self, seen: Seen, answer: &Result<Answer, ServeError>) {
@@ -126,9 +121,9 @@ impl Recorder {
             Seen::Off | Seen::WithoutId => &tally.without_id,
             Seen::BadId => &tally.bad_id,
             Seen::Passed => &tally.rate,
-            Seen::Wanted { id, shadow } => match on.reading.read(&answer.outputs) {
+            Seen::Wanted(id) => match on.reading.read(&answer.outputs) {
                 None => &tally.unreadable,
-                Some(answers) => match on.book.enter(tally, id, shadow, (answers, on.reading.tolerance)) {
+                Some(answers) => match on.book.enter(tally, id, false, (answers, on.reading.tolerance)) {
                     book::Entered::Rings => return on.bell.ring(),
                     book::Entered::Waits => return,
                     book::Entered::Full => &tally.full,
@@ -136,6 +131,20 @@ impl Recorder {
             },
         };
         passed.fetch_add(1, Relaxed);
+    }
+
+    /// Notes what this version says as a candidate, where the request's own answer is noted: nobody gets it, and so nobody misses it.
+    pub(crate) fn beside(&self, id: Option<&str>, answer: &Result<Answer, ServeError>) {
+        let (Some(on), Some(id), Ok(answer)) = (&self.0, id, answer) else { return };
+        if !is_id(id) || !on.share.takes(id) {
+            return;
+        }
+        if let Some(answers) = on.reading.read(&answer.outputs) {
+            let entered = on.book.enter(&on.tally, id.to_owned(), true, (answers, on.reading.tolerance));
+            if matches!(entered, book::Entered::Rings) {
+                on.bell.ring();
+            }
+        }
     }
 }
 

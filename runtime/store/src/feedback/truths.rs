@@ -274,7 +274,7 @@ fn meet_beside(
 }
 
 /// What follows from verdicts, of one version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AccuracyState {
     /// The model.
     pub model: String,
@@ -287,7 +287,7 @@ pub struct AccuracyState {
 }
 
 /// Verdicts that what follows was drawn from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DrawnVerdicts {
     /// The last of them.
     pub up_to: i64,

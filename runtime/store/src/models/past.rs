@@ -58,6 +58,7 @@ impl ModelAt {
             SubjectEvent::ModelTested { .. }
             | SubjectEvent::Labelled { .. }
             | SubjectEvent::ModelErrorMoved { .. }
+            | SubjectEvent::Rollout { .. }
             | SubjectEvent::TokenMade { .. }
             | SubjectEvent::TokenRevoked { .. }
             | SubjectEvent::Activated { .. }

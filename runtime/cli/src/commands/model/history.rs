@@ -102,6 +102,10 @@ fn told(event: &SubjectEvent) -> (String, &str) {
             let outcome = problem.as_ref().map_or("passed".to_owned(), |problem| format!("failed: {problem}"));
             (format!("version {version} tested on {engine} ({how}): {outcome}"), by)
         }
+        SubjectEvent::Rollout { rollout, change, stable, candidate, why, by, .. } => {
+            let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            (format!("rollout {rollout} of version {candidate} beside {stable} {change}{why}"), by)
+        }
         SubjectEvent::ModelErrorMoved { version, before, before_wrong, since, since_wrong } => (
             format!(
                 "version {version} errs otherwise: {since_wrong} of the last {since} labels are of errors, {before_wrong} of the \
