@@ -95,6 +95,9 @@ pub enum Command {
     /// Keep models in versions, look at them and try them
     #[command(subcommand)]
     Model(commands::model::Command),
+    /// Try a new version of a model beside the one in service, and let evidence decide
+    #[command(subcommand)]
+    Rollout(commands::rollout::Command),
     /// Say who may ask the inference server
     #[command(subcommand)]
     Token(commands::token::Command),

@@ -167,9 +167,10 @@ impl Served {
 
     /// Looks at a request before it takes its tensors away.
     fn look(&self, request: &Request) -> Looked {
-        let again = self.part.as_ref().filter(|part| {
-            part.trial.is_shadowed() && self.inner.shadow.has_room(shadow::size(&request.inputs))
-        });
+        let again = self
+            .part
+            .as_ref()
+            .filter(|part| part.trial.is_shadowed() && self.inner.shadow.has_room(shadow::size(&request.inputs)));
         let again = again.map(|_| (request.inputs.clone(), request.outputs.clone()));
         Looked { seen: self.slot.watch.asked(request), again }
     }

@@ -101,7 +101,10 @@ fn nothing_is_promoted_for_want_of_evidence() {
 fn what_is_missing_is_said_in_time() {
     let mut machine = Machine::new(plan(r#"{"mode":"ab","gates":["errors=+4%"],"evidence":100}"#)).unwrap();
     let missing = machine.standing().missing;
-    assert!(missing[0].contains("100 more requests of the candidate") && missing[0].contains("no request came yet"), "{missing:?}");
+    assert!(
+        missing[0].contains("100 more requests of the candidate") && missing[0].contains("no request came yet"),
+        "{missing:?}"
+    );
     let mut traffic = Traffic { seed: 4, fails: [0.0, 0.0] };
     traffic.run(&mut machine, 40, Duration::from_secs(1800));
     let standing = machine.standing();
@@ -145,8 +148,19 @@ fn it_goes_on_where_it_was_after_every_request() {
             let arm = if traffic.unit() < f64::from(one.share()) / 100_000.0 { Arm::Candidate } else { Arm::Stable };
             let (failed, right, score) = (traffic.unit() < 0.02, traffic.unit() < 0.95, traffic.unit());
             let told = [
-                Told::Answer { arm, subject: Some(number % 70), failed, seconds: Some(0.01 + score / 100.0), score: Some(score) },
-                Told::Pair { failed: (false, failed), seconds: (0.01, 0.02), agreed: Some(score.round()), scores: Some((score, score)) },
+                Told::Answer {
+                    arm,
+                    subject: Some(number % 70),
+                    failed,
+                    seconds: Some(0.01 + score / 100.0),
+                    score: Some(score),
+                },
+                Told::Pair {
+                    failed: (false, failed),
+                    seconds: (0.01, 0.02),
+                    agreed: Some(score.round()),
+                    scores: Some((score, score)),
+                },
                 Told::Truth { arm, right },
                 Told::PairTruth { right: (right, !failed) },
             ];
@@ -209,7 +223,13 @@ fn few_who_ask_are_counted_once_each() {
     let broken = pumps.iter().copied().find(|pump| split.arm(*pump) == Arm::Candidate).unwrap();
     for round in 0..300 {
         for pump in &pumps {
-            let told = Told::Answer { arm: split.arm(*pump), subject: Some(*pump), failed: *pump == broken, seconds: None, score: None };
+            let told = Told::Answer {
+                arm: split.arm(*pump),
+                subject: Some(*pump),
+                failed: *pump == broken,
+                seconds: None,
+                score: None,
+            };
             machine.tell(&told);
         }
         assert_eq!(machine.due(), None, "after {round} rounds");
@@ -244,7 +264,12 @@ fn a_shadow_is_judged_by_pairs() {
         for _ in 0..5_000 {
             let agreed = f64::from(u8::from(traffic.unit() < agrees));
             let candidate = traffic.unit() < right;
-            machine.tell(&Told::Pair { failed: (false, false), seconds: (0.01, 0.01), agreed: Some(agreed), scores: None });
+            machine.tell(&Told::Pair {
+                failed: (false, false),
+                seconds: (0.01, 0.01),
+                agreed: Some(agreed),
+                scores: None,
+            });
             machine.tell(&Told::PairTruth { right: (traffic.unit() < 0.95, candidate) });
             machine.pass(SECOND);
             if let Some(due) = machine.due() {
@@ -269,7 +294,13 @@ fn scores_that_move_are_seen() {
             let score = traffic.unit() + if arm == Arm::Candidate { shift } else { 0.0 };
             machine.tell(&Told::Answer { arm, subject: None, failed: false, seconds: None, score: Some(score) });
             // None of these is a score.
-            machine.tell(&Told::Answer { arm, subject: None, failed: false, seconds: Some(f64::NAN), score: Some(f64::NAN) });
+            machine.tell(&Told::Answer {
+                arm,
+                subject: None,
+                failed: false,
+                seconds: Some(f64::NAN),
+                score: Some(f64::NAN),
+            });
             machine.pass(SECOND);
             if let Some(due) = machine.due() {
                 return due;

@@ -4,8 +4,13 @@ use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use trackside_codes::code;
 
-use crate::units::Duration;
+use crate::{
+    spec_error::{SpecError, problem_at},
+    tree::read_yaml,
+    units::Duration,
+};
 
 /// Most gates of a rollout, and most steps of its share.
 const MOST_GATES: usize = 8;
@@ -153,7 +158,8 @@ impl FromStr for Gate {
     type Err = RolloutError;
 
     fn from_str(text: &str) -> Result<Self, RolloutError> {
-        const FORMS: &str = "write errors=+4%, errors=x1.5, p95=x1.2, agreement=95%, accuracy=-3%, accuracy=90% or scores=0.1";
+        const FORMS: &str =
+            "write errors=+4%, errors=x1.5, p95=x1.2, agreement=95%, accuracy=-3%, accuracy=90% or scores=0.1";
         let refuse = |reason: &str| RolloutError::of(text, "a gate", format!("{reason}; {FORMS}"));
         let (key, value) = text.split_once('=').ok_or_else(|| refuse("it has no `=`"))?;
         let number = |text: &str, low: f64, high: f64| {
@@ -192,7 +198,10 @@ impl FromStr for Gate {
             _ => {
                 let quantile = key.strip_prefix('p').ok_or_else(|| refuse("there is no such gate"))?;
                 let times = value.strip_prefix('x').ok_or_else(|| refuse("a latency has `x` and a factor"))?;
-                Ok(Self::Latency { quantile: number(quantile, 1.0, 99.9)? / 100.0, times: number(times, 1.06, 1000.0)? })
+                Ok(Self::Latency {
+                    quantile: number(quantile, 1.0, 99.9)? / 100.0,
+                    times: number(times, 1.06, 1000.0)?,
+                })
             }
         }
     }
@@ -224,9 +233,8 @@ impl FromStr for SubjectKey {
 
     fn from_str(text: &str) -> Result<Self, RolloutError> {
         let refuse = |reason: &str| RolloutError::of(text, "a subject", reason);
-        let (kind, name) = text
-            .split_once(':')
-            .ok_or_else(|| refuse("write header:NAME, parameter:NAME or trigger:FIELD"))?;
+        let (kind, name) =
+            text.split_once(':').ok_or_else(|| refuse("write header:NAME, parameter:NAME or trigger:FIELD"))?;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         if name.is_empty() || name.len() > 100 || !name.bytes().all(fits) {
             return Err(refuse("the name has 1 to 100 letters, digits, `-`, `_` and `.`"));
@@ -281,6 +289,82 @@ pub enum Promotion {
     Auto,
     /// A person is asked.
     Ask,
+}
+
+/// A file that says a rollout: `rollout`, `candidate`, and the keys of its plan beside them.
+///
+/// # Errors
+/// Every problem with its place.
+pub fn load_rollout(file_name: &str, text: &str) -> Result<RolloutFile, SpecError> {
+    let file: RolloutFile = read_yaml(file_name, text)?;
+    match file.plan().filled().problems().into_iter().next() {
+        None => Ok(file),
+        Some((key, reason)) => {
+            let problem = problem_at((file_name, text), &[key], code!("TS-0103"), &reason, None);
+            Err(SpecError { problems: vec![problem] })
+        }
+    }
+}
+
+macro_rules! rollout_file {
+    ($($(#[$about:meta])* $key:ident: $kind:ty),+ $(,)?) => {
+        /// A rollout in a file.
+        #[derive(Debug, Clone, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields, expecting = "a rollout: `rollout: MODEL`, `candidate: VERSION`, and how")]
+        pub struct RolloutFile {
+            /// The model's name.
+            pub rollout: String,
+            /// The version that is to take over: a number or an alias.
+            pub candidate: Candidate,
+            $($(#[$about])* $key: Option<$kind>),+
+        }
+
+        impl RolloutFile {
+            /// How it is to go.
+            #[must_use]
+            pub fn plan(&self) -> RolloutPlan {
+                let mut plan = RolloutPlan::default();
+                $(if let Some(value) = &self.$key {
+                    plan.$key = value.clone().into();
+                })+
+                plan
+            }
+        }
+    };
+}
+
+rollout_file! {
+    mode: RolloutMode,
+    gates: Vec<Gate>,
+    shares: Vec<f64>,
+    evidence: u32,
+    bake: Duration,
+    ask_after: Duration,
+    cool_down: Duration,
+    subject: SubjectKey,
+    promote: Promotion,
+    output: String,
+    tolerance: f64,
+    error: f64,
+}
+
+/// A version, as people write it: `3` is a number in YAML, and an alias is a text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "the number of a version, or an alias")]
+pub enum Candidate {
+    /// A number.
+    Number(u32),
+    /// An alias.
+    Alias(String),
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Alias(alias) => alias.fmt(f),
+        }
+    }
 }
 
 /// How a new version takes the place of the one in service.
@@ -388,7 +472,10 @@ impl RolloutPlan {
         }
         match self.mode {
             RolloutMode::Canary if self.shares.last().is_some_and(|last| *last > 95.0) => {
-                say("shares", "at most 95: the version in service must answer some at the same time, to be compared with");
+                say(
+                    "shares",
+                    "at most 95: the version in service must answer some at the same time, to be compared with",
+                );
             }
             RolloutMode::Ab if self.shares.len() > 1 => say("shares", "one, of ab"),
             RolloutMode::Ab if self.shares.iter().any(|share| *share > 95.0) => say("shares", "at most 95, of ab"),
@@ -402,7 +489,9 @@ impl RolloutPlan {
             say("evidence", "between 1 and 1000000 requests");
         }
         let days = |days: u64| Duration::from_millis(days * 86_400_000);
-        for (key, time, most) in [("bake", self.bake, 90), ("ask_after", self.ask_after, 366), ("cool_down", self.cool_down, 366)] {
+        for (key, time, most) in
+            [("bake", self.bake, 90), ("ask_after", self.ask_after, 366), ("cool_down", self.cool_down, 366)]
+        {
             if time > days(most) {
                 say(key, &format!("at most {most} days"));
             }
@@ -426,9 +515,17 @@ mod tests {
 
     #[test]
     fn gates_are_read_as_they_are_written() {
-        for text in ["errors=+4%", "errors=x1.5", "errors=x1.5+2%", "p95=x1.2", "p99.9=x2", "agreement=95%", "accuracy=-3%",
-            "accuracy=90%", "scores=0.1"]
-        {
+        for text in [
+            "errors=+4%",
+            "errors=x1.5",
+            "errors=x1.5+2%",
+            "p95=x1.2",
+            "p99.9=x2",
+            "agreement=95%",
+            "accuracy=-3%",
+            "accuracy=90%",
+            "scores=0.1",
+        ] {
             assert_eq!(text.parse::<Gate>().unwrap().to_string(), text);
         }
         for (text, why) in [
@@ -469,11 +566,17 @@ mod tests {
             (r#"{"tolerance":-1}"#, "tolerance", "between"),
         ] {
             let problems = plan(text).problems();
-            assert!(problems.iter().any(|(found, reason)| *found == key && reason.contains(why)), "{text}: {problems:?}");
+            assert!(
+                problems.iter().any(|(found, reason)| *found == key && reason.contains(why)),
+                "{text}: {problems:?}"
+            );
         }
         let kept = serde_json::to_string(&plan(r#"{"subject":"header:X-User","mode":"ab"}"#)).unwrap();
         assert!(kept.contains(r#""subject":"header:x-user""#), "{kept}");
-        assert_eq!(serde_json::from_str::<RolloutPlan>(&kept).unwrap().subject, Some(SubjectKey::Header("x-user".into())));
+        assert_eq!(
+            serde_json::from_str::<RolloutPlan>(&kept).unwrap().subject,
+            Some(SubjectKey::Header("x-user".into()))
+        );
         assert!(serde_json::from_str::<RolloutPlan>(r#"{"gate":[]}"#).is_err());
     }
 }

@@ -69,9 +69,8 @@ pub struct ChangedRollout {
 
 pub(crate) fn start(txn: &Transaction<'_>, started: &StartedRollout) -> rusqlite::Result<()> {
     let StartedRollout { subject, row, event } = started;
-    let is_under_way = txn
-        .prepare_cached("SELECT 1 FROM rollouts WHERE subject = ?1 AND ended_ms IS NULL")?
-        .exists([&row.subject])?;
+    let is_under_way =
+        txn.prepare_cached("SELECT 1 FROM rollouts WHERE subject = ?1 AND ended_ms IS NULL")?.exists([&row.subject])?;
     let is_known = txn.prepare_cached("SELECT 1 FROM rollouts WHERE id = ?1")?.exists([row.id])?;
     if is_under_way || is_known {
         tracing::error!(subject = row.subject, "[TS-0208] a bug: a rollout begins while one goes on; it was left out");

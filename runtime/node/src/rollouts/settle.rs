@@ -131,7 +131,13 @@ pub(crate) fn settle(handle: &Handle, trial: &Arc<Trial>, settled: &Settled) -> 
     handle.keep(writes)?;
     trial.with(|machine| settled.apply(machine));
     let serving = handle.workshop().models.serving();
-    tracing::info!(model = trial.model, rollout = trial.id, status = status.word(), "rollout: {}", why(&status).unwrap_or_default());
+    tracing::info!(
+        model = trial.model,
+        rollout = trial.id,
+        status = status.word(),
+        "rollout: {}",
+        why(&status).unwrap_or_default()
+    );
     if status.is_over() {
         if status == Status::Promoted
             && let Err(error) = serving.refresh(Some(&trial.model))
@@ -188,7 +194,13 @@ fn writes_of(about: &About<'_>, next: &Machine, settled: &Settled, at_ms: i64) -
 ///
 /// # Errors
 /// When what is kept of it can not be read; aborted it can be all the same.
-pub fn say_without_node(row: &RolloutRow, model: &str, say: Say, by: &str, at_ms: i64) -> Result<Vec<Write>, RolloutProblem> {
+pub fn say_without_node(
+    row: &RolloutRow,
+    model: &str,
+    say: Say,
+    by: &str,
+    at_ms: i64,
+) -> Result<Vec<Write>, RolloutProblem> {
     let subject = Subject::Model(model.to_owned());
     let told = |why: String| RolloutProblem::NotTakenUp { subject: row.subject.clone(), why };
     let plan = serde_json::from_str(&row.plan).map_err(|error| told(error.to_string()));
@@ -220,7 +232,8 @@ impl Handle {
             self.workshop().models.serving().bell().ring();
             return Ok(());
         }
-        let row = self.readers().with(|reader| reader.rollouts_of(&subject, 1)).map_err(NodeError::Store)?.into_iter().next();
+        let row =
+            self.readers().with(|reader| reader.rollouts_of(&subject, 1)).map_err(NodeError::Store)?.into_iter().next();
         let Some(row) = row.filter(|row| row.ended_ms.is_none()) else { return Err(RolloutProblem::None { subject }) };
         let doors = self.model_doors().clone();
         let _one = lock(&doors.change);

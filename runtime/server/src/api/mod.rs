@@ -7,6 +7,7 @@ mod events;
 mod models;
 mod prune;
 mod reload;
+mod rollouts;
 mod routes;
 mod runs;
 mod status;
@@ -68,6 +69,7 @@ fn resources() -> Routes {
         triggers::routes(),
         prune::routes(),
         models::routes(),
+        rollouts::routes(),
         tokens::routes(),
         reload::routes(),
         status::routes(),

@@ -22,8 +22,7 @@ use trackside_sync::CancelToken;
 use super::{
     backend::{
         Answering, Backend, IndexEntry, InferAnswer, InferRequest, ModelConfig, ModelMetadata, ModelState, Parameter,
-        Statistics,
-        Wanted,
+        Statistics, Wanted,
     },
     failure::Failure,
     hidden::Hidden,

@@ -59,9 +59,9 @@ impl Compared {
             None if one.len() > 1 => greatest(one) == greatest(other),
             tolerance => {
                 let most = tolerance.unwrap_or(TOLERANCE);
-                one.iter().zip(other).all(|(a, b)| {
-                    a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= most * a.abs().max(b.abs())
-                })
+                one.iter()
+                    .zip(other)
+                    .all(|(a, b)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= most * a.abs().max(b.abs()))
             }
         }
     }
@@ -123,7 +123,9 @@ fn numbers(tensor: &Tensor, most: usize) -> Option<Vec<f64>> {
         ElementType::Float32 => {
             data.as_chunks::<4>().0.iter().take(most).map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect()
         }
-        ElementType::Float64 => data.as_chunks::<8>().0.iter().take(most).map(|bytes| f64::from_le_bytes(*bytes)).collect(),
+        ElementType::Float64 => {
+            data.as_chunks::<8>().0.iter().take(most).map(|bytes| f64::from_le_bytes(*bytes)).collect()
+        }
         _ => return None,
     })
 }
@@ -134,7 +136,9 @@ fn greatest(numbers: &[f64]) -> Option<usize> {
     if numbers.iter().any(|number| number.is_nan()) {
         return None;
     }
-    places.max_by(|(place, one), (other_place, other)| one.total_cmp(other).then(other_place.cmp(place))).map(|(place, _)| place)
+    places
+        .max_by(|(place, one), (other_place, other)| one.total_cmp(other).then(other_place.cmp(place)))
+        .map(|(place, _)| place)
 }
 
 #[cfg(test)]

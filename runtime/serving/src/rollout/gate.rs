@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use trackside_spec::{Gate, RolloutMode};
 use trackside_stats::{
     Decision, Level, Missing, StatsError, Verdict,
-    sequential::{Arm, ErrorGate, LatencyGate, LatencyTest, Margin, MeanGate, Pair, Paired, PairedGate, Quantile, TwoArms,
-        proportion_band},
+    sequential::{
+        Arm, ErrorGate, LatencyGate, LatencyTest, Margin, MeanGate, Pair, Paired, PairedGate, Quantile, TwoArms,
+        proportion_band,
+    },
 };
 
 use super::{
@@ -33,15 +35,33 @@ pub(super) struct Gated {
 #[derive(Debug, Clone)]
 enum Test {
     /// Two arms at the same time. `subjects`: each who asks counted once, as long as there are few of them.
-    Arms { all: TwoArms, subjects: TwoArms, is_of_truth: bool },
+    Arms {
+        all: TwoArms,
+        subjects: TwoArms,
+        is_of_truth: bool,
+    },
     /// The same requests.
-    Paired { test: Paired, is_of_truth: bool },
+    Paired {
+        test: Paired,
+        is_of_truth: bool,
+    },
     /// One after the other: what the first did is a band by then. One test says whether the candidate is worse than all of the band,
     /// one whether it is within the margin of its better end.
-    After { before: [u64; 2], margin: Margin, tests: Option<Box<[MeanGate; 2]>>, seen: [u64; 2], is_of_truth: bool },
+    After {
+        before: [u64; 2],
+        margin: Margin,
+        tests: Option<Box<[MeanGate; 2]>>,
+        seen: [u64; 2],
+        is_of_truth: bool,
+    },
     Latency(Box<LatencyTest>),
     /// Agreement in shadow, or the candidate's accuracy against a number.
-    Least { test: MeanGate, sum: f64, seen: u64, is_of_truth: bool },
+    Least {
+        test: MeanGate,
+        sum: f64,
+        seen: u64,
+        is_of_truth: bool,
+    },
     Scores(Box<Scores>),
 }
 
@@ -52,9 +72,8 @@ impl Gated {
     /// # Errors
     /// A gate that can not be.
     pub(super) fn new(gate: Gate, mode: RolloutMode, alpha: Level, beta: Level) -> Result<Self, StatsError> {
-        let two_arms = |margin| {
-            TwoArms::new(ErrorGate { alpha, beta, tolerated: Margin::NONE, margin, expected: EXPECTED })
-        };
+        let two_arms =
+            |margin| TwoArms::new(ErrorGate { alpha, beta, tolerated: Margin::NONE, margin, expected: EXPECTED });
         let paired = |margin| Paired::new(PairedGate { alpha, beta, tolerated: 0.0, margin });
         let arms = |margin: Margin, is_of_truth| {
             Ok::<_, StatsError>(match mode {
@@ -75,7 +94,8 @@ impl Gated {
             Gate::Errors { ratio, extra } => arms(Margin { ratio, extra }, false)?,
             Gate::Accuracy { margin } => arms(Margin { ratio: 1.0, extra: margin }, true)?,
             Gate::Latency { quantile, times } => {
-                let gate = LatencyGate { alpha, beta, quantile: Quantile::new(quantile)?, tolerated: 1.0, margin: times };
+                let gate =
+                    LatencyGate { alpha, beta, quantile: Quantile::new(quantile)?, tolerated: 1.0, margin: times };
                 Test::Latency(Box::new(LatencyTest::new(gate)?))
             }
             Gate::Agreement { least } => {

@@ -359,7 +359,11 @@ impl Machine {
         let at = |more: u64, seen: u64, time: Duration| {
             format!("about {} at the present rate", long(count(more) * time.as_secs_f64() / count(seen.max(1))))
         };
-        let who = if self.observes_first() { ("the version in service", Arm::Stable) } else { ("the candidate", Arm::Candidate) };
+        let who = if self.observes_first() {
+            ("the version in service", Arm::Stable)
+        } else {
+            ("the candidate", Arm::Candidate)
+        };
         let have = self.seen_step[who.1 as usize];
         if !self.has_evidence() {
             let more = u64::from(self.plan.evidence) - have;
@@ -376,8 +380,12 @@ impl Machine {
         for gate in self.gates.iter().filter(|gate| gate.verdict() == Verdict::Inconclusive) {
             let GateReport { gate, observations, missing: more, unit, .. } = gate.report();
             missing.push(match more {
-                Missing::About(more) => format!("{gate}: about {more} more {unit} ({})", at(more, observations, self.ran)),
-                Missing::Never => format!("{gate}: at what was seen it can not be decided; choose another margin, or decide yourself"),
+                Missing::About(more) => {
+                    format!("{gate}: about {more} more {unit} ({})", at(more, observations, self.ran))
+                }
+                Missing::Never => {
+                    format!("{gate}: at what was seen it can not be decided; choose another margin, or decide yourself")
+                }
                 Missing::Unknown | Missing::Nothing if observations == 0 => format!("{gate}: no {unit} yet"),
                 Missing::Unknown | Missing::Nothing => format!("{gate}: more {unit}"),
             });

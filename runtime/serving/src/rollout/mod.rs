@@ -18,6 +18,6 @@ pub(crate) mod trials;
 pub use machine::{Machine, RolloutFault, Standing};
 pub use split::Split;
 pub use told::{Due, GateReport, Status, Told};
+pub use trackside_stats::{Missing, Verdict, sequential::Arm};
 pub(crate) use trial::Part;
 pub use trial::{NewTrial, Trial};
-pub use trackside_stats::{Missing, Verdict, sequential::Arm};

@@ -128,7 +128,11 @@ impl Scores {
                 let more = self.next().saturating_sub(least);
                 // At the split so far.
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of requests")]
-                if least == 0 { Missing::Unknown } else { Missing::About((count(more) * count(all) / count(least)) as u64) }
+                if least == 0 {
+                    Missing::Unknown
+                } else {
+                    Missing::About((count(more) * count(all) / count(least)) as u64)
+                }
             }
             Verdict::Pass | Verdict::Fail => Missing::Nothing,
         };
@@ -160,9 +164,12 @@ impl Scores {
     /// # Errors
     /// Damaged.
     pub(super) fn restore(&mut self, kept: KeptScores) -> Result<(), StatsError> {
-        let arms = kept.arms.map(|[a, b]| Ok::<_, StatsError>([Histogram::from_bytes(&a.0)?, Histogram::from_bytes(&b.0)?]));
+        let arms =
+            kept.arms.map(|[a, b]| Ok::<_, StatsError>([Histogram::from_bytes(&a.0)?, Histogram::from_bytes(&b.0)?]));
         let arms = arms.transpose()?;
-        if arms.as_ref().is_some_and(|[a, b]| a.edges() != b.edges()) || kept.waiting.iter().any(|list| list.len() > FIRST) {
+        if arms.as_ref().is_some_and(|[a, b]| a.edges() != b.edges())
+            || kept.waiting.iter().any(|list| list.len() > FIRST)
+        {
             return Err(StatsError::Mismatch { what: "scores with other cells" });
         }
         let verdict = match kept.verdict {
@@ -170,7 +177,14 @@ impl Scores {
             2 => Verdict::Fail,
             _ => Verdict::Inconclusive,
         };
-        *self = Self { waiting: kept.waiting, arms, looks: kept.looks, last: kept.last, verdict, ..Self::new(self.most, self.alpha) };
+        *self = Self {
+            waiting: kept.waiting,
+            arms,
+            looks: kept.looks,
+            last: kept.last,
+            verdict,
+            ..Self::new(self.most, self.alpha)
+        };
         Ok(())
     }
 }

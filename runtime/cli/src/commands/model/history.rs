@@ -102,6 +102,15 @@ fn told(event: &SubjectEvent) -> (String, &str) {
             let outcome = problem.as_ref().map_or("passed".to_owned(), |problem| format!("failed: {problem}"));
             (format!("version {version} tested on {engine} ({how}): {outcome}"), by)
         }
+        SubjectEvent::Rollout { rollout, change, stable, candidate, share, why, by, .. } => {
+            let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            let what = match change.as_str() {
+                "started" => format!("of version {candidate} beside version {stable} started"),
+                "advanced" => format!("gives version {candidate} {share} %"),
+                other => other.to_owned(),
+            };
+            (format!("rollout {rollout} {what}{why}"), by)
+        }
         SubjectEvent::Activated { by, .. }
         | SubjectEvent::TokenMade { by, .. }
         | SubjectEvent::TokenRevoked { by }
