@@ -96,6 +96,9 @@ pub enum Command {
     #[command(subcommand)]
     Model(commands::model::Command),
     Label(commands::label::Arguments),
+    /// Try a new version of a model beside the one in service, and let evidence decide
+    #[command(subcommand)]
+    Rollout(commands::rollout::Command),
     /// Say who may ask the inference server
     #[command(subcommand)]
     Token(commands::token::Command),

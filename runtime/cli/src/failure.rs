@@ -171,6 +171,7 @@ by_code!(
     ModelRefError,
     ReferenceError,
     RegistryError,
+    trackside_control::RolloutsError,
     SandboxError,
     ServerError,
     StartError,

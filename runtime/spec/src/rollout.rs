@@ -4,8 +4,13 @@ use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use trackside_codes::code;
 
-use crate::units::Duration;
+use crate::{
+    spec_error::{SpecError, problem_at},
+    tree::read_yaml,
+    units::Duration,
+};
 
 /// Most gates of a rollout, and most steps of its share.
 const MOST_GATES: usize = 8;
@@ -284,6 +289,82 @@ pub enum Promotion {
     Auto,
     /// A person is asked.
     Ask,
+}
+
+/// A file that says a rollout: `rollout`, `candidate`, and the keys of its plan beside them.
+///
+/// # Errors
+/// Every problem with its place.
+pub fn load_rollout(file_name: &str, text: &str) -> Result<RolloutFile, SpecError> {
+    let file: RolloutFile = read_yaml(file_name, text)?;
+    match file.plan().filled().problems().into_iter().next() {
+        None => Ok(file),
+        Some((key, reason)) => {
+            let problem = problem_at((file_name, text), &[key], code!("TS-0103"), &reason, None);
+            Err(SpecError { problems: vec![problem] })
+        }
+    }
+}
+
+macro_rules! rollout_file {
+    ($($(#[$about:meta])* $key:ident: $kind:ty),+ $(,)?) => {
+        /// A rollout in a file.
+        #[derive(Debug, Clone, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields, expecting = "a rollout: `rollout: MODEL`, `candidate: VERSION`, and how")]
+        pub struct RolloutFile {
+            /// The model's name.
+            pub rollout: String,
+            /// The version that is to take over: a number or an alias.
+            pub candidate: Candidate,
+            $($(#[$about])* $key: Option<$kind>),+
+        }
+
+        impl RolloutFile {
+            /// How it is to go.
+            #[must_use]
+            pub fn plan(&self) -> RolloutPlan {
+                let mut plan = RolloutPlan::default();
+                $(if let Some(value) = &self.$key {
+                    plan.$key = value.clone().into();
+                })+
+                plan
+            }
+        }
+    };
+}
+
+rollout_file! {
+    mode: RolloutMode,
+    gates: Vec<Gate>,
+    shares: Vec<f64>,
+    evidence: u32,
+    bake: Duration,
+    ask_after: Duration,
+    cool_down: Duration,
+    subject: SubjectKey,
+    promote: Promotion,
+    output: String,
+    tolerance: f64,
+    error: f64,
+}
+
+/// A version, as people write it: `3` is a number in YAML, and an alias is a text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "the number of a version, or an alias")]
+pub enum Candidate {
+    /// A number.
+    Number(u32),
+    /// An alias.
+    Alias(String),
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Alias(alias) => alias.fmt(f),
+        }
+    }
 }
 
 /// How a new version takes the place of the one in service.

@@ -8,6 +8,7 @@ mod labels;
 mod models;
 mod prune;
 mod reload;
+mod rollouts;
 mod routes;
 mod runs;
 mod status;
@@ -70,6 +71,7 @@ fn resources() -> Routes {
         prune::routes(),
         models::routes(),
         labels::routes(),
+        rollouts::routes(),
         tokens::routes(),
         reload::routes(),
         status::routes(),

@@ -102,9 +102,14 @@ fn told(event: &SubjectEvent) -> (String, &str) {
             let outcome = problem.as_ref().map_or("passed".to_owned(), |problem| format!("failed: {problem}"));
             (format!("version {version} tested on {engine} ({how}): {outcome}"), by)
         }
-        SubjectEvent::Rollout { rollout, change, stable, candidate, why, by, .. } => {
+        SubjectEvent::Rollout { rollout, change, stable, candidate, share, why, by, .. } => {
             let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-            (format!("rollout {rollout} of version {candidate} beside {stable} {change}{why}"), by)
+            let what = match change.as_str() {
+                "started" => format!("of version {candidate} beside version {stable} started"),
+                "advanced" => format!("gives version {candidate} {share} %"),
+                other => other.to_owned(),
+            };
+            (format!("rollout {rollout} {what}{why}"), by)
         }
         SubjectEvent::ModelErrorMoved { version, before, before_wrong, since, since_wrong } => (
             format!(
