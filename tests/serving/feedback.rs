@@ -13,18 +13,18 @@ use crate::{
 const KEPT: &str = "[models.scores.feedback]\nrate = 10000\n[models.two.feedback]\noutput = \"sum\"\nanswer = \"value\"\ntolerance = 0.5\n";
 
 /// A request for the class of this place, of so many rows.
-fn class(id: &str, classes: &[usize]) -> Value {
+pub fn class(id: &str, classes: &[usize]) -> Value {
     let row = |class: &usize| (0..4).map(|at| if at == *class { 0.7 } else { 0.1 }).collect::<Vec<f64>>();
     let data: Vec<f64> = classes.iter().flat_map(row).collect();
     json!({"id": id, "inputs": [{"name": "x", "datatype": "FP32", "shape": [classes.len(), 4], "data": data}]})
 }
 
-fn sum(id: &str, a: f64, b: f64) -> Value {
+pub fn sum(id: &str, a: f64, b: f64) -> Value {
     let input = |name: &str, value: f64| json!({"name": name, "datatype": "FP32", "shape": [1, 1], "data": [value]});
     json!({"id": id, "inputs": [input("a", a), input("b", b)]})
 }
 
-fn infer(client: &mut Client, model: &str, body: &Value) {
+pub fn infer(client: &mut Client, model: &str, body: &Value) {
     let (status, answer) = client.infer(model, body);
     assert_eq!((status, &answer["id"]), (200, &body["id"]), "{answer}");
 }
@@ -36,7 +36,7 @@ fn tell(client: &mut Client, body: &Value) -> (u16, Value) {
 }
 
 /// What became of a label that was taken alone.
-fn told(client: &mut Client, body: &Value) -> Value {
+pub fn told(client: &mut Client, body: &Value) -> Value {
     let (status, answer) = tell(client, body);
     assert_eq!(status, 200, "{answer}");
     answer["labels"][0].clone()
@@ -331,4 +331,51 @@ fn an_error_that_rises_stands_in_the_journal_and_in_the_models_history() {
     assert!(history.stdout.contains("errs otherwise"), "{}{}", history.stdout, history.stderr);
     let lately = accuracy(&serving, "scores")["versions"][0]["lately"].clone();
     assert!(lately["labels"].as_u64().unwrap() < 300, "{lately}");
+}
+
+#[test]
+fn a_run_is_labelled_by_its_id_and_a_step_tells_the_truth_with_its_result() {
+    let serving = Serving::start(KEPT);
+    let ask = "model: scores\n    inputs: { x: [[0.7, 0.1, 0.1, 0.1]] }\n";
+    serving.project.workflow("once", &format!("steps:\n  guess:\n    {ask}"));
+    serving.project.workflow("twice", &format!("steps:\n  one:\n    {ask}  two:\n    {ask}"));
+    let label = "label: { request: \"${run.id}/guess\", value: \"${params.truth}\", model: scores }";
+    serving.project.workflow(
+        "tells",
+        &format!(
+            "params:\n  truth: {{ type: string }}\nsteps:\n  guess:\n    {ask}  truth:\n    needs: [guess]\n    {label}\n"
+        ),
+    );
+    let (status, answer) = serving.node.ask("POST", "/v1/reload", "");
+    assert_eq!(status, 200, "{answer}");
+    let run = serving.node.start_run("once");
+    serving.project.wait_end(&run);
+    let mut client = Client::of(&serving);
+    let one = told(&mut client, &json!({"id": run, "value": "one"}));
+    assert_eq!((&one["outcome"], &one["right"]), (&json!("taken"), &json!(1)), "{one}");
+    let same = told(&mut client, &json!({"id": format!("{run}/guess"), "value": "one"}));
+    assert_eq!(same["outcome"], "repeated");
+    let run = serving.node.start_run("twice");
+    serving.project.wait_end(&run);
+    let (status, answer) = tell(&mut client, &json!({"id": run, "value": "one"}));
+    let said = answer["error"].as_str().unwrap();
+    assert!(status == 400 && said.contains("TS-1059") && said.contains(&format!("{run}/one, {run}/two")), "{answer}");
+    // A step's label counts with the step, once.
+    let ran = serving.project.run(&["run", "tells", "--param", "truth=two", "--json"]).ok();
+    let run = ran.json()["run"].as_str().unwrap().to_owned();
+    let view = serving.project.wait_end(&run);
+    assert_eq!(
+        view["outputs"]["truth"],
+        json!({"request": format!("{run}/guess"), "value": "two", "model": "scores"}),
+        "{view}"
+    );
+    // Beside it the prediction lies in memory: whoever tells something takes it along.
+    told(&mut client, &json!({"id": "nobody", "value": 1}));
+    let version = accuracy(&serving, "scores")["versions"][0].clone();
+    assert_eq!((&version["labelled"], &version["right"]), (&json!(2), &json!(1)), "{version}");
+    let same = told(&mut client, &json!({"id": run, "value": "two"}));
+    assert_eq!(same["outcome"], "repeated", "{same}");
+    // What can be no truth fails the step, and is told.
+    let ran = serving.project.run(&["run", "tells", "--param", &format!("truth={}", "x".repeat(201))]);
+    assert!(ran.code() == 1 && ran.stderr.contains("201 bytes"), "{}{}", ran.stdout, ran.stderr);
 }

@@ -12,6 +12,7 @@ mod clients;
 mod differential;
 mod feedback;
 mod perf_analyzer;
+mod samples;
 mod signed;
 mod swap;
 mod tokens;

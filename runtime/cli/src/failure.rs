@@ -5,7 +5,7 @@ use std::{io, process::ExitCode};
 use trackside_codes::{Class, Code, Coded, code};
 use trackside_control::{
     AccuracyError, ClientError, ControlError, DecideError, FollowError, ModelsError, NoNode, OperationError,
-    QueryError, StartError,
+    QueryError, SampleError, StartError,
 };
 use trackside_kit::KitError;
 use trackside_models::{ModelError, install, tensor_io::TensorIoError};
@@ -151,6 +151,7 @@ macro_rules! by_code {
 }
 
 by_code!(
+    SampleError,
     AccuracyError,
     ClientError,
     ControlError,

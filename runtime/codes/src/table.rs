@@ -396,4 +396,8 @@ pub const TABLE: &[Row] = &[
     row(1056, Warning, "(warning) The error of a version of a model has changed, by the labels that came; the journal has it", "`trackside model accuracy NAME`"),
     row(1057, NotFound, "No prediction of the model was ever recorded", "Set `[models.NAME.feedback]`, and send requests with an id"),
     row(1058, BadInput, "The labels in a file can not be read, or a line of it is none", "The message names the line"),
+    row(1059, Conflict, "The run that is labelled asked models in several steps", "Say which: `RUN/STEP`"),
+    row(1060, NotFound, "There is no sample of that name", "`trackside samples list`"),
+    row(1061, Conflict, "Something lies in the folder that samples are to be exported to", "Name a new folder"),
+    row(1062, Disk, "Samples cannot be exported: a file or folder cannot be written or read", "Permissions, space"),
 ];

@@ -69,9 +69,10 @@ pub use explain::{
     Explained, Explanation, Paused, Record, RunFacts, Sight, TriggerFacts, Version, Watcher, WorkflowFacts, explain,
 };
 pub use feedback::{
-    AccuracyDocument, AccuracyError, BandDocument, EstimateDocument, LabelError, LabelOutcome, LabelRequest, LabelTold,
-    LabelsTold, LatelyDocument, MOST_LABELS, TellLabels, VersionAccuracy, model_accuracy, tell_labels,
-    tell_labels_offline,
+    AccuracyDocument, AccuracyError, AnswerDocument, BandDocument, EstimateDocument, ExportedSamples, LabelOutcome,
+    LabelRequest, LabelSample, LabelTold, LabelsTold, LatelyDocument, SampleDocument, SampleError, SampleLabelled,
+    TellLabels, VersionAccuracy, export_samples, label_sample, label_sample_offline, list_samples, model_accuracy,
+    tell_labels, tell_labels_offline,
 };
 pub use follow::{FollowError, Followed, RunFollower};
 pub use hook::{Hook, HookAnswer, HookError};

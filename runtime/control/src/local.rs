@@ -8,7 +8,7 @@ use trackside_store::{Clock, SystemClock};
 
 use crate::{
     ControlError, LabelsTold, ModelPlace, ModelsError, OperationError, PruneDocument, RolloutsError, RunPaused,
-    TellLabels, TriggerPaused,
+    SampleLabelled, TellLabels, TriggerPaused, label_sample, label_sample_offline,
     lifecycle::{check_trigger, ended, pause_answered, trigger_paused},
     no_node, tell_labels, tell_labels_offline,
 };
@@ -138,6 +138,24 @@ pub(crate) async fn on_rollouts<T: Send + 'static>(
 ) -> Result<T, OperationError> {
     // Errors of the place are those of models; the work's own are told beside them.
     on_models(control, move |place| Ok(work(place))).await?.map_err(OperationError::from)
+}
+
+/// Says what would have been right for a sample, on a thread that may block.
+pub(crate) async fn label_sample_here(
+    control: &LocalControl,
+    id: &str,
+    value: serde_json::Value,
+) -> Result<SampleLabelled, OperationError> {
+    let LocalControl { place, by, .. } = control.clone();
+    let id = id.to_owned();
+    let work = move || match place {
+        Place::Node(handle) => Ok::<_, OperationError>(label_sample(&handle, &id, value, &by)?),
+        Place::Folder(project) => {
+            let mut folder = Offline::open(&project.data_dir())?;
+            Ok(label_sample_offline(&mut folder, &id, value, &by)?)
+        }
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::Closed)?
 }
 
 pub(crate) async fn prune_offline(project: Arc<Project>) -> Result<PruneDocument, OperationError> {

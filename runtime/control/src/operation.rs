@@ -8,10 +8,10 @@ use trackside_node::{RolloutDocument, Say};
 use crate::{
     AddModel, AliasMoved, Client, ControlError, Decided, Decision, EmitEvent, Emitted, GivenModel, LabelsTold,
     LocalControl, MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun,
-    RunEvents, RunFollower, RunPaused, SightDocument, StartRollout, StartRun, StatusDocument, TellLabels, TokenMade,
-    TokenRevoked, TriggerPaused, Waited, add_model, cancel_run, decide, emit,
+    RunEvents, RunFollower, RunPaused, SampleLabelled, SightDocument, StartRollout, StartRun, StatusDocument,
+    TellLabels, TokenMade, TokenRevoked, TriggerPaused, Waited, add_model, cancel_run, decide, emit,
     local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
-    local::{label_here, on_models, on_rollouts},
+    local::{label_here, label_sample_here, on_models, on_rollouts},
     make_token, move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, retry_run, revoke_token,
     roll_back_model, run_to_end, say_rollout, sight, start_rollout, start_run, status, wait_for_end,
 };
@@ -80,6 +80,9 @@ pub trait Control: Send + Sync {
 
     /// Promotes, aborts, holds or resumes the rollout of a model.
     fn say_rollout<'a>(&'a self, model: &'a str, say: Say) -> Answer<'a, RolloutDocument>;
+
+    /// Says what would have been right for an input that is kept.
+    fn label_sample<'a>(&'a self, id: &'a str, value: serde_json::Value) -> Answer<'a, SampleLabelled>;
 
     /// Makes a token.
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade>;
@@ -168,6 +171,10 @@ impl Control for Client {
 
     fn say_rollout<'a>(&'a self, model: &'a str, say: Say) -> Answer<'a, RolloutDocument> {
         Box::pin(async move { Ok(Self::say_rollout(self, model, say).await?) })
+    }
+
+    fn label_sample<'a>(&'a self, id: &'a str, value: serde_json::Value) -> Answer<'a, SampleLabelled> {
+        Box::pin(async move { Ok(Self::label_sample(self, id, &value).await?) })
     }
 
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {
@@ -290,6 +297,10 @@ impl Control for LocalControl {
     fn say_rollout<'a>(&'a self, model: &'a str, say: Say) -> Answer<'a, RolloutDocument> {
         let model = model.to_owned();
         Box::pin(async move { on_rollouts(self, move |place| say_rollout(place, &model, say)).await })
+    }
+
+    fn label_sample<'a>(&'a self, id: &'a str, value: serde_json::Value) -> Answer<'a, SampleLabelled> {
+        Box::pin(async move { label_sample_here(self, id, value).await })
     }
 
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {

@@ -1,11 +1,10 @@
 //! Predictions and their truth: on their way to the disk, and what follows from them.
 
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
 use trackside_serving::PredictionBatch;
 use trackside_stats::{Level, StatsError, drift::Adwin, estimate::Calibration};
-use trackside_steps::model_settings;
+use trackside_steps::{Label, model_settings};
 use trackside_store::{self as store, AnswerCount, PredictionKeep, PredictionRow, Told, TruthRow, VerdictRow, Write};
 use trackside_sync::lock;
 
@@ -15,17 +14,6 @@ use crate::node::{Handle, NodeError};
 const ERROR_MOVED: usize = 25;
 /// How long truth is kept that nothing was found for.
 const EARLY_MS: i64 = 7 * 86_400_000;
-
-/// What would have been right.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Label {
-    /// What the request was called, or the run and step.
-    pub request: String,
-    /// The model; none is whichever had such a request.
-    pub model: Option<String>,
-    /// The truth.
-    pub truth: Value,
-}
 
 /// Truth on its way to the disk. What became of each stands here once it is there.
 #[derive(Debug, Default)]
@@ -69,8 +57,7 @@ impl Handle {
             self.submit(writes)?
         };
         kept.recv().map_err(|_| NodeError::Closed)?;
-        doors.told.store(true, Ordering::Relaxed);
-        self.workshop().models.serving().bell().ring();
+        self.workshop().models.serving().labelled();
         Ok(telling.told())
     }
 

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
@@ -155,8 +155,6 @@ pub struct ModelDoors {
     pub probe: Mutex<()>,
     /// Held while predictions are on their way from memory to the dispatcher: who tells the truth about one must come after it.
     pub(crate) predictions: Mutex<()>,
-    /// Whether truth was told that nothing was drawn from yet.
-    pub(crate) told: AtomicBool,
 }
 
 impl Node {

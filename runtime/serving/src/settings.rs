@@ -30,6 +30,8 @@ pub struct ModelSettings {
     pub judged: bool,
     /// What is kept of its predictions, so that they can be held against the truth.
     pub feedback: Option<FeedbackSettings>,
+    /// Which of its inputs are kept.
+    pub samples: Option<SampleSettings>,
 }
 
 impl Default for ModelSettings {
@@ -45,6 +47,7 @@ impl Default for ModelSettings {
             at_start: false,
             judged: true,
             feedback: None,
+            samples: None,
         }
     }
 }
@@ -68,6 +71,42 @@ pub struct FeedbackSettings {
     pub keep: u32,
     /// How long they are kept.
     pub age: Duration,
+}
+
+impl Default for FeedbackSettings {
+    fn default() -> Self {
+        Self {
+            output: None,
+            answer: AnswerKind::default(),
+            threshold: 0.5,
+            confidence: None,
+            tolerance: 0.0,
+            rate: 10,
+            keep: 100_000,
+            age: Duration::from_secs(30 * 86_400),
+        }
+    }
+}
+
+/// Which inputs of a model are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleSettings {
+    /// Those of answers with less confidence.
+    pub confidence: f64,
+    /// Those that come while drift is in alarm.
+    pub drift: bool,
+    /// Those on which a candidate gives another answer.
+    pub disagreement: bool,
+    /// Most bytes in all.
+    pub bytes: u64,
+    /// Most bytes of one.
+    pub largest: u64,
+    /// Most of a minute.
+    pub rate: u32,
+    /// How long they are kept.
+    pub age: Duration,
+    /// Inputs that are left out.
+    pub redact: Vec<String>,
 }
 
 /// Requests that are run together.

@@ -24,6 +24,7 @@ const ONE: ModelSettings = ModelSettings {
     at_start: false,
     judged: true,
     feedback: None,
+    samples: None,
 };
 
 #[test]

@@ -213,6 +213,21 @@ trackside.toml:3:1: error[TS-0102]: there is no key `outputs` here
   = help: did you mean `output`?"##,
     },
     Case {
+        name: "samples",
+        text: r##"[models.pump.samples]
+confidence = 1.5
+bytes = "1B"
+largest = "128MiB"
+rate = 601
+age = "1s"
+redact = [""]
+[models.tap.samples]
+bytes = "1MiB"
+largest = "2MiB"
+"##,
+        error: r##"FILL"##,
+    },
+    Case {
         name: "inference",
         text: r##"[inference]
 listen = "localhost"

@@ -55,7 +55,7 @@ pub use cursors::CursorRow;
 pub use error::StoreError;
 pub use feedback::{
     AccuracyRow, AccuracyState, AnswerCount, DrawnVerdicts, EARLY_LABELS_KEPT, KeptPredictions, PredictionBatch,
-    PredictionKeep, PredictionRow, Told, TruthRow, VerdictRow,
+    PredictionKeep, PredictionRow, SampleChange, SampleLabel, SampleRow, Told, TruthRow, VerdictRow,
 };
 pub use history::LedgerEntryRow;
 pub use holdings::{EndedRun, HeldBeside, Holding, RunOwner, Which};

@@ -14,7 +14,7 @@ use crate::{
     activations::{self, Activation},
     contents::Contents,
     cursors,
-    feedback::{self, DrawnVerdicts, PredictionBatch, TruthRow},
+    feedback::{self, DrawnVerdicts, PredictionBatch, SampleChange, SampleLabel, TruthRow},
     holdings::{self, EndedRun},
     holds::Hold,
     models::{self, AddedModel, MovedAlias, TestedModel},
@@ -197,6 +197,10 @@ pub enum Write {
     Predictions(Box<PredictionBatch>),
     /// What would have been right.
     Truth(Box<TruthRow>),
+    /// Inputs that are kept for a label, and that go.
+    Samples(SampleChange),
+    /// What would have been right for an input that is kept.
+    SampleLabelled(SampleLabel),
     /// What follows from truths.
     VerdictsDrawn(DrawnVerdicts),
     /// A rollout begins.
@@ -397,6 +401,8 @@ pub(crate) fn apply(
         Write::ModelTested(tested) => models::tested(txn, tested)?,
         Write::Predictions(batch) => feedback::enter_predictions(txn, batch)?,
         Write::Truth(row) => feedback::tell(txn, row)?,
+        Write::Samples(change) => feedback::change_samples(txn, change)?,
+        Write::SampleLabelled(told) => feedback::label_sample(txn, told)?,
         Write::VerdictsDrawn(drawn) => feedback::draw(txn, drawn)?,
         Write::RolloutStarted(started) => rollout_rows::start(txn, started)?,
         Write::RolloutChanged(changed) => rollout_rows::change(txn, changed)?,

@@ -92,7 +92,7 @@ pub fn execute(context: &Context, arguments: Arguments) -> Result<(), Failure> {
 }
 
 /// JSON where it is a number, true, false or a list; a text as it stands.
-fn truth(text: &str) -> Value {
+pub fn truth(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::String(_) | Value::Array(_))) => value,
         _ => Value::String(text.to_owned()),

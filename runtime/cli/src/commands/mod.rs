@@ -22,6 +22,7 @@ pub mod replay;
 pub mod rollout;
 pub mod run;
 pub mod runs;
+pub mod samples;
 pub mod schema;
 pub mod serve;
 pub mod status;
@@ -86,6 +87,7 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Backfill(arguments) => backfill::execute(&context, &arguments),
         Command::Replay(arguments) => replay::execute(&context, &arguments),
         Command::Plugin(command) => plugin::execute(&context, &command),
+        Command::Samples(command) => samples::execute(&context, command),
         Command::Label(arguments) => label::execute(&context, arguments),
         Command::Model(command) => model::execute(&context, &command),
         Command::Engine(command) => engine::execute(&context, &command),

@@ -3,20 +3,15 @@
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trackside_codes::{Code, Coded, code};
-use trackside_facts::LONGEST_LABEL;
-use trackside_node::{Handle, Label, NodeError, Offline, Project, Telling};
+use trackside_codes::Coded;
+use trackside_node::{Handle, Label, LabelError, MOST_LABELS, NodeError, Offline, Project, Telling, check_label};
 use trackside_spec::NodeConfig;
 use trackside_store::{Clock, StoreError, SystemClock, Told};
 
-use crate::{Client, ClientError, escape, refusal::Refusal};
+use crate::{Client, ClientError, refusal::Refusal};
 
-/// Most labels that are told at once.
-pub const MOST_LABELS: usize = 1000;
-/// The longest id of a request, bytes.
-const LONGEST_ID: usize = 200;
-/// Most rows of a truth.
-const MOST_ROWS: usize = 64;
+/// The beginning of an id that is told in an answer.
+const TOLD: usize = 200;
 
 /// `POST /v1/labels`: what would have been right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,71 +84,6 @@ pub enum LabelOutcome {
     Refused,
 }
 
-/// Why a label is not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LabelError {
-    /// No request is called that.
-    #[error("[{code}] {} can not be the id of a request whose prediction is kept: {reason}", escape(id), code = self.code())]
-    Id {
-        /// As given, its beginning.
-        id: String,
-        /// Why.
-        reason: String,
-    },
-    /// It is no truth of this prediction, or of any.
-    #[error("[{code}] the label of {} is not taken: {reason}", escape(id), code = self.code())]
-    Unfit {
-        /// The request.
-        id: String,
-        /// Why.
-        reason: String,
-    },
-    /// No predictions of this model are kept.
-    #[error(
-        "[{code}] no predictions of the model `{}` are kept, so that none can be labelled; a table [models.NAME.feedback] in \
-         trackside.toml keeps them{}", escape(model), known(models), code = self.code()
-    )]
-    NotKept {
-        /// The model.
-        model: String,
-        /// Those whose predictions are kept.
-        models: Vec<String>,
-    },
-    /// It may be another model's.
-    #[error(
-        "[{code}] several models had a request {}: {}; say which with `model`, or `--model`", escape(id), models.join(", "),
-        code = self.code()
-    )]
-    Several {
-        /// The request.
-        id: String,
-        /// The models.
-        models: Vec<String>,
-    },
-    /// There are too many.
-    #[error("[{code}] {given} labels at once; the limit is {MOST_LABELS}: send them in parts", code = self.code())]
-    TooMany {
-        /// So many.
-        given: usize,
-    },
-}
-
-impl Coded for LabelError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Id { .. } => code!("TS-1051"),
-            Self::Unfit { .. } => code!("TS-1052"),
-            Self::NotKept { .. } => code!("TS-1053"),
-            Self::Several { .. } => code!("TS-1054"),
-            Self::TooMany { .. } => code!("TS-1055"),
-        }
-    }
-}
-
-fn known(models: &[String]) -> String {
-    if models.is_empty() { String::new() } else { format!("; those of {} are", models.join(", ")) }
-}
-
 /// Tells what would have been right. What is taken is on disk when this ends. For a thread that may block.
 ///
 /// # Errors
@@ -191,9 +121,9 @@ fn with<E>(
     let checked: Vec<Result<LabelRequest, (String, LabelError)>> = asked
         .labels
         .into_iter()
-        .map(|one| match check(config, &one) {
+        .map(|one| match check_label(config, &one.id, &one.value, one.model.as_deref()) {
             Ok(()) => Ok(one),
-            Err(error) => Err((one.id.chars().take(LONGEST_ID).collect(), error)),
+            Err(error) => Err((one.id.chars().take(TOLD).collect(), error)),
         })
         .collect();
     let fit = checked.iter().flatten().map(|LabelRequest { id, value, model }| Label {
@@ -207,44 +137,6 @@ fn with<E>(
         Err((id, error)) => refused(id, &error),
     });
     Ok(LabelsTold { labels: labels.collect() })
-}
-
-fn check(config: &NodeConfig, one: &LabelRequest) -> Result<(), LabelError> {
-    let LabelRequest { id, value, model } = one;
-    let no_id = |reason: String| LabelError::Id { id: id.chars().take(40).collect(), reason };
-    if !(1..=LONGEST_ID).contains(&id.len()) {
-        return Err(no_id(format!("it has {} bytes; there are 1 to {LONGEST_ID}", id.len())));
-    }
-    if id.chars().any(char::is_control) {
-        return Err(no_id("it has characters that nobody sees".to_owned()));
-    }
-    let keeps = |name: &str| config.models.get(name).is_some_and(|model| model.feedback.is_some());
-    let kept = || config.models.keys().filter(|name| keeps(name)).take(12).cloned().collect();
-    if let Some(model) = model.as_ref().filter(|model| !keeps(model)) {
-        return Err(LabelError::NotKept { model: model.chars().take(80).collect(), models: kept() });
-    }
-    if !config.models.keys().any(|name| keeps(name)) {
-        return Err(LabelError::NotKept { model: model.clone().unwrap_or_else(|| "*".to_owned()), models: Vec::new() });
-    }
-    let unfit = |reason: String| LabelError::Unfit { id: id.clone(), reason };
-    let one_of = |value: &Value| match value {
-        Value::Array(_) | Value::Object(_) => Err("the truth is a text, a number, true or false".to_owned()),
-        Value::String(text) if text.len() > LONGEST_LABEL => {
-            Err(format!("a text of {} bytes; at most {LONGEST_LABEL} are kept", text.len()))
-        }
-        Value::String(text) if text.chars().any(char::is_control) => {
-            Err("its text has characters that nobody sees".to_owned())
-        }
-        _ => Ok(()),
-    };
-    match value {
-        Value::Null => Err(unfit("it says nothing".to_owned())),
-        Value::Array(rows) if rows.is_empty() || rows.len() > MOST_ROWS => {
-            Err(unfit(format!("a list of {}; predictions have 1 to {MOST_ROWS} rows", rows.len())))
-        }
-        Value::Array(rows) => rows.iter().try_for_each(one_of).map_err(unfit),
-        one => one_of(one).map_err(unfit),
-    }
 }
 
 fn became(id: String, told: Told) -> LabelTold {
@@ -272,6 +164,7 @@ fn became(id: String, told: Told) -> LabelTold {
         }
         Told::Early => blank(id, LabelOutcome::Waits),
         Told::Several(models) => refused(id.clone(), &LabelError::Several { id, models }),
+        Told::Steps(steps) => refused(id.clone(), &LabelError::Steps { id, steps }),
         Told::Unfit(reason) => refused(id.clone(), &LabelError::Unfit { id, reason }),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -18,6 +17,8 @@ use crate::{
 
 /// What follows is drawn this long after the last time: each is a commit.
 const DRAWS: Duration = Duration::from_secs(1);
+/// How often it looks for verdicts when truth was told: that of a step is on disk a moment after it was told.
+const LOOKS: u8 = 3;
 /// Verdicts that are drawn from at once.
 const MANY: u32 = 4096;
 /// How often what is too old is looked for.
@@ -30,6 +31,8 @@ pub(super) struct Predictions {
     /// Whether anything is kept that grows old.
     keeps: bool,
     drawn: Option<Instant>,
+    /// How often it still looks for verdicts.
+    looks: u8,
     lessons: HashMap<(String, u32), Lessons>,
 }
 
@@ -37,7 +40,7 @@ impl Part for Predictions {
     fn round(&mut self, tools: &Tools) -> Result<Option<Duration>, NodeError> {
         if self.trimmed.is_none() {
             // Verdicts may be left of the node before.
-            tools.handle().model_doors().told.store(true, Ordering::Relaxed);
+            tools.serving().labelled();
         }
         let mut sleep = self.trim(tools)?;
         let mut within = |time: Duration| sleep = Some(sleep.map_or(time, |sleep| sleep.min(time)));
@@ -49,19 +52,19 @@ impl Part for Predictions {
                 within(due);
             }
         }
-        let told = &tools.handle().model_doors().told;
-        if told.load(Ordering::Relaxed) {
+        if tools.serving().take_labelled() {
+            self.looks = LOOKS;
+        }
+        if self.looks > 0 {
             let waited = self.drawn.map(|drawn| drawn.elapsed());
             match waited.map(|waited| DRAWS.saturating_sub(waited)) {
                 Some(left) if !left.is_zero() => within(left),
                 _ => {
-                    told.store(false, Ordering::Relaxed);
-                    // What could not be drawn is tried again.
-                    if self.draw(tools).inspect_err(|_| told.store(true, Ordering::Relaxed))? {
-                        told.store(true, Ordering::Relaxed);
-                        within(Duration::ZERO);
-                    }
                     self.drawn = Some(Instant::now());
+                    self.looks = if self.draw(tools)? { LOOKS } else { self.looks - 1 };
+                    if self.looks > 0 {
+                        within(DRAWS);
+                    }
                 }
             }
         }
@@ -94,7 +97,7 @@ impl Predictions {
         Ok(Some(TRIMS))
     }
 
-    /// Draws what follows from the first verdicts; says whether there are more.
+    /// Draws what follows from the first verdicts; says whether there were any.
     fn draw(&mut self, tools: &Tools) -> Result<bool, NodeError> {
         let readers = tools.handle().readers();
         let verdicts = readers.with(|reader| reader.verdicts(MANY))?;
@@ -128,7 +131,7 @@ impl Predictions {
         self.lessons.extend(drawn);
         know(tools, &rows);
         verdicts.iter().filter(|verdict| !verdict.shadow).for_each(|verdict| tools.serving().truth(&truth(verdict)));
-        Ok(verdicts.len() == MANY as usize)
+        Ok(true)
     }
 }
 

@@ -10,13 +10,19 @@ use axum::{
 };
 use serde_json::Value;
 use trackside_codes::Coded as _;
-use trackside_control::{AccuracyDocument, AccuracyError, LabelsTold, TellLabels, model_accuracy, tell_labels};
+use trackside_control::{
+    AccuracyDocument, AccuracyError, LabelSample, LabelsTold, SampleError, SampleLabelled, TellLabels, label_sample,
+    model_accuracy, tell_labels,
+};
 
 use super::{Peer, Shared, models::on_thread, routes::Routes};
 use crate::{body::read_json, error::ApiError};
 
 pub(super) fn routes() -> Routes {
-    Routes::default().post("/v1/labels", tell).get("/v1/models/{name}/accuracy", accuracy)
+    Routes::default()
+        .post("/v1/labels", tell)
+        .get("/v1/models/{name}/accuracy", accuracy)
+        .post("/v1/samples/{id}/label", sample)
 }
 
 /// `POST /v1/labels`: what is taken is on disk when the answer comes.
@@ -43,6 +49,28 @@ async fn accuracy(
 ) -> Result<Json<AccuracyDocument>, ApiError> {
     let Path(name) = path.map_err(|_| ApiError::bad_request("the path names no model"))?;
     on_thread(move || shared.handle.readers().with(|reader| Ok(model_accuracy(reader, &name)))?).await
+}
+
+/// `POST /v1/samples/{id}/label`
+async fn sample(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    path: Result<Path<String>, PathRejection>,
+    request: Request<Body>,
+) -> Result<Json<SampleLabelled>, ApiError> {
+    let Path(id) = path.map_err(|_| ApiError::bad_request("the path names no sample"))?;
+    let LabelSample { value } = read_json(request).await?;
+    let by = peer.name().await;
+    on_thread(move || label_sample(&shared.handle, &id, value, &by)).await
+}
+
+impl From<SampleError> for ApiError {
+    fn from(error: SampleError) -> Self {
+        match error {
+            SampleError::Node(_) => Self::closing(),
+            error => Self::of(&error),
+        }
+    }
 }
 
 impl From<AccuracyError> for ApiError {

@@ -2,20 +2,26 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, RwLock},
+    sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
 use trackside_facts::{Passed, Predicted};
 use trackside_sync::{lock, read, write};
 
-use super::{Accuracy, Tally};
+use super::{
+    Accuracy, Tally,
+    samples::{Sample, size},
+};
 
 /// Most predictions that wait, and about the most bytes of them: a disk that refuses must not fill the memory.
 const MOST: usize = 8192;
 const MOST_BYTES: usize = 4 << 20;
 /// So many are kept at once, whatever their age.
 const MANY: usize = 512;
+/// Inputs that wait to be kept, and their bytes.
+const MOST_SAMPLES: usize = 256;
+const SAMPLE_BYTES: usize = 64 << 20;
 /// How long the first of them waits for others: flash wears by the commit.
 const WAITS: Duration = Duration::from_secs(10);
 
@@ -23,6 +29,9 @@ const WAITS: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     pages: Mutex<Pages>,
+    samples: Mutex<(Vec<Sample>, usize)>,
+    /// Whether truth was told that nothing was drawn from.
+    pub(super) told: AtomicBool,
     pub(super) known: RwLock<HashMap<String, HashMap<u32, Accuracy>>>,
 }
 
@@ -134,6 +143,25 @@ impl Book {
         // Of a version that is out of service nothing more comes.
         pages.tallies.retain(|tally| Arc::strong_count(tally) > 1);
         PredictionBatch { predictions, counts }
+    }
+
+    /// Lets an input wait to be kept, where there is room.
+    pub(super) fn sample(&self, sample: Sample) -> bool {
+        let bytes: usize = sample.inputs.iter().map(|(_, tensor)| size(tensor)).sum();
+        let samples = &mut *lock(&self.samples);
+        let fits = samples.0.len() < MOST_SAMPLES && samples.1 + bytes <= SAMPLE_BYTES;
+        if fits {
+            samples.1 += bytes;
+            samples.0.push(sample);
+        }
+        fits
+    }
+
+    /// Takes the inputs that wait to be kept.
+    pub(crate) fn take_samples(&self) -> Vec<Sample> {
+        let samples = &mut *lock(&self.samples);
+        samples.1 = 0;
+        std::mem::take(&mut samples.0)
     }
 
     /// What is known of a version.

@@ -1,5 +1,7 @@
 //! What is known of predictions whose truth was told.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use trackside_stats::{
     Level, StatsError,
     sequential::{Band, proportion_band},
@@ -7,7 +9,7 @@ use trackside_stats::{
 
 use crate::serving::Serving;
 
-use super::PredictionBatch;
+use super::{PredictionBatch, Sample};
 
 /// An answer turned out to be right or wrong. Whoever compares versions by labels is told of each once: of a truth that is new, of one
 /// that corrects another, and of a candidate's answer that came after the truth.
@@ -59,6 +61,29 @@ impl Serving {
     #[must_use]
     pub fn take_predictions(&self) -> PredictionBatch {
         self.0.learned.book.take()
+    }
+
+    /// Inputs that are to be kept because a label would teach most for them, since this was asked last: whoever takes them keeps them.
+    #[must_use]
+    pub fn take_samples(&self) -> Vec<Sample> {
+        self.0.learned.book.take_samples()
+    }
+
+    /// Says of a model's versions in service whether its drift is in alarm: while it is, inputs are kept, where that is asked for.
+    pub fn drifts(&self, model: &str, is: bool) {
+        self.0.slots_of(model).iter().for_each(|slot| slot.watch.feedback.drifts(is));
+    }
+
+    /// Somebody told what would have been right, or is about to.
+    pub fn labelled(&self) {
+        self.0.learned.book.told.store(true, Relaxed);
+        self.0.learned.bell.ring();
+    }
+
+    /// Whether somebody did since this was asked last.
+    #[must_use]
+    pub fn take_labelled(&self) -> bool {
+        self.0.learned.book.told.swap(false, Relaxed)
     }
 
     /// How often the version was right that a model's name means now; none where nothing was told of it.

@@ -115,8 +115,10 @@ fn work(inner: &std::sync::Weak<Inner>, waiting: &Receiver<Shadowed>) {
 fn run(serving: &Serving, shadowed: Shadowed) {
     let Shadowed { trial, inputs, outputs, id, answer, seconds } = shadowed;
     let version = ModelVersion::Number(trial.candidate);
-    let request = Request { inputs, outputs, priority: LOWEST, beside: true, ..Request::default() };
     let served = serving.open_here(&trial.model, &version, None);
+    let slot = served.as_ref().ok().map(|served| served.slot.clone());
+    let held = slot.as_ref().and_then(|slot| slot.watch.feedback.hold(&inputs));
+    let request = Request { inputs, outputs, priority: LOWEST, beside: true, ..Request::default() };
     let other = served.and_then(|served| {
         let other = served.predict_here(request);
         served.slot.watch.feedback.beside(id.as_deref(), &other);
@@ -132,6 +134,9 @@ fn run(serving: &Serving, shadowed: Shadowed) {
         None if stable != candidate => Some(0.0),
         None => None,
     };
+    if let (Some(slot), Some(held), Some((one, other)), Some(..1.0)) = (slot, held, both, agreed) {
+        slot.watch.feedback.disagreed(held, id, one, other);
+    }
     let score = |outputs| trial.compared.score(outputs);
     let scores = both.and_then(|(one, other)| score(one).zip(score(other)));
     trial.tell(&Told::Pair { failed: (stable, candidate), seconds: (seconds, took), agreed, scores });

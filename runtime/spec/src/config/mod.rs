@@ -13,6 +13,7 @@ mod mqtt;
 mod outside;
 mod plugins;
 mod policy;
+mod samples;
 
 pub use feedback::{AnswerKind, FeedbackConfig};
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection, Provider};
@@ -24,3 +25,4 @@ pub use mqtt::{MqttConfig, MqttVersion};
 pub use outside::{HttpConfig, HttpServerConfig, SecretConfig};
 pub use plugins::{PluginsConfig, RegistryConfig};
 pub use policy::Policy;
+pub use samples::SamplesConfig;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EngineChoice, FeedbackConfig, Provider};
+use super::{EngineChoice, FeedbackConfig, Provider, SamplesConfig};
 use crate::units::{ByteSize, Duration};
 
 /// A model that workflows and clients use by name. With `path` the table declares it; without, it says how the model of that name in
@@ -54,6 +54,9 @@ pub struct ModelConfig {
     /// Predictions that wait for their truth; without this table none is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feedback: Option<FeedbackConfig>,
+    /// Inputs that are kept because a label for them would teach most; without this table none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<SamplesConfig>,
 }
 
 impl Default for ModelConfig {
@@ -74,6 +77,7 @@ impl Default for ModelConfig {
             batching: BatchingConfig::default(),
             breaker: BreakerConfig::default(),
             feedback: None,
+            samples: None,
         }
     }
 }
@@ -178,6 +182,7 @@ impl ModelConfig {
             }
         }
         problems.extend(self.feedback.iter().flat_map(FeedbackConfig::problems));
+        problems.extend(self.samples.iter().flat_map(SamplesConfig::problems));
         problems
     }
 }

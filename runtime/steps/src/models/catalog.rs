@@ -11,11 +11,12 @@ use std::{
 use trackside_codes::{Coded as _, Reason};
 use trackside_models::{ModelError, ModelLimits};
 use trackside_serving::{
-    Batching, Catalog, Content, Entry, FeedbackSettings, ModelSettings, Version, breaker::BreakerRules, gcra::Rate,
+    Batching, Catalog, Content, Entry, FeedbackSettings, ModelSettings, SampleSettings, Version, breaker::BreakerRules,
+    gcra::Rate,
 };
 use trackside_spec::{
     CHAMPION, Digest, NodeConfig,
-    config::{EngineChoice, FeedbackConfig, LoadTime, ModelConfig, Provider},
+    config::{EngineChoice, FeedbackConfig, LoadTime, ModelConfig, Provider, SamplesConfig},
 };
 
 use super::{
@@ -146,6 +147,7 @@ fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
         at_start: said.load == LoadTime::Start,
         judged: true,
         feedback: said.feedback.as_ref().map(feedback),
+        samples: said.samples.as_ref().map(samples),
     }
 }
 
@@ -159,6 +161,19 @@ fn feedback(said: &FeedbackConfig) -> FeedbackSettings {
         rate: said.rate,
         keep: said.keep,
         age: said.age.to_std(),
+    }
+}
+
+fn samples(said: &SamplesConfig) -> SampleSettings {
+    SampleSettings {
+        confidence: said.confidence,
+        drift: said.drift,
+        disagreement: said.disagreement,
+        bytes: said.bytes.as_bytes(),
+        largest: said.largest.as_bytes(),
+        rate: said.rate,
+        age: said.age.to_std(),
+        redact: said.redact.clone(),
     }
 }
 

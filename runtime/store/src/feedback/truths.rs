@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
+use trackside_engine::RunId;
 use trackside_facts::{Predicted, Subject, SubjectEvent, truths};
 use trackside_sync::lock;
 
@@ -56,6 +57,8 @@ pub enum Told {
     Early,
     /// Several models had a request of this name: nothing was written.
     Several(Vec<String>),
+    /// The run asked models in several steps: nothing was written.
+    Steps(Vec<String>),
     /// It does not fit the prediction, in words: nothing was written.
     Unfit(String),
 }
@@ -92,6 +95,16 @@ fn kept(txn: &Transaction<'_>, request: &str, model: Option<&str>) -> rusqlite::
     rows.collect()
 }
 
+/// What the requests of a run are called.
+fn steps(txn: &Transaction<'_>, run: &str, model: Option<&str>) -> rusqlite::Result<Vec<String>> {
+    // `0` follows `/`.
+    let mut query = txn.prepare_cached(
+        "SELECT DISTINCT request FROM predictions
+         WHERE request > ?1 || '/' AND request < ?1 || '0' AND shadow = 0 AND (?2 IS NULL OR model = ?2) LIMIT 12",
+    )?;
+    query.query_map(params![run, model], |row| row.get(0))?.collect()
+}
+
 /// Of each row whether it was right; nothing where its truth is not known.
 fn judged(answers: &[Predicted], truth: &Value, tolerance: f64) -> Result<Vec<Option<bool>>, String> {
     let truths = truths(truth, answers.len())?;
@@ -113,6 +126,18 @@ pub(crate) fn tell(txn: &Transaction<'_>, row: &TruthRow) -> rusqlite::Result<()
 
 fn take(txn: &Transaction<'_>, row: &TruthRow) -> rusqlite::Result<Told> {
     let mut found = kept(txn, &row.request, row.model.as_deref())?;
+    let mut request = row.request.clone();
+    if found.is_empty() && row.request.parse::<RunId>().is_ok() {
+        let steps = steps(txn, &row.request, row.model.as_deref())?;
+        match steps.as_slice() {
+            [] => {}
+            [step] => {
+                request.clone_from(step);
+                found = kept(txn, step, row.model.as_deref())?;
+            }
+            _ => return Ok(Told::Steps(steps)),
+        }
+    }
     let models: Vec<String> = found.iter().filter(|one| !one.shadow).map(|one| one.model.clone()).collect();
     let model = match models.as_slice() {
         [] => return early(txn, row),
@@ -142,7 +167,7 @@ fn take(txn: &Transaction<'_>, row: &TruthRow) -> rusqlite::Result<Told> {
         verdicts(txn, shadow, now, &judged_before(shadow), None)?;
     }
     let event = SubjectEvent::Labelled {
-        request: row.request.clone(),
+        request,
         version: served.version,
         truth,
         was: served.truth.clone(),
@@ -227,10 +252,12 @@ pub(super) fn meet(txn: &Transaction<'_>, new: &PredictionRow) -> rusqlite::Resu
         .optional()?
     } else {
         txn.prepare_cached(
-            "SELECT id, truth, at_ms, by FROM early_labels WHERE request = ?1 AND model IN (?2, '')
-             ORDER BY model DESC LIMIT 1",
+            "SELECT id, truth, at_ms, by FROM early_labels WHERE request IN (?1, ?3) AND model IN (?2, '')
+             ORDER BY request DESC, model DESC LIMIT 1",
         )?
-        .query_row(params![new.request, new.model], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .query_row(params![new.request, new.model, run_of(&new.request)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
         .optional()?
     };
     let Some((early, text, at_ms, by)) = told else { return Ok(()) };
@@ -243,6 +270,12 @@ pub(super) fn meet(txn: &Transaction<'_>, new: &PredictionRow) -> rusqlite::Resu
         tracing::warn!(model = new.model, "a truth that came before its prediction does not fit it: {words}");
     }
     Ok(())
+}
+
+/// The run of a request that a step made; else the request.
+fn run_of(request: &str) -> &str {
+    let run = request.split('/').next().unwrap_or_default();
+    if run.parse::<RunId>().is_ok() { run } else { request }
 }
 
 /// What a candidate said in the shadow of an answer whose truth is known.

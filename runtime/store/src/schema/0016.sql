@@ -24,6 +24,20 @@ CREATE TABLE early_labels (
     by       TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX early_labels_by_request ON early_labels (request, model);
+-- Inputs that are kept because a label would teach most for them; each has a file of its name in `samples/`.
+CREATE TABLE hard_samples (
+    id           TEXT PRIMARY KEY,
+    model        TEXT NOT NULL,
+    version      INTEGER NOT NULL,
+    request      TEXT,
+    at_ms        INTEGER NOT NULL,
+    reason       TEXT NOT NULL,
+    answers      TEXT NOT NULL,
+    bytes        INTEGER NOT NULL,
+    redacted     TEXT NOT NULL,
+    label        TEXT,
+    labelled_by  TEXT
+) STRICT, WITHOUT ROWID;
 -- What is counted of each version: requests that it answered, and answers whose truth was told, of which a request has as many as it
 -- has rows. `state` is what follows from verdicts.
 CREATE TABLE accuracy (
