@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Serving,
+    broker::Broker,
     support::{Node, node::ask, wait_until},
     wire::Client,
 };
@@ -378,4 +379,36 @@ fn a_run_is_labelled_by_its_id_and_a_step_tells_the_truth_with_its_result() {
     // What can be no truth fails the step, and is told.
     let ran = serving.project.run(&["run", "tells", "--param", &format!("truth={}", "x".repeat(201))]);
     assert!(ran.code() == 1 && ran.stderr.contains("201 bytes"), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_broker_brings_labels_which_are_on_disk_before_they_are_acknowledged() {
+    let Some(broker) = Broker::start("labels of a broker") else { return };
+    let mqtt = format!("[mqtt.plant]\nhost = \"127.0.0.1\"\nport = {}\nlabels = \"truth/+\"\n", broker.port);
+    let mut serving = Serving::start(&format!("{KEPT}{mqtt}"));
+    serving.node.wait_said("the broker has the subscriptions");
+    {
+        let mut client = Client::of(&serving);
+        for id in 0..4 {
+            infer(&mut client, "scores", &class(&format!("r{id}"), &[id]));
+        }
+        told(&mut client, &json!({"id": "nobody", "value": 1}));
+    }
+    broker.send("truth/line-1", br#"{"id": "r0", "value": "one"}"#);
+    wait_until("the label counts", || (labelled(&serving.project) == 1).then_some(()));
+    // What is no label is told and does not hold up the next.
+    broker.send("truth/line-1", b"{\"id\": \"r1\"}");
+    broker.send("truth/line-1", &vec![b' '; (1 << 20) + 1]);
+    broker.send("truth/line-2", br#"{"labels": [{"id": "r1", "value": {}}, {"id": "r1", "value": 1}]}"#);
+    wait_until("the label counts", || (labelled(&serving.project) == 2).then_some(()));
+    let said = serving.node.said();
+    assert_eq!(said.matches("TS-1063").count(), 3, "{said}");
+    assert!(said.contains("missing field `value`") && said.contains("1048577 bytes"), "{said}");
+    // While the node is down the broker keeps them.
+    serving.node.kill();
+    broker.send("truth/line-1", br#"{"id": "r2", "value": 2}"#);
+    serving.node = Node::start(serving.project.root());
+    wait_until("the label counts", || (labelled(&serving.project) == 3).then_some(()));
+    let version = accuracy(&serving, "scores")["versions"][0].clone();
+    assert_eq!((&version["labelled"], &version["right"]), (&json!(3), &json!(3)), "{version}");
 }

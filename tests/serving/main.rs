@@ -8,6 +8,9 @@ mod support;
 #[path = "../models/onnx.rs"]
 mod onnx;
 
+#[path = "../triggers/broker.rs"]
+#[allow(dead_code, reason = "other suites use the rest of it")]
+mod broker;
 mod clients;
 mod differential;
 mod feedback;

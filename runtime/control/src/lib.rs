@@ -70,9 +70,8 @@ pub use explain::{
 };
 pub use feedback::{
     AccuracyDocument, AccuracyError, AnswerDocument, BandDocument, EstimateDocument, ExportedSamples, LabelOutcome,
-    LabelRequest, LabelSample, LabelTold, LabelsTold, LatelyDocument, SampleDocument, SampleError, SampleLabelled,
-    TellLabels, VersionAccuracy, export_samples, label_sample, label_sample_offline, list_samples, model_accuracy,
-    tell_labels, tell_labels_offline,
+    LabelSample, LabelTold, LabelsTold, LatelyDocument, SampleDocument, SampleError, SampleLabelled, VersionAccuracy,
+    export_samples, label_sample, label_sample_offline, list_samples, model_accuracy, tell_labels, tell_labels_offline,
 };
 pub use follow::{FollowError, Followed, RunFollower};
 pub use hook::{Hook, HookAnswer, HookError};
@@ -117,6 +116,7 @@ pub use tokens::{
     MakeToken, TOKEN_PREFIX, TokenDocument, TokenError, TokenMade, TokenRevoked, list_tokens, make_token, revoke_token,
     token_digest,
 };
+pub use trackside_node::{LabelRequest, TellLabels};
 pub use triggers::{Outlook, TriggerOutlook, TriggerState, trigger_outlook, trigger_states};
 pub use usage::{HeldByWorkflow, UsageDay, UsageDocument, usage};
 pub use wait::{RunEnded, Waited, wait_for_end};

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use trackside_serving::PredictionBatch;
+use trackside_spec::read_outside;
 use trackside_stats::{Level, StatsError, drift::Adwin, estimate::Calibration};
-use trackside_steps::{Label, model_settings};
+use trackside_steps::{Label, LabelError, LabelRequest, TellLabels, check_label, model_settings};
 use trackside_store::{self as store, AnswerCount, PredictionKeep, PredictionRow, Told, TruthRow, VerdictRow, Write};
 use trackside_sync::lock;
 
@@ -59,6 +60,42 @@ impl Handle {
         kept.recv().map_err(|_| NodeError::Closed)?;
         self.workshop().models.serving().labelled();
         Ok(telling.told())
+    }
+
+    /// Takes labels as a message of a broker brings them. Gives what was refused, in words; the rest is on disk when this ends.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down: the message must not be acknowledged.
+    pub(crate) fn label_message(&self, payload: &[u8], by: &str) -> Result<Vec<String>, NodeError> {
+        let read = match read_outside::<serde_json::Value>(payload) {
+            Ok(body) => TellLabels::of(body).map_err(|error| error.to_string()),
+            Err(error) => Err(format!("it is no JSON document that can be taken: {error}")),
+        };
+        let asked = match read {
+            Ok(TellLabels { labels }) => labels,
+            Err(words) => return Ok(vec![words]),
+        };
+        let (mut refused, mut labels) = (Vec::new(), Vec::new());
+        for LabelRequest { id, value, model } in asked {
+            match check_label(&self.workshop().config, &id, &value, model.as_deref()) {
+                Ok(()) => labels.push(Label { request: id, model, truth: value }),
+                Err(error) => refused.push(error.to_string()),
+            }
+        }
+        if labels.is_empty() {
+            return Ok(refused);
+        }
+        let ids: Vec<String> = labels.iter().map(|label| label.request.clone()).collect();
+        for (id, told) in ids.into_iter().zip(self.label(labels, by)?) {
+            let error = match told {
+                Told::Several(models) => LabelError::Several { id, models },
+                Told::Steps(steps) => LabelError::Steps { id, steps },
+                Told::Unfit(reason) => LabelError::Unfit { id, reason },
+                Told::Taken { .. } | Told::Repeated { .. } | Told::Early => continue,
+            };
+            refused.push(error.to_string());
+        }
+        Ok(refused)
     }
 
     /// Has predictions written that were recorded; they are on disk when this ends.

@@ -48,7 +48,7 @@ pub use trackside_steps::{
     digests_of, model_settings, project_file, proof_beside, read_bundle, read_signature, replay, signatures_beside,
     signatures_of, signed_model,
 };
-pub use trackside_steps::{Label, LabelError, MOST_LABELS, check_label, check_truth};
+pub use trackside_steps::{Label, LabelError, LabelRequest, MOST_LABELS, TellLabels, check_label, check_truth};
 pub use trackside_store::Readers;
 pub use watchers::OnItsWay;
 pub use workshop::{compiling, plugin_sources, plugins as project_plugins, project_models, replay_workshop};

@@ -274,6 +274,10 @@ impl Node {
             project: project.root.clone(),
             pauses,
             own: Arc::new(move |address| listeners.covers(address)),
+            labels: {
+                let handle = node.handle();
+                Arc::new(move |payload, by| handle.label_message(payload, by).map_err(|_| GoingDown))
+            },
         };
         let box_id = readers.with(|reader| reader.box_id())?;
         let kinds: Vec<Box<dyn Intake>> = vec![

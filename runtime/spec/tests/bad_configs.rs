@@ -213,6 +213,16 @@ trackside.toml:3:1: error[TS-0102]: there is no key `outputs` here
   = help: did you mean `output`?"##,
     },
     Case {
+        name: "mqtt_labels",
+        text: r##"[mqtt.plant]
+host = "broker"
+labels = "a/#/b"
+"##,
+        error: r##"trackside.toml:3:10: error[TS-0103]: this is no topic filter: FILL
+3 | labels = "a/#/b"
+  |          ^^^^^^^"##,
+    },
+    Case {
         name: "samples",
         text: r##"[models.pump.samples]
 confidence = 1.5
@@ -225,7 +235,27 @@ redact = [""]
 bytes = "1MiB"
 largest = "2MiB"
 "##,
-        error: r##"FILL"##,
+        error: r##"trackside.toml:2:14: error[TS-0103]: between 0 and 1
+2 | confidence = 1.5
+  |              ^^^
+trackside.toml:3:9: error[TS-0103]: between 1KiB and 64GiB
+3 | bytes = "1B"
+  |         ^^^^
+trackside.toml:4:11: error[TS-0103]: between 1B and 64MiB, and no more than `bytes`
+4 | largest = "128MiB"
+  |           ^^^^^^^^
+trackside.toml:5:8: error[TS-0103]: between 1 and 600
+5 | rate = 601
+  |        ^^^
+trackside.toml:6:7: error[TS-0103]: between 1m and 3650d
+6 | age = "1s"
+  |       ^^^^
+trackside.toml:7:10: error[TS-0103]: at most 64 names, none of them empty
+7 | redact = [""]
+  |          ^^^^
+trackside.toml:10:11: error[TS-0103]: between 1B and 64MiB, and no more than `bytes`
+10 | largest = "2MiB"
+   |           ^^^^^^"##,
     },
     Case {
         name: "inference",

@@ -1,5 +1,6 @@
 //! What would have been right: which truth is taken at all, whoever tells it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trackside_codes::{Code, Coded, code};
 use trackside_facts::LONGEST_LABEL;
@@ -12,6 +13,27 @@ const LONGEST_ID: usize = 200;
 /// Most rows of a truth.
 const MOST_ROWS: usize = 64;
 
+/// `POST /v1/labels`: what would have been right.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TellLabels {
+    /// Of each request.
+    pub labels: Vec<LabelRequest>,
+}
+
+/// What would have been right for one request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelRequest {
+    /// What the request was called.
+    pub id: String,
+    /// The truth: a class's name or number, a label, a number; a list where the request had several rows.
+    pub value: Value,
+    /// The model, where several had a request of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
 /// What would have been right.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
@@ -21,6 +43,28 @@ pub struct Label {
     pub model: Option<String>,
     /// The truth.
     pub truth: Value,
+}
+
+impl TellLabels {
+    /// Of a body: one label, or a list of them under `labels`.
+    ///
+    /// # Errors
+    /// [`LabelError::Unfit`] where it is neither, [`LabelError::TooMany`].
+    pub fn of(body: Value) -> Result<Self, LabelError> {
+        let read = if body.get("labels").is_some() {
+            serde_json::from_value::<Self>(body)
+        } else {
+            serde_json::from_value::<LabelRequest>(body).map(|one| Self { labels: vec![one] })
+        };
+        let read = read.map_err(|error| LabelError::Unfit {
+            id: "a request".to_owned(),
+            reason: format!("the body must be JSON such as {{\"id\": \"r-17\", \"value\": \"cat\"}}: {error}"),
+        })?;
+        if read.labels.len() > MOST_LABELS {
+            return Err(LabelError::TooMany { given: read.labels.len() });
+        }
+        Ok(read)
+    }
 }
 
 /// Why a label is not taken.

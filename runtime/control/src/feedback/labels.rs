@@ -4,7 +4,9 @@ use hyper::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trackside_codes::Coded;
-use trackside_node::{Handle, Label, LabelError, MOST_LABELS, NodeError, Offline, Project, Telling, check_label};
+use trackside_node::{
+    Handle, Label, LabelError, LabelRequest, NodeError, Offline, Project, TellLabels, Telling, check_label,
+};
 use trackside_spec::NodeConfig;
 use trackside_store::{Clock, StoreError, SystemClock, Told};
 
@@ -12,27 +14,6 @@ use crate::{Client, ClientError, refusal::Refusal};
 
 /// The beginning of an id that is told in an answer.
 const TOLD: usize = 200;
-
-/// `POST /v1/labels`: what would have been right.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TellLabels {
-    /// Of each request.
-    pub labels: Vec<LabelRequest>,
-}
-
-/// What would have been right for one request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LabelRequest {
-    /// What the request was called.
-    pub id: String,
-    /// The truth: a class's name or number, a label, a number; a list where the request had several rows.
-    pub value: Value,
-    /// The model, where several had a request of that name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-}
 
 /// What became of labels. All but those that were refused are on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,28 +168,6 @@ impl LabelsTold {
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         if let [one] = self.labels.as_slice() { one.error.as_ref() } else { None }
-    }
-}
-
-impl TellLabels {
-    /// Of a body: one label, or a list of them under `labels`.
-    ///
-    /// # Errors
-    /// [`LabelError::Unfit`] where it is neither, [`LabelError::TooMany`].
-    pub fn of(body: Value) -> Result<Self, LabelError> {
-        let read = if body.get("labels").is_some() {
-            serde_json::from_value::<Self>(body)
-        } else {
-            serde_json::from_value::<LabelRequest>(body).map(|one| Self { labels: vec![one] })
-        };
-        let read = read.map_err(|error| LabelError::Unfit {
-            id: "a request".to_owned(),
-            reason: format!("the body must be JSON such as {{\"id\": \"r-17\", \"value\": \"cat\"}}: {error}"),
-        })?;
-        if read.labels.len() > MOST_LABELS {
-            return Err(LabelError::TooMany { given: read.labels.len() });
-        }
-        Ok(read)
     }
 }
 

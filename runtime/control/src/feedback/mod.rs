@@ -11,7 +11,7 @@ mod samples;
 pub use accuracy::{
     AccuracyDocument, AccuracyError, BandDocument, EstimateDocument, LatelyDocument, VersionAccuracy, model_accuracy,
 };
-pub use labels::{LabelOutcome, LabelRequest, LabelTold, LabelsTold, TellLabels, tell_labels, tell_labels_offline};
+pub use labels::{LabelOutcome, LabelTold, LabelsTold, tell_labels, tell_labels_offline};
 pub use samples::{
     AnswerDocument, ExportedSamples, LabelSample, SampleDocument, SampleError, SampleLabelled, export_samples,
     label_sample, label_sample_offline, list_samples,

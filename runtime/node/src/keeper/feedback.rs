@@ -103,7 +103,7 @@ impl Predictions {
         let verdicts = readers.with(|reader| reader.verdicts(MANY))?;
         let Some(last) = verdicts.last() else { return Ok(false) };
         let rows = readers.with(|reader| reader.accuracy(None))?;
-        let mut states: Vec<AccuracyState> = Vec::new();
+        let (mut states, mut told): (Vec<AccuracyState>, Vec<(&VerdictRow, ErrorMoved)>) = Default::default();
         // As it will be once it is kept: a trouble leaves what is known as it was.
         let mut drawn: HashMap<(String, u32), Lessons> = HashMap::new();
         for verdict in &verdicts {
@@ -111,7 +111,9 @@ impl Predictions {
             let lessons = drawn
                 .entry(key.clone())
                 .or_insert_with(|| self.lessons.get(&key).cloned().unwrap_or_else(|| kept(&rows, &key.0, key.1)));
-            let event = lessons.learn(verdict).map(|moved| event(&verdict.model, verdict.version, moved));
+            let moved = lessons.learn(verdict);
+            told.extend(moved.map(|moved| (verdict, moved)));
+            let event = moved.map(|moved| event(verdict.version, moved));
             states.extend(event.map(|event| AccuracyState {
                 model: key.0,
                 version: key.1,
@@ -129,6 +131,7 @@ impl Predictions {
         let at_ms = tools.now_ms();
         tools.keep(vec![Write::VerdictsDrawn(DrawnVerdicts { up_to: last.id, states, at_ms })])?;
         self.lessons.extend(drawn);
+        told.into_iter().for_each(|(verdict, moved)| tell(verdict, moved));
         know(tools, &rows);
         verdicts.iter().filter(|verdict| !verdict.shadow).for_each(|verdict| tools.serving().truth(&truth(verdict)));
         Ok(true)
@@ -159,7 +162,13 @@ fn kept(rows: &[AccuracyRow], model: &str, version: u32) -> Lessons {
     }
 }
 
-fn event(model: &str, version: u32, moved: ErrorMoved) -> SubjectEvent {
+fn event(version: u32, moved: ErrorMoved) -> SubjectEvent {
+    let ErrorMoved { before: (before, before_wrong), since: (since, since_wrong) } = moved;
+    SubjectEvent::ModelErrorMoved { version, before, before_wrong, since, since_wrong }
+}
+
+/// Says in the log what is on disk.
+fn tell(VerdictRow { model, version, .. }: &VerdictRow, moved: ErrorMoved) {
     let ErrorMoved { before: (before, before_wrong), since: (since, since_wrong) } = moved;
     tracing::warn!(
         model,
@@ -167,7 +176,6 @@ fn event(model: &str, version: u32, moved: ErrorMoved) -> SubjectEvent {
         "[TS-1056] it errs otherwise than before: {since_wrong} of its last {since} labels are of errors, {before_wrong} of the \
          {before} before"
     );
-    SubjectEvent::ModelErrorMoved { version, before, before_wrong, since, since_wrong }
 }
 
 fn truth(verdict: &VerdictRow) -> Truth<'_> {
