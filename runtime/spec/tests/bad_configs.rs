@@ -218,7 +218,7 @@ trackside.toml:3:1: error[TS-0102]: there is no key `outputs` here
 host = "broker"
 labels = "a/#/b"
 "##,
-        error: r##"trackside.toml:3:10: error[TS-0103]: this is no topic filter: FILL
+        error: r##"trackside.toml:3:10: error[TS-0103]: this is no topic filter: `#` stands alone at the end, after a `/`
 3 | labels = "a/#/b"
   |          ^^^^^^^"##,
     },
