@@ -11,6 +11,7 @@ mod onnx;
 mod clients;
 mod differential;
 mod perf_analyzer;
+mod rollouts;
 mod signed;
 mod swap;
 mod tokens;
@@ -100,10 +101,16 @@ impl Serving {
         // `config` may go on with keys of the last table.
         let listen = "[inference]\nlisten = \"127.0.0.1:0\"\n";
         project.write("trackside.toml", format!("{models}{scores}{listen}{config}"));
+        Self::over(project)
+    }
+
+    /// On a project that is there.
+    fn over(project: Project) -> Self {
         let node = Node::start(project.root());
         let address = wait_until("the address of the inference server", || {
             let said = node.said();
-            let (_, rest) = said.split_once("answering requests for inference")?;
+            // Nodes that ended before have said it, too.
+            let (_, rest) = said.rsplit_once("answering requests for inference")?;
             let (_, rest) = rest.split_once("address=")?;
             Some(rest.split_whitespace().next()?.to_owned())
         });
