@@ -15,6 +15,7 @@ mod clients;
 mod differential;
 mod feedback;
 mod perf_analyzer;
+mod rollouts;
 mod samples;
 mod signed;
 mod swap;
@@ -105,10 +106,16 @@ impl Serving {
         // `config` may go on with keys of the last table.
         let listen = "[inference]\nlisten = \"127.0.0.1:0\"\n";
         project.write("trackside.toml", format!("{models}{scores}{listen}{config}"));
+        Self::over(project)
+    }
+
+    /// On a project that is there.
+    fn over(project: Project) -> Self {
         let node = Node::start(project.root());
         let address = wait_until("the address of the inference server", || {
             let said = node.said();
-            let (_, rest) = said.split_once("answering requests for inference")?;
+            // Nodes that ended before have said it, too.
+            let (_, rest) = said.rsplit_once("answering requests for inference")?;
             let (_, rest) = rest.split_once("address=")?;
             Some(rest.split_whitespace().next()?.to_owned())
         });
