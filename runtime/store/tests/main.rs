@@ -4,6 +4,7 @@
 
 mod activations;
 mod artifacts;
+mod feedback;
 mod log;
 mod models;
 mod pauses;
