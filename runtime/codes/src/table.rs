@@ -388,4 +388,5 @@ pub const TABLE: &[Row] = &[
     row(1007, Conflict, "A rollout of that model goes on already", "Wait for its end, or `trackside rollout abort`"),
     row(1008, Conflict, "The version is part of a rollout that goes on and can not be removed", "`trackside rollout abort` first"),
     row(1009, BadInput, "A plan can not be tried: no traffic, or a rate that is none", "The message says which"),
+    row(1010, Disk, "The promoted definition of a workflow can not be put into its file", "Permissions, space; it is tried again"),
 ];

@@ -6,6 +6,7 @@
 mod drift;
 mod feedback;
 mod rollouts;
+mod workflows;
 
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
@@ -77,6 +78,7 @@ impl Keeper {
             Box::new(drift::Windows::default()),
             Box::new(feedback::Predictions::default()),
             Box::new(rollouts::Rollouts::default()),
+            Box::new(workflows::Workflows::default()),
         ];
         let rung = bell.clone();
         let work = move || work(&tools, parts, &rung);
