@@ -8,10 +8,15 @@ mod support;
 #[path = "../models/onnx.rs"]
 mod onnx;
 
+#[path = "../triggers/broker.rs"]
+#[allow(dead_code, reason = "other suites use the rest of it")]
+mod broker;
 mod clients;
 mod differential;
+mod feedback;
 mod perf_analyzer;
 mod rollouts;
+mod samples;
 mod signed;
 mod swap;
 mod tokens;

@@ -95,6 +95,10 @@ pub enum Command {
     /// Keep models in versions, look at them and try them
     #[command(subcommand)]
     Model(commands::model::Command),
+    Label(commands::label::Arguments),
+    /// Look at inputs that a label would teach most for, label and export them
+    #[command(subcommand)]
+    Samples(commands::samples::Command),
     /// Try a new version of a model beside the one in service, and let evidence decide
     #[command(subcommand)]
     Rollout(commands::rollout::Command),

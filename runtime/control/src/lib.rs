@@ -18,6 +18,7 @@ mod duration;
 mod emit;
 mod escape;
 mod explain;
+mod feedback;
 mod follow;
 mod hook;
 mod in_use;
@@ -67,6 +68,11 @@ pub use escape::escape;
 pub use explain::{
     Explained, Explanation, Paused, Record, RunFacts, Sight, TriggerFacts, Version, Watcher, WorkflowFacts, explain,
 };
+pub use feedback::{
+    AccuracyDocument, AccuracyError, AnswerDocument, BandDocument, EstimateDocument, ExportedSamples, LabelOutcome,
+    LabelSample, LabelTold, LabelsTold, LatelyDocument, SampleDocument, SampleError, SampleLabelled, VersionAccuracy,
+    export_samples, label_sample, label_sample_offline, list_samples, model_accuracy, tell_labels, tell_labels_offline,
+};
 pub use follow::{FollowError, Followed, RunFollower};
 pub use hook::{Hook, HookAnswer, HookError};
 pub use in_use::InUse;
@@ -110,6 +116,7 @@ pub use tokens::{
     MakeToken, TOKEN_PREFIX, TokenDocument, TokenError, TokenMade, TokenRevoked, list_tokens, make_token, revoke_token,
     token_digest,
 };
+pub use trackside_node::{LabelRequest, TellLabels};
 pub use triggers::{Outlook, TriggerOutlook, TriggerState, trigger_outlook, trigger_states};
 pub use usage::{HeldByWorkflow, UsageDay, UsageDocument, usage};
 pub use wait::{RunEnded, Waited, wait_for_end};

@@ -7,7 +7,7 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Sender, channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
     time::Duration,
@@ -159,6 +159,8 @@ pub struct ModelDoors {
     pub change: Mutex<()>,
     /// Held while a model is looked at in a process of its own, which may take half of the box's memory.
     pub probe: Mutex<()>,
+    /// Held while predictions are on their way from memory to the dispatcher: who tells the truth about one must come after it.
+    pub(crate) predictions: Mutex<()>,
 }
 
 impl Node {
@@ -279,6 +281,10 @@ impl Node {
             project: project.root.clone(),
             pauses,
             own: Arc::new(move |address| listeners.covers(address)),
+            labels: {
+                let handle = node.handle();
+                Arc::new(move |payload, by| handle.label_message(payload, by).map_err(|_| GoingDown))
+            },
         };
         let box_id = readers.with(|reader| reader.box_id())?;
         let kinds: Vec<Box<dyn Intake>> = vec![
@@ -481,6 +487,11 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down: whether they were written is then not known.
     pub fn keep(&self, writes: Vec<Write>) -> Result<(), NodeError> {
+        self.submit(writes)?.recv().map_err(|_| NodeError::Closed)
+    }
+
+    /// The same without waiting: what is submitted first is written first.
+    pub(crate) fn submit(&self, writes: Vec<Write>) -> Result<Receiver<()>, NodeError> {
         let (tell, told) = channel();
         let done = Box::new(move || {
             // Who asked may have gone.
@@ -488,7 +499,7 @@ impl Handle {
         });
         let input = Message::Input(Input::Keep(Txn::of(writes), done));
         self.inbox.send(input).map_err(|_| NodeError::Closed)?;
-        told.recv().map_err(|_| NodeError::Closed)
+        Ok(told)
     }
 
     /// The rollouts of workflows that go on here.

@@ -25,7 +25,7 @@ use crate::{
     settings::ServingSettings,
     slot::{Loader, Slot, SlotState},
     statistics::Statistics,
-    watch::Bell,
+    watch::{Bell, Learned},
 };
 
 /// How long what was said of a model's file is taken for true without another look, by a caller that may not wait.
@@ -43,7 +43,7 @@ pub(crate) struct Inner {
     pub(crate) settings: ServingSettings,
     pub(crate) loader: Loader,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) bell: Arc<Bell>,
+    pub(crate) learned: Learned,
     pub(crate) shadow: Shadow,
     pub(crate) trials: Trials,
     models: RwLock<HashMap<String, Arc<Resolution>>>,
@@ -80,7 +80,7 @@ impl Serving {
             settings,
             loader,
             clock,
-            bell: Arc::default(),
+            learned: Learned::default(),
             shadow: Shadow::default(),
             trials: Trials::default(),
             models: RwLock::default(),
@@ -97,7 +97,7 @@ impl Serving {
     /// Rung when something is to be kept of what was learned from requests.
     #[must_use]
     pub fn bell(&self) -> &Arc<Bell> {
-        &self.0.bell
+        &self.0.learned.bell
     }
 
     /// Where models are said.
@@ -315,7 +315,7 @@ impl Serving {
     /// A rollout of a model goes on here. Nobody is answered by the candidate before [`Serving::admit`].
     #[must_use]
     pub fn begin(&self, new: NewTrial) -> Arc<Trial> {
-        Trial::new(new, self.0.clock.clone(), self.0.bell.clone())
+        Trial::new(new, self.0.clock.clone(), self.0.learned.bell.clone())
     }
 
     /// From now on the candidate answers its share.
@@ -352,6 +352,11 @@ impl Serving {
 impl Inner {
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.wall_ms()
+    }
+
+    /// The versions of a model that somebody has asked for.
+    pub(crate) fn slots_of(&self, name: &str) -> Vec<Arc<Slot>> {
+        read(&self.models).get(name).map(|resolution| resolution.slots()).unwrap_or_default()
     }
 
     /// What is in force, brought up when nobody has asked for the model before.
@@ -481,7 +486,7 @@ impl Inner {
             return Ok(known);
         }
         let current = read(&self.models).get(name).cloned();
-        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.bell);
+        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.learned);
         let mut aliases = next.entry.aliases.clone();
         let mut problem = None;
         for (alias, number) in &next.entry.aliases {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use trackside_spec::config::AnswerKind;
+
 use crate::{breaker::BreakerRules, gcra::Rate};
 
 /// How one model is served.
@@ -26,6 +28,10 @@ pub struct ModelSettings {
     /// Whether a failure counts only when the model fails its own test then, too: a request whose values or shapes the engine can not do is
     /// its sender's affair, and must not shut the model off for others.
     pub judged: bool,
+    /// What is kept of its predictions, so that they can be held against the truth.
+    pub feedback: Option<FeedbackSettings>,
+    /// Which of its inputs are kept.
+    pub samples: Option<SampleSettings>,
 }
 
 impl Default for ModelSettings {
@@ -40,8 +46,67 @@ impl Default for ModelSettings {
             failures: 5,
             at_start: false,
             judged: true,
+            feedback: None,
+            samples: None,
         }
     }
+}
+
+/// What is kept of a model's predictions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedbackSettings {
+    /// The output that is the prediction; the first one where it is not said.
+    pub output: Option<String>,
+    /// What that output is.
+    pub answer: AnswerKind,
+    /// Of one score alone: class 1 from it on.
+    pub threshold: f64,
+    /// The output with the probabilities of a label.
+    pub confidence: Option<String>,
+    /// How far from the truth a value may be.
+    pub tolerance: f64,
+    /// Most predictions that are kept of a second.
+    pub rate: u32,
+    /// Most predictions that are kept in all.
+    pub keep: u32,
+    /// How long they are kept.
+    pub age: Duration,
+}
+
+impl Default for FeedbackSettings {
+    fn default() -> Self {
+        Self {
+            output: None,
+            answer: AnswerKind::default(),
+            threshold: 0.5,
+            confidence: None,
+            tolerance: 0.0,
+            rate: 10,
+            keep: 100_000,
+            age: Duration::from_secs(30 * 86_400),
+        }
+    }
+}
+
+/// Which inputs of a model are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleSettings {
+    /// Those of answers with less confidence.
+    pub confidence: f64,
+    /// Those that come while drift is in alarm.
+    pub drift: bool,
+    /// Those on which a candidate gives another answer.
+    pub disagreement: bool,
+    /// Most bytes in all.
+    pub bytes: u64,
+    /// Most bytes of one.
+    pub largest: u64,
+    /// Most of a minute.
+    pub rate: u32,
+    /// How long they are kept.
+    pub age: Duration,
+    /// Inputs that are left out.
+    pub redact: Vec<String>,
 }
 
 /// Requests that are run together.

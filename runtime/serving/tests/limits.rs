@@ -23,6 +23,8 @@ const ONE: ModelSettings = ModelSettings {
     failures: 5,
     at_start: false,
     judged: true,
+    feedback: None,
+    samples: None,
 };
 
 #[test]

@@ -17,6 +17,7 @@ mod cursors;
 mod digesting;
 mod digests;
 mod error;
+mod feedback;
 mod history;
 mod holdings;
 mod holds;
@@ -52,6 +53,10 @@ pub use commit::Committer;
 pub use content::Content;
 pub use cursors::CursorRow;
 pub use error::StoreError;
+pub use feedback::{
+    AccuracyRow, AccuracyState, AnswerCount, DrawnVerdicts, EARLY_LABELS_KEPT, KeptPredictions, PredictionBatch,
+    PredictionKeep, PredictionRow, SampleChange, SampleLabel, SampleRow, Told, TruthRow, VerdictRow,
+};
 pub use history::LedgerEntryRow;
 pub use holdings::{EndedRun, HeldBeside, Holding, RunOwner, Which};
 pub use holds::Hold;

@@ -14,6 +14,7 @@ use crate::{
     activations::{self, Activation},
     contents::Contents,
     cursors,
+    feedback::{self, DrawnVerdicts, PredictionBatch, SampleChange, SampleLabel, TruthRow},
     holdings::{self, EndedRun},
     holds::Hold,
     models::{self, AddedModel, MovedAlias, TestedModel},
@@ -192,6 +193,16 @@ pub enum Write {
     },
     /// A version of a model was tested.
     ModelTested(TestedModel),
+    /// What models said.
+    Predictions(Box<PredictionBatch>),
+    /// What would have been right.
+    Truth(Box<TruthRow>),
+    /// Inputs that are kept for a label, and that go.
+    Samples(SampleChange),
+    /// What would have been right for an input that is kept.
+    SampleLabelled(SampleLabel),
+    /// What follows from truths.
+    VerdictsDrawn(DrawnVerdicts),
     /// A rollout begins.
     RolloutStarted(Box<StartedRollout>),
     /// A rollout stands otherwise, or was counted on.
@@ -388,6 +399,11 @@ pub(crate) fn apply(
         Write::ModelAliasMoved(moved) => models::move_alias(txn, moved)?,
         Write::ModelRemoved { name, version, at_ms, by } => models::remove(txn, name, *version, *at_ms, by)?,
         Write::ModelTested(tested) => models::tested(txn, tested)?,
+        Write::Predictions(batch) => feedback::enter_predictions(txn, batch)?,
+        Write::Truth(row) => feedback::tell(txn, row)?,
+        Write::Samples(change) => feedback::change_samples(txn, change)?,
+        Write::SampleLabelled(told) => feedback::label_sample(txn, told)?,
+        Write::VerdictsDrawn(drawn) => feedback::draw(txn, drawn)?,
         Write::RolloutStarted(started) => rollout_rows::start(txn, started)?,
         Write::RolloutChanged(changed) => rollout_rows::change(txn, changed)?,
         Write::TokenMade(row) => tokens::make(txn, row)?,

@@ -4,6 +4,7 @@ mod approvals;
 mod control;
 mod emit;
 mod events;
+mod labels;
 mod models;
 mod prune;
 mod reload;
@@ -69,6 +70,7 @@ fn resources() -> Routes {
         triggers::routes(),
         prune::routes(),
         models::routes(),
+        labels::routes(),
         rollouts::routes(),
         tokens::routes(),
         reload::routes(),

@@ -31,6 +31,8 @@ pub(crate) struct Shadowed {
     pub(crate) trial: Arc<Trial>,
     pub(crate) inputs: Vec<(String, Tensor)>,
     pub(crate) outputs: Vec<String>,
+    /// What it is called.
+    pub(crate) id: Option<String>,
     pub(crate) answer: Result<Vec<(String, Output)>, ServeError>,
     pub(crate) seconds: f64,
 }
@@ -111,11 +113,17 @@ fn work(inner: &std::sync::Weak<Inner>, waiting: &Receiver<Box<Shadowed>>) {
 }
 
 fn run(serving: &Serving, shadowed: Shadowed) {
-    let Shadowed { trial, inputs, outputs, answer, seconds } = shadowed;
+    let Shadowed { trial, inputs, outputs, id, answer, seconds } = shadowed;
     let version = ModelVersion::Number(trial.candidate);
-    let request = Request { inputs, outputs, priority: LOWEST, beside: true, ..Request::default() };
     let served = serving.open_here(&trial.model, &version, None);
-    let other = served.and_then(|served| served.predict_here(request));
+    let slot = served.as_ref().ok().map(|served| served.slot.clone());
+    let held = slot.as_ref().and_then(|slot| slot.watch.feedback.hold(&inputs));
+    let request = Request { inputs, outputs, priority: LOWEST, beside: true, ..Request::default() };
+    let other = served.and_then(|served| {
+        let other = served.predict_here(request);
+        served.slot.watch.feedback.beside(id.as_deref(), &other);
+        other
+    });
     let took = other.as_ref().map_or(0.0, |answer| answer.times.infer.as_secs_f64());
     let other = other.map(|answer| answer.outputs);
     let (Some(stable), Some(candidate)) = (failed(&answer), failed(&other)) else { return };
@@ -126,6 +134,9 @@ fn run(serving: &Serving, shadowed: Shadowed) {
         None if stable != candidate => Some(0.0),
         None => None,
     };
+    if let (Some(slot), Some(held), Some((one, other)), Some(..1.0)) = (slot, held, both, agreed) {
+        slot.watch.feedback.disagreed(held, id, one, other);
+    }
     let score = |outputs| trial.compared.score(outputs);
     let scores = both.and_then(|(one, other)| score(one).zip(score(other)));
     trial.tell(&Told::Pair { failed: (stable, candidate), seconds: (seconds, took), agreed, scores });

@@ -7,6 +7,7 @@ mod bell;
 pub use bell::Bell;
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,8 +28,19 @@ pub(crate) struct Watched<'a> {
     pub(crate) number: u32,
     /// How the model is served.
     pub(crate) settings: &'a ModelSettings,
+    /// Names of the places of its outputs.
+    pub(crate) labels: &'a BTreeMap<String, Vec<String>>,
+    /// What all share that is learned.
+    pub(crate) learned: &'a Learned,
+}
+
+/// What is learned from requests, of all models, until somebody keeps it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Learned {
     /// Rung when something is to be kept.
-    pub(crate) bell: &'a Arc<Bell>,
+    pub(crate) bell: Arc<Bell>,
+    /// Predictions, and what is known of accuracies.
+    pub(crate) book: Arc<feedback::Book>,
 }
 
 /// What watches one version.

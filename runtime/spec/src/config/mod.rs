@@ -3,6 +3,7 @@
 //! Every key here is one that the node enforces; there are no others. The comments on the fields become the JSON
 //! Schema's descriptions and the reference page.
 
+mod feedback;
 mod file;
 mod found;
 mod load;
@@ -12,7 +13,9 @@ mod mqtt;
 mod outside;
 mod plugins;
 mod policy;
+mod samples;
 
+pub use feedback::{AnswerKind, FeedbackConfig};
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection, Provider};
 pub use found::config_problems;
 pub use load::load_node_config;
@@ -22,3 +25,4 @@ pub use mqtt::{MqttConfig, MqttVersion};
 pub use outside::{HttpConfig, HttpServerConfig, SecretConfig};
 pub use plugins::{PluginsConfig, RegistryConfig};
 pub use policy::Policy;
+pub use samples::SamplesConfig;

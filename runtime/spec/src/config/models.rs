@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EngineChoice, Provider};
+use super::{EngineChoice, FeedbackConfig, Provider, SamplesConfig};
 use crate::units::{ByteSize, Duration};
 
 /// A model that workflows and clients use by name. With `path` the table declares it; without, it says how the model of that name in
@@ -51,6 +51,12 @@ pub struct ModelConfig {
     pub batching: BatchingConfig,
     /// When it is not asked for a while.
     pub breaker: BreakerConfig,
+    /// Predictions that wait for their truth; without this table none is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<FeedbackConfig>,
+    /// Inputs that are kept because a label for them would teach most; without this table none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<SamplesConfig>,
 }
 
 impl Default for ModelConfig {
@@ -70,6 +76,8 @@ impl Default for ModelConfig {
             failures: 5,
             batching: BatchingConfig::default(),
             breaker: BreakerConfig::default(),
+            feedback: None,
+            samples: None,
         }
     }
 }
@@ -173,6 +181,8 @@ impl ModelConfig {
                 }
             }
         }
+        problems.extend(self.feedback.iter().flat_map(FeedbackConfig::problems));
+        problems.extend(self.samples.iter().flat_map(SamplesConfig::problems));
         problems
     }
 }

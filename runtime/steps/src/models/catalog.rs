@@ -10,10 +10,13 @@ use std::{
 
 use trackside_codes::{Coded as _, Reason};
 use trackside_models::{ModelError, ModelLimits};
-use trackside_serving::{Batching, Catalog, Content, Entry, ModelSettings, Version, breaker::BreakerRules, gcra::Rate};
+use trackside_serving::{
+    Batching, Catalog, Content, Entry, FeedbackSettings, ModelSettings, SampleSettings, Version, breaker::BreakerRules,
+    gcra::Rate,
+};
 use trackside_spec::{
     CHAMPION, Digest, NodeConfig,
-    config::{EngineChoice, LoadTime, ModelConfig, Provider},
+    config::{EngineChoice, FeedbackConfig, LoadTime, ModelConfig, Provider, SamplesConfig},
 };
 
 use super::{
@@ -143,6 +146,34 @@ fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
         failures: said.failures,
         at_start: said.load == LoadTime::Start,
         judged: true,
+        feedback: said.feedback.as_ref().map(feedback),
+        samples: said.samples.as_ref().map(samples),
+    }
+}
+
+fn feedback(said: &FeedbackConfig) -> FeedbackSettings {
+    FeedbackSettings {
+        output: said.output.clone(),
+        answer: said.answer,
+        threshold: said.threshold,
+        confidence: said.confidence.clone(),
+        tolerance: said.tolerance.unwrap_or(0.0),
+        rate: said.rate,
+        keep: said.keep,
+        age: said.age.to_std(),
+    }
+}
+
+fn samples(said: &SamplesConfig) -> SampleSettings {
+    SampleSettings {
+        confidence: said.confidence,
+        drift: said.drift,
+        disagreement: said.disagreement,
+        bytes: said.bytes.as_bytes(),
+        largest: said.largest.as_bytes(),
+        rate: said.rate,
+        age: said.age.to_std(),
+        redact: said.redact.clone(),
     }
 }
 

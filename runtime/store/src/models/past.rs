@@ -56,6 +56,8 @@ impl ModelAt {
                 self.aliases.remove(&alias);
             }
             SubjectEvent::ModelTested { .. }
+            | SubjectEvent::Labelled { .. }
+            | SubjectEvent::ModelErrorMoved { .. }
             | SubjectEvent::Rollout { .. }
             | SubjectEvent::TokenMade { .. }
             | SubjectEvent::TokenRevoked { .. }
