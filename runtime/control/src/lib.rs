@@ -97,8 +97,8 @@ pub use record::{KeepFile, RecordError, RecordedCase, record_case};
 pub use refusal::{ErrorDocument, Refusal};
 pub use reload::{FileProblem, ReloadDocument, WorkflowChange, reload};
 pub use rollouts::{
-    GatePlan, PlanRollout, RolloutEntry, RolloutPlanned, RolloutsError, StartRollout, explain_rollout, list_rollouts,
-    plan_rollout, say_rollout, show_rollout, start_rollout, word_of,
+    GatePlan, PlanRollout, RolloutEntry, RolloutPlanned, RolloutsError, StartRollout, WorkflowCandidate,
+    explain_rollout, list_rollouts, plan_rollout, rollout_subject, say_rollout, show_rollout, start_rollout, word_of,
 };
 pub use run_document::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView, Waits};
 pub use run_events::RunEvents;

@@ -35,6 +35,19 @@ impl std::fmt::Display for Subject {
     }
 }
 
+impl Subject {
+    /// What a rollout is of, by the name that it has in the journal.
+    #[must_use]
+    pub fn of_rollout(name: &str) -> Option<Self> {
+        let (kind, of) = name.split_once('/')?;
+        match kind {
+            "model" => Some(Self::Model(of.to_owned())),
+            "workflow" => Some(Self::Workflow(of.to_owned())),
+            _ => None,
+        }
+    }
+}
+
 /// One fact about a subject. The journal keeps the time beside it.
 ///
 /// The JSON form is stored for years: add variants and optional fields, never change or remove one.

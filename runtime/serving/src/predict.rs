@@ -196,7 +196,7 @@ impl Served {
                 let seconds = answer.as_ref().map_or(0.0, |(_, seconds)| *seconds);
                 let answer = answer.map(|(outputs, _)| outputs).map_err(Clone::clone);
                 let trial = part.trial.clone();
-                Shadow::send(&self.inner, Shadowed { trial, inputs, outputs, id, answer, seconds });
+                Shadow::send(&self.inner, Box::new(Shadowed { trial, inputs, outputs, id, answer, seconds }));
             }
             None => part.tell(answer, took),
         }

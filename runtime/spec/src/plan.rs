@@ -137,7 +137,7 @@ pub enum FinallyOn {
 }
 
 /// One parameter of a workflow.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Param {
     /// Its name in `params.NAME`.
     pub name: String,

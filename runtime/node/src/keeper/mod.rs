@@ -7,6 +7,7 @@ mod drift;
 mod feedback;
 mod rollouts;
 mod samples;
+mod workflows;
 
 pub use samples::{SAMPLES_FOLDER, sample_file};
 
@@ -86,6 +87,7 @@ impl Keeper {
             Box::new(feedback::Predictions::default()),
             Box::new(samples::Samples::default()),
             Box::new(rollouts::Rollouts::default()),
+            Box::new(workflows::Workflows::default()),
         ];
         let rung = bell.clone();
         let work = move || work(&tools, parts, &rung);

@@ -40,7 +40,7 @@ pub(crate) struct Shadowed {
 /// The way to the thread.
 #[derive(Default)]
 pub(crate) struct Shadow {
-    sender: Mutex<Option<SyncSender<Shadowed>>>,
+    sender: Mutex<Option<SyncSender<Box<Shadowed>>>>,
     bytes: AtomicUsize,
     dropped: AtomicU64,
 }
@@ -61,7 +61,7 @@ impl Shadow {
     }
 
     /// Hands one over; it is dropped where others wait already.
-    pub(crate) fn send(inner: &Arc<Inner>, shadowed: Shadowed) {
+    pub(crate) fn send(inner: &Arc<Inner>, shadowed: Box<Shadowed>) {
         let shadow = &inner.shadow;
         let bytes = size(&shadowed.inputs);
         let mut sender = lock(&shadow.sender);
@@ -85,7 +85,7 @@ pub(crate) fn size(inputs: &[(String, Tensor)]) -> usize {
     inputs.iter().map(|(_, tensor)| tensor.data().len() + tensor.text().iter().map(String::len).sum::<usize>()).sum()
 }
 
-fn start(inner: &Arc<Inner>) -> Option<SyncSender<Shadowed>> {
+fn start(inner: &Arc<Inner>) -> Option<SyncSender<Box<Shadowed>>> {
     let (sender, waiting) = sync_channel(WAITING);
     // It ends with the models in service.
     let inner = Arc::downgrade(inner);
@@ -103,11 +103,11 @@ fn start(inner: &Arc<Inner>) -> Option<SyncSender<Shadowed>> {
     }
 }
 
-fn work(inner: &std::sync::Weak<Inner>, waiting: &Receiver<Shadowed>) {
+fn work(inner: &std::sync::Weak<Inner>, waiting: &Receiver<Box<Shadowed>>) {
     while let Ok(shadowed) = waiting.recv() {
         let Some(inner) = inner.upgrade() else { break };
         let bytes = size(&shadowed.inputs);
-        run(&Serving(inner.clone()), shadowed);
+        run(&Serving(inner.clone()), *shadowed);
         inner.shadow.bytes.fetch_sub(bytes, Relaxed);
     }
 }
