@@ -58,7 +58,7 @@ impl Router {
             priority: 100,
             deadline: None,
             cancel: CancelToken::new(),
-            alone: false,
+            ..Request::default()
         };
         self.runtime.block_on(async {
             let served = self.serving.open("bench", &ModelVersion::Unsaid, None).await.expect("a model");

@@ -105,7 +105,6 @@ impl Serving {
     }
 
     /// An answer turned out to be right or wrong; it is on disk.
-    #[expect(clippy::unused_self, reason = "rollouts are told here")]
     pub fn truth(&self, truth: &Truth<'_>) {
         let _ = truth;
     }
