@@ -95,6 +95,9 @@ pub enum Command {
     /// Keep models in versions, look at them and try them
     #[command(subcommand)]
     Model(commands::model::Command),
+    /// See what has moved away from what it was
+    #[command(subcommand)]
+    Drift(commands::drift::Command),
     /// Say who may ask the inference server
     #[command(subcommand)]
     Token(commands::token::Command),

@@ -378,4 +378,6 @@ pub const TABLE: &[Row] = &[
     row(908, Failed, "A case cannot be run", "The message names the case and why"),
     row(909, NotFound, "There are no cases", "A case is a file `NAME.yaml` in the folder with the cases"),
     row(910, BadInput, "A run gives no case", "The message says why; record another run"),
+    // Rollouts, drift, feedback
+    row(1031, NotFound, "Nothing of this name is watched for drift, or no row of it has come", "`trackside drift show`"),
 ];

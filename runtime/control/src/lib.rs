@@ -14,6 +14,7 @@ mod backfill;
 mod check;
 mod client;
 mod decide;
+mod drift;
 mod duration;
 mod emit;
 mod escape;
@@ -100,6 +101,8 @@ pub use sight::{SightDocument, SightOf, sight};
 pub use socket_path::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, run_to_end, start_run};
 pub use status::{StatusDocument, WorkflowStatus, status};
+pub use trackside_serving::drift::{ReferenceColumn, ReferenceDocument, Says, WindowColumn, WindowDocument};
+pub use drift::{AlarmDocument, DriftDocument, DriftError, DriftReset, drift, drift_of, reset_drift};
 pub use token_book::TokenBook;
 pub use tokens::{
     MakeToken, TOKEN_PREFIX, TokenDocument, TokenError, TokenMade, TokenRevoked, list_tokens, make_token, revoke_token,

@@ -18,6 +18,8 @@ pub enum Subject {
     Model(String),
     /// A token, by its name.
     Token(String),
+    /// A table that contracts check, by its name.
+    Dataset(String),
 }
 
 impl std::fmt::Display for Subject {
@@ -27,6 +29,7 @@ impl std::fmt::Display for Subject {
             Self::Workflow(name) => write!(f, "workflow/{name}"),
             Self::Model(name) => write!(f, "{MODEL}{name}"),
             Self::Token(name) => write!(f, "token/{name}"),
+            Self::Dataset(name) => write!(f, "dataset/{name}"),
         }
     }
 }
@@ -102,6 +105,41 @@ pub enum SubjectEvent {
         /// Who had it tested.
         by: String,
     },
+    /// The reference that a model, or a table, is compared with is complete.
+    DriftReference {
+        /// The version; nothing of a table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// Rows that it is made of.
+        rows: u64,
+        /// Windows that it is made of.
+        windows: u64,
+    },
+    /// A model, or a table, has moved away from its reference.
+    DriftAlarm {
+        /// The version; nothing of a table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// The window that raised it.
+        window: u64,
+        /// The columns that have moved, the first ones.
+        columns: Vec<String>,
+        /// What has moved, in words.
+        words: String,
+    },
+    /// It is back, for so many windows that the alarm is over.
+    DriftCleared {
+        /// The version; nothing of a table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// The window that ended it.
+        window: u64,
+    },
+    /// What it is compared with is made anew from now on.
+    DriftReset {
+        /// Who wanted it.
+        by: String,
+    },
     /// A token opens from now on.
     TokenMade {
         /// What its holder may do.
@@ -153,6 +191,19 @@ mod tests {
                 SubjectEvent::TokenMade { role: Role::Client, expires_ms: Some(7), by: "ana".into() },
                 r#"[{"event":"token-made","role":"client","expires_ms":7,"by":"ana"}]"#.to_owned(),
             ),
+            (
+                SubjectEvent::DriftReference { version: Some(2), rows: 5000, windows: 25 },
+                r#"[{"event":"drift-reference","version":2,"rows":5000,"windows":25}]"#.to_owned(),
+            ),
+            (
+                SubjectEvent::DriftAlarm { version: None, window: 7, columns: vec!["t".into()], words: "t: up".into() },
+                r#"[{"event":"drift-alarm","window":7,"columns":["t"],"words":"t: up"}]"#.to_owned(),
+            ),
+            (
+                SubjectEvent::DriftCleared { version: Some(1), window: 9 },
+                r#"[{"event":"drift-cleared","version":1,"window":9}]"#.to_owned(),
+            ),
+            (SubjectEvent::DriftReset { by: "ana".into() }, r#"[{"event":"drift-reset","by":"ana"}]"#.to_owned()),
             (SubjectEvent::TokenRevoked { by: "ana".into() }, r#"[{"event":"token-revoked","by":"ana"}]"#.to_owned()),
             (
                 SubjectEvent::Activated { file: "a.yaml".into(), definition: Some(digest), by: "the start".into() },

@@ -73,7 +73,7 @@ impl Served {
     /// # Errors
     /// Any [`ServeError`] of a request.
     pub async fn predict(&self, request: Request) -> Result<Answer, ServeError> {
-        let seen = self.slot.watch.asked(&request);
+        let seen = self.slot.watch.asked(&self.model, &request);
         let answer = self.answer(request).await;
         self.slot.watch.answered(seen, &answer);
         answer
@@ -113,7 +113,7 @@ impl Served {
     /// # Errors
     /// Any [`ServeError`] of a request.
     pub fn predict_here(&self, request: Request) -> Result<Answer, ServeError> {
-        let seen = self.slot.watch.asked(&request);
+        let seen = self.slot.watch.asked(&self.model, &request);
         let answer = self.answer_here(request);
         self.slot.watch.answered(seen, &answer);
         answer

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{breaker::BreakerRules, gcra::Rate};
+use crate::{breaker::BreakerRules, drift::DriftSettings, gcra::Rate};
 
 /// How one model is served.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct ModelSettings {
     /// Whether a failure counts only when the model fails its own test then, too: a request whose values or shapes the engine can not do is
     /// its sender's affair, and must not shut the model off for others.
     pub judged: bool,
+    /// How closely it is watched for drift.
+    pub drift: DriftSettings,
 }
 
 impl Default for ModelSettings {
@@ -40,6 +42,7 @@ impl Default for ModelSettings {
             failures: 5,
             at_start: false,
             judged: true,
+            drift: DriftSettings::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod made;
 mod support;
 
 mod batches;
+mod drift;
 mod limits;
 mod memory;
 mod rules;

@@ -7,13 +7,14 @@ use std::{
 
 use rusqlite::{Transaction, params};
 use trackside_engine::{RunEnd, RunId};
-use trackside_facts::{Entry, artifacts_named};
+use trackside_facts::{Entry, Subject, artifacts_named};
 use trackside_spec::{Digest, Plan};
 
 use crate::{
     activations::{self, Activation},
     contents::Contents,
     cursors,
+    drift_rows::{self, DriftRow},
     holdings::{self, EndedRun},
     holds::Hold,
     models::{self, AddedModel, MovedAlias, TestedModel},
@@ -191,6 +192,17 @@ pub enum Write {
     },
     /// A version of a model was tested.
     ModelTested(TestedModel),
+    /// What is watched for drift stands so now.
+    Drift(Box<DriftRow>),
+    /// A reference of drift is to be made anew.
+    DriftReset {
+        /// Of what.
+        subject: Subject,
+        /// When, milliseconds since 1970.
+        at_ms: i64,
+        /// Who wants it.
+        by: String,
+    },
     /// A token was made.
     TokenMade(TokenRow),
     /// A token was revoked.
@@ -383,6 +395,8 @@ pub(crate) fn apply(
         Write::ModelAliasMoved(moved) => models::move_alias(txn, moved)?,
         Write::ModelRemoved { name, version, at_ms, by } => models::remove(txn, name, *version, *at_ms, by)?,
         Write::ModelTested(tested) => models::tested(txn, tested)?,
+        Write::Drift(row) => drift_rows::keep(txn, row)?,
+        Write::DriftReset { subject, at_ms, by } => drift_rows::reset(txn, subject, *at_ms, by)?,
         Write::TokenMade(row) => tokens::make(txn, row)?,
         Write::TokenRevoked { name, at_ms, by } => tokens::revoke(txn, name, *at_ms, by)?,
         Write::LiveFrom { run } => {

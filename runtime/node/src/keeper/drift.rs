@@ -1,6 +1,11 @@
-//! Windows of drift that have closed.
+//! Windows of drift that have closed, and the alarms that they raise.
 
 use std::time::Duration;
+
+use trackside_facts::{Subject, SubjectEvent};
+use trackside_serving::drift::{DriftState, Due, Key, KeyKind, Saved, Turn};
+use trackside_store::{DriftRow, DriftWindowRow, Write};
+use trackside_sync::lock;
 
 use super::{Part, Tools};
 use crate::node::NodeError;
@@ -9,13 +14,101 @@ use crate::node::NodeError;
 #[derive(Default)]
 pub(super) struct Windows {}
 
+impl Windows {
+    fn keep(tools: &Tools, last: bool) -> Result<Option<Duration>, NodeError> {
+        let board = tools.serving().board().clone();
+        // Whoever has it made anew waits for the commit, and this one for him.
+        let _keeping = lock(&board.keeping);
+        for key in board.wanted() {
+            let subject = subject(&key);
+            let found = tools.handle().readers().with(|reader| reader.drift_state(&subject, key.version))?;
+            let saved = found.map(|(content, state, drift)| Saved { content, state, drift: state_of(&drift) });
+            board.load(&key, saved.as_ref());
+        }
+        let (due, sleep) = board.due(last);
+        for due in &due {
+            tools.keep(vec![Write::Drift(Box::new(row(due, tools.now_ms())))])?;
+            board.kept(due);
+            for turn in &due.turns {
+                tell(&due.key, turn);
+            }
+        }
+        Ok(sleep)
+    }
+}
+
 impl Part for Windows {
     fn round(&mut self, tools: &Tools) -> Result<Option<Duration>, NodeError> {
-        let _ = (tools.serving(), tools.now_ms(), tools.handle());
-        tools.keep(Vec::new()).map(|()| None)
+        Self::keep(tools, false)
     }
 
     fn end(&mut self, tools: &Tools) -> Result<(), NodeError> {
-        self.round(tools).map(drop)
+        Self::keep(tools, true).map(drop)
     }
+}
+
+/// What an alarm is about, as logs have it.
+fn tell(key: &Key, turn: &Turn) {
+    let (name, version, window) = (&key.name, key.version, turn.window);
+    if turn.raised {
+        tracing::warn!(name, version, window, "drift: {}", turn.words);
+    } else {
+        tracing::info!(name, version, window, "drift is over");
+    }
+}
+
+/// Under which name the journal has it.
+pub(crate) fn subject(key: &Key) -> Subject {
+    match key.kind {
+        KeyKind::Model => Subject::Model(key.name.clone()),
+        KeyKind::Dataset => Subject::Dataset(key.name.clone()),
+    }
+}
+
+fn row(due: &Due, now_ms: i64) -> DriftRow {
+    let version = matches!(due.key.kind, KeyKind::Model).then_some(due.key.version);
+    let mut events = Vec::new();
+    if let (true, Some(reference)) = (due.completed, &due.reference) {
+        let (rows, windows) = (reference.rows, reference.windows);
+        events.push((now_ms, SubjectEvent::DriftReference { version, rows, windows }));
+    }
+    events.extend(due.turns.iter().map(|turn| {
+        let Turn { raised, window, columns, words, .. } = turn.clone();
+        let event = if raised {
+            SubjectEvent::DriftAlarm { version, window, columns, words }
+        } else {
+            SubjectEvent::DriftCleared { version, window }
+        };
+        (now_ms, event)
+    }));
+    // Made of texts and numbers: nothing in it can not be written.
+    let window = |window: &trackside_serving::drift::WindowDocument| DriftWindowRow {
+        number: window.number,
+        to_ms: window.to_ms,
+        says: match window.says {
+            trackside_serving::drift::Says::Nothing => "nothing",
+            trackside_serving::drift::Says::Calm => "calm",
+            trackside_serving::drift::Says::Drift => "drift",
+        }
+        .to_owned(),
+        document: serde_json::to_string(window).unwrap_or_default(),
+    };
+    DriftRow {
+        subject: subject(&due.key),
+        version: due.key.version,
+        content: due.key.content.clone(),
+        state: due.state.clone(),
+        reference: due.reference.as_ref().and_then(|reference| serde_json::to_string(reference).ok()),
+        drift: due.drift.name().to_owned(),
+        at_ms: now_ms,
+        windows: due.windows.iter().map(window).collect(),
+        events,
+    }
+}
+
+fn state_of(name: &str) -> DriftState {
+    [DriftState::None, DriftState::Warning, DriftState::Alarm]
+        .into_iter()
+        .find(|state| state.name() == name)
+        .unwrap_or_default()
 }

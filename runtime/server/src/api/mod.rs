@@ -2,6 +2,7 @@
 
 mod approvals;
 mod control;
+mod drift;
 mod emit;
 mod events;
 mod models;
@@ -69,6 +70,7 @@ fn resources() -> Routes {
         prune::routes(),
         models::routes(),
         tokens::routes(),
+        drift::routes(),
         reload::routes(),
         status::routes(),
     ];

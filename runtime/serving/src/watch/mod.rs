@@ -7,12 +7,15 @@ mod bell;
 pub use bell::Bell;
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use trackside_models::Model;
+
 use crate::{
-    drift,
+    drift::{self, Board},
     error::ServeError,
     feedback,
     request::{Answer, Request},
@@ -27,6 +30,10 @@ pub(crate) struct Watched<'a> {
     pub(crate) number: u32,
     /// How the model is served.
     pub(crate) settings: &'a ModelSettings,
+    /// Labels of its outputs' places.
+    pub(crate) labels: &'a BTreeMap<String, Vec<String>>,
+    /// All that is watched for drift.
+    pub(crate) board: &'a Arc<Board>,
     /// Rung when something is to be kept.
     pub(crate) bell: &'a Arc<Bell>,
 }
@@ -50,8 +57,8 @@ impl Watch {
     }
 
     /// Looks at a request before it runs, which takes its tensors away.
-    pub(crate) fn asked(&self, request: &Request) -> Seen {
-        Seen { came: Instant::now(), drift: self.drift.asked(request), feedback: self.feedback.asked(request) }
+    pub(crate) fn asked(&self, model: &Model, request: &Request) -> Seen {
+        Seen { came: Instant::now(), drift: self.drift.asked(model, request), feedback: self.feedback.asked(request) }
     }
 
     /// Looks at what came of it.

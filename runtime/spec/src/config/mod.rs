@@ -7,6 +7,7 @@ mod file;
 mod found;
 mod load;
 mod model_limits;
+mod drift;
 mod models;
 mod mqtt;
 mod outside;
@@ -17,6 +18,7 @@ pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, Nod
 pub use found::config_problems;
 pub use load::load_node_config;
 pub use model_limits::ModelLimitsConfig;
+pub use drift::DriftConfig;
 pub use models::{BatchingConfig, BreakerConfig, InferenceConfig, LoadTime, ModelConfig};
 pub use mqtt::{MqttConfig, MqttVersion};
 pub use outside::{HttpConfig, HttpServerConfig, SecretConfig};

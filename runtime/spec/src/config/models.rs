@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EngineChoice, Provider};
+use super::{DriftConfig, EngineChoice, Provider};
 use crate::units::{ByteSize, Duration};
 
 /// A model that workflows and clients use by name. With `path` the table declares it; without, it says how the model of that name in
@@ -51,6 +51,8 @@ pub struct ModelConfig {
     pub batching: BatchingConfig,
     /// When it is not asked for a while.
     pub breaker: BreakerConfig,
+    /// How closely what it is asked and what it answers is watched.
+    pub drift: DriftConfig,
 }
 
 impl Default for ModelConfig {
@@ -70,6 +72,7 @@ impl Default for ModelConfig {
             failures: 5,
             batching: BatchingConfig::default(),
             breaker: BreakerConfig::default(),
+            drift: DriftConfig::default(),
         }
     }
 }

@@ -10,10 +10,10 @@ use std::{
 
 use trackside_codes::{Coded as _, Reason};
 use trackside_models::{ModelError, ModelLimits};
-use trackside_serving::{Batching, Catalog, Content, Entry, ModelSettings, Version, breaker::BreakerRules, gcra::Rate};
+use trackside_serving::{Batching, Catalog, Content, Entry, ModelSettings, Version, breaker::BreakerRules, drift::{AlarmRule, DriftSettings}, gcra::Rate};
 use trackside_spec::{
     CHAMPION, Digest, NodeConfig,
-    config::{EngineChoice, LoadTime, ModelConfig, Provider},
+    config::{DriftConfig, EngineChoice, LoadTime, ModelConfig, Provider},
 };
 
 use super::{
@@ -143,6 +143,24 @@ fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
         failures: said.failures,
         at_start: said.load == LoadTime::Start,
         judged: true,
+        drift: drift(&said.drift),
+    }
+}
+
+/// How closely something is watched, as it is said.
+#[must_use]
+pub fn drift(said: &DriftConfig) -> DriftSettings {
+    DriftSettings {
+        enabled: said.enabled,
+        rows: said.rows,
+        time: said.time.to_std(),
+        reference: said.reference,
+        effect: said.effect,
+        share: said.share,
+        level: said.level,
+        alarm: AlarmRule { of: said.of, raise: said.raise, clear: said.clear },
+        elements: said.elements,
+        season: said.season,
     }
 }
 

@@ -56,6 +56,10 @@ impl ModelAt {
                 self.aliases.remove(&alias);
             }
             SubjectEvent::ModelTested { .. }
+            | SubjectEvent::DriftReference { .. }
+            | SubjectEvent::DriftAlarm { .. }
+            | SubjectEvent::DriftCleared { .. }
+            | SubjectEvent::DriftReset { .. }
             | SubjectEvent::TokenMade { .. }
             | SubjectEvent::TokenRevoked { .. }
             | SubjectEvent::Activated { .. }
