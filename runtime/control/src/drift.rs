@@ -112,8 +112,7 @@ pub fn drift_of(reader: &Reader, name: &str) -> Result<Vec<DriftDocument>, Model
 }
 
 fn unknown(reader: &Reader, name: &str) -> Result<DriftError, StoreError> {
-    let mut names: Vec<String> =
-        reader.drift(None)?.into_iter().map(|row| split(&row.subject).1.to_owned()).collect();
+    let mut names: Vec<String> = reader.drift(None)?.into_iter().map(|row| split(&row.subject).1.to_owned()).collect();
     names.dedup();
     names.truncate(12);
     let known = if names.is_empty() {

@@ -61,6 +61,7 @@ pub use check::{
 };
 pub use client::{Client, ClientError, Events};
 pub use decide::{DecideError, decide};
+pub use drift::{AlarmDocument, DriftDocument, DriftError, DriftReset, drift, drift_of, reset_drift};
 pub use duration::duration_ms;
 pub use emit::{EmitEvent, Emitted, emit};
 pub use escape::escape;
@@ -101,13 +102,12 @@ pub use sight::{SightDocument, SightOf, sight};
 pub use socket_path::{MAX_SOCKET_PATH, socket_path};
 pub use start::{StartError, run_to_end, start_run};
 pub use status::{StatusDocument, WorkflowStatus, status};
-pub use trackside_serving::drift::{ReferenceColumn, ReferenceDocument, Says, WindowColumn, WindowDocument};
-pub use drift::{AlarmDocument, DriftDocument, DriftError, DriftReset, drift, drift_of, reset_drift};
 pub use token_book::TokenBook;
 pub use tokens::{
     MakeToken, TOKEN_PREFIX, TokenDocument, TokenError, TokenMade, TokenRevoked, list_tokens, make_token, revoke_token,
     token_digest,
 };
+pub use trackside_serving::drift::{ReferenceColumn, ReferenceDocument, Says, WindowColumn, WindowDocument};
 pub use triggers::{Outlook, TriggerOutlook, TriggerState, trigger_outlook, trigger_states};
 pub use usage::{HeldByWorkflow, UsageDay, UsageDocument, usage};
 pub use wait::{RunEnded, Waited, wait_for_end};

@@ -5,14 +5,14 @@ use std::{future::Future, pin::Pin, time::Duration};
 use trackside_engine::RunId;
 
 use crate::{
-    AddModel, AliasMoved, Client, ControlError, Decided, Decision, DriftReset, EmitEvent, Emitted, GivenModel, LocalControl,
-    MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun, RunEvents,
-    RunFollower, RunPaused, SightDocument, StartRun, StatusDocument, TokenMade, TokenRevoked, TriggerPaused, Waited,
-    add_model, cancel_run, decide, emit,
+    AddModel, AliasMoved, Client, ControlError, Decided, Decision, DriftReset, EmitEvent, Emitted, GivenModel,
+    LocalControl, MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun,
+    RunEvents, RunFollower, RunPaused, SightDocument, StartRun, StatusDocument, TokenMade, TokenRevoked, TriggerPaused,
+    Waited, add_model, cancel_run, decide, emit,
     local::on_models,
     local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
-    make_token, move_model_alias, pause_run, pause_trigger, prune, reload, reset_drift, remove_model, retry_run, revoke_token,
-    roll_back_model, run_to_end, sight, start_run, status, wait_for_end,
+    make_token, move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, reset_drift, retry_run,
+    revoke_token, roll_back_model, run_to_end, sight, start_run, status, wait_for_end,
 };
 
 /// What comes of an operation, once it is on disk.

@@ -10,7 +10,8 @@ use trackside_spec::{CHAMPION, ModelVersion, config::EngineChoice, nearest};
 use trackside_sync::lock;
 
 use crate::{
-    catalog::Entry, clock::Clock, drift::Board, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot, watch::Bell,
+    catalog::Entry, clock::Clock, drift::Board, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot,
+    watch::Bell,
 };
 
 /// What is in force of a model. It is replaced as a whole.

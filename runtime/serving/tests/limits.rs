@@ -23,6 +23,7 @@ const ONE: ModelSettings = ModelSettings {
     failures: 5,
     at_start: false,
     judged: true,
+    drift: trackside_serving::drift::DriftSettings::USUAL,
 };
 
 #[test]

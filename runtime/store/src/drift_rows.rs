@@ -88,7 +88,15 @@ pub(crate) fn keep(txn: &Transaction<'_>, row: &DriftRow) -> rusqlite::Result<()
                 "INSERT INTO drift (subject, version, content, state, reference, drift, at_ms)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute(params![name, version, content, state, reference.as_deref().unwrap_or("{}"), drift, at_ms])?;
+            .execute(params![
+                name,
+                version,
+                content,
+                state,
+                reference.as_deref().unwrap_or("{}"),
+                drift,
+                at_ms
+            ])?;
             txn.last_insert_rowid()
         }
     };

@@ -134,7 +134,12 @@ impl Board {
         // Another content under the same number takes the place of the one before.
         wards.retain(|other, _| (other.kind, &other.name, other.version) != (key.kind, &key.name, key.version));
         let hot = Hot { series: Series::new(columns, left_out, settings), loaded: false };
-        let ward = Arc::new(Ward { key: key.clone(), hot: Mutex::new(hot), keeping: Mutex::default(), drift: AtomicU8::new(0) });
+        let ward = Arc::new(Ward {
+            key: key.clone(),
+            hot: Mutex::new(hot),
+            keeping: Mutex::default(),
+            drift: AtomicU8::new(0),
+        });
         wards.insert(key, ward.clone());
         drop(wards);
         self.bell.ring();
@@ -189,9 +194,17 @@ impl Board {
                 *keeping = Keeping { judge, reference: complete, ..Keeping::default() };
                 ward.drift.store(saved.drift as u8, Relaxed);
             }
-            Ok(_) => tracing::info!(name = key.name, version = key.version, "its columns are others now: a new reference is made"),
+            Ok(_) => tracing::info!(
+                name = key.name,
+                version = key.version,
+                "its columns are others now: a new reference is made"
+            ),
             Err(error) => {
-                tracing::error!(name = key.name, version = key.version, "what was kept of its drift can not be read ({error}): a new reference is made");
+                tracing::error!(
+                    name = key.name,
+                    version = key.version,
+                    "what was kept of its drift can not be read ({error}): a new reference is made"
+                );
             }
         }
     }
@@ -295,7 +308,8 @@ impl Ward {
         }
         let hot = lock(&self.hot);
         // Windows that have closed since are judged next time: they are no part of what is kept now.
-        let state = pack(&[hot.series.to_bytes(last, now), keeping.judge.as_ref().map(Judge::to_bytes).unwrap_or_default()]);
+        let state =
+            pack(&[hot.series.to_bytes(last, now), keeping.judge.as_ref().map(Judge::to_bytes).unwrap_or_default()]);
         let reference = (completed || !keeping.reference).then(|| hot.series.document());
         drop(hot);
         let drift = keeping.judge.as_ref().map_or(DriftState::Unknown, Judge::state);

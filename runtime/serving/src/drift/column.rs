@@ -365,7 +365,8 @@ fn edges(values: &[f64]) -> Result<Edges, StatsError> {
         return Edges::new(vec![0.0]);
     }
     let bulk = Edges::of_values(values, CELLS)?;
-    let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
+    let (low, high) =
+        values.iter().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
     let width = high - low;
     if !(width > 0.0 && width.is_finite()) {
         return Ok(bulk);

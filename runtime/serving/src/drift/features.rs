@@ -262,7 +262,9 @@ impl Place {
                 let length = tensor.len() / rows;
                 let first = row * length;
                 match form {
-                    Form::Elements(columns) => held.extend((0..(*columns).min(length)).map(|at| element(tensor, first + at))),
+                    Form::Elements(columns) => {
+                        held.extend((0..(*columns).min(length)).map(|at| element(tensor, first + at)))
+                    }
                     Form::Summary { varies } => summary(tensor, first, length, *varies, held),
                     Form::Class { labels, scores } => {
                         let score = |at: usize| number(tensor, first + at).filter(|score| !score.is_nan());
@@ -288,7 +290,10 @@ fn summary(tensor: &Tensor, first: usize, length: usize, varies: bool, held: &mu
     for at in 0..looked {
         let value = match &tensor.element() {
             // Of a text, how long it is.
-            ElementType::Text => tensor.text().get(first + at * length / looked).map(|text| f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX))),
+            ElementType::Text => tensor
+                .text()
+                .get(first + at * length / looked)
+                .map(|text| f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX))),
             _ => number(tensor, first + at * length / looked),
         };
         let Some(value) = value else { continue };
@@ -311,7 +316,10 @@ fn summary(tensor: &Tensor, first: usize, length: usize, varies: bool, held: &mu
     let mean = sum / count;
     let deviation = (squares / count - mean * mean).max(0.0).sqrt();
     // A NaN among them makes the mean one, and is counted there.
-    held.extend([around + mean, if mean.is_nan() { f64::NAN } else { deviation }, f64::from(zeros) / count, low, high].map(Held::Number));
+    held.extend(
+        [around + mean, if mean.is_nan() { f64::NAN } else { deviation }, f64::from(zeros) / count, low, high]
+            .map(Held::Number),
+    );
     if varies {
         held.push(Held::Number(length));
     }

@@ -3,8 +3,8 @@
 use trackside_stats::{
     StatsError,
     drift::{
-        Alarm, AlarmState, BlockDesign, Change, Cusum, CusumRule, Order, Outcome, Shift, Signal, Unsaid, ks, psi, rates,
-        screen, stuck,
+        Alarm, AlarmState, BlockDesign, Change, Cusum, CusumRule, Order, Outcome, Shift, Signal, Unsaid, ks, psi,
+        rates, screen, stuck,
     },
     sketch::NumericColumn,
 };
@@ -20,6 +20,9 @@ use super::{
 
 /// Windows between two false alarms of all the sums of a model together.
 const BETWEEN: f64 = 1_000.0;
+
+/// The most deviations that one window adds to a sum.
+const FARTHEST: f64 = 4.0;
 
 /// A sum over windows, and whether it has told of a shift that is not over yet.
 #[derive(Debug, Clone)]
@@ -170,7 +173,11 @@ impl Judge {
     }
 
     /// What was kept, with the rule that holds now: what counts towards an alarm begins anew where that is another one.
-    pub(super) fn from_bytes(bytes: &[u8], reference: &Reference, settings: &DriftSettings) -> Result<Self, SavedError> {
+    pub(super) fn from_bytes(
+        bytes: &[u8],
+        reference: &Reference,
+        settings: &DriftSettings,
+    ) -> Result<Self, SavedError> {
         let mut judge = Self::of(reference, settings)?;
         let mut parts = Parts::of(bytes)?;
         let windows = parts.next()?.try_into().map_err(|_| SavedError("a count that is cut off"))?;
@@ -211,7 +218,9 @@ impl Sum {
     /// there is none.
     fn window(&mut self, mean: f64) -> Option<(bool, f64)> {
         let away = (mean - self.mean) / self.deviation;
-        let new = self.cusum.observe(mean).ok().flatten();
+        // One window alone, however far off, is for the alarm's rule to judge; the sum is for many that are off a little.
+        let counts = self.mean + away.clamp(-FARTHEST, FARTHEST) * self.deviation;
+        let new = self.cusum.observe(counts).ok().flatten();
         let still = match self.told {
             Some(Shift::Up) => away > self.shift / 4.0,
             Some(Shift::Down) => away < -self.shift / 4.0,
@@ -247,11 +256,7 @@ impl Sum {
 }
 
 /// All tests of a column. Where windows of the reference tell how rows hang together, rows count for what they are worth.
-fn column_tests(
-    reference: &Frozen,
-    window: &Counts,
-    at: i64,
-) -> Result<Vec<(Signal, Outcome)>, StatsError> {
+fn column_tests(reference: &Frozen, window: &Counts, at: i64) -> Result<Vec<(Signal, Outcome)>, StatsError> {
     let design = reference.design.as_ref().filter(|design| design.blocks() >= DriftSettings::DESIGN);
     let worth = design.and_then(BlockDesign::inflation).unwrap_or(1.0);
     let compare = |then: (u64, u64), now: (u64, u64)| {
@@ -301,7 +306,12 @@ fn column_tests(
 
 /// So many rows as independent ones: never none where there are some.
 fn fewer(rows: u64, worth: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a count of rows")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a count of rows"
+    )]
     let fewer = (rows as f64 / worth).round() as u64;
     if rows > 0 { fewer.max(1) } else { 0 }
 }

@@ -291,7 +291,8 @@ impl Series {
     /// The reference, or how far it is.
     pub(super) fn document(&self) -> ReferenceDocument {
         let of = u64::from(self.settings.reference);
-        let begun = ReferenceDocument { of, left_out: self.left_out, from_ms: self.from_ms, ..ReferenceDocument::default() };
+        let begun =
+            ReferenceDocument { of, left_out: self.left_out, from_ms: self.from_ms, ..ReferenceDocument::default() };
         let (reference, complete) = match &self.stage {
             Stage::Gathers { columns, ends } => {
                 let rows = columns.first().map_or(0, Raw::len) as u64;
@@ -412,7 +413,18 @@ impl Series {
             Stage::Counts { reference, .. } => reference.rows + open.rows,
             Stage::Compares { .. } => rows,
         };
-        Ok(Self { settings, watched, left_out, stage, open, from_ms, rows, closed: VecDeque::new(), moved_on: false, touched: false })
+        Ok(Self {
+            settings,
+            watched,
+            left_out,
+            stage,
+            open,
+            from_ms,
+            rows,
+            closed: VecDeque::new(),
+            moved_on: false,
+            touched: false,
+        })
     }
 
     /// Rows that came before what was kept was there: they come after it.

@@ -33,6 +33,19 @@ pub struct DriftSettings {
 }
 
 impl DriftSettings {
+    /// What fits most: 25 windows of reference, so that it is known how rows hang together.
+    pub const USUAL: Self = Self {
+        enabled: true,
+        rows: 200,
+        time: Duration::from_secs(86_400),
+        reference: 5_000,
+        effect: 0.1,
+        share: 0.01,
+        level: 0.05,
+        alarm: AlarmRule { of: 3, raise: 2, clear: 3 },
+        elements: 32,
+        season: false,
+    };
     /// The fewest rows of a window that is closed because of its age: with fewer, no test says anything.
     pub const FEWEST: u32 = 50;
     /// The windows that a reference must have to tell how rows hang together.
@@ -58,17 +71,6 @@ impl DriftSettings {
 
 impl Default for DriftSettings {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            rows: 200,
-            time: Duration::from_secs(86_400),
-            reference: 5_000,
-            effect: 0.1,
-            share: 0.01,
-            level: 0.05,
-            alarm: AlarmRule { of: 3, raise: 2, clear: 3 },
-            elements: 32,
-            season: false,
-        }
+        Self::USUAL
     }
 }

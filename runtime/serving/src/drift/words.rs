@@ -66,7 +66,11 @@ pub(super) fn moved(name: &str, reference: &Frozen, now: &Counted, found: &[Foun
     if matters("new-category") {
         let new: Vec<&str> = now.new.iter().take(3).map(|(name, _)| name.as_str()).collect();
         let which = if new.is_empty() { String::new() } else { format!(" ({})", new.join(", ")) };
-        said.push(format!("new categories{which} from {} to {}", share(then.outside, then.rows), share(now.outside, now.rows)));
+        said.push(format!(
+            "new categories{which} from {} to {}",
+            share(then.outside, then.rows),
+            share(now.outside, now.rows)
+        ));
     }
     for (signal, what, before, after) in [
         ("null", "nothing there", then.nulls, now.nulls),
@@ -125,7 +129,10 @@ pub(super) fn note(reference: &Reference, closed: &Closed, says: Says) -> Option
         return Some(format!("the reference has {}, and 50 are needed to compare with", rows(reference.rows)));
     }
     if says == Says::Nothing {
-        return Some(format!("{} say nothing here, or are worth too few because they hang together", rows(closed.rows)));
+        return Some(format!(
+            "{} say nothing here, or are worth too few because they hang together",
+            rows(closed.rows)
+        ));
     }
     (!reference.design()).then(|| {
         format!(

@@ -7,7 +7,11 @@ use crate::units::Duration;
 
 /// The watch over what a model is asked and what it answers: windows are compared with a reference, the first rows that came.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "drift: a table with `enabled`, `rows`, `time`, `reference` and so on")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "drift: a table with `enabled`, `rows`, `time`, `reference` and so on"
+)]
 #[schemars(rename = "Drift")]
 pub struct DriftConfig {
     /// Whether it is watched.

@@ -3,22 +3,22 @@
 //! Every key here is one that the node enforces; there are no others. The comments on the fields become the JSON
 //! Schema's descriptions and the reference page.
 
+mod drift;
 mod file;
 mod found;
 mod load;
 mod model_limits;
-mod drift;
 mod models;
 mod mqtt;
 mod outside;
 mod plugins;
 mod policy;
 
+pub use drift::DriftConfig;
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection, Provider};
 pub use found::config_problems;
 pub use load::load_node_config;
 pub use model_limits::ModelLimitsConfig;
-pub use drift::DriftConfig;
 pub use models::{BatchingConfig, BreakerConfig, InferenceConfig, LoadTime, ModelConfig};
 pub use mqtt::{MqttConfig, MqttVersion};
 pub use outside::{HttpConfig, HttpServerConfig, SecretConfig};

@@ -10,7 +10,12 @@ use std::{
 
 use trackside_codes::{Coded as _, Reason};
 use trackside_models::{ModelError, ModelLimits};
-use trackside_serving::{Batching, Catalog, Content, Entry, ModelSettings, Version, breaker::BreakerRules, drift::{AlarmRule, DriftSettings}, gcra::Rate};
+use trackside_serving::{
+    Batching, Catalog, Content, Entry, ModelSettings, Version,
+    breaker::BreakerRules,
+    drift::{AlarmRule, DriftSettings},
+    gcra::Rate,
+};
 use trackside_spec::{
     CHAMPION, Digest, NodeConfig,
     config::{DriftConfig, EngineChoice, LoadTime, ModelConfig, Provider},

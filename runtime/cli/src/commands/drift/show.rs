@@ -16,7 +16,9 @@ use crate::{
 /// Without a name one line each. With one: every column, its reference beside the newest window as small bars, and in words what has
 /// moved, from what to what. Works beside a running node and without one.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  trackside drift show\n  trackside drift show pump-anomaly\n  trackside drift show pump-anomaly --json")]
+#[command(
+    after_help = "Examples:\n  trackside drift show\n  trackside drift show pump-anomaly\n  trackside drift show pump-anomaly --json"
+)]
 pub struct Arguments {
     /// The name of a model or a dataset
     name: Option<String>,
@@ -102,7 +104,8 @@ fn one(document: &DriftDocument, paint: Paint) -> String {
     if about.complete {
         let _ = writeln!(text, "Reference: {} rows in {} windows", about.rows, about.windows);
     } else {
-        let _ = writeln!(text, "Reference: {} of {} rows; until it is complete, nothing is compared", about.rows, about.of);
+        let _ =
+            writeln!(text, "Reference: {} of {} rows; until it is complete, nothing is compared", about.rows, about.of);
     }
     if about.left_out > 0 {
         let _ = writeln!(text, "{} more columns are not watched: 64 are the most", about.left_out);
