@@ -98,6 +98,9 @@ pub enum Command {
     /// See what has moved away from what it was
     #[command(subcommand)]
     Drift(commands::drift::Command),
+    /// Try a new version of a model beside the one in service, and let evidence decide
+    #[command(subcommand)]
+    Rollout(commands::rollout::Command),
     /// Say who may ask the inference server
     #[command(subcommand)]
     Token(commands::token::Command),

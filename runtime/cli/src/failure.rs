@@ -169,6 +169,7 @@ by_code!(
     ModelRefError,
     ReferenceError,
     RegistryError,
+    trackside_control::RolloutsError,
     SandboxError,
     ServerError,
     StartError,

@@ -379,5 +379,14 @@ pub const TABLE: &[Row] = &[
     row(909, NotFound, "There are no cases", "A case is a file `NAME.yaml` in the folder with the cases"),
     row(910, BadInput, "A run gives no case", "The message says why; record another run"),
     // Rollouts, drift, feedback
+    row(1001, BadInput, "A rollout is not written as one: a mode, a gate, a share, a time", "The message says which key, and what is allowed"),
+    row(1002, Conflict, "There is nothing to roll out: the candidate is the version in service, the model has no `champion`, or a file of the project declares it", "The message says which"),
+    row(1003, Conflict, "The candidate takes or gives something else than the version in service, so that those who ask would notice", "Give it a name of its own, or move the alias by hand"),
+    row(1004, Conflict, "The candidate's content was taken back a while ago and cools down", "Mend the model; or `--again`"),
+    row(1005, NotFound, "There is no such rollout, or none of that model goes on", "`trackside rollout status`"),
+    row(1006, Unavailable, "A rollout goes on that this node could not take up", "The message says why; `trackside rollout abort` ends it"),
+    row(1007, Conflict, "A rollout of that model goes on already", "Wait for its end, or `trackside rollout abort`"),
+    row(1008, Conflict, "The version is part of a rollout that goes on and can not be removed", "`trackside rollout abort` first"),
+    row(1009, BadInput, "A plan can not be tried: no traffic, or a rate that is none", "The message says which"),
     row(1031, NotFound, "Nothing of this name is watched for drift, or no row of it has come", "`trackside drift show`"),
 ];

@@ -34,6 +34,7 @@ mod query_error;
 mod record;
 mod refusal;
 mod reload;
+mod rollouts;
 mod run_document;
 mod run_events;
 mod run_lines;
@@ -91,6 +92,10 @@ pub use query_error::QueryError;
 pub use record::{KeepFile, RecordError, RecordedCase, record_case};
 pub use refusal::{ErrorDocument, Refusal};
 pub use reload::{FileProblem, ReloadDocument, WorkflowChange, reload};
+pub use rollouts::{
+    GatePlan, PlanRollout, RolloutEntry, RolloutPlanned, RolloutsError, StartRollout, explain_rollout, list_rollouts,
+    plan_rollout, say_rollout, show_rollout, start_rollout, word_of,
+};
 pub use run_document::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView, Waits};
 pub use run_events::RunEvents;
 pub use run_lines::RunLines;

@@ -7,7 +7,7 @@ use trackside_node::{Handle, NodeError, Offline, OfflineError, Project, core::Pa
 use trackside_store::{Clock, SystemClock};
 
 use crate::{
-    ControlError, ModelPlace, ModelsError, OperationError, PruneDocument, RunPaused, TriggerPaused,
+    ControlError, ModelPlace, ModelsError, OperationError, PruneDocument, RolloutsError, RunPaused, TriggerPaused,
     lifecycle::{check_trigger, ended, pause_answered, trigger_paused},
     no_node,
 };
@@ -116,6 +116,14 @@ pub(crate) async fn on_models<T: Send + 'static>(
         work(&mut place)
     };
     Ok(tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::Closed)??)
+}
+
+pub(crate) async fn on_rollouts<T: Send + 'static>(
+    control: &LocalControl,
+    work: impl FnOnce(&mut ModelPlace) -> Result<T, RolloutsError> + Send + 'static,
+) -> Result<T, OperationError> {
+    // Errors of the place are those of models; the work's own are told beside them.
+    on_models(control, move |place| Ok(work(place))).await?.map_err(OperationError::from)
 }
 
 pub(crate) async fn prune_offline(project: Arc<Project>) -> Result<PruneDocument, OperationError> {

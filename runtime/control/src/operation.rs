@@ -3,16 +3,17 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use trackside_engine::RunId;
+use trackside_node::{RolloutDocument, Say};
 
 use crate::{
     AddModel, AliasMoved, Client, ControlError, Decided, Decision, DriftReset, EmitEvent, Emitted, GivenModel,
     LocalControl, MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun,
-    RunEvents, RunFollower, RunPaused, SightDocument, StartRun, StatusDocument, TokenMade, TokenRevoked, TriggerPaused,
-    Waited, add_model, cancel_run, decide, emit,
-    local::on_models,
+    RunEvents, RunFollower, RunPaused, SightDocument, StartRollout, StartRun, StatusDocument, TokenMade, TokenRevoked,
+    TriggerPaused, Waited, add_model, cancel_run, decide, emit,
     local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
+    local::{on_models, on_rollouts},
     make_token, move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, reset_drift, retry_run,
-    revoke_token, roll_back_model, run_to_end, sight, start_run, status, wait_for_end,
+    revoke_token, roll_back_model, run_to_end, say_rollout, sight, start_rollout, start_run, status, wait_for_end,
 };
 
 /// What comes of an operation, once it is on disk.
@@ -70,6 +71,12 @@ pub trait Control: Send + Sync {
 
     /// Removes a version of a model that no alias names.
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved>;
+
+    /// Begins a rollout.
+    fn start_rollout(&self, wanted: StartRollout) -> Answer<'_, RolloutDocument>;
+
+    /// Promotes, aborts, holds or resumes the rollout of a model.
+    fn say_rollout<'a>(&'a self, model: &'a str, say: Say) -> Answer<'a, RolloutDocument>;
 
     /// Makes a token.
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade>;
@@ -149,6 +156,14 @@ impl Control for Client {
 
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved> {
         Box::pin(async move { Ok(Self::remove_model(self, name, version).await?) })
+    }
+
+    fn start_rollout(&self, wanted: StartRollout) -> Answer<'_, RolloutDocument> {
+        Box::pin(async move { Ok(Self::start_rollout(self, &wanted).await?) })
+    }
+
+    fn say_rollout<'a>(&'a self, model: &'a str, say: Say) -> Answer<'a, RolloutDocument> {
+        Box::pin(async move { Ok(Self::say_rollout(self, model, say).await?) })
     }
 
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {
@@ -262,6 +277,15 @@ impl Control for LocalControl {
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved> {
         let name = name.to_owned();
         Box::pin(async move { on_models(self, move |place| remove_model(place, &name, version)).await })
+    }
+
+    fn start_rollout(&self, wanted: StartRollout) -> Answer<'_, RolloutDocument> {
+        Box::pin(async move { on_rollouts(self, move |place| start_rollout(place, &wanted)).await })
+    }
+
+    fn say_rollout<'a>(&'a self, model: &'a str, say: Say) -> Answer<'a, RolloutDocument> {
+        let model = model.to_owned();
+        Box::pin(async move { on_rollouts(self, move |place| say_rollout(place, &model, say)).await })
     }
 
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {

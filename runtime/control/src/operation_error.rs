@@ -4,7 +4,7 @@ use trackside_codes::{Class, Code, Coded, code};
 use trackside_node::NodeError;
 use trackside_store::StoreError;
 
-use crate::{ClientError, ControlError, DecideError, FollowError, ModelsError, NoNode, StartError};
+use crate::{ClientError, ControlError, DecideError, FollowError, ModelsError, NoNode, RolloutsError, StartError};
 
 /// Why an operation of [`Control`](crate::Control) was not done.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum OperationError {
     /// The registry of models was left as it is.
     #[error(transparent)]
     Models(#[from] ModelsError),
+    /// A rollout was not begun, or left as it is.
+    #[error(transparent)]
+    Rollouts(Box<RolloutsError>),
     /// There is no node to ask.
     #[error(transparent)]
     NoNode(#[from] NoNode),
@@ -45,6 +48,7 @@ impl OperationError {
             Self::Node(error) => error,
             Self::Client(error) => error,
             Self::Models(error) => error,
+            Self::Rollouts(error) => &**error,
             Self::NoNode(error) => error,
         }
     }

@@ -2,6 +2,7 @@
 //! subject.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use trackside_spec::{Digest, Role};
 
 /// How the names of models begin among those of subjects. What is entered about a model is never removed.
@@ -37,7 +38,7 @@ impl std::fmt::Display for Subject {
 /// One fact about a subject. The journal keeps the time beside it.
 ///
 /// The JSON form is stored for years: add variants and optional fields, never change or remove one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum SubjectEvent {
     /// Somebody paused a trigger.
@@ -140,6 +141,27 @@ pub enum SubjectEvent {
         /// Who wanted it.
         by: String,
     },
+    /// Something became of a rollout of a model, a workflow or a plugin.
+    Rollout {
+        /// Its number.
+        rollout: i64,
+        /// `started`, `advanced`, `held`, `resumed`, `asks`, `stopped`, `promoted`, `rolled-back` or `aborted`.
+        change: String,
+        /// The version in service.
+        stable: String,
+        /// The one that is tried.
+        candidate: String,
+        /// The candidate's share from now on, in percent.
+        share: f64,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// What was seen when it was decided: the gates in numbers and words. Of the start, the plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Value>,
+        /// Who: a person, or `the rollout` itself.
+        by: String,
+    },
     /// A token opens from now on.
     TokenMade {
         /// What its holder may do.
@@ -186,6 +208,20 @@ mod tests {
             (
                 SubjectEvent::TriggerResumed { by: "ana".into() },
                 r#"[{"event":"trigger-resumed","by":"ana"}]"#.to_owned(),
+            ),
+            (
+                SubjectEvent::Rollout {
+                    rollout: 3,
+                    change: "rolled-back".into(),
+                    stable: "1".into(),
+                    candidate: "2".into(),
+                    share: 0.0,
+                    why: Some("the gate errors=+4% is broken".into()),
+                    evidence: None,
+                    by: "the rollout".into(),
+                },
+                r#"[{"event":"rollout","rollout":3,"change":"rolled-back","stable":"1","candidate":"2","share":0.0,"why":"the gate errors=+4% is broken","by":"the rollout"}]"#
+                    .to_owned(),
             ),
             (
                 SubjectEvent::TokenMade { role: Role::Client, expires_ms: Some(7), by: "ana".into() },

@@ -16,6 +16,7 @@ mod offline;
 mod project;
 mod pruning;
 mod reload;
+mod rollouts;
 mod rounds;
 mod run_history;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use offline::{Offline, OfflineError};
 pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
 pub use pruning::prune as prune_without_node;
 pub use reload::{Change, InForce, Reloaded, load_definition};
+pub use rollouts::{RolloutDocument, RolloutProblem, Say, rollout_document, rollout_events, say_without_node};
 pub use rounds::preview as preview_prune;
 pub use run_history::{HistoryEntry, RunHead, RunHistory, UnreadableRun};
 pub use trackside_facts::rfc3339;

@@ -11,6 +11,7 @@ use std::{
 use tokio::sync::oneshot;
 use trackside_codes::{Class, Reason};
 use trackside_models::{Model, ModelError, ModelInfo, Output, Spent};
+use trackside_spec::Tensor;
 use trackside_sync::lock;
 
 use crate::{
@@ -21,9 +22,14 @@ use crate::{
     lane::{Entered, Ticket},
     measure,
     request::{Answer, Job, Request},
+    rollout::{
+        Part,
+        shadow::{self, Shadow, Shadowed},
+    },
     serving::Inner,
     slot::{Permit, Slot, Turn, Waiter},
     statistics::Times,
+    watch::Seen,
 };
 
 /// A version that is loaded, for as long as somebody holds this: a caller that asks twice is answered by the same version twice.
@@ -33,6 +39,15 @@ pub struct Served {
     pub(crate) slot: Arc<Slot>,
     pub(crate) model: Arc<Model>,
     pub(crate) meter: Arc<Mutex<Meter>>,
+    /// The rollout that it answers in.
+    pub(crate) part: Option<Part>,
+}
+
+/// What was seen of a request before it ran.
+struct Looked {
+    seen: Seen,
+    /// What the candidate of a shadow is asked, too.
+    again: Option<(Vec<(String, Tensor)>, Vec<String>)>,
 }
 
 /// What is to be done after the first look at a request.
@@ -73,9 +88,12 @@ impl Served {
     /// # Errors
     /// Any [`ServeError`] of a request.
     pub async fn predict(&self, request: Request) -> Result<Answer, ServeError> {
-        let seen = self.slot.watch.asked(&self.model, &request);
+        if request.beside {
+            return self.answer(request).await;
+        }
+        let looked = self.look(&request);
         let answer = self.answer(request).await;
-        self.slot.watch.answered(seen, &answer);
+        self.learn(looked, &answer);
         answer
     }
 
@@ -113,9 +131,12 @@ impl Served {
     /// # Errors
     /// Any [`ServeError`] of a request.
     pub fn predict_here(&self, request: Request) -> Result<Answer, ServeError> {
-        let seen = self.slot.watch.asked(&self.model, &request);
+        if request.beside {
+            return self.answer_here(request);
+        }
+        let looked = self.look(&request);
         let answer = self.answer_here(request);
-        self.slot.watch.answered(seen, &answer);
+        self.learn(looked, &answer);
         answer
     }
 
@@ -144,6 +165,32 @@ impl Served {
         }
     }
 
+    /// Looks at a request before it takes its tensors away.
+    fn look(&self, request: &Request) -> Looked {
+        let again = self
+            .part
+            .as_ref()
+            .filter(|part| part.trial.is_shadowed() && self.inner.shadow.has_room(shadow::size(&request.inputs)));
+        let again = again.map(|_| (request.inputs.clone(), request.outputs.clone()));
+        Looked { seen: self.slot.watch.asked(&self.model, request), again }
+    }
+
+    /// Learns from what came of it.
+    fn learn(&self, looked: Looked, answer: &Result<Answer, ServeError>) {
+        let took = self.slot.watch.answered(looked.seen, answer);
+        let Some(part) = &self.part else { return };
+        match looked.again {
+            Some((inputs, outputs)) => {
+                let answer = answer.as_ref().map(|answer| (answer.outputs.clone(), answer.times.infer.as_secs_f64()));
+                let seconds = answer.as_ref().map_or(0.0, |(_, seconds)| *seconds);
+                let answer = answer.map(|(outputs, _)| outputs).map_err(Clone::clone);
+                let trial = part.trial.clone();
+                Shadow::send(&self.inner, Shadowed { trial, inputs, outputs, answer, seconds });
+            }
+            None => part.tell(answer, took),
+        }
+    }
+
     fn begin(&self, request: Request) -> Result<Begun, ServeError> {
         let (slot, came) = (&self.slot, Instant::now());
         let begun = self.admit(request, came);
@@ -157,7 +204,7 @@ impl Served {
 
     fn admit(&self, request: Request, came: Instant) -> Result<Begun, ServeError> {
         let (slot, now) = (&self.slot, self.inner.clock.running());
-        if let Some(rate) = slot.settings.rate {
+        if let Some(rate) = slot.settings.rate.filter(|_| !request.beside) {
             let passed = lock(&self.meter).pass(rate, now);
             passed.map_err(|again_in| ServeError::TooOften { name: slot.name.clone(), again_in })?;
         }

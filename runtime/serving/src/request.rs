@@ -26,6 +26,15 @@ pub struct Request {
     pub alone: bool,
     /// What whoever asks calls this request, or the run and step that do: by it the truth is told later.
     pub id: Option<String>,
+    /// Whether nobody waits for it: it is run beside another request, and is no part of the model's rate or of what is learned.
+    pub beside: bool,
+}
+
+/// Who asks, as far as it decides about the version that answers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asker<'a> {
+    /// Its name, as the rollout's `subject` says where it stands; a step's run.
+    pub subject: Option<&'a str>,
 }
 
 /// What came of it.

@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::watch;
 use trackside_codes::{Class, Coded as _, Reason};
 use trackside_models::Engines;
-use trackside_spec::{ModelVersion, config::EngineChoice, nearest};
+use trackside_spec::{CHAMPION, ModelVersion, config::EngineChoice, nearest};
 use trackside_sync::{lock, read, write};
 
 use crate::{
@@ -20,7 +20,9 @@ use crate::{
     error::ServeError,
     measure::Measured,
     predict::Served,
+    request::Asker,
     resolution::Resolution,
+    rollout::{Arm, NewTrial, Trial, shadow::Shadow, trials::Trials},
     settings::ServingSettings,
     slot::{Loader, Slot, SlotState},
     statistics::Statistics,
@@ -35,7 +37,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// The models of this box, in service. Clones are the same.
 #[derive(Clone)]
-pub struct Serving(Arc<Inner>);
+pub struct Serving(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     catalog: Arc<dyn Catalog>,
@@ -44,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) bell: Arc<Bell>,
     board: Arc<Board>,
+    pub(crate) shadow: Shadow,
+    pub(crate) trials: Trials,
     models: RwLock<HashMap<String, Arc<Resolution>>>,
     /// Held by whoever brings a model up to what is said of it. One at a time: of two that cross, the older would win.
     bringing: Mutex<()>,
@@ -82,6 +86,8 @@ impl Serving {
             clock,
             bell,
             board,
+            shadow: Shadow::default(),
+            trials: Trials::default(),
             models: RwLock::default(),
             bringing: Mutex::default(),
         }))
@@ -140,6 +146,21 @@ impl Serving {
         self.0.load(&resolution, resolution.number(which)?, engine)
     }
 
+    /// The same for somebody who asks: while a rollout goes on, by the version that answers him.
+    ///
+    /// # Errors
+    /// As of [`Serving::open_here`].
+    pub fn open_here_for(
+        &self,
+        name: &str,
+        which: &ModelVersion,
+        engine: Option<EngineChoice>,
+        asker: Asker<'_>,
+    ) -> Result<Served, ServeError> {
+        let stable = self.open_here(name, which, engine)?;
+        Ok(self.0.in_trial(stable, which, engine, asker))
+    }
+
     /// The version that is meant, loaded, tested and warm, for a caller that may not wait: while a new version, or a changed file, is
     /// being loaded, the one before answers.
     ///
@@ -166,6 +187,21 @@ impl Serving {
             let reason = Reason::by(Class::Bug, error);
             Err(ServeError::Lost { name: name.to_owned(), reason })
         })
+    }
+
+    /// The same for somebody who asks: while a rollout goes on, by the version that answers him.
+    ///
+    /// # Errors
+    /// As of [`Serving::open_here`].
+    pub async fn open_for(
+        &self,
+        name: &str,
+        which: &ModelVersion,
+        engine: Option<EngineChoice>,
+        asker: Asker<'_>,
+    ) -> Result<Served, ServeError> {
+        let stable = self.open(name, which, engine).await?;
+        Ok(self.0.in_trial(stable, which, engine, asker))
     }
 
     /// Brings what is in force up to what is said, of one model or of all that somebody has asked for: new versions that an alias
@@ -291,6 +327,40 @@ impl Serving {
         Ok(self.0.known(name)?.entry.clone())
     }
 
+    /// A rollout of a model begins here, or goes on: both versions are loaded, and nobody is answered by the candidate before
+    /// [`Serving::admit`]. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// When the candidate, or the version in service, can not be loaded.
+    pub fn begin(&self, new: NewTrial) -> Result<Arc<Trial>, ServeError> {
+        let resolution = self.0.bring(&new.model)?;
+        self.0.load(&resolution, new.stable, None)?;
+        self.0.load(&resolution, new.candidate, None)?;
+        Ok(Trial::new(new, self.0.clock.clone(), self.0.bell.clone()))
+    }
+
+    /// From now on the candidate answers its share.
+    pub fn admit(&self, trial: &Arc<Trial>) {
+        self.0.trials.begin(trial.clone());
+    }
+
+    /// A rollout is over: nobody is answered by the candidate any more.
+    pub fn end(&self, trial: &Trial) {
+        self.0.trials.end(trial);
+    }
+
+    /// The rollout of a model that goes on.
+    #[must_use]
+    pub fn trial(&self, model: &str) -> Option<Arc<Trial>> {
+        self.0.trials.of(model)
+    }
+
+    /// Requests that were to be run twice, and were not because others waited.
+    #[must_use]
+    pub fn shadows_dropped(&self) -> u64 {
+        self.0.shadow.dropped()
+    }
+
     /// The number of the version that is meant.
     ///
     /// # Errors
@@ -328,6 +398,37 @@ impl Inner {
         Some(self.served(&resolution, slot, model))
     }
 
+    /// The version that answers who asks, where a rollout of the model goes on; the one in service while the candidate is not loaded.
+    fn in_trial(
+        self: &Arc<Self>,
+        stable: Served,
+        which: &ModelVersion,
+        engine: Option<EngineChoice>,
+        asker: Asker<'_>,
+    ) -> Served {
+        let is_meant = match which {
+            ModelVersion::Unsaid => true,
+            ModelVersion::Alias(alias) => alias == CHAMPION,
+            ModelVersion::Number(_) => false,
+        };
+        let trial = if is_meant { self.trials.of(stable.name()) } else { None };
+        let Some(trial) = trial.filter(|trial| trial.stable == stable.version()) else { return stable };
+        let part = trial.draw(asker.subject);
+        if part.arm == Arm::Stable {
+            return Served { part: Some(part), ..stable };
+        }
+        let candidate = read(&self.models).get(stable.name()).cloned().and_then(|resolution| {
+            let slot = resolution.slot(trial.candidate, engine)?;
+            let model = slot.model()?;
+            Some(self.served(&resolution, slot, model))
+        });
+        match candidate {
+            Some(candidate) => Served { part: Some(part), ..candidate },
+            // Drawn for the candidate, and not answered by it: it is no observation of either.
+            None => stable,
+        }
+    }
+
     /// How to wait for what somebody else is loading.
     fn loading(&self, name: &str, which: &ModelVersion, engine: Option<EngineChoice>) -> Option<watch::Receiver<()>> {
         let resolution = read(&self.models).get(name).cloned()?;
@@ -340,7 +441,7 @@ impl Inner {
         slot: Arc<Slot>,
         model: Arc<trackside_models::Model>,
     ) -> Served {
-        Served { inner: self.clone(), slot, model, meter: resolution.meter.clone() }
+        Served { inner: self.clone(), slot, model, meter: resolution.meter.clone(), part: None }
     }
 
     fn load(
@@ -486,7 +587,8 @@ impl Inner {
         if !slots.iter().any(|slot| Arc::ptr_eq(slot, new)) {
             taken += new.bytes();
         }
-        let others = slots.iter().filter(|slot| !Arc::ptr_eq(slot, new));
+        // Going back must not wait for the version in service to be loaded again.
+        let others = slots.iter().filter(|slot| !Arc::ptr_eq(slot, new) && !self.trials.has(&slot.name, slot.number));
         let mut idle: Vec<_> =
             others.filter_map(|slot| slot.idle_since().map(|(since, bytes)| (since, bytes, slot))).collect();
         idle.sort_by_key(|(since, ..)| *since);

@@ -10,6 +10,7 @@ mod batches;
 mod drift;
 mod limits;
 mod memory;
+mod rollout;
 mod rules;
 mod swap;
 mod times;

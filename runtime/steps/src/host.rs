@@ -3,6 +3,7 @@
 use std::{fs::File, io, io::Write, net::SocketAddr, sync::Arc, time::Instant};
 use trackside_codes::{Class, Reason};
 
+use trackside_facts::TriggerDocument;
 use trackside_models::{CancelToken, ModelError, ModelInfo, Output, OutputPort};
 use trackside_sandbox::{
     ArtifactSink, BoxFuture, InferenceFailure, InputFolder, ModelHandle, ModelPort, ModelSignature, SecretValue,
@@ -28,6 +29,10 @@ pub struct NodeHost {
     pub workflow: String,
     /// Whose own scope.
     pub step: String,
+    /// Whose attempt, and what started it.
+    pub run: String,
+    /// See `run`.
+    pub trigger: Arc<TriggerDocument>,
 }
 
 impl NodeHost {
@@ -80,7 +85,8 @@ impl StepHost for NodeHost {
     fn open_model<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Arc<dyn ModelHandle>, InferenceFailure>> {
         Box::pin(async move {
             let (models, wanted) = (self.workshop.models.clone(), name.to_owned());
-            let model = blocking(move || models.get(&wanted, None))
+            let (run, trigger) = (self.run.clone(), self.trigger.clone());
+            let model = blocking(move || models.get_for(&wanted, None, &run, |path| trigger.text_at(path)))
                 .await?
                 .map_err(|problem| InferenceFailure::NotFound(Reason::of(problem)))?;
             let info = describe(&model);

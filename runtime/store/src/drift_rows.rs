@@ -9,7 +9,7 @@ use crate::{error::StoreError, read::Reader, subjects};
 pub const WINDOWS_KEPT: i64 = 1_000;
 
 /// One that is watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DriftRow {
     /// What it is.
     pub subject: Subject,

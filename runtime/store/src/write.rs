@@ -23,6 +23,7 @@ use crate::{
     references,
     requests::{self, Senders},
     results::{self, ResultRow},
+    rollout_rows::{self, ChangedRollout, StartedRollout},
     run_rows::RunRows,
     samples::Samples,
     tokens::{self, TokenRow},
@@ -203,6 +204,10 @@ pub enum Write {
         /// Who wants it.
         by: String,
     },
+    /// A rollout begins.
+    RolloutStarted(Box<StartedRollout>),
+    /// A rollout stands otherwise, or was counted on.
+    RolloutChanged(Box<ChangedRollout>),
     /// A token was made.
     TokenMade(TokenRow),
     /// A token was revoked.
@@ -397,6 +402,8 @@ pub(crate) fn apply(
         Write::ModelTested(tested) => models::tested(txn, tested)?,
         Write::Drift(row) => drift_rows::keep(txn, row)?,
         Write::DriftReset { subject, at_ms, by } => drift_rows::reset(txn, subject, *at_ms, by)?,
+        Write::RolloutStarted(started) => rollout_rows::start(txn, started)?,
+        Write::RolloutChanged(changed) => rollout_rows::change(txn, changed)?,
         Write::TokenMade(row) => tokens::make(txn, row)?,
         Write::TokenRevoked { name, at_ms, by } => tokens::revoke(txn, name, *at_ms, by)?,
         Write::LiveFrom { run } => {

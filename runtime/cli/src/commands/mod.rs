@@ -19,6 +19,7 @@ pub mod prune;
 pub mod reference;
 pub mod reload;
 pub mod replay;
+pub mod rollout;
 pub mod run;
 pub mod runs;
 pub mod schema;
@@ -80,6 +81,7 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Runs(command) => runs::execute(&context, &command),
         Command::Explain(arguments) => explain::execute(&context, &arguments),
         Command::Drift(command) => drift::execute(&context, &command),
+        Command::Rollout(command) => rollout::execute(&context, &command),
         Command::Token(command) => token::execute(&context, &command),
         Command::Trigger(command) => trigger::execute(&context, &command),
         Command::Backfill(arguments) => backfill::execute(&context, &arguments),

@@ -112,7 +112,7 @@ pub fn model_package(
 }
 
 /// Something that happened to a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EntryDocument {
     /// When.
     pub at: String,

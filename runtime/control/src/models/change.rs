@@ -1,8 +1,8 @@
 //! Moving aliases, and removing versions.
 
-use trackside_facts::SubjectEvent;
+use trackside_facts::{Subject, SubjectEvent};
 use trackside_spec::{ModelRef, ModelVersion, check_model_alias};
-use trackside_store::{ModelRow, MovedAlias, Unresolved, Write};
+use trackside_store::{ModelRow, MovedAlias, RolloutRow, Unresolved, Write};
 use trackside_sync::lock;
 
 use super::{AliasMoved, ModelPlace, ModelRemoved, ModelsError};
@@ -124,6 +124,7 @@ pub fn remove_model(place: &mut ModelPlace, name: &str, version: u32) -> Result<
     if !aliases.is_empty() {
         return Err(ModelsError::Named { name: name.to_owned(), version, aliases });
     }
+    in_no_rollout(place, name, version)?;
     let digest = resolved.version.digest;
     let (at_ms, by) = (place.now_ms(), place.by());
     place.keep(vec![Write::ModelRemoved { name: name.to_owned(), version, at_ms, by }])?;
@@ -134,6 +135,19 @@ pub fn remove_model(place: &mut ModelPlace, name: &str, version: u32) -> Result<
         tracing::warn!(model = name, version, %error, "the folder of a removed model is left for the next start");
     }
     Ok(ModelRemoved { name: name.to_owned(), version, digest })
+}
+
+/// A version that a rollout needs stays.
+fn in_no_rollout(place: &ModelPlace, name: &str, version: u32) -> Result<(), ModelsError> {
+    let subject = Subject::Model(name.to_owned()).to_string();
+    let rows = place.read(|reader| reader.rollouts_of(&subject, 1))?;
+    let needs = |row: &RolloutRow| {
+        row.ended_ms.is_none() && [&row.stable, &row.candidate].iter().any(|needed| **needed == version.to_string())
+    };
+    match rows.iter().find(|row| needs(row)) {
+        Some(row) => Err(ModelsError::InRollout { name: name.to_owned(), version, rollout: row.id }),
+        None => Ok(()),
+    }
 }
 
 /// The model of this name, which has a version.

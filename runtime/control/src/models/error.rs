@@ -54,6 +54,19 @@ pub enum ModelsError {
         /// What names it.
         aliases: Vec<String>,
     },
+    /// A rollout needs the version.
+    #[error(
+        "[{code}] version {version} of the model `{name}` is not removed: rollout {rollout} needs it; `trackside rollout abort {name}` \
+         ends that", code = self.code()
+    )]
+    InRollout {
+        /// The model.
+        name: String,
+        /// The version.
+        version: u32,
+        /// Which rollout.
+        rollout: i64,
+    },
     /// There is nothing to go back to.
     #[error("[{code}] the alias `{alias}` of the model `{name}` can not be moved back: {reason}", code = self.code())]
     NothingBefore {
@@ -91,7 +104,9 @@ impl ModelsError {
             Self::Drift(error) => error,
             Self::Store(error) => error,
             Self::Node(error) => error,
-            Self::Declared { .. } | Self::Named { .. } | Self::NothingBefore { .. } => return None,
+            Self::Declared { .. } | Self::Named { .. } | Self::InRollout { .. } | Self::NothingBefore { .. } => {
+                return None;
+            }
         })
     }
 }
@@ -101,6 +116,7 @@ impl Coded for ModelsError {
         match self {
             Self::Declared { .. } => code!("TS-0554"),
             Self::Named { .. } => code!("TS-0553"),
+            Self::InRollout { .. } => code!("TS-1008"),
             Self::NothingBefore { .. } => code!("TS-0560"),
             _ => self.inner().map_or(code!("TS-0720"), Coded::code),
         }

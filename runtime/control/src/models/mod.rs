@@ -48,6 +48,8 @@ pub use signing::{MadeSignature, VerifiedModel, VerifiedSignature, sign_model, v
 pub use travel::export_model;
 pub use verify::{ModelCheck, ModelFault, check_models};
 
+pub(crate) use remote::quoted;
+
 use std::io::Read;
 
 use trackside_models::package::Draft;

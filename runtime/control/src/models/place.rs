@@ -7,7 +7,7 @@ use trackside_models::{
     package::{Kept, PackageLimits, Shelf},
 };
 use trackside_node::{Handle, ModelDoors, ModelTrust, Offline, Project};
-use trackside_serving::drift::KeyKind;
+use trackside_serving::{Serving, drift::KeyKind};
 use trackside_store::{Clock, Reader, StoreError, SystemClock, Write};
 
 use super::ModelsError;
@@ -81,7 +81,32 @@ impl ModelPlace {
         }
     }
 
-    pub(super) fn doors(&self) -> Arc<ModelDoors> {
+    /// The node, where there is one.
+    pub(crate) fn node(&self) -> Option<&Handle> {
+        if let Books::Node(handle) = &self.books { Some(handle) } else { None }
+    }
+
+    /// The models in service, where there is a node.
+    pub(crate) fn serving(&self) -> Option<Serving> {
+        self.node().map(|handle| handle.workshop().models.serving().clone())
+    }
+
+    /// There is something to be taken up.
+    pub(crate) fn rung(&self) {
+        if let Some(serving) = self.serving() {
+            serving.bell().ring();
+        }
+    }
+
+    /// Asks the database, with errors of one's own.
+    pub(crate) fn with_reader<T, E: From<StoreError>>(
+        &self,
+        ask: impl FnOnce(&Reader) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.read(|reader| Ok(ask(reader)))?
+    }
+
+    pub(crate) fn doors(&self) -> Arc<ModelDoors> {
         self.doors.clone()
     }
 
@@ -96,7 +121,7 @@ impl ModelPlace {
         }
     }
 
-    pub(super) fn shelf(&self) -> Shelf {
+    pub(crate) fn shelf(&self) -> Shelf {
         let keep_free = self.project.config.node.min_free.as_bytes();
         let limits = PackageLimits::of(&self.project.config.model_limits);
         Shelf::of(&self.project.data_dir()).taking(limits).keeping_free(keep_free)
@@ -108,7 +133,7 @@ impl ModelPlace {
     }
 
     /// Whether the project declares a model of this name itself.
-    pub(super) fn declares(&self, name: &str) -> bool {
+    pub(crate) fn declares(&self, name: &str) -> bool {
         self.project.config.models.get(name).is_some_and(|model| model.path.is_some())
     }
 

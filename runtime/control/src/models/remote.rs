@@ -22,7 +22,7 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'
 /// Bytes that are sent together.
 const PART: usize = 64 << 10;
 
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     utf8_percent_encode(text, IN_PATH).to_string()
 }
 

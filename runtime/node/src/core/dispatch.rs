@@ -217,6 +217,7 @@ impl Core {
                 self.commits.after_all(After::Call(Box::new(move || reply(allowed))));
             }
             Input::Emit(event, reply) => self.emitted_by_hand(event, reply, now_ms),
+            Input::Drift(writes, alarms, reply) => self.drifted(writes, alarms, reply, now_ms),
             Input::Activate(new, reply) => self.activate(*new, reply, now_ms),
             Input::Wake => self.wake(now_ms),
         }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use trackside_facts::{Subject, SubjectEvent};
+use trackside_facts::{DriftAlarm, Subject, SubjectEvent};
 use trackside_serving::drift::{DriftState, Due, Key, KeyKind, Saved, Turn};
+use trackside_spec::DriftTurn;
 use trackside_store::{DriftRow, DriftWindowRow, Write};
 use trackside_sync::lock;
 
-use super::{Part, Tools};
+use super::{AGAIN, Part, Tools};
 use crate::node::NodeError;
 
 /// Windows of drift that have closed.
@@ -27,7 +28,15 @@ impl Windows {
         }
         let (due, sleep) = board.due(last);
         for due in &due {
-            tools.keep(vec![Write::Drift(Box::new(row(due, tools.now_ms())))])?;
+            let now_ms = tools.now_ms();
+            let writes = vec![Write::Drift(Box::new(row(due, now_ms)))];
+            let alarms: Vec<_> = due.turns.iter().map(|turn| alarm(&due.key, turn, now_ms)).collect();
+            if alarms.is_empty() {
+                tools.keep(writes)?;
+            } else if !tools.handle().keep_drift(writes, alarms)? {
+                // There is no room for the runs that would start: what has closed waits.
+                return Ok(Some(AGAIN));
+            }
             board.kept(due);
             for turn in &due.turns {
                 tell(&due.key, turn);
@@ -55,6 +64,27 @@ fn tell(key: &Key, turn: &Turn) {
     } else {
         tracing::info!(name, version, window, "drift is over");
     }
+}
+
+/// What starts runs: with what makes it itself. An alarm is told once; a reference that was made anew counts its windows anew, so the
+/// time is part of that.
+fn alarm(key: &Key, turn: &Turn, now_ms: i64) -> (String, DriftAlarm) {
+    let (kind, version) = match key.kind {
+        KeyKind::Model => ("model", Some(key.version)),
+        KeyKind::Dataset => ("dataset", None),
+    };
+    let turned = if turn.raised { DriftTurn::Raised } else { DriftTurn::Cleared }.name();
+    let identity = format!("drift:{kind}/{}@{}:{}:{turned}:{now_ms}", key.name, key.version, turn.window);
+    let alarm = DriftAlarm {
+        name: key.name.clone(),
+        kind,
+        version,
+        turn: turned,
+        window: turn.window,
+        columns: turn.columns.clone(),
+        words: turn.words.clone(),
+    };
+    (identity, alarm)
 }
 
 /// Under which name the journal has it.

@@ -8,6 +8,7 @@ mod events;
 mod models;
 mod prune;
 mod reload;
+mod rollouts;
 mod routes;
 mod runs;
 mod status;
@@ -69,6 +70,7 @@ fn resources() -> Routes {
         triggers::routes(),
         prune::routes(),
         models::routes(),
+        rollouts::routes(),
         tokens::routes(),
         drift::routes(),
         reload::routes(),

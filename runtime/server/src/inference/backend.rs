@@ -57,6 +57,8 @@ pub struct InferRequest {
     pub priority: u64,
     /// The longest that the answer may take.
     pub timeout: Option<Duration>,
+    /// What the header says that [`Backend::subject_header`] names.
+    pub subject: Option<String>,
 }
 
 /// What a model gave.
@@ -254,6 +256,12 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// As [`Self::metadata`].
     fn config<'a>(&'a self, wanted: &'a Wanted) -> Answering<'a, ModelConfig>;
+
+    /// The header, in lower case, that says who asks this model, where that decides about the version that answers.
+    fn subject_header(&self, wanted: &Wanted) -> Option<String> {
+        let _ = wanted;
+        None
+    }
 
     /// Its answer to this request. A future that is dropped gives the request up.
     ///

@@ -15,14 +15,14 @@ use std::{
 use serde_json::Value;
 use trackside_codes::{Coded as _, code};
 use trackside_models::Output;
-use trackside_serving::{Entry, Request, ServeError, Served, Serving, SlotState, VersionState};
-use trackside_spec::{ModelRef, ModelVersion, Tensor};
+use trackside_serving::{Asker, Entry, Request, ServeError, Served, Serving, SlotState, VersionState};
+use trackside_spec::{ModelRef, ModelVersion, SubjectKey, Tensor};
 use trackside_sync::CancelToken;
 
 use super::{
     backend::{
-        Answering, Backend, IndexEntry, InferAnswer, InferRequest, ModelConfig, ModelMetadata, ModelState, Statistics,
-        Wanted,
+        Answering, Backend, IndexEntry, InferAnswer, InferRequest, ModelConfig, ModelMetadata, ModelState, Parameter,
+        Statistics, Wanted,
     },
     failure::Failure,
     hidden::Hidden,
@@ -68,8 +68,38 @@ impl Models {
     /// The version that is meant, loaded.
     async fn open(&self, wanted: &Wanted) -> Result<Served, Failure> {
         let ModelRef { name, version } = meant(wanted)?;
-        let served = self.serving.open(&name, &version, None).await.map_err(|error| self.refused(error))?;
-        if self.is_unloaded(&name, served.version()) {
+        self.usable(&name, self.serving.open(&name, &version, None).await)
+    }
+
+    /// The version that answers whoever asks.
+    async fn open_for(&self, wanted: &Wanted, subject: Option<&str>) -> Result<Served, Failure> {
+        let ModelRef { name, version } = meant(wanted)?;
+        self.usable(&name, self.serving.open_for(&name, &version, None, Asker { subject }).await)
+    }
+
+    /// Who asks, as a rollout of the model wants it said.
+    fn subject(&self, wanted: &Wanted, asked: &InferRequest) -> Option<String> {
+        let name = wanted.name.split('@').next().unwrap_or_default();
+        match self.serving.trial(name)?.subject()? {
+            SubjectKey::Header(_) => asked.subject.clone(),
+            SubjectKey::Parameter(name) => {
+                let (_, value) = asked.parameters.iter().find(|(known, _)| known == name)?;
+                Some(match value {
+                    Parameter::Bool(value) => value.to_string(),
+                    Parameter::Int(value) => value.to_string(),
+                    Parameter::Uint(value) => value.to_string(),
+                    Parameter::Double(value) => value.to_string(),
+                    Parameter::Text(value) => value.clone(),
+                })
+            }
+            // Nothing started a client.
+            SubjectKey::Trigger(_) => None,
+        }
+    }
+
+    fn usable(&self, name: &str, opened: Result<Served, ServeError>) -> Result<Served, Failure> {
+        let served = opened.map_err(|error| self.refused(error))?;
+        if self.is_unloaded(name, served.version()) {
             let text = format!("the model `{name}` (version {}) was unloaded; load it again", served.version());
             return Err(Failure::new(code!("TS-0758"), text));
         }
@@ -88,7 +118,8 @@ impl Models {
     }
 
     async fn ask(&self, wanted: &Wanted, asked: InferRequest) -> Result<InferAnswer, Failure> {
-        let served = self.open(wanted).await?;
+        let subject = self.subject(wanted, &asked);
+        let served = self.open_for(wanted, subject.as_deref()).await?;
         let labels = asked.outputs.iter().filter(|output| output.classification > 0);
         let labels = labels.map(|output| (output.name.clone(), served.labels(&output.name).to_vec())).collect();
         let cancel = Gone(CancelToken::new());
@@ -103,6 +134,7 @@ impl Models {
             cancel: cancel.0.clone(),
             alone: false,
             id: asked.id,
+            beside: false,
         };
         let answer = served.predict(request).await.map_err(|error| self.refused(error))?;
         let mut outputs = Vec::with_capacity(answer.outputs.len());
@@ -261,6 +293,14 @@ impl Backend for Models {
             let (metadata, entry, served) = self.model_metadata(wanted).await?;
             Ok(config(metadata, &entry, &served))
         })
+    }
+
+    fn subject_header(&self, wanted: &Wanted) -> Option<String> {
+        let name = wanted.name.split('@').next().unwrap_or_default();
+        match self.serving.trial(name)?.subject()? {
+            SubjectKey::Header(name) => Some(name.clone()),
+            SubjectKey::Parameter(_) | SubjectKey::Trigger(_) => None,
+        }
     }
 
     fn infer<'a>(&'a self, wanted: &'a Wanted, request: InferRequest) -> Answering<'a, InferAnswer> {

@@ -93,6 +93,12 @@ impl LatencyTest {
         }
     }
 
+    /// The verdict of the last look.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
     /// The verdict alone, which costs less than [`look`](Self::look).
     pub fn verdict_now(&mut self) -> Verdict {
         if self.verdict == Verdict::Inconclusive {

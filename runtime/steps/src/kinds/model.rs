@@ -16,7 +16,7 @@ use trackside_facts::AttemptReport;
 use trackside_models::{CancelToken, ModelError, Output, takes, tensor_io};
 use trackside_sandbox::BoxFuture;
 use trackside_serving::{Answer, Request, ServeError, Served};
-use trackside_spec::{ArtifactRef, ElementType, ModelCall, Tensor, config::EngineChoice};
+use trackside_spec::{ArtifactRef, ElementType, ModelCall, Tensor};
 use trackside_store::Hold;
 
 use self::{
@@ -25,7 +25,7 @@ use self::{
     rows::{Given, Reader},
 };
 use super::{Attempt, Executed, Needed};
-use crate::{job::StepResult, workshop::Workshop};
+use crate::{job::StepResult, models::ModelProblem, workshop::Workshop};
 
 /// Outputs with at most so many elements are given as JSON arrays, larger ones as an artifact.
 const INLINE_ELEMENTS: usize = 1024;
@@ -48,8 +48,12 @@ async fn run(call: &ModelCall, made: Attempt<'_>) -> StepResult {
     let Attempt { workshop, job, hold, cancel } = made;
     let (workshop, input, hold) = (workshop.clone(), job.input.clone(), hold.clone());
     let (name, engine) = (call.model.clone(), call.engine);
-    let attempt =
-        tokio::task::spawn_blocking(move || attempt((&workshop, &hold), (&name, engine), &input, &cancel)).await;
+    let (run, trigger) = (job.run.to_string(), job.trigger.clone());
+    let work = move || {
+        let model = workshop.models.get_for(&name, engine, &run, |path| trigger.text_at(path));
+        attempt((&workshop, &hold), model, &input, &cancel)
+    };
+    let attempt = tokio::task::spawn_blocking(work).await;
     let blank = |outcome| StepResult::of(job, outcome);
     match attempt {
         Ok(Ended { report, ended: Ok(done) }) => {
@@ -76,11 +80,11 @@ struct Done {
 
 fn attempt(
     (workshop, hold): (&Workshop, &Hold),
-    (name, engine): (&str, Option<EngineChoice>),
+    model: Result<Served, ModelProblem>,
     input: &Value,
     cancel: &CancelToken,
 ) -> Ended {
-    let model = match workshop.models.get(name, engine) {
+    let model = match model {
         Ok(model) => model,
         Err(problem) => {
             let error = StepError::fatal("model-unavailable", problem.to_string());

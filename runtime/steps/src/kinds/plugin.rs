@@ -92,6 +92,8 @@ async fn run(call: &PluginCall, attempt: Attempt<'_>) -> Result<StepResult, Step
         workshop: workshop.clone(),
         workflow: job.plan.name.clone(),
         step: step.id.clone(),
+        run: job.run.to_string(),
+        trigger: job.trigger.clone(),
     };
     let handed_over = workshop.clock.now_us();
     let report = plugin.run(request, Arc::new(host)).await;

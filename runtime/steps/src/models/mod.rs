@@ -12,8 +12,8 @@ use std::{
 use trackside_codes::{Code, Coded, code};
 
 use trackside_models::{EngineKind, EngineSettings, Engines, ModelSource};
-use trackside_serving::{Catalog, Clock, ServeError, Served, Serving, ServingSettings};
-use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, config::EngineChoice, nearest};
+use trackside_serving::{Asker, Catalog, Clock, ServeError, Served, Serving, ServingSettings};
+use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, SubjectKey, config::EngineChoice, nearest};
 use trackside_store::Readers;
 
 pub use self::catalog::model_settings;
@@ -137,6 +137,27 @@ impl Models {
     pub fn get(&self, name: &str, engine: Option<EngineChoice>) -> Result<Served, ModelProblem> {
         let ModelRef { name: model, version } = meant(name)?;
         self.serving.open_here(&model, &version, engine).map_err(|error| self.problem(name, error))
+    }
+
+    /// The same for a run: while a rollout goes on, by the version that answers it. `field` gives a field of what started the run, for a
+    /// rollout that goes by one; else, and where there is no such field, a run stays with one version by its id.
+    ///
+    /// # Errors
+    /// As of [`Models::get`].
+    pub fn get_for(
+        &self,
+        name: &str,
+        engine: Option<EngineChoice>,
+        run: &str,
+        field: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<Served, ModelProblem> {
+        let ModelRef { name: model, version } = meant(name)?;
+        let subject = match self.serving.trial(&model).as_ref().and_then(|trial| trial.subject()) {
+            Some(SubjectKey::Trigger(path)) => field(path),
+            _ => None,
+        };
+        let asker = Asker { subject: Some(subject.as_deref().unwrap_or(run)) };
+        self.serving.open_here_for(&model, &version, engine, asker).map_err(|error| self.problem(name, error))
     }
 
     /// What is said of a model, as it would be loaded; the engine is that of the step where it names one.

@@ -60,6 +60,7 @@ impl ModelAt {
             | SubjectEvent::DriftAlarm { .. }
             | SubjectEvent::DriftCleared { .. }
             | SubjectEvent::DriftReset { .. }
+            | SubjectEvent::Rollout { .. }
             | SubjectEvent::TokenMade { .. }
             | SubjectEvent::TokenRevoked { .. }
             | SubjectEvent::Activated { .. }

@@ -1,8 +1,12 @@
 -- Rollouts of models, workflows and plugins, by the name of their subject in the journal. `plan` is JSON; `state` is the evidence as it was
--- kept last. One that has ended stays: its candidate's digest cools down, and people ask.
+-- kept last. One that has ended stays: its candidate's content cools down, and people ask. `key` draws who is answered by which version.
 CREATE TABLE rollouts (
     id          INTEGER PRIMARY KEY,
     subject     TEXT NOT NULL,
+    stable      TEXT NOT NULL,
+    candidate   TEXT NOT NULL,
+    digest      TEXT NOT NULL,
+    key         TEXT NOT NULL,
     plan        TEXT NOT NULL,
     status      TEXT NOT NULL,
     state       BLOB NOT NULL,

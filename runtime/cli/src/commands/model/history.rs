@@ -115,6 +115,15 @@ fn told(event: &SubjectEvent) -> (String, &str) {
             (format!("{}drift is over since window {window}", of(*version)), "")
         }
         SubjectEvent::DriftReset { by } => ("the reference of its drift is made anew".to_owned(), by),
+        SubjectEvent::Rollout { rollout, change, stable, candidate, share, why, by, .. } => {
+            let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            let what = match change.as_str() {
+                "started" => format!("of version {candidate} beside version {stable} started"),
+                "advanced" => format!("gives version {candidate} {share} %"),
+                other => other.to_owned(),
+            };
+            (format!("rollout {rollout} {what}{why}"), by)
+        }
         SubjectEvent::Activated { by, .. }
         | SubjectEvent::TokenMade { by, .. }
         | SubjectEvent::TokenRevoked { by }

@@ -22,6 +22,8 @@ use crate::failure::Exit;
 use std::path::Path;
 use trackside_codes::code;
 
+pub use registered::session;
+
 use clap::{Subcommand, ValueEnum};
 use trackside_models::{EngineChoice, ModelLimits, ModelSource};
 use trackside_node::{Models, Project, project_models};

@@ -48,6 +48,7 @@ fn wanted(name: String, version: String) -> Result<Wanted, Failure> {
 async fn infer(
     backend: &dyn Backend,
     message: ModelInferRequest,
+    metadata: &MetadataMap,
     deadline: Option<Duration>,
 ) -> Result<ModelInferResponse, Failure> {
     let mut message = message;
@@ -57,6 +58,9 @@ async fn infer(
     let mut request: InferRequest = aside(is_large, move || contents::read(message)).await?;
     // The earlier of the protocol's own and that of gRPC.
     request.timeout = [request.timeout, deadline].into_iter().flatten().min();
+    if let Some(name) = backend.subject_header(&wanted) {
+        request.subject = metadata.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    }
     let id = request.id.clone();
     let answer = ask::infer(backend, &wanted, request).await?;
     let size: usize = answer.outputs.iter().map(|(_, tensor)| raw::in_memory(tensor)).sum();
@@ -151,22 +155,24 @@ impl GrpcInferenceService for Service {
     }
 
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Answer<ModelInferResponse> {
-        let deadline = deadline(request.metadata());
-        Ok(Response::new(infer(&*self.backend, request.into_inner(), deadline).await?))
+        let (metadata, _, message) = request.into_parts();
+        let deadline = deadline(&metadata);
+        Ok(Response::new(infer(&*self.backend, message, &metadata, deadline).await?))
     }
 
     type ModelStreamInferStream = Answers;
 
     async fn model_stream_infer(&self, request: Request<Streaming<ModelInferRequest>>) -> Answer<Answers> {
         let (backend, max_body) = (self.backend.clone(), self.max_body);
-        let holds = request.extensions().get::<Holds>().cloned();
+        let (metadata, extensions, messages) = request.into_parts();
+        let (holds, metadata) = (extensions.get::<Holds>().cloned(), Arc::new(metadata));
         // One after the other: who sends the next before it has the answer is answered in order.
-        let answers = request.into_inner().then(move |message| {
-            let (backend, holds) = (backend.clone(), holds.clone());
+        let answers = messages.then(move |message| {
+            let (backend, holds, metadata) = (backend.clone(), holds.clone(), metadata.clone());
             async move {
                 let message = message.map_err(|status| of_message(&status, max_body).map_or(status, Status::from))?;
                 let id = message.id.clone();
-                let answered = infer(&*backend, message, None).await;
+                let answered = infer(&*backend, message, &metadata, None).await;
                 if let Some(holds) = holds {
                     holds.clear();
                 }

@@ -222,6 +222,9 @@ async fn infer(
     held.take(request.inputs.iter().map(|(_, tensor)| raw::in_memory(tensor)).sum())?;
     let asked =
         Asked { id: request.id.clone(), binary_default: request.binary_default, outputs: take_forms(&mut request) };
+    if let Some(name) = backend.subject_header(wanted) {
+        request.subject = head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    }
     let answer = ask::infer(backend, wanted, request).await?;
     let size: usize = answer.outputs.iter().map(|(_, tensor)| raw::in_memory(tensor)).sum();
     let coding = if head.headers.contains_key(ACCEPT_ENCODING) { Coding::wanted(&head.headers) } else { None };

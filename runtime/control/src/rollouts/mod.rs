@@ -1,0 +1,51 @@
+//! Rollouts: begun, told what a person says, asked about, planned.
+//!
+//! - `start`: what must hold before one begins
+//! - `say`: promote, abort, hold, resume
+//! - `ask`: how they stand, what became of them
+//! - `plan`: how long one takes, and with which power, before it begins
+//! - `remote`: the operations over the socket
+
+mod ask;
+mod error;
+mod plan;
+mod remote;
+mod say;
+mod start;
+
+pub use ask::{RolloutEntry, explain_rollout, list_rollouts, show_rollout};
+pub use error::RolloutsError;
+pub use plan::{GatePlan, PlanRollout, RolloutPlanned, plan_rollout};
+pub use say::say_rollout;
+pub use start::start_rollout;
+
+use serde::{Deserialize, Serialize};
+use trackside_node::Say;
+use trackside_spec::RolloutPlan;
+
+/// `POST /v1/rollouts`: a rollout that is wanted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartRollout {
+    /// The model's name.
+    pub model: String,
+    /// The version that is to take over: a number, or an alias.
+    pub candidate: String,
+    /// How.
+    #[serde(default)]
+    pub plan: RolloutPlan,
+    /// Whether content that was taken back is tried again before it has cooled down.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// What a person says, as the last word of a path.
+#[must_use]
+pub const fn word_of(say: Say) -> &'static str {
+    match say {
+        Say::Promote => "promote",
+        Say::Abort => "abort",
+        Say::Hold => "hold",
+        Say::Resume => "resume",
+    }
+}

@@ -1,0 +1,10 @@
+//! Rollouts of models on a node: what people say about them, and what is committed when they change.
+//!
+//! One at a time, behind the door of the registry: what is decided rests on how things stand, and is on disk before anybody acts by it.
+
+mod document;
+mod settle;
+
+pub use document::{RolloutDocument, rollout_document, rollout_events};
+pub use settle::{RolloutProblem, Say, say_without_node};
+pub(crate) use settle::{Settled, ended_without, settle};
