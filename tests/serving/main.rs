@@ -10,6 +10,7 @@ mod onnx;
 
 mod clients;
 mod differential;
+mod drift;
 mod perf_analyzer;
 mod signed;
 mod swap;
@@ -100,6 +101,11 @@ impl Serving {
         // `config` may go on with keys of the last table.
         let listen = "[inference]\nlisten = \"127.0.0.1:0\"\n";
         project.write("trackside.toml", format!("{models}{scores}{listen}{config}"));
+        Self::of(project)
+    }
+
+    /// Of a project that has an address for clients.
+    fn of(project: Project) -> Self {
         let node = Node::start(project.root());
         let address = wait_until("the address of the inference server", || {
             let said = node.said();

@@ -133,7 +133,9 @@ impl Board {
         }
         // Another content under the same number takes the place of the one before.
         wards.retain(|other, _| (other.kind, &other.name, other.version) != (key.kind, &key.name, key.version));
-        let hot = Hot { series: Series::new(columns, left_out, settings), loaded: false };
+        let mut series = Series::new(columns, left_out, settings);
+        series.whole = key.kind == KeyKind::Dataset;
+        let hot = Hot { series, loaded: false };
         let ward = Arc::new(Ward {
             key: key.clone(),
             hot: Mutex::new(hot),
@@ -168,6 +170,13 @@ impl Board {
         }
     }
 
+    /// A table of one that is watched has ended: rows of one table are in one window.
+    pub fn table_ended(&self, ward: &Ward) {
+        if lock(&ward.hot).series.table_ended() {
+            self.bell.ring();
+        }
+    }
+
     /// Those of which what was kept is still to come.
     #[must_use]
     pub fn wanted(&self) -> Vec<Key> {
@@ -190,6 +199,8 @@ impl Board {
         match restore(&saved.state, settings) {
             Ok((series, judge)) if series.watched == hot.series.watched => {
                 let complete = series.reference().is_some();
+                let mut series = series;
+                series.whole = hot.series.whole;
                 hot.series = series.then(&hot.series, now);
                 *keeping = Keeping { judge, reference: complete, ..Keeping::default() };
                 ward.drift.store(saved.drift as u8, Relaxed);
@@ -240,7 +251,9 @@ impl Board {
         for ward in wards.iter().filter(|ward| ward.key.kind == kind && ward.key.name == name) {
             let mut keeping = lock(&ward.keeping);
             let mut hot = lock(&ward.hot);
+            let whole = hot.series.whole;
             hot.series = Series::new(hot.series.watched.clone(), hot.series.left_out, hot.series.settings);
+            hot.series.whole = whole;
             *keeping = Keeping::default();
             ward.drift.store(DriftState::Unknown as u8, Relaxed);
         }

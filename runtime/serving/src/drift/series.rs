@@ -98,6 +98,8 @@ pub(super) struct Series {
     pub(super) moved_on: bool,
     /// Whether rows have come since it was kept.
     pub(super) touched: bool,
+    /// Whether windows end with tables: rows of one table hang together.
+    pub(super) whole: bool,
 }
 
 /// The times of a row.
@@ -124,6 +126,7 @@ impl Series {
             // So that whoever asks sees that it is watched.
             moved_on: true,
             touched: false,
+            whole: false,
         }
     }
 
@@ -157,11 +160,20 @@ impl Series {
         if self.must_freeze() {
             self.freeze();
         }
-        let full = self.open.rows >= u64::from(self.settings.rows);
+        let full = !self.whole && self.open.rows >= u64::from(self.settings.rows);
         if full {
             self.close();
         }
         full || old
+    }
+
+    /// A table has ended. Says whether a window has closed with it.
+    pub(super) fn table_ended(&mut self) -> bool {
+        let full = self.open.rows >= u64::from(self.settings.rows);
+        if full {
+            self.close();
+        }
+        full
     }
 
     /// How long a window may stay open.
@@ -424,6 +436,7 @@ impl Series {
             closed: VecDeque::new(),
             moved_on: false,
             touched: false,
+            whole: false,
         })
     }
 

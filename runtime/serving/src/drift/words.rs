@@ -48,8 +48,14 @@ pub(super) fn moved(name: &str, reference: &Frozen, now: &Counted, found: &[Foun
     let mut said = Vec::new();
     if matters("distribution") || matters("distance") || matters("shift") {
         match (&reference.counts, then.median, now.median) {
-            (Counts::Numbers(_), Some(before), Some(after)) if number(before) != number(after) => {
-                said.push(format!("median from {} to {}", number(before), number(after)));
+            (Counts::Numbers(column), Some(before), Some(after)) => {
+                // A median that hardly moves says nothing of what has: then the part of the range does in which most has changed.
+                let little = then.deviation.unwrap_or(0.0) / 4.0;
+                if (after - before).abs() > little || matters("shift") {
+                    said.push(format!("median from {} to {}", number(before), number(after)));
+                } else {
+                    said.extend(most_changed(column.histogram().edges().list(), &then, now));
+                }
             }
             (Counts::Numbers(_), ..) => said.extend(spread(&then, now)),
             (Counts::Classes(..), ..) => said.extend(most_moved(&categories(&reference.counts), &then, now)),
@@ -110,13 +116,30 @@ fn spread(then: &Counted, now: &Counted) -> Option<String> {
     Some(format!("standard deviation from {} to {}", number(before), number(after)))
 }
 
+/// The cell whose share has changed most.
+fn most_changed(edges: &[f64], then: &Counted, now: &Counted) -> Option<String> {
+    let away = |at: usize| (part(&now.cells, at) - part(&then.cells, at)).abs();
+    let most = (0..now.cells.len()).max_by(|a, b| away(*a).total_cmp(&away(*b)))?;
+    let (before, after) = (percent(part(&then.cells, most)), percent(part(&now.cells, most)));
+    let place = match (most.checked_sub(1).and_then(|at| edges.get(at)), edges.get(most)) {
+        (None, Some(high)) => format!("up to {}", number(*high)),
+        (Some(low), None) => format!("above {}", number(*low)),
+        (Some(low), Some(high)) => format!("{} to {}", number(*low), number(*high)),
+        (None, None) => return None,
+    };
+    Some(format!("values {place} from {before} to {after} of rows"))
+}
+
+/// The share of a cell.
+fn part(cells: &[u64], at: usize) -> f64 {
+    let all: u64 = cells.iter().sum();
+    #[expect(clippy::cast_precision_loss, reason = "counts of rows")]
+    let part = cells.get(at).copied().unwrap_or(0) as f64 / all.max(1) as f64;
+    part
+}
+
 /// The category whose share has changed most.
 fn most_moved(names: &[String], then: &Counted, now: &Counted) -> Option<String> {
-    #[expect(clippy::cast_precision_loss, reason = "counts of rows")]
-    let part = |cells: &[u64], at: usize| {
-        let all: u64 = cells.iter().sum();
-        cells.get(at).copied().unwrap_or(0) as f64 / all.max(1) as f64
-    };
     let away = |at: usize| (part(&now.cells, at) - part(&then.cells, at)).abs();
     let most = (0..names.len()).max_by(|a, b| away(*a).total_cmp(&away(*b)))?;
     let (before, after) = (part(&then.cells, most), part(&now.cells, most));
