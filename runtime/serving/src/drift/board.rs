@@ -116,6 +116,12 @@ pub struct Board {
 }
 
 impl Board {
+    /// One that belongs to no models in service: for what is no model.
+    #[must_use]
+    pub fn alone(clock: Arc<dyn Clock>) -> Self {
+        Self::new(clock, Arc::default())
+    }
+
     pub(crate) fn new(clock: Arc<dyn Clock>, bell: Arc<Bell>) -> Self {
         Self { wards: RwLock::default(), keeping: Mutex::default(), clock, bell }
     }
