@@ -18,7 +18,7 @@ use trackside_models::{
 };
 use trackside_serving::{
     ModelSettings, SystemClock,
-    drift::{Cell, DriftSettings, Key, KeyKind, Kind, WatchedColumn},
+    drift::{DriftSettings, Held, Key, KeyKind, Kind, WatchedColumn},
 };
 use trackside_spec::Tensor;
 
@@ -77,14 +77,15 @@ fn rows() {
         let mut at = 0_u64;
         let mut row = || {
             at += 1;
-            board.rows(&ward, 1, |_, column| {
-                let of = (at.wrapping_mul(2_654_435_761) >> 7).wrapping_add(column as u64);
-                Some(match kind {
-                    Kind::Number => Cell::Number((of % 10_007) as f64 / 7.0),
-                    Kind::Whole => Cell::Number((of % 9) as f64),
-                    Kind::Category => Cell::Text(&texts[of as usize % 20]),
-                })
-            });
+            let value = |column: u64| {
+                let of = (at.wrapping_mul(2_654_435_761) >> 7).wrapping_add(column);
+                match kind {
+                    Kind::Number => Held::Number((of % 10_007) as f64 / 7.0),
+                    Kind::Whole => Held::Number((of % 9) as f64),
+                    Kind::Category => Held::text(&texts[of as usize % 20]),
+                }
+            };
+            board.rows(&ward, (0..20).map(value).collect());
         };
         (0..6_000).for_each(|_| row());
         board.due(false).0.iter().for_each(|due| board.kept(due));

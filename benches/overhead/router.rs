@@ -63,12 +63,8 @@ impl Router {
 
     /// One request and its answer.
     pub fn ask(&self) {
-        let request = Request {
-            inputs: self.inputs.clone(),
-            priority: 100,
-            cancel: CancelToken::new(),
-            ..Request::default()
-        };
+        let request =
+            Request { inputs: self.inputs.clone(), priority: 100, cancel: CancelToken::new(), ..Request::default() };
         self.runtime.block_on(async {
             let served = self.serving.open("bench", &ModelVersion::Unsaid, None).await.expect("a model");
             std::hint::black_box(served.predict(request).await.expect("an answer"));

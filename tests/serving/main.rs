@@ -109,7 +109,7 @@ impl Serving {
         let node = Node::start(project.root());
         let address = wait_until("the address of the inference server", || {
             let said = node.said();
-            let (_, rest) = said.split_once("answering requests for inference")?;
+            let (_, rest) = said.rsplit_once("answering requests for inference")?;
             let (_, rest) = rest.split_once("address=")?;
             Some(rest.split_whitespace().next()?.to_owned())
         });

@@ -378,7 +378,7 @@ fn false_windows(seed: u64, memory: f64, models: usize) -> (usize, usize, usize)
             Serving::new(lab.said.clone(), Arc::new(lab.lab.engines()), ServingSettings::default(), clock.clone());
         let board = serving.board();
         let key = Key {
-            kind: trackside_serving::drift::KeyKind::Dataset,
+            kind: trackside_serving::drift::KeyKind::Model,
             name: "twenty".to_owned(),
             version: 0,
             content: String::new(),
@@ -396,7 +396,7 @@ fn false_windows(seed: u64, memory: f64, models: usize) -> (usize, usize, usize)
             for value in &mut state {
                 *value = memory * *value + (1.0 - memory * memory).sqrt() * chance.normal();
             }
-            board.rows(&ward, 1, |_, column| Some(trackside_serving::drift::Cell::Number(state[column])));
+            board.rows(&ward, state.iter().map(|value| trackside_serving::drift::Held::Number(*value)).collect());
             if row % 200 == 199 {
                 clock.on(Duration::from_secs(61));
                 for due in board.due(false).0 {

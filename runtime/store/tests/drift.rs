@@ -42,7 +42,8 @@ fn raised(window: u64) -> SubjectEvent {
 fn an_alarm_and_its_entry_are_there_together_until_it_is_cleared_or_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let (mut committer, reader) = open(folder.path());
-    let first = DriftRow { reference: Some("{\"rows\":5}".into()), events: vec![(9, raised(3))], ..row("pump", 1, 1..4, "{}") };
+    let first =
+        DriftRow { reference: Some("{\"rows\":5}".into()), events: vec![(9, raised(3))], ..row("pump", 1, 1..4, "{}") };
     commit(&mut committer, DriftRow { drift: "alarm".into(), ..first });
     let found = reader.drift(None).unwrap();
     assert_eq!((found[0].subject.as_str(), found[0].version, found[0].drift.as_str()), ("model/pump", 1, "alarm"));

@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use trackside_stats::sketch::Cell;
 use trackside_sync::{lock, read, write};
 
 use super::{
     document::{DriftState, ReferenceDocument, Says, Turn, WindowDocument},
+    held::Held,
     judge::Judge,
     packing::{Parts, SavedError, pack},
     series::{Now, Series, Watched},
@@ -23,6 +23,9 @@ use crate::{clock::Clock, watch::Bell};
 
 /// What is only counted is kept no oftener than this; what is decided, at once. Flash wears by the commit.
 const SELDOM: Duration = Duration::from_secs(60);
+/// Rows that are counted together, where the next ones come as soon as this.
+const TOGETHER: usize = 16;
+const SOON: Duration = Duration::from_millis(100);
 
 /// What is watched: a version of a model, or a table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -91,6 +94,25 @@ struct Hot {
     series: Series,
     /// Whether what was kept is there.
     loaded: bool,
+    /// Rows that wait to be counted.
+    waits: Vec<Held>,
+    /// When rows came last.
+    last: Duration,
+}
+
+impl Hot {
+    const fn new(series: Series) -> Self {
+        Self { series, loaded: false, waits: Vec::new(), last: Duration::ZERO }
+    }
+
+    /// Counts what waits. Says whether a window has closed.
+    fn count(&mut self, now: Now) -> bool {
+        let mut waits = std::mem::take(&mut self.waits);
+        let closed = self.series.rows(&waits, now);
+        waits.clear();
+        self.waits = waits;
+        closed
+    }
 }
 
 /// What only the thread that keeps it touches.
@@ -141,7 +163,7 @@ impl Board {
         wards.retain(|other, _| (other.kind, &other.name, other.version) != (key.kind, &key.name, key.version));
         let mut series = Series::new(columns, left_out, settings);
         series.whole = key.kind == KeyKind::Dataset;
-        let hot = Hot { series, loaded: false };
+        let hot = Hot::new(series);
         let ward = Arc::new(Ward {
             key: key.clone(),
             hot: Mutex::new(hot),
@@ -158,18 +180,26 @@ impl Board {
         Now { running: self.clock.running(), wall_ms: i64::try_from(self.clock.wall_ms()).unwrap_or(i64::MAX) }
     }
 
-    /// Rows of one that is watched: `cell` gives what a row has in a column, nothing where it does not speak of it.
-    pub fn rows<'a>(&self, ward: &Ward, rows: usize, cell: impl Fn(usize, usize) -> Option<Cell<'a>>) {
+    /// Rows of one that is watched, one behind the other, a value for each column. They are counted a few at a time: what that touches is
+    /// far from the processor by the next request.
+    pub fn rows(&self, ward: &Ward, values: Vec<Held>) {
         let now = self.now();
-        let mut closed = false;
         let mut hot = lock(&ward.hot);
         let columns = hot.series.watched.len();
-        let was_empty = hot.series.due().is_none();
-        for row in 0..rows {
-            closed |= hot.series.row((0..columns).map(|column| cell(row, column)), now);
+        if hot.waits.is_empty() {
+            hot.waits = values;
+        } else {
+            hot.waits.extend(values);
         }
+        // Where requests come seldom, each is counted when it comes.
+        let soon = now.running.saturating_sub(std::mem::replace(&mut hot.last, now.running)) < SOON;
+        if soon && hot.waits.len() < TOGETHER * columns {
+            return;
+        }
+        let was_young = hot.series.due().is_none();
+        let closed = hot.count(now);
         // Whoever keeps it must know when a window grows old.
-        let begun = was_empty && hot.series.due().is_some();
+        let begun = was_young && hot.series.due().is_some();
         drop(hot);
         if closed || begun {
             self.bell.ring();
@@ -178,7 +208,12 @@ impl Board {
 
     /// A table of one that is watched has ended: rows of one table are in one window.
     pub fn table_ended(&self, ward: &Ward) {
-        if lock(&ward.hot).series.table_ended() {
+        let now = self.now();
+        let mut hot = lock(&ward.hot);
+        hot.count(now);
+        let ended = hot.series.table_ended();
+        drop(hot);
+        if ended {
             self.bell.ring();
         }
     }
@@ -200,6 +235,7 @@ impl Board {
             return;
         }
         hot.loaded = true;
+        hot.count(now);
         let Some(saved) = saved.filter(|saved| saved.content == key.content) else { return };
         let settings = hot.series.settings;
         match restore(&saved.state, settings) {
@@ -260,6 +296,7 @@ impl Board {
             let whole = hot.series.whole;
             hot.series = Series::new(hot.series.watched.clone(), hot.series.left_out, hot.series.settings);
             hot.series.whole = whole;
+            hot.waits.clear();
             *keeping = Keeping::default();
             ward.drift.store(DriftState::Unknown as u8, Relaxed);
         }
@@ -294,6 +331,7 @@ impl Ward {
         if !hot.loaded {
             return (None, None);
         }
+        hot.count(now);
         hot.series.close_if_due(now);
         let closed = std::mem::take(&mut hot.series.closed);
         let (moved_on, touched) = (hot.series.moved_on, hot.series.touched);

@@ -6,43 +6,13 @@ use half::{bf16, f16};
 use serde_json::Value;
 use trackside_models::{ModelInfo, Output, OutputPort, Port};
 use trackside_spec::{ElementType, Tensor};
-use trackside_stats::sketch::Cell;
 
-use super::{MOST_COLUMNS, column::Kind, series::Watched};
+use super::{MOST_COLUMNS, column::Kind, held::Held, series::Watched};
 
 /// Of a batch, so many rows are looked at, evenly spread.
 const ROWS: usize = 16;
 /// Of a long row, so many elements, evenly spread.
 const ELEMENTS: usize = 1_024;
-/// The longest text of a category that is carried from a request to its answer.
-const TEXT: usize = 256;
-
-/// What a row has in a column, until the answer is there.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Held {
-    /// The request does not speak of it.
-    Absent,
-    Null,
-    Number(f64),
-    Text(Box<str>),
-}
-
-impl Held {
-    pub(super) fn cell(&self) -> Option<Cell<'_>> {
-        match self {
-            Self::Absent => None,
-            Self::Null => Some(Cell::Null),
-            Self::Number(value) => Some(Cell::Number(*value)),
-            Self::Text(text) => Some(Cell::Text(text)),
-        }
-    }
-
-    fn text(text: &str) -> Self {
-        let end = (0..=text.len().min(TEXT)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        Self::Text(text[..end].into())
-    }
-}
-
 /// How a tensor is looked at.
 #[derive(Debug, Clone, PartialEq)]
 enum Form {

@@ -7,6 +7,7 @@ mod board;
 mod column;
 mod document;
 mod features;
+mod held;
 mod judge;
 mod packing;
 mod series;
@@ -18,9 +19,10 @@ pub use column::Kind;
 pub use document::{
     Counted, DriftState, Found, ReferenceColumn, ReferenceDocument, Says, Turn, WindowColumn, WindowDocument,
 };
+pub use held::Held;
 pub use series::Watched as WatchedColumn;
 pub use settings::DriftSettings;
-pub use trackside_stats::{drift::AlarmRule, sketch::Cell};
+pub use trackside_stats::drift::AlarmRule;
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +37,7 @@ use crate::{
     watch::Watched,
 };
 
-use features::{Held, Places};
+use features::Places;
 
 /// The most columns of one model, or table, that are watched.
 pub const MOST_COLUMNS: usize = 64;
@@ -91,17 +93,7 @@ impl Watcher {
         }
         let Some((outputs, ward)) = self.outputs.get() else { return };
         let told = outputs.of_answer(&answer.outputs);
-        let (of_inputs, of_outputs) = (inputs.columns(), outputs.columns());
-        let count = |held: &[Held], columns: usize| held.len().checked_div(columns).unwrap_or(0);
-        let rows = count(&asked, of_inputs).max(count(&told, of_outputs));
-        self.board.rows(ward, rows, |row, column| {
-            let held = if column < of_inputs {
-                (row < count(&asked, of_inputs)).then(|| &asked[row * of_inputs + column])
-            } else {
-                (row < count(&told, of_outputs)).then(|| &told[row * of_outputs + column - of_inputs])
-            };
-            held.and_then(Held::cell)
-        });
+        self.board.rows(ward, together(asked, inputs.columns(), told, outputs.columns()));
     }
 
     fn ward(&self, inputs: &Places, outputs: &Places, answer: &Answer) -> Arc<Ward> {
@@ -114,4 +106,19 @@ impl Watcher {
         let columns = inputs.watched.iter().chain(&outputs.watched).cloned().collect();
         self.board.watch(key, columns, inputs.left_out + outputs.left_out, self.settings)
     }
+}
+
+/// Rows of inputs with the rows of outputs that belong to them; where one has fewer, the other's rows stand alone.
+fn together(asked: Vec<Held>, inputs: usize, told: Vec<Held>, outputs: usize) -> Vec<Held> {
+    let count = |held: &[Held], columns: usize| held.len().checked_div(columns).unwrap_or(0);
+    let rows = count(&asked, inputs).max(count(&told, outputs));
+    let mut all = Vec::with_capacity(rows * (inputs + outputs));
+    let (mut asked, mut told) = (asked.into_iter(), told.into_iter());
+    for row in 1..=rows {
+        all.extend(asked.by_ref().take(inputs));
+        all.resize((row - 1) * (inputs + outputs) + inputs, Held::Absent);
+        all.extend(told.by_ref().take(outputs));
+        all.resize(row * (inputs + outputs), Held::Absent);
+    }
+    all
 }

@@ -3,11 +3,12 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use trackside_stats::{StatsError, sketch::Cell};
+use trackside_stats::StatsError;
 
 use super::{
     column::{Counts, Frozen, Kind, Raw},
     document::{ReferenceColumn, ReferenceDocument},
+    held::Held,
     judge::counted,
     packing::{Parts, SavedError, pack},
     settings::DriftSettings,
@@ -130,41 +131,67 @@ impl Series {
         }
     }
 
-    /// One more row: a cell for each column, none where the row does not speak of it. Says whether a window has closed.
-    pub(super) fn row<'a>(&mut self, cells: impl Iterator<Item = Option<Cell<'a>>>, now: Now) -> bool {
-        let old = self.close_if_due(now);
-        match &mut self.stage {
-            Stage::Gathers { columns, .. } => {
-                columns.iter_mut().zip(cells).for_each(|(column, cell)| column.observe(cell));
-            }
-            Stage::Counts { window, .. } | Stage::Compares { window, .. } => {
-                for (column, cell) in window.iter_mut().zip(cells) {
-                    if let Some(cell) = cell {
-                        column.observe(cell);
+    /// More rows, one behind the other. Says whether a window has closed.
+    pub(super) fn rows(&mut self, values: &[Held], now: Now) -> bool {
+        let columns = self.watched.len();
+        let mut closed = self.close_if_due(now);
+        let mut rest = values;
+        while columns > 0 && rest.len() >= columns {
+            let room = if self.whole { usize::MAX } else { self.room() };
+            let rows = (rest.len() / columns).min(room).min(self.gathers().map_or(usize::MAX, |have| GATHERED - have));
+            let (part, next) = rest.split_at(rows.max(1) * columns);
+            // Column by column: what one is counted in is looked up once.
+            let of = |column: usize| part.iter().skip(column).step_by(columns).map(Held::cell);
+            match &mut self.stage {
+                Stage::Gathers { columns, .. } => {
+                    for (at, column) in columns.iter_mut().enumerate() {
+                        of(at).for_each(|cell| column.observe(cell));
+                    }
+                }
+                Stage::Counts { window, .. } | Stage::Compares { window, .. } => {
+                    for (at, column) in window.iter_mut().enumerate() {
+                        of(at).flatten().for_each(|cell| column.observe(cell));
                     }
                 }
             }
+            self.came((part.len() / columns) as u64, now);
+            if self.gathers().is_some_and(|have| have >= GATHERED) {
+                self.freeze();
+            }
+            if !self.whole && self.room() == 0 {
+                self.close();
+                closed = true;
+            }
+            rest = next;
+        }
+        closed
+    }
+
+    /// Rows have come.
+    fn came(&mut self, rows: u64, now: Now) {
+        if self.rows == 0 {
+            self.from_ms = now.wall_ms;
         }
         if self.open.rows == 0 {
-            self.open = Open { since: Some(now.running), from_ms: now.wall_ms, to_ms: now.wall_ms, ..Open::default() };
-            if self.rows == 0 {
-                self.from_ms = now.wall_ms;
-            }
+            self.open = Open { from_ms: now.wall_ms, to_ms: now.wall_ms, ..Open::default() };
         }
         self.open.since = self.open.since.or(Some(now.running));
-        self.open.rows += 1;
+        self.open.rows += rows;
         // A clock that was set back makes no window end before it began.
         self.open.to_ms = self.open.to_ms.max(now.wall_ms);
-        self.rows += 1;
+        self.rows += rows;
         self.touched = true;
-        if self.must_freeze() {
-            self.freeze();
-        }
-        let full = !self.whole && self.open.rows >= u64::from(self.settings.rows);
-        if full {
-            self.close();
-        }
-        full || old
+    }
+
+    /// Rows until the window is full.
+    fn room(&self) -> usize {
+        let room = u64::from(self.settings.rows).saturating_sub(self.open.rows);
+        usize::try_from(room).unwrap_or(usize::MAX)
+    }
+
+    /// How many rows are kept as they came, where they still are.
+    fn gathers(&self) -> Option<usize> {
+        if let Stage::Gathers { columns, .. } = &self.stage { columns.first().map(Raw::len) } else { None }
     }
 
     /// A table has ended. Says whether a window has closed with it.
@@ -195,11 +222,6 @@ impl Series {
             self.close();
         }
         due
-    }
-
-    /// Whether no more rows are kept as they come.
-    fn must_freeze(&self) -> bool {
-        matches!(&self.stage, Stage::Gathers { columns, .. } if columns.first().is_some_and(|column| column.len() >= GATHERED))
     }
 
     fn close(&mut self) {
@@ -445,9 +467,9 @@ impl Series {
         if let Stage::Gathers { columns, .. } = &early.stage
             && early.watched == self.watched
         {
-            for at in 0..columns.first().map_or(0, Raw::len) {
-                self.row(columns.iter().map(|column| column.cell(at)), now);
-            }
+            let rows = 0..columns.first().map_or(0, Raw::len);
+            let values = rows.flat_map(|at| columns.iter().map(move |column| Held::of(column.cell(at))));
+            self.rows(&values.collect::<Vec<_>>(), now);
         }
         self
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trackside_rows::field::{self, Typed};
-use trackside_serving::drift::{self, Board, Key, KeyKind, Kind, MOST_COLUMNS, Ward, WatchedColumn};
+use trackside_serving::drift::{Board, Held, Key, KeyKind, Kind, MOST_COLUMNS, Ward, WatchedColumn};
 use trackside_spec::{
     Digest,
     plan::{Column, ColumnKind, Contract, Shape},
@@ -17,15 +17,6 @@ use crate::models::drift_settings;
 
 /// Rows that are counted at one time: whoever counts others meanwhile waits no longer than for those.
 const AT_ONCE: usize = 64;
-
-/// What a row has in a column.
-enum Held {
-    Nothing,
-    Number(f64),
-    Text(String),
-    /// Of another type than the column's.
-    Strange,
-}
 
 /// What watches the table of one contract.
 pub struct Watch<'c> {
@@ -83,19 +74,7 @@ impl<'c> Watch<'c> {
     }
 
     fn count(&mut self) {
-        let (columns, held) = (self.columns.len(), std::mem::take(&mut self.held));
-        let Some(rows) = held.len().checked_div(columns) else { return };
-        let is_text = |column: usize| matches!(self.columns[column].1.kind, ColumnKind::String | ColumnKind::Boolean);
-        self.board.rows(&self.ward, rows, |row, column| {
-            Some(match &held[row * columns + column] {
-                Held::Nothing => drift::Cell::Null,
-                Held::Number(value) => drift::Cell::Number(*value),
-                Held::Text(text) => drift::Cell::Text(text),
-                // A number among texts, a text among numbers.
-                Held::Strange if is_text(column) => drift::Cell::Number(0.0),
-                Held::Strange => drift::Cell::Text(""),
-            })
-        });
+        self.board.rows(&self.ward, std::mem::take(&mut self.held));
     }
 }
 
@@ -103,16 +82,17 @@ impl<'c> Watch<'c> {
 fn held(column: &Column, cell: Cell<'_>, nulls: Option<&[String]>) -> Held {
     let kind = kind_of(column.kind);
     let typed = match cell {
-        Cell::Nothing => return Held::Nothing,
-        Cell::Text(text) if field::is_null(Some(kind), text, nulls) => return Held::Nothing,
+        Cell::Nothing => return Held::Null,
+        Cell::Text(text) if field::is_null(Some(kind), text, nulls) => return Held::Null,
         Cell::Text(text) => field::read_text(kind, text),
         Cell::Json(value) => field::read_json(kind, value),
     };
     match typed {
         Ok(Typed::Number(number)) => Held::Number(number.as_f64()),
-        Ok(Typed::Text(text)) => Held::Text(text.to_owned()),
-        Ok(Typed::Truth(is)) => Held::Text(is.to_string()),
-        Ok(Typed::Time(_, text)) => Held::Text(text.to_owned()),
-        Err(_) => Held::Strange,
+        Ok(Typed::Truth(is)) => Held::text(if is { "true" } else { "false" }),
+        Ok(Typed::Text(text) | Typed::Time(_, text)) => Held::text(text),
+        // A number among texts, a text among numbers.
+        Err(_) if matches!(column.kind, ColumnKind::String | ColumnKind::Boolean) => Held::Number(0.0),
+        Err(_) => Held::text(""),
     }
 }
