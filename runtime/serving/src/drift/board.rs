@@ -160,7 +160,14 @@ impl Board {
             }
         }
         // Another content under the same number takes the place of the one before.
-        wards.retain(|other, _| (other.kind, &other.name, other.version) != (key.kind, &key.name, key.version));
+        let same = |other: &Key| (other.kind, &other.name, other.version) == (key.kind, &key.name, key.version);
+        if key.kind == KeyKind::Dataset && wards.keys().any(same) {
+            tracing::warn!(
+                name = key.name,
+                "tables of this name have other columns now: if two contracts watch it, each begins the other's reference anew"
+            );
+        }
+        wards.retain(|other, _| !same(other));
         let mut series = Series::new(columns, left_out, settings);
         series.whole = key.kind == KeyKind::Dataset;
         let hot = Hot::new(series);
@@ -193,7 +200,9 @@ impl Board {
         }
         // Where requests come seldom, each is counted when it comes.
         let soon = now.running.saturating_sub(std::mem::replace(&mut hot.last, now.running)) < SOON;
-        if soon && hot.waits.len() < TOGETHER * columns {
+        let waits = hot.waits.len().checked_div(columns).unwrap_or(0);
+        // What closes a window, or makes it one that can grow old, waits for nobody.
+        if soon && waits < TOGETHER && !hot.series.is_near(waits) {
             return;
         }
         let was_young = hot.series.due().is_none();

@@ -183,6 +183,13 @@ impl Series {
         self.touched = true;
     }
 
+    /// Whether so many rows more make the window full, or one that is closed when it is old.
+    pub(super) fn is_near(&self, rows: usize) -> bool {
+        let fewest = u64::from(DriftSettings::FEWEST.min(self.settings.rows));
+        let then = self.open.rows + rows as u64;
+        then >= u64::from(self.settings.rows) || (self.open.rows < fewest && then >= fewest)
+    }
+
     /// Rows until the window is full.
     fn room(&self) -> usize {
         let room = u64::from(self.settings.rows).saturating_sub(self.open.rows);
