@@ -45,7 +45,11 @@ fn moved(chance: &mut Chance) -> [Value; 4] {
 
 /// What `drift show scores` says.
 fn shown(project: &Project) -> Value {
-    let ran = project.run(&["drift", "show", "scores", "--json"]);
+    shown_of(project, "scores")
+}
+
+fn shown_of(project: &Project, name: &str) -> Value {
+    let ran = project.run(&["drift", "show", name, "--json"]);
     // Before the first row of it is on disk there is nothing.
     if ran.code() == 0 { ran.json()[0].clone() } else { Value::Null }
 }
@@ -180,8 +184,7 @@ fn nothing_of_a_client_is_too_strange_to_be_counted() {
         assert_eq!(client.send(&line, &body).0, 200);
     }
     let shown = wait_until("a reference", || {
-        let shown = serving.project.run(&["drift", "show", "odd", "--json"]).json();
-        Some(shown[0].clone()).filter(|shown| shown["reference"]["complete"] == true)
+        Some(shown_of(&serving.project, "odd")).filter(|shown| shown["reference"]["complete"] == true)
     });
     let columns = shown["reference"]["columns"].as_array().unwrap();
     let of = |name: &str| columns.iter().find(|column| column["name"] == name).unwrap();
@@ -235,7 +238,7 @@ steps:
     for _ in 0..20 {
         table(&project, &node, &mut chance, 20.0, "south", 0);
     }
-    let shown = || project.run(&["drift", "show", "readings", "--json"]).ok().json()[0].clone();
+    let shown = || shown_of(&project, "readings");
     let learnt = wait_until("a reference", || Some(shown()).filter(|shown| shown["reference"]["complete"] == true));
     // Each table was a window of its own, whatever `rows` says.
     assert_eq!((&learnt["kind"], &learnt["reference"]["windows"]), (&json!("dataset"), &json!(20)));

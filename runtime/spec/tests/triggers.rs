@@ -3,8 +3,8 @@
 use crate::cases::{Case, check};
 use serde_json::json;
 use trackside_spec::{
-    ByteSize, Claim, CronTimes, DriftTurn, Duration, FileBatch, HookSignature, Misfire, MqttPayload, Overlap, Plan, RunEnding,
-    Trigger, TriggerKind, check_triggers, load_node_config, load_workflow,
+    ByteSize, Claim, CronTimes, DriftTurn, Duration, FileBatch, HookSignature, Misfire, MqttPayload, Overlap, Plan,
+    RunEnding, Trigger, TriggerKind, check_triggers, load_node_config, load_workflow,
 };
 
 fn load(triggers: &str) -> Plan {
@@ -81,7 +81,19 @@ fn webhooks_messages_other_workflows_and_datasets_are_triggers() {
   - drift: { name: readings, on: [cleared, cleared] }",
     );
     let ids: Vec<&str> = plan.triggers.iter().map(|trigger| trigger.id.as_str()).collect();
-    assert_eq!(ids, ["w/webhook-0", "w/webhook-1", "w/webhook-2", "w/mqtt-3", "w/workflow-4", "w/dataset-5", "w/drift-6", "w/drift-7"]);
+    assert_eq!(
+        ids,
+        [
+            "w/webhook-0",
+            "w/webhook-1",
+            "w/webhook-2",
+            "w/mqtt-3",
+            "w/workflow-4",
+            "w/dataset-5",
+            "w/drift-6",
+            "w/drift-7"
+        ]
+    );
     let signatures: Vec<_> = plan
         .triggers
         .iter()
