@@ -81,7 +81,7 @@ fn project() -> Project {
 
 #[test]
 fn an_alarm_starts_its_workflow_once_through_a_crash_and_ends_when_it_is_back() {
-    let serving = Serving::of(project());
+    let serving = Serving::over(project());
     let (mut client, mut chance) = (Client::of(&serving), Chance(7));
     ask(&mut client, &mut chance, 100, usual);
     let learnt = wait_until("a complete reference", || {
@@ -115,7 +115,7 @@ fn an_alarm_starts_its_workflow_once_through_a_crash_and_ends_when_it_is_back() 
     let Serving { node, project, .. } = serving;
     node.kill();
     assert_eq!(shown(&project)["drift"], "alarm", "without a node");
-    let serving = Serving::of(project);
+    let serving = Serving::over(project);
     let mut client = Client::of(&serving);
     ask(&mut client, &mut chance, 15, moved);
     assert_eq!(until(&serving.project, "alarm")["alarm"]["window"], alarmed["alarm"]["window"]);
@@ -129,7 +129,7 @@ fn an_alarm_starts_its_workflow_once_through_a_crash_and_ends_when_it_is_back() 
 
 #[test]
 fn a_reference_is_made_anew_with_a_node_and_without_one() {
-    let serving = Serving::of(project());
+    let serving = Serving::over(project());
     let (mut client, mut chance) = (Client::of(&serving), Chance(8));
     ask(&mut client, &mut chance, 100, usual);
     ask(&mut client, &mut chance, 15, moved);
@@ -165,7 +165,7 @@ fn nothing_of_a_client_is_too_strange_to_be_counted() {
         "trackside.toml",
         "[models.odd]\npath = \"odd.onnx\"\n[models.odd.drift]\nrows = 20\nreference = 60\n[inference]\nlisten = \"127.0.0.1:0\"\n",
     );
-    let serving = Serving::of(project);
+    let serving = Serving::over(project);
     let mut client = Client::of(&serving);
     for request in 0..30 {
         let mut x = vec![0.5_f32; 300];

@@ -12,6 +12,7 @@ mod clients;
 mod differential;
 mod drift;
 mod perf_analyzer;
+mod rollouts;
 mod signed;
 mod swap;
 mod tokens;
@@ -101,14 +102,15 @@ impl Serving {
         // `config` may go on with keys of the last table.
         let listen = "[inference]\nlisten = \"127.0.0.1:0\"\n";
         project.write("trackside.toml", format!("{models}{scores}{listen}{config}"));
-        Self::of(project)
+        Self::over(project)
     }
 
-    /// Of a project that has an address for clients.
-    fn of(project: Project) -> Self {
+    /// On a project that is there.
+    fn over(project: Project) -> Self {
         let node = Node::start(project.root());
         let address = wait_until("the address of the inference server", || {
             let said = node.said();
+            // Nodes that ended before have said it, too.
             let (_, rest) = said.rsplit_once("answering requests for inference")?;
             let (_, rest) = rest.split_once("address=")?;
             Some(rest.split_whitespace().next()?.to_owned())

@@ -49,7 +49,7 @@ fn plain(cell: &str) -> String {
 fn page() -> BTreeMap<String, (String, String)> {
     let text = fs::read_to_string(root().join("docs/errors.md")).unwrap();
     let mut page = BTreeMap::new();
-    for line in text.lines().filter(|line| line.starts_with("| `TS-0")) {
+    for line in text.lines().filter(|line| line.starts_with("| `TS-")) {
         let cells: Vec<&str> = line.split(" | ").collect();
         // The ranges at the head have two cells.
         let &[heads, meaning, remedy] = cells.as_slice() else { continue };

@@ -327,16 +327,20 @@ impl Serving {
         Ok(self.0.known(name)?.entry.clone())
     }
 
-    /// A rollout of a model begins here, or goes on: both versions are loaded, and nobody is answered by the candidate before
-    /// [`Serving::admit`]. Blocks for as long as that takes.
+    /// Loads both versions of a rollout, for as long as that takes.
     ///
     /// # Errors
-    /// When the candidate, or the version in service, can not be loaded.
-    pub fn begin(&self, new: NewTrial) -> Result<Arc<Trial>, ServeError> {
-        let resolution = self.0.bring(&new.model)?;
-        self.0.load(&resolution, new.stable, None)?;
-        self.0.load(&resolution, new.candidate, None)?;
-        Ok(Trial::new(new, self.0.clock.clone(), self.0.bell.clone()))
+    /// When one of them can not be loaded.
+    pub fn prepare(&self, model: &str, stable: u32, candidate: u32) -> Result<(), ServeError> {
+        let resolution = self.0.bring(model)?;
+        self.0.load(&resolution, stable, None)?;
+        self.0.load(&resolution, candidate, None).map(drop)
+    }
+
+    /// A rollout of a model goes on here. Nobody is answered by the candidate before [`Serving::admit`].
+    #[must_use]
+    pub fn begin(&self, new: NewTrial) -> Arc<Trial> {
+        Trial::new(new, self.0.clock.clone(), self.0.bell.clone())
     }
 
     /// From now on the candidate answers its share.

@@ -10,7 +10,7 @@ use std::{
 
 use trackside_serving::{
     Clock, ModelSettings, Request, Serving, ServingSettings,
-    drift::{AlarmRule, Board, DriftSettings, DriftState, Due, Key, Saved, Says},
+    drift::{AlarmRule, Board, DriftSettings, DriftState, Due, Held, Key, KeyKind, Kind, Saved, Says, WatchedColumn},
 };
 use trackside_spec::{ModelVersion, Tensor};
 
@@ -377,16 +377,8 @@ fn false_windows(seed: u64, memory: f64, models: usize) -> (usize, usize, usize)
         let serving =
             Serving::new(lab.said.clone(), Arc::new(lab.lab.engines()), ServingSettings::default(), clock.clone());
         let board = serving.board();
-        let key = Key {
-            kind: trackside_serving::drift::KeyKind::Model,
-            name: "twenty".to_owned(),
-            version: 0,
-            content: String::new(),
-        };
-        let columns = (0..20).map(|at| trackside_serving::drift::WatchedColumn {
-            name: format!("c{at}"),
-            kind: trackside_serving::drift::Kind::Number,
-        });
+        let key = Key { kind: KeyKind::Model, name: "twenty".to_owned(), version: 0, content: String::new() };
+        let columns = (0..20).map(|at| WatchedColumn { name: format!("c{at}"), kind: Kind::Number });
         let settings = DriftSettings { rows: 200, reference: 5_000, ..DriftSettings::default() };
         let ward = board.watch(key.clone(), columns.collect(), 0, settings);
         board.load(&key, None);
@@ -396,7 +388,7 @@ fn false_windows(seed: u64, memory: f64, models: usize) -> (usize, usize, usize)
             for value in &mut state {
                 *value = memory * *value + (1.0 - memory * memory).sqrt() * chance.normal();
             }
-            board.rows(&ward, state.iter().map(|value| trackside_serving::drift::Held::Number(*value)).collect());
+            board.rows(&ward, state.iter().map(|value| Held::Number(*value)).collect());
             if row % 200 == 199 {
                 clock.on(Duration::from_secs(61));
                 for due in board.due(false).0 {
@@ -419,5 +411,100 @@ fn what_does_not_move_drifts_in_at_most_five_windows_of_a_hundred() {
         assert_eq!(windows, 8 * 50);
         assert!(drifted * 20 <= windows, "{memory}: {drifted} of {windows}");
         assert!(alarms <= 1, "{memory}: {alarms}");
+    }
+}
+
+/// One column of a table, a row every minute, by a swing of a day.
+struct Sensor {
+    board: Board,
+    hands: Arc<Hands>,
+    chance: Chance,
+    ward: Arc<trackside_serving::drift::Ward>,
+    minute: u64,
+    says: Vec<Says>,
+    turns: Vec<bool>,
+}
+
+impl Sensor {
+    fn new(season: bool) -> Self {
+        let hands = Arc::new(Hands::default());
+        let board = Board::alone(hands.clone());
+        let key = Key { kind: KeyKind::Model, name: "sensor".to_owned(), version: 1, content: String::new() };
+        let column = WatchedColumn { name: "t".to_owned(), kind: Kind::Number };
+        let ward = board.watch(key.clone(), vec![column], 0, DriftSettings { season, ..DriftSettings::USUAL });
+        board.load(&key, None);
+        Self { board, hands, chance: Chance::new(21), ward, minute: 0, says: Vec::new(), turns: Vec::new() }
+    }
+
+    fn days(&mut self, days: u64, shift: f64) {
+        for _ in 0..days * 1_440 {
+            #[expect(clippy::cast_precision_loss, reason = "minutes of a few weeks")]
+            let swing = (self.minute as f64 / 1_440.0 * std::f64::consts::TAU).sin();
+            let value = swing + shift + 0.5 * self.chance.normal();
+            self.board.rows(&self.ward, vec![Held::Number(value)]);
+            self.hands.on(Duration::from_secs(60));
+            self.minute += 1;
+            if self.minute % 60 == 0 {
+                for due in self.board.due(false).0 {
+                    self.board.kept(&due);
+                    self.says.extend(due.windows.iter().map(|window| window.says));
+                    self.turns.extend(due.turns.iter().map(|turn| turn.raised));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn by_the_hour_of_the_week_a_swing_is_no_drift_and_a_shift_within_it_is() {
+    let mut blind = Sensor::new(false);
+    blind.days(7, 0.0);
+    assert!(blind.says.contains(&Says::Calm), "four days of a swing are a reference that knows it");
+    let mut sensor = Sensor::new(true);
+    sensor.days(21, 0.0);
+    assert!(sensor.says.is_empty(), "three weeks are the reference");
+    sensor.days(7, 0.0);
+    let drifted = sensor.says.iter().filter(|says| **says == Says::Drift).count();
+    println!("a week of hours with a daily swing: {drifted} of {} windows drift", sensor.says.len());
+    assert!(sensor.says.len() > 140 && drifted * 20 <= sensor.says.len() && sensor.turns.is_empty());
+    // One deviation of the swing: no value that would be strange at another hour.
+    sensor.days(1, 1.0);
+    assert!(sensor.turns.contains(&true));
+}
+
+/// Windows of 200 rows until a shift of one of 20 columns raises the alarm, by deviations.
+fn windows_until(shift: f64) -> Vec<usize> {
+    (0..8)
+        .map(|seed| {
+            let hands = Arc::new(Hands::default());
+            let board = Board::alone(hands.clone());
+            let key = Key { kind: KeyKind::Model, name: "twenty".to_owned(), version: 1, content: String::new() };
+            let columns = (0..20).map(|at| WatchedColumn { name: format!("c{at}"), kind: Kind::Number });
+            let ward = board.watch(key.clone(), columns.collect(), 0, DriftSettings::USUAL);
+            board.load(&key, None);
+            let mut chance = Chance::new(300 + seed);
+            let mut window = |shift: f64| {
+                for _ in 0..200 {
+                    let row = (0..20).map(|at| Held::Number(chance.normal() + if at == 7 { shift } else { 0.0 }));
+                    board.rows(&ward, row.collect());
+                }
+                hands.on(Duration::from_secs(61));
+                let due = board.due(false).0;
+                due.iter().for_each(|due| board.kept(due));
+                due.iter().flat_map(|due| &due.turns).any(|turn| turn.raised)
+            };
+            assert!((0..25 + 10).all(|_| !window(0.0)), "nothing has moved");
+            1 + (0..200).take_while(|_| !window(shift)).count()
+        })
+        .collect()
+}
+
+#[test]
+fn a_shift_of_one_of_twenty_columns_is_seen_in_time() {
+    for (shift, most) in [(0.25, 60), (0.5, 12), (1.0, 4)] {
+        let mut windows = windows_until(shift);
+        windows.sort_unstable();
+        println!("seeds 300 to 307, a shift of {shift} deviations: alarm after {windows:?} windows of 200 rows");
+        assert!(windows.iter().all(|windows| *windows <= most), "{shift}: {windows:?}");
     }
 }

@@ -52,7 +52,9 @@ pub use project_triggers::{TriggerProblem, check_triggers};
 pub use retention::{Retention, RetentionConfig, Share, ShareError};
 pub use reuse::Reuse;
 pub use role::{Right, Role, RoleError};
-pub use rollout::{Gate, Promotion, RolloutError, RolloutFile, RolloutMode, RolloutPlan, SubjectKey, load_rollout};
+pub use rollout::{
+    Gate, PerHour, Promotion, RolloutError, RolloutFile, RolloutMode, RolloutPlan, SubjectKey, load_rollout,
+};
 pub use schema::{node_schema, reference_markdown, scaffold_workflow, workflow_schema};
 pub use spec_error::{Problem, SpecError, nearest, problem_at};
 pub use tensor::{ElementType, Tensor, TensorError};

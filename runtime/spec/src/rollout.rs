@@ -248,6 +248,30 @@ impl FromStr for SubjectKey {
     }
 }
 
+/// How often something comes: `40/h`, `2000/d`, `10/s`, `5/min`; kept as so many an hour.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PerHour(pub f64);
+
+impl FromStr for PerHour {
+    type Err = RolloutError;
+
+    fn from_str(text: &str) -> Result<Self, RolloutError> {
+        let refuse =
+            || RolloutError::of(text, "a rate", "write a number and a time, such as 40/h, 2000/d, 10/s, 5/min");
+        let (number, unit) = text.split_once('/').ok_or_else(refuse)?;
+        let number: f64 =
+            number.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0).ok_or_else(refuse)?;
+        let hours = match unit {
+            "s" => 3600.0,
+            "m" | "min" => 60.0,
+            "h" => 1.0,
+            "d" => 1.0 / 24.0,
+            _ => return Err(refuse()),
+        };
+        Ok(Self(number * hours))
+    }
+}
+
 macro_rules! as_text {
     ($($kind:ty, $name:literal, $about:literal);+) => {
         $(impl Serialize for $kind {

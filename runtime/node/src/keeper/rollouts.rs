@@ -13,6 +13,7 @@ use trackside_serving::{
 };
 use trackside_spec::{CHAMPION, RolloutPlan};
 use trackside_store::{ChangedRollout, RolloutRow, Write};
+use trackside_sync::lock;
 
 use super::{Part, Tools};
 use crate::{
@@ -86,6 +87,25 @@ impl Rollouts {
             let subject = Subject::Model(model.to_owned());
             tools.keep(vec![ended_without(row, subject, tools.now_ms(), "the node", "aborted", Some(why.to_owned()))])
         };
+        let (Ok(stable), Ok(candidate)) = (row.stable.parse(), row.candidate.parse()) else {
+            return end("its versions are none").map(|()| false);
+        };
+        if let Err(error) = tools.serving().prepare(model, stable, candidate) {
+            tracing::error!(model, rollout = row.id, "the rollout can not be taken up: {error}");
+            self.failed.insert(row.id, Instant::now());
+            if is_of_the_candidate(tools, model, stable, &error) {
+                let why = Some(format!("version {candidate} can not be loaded: {error}"));
+                let subject = Subject::Model(model.to_owned());
+                let ended = ended_without(row, subject, tools.now_ms(), "the rollout", "rolled-back", why);
+                tools.keep(vec![ended])?;
+            }
+            return Ok(false);
+        }
+        // Loading took its time: what a person has said meanwhile counts.
+        let doors = tools.handle().model_doors().clone();
+        let _one = lock(&doors.change);
+        let now = tools.handle().readers().with(|reader| reader.rollout(row.id))?;
+        let Some(row) = now.filter(|row| row.ended_ms.is_none()) else { return Ok(false) };
         let plan: RolloutPlan = match serde_json::from_str(&row.plan) {
             Ok(plan) => plan,
             Err(error) => return end(&format!("its plan can not be read: {error}")).map(|()| false),
@@ -94,32 +114,14 @@ impl Rollouts {
             Ok(machine) => machine,
             Err(fault) => return end(&fault.to_string()).map(|()| false),
         };
-        let (Ok(stable), Ok(candidate)) = (row.stable.parse(), row.candidate.parse()) else {
-            return end("its versions are none").map(|()| false);
-        };
         let new = NewTrial { id: row.id, model: model.to_owned(), stable, candidate, key: row.key.clone(), machine };
-        // The one in service first: where that can not be had, it says nothing of the candidate.
-        match tools.serving().begin(new) {
-            Ok(trial) => {
-                // That it goes on here is known before the candidate gets anything: one that takes the node down is noticed.
-                tools.keep(vec![counted(&trial, tools.now_ms(), true)])?;
-                tracing::info!(model, rollout = row.id, candidate, "rollout under way");
-                tools.serving().admit(&trial);
-                self.taken_up.insert(row.id, (trial, Instant::now()));
-                Ok(true)
-            }
-            Err(error) => {
-                tracing::error!(model, rollout = row.id, "the rollout can not be taken up: {error}");
-                self.failed.insert(row.id, Instant::now());
-                if is_of_the_candidate(tools, model, stable, &error) {
-                    let why = Some(format!("version {candidate} can not be loaded: {error}"));
-                    let subject = Subject::Model(model.to_owned());
-                    let ended = ended_without(row, subject, tools.now_ms(), "the rollout", "rolled-back", why);
-                    tools.keep(vec![ended])?;
-                }
-                Ok(false)
-            }
-        }
+        let trial = tools.serving().begin(new);
+        // That it goes on here is known before the candidate gets anything: one that takes the node down is noticed.
+        tools.keep(vec![counted(&trial, tools.now_ms(), true)])?;
+        tracing::info!(model, rollout = row.id, candidate, "rollout under way");
+        tools.serving().admit(&trial);
+        self.taken_up.insert(row.id, (trial, Instant::now()));
+        Ok(true)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A change of a rollout: committed first, then so.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use trackside_codes::{Code, Coded, code};
 use trackside_facts::{Subject, SubjectEvent};
@@ -112,7 +112,17 @@ impl Settled {
 /// When the node goes down; then it is as it was.
 pub(crate) fn settle(handle: &Handle, trial: &Arc<Trial>, settled: &Settled) -> Result<bool, NodeError> {
     let doors = handle.model_doors().clone();
-    let _one = lock(&doors.change);
+    let one = lock(&doors.change);
+    settle_inside(handle, trial, settled, &one)
+}
+
+/// The same for who has the door already.
+fn settle_inside(
+    handle: &Handle,
+    trial: &Arc<Trial>,
+    settled: &Settled,
+    _one: &MutexGuard<'_, ()>,
+) -> Result<bool, NodeError> {
     let mut next = trial.with(|machine| machine.clone());
     // Somebody was faster, or it is not due any more.
     if next.status().is_over() || matches!(settled, Settled::Due(due) if next.due().as_ref() != Some(due)) {
@@ -131,13 +141,8 @@ pub(crate) fn settle(handle: &Handle, trial: &Arc<Trial>, settled: &Settled) -> 
     handle.keep(writes)?;
     trial.with(|machine| settled.apply(machine));
     let serving = handle.workshop().models.serving();
-    tracing::info!(
-        model = trial.model,
-        rollout = trial.id,
-        status = status.word(),
-        "rollout: {}",
-        why(&status).unwrap_or_default()
-    );
+    let (change, why) = (settled.word(&status), why(&status).unwrap_or_default());
+    tracing::info!(model = trial.model, rollout = trial.id, why, "rollout {change}");
     if status.is_over() {
         if status == Status::Promoted
             && let Err(error) = serving.refresh(Some(&trial.model))
@@ -226,8 +231,11 @@ impl Handle {
     /// When none goes on, or the node goes down.
     pub fn say_rollout(&self, model: &str, say: Say, by: &str) -> Result<(), RolloutProblem> {
         let subject = Subject::Model(model.to_owned()).to_string();
+        let doors = self.model_doors().clone();
+        let one = lock(&doors.change);
+        // Behind the door: nobody takes one up meanwhile.
         if let Some(trial) = self.workshop().models.serving().trial(model)
-            && settle(self, &trial, &Settled::Said(say, by.to_owned()))?
+            && settle_inside(self, &trial, &Settled::Said(say, by.to_owned()), &one)?
         {
             self.workshop().models.serving().bell().ring();
             return Ok(());
@@ -235,8 +243,6 @@ impl Handle {
         let row =
             self.readers().with(|reader| reader.rollouts_of(&subject, 1)).map_err(NodeError::Store)?.into_iter().next();
         let Some(row) = row.filter(|row| row.ended_ms.is_none()) else { return Err(RolloutProblem::None { subject }) };
-        let doors = self.model_doors().clone();
-        let _one = lock(&doors.change);
         let writes = say_without_node(&row, model, say, by, self.workshop().clock.now_ms())?;
         self.keep(writes)?;
         self.workshop().models.changed();

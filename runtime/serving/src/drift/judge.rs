@@ -3,7 +3,7 @@
 use trackside_stats::{
     StatsError,
     drift::{
-        Alarm, AlarmState, BlockDesign, Change, Cusum, CusumRule, Order, Outcome, Shift, Signal, Unsaid, ks, psi,
+        Alarm, AlarmState, BlockDesign, Change, Cusum, CusumRule, Order, Outcome, Shift, Signal, Unsaid, Used, ks, psi,
         rates, screen, stuck,
     },
     sketch::NumericColumn,
@@ -46,7 +46,9 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn of(reference: &Reference, settings: &DriftSettings) -> Result<Self, StatsError> {
         let columns = reference.columns.len();
-        let sums = reference.columns.iter().map(|column| Sum::of(column, columns)).collect();
+        // Means that go with the hour are no shift.
+        let of = |column: &Frozen| if settings.season { None } else { Sum::of(column, columns) };
+        let sums = reference.columns.iter().map(of).collect();
         Ok(Self { alarm: Alarm::new(settings.alarm)?, sums, windows: 0 })
     }
 
@@ -274,9 +276,17 @@ fn column_tests(reference: &Frozen, window: &Counts, at: i64) -> Result<Vec<(Sig
     match (&reference.counts, window) {
         (Counts::Numbers(then), Counts::Numbers(now)) => {
             let season = reference.season.as_ref().map(|season| season.at(at, 0));
-            let usual = season.as_ref().map_or_else(|| then.histogram(), |used| used.histogram());
-            tests.push((Signal::Distribution, psi(usual.cells(), now.histogram().cells(), Order::Ordered, design)?));
-            tests.push((Signal::Distance, ks(usual, now.histogram(), design)?));
+            if let Some(Used::All(all)) = &season {
+                // Neither this hour of the week nor this hour of the day was seen often enough: against all hours, one differs without
+                // any drift.
+                let unsaid = Outcome::Unsaid(Unsaid::TooFewReference { have: all.finite(), need: all.finite() + 1 });
+                tests.extend([(Signal::Distribution, unsaid), (Signal::Distance, unsaid)]);
+            } else {
+                let (usual, seen) =
+                    (season.as_ref().map_or_else(|| then.histogram(), Used::histogram), now.histogram());
+                tests.push((Signal::Distribution, psi(usual.cells(), seen.cells(), Order::Ordered, design)?));
+                tests.push((Signal::Distance, ks(usual, seen, design)?));
+            }
             let odd = |column: &NumericColumn| {
                 let histogram = column.histogram();
                 (histogram.odd().0 + histogram.odd().1, histogram.values())

@@ -6,6 +6,8 @@ use clap::Args;
 use trackside_codes::code;
 use trackside_control::{PlanRollout, RolloutPlanned, plan_rollout};
 
+use trackside_spec::PerHour;
+
 use super::shape::Shape;
 use crate::{
     context::Context,
@@ -23,11 +25,11 @@ use crate::{
 )]
 pub struct Arguments {
     /// How many requests come: 40/h, 2000/d, 10/s, 5/min
-    #[arg(long, value_name = "RATE", value_parser = rate)]
-    requests: f64,
+    #[arg(long, value_name = "RATE", value_parser = str::parse::<PerHour>)]
+    requests: PerHour,
     /// How many of them get a label
-    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "0/h")]
-    labels: f64,
+    #[arg(long, value_name = "RATE", value_parser = str::parse::<PerHour>, default_value = "0/h")]
+    labels: PerHour,
     /// The share of requests that fail in service, in percent
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
     failing: f64,
@@ -38,29 +40,13 @@ pub struct Arguments {
     shape: Shape,
 }
 
-/// A rate, as so many an hour.
-fn rate(text: &str) -> Result<f64, String> {
-    let refuse = || format!("{text:?} is no rate: write a number and a time, such as 40/h, 2000/d, 10/s, 5/min");
-    let (number, unit) = text.split_once('/').ok_or_else(refuse)?;
-    let number: f64 =
-        number.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0).ok_or_else(refuse)?;
-    Ok(number
-        * match unit {
-            "s" => 3600.0,
-            "m" | "min" => 60.0,
-            "h" => 1.0,
-            "d" => 1.0 / 24.0,
-            _ => return Err(refuse()),
-        })
-}
-
 /// Says it.
 pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let console = context.console;
     let asked = PlanRollout {
         plan: arguments.shape.plan(),
-        requests_per_hour: arguments.requests,
-        labels_per_hour: arguments.labels,
+        requests_per_hour: arguments.requests.0,
+        labels_per_hour: arguments.labels.0,
         errors: arguments.failing / 100.0,
         accuracy: arguments.accuracy / 100.0,
     };
