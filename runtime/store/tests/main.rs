@@ -4,6 +4,7 @@
 
 mod activations;
 mod artifacts;
+mod drift;
 mod log;
 mod models;
 mod pauses;
