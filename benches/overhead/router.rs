@@ -36,12 +36,23 @@ impl Router {
     }
 
     pub fn on(engines: Arc<Engines>, engine: EngineChoice, file: &Path, inputs: Vec<(String, Tensor)>) -> Self {
+        Self::with(engines, engine, file, inputs, ModelSettings::default())
+    }
+
+    /// With settings of its own.
+    pub fn with(
+        engines: Arc<Engines>,
+        engine: EngineChoice,
+        file: &Path,
+        inputs: Vec<(String, Tensor)>,
+        settings: ModelSettings,
+    ) -> Self {
         let content = Content::Registered(Digest::of(file.as_os_str().as_encoded_bytes()));
         let version = Version { engine, ..Version::of(file.to_owned(), content) };
         let entry = Entry {
             versions: BTreeMap::from([(1, version)]),
             aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
-            settings: ModelSettings::default(),
+            settings,
         };
         let serving =
             Serving::new(Arc::new(One(entry)), engines, ServingSettings::default(), Arc::new(SystemClock::default()));
@@ -52,18 +63,19 @@ impl Router {
 
     /// One request and its answer.
     pub fn ask(&self) {
-        let request = Request {
-            inputs: self.inputs.clone(),
-            outputs: Vec::new(),
-            priority: 100,
-            deadline: None,
-            cancel: CancelToken::new(),
-            ..Request::default()
-        };
+        let request =
+            Request { inputs: self.inputs.clone(), priority: 100, cancel: CancelToken::new(), ..Request::default() };
         self.runtime.block_on(async {
             let served = self.serving.open("bench", &ModelVersion::Unsaid, None).await.expect("a model");
             std::hint::black_box(served.predict(request).await.expect("an answer"));
         });
+    }
+
+    /// What a node's keeper does.
+    pub fn keep(&self) {
+        let board = self.serving.board();
+        board.wanted().iter().for_each(|key| board.load(key, None));
+        board.due(false).0.iter().for_each(|due| board.kept(due));
     }
 
     /// How the model stands.

@@ -13,6 +13,7 @@ mod onnx;
 mod broker;
 mod clients;
 mod differential;
+mod drift;
 mod feedback;
 mod perf_analyzer;
 mod rollouts;

@@ -402,4 +402,5 @@ pub const TABLE: &[Row] = &[
     row(1061, Conflict, "Something lies in the folder that samples are to be exported to", "Name a new folder"),
     row(1062, Disk, "Samples cannot be exported: a file or folder cannot be written or read", "Permissions, space"),
     row(1063, Warning, "(warning) A broker brought a label that is not taken; it does not come again", "The line says why; the sender tells another one"),
+    row(1031, NotFound, "Nothing of this name is watched for drift, or no row of it has come", "`trackside drift show`"),
 ];

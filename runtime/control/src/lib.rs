@@ -14,6 +14,7 @@ mod backfill;
 mod check;
 mod client;
 mod decide;
+mod drift;
 mod duration;
 mod emit;
 mod escape;
@@ -62,6 +63,7 @@ pub use check::{
 };
 pub use client::{Client, ClientError, Events};
 pub use decide::{DecideError, decide};
+pub use drift::{AlarmDocument, DriftDocument, DriftError, DriftReset, drift, drift_of, reset_drift};
 pub use duration::duration_ms;
 pub use emit::{EmitEvent, Emitted, emit};
 pub use escape::escape;
@@ -117,6 +119,7 @@ pub use tokens::{
     token_digest,
 };
 pub use trackside_node::{LabelRequest, TellLabels};
+pub use trackside_serving::drift::{ReferenceColumn, ReferenceDocument, Says, WindowColumn, WindowDocument};
 pub use triggers::{Outlook, TriggerOutlook, TriggerState, trigger_outlook, trigger_states};
 pub use usage::{HeldByWorkflow, UsageDay, UsageDocument, usage};
 pub use wait::{RunEnded, Waited, wait_for_end};

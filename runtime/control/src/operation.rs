@@ -6,14 +6,14 @@ use trackside_engine::RunId;
 use trackside_node::{RolloutDocument, Say};
 
 use crate::{
-    AddModel, AliasMoved, Client, ControlError, Decided, Decision, EmitEvent, Emitted, GivenModel, LabelsTold,
-    LocalControl, MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun,
-    RunEvents, RunFollower, RunPaused, SampleLabelled, SightDocument, StartRollout, StartRun, StatusDocument,
+    AddModel, AliasMoved, Client, ControlError, Decided, Decision, DriftReset, EmitEvent, Emitted, GivenModel,
+    LabelsTold, LocalControl, MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument,
+    RetryRun, RunEvents, RunFollower, RunPaused, SampleLabelled, SightDocument, StartRollout, StartRun, StatusDocument,
     TellLabels, TokenMade, TokenRevoked, TriggerPaused, Waited, add_model, cancel_run, decide, emit,
     local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
     local::{label_here, label_sample_here, on_models, on_rollouts},
-    make_token, move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, retry_run, revoke_token,
-    roll_back_model, run_to_end, say_rollout, sight, start_rollout, start_run, status, wait_for_end,
+    make_token, move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, reset_drift, retry_run,
+    revoke_token, roll_back_model, run_to_end, say_rollout, sight, start_rollout, start_run, status, wait_for_end,
 };
 
 /// What comes of an operation, once it is on disk.
@@ -89,6 +89,9 @@ pub trait Control: Send + Sync {
 
     /// Revokes a token.
     fn revoke_token<'a>(&'a self, name: &'a str) -> Answer<'a, TokenRevoked>;
+
+    /// Has a reference of drift made anew.
+    fn reset_drift<'a>(&'a self, name: &'a str) -> Answer<'a, DriftReset>;
 
     /// How things stand.
     fn status(&self) -> Answer<'_, StatusDocument>;
@@ -183,6 +186,10 @@ impl Control for Client {
 
     fn revoke_token<'a>(&'a self, name: &'a str) -> Answer<'a, TokenRevoked> {
         Box::pin(async move { Ok(Self::revoke_token(self, name).await?) })
+    }
+
+    fn reset_drift<'a>(&'a self, name: &'a str) -> Answer<'a, DriftReset> {
+        Box::pin(async move { Ok(Self::reset_drift(self, name).await?) })
     }
 
     fn status(&self) -> Answer<'_, StatusDocument> {
@@ -305,6 +312,11 @@ impl Control for LocalControl {
 
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {
         Box::pin(async move { on_models(self, move |place| make_token(place, &wanted)).await })
+    }
+
+    fn reset_drift<'a>(&'a self, name: &'a str) -> Answer<'a, DriftReset> {
+        let name = name.to_owned();
+        Box::pin(async move { on_models(self, move |place| reset_drift(place, &name)).await })
     }
 
     fn revoke_token<'a>(&'a self, name: &'a str) -> Answer<'a, TokenRevoked> {

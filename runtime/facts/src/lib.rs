@@ -30,5 +30,5 @@ pub use subject::{MODEL, Subject, SubjectEvent};
 pub use time::{from_rfc3339, rfc3339};
 /// Numbers as entries have them on disk.
 pub use trackside_packed::varint;
-pub use trigger::{Cause, DatasetVersion, EndedRun, MessageContent, RunFile, TriggerDocument};
+pub use trigger::{Cause, DatasetVersion, DriftAlarm, EndedRun, MessageContent, RunFile, TriggerDocument};
 pub use used::Used;

@@ -21,6 +21,8 @@ pub enum Subject {
     Token(String),
     /// What was told of a model's predictions, by the model's name: as many entries as labels, so that they go with their age.
     Labels(String),
+    /// A table that contracts check, by its name.
+    Dataset(String),
 }
 
 impl std::fmt::Display for Subject {
@@ -31,6 +33,7 @@ impl std::fmt::Display for Subject {
             Self::Model(name) => write!(f, "{MODEL}{name}"),
             Self::Token(name) => write!(f, "token/{name}"),
             Self::Labels(name) => write!(f, "labels/{name}"),
+            Self::Dataset(name) => write!(f, "dataset/{name}"),
         }
     }
 }
@@ -146,6 +149,41 @@ pub enum SubjectEvent {
         /// Errors among them.
         since_wrong: u64,
     },
+    /// The reference that a model, or a table, is compared with is complete.
+    DriftReference {
+        /// The version; nothing of a table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// Rows that it is made of.
+        rows: u64,
+        /// Windows that it is made of.
+        windows: u64,
+    },
+    /// A model, or a table, has moved away from its reference.
+    DriftAlarm {
+        /// The version; nothing of a table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// The window that raised it.
+        window: u64,
+        /// The columns that have moved, the first ones.
+        columns: Vec<String>,
+        /// What has moved, in words.
+        words: String,
+    },
+    /// It is back, for so many windows that the alarm is over.
+    DriftCleared {
+        /// The version; nothing of a table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// The window that ended it.
+        window: u64,
+    },
+    /// What it is compared with is made anew from now on.
+    DriftReset {
+        /// Who wanted it.
+        by: String,
+    },
     /// Something became of a rollout of a model, a workflow or a plugin.
     Rollout {
         /// Its number.
@@ -232,6 +270,19 @@ mod tests {
                 SubjectEvent::TokenMade { role: Role::Client, expires_ms: Some(7), by: "ana".into() },
                 r#"[{"event":"token-made","role":"client","expires_ms":7,"by":"ana"}]"#.to_owned(),
             ),
+            (
+                SubjectEvent::DriftReference { version: Some(2), rows: 5000, windows: 25 },
+                r#"[{"event":"drift-reference","version":2,"rows":5000,"windows":25}]"#.to_owned(),
+            ),
+            (
+                SubjectEvent::DriftAlarm { version: None, window: 7, columns: vec!["t".into()], words: "t: up".into() },
+                r#"[{"event":"drift-alarm","window":7,"columns":["t"],"words":"t: up"}]"#.to_owned(),
+            ),
+            (
+                SubjectEvent::DriftCleared { version: Some(1), window: 9 },
+                r#"[{"event":"drift-cleared","version":1,"window":9}]"#.to_owned(),
+            ),
+            (SubjectEvent::DriftReset { by: "ana".into() }, r#"[{"event":"drift-reset","by":"ana"}]"#.to_owned()),
             (SubjectEvent::TokenRevoked { by: "ana".into() }, r#"[{"event":"token-revoked","by":"ana"}]"#.to_owned()),
             (
                 SubjectEvent::Labelled {

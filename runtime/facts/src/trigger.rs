@@ -78,6 +78,25 @@ pub struct DatasetVersion {
     pub artifact: ArtifactRef,
 }
 
+/// An alarm of drift that has begun or ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriftAlarm {
+    /// Of which model or dataset.
+    pub name: String,
+    /// `model` or `dataset`.
+    pub kind: &'static str,
+    /// The version of a model.
+    pub version: Option<u32>,
+    /// `raised` or `cleared`.
+    pub turn: &'static str,
+    /// The window that did it.
+    pub window: u64,
+    /// The columns that have moved, the first ones.
+    pub columns: Vec<String>,
+    /// What has moved, in words.
+    pub words: String,
+}
+
 /// The ways in which a run begins, and what each brings.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cause {
@@ -136,6 +155,13 @@ pub enum Cause {
     Event {
         /// The event.
         event: BoxEvent,
+        /// How many runs in a row have started each other, this one included.
+        chain: u64,
+    },
+    /// An alarm of drift has begun or ended.
+    Drift {
+        /// The alarm.
+        alarm: DriftAlarm,
         /// How many runs in a row have started each other, this one included.
         chain: u64,
     },
@@ -201,6 +227,7 @@ impl Cause {
             Self::Workflow { .. } | Self::Step => "workflow",
             Self::Dataset { .. } => "dataset",
             Self::Event { .. } => "event",
+            Self::Drift { .. } => "drift",
             Self::Poll { .. } => "poll",
         }
     }
@@ -280,6 +307,17 @@ impl TriggerDocument {
                 put("chain", chain.into());
                 put("event", event.to_json());
             }
+            Cause::Drift { alarm, chain } => {
+                let DriftAlarm { name, kind, version, turn, window, columns, words } = alarm;
+                put("chain", chain.into());
+                put(
+                    "drift",
+                    json!({
+                        "name": name, "kind": kind, "version": version, "turn": turn, "window": window,
+                        "columns": columns, "words": words,
+                    }),
+                );
+            }
             Cause::Step => {}
         }
         Self::from_json(document)
@@ -355,6 +393,7 @@ impl TriggerDocument {
             &document["scheduled"],
             &document["topic"],
             &document["dataset"]["name"],
+            &document["drift"]["name"],
             &document["url"],
         ]
         .into_iter()
@@ -439,6 +478,21 @@ mod tests {
                     content: MessageContent::Payload(json!({ "a": 1 })),
                 },
                 r#"poll",TIMES,"url":"https://a.example/x","version":"sha256:07","previous":null,"payload":{"a":1}}"#,
+            ),
+            (
+                Cause::Drift {
+                    alarm: DriftAlarm {
+                        name: "pump".into(),
+                        kind: "model",
+                        version: Some(3),
+                        turn: "raised",
+                        window: 7,
+                        columns: vec!["x[0]".into()],
+                        words: "x[0]: median from 1 to 2".into(),
+                    },
+                    chain: 1,
+                },
+                r#"drift",TIMES,"chain":1,"drift":{"name":"pump","kind":"model","version":3,"turn":"raised","window":7,"columns":["x[0]"],"words":"x[0]: median from 1 to 2"}}"#,
             ),
             (Cause::Step, r#"workflow",TIMES}"#),
         ];

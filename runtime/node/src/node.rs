@@ -16,7 +16,7 @@ use trackside_codes::{Class, Code, Coded, Reason, code};
 
 use tokio::sync::watch;
 use trackside_engine::{DecisionRefused, Repeat, RunId};
-use trackside_facts::BoxEvent;
+use trackside_facts::{BoxEvent, DriftAlarm};
 use trackside_intake::{
     BrokerStatus, Brokers, FilesIntake, GoingDown, Intake, MqttIntake, NotStarted, Pauses, PollIntake,
     Tools as IntakeTools, ask,
@@ -522,6 +522,21 @@ impl Handle {
         });
         self.reload.send(Notice::Reload { by: by.to_owned(), reply }).map_err(|_| NodeError::Closed)?;
         told.recv_timeout(RELOAD).map_err(|_| NodeError::Closed)?.map_err(NodeError::Reload)
+    }
+
+    /// Keeps what alarms of drift say, with the runs that they start: whether it is on disk. It is not while there is no room for more
+    /// runs; then nothing has happened.
+    ///
+    /// # Errors
+    /// [`NodeError::Closed`] when the node is going down: whether it was written is then not known.
+    pub(crate) fn keep_drift(&self, writes: Vec<Write>, alarms: Vec<(String, DriftAlarm)>) -> Result<bool, NodeError> {
+        let (tell, told) = channel();
+        let reply = Box::new(move |done| {
+            // Who asked may have gone.
+            let _ = tell.send(done);
+        });
+        self.inbox.send(Message::Input(Input::Drift(writes, alarms, reply))).map_err(|_| NodeError::Closed)?;
+        told.recv().map_err(|_| NodeError::Closed)
     }
 
     /// Who changes the registry of models holds these, one after the other.

@@ -11,7 +11,7 @@ pub mod batch;
 pub mod breaker;
 mod catalog;
 mod clock;
-mod drift;
+pub mod drift;
 mod error;
 mod feedback;
 pub mod gcra;

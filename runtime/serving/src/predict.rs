@@ -183,7 +183,7 @@ impl Served {
             outputs: request.outputs.clone(),
             id: request.id.clone(),
         });
-        Looked { seen: self.slot.watch.asked(request), again }
+        Looked { seen: self.slot.watch.asked(&self.model, request), again }
     }
 
     /// Learns from what came of it.

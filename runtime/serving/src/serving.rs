@@ -16,6 +16,7 @@ use trackside_sync::{lock, read, write};
 use crate::{
     catalog::{Catalog, Content, Entry},
     clock::Clock,
+    drift::{Board, DriftState, KeyKind},
     error::ServeError,
     measure::Measured,
     predict::Served,
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) loader: Loader,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) learned: Learned,
+    board: Arc<Board>,
     pub(crate) shadow: Shadow,
     pub(crate) trials: Trials,
     models: RwLock<HashMap<String, Arc<Resolution>>>,
@@ -74,13 +76,16 @@ impl Serving {
         settings: ServingSettings,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let learned = Learned::default();
+        let board = Arc::new(Board::new(clock.clone(), learned.bell.clone()));
         let loader = Loader { engines, catalog: catalog.clone(), one: Mutex::default() };
         Self(Arc::new(Inner {
             catalog,
             settings,
             loader,
             clock,
-            learned: Learned::default(),
+            learned,
+            board,
             shadow: Shadow::default(),
             trials: Trials::default(),
             models: RwLock::default(),
@@ -98,6 +103,26 @@ impl Serving {
     #[must_use]
     pub fn bell(&self) -> &Arc<Bell> {
         &self.0.learned.bell
+    }
+
+    /// All that is watched for drift.
+    #[must_use]
+    pub fn board(&self) -> &Arc<Board> {
+        &self.0.board
+    }
+
+    /// Whether what a model is asked, or what it answers, has moved away from its reference: of the version that answers whoever names
+    /// none. What is on disk counts.
+    #[must_use]
+    pub fn drift_state(&self, name: &str) -> DriftState {
+        let number = self.number(name, &ModelVersion::Unsaid);
+        number.map_or(DriftState::Unknown, |number| self.drift_state_of(name, number))
+    }
+
+    /// The same of one version.
+    #[must_use]
+    pub fn drift_state_of(&self, name: &str, version: u32) -> DriftState {
+        self.0.board.state(KeyKind::Model, name, version)
     }
 
     /// Where models are said.
@@ -486,7 +511,7 @@ impl Inner {
             return Ok(known);
         }
         let current = read(&self.models).get(name).cloned();
-        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.learned);
+        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.learned, &self.board);
         let mut aliases = next.entry.aliases.clone();
         let mut problem = None;
         for (alias, number) in &next.entry.aliases {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trackside_spec::config::AnswerKind;
 
-use crate::{breaker::BreakerRules, gcra::Rate};
+use crate::{breaker::BreakerRules, drift::DriftSettings, gcra::Rate};
 
 /// How one model is served.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub struct ModelSettings {
     pub feedback: Option<FeedbackSettings>,
     /// Which of its inputs are kept.
     pub samples: Option<SampleSettings>,
+    /// How closely it is watched for drift.
+    pub drift: DriftSettings,
 }
 
 impl Default for ModelSettings {
@@ -48,6 +50,7 @@ impl Default for ModelSettings {
             judged: true,
             feedback: None,
             samples: None,
+            drift: DriftSettings::default(),
         }
     }
 }

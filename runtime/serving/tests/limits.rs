@@ -25,6 +25,7 @@ const ONE: ModelSettings = ModelSettings {
     judged: true,
     feedback: None,
     samples: None,
+    drift: trackside_serving::drift::DriftSettings::USUAL,
 };
 
 #[test]

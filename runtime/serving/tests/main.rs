@@ -7,6 +7,7 @@ mod made;
 mod support;
 
 mod batches;
+mod drift;
 mod feedback;
 mod limits;
 mod memory;

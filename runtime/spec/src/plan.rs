@@ -19,7 +19,7 @@ mod retry;
 mod wait;
 mod waiting;
 
-pub use contract::{Column, ColumnKind, Contract, Rows, Severity, Shape};
+pub use contract::{Column, ColumnKind, Contract, ContractDrift, Rows, Severity, Shape};
 pub(crate) use fanout::described;
 pub use fanout::{
     DEFAULT_PARALLEL, Foreach, Items, MAX_ITEMS, MAX_MATRIX_KEYS, MAX_PARALLEL, Matrix, NoItems, OnFailure, list_of,

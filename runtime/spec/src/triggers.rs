@@ -40,6 +40,8 @@ pub enum TriggerKind {
     Dataset(DatasetTrigger),
     /// An event that a step or a person emits.
     Event(EventTrigger),
+    /// A model, or a table, that moves away from its reference.
+    Drift(DriftTrigger),
     /// Something remote that has changed.
     Poll(Box<PollTrigger>),
 }
@@ -56,6 +58,7 @@ impl TriggerKind {
             Self::Workflow(_) => "workflow",
             Self::Dataset(_) => "dataset",
             Self::Event(_) => "event",
+            Self::Drift(_) => "drift",
             Self::Poll(_) => "poll",
         }
     }
@@ -67,7 +70,9 @@ impl TriggerKind {
             Self::Webhook(hook) => matches!(hook.payload, MqttPayload::Json),
             Self::Mqtt(mqtt) => matches!(mqtt.payload, MqttPayload::Json),
             Self::Poll(poll) => matches!(poll.payload, MqttPayload::Json),
-            Self::File(_) | Self::Cron(_) | Self::Workflow(_) | Self::Dataset(_) | Self::Event(_) => false,
+            Self::File(_) | Self::Cron(_) | Self::Workflow(_) | Self::Dataset(_) | Self::Event(_) | Self::Drift(_) => {
+                false
+            }
         }
     }
 }
@@ -328,4 +333,34 @@ pub struct EventTrigger {
     pub name: String,
     /// Which events of that name count: an expression over `event`. All without one.
     pub condition: Option<Arc<Expr>>,
+}
+
+/// Settings of a trigger on drift.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriftTrigger {
+    /// The model's name, or the dataset's.
+    pub name: String,
+    /// What counts.
+    pub on: Vec<DriftTurn>,
+}
+
+/// What becomes of an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DriftTurn {
+    /// It begins: what comes in has moved.
+    Raised,
+    /// It ends: it is back.
+    Cleared,
+}
+
+impl DriftTurn {
+    /// As it is written, also `trigger.drift.turn` of its runs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Cleared => "cleared",
+        }
+    }
 }

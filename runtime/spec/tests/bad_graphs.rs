@@ -479,6 +479,34 @@ w.yaml:5:30: error[TS-0102]: `cache` is for plugins
   |                              ^^^^^"##,
     },
     Case {
+        name: "contracts_that_watch_what_can_not_be_watched",
+        text: r##"version: 1
+name: w
+steps:
+  a:
+    plugin: echo
+    requires:
+      - { of: "${run.id}", name: a, schema: {}, drift: readings }
+      - { of: "${run.id}", name: b, columns: { t: { type: string } }, drift: a b }
+      - { of: "${run.id}", name: c, columns: { t: { type: string } }, drift: { name: "", rows: 3, raise: 4 } }
+"##,
+        error: r##"w.yaml:7:49: error[TS-0103]: only the columns of a table are watched: this contract has no `columns`
+7 |       - { of: "${run.id}", name: a, schema: {}, drift: readings }
+  |                                                 ^^^^^
+w.yaml:8:78: error[TS-0103]: a dataset's name is made of letters, digits, `.`, `_` and `-`, at most 64
+8 |       - { of: "${run.id}", name: b, columns: { t: { type: string } }, drift: a b }
+  |                                                                              ^^^
+w.yaml:9:86: error[TS-0103]: a dataset's name is made of letters, digits, `.`, `_` and `-`, at most 64
+9 | … columns: { t: { type: string } }, drift: { name: "", rows: 3, raise: 4 } }
+  |                                                    ^^
+w.yaml:9:96: error[TS-0103]: between 20 and 1000000
+9 | …{ t: { type: string } }, drift: { name: "", rows: 3, raise: 4 } }
+  |                                                    ^
+w.yaml:9:106: error[TS-0103]: between 1 and `of`
+9 | …e: string } }, drift: { name: "", rows: 3, raise: 4 } }
+  |                                                    ^"##,
+    },
+    Case {
         name: "bad_contracts",
         text: r##"version: 1
 name: w

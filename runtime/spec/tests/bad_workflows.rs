@@ -66,7 +66,7 @@ steps:
         error: r##"w.yaml:4:5: error[TS-0103]: `kafka` is not possible here
 4 |   - kafka: { topic: x }
   |     ^^^^^
-  = help: known here: file, cron, webhook, mqtt, workflow, dataset, event, poll"##,
+  = help: known here: file, cron, webhook, mqtt, workflow, dataset, event, drift, poll"##,
     },
     Case {
         name: "trigger_of_two_kinds",
@@ -78,7 +78,7 @@ triggers:
 steps:
   a: { plugin: echo }
 "##,
-        error: r##"w.yaml:4:5: error[TS-0103]: expected exactly one of the keys file, cron, webhook, mqtt, workflow, dataset, event, poll
+        error: r##"w.yaml:4:5: error[TS-0103]: expected exactly one of the keys file, cron, webhook, mqtt, workflow, dataset, event, drift, poll
 4 |   - file: { path: a }
   |     ^"##,
     },

@@ -3,8 +3,8 @@
 use crate::cases::{Case, check};
 use serde_json::json;
 use trackside_spec::{
-    ByteSize, Claim, CronTimes, Duration, FileBatch, HookSignature, Misfire, MqttPayload, Overlap, Plan, RunEnding,
-    Trigger, TriggerKind, check_triggers, load_node_config, load_workflow,
+    ByteSize, Claim, CronTimes, DriftTurn, Duration, FileBatch, HookSignature, Misfire, MqttPayload, Overlap, Plan,
+    RunEnding, Trigger, TriggerKind, check_triggers, load_node_config, load_workflow,
 };
 
 fn load(triggers: &str) -> Plan {
@@ -76,10 +76,24 @@ fn webhooks_messages_other_workflows_and_datasets_are_triggers() {
   - webhook: { name: open, signature: none }
   - mqtt: { broker: plant, topic: plant/+/reading, payload: artifact, qos: 0 }
   - workflow: { name: other, on: [succeeded, failed] }
-  - dataset: readings",
+  - dataset: readings
+  - drift: pump
+  - drift: { name: readings, on: [cleared, cleared] }",
     );
     let ids: Vec<&str> = plan.triggers.iter().map(|trigger| trigger.id.as_str()).collect();
-    assert_eq!(ids, ["w/webhook-0", "w/webhook-1", "w/webhook-2", "w/mqtt-3", "w/workflow-4", "w/dataset-5"]);
+    assert_eq!(
+        ids,
+        [
+            "w/webhook-0",
+            "w/webhook-1",
+            "w/webhook-2",
+            "w/mqtt-3",
+            "w/workflow-4",
+            "w/dataset-5",
+            "w/drift-6",
+            "w/drift-7"
+        ]
+    );
     let signatures: Vec<_> = plan
         .triggers
         .iter()
@@ -98,6 +112,8 @@ fn webhooks_messages_other_workflows_and_datasets_are_triggers() {
     assert_eq!((mqtt.qos, mqtt.payload, mqtt.max_payload), (0, MqttPayload::Artifact, ByteSize::from_mib(1)));
     let TriggerKind::Workflow(other) = &plan.triggers[4].kind else { panic!("workflow") };
     assert_eq!(other.on, [RunEnding::Succeeded, RunEnding::Failed]);
+    let turns = |at: usize| if let TriggerKind::Drift(drift) = &plan.triggers[at].kind { &drift.on[..] } else { &[] };
+    assert_eq!((turns(6), turns(7)), (&[DriftTurn::Raised][..], &[DriftTurn::Cleared][..]));
 }
 
 #[test]
@@ -290,6 +306,8 @@ w.yaml:8:52: error[TS-0103]: between 1B and 64MiB
   - workflow: { name: w }
   - workflow: { name: other, on: [] }
   - dataset: ../x
+  - drift: ../x
+  - drift: { name: "", on: [] }
 "##,
         error: r##"w.yaml:4:21: error[TS-0103]: a broker's name is made of letters, digits, `.`, `_` and `-`, at most 64
 4 |   - mqtt: { broker: "a b", topic: a/#/b, qos: 2 }
@@ -309,7 +327,17 @@ w.yaml:6:30: error[TS-0103]: without an end that counts it starts nothing
   = help: on: [succeeded]
 w.yaml:7:14: error[TS-0103]: a dataset's name is made of letters, digits, `.`, `_` and `-`, at most 64
 7 |   - dataset: ../x
-  |              ^^^^"##,
+  |              ^^^^
+w.yaml:8:12: error[TS-0103]: a model's or a dataset's name is made of letters, digits, `.`, `_` and `-`, at most 64
+8 |   - drift: ../x
+  |            ^^^^
+w.yaml:9:20: error[TS-0103]: a model's or a dataset's name is made of letters, digits, `.`, `_` and `-`, at most 64
+9 |   - drift: { name: "", on: [] }
+  |                    ^^
+w.yaml:9:24: error[TS-0103]: without a turn that counts it starts nothing
+9 |   - drift: { name: "", on: [] }
+  |                        ^^
+  = help: on: [raised]"##,
     },
     Case {
         name: "words_that_are_no_choice",

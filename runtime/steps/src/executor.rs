@@ -214,7 +214,7 @@ async fn attempt_of(
 ) -> Option<StepResult> {
     if let Some(inputs) = job.contracts.take() {
         let key = job.key();
-        let passed = match contracts::check(&workshop, &job, inputs, hold, &cancel).await {
+        let passed = match contracts::check(&workshop, &job, inputs, hold, &cancel, true).await {
             Verdict::Passed(passed) => *passed,
             Verdict::Stopped(outcome, logs) => {
                 return Some(StepResult { logs, ..StepResult::of(&job, outcome) });

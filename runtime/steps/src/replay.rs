@@ -127,7 +127,7 @@ async fn one(
     let hold = Hold::new(&workshop.artifacts);
     let mut requires = Value::Null;
     if !inputs.is_empty() {
-        match contracts::check(workshop, &job, inputs, &hold, &CancelToken::new()).await {
+        match contracts::check(workshop, &job, inputs, &hold, &CancelToken::new(), false).await {
             contracts::Verdict::Passed(passed) => requires = passed.requires,
             contracts::Verdict::Stopped(..) => {
                 return Verdict::Failed { error: "its inputs do not fit its contracts this time".to_owned() };

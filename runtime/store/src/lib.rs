@@ -16,6 +16,7 @@ mod contents;
 mod cursors;
 mod digesting;
 mod digests;
+mod drift_rows;
 mod error;
 mod feedback;
 mod history;
@@ -52,6 +53,7 @@ pub use clock::{Clock, SystemClock};
 pub use commit::Committer;
 pub use content::Content;
 pub use cursors::CursorRow;
+pub use drift_rows::{DriftRow, DriftWindowRow, WINDOWS_KEPT, WatchedRow};
 pub use error::StoreError;
 pub use feedback::{
     AccuracyRow, AccuracyState, AnswerCount, DrawnVerdicts, EARLY_LABELS_KEPT, KeptPredictions, PredictionBatch,

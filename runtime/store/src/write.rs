@@ -7,13 +7,14 @@ use std::{
 
 use rusqlite::{Transaction, params};
 use trackside_engine::{RunEnd, RunId};
-use trackside_facts::{Entry, artifacts_named};
+use trackside_facts::{Entry, Subject, artifacts_named};
 use trackside_spec::{Digest, Plan};
 
 use crate::{
     activations::{self, Activation},
     contents::Contents,
     cursors,
+    drift_rows::{self, DriftRow},
     feedback::{self, DrawnVerdicts, PredictionBatch, SampleChange, SampleLabel, TruthRow},
     holdings::{self, EndedRun},
     holds::Hold,
@@ -203,6 +204,17 @@ pub enum Write {
     SampleLabelled(SampleLabel),
     /// What follows from truths.
     VerdictsDrawn(DrawnVerdicts),
+    /// What is watched for drift stands so now.
+    Drift(Box<DriftRow>),
+    /// A reference of drift is to be made anew.
+    DriftReset {
+        /// Of what.
+        subject: Subject,
+        /// When, milliseconds since 1970.
+        at_ms: i64,
+        /// Who wants it.
+        by: String,
+    },
     /// A rollout begins.
     RolloutStarted(Box<StartedRollout>),
     /// A rollout stands otherwise, or was counted on.
@@ -404,6 +416,8 @@ pub(crate) fn apply(
         Write::Samples(change) => feedback::change_samples(txn, change)?,
         Write::SampleLabelled(told) => feedback::label_sample(txn, told)?,
         Write::VerdictsDrawn(drawn) => feedback::draw(txn, drawn)?,
+        Write::Drift(row) => drift_rows::keep(txn, row)?,
+        Write::DriftReset { subject, at_ms, by } => drift_rows::reset(txn, subject, *at_ms, by)?,
         Write::RolloutStarted(started) => rollout_rows::start(txn, started)?,
         Write::RolloutChanged(changed) => rollout_rows::change(txn, changed)?,
         Write::TokenMade(row) => tokens::make(txn, row)?,

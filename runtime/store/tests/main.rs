@@ -4,6 +4,7 @@
 
 mod activations;
 mod artifacts;
+mod drift;
 mod feedback;
 mod log;
 mod models;

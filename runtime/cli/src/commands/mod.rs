@@ -6,6 +6,7 @@ pub mod backfill;
 pub mod bench;
 pub mod check;
 pub mod demo;
+pub mod drift;
 pub mod emit;
 pub mod engine;
 pub mod explain;
@@ -81,6 +82,7 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Approve(arguments) => approve::execute(&context, arguments),
         Command::Runs(command) => runs::execute(&context, &command),
         Command::Explain(arguments) => explain::execute(&context, &arguments),
+        Command::Drift(command) => drift::execute(&context, &command),
         Command::Rollout(command) => rollout::execute(&context, &command),
         Command::Token(command) => token::execute(&context, &command),
         Command::Trigger(command) => trigger::execute(&context, &command),

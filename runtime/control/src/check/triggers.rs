@@ -137,6 +137,10 @@ pub fn describe_trigger(trigger: &Trigger) -> String {
             let condition = event.condition.as_ref().map(|condition| format!(" where {}", condition.text()));
             format!("follows event {}{}", event.name, condition.unwrap_or_default())
         }
+        TriggerKind::Drift(drift) => {
+            let turns: Vec<&str> = drift.on.iter().map(|turn| turn.name()).collect();
+            format!("follows the drift of {} ({})", drift.name, turns.join(", "))
+        }
         TriggerKind::Poll(poll) => format!("asks {} every {}", poll.shown_url(), poll.every),
     }
 }

@@ -7,7 +7,7 @@ use trackside_packages::{RegistryError, oms::OmsError};
 use trackside_spec::ModelRefError;
 use trackside_store::{StoreError, Unresolved};
 
-use crate::tokens::TokenError;
+use crate::{drift::DriftError, tokens::TokenError};
 
 /// Why the registry of models was left as it is, or a question about it has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,9 @@ pub enum ModelsError {
     /// A token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// Drift.
+    #[error(transparent)]
+    Drift(#[from] DriftError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -98,6 +101,7 @@ impl ModelsError {
             Self::Registry(error) => error,
             Self::Probe(error) => error,
             Self::Token(error) => error,
+            Self::Drift(error) => error,
             Self::Store(error) => error,
             Self::Node(error) => error,
             Self::Declared { .. } | Self::Named { .. } | Self::InRollout { .. } | Self::NothingBefore { .. } => {

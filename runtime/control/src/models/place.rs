@@ -7,7 +7,7 @@ use trackside_models::{
     package::{Kept, PackageLimits, Shelf},
 };
 use trackside_node::{Handle, ModelDoors, ModelTrust, Offline, Project};
-use trackside_serving::Serving;
+use trackside_serving::{Serving, drift::KeyKind};
 use trackside_store::{Clock, Reader, StoreError, SystemClock, Write};
 
 use super::ModelsError;
@@ -64,6 +64,16 @@ impl ModelPlace {
             }
             Books::Folder(offline) => Ok(offline.keep(writes)?),
         }
+    }
+
+    /// Has what windows are compared with made anew: on disk, and then in memory, with nothing kept in between.
+    pub(crate) fn reset_drift(&mut self, kind: KeyKind, name: &str, write: Write) -> Result<(), ModelsError> {
+        let Books::Node(handle) = &self.books else { return self.keep(vec![write]) };
+        let board = handle.workshop().models.serving().board().clone();
+        let _keeping = board.keeping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.keep(vec![write])?;
+        board.reset(kind, name);
+        Ok(())
     }
 
     /// A version that was there has more signatures now.

@@ -75,7 +75,8 @@ pub fn trigger_outlook(
         | TriggerKind::Mqtt(_)
         | TriggerKind::Workflow(_)
         | TriggerKind::Dataset(_)
-        | TriggerKind::Event(_) => {
+        | TriggerKind::Event(_)
+        | TriggerKind::Drift(_) => {
             let would = if paused { "paused" } else { "wait" };
             vec![Outlook { about: describe_trigger(trigger), would, detail: String::new(), at_ms: None }]
         }

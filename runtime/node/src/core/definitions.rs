@@ -32,7 +32,10 @@ impl Definitions {
 
     /// Adds a trigger that waits for what happens on the box. One of another kind is left out.
     pub(super) fn add_follower(&mut self, workflow: String, trigger: Trigger) {
-        if matches!(trigger.kind, TriggerKind::Workflow(_) | TriggerKind::Dataset(_) | TriggerKind::Event(_)) {
+        if matches!(
+            trigger.kind,
+            TriggerKind::Workflow(_) | TriggerKind::Dataset(_) | TriggerKind::Event(_) | TriggerKind::Drift(_)
+        ) {
             self.followers.push((workflow, trigger));
         }
     }

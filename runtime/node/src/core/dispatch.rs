@@ -225,6 +225,7 @@ impl Core {
             }
             Input::Emit(event, reply) => self.emitted_by_hand(event, reply, now_ms),
             Input::Split(workflow, split) => self.split(workflow, split.map(|split| *split)),
+            Input::Drift(writes, alarms, reply) => self.drifted(writes, alarms, reply, now_ms),
             Input::Activate(new, reply) => self.activate(*new, reply, now_ms),
             Input::Wake => self.wake(now_ms),
         }

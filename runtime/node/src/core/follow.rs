@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use trackside_engine::{Event, RunEnd, RunId};
-use trackside_facts::{BoxEvent, Cause, DatasetVersion, DecisionKind, DecisionSubject, EndedRun, TriggerDocument};
-use trackside_spec::{ArtifactRef, Digest, Plan, RunEnding, StepIndex, Trigger, TriggerKind};
+use trackside_facts::{
+    BoxEvent, Cause, DatasetVersion, DecisionKind, DecisionSubject, DriftAlarm, EndedRun, TriggerDocument,
+};
+use trackside_spec::{ArtifactRef, Digest, DriftTurn, Plan, RunEnding, StepIndex, Trigger, TriggerKind};
 use trackside_store::{DecisionRow, Txn, Write};
 
 use super::{
     accept::{Origin, Params, Wish},
+    commits::After,
     dispatch::Core,
     types::LedgerEntry,
 };
@@ -42,6 +45,7 @@ pub(super) enum About {
     Run(EndedRun),
     Dataset(DatasetVersion),
     Event(BoxEvent),
+    Drift(DriftAlarm),
 }
 
 impl Core {
@@ -114,6 +118,36 @@ impl Core {
         }
     }
 
+    /// Alarms of drift have begun or ended: what says so goes to the disk with the runs that they start. While there is no room for
+    /// more, nothing happens, and whoever tells of them comes again.
+    pub(super) fn drifted(
+        &mut self,
+        writes: Vec<Write>,
+        alarms: Vec<(String, DriftAlarm)>,
+        reply: Box<dyn FnOnce(bool) + Send>,
+        now_ms: i64,
+    ) {
+        if !alarms.is_empty() && (self.is_full() || self.trouble.is_some()) {
+            return self.commits.call(move || reply(false));
+        }
+        self.as_one(|core| {
+            core.commits.submit(Txn::of(writes));
+            for (identity, alarm) in alarms {
+                let waits = |kind: &TriggerKind| {
+                    let turns = |on: &[DriftTurn]| on.iter().any(|turn| turn.name() == alarm.turn);
+                    matches!(kind, TriggerKind::Drift(drift) if drift.name == alarm.name && turns(&drift.on))
+                };
+                for (plan, trigger) in core.definitions.followers(waits) {
+                    let (subject, about) = (alarm.name.clone(), About::Drift(alarm.clone()));
+                    let identity = identity.clone();
+                    let cause = Awaited { run: None, chain: 0, identity, subject, about, artifact: None };
+                    core.follow(plan, &trigger, cause, now_ms);
+                }
+            }
+        });
+        self.commits.after_all(After::Call(Box::new(move || reply(true))));
+    }
+
     fn chain_of(&self, run: RunId) -> u64 {
         self.live.state(run).map_or(0, |state| state.trigger().chain())
     }
@@ -149,7 +183,7 @@ impl Core {
         if cause.chain >= LONGEST_CHAIN {
             let what = match cause.about {
                 About::Event(_) => "events",
-                About::Run(_) | About::Dataset(_) => "datasets",
+                About::Run(_) | About::Dataset(_) | About::Drift(_) => "datasets",
             };
             let reason =
                 format!("{LONGEST_CHAIN} runs have started each other already: the {what} go round in a circle");
@@ -160,6 +194,7 @@ impl Core {
             About::Run(run) => Cause::Workflow { run, chain },
             About::Dataset(version) => Cause::Dataset { version, chain },
             About::Event(event) => Cause::Event { event, chain },
+            About::Drift(alarm) => Cause::Drift { alarm, chain },
         };
         let origin = Origin::Follower { kind: started.run_kind() };
         let document = TriggerDocument::new(&trigger.id, now_ms, started);

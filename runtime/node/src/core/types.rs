@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use trackside_engine::{DecisionRefused, Event, Repeat, RunEnd, RunError, RunId, RunState};
-use trackside_facts::BoxEvent;
+use trackside_facts::{BoxEvent, DriftAlarm};
 use trackside_spec::{Plan, StepIndex};
 pub use trackside_steps::{Checked, GivenReply, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult};
-use trackside_store::{CommitReport, LedgerRow, StoreError, Txn};
+use trackside_store::{CommitReport, LedgerRow, StoreError, Txn, Write};
 
 use super::{activate::NewDefinitions, splits::WorkflowSplit, unreadable::unreadable, waiting::Waiter};
 
@@ -89,6 +89,8 @@ pub enum Input {
     },
     /// Somebody emits an event; called once what it sets off is on disk.
     Emit(BoxEvent, EmitReply),
+    /// Alarms of drift have begun or ended, each with what makes it itself; called with whether it is on disk with all that it set off.
+    Drift(Vec<Write>, Vec<(String, DriftAlarm)>, Box<dyn FnOnce(bool) + Send>),
     /// Other definitions are to be in use; called when that is on disk.
     Activate(Box<NewDefinitions>, Box<dyn FnOnce() + Send>),
     /// A share of a workflow's runs starts on another definition from now on; without one, none does.

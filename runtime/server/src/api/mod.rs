@@ -2,6 +2,7 @@
 
 mod approvals;
 mod control;
+mod drift;
 mod emit;
 mod events;
 mod labels;
@@ -73,6 +74,7 @@ fn resources() -> Routes {
         labels::routes(),
         rollouts::routes(),
         tokens::routes(),
+        drift::routes(),
         reload::routes(),
         status::routes(),
     ];

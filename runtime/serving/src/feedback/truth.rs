@@ -7,7 +7,10 @@ use trackside_stats::{
     sequential::{Band, proportion_band},
 };
 
-use crate::serving::Serving;
+use crate::{
+    rollout::{Arm, Told},
+    serving::Serving,
+};
 
 use super::{PredictionBatch, Sample};
 
@@ -104,8 +107,20 @@ impl Serving {
         self.0.learned.book.set_accuracy(model, accuracy.version, accuracy);
     }
 
-    /// An answer turned out to be right or wrong; it is on disk.
+    /// An answer turned out to be right or wrong; it is on disk. A rollout of the model counts it, the first truth of each answer: a test
+    /// that may be looked at at any time can take nothing back.
     pub fn truth(&self, truth: &Truth<'_>) {
-        let _ = truth;
+        let Some(trial) = self.0.trials.of(truth.model) else { return };
+        let told = match truth.shadow {
+            _ if truth.was.is_some_and(|was| was != truth.right) => return,
+            Some((candidate, right)) if candidate == trial.candidate && truth.version == trial.stable => {
+                Told::PairTruth { right: (truth.right, right) }
+            }
+            _ if truth.was.is_some() => return,
+            _ if truth.version == trial.stable => Told::Truth { arm: Arm::Stable, right: truth.right },
+            _ if truth.version == trial.candidate => Told::Truth { arm: Arm::Candidate, right: truth.right },
+            _ => return,
+        };
+        trial.tell(&told);
     }
 }

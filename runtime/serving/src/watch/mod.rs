@@ -12,8 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use trackside_models::Model;
+
 use crate::{
-    drift,
+    drift::{self, Board},
     error::ServeError,
     feedback,
     request::{Answer, Request},
@@ -32,6 +34,8 @@ pub(crate) struct Watched<'a> {
     pub(crate) labels: &'a BTreeMap<String, Vec<String>>,
     /// What all share that is learned.
     pub(crate) learned: &'a Learned,
+    /// All that is watched for drift.
+    pub(crate) board: &'a Arc<Board>,
 }
 
 /// What is learned from requests, of all models, until somebody keeps it.
@@ -62,8 +66,8 @@ impl Watch {
     }
 
     /// Looks at a request before it runs, which takes its tensors away.
-    pub(crate) fn asked(&self, request: &Request) -> Seen {
-        Seen { came: Instant::now(), drift: self.drift.asked(request), feedback: self.feedback.asked(request) }
+    pub(crate) fn asked(&self, model: &Model, request: &Request) -> Seen {
+        Seen { came: Instant::now(), drift: self.drift.asked(model, request), feedback: self.feedback.asked(request) }
     }
 
     /// Looks at what came of it.

@@ -215,6 +215,9 @@ impl Checks<'_, '_> {
                 let path: Vec<&str> = ["models", name].iter().chain(key).copied().collect();
                 self.at("TS-0103", &path, reason, None);
             }
+            for (key, reason) in model.drift.problems() {
+                self.at("TS-0103", &["models", name, "drift", key], reason, None);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! Every key here is one that the node enforces; there are no others. The comments on the fields become the JSON
 //! Schema's descriptions and the reference page.
 
+mod drift;
 mod feedback;
 mod file;
 mod found;
@@ -15,6 +16,7 @@ mod plugins;
 mod policy;
 mod samples;
 
+pub use drift::DriftConfig;
 pub use feedback::{AnswerKind, FeedbackConfig};
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection, Provider};
 pub use found::config_problems;

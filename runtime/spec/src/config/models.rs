@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EngineChoice, FeedbackConfig, Provider, SamplesConfig};
+use super::{DriftConfig, EngineChoice, FeedbackConfig, Provider, SamplesConfig};
 use crate::units::{ByteSize, Duration};
 
 /// A model that workflows and clients use by name. With `path` the table declares it; without, it says how the model of that name in
@@ -57,6 +57,8 @@ pub struct ModelConfig {
     /// Inputs that are kept because a label for them would teach most; without this table none is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<SamplesConfig>,
+    /// How closely what it is asked and what it answers is watched.
+    pub drift: DriftConfig,
 }
 
 impl Default for ModelConfig {
@@ -78,6 +80,7 @@ impl Default for ModelConfig {
             breaker: BreakerConfig::default(),
             feedback: None,
             samples: None,
+            drift: DriftConfig::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
-use crate::{expr::Template, json_schema::JsonSchema};
+use crate::{config::DriftConfig, expr::Template, json_schema::JsonSchema};
 
 /// One condition on one input of a step. The node checks it before an attempt starts.
 #[derive(Debug)]
@@ -20,6 +20,17 @@ pub struct Contract {
     pub nulls: Option<Vec<String>>,
     /// How many rows (lines of data, elements of a list) it must have.
     pub rows: Rows,
+    /// Under which name its columns are watched for drift, and how closely; not at all without it.
+    pub drift: Option<ContractDrift>,
+}
+
+/// How the columns of a contract are watched for drift.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContractDrift {
+    /// The dataset's name.
+    pub name: String,
+    /// How closely.
+    pub config: DriftConfig,
 }
 
 /// What happens when an input does not fit.

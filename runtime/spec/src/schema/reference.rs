@@ -56,6 +56,7 @@ Expressions are [CEL](https://cel.dev). They read these names and nothing else; 
 | `trigger.topic` | The topic of an MQTT message |
 | `trigger.url`, `trigger.version`, `trigger.previous` | What a poll asked, without its query; the version that it found, by its `changed`, and the one before, null at first |
 | `trigger.run` | The run of another workflow that ended: `id`, `workflow`, `state`, `error` |
+| `trigger.drift` | The alarm: `name`, `kind` (`model` or `dataset`), `version`, `turn` (`raised` or `cleared`), `window`, `columns`, `words` |
 | `trigger.dataset` | The dataset's new version: `name`, `run`, `artifact` |
 | `steps.ID` | The output of a step that has ended: one that this step needs, directly or through others |
 | `steps.ID.quarantine.CONTRACT` | The rows that a contract of that step put into quarantine, an artifact; null when no row was bad. In a step with items it is `steps.ID.results[N].quarantine.CONTRACT` |

@@ -13,10 +13,13 @@ use super::{
     words,
 };
 use crate::{
+    config::DriftConfig,
+    entries::Short,
     expr::Template,
     json_schema::JsonSchema as Compiled,
     ordered::Ordered,
-    plan::{Column, ColumnKind, Contract, Rows, Severity, Shape},
+    plan::{Column, ColumnKind, Contract, ContractDrift, Rows, Severity, Shape},
+    units::Duration,
 };
 
 const MAX_CONTRACTS: usize = 16;
@@ -54,6 +57,47 @@ pub(crate) struct ContractFile {
     pub(crate) nulls: Option<Vec<String>>,
     /// How many rows a table, or elements a list, must have.
     pub(crate) rows: Option<RowsFile>,
+    /// Watches the columns for drift: the dataset's name, or a mapping that says more. Each table counts once, when it is checked.
+    pub(crate) drift: Option<Short<ContractDriftFile>>,
+}
+
+/// How the columns of a table are watched for drift.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a dataset's name, or a mapping with `name`")]
+#[schemars(rename = "ContractDrift")]
+pub(crate) struct ContractDriftFile {
+    /// The dataset's name: letters, digits, `.`, `_` and `-`. Tables of one name have the same columns.
+    pub(crate) name: String,
+    /// Whether it is watched.
+    pub(crate) enabled: Option<bool>,
+    /// Rows of a window: it is closed at the end of the table with which it has so many. 200 without it.
+    #[schemars(range(min = 20, max = 1_000_000))]
+    pub(crate) rows: Option<u32>,
+    /// A window that is as old as this is compared with fewer rows, 50 at least. A day without it.
+    pub(crate) time: Option<Duration>,
+    /// Rows that the reference is made of, the first ones. 5000 without it.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub(crate) reference: Option<u32>,
+    /// From which PSI, and which distance of two distribution functions, on a change is worth an alarm. 0.1 without it.
+    pub(crate) effect: Option<f64>,
+    /// From which change of a share on. 0.01 without it.
+    pub(crate) share: Option<f64>,
+    /// How often a window of what has not moved may show drift. 0.05 without it.
+    pub(crate) level: Option<f64>,
+    /// So many of the last `of` windows raise an alarm. 2 without it.
+    pub(crate) raise: Option<u32>,
+    /// The windows that count. 3 without it.
+    pub(crate) of: Option<u32>,
+    /// So many windows in a row without drift end it. 3 without it.
+    pub(crate) clear: Option<u32>,
+    /// Whether a window is compared with the same hour of the week.
+    pub(crate) season: Option<bool>,
+}
+
+impl From<String> for ContractDriftFile {
+    fn from(name: String) -> Self {
+        Self { name, ..Self::default() }
+    }
 }
 
 /// What the values of a column must be like.
@@ -108,7 +152,7 @@ pub(super) fn check(
     }
     let mut seen: Vec<String> = Vec::with_capacity(files.len());
     let mut contracts = Vec::with_capacity(files.len());
-    for (index, file) in files.into_iter().enumerate() {
+    for (index, mut file) in files.into_iter().enumerate() {
         let position = index.to_string();
         let mut one = One { path: [site.path[0], site.path[1], "requires", &position], checker };
         if seen.contains(&file.name) {
@@ -116,9 +160,10 @@ pub(super) fn check(
         }
         seen.push(file.name.clone());
         let of = one.of(&file.of, place, site);
+        let drift = file.drift.take().and_then(|drift| one.drift(drift.0, file.columns.is_some()));
         let contract = one.contract(file);
         if let Some((of, (name, severity, shape, nulls, rows))) = of.zip(contract) {
-            contracts.push(Contract { name, of, severity, shape, nulls, rows });
+            contracts.push(Contract { name, of, severity, shape, nulls, rows, drift });
         }
     }
     contracts
@@ -193,6 +238,39 @@ impl One<'_, '_, '_, '_> {
             }
         };
         Some((file.name, file.severity, shape, file.nulls, rows.unwrap_or_default()))
+    }
+
+    fn drift(&mut self, file: ContractDriftFile, table: bool) -> Option<ContractDrift> {
+        let short = [self.path[0], self.path[1], self.path[2], self.path[3], "drift"];
+        let is_long = self.checker.root.at([&short[..], &["name"]].concat()).is_some();
+        if !words::is_model_name(&file.name) {
+            let below: &[&str] = if is_long { &["drift", "name"] } else { &["drift"] };
+            let message = "a dataset's name is made of letters, digits, `.`, `_` and `-`, at most 64";
+            self.at("TS-0103", below, message);
+        }
+        if !table {
+            let message = "only the columns of a table are watched: this contract has no `columns`";
+            self.at_key("TS-0103", &["drift"], message, None);
+        }
+        let usual = DriftConfig::default();
+        let config = DriftConfig {
+            enabled: file.enabled.unwrap_or(usual.enabled),
+            rows: file.rows.unwrap_or(usual.rows),
+            time: file.time.unwrap_or(usual.time),
+            reference: file.reference.unwrap_or(usual.reference),
+            effect: file.effect.unwrap_or(usual.effect),
+            share: file.share.unwrap_or(usual.share),
+            level: file.level.unwrap_or(usual.level),
+            raise: file.raise.unwrap_or(usual.raise),
+            of: file.of.unwrap_or(usual.of),
+            clear: file.clear.unwrap_or(usual.clear),
+            season: file.season.unwrap_or(usual.season),
+            ..usual
+        };
+        for (key, reason) in config.problems() {
+            self.at("TS-0103", &["drift", key], reason);
+        }
+        config.enabled.then_some(ContractDrift { name: file.name, config })
     }
 
     fn nulls(&mut self, nulls: &[String], table: bool) {

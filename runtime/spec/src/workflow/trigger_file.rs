@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::triggers::PollTriggerFile;
 use crate::{
     entries::Short,
-    triggers::{Existing, Identity, Misfire, MqttPayload, Overlap, RunEnding},
+    triggers::{DriftTurn, Existing, Identity, Misfire, MqttPayload, Overlap, RunEnding},
     units::{ByteSize, Duration},
 };
 
@@ -30,6 +30,8 @@ pub(crate) enum TriggerFile {
     Dataset(String),
     /// Every event of this name starts a run: the name, or a mapping that says more.
     Event(Short<EventTriggerFile>),
+    /// An alarm of this model's or dataset's drift starts a run: the name, or a mapping that says more.
+    Drift(Short<DriftTriggerFile>),
     /// Every change of something that a server gives starts a run.
     Poll(PollTriggerFile),
 }
@@ -269,5 +271,27 @@ pub(crate) struct EventTriggerFile {
 impl From<String> for EventTriggerFile {
     fn from(name: String) -> Self {
         Self { name, condition: None }
+    }
+}
+
+/// An alarm of drift starts a run: what a model is asked or answers, or what a table holds, has moved away from its reference.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "the name of a model or a dataset, or a mapping with `name`")]
+#[schemars(rename = "DriftTrigger")]
+pub(crate) struct DriftTriggerFile {
+    /// The name of a model or a dataset.
+    pub(crate) name: String,
+    /// What counts: an alarm that begins (`raised`), one that ends (`cleared`).
+    #[serde(default = "default_turns")]
+    pub(crate) on: Vec<DriftTurn>,
+}
+
+fn default_turns() -> Vec<DriftTurn> {
+    vec![DriftTurn::Raised]
+}
+
+impl From<String> for DriftTriggerFile {
+    fn from(name: String) -> Self {
+        Self { name, on: default_turns() }
     }
 }

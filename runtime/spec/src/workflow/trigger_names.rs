@@ -11,10 +11,11 @@ const COMMON: [&str; 5] = ["kind", "id", "logical_time", "logical_time_ms", "fil
 const FILE: [&str; 6] = ["artifact", "name", "path", "size", "media_type", "modified_ms"];
 const BODY: [&str; 4] = ["artifact", "name", "size", "media_type"];
 const RUN: [&str; 4] = ["id", "workflow", "state", "error"];
+const DRIFT: [&str; 7] = ["name", "kind", "version", "turn", "window", "columns", "words"];
 const DATASET: [&str; 3] = ["name", "run", "artifact"];
 
 /// What only some triggers tell: the key, and the kinds that have it.
-const SPECIAL: [(&str, &[&str]); 13] = [
+const SPECIAL: [(&str, &[&str]); 14] = [
     ("files", &["file"]),
     ("scheduled", &["cron"]),
     ("missed", &["cron"]),
@@ -25,6 +26,7 @@ const SPECIAL: [(&str, &[&str]); 13] = [
     ("topic", &["mqtt"]),
     ("run", &["workflow"]),
     ("dataset", &["dataset"]),
+    ("drift", &["drift"]),
     ("url", &["poll"]),
     ("version", &["poll"]),
     ("previous", &["poll"]),
@@ -48,6 +50,7 @@ pub(super) fn find(segments: &[&str], triggers: &[Trigger]) -> Result<(), Missin
         ["file", below, ..] => single_file(triggers).and_then(|()| known("trigger.file.", below, &FILE)),
         ["body", below, ..] => known("trigger.body.", below, &BODY),
         ["run", below, ..] => known("trigger.run.", below, &RUN),
+        ["drift", below, ..] => known("trigger.drift.", below, &DRIFT),
         ["dataset", below, ..] => known("trigger.dataset.", below, &DATASET),
         _ => Ok(()),
     }

@@ -64,6 +64,15 @@ impl Alarm {
         Ok(Self { rule, recent: 0, known: 0, quiet: 0, alarmed: false })
     }
 
+    /// The same windows under another rule. An alarm that is on stays on until that rule's quiet windows end it.
+    ///
+    /// # Errors
+    /// As [`Alarm::new`].
+    pub fn with_rule(&self, rule: AlarmRule) -> Result<Self, StatsError> {
+        let fresh = Self::new(rule)?;
+        Ok(Self { rule, recent: self.recent & fresh.kept(), ..*self })
+    }
+
     /// The windows that are looked at.
     const fn kept(&self) -> u32 {
         if self.rule.of == 32 { u32::MAX } else { (1 << self.rule.of) - 1 }

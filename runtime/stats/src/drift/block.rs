@@ -155,8 +155,10 @@ impl BlockDesign {
         Some(Scaled { scale: (trace / freedom).max(1.0), freedom, windows: count(self.blocks) })
     }
 
-    /// The greatest inflation of the variance of "at or below an edge".
-    pub(super) fn inflation(&self) -> Option<f64> {
+    /// The greatest inflation of the variance of "at or below an edge", 1 or more: rows of a window are worth as many times fewer. None
+    /// where too few windows were measured.
+    #[must_use]
+    pub fn inflation(&self) -> Option<f64> {
         let alone: Vec<usize> = (0..self.cells).collect();
         let (matrix, shares) = self.covariance(&alone)?;
         let mut most = 1.0_f64;

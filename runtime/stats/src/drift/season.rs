@@ -73,14 +73,35 @@ impl SeasonalReference {
         if !value.is_finite() {
             return;
         }
+        let hour = self.enter(unix_seconds, offset);
+        let edges = self.empty.edges();
+        self.cells[hour * edges.cells() + edges.cell(value)] += 1;
+    }
+
+    /// A window of the reference, all of it counted at one time.
+    ///
+    /// # Errors
+    /// Other edges; nothing is counted then.
+    pub fn add(&mut self, unix_seconds: i64, offset: i32, window: &Histogram) -> Result<(), StatsError> {
+        if window.edges() != self.empty.edges() {
+            return Err(StatsError::Mismatch { what: "histograms with other edges" });
+        }
+        let hour = self.enter(unix_seconds, offset);
+        let from = hour * window.cells().len();
+        let into = &mut self.cells[from..from + window.cells().len()];
+        into.iter_mut().zip(window.cells()).for_each(|(into, cell)| *into = into.saturating_add(*cell));
+        Ok(())
+    }
+
+    /// The hour, which has been seen in one week more where this week is a new one.
+    fn enter(&mut self, unix_seconds: i64, offset: i32) -> usize {
         let hour = hour_of_week(unix_seconds, offset);
         let week = unix_seconds.saturating_add(i64::from(offset)).saturating_add(3 * 86_400).div_euclid(7 * 86_400);
         if self.last_week[hour] != week {
             self.last_week[hour] = week;
             self.weeks[hour] = self.weeks[hour].saturating_add(1);
         }
-        let edges = self.empty.edges();
-        self.cells[hour * edges.cells() + edges.cell(value)] += 1;
+        hour
     }
 
     fn over(&self, hours: impl Iterator<Item = usize>) -> Histogram {

@@ -82,7 +82,7 @@ pub fn check(column: &Column, cell: Cell<'_>, nulls: Option<&[String]>) -> Resul
     Ok(Found::Value(if column.unique { fingerprint(&typed) } else { 0 }))
 }
 
-const fn kind_of(kind: ColumnKind) -> Kind {
+pub const fn kind_of(kind: ColumnKind) -> Kind {
     match kind {
         ColumnKind::String => Kind::String,
         ColumnKind::Number => Kind::Number,

@@ -11,6 +11,7 @@ use trackside_rows::{
     ReadError,
     form::{self, Form},
 };
+use trackside_serving::drift::Board;
 use trackside_spec::{
     ArtifactRef, Digest, OutsideError,
     plan::{Contract, Severity, Shape},
@@ -24,6 +25,7 @@ use super::{
     row::Table,
     scan::{Patience, count, scan},
     split::Splitter,
+    watch::Watch,
 };
 
 /// The largest document that is checked as a whole.
@@ -45,9 +47,10 @@ pub fn check(
     contract: &Contract,
     value: Value,
     patience: &Patience,
+    board: Option<&Board>,
 ) -> Result<Checked, CheckError> {
     let Some(artifact) = ArtifactRef::from_json(&value) else {
-        return check_value(hold, contract, value, patience);
+        return check_value(hold, contract, value, patience, board);
     };
     let open = || artifacts.open_artifact(&artifact.digest).map(BufReader::new);
     let form = match (&contract.shape, form_of(&artifact, &mut open()?)?) {
@@ -70,7 +73,7 @@ pub fn check(
             Ok(document) => document,
             Err(reason) => return Ok(misfit(contract, value, reason.to_string())),
         };
-        let mut checked = check_value(hold, contract, document, patience)?;
+        let mut checked = check_value(hold, contract, document, patience, board)?;
         // What passed is the artifact; another one when rows were taken out of it.
         checked.value = if checked.books.quarantine.is_none() {
             value
@@ -86,7 +89,7 @@ pub fn check(
         Ok(table) => table,
         Err(reason) => return Ok(misfit(contract, value, reason.to_string())),
     };
-    let books = scan(contract, &mut first, patience, |_, _| Ok(()))?;
+    let books = watched(contract, &mut first, patience, board)?;
     if !splits(&books) {
         return Ok(Checked { books, value, artifacts: Vec::new() });
     }
@@ -98,14 +101,40 @@ pub fn check(
     Ok(Checked { books: Books { quarantine: Some(bad), ..books }, value: good.to_json(), artifacts: kept })
 }
 
+/// The first pass, with whoever watches the columns.
+fn watched<R: BufRead>(
+    contract: &Contract,
+    table: &mut Table<R>,
+    patience: &Patience,
+    board: Option<&Board>,
+) -> Result<Books, CheckError> {
+    let mut watch = Watch::of(contract, board);
+    let books = scan(contract, table, patience, |table, _| {
+        if let Some(watch) = &mut watch {
+            watch.row(table);
+        }
+        Ok(())
+    })?;
+    if let Some(watch) = watch {
+        watch.end();
+    }
+    Ok(books)
+}
+
 /// A value that is no artifact.
-fn check_value(hold: &Hold, contract: &Contract, value: Value, patience: &Patience) -> Result<Checked, CheckError> {
+fn check_value(
+    hold: &Hold,
+    contract: &Contract,
+    value: Value,
+    patience: &Patience,
+    board: Option<&Board>,
+) -> Result<Checked, CheckError> {
     patience.check()?;
     let mut books = Books::new(contract.name.clone(), contract.severity);
     match (&contract.shape, value) {
         (Shape::Table(_), Value::Array(items)) => {
             let mut first: Table<io::Empty> = Table::list(items);
-            let books = scan(contract, &mut first, patience, |_, _| Ok(()))?;
+            let books = watched(contract, &mut first, patience, board)?;
             let Table::List { items, .. } = first else { return Ok(misfit(contract, Value::Null, String::new())) };
             if !splits(&books) {
                 return Ok(Checked { books, value: items.into(), artifacts: Vec::new() });

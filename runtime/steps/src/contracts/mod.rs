@@ -12,6 +12,7 @@ mod scan;
 mod split;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{sync::Arc, time::Instant};
 
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 use trackside_engine::{Outcome, StepError};
 use trackside_facts::AttemptReport;
 use trackside_sandbox::CancelToken;
+use trackside_serving::drift::Board;
 use trackside_spec::plan::Contract;
 use trackside_store::{Artifacts, Hold};
 
@@ -66,21 +68,24 @@ pub enum Verdict {
     Stopped(Outcome, String),
 }
 
-/// Holds the inputs of a step against its contracts, on a thread that may wait.
+/// Holds the inputs of a step against its contracts, on a thread that may wait. With `watch`, tables whose columns are watched for
+/// drift count: those of a run, not of a look at one that was.
 pub async fn check(
     workshop: &Arc<Workshop>,
     job: &StepJob,
     inputs: Vec<Value>,
     hold: &Hold,
     cancel: &CancelToken,
+    watch: bool,
 ) -> Verdict {
     let own = job.plan.step(job.step).action.kind().limits();
     let wall = workshop.config.limits.with(&own).wall.to_std();
     let patience = Patience { until: Instant::now() + wall, cancel: cancel.clone() };
     let (plan, step, artifacts) = (job.plan.clone(), job.step, workshop.artifacts.clone());
     let hold = hold.clone();
+    let board = watch.then(|| workshop.models.serving().board().clone());
     let checked = tokio::task::spawn_blocking(move || {
-        check_all((&artifacts, &hold), &plan.step(step).requires, inputs, &patience)
+        check_all((&artifacts, &hold), &plan.step(step).requires, inputs, &patience, board.as_deref())
     })
     .await;
     match checked {
@@ -98,11 +103,12 @@ fn check_all(
     contracts: &[Contract],
     inputs: Vec<Value>,
     patience: &Patience,
+    board: Option<&Board>,
 ) -> Result<Verdict, CheckError> {
     let (mut requires, mut reports, mut logs) = (Map::new(), Vec::new(), String::new());
     let (mut kept, mut blocking) = (Vec::new(), None);
     for (contract, value) in contracts.iter().zip(inputs) {
-        let checked = input::check((artifacts, hold), contract, value, patience)?;
+        let checked = input::check((artifacts, hold), contract, value, patience, board)?;
         if !checked.books.is_clean() {
             logs.push_str(&checked.books.log_line());
             reports.push(checked.books.report());

@@ -39,7 +39,7 @@ impl Bench {
     fn check(&self, value: Value) -> Result<Verdict, CheckError> {
         let patience =
             Patience { until: Instant::now() + std::time::Duration::from_secs(60), cancel: CancelToken::new() };
-        check_all((&self.artifacts, &self.hold), &self.plan.steps[0].requires, vec![value], &patience)
+        check_all((&self.artifacts, &self.hold), &self.plan.steps[0].requires, vec![value], &patience, None)
     }
 
     #[track_caller]
@@ -240,8 +240,9 @@ fn a_check_ends_when_its_step_is_stopped_or_its_time_is_over() {
     let cancel = CancelToken::new();
     let contracts = &bench.plan.steps[0].requires;
     let late = Patience { until: Instant::now(), cancel: cancel.clone() };
-    let check =
-        |patience: &Patience| check_all((&bench.artifacts, &bench.hold), contracts, vec![file.clone()], patience).err();
+    let check = |patience: &Patience| {
+        check_all((&bench.artifacts, &bench.hold), contracts, vec![file.clone()], patience, None).err()
+    };
     assert!(matches!(check(&late), Some(CheckError::TooSlow)));
     cancel.cancel();
     assert!(matches!(check(&late), Some(CheckError::Cancelled)));

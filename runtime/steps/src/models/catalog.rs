@@ -11,12 +11,14 @@ use std::{
 use trackside_codes::{Coded as _, Reason};
 use trackside_models::{ModelError, ModelLimits};
 use trackside_serving::{
-    Batching, Catalog, Content, Entry, FeedbackSettings, ModelSettings, SampleSettings, Version, breaker::BreakerRules,
+    Batching, Catalog, Content, Entry, FeedbackSettings, ModelSettings, SampleSettings, Version,
+    breaker::BreakerRules,
+    drift::{AlarmRule, DriftSettings},
     gcra::Rate,
 };
 use trackside_spec::{
     CHAMPION, Digest, NodeConfig,
-    config::{EngineChoice, FeedbackConfig, LoadTime, ModelConfig, Provider, SamplesConfig},
+    config::{DriftConfig, EngineChoice, FeedbackConfig, LoadTime, ModelConfig, Provider, SamplesConfig},
 };
 
 use super::{
@@ -145,6 +147,7 @@ fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
         },
         failures: said.failures,
         at_start: said.load == LoadTime::Start,
+        drift: drift(&said.drift),
         judged: true,
         feedback: said.feedback.as_ref().map(feedback),
         samples: said.samples.as_ref().map(samples),
@@ -174,6 +177,23 @@ fn samples(said: &SamplesConfig) -> SampleSettings {
         rate: said.rate,
         age: said.age.to_std(),
         redact: said.redact.clone(),
+    }
+}
+
+/// How closely something is watched, as it is said.
+#[must_use]
+pub fn drift(said: &DriftConfig) -> DriftSettings {
+    DriftSettings {
+        enabled: said.enabled,
+        rows: said.rows,
+        time: said.time.to_std(),
+        reference: said.reference,
+        effect: said.effect,
+        share: said.share,
+        level: said.level,
+        alarm: AlarmRule { of: said.of, raise: said.raise, clear: said.clear },
+        elements: said.elements,
+        season: said.season,
     }
 }
 

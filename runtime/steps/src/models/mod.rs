@@ -16,6 +16,7 @@ use trackside_serving::{Asker, Catalog, Clock, ServeError, Served, Serving, Serv
 use trackside_spec::{ModelRef, ModelRefError, ModelVersion, NodeConfig, SubjectKey, config::EngineChoice, nearest};
 use trackside_store::Readers;
 
+pub(crate) use self::catalog::drift as drift_settings;
 pub use self::catalog::model_settings;
 pub use self::registry::digests_of;
 pub use self::trust::{

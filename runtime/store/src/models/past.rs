@@ -58,6 +58,10 @@ impl ModelAt {
             SubjectEvent::ModelTested { .. }
             | SubjectEvent::Labelled { .. }
             | SubjectEvent::ModelErrorMoved { .. }
+            | SubjectEvent::DriftReference { .. }
+            | SubjectEvent::DriftAlarm { .. }
+            | SubjectEvent::DriftCleared { .. }
+            | SubjectEvent::DriftReset { .. }
             | SubjectEvent::Rollout { .. }
             | SubjectEvent::TokenMade { .. }
             | SubjectEvent::TokenRevoked { .. }

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use trackside_facts::{Subject, SubjectEvent};
 use trackside_spec::Digest;
 
-use crate::subjects::enter;
+use crate::{drift_rows, subjects::enter};
 
 /// A new version of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +141,7 @@ pub(crate) fn remove(txn: &Transaction<'_>, name: &str, version: u32, at_ms: i64
     }
     txn.prepare_cached("DELETE FROM model_versions WHERE model = ?1 AND version = ?2")?
         .execute(params![model, version])?;
+    drift_rows::remove(txn, &Subject::Model(name.to_owned()).to_string(), Some(version))?;
     // One whose digest is damaged can be removed, too; the entry then says zeros.
     let digest = Digest::from_bytes(digest.try_into().unwrap_or([0; 32]));
     let event = SubjectEvent::ModelRemoved { version, digest, by: by.to_owned() };

@@ -75,6 +75,11 @@ fn page(entries: &[EntryDocument], paint: Paint) -> String {
     table.render(paint)
 }
 
+/// Which version an entry is about.
+fn of(version: Option<u32>) -> String {
+    version.map_or_else(String::new, |version| format!("version {version}: "))
+}
+
 fn told(event: &SubjectEvent) -> (String, &str) {
     match event {
         SubjectEvent::ModelAdded { version, digest, by } => {
@@ -102,6 +107,14 @@ fn told(event: &SubjectEvent) -> (String, &str) {
             let outcome = problem.as_ref().map_or("passed".to_owned(), |problem| format!("failed: {problem}"));
             (format!("version {version} tested on {engine} ({how}): {outcome}"), by)
         }
+        SubjectEvent::DriftReference { version, rows, windows } => {
+            (format!("{}the reference of its drift is complete: {rows} rows, {windows} windows", of(*version)), "")
+        }
+        SubjectEvent::DriftAlarm { version, words, .. } => (format!("{}drift alarm: {words}", of(*version)), ""),
+        SubjectEvent::DriftCleared { version, window } => {
+            (format!("{}drift is over since window {window}", of(*version)), "")
+        }
+        SubjectEvent::DriftReset { by } => ("the reference of its drift is made anew".to_owned(), by),
         SubjectEvent::Rollout { rollout, change, stable, candidate, share, why, by, .. } => {
             let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
             let what = match change.as_str() {

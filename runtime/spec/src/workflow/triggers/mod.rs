@@ -33,6 +33,7 @@ pub(super) fn check(workflow: &str, triggers: Vec<TriggerFile>, checker: &mut Ch
             }
             TriggerFile::Dataset(name) => TriggerKind::Dataset(outside::dataset(name, &position, checker)),
             TriggerFile::Event(event) => TriggerKind::Event(event::check(event.0, &position, checker)),
+            TriggerFile::Drift(drift) => TriggerKind::Drift(outside::drift(drift.0, &position, checker)),
             TriggerFile::Poll(poll) => TriggerKind::Poll(Box::new(poll::check(poll, &position, checker))),
         };
         Trigger { id: format!("{workflow}/{}-{index}", kind.name()), kind }

@@ -2,12 +2,12 @@
 
 use crate::{
     topic,
-    triggers::{DatasetTrigger, HookSignature, MqttTrigger, WebhookTrigger, WorkflowTrigger},
+    triggers::{DatasetTrigger, DriftTrigger, HookSignature, MqttTrigger, WebhookTrigger, WorkflowTrigger},
     units::{ByteSize, Duration},
     workflow::{
         allow_file::SECRET_NAME,
         checker::Checker,
-        trigger_file::{MqttTriggerFile, SignatureFile, WebhookTriggerFile, WorkflowTriggerFile},
+        trigger_file::{DriftTriggerFile, MqttTriggerFile, SignatureFile, WebhookTriggerFile, WorkflowTriggerFile},
         words,
     },
 };
@@ -104,4 +104,26 @@ pub(super) fn dataset(name: String, position: &str, checker: &mut Checker<'_, '_
         checker.at("TS-0103", &["triggers", position, "dataset"], message, None);
     }
     DatasetTrigger { name }
+}
+
+pub(super) fn drift(drift: DriftTriggerFile, position: &str, checker: &mut Checker<'_, '_>) -> DriftTrigger {
+    let full = ["triggers", position, "drift", "name"];
+    // It may be written short.
+    let path = if checker.root.at(full).is_some() { &full[..] } else { &full[..3] };
+    if !words::is_model_name(&drift.name) {
+        let message = "a model's or a dataset's name is made of letters, digits, `.`, `_` and `-`, at most 64";
+        checker.at("TS-0103", path, message, None);
+    }
+    if drift.on.is_empty() {
+        let help = Some("on: [raised]".to_owned());
+        checker.at(
+            "TS-0103",
+            &["triggers", position, "drift", "on"],
+            "without a turn that counts it starts nothing",
+            help,
+        );
+    }
+    let mut on = drift.on;
+    on.dedup();
+    DriftTrigger { name: drift.name, on }
 }
