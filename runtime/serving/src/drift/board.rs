@@ -324,7 +324,7 @@ impl Board {
 }
 
 impl Ward {
-    fn state(&self) -> DriftState {
+    pub(crate) fn state(&self) -> DriftState {
         match self.drift.load(Relaxed) {
             1 => DriftState::None,
             2 => DriftState::Warning,
