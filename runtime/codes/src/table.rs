@@ -389,6 +389,7 @@ pub const TABLE: &[Row] = &[
     row(1008, Conflict, "The version is part of a rollout that goes on and can not be removed", "`trackside rollout abort` first"),
     row(1009, BadInput, "A plan can not be tried: no traffic, or a rate that is none", "The message says which"),
     row(1010, Disk, "The promoted definition of a workflow can not be put into its file", "Permissions, space; it is tried again"),
+    row(1031, NotFound, "Nothing of this name is watched for drift, or no row of it has come", "`trackside drift show`"),
     row(1051, BadInput, "A label names no request that could be: an id of 1 to 200 bytes without control characters", "Send the id that the request had"),
     row(1052, BadInput, "A label says no truth of this prediction: of another type, another number of rows, too long, or nothing", "The message says what fits"),
     row(1053, BadInput, "A label is for a model whose predictions are not kept", "A table `[models.NAME.feedback]` keeps them"),
@@ -402,5 +403,4 @@ pub const TABLE: &[Row] = &[
     row(1061, Conflict, "Something lies in the folder that samples are to be exported to", "Name a new folder"),
     row(1062, Disk, "Samples cannot be exported: a file or folder cannot be written or read", "Permissions, space"),
     row(1063, Warning, "(warning) A broker brought a label that is not taken; it does not come again", "The line says why; the sender tells another one"),
-    row(1031, NotFound, "Nothing of this name is watched for drift, or no row of it has come", "`trackside drift show`"),
 ];
