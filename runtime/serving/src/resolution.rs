@@ -102,7 +102,7 @@ impl Resolution {
         let mut slots = lock(&self.slots);
         let new = || {
             let (settings, clock) = (self.settings.clone(), self.clock.clone());
-            Slot::new(&self.name, number, version.clone(), engine, settings, clock, &self.bell, &self.board)
+            Slot::new(&self.name, number, version.clone(), engine, settings, clock, (&self.bell, &self.board))
         };
         Some(slots.entry((number, engine)).or_insert_with(new).clone())
     }

@@ -198,8 +198,7 @@ impl Slot {
         engine: EngineChoice,
         settings: Arc<ModelSettings>,
         clock: Arc<dyn Clock>,
-        bell: &Arc<Bell>,
-        board: &Arc<Board>,
+        (bell, board): (&Arc<Bell>, &Arc<Board>),
     ) -> Arc<Self> {
         let watch = Watch::of(&Watched { name, number, settings: &settings, labels: &version.labels, bell, board });
         let at_once = if settings.sessions == 0 {

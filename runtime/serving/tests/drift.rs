@@ -444,7 +444,7 @@ impl Sensor {
             self.board.rows(&self.ward, vec![Held::Number(value)]);
             self.hands.on(Duration::from_secs(60));
             self.minute += 1;
-            if self.minute % 60 == 0 {
+            if self.minute.is_multiple_of(60) {
                 for due in self.board.due(false).0 {
                     self.board.kept(&due);
                     self.says.extend(due.windows.iter().map(|window| window.says));
