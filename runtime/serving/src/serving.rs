@@ -122,6 +122,10 @@ impl Serving {
     /// The same of one version.
     #[must_use]
     pub fn drift_state_of(&self, name: &str, version: u32) -> DriftState {
+        // What was seen before it was turned off is of no use any more.
+        if self.0.known(name).is_ok_and(|resolution| !resolution.settings.drift.enabled) {
+            return DriftState::Unknown;
+        }
         self.0.board.state(KeyKind::Model, name, version)
     }
 

@@ -194,11 +194,8 @@ fn an_alarm_is_in_one_transaction_with_the_runs_that_it_starts_and_in_none_while
     }
     let mut desk = desk.up();
     let told = alarm(&mut desk, "raised");
-    let with: Vec<Vec<&str>> = desk
-        .txns
-        .iter()
-        .map(|txn| txn.writes.iter().map(name).filter(|name| *name != "other").collect())
-        .collect();
+    let with: Vec<Vec<&str>> =
+        desk.txns.iter().map(|txn| txn.writes.iter().map(name).filter(|name| *name != "other").collect()).collect();
     assert_eq!(with, [vec!["position", "run", "run"]], "what is said, and the runs of `a` and `d`");
     assert!(told.try_recv().is_err(), "nothing is so before it is on disk");
     desk.commit(NOW);
