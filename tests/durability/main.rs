@@ -16,6 +16,7 @@ mod every_look;
 mod every_model;
 mod every_refusal;
 mod every_removal;
+mod every_rollout;
 mod journal;
 mod past;
 mod recovery;

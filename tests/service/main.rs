@@ -17,6 +17,7 @@ mod idle;
 mod ready;
 mod reload;
 mod retention;
+mod rollouts;
 mod strangers;
 mod unit;
 mod waiting;

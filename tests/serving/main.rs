@@ -8,11 +8,16 @@ mod support;
 #[path = "../models/onnx.rs"]
 mod onnx;
 
+#[path = "../triggers/broker.rs"]
+#[allow(dead_code, reason = "other suites use the rest of it")]
+mod broker;
 mod clients;
 mod differential;
 mod drift;
+mod feedback;
 mod perf_analyzer;
 mod rollouts;
+mod samples;
 mod signed;
 mod swap;
 mod tokens;

@@ -221,7 +221,9 @@ fn evidence_survives_the_end_of_the_node_and_a_candidate_that_takes_it_down_is_s
     let before = requests(&serving);
     assert!(before >= 200);
     // An end that was ordered loses nothing.
-    serving = again(serving, |node| drop(node.terminate()));
+    serving = again(serving, |node| {
+        node.terminate();
+    });
     goes_on(&serving, 2);
     assert_eq!(requests(&serving), before);
     // Two that were not: the candidate may be what takes the node down.
@@ -302,7 +304,7 @@ fn what_can_not_be_rolled_out_is_refused_with_a_sentence() {
     assert_eq!(project.run(&["--json", "rollout", "status"]).ok().json(), json!([]));
     project.run(&["rollout", "status", "judge"]).exits(2).says(&["TS-1005"]);
     start(&["judge", "--candidate", "2"]).ok();
-    start(&["judge", "--candidate", "2"]).exits(2).says(&["TS-1007", "rollout 1 of the model `judge` goes on"]);
+    start(&["judge", "--candidate", "2"]).exits(2).says(&["TS-1007", "rollout 1 of model/judge goes on"]);
     project.run(&["model", "remove", "judge@2"]).exits(2).says(&["TS-1008"]);
     // Whoever moves the alias by hand has decided.
     project.run(&["model", "alias", "judge", "champion", "2"]).ok();
@@ -375,5 +377,5 @@ fn a_plan_says_how_long_it_takes_and_with_which_power() {
         .prints(&["a person would be asked first"]);
     plan(&["--requests", "9/h", "--gate", "accuracy=-3%"]).ok().prints(&["no labels are expected"]);
     plan(&["--requests", "0/h"]).exits(2).says(&["TS-1009", "there is no traffic"]);
-    plan(&["--requests", "often"]).exits(2).says(&["is no rate"]);
+    plan(&["--requests", "often"]).exits(2).says(&["is not a rate"]);
 }

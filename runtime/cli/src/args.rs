@@ -98,6 +98,10 @@ pub enum Command {
     /// See what has moved away from what it was
     #[command(subcommand)]
     Drift(commands::drift::Command),
+    Label(commands::label::Arguments),
+    /// Look at inputs that a label would teach most for, label and export them
+    #[command(subcommand)]
+    Samples(commands::samples::Command),
     /// Try a new version of a model beside the one in service, and let evidence decide
     #[command(subcommand)]
     Rollout(commands::rollout::Command),

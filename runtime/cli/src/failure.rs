@@ -4,7 +4,8 @@ use std::{io, process::ExitCode};
 
 use trackside_codes::{Class, Code, Coded, code};
 use trackside_control::{
-    ClientError, ControlError, DecideError, FollowError, ModelsError, NoNode, OperationError, QueryError, StartError,
+    AccuracyError, ClientError, ControlError, DecideError, FollowError, ModelsError, NoNode, OperationError,
+    QueryError, SampleError, StartError,
 };
 use trackside_kit::KitError;
 use trackside_models::{ModelError, install, tensor_io::TensorIoError};
@@ -150,6 +151,8 @@ macro_rules! by_code {
 }
 
 by_code!(
+    SampleError,
+    AccuracyError,
     ClientError,
     ControlError,
     DecideError,

@@ -19,6 +19,7 @@ mod duration;
 mod emit;
 mod escape;
 mod explain;
+mod feedback;
 mod follow;
 mod hook;
 mod in_use;
@@ -69,6 +70,11 @@ pub use escape::escape;
 pub use explain::{
     Explained, Explanation, Paused, Record, RunFacts, Sight, TriggerFacts, Version, Watcher, WorkflowFacts, explain,
 };
+pub use feedback::{
+    AccuracyDocument, AccuracyError, AnswerDocument, BandDocument, EstimateDocument, ExportedSamples, LabelOutcome,
+    LabelSample, LabelTold, LabelsTold, LatelyDocument, SampleDocument, SampleError, SampleLabelled, VersionAccuracy,
+    export_samples, label_sample, label_sample_offline, list_samples, model_accuracy, tell_labels, tell_labels_offline,
+};
 pub use follow::{FollowError, Followed, RunFollower};
 pub use hook::{Hook, HookAnswer, HookError};
 pub use in_use::InUse;
@@ -93,8 +99,8 @@ pub use record::{KeepFile, RecordError, RecordedCase, record_case};
 pub use refusal::{ErrorDocument, Refusal};
 pub use reload::{FileProblem, ReloadDocument, WorkflowChange, reload};
 pub use rollouts::{
-    GatePlan, PlanRollout, RolloutEntry, RolloutPlanned, RolloutsError, StartRollout, explain_rollout, list_rollouts,
-    plan_rollout, say_rollout, show_rollout, start_rollout, word_of,
+    GatePlan, PlanRollout, RolloutEntry, RolloutPlanned, RolloutsError, StartRollout, WorkflowCandidate,
+    explain_rollout, list_rollouts, plan_rollout, rollout_subject, say_rollout, show_rollout, start_rollout, word_of,
 };
 pub use run_document::{Asks, Delivery, DeliveryState, EarlierAttempt, ItemsView, RunView, StepView, Waits};
 pub use run_events::RunEvents;
@@ -112,6 +118,7 @@ pub use tokens::{
     MakeToken, TOKEN_PREFIX, TokenDocument, TokenError, TokenMade, TokenRevoked, list_tokens, make_token, revoke_token,
     token_digest,
 };
+pub use trackside_node::{LabelRequest, TellLabels};
 pub use trackside_serving::drift::{ReferenceColumn, ReferenceDocument, Says, WindowColumn, WindowDocument};
 pub use triggers::{Outlook, TriggerOutlook, TriggerState, trigger_outlook, trigger_states};
 pub use usage::{HeldByWorkflow, UsageDay, UsageDocument, usage};

@@ -7,9 +7,10 @@ use trackside_node::{Handle, NodeError, Offline, OfflineError, Project, core::Pa
 use trackside_store::{Clock, SystemClock};
 
 use crate::{
-    ControlError, ModelPlace, ModelsError, OperationError, PruneDocument, RolloutsError, RunPaused, TriggerPaused,
+    ControlError, LabelsTold, ModelPlace, ModelsError, OperationError, PruneDocument, RolloutsError, RunPaused,
+    SampleLabelled, TellLabels, TriggerPaused, label_sample, label_sample_offline,
     lifecycle::{check_trigger, ended, pause_answered, trigger_paused},
-    no_node,
+    no_node, tell_labels, tell_labels_offline,
 };
 
 /// The local form of [`Control`](crate::Control). All that is done is done in somebody's name.
@@ -118,12 +119,43 @@ pub(crate) async fn on_models<T: Send + 'static>(
     Ok(tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::Closed)??)
 }
 
+/// Tells what would have been right, on a thread that may block.
+pub(crate) async fn label_here(control: &LocalControl, labels: TellLabels) -> Result<LabelsTold, OperationError> {
+    let LocalControl { place, by, .. } = control.clone();
+    let work = move || match place {
+        Place::Node(handle) => Ok::<_, OperationError>(tell_labels(&handle, labels, &by)?),
+        Place::Folder(project) => {
+            let mut folder = Offline::open(&project.data_dir())?;
+            Ok(tell_labels_offline(&project, &mut folder, labels, &by)?)
+        }
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::Closed)?
+}
+
 pub(crate) async fn on_rollouts<T: Send + 'static>(
     control: &LocalControl,
     work: impl FnOnce(&mut ModelPlace) -> Result<T, RolloutsError> + Send + 'static,
 ) -> Result<T, OperationError> {
     // Errors of the place are those of models; the work's own are told beside them.
     on_models(control, move |place| Ok(work(place))).await?.map_err(OperationError::from)
+}
+
+/// Says what would have been right for a sample, on a thread that may block.
+pub(crate) async fn label_sample_here(
+    control: &LocalControl,
+    id: &str,
+    value: serde_json::Value,
+) -> Result<SampleLabelled, OperationError> {
+    let LocalControl { place, by, .. } = control.clone();
+    let id = id.to_owned();
+    let work = move || match place {
+        Place::Node(handle) => Ok::<_, OperationError>(label_sample(&handle, &id, value, &by)?),
+        Place::Folder(project) => {
+            let mut folder = Offline::open(&project.data_dir())?;
+            Ok(label_sample_offline(&mut folder, &id, value, &by)?)
+        }
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::Closed)?
 }
 
 pub(crate) async fn prune_offline(project: Arc<Project>) -> Result<PruneDocument, OperationError> {

@@ -7,11 +7,11 @@ use trackside_node::{RolloutDocument, Say};
 
 use crate::{
     AddModel, AliasMoved, Client, ControlError, Decided, Decision, DriftReset, EmitEvent, Emitted, GivenModel,
-    LocalControl, MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument, RetryRun,
-    RunEvents, RunFollower, RunPaused, SightDocument, StartRollout, StartRun, StatusDocument, TokenMade, TokenRevoked,
-    TriggerPaused, Waited, add_model, cancel_run, decide, emit,
+    LabelsTold, LocalControl, MakeToken, ModelAdded, ModelRemoved, OperationError, PruneDocument, ReloadDocument,
+    RetryRun, RunEvents, RunFollower, RunPaused, SampleLabelled, SightDocument, StartRollout, StartRun, StatusDocument,
+    TellLabels, TokenMade, TokenRevoked, TriggerPaused, Waited, add_model, cancel_run, decide, emit,
     local::{Place, pause_run_offline, pause_trigger_offline, prune_offline},
-    local::{on_models, on_rollouts},
+    local::{label_here, label_sample_here, on_models, on_rollouts},
     make_token, move_model_alias, pause_run, pause_trigger, prune, reload, remove_model, reset_drift, retry_run,
     revoke_token, roll_back_model, run_to_end, say_rollout, sight, start_rollout, start_run, status, wait_for_end,
 };
@@ -72,11 +72,17 @@ pub trait Control: Send + Sync {
     /// Removes a version of a model that no alias names.
     fn remove_model<'a>(&'a self, name: &'a str, version: u32) -> Answer<'a, ModelRemoved>;
 
+    /// Tells what would have been right for requests of models; what is taken is on disk.
+    fn label(&self, labels: TellLabels) -> Answer<'_, LabelsTold>;
+
     /// Begins a rollout.
     fn start_rollout(&self, wanted: StartRollout) -> Answer<'_, RolloutDocument>;
 
     /// Promotes, aborts, holds or resumes the rollout of a model.
     fn say_rollout<'a>(&'a self, model: &'a str, say: Say) -> Answer<'a, RolloutDocument>;
+
+    /// Says what would have been right for an input that is kept.
+    fn label_sample<'a>(&'a self, id: &'a str, value: serde_json::Value) -> Answer<'a, SampleLabelled>;
 
     /// Makes a token.
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade>;
@@ -158,12 +164,20 @@ impl Control for Client {
         Box::pin(async move { Ok(Self::remove_model(self, name, version).await?) })
     }
 
+    fn label(&self, labels: TellLabels) -> Answer<'_, LabelsTold> {
+        Box::pin(async move { Ok(Self::label(self, &labels).await?) })
+    }
+
     fn start_rollout(&self, wanted: StartRollout) -> Answer<'_, RolloutDocument> {
         Box::pin(async move { Ok(Self::start_rollout(self, &wanted).await?) })
     }
 
     fn say_rollout<'a>(&'a self, model: &'a str, say: Say) -> Answer<'a, RolloutDocument> {
         Box::pin(async move { Ok(Self::say_rollout(self, model, say).await?) })
+    }
+
+    fn label_sample<'a>(&'a self, id: &'a str, value: serde_json::Value) -> Answer<'a, SampleLabelled> {
+        Box::pin(async move { Ok(Self::label_sample(self, id, &value).await?) })
     }
 
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {
@@ -279,6 +293,10 @@ impl Control for LocalControl {
         Box::pin(async move { on_models(self, move |place| remove_model(place, &name, version)).await })
     }
 
+    fn label(&self, labels: TellLabels) -> Answer<'_, LabelsTold> {
+        Box::pin(async move { label_here(self, labels).await })
+    }
+
     fn start_rollout(&self, wanted: StartRollout) -> Answer<'_, RolloutDocument> {
         Box::pin(async move { on_rollouts(self, move |place| start_rollout(place, &wanted)).await })
     }
@@ -286,6 +304,10 @@ impl Control for LocalControl {
     fn say_rollout<'a>(&'a self, model: &'a str, say: Say) -> Answer<'a, RolloutDocument> {
         let model = model.to_owned();
         Box::pin(async move { on_rollouts(self, move |place| say_rollout(place, &model, say)).await })
+    }
+
+    fn label_sample<'a>(&'a self, id: &'a str, value: serde_json::Value) -> Answer<'a, SampleLabelled> {
+        Box::pin(async move { label_sample_here(self, id, value).await })
     }
 
     fn make_token(&self, wanted: MakeToken) -> Answer<'_, TokenMade> {

@@ -4,7 +4,9 @@ use trackside_codes::{Class, Code, Coded, code};
 use trackside_node::NodeError;
 use trackside_store::StoreError;
 
-use crate::{ClientError, ControlError, DecideError, FollowError, ModelsError, NoNode, RolloutsError, StartError};
+use crate::{
+    ClientError, ControlError, DecideError, FollowError, ModelsError, NoNode, RolloutsError, SampleError, StartError,
+};
 
 /// Why an operation of [`Control`](crate::Control) was not done.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,9 @@ pub enum OperationError {
     /// A rollout was not begun, or left as it is.
     #[error(transparent)]
     Rollouts(Box<RolloutsError>),
+    /// Samples were left as they are.
+    #[error(transparent)]
+    Samples(#[from] SampleError),
     /// There is no node to ask.
     #[error(transparent)]
     NoNode(#[from] NoNode),
@@ -49,6 +54,7 @@ impl OperationError {
             Self::Client(error) => error,
             Self::Models(error) => error,
             Self::Rollouts(error) => &**error,
+            Self::Samples(error) => error,
             Self::NoNode(error) => error,
         }
     }

@@ -21,6 +21,8 @@ pub enum Subject {
     Token(String),
     /// A table that contracts check, by its name.
     Dataset(String),
+    /// What was told of a model's predictions, by the model's name: as many entries as labels, so that they go with their age.
+    Labels(String),
 }
 
 impl std::fmt::Display for Subject {
@@ -31,6 +33,20 @@ impl std::fmt::Display for Subject {
             Self::Model(name) => write!(f, "{MODEL}{name}"),
             Self::Token(name) => write!(f, "token/{name}"),
             Self::Dataset(name) => write!(f, "dataset/{name}"),
+            Self::Labels(name) => write!(f, "labels/{name}"),
+        }
+    }
+}
+
+impl Subject {
+    /// What a rollout is of, by the name that it has in the journal.
+    #[must_use]
+    pub fn of_rollout(name: &str) -> Option<Self> {
+        let (kind, of) = name.split_once('/')?;
+        match kind {
+            "model" => Some(Self::Model(of.to_owned())),
+            "workflow" => Some(Self::Workflow(of.to_owned())),
+            _ => None,
         }
     }
 }
@@ -141,6 +157,33 @@ pub enum SubjectEvent {
         /// Who wanted it.
         by: String,
     },
+    /// Somebody told what would have been right.
+    Labelled {
+        /// The request, or the run and step.
+        request: String,
+        /// The version that had answered.
+        version: u32,
+        /// The truth, as JSON.
+        truth: String,
+        /// What was told before, as JSON, where this corrects it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
+        /// Who.
+        by: String,
+    },
+    /// A version of a model errs more, or less, than it did.
+    ModelErrorMoved {
+        /// Its number.
+        version: u32,
+        /// Labels before the change, and how many of them were of errors.
+        before: u64,
+        /// Errors among them.
+        before_wrong: u64,
+        /// Labels since.
+        since: u64,
+        /// Errors among them.
+        since_wrong: u64,
+    },
     /// Something became of a rollout of a model, a workflow or a plugin.
     Rollout {
         /// Its number.
@@ -241,6 +284,27 @@ mod tests {
             ),
             (SubjectEvent::DriftReset { by: "ana".into() }, r#"[{"event":"drift-reset","by":"ana"}]"#.to_owned()),
             (SubjectEvent::TokenRevoked { by: "ana".into() }, r#"[{"event":"token-revoked","by":"ana"}]"#.to_owned()),
+            (
+                SubjectEvent::Labelled {
+                    request: "r".into(),
+                    version: 2,
+                    truth: "3".into(),
+                    was: Some("4".into()),
+                    by: "ana".into(),
+                },
+                r#"[{"event":"labelled","request":"r","version":2,"truth":"3","was":"4","by":"ana"}]"#.to_owned(),
+            ),
+            (
+                SubjectEvent::ModelErrorMoved {
+                    version: 2,
+                    before: 300,
+                    before_wrong: 9,
+                    since: 40,
+                    since_wrong: 20,
+                },
+                r#"[{"event":"model-error-moved","version":2,"before":300,"before_wrong":9,"since":40,"since_wrong":20}]"#
+                    .to_owned(),
+            ),
             (
                 SubjectEvent::Activated { file: "a.yaml".into(), definition: Some(digest), by: "the start".into() },
                 format!(r#"[{{"event":"activated","file":"a.yaml","definition":"{digest}","by":"the start"}}]"#),

@@ -16,6 +16,10 @@ use crate::{
 /// Whether an address is one that the node itself listens on: nothing asks there.
 pub type OwnAddress = Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>;
 
+/// Takes a message with labels, and who sent it; what it says is on disk when this ends, but what was refused, which is given in words.
+/// It blocks.
+pub type TakeLabels = Arc<dyn Fn(&[u8], &str) -> Result<Vec<String>, GoingDown> + Send + Sync>;
+
 /// What an intake reads, asks and hands over to.
 #[derive(Clone)]
 pub struct Tools {
@@ -35,6 +39,8 @@ pub struct Tools {
     pub pauses: Arc<Pauses>,
     /// The node's own listeners.
     pub own: OwnAddress,
+    /// Who takes labels of predictions.
+    pub labels: TakeLabels,
 }
 
 impl Tools {

@@ -7,6 +7,7 @@ mod asking;
 mod clock_wait;
 pub mod core;
 mod dispatcher;
+mod feedback;
 mod held;
 mod keeper;
 mod known_plans;
@@ -27,6 +28,8 @@ mod workshop;
 pub use crate::core::known_workflows;
 pub use asking::Asked;
 pub use dispatcher::Status;
+pub use feedback::{ErrorMoved, Lessons, Telling};
+pub use keeper::{SAMPLES_FOLDER, sample_file};
 pub use node::{Handle, ModelDoors, Node, NodeError, NodeOptions};
 pub use offline::{Offline, OfflineError};
 pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
@@ -45,6 +48,7 @@ pub use trackside_steps::{
     digests_of, model_settings, project_file, proof_beside, read_bundle, read_signature, replay, signatures_beside,
     signatures_of, signed_model,
 };
+pub use trackside_steps::{Label, LabelError, LabelRequest, MOST_LABELS, TellLabels, check_label, check_truth};
 pub use trackside_store::Readers;
 pub use watchers::OnItsWay;
 pub use workshop::{compiling, plugin_sources, plugins as project_plugins, project_models, replay_workshop};

@@ -7,7 +7,7 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Sender, channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
     time::Duration,
@@ -37,13 +37,16 @@ use trackside_triggers::{
 use crate::{
     asking::Questions,
     clock_wait::ClockWait,
-    core::{Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate, SetOff},
+    core::{
+        Action, Core, CoreSettings, Fire, FireAnswer, Input, PauseAnswer, Revived, RunUpdate, SetOff, WorkflowSplit,
+    },
     dispatcher::{Dispatcher, Inbox, Message, Status, reporter},
     held::Held,
     keeper::Keeper,
     observer::{Bell, Observer, Tools},
     project::{Project, ProjectError},
     reload::{self, InForce, InUse, Intakes, Notice, Reloaded, Reloader, folder},
+    rollouts::WorkflowTrials,
     run_history::{self, UnreadableRun},
     watchers::Watchers,
     workshop::{max_steps, workshop},
@@ -56,6 +59,8 @@ const MAX_RUNS: usize = 1024;
 const MAX_DOCUMENTS: usize = 256 << 20;
 /// Updates that a watcher may be behind.
 const WATCHER_BUFFER: usize = 4096;
+/// How long a reload may take that a rollout waits for.
+const RELOAD: Duration = Duration::from_secs(60);
 /// How long the file watcher may take to say how a file stands.
 const SIGHT: Duration = Duration::from_secs(5);
 
@@ -144,6 +149,7 @@ pub struct Handle {
     brokers: Arc<Brokers>,
     bell: Arc<Bell>,
     doors: Arc<ModelDoors>,
+    workflow_trials: Arc<WorkflowTrials>,
 }
 
 /// What lets one at a time into the registry of models.
@@ -153,6 +159,8 @@ pub struct ModelDoors {
     pub change: Mutex<()>,
     /// Held while a model is looked at in a process of its own, which may take half of the box's memory.
     pub probe: Mutex<()>,
+    /// Held while predictions are on their way from memory to the dispatcher: who tells the truth about one must come after it.
+    pub(crate) predictions: Mutex<()>,
 }
 
 impl Node {
@@ -251,6 +259,7 @@ impl Node {
                 brokers: brokers.clone(),
                 bell,
                 doors: Arc::default(),
+                workflow_trials: Arc::default(),
             },
             reloader: None,
             intakes: None,
@@ -272,6 +281,10 @@ impl Node {
             project: project.root.clone(),
             pauses,
             own: Arc::new(move |address| listeners.covers(address)),
+            labels: {
+                let handle = node.handle();
+                Arc::new(move |payload, by| handle.label_message(payload, by).map_err(|_| GoingDown))
+            },
         };
         let box_id = readers.with(|reader| reader.box_id())?;
         let kinds: Vec<Box<dyn Intake>> = vec![
@@ -474,6 +487,11 @@ impl Handle {
     /// # Errors
     /// [`NodeError::Closed`] when the node is going down: whether they were written is then not known.
     pub fn keep(&self, writes: Vec<Write>) -> Result<(), NodeError> {
+        self.submit(writes)?.recv().map_err(|_| NodeError::Closed)
+    }
+
+    /// The same without waiting: what is submitted first is written first.
+    pub(crate) fn submit(&self, writes: Vec<Write>) -> Result<Receiver<()>, NodeError> {
         let (tell, told) = channel();
         let done = Box::new(move || {
             // Who asked may have gone.
@@ -481,7 +499,29 @@ impl Handle {
         });
         let input = Message::Input(Input::Keep(Txn::of(writes), done));
         self.inbox.send(input).map_err(|_| NodeError::Closed)?;
-        told.recv().map_err(|_| NodeError::Closed)
+        Ok(told)
+    }
+
+    /// The rollouts of workflows that go on here.
+    pub(crate) fn workflow_trials(&self) -> &WorkflowTrials {
+        &self.workflow_trials
+    }
+
+    /// A share of a workflow's runs starts on another definition from now on; without one, none does.
+    pub(crate) fn split(&self, workflow: &str, split: Option<Box<WorkflowSplit>>) {
+        // Going down, nothing starts any more.
+        let _ = self.inbox.send(Message::Input(Input::Split(workflow.to_owned(), split)));
+    }
+
+    /// As [`Handle::reload`], for a thread that may block.
+    pub(crate) fn reload_here(&self, by: &str) -> Result<Reloaded, NodeError> {
+        let (tell, told) = channel();
+        let reply = Box::new(move |done| {
+            // It was waited for long enough.
+            let _ = tell.send(done);
+        });
+        self.reload.send(Notice::Reload { by: by.to_owned(), reply }).map_err(|_| NodeError::Closed)?;
+        told.recv_timeout(RELOAD).map_err(|_| NodeError::Closed)?.map_err(NodeError::Reload)
     }
 
     /// Keeps what alarms of drift say, with the runs that they start: whether it is on disk. It is not while there is no room for more

@@ -145,7 +145,7 @@ fn inference(node: &Node) -> Result<Option<InferenceServer>, ServerError> {
         body_time: config.patience.to_std(),
         ..InferenceSettings::default()
     };
-    let models = Models::start(handle.workshop().models.serving().clone(), Hidden::of(&project));
+    let models = Models::start(handle.clone(), Hidden::of(&project));
     let server = InferenceServer::start(&settings, models)?;
     for address in server.addresses() {
         tracing::info!(%address, "answering requests for inference");

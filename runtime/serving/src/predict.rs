@@ -43,11 +43,18 @@ pub struct Served {
     pub(crate) part: Option<Part>,
 }
 
+/// A request that is asked twice.
+struct Again {
+    inputs: Vec<(String, Tensor)>,
+    outputs: Vec<String>,
+    id: Option<String>,
+}
+
 /// What was seen of a request before it ran.
 struct Looked {
     seen: Seen,
     /// What the candidate of a shadow is asked, too.
-    again: Option<(Vec<(String, Tensor)>, Vec<String>)>,
+    again: Option<Again>,
 }
 
 /// What is to be done after the first look at a request.
@@ -171,7 +178,11 @@ impl Served {
             .part
             .as_ref()
             .filter(|part| part.trial.is_shadowed() && self.inner.shadow.has_room(shadow::size(&request.inputs)));
-        let again = again.map(|_| (request.inputs.clone(), request.outputs.clone()));
+        let again = again.map(|_| Again {
+            inputs: request.inputs.clone(),
+            outputs: request.outputs.clone(),
+            id: request.id.clone(),
+        });
         Looked { seen: self.slot.watch.asked(&self.model, request), again }
     }
 
@@ -180,12 +191,12 @@ impl Served {
         let took = self.slot.watch.answered(looked.seen, answer);
         let Some(part) = &self.part else { return };
         match looked.again {
-            Some((inputs, outputs)) => {
+            Some(Again { inputs, outputs, id }) => {
                 let answer = answer.as_ref().map(|answer| (answer.outputs.clone(), answer.times.infer.as_secs_f64()));
                 let seconds = answer.as_ref().map_or(0.0, |(_, seconds)| *seconds);
                 let answer = answer.map(|(outputs, _)| outputs).map_err(Clone::clone);
                 let trial = part.trial.clone();
-                Shadow::send(&self.inner, Shadowed { trial, inputs, outputs, answer, seconds });
+                Shadow::send(&self.inner, Box::new(Shadowed { trial, inputs, outputs, id, answer, seconds }));
             }
             None => part.tell(answer, took),
         }

@@ -10,8 +10,7 @@ use trackside_spec::{CHAMPION, ModelVersion, config::EngineChoice, nearest};
 use trackside_sync::lock;
 
 use crate::{
-    catalog::Entry, clock::Clock, drift::Board, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot,
-    watch::Bell,
+    catalog::Entry, clock::Clock, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot, watch::Learned,
 };
 
 /// What is in force of a model. It is replaced as a whole.
@@ -29,8 +28,7 @@ pub(crate) struct Resolution {
     pub(crate) looked: Mutex<Duration>,
     /// What was said and could not be taken up, when, and why.
     pub(crate) refused: Mutex<Option<(Entry, Duration, ServeError)>>,
-    bell: Arc<Bell>,
-    board: Arc<Board>,
+    learned: Learned,
 }
 
 impl Resolution {
@@ -40,8 +38,7 @@ impl Resolution {
         entry: Entry,
         before: Option<&Self>,
         clock: &Arc<dyn Clock>,
-        bell: &Arc<Bell>,
-        board: &Arc<Board>,
+        learned: &Learned,
     ) -> Self {
         let same = before.filter(|before| before.entry.settings == entry.settings);
         let settings = same.map_or_else(|| Arc::new(entry.settings.clone()), |before| before.settings.clone());
@@ -63,8 +60,7 @@ impl Resolution {
             looked: Mutex::new(clock.running()),
             clock: clock.clone(),
             refused: Mutex::default(),
-            bell: bell.clone(),
-            board: board.clone(),
+            learned: learned.clone(),
         }
     }
 
@@ -102,7 +98,7 @@ impl Resolution {
         let mut slots = lock(&self.slots);
         let new = || {
             let (settings, clock) = (self.settings.clone(), self.clock.clone());
-            Slot::new(&self.name, number, version.clone(), engine, settings, clock, (&self.bell, &self.board))
+            Slot::new(&self.name, number, version.clone(), engine, settings, clock, &self.learned)
         };
         Some(slots.entry((number, engine)).or_insert_with(new).clone())
     }

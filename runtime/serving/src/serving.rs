@@ -26,7 +26,7 @@ use crate::{
     settings::ServingSettings,
     slot::{Loader, Slot, SlotState},
     statistics::Statistics,
-    watch::Bell,
+    watch::{Bell, Learned},
 };
 
 /// How long what was said of a model's file is taken for true without another look, by a caller that may not wait.
@@ -44,8 +44,7 @@ pub(crate) struct Inner {
     pub(crate) settings: ServingSettings,
     pub(crate) loader: Loader,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) bell: Arc<Bell>,
-    board: Arc<Board>,
+    pub(crate) learned: Learned,
     pub(crate) shadow: Shadow,
     pub(crate) trials: Trials,
     models: RwLock<HashMap<String, Arc<Resolution>>>,
@@ -76,16 +75,14 @@ impl Serving {
         settings: ServingSettings,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let bell = Arc::<Bell>::default();
-        let board = Arc::new(Board::new(clock.clone(), bell.clone()));
+        let learned = Learned::new(clock.clone());
         let loader = Loader { engines, catalog: catalog.clone(), one: Mutex::default() };
         Self(Arc::new(Inner {
             catalog,
             settings,
             loader,
             clock,
-            bell,
-            board,
+            learned,
             shadow: Shadow::default(),
             trials: Trials::default(),
             models: RwLock::default(),
@@ -102,13 +99,13 @@ impl Serving {
     /// Rung when something is to be kept of what was learned from requests.
     #[must_use]
     pub fn bell(&self) -> &Arc<Bell> {
-        &self.0.bell
+        &self.0.learned.bell
     }
 
     /// All that is watched for drift.
     #[must_use]
     pub fn board(&self) -> &Arc<Board> {
-        &self.0.board
+        &self.0.learned.board
     }
 
     /// Whether what a model is asked, or what it answers, has moved away from its reference: of the version that answers whoever names
@@ -126,7 +123,7 @@ impl Serving {
         if self.0.known(name).is_ok_and(|resolution| !resolution.settings.drift.enabled) {
             return DriftState::Unknown;
         }
-        self.0.board.state(KeyKind::Model, name, version)
+        self.0.learned.board.state(KeyKind::Model, name, version)
     }
 
     /// Where models are said.
@@ -344,7 +341,7 @@ impl Serving {
     /// A rollout of a model goes on here. Nobody is answered by the candidate before [`Serving::admit`].
     #[must_use]
     pub fn begin(&self, new: NewTrial) -> Arc<Trial> {
-        Trial::new(new, self.0.clock.clone(), self.0.bell.clone())
+        Trial::new(new, self.0.clock.clone(), self.0.learned.bell.clone())
     }
 
     /// From now on the candidate answers its share.
@@ -381,6 +378,11 @@ impl Serving {
 impl Inner {
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.wall_ms()
+    }
+
+    /// The versions of a model that somebody has asked for.
+    pub(crate) fn slots_of(&self, name: &str) -> Vec<Arc<Slot>> {
+        read(&self.models).get(name).map(|resolution| resolution.slots()).unwrap_or_default()
     }
 
     /// What is in force, brought up when nobody has asked for the model before.
@@ -510,7 +512,7 @@ impl Inner {
             return Ok(known);
         }
         let current = read(&self.models).get(name).cloned();
-        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.bell, &self.board);
+        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.learned);
         let mut aliases = next.entry.aliases.clone();
         let mut problem = None;
         for (alias, number) in &next.entry.aliases {

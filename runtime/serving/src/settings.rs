@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use trackside_spec::config::AnswerKind;
+
 use crate::{breaker::BreakerRules, drift::DriftSettings, gcra::Rate};
 
 /// How one model is served.
@@ -28,6 +30,10 @@ pub struct ModelSettings {
     pub judged: bool,
     /// How closely it is watched for drift.
     pub drift: DriftSettings,
+    /// What is kept of its predictions, so that they can be held against the truth.
+    pub feedback: Option<FeedbackSettings>,
+    /// Which of its inputs are kept.
+    pub samples: Option<SampleSettings>,
 }
 
 impl Default for ModelSettings {
@@ -43,8 +49,67 @@ impl Default for ModelSettings {
             at_start: false,
             judged: true,
             drift: DriftSettings::default(),
+            feedback: None,
+            samples: None,
         }
     }
+}
+
+/// What is kept of a model's predictions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedbackSettings {
+    /// The output that is the prediction; the first one where it is not said.
+    pub output: Option<String>,
+    /// What that output is.
+    pub answer: AnswerKind,
+    /// Of one score alone: class 1 from it on.
+    pub threshold: f64,
+    /// The output with the probabilities of a label.
+    pub confidence: Option<String>,
+    /// How far from the truth a value may be.
+    pub tolerance: f64,
+    /// Most predictions that are kept of a second.
+    pub rate: u32,
+    /// Most predictions that are kept in all.
+    pub keep: u32,
+    /// How long they are kept.
+    pub age: Duration,
+}
+
+impl Default for FeedbackSettings {
+    fn default() -> Self {
+        Self {
+            output: None,
+            answer: AnswerKind::default(),
+            threshold: 0.5,
+            confidence: None,
+            tolerance: 0.0,
+            rate: 10,
+            keep: 100_000,
+            age: Duration::from_secs(30 * 86_400),
+        }
+    }
+}
+
+/// Which inputs of a model are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleSettings {
+    /// Those of answers with less confidence.
+    pub confidence: f64,
+    /// Those that come while drift is in alarm.
+    pub drift: bool,
+    /// Those on which a candidate gives another answer.
+    pub disagreement: bool,
+    /// Most bytes in all.
+    pub bytes: u64,
+    /// Most bytes of one.
+    pub largest: u64,
+    /// Most of a minute.
+    pub rate: u32,
+    /// How long they are kept.
+    pub age: Duration,
+    /// Inputs that are left out.
+    pub redact: Vec<String>,
 }
 
 /// Requests that are run together.

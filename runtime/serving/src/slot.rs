@@ -20,7 +20,6 @@ use crate::{
     breaker::{Breaker, Passed},
     catalog::{Catalog, Content, Version},
     clock::Clock,
-    drift::Board,
     error::ServeError,
     here::wait_here,
     lane::Lane,
@@ -28,7 +27,7 @@ use crate::{
     request::{Answer, Job},
     settings::ModelSettings,
     statistics::Counts,
-    watch::{Bell, Watch, Watched},
+    watch::{Learned, Watch, Watched},
 };
 
 /// How long a version that could not be loaded is not tried again, at first and at most.
@@ -198,9 +197,9 @@ impl Slot {
         engine: EngineChoice,
         settings: Arc<ModelSettings>,
         clock: Arc<dyn Clock>,
-        (bell, board): (&Arc<Bell>, &Arc<Board>),
+        learned: &Learned,
     ) -> Arc<Self> {
-        let watch = Watch::of(&Watched { name, number, settings: &settings, labels: &version.labels, bell, board });
+        let watch = Watch::of(&Watched { name, number, settings: &settings, labels: &version.labels, learned });
         let at_once = if settings.sessions == 0 {
             std::thread::available_parallelism().map_or(1, usize::from)
         } else {

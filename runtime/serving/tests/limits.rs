@@ -24,6 +24,8 @@ const ONE: ModelSettings = ModelSettings {
     at_start: false,
     judged: true,
     drift: trackside_serving::drift::DriftSettings::USUAL,
+    feedback: None,
+    samples: None,
 };
 
 #[test]

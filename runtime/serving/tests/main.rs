@@ -8,6 +8,7 @@ mod support;
 
 mod batches;
 mod drift;
+mod feedback;
 mod limits;
 mod memory;
 mod rollout;

@@ -11,6 +11,7 @@ use serde_json::{Number, Value};
 mod contract;
 mod fanout;
 mod kind;
+mod label;
 mod model;
 mod needs;
 mod plugin;
@@ -24,6 +25,7 @@ pub use fanout::{
     DEFAULT_PARALLEL, Foreach, Items, MAX_ITEMS, MAX_MATRIX_KEYS, MAX_PARALLEL, Matrix, NoItems, OnFailure, list_of,
 };
 pub use kind::StepKind;
+pub use label::LabelCall;
 pub use model::{ModelCall, ROWS_KEYS};
 pub use needs::{Need, NeedOn};
 pub use plugin::{Command, CommandStdout, ExitCodes, PluginCall};
@@ -135,7 +137,7 @@ pub enum FinallyOn {
 }
 
 /// One parameter of a workflow.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Param {
     /// Its name in `params.NAME`.
     pub name: String,
@@ -208,6 +210,8 @@ pub enum Action {
     Approval(Approval),
     /// Waits for a time or an event.
     Wait(Wait),
+    /// Tells what would have been right for a prediction.
+    Label(LabelCall),
 }
 
 impl Action {
@@ -220,6 +224,7 @@ impl Action {
             Self::Workflow(call) => call,
             Self::Approval(approval) => approval,
             Self::Wait(wait) => wait,
+            Self::Label(label) => label,
         }
     }
 }

@@ -199,6 +199,106 @@ trackside.toml:10:12: error[TS-0103]: between 1 and 64
    |            ^^"##,
     },
     Case {
+        name: "feedback",
+        text: r##"[models.pump.feedback]
+answer = "value"
+rate = 0
+keep = 1000001
+age = "1s"
+[models.tap.feedback]
+tolerance = 1.0
+confidence = "p"
+[models.fan.feedback]
+answer = "value"
+tolerance = -1.0
+confidence = "p"
+"##,
+        error: r##"trackside.toml:2:10: error[TS-0103]: a `value` is right within its `tolerance`, which is not given
+2 | answer = "value"
+  |          ^^^^^^^
+trackside.toml:3:8: error[TS-0103]: between 1 and 10000
+3 | rate = 0
+  |        ^
+trackside.toml:4:8: error[TS-0103]: between 1 and 1000000
+4 | keep = 1000001
+  |        ^^^^^^^
+trackside.toml:5:7: error[TS-0103]: between 1m and 3650d
+5 | age = "1s"
+  |       ^^^^
+trackside.toml:7:13: error[TS-0103]: it belongs to `answer = "value"`
+7 | tolerance = 1.0
+  |             ^^^
+trackside.toml:8:14: error[TS-0103]: it belongs to `answer = "label"`; a `class` has it from its scores
+8 | confidence = "p"
+  |              ^^^
+trackside.toml:11:13: error[TS-0103]: a number from 0 on
+11 | tolerance = -1.0
+   |             ^^^^
+trackside.toml:12:14: error[TS-0103]: it belongs to `answer = "label"`; a `value` has none
+12 | confidence = "p"
+   |              ^^^"##,
+    },
+    Case {
+        name: "feedback_words",
+        text: r##"[models.mat.feedback]
+answer = "clas"
+outputs = "y"
+"##,
+        error: r##"trackside.toml:2:10: error[TS-0103]: `clas` is not possible here
+2 | answer = "clas"
+  |          ^^^^^^
+  = help: did you mean `class`?
+trackside.toml:3:1: error[TS-0102]: there is no key `outputs` here
+3 | outputs = "y"
+  | ^^^^^^^
+  = help: did you mean `output`?"##,
+    },
+    Case {
+        name: "mqtt_labels",
+        text: r##"[mqtt.plant]
+host = "broker"
+labels = "a/#/b"
+"##,
+        error: r##"trackside.toml:3:10: error[TS-0103]: this is no topic filter: `#` stands alone at the end, after a `/`
+3 | labels = "a/#/b"
+  |          ^^^^^^^"##,
+    },
+    Case {
+        name: "samples",
+        text: r##"[models.pump.samples]
+confidence = 1.5
+bytes = "1B"
+largest = "128MiB"
+rate = 601
+age = "1s"
+redact = [""]
+[models.tap.samples]
+bytes = "1MiB"
+largest = "2MiB"
+"##,
+        error: r##"trackside.toml:2:14: error[TS-0103]: between 0 and 1
+2 | confidence = 1.5
+  |              ^^^
+trackside.toml:3:9: error[TS-0103]: between 1KiB and 64GiB
+3 | bytes = "1B"
+  |         ^^^^
+trackside.toml:4:11: error[TS-0103]: between 1B and 64MiB, and no more than `bytes`
+4 | largest = "128MiB"
+  |           ^^^^^^^^
+trackside.toml:5:8: error[TS-0103]: between 1 and 600
+5 | rate = 601
+  |        ^^^
+trackside.toml:6:7: error[TS-0103]: between 1m and 3650d
+6 | age = "1s"
+  |       ^^^^
+trackside.toml:7:10: error[TS-0103]: at most 64 names, none of them empty
+7 | redact = [""]
+  |          ^^^^
+trackside.toml:10:11: error[TS-0103]: between 1B and 64MiB, and no more than `bytes`
+10 | largest = "2MiB"
+   |           ^^^^^^"##,
+    },
+    Case {
         name: "inference",
         text: r##"[inference]
 listen = "localhost"

@@ -254,7 +254,7 @@ steps:
   c: { model: m, with: {}, allow: { state: true } }
   d: { plugin: echo, inputs: {} }
 "##,
-        error: r##"w.yaml:4:3: error[TS-0102]: the step does nothing: it has no `plugin`, `model`, `workflow`, `approval` or `wait`
+        error: r##"w.yaml:4:3: error[TS-0102]: the step does nothing: it has no `plugin`, `model`, `workflow`, `approval`, `wait` or `label`
 4 |   a: { needs: [] }
   |   ^
   = help: add `plugin: NAME` or `model: NAME`

@@ -202,7 +202,7 @@ w.yaml:6:32: error[TS-0102]: there is no key `mem` here
 w.yaml:6:45: error[TS-0102]: there is no key `turns` here
 6 |   b: { plugin: echo, limits: { mem: 1MiB }, turns: [] }
   |                                             ^^^^^
-  = help: known here: needs, when, foreach, matrix, exclude, when_item, max_parallel, on_failure, requires, workflow, params, approval, wait, mutex, queue_timeout, priority, cache, plugin, model, with, command, engine, inputs, retry, timeout, limits, reuse, allow"##,
+  = help: known here: needs, when, foreach, matrix, exclude, when_item, max_parallel, on_failure, requires, workflow, params, approval, wait, label, mutex, queue_timeout, priority, cache, plugin, model, with, command, engine, inputs, retry, timeout, limits, reuse, allow"##,
     },
     Case {
         name: "missing_keys",

@@ -31,6 +31,20 @@ impl Calibration {
         Ok(())
     }
 
+    /// Takes back an answer that was counted, because its truth is another one; one that never was changes nothing.
+    ///
+    /// # Errors
+    /// A confidence outside of [0, 1].
+    pub fn retract(&mut self, confidence: f64, right: bool) -> Result<(), StatsError> {
+        let cell = cell(confidence)?;
+        let (of_right, all) = (u64::from(right), self.all[cell]);
+        if all > 0 && self.right[cell] >= of_right && self.right[cell] - of_right < all {
+            self.all[cell] -= 1;
+            self.right[cell] -= of_right;
+        }
+        Ok(())
+    }
+
     /// The share of answers of this confidence that are right.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use trackside_facts::{AttemptReport, ContractReport, TriggerDocument};
 use trackside_spec::{Digest, Plan, StepIndex};
 use trackside_store::Hold;
 
+use crate::labels::Label;
+
 /// Run, step, item: of these one attempt is under way at a time.
 pub type AttemptKey = (RunId, StepIndex, Option<u32>);
 
@@ -106,6 +108,8 @@ pub struct StepResult {
     pub artifacts: Vec<Digest>,
     /// Becomes visible with the result.
     pub state: Vec<StateChange>,
+    /// What would have been right for predictions: on disk with the result.
+    pub labels: Vec<Label>,
     /// Carried out after the result is on disk.
     pub outbox: Vec<OutboxItem>,
     /// JSON lines; empty when the attempt logged nothing.
@@ -129,6 +133,7 @@ impl StepResult {
             report: None,
             artifacts: Vec::new(),
             state: Vec::new(),
+            labels: Vec::new(),
             outbox: Vec::new(),
             logs: String::new(),
             kept: None,

@@ -16,6 +16,7 @@ mod give_back_memory;
 mod host;
 mod job;
 mod kinds;
+mod labels;
 mod models;
 mod own_addresses;
 mod plugins;
@@ -30,6 +31,7 @@ pub use give_back_memory::give_back;
 pub use job::{
     AttemptKey, Checked, GivenReply, KeptResult, OutboxItem, Passed, Report, StateChange, StepJob, StepResult,
 };
+pub use labels::{Label, LabelError, LabelRequest, MOST_LABELS, TellLabels, check_label, check_truth};
 pub use models::{
     MODEL_SIGNATURE, ModelProblem, ModelTrust, Models, PackageFiles, beyond_the_files, digests_of, model_settings,
     read_bundle, read_signature, signatures_beside, signatures_of, signed_model,

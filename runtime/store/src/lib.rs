@@ -18,6 +18,7 @@ mod digesting;
 mod digests;
 mod drift_rows;
 mod error;
+mod feedback;
 mod history;
 mod holdings;
 mod holds;
@@ -54,6 +55,10 @@ pub use content::Content;
 pub use cursors::CursorRow;
 pub use drift_rows::{DriftRow, DriftWindowRow, WINDOWS_KEPT, WatchedRow};
 pub use error::StoreError;
+pub use feedback::{
+    AccuracyRow, AccuracyState, AnswerCount, DrawnVerdicts, EARLY_LABELS_KEPT, KeptPredictions, PredictionBatch,
+    PredictionKeep, PredictionRow, SampleChange, SampleLabel, SampleRow, Told, TruthRow, VerdictRow,
+};
 pub use history::LedgerEntryRow;
 pub use holdings::{EndedRun, HeldBeside, Holding, RunOwner, Which};
 pub use holds::Hold;

@@ -25,6 +25,8 @@ pub struct RolloutRow {
     pub key: String,
     /// How it is to go, JSON.
     pub plan: String,
+    /// The candidate itself, where it lies nowhere else: a workflow's text.
+    pub content: Option<String>,
     /// One word.
     pub status: String,
     /// The evidence, as it was kept last.
@@ -77,8 +79,8 @@ pub(crate) fn start(txn: &Transaction<'_>, started: &StartedRollout) -> rusqlite
         return Ok(());
     }
     txn.prepare_cached(
-        "INSERT INTO rollouts (id, subject, stable, candidate, digest, key, plan, status, state, started_ms, started_by)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO rollouts (id, subject, stable, candidate, digest, key, plan, content, status, state, started_ms, started_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         row.id,
@@ -88,6 +90,7 @@ pub(crate) fn start(txn: &Transaction<'_>, started: &StartedRollout) -> rusqlite
         row.digest,
         row.key,
         row.plan,
+        row.content,
         row.status,
         row.state,
         row.started_ms,
@@ -117,7 +120,7 @@ pub(crate) fn change(txn: &Transaction<'_>, changed: &ChangedRollout) -> rusqlit
 }
 
 const COLUMNS: &str =
-    "id, subject, stable, candidate, digest, key, plan, status, state, started_ms, started_by, ended_ms";
+    "id, subject, stable, candidate, digest, key, plan, content, status, state, started_ms, started_by, ended_ms";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<RolloutRow> {
     Ok(RolloutRow {
@@ -128,11 +131,12 @@ fn row(row: &Row<'_>) -> rusqlite::Result<RolloutRow> {
         digest: row.get(4)?,
         key: row.get(5)?,
         plan: row.get(6)?,
-        status: row.get(7)?,
-        state: row.get(8)?,
-        started_ms: row.get(9)?,
-        started_by: row.get(10)?,
-        ended_ms: row.get(11)?,
+        content: row.get(7)?,
+        status: row.get(8)?,
+        state: row.get(9)?,
+        started_ms: row.get(10)?,
+        started_by: row.get(11)?,
+        ended_ms: row.get(12)?,
     })
 }
 

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod grants;
 pub mod init;
 pub mod installed;
+pub mod label;
 pub mod model;
 pub mod plugin;
 pub mod prune;
@@ -22,6 +23,7 @@ pub mod replay;
 pub mod rollout;
 pub mod run;
 pub mod runs;
+pub mod samples;
 pub mod schema;
 pub mod serve;
 pub mod status;
@@ -87,6 +89,8 @@ fn dispatch(cli: Cli, console: Console) -> Result<(), Failure> {
         Command::Backfill(arguments) => backfill::execute(&context, &arguments),
         Command::Replay(arguments) => replay::execute(&context, &arguments),
         Command::Plugin(command) => plugin::execute(&context, &command),
+        Command::Samples(command) => samples::execute(&context, command),
+        Command::Label(arguments) => label::execute(&context, arguments),
         Command::Model(command) => model::execute(&context, &command),
         Command::Engine(command) => engine::execute(&context, &command),
         Command::Emit(arguments) => emit::execute(&context, arguments),

@@ -58,6 +58,8 @@ impl ModelPlace {
             Books::Node(handle) => {
                 handle.keep(writes)?;
                 handle.workshop().models.changed();
+                // A rollout may rest on what was changed.
+                handle.workshop().models.serving().bell().ring();
                 Ok(())
             }
             Books::Folder(offline) => Ok(offline.keep(writes)?),
@@ -89,6 +91,11 @@ impl ModelPlace {
     /// The models in service, where there is a node.
     pub(crate) fn serving(&self) -> Option<Serving> {
         self.node().map(|handle| handle.workshop().models.serving().clone())
+    }
+
+    /// The project, as it is in use.
+    pub(crate) fn project(&self) -> Arc<Project> {
+        self.node().map_or_else(|| self.project.clone(), Handle::project)
     }
 
     /// There is something to be taken up.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trackside_codes::{Code, Coded};
 use trackside_node::Handle;
-use trackside_serving::{ModelSettings, ServeError, SlotState, VersionState, gcra::Rate};
+use trackside_serving::{ModelSettings, ServeError, Serving, SlotState, VersionState, gcra::Rate};
 use trackside_spec::ModelRef;
 
 use super::remote::quoted;
@@ -56,6 +56,12 @@ pub struct ServedVersion {
     pub failed: u64,
     /// Those of them that were not let in.
     pub rejected: u64,
+    /// Answers whose truth was told.
+    #[serde(default)]
+    pub labelled: u64,
+    /// Those of them that were right.
+    #[serde(default)]
+    pub right: u64,
 }
 
 /// What bounds the use of a model: keys of `[models.NAME]`, as they are in force.
@@ -138,8 +144,17 @@ impl From<VersionState> for ServedVersion {
             failed: sum(|read| read.fail.count),
             rejected: sum(|read| read.rejected),
             aliases: state.aliases,
+            labelled: 0,
+            right: 0,
         }
     }
+}
+
+/// A version as it stands, with how often it was right.
+fn version(serving: &Serving, model: &str, state: VersionState) -> ServedVersion {
+    let known = serving.accuracy_of(model, state.version);
+    let (labelled, right) = known.map_or((0, 0), |known| (known.labelled, known.right));
+    ServedVersion { labelled, right, ..ServedVersion::from(state) }
 }
 
 /// Why a model was not loaded.
@@ -165,8 +180,8 @@ pub fn served_models(handle: &Handle) -> Result<Vec<ServedModel>, LoadModelError
         let known = serving.state(&name).and_then(|states| Ok((states, serving.entry(&name)?)));
         match known {
             Ok((states, entry)) => ServedModel {
+                versions: states.into_iter().map(|state| version(serving, &name, state)).collect(),
                 name,
-                versions: states.into_iter().map(ServedVersion::from).collect(),
                 limits: ServedLimits::from(&entry.settings),
                 problem: None,
             },

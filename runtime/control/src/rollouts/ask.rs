@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 use trackside_facts::{Subject, SubjectEvent};
-use trackside_node::{RolloutDocument, rfc3339, rollout_document};
-use trackside_serving::Serving;
+use trackside_node::{Handle, RolloutDocument, rfc3339, rollout_document};
 use trackside_store::{Reader, RolloutRow};
 
-use super::RolloutsError;
+use super::{RolloutsError, rollout_subject};
 
 /// Rollouts that are listed, and entries that are looked through for one.
 const LISTED: u32 = 100;
@@ -24,42 +23,38 @@ pub struct RolloutEntry {
     pub event: SubjectEvent,
 }
 
-fn document(row: &RolloutRow, serving: Option<&Serving>) -> RolloutDocument {
-    let trial = row
-        .subject
-        .strip_prefix(trackside_facts::MODEL)
-        .and_then(|model| serving?.trial(model))
-        .filter(|trial| trial.id == row.id && row.ended_ms.is_none());
-    rollout_document(row, trial.map(|trial| trial.standing()))
+fn document(row: &RolloutRow, node: Option<&Handle>) -> RolloutDocument {
+    rollout_document(row, node.and_then(|node| node.rollout_standing(row)))
 }
 
-/// Rollouts, the newest first; `serving` knows those that go on in this process to the last request.
+/// Rollouts, the newest first; `node` knows those that go on in this process to the last request.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn list_rollouts(
     reader: &Reader,
-    serving: Option<&Serving>,
-    model: Option<&str>,
+    node: Option<&Handle>,
+    of: Option<&str>,
 ) -> Result<Vec<RolloutDocument>, RolloutsError> {
-    let rows = match model {
-        Some(model) => reader.rollouts_of(&Subject::Model(model.to_owned()).to_string(), LISTED)?,
+    let rows = match of {
+        Some(of) => reader.rollouts_of(&rollout_subject(of), LISTED)?,
         None => reader.rollouts(LISTED)?,
     };
-    Ok(rows.iter().map(|row| document(row, serving)).collect())
+    Ok(rows.iter().map(|row| document(row, node)).collect())
 }
 
 /// The rollout of this number, or the last one of this model.
 ///
 /// # Errors
 /// When there is none, or the database refuses.
-pub fn show_rollout(reader: &Reader, serving: Option<&Serving>, which: &str) -> Result<RolloutDocument, RolloutsError> {
+pub fn show_rollout(reader: &Reader, node: Option<&Handle>, which: &str) -> Result<RolloutDocument, RolloutsError> {
     let row = match which.parse::<i64>() {
         Ok(id) => reader.rollout(id)?,
-        Err(_) => reader.rollouts_of(&Subject::Model(which.to_owned()).to_string(), 1)?.into_iter().next(),
+        Err(_) => reader.rollouts_of(&rollout_subject(which), 1)?.into_iter().next(),
     };
-    let told = || if which.parse::<i64>().is_ok() { which.to_owned() } else { format!("of a model `{which}`") };
-    row.map(|row| document(&row, serving)).ok_or_else(|| RolloutsError::Unknown(told()))
+    let told =
+        || if which.parse::<i64>().is_ok() { which.to_owned() } else { format!("of {}", rollout_subject(which)) };
+    row.map(|row| document(&row, node)).ok_or_else(|| RolloutsError::Unknown(told()))
 }
 
 /// What became of a rollout, the oldest first, each with the evidence at that time.
@@ -67,9 +62,9 @@ pub fn show_rollout(reader: &Reader, serving: Option<&Serving>, which: &str) -> 
 /// # Errors
 /// When the database refuses, or an entry is damaged.
 pub fn explain_rollout(reader: &Reader, rollout: &RolloutDocument) -> Result<Vec<RolloutEntry>, RolloutsError> {
-    let Some(model) = rollout.subject.strip_prefix(trackside_facts::MODEL) else { return Ok(Vec::new()) };
+    let Some(subject) = Subject::of_rollout(&rollout.subject) else { return Ok(Vec::new()) };
     let mut entries = Vec::new();
-    for entry in reader.model_history(model, ENTRIES)? {
+    for entry in reader.subject(&subject, ENTRIES)? {
         if entry.at_ms < rollout.started_ms.saturating_sub(86_400_000) {
             break;
         }

@@ -3,7 +3,7 @@
 use trackside_codes::{Code, Coded, code};
 use trackside_models::package::PackageError;
 use trackside_node::{NodeError, RolloutProblem};
-use trackside_spec::ModelRefError;
+use trackside_spec::{ModelRefError, SpecError};
 use trackside_store::{StoreError, Unresolved};
 
 /// Why a rollout was left as it is, or not begun.
@@ -35,16 +35,28 @@ pub enum RolloutsError {
         /// In words.
         differences: String,
     },
+    /// A definition that is none.
+    #[error("{0}")]
+    Definition(SpecError),
+    /// Who starts or calls a workflow would notice.
+    #[error(
+        "[{code}] the new definition of `{workflow}` can not be tried beside the one in use: {differences}. Both must be started and \
+         called alike; put it into the workflow's file instead", code = self.code()
+    )]
+    Outside {
+        /// The workflow.
+        workflow: String,
+        /// In words.
+        differences: String,
+    },
     /// It was taken back.
     #[error(
-        "[{code}] this content (version {candidate} of the model `{model}`) was taken back by rollout {rollout}, {ago} ago, and cools down \
-         for {left} more; mend it, or `--again`", code = self.code()
+        "[{code}] this content ({what}) was taken back by rollout {rollout}, {ago} ago, and cools down for {left} more; mend it, or \
+         `--again`", code = self.code()
     )]
     Cooling {
-        /// The model.
-        model: String,
-        /// The version.
-        candidate: u32,
+        /// Of what.
+        what: String,
         /// Which rollout took it back.
         rollout: i64,
         /// When.
@@ -54,12 +66,12 @@ pub enum RolloutsError {
     },
     /// One goes on.
     #[error(
-        "[{code}] rollout {rollout} of the model `{model}` goes on (version {candidate}, {status}); `trackside rollout abort {model}` \
-         ends it", code = self.code()
+        "[{code}] rollout {rollout} of {of} goes on (of {candidate}, {status}); `trackside rollout abort {of}` ends it",
+        code = self.code()
     )]
     UnderWay {
-        /// The model.
-        model: String,
+        /// Of what.
+        of: String,
         /// Which.
         rollout: i64,
         /// Of which version.
@@ -101,7 +113,8 @@ impl Coded for RolloutsError {
         match self {
             Self::Plan { .. } => code!("TS-1001"),
             Self::Nothing(_) => code!("TS-1002"),
-            Self::Signature { .. } => code!("TS-1003"),
+            Self::Signature { .. } | Self::Outside { .. } => code!("TS-1003"),
+            Self::Definition(error) => error.code(),
             Self::Cooling { .. } => code!("TS-1004"),
             Self::Unknown(_) => code!("TS-1005"),
             Self::UnderWay { .. } => code!("TS-1007"),
@@ -114,5 +127,9 @@ impl Coded for RolloutsError {
             Self::Store(error) => error.code(),
             Self::Models(error) => error.code(),
         }
+    }
+
+    fn has_places(&self) -> bool {
+        matches!(self, Self::Definition(_))
     }
 }

@@ -11,17 +11,20 @@ use trackside_spec::{ModelRef, ModelVersion, RolloutPlan};
 use trackside_store::{ModelRow, RolloutRow, StartedRollout, Write};
 use trackside_sync::lock;
 
-use super::{RolloutsError, StartRollout};
+use super::{RolloutsError, StartRollout, workflow};
 use crate::{ModelPlace, ModelsError, duration::duration_ms};
 
 /// Rollouts of a subject among which one that took this content back is looked for.
-const LOOKED: u32 = 100;
+pub(super) const LOOKED: u32 = 100;
 
 /// Begins a rollout. It is on disk when this ends; a node that runs takes it up at once, else the next that starts.
 ///
 /// # Errors
 /// Any [`RolloutsError`]; nothing was begun then.
 pub fn start_rollout(place: &mut ModelPlace, wanted: &StartRollout) -> Result<RolloutDocument, RolloutsError> {
+    if let Some(candidate) = &wanted.workflow {
+        return workflow::start(place, wanted, candidate);
+    }
     let plan = wanted.plan.clone().filled();
     check(&plan)?;
     let doors = place.doors();
@@ -65,7 +68,7 @@ pub fn start_rollout(place: &mut ModelPlace, wanted: &StartRollout) -> Result<Ro
         place.read(|reader| Ok((reader.rollouts_of(&subject.to_string(), LOOKED)?, reader.last_rollout()?)))?;
     if let Some(under_way) = before.iter().find(|row| row.ended_ms.is_none()) {
         return Err(RolloutsError::UnderWay {
-            model: name.clone(),
+            of: subject.to_string(),
             rollout: under_way.id,
             candidate: under_way.candidate.clone(),
             status: under_way.status.clone(),
@@ -73,7 +76,7 @@ pub fn start_rollout(place: &mut ModelPlace, wanted: &StartRollout) -> Result<Ro
     }
     let (now, digest) = (place.now_ms(), candidate.digest.to_string());
     if !wanted.again {
-        cools_down(&before, name, candidate.version, &digest, now)?;
+        cools_down(&before, &format!("version {} of the model `{name}`", candidate.version), &digest, now)?;
     }
     let machine = Machine::new(plan.clone()).map_err(|fault| plan_error("gates", &fault.to_string()))?;
     let started = RolloutRow {
@@ -85,6 +88,7 @@ pub fn start_rollout(place: &mut ModelPlace, wanted: &StartRollout) -> Result<Ro
         key: key()?,
         // Numbers and texts: nothing in it can not be written.
         plan: serde_json::to_string(&plan).unwrap_or_default(),
+        content: None,
         status: machine.status().word().to_owned(),
         state: machine.kept(false),
         started_ms: now,
@@ -120,7 +124,7 @@ pub(super) fn plan_error(key: &str, reason: &str) -> RolloutsError {
 }
 
 /// What draws who is answered by which version: of each rollout another one.
-fn key() -> Result<String, RolloutsError> {
+pub(super) fn key() -> Result<String, RolloutsError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| RolloutsError::Nothing(format!("the system gives no random numbers: {error}")))?;
@@ -128,7 +132,7 @@ fn key() -> Result<String, RolloutsError> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn cools_down(before: &[RolloutRow], model: &str, candidate: u32, digest: &str, now: i64) -> Result<(), RolloutsError> {
+pub(super) fn cools_down(before: &[RolloutRow], what: &str, digest: &str, now: i64) -> Result<(), RolloutsError> {
     let taken_back = before.iter().filter(|row| row.digest == digest && row.status == "rolled-back");
     for row in taken_back {
         let plan: RolloutPlan = serde_json::from_str(&row.plan).unwrap_or_default();
@@ -137,8 +141,7 @@ fn cools_down(before: &[RolloutRow], model: &str, candidate: u32, digest: &str, 
         let ago = now.saturating_sub(ended).max(0);
         if ago < cool {
             return Err(RolloutsError::Cooling {
-                model: model.to_owned(),
-                candidate,
+                what: what.to_owned(),
                 rollout: row.id,
                 ago: duration_ms(ago),
                 left: duration_ms(cool - ago),

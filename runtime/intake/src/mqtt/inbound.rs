@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Map, Value};
 use trackside_codes::{Class, Reason};
 use trackside_facts::{Cause, DecisionKind, DecisionSubject, MessageContent, TriggerDocument};
-use trackside_spec::{ArtifactRef, Digest, MqttPayload, read_outside};
+use trackside_spec::{ArtifactRef, Digest, MqttPayload, MqttTrigger, Plan, read_outside};
 use trackside_store::{DecisionRow, Hold, Txn, Write};
 use trackside_sync::lock;
 use trackside_triggers::hooks::payload::unmarked;
@@ -27,6 +27,8 @@ use crate::{
 
 /// How long a message waits when the node has no room for its run.
 const BUSY: Duration = Duration::from_secs(1);
+/// How many labels of a message are told that were refused.
+const REFUSED: usize = 5;
 
 /// What is needed of the node.
 #[derive(Clone)]
@@ -52,6 +54,7 @@ pub(super) async fn take(
     session: i64,
 ) -> Result<(), Reason> {
     let (settings, id) = (&listener.settings, &listener.trigger_id);
+    let Some(plan) = &listener.plan else { return labels(inbound, settings, message).await };
     let size = message.payload.len() as u64;
     if size > settings.max_payload.as_bytes() {
         let reason = format!("it has {size} bytes; max_payload is {}", settings.max_payload);
@@ -62,7 +65,7 @@ pub(super) async fn take(
     let (mut params, mut artifacts) = (Map::new(), Vec::new());
     let hold = Hold::new(&inbound.tools.artifacts);
     let content = match settings.payload {
-        MqttPayload::Json => match read(&listener, &message) {
+        MqttPayload::Json => match read(plan, &message) {
             Ok((payload, bound)) => {
                 params = bound;
                 MessageContent::Payload(payload)
@@ -83,7 +86,7 @@ pub(super) async fn take(
     let entry = entry(&inbound, &under_way, id, &message, session, digest).await?;
     let slot = entry.as_ref().map(|entry| (entry.trigger.clone(), entry.path.clone()));
     let fire = || Fire {
-        workflow: listener.plan.name.clone(),
+        workflow: plan.name.clone(),
         kind,
         trigger: trigger.clone(),
         params: params.clone(),
@@ -115,13 +118,32 @@ pub(super) async fn take(
     ended
 }
 
+/// Takes a message with labels. What is refused is told, and does not come again.
+async fn labels(inbound: Inbound, settings: &MqttTrigger, message: Arc<Received>) -> Result<(), Reason> {
+    let size = message.payload.len() as u64;
+    let (by, topic) = (format!("the broker {}", settings.broker), message.topic.clone());
+    let refused = if size > settings.max_payload.as_bytes() {
+        vec![format!("it has {size} bytes; at most {} are taken", settings.max_payload)]
+    } else {
+        let (take, by) = (inbound.tools.labels.clone(), by.clone());
+        blocking(move || take(unmarked(&message.payload), &by)).await??
+    };
+    for reason in refused.iter().take(REFUSED) {
+        tracing::warn!(topic, "[TS-1063] {by} brought a label that is not taken: {reason}");
+    }
+    if refused.len() > REFUSED {
+        tracing::warn!(topic, "[TS-1063] {by} brought {} more labels that are not taken", refused.len() - REFUSED);
+    }
+    Ok(())
+}
+
 /// The message's document and the parameters that it brings.
-fn read(listener: &Listener, message: &Received) -> Result<(Value, Map<String, Value>), Reason> {
+fn read(plan: &Plan, message: &Received) -> Result<(Value, Map<String, Value>), Reason> {
     let payload: Value = read_outside(unmarked(&message.payload)).map_err(|error| {
         let words = format!("it is no JSON document that can be taken: {error}");
         Reason::because(Class::BadInput, words, error)
     })?;
-    let params = listener.plan.bind_payload(&payload).map_err(|problems| {
+    let params = plan.bind_payload(&payload).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Reason::from(lines.join("; "))
     })?;

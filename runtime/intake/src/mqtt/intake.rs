@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use trackside_codes::{Class, Reason};
-use trackside_spec::TriggerKind;
+use trackside_spec::{ByteSize, MqttPayload, MqttTrigger, NodeConfig, TriggerKind};
 
 use super::{
     inbound::Inbound,
@@ -40,13 +40,14 @@ impl MqttIntake {
 impl Intake for MqttIntake {
     fn start(&mut self, now: &Definitions) -> Result<(), NotStarted> {
         let Some(waiting) = self.waiting.take() else { return Ok(()) };
-        let started = self.brokers.start(waiting, listeners(now), &self.inbound, self.wake.clone());
+        let started =
+            self.brokers.start(waiting, listeners(now, &self.inbound.tools.config), &self.inbound, self.wake.clone());
         started
             .map_err(|error| NotStarted { what: "the connections to brokers", reason: Reason::by(Class::Setup, error) })
     }
 
     fn switch(&mut self, next: &Definitions) {
-        self.brokers.listen(listeners(next));
+        self.brokers.listen(listeners(next, &self.inbound.tools.config));
     }
 
     fn stop(&mut self) {
@@ -55,13 +56,25 @@ impl Intake for MqttIntake {
 }
 
 /// By the name of their broker.
-fn listeners(definitions: &Definitions) -> BTreeMap<String, Vec<Listener>> {
+fn listeners(definitions: &Definitions, config: &NodeConfig) -> BTreeMap<String, Vec<Listener>> {
     let mut listeners: BTreeMap<String, Vec<Listener>> = BTreeMap::new();
     for (plan, trigger) in definitions.usable() {
         if let TriggerKind::Mqtt(settings) = &trigger.kind {
-            let (trigger_id, plan, settings) = (trigger.id.clone(), plan.clone(), settings.clone());
+            let (trigger_id, plan, settings) = (trigger.id.clone(), Some(plan.clone()), settings.clone());
             listeners.entry(settings.broker.clone()).or_default().push(Listener { trigger_id, plan, settings });
         }
+    }
+    for (broker, settings) in &config.mqtt {
+        let Some(topic) = settings.labels.clone() else { continue };
+        let settings = MqttTrigger {
+            broker: broker.clone(),
+            topic,
+            qos: 1,
+            payload: MqttPayload::Json,
+            max_payload: ByteSize::from_mib(1),
+        };
+        let trigger_id = format!("labels of {broker}");
+        listeners.entry(broker.clone()).or_default().push(Listener { trigger_id, plan: None, settings });
     }
     listeners
 }

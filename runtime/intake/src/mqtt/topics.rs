@@ -8,7 +8,8 @@ use trackside_spec::{MqttTrigger, Plan, topic::covers};
 #[derive(Clone)]
 pub(super) struct Listener {
     pub(super) trigger_id: String,
-    pub(super) plan: Arc<Plan>,
+    /// What it starts; none takes labels of predictions.
+    pub(super) plan: Option<Arc<Plan>>,
     pub(super) settings: MqttTrigger,
 }
 
@@ -51,7 +52,7 @@ mod tests {
         let plan = Arc::new(load_workflow("w.yaml", &text).unwrap());
         let listener = |trigger: &trackside_spec::Trigger| match &trigger.kind {
             TriggerKind::Mqtt(settings) => {
-                Some(Listener { trigger_id: trigger.id.clone(), plan: plan.clone(), settings: settings.clone() })
+                Some(Listener { trigger_id: trigger.id.clone(), plan: Some(plan.clone()), settings: settings.clone() })
             }
             _ => None,
         };

@@ -186,12 +186,15 @@ impl Core {
 
     /// Everything that a wish is asked. Gives its parameters.
     fn may_start(&mut self, wish: &mut Wish) -> Result<Value, Denied> {
-        let origin = &wish.origin;
-        if origin.waits_for_room() && (self.is_full() || self.trouble.is_some()) {
+        let (waits, heeds) = (wish.origin.waits_for_room(), wish.origin.heeds_pauses());
+        if waits && (self.is_full() || self.trouble.is_some()) {
             return Err(Denied::Full);
         }
-        if origin.heeds_pauses() && wish.trigger.id().is_some_and(|id| self.definitions.is_paused(id)) {
+        if heeds && wish.trigger.id().is_some_and(|id| self.definitions.is_paused(id)) {
             return Err(Denied::Paused);
+        }
+        if let Some(plan) = self.chosen(&wish.plan, &wish.origin, &wish.trigger) {
+            wish.plan = plan;
         }
         let params = match std::mem::replace(&mut wish.params, Params::Bound(Value::Null)) {
             Params::Bound(params) => params,
@@ -200,6 +203,7 @@ impl Core {
                 Denied::Params(lines.join("; "))
             })?,
         };
+        let origin = &wish.origin;
         if origin.looks_up() {
             // All are asked before any is taken: a batch is accepted as a whole or not at all.
             wish.ledger.iter().filter(|entry| !entry.is_once()).try_for_each(|entry| {

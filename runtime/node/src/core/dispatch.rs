@@ -1,6 +1,9 @@
 //! Live runs and the order in which things happen to them.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 use trackside_codes::{Told, code};
 
 use trackside_engine::{Command, Effect, Event, Phase, RunId, RunState, to_entry};
@@ -15,6 +18,7 @@ use super::{
     ledger::Ledger,
     live_runs::{LiveRuns, weight},
     schedules::Schedules,
+    splits::WorkflowSplit,
     types::{Action, History, Input, Revived, RunUpdate},
     waiting::Waiting,
 };
@@ -40,6 +44,8 @@ pub struct CoreSettings {
 /// The dispatcher's state: parts that own what they know, and between them what happens in which order.
 pub struct Core {
     pub(super) definitions: Definitions,
+    /// Workflows that are rolled out, by name.
+    pub(super) splits: BTreeMap<String, WorkflowSplit>,
     pub(super) schedules: Schedules,
     pub(super) live: LiveRuns,
     pub(super) attempts: Attempts,
@@ -67,6 +73,7 @@ impl Core {
     pub fn new(settings: CoreSettings, history: Box<dyn History>, chance: Box<dyn FnMut() -> u64 + Send>) -> Self {
         Self {
             definitions: Definitions::default(),
+            splits: BTreeMap::new(),
             schedules: Schedules::new(),
             live: LiveRuns::new(settings.max_runs, settings.max_documents),
             attempts: Attempts::new(settings.max_steps),
@@ -218,6 +225,7 @@ impl Core {
             }
             Input::Emit(event, reply) => self.emitted_by_hand(event, reply, now_ms),
             Input::Drift(writes, alarms, reply) => self.drifted(writes, alarms, reply, now_ms),
+            Input::Split(workflow, split) => self.split(workflow, split.map(|split| *split)),
             Input::Activate(new, reply) => self.activate(*new, reply, now_ms),
             Input::Wake => self.wake(now_ms),
         }

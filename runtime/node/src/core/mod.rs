@@ -24,6 +24,7 @@ mod outcome;
 mod pausing;
 mod ready_queue;
 mod schedules;
+mod splits;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -36,6 +37,7 @@ pub(crate) use dispatch::journal;
 pub use dispatch::{Core, CoreSettings};
 pub(crate) use live_runs::weight_of;
 pub(crate) use pausing::{answer as pause_answer, pause_row};
+pub use splits::WorkflowSplit;
 pub use types::{
     Action, Carried, CarriedResult, Checked, DecisionReply, EmitReply, Fire, FireAnswer, GivenReply, History, Input,
     KeptResult, LedgerEntry, OutboxItem, Passed, PastEnd, PauseAnswer, Reply, Revived, RunUpdate, SetOff, StateChange,

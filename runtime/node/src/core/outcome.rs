@@ -3,6 +3,8 @@
 use trackside_engine::{Command, Event, Outcome};
 use trackside_store::{ResultRow, Txn, Write};
 
+use crate::feedback::Telling;
+
 use super::{
     attempts::Ended,
     checked,
@@ -36,6 +38,7 @@ impl Core {
             mut report,
             artifacts,
             state,
+            labels,
             outbox,
             mut logs,
             kept: of_cache,
@@ -70,6 +73,7 @@ impl Core {
         }
         if kept {
             writes.extend(state.into_iter().map(|change| state_write(&plan.name, change, now_ms)));
+            writes.extend(Telling::of(labels, &format!("run {run}"), now_ms).0);
             for (entry, staged) in (0u32..).zip(outbox) {
                 writes.push(Write::Outbox { run, step: step.0, item, entry, body: staged.body });
                 live.outbox_open += 1;

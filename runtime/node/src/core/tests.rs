@@ -171,7 +171,7 @@ fn alarm(desk: &mut Desk, turn: &'static str) -> std::sync::mpsc::Receiver<bool>
         words: "t: median from 1 to 2".into(),
     };
     let (sender, told) = channel();
-    let reply = Box::new(move |taken| drop(sender.send(taken)));
+    let reply = Box::new(move |taken| sender.send(taken).unwrap());
     let row = Write::Position { trigger: "what is watched".into(), position_ms: 1 };
     desk.give(Input::Drift(vec![row], vec![("drift:1".into(), alarm)], reply), NOW);
     told

@@ -9,7 +9,7 @@ use trackside_spec::{Plan, StepIndex};
 pub use trackside_steps::{Checked, GivenReply, KeptResult, OutboxItem, Passed, StateChange, StepJob, StepResult};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn, Write};
 
-use super::{activate::NewDefinitions, unreadable::unreadable, waiting::Waiter};
+use super::{activate::NewDefinitions, splits::WorkflowSplit, unreadable::unreadable, waiting::Waiter};
 
 pub use trackside_intake::{Fire, FireAnswer, LedgerEntry, Reply};
 pub use trackside_outbox::{Carried, CarriedResult};
@@ -93,6 +93,8 @@ pub enum Input {
     Drift(Vec<Write>, Vec<(String, DriftAlarm)>, Box<dyn FnOnce(bool) + Send>),
     /// Other definitions are to be in use; called when that is on disk.
     Activate(Box<NewDefinitions>, Box<dyn FnOnce() + Send>),
+    /// A share of a workflow's runs starts on another definition from now on; without one, none does.
+    Split(String, Option<Box<WorkflowSplit>>),
     /// A deadline may have passed, or the clock was set.
     Wake,
 }

@@ -59,6 +59,9 @@ impl Windows {
                 tell(&due.key, turn);
             }
         }
+        for (name, alarm) in board.models() {
+            tools.serving().drifts(&name, alarm);
+        }
         Ok(sleep)
     }
 }

@@ -6,6 +6,10 @@
 mod drift;
 mod feedback;
 mod rollouts;
+mod samples;
+mod workflows;
+
+pub use samples::{SAMPLES_FOLDER, sample_file};
 
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
@@ -45,6 +49,11 @@ impl Tools {
         self.handle.workshop().models.serving()
     }
 
+    /// The data folder.
+    fn data_dir(&self) -> std::path::PathBuf {
+        self.handle.project().data_dir()
+    }
+
     /// Milliseconds since 1970.
     fn now_ms(&self) -> i64 {
         self.handle.workshop().clock.now_ms()
@@ -76,7 +85,9 @@ impl Keeper {
         let parts: Vec<Box<dyn Part>> = vec![
             Box::new(drift::Windows::default()),
             Box::new(feedback::Predictions::default()),
+            Box::new(samples::Samples::default()),
             Box::new(rollouts::Rollouts::default()),
+            Box::new(workflows::Workflows::default()),
         ];
         let rung = bell.clone();
         let work = move || work(&tools, parts, &rung);

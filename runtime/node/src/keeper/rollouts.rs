@@ -18,13 +18,13 @@ use trackside_sync::lock;
 use super::{Part, Tools};
 use crate::{
     node::NodeError,
-    rollouts::{Settled, ended_without, settle},
+    rollouts::{Ground, Settled, ended_without, settle},
 };
 
 /// What was only counted is kept so often: flash wears by the commit, and what a crash takes of it is evidence, not truth.
-const COUNTED: Duration = Duration::from_secs(60);
+pub(super) const COUNTED: Duration = Duration::from_secs(60);
 /// One that could not be taken up is tried again after so long.
-const AGAIN: Duration = Duration::from_secs(30);
+pub(super) const AGAIN: Duration = Duration::from_secs(30);
 
 /// Rollouts of models that are under way.
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl Part for Rollouts {
             }
             let Some((trial, kept)) = self.taken_up.get_mut(&row.id) else { continue };
             while let Some(settled) = what_is_due(tools, trial) {
-                if !settle(tools.handle(), trial, &settled)? || trial.status().is_over() {
+                if !settle(tools.handle(), &Ground::Model(trial.clone()), &settled)? || trial.status().is_over() {
                     break;
                 }
                 *kept = Instant::now();
@@ -59,7 +59,7 @@ impl Part for Rollouts {
                 continue;
             }
             if kept.elapsed() >= COUNTED && trial.take_changed() {
-                tools.keep(vec![counted(trial, tools.now_ms(), true)])?;
+                tools.keep(vec![counted(trial, of(trial), tools.now_ms(), true)])?;
                 *kept = Instant::now();
             }
             by(COUNTED);
@@ -72,7 +72,7 @@ impl Part for Rollouts {
 
     fn end(&mut self, tools: &Tools) -> Result<(), NodeError> {
         let going_on = self.taken_up.values().filter(|(trial, _)| !trial.status().is_over());
-        tools.keep(going_on.map(|(trial, _)| counted(trial, tools.now_ms(), false)).collect())
+        tools.keep(going_on.map(|(trial, _)| counted(trial, of(trial), tools.now_ms(), false)).collect())
     }
 }
 
@@ -117,7 +117,7 @@ impl Rollouts {
         let new = NewTrial { id: row.id, model: model.to_owned(), stable, candidate, key: row.key.clone(), machine };
         let trial = tools.serving().begin(new);
         // That it goes on here is known before the candidate gets anything: one that takes the node down is noticed.
-        tools.keep(vec![counted(&trial, tools.now_ms(), true)])?;
+        tools.keep(vec![counted(&trial, of(&trial), tools.now_ms(), true)])?;
         tracing::info!(model, rollout = row.id, candidate, "rollout under way");
         tools.serving().admit(&trial);
         self.taken_up.insert(row.id, (trial, Instant::now()));
@@ -158,11 +158,15 @@ fn what_is_due(tools: &Tools, trial: &Arc<Trial>) -> Option<Settled> {
     due.map(Settled::Due)
 }
 
+fn of(trial: &Trial) -> Subject {
+    Subject::Model(trial.model.clone())
+}
+
 /// The evidence of one that goes on. `open`: it goes on in this process.
-fn counted(trial: &Trial, at_ms: i64, open: bool) -> Write {
+pub(super) fn counted(trial: &Trial, subject: Subject, at_ms: i64, open: bool) -> Write {
     let (status, state) = trial.with(|machine| (machine.status().word().to_owned(), machine.kept(open)));
     Write::RolloutChanged(Box::new(ChangedRollout {
-        subject: Subject::Model(trial.model.clone()),
+        subject,
         id: trial.id,
         status,
         state,

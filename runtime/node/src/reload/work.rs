@@ -267,6 +267,8 @@ impl Work {
             let in_force = &self.in_force;
             let publish = || drop(in_force.send_replace(now.clone()));
             self.intakes.switch(&project, rows, publish);
+            // A rollout may rest on what was changed.
+            self.workshop.models.serving().bell().ring();
         }
         self.say(&changes, &project, by);
         // A file that was changed during this, or just before, is looked at once more.

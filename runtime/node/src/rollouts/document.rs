@@ -7,6 +7,8 @@ use trackside_serving::rollout::{GateReport, Machine, Missing, Standing, Status,
 use trackside_spec::RolloutPlan;
 use trackside_store::RolloutRow;
 
+use super::settle::PROMOTING;
+
 /// A rollout, as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RolloutDocument {
@@ -45,6 +47,8 @@ pub fn rollout_document(row: &RolloutRow, standing: Option<Standing>) -> Rollout
     let standing = standing.or_else(|| Some(Machine::read(plan.clone(), &row.state).ok()?.standing()));
     // Of one that is over the row says how it ended; what is counted on may be a moment old.
     let (status, why) = match &standing {
+        // Decided, and not done yet.
+        _ if row.status == PROMOTING => (PROMOTING.to_owned(), None),
         Some(standing) if row.ended_ms.is_none() || standing.status.word() == row.status => {
             (standing.status.word().to_owned(), why(&standing.status))
         }

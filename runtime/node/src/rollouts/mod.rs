@@ -3,8 +3,10 @@
 //! One at a time, behind the door of the registry: what is decided rests on how things stand, and is on disk before anybody acts by it.
 
 mod document;
+mod ground;
 mod settle;
 
 pub use document::{RolloutDocument, rollout_document, rollout_events};
+pub(crate) use ground::{Ground, WorkflowTrial, WorkflowTrials};
+pub(crate) use settle::{PROMOTING, Settled, ended_without, settle};
 pub use settle::{RolloutProblem, Say, say_without_node};
-pub(crate) use settle::{Settled, ended_without, settle};

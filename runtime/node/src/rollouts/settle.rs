@@ -1,17 +1,21 @@
 //! A change of a rollout: committed first, then so.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 use trackside_codes::{Code, Coded, code};
 use trackside_facts::{Subject, SubjectEvent};
-use trackside_serving::rollout::{Due, Machine, Status, Trial};
-use trackside_spec::CHAMPION;
-use trackside_store::{ChangedRollout, MovedAlias, RolloutRow, Write};
+use trackside_serving::rollout::{Due, Machine, Standing, Status};
+use trackside_store::{ChangedRollout, RolloutRow, Write};
 use trackside_sync::lock;
 
-use super::document::{evidence, why};
+use super::{
+    document::{evidence, why},
+    ground::{Ground, champion},
+};
 use crate::node::{Handle, NodeError};
 
+/// How the row of a rollout stands while its candidate is put in place.
+pub(crate) const PROMOTING: &str = "promoting";
 /// Who changes what changes by itself.
 const ITSELF: &str = "the rollout";
 
@@ -110,19 +114,20 @@ impl Settled {
 ///
 /// # Errors
 /// When the node goes down; then it is as it was.
-pub(crate) fn settle(handle: &Handle, trial: &Arc<Trial>, settled: &Settled) -> Result<bool, NodeError> {
+pub(crate) fn settle(handle: &Handle, ground: &Ground, settled: &Settled) -> Result<bool, NodeError> {
     let doors = handle.model_doors().clone();
     let one = lock(&doors.change);
-    settle_inside(handle, trial, settled, &one)
+    settle_inside(handle, ground, settled, &one)
 }
 
 /// The same for who has the door already.
 fn settle_inside(
     handle: &Handle,
-    trial: &Arc<Trial>,
+    ground: &Ground,
     settled: &Settled,
     _one: &MutexGuard<'_, ()>,
 ) -> Result<bool, NodeError> {
+    let trial = ground.trial();
     let mut next = trial.with(|machine| machine.clone());
     // Somebody was faster, or it is not due any more.
     if next.status().is_over() || matches!(settled, Settled::Due(due) if next.due().as_ref() != Some(due)) {
@@ -132,118 +137,119 @@ fn settle_inside(
         return Ok(false);
     }
     let (status, at_ms) = (next.status().clone(), handle.workshop().clock.now_ms());
-    let about = About { model: &trial.model, id: trial.id, stable: trial.stable, candidate: trial.candidate };
-    let writes = writes_of(&about, &next, settled, at_ms);
+    let (subject, (stable, candidate)) = (ground.subject(), ground.versions());
+    let about = About { subject: &subject, id: trial.id, stable: &stable, candidate: &candidate };
+    let mut writes = if status == Status::Promoted { ground.promoting(at_ms, settled.by()) } else { Vec::new() };
+    // What is promoted by a file is not over before the file is there.
+    let ends = status.is_over() && (status != Status::Promoted || ground.is_promoted_by_its_commit());
+    writes.push(about.changed(&next, settled, at_ms, ends));
     if status.is_over() {
         // Before the commit: nobody else is to meet a candidate whose end is being written down.
         trial.stop();
     }
     handle.keep(writes)?;
     trial.with(|machine| settled.apply(machine));
-    let serving = handle.workshop().models.serving();
     let (change, why) = (settled.word(&status), why(&status).unwrap_or_default());
-    tracing::info!(model = trial.model, rollout = trial.id, why, "rollout {change}");
-    if status.is_over() {
-        if status == Status::Promoted
-            && let Err(error) = serving.refresh(Some(&trial.model))
-        {
-            tracing::error!(model = trial.model, "the promoted version is not in service yet: {error}");
-        }
-        serving.end(trial);
-    }
+    tracing::info!(%subject, rollout = trial.id, why, "rollout {change}");
+    ground.act(handle, &status);
     Ok(true)
 }
 
 /// Which rollout.
 struct About<'a> {
-    model: &'a str,
+    subject: &'a Subject,
     id: i64,
-    stable: u32,
-    candidate: u32,
+    stable: &'a str,
+    candidate: &'a str,
 }
 
-/// What is written when a rollout stands as `next` does.
-fn writes_of(about: &About<'_>, next: &Machine, settled: &Settled, at_ms: i64) -> Vec<Write> {
-    let (status, mut writes) = (next.status(), Vec::new());
-    if *status == Status::Promoted {
-        writes.push(Write::ModelAliasMoved(MovedAlias {
-            name: about.model.to_owned(),
-            alias: CHAMPION.to_owned(),
-            to: Some(about.candidate),
+impl About<'_> {
+    /// What is written when it stands as `next` does.
+    fn changed(&self, next: &Machine, settled: &Settled, at_ms: i64, ends: bool) -> Write {
+        let status = next.status();
+        Write::RolloutChanged(Box::new(ChangedRollout {
+            subject: self.subject.clone(),
+            id: self.id,
+            status: if status.is_over() && !ends { PROMOTING } else { status.word() }.to_owned(),
+            state: next.kept(true),
             at_ms,
-            by: settled.by().to_owned(),
-        }));
+            ends,
+            event: Some(SubjectEvent::Rollout {
+                rollout: self.id,
+                change: settled.word(status).to_owned(),
+                stable: self.stable.to_owned(),
+                candidate: self.candidate.to_owned(),
+                share: f64::from(next.share()) / 1000.0,
+                why: why(status),
+                evidence: Some(evidence(&next.standing())),
+                by: settled.by().to_owned(),
+            }),
+        }))
     }
-    writes.push(Write::RolloutChanged(Box::new(ChangedRollout {
-        subject: Subject::Model(about.model.to_owned()),
-        id: about.id,
-        status: status.word().to_owned(),
-        state: next.kept(true),
-        at_ms,
-        ends: status.is_over(),
-        event: Some(SubjectEvent::Rollout {
-            rollout: about.id,
-            change: settled.word(status).to_owned(),
-            stable: about.stable.to_string(),
-            candidate: about.candidate.to_string(),
-            share: f64::from(next.share()) / 1000.0,
-            why: why(status),
-            evidence: Some(evidence(&next.standing())),
-            by: settled.by().to_owned(),
-        }),
-    })));
-    writes
 }
 
 /// What is written when a person says something about a rollout that no node has; nothing where that changes nothing.
 ///
 /// # Errors
 /// When what is kept of it can not be read; aborted it can be all the same.
-pub fn say_without_node(
-    row: &RolloutRow,
-    model: &str,
-    say: Say,
-    by: &str,
-    at_ms: i64,
-) -> Result<Vec<Write>, RolloutProblem> {
-    let subject = Subject::Model(model.to_owned());
+pub fn say_without_node(row: &RolloutRow, say: Say, by: &str, at_ms: i64) -> Result<Vec<Write>, RolloutProblem> {
     let told = |why: String| RolloutProblem::NotTakenUp { subject: row.subject.clone(), why };
+    let Some(subject) = Subject::of_rollout(&row.subject) else {
+        return Err(told("it is of nothing known".to_owned()));
+    };
     let plan = serde_json::from_str(&row.plan).map_err(|error| told(error.to_string()));
     let machine = plan.and_then(|plan| Machine::read(plan, &row.state).map_err(|fault| told(fault.to_string())));
-    let versions = row.stable.parse().ok().zip(row.candidate.parse().ok());
-    let (mut machine, (stable, candidate)) = match (machine, versions) {
-        (Ok(machine), Some(versions)) => (machine, versions),
-        _ if say == Say::Abort => return Ok(vec![ended_without(row, subject, at_ms, by, "aborted", None)]),
-        (Err(problem), _) => return Err(problem),
-        (_, None) => return Err(told("its versions are none".to_owned())),
+    let mut machine = match machine {
+        Ok(machine) => machine,
+        Err(_) if say == Say::Abort => return Ok(vec![ended_without(row, subject, at_ms, by, "aborted", None)]),
+        Err(problem) => return Err(problem),
     };
     let settled = Settled::Said(say, by.to_owned());
     if !settled.apply(&mut machine) {
         return Ok(Vec::new());
     }
-    Ok(writes_of(&About { model, id: row.id, stable, candidate }, &machine, &settled, at_ms))
+    let about = About { subject: &subject, id: row.id, stable: &row.stable, candidate: &row.candidate };
+    let is_promoted = *machine.status() == Status::Promoted;
+    let mut writes = Vec::new();
+    if let (true, Subject::Model(name), Ok(to)) = (is_promoted, &subject, row.candidate.parse()) {
+        writes.push(champion(name, to, at_ms, by));
+    }
+    // A workflow's file is put in place by the node that starts next.
+    let ends = machine.status().is_over() && !(is_promoted && matches!(subject, Subject::Workflow(_)));
+    writes.push(about.changed(&machine, &settled, at_ms, ends));
+    Ok(writes)
 }
 
 impl Handle {
-    /// A person has said something about the rollout of a model. It is on disk when this ends. For a thread that may block.
+    /// How a rollout stands that goes on here, to the last observation.
+    #[must_use]
+    pub fn rollout_standing(&self, row: &RolloutRow) -> Option<Standing> {
+        let ground = Ground::of(self, &row.subject)?;
+        let trial = ground.trial();
+        (trial.id == row.id && row.ended_ms.is_none()).then(|| trial.standing())
+    }
+
+    /// A person has said something about a rollout, by the name of its subject: `model/NAME`. It is on disk when this ends. For a thread
+    /// that may block.
     ///
     /// # Errors
     /// When none goes on, or the node goes down.
-    pub fn say_rollout(&self, model: &str, say: Say, by: &str) -> Result<(), RolloutProblem> {
-        let subject = Subject::Model(model.to_owned()).to_string();
+    pub fn say_rollout(&self, subject: &str, say: Say, by: &str) -> Result<(), RolloutProblem> {
         let doors = self.model_doors().clone();
         let one = lock(&doors.change);
         // Behind the door: nobody takes one up meanwhile.
-        if let Some(trial) = self.workshop().models.serving().trial(model)
-            && settle_inside(self, &trial, &Settled::Said(say, by.to_owned()), &one)?
+        if let Some(ground) = Ground::of(self, subject)
+            && settle_inside(self, &ground, &Settled::Said(say, by.to_owned()), &one)?
         {
             self.workshop().models.serving().bell().ring();
             return Ok(());
         }
         let row =
-            self.readers().with(|reader| reader.rollouts_of(&subject, 1)).map_err(NodeError::Store)?.into_iter().next();
-        let Some(row) = row.filter(|row| row.ended_ms.is_none()) else { return Err(RolloutProblem::None { subject }) };
-        let writes = say_without_node(&row, model, say, by, self.workshop().clock.now_ms())?;
+            self.readers().with(|reader| reader.rollouts_of(subject, 1)).map_err(NodeError::Store)?.into_iter().next();
+        let Some(row) = row.filter(|row| row.ended_ms.is_none() && row.status != PROMOTING) else {
+            return Err(RolloutProblem::None { subject: subject.to_owned() });
+        };
+        let writes = say_without_node(&row, say, by, self.workshop().clock.now_ms())?;
         self.keep(writes)?;
         self.workshop().models.changed();
         self.workshop().models.serving().bell().ring();

@@ -5,6 +5,7 @@ mod control;
 mod drift;
 mod emit;
 mod events;
+mod labels;
 mod models;
 mod prune;
 mod reload;
@@ -70,6 +71,7 @@ fn resources() -> Routes {
         triggers::routes(),
         prune::routes(),
         models::routes(),
+        labels::routes(),
         rollouts::routes(),
         tokens::routes(),
         drift::routes(),

@@ -48,9 +48,8 @@ fn name(path: Named) -> Result<String, ApiError> {
 /// `GET /v1/rollouts`: the newest first.
 async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<RolloutDocument>>, ApiError> {
     on_thread(move || {
-        let serving = shared.handle.workshop().models.serving().clone();
         let readers = shared.handle.readers().clone();
-        readers.with(|reader| Ok(list_rollouts(reader, Some(&serving), None))).map_err(RolloutsError::Store)?
+        readers.with(|reader| Ok(list_rollouts(reader, Some(&shared.handle), None))).map_err(RolloutsError::Store)?
     })
     .await
 }
@@ -59,9 +58,8 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<RolloutDocum
 async fn show(State(shared): State<Arc<Shared>>, path: Named) -> Result<Json<RolloutDocument>, ApiError> {
     let which = name(path)?;
     on_thread(move || {
-        let serving = shared.handle.workshop().models.serving().clone();
         let readers = shared.handle.readers().clone();
-        readers.with(|reader| Ok(show_rollout(reader, Some(&serving), &which))).map_err(RolloutsError::Store)?
+        readers.with(|reader| Ok(show_rollout(reader, Some(&shared.handle), &which))).map_err(RolloutsError::Store)?
     })
     .await
 }

@@ -2,6 +2,7 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
+use serde_json::Value;
 use trackside_spec::{ElementType, Tensor};
 
 use super::failure::Failure;
@@ -286,6 +287,15 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// When there is no such model.
     fn unload<'a>(&'a self, wanted: &'a Wanted) -> Answering<'a, ()>;
+
+    /// Takes what would have been right: a document and its answer, as at the node's socket.
+    ///
+    /// # Errors
+    /// When it is not taken.
+    fn label(&self, body: Value) -> Answering<'_, Value> {
+        drop(body);
+        Box::pin(async { Err(Failure::unsupported("labels are not taken here")) })
+    }
 
     /// Of this model, or of all.
     ///

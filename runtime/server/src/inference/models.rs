@@ -14,7 +14,9 @@ use std::{
 
 use serde_json::Value;
 use trackside_codes::{Coded as _, code};
+use trackside_control::{TellLabels, tell_labels};
 use trackside_models::Output;
+use trackside_node::Handle;
 use trackside_serving::{Asker, Entry, Request, ServeError, Served, Serving, SlotState, VersionState};
 use trackside_spec::{ModelRef, ModelVersion, SubjectKey, Tensor};
 use trackside_sync::CancelToken;
@@ -32,8 +34,12 @@ use described::{config, metadata, statistics};
 /// Where a request stands that says nothing of its priority: below those of workflows, which are the first, and with room above it.
 const USUAL: u32 = 100;
 
+/// Who tells the truth there, for the journal: a token says what its holder may do, not who it is.
+const CLIENT: &str = "a client of models";
+
 /// Answers for the models in service.
 pub(crate) struct Models {
+    handle: Handle,
     serving: Serving,
     hidden: Hidden,
     is_up: AtomicBool,
@@ -42,9 +48,11 @@ pub(crate) struct Models {
 }
 
 impl Models {
-    /// Over these models. It is ready when those that are to be loaded at the start are.
-    pub(crate) fn start(serving: Serving, hidden: Hidden) -> Arc<Self> {
-        let models = Arc::new(Self { serving, hidden, is_up: AtomicBool::new(false), unloaded: RwLock::default() });
+    /// Over the models of this node. It is ready when those that are to be loaded at the start are.
+    pub(crate) fn start(handle: Handle, hidden: Hidden) -> Arc<Self> {
+        let serving = handle.workshop().models.serving().clone();
+        let models =
+            Arc::new(Self { handle, serving, hidden, is_up: AtomicBool::new(false), unloaded: RwLock::default() });
         let loading = models.clone();
         let work = move || {
             for problem in loading.serving.start() {
@@ -305,6 +313,23 @@ impl Backend for Models {
 
     fn infer<'a>(&'a self, wanted: &'a Wanted, request: InferRequest) -> Answering<'a, InferAnswer> {
         Box::pin(self.ask(wanted, request))
+    }
+
+    fn label(&self, body: Value) -> Answering<'_, Value> {
+        let handle = self.handle.clone();
+        Box::pin(async move {
+            let is_one = body.get("labels").is_none();
+            let asked = TellLabels::of(body).map_err(|error| Failure::of(&error))?;
+            // Waits for the disk.
+            let told = tokio::task::spawn_blocking(move || tell_labels(&handle, asked, CLIENT)).await;
+            let told =
+                told.map_err(|error| Failure::new(code!("TS-0578"), format!("the request was lost: {error}")))?;
+            let told = told.map_err(|error| Failure::of(&error).unavailable())?;
+            match told.refusal().filter(|_| is_one) {
+                Some(refusal) => Err(Failure::of(refusal)),
+                None => serde_json::to_value(told).map_err(|error| Failure::new(code!("TS-0720"), error.to_string())),
+            }
+        })
     }
 
     fn index(&self) -> Answering<'_, Vec<IndexEntry>> {

@@ -1,7 +1,7 @@
 //! All that is watched, and what of it is to be kept.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, RwLock,
         atomic::{AtomicU8, Ordering::Relaxed},
@@ -158,6 +158,8 @@ impl Board {
             hot.series.settings = settings;
             if hot.series.watched == columns {
                 drop(hot);
+                // Whoever asks for it anew is to be told how it stands.
+                self.bell.ring();
                 return ward.clone();
             }
         }
@@ -301,6 +303,16 @@ impl Board {
     /// Where one stands that may not be asked for in a while: what is on disk counts from the start on.
     pub fn stood(&self, kind: KeyKind, name: &str, version: u32, drift: DriftState) {
         write(&self.before).insert((kind, name.to_owned(), version), drift);
+    }
+
+    /// Models that are watched, each with whether a version of it is in alarm.
+    #[must_use]
+    pub fn models(&self) -> BTreeMap<String, bool> {
+        let mut models = BTreeMap::new();
+        for ward in read(&self.wards).values().filter(|ward| ward.key.kind == KeyKind::Model) {
+            *models.entry(ward.key.name.clone()).or_insert(false) |= ward.state() == DriftState::Alarm;
+        }
+        models
     }
 
     /// It is no more.

@@ -36,13 +36,13 @@ pub(super) struct Gated {
 enum Test {
     /// Two arms at the same time. `subjects`: each who asks counted once, as long as there are few of them.
     Arms {
-        all: TwoArms,
-        subjects: TwoArms,
+        all: Box<TwoArms>,
+        subjects: Box<TwoArms>,
         is_of_truth: bool,
     },
     /// The same requests.
     Paired {
-        test: Paired,
+        test: Box<Paired>,
         is_of_truth: bool,
     },
     /// One after the other: what the first did is a band by then. One test says whether the candidate is worse than all of the band,
@@ -77,12 +77,12 @@ impl Gated {
         let paired = |margin| Paired::new(PairedGate { alpha, beta, tolerated: 0.0, margin });
         let arms = |margin: Margin, is_of_truth| {
             Ok::<_, StatsError>(match mode {
-                RolloutMode::Shadow => Test::Paired { test: paired(margin.extra.max(0.001))?, is_of_truth },
+                RolloutMode::Shadow => Test::Paired { test: Box::new(paired(margin.extra.max(0.001))?), is_of_truth },
                 RolloutMode::BlueGreen => {
                     Test::After { before: [0; 2], margin, tests: None, seen: [0; 2], is_of_truth }
                 }
                 RolloutMode::Canary | RolloutMode::Ab => {
-                    Test::Arms { all: two_arms(margin)?, subjects: two_arms(margin)?, is_of_truth }
+                    Test::Arms { all: Box::new(two_arms(margin)?), subjects: Box::new(two_arms(margin)?), is_of_truth }
                 }
             })
         };
@@ -298,9 +298,9 @@ impl Gated {
     pub(super) fn restore(&mut self, kept: KeptGate) -> Result<(), StatsError> {
         match (&mut self.test, kept) {
             (Test::Arms { all, subjects, .. }, KeptGate::Arms { all: a, subjects: s }) => {
-                (*all, *subjects) = (TwoArms::from_bytes(&a.0)?, TwoArms::from_bytes(&s.0)?);
+                (**all, **subjects) = (TwoArms::from_bytes(&a.0)?, TwoArms::from_bytes(&s.0)?);
             }
-            (Test::Paired { test, .. }, KeptGate::Paired { test: kept }) => *test = Paired::from_bytes(&kept.0)?,
+            (Test::Paired { test, .. }, KeptGate::Paired { test: kept }) => **test = Paired::from_bytes(&kept.0)?,
             (Test::After { before, tests, seen, .. }, KeptGate::After { before: b, tests: kept, seen: s }) => {
                 *tests = match kept {
                     Some([worse, within]) => {

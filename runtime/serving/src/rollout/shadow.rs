@@ -31,6 +31,8 @@ pub(crate) struct Shadowed {
     pub(crate) trial: Arc<Trial>,
     pub(crate) inputs: Vec<(String, Tensor)>,
     pub(crate) outputs: Vec<String>,
+    /// What it is called.
+    pub(crate) id: Option<String>,
     pub(crate) answer: Result<Vec<(String, Output)>, ServeError>,
     pub(crate) seconds: f64,
 }
@@ -38,7 +40,7 @@ pub(crate) struct Shadowed {
 /// The way to the thread.
 #[derive(Default)]
 pub(crate) struct Shadow {
-    sender: Mutex<Option<SyncSender<Shadowed>>>,
+    sender: Mutex<Option<SyncSender<Box<Shadowed>>>>,
     bytes: AtomicUsize,
     dropped: AtomicU64,
 }
@@ -59,7 +61,7 @@ impl Shadow {
     }
 
     /// Hands one over; it is dropped where others wait already.
-    pub(crate) fn send(inner: &Arc<Inner>, shadowed: Shadowed) {
+    pub(crate) fn send(inner: &Arc<Inner>, shadowed: Box<Shadowed>) {
         let shadow = &inner.shadow;
         let bytes = size(&shadowed.inputs);
         let mut sender = lock(&shadow.sender);
@@ -83,7 +85,7 @@ pub(crate) fn size(inputs: &[(String, Tensor)]) -> usize {
     inputs.iter().map(|(_, tensor)| tensor.data().len() + tensor.text().iter().map(String::len).sum::<usize>()).sum()
 }
 
-fn start(inner: &Arc<Inner>) -> Option<SyncSender<Shadowed>> {
+fn start(inner: &Arc<Inner>) -> Option<SyncSender<Box<Shadowed>>> {
     let (sender, waiting) = sync_channel(WAITING);
     // It ends with the models in service.
     let inner = Arc::downgrade(inner);
@@ -101,21 +103,27 @@ fn start(inner: &Arc<Inner>) -> Option<SyncSender<Shadowed>> {
     }
 }
 
-fn work(inner: &std::sync::Weak<Inner>, waiting: &Receiver<Shadowed>) {
+fn work(inner: &std::sync::Weak<Inner>, waiting: &Receiver<Box<Shadowed>>) {
     while let Ok(shadowed) = waiting.recv() {
         let Some(inner) = inner.upgrade() else { break };
         let bytes = size(&shadowed.inputs);
-        run(&Serving(inner.clone()), shadowed);
+        run(&Serving(inner.clone()), *shadowed);
         inner.shadow.bytes.fetch_sub(bytes, Relaxed);
     }
 }
 
 fn run(serving: &Serving, shadowed: Shadowed) {
-    let Shadowed { trial, inputs, outputs, answer, seconds } = shadowed;
+    let Shadowed { trial, inputs, outputs, id, answer, seconds } = shadowed;
     let version = ModelVersion::Number(trial.candidate);
-    let request = Request { inputs, outputs, priority: LOWEST, beside: true, ..Request::default() };
     let served = serving.open_here(&trial.model, &version, None);
-    let other = served.and_then(|served| served.predict_here(request));
+    let slot = served.as_ref().ok().map(|served| served.slot.clone());
+    let held = slot.as_ref().and_then(|slot| slot.watch.feedback.hold(&inputs));
+    let request = Request { inputs, outputs, priority: LOWEST, beside: true, ..Request::default() };
+    let other = served.and_then(|served| {
+        let other = served.predict_here(request);
+        served.slot.watch.feedback.beside(id.as_deref(), &other);
+        other
+    });
     let took = other.as_ref().map_or(0.0, |answer| answer.times.infer.as_secs_f64());
     let other = other.map(|answer| answer.outputs);
     let (Some(stable), Some(candidate)) = (failed(&answer), failed(&other)) else { return };
@@ -126,6 +134,9 @@ fn run(serving: &Serving, shadowed: Shadowed) {
         None if stable != candidate => Some(0.0),
         None => None,
     };
+    if let (Some(slot), Some(held), Some((one, other)), Some(..1.0)) = (slot, held, both, agreed) {
+        slot.watch.feedback.disagreed(held, id, one, other);
+    }
     let score = |outputs| trial.compared.score(outputs);
     let scores = both.and_then(|(one, other)| score(one).zip(score(other)));
     trial.tell(&Told::Pair { failed: (stable, candidate), seconds: (seconds, took), agreed, scores });

@@ -97,6 +97,12 @@ impl Trial {
         self.subject.as_ref()
     }
 
+    /// A subject as a number of this rollout.
+    #[must_use]
+    pub fn number(&self, subject: &str) -> u64 {
+        Split { key: self.key.clone(), share: 0 }.number(subject)
+    }
+
     /// Which version answers who asks.
     pub(crate) fn draw(self: &Arc<Self>, subject: Option<&str>) -> Part {
         let split = Split { key: self.key.clone(), share: self.share.load(Relaxed) };

@@ -176,6 +176,9 @@ impl Checks<'_, '_> {
             if broker.ca_file.is_some() && !broker.tls {
                 self.at("TS-0110", &["mqtt", name, "ca_file"], "without TLS there are no certificates", None);
             }
+            if let Some(reason) = broker.labels.as_deref().and_then(filter_problem) {
+                self.at("TS-0103", &["mqtt", name, "labels"], format!("this is no topic filter: {reason}"), None);
+            }
             if broker.username.is_some() != broker.password.is_some() {
                 self.at("TS-0110", &["mqtt", name], "`username` and `password` belong together", None);
             }

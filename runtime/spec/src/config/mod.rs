@@ -4,6 +4,7 @@
 //! Schema's descriptions and the reference page.
 
 mod drift;
+mod feedback;
 mod file;
 mod found;
 mod load;
@@ -13,8 +14,10 @@ mod mqtt;
 mod outside;
 mod plugins;
 mod policy;
+mod samples;
 
 pub use drift::DriftConfig;
+pub use feedback::{AnswerKind, FeedbackConfig};
 pub use file::{Durability, EngineChoice, EngineConfig, LogLevel, NodeConfig, NodeSection, Provider};
 pub use found::config_problems;
 pub use load::load_node_config;
@@ -24,3 +27,4 @@ pub use mqtt::{MqttConfig, MqttVersion};
 pub use outside::{HttpConfig, HttpServerConfig, SecretConfig};
 pub use plugins::{PluginsConfig, RegistryConfig};
 pub use policy::Policy;
+pub use samples::SamplesConfig;

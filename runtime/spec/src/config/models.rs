@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DriftConfig, EngineChoice, Provider};
+use super::{DriftConfig, EngineChoice, FeedbackConfig, Provider, SamplesConfig};
 use crate::units::{ByteSize, Duration};
 
 /// A model that workflows and clients use by name. With `path` the table declares it; without, it says how the model of that name in
@@ -53,6 +53,12 @@ pub struct ModelConfig {
     pub breaker: BreakerConfig,
     /// How closely what it is asked and what it answers is watched.
     pub drift: DriftConfig,
+    /// Predictions that wait for their truth; without this table none is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<FeedbackConfig>,
+    /// Inputs that are kept because a label for them would teach most; without this table none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<SamplesConfig>,
 }
 
 impl Default for ModelConfig {
@@ -73,6 +79,8 @@ impl Default for ModelConfig {
             batching: BatchingConfig::default(),
             breaker: BreakerConfig::default(),
             drift: DriftConfig::default(),
+            feedback: None,
+            samples: None,
         }
     }
 }
@@ -176,6 +184,8 @@ impl ModelConfig {
                 }
             }
         }
+        problems.extend(self.feedback.iter().flat_map(FeedbackConfig::problems));
+        problems.extend(self.samples.iter().flat_map(SamplesConfig::problems));
         problems
     }
 }

@@ -34,6 +34,10 @@ pub struct MqttConfig {
     /// The password: the name of a secret with `node = true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// A topic, with `+` and `#` where it may be several: each message there is a label, or `{"labels": [...]}`, as `POST /v1/labels` takes
+    /// them. It is acknowledged when what it says is on disk, or was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
     /// How long the connection may be silent before both sides make sure of each other.
     #[serde(default = "default_keep_alive")]
     pub keep_alive: Duration,

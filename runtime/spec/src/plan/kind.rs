@@ -54,6 +54,7 @@ mod tests {
                     \x20 starts: { workflow: other, params: { a: 1 } }\n\
                     \x20 asks: { approval: { message: \"go on?\" } }\n\
                     \x20 sleeps: { wait: { for: 10m } }\n\
+                    \x20 tells: { label: { request: r, value: 1 } }\n\
                     \x20 hears: { wait: { event: e, where: event.data.a } }\n";
         let plan = load_workflow("w.yaml", text).unwrap_or_else(|error| panic!("{error}"));
         let told = plan.steps.iter().map(|step| {
@@ -78,6 +79,7 @@ mod tests {
             ("starts", "params", [0, 0, 1, 1, 0]),
             ("asks", "message", [0, 0, 1, 0, 0]),
             ("sleeps", "for", [0, 0, 1, 0, 0]),
+            ("tells", "label", [0, 0, 0, 1, 0]),
             ("hears", "", [0, 0, 1, 0, 0]),
         ];
         assert_eq!(told, expected.map(|(id, keys, answers)| (id, keys.to_owned(), answers)));

@@ -9,6 +9,7 @@ use super::{
     allow_file::AllowFile,
     command::CommandFile,
     contract::ContractFile,
+    label::LabelFile,
     needs::NeedFile,
     retry::RetryFile,
     trigger_file::TriggerFile,
@@ -141,7 +142,7 @@ macro_rules! step_file {
 }
 
 step_file! {
-    /// A step: a plugin, a model, another workflow, an approval or a wait, with what it is given and what it may do.
+    /// A step: a plugin, a model, another workflow, an approval, a wait or a label, with what it is given and what it may do.
     #[serde(deny_unknown_fields, expecting = "a step: a mapping with `plugin` or `model`")]
     #[schemars(rename = "Step")]
     StepFile {
@@ -180,6 +181,9 @@ step_file! {
         /// Waits for a time or an event, over restarts, without taking a place of those that run. The output is `event` (what
         /// came, or null), `timed_out` and `at`.
         pub(crate) wait: Option<WaitFile>,
+        /// Tells what would have been right for a prediction of a model. It is on disk with the step's result; the output is `request`,
+        /// `value` and `model` (or null).
+        pub(crate) label: Option<LabelFile>,
         /// A name: of all steps on the node with the same one, only one attempt is under way at a time.
         pub(crate) mutex: Option<String>,
         /// The longest that an attempt may wait for `mutex`; then the step fails with `queue-timeout`.

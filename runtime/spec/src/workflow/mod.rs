@@ -20,6 +20,7 @@ pub(crate) mod contract;
 pub(crate) mod file;
 mod foreach;
 mod graph;
+mod label;
 mod load;
 pub(crate) mod needs;
 mod params;

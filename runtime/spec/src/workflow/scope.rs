@@ -17,6 +17,7 @@ const APPROVED: [&str; 4] = ["approved", "by", "comment", "at"];
 const WAITED: [&str; 3] = ["event", "timed_out", "at"];
 const EVENT: [&str; 6] = ["name", "data", "at", "run", "workflow", "step"];
 const CHILD: [&str; 3] = ["run", "state", "outputs"];
+const LABEL: [&str; 3] = ["request", "value", "model"];
 const MODEL: [&str; 5] = ["outputs", "rows", "model", "digest", "engine"];
 
 /// The names that exist in a workflow.
@@ -48,11 +49,15 @@ pub(super) enum Makes {
     Child,
     Approval,
     Wait,
+    Label,
 }
 
 impl Makes {
     /// Of a step as the file says it.
     pub(super) const fn of(step: &StepFile) -> Self {
+        if step.label.is_some() {
+            return Self::Label;
+        }
         match (&step.workflow, &step.approval, &step.wait, &step.model) {
             (Some(_), ..) => Self::Child,
             (None, Some(_), ..) => Self::Approval,
@@ -70,6 +75,7 @@ impl Makes {
             Self::Child => Some(&CHILD),
             Self::Approval => Some(&APPROVED),
             Self::Wait => Some(&WAITED),
+            Self::Label => Some(&LABEL),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     checker::Checker,
     command::{self, CommandFile},
     file::{HandlerFile, StepFile, WhenFile},
+    label::{self, LabelFile},
     retry::{self, RetryFile},
     scope::{self, Names, Place},
     wait::{self, WaitFile},
@@ -31,6 +32,7 @@ pub(super) struct Body {
     workflow: Option<String>,
     approval: Option<ApprovalFile>,
     wait: Option<WaitFile>,
+    label: Option<LabelFile>,
     with: Option<Value>,
     command: Option<CommandFile>,
     engine: Option<EngineChoice>,
@@ -45,13 +47,14 @@ pub(super) struct Body {
 }
 
 macro_rules! body {
-    ($file:ident, $workflow:expr, $approval:expr, $wait:expr, $params:expr, $cache:expr) => {
+    ($file:ident, $workflow:expr, $approval:expr, $wait:expr, $label:expr, $params:expr, $cache:expr) => {
         Self {
             plugin: $file.plugin,
             model: $file.model,
             workflow: $workflow,
             approval: $approval,
             wait: $wait,
+            label: $label,
             with: $file.with,
             command: $file.command,
             engine: $file.engine,
@@ -69,13 +72,13 @@ macro_rules! body {
 
 impl From<StepFile> for Body {
     fn from(file: StepFile) -> Self {
-        body!(file, file.workflow, file.approval, file.wait, file.params, file.cache)
+        body!(file, file.workflow, file.approval, file.wait, file.label, file.params, file.cache)
     }
 }
 
 impl From<HandlerFile> for Body {
     fn from(file: HandlerFile) -> Self {
-        body!(file, None, None, None, None, false)
+        body!(file, None, None, None, None, None, false)
     }
 }
 
@@ -102,12 +105,13 @@ impl<'a> Site<'a> {
 }
 
 /// The kinds of action and the keys that belong to each alone.
-const OWN_KEYS: [(&str, &str, &[&str]); 5] = [
+const OWN_KEYS: [(&str, &str, &[&str]); 6] = [
     ("plugin", "plugins", &["with", "command", "limits", "reuse", "allow", "cache"]),
     ("model", "models", &["engine", "inputs"]),
     ("workflow", "steps with `workflow`", &["params"]),
     ("approval", "approvals", &[]),
     ("wait", "steps with `wait`", &[]),
+    ("label", "labels", &[]),
 ];
 /// What makes no sense for a step that does nothing itself.
 const NOT_FOR_WAITING: [&str; 10] = [
@@ -135,6 +139,7 @@ pub(super) fn check(mut body: Body, site: Site<'_>, checker: &mut Checker<'_, '_
         body.workflow.is_some(),
         body.approval.is_some(),
         body.wait.is_some(),
+        body.label.is_some(),
     ];
     let kinds: Vec<&str> = OWN_KEYS.iter().zip(said).filter(|(_, said)| *said).map(|(kind, _)| kind.0).collect();
     match kinds.as_slice() {
@@ -144,7 +149,7 @@ pub(super) fn check(mut body: Body, site: Site<'_>, checker: &mut Checker<'_, '_
                 ("the handler does nothing: it has no `plugin` and no `model`", "add `plugin: NAME` or `model: NAME`")
             } else {
                 (
-                    "the step does nothing: it has no `plugin`, `model`, `workflow`, `approval` or `wait`",
+                    "the step does nothing: it has no `plugin`, `model`, `workflow`, `approval`, `wait` or `label`",
                     "add `plugin: NAME` or `model: NAME`",
                 )
             };
@@ -237,6 +242,9 @@ fn action(body: Body, site: Site<'_>, checker: &mut Checker<'_, '_>) -> Option<A
         let params = body.params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         let params = document("params", &params, site, checker)?;
         return Some(Action::Workflow(ChildCall { workflow, params }));
+    }
+    if let Some(label) = body.label {
+        return label::check(label, site, checker).map(Action::Label);
     }
     if let Some(wait) = body.wait {
         return wait::check(wait, site, checker).map(Action::Wait);

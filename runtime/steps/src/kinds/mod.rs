@@ -2,6 +2,7 @@
 
 mod command;
 mod executed;
+mod label;
 mod model;
 mod plugin;
 
@@ -17,6 +18,7 @@ pub fn of(action: &Action) -> Option<&dyn Executed> {
     match action {
         Action::Plugin(call) => Some(call),
         Action::Model(call) => Some(call),
+        Action::Label(call) => Some(call),
         _ => None,
     }
 }

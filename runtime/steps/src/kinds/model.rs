@@ -25,7 +25,11 @@ use self::{
     rows::{Given, Reader},
 };
 use super::{Attempt, Executed, Needed};
-use crate::{job::StepResult, models::ModelProblem, workshop::Workshop};
+use crate::{
+    job::{StepJob, StepResult},
+    models::ModelProblem,
+    workshop::Workshop,
+};
 
 /// Outputs with at most so many elements are given as JSON arrays, larger ones as an artifact.
 const INLINE_ELEMENTS: usize = 1024;
@@ -49,9 +53,10 @@ async fn run(call: &ModelCall, made: Attempt<'_>) -> StepResult {
     let (workshop, input, hold) = (workshop.clone(), job.input.clone(), hold.clone());
     let (name, engine) = (call.model.clone(), call.engine);
     let (run, trigger) = (job.run.to_string(), job.trigger.clone());
+    let id = asker(job);
     let work = move || {
         let model = workshop.models.get_for(&name, engine, &run, |path| trigger.text_at(path));
-        attempt((&workshop, &hold), model, &input, &cancel)
+        attempt((&workshop, &hold), model, (&input, id), &cancel)
     };
     let attempt = tokio::task::spawn_blocking(work).await;
     let blank = |outcome| StepResult::of(job, outcome);
@@ -81,7 +86,7 @@ struct Done {
 fn attempt(
     (workshop, hold): (&Workshop, &Hold),
     model: Result<Served, ModelProblem>,
-    input: &Value,
+    (input, id): (&Value, String),
     cancel: &CancelToken,
 ) -> Ended {
     let model = match model {
@@ -103,7 +108,7 @@ fn attempt(
     });
     let reader = Reader { workshop, info, cancel };
     let ended = given(&reader, input).and_then(|Given { tensors, table }| {
-        let ran = ask(&model, tensors, begun + workshop.models.run_limit(), cancel).map_err(step_error)?;
+        let ran = ask(&model, (tensors, id), begun + workshop.models.run_limit(), cancel).map_err(step_error)?;
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let queued = micros(ran.times.queue);
         report.began_us = Some(handed_over.saturating_add_unsigned(queued));
@@ -125,10 +130,16 @@ fn attempt(
     Ended { report: Some(report), ended }
 }
 
+/// What the request of a step is called: its run, its step, and of which item.
+fn asker(job: &StepJob) -> String {
+    let item = job.item.map_or_else(String::new, |item| format!("/{item}"));
+    format!("{}/{}{item}", job.run, job.plan.step(job.step).id)
+}
+
 /// Asks the model. A step waits where a client is refused: it has its time, and nobody else to ask.
 fn ask(
     model: &Served,
-    inputs: Vec<(String, Tensor)>,
+    (inputs, id): (Vec<(String, Tensor)>, String),
     deadline: Instant,
     cancel: &CancelToken,
 ) -> Result<Answer, ServeError> {
@@ -139,6 +150,7 @@ fn ask(
             deadline: Some(deadline),
             cancel: cancel.clone(),
             alone: true,
+            id: Some(id.clone()),
             ..Request::default()
         };
         let refused = match model.predict_here(request) {

@@ -226,6 +226,7 @@ fn result(job: &StepJob, call: &PluginCall, plugin: &Plugin, report: StepReport,
         report: summary.into(),
         artifacts: report.artifacts.iter().map(|(_, artifact)| artifact.digest).collect(),
         state: report.state_writes.into_iter().map(|write| state_change(write, step)).collect(),
+        labels: Vec::new(),
         outbox: report
             .outbox
             .into_iter()

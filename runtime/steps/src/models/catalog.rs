@@ -11,14 +11,14 @@ use std::{
 use trackside_codes::{Coded as _, Reason};
 use trackside_models::{ModelError, ModelLimits};
 use trackside_serving::{
-    Batching, Catalog, Content, Entry, ModelSettings, Version,
+    Batching, Catalog, Content, Entry, FeedbackSettings, ModelSettings, SampleSettings, Version,
     breaker::BreakerRules,
     drift::{AlarmRule, DriftSettings},
     gcra::Rate,
 };
 use trackside_spec::{
     CHAMPION, Digest, NodeConfig,
-    config::{DriftConfig, EngineChoice, LoadTime, ModelConfig, Provider},
+    config::{DriftConfig, EngineChoice, FeedbackConfig, LoadTime, ModelConfig, Provider, SamplesConfig},
 };
 
 use super::{
@@ -149,6 +149,8 @@ fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
         at_start: said.load == LoadTime::Start,
         judged: true,
         drift: drift(&said.drift),
+        feedback: said.feedback.as_ref().map(feedback),
+        samples: said.samples.as_ref().map(samples),
     }
 }
 
@@ -166,6 +168,32 @@ pub fn drift(said: &DriftConfig) -> DriftSettings {
         alarm: AlarmRule { of: said.of, raise: said.raise, clear: said.clear },
         elements: said.elements,
         season: said.season,
+    }
+}
+
+fn feedback(said: &FeedbackConfig) -> FeedbackSettings {
+    FeedbackSettings {
+        output: said.output.clone(),
+        answer: said.answer,
+        threshold: said.threshold,
+        confidence: said.confidence.clone(),
+        tolerance: said.tolerance.unwrap_or(0.0),
+        rate: said.rate,
+        keep: said.keep,
+        age: said.age.to_std(),
+    }
+}
+
+fn samples(said: &SamplesConfig) -> SampleSettings {
+    SampleSettings {
+        confidence: said.confidence,
+        drift: said.drift,
+        disagreement: said.disagreement,
+        bytes: said.bytes.as_bytes(),
+        largest: said.largest.as_bytes(),
+        rate: said.rate,
+        age: said.age.to_std(),
+        redact: said.redact.clone(),
     }
 }
 

@@ -60,6 +60,8 @@ impl ModelAt {
             | SubjectEvent::DriftAlarm { .. }
             | SubjectEvent::DriftCleared { .. }
             | SubjectEvent::DriftReset { .. }
+            | SubjectEvent::Labelled { .. }
+            | SubjectEvent::ModelErrorMoved { .. }
             | SubjectEvent::Rollout { .. }
             | SubjectEvent::TokenMade { .. }
             | SubjectEvent::TokenRevoked { .. }

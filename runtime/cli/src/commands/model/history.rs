@@ -124,7 +124,15 @@ fn told(event: &SubjectEvent) -> (String, &str) {
             };
             (format!("rollout {rollout} {what}{why}"), by)
         }
+        SubjectEvent::ModelErrorMoved { version, before, before_wrong, since, since_wrong } => (
+            format!(
+                "version {version} errs otherwise: {since_wrong} of the last {since} labels are of errors, {before_wrong} of the \
+                 {before} before"
+            ),
+            "the node",
+        ),
         SubjectEvent::Activated { by, .. }
+        | SubjectEvent::Labelled { by, .. }
         | SubjectEvent::TokenMade { by, .. }
         | SubjectEvent::TokenRevoked { by }
         | SubjectEvent::TriggerPaused { by }

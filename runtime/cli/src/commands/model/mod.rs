@@ -1,5 +1,6 @@
 //! `trackside model`: models in versions, what a model file is, which engine can run it, and what it gives.
 
+mod accuracy;
 mod add;
 mod alias;
 mod diff;
@@ -36,6 +37,7 @@ pub enum Command {
     Add(add::Arguments),
     List(list::Arguments),
     Status(status::Arguments),
+    Accuracy(accuracy::Arguments),
     Load(load::Arguments),
     Inspect(inspect::Arguments),
     Predict(predict::Arguments),
@@ -77,6 +79,7 @@ pub fn execute(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Add(arguments) => add::execute(context, arguments),
         Command::List(arguments) => list::execute(context, arguments),
         Command::Status(arguments) => status::execute(context, arguments),
+        Command::Accuracy(arguments) => accuracy::execute(context, arguments),
         Command::Load(arguments) => load::execute(context, arguments),
         Command::Inspect(arguments) => inspect::execute(context, arguments),
         Command::Predict(arguments) => predict::execute(context, arguments),

@@ -43,7 +43,11 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 }
 
 fn page(models: &[ServedModel], paint: Paint) -> String {
-    let mut table = Table::headed(&["MODEL", "VERSION", "ALIASES", "STATE", "MEMORY", "ANSWERED", "FAILED", "A RUN"]);
+    // A column of dashes says nothing to those who tell no truth.
+    let judged = models.iter().flat_map(|model| &model.versions).any(|version| version.labelled > 0);
+    let heads = ["MODEL", "VERSION", "ALIASES", "STATE", "MEMORY", "ANSWERED", "FAILED", "A RUN"];
+    let heads: Vec<&str> = heads.into_iter().chain(judged.then_some("RIGHT")).collect();
+    let mut table = Table::headed(&heads);
     for model in models {
         if let Some(problem) = &model.problem {
             let problem = escape(&shorten(problem, 100)).into_owned();
@@ -62,7 +66,9 @@ fn page(models: &[ServedModel], paint: Paint) -> String {
             };
             let or_not =
                 |number: u64, shown: fn(u64) -> String| if number == 0 { "-".to_owned() } else { shown(number) };
-            table.row([
+            let right = (version.labelled > 0).then(|| format!("{} of {}", version.right, version.labelled));
+            let right = judged.then(|| Cell::right(right.unwrap_or_else(|| "-".to_owned())));
+            let cells = [
                 escape(&model.name).into_owned().into(),
                 Cell::right(version.version.to_string()),
                 version.aliases.join(", ").into(),
@@ -71,7 +77,8 @@ fn page(models: &[ServedModel], paint: Paint) -> String {
                 Cell::right(version.answered.to_string()),
                 Cell::right(version.failed.to_string()),
                 Cell::right(or_not(version.alone_us.unwrap_or(0), duration_us)),
-            ]);
+            ];
+            table.row(cells.into_iter().chain(right));
         }
     }
     table.render(paint)

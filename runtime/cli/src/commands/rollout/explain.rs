@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  trackside rollout explain pump-anomaly\n  trackside rollout explain 3")]
 pub struct Arguments {
-    /// A model, for its last rollout, or the number of one
+    /// A model or workflow/NAME, for its last rollout, or the number of one
     which: String,
 }
 
@@ -71,6 +71,7 @@ fn page(rollout: &RolloutDocument, history: &[RolloutEntry], paint: Paint) -> St
             "promoted" => "the candidate took over".to_owned(),
             "rolled-back" => "the candidate was taken back".to_owned(),
             "aborted" => "it was ended".to_owned(),
+            "in-place" => "its file is in place".to_owned(),
             other => other.to_owned(),
         };
         let _ = write!(text, "\n{}  {}", paint.bold(&entry.at), escape(&format!("{what} (by {by})")));

@@ -14,28 +14,28 @@ use crate::{
 /// Let the candidate take over now, whatever the evidence
 #[derive(Debug, Args)]
 pub struct Promote {
-    /// The model's name
+    /// The model's name, or workflow/NAME
     model: String,
 }
 
 /// Take the candidate back now
 #[derive(Debug, Args)]
 pub struct Abort {
-    /// The model's name
+    /// The model's name, or workflow/NAME
     model: String,
 }
 
 /// Keep the share as it is and promote nothing, until `resume`; a gate that breaks takes the candidate back all the same
 #[derive(Debug, Args)]
 pub struct Hold {
-    /// The model's name
+    /// The model's name, or workflow/NAME
     model: String,
 }
 
 /// Let a rollout go on that is held, that asks, or that was stopped
 #[derive(Debug, Args)]
 pub struct Resume {
-    /// The model's name
+    /// The model's name, or workflow/NAME
     model: String,
 }
 

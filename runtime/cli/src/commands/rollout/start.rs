@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use trackside_codes::code;
-use trackside_control::StartRollout;
+use trackside_control::{StartRollout, WorkflowCandidate};
 use trackside_spec::load_rollout;
 
 use super::{shape::Shape, status::line};
@@ -26,13 +26,17 @@ use crate::{
 )]
 pub struct Arguments {
     /// The model's name
-    #[arg(required_unless_present = "file")]
+    #[arg(required_unless_present_any = ["file", "workflow"])]
     model: Option<String>,
-    /// The version that is to take over: a number, or an alias
-    #[arg(long, value_name = "VERSION", required_unless_present = "file")]
+    /// Roll a workflow out, instead of a model
+    #[arg(long, value_name = "NAME", conflicts_with = "model")]
+    workflow: Option<String>,
+    /// What is to take over: the number of a model's version or an alias; of a workflow a file with its new definition, outside of the folder
+    /// of the workflows
+    #[arg(long, value_name = "VERSION|FILE", required_unless_present = "file")]
     candidate: Option<String>,
     /// Take all of it from a YAML file, which lies beside the workflows and is versioned with them
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "candidate", "gates", "shares", "subject", "ask", "output", "tolerance"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "workflow", "candidate", "gates", "shares", "subject", "ask", "output", "tolerance"])]
     file: Option<PathBuf>,
     /// Try content again that was taken back, before it has cooled down
     #[arg(long)]
@@ -52,7 +56,12 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
             candidate: arguments.candidate.clone().unwrap_or_default(),
             plan: arguments.shape.plan(),
             again: arguments.again,
+            workflow: None,
         },
+    };
+    let wanted = match &arguments.workflow {
+        Some(name) => of_workflow(name, wanted)?,
+        None => wanted,
     };
     let (started, remote) = runtime()?.block_on(async {
         let session = session(project).await?;
@@ -74,18 +83,36 @@ pub fn execute(context: &Context, arguments: &Arguments) -> Result<(), Failure> 
 /// Most bytes of such a file.
 const MOST: u64 = 64 << 10;
 
-fn of_file(file: &Path, again: bool) -> Result<StartRollout, Failure> {
+/// Most bytes of a definition.
+const MOST_DEFINITION: u64 = 1 << 20;
+
+fn of_workflow(name: &str, wanted: StartRollout) -> Result<StartRollout, Failure> {
+    let file = PathBuf::from(&wanted.candidate);
+    let definition = text_of(&file, MOST_DEFINITION)?;
+    let workflow = WorkflowCandidate { name: name.to_owned(), file: wanted.candidate, definition };
+    Ok(StartRollout { candidate: String::new(), workflow: Some(workflow), ..wanted })
+}
+
+fn text_of(file: &Path, most: u64) -> Result<String, Failure> {
     let refuse = |what: String| Failure::ended(Exit::Usage, code!("TS-1001"), what);
     let size = std::fs::metadata(file).map(|meta| meta.len());
-    let text = match size {
-        Ok(size) if size > MOST => {
-            Err(refuse(format!("{} has {size} bytes; a rollout has at most {MOST}", file.display())))
-        }
+    match size {
+        Ok(size) if size > most => Err(refuse(format!("{} has {size} bytes; at most {most} are read", file.display()))),
         Ok(_) => {
             std::fs::read_to_string(file).map_err(|error| refuse(format!("cannot read {}: {error}", file.display())))
         }
         Err(error) => Err(refuse(format!("cannot read {}: {error}", file.display()))),
-    }?;
+    }
+}
+
+fn of_file(file: &Path, again: bool) -> Result<StartRollout, Failure> {
+    let text = text_of(file, MOST)?;
     let file = load_rollout(&file.display().to_string(), &text).map_err(|error| Failure::of(&error))?;
-    Ok(StartRollout { model: file.rollout.clone(), candidate: file.candidate.to_string(), plan: file.plan(), again })
+    Ok(StartRollout {
+        model: file.rollout.clone(),
+        candidate: file.candidate.to_string(),
+        plan: file.plan(),
+        again,
+        workflow: None,
+    })
 }

@@ -19,7 +19,7 @@ use crate::{
     after_help = "Examples:\n  trackside rollout status\n  trackside rollout status pump-anomaly\n  trackside rollout status 3 --json"
 )]
 pub struct Arguments {
-    /// A model, for its last rollout, or the number of one
+    /// A model or workflow/NAME, for its last rollout, or the number of one
     which: Option<String>,
 }
 
@@ -76,8 +76,8 @@ fn all(context: &Context) -> Result<Vec<RolloutDocument>, Failure> {
 
 /// In one line.
 pub fn line(rollout: &RolloutDocument) -> String {
-    let RolloutDocument { rollout: number, stable, candidate, .. } = rollout;
-    let what = name(rollout);
+    let (number, what) = (rollout.rollout, name(rollout));
+    let (stable, candidate) = (short(&rollout.stable), short(&rollout.candidate));
     let state = match rollout.status.as_str() {
         "running" => {
             format!("version {candidate} is tried beside version {stable} ({}, {})", rollout.plan.mode, share(rollout))
@@ -90,13 +90,19 @@ pub fn line(rollout: &RolloutDocument) -> String {
         "stopped" => format!(
             "version {candidate} gets nothing until a person has decided: `trackside rollout resume {what}` or `abort {what}`"
         ),
+        "promoting" => format!("version {candidate} is being put in the place of version {stable}"),
         other => other.to_owned(),
     };
     escape(&format!("Rollout {number} of {what}: {state}")).into_owned()
 }
 
 fn name(rollout: &RolloutDocument) -> &str {
-    rollout.subject.split_once('/').map_or(rollout.subject.as_str(), |(_, name)| name)
+    rollout.subject.strip_prefix("model/").unwrap_or(&rollout.subject)
+}
+
+/// A version as it is told: of a definition the first digits of its digest.
+fn short(version: &str) -> &str {
+    version.strip_prefix("sha256:").and_then(|digits| digits.get(..12)).unwrap_or(version)
 }
 
 fn share(rollout: &RolloutDocument) -> String {
@@ -115,8 +121,8 @@ fn list(rollouts: &[RolloutDocument], paint: Paint) -> String {
             Cell::right(rollout.rollout.to_string()),
             escape(name(rollout)).into_owned().into(),
             rollout.plan.mode.name().into(),
-            escape(&rollout.stable).into_owned().into(),
-            escape(&rollout.candidate).into_owned().into(),
+            escape(short(&rollout.stable)).into_owned().into(),
+            escape(short(&rollout.candidate)).into_owned().into(),
             rollout.status.as_str().into(),
             Cell::right(if is_over {
                 "-".to_owned()

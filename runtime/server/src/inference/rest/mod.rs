@@ -31,7 +31,7 @@ use super::{
     grpc, raw,
     serve::Shared,
 };
-use crate::{prompt::MoreToCome, unread::Unread};
+use crate::{body::MAX_BODY, prompt::MoreToCome, unread::Unread};
 use answer::Asked;
 use coding::Coding;
 use route::Route;
@@ -156,6 +156,10 @@ async fn find(shared: &Shared, request: Request<Unread>, more: &MoreToCome) -> R
             backend.unload(&wanted).await?;
             ok(&json!({}))
         }
+        Route::Labels => {
+            let body = small_of(MAX_BODY, shared, request, more).await?;
+            ok(&backend.label(body).await?)
+        }
         Route::NotServed(why) => Err(Failure::unsupported(why)),
     }
 }
@@ -178,11 +182,22 @@ async fn small<T: for<'a> Deserialize<'a> + Default>(
     request: Request<Unread>,
     more: &MoreToCome,
 ) -> Result<T, Failure> {
+    small_of(shared.limits.max_body, shared, request, more).await
+}
+
+/// The same of so many bytes at most.
+async fn small_of<T: for<'a> Deserialize<'a> + Default>(
+    most: usize,
+    shared: &Shared,
+    request: Request<Unread>,
+    more: &MoreToCome,
+) -> Result<T, Failure> {
+    let most = most.min(shared.limits.max_body);
     let mut held = shared.room.none();
     let (head, body) = request.into_parts();
-    let bytes = body::read(body, shared.limits.max_body, shared.limits.body_time, &mut held, more).await?;
+    let bytes = body::read(body, most, shared.limits.body_time, &mut held, more).await?;
     let bytes = match Coding::of_request(&head.headers)? {
-        Some(coding) => coding.unpack(&bytes, shared.limits.max_body, &mut |bytes| held.take(bytes))?.into(),
+        Some(coding) => coding.unpack(&bytes, most, &mut |bytes| held.take(bytes))?.into(),
         None => bytes,
     };
     if bytes.is_empty() {

@@ -23,6 +23,8 @@ pub(crate) enum Route {
     Index,
     Load(Wanted),
     Unload(Wanted),
+    /// What would have been right. Not below `/v2`, where the protocol and its extensions have all names.
+    Labels,
     /// A part of the protocol's extensions that is not served.
     NotServed(&'static str),
 }
@@ -31,7 +33,7 @@ impl Route {
     /// How it is asked.
     const fn method(&self) -> &'static str {
         match self {
-            Self::Infer(_) | Self::Index | Self::Load(_) | Self::Unload(_) => "POST",
+            Self::Infer(_) | Self::Index | Self::Load(_) | Self::Unload(_) | Self::Labels => "POST",
             Self::NotServed(_) => "GET, POST",
             _ => "GET",
         }
@@ -61,6 +63,9 @@ impl Route {
 }
 
 fn at(path: &str) -> Option<Route> {
+    if path == "/v1/labels" {
+        return Some(Route::Labels);
+    }
     let rest = path.strip_prefix("/v2")?;
     let mut parts = Parts { rest: rest.strip_suffix('/').unwrap_or(rest) };
     let route = match parts.next()? {
@@ -187,6 +192,7 @@ mod tests {
             ("GET", "/v2/models/m/versions/2/stats", Route::Statistics(Some(wanted("m", Some("2"))))),
             ("POST", "/v2/models/m/infer", Route::Infer(wanted("m", None))),
             ("POST", "/v2/models/m/versions/2/infer", Route::Infer(wanted("m", Some("2")))),
+            ("POST", "/v1/labels", Route::Labels),
             ("POST", "/v2/repository/index", Route::Index),
             ("POST", "/v2/repository/any/index", Route::Index),
             ("POST", "/v2/repository/models/m/load", Route::Load(wanted("m", None))),
