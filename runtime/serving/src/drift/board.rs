@@ -335,6 +335,8 @@ impl Board {
             *keeping = Keeping::default();
             ward.drift.store(DriftState::Unknown as u8, Relaxed);
         }
+        // So that whoever asks sees that it begins.
+        self.bell.ring();
     }
 
     /// Where a version, or a table, stands: what is on disk.
