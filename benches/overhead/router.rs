@@ -12,7 +12,7 @@ use trackside_spec::{CHAMPION, Digest, ModelVersion, Tensor};
 
 /// One model in service, and a request for it.
 pub struct Router {
-    serving: Serving,
+    pub serving: Serving,
     runtime: Runtime,
     inputs: Vec<(String, Tensor)>,
 }
@@ -69,13 +69,6 @@ impl Router {
             let served = self.serving.open("bench", &ModelVersion::Unsaid, None).await.expect("a model");
             std::hint::black_box(served.predict(request).await.expect("an answer"));
         });
-    }
-
-    /// What a node's keeper does.
-    pub fn keep(&self) {
-        let board = self.serving.board();
-        board.wanted().iter().for_each(|key| board.load(key, None));
-        board.due(false).0.iter().for_each(|due| board.kept(due));
     }
 
     /// How the model stands.

@@ -95,13 +95,13 @@ pub enum Command {
     /// Keep models in versions, look at them and try them
     #[command(subcommand)]
     Model(commands::model::Command),
+    /// See what has moved away from what it was
+    #[command(subcommand)]
+    Drift(commands::drift::Command),
     Label(commands::label::Arguments),
     /// Look at inputs that a label would teach most for, label and export them
     #[command(subcommand)]
     Samples(commands::samples::Command),
-    /// See what has moved away from what it was
-    #[command(subcommand)]
-    Drift(commands::drift::Command),
     /// Try a new version of a model beside the one in service, and let evidence decide
     #[command(subcommand)]
     Rollout(commands::rollout::Command),

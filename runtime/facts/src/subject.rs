@@ -19,10 +19,10 @@ pub enum Subject {
     Model(String),
     /// A token, by its name.
     Token(String),
-    /// What was told of a model's predictions, by the model's name: as many entries as labels, so that they go with their age.
-    Labels(String),
     /// A table that contracts check, by its name.
     Dataset(String),
+    /// What was told of a model's predictions, by the model's name: as many entries as labels, so that they go with their age.
+    Labels(String),
 }
 
 impl std::fmt::Display for Subject {
@@ -32,8 +32,8 @@ impl std::fmt::Display for Subject {
             Self::Workflow(name) => write!(f, "workflow/{name}"),
             Self::Model(name) => write!(f, "{MODEL}{name}"),
             Self::Token(name) => write!(f, "token/{name}"),
-            Self::Labels(name) => write!(f, "labels/{name}"),
             Self::Dataset(name) => write!(f, "dataset/{name}"),
+            Self::Labels(name) => write!(f, "labels/{name}"),
         }
     }
 }
@@ -122,33 +122,6 @@ pub enum SubjectEvent {
         /// Who had it tested.
         by: String,
     },
-    /// Somebody told what would have been right.
-    Labelled {
-        /// The request, or the run and step.
-        request: String,
-        /// The version that had answered.
-        version: u32,
-        /// The truth, as JSON.
-        truth: String,
-        /// What was told before, as JSON, where this corrects it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        was: Option<String>,
-        /// Who.
-        by: String,
-    },
-    /// A version of a model errs more, or less, than it did.
-    ModelErrorMoved {
-        /// Its number.
-        version: u32,
-        /// Labels before the change, and how many of them were of errors.
-        before: u64,
-        /// Errors among them.
-        before_wrong: u64,
-        /// Labels since.
-        since: u64,
-        /// Errors among them.
-        since_wrong: u64,
-    },
     /// The reference that a model, or a table, is compared with is complete.
     DriftReference {
         /// The version; nothing of a table.
@@ -183,6 +156,33 @@ pub enum SubjectEvent {
     DriftReset {
         /// Who wanted it.
         by: String,
+    },
+    /// Somebody told what would have been right.
+    Labelled {
+        /// The request, or the run and step.
+        request: String,
+        /// The version that had answered.
+        version: u32,
+        /// The truth, as JSON.
+        truth: String,
+        /// What was told before, as JSON, where this corrects it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
+        /// Who.
+        by: String,
+    },
+    /// A version of a model errs more, or less, than it did.
+    ModelErrorMoved {
+        /// Its number.
+        version: u32,
+        /// Labels before the change, and how many of them were of errors.
+        before: u64,
+        /// Errors among them.
+        before_wrong: u64,
+        /// Labels since.
+        since: u64,
+        /// Errors among them.
+        since_wrong: u64,
     },
     /// Something became of a rollout of a model, a workflow or a plugin.
     Rollout {

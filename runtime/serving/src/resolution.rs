@@ -10,8 +10,7 @@ use trackside_spec::{CHAMPION, ModelVersion, config::EngineChoice, nearest};
 use trackside_sync::lock;
 
 use crate::{
-    catalog::Entry, clock::Clock, drift::Board, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot,
-    watch::Learned,
+    catalog::Entry, clock::Clock, error::ServeError, gcra::Meter, settings::ModelSettings, slot::Slot, watch::Learned,
 };
 
 /// What is in force of a model. It is replaced as a whole.
@@ -30,7 +29,6 @@ pub(crate) struct Resolution {
     /// What was said and could not be taken up, when, and why.
     pub(crate) refused: Mutex<Option<(Entry, Duration, ServeError)>>,
     learned: Learned,
-    board: Arc<Board>,
 }
 
 impl Resolution {
@@ -41,7 +39,6 @@ impl Resolution {
         before: Option<&Self>,
         clock: &Arc<dyn Clock>,
         learned: &Learned,
-        board: &Arc<Board>,
     ) -> Self {
         let same = before.filter(|before| before.entry.settings == entry.settings);
         let settings = same.map_or_else(|| Arc::new(entry.settings.clone()), |before| before.settings.clone());
@@ -64,7 +61,6 @@ impl Resolution {
             clock: clock.clone(),
             refused: Mutex::default(),
             learned: learned.clone(),
-            board: board.clone(),
         }
     }
 
@@ -102,7 +98,7 @@ impl Resolution {
         let mut slots = lock(&self.slots);
         let new = || {
             let (settings, clock) = (self.settings.clone(), self.clock.clone());
-            Slot::new(&self.name, number, version.clone(), engine, settings, clock, &self.learned, &self.board)
+            Slot::new(&self.name, number, version.clone(), engine, settings, clock, &self.learned)
         };
         Some(slots.entry((number, engine)).or_insert_with(new).clone())
     }

@@ -45,7 +45,6 @@ pub(crate) struct Inner {
     pub(crate) loader: Loader,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) learned: Learned,
-    board: Arc<Board>,
     pub(crate) shadow: Shadow,
     pub(crate) trials: Trials,
     models: RwLock<HashMap<String, Arc<Resolution>>>,
@@ -76,8 +75,7 @@ impl Serving {
         settings: ServingSettings,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let learned = Learned::default();
-        let board = Arc::new(Board::new(clock.clone(), learned.bell.clone()));
+        let learned = Learned::new(clock.clone());
         let loader = Loader { engines, catalog: catalog.clone(), one: Mutex::default() };
         Self(Arc::new(Inner {
             catalog,
@@ -85,7 +83,6 @@ impl Serving {
             loader,
             clock,
             learned,
-            board,
             shadow: Shadow::default(),
             trials: Trials::default(),
             models: RwLock::default(),
@@ -108,7 +105,7 @@ impl Serving {
     /// All that is watched for drift.
     #[must_use]
     pub fn board(&self) -> &Arc<Board> {
-        &self.0.board
+        &self.0.learned.board
     }
 
     /// Whether what a model is asked, or what it answers, has moved away from its reference: of the version that answers whoever names
@@ -122,7 +119,11 @@ impl Serving {
     /// The same of one version.
     #[must_use]
     pub fn drift_state_of(&self, name: &str, version: u32) -> DriftState {
-        self.0.board.state(KeyKind::Model, name, version)
+        // What was seen before it was turned off is of no use any more.
+        if self.0.known(name).is_ok_and(|resolution| !resolution.settings.drift.enabled) {
+            return DriftState::Unknown;
+        }
+        self.0.learned.board.state(KeyKind::Model, name, version)
     }
 
     /// Where models are said.
@@ -506,7 +507,7 @@ impl Inner {
             return Ok(known);
         }
         let current = read(&self.models).get(name).cloned();
-        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.learned, &self.board);
+        let next = Resolution::new(name, found.clone(), current.as_deref(), &self.clock, &self.learned);
         let mut aliases = next.entry.aliases.clone();
         let mut problem = None;
         for (alias, number) in &next.entry.aliases {

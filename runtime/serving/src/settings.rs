@@ -28,12 +28,12 @@ pub struct ModelSettings {
     /// Whether a failure counts only when the model fails its own test then, too: a request whose values or shapes the engine can not do is
     /// its sender's affair, and must not shut the model off for others.
     pub judged: bool,
+    /// How closely it is watched for drift.
+    pub drift: DriftSettings,
     /// What is kept of its predictions, so that they can be held against the truth.
     pub feedback: Option<FeedbackSettings>,
     /// Which of its inputs are kept.
     pub samples: Option<SampleSettings>,
-    /// How closely it is watched for drift.
-    pub drift: DriftSettings,
 }
 
 impl Default for ModelSettings {
@@ -48,9 +48,9 @@ impl Default for ModelSettings {
             failures: 5,
             at_start: false,
             judged: true,
+            drift: DriftSettings::default(),
             feedback: None,
             samples: None,
-            drift: DriftSettings::default(),
         }
     }
 }

@@ -20,7 +20,6 @@ use crate::{
     breaker::{Breaker, Passed},
     catalog::{Catalog, Content, Version},
     clock::Clock,
-    drift::Board,
     error::ServeError,
     here::wait_here,
     lane::Lane,
@@ -199,9 +198,8 @@ impl Slot {
         settings: Arc<ModelSettings>,
         clock: Arc<dyn Clock>,
         learned: &Learned,
-        board: &Arc<Board>,
     ) -> Arc<Self> {
-        let watch = Watch::of(&Watched { name, number, settings: &settings, labels: &version.labels, learned, board });
+        let watch = Watch::of(&Watched { name, number, settings: &settings, labels: &version.labels, learned });
         let at_once = if settings.sessions == 0 {
             std::thread::available_parallelism().map_or(1, usize::from)
         } else {

@@ -353,6 +353,17 @@ fn what_was_kept_and_is_damaged_is_no_panic_and_another_reference_is_made() {
 }
 
 #[test]
+fn where_it_stood_is_known_before_anybody_asks_and_of_no_use_when_it_is_turned_off() {
+    let desk = Desk::new(watched());
+    assert_eq!(desk.state(), DriftState::Unknown);
+    desk.board().stood(KeyKind::Model, "pump", 1, DriftState::Alarm);
+    assert_eq!(desk.state(), DriftState::Alarm);
+    desk.bench.change("pump", |entry| entry.settings.drift.enabled = false);
+    desk.bench.serving.refresh(Some("pump")).unwrap();
+    assert_eq!(desk.state(), DriftState::Unknown);
+}
+
+#[test]
 fn one_that_is_off_is_not_watched_and_no_refused_request_counts() {
     let desk = Desk::new(DriftSettings { enabled: false, ..watched() });
     desk.ask(&[[0.0, 0.0]]);
@@ -444,7 +455,7 @@ impl Sensor {
             self.board.rows(&self.ward, vec![Held::Number(value)]);
             self.hands.on(Duration::from_secs(60));
             self.minute += 1;
-            if self.minute % 60 == 0 {
+            if self.minute.is_multiple_of(60) {
                 for due in self.board.due(false).0 {
                     self.board.kept(&due);
                     self.says.extend(due.windows.iter().map(|window| window.says));

@@ -23,9 +23,9 @@ const ONE: ModelSettings = ModelSettings {
     failures: 5,
     at_start: false,
     judged: true,
+    drift: trackside_serving::drift::DriftSettings::USUAL,
     feedback: None,
     samples: None,
-    drift: trackside_serving::drift::DriftSettings::USUAL,
 };
 
 #[test]

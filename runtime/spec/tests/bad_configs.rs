@@ -158,6 +158,47 @@ trackside.toml:15:21: error[TS-0103]: at most 65536
    |                     ^^^^^"##,
     },
     Case {
+        name: "drift_bounds",
+        text: r##"[models.pump.drift]
+rows = 19
+time = "10ms"
+reference = 0
+effect = 11
+share = -1
+level = 0.6
+raise = 4
+clear = 0
+elements = 65
+"##,
+        error: r##"trackside.toml:2:8: error[TS-0103]: between 20 and 1000000
+2 | rows = 19
+  |        ^^
+trackside.toml:3:8: error[TS-0103]: between 1s and 30d
+3 | time = "10ms"
+  |        ^^^^^^
+trackside.toml:4:13: error[TS-0103]: between 1 and 10000000
+4 | reference = 0
+  |             ^
+trackside.toml:5:10: error[TS-0103]: between 0 and 10
+5 | effect = 11
+  |          ^^
+trackside.toml:6:9: error[TS-0103]: between 0 and 1
+6 | share = -1
+  |         ^^
+trackside.toml:7:9: error[TS-0103]: between 0.000001 and 0.5
+7 | level = 0.6
+  |         ^^^
+trackside.toml:8:9: error[TS-0103]: between 1 and `of`
+8 | raise = 4
+  |         ^
+trackside.toml:9:9: error[TS-0103]: between 1 and 1000
+9 | clear = 0
+  |         ^
+trackside.toml:10:12: error[TS-0103]: between 1 and 64
+10 | elements = 65
+   |            ^^"##,
+    },
+    Case {
         name: "feedback",
         text: r##"[models.pump.feedback]
 answer = "value"
@@ -256,47 +297,6 @@ trackside.toml:7:10: error[TS-0103]: at most 64 names, none of them empty
 trackside.toml:10:11: error[TS-0103]: between 1B and 64MiB, and no more than `bytes`
 10 | largest = "2MiB"
    |           ^^^^^^"##,
-    },
-    Case {
-        name: "drift_bounds",
-        text: r##"[models.pump.drift]
-rows = 19
-time = "10ms"
-reference = 0
-effect = 11
-share = -1
-level = 0.6
-raise = 4
-clear = 0
-elements = 65
-"##,
-        error: r##"trackside.toml:2:8: error[TS-0103]: between 20 and 1000000
-2 | rows = 19
-  |        ^^
-trackside.toml:3:8: error[TS-0103]: between 1s and 30d
-3 | time = "10ms"
-  |        ^^^^^^
-trackside.toml:4:13: error[TS-0103]: between 1 and 10000000
-4 | reference = 0
-  |             ^
-trackside.toml:5:10: error[TS-0103]: between 0 and 10
-5 | effect = 11
-  |          ^^
-trackside.toml:6:9: error[TS-0103]: between 0 and 1
-6 | share = -1
-  |         ^^
-trackside.toml:7:9: error[TS-0103]: between 0.000001 and 0.5
-7 | level = 0.6
-  |         ^^^
-trackside.toml:8:9: error[TS-0103]: between 1 and `of`
-8 | raise = 4
-  |         ^
-trackside.toml:9:9: error[TS-0103]: between 1 and 1000
-9 | clear = 0
-  |         ^
-trackside.toml:10:12: error[TS-0103]: between 1 and 64
-10 | elements = 65
-   |            ^^"##,
     },
     Case {
         name: "inference",

@@ -194,16 +194,6 @@ pub enum Write {
     },
     /// A version of a model was tested.
     ModelTested(TestedModel),
-    /// What models said.
-    Predictions(Box<PredictionBatch>),
-    /// What would have been right.
-    Truth(Box<TruthRow>),
-    /// Inputs that are kept for a label, and that go.
-    Samples(SampleChange),
-    /// What would have been right for an input that is kept.
-    SampleLabelled(SampleLabel),
-    /// What follows from truths.
-    VerdictsDrawn(DrawnVerdicts),
     /// What is watched for drift stands so now.
     Drift(Box<DriftRow>),
     /// A reference of drift is to be made anew.
@@ -215,6 +205,16 @@ pub enum Write {
         /// Who wants it.
         by: String,
     },
+    /// What models said.
+    Predictions(Box<PredictionBatch>),
+    /// What would have been right.
+    Truth(Box<TruthRow>),
+    /// Inputs that are kept for a label, and that go.
+    Samples(SampleChange),
+    /// What would have been right for an input that is kept.
+    SampleLabelled(SampleLabel),
+    /// What follows from truths.
+    VerdictsDrawn(DrawnVerdicts),
     /// A rollout begins.
     RolloutStarted(Box<StartedRollout>),
     /// A rollout stands otherwise, or was counted on.
@@ -411,13 +411,13 @@ pub(crate) fn apply(
         Write::ModelAliasMoved(moved) => models::move_alias(txn, moved)?,
         Write::ModelRemoved { name, version, at_ms, by } => models::remove(txn, name, *version, *at_ms, by)?,
         Write::ModelTested(tested) => models::tested(txn, tested)?,
+        Write::Drift(row) => drift_rows::keep(txn, row)?,
+        Write::DriftReset { subject, at_ms, by } => drift_rows::reset(txn, subject, *at_ms, by)?,
         Write::Predictions(batch) => feedback::enter_predictions(txn, batch)?,
         Write::Truth(row) => feedback::tell(txn, row)?,
         Write::Samples(change) => feedback::change_samples(txn, change)?,
         Write::SampleLabelled(told) => feedback::label_sample(txn, told)?,
         Write::VerdictsDrawn(drawn) => feedback::draw(txn, drawn)?,
-        Write::Drift(row) => drift_rows::keep(txn, row)?,
-        Write::DriftReset { subject, at_ms, by } => drift_rows::reset(txn, subject, *at_ms, by)?,
         Write::RolloutStarted(started) => rollout_rows::start(txn, started)?,
         Write::RolloutChanged(changed) => rollout_rows::change(txn, changed)?,
         Write::TokenMade(row) => tokens::make(txn, row)?,

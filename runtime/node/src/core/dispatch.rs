@@ -224,8 +224,8 @@ impl Core {
                 self.commits.after_all(After::Call(Box::new(move || reply(allowed))));
             }
             Input::Emit(event, reply) => self.emitted_by_hand(event, reply, now_ms),
-            Input::Split(workflow, split) => self.split(workflow, split.map(|split| *split)),
             Input::Drift(writes, alarms, reply) => self.drifted(writes, alarms, reply, now_ms),
+            Input::Split(workflow, split) => self.split(workflow, split.map(|split| *split)),
             Input::Activate(new, reply) => self.activate(*new, reply, now_ms),
             Input::Wake => self.wake(now_ms),
         }

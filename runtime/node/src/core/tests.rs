@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc::channel};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use trackside_engine::{Event, RunId, RunState};
-use trackside_facts::TriggerDocument;
+use trackside_facts::{DriftAlarm, TriggerDocument};
 use trackside_spec::{Plan, TriggerKind, load_workflow};
 use trackside_store::{CommitReport, LedgerRow, StoreError, Txn, Write};
 use trackside_triggers::cron::CronEntry;
@@ -157,6 +157,54 @@ fn the_positions_of_schedules_are_in_one_transaction_with_all_their_runs() {
         .filter(|counts| *counts != (0, 0))
         .collect();
     assert_eq!(with, [(2, 2)], "a crash between two transactions would lose a run for good");
+}
+
+/// An alarm, with the row that says so; gives whether it was taken, once that is known.
+fn alarm(desk: &mut Desk, turn: &'static str) -> std::sync::mpsc::Receiver<bool> {
+    let alarm = DriftAlarm {
+        name: "pump".into(),
+        kind: "model",
+        version: Some(1),
+        turn,
+        window: 7,
+        columns: vec!["t".into()],
+        words: "t: median from 1 to 2".into(),
+    };
+    let (sender, told) = channel();
+    let reply = Box::new(move |taken| sender.send(taken).unwrap());
+    let row = Write::Position { trigger: "what is watched".into(), position_ms: 1 };
+    desk.give(Input::Drift(vec![row], vec![("drift:1".into(), alarm)], reply), NOW);
+    told
+}
+
+#[test]
+fn an_alarm_is_in_one_transaction_with_the_runs_that_it_starts_and_in_none_while_there_is_no_room() {
+    let steps = "steps: { s: { plugin: echo } }";
+    let mut desk = Desk::new(
+        4,
+        &[
+            &format!("name: a\ntriggers: [{{ drift: pump }}]\n{steps}"),
+            &format!("name: b\ntriggers: [{{ drift: {{ name: pump, on: [cleared] }} }}]\n{steps}"),
+            &format!("name: c\ntriggers: [{{ drift: other }}]\n{steps}"),
+            &format!("name: d\ntriggers: [{{ drift: {{ name: pump, on: [raised, cleared] }} }}]\n{steps}"),
+        ],
+    );
+    for (plan, trigger) in desk.plans.clone().iter().flat_map(|plan| plan.triggers.iter().map(move |one| (plan, one))) {
+        desk.core.add_follower(&plan.name, trigger);
+    }
+    let mut desk = desk.up();
+    let told = alarm(&mut desk, "raised");
+    let with: Vec<Vec<&str>> =
+        desk.txns.iter().map(|txn| txn.writes.iter().map(name).filter(|name| *name != "other").collect()).collect();
+    assert_eq!(with, [vec!["position", "run", "run"]], "what is said, and the runs of `a` and `d`");
+    assert!(told.try_recv().is_err(), "nothing is so before it is on disk");
+    desk.commit(NOW);
+    assert!(told.try_recv().unwrap());
+    // No room for more runs: nothing is written, and whoever tells of it comes again.
+    (0..98).for_each(|_| desk.fire("c"));
+    desk.txns.clear();
+    let told = alarm(&mut desk, "cleared");
+    assert!(desk.txns.is_empty() && !told.try_recv().unwrap());
 }
 
 #[test]

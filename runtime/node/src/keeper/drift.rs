@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use trackside_facts::{DriftAlarm, Subject, SubjectEvent};
-use trackside_serving::drift::{DriftState, Due, Key, KeyKind, Saved, Turn};
+use trackside_serving::{
+    ServeError,
+    drift::{DriftState, Due, Key, KeyKind, Saved, Turn},
+};
 use trackside_spec::DriftTurn;
 use trackside_store::{DriftRow, DriftWindowRow, Write};
 use trackside_sync::lock;
@@ -13,11 +16,21 @@ use crate::node::NodeError;
 
 /// Windows of drift that have closed.
 #[derive(Default)]
-pub(super) struct Windows {}
+pub(super) struct Windows {
+    /// Whether it is known where all stood at the start.
+    begun: bool,
+}
 
 impl Windows {
-    fn keep(tools: &Tools, last: bool) -> Result<Option<Duration>, NodeError> {
+    fn keep(&mut self, tools: &Tools, last: bool) -> Result<Option<Duration>, NodeError> {
         let board = tools.serving().board().clone();
+        if !std::mem::replace(&mut self.begun, true) {
+            for row in tools.handle().readers().with(|reader| reader.drift(None))? {
+                let Some((kind, name)) = row.subject.split_once('/') else { continue };
+                let kind = if kind == "model" { KeyKind::Model } else { KeyKind::Dataset };
+                board.stood(kind, name, row.version, state_of(&row.drift));
+            }
+        }
         // Whoever has it made anew waits for the commit, and this one for him.
         let _keeping = lock(&board.keeping);
         for key in board.wanted() {
@@ -28,6 +41,10 @@ impl Windows {
         }
         let (due, sleep) = board.due(last);
         for due in &due {
+            if is_gone(tools, &due.key) {
+                board.forget(&due.key);
+                continue;
+            }
             let now_ms = tools.now_ms();
             let writes = vec![Write::Drift(Box::new(row(due, now_ms)))];
             let alarms: Vec<_> = due.turns.iter().map(|turn| alarm(&due.key, turn, now_ms)).collect();
@@ -42,18 +59,31 @@ impl Windows {
                 tell(&due.key, turn);
             }
         }
+        for (name, alarm) in board.models() {
+            tools.serving().drifts(&name, alarm);
+        }
         Ok(sleep)
     }
 }
 
 impl Part for Windows {
     fn round(&mut self, tools: &Tools) -> Result<Option<Duration>, NodeError> {
-        Self::keep(tools, false)
+        self.keep(tools, false)
     }
 
     fn end(&mut self, tools: &Tools) -> Result<(), NodeError> {
-        Self::keep(tools, true).map(drop)
+        self.keep(tools, true).map(drop)
     }
+}
+
+/// Whether it is a version that was removed: its rows went with it.
+fn is_gone(tools: &Tools, key: &Key) -> bool {
+    let Key { kind, name, version, .. } = key;
+    *kind == KeyKind::Model
+        && match tools.serving().entry(name) {
+            Ok(entry) => !entry.versions.contains_key(version),
+            Err(error) => matches!(error, ServeError::UnknownModel { .. }),
+        }
 }
 
 /// What an alarm is about, as logs have it.

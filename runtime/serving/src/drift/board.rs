@@ -1,7 +1,7 @@
 //! All that is watched, and what of it is to be kept.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, RwLock,
         atomic::{AtomicU8, Ordering::Relaxed},
@@ -131,6 +131,8 @@ struct Keeping {
 /// All that is watched.
 pub struct Board {
     wards: RwLock<HashMap<Key, Arc<Ward>>>,
+    /// Where those stood when the process began that nobody has asked for yet.
+    before: RwLock<HashMap<(KeyKind, String, u32), DriftState>>,
     /// Held from the look at what is due to the end of its commit, and by whoever begins anew.
     pub keeping: Mutex<()>,
     clock: Arc<dyn Clock>,
@@ -145,7 +147,7 @@ impl Board {
     }
 
     pub(crate) fn new(clock: Arc<dyn Clock>, bell: Arc<Bell>) -> Self {
-        Self { wards: RwLock::default(), keeping: Mutex::default(), clock, bell }
+        Self { wards: RwLock::default(), before: RwLock::default(), keeping: Mutex::default(), clock, bell }
     }
 
     /// One that is watched from now on. What was kept of it comes later, with [`load`](Self::load).
@@ -156,6 +158,8 @@ impl Board {
             hot.series.settings = settings;
             if hot.series.watched == columns {
                 drop(hot);
+                // Whoever asks for it anew is to be told how it stands.
+                self.bell.ring();
                 return ward.clone();
             }
         }
@@ -296,8 +300,30 @@ impl Board {
         (hot.series.moved_on, hot.series.touched) = (false, false);
     }
 
+    /// Where one stands that may not be asked for in a while: what is on disk counts from the start on.
+    pub fn stood(&self, kind: KeyKind, name: &str, version: u32, drift: DriftState) {
+        write(&self.before).insert((kind, name.to_owned(), version), drift);
+    }
+
+    /// Models that are watched, each with whether a version of it is in alarm.
+    #[must_use]
+    pub fn models(&self) -> BTreeMap<String, bool> {
+        let mut models = BTreeMap::new();
+        for ward in read(&self.wards).values().filter(|ward| ward.key.kind == KeyKind::Model) {
+            *models.entry(ward.key.name.clone()).or_insert(false) |= ward.state() == DriftState::Alarm;
+        }
+        models
+    }
+
+    /// It is no more.
+    pub fn forget(&self, key: &Key) {
+        write(&self.wards).remove(key);
+        write(&self.before).remove(&(key.kind, key.name.clone(), key.version));
+    }
+
     /// Begins anew: the next rows make another reference. What was kept is to be removed before.
     pub fn reset(&self, kind: KeyKind, name: &str) {
+        write(&self.before).retain(|(other, of, _), _| (*other, of.as_str()) != (kind, name));
         let wards: Vec<Arc<Ward>> = read(&self.wards).values().cloned().collect();
         for ward in wards.iter().filter(|ward| ward.key.kind == kind && ward.key.name == name) {
             let mut keeping = lock(&ward.keeping);
@@ -309,6 +335,8 @@ impl Board {
             *keeping = Keeping::default();
             ward.drift.store(DriftState::Unknown as u8, Relaxed);
         }
+        // So that whoever asks sees that it begins.
+        self.bell.ring();
     }
 
     /// Where a version, or a table, stands: what is on disk.
@@ -319,7 +347,10 @@ impl Board {
             let key = &ward.key;
             key.kind == kind && key.name == name && key.version == version
         });
-        ward.map_or(DriftState::Unknown, |ward| ward.state())
+        match ward {
+            Some(ward) if lock(&ward.hot).loaded => ward.state(),
+            _ => read(&self.before).get(&(kind, name.to_owned(), version)).copied().unwrap_or_default(),
+        }
     }
 }
 

@@ -63,7 +63,7 @@ impl Watcher {
             number: watched.number,
             settings: watched.settings.drift,
             labels: if watched.settings.drift.enabled { watched.labels.clone() } else { BTreeMap::new() },
-            board: watched.board.clone(),
+            board: watched.learned.board.clone(),
             inputs: OnceLock::new(),
             outputs: OnceLock::new(),
         }

@@ -15,6 +15,7 @@ use std::{
 use trackside_models::Model;
 
 use crate::{
+    clock::Clock,
     drift::{self, Board},
     error::ServeError,
     feedback,
@@ -34,17 +35,25 @@ pub(crate) struct Watched<'a> {
     pub(crate) labels: &'a BTreeMap<String, Vec<String>>,
     /// What all share that is learned.
     pub(crate) learned: &'a Learned,
-    /// All that is watched for drift.
-    pub(crate) board: &'a Arc<Board>,
 }
 
 /// What is learned from requests, of all models, until somebody keeps it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Learned {
     /// Rung when something is to be kept.
     pub(crate) bell: Arc<Bell>,
     /// Predictions, and what is known of accuracies.
     pub(crate) book: Arc<feedback::Book>,
+    /// All that is watched for drift.
+    pub(crate) board: Arc<Board>,
+}
+
+impl Learned {
+    /// Nothing.
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        let bell = Arc::<Bell>::default();
+        Self { board: Arc::new(Board::new(clock, bell.clone())), bell, book: Arc::default() }
+    }
 }
 
 /// What watches one version.

@@ -51,14 +51,14 @@ pub struct ModelConfig {
     pub batching: BatchingConfig,
     /// When it is not asked for a while.
     pub breaker: BreakerConfig,
+    /// How closely what it is asked and what it answers is watched.
+    pub drift: DriftConfig,
     /// Predictions that wait for their truth; without this table none is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feedback: Option<FeedbackConfig>,
     /// Inputs that are kept because a label for them would teach most; without this table none is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<SamplesConfig>,
-    /// How closely what it is asked and what it answers is watched.
-    pub drift: DriftConfig,
 }
 
 impl Default for ModelConfig {
@@ -78,9 +78,9 @@ impl Default for ModelConfig {
             failures: 5,
             batching: BatchingConfig::default(),
             breaker: BreakerConfig::default(),
+            drift: DriftConfig::default(),
             feedback: None,
             samples: None,
-            drift: DriftConfig::default(),
         }
     }
 }

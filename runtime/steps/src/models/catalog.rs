@@ -147,10 +147,27 @@ fn settings(said: &ModelConfig, config: &NodeConfig) -> ModelSettings {
         },
         failures: said.failures,
         at_start: said.load == LoadTime::Start,
-        drift: drift(&said.drift),
         judged: true,
+        drift: drift(&said.drift),
         feedback: said.feedback.as_ref().map(feedback),
         samples: said.samples.as_ref().map(samples),
+    }
+}
+
+/// How closely something is watched, as it is said.
+#[must_use]
+pub fn drift(said: &DriftConfig) -> DriftSettings {
+    DriftSettings {
+        enabled: said.enabled,
+        rows: said.rows,
+        time: said.time.to_std(),
+        reference: said.reference,
+        effect: said.effect,
+        share: said.share,
+        level: said.level,
+        alarm: AlarmRule { of: said.of, raise: said.raise, clear: said.clear },
+        elements: said.elements,
+        season: said.season,
     }
 }
 
@@ -177,23 +194,6 @@ fn samples(said: &SamplesConfig) -> SampleSettings {
         rate: said.rate,
         age: said.age.to_std(),
         redact: said.redact.clone(),
-    }
-}
-
-/// How closely something is watched, as it is said.
-#[must_use]
-pub fn drift(said: &DriftConfig) -> DriftSettings {
-    DriftSettings {
-        enabled: said.enabled,
-        rows: said.rows,
-        time: said.time.to_std(),
-        reference: said.reference,
-        effect: said.effect,
-        share: said.share,
-        level: said.level,
-        alarm: AlarmRule { of: said.of, raise: said.raise, clear: said.clear },
-        elements: said.elements,
-        season: said.season,
     }
 }
 

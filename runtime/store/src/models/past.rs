@@ -56,12 +56,12 @@ impl ModelAt {
                 self.aliases.remove(&alias);
             }
             SubjectEvent::ModelTested { .. }
-            | SubjectEvent::Labelled { .. }
-            | SubjectEvent::ModelErrorMoved { .. }
             | SubjectEvent::DriftReference { .. }
             | SubjectEvent::DriftAlarm { .. }
             | SubjectEvent::DriftCleared { .. }
             | SubjectEvent::DriftReset { .. }
+            | SubjectEvent::Labelled { .. }
+            | SubjectEvent::ModelErrorMoved { .. }
             | SubjectEvent::Rollout { .. }
             | SubjectEvent::TokenMade { .. }
             | SubjectEvent::TokenRevoked { .. }
