@@ -380,6 +380,11 @@ impl Inner {
         self.clock.wall_ms()
     }
 
+    /// The versions of a model that somebody has asked for.
+    pub(crate) fn slots_of(&self, name: &str) -> Vec<Arc<Slot>> {
+        read(&self.models).get(name).map(|resolution| resolution.slots()).unwrap_or_default()
+    }
+
     /// What is in force, brought up when nobody has asked for the model before.
     fn known(self: &Arc<Self>, name: &str) -> Result<Arc<Resolution>, ServeError> {
         let known = read(&self.models).get(name).cloned();

@@ -69,6 +69,22 @@ fn nothing_is_recorded_where_nobody_asked_for_it_or_nobody_answered() {
 }
 
 #[test]
+fn inputs_are_kept_while_drift_is_in_alarm_and_no_longer() {
+    let bench = Bench::new();
+    let settings = ModelSettings { samples: samples(&[]), ..ModelSettings::default() };
+    let served = bench.served("pump", settings, &adds(0.0));
+    let kept = |bench: &Bench| {
+        served.predict_here(x(&[[0.1, 0.9]])).unwrap();
+        bench.serving.take_samples().iter().map(|sample| sample.reason.name()).collect::<Vec<_>>()
+    };
+    assert!(kept(&bench).is_empty());
+    bench.serving.drifts("pump", true);
+    assert_eq!(kept(&bench), ["drift"]);
+    bench.serving.drifts("pump", false);
+    assert!(kept(&bench).is_empty());
+}
+
+#[test]
 fn recording_costs_less_than_the_rest_of_a_request() {
     let bench = Bench::new();
     let off = bench.served("off", ModelSettings::default(), &adds(0.0));

@@ -355,7 +355,7 @@ impl Board {
 }
 
 impl Ward {
-    pub(crate) fn state(&self) -> DriftState {
+    fn state(&self) -> DriftState {
         match self.drift.load(Relaxed) {
             1 => DriftState::None,
             2 => DriftState::Warning,

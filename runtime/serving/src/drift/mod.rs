@@ -77,11 +77,6 @@ impl Watcher {
         Seen(Some(places.of_tensors(&request.inputs)))
     }
 
-    /// Whether it is in alarm, by what is on disk.
-    pub(crate) fn alarms(&self) -> bool {
-        self.outputs.get().is_some_and(|(_, ward)| ward.state() == DriftState::Alarm)
-    }
-
     /// Only what the model has answered counts: what it refused was never its input.
     pub(crate) fn answered(&self, seen: Seen, answer: &Result<Answer, ServeError>) {
         let (Some(asked), Ok(answer), Some(inputs)) = (seen.0, answer, self.inputs.get()) else { return };

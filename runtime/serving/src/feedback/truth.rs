@@ -72,6 +72,11 @@ impl Serving {
         self.0.learned.book.take_samples()
     }
 
+    /// Says of a model's versions in service whether its drift is in alarm: while it is, inputs are kept, where that is asked for.
+    pub fn drifts(&self, model: &str, is: bool) {
+        self.0.slots_of(model).iter().for_each(|slot| slot.watch.feedback.drifts(is));
+    }
+
     /// Somebody told what would have been right, or is about to.
     pub fn labelled(&self) {
         self.0.learned.book.told.store(true, Relaxed);

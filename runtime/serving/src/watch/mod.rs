@@ -83,7 +83,6 @@ impl Watch {
     pub(crate) fn answered(&self, seen: Seen, answer: &Result<Answer, ServeError>) -> Duration {
         let took = seen.came.elapsed();
         self.drift.answered(seen.drift, answer);
-        self.feedback.drifts(self.drift.alarms());
         self.feedback.answered(seen.feedback, answer);
         took
     }
