@@ -24,7 +24,7 @@ pub use decision::{Decided, DecisionKind, DecisionSubject};
 pub use effect::{Delivery, Effect, EffectError, OutgoingMessage, Present};
 pub use entry::{Entry, EntryError, artifacts_named};
 pub use poll::{PollSight, PollState};
-pub use prediction::{LONGEST_LABEL, Passed, Predicted, truths};
+pub use prediction::{LONGEST_LABEL, Misfit, Passed, Predicted, truths};
 pub use report::{AttemptReport, MetricKind, ReportedMetric};
 pub use subject::{MODEL, Subject, SubjectEvent};
 pub use time::{from_rfc3339, rfc3339};

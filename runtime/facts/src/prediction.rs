@@ -6,6 +6,17 @@ use serde_json::Value;
 /// The longest text of an answer or of a truth, bytes.
 pub const LONGEST_LABEL: usize = 200;
 
+/// Why a truth can not be held against a prediction.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Misfit(String);
+
+impl Misfit {
+    fn of(words: &str) -> Self {
+        Self(words.to_owned())
+    }
+}
+
 /// What a model said of one row.
 ///
 /// The JSON form is stored: add optional fields, never change or remove one.
@@ -29,17 +40,17 @@ impl Predicted {
     /// Whether this is the truth; a number within `tolerance` of it. Nothing where the truth is not known (`null`).
     ///
     /// # Errors
-    /// When the two can not be held against each other, in words.
-    pub fn is_right(&self, truth: &Value, tolerance: f64) -> Result<Option<bool>, String> {
+    /// When the two can not be held against each other.
+    pub fn is_right(&self, truth: &Value, tolerance: f64) -> Result<Option<bool>, Misfit> {
         if truth.is_null() {
             return Ok(None);
         }
         if let Some(value) = self.value {
             let truth = truth.as_f64().filter(|truth| truth.is_finite());
-            let truth = truth.ok_or("the model gives a number, and the truth must be one, too")?;
+            let truth = truth.ok_or_else(|| Misfit::of("the model gives a number, and the truth must be one, too"))?;
             return Ok(Some((value - truth).abs() <= tolerance));
         }
-        let said = text(truth).ok_or("the truth must be a text, a number, true or false")?;
+        let said = text(truth).ok_or_else(|| Misfit::of("the truth must be a text, a number, true or false"))?;
         let Some(class) = self.class else { return Ok(Some(self.label.as_deref() == Some(said.as_str()))) };
         if self.label.as_deref() == Some(said.as_str()) {
             return Ok(Some(true));
@@ -47,10 +58,10 @@ impl Predicted {
         match (truth.is_string(), said.parse::<u32>(), &self.label) {
             (false, Ok(number), _) | (true, Ok(number), None) => Ok(Some(number == class)),
             (true, _, Some(_)) => Ok(Some(false)),
-            (true, Err(_), None) => {
-                Err("the classes of this model have no names: the truth is a class's number, counted from 0".to_owned())
-            }
-            (false, Err(_), _) => Err("a class has a name, or a number counted from 0".to_owned()),
+            (true, Err(_), None) => Err(Misfit::of(
+                "the classes of this model have no names: the truth is a class's number, counted from 0",
+            )),
+            (false, Err(_), _) => Err(Misfit::of("a class has a name, or a number counted from 0")),
         }
     }
 }
@@ -117,18 +128,18 @@ fn text(truth: &Value) -> Option<String> {
 /// The truth of each row: of one row the value itself, of several a list of as many.
 ///
 /// # Errors
-/// When it is of another number of rows, or its texts are too long, in words.
-pub fn truths(of: &Value, rows: usize) -> Result<Vec<Value>, String> {
+/// When it is of another number of rows, or its texts are too long.
+pub fn truths(of: &Value, rows: usize) -> Result<Vec<Value>, Misfit> {
     let truths: Vec<Value> = match of {
         Value::Array(list) if list.len() == rows => list.clone(),
         Value::Array(list) => {
-            return Err(format!("the prediction has {rows} rows, and the truth is a list of {}", list.len()));
+            return Err(Misfit(format!("the prediction has {rows} rows, and the truth is a list of {}", list.len())));
         }
         one if rows == 1 => vec![one.clone()],
         _ => {
-            return Err(format!(
+            return Err(Misfit(format!(
                 "the prediction has {rows} rows: the truth is a list of as many, `null` where it is not known"
-            ));
+            )));
         }
     };
     Ok(truths)

@@ -5,6 +5,7 @@
 mod activations;
 mod artifacts;
 mod drift;
+mod feedback;
 mod log;
 mod models;
 mod pauses;

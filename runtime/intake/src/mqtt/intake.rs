@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use trackside_codes::{Class, Reason};
-use trackside_spec::{ByteSize, MqttPayload, MqttTrigger, NodeConfig, TriggerKind};
+use trackside_spec::{ByteSize, MqttPayload, MqttTrigger, TriggerKind};
 
 use super::{
     inbound::Inbound,
@@ -40,14 +40,13 @@ impl MqttIntake {
 impl Intake for MqttIntake {
     fn start(&mut self, now: &Definitions) -> Result<(), NotStarted> {
         let Some(waiting) = self.waiting.take() else { return Ok(()) };
-        let started =
-            self.brokers.start(waiting, listeners(now, &self.inbound.tools.config), &self.inbound, self.wake.clone());
+        let started = self.brokers.start(waiting, listeners(now, &self.inbound), &self.inbound, self.wake.clone());
         started
             .map_err(|error| NotStarted { what: "the connections to brokers", reason: Reason::by(Class::Setup, error) })
     }
 
     fn switch(&mut self, next: &Definitions) {
-        self.brokers.listen(listeners(next, &self.inbound.tools.config));
+        self.brokers.listen(listeners(next, &self.inbound));
     }
 
     fn stop(&mut self) {
@@ -56,7 +55,7 @@ impl Intake for MqttIntake {
 }
 
 /// By the name of their broker.
-fn listeners(definitions: &Definitions, config: &NodeConfig) -> BTreeMap<String, Vec<Listener>> {
+fn listeners(definitions: &Definitions, inbound: &Inbound) -> BTreeMap<String, Vec<Listener>> {
     let mut listeners: BTreeMap<String, Vec<Listener>> = BTreeMap::new();
     for (plan, trigger) in definitions.usable() {
         if let TriggerKind::Mqtt(settings) = &trigger.kind {
@@ -64,7 +63,8 @@ fn listeners(definitions: &Definitions, config: &NodeConfig) -> BTreeMap<String,
             listeners.entry(settings.broker.clone()).or_default().push(Listener { trigger_id, plan, settings });
         }
     }
-    for (broker, settings) in &config.mqtt {
+    // A node for a run by hand takes nobody's labels.
+    for (broker, settings) in inbound.tools.config.mqtt.iter().filter(|_| inbound.listens) {
         let Some(topic) = settings.labels.clone() else { continue };
         let settings = MqttTrigger {
             broker: broker.clone(),

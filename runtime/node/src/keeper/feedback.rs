@@ -40,7 +40,7 @@ impl Part for Predictions {
     fn round(&mut self, tools: &Tools) -> Result<Option<Duration>, NodeError> {
         if self.trimmed.is_none() {
             // Verdicts may be left of the node before.
-            tools.serving().labelled();
+            self.looks = 1;
         }
         let mut sleep = self.trim(tools)?;
         let mut within = |time: Duration| sleep = Some(sleep.map_or(time, |sleep| sleep.min(time)));

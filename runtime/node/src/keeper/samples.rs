@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde_json::json;
+use trackside_codes::Reason;
 use trackside_models::tensor_io::write_safetensors_with;
 use trackside_serving::{Sample, SampleSettings};
 use trackside_spec::config::SamplesConfig;
@@ -122,13 +123,13 @@ fn leaving(rows: &[&SampleRow], settings: Option<&SampleSettings>, now_ms: i64) 
     gone
 }
 
-fn file(tools: &Tools, id: &str, sample: &Sample) -> Result<u64, String> {
+fn file(tools: &Tools, id: &str, sample: &Sample) -> Result<u64, Reason> {
     let path = sample_file(&tools.data_dir(), id);
     let folder = path.parent().unwrap_or(&path);
-    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    fs::create_dir_all(folder).map_err(Reason::disk)?;
     let about = json!({ "model": sample.model, "version": sample.version }).to_string();
-    write_safetensors_with(&path, &sample.inputs, ("trackside", &about)).map_err(|error| error.to_string())?;
-    fs::metadata(&path).map(|meta| meta.len()).map_err(|error| error.to_string())
+    write_safetensors_with(&path, &sample.inputs, ("trackside", &about)).map_err(Reason::of)?;
+    fs::metadata(&path).map(|meta| meta.len()).map_err(Reason::disk)
 }
 
 fn row(id: String, at_ms: i64, bytes: u64, sample: Sample) -> SampleRow {

@@ -82,7 +82,7 @@ impl Reading {
 
     fn one_score(&self, score: f64) -> (usize, Option<f32>) {
         let class = usize::from(score >= self.threshold);
-        let sure = (0.0..=1.0).contains(&score).then(|| if class == 1 { score } else { 1.0 - score });
+        let sure = (0.0..=1.0).contains(&score).then_some(if class == 1 { score } else { 1.0 - score });
         (class, sure.map(short))
     }
 

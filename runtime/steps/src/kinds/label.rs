@@ -1,7 +1,7 @@
 //! One attempt of a step that tells what would have been right. It does nothing itself: the truth goes to the disk with its result.
 
 use serde_json::{Value, json};
-use trackside_codes::Coded as _;
+use trackside_codes::{Coded as _, Reason};
 use trackside_engine::{Outcome, StepError};
 use trackside_sandbox::BoxFuture;
 use trackside_spec::LabelCall;
@@ -28,7 +28,7 @@ impl Executed for LabelCall {
                         Err(error) => failed(job, error.message()),
                     }
                 }
-                Err(words) => failed(job, words),
+                Err(reason) => failed(job, reason.to_string()),
             }
         })
     }
@@ -43,17 +43,17 @@ fn failed(job: &crate::job::StepJob, words: impl Into<String>) -> StepResult {
 }
 
 /// What the step was given.
-fn label(input: &Value) -> Result<Label, String> {
+fn label(input: &Value) -> Result<Label, Reason> {
     let request = match input.get("request") {
         Some(Value::String(request)) => request.clone(),
         // An id that is a number in the data is a text in the request.
         Some(Value::Number(number)) => number.to_string(),
-        _ => return Err("`request` is no text".to_owned()),
+        _ => return Err("`request` is no text".into()),
     };
     let model = match input.get("model") {
         None | Some(Value::Null) => None,
         Some(Value::String(model)) => Some(model.clone()),
-        Some(_) => return Err("`model` is no text".to_owned()),
+        Some(_) => return Err("`model` is no text".into()),
     };
     Ok(Label { request, model, truth: input.get("value").cloned().unwrap_or_default() })
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 use trackside_engine::RunId;
-use trackside_facts::{Predicted, Subject, SubjectEvent, truths};
+use trackside_facts::{Misfit, Predicted, Subject, SubjectEvent, truths};
 use trackside_sync::lock;
 
 use super::predictions::PredictionRow;
@@ -106,7 +106,7 @@ fn steps(txn: &Transaction<'_>, run: &str, model: Option<&str>) -> rusqlite::Res
 }
 
 /// Of each row whether it was right; nothing where its truth is not known.
-fn judged(answers: &[Predicted], truth: &Value, tolerance: f64) -> Result<Vec<Option<bool>>, String> {
+fn judged(answers: &[Predicted], truth: &Value, tolerance: f64) -> Result<Vec<Option<bool>>, Misfit> {
     let truths = truths(truth, answers.len())?;
     answers.iter().zip(&truths).map(|(answer, truth)| answer.is_right(truth, tolerance)).collect()
 }
@@ -154,7 +154,7 @@ fn take(txn: &Transaction<'_>, row: &TruthRow) -> rusqlite::Result<Told> {
     }
     let now = match judged(&served.answers, &row.truth, served.tolerance) {
         Ok(now) => now,
-        Err(words) => return Ok(Told::Unfit(words)),
+        Err(misfit) => return Ok(Told::Unfit(misfit.to_string())),
     };
     // What a candidate said that the truth does not fit says nothing of it.
     let beside = shadow
