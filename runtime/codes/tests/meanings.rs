@@ -54,6 +54,7 @@ const IN_OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ("TS-0724", &["ControlError::NoStep", "ControlError::OnlyWhat"], "a step that there is not, or none at all"),
     ("TS-0726", &["ControlError::Unreadable", "OfflineError::Unreadable"], "one knows the run's id"),
     ("TS-0811", &["QueryError::NoRun", "QueryError::NoRunLike", "QueryError::NoRunYet"], "each with its own help"),
+    ("TS-1003", &["RolloutsError::Outside", "RolloutsError::Signature"], "a workflow, or a model"),
     (
         "TS-1005",
         &["RolloutProblem::None", "RolloutsError::Unknown"],

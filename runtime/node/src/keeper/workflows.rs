@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use trackside_codes::{Class, Reason};
 use trackside_engine::{Event, RunId};
 use trackside_facts::{Subject, SubjectEvent};
 use trackside_serving::{
@@ -135,7 +136,14 @@ impl Workflows {
             Err(why) => {
                 tracing::error!(workflow = name, rollout = row.id, "the rollout can not go on and was ended: {why}");
                 let subject = Subject::Workflow(name.to_owned());
-                tools.keep(vec![ended_without(&row, subject, tools.now_ms(), "the node", "aborted", Some(why))])?;
+                tools.keep(vec![ended_without(
+                    &row,
+                    subject,
+                    tools.now_ms(),
+                    "the node",
+                    "aborted",
+                    Some(why.to_string()),
+                )])?;
                 Ok(false)
             }
         }
@@ -240,20 +248,24 @@ impl Workflows {
 }
 
 /// What goes on here of a row; else why it can not.
-fn made(tools: &Tools, row: &RolloutRow, name: &str) -> Result<WorkflowTrial, String> {
+fn made(tools: &Tools, row: &RolloutRow, name: &str) -> Result<WorkflowTrial, Reason> {
     let project = tools.handle().project();
-    let stable = project.workflows.get(name).ok_or_else(|| format!("there is no workflow `{name}` any more"))?.digest;
+    let gone = || Reason::from(format!("there is no workflow `{name}` any more"));
+    let stable = project.workflows.get(name).ok_or_else(gone)?.digest;
     if stable.to_string() != row.stable {
-        return Err(format!("the workflow was changed meanwhile: its definition is {stable}"));
+        return Err(format!("the workflow was changed meanwhile: its definition is {stable}").into());
     }
-    let text = row.content.as_deref().ok_or("its definition was not kept")?;
-    let candidate = load_definition(name, text).map_err(|error| format!("its definition is not taken: {error}"))?;
+    let lost = || Reason::from("its definition was not kept");
+    let text = row.content.as_deref().ok_or_else(lost)?;
+    let candidate = load_definition(name, text).map_err(|error| {
+        Reason::by(Class::BadFile, error).told(|text| format!("its definition is not taken: {text}"))
+    })?;
     if candidate.digest.to_string() != row.candidate {
-        return Err("its definition is not what it was".to_owned());
+        return Err("its definition is not what it was".into());
     }
-    let plan: RolloutPlan =
-        serde_json::from_str(&row.plan).map_err(|error| format!("its plan can not be read: {error}"))?;
-    let machine = Machine::read(plan, &row.state).map_err(|fault| fault.to_string())?;
+    let plan: RolloutPlan = serde_json::from_str(&row.plan)
+        .map_err(|error| Reason::by(Class::Damaged, error).told(|text| format!("its plan can not be read: {text}")))?;
+    let machine = Machine::read(plan, &row.state).map_err(|fault| Reason::by(Class::Damaged, fault))?;
     let new = NewTrial { id: row.id, model: name.to_owned(), stable: 0, candidate: 0, key: row.key.clone(), machine };
     let trial = tools.serving().begin(new);
     Ok(WorkflowTrial { trial, key: row.key.clone(), stable, candidate: Arc::new(candidate) })
@@ -302,7 +314,7 @@ fn watch_ends(tools: &Tools) -> Result<Receiver<RunId>, NodeError> {
     let started = std::thread::Builder::new().name("run-ends".to_owned()).spawn(work);
     started.map(|_| ends).map_err(|error| NodeError::Start {
         what: "the thread that counts the ends of runs",
-        reason: trackside_codes::Reason::by(trackside_codes::Class::Setup, error),
+        reason: Reason::by(Class::Setup, error),
     })
 }
 
