@@ -1,5 +1,5 @@
-//! `cargo bench --bench drift`: what watching for drift adds to a request of a small model with 20 features, on the built-in engine:
-//! the same requests with it and without it, turn by turn; medians. And what one feature takes in memory.
+//! `cargo bench --bench drift`: what watching for drift, recording for labels, and a rollout add to a request of a small model with 20
+//! features, on the built-in engine: the same requests with each and without, turn by turn; medians. And what one feature takes in memory.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can not be set up has nothing to say")]
 
@@ -18,10 +18,11 @@ use trackside_models::{
     },
 };
 use trackside_serving::{
-    ModelSettings, SystemClock,
+    FeedbackSettings, ModelSettings, SystemClock,
     drift::{DriftSettings, Held, Key, KeyKind, Kind, WatchedColumn},
+    rollout::{Machine, NewTrial},
 };
-use trackside_spec::Tensor;
+use trackside_spec::{RolloutMode, RolloutPlan, Tensor};
 
 const TURNS: usize = 40;
 const CALLS: usize = 2_000;
@@ -33,37 +34,54 @@ fn main() {
     let engines = Arc::new(Engines::discover(EngineSettings::new(folder.path())));
     let file = folder.path().join("small.onnx");
     std::fs::write(&file, small().encode_to_vec()).expect("a file");
-    let made = |enabled| {
-        let drift = DriftSettings { enabled, ..DriftSettings::USUAL };
-        let settings = ModelSettings { drift, ..ModelSettings::default() };
+    let made = |settings| {
         let values: Vec<f32> = (0..INPUTS).map(|at| at as f32 / 8.0).collect();
         let tensor = Tensor::from_f32(vec![1, INPUTS as u32], &values).expect("a tensor");
         router::Router::with(engines.clone(), EngineChoice::Rten, &file, vec![("x".to_owned(), tensor)], settings)
+            .named()
     };
-    let (bare, watched) = (made(false), made(true));
-    let mut times: [Vec<f64>; 2] = Default::default();
+    let off = || ModelSettings {
+        drift: DriftSettings { enabled: false, ..DriftSettings::USUAL },
+        ..ModelSettings::default()
+    };
+    let feedback = Some(FeedbackSettings { rate: 10_000, ..FeedbackSettings::default() });
+    let rolled = made(off());
+    let plan = RolloutPlan { mode: RolloutMode::Ab, evidence: 1_000_000, ..RolloutPlan::default() };
+    let machine = Machine::new(plan).expect("a rollout");
+    rolled.serving.prepare("bench", 1, 2).expect("both versions");
+    let (model, key) = ("bench".to_owned(), "key".to_owned());
+    let trial = rolled.serving.begin(NewTrial { id: 1, model, stable: 1, candidate: 2, key, machine });
+    rolled.serving.admit(&trial);
+    let routers = [
+        ("with nothing of it", made(off())),
+        ("watched for drift", made(ModelSettings::default())),
+        ("recorded for labels", made(ModelSettings { feedback, ..off() })),
+        ("in a rollout", rolled),
+    ];
+    let mut times: [Vec<f64>; 4] = Default::default();
     for turn in 0..TURNS {
-        for (which, router) in [(0, &bare), (1, &watched)] {
+        for ((_, router), times) in routers.iter().zip(&mut times) {
             // What the keeper does meanwhile, so that the reference is made and windows are compared.
             let board = router.serving.board();
             board.wanted().iter().for_each(|key| board.load(key, None));
             board.due(false).0.iter().for_each(|due| board.kept(due));
+            drop(router.serving.take_predictions());
             for _ in 0..CALLS {
                 let began = Instant::now();
                 router.ask();
                 // By the tenth turn the reference is complete.
                 if turn >= 10 {
-                    times[which].push(began.elapsed().as_secs_f64() * 1e6);
+                    times.push(began.elapsed().as_secs_f64() * 1e6);
                 }
             }
         }
     }
-    let [bare, watched] = times.map(median);
-    println!(
-        "a request of {INPUTS} inputs and {OUTPUTS} outputs: {bare:.2} µs, watched {watched:.2} µs: {:+.2} µs, {:+.1} %",
-        watched - bare,
-        (watched / bare - 1.0) * 100.0
-    );
+    let times = times.map(median);
+    println!("a request of {INPUTS} inputs and {OUTPUTS} outputs, microseconds:");
+    for ((what, _), time) in routers.iter().zip(times) {
+        let (more, share) = (time - times[0], (time / times[0] - 1.0) * 100.0);
+        println!("  {what:<20} {time:>6.2} ({more:+.2}, {share:+.1} %)");
+    }
     rows();
 }
 

@@ -1,12 +1,13 @@
 //! A request through the router, as a wire sends it: the name is resolved, the limits are asked, and the run is counted.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{cell::Cell, collections::BTreeMap, path::Path, sync::Arc};
 
 use tokio::runtime::{Builder, Runtime};
 use trackside_codes::Reason;
 use trackside_models::{CancelToken, EngineChoice, Engines};
 use trackside_serving::{
-    Catalog, Content, Entry, ModelSettings, Request, Serving, ServingSettings, SystemClock, Version, VersionState,
+    Asker, Catalog, Content, Entry, ModelSettings, Request, Serving, ServingSettings, SystemClock, Version,
+    VersionState,
 };
 use trackside_spec::{CHAMPION, Digest, ModelVersion, Tensor};
 
@@ -15,6 +16,8 @@ pub struct Router {
     pub serving: Serving,
     runtime: Runtime,
     inputs: Vec<(String, Tensor)>,
+    /// Requests so far, where each has an id of its own.
+    named: Option<Cell<u64>>,
 }
 
 struct One(Entry);
@@ -50,7 +53,7 @@ impl Router {
         let content = Content::Registered(Digest::of(file.as_os_str().as_encoded_bytes()));
         let version = Version { engine, ..Version::of(file.to_owned(), content) };
         let entry = Entry {
-            versions: BTreeMap::from([(1, version)]),
+            versions: BTreeMap::from([(1, version.clone()), (2, version)]),
             aliases: BTreeMap::from([(CHAMPION.to_owned(), 1)]),
             settings,
         };
@@ -58,15 +61,31 @@ impl Router {
             Serving::new(Arc::new(One(entry)), engines, ServingSettings::default(), Arc::new(SystemClock::default()));
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         serving.open_here("bench", &ModelVersion::Unsaid, None).expect("a model that is loaded");
-        Self { serving, runtime, inputs }
+        Self { serving, runtime, inputs, named: None }
+    }
+
+    /// Each request has an id of its own.
+    #[allow(dead_code, reason = "each bench uses its part")]
+    pub fn named(self) -> Self {
+        Self { named: Some(Cell::new(0)), ..self }
     }
 
     /// One request and its answer.
     pub fn ask(&self) {
-        let request =
-            Request { inputs: self.inputs.clone(), priority: 100, cancel: CancelToken::new(), ..Request::default() };
+        let id = self.named.as_ref().map(|named| {
+            named.set(named.get() + 1);
+            format!("request-{}", named.get())
+        });
+        let request = Request {
+            inputs: self.inputs.clone(),
+            priority: 100,
+            cancel: CancelToken::new(),
+            id,
+            ..Request::default()
+        };
         self.runtime.block_on(async {
-            let served = self.serving.open("bench", &ModelVersion::Unsaid, None).await.expect("a model");
+            let asker = Asker::default();
+            let served = self.serving.open_for("bench", &ModelVersion::Unsaid, None, asker).await.expect("a model");
             std::hint::black_box(served.predict(request).await.expect("an answer"));
         });
     }

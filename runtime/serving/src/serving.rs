@@ -434,8 +434,12 @@ impl Inner {
         });
         match candidate {
             Some(candidate) => Served { part: Some(part), ..candidate },
-            // Drawn for the candidate, and not answered by it: it is no observation of either.
-            None => stable,
+            // Drawn for the candidate, and not answered by it: it is no observation of either. It was loaded when the rollout began, so
+            // that whoever decides has to look why it is not.
+            None => {
+                self.learned.bell.ring();
+                stable
+            }
         }
     }
 

@@ -15,5 +15,6 @@ mod rollout;
 mod rules;
 mod swap;
 mod times;
+mod trials;
 mod trouble;
 mod versions;

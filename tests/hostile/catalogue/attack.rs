@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use serde_json::Value;
 
 use super::{
-    case::{Case, Timed, memory},
+    case::{Case, Timed, memory, own_code},
     guest::{Guest, runs},
 };
 use crate::support::{Node, Project, project::step, repository, wait::patient, wait_until};
@@ -162,6 +162,8 @@ pub struct Arena {
     /// It.
     pub node: Node,
     before: u64,
+    /// What of that is its own program.
+    code: u64,
 }
 
 impl Arena {
@@ -176,12 +178,13 @@ impl Arena {
         project.workflow("ill", "steps:\n  bad: { plugin: broken }\n");
         prepare(&project);
         let node = project.serve();
-        let mut arena = Self { project, node, before: 0 };
+        let mut arena = Self { project, node, before: 0, code: 0 };
         arena.honest_work_is_done();
         // What the host has of its own for failures comes from its file now: no attack makes it hold that.
         let run = arena.node.start_run("ill");
         assert_eq!(arena.project.wait_end(&run)["state"], "failed");
         arena.before = memory(arena.node.pid(), "VmRSS");
+        arena.code = own_code(arena.node.pid());
         // From here on the kernel notes the most anew.
         fs::write(format!("/proc/{}/clear_refs", arena.node.pid()), "5").unwrap();
         arena
@@ -204,9 +207,11 @@ impl Arena {
         assert_eq!(view["state"], "succeeded", "{view:#}");
     }
 
-    /// By how many bytes the node grew at its largest since it was started.
+    /// By how many bytes the node grew at its largest since it was started. Its own program's pages are not counted: they come from its file
+    /// when they are first needed, after the kernel took them away too, whoever attacks.
     pub fn growth(&self) -> u64 {
-        memory(self.node.pid(), "VmHWM").saturating_sub(self.before)
+        let code = own_code(self.node.pid()).saturating_sub(self.code);
+        memory(self.node.pid(), "VmHWM").saturating_sub(self.before).saturating_sub(code)
     }
 }
 

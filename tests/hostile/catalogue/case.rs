@@ -122,3 +122,19 @@ pub fn memory(pid: u32, field: &str) -> u64 {
     let line = line.unwrap_or_else(|| panic!("no {field}: {status}"));
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() << 10
 }
+
+/// Bytes of a process's own program that are in memory.
+pub fn own_code(pid: u32) -> u64 {
+    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+    let mut is_own = false;
+    let mut kib = 0;
+    for line in fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap().lines() {
+        // `START-END rwxp … PATH` begins a mapping, `Rss: N kB` tells of it.
+        if let Some(resident) = line.strip_prefix("Rss:").filter(|_| is_own) {
+            kib += resident.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap();
+        } else if line.split(' ').next().is_some_and(|range| range.contains('-')) {
+            is_own = line.ends_with(program.to_str().unwrap());
+        }
+    }
+    kib << 10
+}

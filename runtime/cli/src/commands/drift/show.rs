@@ -112,7 +112,7 @@ fn one(document: &DriftDocument, paint: Paint) -> String {
     }
     let Some(window) = &document.window else {
         if about.complete {
-            text.push_str("No window has closed since.\n");
+            text.push_str("No window has been written since; what is only counted is written once a minute.\n");
         }
         return text;
     };
