@@ -35,7 +35,7 @@ pub use offline::{Offline, OfflineError};
 pub use project::{Project, ProjectError, WorkflowProblem, WorkflowReason};
 pub use pruning::prune as prune_without_node;
 pub use reload::{Change, InForce, Reloaded, load_definition};
-pub use rollouts::{RolloutDocument, RolloutProblem, Say, rollout_document, rollout_events, say_without_node};
+pub use rollouts::{RolloutDocument, RolloutProblem, Say, rollout_document, say_without_node};
 pub use rounds::preview as preview_prune;
 pub use run_history::{HistoryEntry, RunHead, RunHistory, UnreadableRun};
 pub use trackside_facts::rfc3339;

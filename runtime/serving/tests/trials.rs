@@ -47,8 +47,11 @@ fn a_candidate_that_answers_after_its_deadline_is_taken_back() {
             assert!(why.contains("errors=+20% is broken"), "{why}");
             // Nobody meets it any more, before anything is written down.
             let [_, seen] = trial.standing().seen.0;
-            (0..50).for_each(|_| ask(&bench.serving, None));
-            assert_eq!(trial.standing().seen.0[1], seen);
+            for _ in 0..50 {
+                ask(&bench.serving, None);
+                // Also while somebody looks.
+                assert_eq!(trial.standing().seen.0[1], seen);
+            }
             return;
         }
     }

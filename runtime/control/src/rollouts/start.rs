@@ -6,8 +6,8 @@ use trackside_models::{
     package::{Shelf, Signature},
 };
 use trackside_node::{RolloutDocument, rollout_document};
-use trackside_serving::rollout::{Machine, Split};
-use trackside_spec::{ModelRef, ModelVersion, RolloutPlan};
+use trackside_serving::rollout::Machine;
+use trackside_spec::{Digest, ModelRef, ModelVersion, RolloutPlan};
 use trackside_store::{ModelRow, RolloutRow, StartedRollout, Write};
 use trackside_sync::lock;
 
@@ -15,7 +15,7 @@ use super::{RolloutsError, StartRollout, workflow};
 use crate::{ModelPlace, ModelsError, duration::duration_ms};
 
 /// Rollouts of a subject among which one that took this content back is looked for.
-pub(super) const LOOKED: u32 = 100;
+const LOOKED: u32 = 100;
 
 /// Begins a rollout. It is on disk when this ends; a node that runs takes it up at once, else the next that starts.
 ///
@@ -63,7 +63,34 @@ pub fn start_rollout(place: &mut ModelPlace, wanted: &StartRollout) -> Result<Ro
         )));
     }
     same_signature(place, &row, stable.version, candidate.version)?;
-    let subject = Subject::Model(name.clone());
+    let what = format!("version {} of the model `{name}`", candidate.version);
+    let versions = (stable.version.to_string(), candidate.version.to_string());
+    let begun =
+        Begun { subject: Subject::Model(name.clone()), what, versions, digest: candidate.digest, content: None };
+    begin(place, plan, wanted.again, begun)
+}
+
+/// What a rollout is of.
+pub(super) struct Begun {
+    pub(super) subject: Subject,
+    /// What messages call the candidate.
+    pub(super) what: String,
+    /// The version in service, and the candidate.
+    pub(super) versions: (String, String),
+    /// The candidate's content.
+    pub(super) digest: Digest,
+    /// It, where it lies nowhere else.
+    pub(super) content: Option<String>,
+}
+
+/// Begins a rollout of whatever it is. Whoever calls this has the door.
+pub(super) fn begin(
+    place: &mut ModelPlace,
+    plan: RolloutPlan,
+    again: bool,
+    begun: Begun,
+) -> Result<RolloutDocument, RolloutsError> {
+    let Begun { subject, what, versions: (stable, candidate), digest, content } = begun;
     let (before, last) =
         place.read(|reader| Ok((reader.rollouts_of(&subject.to_string(), LOOKED)?, reader.last_rollout()?)))?;
     if let Some(under_way) = before.iter().find(|row| row.ended_ms.is_none()) {
@@ -74,21 +101,21 @@ pub fn start_rollout(place: &mut ModelPlace, wanted: &StartRollout) -> Result<Ro
             status: under_way.status.clone(),
         });
     }
-    let (now, digest) = (place.now_ms(), candidate.digest.to_string());
-    if !wanted.again {
-        cools_down(&before, &format!("version {} of the model `{name}`", candidate.version), &digest, now)?;
+    let (now, digest) = (place.now_ms(), digest.to_string());
+    if !again {
+        cools_down(&before, &what, &digest, now)?;
     }
     let machine = Machine::new(plan.clone()).map_err(|fault| plan_error("gates", &fault.to_string()))?;
-    let started = RolloutRow {
+    let row = RolloutRow {
         id: last + 1,
         subject: subject.to_string(),
-        stable: stable.version.to_string(),
-        candidate: candidate.version.to_string(),
+        stable,
+        candidate,
         digest,
         key: key()?,
         // Numbers and texts: nothing in it can not be written.
         plan: serde_json::to_string(&plan).unwrap_or_default(),
-        content: None,
+        content,
         status: machine.status().word().to_owned(),
         state: machine.kept(false),
         started_ms: now,
@@ -96,17 +123,17 @@ pub fn start_rollout(place: &mut ModelPlace, wanted: &StartRollout) -> Result<Ro
         ended_ms: None,
     };
     let event = SubjectEvent::Rollout {
-        rollout: started.id,
+        rollout: row.id,
         change: "started".to_owned(),
-        stable: started.stable.clone(),
-        candidate: started.candidate.clone(),
+        stable: row.stable.clone(),
+        candidate: row.candidate.clone(),
         share: f64::from(machine.share()) / 1000.0,
         why: None,
         evidence: serde_json::to_value(&plan).ok(),
         by: place.by(),
     };
-    let document = rollout_document(&started, None);
-    place.keep(vec![Write::RolloutStarted(Box::new(StartedRollout { subject, row: started, event }))])?;
+    let document = rollout_document(&row, None);
+    place.keep(vec![Write::RolloutStarted(Box::new(StartedRollout { subject, row, event }))])?;
     place.rung();
     Ok(document)
 }
@@ -124,15 +151,14 @@ pub(super) fn plan_error(key: &str, reason: &str) -> RolloutsError {
 }
 
 /// What draws who is answered by which version: of each rollout another one.
-pub(super) fn key() -> Result<String, RolloutsError> {
+fn key() -> Result<String, RolloutsError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| RolloutsError::Nothing(format!("the system gives no random numbers: {error}")))?;
-    debug_assert!(Split::percent(100.0) > 0);
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-pub(super) fn cools_down(before: &[RolloutRow], what: &str, digest: &str, now: i64) -> Result<(), RolloutsError> {
+fn cools_down(before: &[RolloutRow], what: &str, digest: &str, now: i64) -> Result<(), RolloutsError> {
     let taken_back = before.iter().filter(|row| row.digest == digest && row.status == "rolled-back");
     for row in taken_back {
         let plan: RolloutPlan = serde_json::from_str(&row.plan).unwrap_or_default();

@@ -1,15 +1,13 @@
 //! A rollout of a workflow begins.
 
-use trackside_facts::{Subject, SubjectEvent};
-use trackside_node::{RolloutDocument, load_definition, rollout_document};
-use trackside_serving::rollout::Machine;
+use trackside_facts::Subject;
+use trackside_node::{RolloutDocument, load_definition};
 use trackside_spec::{Gate, Plan, RolloutMode, RolloutPlan, SubjectKey, check_project};
-use trackside_store::{RolloutRow, StartedRollout, Write};
 use trackside_sync::lock;
 
 use super::{
     RolloutsError, StartRollout, WorkflowCandidate,
-    start::{LOOKED, check, cools_down, key, plan_error},
+    start::{Begun, begin, check, plan_error},
 };
 use crate::ModelPlace;
 
@@ -49,52 +47,10 @@ pub(super) fn start(
     }
     let doors = place.doors();
     let _one = lock(&doors.change);
-    let subject = Subject::Workflow(name.clone());
-    let (before, last) =
-        place.read(|reader| Ok((reader.rollouts_of(&subject.to_string(), LOOKED)?, reader.last_rollout()?)))?;
-    if let Some(under_way) = before.iter().find(|row| row.ended_ms.is_none()) {
-        return Err(RolloutsError::UnderWay {
-            of: subject.to_string(),
-            rollout: under_way.id,
-            candidate: under_way.candidate.clone(),
-            status: under_way.status.clone(),
-        });
-    }
-    let (now, digest) = (place.now_ms(), new.digest.to_string());
-    if !wanted.again {
-        cools_down(&before, &format!("{} of the workflow `{name}`", candidate.file), &digest, now)?;
-    }
-    let machine = Machine::new(plan.clone()).map_err(|fault| plan_error("gates", &fault.to_string()))?;
-    let row = RolloutRow {
-        id: last + 1,
-        subject: subject.to_string(),
-        stable: stable.digest.to_string(),
-        candidate: digest.clone(),
-        digest,
-        key: key()?,
-        // Numbers and texts: nothing in it can not be written.
-        plan: serde_json::to_string(&plan).unwrap_or_default(),
-        content: Some(candidate.definition.clone()),
-        status: machine.status().word().to_owned(),
-        state: machine.kept(false),
-        started_ms: now,
-        started_by: place.by(),
-        ended_ms: None,
-    };
-    let event = SubjectEvent::Rollout {
-        rollout: row.id,
-        change: "started".to_owned(),
-        stable: row.stable.clone(),
-        candidate: row.candidate.clone(),
-        share: f64::from(machine.share()) / 1000.0,
-        why: None,
-        evidence: serde_json::to_value(&plan).ok(),
-        by: place.by(),
-    };
-    let document = rollout_document(&row, None);
-    place.keep(vec![Write::RolloutStarted(Box::new(StartedRollout { subject, row, event }))])?;
-    place.rung();
-    Ok(document)
+    let versions = (stable.digest.to_string(), new.digest.to_string());
+    let (what, content) = (format!("{} of the workflow `{name}`", candidate.file), Some(candidate.definition.clone()));
+    let begun = Begun { subject: Subject::Workflow(name.clone()), what, versions, digest: new.digest, content };
+    begin(place, plan, wanted.again, begun)
 }
 
 /// What a plan may not say of a workflow.

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use trackside_facts::SubjectEvent;
 use trackside_serving::rollout::{GateReport, Machine, Missing, Standing, Status, Verdict};
 use trackside_spec::RolloutPlan;
 use trackside_store::RolloutRow;
@@ -121,11 +120,4 @@ fn gate(report: &GateReport) -> Value {
         },
         "seen": report.seen,
     })
-}
-
-/// What of a subject's history is about rollouts.
-#[must_use]
-pub fn rollout_events(events: Vec<SubjectEvent>, rollout: i64) -> Vec<SubjectEvent> {
-    let is_its = |event: &SubjectEvent| matches!(event, SubjectEvent::Rollout { rollout: id, .. } if *id == rollout);
-    events.into_iter().filter(is_its).collect()
 }

@@ -6,7 +6,7 @@ mod document;
 mod ground;
 mod settle;
 
-pub use document::{RolloutDocument, rollout_document, rollout_events};
+pub use document::{RolloutDocument, rollout_document};
 pub(crate) use ground::{Ground, WorkflowTrial, WorkflowTrials};
 pub(crate) use settle::{PROMOTING, Settled, ended_without, settle};
 pub use settle::{RolloutProblem, Say, say_without_node};

@@ -188,15 +188,22 @@ impl Machine {
     /// The candidate's share of the answers now, of 100,000; none while nobody is to be answered by it.
     #[must_use]
     pub fn share(&self) -> u32 {
-        let is_off = matches!(self.status, Status::Stopped { .. }) || self.status.is_over();
-        if is_off || self.plan.mode == RolloutMode::Shadow { 0 } else { Split::percent(self.percent()) }
+        if self.is_off() || self.plan.mode == RolloutMode::Shadow { 0 } else { Split::percent(self.percent()) }
     }
 
     /// The share of requests that both answer, of 100,000.
     #[must_use]
     pub fn shadowed(&self) -> u32 {
-        let is_off = matches!(self.status, Status::Stopped { .. }) || self.status.is_over();
-        if is_off || self.plan.mode != RolloutMode::Shadow { 0 } else { Split::percent(self.percent()) }
+        if self.is_off() || self.plan.mode != RolloutMode::Shadow { 0 } else { Split::percent(self.percent()) }
+    }
+
+    /// Whether the candidate gets nothing: also from the observation on that has broken a gate, before that is written down.
+    fn is_off(&self) -> bool {
+        matches!(self.status, Status::Stopped { .. }) || self.status.is_over() || self.is_broken()
+    }
+
+    fn is_broken(&self) -> bool {
+        self.gates.iter().any(|gate| gate.verdict() == Verdict::Fail)
     }
 
     fn percent(&self) -> f64 {
@@ -241,7 +248,7 @@ impl Machine {
     }
 
     fn is_due(&self) -> bool {
-        self.gates.iter().any(|gate| gate.verdict() == Verdict::Fail) || self.can_go_on()
+        self.is_broken() || self.can_go_on()
     }
 
     /// Whether nothing but a decision is missing for the next step, or the end.

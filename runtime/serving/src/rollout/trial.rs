@@ -37,6 +37,8 @@ pub struct Trial {
     shadowed: AtomicU32,
     /// Requests of nobody: each is drawn for itself.
     nobody: AtomicU64,
+    /// Its end is being written down.
+    is_stopped: AtomicBool,
     /// Something was observed since it was kept.
     is_changed: AtomicBool,
     clock: Arc<dyn Clock>,
@@ -84,6 +86,7 @@ impl Trial {
             share: AtomicU32::new(machine.share()),
             shadowed: AtomicU32::new(machine.shadowed()),
             machine: Mutex::new(machine),
+            is_stopped: AtomicBool::new(false),
             is_changed: AtomicBool::new(false),
             passed: Mutex::new(clock.running()),
             clock,
@@ -130,27 +133,35 @@ impl Trial {
         let passed = now.saturating_sub(std::mem::replace(&mut *lock(&self.passed), now));
         machine.pass(passed);
         let done = work(&mut machine);
-        self.share.store(machine.share(), Relaxed);
-        self.shadowed.store(machine.shadowed(), Relaxed);
+        self.follow(&machine);
         done
     }
 
     /// One more observation.
     pub fn tell(&self, told: &Told) {
         self.is_changed.store(true, Relaxed);
-        if lock(&self.machine).tell(told) {
-            if lock(&self.machine).due().is_some_and(|due| matches!(due, super::Due::RollBack { .. })) {
-                // Nobody else is to meet it while its end is written down.
-                self.stop();
-            }
+        let mut machine = lock(&self.machine);
+        if machine.tell(told) {
+            // A broken gate: nobody else is to meet the candidate while its end is written down.
+            self.follow(&machine);
+            drop(machine);
             self.bell.ring();
         }
     }
 
-    /// Gives the candidate nothing more: its end is being written down.
+    /// Gives the candidate nothing more, whatever the machine says: its end is being written down.
     pub fn stop(&self) {
+        self.is_stopped.store(true, Relaxed);
         self.share.store(0, Relaxed);
         self.shadowed.store(0, Relaxed);
+    }
+
+    /// What requests read is what the machine says.
+    fn follow(&self, machine: &Machine) {
+        if !self.is_stopped.load(Relaxed) {
+            self.share.store(machine.share(), Relaxed);
+            self.shadowed.store(machine.shadowed(), Relaxed);
+        }
     }
 
     /// Whether something was observed since this was asked last.
